@@ -1,0 +1,42 @@
+# Short names for the commands of this repository. Each one does its own set-up.
+.DEFAULT_GOAL := help
+.PHONY: help setup render test lint format schema snapshots bench clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Create .venv with anvil-gen in it
+	scripts/setup
+
+render: ## Render the example host
+	scripts/render
+
+test: ## Run lint, type checks and tests, as CI does
+	scripts/test
+
+lint: ## Run lint, format and type checks only
+	scripts/setup --test
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+format: ## Rewrite the Python files in the project's format
+	scripts/setup --test
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+schema: ## Rewrite templates/inventory.schema.json from the code
+	scripts/setup
+	.venv/bin/anvil-gen schema --write
+
+snapshots: ## Render everything in hosts/ again
+	scripts/setup
+	.venv/bin/anvil-gen render --all
+
+bench: ## Time the renderer
+	scripts/setup
+	.venv/bin/python benchmarks/render.py
+
+clean: ## Remove all that set-up, tests and builds leave behind
+	rm -rf .venv .tools build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

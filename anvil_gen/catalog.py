@@ -1,0 +1,223 @@
+"""What anvil-gen knows as data: engines, routers, card vendors and defaults, found by listing folders.
+
+A user's ``templates/`` beside ``hosts/`` adds to the shipped folders or overrides them, file by file.
+"""
+
+from collections.abc import Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, did_you_mean, listing
+from anvil_gen.document import Document
+from anvil_gen.model import KeyPath
+
+ModelKind = Literal["path", "repo", "file"]
+
+
+class Health(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How a container is asked whether it serves. ``{port}`` and ``{path}`` are filled into ``test``."""
+
+    path: str
+    test: tuple[str, ...]
+    interval: str = "10s"
+    timeout: str = "5s"
+    retries: int = 3
+    start_period: str = "30s"  # of a router; an engine's is an option of its tier
+
+
+class Cache(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A named volume of the project for what an engine can make again, so that a recreate does not cost minutes."""
+
+    volume: str
+    target: str
+    reason: str
+
+
+class Refusal(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A value of an option that does not work where its quirk applies."""
+
+    option: str
+    values: tuple[str, ...]
+    remedy: str
+
+
+class Quirk(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A peculiarity on one platform, or below or from a compute capability on; ``reason`` says why it is there."""
+
+    reason: str
+    platform: str | None = None
+    compute_capability_below: str | None = None
+    compute_capability_from: str | None = None
+    environment: Mapping[str, str] = {}
+    flags: Mapping[str, Any] = {}
+    refuse: Refusal | None = None
+
+
+class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """An inference engine, from ``templates/engines/<name>/engine.toml``."""
+
+    title: str
+    docs: str
+    image: str
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...] = ()
+    """Positional arguments before the flags; ``{model}`` is the model's place."""
+    flag_style: Literal["equals", "space"]
+    list_style: Literal["spread", "repeat"]
+    models: tuple[ModelKind, ...]
+    model_dir: str
+    hub_cache: str
+    api_base: str
+    vendors: tuple[str, ...]
+    options: Mapping[str, str]
+    """Option -> flag, in the order of the command line."""
+    aliases: Mapping[str, str] = {}
+    """Other flags -> the option that they would set."""
+    flags: Mapping[str, Any] = {}
+    """Flags that are always there, unless the inventory sets or removes them."""
+    defaults: Mapping[str, Any] = {}
+    environment: Mapping[str, str] = {}
+    health: Health
+    caches: tuple[Cache, ...] = ()
+    tools: tuple[str, ...] = ()
+    """Flags that must all be set for the model to be offered tools."""
+    quirks: tuple[Quirk, ...] = ()
+
+
+class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A maker of cards, from ``templates/gpus/<name>/gpu.toml``. ``{uuids}`` is the comma-separated list."""
+
+    title: str
+    environment: Mapping[str, str] = {}
+    platforms: Mapping[str, Mapping[str, str]] = {}
+    """Platform -> further environment."""
+
+
+class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A router, from ``templates/routers/<name>/router.toml``; its ``tree/`` is laid into the deploy tree."""
+
+    title: str
+    docs: str
+    tasks: tuple[str, ...]
+    case_sensitive: bool
+    project_prefix: str = ""
+    project_prefix_reason: str = ""
+    health: Health
+    defaults: Mapping[str, Any] = {}
+    variables: Mapping[str, Any] = {}
+
+
+_Data = TypeVar("_Data", Engine, Vendor, RouterKind)
+
+
+@cache
+def shipped_templates() -> Path:
+    """Return the templates of this installation: inside the wheel, or beside the package in a checkout."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "templates", package.parent / "templates"):
+        if (folder / "defaults.toml").is_file():
+            return folder
+    raise FileNotFoundError(f"no templates beside {package}: the installation is not complete")
+
+
+class Catalog:
+    """All data of one set of template roots, read when first asked for."""
+
+    def __init__(self, user_templates: Path | None = None) -> None:
+        """Take the shipped templates, with ``user_templates`` before them where that folder exists."""
+        shipped = shipped_templates()
+        self.roots: tuple[Path, ...] = (shipped,)
+        if user_templates is not None and user_templates.is_dir() and not user_templates.samefile(shipped):
+            self.roots = (user_templates, shipped)
+        self._documents: dict[str, Document] = {}
+        self._data: dict[str, Any] = {}
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Mapping[str, Any]]:
+        """Section -> option -> default; None for an option that has none."""
+        data = Document(self.roots[-1] / "defaults.toml", display="templates/defaults.toml").data
+        return {
+            section: {**dict.fromkeys(table.get("unset", ())), **{k: v for k, v in table.items() if k != "unset"}}
+            for section, table in data.items()
+        }
+
+    def names(self, kind: str) -> list[str]:
+        """Return the entries of a folder of templates (``engines``, ``gpus``, ``routers``), sorted."""
+        return sorted(
+            {
+                entry.name
+                for root in self.roots
+                if (root / kind).is_dir()
+                for entry in (root / kind).iterdir()
+                if entry.is_dir() and any(entry.glob("*.toml"))
+            }
+        )
+
+    def engine(self, name: str) -> Engine | None:
+        """Return an engine's data, None where no folder has that name."""
+        return self._load(f"engines/{name}/engine.toml", Engine)
+
+    def vendor(self, name: str) -> Vendor | None:
+        """Return a card vendor's data, None where no folder has that name."""
+        return self._load(f"gpus/{name}/gpu.toml", Vendor)
+
+    def router(self, name: str) -> RouterKind | None:
+        """Return a router's data, None where no folder has that name."""
+        return self._load(f"routers/{name}/router.toml", RouterKind)
+
+    def find(self, path: str) -> Path | None:
+        """Return the file of that path below the templates, a user's before the shipped one."""
+        return next((root / path for root in self.roots if (root / path).is_file()), None)
+
+    def below(self, folder: str) -> list[str]:
+        """Return every template below a folder, as paths relative to it, sorted."""
+        return sorted(
+            {
+                path.relative_to(root / folder).as_posix()
+                for root in self.roots
+                for path in (root / folder).rglob("*.j2")
+                if path.is_file()
+            }
+        )
+
+    def locate(self, path: str, key: KeyPath) -> Location | None:
+        """Return where a key stands in a data file that was read."""
+        document = self._documents.get(path)
+        return document.location(key) if document else None
+
+    def unknown(self, kind: str, name: str) -> tuple[str, str]:
+        """Return detail and remedy for a name that no folder has."""
+        names = self.names(kind)
+        remedy = did_you_mean(name, names) or f'write one of them, or add a folder "templates/{kind}/{name}/"'
+        return f'"{name}" is none of: {listing(names)}', remedy
+
+    def _load(self, path: str, kind: type[_Data]) -> _Data | None:
+        if path not in self._data:
+            found = self.find(path)
+            self._data[path] = None if found is None else self._read(path, found, kind)
+        data: _Data | None = self._data[path]
+        return data
+
+    def _read(self, path: str, found: Path, kind: type[_Data]) -> _Data:
+        display = f"templates/{path}" if found.is_relative_to(self.roots[-1]) else found.as_posix()
+        document = self._documents[path] = Document(found, display=display)
+        try:
+            return msgspec.convert(document.data, kind)
+        except msgspec.ValidationError as error:
+            message, _, where = str(error).partition(" - at `$")
+            keys = tuple(part for part in where.rstrip("`").replace("[...]", "").split(".") if part)
+            raise DiagnosticError(
+                [
+                    Diagnostic(
+                        summary="template data is not as it should be",
+                        detail=message,
+                        remedy="docs/templates.md lists every key",
+                        address=".".join(keys),
+                        location=document.location(keys),
+                    )
+                ]
+            ) from None

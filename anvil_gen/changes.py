@@ -1,0 +1,163 @@
+"""What differs between two sets of compose files, per service: one value for plans, reports and drift.
+
+Compose files are compared as canonical mappings from address to scalar: each flag, each variable, each mount has an
+address of its own, so that a change is told by what it means and not by the line it stands on.
+"""
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+from msgspec import Struct
+
+Address = tuple[str, ...]
+"""``("services", "fast", "command", "--max-model-len")``"""
+
+FILE_LABEL = "anvil-gen.file."
+"""Prefix of the labels that carry the digest of a generated file which the service mounts."""
+
+
+class Action(Enum):
+    """What happens to a service or to a part of it, by the symbol that stands for it."""
+
+    CREATE = "+"
+    UPDATE = "~"
+    DELETE = "-"
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """One difference. ``reason`` is for people, and steers nothing."""
+
+    action: Action
+    project: str
+    address: Address
+    before: Any = None
+    after: Any = None
+    reason: str = ""
+
+    @property
+    def service(self) -> str | None:
+        """The service that the change belongs to; None for the project's volumes."""
+        return self.address[1] if self.address[0] == "services" else None
+
+
+def compare(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> list[Change]:
+    """Return the changes between two sets of parsed compose files, sorted by project and address."""
+    one, other = _by_project(before), _by_project(after)
+    return [
+        change
+        for project in sorted(one.keys() | other.keys())
+        for change in _compare(project, one.get(project, []), other.get(project, []))
+    ]
+
+
+def _by_project(files: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    projects: dict[str, list[Mapping[str, Any]]] = {}
+    for file in files:
+        projects.setdefault(str(file.get("name", "")), []).append(file)
+    return projects
+
+
+def _compare(project: str, before: list[Mapping[str, Any]], after: list[Mapping[str, Any]]) -> list[Change]:
+    old, new = _canonical(before), _canonical(after)
+    changes: list[Change] = []
+    for address in sorted(old.keys() | new.keys()):
+        one, other = old.get(address), new.get(address)
+        if one == other:
+            continue
+        action = Action.CREATE if address not in old else Action.DELETE if address not in new else Action.UPDATE
+        reason = _reason(address)
+        changes.append(Change(action=action, project=project, address=address, before=one, after=other, reason=reason))
+    return _whole_services(project, changes, old, new)
+
+
+def recreated(changes: Iterable[Change], project: str) -> list[str]:
+    """Return the services of a project that stay, and whose containers the next ``up`` replaces."""
+    names = {
+        change.service
+        for change in changes
+        if change.project == project
+        and change.service is not None
+        and len(change.address) > 2
+        # Compose leaves `build` out of what it compares; a changed context changes the image's tag.
+        and change.address[2] != "build"
+    }
+    return sorted(name for name in names if name is not None)
+
+
+def _reason(address: Address) -> str:
+    if address[2:3] == ("labels",) and address[3].startswith(FILE_LABEL):
+        return f"{address[3].removeprefix(FILE_LABEL)} changed"
+    return ""
+
+
+def _whole_services(
+    project: str, changes: list[Change], old: Mapping[Address, Any], new: Mapping[Address, Any]
+) -> list[Change]:
+    """Put one change in place of all those of a service that appears or goes."""
+    before = {address[1] for address in old if address[0] == "services"}
+    after = {address[1] for address in new if address[0] == "services"}
+    kept = [change for change in changes if change.service is None or change.service in before & after]
+    kept += [Change(action=Action.CREATE, project=project, address=("services", name)) for name in after - before]
+    kept += [Change(action=Action.DELETE, project=project, address=("services", name)) for name in before - after]
+    return sorted(kept, key=lambda change: change.address)
+
+
+def _canonical(files: Iterable[Mapping[str, Any]]) -> dict[Address, Any]:
+    flat: dict[Address, Any] = {}
+    for file in files:
+        for key in ("services", "volumes"):
+            if key in file:
+                flat.update(_flat((key,), file[key]))
+    return flat
+
+
+def _flat(address: Address, value: Any) -> Iterator[tuple[Address, Any]]:
+    if address[0] == "services" and len(address) > 2:
+        transform = _TRANSFORMS.get(address[2:])
+        value = transform(value) if transform else value
+    if isinstance(value, Mapping):
+        if not value:
+            yield address, {}
+        for key, child in value.items():
+            yield from _flat((*address, str(key)), child)
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _flat((*address, str(index)), child)
+    else:
+        yield address, value
+
+
+def _by_flag(command: Any) -> Any:
+    """Return a command as flag -> value, positional arguments by their number."""
+    words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command or ()]
+    flags: dict[str, Any] = {}
+    position = 0
+    for index, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        if word.startswith("--"):
+            flags[flag] = value if equals else True
+        elif index and words[index - 1].startswith("--") and "=" not in words[index - 1]:
+            earlier = flags[words[index - 1]]
+            flags[words[index - 1]] = word if earlier is True else f"{earlier} {word}"
+        else:
+            position += 1
+            flags[f"argument {position}"] = word
+    return flags
+
+
+def _as_set(items: Any) -> Any:
+    return {str(item): True for item in items}
+
+
+def _by_target(mounts: Any) -> Any:
+    return {mount["target"] if isinstance(mount, Mapping) else str(mount): mount for mount in mounts}
+
+
+_TRANSFORMS: dict[Address, Callable[[Any], Any]] = {
+    ("command",): _by_flag,
+    ("ports",): _as_set,
+    ("volumes",): _by_target,
+    ("deploy", "resources", "reservations", "devices", "0", "device_ids"): _as_set,
+}

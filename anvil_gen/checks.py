@@ -1,0 +1,178 @@
+"""Faults that only show between the parts: names and ports taken twice, cards shared beyond what they have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Any
+
+from msgspec import UNSET
+
+from anvil_gen.inventory import CONTAINER_PATTERN, Inventory
+from anvil_gen.model import Gpu, KeyPath, Number, Options, Stack, Tier
+from anvil_gen.report import Report
+
+_CONTAINER = re.compile(CONTAINER_PATTERN)
+# Of a sum of shares: what rounding in decimal fractions may add.
+_ROUNDING = 1e-9
+
+
+def check_stack(stack: Stack, inventory: Inventory, report: Report) -> None:
+    """Report what is wrong between the parts of a resolved stack."""
+    _unique_gpus(inventory, report)
+    _unique(stack, report, "service")
+    _unique(stack, report, "container_name")
+    _unique_ports(stack, report)
+    _container_names(stack, report)
+    _binds(stack, report)
+    _key_beyond_loopback(stack, report)
+    _shares(stack, report)
+    _projects(stack, report)
+
+
+def _entries(stack: Stack) -> Iterator[tuple[str, KeyPath, Options]]:
+    for tier in stack.tiers:
+        yield f'tier "{tier.name}"', ("tiers", tier.name), tier.options
+    if stack.router is not None:
+        yield "the router", ("router",), stack.router.options
+    if stack.experiment is not None:
+        yield "the experiment", ("experiment",), stack.experiment.options
+
+
+def _place(options: Options, name: str, table: KeyPath) -> tuple[KeyPath, bool]:
+    """Return where an option was written; the table's own key where the value is a default."""
+    path = options.origin(name).path
+    return (path, False) if path is not None else (table, True)
+
+
+def _unique_gpus(inventory: Inventory, report: Report) -> None:
+    seen: dict[str, str] = {}
+    for name, table in inventory.gpus.items():
+        if table.uuid is UNSET:
+            continue
+        other = seen.setdefault(table.uuid.lower(), name)
+        if other != name:
+            detail = f'"{other}" has it already'
+            report.add("UUID taken twice", ("gpus", name, "uuid"), detail, "`nvidia-smi -L` prints each card's own")
+
+
+def _unique(stack: Stack, report: Report, option: str) -> None:
+    what = option.replace("_", " ")
+    seen: dict[str, str] = {}
+    for entry, table, options in _entries(stack):
+        if option not in options:
+            continue
+        # Container names differ in case alone nowhere: some tools fold them.
+        other = seen.setdefault(options[option].casefold(), entry)
+        if other != entry:
+            path, key = _place(options, option, table)
+            detail = f'"{options[option]}" is that of {other}'
+            report.add(f"{what} taken twice", path, detail, f'set another "{option}" for {entry}', key=key)
+
+
+def _unique_ports(stack: Stack, report: Report) -> None:
+    seen: dict[int, str] = {}
+    for entry, table, options in _entries(stack):
+        if options["bind"] is False:
+            continue
+        other = seen.setdefault(options["port"], entry)
+        if other != entry:
+            path, key = _place(options, "port", table)
+            used = {others["port"] for _, _, others in _entries(stack)}
+            free = next(port for port in range(options["port"], options["port"] + 1000) if port not in used)
+            detail = f"{options['port']} is published by {other}"
+            remedy = f"write port = {free}" if free <= 65535 else "write another port"
+            report.add("port taken twice", path, detail, remedy, key=key)
+
+
+def _container_names(stack: Stack, report: Report) -> None:
+    for entry, table, options in _entries(stack):
+        name = options["container_name"].replace("{port}", "1")
+        if not _CONTAINER.match(name):
+            path, key = _place(options, "container_name", table)
+            detail = f'"{name}" has not the two characters that Docker asks for'
+            report.add("name that Docker refuses", path, detail, f'set "container_name" for {entry}', key=key)
+
+
+def _binds(stack: Stack, report: Report) -> None:
+    for _, table, options in _entries(stack):
+        bind = options["bind"]
+        if bind is not False and not _is_address(bind):
+            path, key = _place(options, "bind", table)
+            remedy = 'write "127.0.0.1", "0.0.0.0", an address of the machine, or false'
+            report.add("not an IP address", path, f'"{bind}"', remedy, key=key)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _key_beyond_loopback(stack: Stack, report: Report) -> None:
+    router = stack.router
+    if router is None or router.api_key_env is not None or not router.ports:
+        return
+    bind = router.ports[0].bind
+    if _is_address(bind) and not ip_address(bind).is_loopback:
+        report.add(
+            "router without a key beyond loopback",
+            ("router", "bind"),
+            f'on "{bind}" everybody who reaches the machine can use its models',
+            'set api_key_env = "ROUTER_TOKEN" (the name of a variable), or bind = "127.0.0.1"',
+        )
+
+
+def _shares(stack: Stack, report: Report) -> None:
+    holders: dict[str, list[tuple[Gpu, Tier]]] = {}
+    for tier in stack.tiers:
+        for gpu in tier.gpus:
+            holders.setdefault(gpu.name, []).append((gpu, tier))
+    for name, entries in holders.items():
+        tiers = [tier for _, tier in entries]
+        whole = _whole(entries[0][0])
+        if len(tiers) > 1:
+            _told(name, tiers, report)
+        shares = [tier.share for tier in tiers if tier.share is not None]
+        if len(shares) == len(tiers) and sum(shares) > whole + _ROUNDING:
+            _too_much(name, tiers, whole, report)
+
+
+def _told(name: str, tiers: list[Tier], report: Report) -> None:
+    for tier in tiers:
+        if tier.share is None and not _is_written_wrong(tier, report):
+            others = ", ".join(f'"{other.name}"' for other in tiers if other is not tier)
+            detail = f'it shares "{name}" with {others}, and does not say how much of it it takes'
+            remedy = "set gpu_memory_utilization (or gpu_memory) in each of them"
+            report.add("card shared without shares", ("tiers", tier.name), detail, remedy, key=True)
+
+
+def _is_written_wrong(tier: Tier, report: Report) -> bool:
+    """Tell whether the inventory does state a share, whose fault has been reported already."""
+    written: dict[str, Any] = report.document.data["tiers"][tier.name]
+    return "gpu_memory_utilization" in written or "gpu_memory" in written
+
+
+def _too_much(name: str, tiers: list[Tier], whole: float, report: Report) -> None:
+    total = sum(Number(str(tier.share)) for tier in tiers if tier.share is not None)
+    listed = " + ".join(f"{tier.name} {tier.share}" for tier in tiers)
+    detail = f'on "{name}": {listed} = {total:.4g}, and {whole:.4g} of it is there to take'
+    last = tiers[-1]
+    option = "gpu_memory" if last.options["gpu_memory"] is not None else "gpu_memory_utilization"
+    path, key = _place(last.options, option, ("tiers", last.name))
+    report.add("shares above the whole card", path, detail, "lower them, or move a tier to another card", key=key)
+
+
+def _whole(gpu: Gpu) -> float:
+    """Return the share of a card that tiers may take together."""
+    return 1.0 if gpu.memory_mib is None else 1.0 - gpu.reserve_mib / gpu.memory_mib
+
+
+def _projects(stack: Stack, report: Report) -> None:
+    if stack.experiment is not None and stack.experiment.project == stack.project:
+        path, key = _place(stack.experiment.options, "project", ("experiment",))
+        detail = f'"{stack.project}" is the project of the tiers: `down` on one would stop the other'
+        report.add("project taken twice", path, detail, 'set another "project" in [experiment]', key=key)

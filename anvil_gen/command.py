@@ -1,0 +1,99 @@
+"""Command lines: an engine's options and flags as arguments, and arguments as the one string of the experiment."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from anvil_gen.model import EnvRef, Interpolated, Ready, Text, concat, fill, parts_of
+from anvil_gen.quoting import dollar, interpolated
+
+FlagStyle = Literal["equals", "space"]
+ListStyle = Literal["spread", "repeat"]
+
+
+def canonical_flag(name: str) -> str:
+    """Return one spelling for the spellings that argument parsers take for the same flag."""
+    return name.replace("_", "-")
+
+
+def flag_text(value: Any) -> Text:
+    """Return a single flag value as text: tables as JSON with sorted keys, numbers as they were written."""
+    if isinstance(value, Interpolated | str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return str(value)
+
+
+def flag_arguments(name: str, value: Any, style: FlagStyle, lists: ListStyle) -> Iterator[Text]:
+    """Yield the arguments of one flag.
+
+    ``True`` is a bare flag and ``False`` none. In a list each item is a value: after one flag (``spread``) or each
+    after a flag of its own (``repeat``). With ``equals``, flag and value are one argument, so that a value may start
+    with a dash.
+    """
+    flag = f"--{name}"
+    if value is True:
+        yield flag
+    elif isinstance(value, list):
+        if lists == "spread":
+            if value:
+                yield flag
+            yield from (flag_text(item) for item in value)
+        else:
+            for item in value:
+                yield from flag_arguments(name, flag_text(item), style, lists)
+    elif value is not False:
+        if style == "equals":
+            yield concat(f"{flag}=", flag_text(value))
+        else:
+            yield flag
+            yield flag_text(value)
+
+
+def arguments(
+    positional: tuple[str, ...],
+    values: Mapping[str, Text],
+    flags: Mapping[str, Any],
+    *,
+    style: FlagStyle,
+    lists: ListStyle,
+) -> tuple[Text, ...]:
+    """Return the whole command line: positional arguments with ``values`` filled in, then the flags in their order."""
+    filled = [fill(argument, values) for argument in positional]
+    return (
+        *filled,
+        *(argument for name, value in flags.items() for argument in flag_arguments(name, value, style, lists)),
+    )
+
+
+def shell_words(words: tuple[Text, ...], last: EnvRef) -> tuple[Ready, ...]:
+    """Return arguments as words of a string that Compose splits itself, after it has put the variables in.
+
+    A variable stands in double quotes, so that its value stays one argument; ``last`` stands bare, so that its value
+    becomes several.
+    """
+    quoted = [dollar(shlex.quote(word)) if isinstance(word, str) else _in_double_quotes(word) for word in words]
+    return tuple(Ready(word) for word in (*quoted, interpolated(Interpolated((last,)))))
+
+
+def _in_double_quotes(word: Text) -> str:
+    flag, *rest = parts_of(word)
+    # `--flag="${VALUE}"` reads better than `"--flag=${VALUE}"`.
+    if isinstance(flag, str) and flag.startswith("--") and flag.endswith("=") and shlex.quote(flag) == flag:
+        return f'{flag}"{_quoted_parts(rest)}"'
+    return f'"{_quoted_parts(parts_of(word))}"'
+
+
+def _quoted_parts(parts: Any) -> str:
+    return "".join(
+        dollar(part.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`"))
+        if isinstance(part, str)
+        else interpolated(Interpolated((part,)))
+        for part in parts
+    )

@@ -1,0 +1,73 @@
+"""What went wrong, where, and what to do about it; and the exit codes."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Literal
+
+from msgspec import Struct
+
+Severity = Literal["error", "warning"]
+
+
+class ExitCode(IntEnum):
+    """Process exit codes: "differs" is told from "failed"."""
+
+    OK = 0
+    ERROR = 1
+    DIFFERS = 2
+
+
+class Location(Struct, frozen=True, kw_only=True):
+    """A place in a text file; ``line`` and ``column`` count from 1, in characters."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+    length: int = 1
+    source: str = ""  # the line's text, without its line end
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+
+
+class Diagnostic(Struct, frozen=True, kw_only=True):
+    """One thing that is wrong.
+
+    ``summary`` is constant per kind of fault, so that it becomes familiar; ``detail`` says what exactly; ``remedy``
+    says what to write or run instead. ``address`` is the dotted key path inside the file.
+    """
+
+    summary: str
+    detail: str = ""
+    remedy: str = ""
+    address: str = ""
+    location: Location | None = None
+    severity: Severity = "error"
+
+
+class DiagnosticError(Exception):
+    """Raised with every diagnostic of an operation, never with only the first."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("; ".join(f"{d.location}: {d.summary}" if d.location else d.summary for d in self.diagnostics))
+
+
+class InternalError(Exception):
+    """A promise of anvil-gen's own that does not hold: never the user's fault, and nothing has been written."""
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """Return ``did you mean "x"?`` for the nearest candidate, else an empty string."""
+    from difflib import get_close_matches  # noqa: PLC0415  costs imports that only an error needs
+
+    by_folded = {candidate.casefold(): candidate for candidate in candidates}
+    near = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return f'did you mean "{by_folded[near[0]]}"?' if near else ""
+
+
+def listing(words: Iterable[str], *, limit: int = 12) -> str:
+    """Return the words sorted and comma-separated, at most ``limit`` of them."""
+    ordered = sorted(words)
+    shown = ", ".join(ordered[:limit])
+    return f"{shown}, … ({len(ordered)} in all)" if len(ordered) > limit else shown

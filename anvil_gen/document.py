@@ -1,0 +1,147 @@
+"""A TOML file as read from disk: its text, its data, and where each key stands."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
+from anvil_gen.model import KeyPath, Number
+
+if TYPE_CHECKING:
+    from anvil_gen.positions import Positions
+
+MAX_DEPTH = 32
+"""Tables and arrays inside one another; no sensible file comes near, and deeper ones exhaust parsers."""
+
+_AT_LINE = re.compile(r"\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
+
+
+class Document:
+    """A parsed TOML file. ``display`` is how messages name it."""
+
+    def __init__(self, path: Path, *, display: str | None = None) -> None:
+        """Read and parse ``path``.
+
+        Raises:
+            DiagnosticError: the file cannot be read, or is not TOML.
+        """
+        self.path = path
+        self.display = display or path.as_posix()
+        self.text = _decode(_read(path, self.display), self.display)
+        self.data = self._parse()
+
+    def location(self, path: KeyPath, *, key: bool = False) -> Location:
+        """Return where the value at ``path`` stands (or its key); its nearest parent where it does not exist."""
+        line, column, length = self._positions.find(path, key=key)
+        return self._at(line, column, length)
+
+    @cached_property
+    def _positions(self) -> Positions:
+        from anvil_gen.positions import Positions  # noqa: PLC0415  costs 25 ms, and only an error needs it
+
+        return Positions(self.text)
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        # Not splitlines(): that also breaks at U+0085 and U+2028, which TOML does not count as line ends.
+        return [line.removesuffix("\r") for line in self.text.split("\n")]
+
+    def _at(self, line: int, column: int, length: int = 1) -> Location:
+        source = self._lines[line - 1] if line <= len(self._lines) else ""
+        return Location(file=self.display, line=line, column=column, length=length, source=source)
+
+    def _parse(self) -> dict[str, Any]:
+        too_deep = Diagnostic(
+            summary="nested too deeply",
+            detail=f"tables and arrays stand more than {MAX_DEPTH} levels inside one another",
+            remedy="an inventory needs five levels at most",
+            location=Location(file=self.display),
+        )
+        try:
+            # TOML knows only LF and CRLF; a lone CR is left in, for the parser to refuse.
+            data = tomllib.loads(self.text.replace("\r\n", "\n"), parse_float=Number)
+        except tomllib.TOMLDecodeError as error:
+            raise DiagnosticError([self._syntax_error(str(error))]) from None
+        except RecursionError:
+            raise DiagnosticError([too_deep]) from None
+        if _deeper_than(data, MAX_DEPTH):
+            raise DiagnosticError([too_deep])
+        return data
+
+    def _syntax_error(self, message: str) -> Diagnostic:
+        match = _AT_LINE.search(message)
+        reason = message[: match.start()] if match else message
+        if match and match["line"]:
+            location = self._at(int(match["line"]), int(match["column"]))
+        else:
+            location = self._at(len(self._lines), len(self._lines[-1]) + 1)
+        reason = reason[:1].lower() + reason[1:]
+        return Diagnostic(summary="not valid TOML", detail=reason, remedy=_syntax_remedy(location), location=location)
+
+
+def _syntax_remedy(location: Location) -> str:
+    """Guess the usual slip from the line; an empty string where none fits."""
+    key, equals, value = location.source.partition("=")
+    value = value.split("#")[0].strip()
+    if equals and re.fullmatch(r"[A-Za-z][\w./:-]*", value) and value not in ("true", "false", "inf", "nan"):
+        return f'text stands in quotes: {key.strip()} = "{value}"'
+    if equals and "\\" in value and value.startswith('"'):
+        return "in double quotes a backslash is an escape: write forward slashes, or single quotes around the text"
+    return ""
+
+
+def _read(path: Path, display: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except IsADirectoryError:
+        detail, remedy = "it is a folder", "name a file in it"
+    except FileNotFoundError:
+        detail, remedy = "there is no such file", ""
+    except OSError as error:
+        # Windows answers "permission denied" where POSIX says "is a directory".
+        detail = "it is a folder" if path.is_dir() else (error.strerror or str(error)).lower()
+        remedy = "name a file in it" if path.is_dir() else ""
+    except ValueError:
+        detail, remedy = "no file name may hold a NUL character", ""
+    raise DiagnosticError(
+        [Diagnostic(summary="cannot read the file", detail=detail, remedy=remedy, location=Location(file=display))]
+    )
+
+
+def _decode(raw: bytes, display: str) -> str:
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise DiagnosticError(
+            [
+                Diagnostic(
+                    summary="not valid TOML",
+                    detail=f"byte 0x{raw[error.start]:02x} is not UTF-8",
+                    remedy="save the file as UTF-8 text",
+                    location=Location(file=display, line=line),
+                )
+            ]
+        ) from None
+    return text
+
+
+def _children(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
+
+
+def _deeper_than(data: Any, limit: int) -> bool:
+    level = [data]
+    for _ in range(limit):
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,98 @@
+"""Where things of a fleet lie: inventories in ``hosts/``, templates and rendered trees beside it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from anvil_gen import __version__
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, listing
+
+HOSTS = "hosts"
+
+
+def hosts_folder(start: Path) -> Path | None:
+    """Return the ``hosts/`` folder of ``start`` or of the nearest folder above it."""
+    return next((folder / HOSTS for folder in (start, *start.parents) if (folder / HOSTS).is_dir()), None)
+
+
+def host_names(start: Path) -> list[str]:
+    """Return the names of all inventories that can be given by name."""
+    folder = hosts_folder(start)
+    return sorted(path.stem for path in folder.glob("*.toml")) if folder else []
+
+
+def find_inventory(host: str, start: Path) -> Path:
+    """Return the inventory that a path or a host's name stands for.
+
+    Raises:
+        DiagnosticError: there is none of that name. A path is not checked here.
+    """
+    if host.endswith(".toml") or "/" in host or os.sep in host or _exists(start / host):
+        return Path(host)
+    folder = hosts_folder(start)
+    if folder is not None and (folder / f"{host}.toml").is_file():
+        return _shown(folder / f"{host}.toml", start)
+    names = host_names(start)
+    known = f"hosts/ has: {listing(names)}" if names else "there is no hosts/ folder here or above"
+    raise DiagnosticError(
+        [
+            Diagnostic(
+                summary="unknown host",
+                detail=f'"{host}" is no inventory: {known}',
+                remedy=did_you_mean(host, names) or "name a host, or the path of its .toml file",
+            )
+        ]
+    )
+
+
+def all_inventories(start: Path) -> list[Path]:
+    """Return every inventory of the fleet, by name.
+
+    Raises:
+        DiagnosticError: there is no fleet here.
+    """
+    folder = hosts_folder(start)
+    found = sorted(folder.glob("*.toml")) if folder else []
+    if not found:
+        where = "hosts/ holds no .toml file" if folder else "there is no hosts/ folder here or above"
+        raise DiagnosticError([Diagnostic(summary="no inventories", detail=where)])
+    return [_shown(path, start) for path in found]
+
+
+def fleet_root(inventory: Path) -> Path:
+    """Return the folder that holds ``hosts/``; an inventory outside such a folder is a fleet by itself."""
+    folder = Path(os.path.abspath(inventory)).parent  # noqa: PTH100  resolve() would follow links out of the fleet
+    return folder.parent if folder.name == HOSTS else folder
+
+
+def header_name(inventory: Path) -> str:
+    """Return how rendered files name their inventory: the same wherever the fleet lies."""
+    folder = Path(os.path.abspath(inventory)).parent  # noqa: PTH100
+    return f"{HOSTS}/{inventory.name}" if folder.name == HOSTS else inventory.name
+
+
+def cache_folder() -> Path | None:
+    """Return where compiled templates may be kept; None where the machine offers no such folder."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA")
+    elif sys.platform == "darwin":
+        base = os.path.expanduser("~/Library/Caches")  # noqa: PTH111  stays as it is without a home
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    if not base or not Path(base).is_absolute():
+        return None
+    return Path(base) / "anvil-gen" / f"templates-{__version__}"
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except ValueError:  # a NUL in the name
+        return False
+
+
+def _shown(path: Path, start: Path) -> Path:
+    """Return a path as a person would type it in ``start``."""
+    return path.relative_to(start) if path.is_relative_to(start) else path

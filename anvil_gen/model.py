@@ -1,0 +1,306 @@
+"""Frozen values that the stages hand on: parsed once at the border, with every field present."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+from msgspec import Struct
+
+KeyPath = tuple[str | int, ...]
+"""A key path inside an inventory: ``("tiers", "fast", "gpus", 0)``."""
+
+
+def address(path: KeyPath) -> str:
+    """Spell a key path as a person writes it: ``tiers.fast.gpus[0]``."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            key = part if part.replace("-", "").replace("_", "").isalnum() and part.isascii() else f'"{part}"'
+            text += f".{key}" if text else key
+    return text
+
+
+class Number(float):
+    """A float that keeps its author's spelling, so that ``0.90`` is rendered as ``0.90``."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """Parse ``text`` as TOML spells floats (``1_000.5``, ``inf``)."""
+        number = super().__new__(cls, text)
+        number.text = text.replace("_", "").removeprefix("+")
+        return number
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Symbol(str):
+    """A word of a closed vocabulary (an engine's, vendor's or platform's name): templates may compare it."""
+
+    __slots__ = ()
+
+
+class Ready(str):
+    """Text that is already as Compose reads it: variables in place, every other ``$`` doubled."""
+
+    __slots__ = ()
+
+
+class EnvRef(Struct, frozen=True, kw_only=True):
+    """A variable that Compose reads when it runs: ``${NAME:-default}``, or ``${NAME:?error}``."""
+
+    name: str
+    default: str | None = None
+    error: str | None = None
+
+
+class Interpolated(Struct, frozen=True):
+    """Text with variables in it: literal strings and `EnvRef`, in order."""
+
+    parts: tuple[str | EnvRef, ...]
+
+
+Text = str | Interpolated
+"""A value of a compose file: every ``$`` of a ``str`` is literal."""
+
+
+def parts_of(text: Text) -> tuple[str | EnvRef, ...]:
+    """Return the pieces of a text, a plain string being one piece."""
+    return text.parts if isinstance(text, Interpolated) else (text,)
+
+
+def concat(*texts: Text) -> Text:
+    """Join texts; the result is a plain string where no variable is in them."""
+    parts: list[str | EnvRef] = []
+    for part in (part for text in texts for part in parts_of(text)):
+        if isinstance(part, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += part
+        elif part != "":
+            parts.append(part)
+    if all(isinstance(part, str) for part in parts):
+        return "".join(part for part in parts if isinstance(part, str))
+    return Interpolated(tuple(parts))
+
+
+def fill(pattern: str, values: Mapping[str, Text]) -> Text:
+    """Put values in place of ``{name}``; any other brace stays as it is."""
+    pieces: list[Text] = []
+    rest = pattern
+    while rest:
+        start = min((at for name in values if (at := rest.find("{" + name + "}")) >= 0), default=-1)
+        if start < 0:
+            break
+        end = rest.index("}", start)
+        pieces += [rest[:start], values[rest[start + 1 : end]]]
+        rest = rest[end + 1 :]
+    return concat(*pieces, rest)
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """Where a value was written: a layer's name, and the key path where that layer is the inventory."""
+
+    layer: str
+    path: KeyPath | None = None
+
+
+class Option(Struct, frozen=True, kw_only=True):
+    """A resolved option: its value after all layers, and the layer that had the last word."""
+
+    value: Any
+    origin: Origin
+
+
+class Options(Struct, frozen=True):
+    """The resolved options of one tier, router or experiment. Reading an option that is not listed is a bug."""
+
+    entries: Mapping[str, Option]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.entries[name].value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def origin(self, name: str) -> Origin:
+        """Return the layer that gave an option its value."""
+        return self.entries[name].origin
+
+
+class Gpu(Struct, frozen=True, kw_only=True):
+    """A card. Memory in MiB; None where the inventory does not tell."""
+
+    name: str
+    uuid: str
+    vendor: Symbol
+    memory_mib: int | None
+    reserve_mib: int
+    compute_capability: str | None
+
+
+class EnvVar(Struct, frozen=True, kw_only=True):
+    """One environment entry of a service; ``reason`` becomes the comment above it."""
+
+    name: str
+    value: Text | None  # None: passed on from the shell or `.env`, by name only
+    reason: str = ""
+
+
+class Mount(Struct, frozen=True, kw_only=True):
+    """A bind mount of a host folder (``volume`` false) or a named volume."""
+
+    source: str
+    target: str
+    volume: bool = False
+    external: bool = False
+    read_only: bool = False
+
+
+class Port(Struct, frozen=True, kw_only=True):
+    """A published port: ``bind:number:number``."""
+
+    bind: str
+    number: Text
+
+    @property
+    def spec(self) -> Text:
+        """The short form of Compose, an IPv6 address in brackets."""
+        host = f"[{self.bind}]" if ":" in self.bind else self.bind
+        return concat(host, ":", self.number, ":", self.number)
+
+
+class HealthCheck(Struct, frozen=True, kw_only=True):
+    """A health check, in Compose's own terms; durations as Compose spells them."""
+
+    test: tuple[Text, ...]
+    interval: str
+    timeout: str
+    retries: int
+    start_period: str
+
+
+class Reservation(Struct, frozen=True, kw_only=True):
+    """The cards of one service, all of one vendor."""
+
+    vendor: Symbol
+    uuids: tuple[Text, ...]
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """One compose service, ready to be laid out by a template.
+
+    ``words`` is the command as words of one string, for the service whose command Compose itself has to split.
+    """
+
+    name: str
+    container_name: Text
+    image: str
+    entrypoint: tuple[str, ...]
+    command: tuple[Text, ...]
+    words: tuple[Ready, ...]
+    environment: tuple[EnvVar, ...]
+    ports: tuple[Port, ...]
+    mounts: tuple[Mount, ...]
+    gpus: Reservation | None
+    health: HealthCheck | None
+    restart: str
+    stop_grace_period: str
+    shm_size: str | None
+    ipc: str | None
+    log_max_size: str
+    log_max_file: str
+
+    @property
+    def volumes(self) -> tuple[Mount, ...]:
+        """The named volumes among the mounts."""
+        return tuple(mount for mount in self.mounts if mount.volume)
+
+
+class Tier(Struct, frozen=True, kw_only=True):
+    """One model serve: the service, and what a router or a client must know of it."""
+
+    name: str
+    engine: Symbol
+    task: Symbol
+    served_name: str
+    port: int
+    context_length: int | None
+    tool_support: bool
+    health_path: str
+    api_base: str
+    gpus: tuple[Gpu, ...]
+    share: Number | None  # of each card, as a fraction
+    service: Service
+    options: Options
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """A name that clients may ask for, and the tier that answers."""
+
+    name: str
+    tier: str
+
+
+class Router(Struct, frozen=True, kw_only=True):
+    """The front door.
+
+    ``image`` is None where the image is built from the generated context; ``stack`` is the project's name without the
+    prefix that the router wants of it; ``variables`` come from the router's data file, for its own templates.
+    """
+
+    engine: Symbol
+    service: str
+    container_name: str
+    image: str | None
+    port: int
+    ports: tuple[Port, ...]
+    api_key_env: str | None
+    restart: str
+    stop_grace_period: str
+    log_max_size: str
+    log_max_file: str
+    health: HealthCheck
+    stack: str
+    tasks: tuple[Symbol, ...]
+    routes: tuple[Route, ...]
+    variables: Mapping[str, Any]
+    options: Options
+
+
+class Experiment(Struct, frozen=True, kw_only=True):
+    """The one-off slot: a project and a service of its own."""
+
+    project: str
+    engine: Symbol
+    port: int
+    service: Service
+    options: Options
+
+
+class Variable(Struct, frozen=True, kw_only=True):
+    """An environment variable that the rendered tree reads."""
+
+    name: str
+    comment: str
+    file: str  # the rendered file that reads it
+    standing: bool = False  # set once in `.env`, and not for each command
+
+
+class Stack(Struct, frozen=True, kw_only=True):
+    """Everything that one inventory says, resolved."""
+
+    host: str
+    project: str
+    platform: Symbol
+    inventory: str  # as the headers name it
+    tiers: tuple[Tier, ...]
+    router: Router | None
+    experiment: Experiment | None
+    variables: tuple[Variable, ...]
+
+
+class Tree(Struct, frozen=True):
+    """A rendered deploy tree: text by path, paths relative with ``/``, in a stable order."""
+
+    files: Mapping[str, str]

@@ -1,0 +1,22 @@
+"""Paths of the machine that is described, which need not be the one that renders: pure text, in any style."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath, PureWindowsPath
+
+
+def is_absolute(path: str) -> bool:
+    """Tell whether a path is absolute: POSIX, Windows with a drive, or UNC."""
+    windows = PureWindowsPath(path)
+    return PurePosixPath(path).is_absolute() or (windows.drive != "" and windows.root != "")
+
+
+def join(base: str, inside: str) -> str:
+    """Join in the base's own style: with backslashes only where the base is written with them alone."""
+    separator = "\\" if "\\" in base and "/" not in base else "/"
+    return base.rstrip("/\\") + separator + inside.replace("\\", "/").strip("/").replace("/", separator)
+
+
+def last_part(path: str) -> str:
+    """Return the name of a path's last folder or file."""
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]

@@ -1,0 +1,96 @@
+"""Where the keys and values of a TOML text stand: imported only when there is an error to show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tree_sitter_toml
+from tree_sitter import Language, Node, Parser
+
+from anvil_gen.model import KeyPath
+
+_KEYS = ("bare_key", "quoted_key", "dotted_key")
+_Span = tuple[int, int, int]  # line and column from 1, length, in characters
+
+
+class Positions:
+    """An index from key path to the spans of its key and its value."""
+
+    def __init__(self, text: str) -> None:
+        self._source = text.encode("utf-8", "surrogatepass")
+        self._keys: dict[KeyPath, Node] = {}
+        self._values: dict[KeyPath, Node] = {}
+        self._array_sizes: dict[KeyPath, int] = {}
+        root = Parser(Language(tree_sitter_toml.language())).parse(self._source).root_node
+        for node in root.children:
+            if node.type == "pair":
+                self._pair(node, ())
+            elif node.type in ("table", "table_array_element"):
+                self._table(node)
+
+    def find(self, path: KeyPath, *, key: bool = False) -> _Span:
+        """Return the span of ``path``'s value, or of its key; of its nearest known parent where it has none."""
+        first, second = (self._keys, self._values) if key else (self._values, self._keys)
+        for size in range(len(path), 0, -1):
+            node = first.get(path[:size]) or second.get(path[:size])
+            if node is not None:
+                return self._span(node)
+        return 1, 1, 1
+
+    def _span(self, node: Node) -> _Span:
+        row, byte_column = node.start_point
+        start = node.start_byte - byte_column
+        column = len(self._source[start : node.start_byte].decode("utf-8", "replace")) + 1
+        text = self._source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+        return row + 1, column, max(1, len(text.split("\n")[0].rstrip("\r")))
+
+    def _table(self, node: Node) -> None:
+        head = next(child for child in node.children if child.type in _KEYS)
+        path: KeyPath = ()
+        for part, part_node in self._parts(head):
+            path = (*path, part)
+            self._keys.setdefault(path, part_node)
+            if path in self._array_sizes and node.type == "table":
+                path = (*path, self._array_sizes[path] - 1)
+        if node.type == "table_array_element":
+            self._array_sizes[path] = self._array_sizes.get(path, 0) + 1
+            path = (*path, self._array_sizes[path] - 1)
+        self._keys[path] = head
+        for child in node.children:
+            if child.type == "pair":
+                self._pair(child, path)
+
+    def _pair(self, node: Node, path: KeyPath) -> None:
+        key = next((child for child in node.children if child.type in _KEYS), None)
+        if key is None:
+            return
+        for part, part_node in self._parts(key):
+            path = (*path, part)
+            self._keys.setdefault(path, part_node)
+        named = node.named_children
+        if len(named) > 1:
+            self._value(named[-1], path)
+
+    def _value(self, node: Node, path: KeyPath) -> None:
+        self._values[path] = node
+        if node.type == "inline_table":
+            for child in node.children:
+                if child.type == "pair":
+                    self._pair(child, path)
+        elif node.type == "array":
+            items = [child for child in node.named_children if child.type != "comment"]
+            for index, item in enumerate(items):
+                self._value(item, (*path, index))
+
+    def _parts(self, node: Node) -> list[tuple[str, Any]]:
+        if node.type == "dotted_key":
+            return [part for child in node.children if child.type in _KEYS for part in self._parts(child)]
+        text = self._source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+        if node.type == "quoted_key":
+            import tomllib  # noqa: PLC0415  a quoted key's escapes, by the parser that read the file
+
+            try:
+                text = next(iter(tomllib.loads(f"{text} = 0")))
+            except tomllib.TOMLDecodeError:
+                text = text[1:-1]
+        return [(text, node)]

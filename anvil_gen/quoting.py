@@ -1,0 +1,119 @@
+"""Values as text of a file format, each so that every reader gets the same value back.
+
+One function per format turns a value into text that stands for exactly that value. Templates never quote: the
+environment of `anvil_gen.render` calls these for whatever a template prints.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from anvil_gen.diagnostics import InternalError
+from anvil_gen.model import EnvRef, Interpolated, Number, Ready, Text, parts_of
+
+# Plain scalars only where YAML 1.1 and 1.2 readers agree that it is this string: it starts with a letter, a slash or
+# dashes (a flag), and holds nothing that could end or change it; or it is a duration or a size. Words that some
+# reader takes for something else are quoted.
+_PLAIN = re.compile(
+    r"(?:[A-Za-z]|/|\./|--?[A-Za-z])(?:[A-Za-z0-9_./=@+,-]|:(?=[A-Za-z0-9_./=@+-]))*|[0-9]+(?:ms|[smh]|[kmg]b?)"
+)
+_YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
+_YAML_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
+_TOML_ESCAPES = {**_YAML_ESCAPES, "\0": "\\u0000"}
+# Printable for every reader: U+0085, U+2028, U+2029 are line breaks for some, the BOM and the last two of the plane
+# are no characters for others.
+_UNPRINTABLE = re.compile('[\\x00-\\x1f"\\\\\\x7f-\\xa0\\u2028\\u2029\\ud800-\\udfff\\ufeff\\ufffe\\uffff]')
+_ASTRAL = re.compile("[\\U00010000-\\U0010ffff]")
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./:@+=-]*")
+
+
+def _escaped(text: str, escapes: dict[str, str]) -> str:
+    def escape(match: re.Match[str]) -> str:
+        char = match[0]
+        return escapes.get(char) or (f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}")
+
+    return _ASTRAL.sub(escape, _UNPRINTABLE.sub(escape, text))
+
+
+def yaml_string(text: str) -> str:
+    """Return a YAML scalar that is this string for YAML 1.1 and 1.2 readers alike."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
+        return text
+    return f'"{_escaped(text, _YAML_ESCAPES)}"'
+
+
+def yaml_folded(texts: Iterable[str], indent: int) -> str:
+    """Return one quoted YAML string of the texts joined by spaces, each on a line of its own.
+
+    A line break inside a quoted scalar reads as one space, so no text may begin or end with white space.
+    """
+    return '"' + ("\n" + " " * indent).join(_escaped(text, _YAML_ESCAPES) for text in texts) + '"'
+
+
+def toml_string(text: str) -> str:
+    """Return a TOML basic string."""
+    return f'"{_escaped(text, _TOML_ESCAPES)}"'
+
+
+def dollar(text: str) -> str:
+    """Return text in which Compose finds no variable."""
+    return text.replace("$", "$$")
+
+
+def interpolated(text: Text) -> str:
+    """Return a text as Compose interpolates it: variables as ``${NAME}``, every other ``$`` doubled."""
+    return "".join(dollar(part) if isinstance(part, str) else _variable(part) for part in parts_of(text))
+
+
+def _variable(ref: EnvRef) -> str:
+    if ref.error is not None:
+        return f"${{{ref.name}:?{_in_braces(ref.error)}}}"
+    if ref.default is not None:
+        return f"${{{ref.name}:-{_in_braces(ref.default)}}}"
+    return f"${{{ref.name}}}"
+
+
+def _in_braces(text: str) -> str:
+    if "}" in text or "{" in text:
+        raise InternalError(f"a brace inside a variable's default or message: {text!r}")
+    return dollar(text)
+
+
+def to_yaml(value: object) -> str:
+    """Return a value of a compose file."""
+    if isinstance(value, Interpolated):
+        return yaml_string(interpolated(value))
+    if isinstance(value, Ready):
+        return yaml_string(value)
+    if isinstance(value, str):
+        return yaml_string(dollar(value))
+    return _scalar(value)
+
+
+def to_toml(value: object) -> str:
+    """Return a TOML value."""
+    if isinstance(value, str):
+        return toml_string(value)
+    return _scalar(value)
+
+
+def to_word(value: object) -> str:
+    """Return a value for a format without quotes (a Dockerfile, an env file), where only plain words are safe."""
+    text = str(value)
+    if isinstance(value, str | int) and _WORD.fullmatch(text):
+        return text
+    raise InternalError(f"{value!r} cannot stand in a file that has no quotes")
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | Number):
+        return str(value)
+    raise InternalError(f"a template prints {value!r}: only text, numbers and booleans have a form in a file")
+
+
+def comment(value: object) -> str:
+    """Return text that stays on the line of a comment."""
+    return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in str(value))

@@ -1,0 +1,205 @@
+"""What a person or a program reads: commands return values, views turn them into text or JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import click
+
+from anvil_gen.changes import Action, Change, recreated
+from anvil_gen.diagnostics import Diagnostic
+from anvil_gen.generate import Outcome, diff_text
+
+JSON_FORMAT = 1
+_VERBS = {"create": "wrote", "update": "wrote", "delete": "removed"}
+_VALUE_WIDTH = 72
+
+
+class View(Protocol):
+    """How the answer of a verb is shown."""
+
+    def written(self, outcomes: Sequence[Outcome]) -> None:
+        """Show what was written."""
+
+    def checked(self, outcomes: Sequence[Outcome]) -> None:
+        """Show what a write would change."""
+
+    def faults(self, diagnostics: Sequence[Diagnostic]) -> None:
+        """Show errors and warnings."""
+
+
+class TextView:
+    """Answers as lines on stdout, diagnostics on stderr."""
+
+    def written(self, outcomes: Sequence[Outcome]) -> None:
+        """Print a line for each file, and what it means for each service."""
+        for outcome in outcomes:
+            self._host(outcome, _VERBS)
+
+    def checked(self, outcomes: Sequence[Outcome]) -> None:
+        """Print a diff where the tree on disk differs."""
+        for outcome in outcomes:
+            for change in outcome.files:
+                click.echo(_coloured(diff_text(change)), nl=False)
+            if outcome.files:
+                self._host(outcome, {"create": "missing", "update": "differs", "delete": "is left over"})
+                click.echo("  to mend it:\n")
+                click.echo(f"    anvil-gen render {outcome.rendered.inventory.as_posix()}\n")
+            else:
+                self._host(outcome, {})
+
+    def faults(self, diagnostics: Sequence[Diagnostic]) -> None:
+        """Print each fault with its line, and how many there are."""
+        for diagnostic in diagnostics:
+            click.echo(diagnostic_text(diagnostic), err=True)
+        errors = sum(diagnostic.severity == "error" for diagnostic in diagnostics)
+        if errors:
+            click.echo(f"{errors} error{'s' if errors != 1 else ''}; nothing was written", err=True)
+
+    def _host(self, outcome: Outcome, verbs: dict[str, str]) -> None:
+        rendered = outcome.rendered
+        head = f"{click.style(rendered.host, bold=True)} -> {shown_folder(rendered.output)}"
+        if not outcome.files:
+            click.echo(f"{head}: {len(rendered.tree.files)} files, nothing changed")
+            return
+        click.echo(head)
+        width = max(len(verbs[change.action]) for change in outcome.files)
+        for change in outcome.files:
+            click.echo(f"  {verbs[change.action]:{width}}  {change.path}")
+        for line in change_lines(outcome.changes):
+            click.echo(f"  {line}")
+        services = recreated(outcome.changes, outcome.rendered.project)
+        if services:
+            click.echo(f"  the next `docker compose up -d` recreates: {', '.join(services)}")
+
+
+class JsonView:
+    """Answers as one JSON document on stdout."""
+
+    def written(self, outcomes: Sequence[Outcome]) -> None:
+        """Print what was written."""
+        self._print(hosts=[_outcome_json(outcome) for outcome in outcomes], diagnostics=_warnings(outcomes))
+
+    def checked(self, outcomes: Sequence[Outcome]) -> None:
+        """Print what a write would change."""
+        self.written(outcomes)
+
+    def faults(self, diagnostics: Sequence[Diagnostic]) -> None:
+        """Print the faults, where they are errors; warnings are part of the answer."""
+        if any(diagnostic.severity == "error" for diagnostic in diagnostics):
+            self._print(hosts=[], diagnostics=[_diagnostic_json(diagnostic) for diagnostic in diagnostics])
+
+    def _print(self, **answer: Any) -> None:
+        click.echo(json.dumps({"format": JSON_FORMAT, **answer}, indent=2))
+
+
+def diagnostic_text(diagnostic: Diagnostic) -> str:
+    """Return a diagnostic as a person reads it: what, where with the line and a caret, why, and what to do."""
+    error = diagnostic.severity == "error"
+    lines = [click.style(diagnostic.severity, fg="red" if error else "yellow", bold=True) + f": {diagnostic.summary}"]
+    location = diagnostic.location
+    if location is not None:
+        lines.append(f"  --> {location}" + (f"  {diagnostic.address}" if diagnostic.address else ""))
+        if location.line is not None and location.source:
+            lines += _excerpt(location.line, location.column or 1, location.length, location.source)
+    for text in (diagnostic.detail, diagnostic.remedy):
+        lines += [f"  {line}" for line in text.splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def _excerpt(number: int, column: int, length: int, source: str) -> list[str]:
+    # A window around the place: some lines are very long.
+    start = max(0, column - 1 - 60)
+    shown = "".join(char if char.isprintable() else " " for char in source[start : start + 120])
+    gutter = len(str(number))
+    caret = " " * (column - 1 - start) + "^" * max(1, min(length, start + 120 - column + 1))
+    return [f"  {number} | {shown}", f"  {'':{gutter}} | {click.style(caret, fg='red')}"]
+
+
+def change_lines(changes: Iterable[Change]) -> Iterator[str]:
+    """Yield one line a change: ``~ fast: --max-model-len 65536 -> 32768``."""
+    for change in changes:
+        if change.service is None:  # a volume comes and goes with the service that mounts it
+            continue
+        if len(change.address) == 2:
+            told = "new service" if change.action is Action.CREATE else "removed"
+            yield f"{change.action.value} {change.service}: {told}"
+        else:
+            yield f"~ {change.service}: {change.reason or _what(change)}"
+
+
+def _what(change: Change) -> str:
+    parts = change.address[2:]
+    what = parts[1] if parts[0] == "command" and len(parts) > 1 else ".".join(parts)
+    before, after = _value(change.before), _value(change.after)
+    if change.action is Action.CREATE:
+        return f"{what} {after} added" if after else f"{what} added"
+    if change.action is Action.DELETE:
+        return f"{what} {before} removed" if before else f"{what} removed"
+    return f"{what} {before or '(none)'} -> {after or '(none)'}"
+
+
+def _value(value: Any) -> str:
+    if value is True or value is None:
+        return ""
+    text = "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in str(value))
+    return text if len(text) <= _VALUE_WIDTH else text[: _VALUE_WIDTH - 1] + "…"
+
+
+def shown_folder(path: Path) -> str:
+    """Return a folder as a person in the working folder would write it."""
+    try:
+        shown = Path(os.path.relpath(path)).as_posix()
+    except ValueError:  # another drive
+        return path.as_posix()
+    return path.as_posix() if shown.startswith("../../..") else shown
+
+
+def _coloured(diff: str) -> str:
+    colours = {"+": "green", "-": "red", "@": "cyan"}
+    lines = diff.splitlines(keepends=True)
+    return "".join(click.style(line, fg=colours[line[0]]) if line[:1] in colours else line for line in lines)
+
+
+def _outcome_json(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "host": outcome.rendered.host,
+        "inventory": outcome.rendered.inventory.as_posix(),
+        "output": outcome.rendered.output.as_posix(),
+        "files": [{"path": change.path, "action": change.action} for change in outcome.files],
+        "changes": [
+            {
+                "action": change.action.name.lower(),
+                "project": change.project,
+                "service": change.service,
+                "address": list(change.address),
+                "before": change.before,
+                "after": change.after,
+                "reason": change.reason,
+            }
+            for change in outcome.changes
+        ],
+        "recreates": recreated(outcome.changes, outcome.rendered.project),
+    }
+
+
+def _warnings(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    return [_diagnostic_json(warning) for outcome in outcomes for warning in outcome.rendered.warnings]
+
+
+def _diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
+    location = diagnostic.location
+    return {
+        "severity": diagnostic.severity,
+        "summary": diagnostic.summary,
+        "detail": diagnostic.detail,
+        "remedy": diagnostic.remedy,
+        "address": diagnostic.address,
+        "file": location.file if location else None,
+        "line": location.line if location else None,
+        "column": location.column if location else None,
+    }
