@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import Any
 
 from msgspec import UNSET
@@ -16,6 +15,7 @@ from anvil_gen.report import Report
 _CONTAINER = re.compile(CONTAINER_PATTERN)
 # Of a sum of shares: what rounding in decimal fractions may add.
 _ROUNDING = 1e-9
+_COMMON_BINDS = ("127.0.0.1", "0.0.0.0")  # noqa: S104  compared, not bound
 
 
 def check_stack(stack: Stack, inventory: Inventory, report: Report) -> None:
@@ -73,14 +73,15 @@ def _unique(stack: Stack, report: Report, option: str) -> None:
 
 def _unique_ports(stack: Stack, report: Report) -> None:
     seen: dict[int, str] = {}
+    used = {options["port"] for _, _, options in _entries(stack)}
     for entry, table, options in _entries(stack):
         if options["bind"] is False:
             continue
         other = seen.setdefault(options["port"], entry)
         if other != entry:
             path, key = _place(options, "port", table)
-            used = {others["port"] for _, _, others in _entries(stack)}
-            free = next(port for port in range(options["port"], options["port"] + 1000) if port not in used)
+            free = next(port for port in range(options["port"], 2 * 65536) if port not in used)
+            used.add(free)
             detail = f"{options['port']} is published by {other}"
             remedy = f"write port = {free}" if free <= 65535 else "write another port"
             report.add("port taken twice", path, detail, remedy, key=key)
@@ -105,6 +106,10 @@ def _binds(stack: Stack, report: Report) -> None:
 
 
 def _is_address(text: str) -> bool:
+    if text in _COMMON_BINDS:
+        return True
+    from ipaddress import ip_address  # noqa: PLC0415  costs 2 ms, and hardly any inventory needs it
+
     try:
         ip_address(text)
     except ValueError:
@@ -112,12 +117,20 @@ def _is_address(text: str) -> bool:
     return True
 
 
+def _is_loopback(text: str) -> bool:
+    if text in _COMMON_BINDS:
+        return text == "127.0.0.1"
+    from ipaddress import ip_address  # noqa: PLC0415
+
+    return ip_address(text).is_loopback
+
+
 def _key_beyond_loopback(stack: Stack, report: Report) -> None:
     router = stack.router
     if router is None or router.api_key_env is not None or not router.ports:
         return
     bind = router.ports[0].bind
-    if _is_address(bind) and not ip_address(bind).is_loopback:
+    if _is_address(bind) and not _is_loopback(bind):
         report.add(
             "router without a key beyond loopback",
             ("router", "bind"),

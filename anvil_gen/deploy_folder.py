@@ -57,15 +57,6 @@ class DeployFolder:
             changes.append(FileChange(path=path, action="delete", before=self._read(path), after=None))
         return changes
 
-    def read_all(self, files: Mapping[str, str], changes: list[FileChange]) -> dict[str, str]:
-        """Return the texts that are on disk now, for the files of a tree and those that would go."""
-        now = dict(files)
-        for change in changes:
-            now.pop(change.path, None)
-            if change.before is not None:
-                now[change.path] = change.before
-        return now
-
     def foreign(self, changes: list[FileChange]) -> list[FileChange]:
         """Return the changes that would overwrite what neither anvil-gen wrote here last nor git has."""
         written = self._state().get("files", {})

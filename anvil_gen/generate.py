@@ -1,7 +1,7 @@
 """The one pipeline: inventory + catalog -> resolve -> render -> proof, for one or many hosts."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +70,14 @@ class Generator:
         stack = resolve(parsed, renderer.catalog, report, host, header=header_name(inventory))
         report.raise_errors()
         files, digests = renderer.render(stack)
-        prove(renderer, stack, files, digests)
+        data = prove(renderer, stack, files, digests)
         return Rendered(
             host=stack.host,
             project=stack.project,
             inventory=inventory,
             inventory_digest=digest_of(report.document.text),
             output=output or Path(os.path.abspath(inventory)).parent / host["output"],  # noqa: PTH100
-            tree=Tree(dict(sorted(files.items()))),
+            tree=Tree(files=dict(sorted(files.items())), data=data),
             warnings=report.diagnostics,
             header=stack.inventory,
         )
@@ -116,13 +116,10 @@ def against_disk(rendered: Rendered) -> Outcome:
     folder = rendered.folder
     folder.recover()
     files = folder.compare(rendered.tree.files)
-    before = folder.read_all(rendered.tree.files, files)
-    changed = {change.path for change in files}
-    return Outcome(
-        rendered=rendered,
-        files=tuple(files),
-        changes=tuple(compare(_compose(before, changed), _compose(rendered.tree.files, changed))),
-    )
+    compose = [change for change in files if syntax_of(change.path) == "yaml"]
+    before = [data for change in compose if change.before is not None and (data := _parsed(change))]
+    after = [rendered.tree.data[change.path] for change in compose if change.after is not None]
+    return Outcome(rendered=rendered, files=tuple(files), changes=tuple(compare(before, after)))
 
 
 def write(outcome: Outcome, *, force: bool = False) -> None:
@@ -139,18 +136,13 @@ def write(outcome: Outcome, *, force: bool = False) -> None:
     folder.write(outcome.rendered.tree.files, changes, inventory_digest=outcome.rendered.inventory_digest)
 
 
-def _compose(files: Mapping[str, str], changed: set[str]) -> list[dict[str, Any]]:
-    """Parse the compose files among those that changed; what does not parse counts as not there."""
-    parsed = []
-    for path, text in files.items():
-        if path in changed and syntax_of(path) == "yaml":
-            try:
-                data = parse(text, path)
-            except InternalError:
-                continue
-            if isinstance(data, dict):
-                parsed.append(data)
-    return parsed
+def _parsed(change: FileChange) -> Any:
+    """Return the data of the file that is on disk; None where somebody's edit has broken it."""
+    try:
+        data = parse(change.before or "", change.path)
+    except InternalError:
+        return None
+    return data if isinstance(data, dict) else None
 
 
 def _not_ours(rendered: Rendered, change: FileChange) -> Diagnostic:

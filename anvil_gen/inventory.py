@@ -84,12 +84,30 @@ Memory = Annotated[
 Restart = Annotated[
     str, _text("Compose restart policy: no, always, unless-stopped, on-failure[:attempts].", RESTART_PATTERN)
 ]
+EnvironmentName = Annotated[str, Meta(description="An environment name holds no `=`.", pattern=ENV_PATTERN)]
+FlagName = Annotated[
+    str,
+    Meta(description="A flag is named without its leading dashes.", pattern=FLAG_PATTERN, examples=["enable-metrics"]),
+]
+ModelName = Annotated[str, Meta(description="A model name holds no white space.", pattern=ALIAS_PATTERN)]
+TierName = Annotated[
+    str,
+    Meta(
+        description="A tier's name is a file's name too: lower-case letters, digits, `-`, `_`, `.`.",
+        pattern=NAME_PATTERN,
+        examples=["fast"],
+    ),
+]
+CardName = Annotated[
+    str,
+    Meta(description="Letters, digits, `_`, `.`, `-`.", pattern=SERVICE_PATTERN, examples=["rtx5090"]),
+]
 Environment = Annotated[
-    dict[Annotated[str, Meta(pattern=ENV_PATTERN)], str | int],
+    dict[EnvironmentName, str | int],
     Meta(description="Environment of the container. Every `$` is literal."),
 ]
 Flags = Annotated[
-    dict[Annotated[str, Meta(pattern=FLAG_PATTERN)], Any],
+    dict[FlagName, Any],
     Meta(
         description="Flags that are passed to the engine as they are, named without the leading dashes: `true` is a "
         "bare flag, `false` removes a default, a list is several values, a table is JSON.",
@@ -314,7 +332,7 @@ class RouterTable(Table, frozen=True, kw_only=True):
     ) = UNSET
     aliases: (
         Annotated[
-            dict[Annotated[str, Meta(pattern=ALIAS_PATTERN)], str],
+            dict[ModelName, str],
             Meta(description="Further model names, each with the tier that answers.", examples=[{"coder": "heavy"}]),
         ]
         | UnsetType
@@ -360,11 +378,9 @@ class Inventory(Table, frozen=True, kw_only=True):
     host: HostTable = HostTable()
     paths: PathsTable = PathsTable()
     hfcache: HfCacheTable = HfCacheTable()
-    gpus: Annotated[
-        dict[Annotated[str, Meta(pattern=SERVICE_PATTERN)], GpuTable], Meta(description="The cards, by names of yours.")
-    ] = {}
+    gpus: Annotated[dict[CardName, GpuTable], Meta(description="The cards, by names of yours.")] = {}
     tiers: Annotated[
-        dict[Annotated[str, Meta(pattern=NAME_PATTERN)], TierTable],
+        dict[TierName, TierTable],
         Meta(description="The model serves, by names of yours: lower-case letters, digits, `-`, `_`, `.`."),
     ] = {}
     router: RouterTable | UnsetType = UNSET

@@ -300,7 +300,8 @@ class Stack(Struct, frozen=True, kw_only=True):
     variables: tuple[Variable, ...]
 
 
-class Tree(Struct, frozen=True):
-    """A rendered deploy tree: text by path, paths relative with ``/``, in a stable order."""
+class Tree(Struct, frozen=True, kw_only=True):
+    """A rendered deploy tree: texts, and their parsed data, by path; paths relative with ``/``, in a stable order."""
 
     files: Mapping[str, str]
+    data: Mapping[str, Any]

@@ -78,8 +78,8 @@ class Tokens:
         return token
 
 
-def prove(renderer: Renderer, stack: Stack, files: Mapping[str, str], digests: Mapping[str, str]) -> None:
-    """Check rendered files against the stack that they were rendered from.
+def prove(renderer: Renderer, stack: Stack, files: Mapping[str, str], digests: Mapping[str, str]) -> dict[str, Any]:
+    """Check rendered files against the stack that they were rendered from, and return their data by path.
 
     Raises:
         InternalError: a file does not say what the stack says.
@@ -90,13 +90,18 @@ def prove(renderer: Renderer, stack: Stack, files: Mapping[str, str], digests: M
     )
     if len(expected) != len(files):
         raise InternalError("the names of the rendered files depend on a value's text")
+    parsed = {}
     for (path, text), with_tokens in zip(files.items(), expected.values(), strict=True):
         syntax = syntax_of(path)
         if syntax == "words":
-            _equal(path, _lines(text), tokens.data(_lines(with_tokens), compose=False))
+            got: Any = _lines(text)
+            want = tokens.data(_lines(with_tokens), compose=False)
         else:
+            got = parse(text, path)
             want = tokens.data(parse(with_tokens, path), compose=syntax == "yaml")
-            _equal(path, parse(text, path), want)
+        _equal(path, got, want)
+        parsed[path] = got
+    return parsed
 
 
 def parse(text: str, path: str) -> Any:

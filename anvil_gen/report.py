@@ -60,10 +60,11 @@ class Report:
         return tuple(sorted(self._diagnostics.values(), key=place))
 
     def raise_errors(self) -> None:
-        """Raise everything collected where at least one is an error.
+        """Raise the errors among what was collected; the warnings of a faulty inventory may be wrong.
 
         Raises:
-            DiagnosticError: with all faults, warnings too.
+            DiagnosticError: with all errors.
         """
-        if any(diagnostic.severity == "error" for diagnostic in self._diagnostics.values()):
-            raise DiagnosticError(self.diagnostics)
+        errors = [diagnostic for diagnostic in self.diagnostics if diagnostic.severity == "error"]
+        if errors:
+            raise DiagnosticError(errors)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -118,7 +117,7 @@ def _listed(report: Report) -> Inventory:
     for error in Draft202012Validator(inventory_schema()).iter_errors(data):
         for path in _report(report, error):
             wrong.append(path)
-    pruned = copy.deepcopy(data)
+    pruned = _copied(data)
     # Longest first: a list's later items before its earlier ones, children before parents.
     for path in sorted(wrong, key=lambda path: (len(path), str(path)), reverse=True):
         _remove(pruned, path)
@@ -128,6 +127,11 @@ def _listed(report: Report) -> Inventory:
         if not wrong:
             report.add("not as the format wants it", (), str(error))
         raise DiagnosticError(report.diagnostics) from None
+
+
+def _copied(value: Any) -> Any:
+    """Copy the tables of a document; nothing else in it is changed."""
+    return {key: _copied(child) for key, child in value.items()} if isinstance(value, dict) else value
 
 
 def _remove(data: Any, path: KeyPath) -> None:
@@ -156,17 +160,13 @@ def _report(report: Report, error: ValidationError) -> Iterator[KeyPath]:
                 yield (*path, key)
     elif "propertyNames" in error.absolute_schema_path:
         name = str(error.instance)
-        remedy = _example(_parent_schema(error)) or "write another name"
+        remedy = _example(error.schema) or "write another name"
         report.add("name that is not allowed", (*path, name), f'"{name}"', remedy, key=True)
         yield (*path, name)
     else:
         summary, detail = _told(error)
         report.add(summary, path, detail, _example(schema))
         yield path
-
-
-def _parent_schema(error: ValidationError) -> Any:
-    return error.parent.schema if error.parent is not None else {}
 
 
 def _unknown_key(report: Report, path: KeyPath, known: dict[str, Any]) -> None:
