@@ -3,7 +3,8 @@
 A user's ``templates/`` beside ``hosts/`` adds to the shipped folders or overrides them, file by file.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, did_you_mean, listing
 from anvil_gen.document import Document
-from anvil_gen.model import KeyPath
+from anvil_gen.model import KeyPath, address
 
 ModelKind = Literal["path", "repo", "file"]
 
@@ -111,6 +112,10 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     variables: Mapping[str, Any] = {}
 
 
+DERIVED_OPTIONS = ("model", "revision", "tensor_parallel")
+"""What an engine's flags may say beside the options of a tier: the model's argument, and the number of cards."""
+
+_UNKNOWN_FIELD = re.compile("unknown field `([^`]+)`")
 _Data = TypeVar("_Data", Engine, Vendor, RouterKind)
 
 
@@ -206,18 +211,41 @@ class Catalog:
         display = f"templates/{path}" if found.is_relative_to(self.roots[-1]) else found.as_posix()
         document = self._documents[path] = Document(found, display=display)
         try:
-            return msgspec.convert(document.data, kind)
+            data = msgspec.convert(document.data, kind)
         except msgspec.ValidationError as error:
             message, _, where = str(error).partition(" - at `$")
-            keys = tuple(part for part in where.rstrip("`").replace("[...]", "").split(".") if part)
+            unknown = _UNKNOWN_FIELD.search(message)
+            parts = [*where.rstrip("`").replace("[...]", "").split("."), unknown[1] if unknown else ""]
+            key: KeyPath = tuple(part for part in parts if part)
+            raise DiagnosticError([_faulty(document, key, message)]) from None
+        unread = list(self._unknown_options(data))
+        if unread:
             raise DiagnosticError(
-                [
-                    Diagnostic(
-                        summary="template data is not as it should be",
-                        detail=message,
-                        remedy="docs/templates.md lists every key",
-                        address=".".join(keys),
-                        location=document.location(keys),
-                    )
-                ]
-            ) from None
+                _faulty(document, path, f'"{path[-1]}" is no option: {listing(known, limit=40)}')
+                for path, known in unread
+            )
+        return data
+
+    def _unknown_options(self, data: Engine | Vendor | RouterKind) -> Iterator[tuple[KeyPath, Iterable[str]]]:
+        """Yield the options of a data file that no inventory has, each with those that there are."""
+        if isinstance(data, Vendor):
+            return
+        section = self.defaults["tier" if isinstance(data, Engine) else "router"]
+        for name in data.defaults:
+            if name not in section:
+                yield ("defaults", name), section
+        if isinstance(data, Engine):
+            known = {*section, *DERIVED_OPTIONS}
+            for name in data.options:
+                if name not in known:
+                    yield ("options", name), known
+
+
+def _faulty(document: Document, path: KeyPath, detail: str) -> Diagnostic:
+    return Diagnostic(
+        summary="template data is not as it should be",
+        detail=detail,
+        remedy="docs/templates.md lists every key",
+        address=address(path),
+        location=document.location(path, key=True),
+    )

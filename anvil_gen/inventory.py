@@ -24,7 +24,6 @@ VOLUME_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$"
 # A tier's name is a file's name too, also on file systems that fold case or reserve device names.
 NAME_PATTERN = r"^(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$))[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$"
 ENV_PATTERN = r"^[^=\x00]+$"
-ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 ALIAS_PATTERN = r"^[^\x00-\x20\x7f]+$"
 UUID_PATTERN = (
     r"^(?:GPU-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -84,7 +83,13 @@ Memory = Annotated[
 Restart = Annotated[
     str, _text("Compose restart policy: no, always, unless-stopped, on-failure[:attempts].", RESTART_PATTERN)
 ]
-EnvironmentName = Annotated[str, Meta(description="An environment name holds no `=`.", pattern=ENV_PATTERN)]
+EnvironmentName = Annotated[
+    str,
+    # A YAML reader takes keys of up to 1024 characters, escapes included.
+    Meta(
+        description="An environment name holds no `=`, and at most 100 characters.", pattern=ENV_PATTERN, max_length=100
+    ),
+]
 FlagName = Annotated[
     str,
     Meta(description="A flag is named without its leading dashes.", pattern=FLAG_PATTERN, examples=["enable-metrics"]),
@@ -114,9 +119,7 @@ Flags = Annotated[
     ),
 ]
 GpuName = Annotated[str, _text("A card's name, a key of `[gpus]`.", examples=["rtx5090"])]
-EngineName = Annotated[
-    str, _text("Inference engine: a folder of `templates/engines/`.", SERVICE_PATTERN, examples=["vllm"])
-]
+EngineName = Annotated[str, _text("Inference engine: a folder of `templates/engines/`.", SERVICE_PATTERN)]
 
 
 class Table(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True):
@@ -310,10 +313,7 @@ class TierTable(ServeTable, frozen=True, kw_only=True):
 class RouterTable(Table, frozen=True, kw_only=True):
     """The front door: one OpenAI-compatible endpoint for all tiers, a service of the same project."""
 
-    engine: (
-        Annotated[str, _text("Router: a folder of `templates/routers/`.", SERVICE_PATTERN, examples=["anvil"])]
-        | UnsetType
-    ) = UNSET
+    engine: Annotated[str, _text("Router: a folder of `templates/routers/`.", SERVICE_PATTERN)] | UnsetType = UNSET
     image: Image | UnsetType = UNSET
     service: ServiceName | UnsetType = UNSET
     container_name: ContainerName | UnsetType = UNSET

@@ -16,7 +16,7 @@ from anvil_gen.model import EnvRef, Interpolated, Number, Ready, Text, parts_of
 # dashes (a flag), and holds nothing that could end or change it; or it is a duration or a size. Words that some
 # reader takes for something else are quoted.
 _PLAIN = re.compile(
-    r"(?:[A-Za-z]|/|\./|--?[A-Za-z])(?:[A-Za-z0-9_./=@+,-]|:(?=[A-Za-z0-9_./=@+-]))*|[0-9]+(?:ms|[smh]|[kmg]b?)"
+    r"(?:[A-Za-z]|/|\./|--?[A-Za-z])(?:[A-Za-z0-9_./=@+-]|:(?=[A-Za-z0-9_./=@+-]))*|[0-9]+(?:ms|[smh]|[kmg]b?)"
 )
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 _YAML_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
@@ -101,7 +101,7 @@ def to_toml(value: object) -> str:
 def to_word(value: object) -> str:
     """Return a value for a format without quotes (a Dockerfile, an env file), where only plain words are safe."""
     text = str(value)
-    if isinstance(value, str | int) and _WORD.fullmatch(text):
+    if isinstance(value, str | int) and not isinstance(value, bool) and _WORD.fullmatch(text):
         return text
     raise InternalError(f"{value!r} cannot stand in a file that has no quotes")
 

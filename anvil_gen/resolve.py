@@ -29,22 +29,9 @@ from anvil_gen.model import (
 from anvil_gen.options import Layer, filled, given, layered
 from anvil_gen.paths import is_absolute
 from anvil_gen.report import Report
-from anvil_gen.serve import (
-    Facts,
-    Serve,
-    Site,
-    Source,
-    build_service,
-    check_flags,
-    engine_of,
-    find_gpus,
-    health_check,
-    hub_mount,
-    model_source,
-    refuse_quirks,
-    resolve_options,
-    share_of,
-)
+from anvil_gen.serve import Site, read_serve, share_of
+from anvil_gen.service import Facts, build_service, health_check
+from anvil_gen.sources import Source, hub_mount, model_source
 
 
 def host_options(inventory: Inventory, catalog: Catalog, *, file_stem: str, deploy: str) -> Options:
@@ -119,37 +106,30 @@ def _gpus(inventory: Inventory, catalog: Catalog, report: Report) -> dict[str, G
 
 
 def _tier(site: Site, name: str, table: TierTable) -> Tier | None:
-    path: KeyPath = ("tiers", name)
-    found = engine_of(site, table, path)
-    if found is None:
+    serve = read_serve(site, table, ("tiers", name), {"name": name})
+    if serve is None:
         return None
-    engine_name, engine = found
-    own = Layer(name=f"[tiers.{name}]", values=given(table), path=path)
-    options = resolve_options("tier", {"name": name}, engine_name, engine, own, site.catalog)
-    gpus = find_gpus(site, options["gpus"], (*path, "gpus"))
-    serve = Serve(name=name, path=path, engine_name=engine_name, engine=engine, options=options, gpus=gpus)
-    check_flags(site, serve)
-    refuse_quirks(site, serve)
+    options = serve.options
     facts = Facts(
         service=options["service"],
         container_name=options["container_name"],
         served_name=options["served_name"],
         port=str(options["port"]),
-        uuids=tuple(gpu.uuid for gpu in gpus),
+        uuids=tuple(gpu.uuid for gpu in serve.gpus),
         share=share_of(site, serve),
         source=model_source(site, serve, options["model"]),
     )
     return Tier(
         name=name,
-        engine=engine_name,
+        engine=serve.engine_name,
         task=Symbol(options["task"]),
         served_name=options["served_name"],
         port=options["port"],
         context_length=options["context_length"],
-        tool_support=_has_tools(engine, options),
-        health_path=engine.health.path,
-        api_base=engine.api_base,
-        gpus=gpus,
+        tool_support=_has_tools(serve.engine, options),
+        health_path=serve.engine.health.path,
+        api_base=serve.engine.api_base,
+        gpus=serve.gpus,
         share=facts.share,
         service=build_service(site, serve, facts),
         options=options,
@@ -232,39 +212,33 @@ def _nearest(target: str, site: Site) -> str:
 
 
 def _experiment(site: Site, table: ExperimentTable, *, host: str) -> Experiment | None:
-    path: KeyPath = ("experiment",)
-    found = engine_of(site, table, path)
-    if found is None:
+    serve = read_serve(site, table, ("experiment",), {"host": host})
+    if serve is None:
         return None
-    engine_name, engine = found
-    own = Layer(name="[experiment]", values=given(table), path=path)
-    port_default = site.catalog.defaults["experiment"]["port"] if table.port is UNSET else table.port
-    port = Interpolated((EnvRef(name="PORT", default=str(port_default)),))
-    options = resolve_options(
-        "experiment", {"host": host, "engine": str(engine_name)}, engine_name, engine, own, site.catalog
-    )
-    gpus = find_gpus(site, [options["gpu"]], (*path, "gpu")) if options["gpu"] else ()
-    serve = Serve(name="experiment", path=path, engine_name=engine_name, engine=engine, options=options, gpus=gpus)
-    check_flags(site, serve)
-    refuse_quirks(site, serve)
-    wanted = EnvRef(name="MODEL", error="set MODEL to a model of the hub, for example MODEL=openai/gpt-oss-20b")
+    options = serve.options
+    port = _variable("PORT", default=str(options["port"]))
+    model = _variable("MODEL", error="set MODEL to a model of the hub, for example MODEL=openai/gpt-oss-20b")
     facts = Facts(
         service="experiment",
         container_name=fill(options["container_name"], {"port": port}),
-        served_name=Interpolated((EnvRef(name="SERVED_NAME", default=options["served_name"]),)),
+        served_name=_variable("SERVED_NAME", default=options["served_name"]),
         port=port,
-        uuids=tuple(Interpolated((EnvRef(name="GPU_UUID", default=gpu.uuid),)) for gpu in gpus),
+        uuids=tuple(_variable("GPU_UUID", default=gpu.uuid) for gpu in serve.gpus),
         share=share_of(site, serve),
-        source=Source(argument=Interpolated((wanted,)), revision=None, mount=hub_mount(site, serve, path)),
+        source=Source(argument=model, revision=None, mount=hub_mount(site, serve, serve.path)),
         extra_arguments=EnvRef(name="EXTRA_ARGS", default=""),
     )
     return Experiment(
         project=options["project"],
-        engine=engine_name,
+        engine=serve.engine_name,
         port=options["port"],
         service=build_service(site, serve, facts),
         options=options,
     )
+
+
+def _variable(name: str, *, default: str | None = None, error: str | None = None) -> Interpolated:
+    return Interpolated((EnvRef(name=name, default=default, error=error),))
 
 
 def _router_variables(router: Router | None) -> tuple[Variable, ...]:

@@ -1,0 +1,71 @@
+"""Where a tier's weights come from: a folder or file of the machine, or the hub through its shared cache."""
+
+from msgspec import UNSET, Struct
+
+from anvil_gen.inventory import ModelTable
+from anvil_gen.model import KeyPath, Mount, Text
+from anvil_gen.paths import is_absolute, join, last_part
+from anvil_gen.serve import Serve, Site
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """Where the weights come from: the engine's argument, and the mount that brings them."""
+
+    argument: Text
+    revision: str | None
+    mount: Mount | None
+
+
+def model_source(site: Site, serve: Serve, model: ModelTable | None) -> Source | None:
+    """Return where a tier's weights come from; None, with a diagnostic, where that is not clear."""
+    report, path = site.report, (*serve.path, "model")
+    if model is None:
+        report.missing(serve.path, "model", 'write model = { path = "folder" } or model = { repo = "org/name" }')
+        return None
+    kinds = [kind for kind in ("path", "repo", "file") if getattr(model, kind) is not UNSET]
+    if len(kinds) != 1:
+        detail = f"it has {' and '.join(kinds)}" if kinds else "it has none of them"
+        report.add("one of path, repo and file", path, detail, "keep one of them" if kinds else 'write path = "folder"')
+        return None
+    kind = kinds[0]
+    if kind not in serve.engine.models:
+        detail = f'{serve.engine.title} loads no model by "{kind}"'
+        report.add("not for this engine", (*path, kind), detail, f"use {' or '.join(serve.engine.models)}")
+        return None
+    revision = None if model.revision is UNSET else model.revision
+    if kind == "repo":
+        mount = hub_mount(site, serve, (*path, "repo"))
+        return Source(argument=str(model.repo), revision=revision, mount=mount)
+    if revision is not None:
+        detail = "only a repository of the hub has revisions"
+        report.add("not for this model", (*path, "revision"), detail, "remove it, or use repo")
+    return _local_source(site, serve, getattr(model, kind), (*path, kind))
+
+
+def hub_mount(site: Site, serve: Serve, path: KeyPath) -> Mount | None:
+    """Return the mount of the shared hub cache, with a diagnostic where the inventory has none."""
+    cache = site.inventory.hfcache
+    if cache.volume is UNSET:
+        detail = "weights from the hub need a cache that outlives the container"
+        site.report.add("missing key", path, detail, 'add a table [hfcache] with volume = "hfcache"')
+        return None
+    return Mount(source=cache.volume, target=serve.engine.hub_cache, volume=True, external=True)
+
+
+def _local_source(site: Site, serve: Serve, written: str, path: KeyPath) -> Source | None:
+    base = site.inventory.paths.models
+    if is_absolute(written):
+        source, inside = written, last_part(written)
+    elif base is UNSET:
+        detail = f'"{written}" is relative, and the inventory does not say to what'
+        site.report.add("missing key", path, detail, 'add a table [paths] with models = "/folder/of/models"')
+        return None
+    elif not is_absolute(base):
+        return None  # reported once, at paths.models
+    else:
+        source, inside = join(base, written), written.replace("\\", "/").strip("/")
+    if ".." in inside.split("/") or inside in ("", "."):
+        site.report.add("not a place below the model folder", path, f'"{written}"', "name a folder or file below it")
+        return None
+    target = f"{serve.engine.model_dir}/{inside}"
+    return Source(argument=target, revision=None, mount=Mount(source=source, target=target, read_only=True))

@@ -1,0 +1,164 @@
+"""Templates as data: an added engine is a folder, an overridden file wins, a faulty one is told."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from anvil_gen.catalog import Catalog, shipped_templates
+from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.generate import Generator
+from anvil_gen.inventory import ExperimentTable, GpuTable, HostTable, ModelTable, RouterTable, TierTable
+
+PACKAGE = Path(__file__).parent.parent / "anvil_gen"
+KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
+
+TOY_ENGINE = """
+title = "Toy"
+docs = "https://example.org"
+image = "example/toy:1"
+entrypoint = ["toy-server"]
+flag_style = "space"
+list_style = "repeat"
+models = ["path", "file"]
+model_dir = "/weights"
+hub_cache = "/hub"
+api_base = "/v1"
+vendors = []
+[options]
+model = "weights"
+served_name = "alias"
+context_length = "ctx"
+port = "listen"
+[defaults]
+port = 9000
+[health]
+path = "/ready"
+test = ["CMD", "toy-server", "--probe", "{port}{path}"]
+"""
+TOY_INVENTORY = """
+schema = 1
+[paths]
+models = "/srv/models"
+[tiers.small]
+engine = "toy"
+model = { file = "a/b.bin" }
+context_length = 2048
+flags.stop = ["-x", "y"]
+flags.json = { b = 1, a = "ü" }
+"""
+
+
+def fleet(folder: Path, inventory: str, **templates: str) -> Path:
+    """Lay out a fleet with an inventory and templates of its own; return the inventory."""
+    for name, text in {"hosts/box.toml": inventory, **templates}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return folder / "hosts" / "box.toml"
+
+
+def test_an_engine_is_a_folder(tmp_path: Path) -> None:
+    inventory = fleet(tmp_path, TOY_INVENTORY, **{"templates/engines/toy/engine.toml": TOY_ENGINE})
+    service = yaml.safe_load(Generator().render(inventory).tree.files["tiers/small.yml"])["services"]["small"]
+
+    assert service["image"] == "example/toy:1"
+    assert service["entrypoint"] == ["toy-server"]
+    assert service["command"] == [
+        *("--weights", "/weights/a/b.bin"),
+        *("--alias", "small"),
+        *("--ctx", "2048"),
+        *("--listen", "9000"),
+        *("--json", '{"a":"ü","b":1}'),
+        *("--stop", "-x", "--stop", "y"),
+    ]
+    assert service["ports"] == ["127.0.0.1:9000:9000"]
+    assert service["healthcheck"]["test"] == ["CMD", "toy-server", "--probe", "9000/ready"]
+    assert service["volumes"][0]["source"] == "/srv/models/a/b.bin"
+
+
+def test_an_engine_may_bring_its_own_service(tmp_path: Path) -> None:
+    own = "name: {{ stack.project }}\nservices:\n  {{ service.name | key }}:\n    image: {{ service.image }}\n"
+    templates = {
+        "templates/engines/toy/engine.toml": TOY_ENGINE,
+        "templates/engines/toy/service.yml.j2": own,
+    }
+    files = Generator().render(fleet(tmp_path, TOY_INVENTORY, **templates)).tree.files
+
+    assert files["tiers/small.yml"] == "name: box\nservices:\n  small:\n    image: example/toy:1\n"
+
+
+def test_a_users_file_overrides_the_shipped_one(tmp_path: Path) -> None:
+    shipped = (shipped_templates() / "engines" / "vllm" / "engine.toml").read_text("utf-8")
+    changed = shipped.replace('image = "vllm/vllm-openai:latest"', 'image = "registry.example/vllm:mine"')
+    inventory = 'schema = 1\n[tiers.tier]\nengine = "vllm"\nmodel = { path = "/m/x" }\n'
+    path = fleet(tmp_path, inventory, **{"templates/engines/vllm/engine.toml": changed})
+
+    assert "image: registry.example/vllm:mine\n" in Generator().render(path).tree.files["tiers/tier.yml"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "address", "line"),
+    [
+        ('flag_style = "space"', 'flag_style = "tab"', "flag_style", 6),
+        ("port = 9000", "prot = 9000", "defaults.prot", 19),
+        ('context_length = "ctx"', 'contextlength = "ctx"', "options.contextlength", 16),
+        ('title = "Toy"', 'titel = "Toy"', "titel", 2),
+    ],
+)
+def test_a_faulty_engine_file_is_told_with_its_line(
+    old: str, new: str, address: str, line: int, tmp_path: Path
+) -> None:
+    assert old in TOY_ENGINE
+    inventory = fleet(tmp_path, TOY_INVENTORY, **{"templates/engines/toy/engine.toml": TOY_ENGINE.replace(old, new)})
+    with pytest.raises(DiagnosticError) as caught:
+        Generator().render(inventory)
+
+    (found,) = caught.value.diagnostics
+    assert (found.address, found.location and found.location.line) == (address, line)
+    assert found.location is not None
+    assert found.location.file.endswith("engine.toml")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_shipped_folder_loads(kind: str) -> None:
+    catalog = Catalog()
+    load = {"engines": catalog.engine, "gpus": catalog.vendor, "routers": catalog.router}[kind]
+    folders = sorted(path.name for path in (shipped_templates() / kind).iterdir())
+
+    assert catalog.names(kind) == folders
+    assert all(load(name) is not None for name in folders)
+
+
+@pytest.mark.parametrize(
+    ("section", "table"),
+    [
+        ("host", HostTable),
+        ("gpu", GpuTable),
+        ("model", ModelTable),
+        ("tier", TierTable),
+        ("router", RouterTable),
+        ("experiment", ExperimentTable),
+    ],
+)
+def test_every_option_stands_once_in_the_defaults(section: str, table: type) -> None:
+    assert set(Catalog().defaults[section]) == set(table.__struct_fields__)
+
+
+def test_no_engine_router_or_vendor_is_named_in_python() -> None:
+    catalog = Catalog()
+    names = {name for kind in KINDS for name in catalog.names(kind)}
+    found = []
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in names:
+                found.append((path.name, node.lineno, node.value))
+            if isinstance(node, ast.Name | ast.Attribute):
+                word = node.id if isinstance(node, ast.Name) else node.attr
+                found += [(path.name, node.lineno, word)] if set(re.split(r"[_\W]+", word.lower())) & names else []
+
+    assert found == []

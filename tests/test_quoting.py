@@ -1,0 +1,199 @@
+"""Whatever text there is, every reader gets it back: YAML 1.1 and 1.2, TOML, and Compose after interpolation."""
+
+from __future__ import annotations
+
+import io
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from compose_cli import compose_config
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from anvil_gen.diagnostics import InternalError
+from anvil_gen.model import EnvRef, Interpolated
+from anvil_gen.quoting import comment, interpolated, to_toml, to_word, to_yaml, toml_string, yaml_folded, yaml_string
+
+HOSTILE = [
+    "",
+    " ",
+    " lead",
+    "trail ",
+    "'",
+    '"',
+    "it's",
+    "#",
+    "a # b",
+    "a: b",
+    ": ",
+    "a:",
+    "-",
+    "- a",
+    "--",
+    "?",
+    "*a",
+    "&a",
+    "!a",
+    "|",
+    ">",
+    "%",
+    "@",
+    "`",
+    "{{ x }}",
+    "{% x %}",
+    "{a}",
+    "[a]",
+    "a,b",
+    "$",
+    "$$",
+    "${X}",
+    "$X",
+    "${X:-y}",
+    "a\tb",
+    "a\nb",
+    "a\r\nb",
+    "a\\b",
+    "\\n",
+    "\x85",
+    "\u2028",
+    "\u2029",
+    "\ufeff",
+    "\ufffe",
+    "\u00a0",
+    "\x7f",
+    "\x1b[31m",
+    "😀",
+    "é",
+    "yes",
+    "No",
+    "on",
+    "OFF",
+    "y",
+    "N",
+    "true",
+    "null",
+    "~",
+    "Null",
+    "012",
+    "0o12",
+    "0x1F",
+    "1_000",
+    "1e3",
+    "1.5",
+    ".5",
+    "+1",
+    "-1",
+    "60:30",
+    "1:20",
+    ".inf",
+    "-.INF",
+    ".nan",
+    "<<",
+    "=",
+    "2020-01-01",
+    "0b1",
+    "...",
+    "---",
+    "x" * 10_000,
+    "--flag=value",
+    "-m",
+    "--",
+    "-",
+    "10s",
+    "16g",
+    "1m",
+    "15e3",
+    "0b",
+    "a:b",
+    "a::b",
+    "C:/x",
+    "/a b",
+    "//srv/x",
+    "\\\\srv\\x",
+    "GPU-1",
+    "127.0.0.1:80:80",
+]
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=40)
+ANY = st.one_of(st.sampled_from(HOSTILE), TEXT)
+
+
+def read_both(document: str) -> tuple[object, object]:
+    """Return what a YAML 1.1 and a YAML 1.2 reader make of a document."""
+    return yaml.safe_load(document), YAML(typ="safe", pure=True).load(io.StringIO(document))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_comes_back(text: str) -> None:
+    key = text[:1000]  # no YAML reader takes a longer one
+    document = f"top:\n  - {yaml_string(text)}\n  - {{{yaml_string(key)}: {yaml_string(text)}}}\nend: 1\n"
+    expected = {"top": [text, {key: text}], "end": 1}
+
+    assert read_both(document) == (expected, expected)
+    assert tomllib.loads(f"a = {toml_string(text)}\n{toml_string(text)} = 1\n") == ({"a": text} | {text: 1})
+
+
+@settings(max_examples=400, deadline=None)
+@given(ANY)
+def test_any_text_comes_back(text: str) -> None:
+    one, other = read_both(f"a: {yaml_string(text)}\n")
+
+    assert one == other == {"a": text}
+    assert tomllib.loads(f"a = {toml_string(text)}\n") == {"a": text}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(ANY.map(str.strip).filter(lambda text: text and "\n" not in text), min_size=1, max_size=6))
+def test_folded_text_is_one_string(texts: list[str]) -> None:
+    visible = [text for text in texts if text.strip(" \t") == text]
+    one, other = read_both(f"a:\n  b: {yaml_folded(visible, 6)}\nc: 1\n")
+
+    assert one == other == {"a": {"b": " ".join(visible)}, "c": 1}
+
+
+def test_compose_reads_hostile_text_back(tmp_path: Path) -> None:
+    lines = [f"      V{index}: {to_yaml(text)}" for index, text in enumerate(HOSTILE)]
+    file = "\n".join(["name: strange", "services:", "  a:", "    image: x", "    environment:", *lines, ""])
+    (tmp_path / "compose.yml").write_text(file, "utf-8")
+    read = compose_config(tmp_path, "compose.yml", env={"X": "taken", "a": "taken"})["services"]["a"]["environment"]
+
+    # The JSON form of `config` is itself a compose file, in which every `$` is doubled.
+    assert [read[f"V{index}"].replace("$$", "$") for index in range(len(HOSTILE))] == HOSTILE
+
+
+def test_only_a_variable_is_interpolated(tmp_path: Path) -> None:
+    text = Interpolated(("a$B-", EnvRef(name="X", default="d$e"), "-", EnvRef(name="Y", default="d$e"), "-$$"))
+    file = f"name: strange\nservices:\n  a:\n    image: x\n    hostname: {to_yaml(text)}\n"
+    (tmp_path / "compose.yml").write_text(file, "utf-8")
+    read = compose_config(tmp_path, "compose.yml", env={"X": "set", "B": "taken", "e": "taken"})
+
+    assert read["services"]["a"]["hostname"].replace("$$", "$") == "a$B-set-d$e-$$"
+
+
+@pytest.mark.parametrize("value", [None, 1.5, [], {}, object()])
+def test_what_has_no_form_is_refused(value: object) -> None:
+    with pytest.raises(InternalError, match="only text, numbers and booleans"):
+        to_yaml(value)
+    with pytest.raises(InternalError, match="only text, numbers and booleans"):
+        to_toml(value)
+
+
+@pytest.mark.parametrize("value", ["a b", "a\nb", "", "$X", 'a"b', "a;b", None, True])
+def test_a_file_without_quotes_takes_only_words(value: object) -> None:
+    with pytest.raises(InternalError, match="no quotes"):
+        to_word(value)
+
+
+def test_a_brace_cannot_end_a_variable() -> None:
+    with pytest.raises(InternalError, match="brace"):
+        interpolated(Interpolated((EnvRef(name="X", default="a}b"),)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANY)
+def test_a_comment_stays_on_its_line(text: str) -> None:
+    document = f"a: 1 # {comment(text)}\nb: 2\n"
+
+    assert read_both(document) == ({"a": 1, "b": 2}, {"a": 1, "b": 2})

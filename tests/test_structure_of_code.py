@@ -1,0 +1,78 @@
+"""The shape of the code: which module may import which, and how long a piece may be."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "anvil_gen"
+# From the ground up: a module imports only from floors below its own.
+FLOORS = [
+    {"__init__"},
+    {"diagnostics", "paths", "template_rules"},
+    {"model"},
+    {"quoting", "positions", "options", "inventory", "fleet", "changes"},
+    {"command", "document", "schema"},
+    {"report", "catalog", "deploy_folder"},
+    {"structure", "serve", "checks", "render"},
+    {"sources", "proof"},
+    {"service"},
+    {"resolve"},
+    {"generate"},
+    {"views"},
+    {"commands.__init__", "commands.render", "commands.schema"},
+    {"cli"},
+    {"__main__"},
+]
+LEVEL = {module: level for level, floor in enumerate(FLOORS) for module in floor}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    """Return a module's name inside the package."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def imports(tree: ast.AST) -> set[str]:
+    """Return the package's modules that a module imports, also inside functions."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "anvil_gen":
+            inside = node.module.partition(".")[2]
+            names = (
+                [inside] if inside and inside != "commands" else [f"{inside}.{a.name}".lstrip(".") for a in node.names]
+            )
+            found |= {name if name in LEVEL else "__init__" for name in names}
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_run_downward(path: Path) -> None:
+    above = {name for name in imports(ast.parse(path.read_text("utf-8"))) if LEVEL[name] >= LEVEL[name_of(path)]}
+
+    assert above == set()
+
+
+def test_every_module_has_its_floor() -> None:
+    assert sorted(LEVEL) == sorted(map(name_of, MODULES))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_pieces_are_short(path: Path) -> None:
+    text = path.read_text("utf-8")
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    long = [f.name for f in functions if f.end_lineno is not None and f.end_lineno - f.lineno + 1 > 50]
+
+    assert long == []
+    assert len(text.splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_blanket_except(path: Path) -> None:
+    handlers = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ExceptHandler)]
+    caught = [handler.type.id for handler in handlers if isinstance(handler.type, ast.Name)]
+
+    assert all(handler.type is not None for handler in handlers)
+    assert not {"Exception", "BaseException"} & set(caught)
