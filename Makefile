@@ -1,6 +1,6 @@
 # Short names for the commands of this repository. Each one does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help setup render test lint format schema snapshots bench clean
+.PHONY: help setup render test lint format schema docs snapshots bench clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -27,14 +27,18 @@ format: ## Rewrite the Python files in the project's format
 
 schema: ## Rewrite templates/inventory.schema.json from the code
 	scripts/setup
-	.venv/bin/anvil-gen schema --write
+	.venv/bin/anvil-gen schema --write templates/inventory.schema.json
+
+docs: ## Rewrite the generated pages of docs/
+	scripts/setup
+	.venv/bin/python scripts/generate_docs.py
 
 snapshots: ## Render everything in hosts/ again
 	scripts/setup
 	.venv/bin/anvil-gen render --all
 
 bench: ## Time the renderer
-	scripts/setup
+	scripts/setup --test
 	.venv/bin/python benchmarks/render.py
 
 clean: ## Remove all that set-up, tests and builds leave behind

@@ -106,7 +106,8 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     tasks: tuple[str, ...]
     case_sensitive: bool
     project_prefix: str = ""
-    project_prefix_reason: str = ""
+    """What a project's name must start with for ``prefixed_files`` to be of use."""
+    prefixed_files: tuple[str, ...] = ()
     health: Health
     defaults: Mapping[str, Any] = {}
     variables: Mapping[str, Any] = {}
@@ -213,9 +214,10 @@ class Catalog:
         try:
             data = msgspec.convert(document.data, kind)
         except msgspec.ValidationError as error:
-            message, _, where = str(error).partition(" - at `$")
+            pieces: tuple[str, str, str] = str(error).partition(" - at `$")
+            message = pieces[0]
             unknown = _UNKNOWN_FIELD.search(message)
-            parts = [*where.rstrip("`").replace("[...]", "").split("."), unknown[1] if unknown else ""]
+            parts = [*pieces[2].rstrip("`").replace("[...]", "").split("."), unknown[1] if unknown else ""]
             key: KeyPath = tuple(part for part in parts if part)
             raise DiagnosticError([_faulty(document, key, message)]) from None
         unread = list(self._unknown_options(data))

@@ -4,6 +4,7 @@ Compose files are compared as canonical mappings from address to scalar: each fl
 address of its own, so that a change is told by what it means and not by the line it stands on.
 """
 
+import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
@@ -16,6 +17,12 @@ Address = tuple[str, ...]
 
 FILE_LABEL = "anvil-gen.file."
 """Prefix of the labels that carry the digest of a generated file which the service mounts."""
+
+_NOT_COMPARED = ("build", "pull_policy", "scale")
+"""What Compose leaves out when it compares a service with its container; a changed build context is another tag."""
+
+_FLAG = re.compile(r"--?[A-Za-z]")
+_DEEPEST = 32
 
 
 class Action(Enum):
@@ -64,7 +71,7 @@ def _compare(project: str, before: list[Mapping[str, Any]], after: list[Mapping[
     changes: list[Change] = []
     for address in sorted(old.keys() | new.keys()):
         one, other = old.get(address), new.get(address)
-        if one == other:
+        if one == other and (address in old) == (address in new):  # None is a value: a variable taken from the shell
             continue
         action = Action.CREATE if address not in old else Action.DELETE if address not in new else Action.UPDATE
         reason = _reason(address)
@@ -80,8 +87,7 @@ def recreated(changes: Iterable[Change], project: str) -> list[str]:
         if change.project == project
         and change.service is not None
         and len(change.address) > 2
-        # Compose leaves `build` out of what it compares; a changed context changes the image's tag.
-        and change.address[2] != "build"
+        and change.address[2] not in _NOT_COMPARED
     }
     return sorted(name for name in names if name is not None)
 
@@ -108,7 +114,7 @@ def _canonical(files: Iterable[Mapping[str, Any]]) -> dict[Address, Any]:
     flat: dict[Address, Any] = {}
     for file in files:
         for key in ("services", "volumes"):
-            if key in file:
+            if isinstance(file.get(key), Mapping):
                 flat.update(_flat((key,), file[key]))
     return flat
 
@@ -117,7 +123,9 @@ def _flat(address: Address, value: Any) -> Iterator[tuple[Address, Any]]:
     if address[0] == "services" and len(address) > 2:
         transform = _TRANSFORMS.get(address[2:])
         value = transform(value) if transform else value
-    if isinstance(value, Mapping):
+    if len(address) > _DEEPEST:  # an alias of YAML may hold itself
+        yield address, "…"
+    elif isinstance(value, Mapping):
         if not value:
             yield address, {}
         for key, child in value.items():
@@ -125,39 +133,54 @@ def _flat(address: Address, value: Any) -> Iterator[tuple[Address, Any]]:
     elif isinstance(value, list):
         for index, child in enumerate(value):
             yield from _flat((*address, str(index)), child)
-    else:
-        yield address, value
+    else:  # what YAML also knows, such as dates, is told as text
+        yield address, value if isinstance(value, str | int | None) else str(value)
 
 
 def _by_flag(command: Any) -> Any:
-    """Return a command as flag -> value, positional arguments by their number."""
-    words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command or ()]
-    flags: dict[str, Any] = {}
-    position = 0
-    for index, word in enumerate(words):
-        flag, equals, value = word.partition("=")
-        if word.startswith("--"):
-            flags[flag] = value if equals else True
-        elif index and words[index - 1].startswith("--") and "=" not in words[index - 1]:
-            earlier = flags[words[index - 1]]
-            flags[words[index - 1]] = word if earlier is True else f"{earlier} {word}"
+    """Return a command as flag -> value, positional arguments by their number; ``True`` for a flag without a value."""
+    words = _split(command) if isinstance(command, str) else command
+    if not isinstance(words, list):
+        return command
+    values: dict[str, list[str]] = {}
+    flag, position = "", 0
+    for word in map(str, words):
+        if _FLAG.match(word):
+            name, equals, value = word.partition("=")
+            values.setdefault(name, []).extend([value] if equals else [])
+            flag = "" if equals else name
+        elif flag:
+            values[flag].append(word)
         else:
             position += 1
-            flags[f"argument {position}"] = word
-    return flags
+            values[f"argument {position}"] = [word]
+    return {name: " ".join(found) if found else True for name, found in values.items()}
 
 
-def _as_set(items: Any) -> Any:
-    return {str(item): True for item in items}
+def _split(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # an open quote
+        return [command]
+
+
+def _as_text(items: Any) -> Any:
+    """Return a short list whose order means nothing as one value."""
+    if not isinstance(items, list) or not all(isinstance(item, str | int) for item in items):
+        return items
+    return ", ".join(sorted(map(str, items)))
 
 
 def _by_target(mounts: Any) -> Any:
-    return {mount["target"] if isinstance(mount, Mapping) else str(mount): mount for mount in mounts}
+    if not isinstance(mounts, list):
+        return mounts
+    return {str(mount.get("target")) if isinstance(mount, Mapping) else str(mount): mount for mount in mounts}
 
 
 _TRANSFORMS: dict[Address, Callable[[Any], Any]] = {
     ("command",): _by_flag,
-    ("ports",): _as_set,
+    ("ports",): _as_text,
     ("volumes",): _by_target,
-    ("deploy", "resources", "reservations", "devices", "0", "device_ids"): _as_set,
+    ("deploy", "resources", "reservations", "devices", "0", "device_ids"): _as_text,
 }
+"""What a person may have written in place of what is rendered passes through as it is."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from anvil_gen.inventory import CONTAINER_PATTERN, Inventory
+from anvil_gen.inventory import CONTAINER_PATTERN, NAME_LENGTH, PROJECT_PATTERN, Inventory
 from anvil_gen.model import Gpu, KeyPath, Number, Options, Stack, Tier
 from anvil_gen.report import Report
 
@@ -20,7 +20,9 @@ _COMMON_BINDS = ("127.0.0.1", "0.0.0.0")  # noqa: S104  compared, not bound
 
 def check_stack(stack: Stack, inventory: Inventory, report: Report) -> None:
     """Report what is wrong between the parts of a resolved stack."""
+    _host_name(stack, report)
     _unique_gpus(inventory, report)
+    _reserves(inventory, report)
     _unique(stack, report, "service")
     _unique(stack, report, "container_name")
     _unique_ports(stack, report)
@@ -46,6 +48,19 @@ def _place(options: Options, name: str, table: KeyPath) -> tuple[KeyPath, bool]:
     return (path, False) if path is not None else (table, True)
 
 
+def _stands(options: Options, name: str, table: KeyPath, report: Report) -> bool:
+    """Tell whether an option's value is meant: a default is not, that stands in for a faulty value."""
+    return options.origin(name).path is not None or not report.is_left_out((*table, name))
+
+
+def _host_name(stack: Stack, report: Report) -> None:
+    fits = re.search(PROJECT_PATTERN, stack.host) is not None and len(stack.host) <= NAME_LENGTH
+    if not fits and not report.is_left_out(("host", "name")):
+        name = re.sub("[^a-z0-9_-]+", "-", stack.host.lower()).strip("-_")[:NAME_LENGTH] or "my-box"
+        detail = f'"{stack.host}" is the file\'s name; Compose takes {NAME_LENGTH} of lower-case letters, digits, -, _'
+        report.add("name that Compose refuses", ("host",), detail, f'set name = "{name}" in [host]', key=True)
+
+
 def _unique_gpus(inventory: Inventory, report: Report) -> None:
     seen: dict[str, str] = {}
     for name, table in inventory.gpus.items():
@@ -57,11 +72,19 @@ def _unique_gpus(inventory: Inventory, report: Report) -> None:
             report.add("UUID taken twice", ("gpus", name, "uuid"), detail, "`nvidia-smi -L` prints each card's own")
 
 
+def _reserves(inventory: Inventory, report: Report) -> None:
+    for name, table in inventory.gpus.items():
+        memory, reserve = table.memory_mib, table.reserve_mib
+        if memory is not UNSET and reserve is not UNSET and reserve >= memory:
+            detail = f"{reserve} leaves nothing of the card's {memory} MiB"
+            report.add("number out of range", ("gpus", name, "reserve_mib"), detail, f"write less than {memory}")
+
+
 def _unique(stack: Stack, report: Report, option: str) -> None:
     what = option.replace("_", " ")
     seen: dict[str, str] = {}
     for entry, table, options in _entries(stack):
-        if option not in options:
+        if option not in options or not _stands(options, option, table, report):
             continue
         # Container names differ in case alone nowhere: some tools fold them.
         other = seen.setdefault(options[option].casefold(), entry)
@@ -75,7 +98,7 @@ def _unique_ports(stack: Stack, report: Report) -> None:
     seen: dict[int, str] = {}
     used = {options["port"] for _, _, options in _entries(stack)}
     for entry, table, options in _entries(stack):
-        if options["bind"] is False:
+        if options["bind"] is False or not _stands(options, "port", table, report):
             continue
         other = seen.setdefault(options["port"], entry)
         if other != entry:
@@ -83,14 +106,14 @@ def _unique_ports(stack: Stack, report: Report) -> None:
             free = next(port for port in range(options["port"], 2 * 65536) if port not in used)
             used.add(free)
             detail = f"{options['port']} is published by {other}"
-            remedy = f"write port = {free}" if free <= 65535 else "write another port"
+            remedy = f"write port = {free}" if free <= 65535 else "write a lower port that is free"
             report.add("port taken twice", path, detail, remedy, key=key)
 
 
 def _container_names(stack: Stack, report: Report) -> None:
     for entry, table, options in _entries(stack):
         name = options["container_name"].replace("{port}", "1")
-        if not _CONTAINER.match(name):
+        if not _CONTAINER.match(name) and _stands(options, "container_name", table, report):
             path, key = _place(options, "container_name", table)
             detail = f'"{name}" has not the two characters that Docker asks for'
             report.add("name that Docker refuses", path, detail, f'set "container_name" for {entry}', key=key)
@@ -114,7 +137,7 @@ def _is_address(text: str) -> bool:
         ip_address(text)
     except ValueError:
         return False
-    return True
+    return "%" not in text  # Compose knows no zones
 
 
 def _is_loopback(text: str) -> bool:
@@ -156,15 +179,15 @@ def _shares(stack: Stack, report: Report) -> None:
 
 def _told(name: str, tiers: list[Tier], report: Report) -> None:
     for tier in tiers:
-        if tier.share is None and not _is_written_wrong(tier, report):
+        if tier.share is None and not _has_written(tier, report):
             others = ", ".join(f'"{other.name}"' for other in tiers if other is not tier)
             detail = f'it shares "{name}" with {others}, and does not say how much of it it takes'
             remedy = "set gpu_memory_utilization (or gpu_memory) in each of them"
             report.add("card shared without shares", ("tiers", tier.name), detail, remedy, key=True)
 
 
-def _is_written_wrong(tier: Tier, report: Report) -> bool:
-    """Tell whether the inventory does state a share, whose fault has been reported already."""
+def _has_written(tier: Tier, report: Report) -> bool:
+    """Tell whether the inventory does state a share; that it came to nothing has been reported already."""
     written: dict[str, Any] = report.document.data["tiers"][tier.name]
     return "gpu_memory_utilization" in written or "gpu_memory" in written
 
@@ -180,8 +203,10 @@ def _too_much(name: str, tiers: list[Tier], whole: float, report: Report) -> Non
 
 
 def _whole(gpu: Gpu) -> float:
-    """Return the share of a card that tiers may take together."""
-    return 1.0 if gpu.memory_mib is None else 1.0 - gpu.reserve_mib / gpu.memory_mib
+    """Return the share of a card that tiers may take together; all of it where the reserve is faulty."""
+    if gpu.memory_mib is None or gpu.reserve_mib >= gpu.memory_mib:
+        return 1.0
+    return 1.0 - gpu.reserve_mib / gpu.memory_mib
 
 
 def _projects(stack: Stack, report: Report) -> None:

@@ -5,34 +5,31 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from anvil_gen import __version__
-from anvil_gen.diagnostics import DiagnosticError, ExitCode, InternalError
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, InternalError, Location
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _COMPLETION = 'eval "$(_ANVIL_GEN_COMPLETE=bash_source anvil-gen)"'
 
 
-class _Group(click.Group):
-    """A group whose usage errors exit with 1: 2 means "differs"."""
+def _complete_host(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem  # noqa: PLC0415
 
-    def main(self, *args: Any, **extra: Any) -> Any:
-        click.UsageError.exit_code = ExitCode.ERROR
-        return super().main(*args, **extra)
-
-
-def _complete_host(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     from anvil_gen.fleet import host_names  # noqa: PLC0415
 
-    return [name for name in host_names(Path.cwd()) if name.startswith(incomplete)]
+    names = [CompletionItem(name) for name in host_names(Path.cwd()) if name.startswith(incomplete)]
+    return names or [CompletionItem(incomplete, type="file")]
 
 
 @click.group(
-    cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=f"\b\nShell completion (zsh_source and fish_source for those shells):\n  {_COMPLETION}",
 )
@@ -53,7 +50,9 @@ def cli() -> None:
 @click.option("--all", "every", is_flag=True, help="Render every inventory in hosts/.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 2 with a diff where the files on disk differ.")
 @click.option("--stdout", "to_stdout", is_flag=True, help="Write nothing; print the files.")
-@click.option("--output", metavar="DIR", help="Render into DIR instead of the inventory's own output folder.")
+@click.option(
+    "--output", metavar="DIR", type=click.Path(), help="Render into DIR, not the inventory's own output folder."
+)
 @click.option("--force", is_flag=True, help="Overwrite files that were changed by hand.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def render(
@@ -114,18 +113,27 @@ def schema(*, write: str | None, check: str | None) -> ExitCode:
     return _run(lambda: command.run(write=write, check=check), as_json=False)
 
 
-def _run(command: Any, *, as_json: bool) -> ExitCode:
+def _run(command: Callable[[], ExitCode], *, as_json: bool) -> ExitCode:
     try:
-        code: ExitCode = command()
+        return command()
     except DiagnosticError as error:
-        from anvil_gen.views import JsonView, TextView  # noqa: PLC0415
-
-        (JsonView() if as_json else TextView()).faults(error.diagnostics)
-        return ExitCode.ERROR
+        return _fail(error.diagnostics, as_json=as_json)
     except InternalError as error:
-        click.echo(f"anvil-gen: internal error: {error}\nNothing was written. Please report it.", err=True)
-        return ExitCode.ERROR
-    return code
+        fault = Diagnostic(summary="internal error", detail=str(error), remedy="please report it")
+        return _fail([fault], as_json=as_json)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # the reader has gone, as `| head` does: click ends quietly
+            raise
+        what = (error.strerror or str(error)).lower()
+        location = Location(file=str(error.filename)) if error.filename else None
+        return _fail([Diagnostic(summary="cannot read or write", detail=what, location=location)], as_json=as_json)
+
+
+def _fail(diagnostics: Sequence[Diagnostic], *, as_json: bool) -> ExitCode:
+    from anvil_gen.views import JsonView, TextView  # noqa: PLC0415
+
+    (JsonView() if as_json else TextView()).faults(diagnostics)
+    return ExitCode.ERROR
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -138,14 +146,22 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = cli.main(args=arguments, standalone_mode=False)
+        color = False if os.environ.get("NO_COLOR") else None  # None: as the terminal takes it
+        code = cli.main(args=words, standalone_mode=False, color=color)
     except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        if "--json" in words:
+            code = _fail([Diagnostic(summary="usage error", detail=error.format_message())], as_json=True)
+        else:
+            error.show()
+            code = ExitCode.ERROR
     except click.Abort:
         click.echo("interrupted", err=True)
         code = 130
+    except OSError as error:
+        click.echo(f"error: cannot write the answer: {error.strerror}", err=True)
+        code = ExitCode.ERROR
     _end(int(code or 0))
 
 

@@ -26,7 +26,8 @@ def flag_text(value: Any) -> Text:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        # JSON has no dates: one in a flag is an error that is told together with the others, after this.
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
     return str(value)
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 Severity = Literal["error", "warning"]
+_LONGEST = 400
 
 
 class ExitCode(IntEnum):
@@ -57,12 +58,25 @@ class InternalError(Exception):
     """A promise of anvil-gen's own that does not hold: never the user's fault, and nothing has been written."""
 
 
+def printable(text: str) -> str:
+    """Return text that is safe and short enough to show: escapes for what would steer a terminal or break the line."""
+    if len(text) > _LONGEST:
+        # The ends tell most: a list of choices follows a value that may be of any length.
+        text = f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    short = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(char)
+    return short or (f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}")
+
+
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """Return ``did you mean "x"?`` for the nearest candidate, else an empty string."""
     from difflib import get_close_matches  # noqa: PLC0415  costs imports that only an error needs
 
     by_folded = {candidate.casefold(): candidate for candidate in candidates}
-    near = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    near = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.7)
     return f'did you mean "{by_folded[near[0]]}"?' if near else ""
 
 

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
-from anvil_gen.model import KeyPath, Number
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, printable
+from anvil_gen.model import KeyPath, Number, address
 
 if TYPE_CHECKING:
     from anvil_gen.positions import Positions
@@ -18,7 +18,26 @@ if TYPE_CHECKING:
 MAX_DEPTH = 32
 """Tables and arrays inside one another; no sensible file comes near, and deeper ones exhaust parsers."""
 
-_AT_LINE = re.compile(r"\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
+# A dotted key of 1,000 parts: the parser keeps each of its prefixes, which at 100,000 parts no memory holds.
+_MANY_PARTS = r"""(?m)(?:^|[\[{,])[ \t]*(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){1000}"""
+_LONG_NUMBER = r"(?<=[=\[,\s])[+-]?[0-9][0-9_]{4000,}"
+_KEY_PATH = r"\((?:(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"),? ?)+\)"
+_REMEDIES = {
+    "cannot overwrite a value": "the key has a value already: keep one of the two",
+    "cannot declare": "its keys stand under another heading already: put them together, under one",
+    "cannot redefine": "its keys stand under another heading already: put them together, under one",
+    "cannot mutate": "a table in braces is complete: write the key inside them",
+    "duplicate inline table key": "the key has a value already: keep one of the two",
+    "expected '=' after a key": "write key = value",
+    "expected newline": "one key a line; a text with spaces stands in quotes",
+    "unclosed array": "close the list with ]",
+    "unclosed inline table": "close the table with }, on the same line",
+    "unterminated string": "close the quotes",
+    "illegal character '\\n'": "close the quotes on the same line",
+}
+"""By how the parser's message begins."""
+
+_AT_LINE = r"\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$"
 
 
 class Document:
@@ -62,6 +81,8 @@ class Document:
             remedy="an inventory needs five levels at most",
             location=Location(file=self.display),
         )
+        if self.text.count(".") >= 1000 and re.search(_MANY_PARTS, self.text):
+            raise DiagnosticError([too_deep])
         try:
             # TOML knows only LF and CRLF; a lone CR is left in, for the parser to refuse.
             data = tomllib.loads(self.text.replace("\r\n", "\n"), parse_float=Number)
@@ -69,22 +90,44 @@ class Document:
             raise DiagnosticError([self._syntax_error(str(error))]) from None
         except RecursionError:
             raise DiagnosticError([too_deep]) from None
+        except ValueError:
+            raise DiagnosticError([self._long_number()]) from None
         if _deeper_than(data, MAX_DEPTH):
             raise DiagnosticError([too_deep])
         return data
 
+    def _long_number(self) -> Diagnostic:
+        """Return the fault of a whole number so long that Python refuses to convert it."""
+        match = re.search(_LONG_NUMBER, self.text)
+        start = match.start() if match else 0
+        line = self.text.count("\n", 0, start) + 1
+        column = start - (self.text.rfind("\n", 0, start) + 1) + 1
+        return Diagnostic(
+            summary="number out of range",
+            detail="TOML's whole numbers have 64 bits",
+            remedy="write a smaller number, or text in quotes",
+            location=self._at(line, column, len(match[0]) if match else 1),
+        )
+
     def _syntax_error(self, message: str) -> Diagnostic:
-        match = _AT_LINE.search(message)
+        from ast import literal_eval  # noqa: PLC0415  only an error needs it
+
+        match = re.search(_AT_LINE, message)
         reason = message[: match.start()] if match else message
         if match and match["line"]:
             location = self._at(int(match["line"]), int(match["column"]))
         else:
             location = self._at(len(self._lines), len(self._lines[-1]) + 1)
-        reason = reason[:1].lower() + reason[1:]
-        return Diagnostic(summary="not valid TOML", detail=reason, remedy=_syntax_remedy(location), location=location)
+        reason = re.sub(_KEY_PATH, lambda keys: address(literal_eval(keys[0])), reason[:1].lower() + reason[1:])
+        return Diagnostic(
+            summary="not valid TOML",
+            detail=printable(reason),
+            remedy=printable(_syntax_remedy(reason, location)),
+            location=location,
+        )
 
 
-def _syntax_remedy(location: Location) -> str:
+def _syntax_remedy(reason: str, location: Location) -> str:
     """Guess the usual slip from the line; an empty string where none fits."""
     key, equals, value = location.source.partition("=")
     value = value.split("#")[0].strip()
@@ -92,7 +135,7 @@ def _syntax_remedy(location: Location) -> str:
         return f'text stands in quotes: {key.strip()} = "{value}"'
     if equals and "\\" in value and value.startswith('"'):
         return "in double quotes a backslash is an escape: write forward slashes, or single quotes around the text"
-    return ""
+    return next((remedy for start, remedy in _REMEDIES.items() if reason.startswith(start)), "")
 
 
 def _read(path: Path, display: str) -> bytes:
@@ -118,13 +161,14 @@ def _decode(raw: bytes, display: str) -> str:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
+        before = raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8-sig")
         raise DiagnosticError(
             [
                 Diagnostic(
                     summary="not valid TOML",
                     detail=f"byte 0x{raw[error.start]:02x} is not UTF-8",
                     remedy="save the file as UTF-8 text",
-                    location=Location(file=display, line=line),
+                    location=Location(file=display, line=line, column=len(before) + 1),
                 )
             ]
         ) from None

@@ -19,8 +19,7 @@ def hosts_folder(start: Path) -> Path | None:
 
 def host_names(start: Path) -> list[str]:
     """Return the names of all inventories that can be given by name."""
-    folder = hosts_folder(start)
-    return sorted(path.stem for path in folder.glob("*.toml")) if folder else []
+    return [path.stem for path in _inventories(hosts_folder(start))]
 
 
 def find_inventory(host: str, start: Path) -> Path:
@@ -32,8 +31,8 @@ def find_inventory(host: str, start: Path) -> Path:
     if host.endswith(".toml") or "/" in host or os.sep in host or _exists(start / host):
         return Path(host)
     folder = hosts_folder(start)
-    if folder is not None and (folder / f"{host}.toml").is_file():
-        return _shown(folder / f"{host}.toml", start)
+    if folder is not None and _exists(folder / f"{host}.toml"):
+        return Path(shown(folder / f"{host}.toml", start))
     names = host_names(start)
     known = f"hosts/ has: {listing(names)}" if names else "there is no hosts/ folder here or above"
     raise DiagnosticError(
@@ -54,11 +53,11 @@ def all_inventories(start: Path) -> list[Path]:
         DiagnosticError: there is no fleet here.
     """
     folder = hosts_folder(start)
-    found = sorted(folder.glob("*.toml")) if folder else []
+    found = _inventories(folder)
     if not found:
         where = "hosts/ holds no .toml file" if folder else "there is no hosts/ folder here or above"
         raise DiagnosticError([Diagnostic(summary="no inventories", detail=where)])
-    return [_shown(path, start) for path in found]
+    return [Path(shown(path, start)) for path in found]
 
 
 def fleet_root(inventory: Path) -> Path:
@@ -86,13 +85,23 @@ def cache_folder() -> Path | None:
     return Path(base) / "anvil-gen" / f"templates-{__version__}"
 
 
+def shown(path: Path, start: Path | None = None) -> str:
+    """Return a path as a person in ``start``, or else in the working folder, would write it."""
+    try:
+        relative = Path(os.path.relpath(path, start or os.curdir)).as_posix()
+    except ValueError:  # another drive
+        return path.as_posix()
+    return path.as_posix() if relative.startswith("../../../..") else relative
+
+
+def _inventories(folder: Path | None) -> list[Path]:
+    """Return the inventories of a folder; hidden files are an editor's."""
+    found = folder.glob("*.toml") if folder is not None else ()
+    return sorted(path for path in found if not path.name.startswith(".") and path.is_file())
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.is_file()
-    except ValueError:  # a NUL in the name
+    except (OSError, ValueError):  # a name that is too long, or has a NUL in it
         return False
-
-
-def _shown(path: Path, start: Path) -> Path:
-    """Return a path as a person would type it in ``start``."""
-    return path.relative_to(start) if path.is_relative_to(start) else path

@@ -1,24 +1,28 @@
 """The one pipeline: inventory + catalog -> resolve -> render -> proof, for one or many hosts."""
 
 import os
-from collections.abc import Iterable
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from anvil_gen.catalog import Catalog
 from anvil_gen.changes import Change, compare
-from anvil_gen.deploy_folder import DeployFolder, FileChange, digest_of
+from anvil_gen.deploy_folder import HEADER, DeployFolder, FileChange, digest_of
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.document import Document
-from anvil_gen.fleet import cache_folder, fleet_root, header_name
+from anvil_gen.fleet import cache_folder, fleet_root, header_name, shown
 from anvil_gen.model import Tree
 from anvil_gen.proof import parse, prove
-from anvil_gen.render import Renderer, syntax_of
+from anvil_gen.render import ENV_EXAMPLE_FILE, EXPERIMENT_FILE, ROOT_FILE, Renderer, syntax_of
 from anvil_gen.report import Report
 from anvil_gen.resolve import host_options, resolve
 from anvil_gen.structure import parse as parse_inventory
+
+_Item = TypeVar("_Item")
+_Value = TypeVar("_Value")
 
 
 class Rendered(Struct, frozen=True, kw_only=True):
@@ -32,17 +36,16 @@ class Rendered(Struct, frozen=True, kw_only=True):
     tree: Tree
     warnings: tuple[Diagnostic, ...]
     header: str
-
-    @property
-    def folder(self) -> DeployFolder:
-        """The folder that the tree belongs into."""
-        return DeployFolder(self.output, inventory=self.header)
+    command: str
+    """What a person types to render it again."""
+    catalog: Catalog
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """What a rendered tree changes against the one on disk."""
 
     rendered: Rendered
+    folder: DeployFolder
     files: tuple[FileChange, ...]
     changes: tuple[Change, ...]
 
@@ -76,10 +79,12 @@ class Generator:
             project=stack.project,
             inventory=inventory,
             inventory_digest=digest_of(report.document.text),
-            output=output or Path(os.path.abspath(inventory)).parent / host["output"],  # noqa: PTH100
+            output=Path(os.path.abspath(output or inventory.parent / host["output"])),  # noqa: PTH100
             tree=Tree(files=dict(sorted(files.items())), data=data),
             warnings=report.diagnostics,
             header=stack.inventory,
+            command=_command(inventory, output),
+            catalog=renderer.catalog,
         )
 
     def render_all(self, inventories: Iterable[Path], *, output: Path | None = None) -> list[Rendered]:
@@ -88,15 +93,9 @@ class Generator:
         Raises:
             DiagnosticError: at least one has a fault, or two would write to one folder.
         """
-        rendered: list[Rendered] = []
-        faults: list[Diagnostic] = []
-        for inventory in inventories:
-            try:
-                rendered.append(self.render(inventory, output=output))
-            except DiagnosticError as error:
-                faults += error.diagnostics
-        faults += _shared_outputs(rendered)
-        if any(fault.severity == "error" for fault in faults):
+        rendered = gather(lambda inventory: self.render(inventory, output=output), inventories)
+        faults = _shared_outputs(rendered)
+        if faults:
             raise DiagnosticError(faults)
         return rendered
 
@@ -106,51 +105,125 @@ class Generator:
         return self._renderers[root]
 
 
+def gather(function: Callable[[_Item], _Value], items: Iterable[_Item]) -> list[_Value]:
+    """Return the function's value for each item.
+
+    Raises:
+        DiagnosticError: with what it raised for any of them.
+    """
+    values: list[_Value] = []
+    faults: list[Diagnostic] = []
+    for item in items:
+        try:
+            values.append(function(item))
+        except DiagnosticError as error:
+            faults += error.diagnostics
+    if faults:
+        raise DiagnosticError(faults)
+    return values
+
+
 def generator() -> Generator:
     """Return a generator that keeps compiled templates in the user's cache folder."""
     return Generator(cache=cache_folder())
 
 
 def against_disk(rendered: Rendered) -> Outcome:
-    """Compare a rendered tree with what is on disk. A write that was killed is finished or dropped first."""
-    folder = rendered.folder
-    folder.recover()
-    files = folder.compare(rendered.tree.files)
-    compose = [change for change in files if syntax_of(change.path) == "yaml"]
-    before = [data for change in compose if change.before is not None and (data := _parsed(change))]
-    after = [rendered.tree.data[change.path] for change in compose if change.after is not None]
-    return Outcome(rendered=rendered, files=tuple(files), changes=tuple(compare(before, after)))
-
-
-def write(outcome: Outcome, *, force: bool = False) -> None:
-    """Write what `against_disk` found.
+    """Compare a rendered tree with what is on disk. A write that was killed is finished or dropped first.
 
     Raises:
-        DiagnosticError: a file would be overwritten that neither anvil-gen wrote last nor git has (unless ``force``).
+        DiagnosticError: something that is no file stands where a file belongs.
     """
-    folder = outcome.rendered.folder
-    changes = list(outcome.files)
-    foreign = [] if force else folder.foreign(changes)
-    if foreign:
-        raise DiagnosticError(_not_ours(outcome.rendered, change) for change in foreign)
-    folder.write(outcome.rendered.tree.files, changes, inventory_digest=outcome.rendered.inventory_digest)
+    folder = DeployFolder(rendered.output, inventory=rendered.header)
+    folder.recover()
+    files = folder.compare(rendered.tree.files, _earlier(rendered, folder))
+    return Outcome(rendered=rendered, folder=folder, files=tuple(files), changes=_service_changes(rendered, files))
 
 
-def _parsed(change: FileChange) -> Any:
-    """Return the data of the file that is on disk; None where somebody's edit has broken it."""
+def write(outcomes: Sequence[Outcome], *, force: bool = False) -> None:
+    """Write what `against_disk` found, for all hosts or for none.
+
+    Raises:
+        DiagnosticError: a file would be overwritten that neither anvil-gen wrote last nor git has (unless ``force``),
+            or a file cannot be written.
+    """
+    faults = [] if force else [fault for outcome in outcomes for fault in _guard(outcome)]
+    if faults:
+        raise DiagnosticError(faults)
     try:
-        data = parse(change.before or "", change.path)
-    except InternalError:
-        return None
-    return data if isinstance(data, dict) else None
+        for outcome in outcomes:
+            rendered = outcome.rendered
+            outcome.folder.stage(rendered.tree.files, outcome.files, inventory_digest=rendered.inventory_digest)
+    except DiagnosticError:
+        for outcome in reversed(outcomes):
+            outcome.folder.drop()
+        raise
+    for outcome in outcomes:
+        outcome.folder.commit()
+
+
+def _command(inventory: Path, output: Path | None) -> str:
+    words = ["anvil-gen", "render", inventory.as_posix()]
+    return shlex.join(words if output is None else [*words, "--output", output.as_posix()])
+
+
+def _earlier(rendered: Rendered, folder: DeployFolder) -> Iterator[str]:
+    """Yield the files that an earlier render may have made, going by the root file that it left."""
+    yield from (EXPERIMENT_FILE, ENV_EXAMPLE_FILE)
+    for router in rendered.catalog.names("routers"):
+        yield from (name.removesuffix(".j2") for name in rendered.catalog.below(f"routers/{router}/tree"))
+    root = _parsed(folder.read(ROOT_FILE), ROOT_FILE)
+    included = root.get("include")
+    if isinstance(included, list):
+        yield from (path for path in included if isinstance(path, str) and path.startswith("tiers/"))
+
+
+def _service_changes(rendered: Rendered, files: Sequence[FileChange]) -> tuple[Change, ...]:
+    """Return the changes per service, those of the host's main project first."""
+    compose = {change.path: change for change in files if syntax_of(change.path) == "yaml"}
+    # A volume may stand in several files, and goes only with the last of them.
+    kept = [data for path, data in rendered.tree.data.items() if path not in compose and syntax_of(path) == "yaml"]
+    before = [_parsed(change.before, change.path) for change in compose.values()]
+    after = [rendered.tree.data[change.path] for change in compose.values() if change.after is not None]
+    changes = compare([*kept, *before], [*kept, *after]) if compose else []
+    return tuple(sorted(changes, key=lambda change: change.project != rendered.project))
+
+
+def _parsed(text: str | None, path: str) -> dict[str, Any]:
+    """Return the data of a file that is on disk; none where there is no file or somebody's edit has broken it."""
+    try:
+        data = parse(text or "", path)
+    except (InternalError, ValueError, RecursionError):  # such as a date that is none
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _guard(outcome: Outcome) -> Iterator[Diagnostic]:
+    """Yield what speaks against overwriting."""
+    rendered = outcome.rendered
+    other = outcome.folder.other_inventory(outcome.files)
+    if other is not None:
+        yield Diagnostic(
+            summary="output taken twice",
+            detail=f"{shown(rendered.output)} holds what was rendered from {other}",
+            remedy=f'set another "output" in [host]; or give the folder to this one:\n\n    {rendered.command} --force',
+            address="host",
+            location=Location(file=rendered.inventory.as_posix()),
+        )
+        return
+    for change in outcome.folder.foreign(outcome.files):
+        yield _not_ours(rendered, change)
 
 
 def _not_ours(rendered: Rendered, change: FileChange) -> Diagnostic:
+    ours = (change.before or "").startswith(HEADER)
+    lose = "overwrite" if change.after is not None else "remove"
     return Diagnostic(
-        summary="file was changed by hand",
-        detail=f"{diff_text(change)}",
-        remedy=f"move the change into {rendered.header}, or overwrite it: anvil-gen render --force {rendered.host}",
-        location=Location(file=str(rendered.output / change.path)),
+        summary="file was changed by hand" if ours else "file was not made by anvil-gen",
+        detail=f"from what is there (-) to what would be (+):\n{diff_text(change)}",
+        remedy=f"to keep it, write what it says into {rendered.inventory.as_posix()} and render again\n"
+        f"to {lose} it:\n\n    {rendered.command} --force",
+        location=Location(file=shown(rendered.output / change.path)),
     )
 
 
@@ -158,18 +231,26 @@ def diff_text(change: FileChange) -> str:
     """Return a unified diff of one file, from what is on disk to what is rendered."""
     from difflib import unified_diff  # noqa: PLC0415
 
-    before = (change.before or "").replace("\r\n", "\n").splitlines(keepends=True)
-    after = (change.after or "").splitlines(keepends=True)
+    before, after = _lines(change.before), _lines(change.after)
     old = f"a/{change.path}" if change.before is not None else "/dev/null"
     new = f"b/{change.path}" if change.after is not None else "/dev/null"
     return "".join(unified_diff(before, after, old, new))
+
+
+def _lines(text: str | None) -> list[str]:
+    """Return the lines of a text with all characters visible, so that none reaches the terminal as a command."""
+    visible = "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text or "")
+    lines = [f"{line}\n" for line in visible.split("\n")]
+    if lines[-1] == "\n":
+        return lines[:-1]
+    return [*lines[:-1], f"{lines[-1]}\\ No newline at end of file\n"]
 
 
 def _shared_outputs(rendered: list[Rendered]) -> list[Diagnostic]:
     seen: dict[str, Rendered] = {}
     faults = []
     for one in rendered:
-        other = seen.setdefault(os.path.realpath(one.output), one)
+        other = seen.setdefault(os.path.normcase(os.path.realpath(one.output)), one)
         if other is not one:
             faults.append(
                 Diagnostic(

@@ -17,46 +17,80 @@ SCHEMA = 1
 REQUIRED = {"Inventory": ("schema", "tiers"), "GpuTable": ("uuid",), "TierTable": ()}
 """Keys that must be there, by struct."""
 
-PROJECT_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"
-SERVICE_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$"
-CONTAINER_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$"
-VOLUME_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$"
+NAME_LENGTH = 63
+"""Characters of a name that becomes a host name."""
+
+# A pattern ends in `$(?!\n)`, since Python's `$` alone also matches before a last line break.
+PROJECT_PATTERN = r"^[a-z0-9][a-z0-9_-]*$(?!\n)"
+SERVICE_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$(?!\n)"
+CONTAINER_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$(?!\n)"
 # A tier's name is a file's name too, also on file systems that fold case or reserve device names.
-NAME_PATTERN = r"^(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$))[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$"
+NAME_PATTERN = r"^(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$))[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$(?!\n)"
 ENV_PATTERN = r"^[^=\x00]+$"
-ALIAS_PATTERN = r"^[^\x00-\x20\x7f]+$"
+ALIAS_PATTERN = r"^[^\x00-\x20\x7f]+$(?!\n)"
 UUID_PATTERN = (
     r"^(?:GPU-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
     r"|MIG-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-    r"|MIG-GPU-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}/[0-9]+/[0-9]+)$"
+    r"|MIG-GPU-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}/[0-9]+/[0-9]+)$(?!\n)"
 )
-FLAG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-SIZE_PATTERN = r"^[0-9]+(?:\.[0-9]+)?[kKmMgG]?[bB]?$"
-DURATION_PATTERN = r"^(?:[0-9]+(?:ms|us|s|m|h))+$"
-MEMORY_PATTERN = r"^[0-9]+(?:\.[0-9]+)?(?:MiB|GiB)$"
-RESTART_PATTERN = r"^(?:no|always|unless-stopped|on-failure(?::[0-9]+)?)$"
+FLAG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)"
+SIZE_PATTERN = r"^[0-9]+(?:\.[0-9]+)?[kKmMgG]?[bB]?$(?!\n)"
+DURATION_PATTERN = r"^(?:[0-9]+(?:ms|us|s|m|h))+$(?!\n)"
+MEMORY_PATTERN = r"^[0-9]+(?:\.[0-9]+)?(?:MiB|GiB)$(?!\n)"
+RESTART_PATTERN = r"^(?:no|always|unless-stopped|on-failure(?::[0-9]+)?)$(?!\n)"
 
 
-def _text(description: str, pattern: str | None = None, **extra: Any) -> Any:
-    return Meta(description=description, pattern=pattern, min_length=1, extra_json_schema=extra or None)
+def _text(description: str, pattern: str | None = None, longest: int | None = None, **extra: Any) -> Any:
+    return Meta(
+        description=description, pattern=pattern, min_length=1, max_length=longest, extra_json_schema=extra or None
+    )
 
 
 ProjectName = Annotated[
-    str, _text("Compose project name: lower-case letters, digits, `-` and `_`.", PROJECT_PATTERN, examples=["my-box"])
+    str,
+    _text(
+        "Compose project name: lower-case letters, digits, `-` and `_`.",
+        PROJECT_PATTERN,
+        NAME_LENGTH,
+        examples=["my-box"],
+    ),
+]
+HostName = Annotated[
+    str,
+    _text(
+        "The machine's name, else the file's without `.toml`: lower-case letters, digits, `-` and `_`.",
+        PROJECT_PATTERN,
+        NAME_LENGTH,
+        examples=["my-box"],
+    ),
 ]
 ServiceName = Annotated[
-    str, _text("Compose service name; also its host name on the project's network.", SERVICE_PATTERN, examples=["fast"])
+    str,
+    _text(
+        "Compose service name, its host name on the project's network too: letters, digits, `_`, `.`, `-`.",
+        SERVICE_PATTERN,
+        NAME_LENGTH,
+        examples=["fast"],
+    ),
 ]
 ContainerName = Annotated[
-    str, _text("Container name: at least two of letters, digits, `_`, `.`, `-`.", CONTAINER_PATTERN, examples=["fast"])
+    str,
+    _text("Container name: at least two of letters, digits, `_`, `.`, `-`.", CONTAINER_PATTERN, 255, examples=["fast"]),
+]
+VolumeName = Annotated[
+    str,
+    _text(
+        "Name of the external Docker volume: at least two of letters, digits, `_`, `.`, `-`.",
+        CONTAINER_PATTERN,
+        255,
+        examples=["hfcache"],
+    ),
 ]
 Image = Annotated[
-    str,
-    _text("Container image with its tag or digest.", r"^[^\s\x00]+$", examples=["vllm/vllm-openai:v0.11.0"]),
+    str, _text("Container image with its tag or digest.", r"^[^\s\x00]+$(?!\n)", examples=["vllm/vllm-openai:v0.11.0"])
 ]
 PortNumber = Annotated[
-    int,
-    Meta(description="TCP port, in the container and on the host alike.", ge=1, le=65535, examples=[8000]),
+    int, Meta(description="TCP port, in the container and on the host alike.", ge=1, le=65535, examples=[8000])
 ]
 Bind = Annotated[
     str | Literal[False],
@@ -83,6 +117,12 @@ Memory = Annotated[
 Restart = Annotated[
     str, _text("Compose restart policy: no, always, unless-stopped, on-failure[:attempts].", RESTART_PATTERN)
 ]
+GracePeriod = Annotated[str, _text("How long Docker waits before it kills.", DURATION_PATTERN, examples=["1m"])]
+StartPeriod = Annotated[
+    str, _text("How long the health check may fail while the model loads.", DURATION_PATTERN, examples=["15m"])
+]
+LogSize = Annotated[str, _text("Size at which a log file is rotated.", r"^[0-9]+[kmg]$(?!\n)", examples=["50m"])]
+LogFiles = Annotated[int, Meta(description="Log files that are kept.", ge=1)]
 EnvironmentName = Annotated[
     str,
     # A YAML reader takes keys of up to 1024 characters, escapes included.
@@ -98,28 +138,77 @@ ModelName = Annotated[str, Meta(description="A model name holds no white space."
 TierName = Annotated[
     str,
     Meta(
-        description="A tier's name is a file's name too: lower-case letters, digits, `-`, `_`, `.`.",
+        description="A tier's name is a file's name too: lower-case letters, digits, `-`, `_`, `.`, at most 63, "
+        "and no device of Windows (`con`, `aux`).",
         pattern=NAME_PATTERN,
+        max_length=NAME_LENGTH,
         examples=["fast"],
     ),
 ]
 CardName = Annotated[
-    str,
-    Meta(description="Letters, digits, `_`, `.`, `-`.", pattern=SERVICE_PATTERN, examples=["rtx5090"]),
+    str, Meta(description="Letters, digits, `_`, `.`, `-`.", pattern=SERVICE_PATTERN, examples=["rtx5090"])
 ]
 Environment = Annotated[
-    dict[EnvironmentName, str | int],
-    Meta(description="Environment of the container. Every `$` is literal."),
+    dict[EnvironmentName, str | int], Meta(description="Environment of the container. Every `$` is literal.")
 ]
 Flags = Annotated[
     dict[FlagName, Any],
     Meta(
         description="Flags that are passed to the engine as they are, named without the leading dashes: `true` is a "
-        "bare flag, `false` removes a default, a list is several values, a table is JSON.",
+        "bare flag, `false` removes a default, a list is several values, a table is JSON."
     ),
 ]
 GpuName = Annotated[str, _text("A card's name, a key of `[gpus]`.", examples=["rtx5090"])]
-EngineName = Annotated[str, _text("Inference engine: a folder of `templates/engines/`.", SERVICE_PATTERN)]
+EngineName = Annotated[str, _text("Inference engine: a folder of `templates/engines/`.", SERVICE_PATTERN, NAME_LENGTH)]
+ContextLength = Annotated[
+    int,
+    Meta(
+        description="Longest request: prompt and answer together.",
+        ge=1,
+        extra_json_schema={"x-unit": "tokens"},
+        examples=[65536],
+    ),
+]
+CacheType = Annotated[
+    str, _text("Type of the KV cache, in the engine's own terms.", r"^[^\s\x00]+$(?!\n)", examples=["fp8"])
+]
+SharedMemory = Annotated[str, _text("Size of /dev/shm, as Compose spells it.", SIZE_PATTERN, examples=["16g"])]
+IpcMode = Annotated[
+    str,
+    _text(
+        "IPC namespace; with `host`, shared memory has no limit.",
+        r"^(?:host|private|shareable|none|service:[a-zA-Z0-9._-]+)$(?!\n)",
+    ),
+]
+KeyName = Annotated[
+    str,
+    _text(
+        "Name of the environment variable that holds the key which clients must send. Never the key itself.",
+        r"^[A-Z][A-Z0-9_]*$(?!\n)",
+        examples=["ROUTER_TOKEN"],
+    ),
+]
+Aliases = Annotated[
+    dict[ModelName, str],
+    Meta(description="Further model names, each with the tier that answers.", examples=[{"coder": "heavy"}]),
+]
+ComputeCapability = Annotated[str, _text("CUDA compute capability.", r"^[0-9]{1,2}\.[0-9]$(?!\n)", examples=["12.0"])]
+Uuid = Annotated[
+    str,
+    _text(
+        "The card's UUID, as `nvidia-smi -L` prints it; `GPU-…`, or `MIG-…` for a slice.",
+        UUID_PATTERN,
+        examples=["GPU-d0f446cf-1771-414c-e116-a39138798a8c"],
+    ),
+]
+Sequences = Annotated[int, Meta(description="Requests that run at once.", ge=1, examples=[16])]
+ModelsFolder = Annotated[
+    str,
+    _text(
+        "Folder that holds the model folders: a POSIX, Windows or UNC path.",
+        examples=["/srv/models", "C:/Users/me/models"],
+    ),
+]
 
 
 class Table(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True):
@@ -129,9 +218,7 @@ class Table(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_
 class HostTable(Table, frozen=True, kw_only=True):
     """The machine."""
 
-    name: Annotated[str, _text("The machine's name; the file's name without `.toml`.", PROJECT_PATTERN)] | UnsetType = (
-        UNSET
-    )
+    name: HostName | UnsetType = UNSET
     project: ProjectName | UnsetType = UNSET
     platform: (
         Annotated[
@@ -149,39 +236,20 @@ class HostTable(Table, frozen=True, kw_only=True):
 class PathsTable(Table, frozen=True, kw_only=True):
     """Where things lie on the machine."""
 
-    models: (
-        Annotated[
-            str,
-            _text(
-                "Folder that holds the model folders: a POSIX, Windows or UNC path.",
-                examples=["/srv/models", "C:/Users/me/models"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    models: ModelsFolder | UnsetType = UNSET
 
 
 class HfCacheTable(Table, frozen=True, kw_only=True):
     """The Hugging Face cache that all engines share. It is external: nothing here ever removes it."""
 
-    volume: Annotated[str, _text("Name of the external Docker volume.", VOLUME_PATTERN)] | UnsetType = UNSET
+    volume: VolumeName | UnsetType = UNSET
 
 
 class GpuTable(Table, frozen=True, kw_only=True):
     """One card."""
 
-    uuid: (
-        Annotated[
-            str,
-            _text(
-                "The card's UUID, as `nvidia-smi -L` prints it; `GPU-…`, or `MIG-…` for a slice.",
-                UUID_PATTERN,
-                examples=["GPU-d0f446cf-1771-414c-e116-a39138798a8c"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    vendor: Annotated[str, _text("A folder of `templates/gpus/`.", SERVICE_PATTERN)] | UnsetType = UNSET
+    uuid: Uuid | UnsetType = UNSET
+    vendor: Annotated[str, _text("A folder of `templates/gpus/`.", SERVICE_PATTERN, NAME_LENGTH)] | UnsetType = UNSET
     memory_mib: (
         Annotated[int, Meta(description="Memory of the card.", ge=1, extra_json_schema={"x-unit": "MiB"})] | UnsetType
     ) = UNSET
@@ -196,9 +264,7 @@ class GpuTable(Table, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
-    compute_capability: (
-        Annotated[str, _text("CUDA compute capability.", r"^[0-9]{1,2}\.[0-9]$", examples=["12.0"])] | UnsetType
-    ) = UNSET
+    compute_capability: ComputeCapability | UnsetType = UNSET
 
 
 class ModelTable(Table, frozen=True, kw_only=True):
@@ -213,7 +279,7 @@ class ModelTable(Table, frozen=True, kw_only=True):
             str,
             _text(
                 "Repository on the Hugging Face hub.",
-                r"^[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)?$",
+                r"^[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)?$(?!\n)",
                 examples=["openai/gpt-oss-20b"],
             ),
         ]
@@ -224,7 +290,7 @@ class ModelTable(Table, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     revision: (
-        Annotated[str, _text("Commit, tag or branch of `repo`.", r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")] | UnsetType
+        Annotated[str, _text("Commit, tag or branch of `repo`.", r"^[A-Za-z0-9][A-Za-z0-9._/-]*$(?!\n)")] | UnsetType
     ) = UNSET
 
 
@@ -235,55 +301,18 @@ class ServeTable(Table, frozen=True, kw_only=True):
     image: Image | UnsetType = UNSET
     port: PortNumber | UnsetType = UNSET
     bind: Bind | UnsetType = UNSET
-    context_length: (
-        Annotated[
-            int,
-            Meta(
-                description="Longest request: prompt and answer together.",
-                ge=1,
-                extra_json_schema={"x-unit": "tokens"},
-                examples=[65536],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    context_length: ContextLength | UnsetType = UNSET
     gpu_memory_utilization: Fraction | UnsetType = UNSET
     gpu_memory: Memory | UnsetType = UNSET
-    max_sequences: Annotated[int, Meta(description="Requests that run at once.", ge=1, examples=[16])] | UnsetType = (
-        UNSET
-    )
-    kv_cache_dtype: (
-        Annotated[str, _text("Type of the KV cache, in the engine's own terms.", r"^[^\s\x00]+$", examples=["fp8"])]
-        | UnsetType
-    ) = UNSET
-    shm_size: (
-        Annotated[str, _text("Size of /dev/shm, as Compose spells it.", SIZE_PATTERN, examples=["16g"])] | UnsetType
-    ) = UNSET
-    ipc: (
-        Annotated[
-            str,
-            _text(
-                "IPC namespace; with `host`, shared memory has no limit.",
-                r"^(?:host|private|shareable|none|service:[a-zA-Z0-9._-]+)$",
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    max_sequences: Sequences | UnsetType = UNSET
+    kv_cache_dtype: CacheType | UnsetType = UNSET
+    shm_size: SharedMemory | UnsetType = UNSET
+    ipc: IpcMode | UnsetType = UNSET
     restart: Restart | UnsetType = UNSET
-    stop_grace_period: (
-        Annotated[str, _text("How long Docker waits before it kills.", DURATION_PATTERN, examples=["1m"])] | UnsetType
-    ) = UNSET
-    start_period: (
-        Annotated[
-            str,
-            _text("How long the health check may fail while the model loads.", DURATION_PATTERN, examples=["15m"]),
-        ]
-        | UnsetType
-    ) = UNSET
-    log_max_size: (
-        Annotated[str, _text("Size at which a log file is rotated.", r"^[0-9]+[kmg]$", examples=["50m"])] | UnsetType
-    ) = UNSET
-    log_max_files: Annotated[int, Meta(description="Log files that are kept.", ge=1)] | UnsetType = UNSET
+    stop_grace_period: GracePeriod | UnsetType = UNSET
+    start_period: StartPeriod | UnsetType = UNSET
+    log_max_size: LogSize | UnsetType = UNSET
+    log_max_files: LogFiles | UnsetType = UNSET
     environment: Environment | UnsetType = UNSET
     flags: Flags | UnsetType = UNSET
 
@@ -313,38 +342,20 @@ class TierTable(ServeTable, frozen=True, kw_only=True):
 class RouterTable(Table, frozen=True, kw_only=True):
     """The front door: one OpenAI-compatible endpoint for all tiers, a service of the same project."""
 
-    engine: Annotated[str, _text("Router: a folder of `templates/routers/`.", SERVICE_PATTERN)] | UnsetType = UNSET
+    engine: (
+        Annotated[str, _text("Router: a folder of `templates/routers/`.", SERVICE_PATTERN, NAME_LENGTH)] | UnsetType
+    ) = UNSET
     image: Image | UnsetType = UNSET
     service: ServiceName | UnsetType = UNSET
     container_name: ContainerName | UnsetType = UNSET
     port: PortNumber | UnsetType = UNSET
     bind: Bind | UnsetType = UNSET
-    api_key_env: (
-        Annotated[
-            str,
-            _text(
-                "Name of the environment variable that holds the key which clients must send. Never the key itself.",
-                r"^[A-Z][A-Z0-9_]*$",
-                examples=["ROUTER_TOKEN"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    aliases: (
-        Annotated[
-            dict[ModelName, str],
-            Meta(description="Further model names, each with the tier that answers.", examples=[{"coder": "heavy"}]),
-        ]
-        | UnsetType
-    ) = UNSET
+    api_key_env: KeyName | UnsetType = UNSET
+    aliases: Aliases | UnsetType = UNSET
     restart: Restart | UnsetType = UNSET
-    stop_grace_period: (
-        Annotated[str, _text("How long Docker waits before it kills.", DURATION_PATTERN, examples=["30s"])] | UnsetType
-    ) = UNSET
-    log_max_size: (
-        Annotated[str, _text("Size at which a log file is rotated.", r"^[0-9]+[kmg]$", examples=["50m"])] | UnsetType
-    ) = UNSET
-    log_max_files: Annotated[int, Meta(description="Log files that are kept.", ge=1)] | UnsetType = UNSET
+    stop_grace_period: GracePeriod | UnsetType = UNSET
+    log_max_size: LogSize | UnsetType = UNSET
+    log_max_files: LogFiles | UnsetType = UNSET
 
 
 class ExperimentTable(ServeTable, frozen=True, kw_only=True):
@@ -356,7 +367,8 @@ class ExperimentTable(ServeTable, frozen=True, kw_only=True):
             str,
             _text(
                 "Container name; `{port}` stands for the slot's port.",
-                r"^[a-zA-Z0-9](?:[a-zA-Z0-9_.-]|\{port\})+$",
+                r"^[a-zA-Z0-9](?:[a-zA-Z0-9_.-]|\{port\})+$(?!\n)",
+                255,
                 examples=["try-{port}"],
             ),
         ]

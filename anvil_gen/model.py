@@ -1,5 +1,7 @@
 """Frozen values that the stages hand on: parsed once at the border, with every field present."""
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
@@ -9,6 +11,9 @@ KeyPath = tuple[str | int, ...]
 """A key path inside an inventory: ``("tiers", "fast", "gpus", 0)``."""
 
 
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
 def address(path: KeyPath) -> str:
     """Spell a key path as a person writes it: ``tiers.fast.gpus[0]``."""
     text = ""
@@ -16,7 +21,7 @@ def address(path: KeyPath) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            key = part if part.replace("-", "").replace("_", "").isalnum() and part.isascii() else f'"{part}"'
+            key = part if _BARE_KEY.fullmatch(part) else json.dumps(part, ensure_ascii=False)
             text += f".{key}" if text else key
     return text
 
@@ -246,7 +251,8 @@ class Router(Struct, frozen=True, kw_only=True):
     """The front door.
 
     ``image`` is None where the image is built from the generated context; ``stack`` is the project's name without the
-    prefix that the router wants of it; ``variables`` come from the router's data file, for its own templates.
+    prefix that the router wants of it; ``omitted`` are files of its tree that are of no use here, a folder with its
+    slash; ``variables`` come from the router's data file, for its own templates.
     """
 
     engine: Symbol
@@ -262,6 +268,7 @@ class Router(Struct, frozen=True, kw_only=True):
     log_max_file: str
     health: HealthCheck
     stack: str
+    omitted: tuple[Symbol, ...]
     tasks: tuple[Symbol, ...]
     routes: tuple[Route, ...]
     variables: Mapping[str, Any]

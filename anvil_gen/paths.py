@@ -18,5 +18,12 @@ def join(base: str, inside: str) -> str:
 
 
 def last_part(path: str) -> str:
-    """Return the name of a path's last folder or file."""
-    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    """Return the name of a path's last folder or file; an empty string for a root or a drive."""
+    name = path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return "" if name == PureWindowsPath(path).drive else name
+
+
+def is_below(path: str) -> bool:
+    """Tell whether a relative path leads to something below the folder that it starts from."""
+    parts = set(path.replace("\\", "/").split("/"))
+    return ".." not in parts and not parts <= {"", "."} and PureWindowsPath(path).drive == ""

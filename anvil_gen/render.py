@@ -116,7 +116,7 @@ class Renderer:
         folder = f"routers/{stack.router.engine}/tree"
         for name in self.catalog.below(folder):
             path = name.removesuffix(".j2")
-            if stack.router.image is None or not path.startswith(_ROUTER_BUILD):
+            if not path.startswith(stack.router.omitted):
                 yield path, f"{folder}/{name}"
 
     def _compose_files(self, stack: Stack) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Severity
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Severity, did_you_mean, printable
 from anvil_gen.document import Document
 from anvil_gen.model import KeyPath, address
 
 
 class Report:
-    """Collects diagnostics. Paths that are already known to be wrong are not reported twice."""
+    """Collects diagnostics, and knows what has been told: what only follows from that is not worth another line."""
 
     def __init__(self, document: Document) -> None:
         """Start with nothing wrong in ``document``."""
         self.document = document
         self._diagnostics: dict[tuple[str, str, str], Diagnostic] = {}
+        self._left_out: set[KeyPath] = set()
+        self._lacking: set[KeyPath] = set()
 
     def add(
         self,
@@ -28,26 +30,41 @@ class Report:
         severity: Severity = "error",
     ) -> None:
         """Note a fault at ``path``; with ``key``, at the key itself and not at its value."""
-        where = address(path)
-        self._diagnostics.setdefault(
-            (summary, where, detail),
-            Diagnostic(
-                summary=summary,
-                detail=detail,
-                remedy=remedy,
-                address=where,
-                location=self.document.location(path, key=key),
-                severity=severity,
-            ),
+        where = printable(address(path))
+        detail, remedy = printable(detail), printable(remedy)
+        if (summary, where, detail) in self._diagnostics:
+            return
+        self._diagnostics[summary, where, detail] = Diagnostic(
+            summary=summary,
+            detail=detail,
+            remedy=remedy,
+            address=where,
+            location=self.document.location(path, key=key),
+            severity=severity,
         )
 
+    def leave_out(self, path: KeyPath) -> None:
+        """Note that what stands at ``path`` is so wrong that it is no part of the inventory; it has been told."""
+        self._left_out.add(path)
+
+    def is_left_out(self, path: KeyPath) -> bool:
+        """Tell whether ``path`` was left out, or something inside it, or a table around it."""
+        return any(path[: len(out)] == out[: len(path)] for out in self._left_out)
+
     def missing(self, table: KeyPath, key: str, remedy: str) -> None:
-        """Note that a table lacks a key; one that is there but wrong has been reported already."""
+        """Note that a table lacks a key, unless it is there but wrong, or there but misspelt."""
         written: Any = self.document.data
         for part in table:
             written = written[part]
-        if key not in written:
+        misspelt = [str(path[-1]) for path in self._left_out if path[:-1] == table]
+        if key not in written and did_you_mean(key, misspelt) == "":
             self.add("missing key", table, f'"{key}" is not set', remedy, key=True)
+
+    def lacking(self, fact: KeyPath, needed_by: KeyPath, detail: str, remedy: str) -> None:
+        """Note, once for all who need it, that a fact of another table is not set; a faulty table has been told."""
+        if fact not in self._lacking and not self.is_left_out(fact[:-1]):
+            self._lacking.add(fact)
+            self.add("missing key", needed_by, detail, remedy)
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

@@ -66,7 +66,7 @@ def resolve(inventory: Inventory, catalog: Catalog, report: Report, host: Option
         remedy = "write it from the root on: /srv/models, C:/models, //server/share/models"
         report.add("not an absolute path", ("paths", "models"), f'"{inventory.paths.models}"', remedy)
     tiers = tuple(tier for name, table in inventory.tiers.items() if (tier := _tier(site, name, table)) is not None)
-    if not inventory.tiers:
+    if not inventory.tiers and not report.is_left_out(("tiers",)):
         report.add("no tiers", (), "the inventory serves nothing", 'add a table [tiers.NAME] with its "engine"')
     router = _router(site, inventory.router, tiers, project=host["project"]) if inventory.router is not UNSET else None
     experiment = (
@@ -153,9 +153,6 @@ def _router(site: Site, table: RouterTable, tiers: tuple[Tier, ...], *, project:
         Layer(name=f"templates/routers/{name}/router.toml", values=kind.defaults),
         Layer(name="[router]", values=given(table), path=("router",)),
     )
-    if not project.startswith(kind.project_prefix):
-        remedy = f'set project = "{kind.project_prefix}{project}" in [host]'
-        report.add("project name", ("host",), kind.project_prefix_reason, remedy, key=True, severity="warning")
     return Router(
         engine=name,
         service=options["service"],
@@ -170,6 +167,10 @@ def _router(site: Site, table: RouterTable, tiers: tuple[Tier, ...], *, project:
         log_max_file=str(options["log_max_files"]),
         health=health_check(kind.health, str(options["port"]), kind.health.start_period),
         stack=project.removeprefix(kind.project_prefix),
+        omitted=(
+            *((Symbol("router/build/"),) if options["image"] is not None else ()),
+            *(() if project.startswith(kind.project_prefix) else map(Symbol, kind.prefixed_files)),
+        ),
         tasks=tuple(Symbol(task) for task in kind.tasks),
         routes=_routes(site, tiers, options, case_sensitive=kind.case_sensitive),
         variables=kind.variables,
@@ -179,7 +180,7 @@ def _router(site: Site, table: RouterTable, tiers: tuple[Tier, ...], *, project:
 
 def _routes(site: Site, tiers: tuple[Tier, ...], options: Options, *, case_sensitive: bool) -> tuple[Route, ...]:
     """Return every name that a client may ask for: each tier's served name, then the aliases, sorted."""
-    report, names = site.report, {tier.name for tier in tiers}
+    report, inventory, names = site.report, site.inventory, {tier.name for tier in tiers}
     taken: dict[str, tuple[str, str]] = {}
     routes: list[Route] = []
 
@@ -201,8 +202,8 @@ def _routes(site: Site, tiers: tuple[Tier, ...], options: Options, *, case_sensi
         path: KeyPath = ("router", "aliases", alias)
         if target in names:
             add(alias, target, path, "an alias")
-        elif target not in report.document.data["tiers"]:
-            detail = f'"{target}" is no tier: the inventory has {listing(site.inventory.tiers) or "none"}'
+        elif inventory.tiers and target not in inventory.tiers and not report.is_left_out(("tiers", target)):
+            detail = f'"{target}" is no tier: the inventory has {listing(inventory.tiers)}'
             report.add("alias to a missing tier", path, detail, _nearest(target, site))
     return tuple(routes)
 

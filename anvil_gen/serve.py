@@ -59,9 +59,12 @@ def read_serve(
         return None
     name, engine = found
     section = site.catalog.defaults[_SECTIONS[str(path[0])]]
+    own = {"image": engine.image, **engine.defaults}
+    if section["port"] is not None:  # the experiment's: it runs beside the tiers of the same engine
+        own.pop("port", None)
     options = layered(
         Layer(name="templates/defaults.toml", values=filled(section, {**values, "engine": str(name)})),
-        Layer(name=f"templates/engines/{name}/engine.toml", values={"image": engine.image, **engine.defaults}),
+        Layer(name=f"templates/engines/{name}/engine.toml", values=own),
         Layer(name=f"[{'.'.join(map(str, path))}]", values=given(table), path=path),
     )
     gpus = _find_gpus(site, options, path)
@@ -104,15 +107,32 @@ def share_of(site: Site, serve: Serve) -> Number | None:
     totals = {gpu.memory_mib for gpu in serve.gpus}
     total = totals.pop() if len(totals) == 1 else None
     if total is None:
-        why = "it holds no card" if not serve.gpus else "its cards' memory is unknown or differs"
-        remedy = "set memory_mib of the card, or use gpu_memory_utilization"
-        site.report.add("share of a card cannot be computed", path, why, remedy)
+        if not _cards_are_faulty(site, serve):
+            why, remedy = "its cards' memory is unknown or differs", "set memory_mib of each card, all alike"
+            if not serve.gpus:
+                why, remedy = "it holds no card", "name the card that it holds"
+            remedy = f"{remedy}, or use gpu_memory_utilization"
+            site.report.add("share of a card cannot be computed", path, why, remedy)
         return None
-    wanted = float(memory[:-3]) * _MIB[memory[-3:]]
-    if wanted > total:
-        site.report.add("number out of range", path, f"{memory} is more than the card has", f"{total} MiB at most")
+    ten_thousandths = int(min(float(memory[:-3]) * _MIB[memory[-3:]] / total * 10_000, 20_000))
+    if not 1 <= ten_thousandths <= 10_000:
+        detail = f"{memory} is {'more than the card has' if ten_thousandths else 'next to nothing'}"
+        site.report.add("number out of range", path, detail, f"{total} MiB at most")
         return None
-    return Number(f"{int(wanted / total * 10_000) / 10_000:.4f}".rstrip("0"))
+    return Number(f"{ten_thousandths / 10_000:.4f}".rstrip("0").rstrip("."))
+
+
+def _cards_are_faulty(site: Site, serve: Serve) -> bool:
+    """Tell whether a fault of the serve's cards, or of their memory, has been told."""
+    key = "gpus" if "gpus" in serve.options else "gpu"
+    written = serve.options[key]
+    asked = len(written) if isinstance(written, list) else int(written is not None)
+    left_out = site.report.is_left_out
+    return (
+        len(serve.gpus) < asked
+        or left_out((*serve.path, key))
+        or any(left_out(("gpus", gpu.name, "memory_mib")) for gpu in serve.gpus)
+    )
 
 
 def _engine_of(site: Site, table: TierTable | ExperimentTable, path: KeyPath) -> tuple[Symbol, Engine] | None:
@@ -149,7 +169,7 @@ def _find_gpus(site: Site, options: Options, path: KeyPath) -> tuple[Gpu, ...]:
 
 def _unknown_gpu(site: Site, name: str, path: KeyPath) -> None:
     known = site.inventory.gpus
-    if name in known:  # it is there, with a fault that has been reported
+    if name in known or site.report.is_left_out(("gpus", name)):  # it is there, with a fault that has been told
         return
     detail = f'"{name}" is no card of [gpus]: ' + (f"the inventory has: {listing(known)}" if known else "it has none")
     remedy = did_you_mean(name, known) or f'add a table [gpus.{name}] with its "uuid"'
@@ -173,8 +193,13 @@ def _check_flags(site: Site, serve: Serve) -> None:
     flags_path = (*serve.path, "flags")
     by_flag = {canonical_flag(flag): option for option, flag in serve.engine.options.items()}
     by_flag.update((canonical_flag(flag), option) for flag, option in serve.engine.aliases.items())
+    spelled: dict[str, str] = {}
     for name, value in serve.options["flags"].items():
         here = (*flags_path, name)
+        other = spelled.setdefault(canonical_flag(name), name)
+        if other != name:
+            detail = f'"{other}" is the same flag for the engine'
+            site.report.add("flag written twice", here, detail, "keep one of the two", key=True)
         option = by_flag.get(canonical_flag(name))
         if option is not None:
             field = FIELDS.get(option, option)

@@ -4,7 +4,7 @@ from msgspec import UNSET, Struct
 
 from anvil_gen.inventory import ModelTable
 from anvil_gen.model import KeyPath, Mount, Text
-from anvil_gen.paths import is_absolute, join, last_part
+from anvil_gen.paths import is_absolute, is_below, join, last_part
 from anvil_gen.serve import Serve, Site
 
 
@@ -23,6 +23,8 @@ def model_source(site: Site, serve: Serve, model: ModelTable | None) -> Source |
         report.missing(serve.path, "model", 'write model = { path = "folder" } or model = { repo = "org/name" }')
         return None
     kinds = [kind for kind in ("path", "repo", "file") if getattr(model, kind) is not UNSET]
+    if not kinds and report.is_left_out(path):
+        return None
     if len(kinds) != 1:
         detail = f"it has {' and '.join(kinds)}" if kinds else "it has none of them"
         report.add("one of path, repo and file", path, detail, "keep one of them" if kinds else 'write path = "folder"')
@@ -47,7 +49,7 @@ def hub_mount(site: Site, serve: Serve, path: KeyPath) -> Mount | None:
     cache = site.inventory.hfcache
     if cache.volume is UNSET:
         detail = "weights from the hub need a cache that outlives the container"
-        site.report.add("missing key", path, detail, 'add a table [hfcache] with volume = "hfcache"')
+        site.report.lacking(("hfcache", "volume"), path, detail, 'add a table [hfcache] with volume = "hfcache"')
         return None
     return Mount(source=cache.volume, target=serve.engine.hub_cache, volume=True, external=True)
 
@@ -58,13 +60,14 @@ def _local_source(site: Site, serve: Serve, written: str, path: KeyPath) -> Sour
         source, inside = written, last_part(written)
     elif base is UNSET:
         detail = f'"{written}" is relative, and the inventory does not say to what'
-        site.report.add("missing key", path, detail, 'add a table [paths] with models = "/folder/of/models"')
+        remedy = 'add a table [paths] with models = "/folder/of/models"'
+        site.report.lacking(("paths", "models"), path, detail, remedy)
         return None
     elif not is_absolute(base):
         return None  # reported once, at paths.models
     else:
         source, inside = join(base, written), written.replace("\\", "/").strip("/")
-    if ".." in inside.split("/") or inside in ("", "."):
+    if not is_below(inside):
         site.report.add("not a place below the model folder", path, f'"{written}"', "name a folder or file below it")
         return None
     target = f"{serve.engine.model_dir}/{inside}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,11 +10,12 @@ import msgspec
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, listing
 from anvil_gen.inventory import SCHEMA, Inventory
-from anvil_gen.model import KeyPath, Number
+from anvil_gen.model import KeyPath, Number, address
 from anvil_gen.report import Report
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
 
 _TYPES = {
     "string": "text in quotes",
@@ -24,6 +26,9 @@ _TYPES = {
     "object": "a table",
 }
 
+# What may hold a NUL, or a whole number of more than 64 bits.
+_UNREADABLE = re.compile(r"\\[uUx]|\x00|[0-9_]{19}|0[xob]")
+
 
 def parse(report: Report) -> Inventory:
     """Return the inventory of a document; what is wrong goes to ``report``, and is left out of the result.
@@ -31,46 +36,25 @@ def parse(report: Report) -> Inventory:
     Raises:
         DiagnosticError: the document is of a format that this version does not read.
     """
-    data = report.document.data
-    _check_version(report)
-    _check_characters(report)
+    data = _readable(report)
+    _check_version(report, data)
     try:
-        inventory = msgspec.convert(data, Inventory, dec_hook=_decode)
+        return msgspec.convert(data, Inventory, dec_hook=_decode)
     except msgspec.ValidationError:
-        return _listed(report)
-    for path, fraction in _fractions(inventory):
-        if not 0 < fraction <= 1:
-            report.add(
-                "number out of range", path, f"{fraction} is not above 0 and at most 1", "write 0.9, for example"
-            )
-    return inventory
+        return _listed(report, data)
 
 
 def _decode(kind: type, value: Any) -> Any:
-    if isinstance(value, kind):
-        return value
-    if kind is Number and type(value) is int:
+    """Return a share of a card, whose range msgspec cannot check, since it keeps its spelling."""
+    if kind is Number and type(value) in (int, Number) and 0 < value <= 1:
         return Number(str(value))
-    raise ValueError(f"Expected `float`, got `{type(value).__name__}`")
+    raise ValueError(f"{value} is no share")
 
 
-def _fractions(inventory: Inventory) -> Iterator[tuple[KeyPath, Number]]:
-    """Yield the numbers whose range msgspec cannot check, since they keep their spelling."""
-    for name, tier in inventory.tiers.items():
-        if isinstance(tier.gpu_memory_utilization, Number):
-            yield ("tiers", name, "gpu_memory_utilization"), tier.gpu_memory_utilization
-    experiment = inventory.experiment
-    if experiment is not msgspec.UNSET and isinstance(experiment.gpu_memory_utilization, Number):
-        yield ("experiment", "gpu_memory_utilization"), experiment.gpu_memory_utilization
-
-
-def _check_version(report: Report) -> None:
-    data = report.document.data
+def _check_version(report: Report, data: dict[str, Any]) -> None:
     version = data.get("schema")
     if version is None:
-        if "schema" not in data:
-            remedy = f"write schema = {SCHEMA} as the file's first line"
-            report.add("missing key", (), '"schema" is not set', remedy)
+        report.missing((), "schema", f"write schema = {SCHEMA} as the file's first line")
     elif type(version) is int and version > SCHEMA:
         raise DiagnosticError(
             [
@@ -85,48 +69,74 @@ def _check_version(report: Report) -> None:
         )
 
 
-def _check_characters(report: Report) -> None:
-    """Report NUL, which no argument, path or variable can hold."""
-    if "\\u" not in report.document.text and "\0" not in report.document.text:
-        return
-    for path, text, key in _strings(report.document.data, ()):
-        if "\0" in text:
+def _readable(report: Report) -> dict[str, Any]:
+    """Return the document's data without the keys and values that no rendered file could hold."""
+    data = report.document.data
+    if not _UNREADABLE.search(report.document.text):
+        return data
+    wrong: list[KeyPath] = []
+    for path, value, key in _scalars(data, ()):
+        if isinstance(value, str) and "\0" in value:
             report.add("NUL character", path, "no path, argument or variable can hold it", "remove it", key=key)
+            wrong.append(path)
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            detail = "TOML's whole numbers have 64 bits"
+            report.add("number out of range", path, detail, "write a smaller number, or text in quotes")
+            wrong.append(path)
+    return _without(report, data, wrong) if wrong else data
 
 
-def _strings(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str, bool]]:
-    if isinstance(value, str):
-        yield path, value, False
-    elif isinstance(value, dict):
+def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any, bool]]:
+    """Yield every key (True) and every value that is no table or list (False)."""
+    if isinstance(value, dict):
         for key, child in value.items():
             yield (*path, key), key, True
-            yield from _strings(child, (*path, key))
+            yield from _scalars(child, (*path, key))
     elif isinstance(value, list):
         for index, child in enumerate(value):
-            yield from _strings(child, (*path, index))
+            yield from _scalars(child, (*path, index))
+    else:
+        yield path, value, False
 
 
-def _listed(report: Report) -> Inventory:
+def _listed(report: Report, data: dict[str, Any]) -> Inventory:
     """Report every structural fault, and return the inventory without what is wrong."""
+    wrong: list[KeyPath] = []
+    for error in _validator().iter_errors(data):
+        # Of several faults at one place, the first says enough.
+        wrong += [path for path in _report(report, error, wrong) if path not in wrong]
+    try:
+        return msgspec.convert(_without(report, data, wrong), Inventory, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        # The schema knows less than the structs: never silently.
+        report.add("not as the format wants it", (), str(error))
+        raise DiagnosticError(report.diagnostics) from None
+
+
+def _validator() -> Validator:
     from jsonschema import Draft202012Validator  # noqa: PLC0415  slow to import, and only errors need it
+    from jsonschema.validators import extend  # noqa: PLC0415
 
     from anvil_gen.schema import inventory_schema  # noqa: PLC0415
 
-    wrong: list[KeyPath] = []
-    data = report.document.data
-    for error in Draft202012Validator(inventory_schema()).iter_errors(data):
-        for path in _report(report, error):
-            wrong.append(path)
-    pruned = _copied(data)
-    # Longest first: a list's later items before its earlier ones, children before parents.
-    for path in sorted(wrong, key=lambda path: (len(path), str(path)), reverse=True):
+    # JSON takes 80.0 for a whole number, which TOML does not.
+    types = Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: type(value) is int,
+            "number": lambda _, value: type(value) in (int, Number) and value == value,  # noqa: PLR0124  not nan
+        }
+    )
+    kind = extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
+    return cast("Validator", kind(inventory_schema()))
+
+
+def _without(report: Report, data: dict[str, Any], wrong: list[KeyPath]) -> dict[str, Any]:
+    """Return data without the paths that are wrong; the report remembers them."""
+    pruned: dict[str, Any] = _copied(data)
+    for path in wrong:
+        report.leave_out(path)
         _remove(pruned, path)
-    try:
-        return msgspec.convert(pruned, Inventory, dec_hook=_decode)
-    except msgspec.ValidationError as error:
-        if not wrong:
-            report.add("not as the format wants it", (), str(error))
-        raise DiagnosticError(report.diagnostics) from None
+    return pruned
 
 
 def _copied(value: Any) -> Any:
@@ -140,13 +150,13 @@ def _remove(data: Any, path: KeyPath) -> None:
     for part in path[1:]:
         child = table.get(key)
         if not isinstance(child, dict):
-            break
+            break  # an item of a list, or what a fault around it has removed already
         table, key = child, part
     table.pop(key, None)
 
 
-def _report(report: Report, error: ValidationError) -> Iterator[KeyPath]:
-    """Report one error of the schema's validator; yield the paths that are wrong by it."""
+def _report(report: Report, error: ValidationError, told: list[KeyPath]) -> Iterator[KeyPath]:
+    """Report one error of the schema's validator, unless its place is among ``told``; yield what is wrong by it."""
     path: KeyPath = tuple(error.absolute_path)
     kind = error.validator
     schema: Any = error.schema
@@ -160,12 +170,14 @@ def _report(report: Report, error: ValidationError) -> Iterator[KeyPath]:
                 yield (*path, key)
     elif "propertyNames" in error.absolute_schema_path:
         name = str(error.instance)
-        remedy = _example(error.schema) or "write another name"
-        report.add("name that is not allowed", (*path, name), f'"{name}"', remedy, key=True)
+        if (*path, name) not in told:
+            remedy = _example(error.schema) or "write another name"
+            report.add("name that is not allowed", (*path, name), _told(error)[1], remedy, key=True)
         yield (*path, name)
     else:
-        summary, detail = _told(error)
-        report.add(summary, path, detail, _example(schema))
+        if path not in told:
+            summary, detail = _told(error)
+            report.add(summary, path, detail, _remedy(error, path))
         yield path
 
 
@@ -189,11 +201,46 @@ def _told(error: ValidationError) -> tuple[str, str]:
         return "number out of range", f"{value} is not {bounds}"
     if error.validator == "enum":
         return "not one of the choices", f"{_shown(value)} is none of: {', '.join(map(_shown, schema['enum']))}"
+    if error.validator == "maxLength":
+        length = f"has {len(value)} characters, and may have {schema['maxLength']}"
+        return "not of the right form", f"{_shown(value)} {length}"
     if error.validator in ("pattern", "minLength"):
         return "not of the right form", _shown(value)
-    wanted = schema.get("type") or [choice.get("type", "") for choice in schema.get("anyOf", ())]
-    words = [_TYPES.get(kind, "false") for kind in ([wanted] if isinstance(wanted, str) else wanted)]
+    if value != value:  # noqa: PLR0124  nan
+        return "number out of range", "nan is not a number"
+    words = [_TYPES.get(kind, "false") for kind in _wanted(schema)]
     return "wrong type", f"{_shown(value)} is {_type_name(value)}; it should be {' or '.join(words)}"
+
+
+def _wanted(schema: dict[str, Any]) -> list[str]:
+    """Return the types that a schema takes; an empty word for a choice that is a constant."""
+    kind = schema.get("type")
+    return [kind] if kind else [choice.get("type", "") for choice in schema.get("anyOf", ())]
+
+
+def _remedy(error: ValidationError, path: KeyPath) -> str:
+    """Return what to write instead of a wrong value."""
+    schema: Any = error.schema
+    value: Any = error.instance
+    if error.validator == "enum":
+        return did_you_mean(str(value), schema["enum"]) or _example(schema)
+    if error.validator not in ("type", "anyOf"):
+        return _example(schema)
+    wanted = _wanted(schema)
+    if wanted == ["object"]:
+        return f"write it as a table: [{address(path)}{_any_name(schema)}]"
+    if wanted == ["array"] and isinstance(value, str):
+        return f'write it as a list: ["{value}"]'
+    if wanted in (["integer"], ["number"]) and re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", str(value)):
+        number = str(value).partition(".")[0] if wanted == ["integer"] else str(value)
+        return f"write {number}"
+    return _example(schema) or f'write it in quotes: "{value}"'
+
+
+def _any_name(schema: dict[str, Any]) -> str:
+    """Return the further key of a table whose entries are tables too, under names of the user's."""
+    entry = schema.get("additionalProperties")
+    return ".NAME" if isinstance(entry, dict) and "$ref" in entry else ""
 
 
 def _example(schema: Any) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import click
 
 from anvil_gen.changes import Action, Change, recreated
 from anvil_gen.diagnostics import Diagnostic
+from anvil_gen.fleet import shown
 from anvil_gen.generate import Outcome, diff_text
 
 JSON_FORMAT = 1
@@ -48,7 +47,7 @@ class TextView:
             if outcome.files:
                 self._host(outcome, {"create": "missing", "update": "differs", "delete": "is left over"})
                 click.echo("  to mend it:\n")
-                click.echo(f"    anvil-gen render {outcome.rendered.inventory.as_posix()}\n")
+                click.echo(f"    {outcome.rendered.command}\n")
             else:
                 self._host(outcome, {})
 
@@ -57,12 +56,12 @@ class TextView:
         for diagnostic in diagnostics:
             click.echo(diagnostic_text(diagnostic), err=True)
         errors = sum(diagnostic.severity == "error" for diagnostic in diagnostics)
-        if errors:
-            click.echo(f"{errors} error{'s' if errors != 1 else ''}; nothing was written", err=True)
+        if errors > 1:
+            click.echo(f"{errors} errors", err=True)
 
     def _host(self, outcome: Outcome, verbs: dict[str, str]) -> None:
         rendered = outcome.rendered
-        head = f"{click.style(rendered.host, bold=True)} -> {shown_folder(rendered.output)}"
+        head = f"{click.style(rendered.host, bold=True)} -> {shown(rendered.output)}"
         if not outcome.files:
             click.echo(f"{head}: {len(rendered.tree.files)} files, nothing changed")
             return
@@ -107,7 +106,7 @@ def diagnostic_text(diagnostic: Diagnostic) -> str:
         if location.line is not None and location.source:
             lines += _excerpt(location.line, location.column or 1, location.length, location.source)
     for text in (diagnostic.detail, diagnostic.remedy):
-        lines += [f"  {line}" for line in text.splitlines()]
+        lines += [f"  {line}" if line else "" for line in text.splitlines()]
     return "\n".join(lines) + "\n"
 
 
@@ -134,8 +133,12 @@ def change_lines(changes: Iterable[Change]) -> Iterator[str]:
 
 def _what(change: Change) -> str:
     parts = change.address[2:]
-    what = parts[1] if parts[0] == "command" and len(parts) > 1 else ".".join(parts)
-    before, after = _value(change.before), _value(change.after)
+    is_flag = parts[0] == "command" and len(parts) > 1
+    what = parts[1] if is_flag else ".".join(parts)
+    before, after = _value(change.before, is_flag), _value(change.after, is_flag)
+    if max(len(before), len(after)) > _VALUE_WIDTH and change.action is Action.UPDATE:  # cut, they may look the same
+        return f"{what} changed"
+    before, after = _cut(before), _cut(after)
     if change.action is Action.CREATE:
         return f"{what} {after} added" if after else f"{what} added"
     if change.action is Action.DELETE:
@@ -143,20 +146,15 @@ def _what(change: Change) -> str:
     return f"{what} {before or '(none)'} -> {after or '(none)'}"
 
 
-def _value(value: Any) -> str:
-    if value is True or value is None:
+def _value(value: Any, is_flag: bool) -> str:
+    if value is None or (value is True and is_flag):  # a variable or a flag without a value
         return ""
-    text = "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in str(value))
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in text)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _VALUE_WIDTH else text[: _VALUE_WIDTH - 1] + "…"
-
-
-def shown_folder(path: Path) -> str:
-    """Return a folder as a person in the working folder would write it."""
-    try:
-        shown = Path(os.path.relpath(path)).as_posix()
-    except ValueError:  # another drive
-        return path.as_posix()
-    return path.as_posix() if shown.startswith("../../..") else shown
 
 
 def _coloured(diff: str) -> str:

@@ -55,6 +55,11 @@ def stored_at(path: Path) -> type[SingleFileSnapshotExtension]:
             return location == str(path)
 
         @classmethod
+        def discovery_dirname(cls, *, test_location: PyTestLocation) -> str:
+            # Not the snapshot's own folder: what else stands there would count as unused, and updates remove that.
+            return str(path.parent.parent)
+
+        @classmethod
         def dirname(cls, *, test_location: PyTestLocation) -> str:
             return str(path.parent)
 
@@ -100,7 +105,7 @@ ENVIRONMENTS = {
     "C locale": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     "time zone": {"TZ": "Pacific/Kiritimati"},
     "hash seed": {"PYTHONHASHSEED": "4242"},
-    "no home": {"HOME": "/nonexistent"},
+    "no home": {"HOME": "/dev/null/none"},
     "optimised": {"PYTHONOPTIMIZE": "2"},
 }
 

@@ -20,6 +20,8 @@ import yaml
 from anvil_serving import serves
 from reference_facts import FAST, HEAVY, ROUTER, ROUTES
 
+from anvil_gen.generate import Generator
+
 TREE = Path(__file__).parent.parent / "examples" / "fakoli-dark"
 
 
@@ -128,3 +130,20 @@ def test_every_mounted_file_is_named_by_its_digest(path: Path) -> None:
         labelled = {f"./{key.removeprefix('anvil-gen.file.')}" for key in service.get("labels", ())}
 
         assert set(mounted) <= labelled
+
+
+@pytest.mark.parametrize(
+    ("host", "router", "missing"),
+    [
+        ("", "", {"serves.toml"}),  # its reader refuses a project that is not named anvil-<stack>
+        ('[host]\nproject = "anvil-box"', "", set()),
+        ('[host]\nproject = "anvil-box"', 'image = "my/router:1"', {"router/build/Dockerfile"}),
+    ],
+)
+def test_only_files_of_use_are_rendered(host: str, router: str, missing: set[str], tmp_path: Path) -> None:
+    text = f'schema = 1\n{host}\n[tiers.fast]\nengine = "vllm"\nmodel = {{ path = "/m/x" }}\n[router]\n{router}\n'
+    inventory = tmp_path / "box.toml"
+    inventory.write_text(text, "utf-8")
+    files = set(Generator().render(inventory).tree.files)
+
+    assert {"serves.toml", "router/build/Dockerfile", "router/router.toml"} - files == missing

@@ -9,7 +9,7 @@ import click
 
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.fleet import all_inventories, find_inventory
-from anvil_gen.generate import Rendered, against_disk, generator, write
+from anvil_gen.generate import Rendered, against_disk, gather, generator, write
 from anvil_gen.views import JsonView, TextView, View
 
 
@@ -25,19 +25,20 @@ def run(
 ) -> ExitCode:
     """Render hosts, and write, compare or print what comes out."""
     here = Path.cwd()
-    inventories = all_inventories(here) if every else [find_inventory(host, here) for host in dict.fromkeys(hosts)]
+    found = all_inventories(here) if every else gather(lambda host: find_inventory(host, here), hosts)
+    # A host may be named twice, by its name and by its path.
+    inventories = {path.absolute(): path for path in found}.values()
     rendered = generator().render_all(inventories, output=Path(output) if output is not None else None)
     view: View = JsonView() if as_json else TextView()
     view.faults([warning for one in rendered for warning in one.warnings])
     if to_stdout:
         _print_trees(rendered)
         return ExitCode.OK
-    outcomes = [against_disk(one) for one in rendered]
+    outcomes = gather(against_disk, rendered)
     if check:
         view.checked(outcomes)
         return ExitCode.DIFFERS if any(outcome.files for outcome in outcomes) else ExitCode.OK
-    for outcome in outcomes:
-        write(outcome, force=force)
+    write(outcomes, force=force)
     view.written(outcomes)
     return ExitCode.OK
 

@@ -15,7 +15,7 @@ def run(*, write: str | None, check: str | None) -> ExitCode:
     text = schema_text()
     if check is not None:
         path = Path(check)
-        if path.is_file() and path.read_text("utf-8") == text:
+        if path.is_file() and path.read_bytes().replace(b"\r\n", b"\n") == text.encode():
             click.echo(f"{check} is up to date")
             return ExitCode.OK
         click.echo(f"{check} is not what this version generates; to mend it:\n\n    anvil-gen schema --write {check}\n")

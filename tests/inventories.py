@@ -1,0 +1,50 @@
+"""Inventories for tests: a text goes in, its faults come out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.generate import Generator
+
+MARK = "▸"
+"""Stands in a test's text before each place that a fault is told at, in the order of the file."""
+
+HUB = '{ repo = "openai/gpt-oss-20b" }'
+UUID_A = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
+UUID_B = "GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1"
+
+Fault = tuple[str, str, str]
+"""Summary, address, and a part of the remedy."""
+
+
+def faults_of(text: str | bytes, folder: Path, *, name: str = "box") -> tuple[Diagnostic, ...]:
+    """Return what is told of an inventory, errors or warnings."""
+    inventory = folder / f"{name}.toml"
+    inventory.write_bytes(text if isinstance(text, bytes) else text.encode())
+    try:
+        return Generator().render(inventory).warnings
+    except DiagnosticError as error:
+        return error.diagnostics
+
+
+def without_marks(marked: str) -> tuple[str, list[tuple[int, int]]]:
+    """Return a text without its marks, and the line and column of each."""
+    pieces = marked.split(MARK)
+    places, before = [], ""
+    for piece in pieces[:-1]:
+        before += piece
+        places.append((before.count("\n") + 1, len(before) - before.rfind("\n")))
+    return "".join(pieces), places
+
+
+def assert_faults(marked: str, expected: Sequence[Fault], folder: Path) -> None:
+    """Hold the faults of a marked text against what is expected: no other, none twice, each at its mark."""
+    text, places = without_marks(marked)
+    found = faults_of(text, folder)
+
+    assert [(fault.summary, fault.address) for fault in found] == [fault[:2] for fault in expected]
+    assert [(fault.location.line, fault.location.column) for fault in found if fault.location] == places
+    for fault, (_, _, remedy) in zip(found, expected, strict=True):
+        assert remedy in fault.remedy

@@ -1,0 +1,146 @@
+"""Files that cannot be read or parsed: told with line, column and a remedy, whatever is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from inventories import without_marks
+
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.document import MAX_DEPTH, Document
+
+DEEP = 3_000
+DEEPER = 100_000
+
+
+def fault_of(path: Path) -> Diagnostic:
+    """Return the one fault of a document."""
+    with pytest.raises(DiagnosticError) as caught:
+        Document(path, display="box.toml")
+    [fault] = caught.value.diagnostics
+    return fault
+
+
+def written(folder: Path, content: str | bytes) -> Path:
+    """Return an inventory of that content."""
+    path = folder / "box.toml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("marked", "detail", "remedy"),
+    [
+        ("a = 1\nb = ▸\n", "invalid value", ""),
+        ("a = 1\r\nb = ▸\r\n", "invalid value", ""),
+        ("engine = ▸vllm\n", "invalid value", 'text stands in quotes: engine = "vllm"'),
+        ('x = "😀" ▸y\n', "expected newline", "one key a line"),
+        ('p = "C:\\U▸sers"\n', "invalid hex value", "write forward slashes, or single quotes"),
+        ('p = "C:\\m▸odels"\n', "unescaped", "write forward slashes, or single quotes"),
+        ("a = 1▸\rb = 2\n", "expected newline", ""),
+        ("a = 1\na = 2▸\n", "cannot overwrite a value", "keep one of the two"),
+        ("[a.'b c']\n[a.'b c'▸]\n", 'cannot declare a."b c" twice', "put them together"),
+        ("a.b = 1\n[a▸]\n", "cannot declare a twice", "put them together"),
+        ("[a]\nb.c = 1\n[a.b▸]\n", "cannot declare a.b twice", "put them together"),
+        ("a = { b = 1 }\na.c = 2▸\n", "cannot mutate immutable namespace a", "write the key inside them"),
+        ("a = { b = 1, b = 2▸ }\n", "duplicate inline table key 'b'", "keep one of the two"),
+        ("a = [1,\n2\n▸", "unclosed array", "close the list"),
+        ("a = { b = 1▸\n", "unclosed inline table", "close the table"),
+        ('a = "b▸\n', "illegal character '\\n'", "close the quotes"),
+        ('a = """b\n▸', "unterminated string", "close the quotes"),
+        ("port 30000\n".replace(" ", " ▸"), "expected '=' after a key", "write key = value"),
+        ("a = 1 # ▸\0\n", "found invalid character '\\x00'", ""),
+        ("▸\0\n", "invalid statement", ""),
+    ],
+)
+def test_a_syntax_error_has_a_place_and_a_remedy(tmp_path: Path, marked: str, detail: str, remedy: str) -> None:
+    text, [place] = without_marks(marked)
+    fault = fault_of(written(tmp_path, text))
+
+    assert fault.summary == "not valid TOML"
+    assert fault.location is not None
+    assert (fault.location.line, fault.location.column) == place
+    assert fault.location.source == text.split("\n")[place[0] - 1].removesuffix("\r")
+    assert detail in fault.detail
+    assert remedy in fault.remedy
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "column", "byte"),
+    [
+        ("é = 1\nx = 'é".encode() + b"\xff'\n", 2, 7, "0xff"),
+        ("schema = 1\n".encode("utf-16"), 1, 1, "0xff"),
+        (bytes(range(1, 256)), 2, 118, "0x80"),
+        (b'x = "\xed\xa0\x80"\n', 1, 6, "0xed"),
+    ],
+)
+def test_what_is_not_utf_8_is_told_with_its_byte(
+    tmp_path: Path, content: bytes, line: int, column: int, byte: str
+) -> None:
+    fault = fault_of(written(tmp_path, content))
+
+    assert (fault.summary, fault.detail) == ("not valid TOML", f"byte {byte} is not UTF-8")
+    assert str(fault.location) == f"box.toml:{line}:{column}"
+    assert "UTF-8" in fault.remedy
+
+
+def test_a_folder_a_missing_file_and_an_impossible_name_are_told(tmp_path: Path) -> None:
+    faults = [fault_of(path) for path in (tmp_path, tmp_path / "none.toml", tmp_path / "a\0.toml")]
+
+    assert [fault.summary for fault in faults] == ["cannot read the file"] * 3
+    assert [fault.detail for fault in faults] == [
+        "it is a folder",
+        "there is no such file",
+        "no file name may hold a NUL character",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * DEEP + "]" * DEEP,
+        "a = " + "[" * DEEPER,
+        "a = " + "{a = " * DEEP + "1" + "}" * DEEP,
+        "a = " + "[{a = " * DEEP + "1" + "}]" * DEEP,
+        ".".join(["a"] * DEEP) + " = 1",
+        ".".join(["a"] * DEEPER) + " = 1",
+        "x = { 'a' . " + '"b" . ' * DEEPER + "c = 1 }",
+        "[" + ".".join(["a"] * DEEP) + "]",
+        "[[" + ".".join(["a"] * DEEPER) + "]]",
+        "a = " + "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1),
+    ],
+    ids=lambda text: f"{text[:12]} {len(text)}",
+)
+def test_deep_nesting_is_told(tmp_path: Path, text: str) -> None:
+    fault = fault_of(written(tmp_path, text))
+
+    assert fault.summary == "nested too deeply"
+    assert "five levels" in fault.remedy
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a = " + "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1), "x = '" + "a." * DEEP + "'", "# " + "a." * DEEP],
+    ids=len,
+)
+def test_what_only_looks_deep_is_read(tmp_path: Path, text: str) -> None:
+    assert Document(written(tmp_path, text)).text == text
+
+
+def test_a_number_of_thousands_of_digits_is_told(tmp_path: Path) -> None:
+    fault = fault_of(written(tmp_path, "schema = 1\n[tiers.fast]\nport = " + "9" * 5_000 + "\n"))
+
+    assert fault.summary == "number out of range"
+    assert str(fault.location) == "box.toml:3:8"
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> None:
+    document = Document(written(tmp_path, b"\xef\xbb\xbfa = 1\r\nb = '''x\r\ny'''\r\n"))
+
+    assert document.data == {"a": 1, "b": "x\ny"}
+    assert (document.location(("a",)).line, document.location(("a",)).column) == (1, 5)
+
+
+def test_a_float_keeps_its_spelling(tmp_path: Path) -> None:
+    assert str(Document(written(tmp_path, "a = 0.90\n")).data["a"]) == "0.90"

@@ -1,0 +1,96 @@
+"""What the README shows is what happens: its inventory, its diff, its output and its error."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+README = (REPOSITORY / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def block(language: str, containing: str) -> str:
+    """Return the one code block of a language that holds a text."""
+    (found,) = [text for kind, text in BLOCKS if kind == language and containing in text]
+    return found
+
+
+def anvil_gen(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a folder."""
+    command = [sys.executable, "-m", "anvil_gen", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    """A fleet with the README's inventory, rendered."""
+    (tmp_path / "hosts").mkdir()
+    (tmp_path / "hosts" / "fakoli-dark.toml").write_text(block("toml", "[tiers.fast]"), "utf-8")
+    done = anvil_gen(tmp_path, "render", "fakoli-dark")
+    assert (done.returncode, done.stderr) == (0, "")
+    return tmp_path
+
+
+def test_the_shown_files_are_those_that_are_made(fleet: Path) -> None:
+    shown = re.findall(r"^  (\S+)", block("", "deploy/fakoli-dark/\n"), re.MULTILINE)
+    made = {
+        path.relative_to(fleet / "deploy" / "fakoli-dark").as_posix()
+        for path in (fleet / "deploy" / "fakoli-dark").rglob("*")
+        if path.is_file() and ".anvil-gen" not in path.parts
+    }
+
+    covered = {
+        file for file in made for name in shown if file == name or (name.endswith("/") and file.startswith(name))
+    }
+    assert covered == made
+    assert all(any(file == name or file.startswith(name) for file in made) for name in shown)
+
+
+def test_the_shown_change_makes_the_shown_diff_and_output(fleet: Path) -> None:
+    edit = block("diff", "-gpu_memory_utilization").splitlines()
+    inventory = fleet / "hosts" / "fakoli-dark.toml"
+    text = inventory.read_text("utf-8")
+    assert edit[0][1:] in text
+    inventory.write_text(text.replace(edit[0][1:], edit[1][1:]), "utf-8")
+
+    diff = block("diff", "tiers/fast.yml").splitlines()[3:]
+    checked = anvil_gen(fleet, "render", "--check", "fakoli-dark")
+    assert checked.returncode == 2
+    assert "\n".join(diff) in checked.stdout
+    assert len([line for line in checked.stdout.splitlines() if re.match(r"[-+](?![-+])", line)]) == 2
+
+    command, *output = block("console", "$ anvil-gen").splitlines()
+    assert anvil_gen(fleet, *command.split()[2:]).stdout.splitlines() == output
+
+
+def test_the_shown_error_is_the_error(tmp_path: Path) -> None:
+    shown = block("", "error: unknown GPU").splitlines()
+    text = (REPOSITORY / "hosts" / "fakoli-dark.toml").read_text("utf-8")
+    (tmp_path / "hosts").mkdir()
+    (tmp_path / "hosts" / "fakoli-dark.toml").write_text(
+        text.replace('gpus = ["rtx5090"]', 'gpus = ["rtx5091"]'), "utf-8"
+    )
+    done = anvil_gen(tmp_path, "render", "hosts/fakoli-dark.toml")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[: len(shown)] == shown
+
+
+def test_links_lead_somewhere() -> None:
+    pages = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+    for page in pages:
+        targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
+        missing = [target for target in targets if not (page.parent / target).exists()]
+        assert missing == [], page
+
+
+def test_both_commands_are_there() -> None:
+    commands = [text.strip() for kind, text in BLOCKS if kind == "sh"]
+
+    assert commands == ["scripts/render hosts/fakoli-dark.toml", "scripts/test"]
+    assert "\nscripts/test\n" in (REPOSITORY / ".ci" / "run").read_text("utf-8")

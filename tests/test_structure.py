@@ -1,0 +1,200 @@
+"""Keys, types and ranges of an inventory: every fault at its place, once, with what to write instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from inventories import HUB, UUID_A, Fault, assert_faults, faults_of
+
+HEAD = 'schema = 1\nhfcache.volume = "hub"\n'
+TIER = f'engine = "vllm", model = {HUB}'
+
+
+def tier(key: str) -> str:
+    """Return an inventory whose one tier has one more key."""
+    return HEAD + f"[tiers.fast]\nengine = 'vllm'\nmodel = {HUB}\n{key}\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ('port = ▸"80"', ("wrong type", "tiers.fast.port", "write 80")),
+        ("port = ▸80.0", ("wrong type", "tiers.fast.port", "write 80")),
+        ("port = ▸true", ("wrong type", "tiers.fast.port", "For example: 8000")),
+        ("port = ▸0", ("number out of range", "tiers.fast.port", "TCP port")),
+        ("port = ▸65536", ("number out of range", "tiers.fast.port", "TCP port")),
+        ("port = ▸nan", ("number out of range", "tiers.fast.port", "TCP port")),
+        ("port = ▸9223372036854775808", ("number out of range", "tiers.fast.port", "write a smaller number")),
+        (f"port = ▸0x{'f' * 5000}", ("number out of range", "tiers.fast.port", "write a smaller number")),
+        ("flags.seed = ▸18446744073709551615", ("number out of range", "tiers.fast.flags.seed", "text in quotes")),
+        ("context_length = ▸-5", ("number out of range", "tiers.fast.context_length", "For example: 65536")),
+        ("gpu_memory_utilization = ▸0", ("number out of range", "tiers.fast.gpu_memory_utilization", "0.9")),
+        ("gpu_memory_utilization = ▸1.5", ("number out of range", "tiers.fast.gpu_memory_utilization", "0.9")),
+        ("gpu_memory_utilization = ▸nan", ("number out of range", "tiers.fast.gpu_memory_utilization", "0.9")),
+        ("gpu_memory_utilization = ▸-inf", ("number out of range", "tiers.fast.gpu_memory_utilization", "0.9")),
+        ('gpu_memory_utilization = ▸"0.9"', ("wrong type", "tiers.fast.gpu_memory_utilization", "write 0.9")),
+        ("gpu_memory_utilization = ▸true", ("wrong type", "tiers.fast.gpu_memory_utilization", "0.9")),
+        ('gpus = ▸"big"', ("wrong type", "tiers.fast.gpus", 'write it as a list: ["big"]')),
+        ("gpus = [\n  # one\n  ▸3,\n]", ("wrong type", "tiers.fast.gpus[0]", "A card's name")),
+        ('flags = ▸"--x"', ("wrong type", "tiers.fast.flags", "write it as a table: [tiers.fast.flags]")),
+        ("bind = ▸true", ("wrong type", "tiers.fast.bind", "an IP address, or `false`")),
+        ("restart = ▸2020-01-01", ("wrong type", "tiers.fast.restart", "unless-stopped")),
+        ('restart = ▸"never"', ("not of the right form", "tiers.fast.restart", "unless-stopped")),
+        ('restart = ▸"no\\n"', ("not of the right form", "tiers.fast.restart", "unless-stopped")),
+        ('service = ▸"a b"', ("not of the right form", "tiers.fast.service", "letters, digits")),
+        ('service = ▸"x\\n"', ("not of the right form", "tiers.fast.service", "letters, digits")),
+        ('container_name = ▸"-x"', ("not of the right form", "tiers.fast.container_name", "at least two")),
+        ('image = ▸"😀 a"', ("not of the right form", "tiers.fast.image", "vllm/vllm-openai:v0.11.0")),
+        ('gpu_memory = ▸"20GB"', ("not of the right form", "tiers.fast.gpu_memory", '"20GiB"')),
+        ('task = ▸"chatt"', ("not one of the choices", "tiers.fast.task", 'did you mean "chat"?')),
+        ('▸prot = 1', ("unknown key", "tiers.fast.prot", 'did you mean "port"?')),
+        ('▸zzz = 1', ("unknown key", "tiers.fast.zzz", "keys here: bind, ")),
+        ('environment.▸"A=B" = "x"', ("name that is not allowed", 'tiers.fast.environment."A=B"', "no `=`")),
+        ('environment.▸"" = "x"', ("name that is not allowed", 'tiers.fast.environment.""', "no `=`")),
+        ("environment.X = ▸3.50", ("wrong type", "tiers.fast.environment.X", 'write it in quotes: "3.50"')),
+        ("environment.X = ▸1979-05-27", ("wrong type", "tiers.fast.environment.X", '"1979-05-27"')),
+        ('environment.X = ▸"a\\u0000"', ("NUL character", "tiers.fast.environment.X", "remove it")),
+        ('flags.▸"a\\u0000" = 1', ("NUL character", 'tiers.fast.flags."a\\\\u0000"'.replace("\\\\", "\\"), "remove it")),
+        ('flags.▸"--x" = 1', ("name that is not allowed", "tiers.fast.flags.--x", "without its leading dashes")),
+        ('kv_cache_dtype = ▸"\\u001b[31m "', ("not of the right form", "tiers.fast.kv_cache_dtype", '"fp8"')),
+    ],
+)  # fmt: skip
+def test_a_fault_inside_a_tier(tmp_path: Path, key: str, expected: Fault) -> None:
+    assert_faults(tier(key), [expected], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("▸", [("missing key", "", "write schema = 1"), ("no tiers", "", "[tiers.NAME]")]),
+        ("▸# only a comment\n", [("missing key", "", "write schema = 1"), ("no tiers", "", "[tiers.NAME]")]),
+        (f"schema = ▸'1'\ntiers.fast = {{ {TIER} }}\nhfcache.volume = 'hub'", [("wrong type", "schema", "write 1")]),
+        (f"schema = ▸1.0\ntiers.fast = {{ {TIER} }}\nhfcache.volume = 'hub'", [("wrong type", "schema", "write 1")]),
+        (f"schema = ▸0\ntiers.fast = {{ {TIER} }}\nhfcache.volume = 'hub'", [("number out of range", "schema", "1")]),
+        ("schema = ▸2\nunheard = 'of'", [("inventory of a newer format", "schema", "pip install --upgrade anvil-gen")]),
+        ("schema = 1\ntiers = ▸3", [("wrong type", "tiers", "write it as a table: [tiers.NAME]")]),
+        ("schema = 1\ntiers = ▸[]", [("wrong type", "tiers", "write it as a table: [tiers.NAME]")]),
+        ("schema = 1\n[[▸tiers]]\n[[tiers]]", [("wrong type", "tiers", "write it as a table: [tiers.NAME]")]),
+        ("schema = 1\n[[tiers.▸fast]]\nport = 1", [("wrong type", "tiers.fast", "write it as a table: [tiers.fast]")]),
+        (HEAD + "[tiers.▸fast]".replace("▸", "") + "\nengine = 'vllm'\n[[tiers.fast.▸model]]", [
+            ("wrong type", "tiers.fast.model", "write it as a table: [tiers.fast.model]")
+        ]),
+        (HEAD + f"tiers.fast = {{ {TIER} }}\nhost = ▸'me'", [("wrong type", "host", "write it as a table: [host]")]),
+        (HEAD + f"tiers.fast = {{ {TIER} }}\n[▸teirs]", [("unknown key", "teirs", 'did you mean "tiers"?')]),
+        (HEAD + f"tiers.▸Fast = {{ {TIER} }}", [("name that is not allowed", "tiers.Fast", "lower-case")]),
+        (HEAD + f"tiers.▸con = {{ {TIER} }}", [("name that is not allowed", "tiers.con", "no device of Windows")]),
+        (HEAD + f"tiers.▸'日本' = {{ {TIER} }}", [("name that is not allowed", 'tiers."日本"', "lower-case")]),
+        (HEAD + f'tiers.▸"a\\nb" = {{ {TIER} }}', [("name that is not allowed", r'tiers."a\nb"', "lower-case")]),
+        (HEAD + f"tiers.▸{'a' * 64} = {{ {TIER} }}", [("name that is not allowed", f"tiers.{'a' * 64}", "at most 63")]),
+        (HEAD + f"tiers.fast = {{ {TIER} }}\ngpus.a.uuid = ▸'GPU-1'", [
+            ("not of the right form", "gpus.a.uuid", "`nvidia-smi -L` prints it")
+        ]),
+        (HEAD + f"tiers.fast = {{ {TIER} }}\n[host]\nname = ▸'My Box'", [
+            ("not of the right form", "host.name", "lower-case letters, digits")
+        ]),
+    ],
+)  # fmt: skip
+def test_a_fault_of_a_whole_table(tmp_path: Path, text: str, expected: list[Fault]) -> None:
+    # Two faults of what is missing stand at the one place that there is.
+    marks = text.replace("▸", "▸" * len(expected), 1) if text.count("▸") < len(expected) else text
+    assert_faults(marks, expected, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            f"schema = 1\nhfcache.volume = ▸3\ntiers.fast = {{ {TIER} }}",
+            [("wrong type", "hfcache.volume", "For example")],
+        ),
+        (
+            f"schema = 1\nhfcache.▸volum = 'hub'\ntiers.fast = {{ {TIER} }}",
+            [("unknown key", "hfcache.volum", '"volume"')],
+        ),
+        (
+            "schema = 1\npaths.▸model = '/srv'\ntiers.fast = { engine = 'vllm', model = { path = 'a' } }",
+            [("unknown key", "paths.model", 'did you mean "models"?')],
+        ),
+        (
+            HEAD + f"tiers.fast = {{ ▸engin = 'vllm', model = {HUB} }}",
+            [("unknown key", "tiers.fast.engin", 'did you mean "engine"?')],
+        ),
+        (
+            HEAD + "tiers.fast = { engine = 'vllm', model = { ▸repoo = 'a/b' } }",
+            [("unknown key", "tiers.fast.model.repoo", 'did you mean "repo"?')],
+        ),
+        (
+            HEAD + "tiers.fast = { engine = 'vllm', model = { repo = ▸3 } }",
+            [("wrong type", "tiers.fast.model.repo", "openai/gpt-oss-20b")],
+        ),
+        (
+            HEAD + f"gpus.big = ▸3\ntiers.fast = {{ {TIER}, gpus = ['big'] }}",
+            [("wrong type", "gpus.big", "write it as a table: [gpus.big]")],
+        ),
+        (
+            HEAD + f"tiers.▸Fast = {{ {TIER} }}\nrouter.aliases.coder = 'Fast'",
+            [("name that is not allowed", "tiers.Fast", "lower-case")],
+        ),
+        (
+            HEAD + f"tiers.a = {{ {TIER}, container_name = ▸'-x' }}",
+            [("not of the right form", "tiers.a.container_name", "at least two")],
+        ),
+        (
+            HEAD + f"tiers.one = {{ {TIER} }}\ntiers.two = {{ {TIER}, port = ▸'x' }}",
+            [("wrong type", "tiers.two.port", "TCP port")],
+        ),
+        (
+            HEAD + f"gpus.big = {{ uuid = '{UUID_A}', memory_mib = ▸'x' }}\n"
+            f"tiers.fast = {{ {TIER}, gpus = ['big'], gpu_memory = '2GiB' }}",
+            [("wrong type", "gpus.big.memory_mib", "Memory of the card")],
+        ),
+        (
+            HEAD + f"tiers.one = {{ {TIER}, image = ▸'a\\u0000 b' }}".replace("'a\\u0000 b'", '"a\\u0000 b"'),
+            [("NUL character", "tiers.one.image", "remove it")],
+        ),
+    ],
+)
+def test_what_follows_from_a_fault_is_not_told(tmp_path: Path, text: str, expected: list[Fault]) -> None:
+    assert_faults(text, expected, tmp_path)
+
+
+def test_all_faults_are_told_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = f"""\
+schema = 1
+[host]
+▸platfrm = "wsl2"
+[tiers.fast]
+engine = ▸"vlm"
+model = {HUB}
+gpus = [▸"big"]
+[tiers.slow]
+engine = "vllm"
+model = {{ repo = ▸"openai/gpt-oss-20b" }}
+port = ▸"80"
+[router]
+aliases.coder = ▸"fasst"
+"""
+    expected = [
+        ("unknown key", "host.platfrm", '"platform"'),
+        ("unknown engine", "tiers.fast.engine", 'did you mean "vllm"?'),
+        ("missing key", "tiers.slow.model.repo", "[hfcache]"),
+        ("wrong type", "tiers.slow.port", "write 80"),
+        ("alias to a missing tier", "router.aliases.coder", 'did you mean "fast"?'),
+    ]
+    # The cards of a tier are looked at when its engine is known.
+    assert_faults(text.replace('[▸"big"]', "[]"), expected, tmp_path)
+
+
+def test_a_value_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    [fault] = faults_of(tier('kv_cache_dtype = "\\u001b[31m\\u202e\\r\\n "'), tmp_path)
+
+    assert fault.detail == r'"\u001b[31m\u202e\r\n "'
+
+
+def test_a_value_of_any_length_is_told_in_short(tmp_path: Path) -> None:
+    long = "k" * 100_000
+    faults = faults_of(tier(f'"{long}" = 1\nengine_ = "{long}"\nport = "{long}"'), tmp_path)
+
+    assert [fault.summary for fault in faults] == ["unknown key", "unknown key", "wrong type"]
+    assert all(len(fault.detail + fault.address + fault.remedy) < 1500 for fault in faults)
