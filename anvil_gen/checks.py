@@ -150,10 +150,14 @@ def _is_loopback(text: str) -> bool:
 
 def _key_beyond_loopback(stack: Stack, report: Report) -> None:
     router = stack.router
-    if router is None or router.api_key_env is not None or not router.ports:
+    if (
+        router is None
+        or router.api_key_env is not None
+        or not _stands(router.options, "api_key_env", ("router",), report)
+    ):
         return
-    bind = router.ports[0].bind
-    if _is_address(bind) and not _is_loopback(bind):
+    bind = router.options["bind"]
+    if bind is not False and _is_address(bind) and not _is_loopback(bind):
         report.add(
             "router without a key beyond loopback",
             ("router", "bind"),

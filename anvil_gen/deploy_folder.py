@@ -163,7 +163,7 @@ class DeployFolder:
             return
         new = {change.path: change for change in changes if change.after is not None}
         journal = _Journal(
-            replace={path: change.before and digest_of(change.before) for path, change in new.items()},
+            replace={path: _digest_if_there(change.before) for path, change in new.items()},
             delete={change.path: digest_of(change.before or "") for change in changes if change.after is None},
             folders=self._missing_folders(path for path, change in new.items() if change.before is None),
         )
@@ -246,8 +246,7 @@ class DeployFolder:
         shutil.rmtree(self._stage)
 
     def _holds(self, path: str, digest: str | None) -> bool:
-        text = self.read(path)
-        return (None if text is None else digest_of(text)) == digest
+        return _digest_if_there(self.read(path)) == digest
 
     def _remove_empty(self, path: str) -> None:
         """Remove the folders that a deletion left empty; the deploy folder itself stays."""
@@ -312,6 +311,10 @@ class DeployFolder:
 def digest_of(text: str) -> str:
     """Return the SHA-256 by which the state names a text."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _digest_if_there(text: str | None) -> str | None:
+    return None if text is None else digest_of(text)
 
 
 def _blobs(answer: bytes) -> Iterator[str | None]:

@@ -37,6 +37,8 @@ _REMEDIES = {
 }
 """By how the parser's message begins."""
 
+# Who writes a key or a token where its name belongs must not find it again in a log.
+_HIDDEN = r"""(?i)((?:key|token|secret|password)(?:[_-][\w-]*)?["']?[ \t]*=[ \t]*).+"""
 _AT_LINE = r"\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$"
 
 
@@ -71,7 +73,7 @@ class Document:
         return [line.removesuffix("\r") for line in self.text.split("\n")]
 
     def _at(self, line: int, column: int, length: int = 1) -> Location:
-        source = self._lines[line - 1] if line <= len(self._lines) else ""
+        source = re.sub(_HIDDEN, r"\1…", self._lines[line - 1]) if line <= len(self._lines) else ""
         return Location(file=self.display, line=line, column=column, length=length, source=source)
 
     def _parse(self) -> dict[str, Any]:
@@ -118,6 +120,9 @@ class Document:
             location = self._at(int(match["line"]), int(match["column"]))
         else:
             location = self._at(len(self._lines), len(self._lines[-1]) + 1)
+        if message.startswith("Cannot"):  # told where the statement ends
+            statement = location.source.strip()
+            location = self._at(location.line or 1, location.source.find(statement) + 1, len(statement))
         reason = re.sub(_KEY_PATH, lambda keys: address(literal_eval(keys[0])), reason[:1].lower() + reason[1:])
         return Diagnostic(
             summary="not valid TOML",

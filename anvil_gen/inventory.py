@@ -251,7 +251,11 @@ class GpuTable(Table, frozen=True, kw_only=True):
     uuid: Uuid | UnsetType = UNSET
     vendor: Annotated[str, _text("A folder of `templates/gpus/`.", SERVICE_PATTERN, NAME_LENGTH)] | UnsetType = UNSET
     memory_mib: (
-        Annotated[int, Meta(description="Memory of the card.", ge=1, extra_json_schema={"x-unit": "MiB"})] | UnsetType
+        Annotated[
+            int,
+            Meta(description="Memory of the card in MiB.", ge=1, examples=[32607], extra_json_schema={"x-unit": "MiB"}),
+        ]
+        | UnsetType
     ) = UNSET
     reserve_mib: (
         Annotated[

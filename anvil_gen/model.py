@@ -163,16 +163,22 @@ class Mount(Struct, frozen=True, kw_only=True):
 
 
 class Port(Struct, frozen=True, kw_only=True):
-    """A published port: ``bind:number:number``."""
+    """A published port: ``host:number:number``."""
 
-    bind: str
+    host: str  # as a port's short form spells it: an IPv6 address in brackets
     number: Text
 
     @property
     def spec(self) -> Text:
-        """The short form of Compose, an IPv6 address in brackets."""
-        host = f"[{self.bind}]" if ":" in self.bind else self.bind
-        return concat(host, ":", self.number, ":", self.number)
+        """The short form of Compose."""
+        return concat(self.host, ":", self.number, ":", self.number)
+
+
+def published(bind: str | bool, number: Text) -> tuple[Port, ...]:
+    """Return the ports of a service that is published at an address, or at none."""
+    if not isinstance(bind, str):
+        return ()
+    return (Port(host=f"[{bind}]" if ":" in bind else bind, number=number),)
 
 
 class HealthCheck(Struct, frozen=True, kw_only=True):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Severity, did_you_mean, printable
 from anvil_gen.document import Document
 from anvil_gen.model import KeyPath, address
+
+_HIDDEN = re.compile(r"(?i)(?:key|token|secret|password)(?:$|[_-])")
 
 
 class Report:
@@ -31,6 +34,8 @@ class Report:
     ) -> None:
         """Note a fault at ``path``; with ``key``, at the key itself and not at its value."""
         where = printable(address(path))
+        if not key and path and _HIDDEN.search(str(path[-1])):
+            detail = "what is written there is not shown: it may be a secret"
         detail, remedy = printable(detail), printable(remedy)
         if (summary, where, detail) in self._diagnostics:
             return

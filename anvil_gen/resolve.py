@@ -16,7 +16,6 @@ from anvil_gen.model import (
     Interpolated,
     KeyPath,
     Options,
-    Port,
     Route,
     Router,
     Stack,
@@ -25,6 +24,7 @@ from anvil_gen.model import (
     Tier,
     Variable,
     fill,
+    published,
 )
 from anvil_gen.options import Layer, filled, given, layered
 from anvil_gen.paths import is_absolute
@@ -159,7 +159,7 @@ def _router(site: Site, table: RouterTable, tiers: tuple[Tier, ...], *, project:
         container_name=options["container_name"],
         image=options["image"],
         port=options["port"],
-        ports=() if options["bind"] is False else (Port(bind=options["bind"], number=str(options["port"])),),
+        ports=published(options["bind"], str(options["port"])),
         api_key_env=options["api_key_env"],
         restart=options["restart"],
         stop_grace_period=options["stop_grace_period"],

@@ -12,13 +12,13 @@ from anvil_gen.model import (
     HealthCheck,
     Mount,
     Number,
-    Port,
     Reservation,
     Service,
     Symbol,
     Text,
     concat,
     fill,
+    published,
 )
 from anvil_gen.serve import Serve, Site, matching_quirks
 from anvil_gen.sources import Source
@@ -50,7 +50,7 @@ def build_service(site: Site, serve: Serve, facts: Facts) -> Service:
         command=command,
         words=shell_words(command, facts.extra_arguments) if facts.extra_arguments else (),
         environment=_environment(site, serve, vendor, facts.uuids),
-        ports=(Port(bind=options["bind"], number=facts.port),) if options["bind"] is not False else (),
+        ports=published(options["bind"], facts.port),
         mounts=_mounts(serve, facts.source),
         gpus=Reservation(vendor=vendor, uuids=facts.uuids) if vendor else None,
         health=health_check(engine.health, facts.port, options["start_period"]),

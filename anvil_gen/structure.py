@@ -228,13 +228,18 @@ def _remedy(error: ValidationError, path: KeyPath) -> str:
         return _example(schema)
     wanted = _wanted(schema)
     if wanted == ["object"]:
-        return f"write it as a table: [{address(path)}{_any_name(schema)}]"
+        return f"write it as a table: [{address(path)}{_any_name(schema)}]{_few_keys(schema)}"
     if wanted == ["array"] and isinstance(value, str):
         return f'write it as a list: ["{value}"]'
     if wanted in (["integer"], ["number"]) and re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", str(value)):
         number = str(value).partition(".")[0] if wanted == ["integer"] else str(value)
         return f"write {number}"
-    return _example(schema) or f'write it in quotes: "{value}"'
+    return _example(schema) or f'write it in quotes: "{_plain(value)}"'
+
+
+def _few_keys(schema: dict[str, Any]) -> str:
+    known = schema.get("properties", {})
+    return f", with {listing(known)}" if 0 < len(known) <= 6 else ""
 
 
 def _any_name(schema: dict[str, Any]) -> str:
@@ -251,15 +256,17 @@ def _example(schema: Any) -> str:
     return f"{description} For example: {shown}" if shown else description
 
 
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
     if isinstance(value, str):
         short = value if len(value) <= 60 else value[:57] + "…"
         return f'"{short}"'
     if isinstance(value, dict | list):
         return "this"
-    return str(value)
+    return _plain(value)
 
 
 def _type_name(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, repeat
 from pathlib import Path
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
@@ -39,12 +40,18 @@ def without_marks(marked: str) -> tuple[str, list[tuple[int, int]]]:
     return "".join(pieces), places
 
 
-def assert_faults(marked: str, expected: Sequence[Fault], folder: Path) -> None:
-    """Hold the faults of a marked text against what is expected: no other, none twice, each at its mark."""
+def compared(marked: str, expected: Sequence[Fault], folder: Path) -> tuple[list[object], list[object]]:
+    """Return what is told of a marked text beside what should be: each fault once, at its mark, and no other."""
     text, places = without_marks(marked)
     found = faults_of(text, folder)
+    told = [(fault.summary, fault.address, _place(fault), fault.remedy) for fault in found]
+    remedies = chain((fault.remedy for fault in found), repeat(""))
+    wanted = [
+        (summary, where, place, whole if remedy in whole else remedy)
+        for ((summary, where, remedy), place), whole in zip(zip(expected, places, strict=True), remedies, strict=False)
+    ]
+    return [*told], [*wanted]
 
-    assert [(fault.summary, fault.address) for fault in found] == [fault[:2] for fault in expected]
-    assert [(fault.location.line, fault.location.column) for fault in found if fault.location] == places
-    for fault, (_, _, remedy) in zip(found, expected, strict=True):
-        assert remedy in fault.remedy
+
+def _place(fault: Diagnostic) -> tuple[int | None, int | None] | None:
+    return (fault.location.line, fault.location.column) if fault.location else None

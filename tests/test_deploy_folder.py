@@ -119,6 +119,14 @@ class TestKilled:
         assert [path for path in listing(tmp_path) if path.startswith(".anvil-gen")] == STATE
         assert planned(tmp_path, NEW) == []
 
+    def test_an_empty_file_is_replaced_too(self, tmp_path: Path) -> None:
+        (tmp_path / "docker-compose.yml").touch()
+        stage(tmp_path, NEW)
+        put_journal(tmp_path)
+
+        open_folder(tmp_path).recover()
+        assert tree(tmp_path) == NEW
+
     def test_an_edit_since_then_stays_and_is_refused(self, tmp_path: Path) -> None:
         write(tmp_path, OLD)
         stage(tmp_path, NEW)

@@ -39,11 +39,11 @@ def written(folder: Path, content: str | bytes) -> Path:
         ('p = "C:\\U▸sers"\n', "invalid hex value", "write forward slashes, or single quotes"),
         ('p = "C:\\m▸odels"\n', "unescaped", "write forward slashes, or single quotes"),
         ("a = 1▸\rb = 2\n", "expected newline", ""),
-        ("a = 1\na = 2▸\n", "cannot overwrite a value", "keep one of the two"),
-        ("[a.'b c']\n[a.'b c'▸]\n", 'cannot declare a."b c" twice', "put them together"),
-        ("a.b = 1\n[a▸]\n", "cannot declare a twice", "put them together"),
-        ("[a]\nb.c = 1\n[a.b▸]\n", "cannot declare a.b twice", "put them together"),
-        ("a = { b = 1 }\na.c = 2▸\n", "cannot mutate immutable namespace a", "write the key inside them"),
+        ("a = 1\n▸a = 2\n", "cannot overwrite a value", "keep one of the two"),
+        ("[a.'b c']\n▸[a.'b c']\n", 'cannot declare a."b c" twice', "put them together"),
+        ("a.b = 1\n ▸[a]\n", "cannot declare a twice", "put them together"),
+        ("[a]\nb.c = 1\n▸[a.b]\n", "cannot declare a.b twice", "put them together"),
+        ("a = { b = 1 }\n▸a.c = 2\n", "cannot mutate immutable namespace a", "write the key inside them"),
         ("a = { b = 1, b = 2▸ }\n", "duplicate inline table key 'b'", "keep one of the two"),
         ("a = [1,\n2\n▸", "unclosed array", "close the list"),
         ("a = { b = 1▸\n", "unclosed inline table", "close the table"),
@@ -144,3 +144,14 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> Non
 
 def test_a_float_keeps_its_spelling(tmp_path: Path) -> None:
     assert str(Document(written(tmp_path, "a = 0.90\n")).data["a"]) == "0.90"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["api_key_env = sk-1234", "HF_TOKEN=hf_1234 x", "router = { 'secret' = 1234 ]", 'my-password = "1234'],
+)
+def test_a_secret_in_the_wrong_place_is_not_shown(tmp_path: Path, line: str) -> None:
+    fault = fault_of(written(tmp_path, line + "\n"))
+
+    assert fault.location is not None
+    assert "1234" not in fault.location.source + fault.detail + fault.remedy

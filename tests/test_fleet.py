@@ -13,26 +13,33 @@ from anvil_gen.fleet import all_inventories, find_inventory, fleet_root, header_
 @pytest.fixture
 def fleet(tmp_path: Path) -> Path:
     """A fleet of two hosts, with what else may lie in hosts/."""
-    for path in ("hosts/a.toml", "hosts/b.toml", "hosts/.b.toml", "hosts/notes.md", "deploy/a/x.yml", "plain"):
+    for path in (
+        "hosts/able.toml",
+        "hosts/bravo.toml",
+        "hosts/.bravo.toml",
+        "hosts/notes.md",
+        "deploy/a/x.yml",
+        "plain",
+    ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
     (tmp_path / "hosts" / "folder.toml").mkdir()
     (tmp_path / "hosts" / "link.toml").symlink_to("nowhere")
-    (tmp_path / "a").mkdir()
+    (tmp_path / "able").mkdir()
     return tmp_path
 
 
 @pytest.mark.parametrize("start", ["", "hosts", "deploy/a"])
 def test_names_are_found_from_any_folder(fleet: Path, start: str) -> None:
-    assert host_names(fleet / start) == ["a", "b"]
+    assert host_names(fleet / start) == ["able", "bravo"]
 
 
 @pytest.mark.parametrize(
     ("host", "start", "expected"),
     [
-        ("a", "", "hosts/a.toml"),  # the folder `a` beside it is none
-        ("a", "hosts", "a.toml"),
-        ("a", "deploy/a", "../../hosts/a.toml"),
+        ("able", "", "hosts/able.toml"),  # the folder `able` beside it is none
+        ("able", "hosts", "able.toml"),
+        ("able", "deploy/a", "../../hosts/able.toml"),
         ("plain", "", "plain"),
         ("x.toml", "", "x.toml"),
         ("x/y", "", "x/y"),
@@ -45,11 +52,15 @@ def test_found(fleet: Path, host: str, start: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("host", "detail", "remedy"),
     [
-        ("aa", '"aa" is no inventory: hosts/ has: a, b', 'did you mean "a"?'),
-        ("zzz", '"zzz" is no inventory: hosts/ has: a, b', "name a host, or the path of its .toml file"),
-        ("", '"" is no inventory: hosts/ has: a, b', "name a host, or the path of its .toml file"),
-        ("y" * 300, f'"{"y" * 300}" is no inventory: hosts/ has: a, b', "name a host, or the path of its .toml file"),
-        ("\0", '"\0" is no inventory: hosts/ has: a, b', "name a host, or the path of its .toml file"),
+        ("abel", '"abel" is no inventory: hosts/ has: able, bravo', 'did you mean "able"?'),
+        ("zzz", '"zzz" is no inventory: hosts/ has: able, bravo', "name a host, or the path of its .toml file"),
+        ("", '"" is no inventory: hosts/ has: able, bravo', "name a host, or the path of its .toml file"),
+        (
+            "y" * 300,
+            f'"{"y" * 300}" is no inventory: hosts/ has: able, bravo',
+            "name a host, or the path of its .toml file",
+        ),
+        ("\0", '"\0" is no inventory: hosts/ has: able, bravo', "name a host, or the path of its .toml file"),
     ],
 )
 def test_unknown(fleet: Path, host: str, detail: str, remedy: str) -> None:
@@ -60,7 +71,10 @@ def test_unknown(fleet: Path, host: str, detail: str, remedy: str) -> None:
 
 
 def test_all(fleet: Path) -> None:
-    assert [path.as_posix() for path in all_inventories(fleet / "deploy")] == ["../hosts/a.toml", "../hosts/b.toml"]
+    assert [path.as_posix() for path in all_inventories(fleet / "deploy")] == [
+        "../hosts/able.toml",
+        "../hosts/bravo.toml",
+    ]
 
 
 def test_all_of_no_fleet_is_an_error(tmp_path: Path) -> None:
@@ -71,7 +85,7 @@ def test_all_of_no_fleet_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("inventory", "root", "header"),
-    [("hosts/a.toml", ".", "hosts/a.toml"), ("plain", ".", "plain"), ("deploy/a/b.toml", "deploy/a", "b.toml")],
+    [("hosts/able.toml", ".", "hosts/able.toml"), ("plain", ".", "plain"), ("deploy/a/b.toml", "deploy/a", "b.toml")],
 )
 def test_root_and_header(fleet: Path, inventory: str, root: str, header: str) -> None:
     assert (fleet_root(fleet / inventory), header_name(fleet / inventory)) == (fleet / root, header)

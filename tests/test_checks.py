@@ -1,0 +1,170 @@
+"""What is wrong between the parts of an inventory: names, ports and cards taken twice, shares, addresses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from inventories import HUB, UUID_A, UUID_B, Fault, compared, faults_of
+
+HEAD = f"""\
+schema = 1
+hfcache.volume = "hub"
+gpus.big = {{ uuid = "{UUID_A}", memory_mib = 24000, reserve_mib = 1200 }}
+gpus.small = {{ uuid = "{UUID_B}" }}
+"""
+TIER = f'engine = "vllm", model = {HUB}'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            f"tiers.one = {{ {TIER}, port = 8000 }}\ntiers.two = {{ {TIER}, port = ▸8000 }}\n[▸router]",
+            [("port taken twice", "tiers.two.port", "port = 8001"), ("port taken twice", "router", "port = 8002")],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\ntiers.▸two = {{ {TIER} }}",
+            [("port taken twice", "tiers.two", "port = 8002")],
+        ),
+        (
+            f"tiers.one = {{ {TIER}, port = 65535 }}\ntiers.two = {{ {TIER}, port = ▸65535 }}",
+            [("port taken twice", "tiers.two.port", "a lower port that is free")],
+        ),
+        (
+            f"tiers.one = {{ {TIER}, port = 30002 }}\n[▸experiment]\nengine = 'vllm'",
+            [("port taken twice", "experiment", "port = 30003")],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\ntiers.two = {{ {TIER}, port = 1, service = ▸'One' }}",
+            [("service taken twice", "tiers.two.service", 'set another "service" for tier "two"')],
+        ),
+        (
+            f"tiers.router = {{ {TIER} }}\n[▸router]\n",
+            [("service taken twice", "router", 'set another "service" for the router')],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\ntiers.two = {{ {TIER}, port = 1, container_name = ▸'one' }}",
+            [("container name taken twice", "tiers.two.container_name", "set another")],
+        ),
+        (
+            f"tiers.▸a = {{ {TIER} }}",
+            [("name that Docker refuses", "tiers.a", 'set "container_name" for tier "a"')],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\ngpus.copy = {{ uuid = ▸'{UUID_A.replace('d0f', 'D0F')}' }}",
+            [("UUID taken twice", "gpus.copy.uuid", "nvidia-smi -L")],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\ngpus.full = {{ uuid = 'MIG-{UUID_A[4:]}', memory_mib = 8, reserve_mib = ▸8 }}",
+            [("number out of range", "gpus.full.reserve_mib", "write less than 8")],
+        ),
+        (
+            f"tiers.one = {{ {TIER}, bind = ▸'localhost' }}",
+            [("not an IP address", "tiers.one.bind", '"127.0.0.1"')],
+        ),
+        (
+            f"tiers.one = {{ {TIER}, bind = ▸'fe80::1%eth0' }}",
+            [("not an IP address", "tiers.one.bind", '"127.0.0.1"')],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\nrouter.bind = ▸'0.0.0.0'",
+            [("router without a key beyond loopback", "router.bind", "api_key_env")],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\nrouter = {{ bind = '0.0.0.0', api_key_env = ▸'sk-1' }}",
+            [("not of the right form", "router.api_key_env", "ROUTER_TOKEN")],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\nrouter.bind = ▸'::'",
+            [("router without a key beyond loopback", "router.bind", "api_key_env")],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\nhost.project = 'p'\nexperiment = {{ engine = 'vllm', project = ▸'p' }}",
+            [("project taken twice", "experiment.project", "[experiment]")],
+        ),
+    ],
+)
+def test_a_thing_is_taken_twice_or_refused(tmp_path: Path, text: str, expected: list[Fault]) -> None:
+    found, wanted = compared(HEAD + text, expected, tmp_path)
+
+    assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            f"tiers.▸one = {{ {TIER}, gpus = ['big'] }}\ntiers.▸two = {{ {TIER}, gpus = ['big'], port = 1 }}",
+            [
+                ("card shared without shares", "tiers.one", "gpu_memory_utilization (or gpu_memory)"),
+                ("card shared without shares", "tiers.two", "gpu_memory_utilization (or gpu_memory)"),
+            ],
+        ),
+        (
+            f"tiers.one = {{ {TIER}, gpus = ['small'], gpu_memory_utilization = 0.6 }}\n"
+            f"tiers.two = {{ {TIER}, gpus = ['small'], port = 1, gpu_memory_utilization = ▸0.5 }}",
+            [("shares above the whole card", "tiers.two.gpu_memory_utilization", "lower them")],
+        ),
+        (
+            f"tiers.one = {{ {TIER}, gpus = ['big'], gpu_memory_utilization = ▸0.96 }}",
+            [("shares above the whole card", "tiers.one.gpu_memory_utilization", "lower them")],
+        ),
+        (
+            f"tiers.one = {{ {TIER}, gpus = ['big'], gpu_memory = '12000MiB' }}\n"
+            f"tiers.two = {{ {TIER}, gpus = ['big'], port = 1, gpu_memory = ▸'11GiB' }}",
+            [("shares above the whole card", "tiers.two.gpu_memory", "move a tier to another card")],
+        ),
+        (
+            f"tiers.one = {{ {TIER}, gpus = ['small'], gpu_memory_utilization = ▸'x' }}\n"
+            f"tiers.two = {{ {TIER}, gpus = ['small'], port = 1, gpu_memory_utilization = ▸5.0 }}",
+            [
+                ("wrong type", "tiers.one.gpu_memory_utilization", "0.9"),
+                ("number out of range", "tiers.two.gpu_memory_utilization", "0.9"),
+            ],
+        ),
+        (
+            f"tiers.one = {{ {TIER}, gpus = ['big'], gpu_memory_utilization = 0.5 }}\n"
+            f"tiers.two = {{ {TIER}, gpus = ['big'], port = 1, gpu_memory_utilization = 0.45 }}",
+            [],
+        ),
+    ],
+)
+def test_a_card_is_shared(tmp_path: Path, text: str, expected: list[Fault]) -> None:
+    found, wanted = compared(HEAD + text, expected, tmp_path)
+
+    assert found == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"tiers.one = {{ {TIER}, port = 9000 }}\ntiers.two = {{ {TIER}, port = 9000, bind = false }}",
+        f"tiers.one = {{ {TIER}, bind = '::1' }}",
+        f"tiers.one = {{ {TIER} }}\nrouter = {{ bind = '0.0.0.0', api_key_env = 'KEY' }}",
+        f"tiers.one = {{ {TIER} }}\nrouter.bind = false",
+        # The slot runs beside a tier of the same engine, so its port is not the engine's.
+        f"tiers.one = {{ {TIER} }}\nexperiment = {{ engine = 'vllm' }}",
+        f"tiers.one = {{ {TIER} }}\ngpus.slice = {{ uuid = 'MIG-{UUID_A}/1/2' }}",
+    ],
+)
+def test_nothing_is_wrong(tmp_path: Path, text: str) -> None:
+    assert faults_of(HEAD + text, tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("MyBox", 'set name = "mybox" in [host]'),
+        ("my.box é", 'set name = "my-box" in [host]'),
+        ("é", 'set name = "my-box" in [host]'),
+        ("b" * 64, f'set name = "{"b" * 63}" in [host]'),
+    ],
+)
+def test_a_file_name_that_is_no_project_name(tmp_path: Path, name: str, remedy: str) -> None:
+    faults = faults_of(HEAD + f"tiers.one = {{ {TIER} }}\n", tmp_path, name=name)
+
+    assert [(fault.summary, fault.address, fault.remedy) for fault in faults] == [
+        ("name that Compose refuses", "host", remedy)
+    ]
+    assert faults_of(HEAD + f"tiers.one = {{ {TIER} }}\nhost.name = 'box'\n", tmp_path, name=name) == ()

@@ -1,0 +1,109 @@
+"""What a person or a program reads."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from anvil_gen.changes import Action, Change
+from anvil_gen.diagnostics import Diagnostic, Location
+from anvil_gen.views import JsonView, TextView, change_lines
+
+
+@pytest.mark.parametrize(
+    ("address", "before", "after", "expected"),
+    [
+        ("command/--max-model-len", "65536", "32768", "--max-model-len 65536 -> 32768"),
+        ("command/--enable-metrics", None, True, "--enable-metrics added"),
+        ("command/--enable-metrics", True, None, "--enable-metrics removed"),
+        ("command/--seed", None, "1", "--seed 1 added"),
+        ("command/--seed", True, "1", "--seed (none) -> 1"),
+        ("init", True, False, "init true -> false"),
+        ("environment/A", "1", "2", "environment.A 1 -> 2"),
+        ("image", "a\x1b[31m\n", "b", "image a\\u{1b}[31m\\u{a} -> b"),
+        ("healthcheck/test/3", "x" * 80 + "1", "x" * 80 + "2", "healthcheck.test.3 changed"),
+        ("command/--template", None, "x" * 80, f"--template {'x' * 71}… added"),
+    ],
+)
+def test_a_change_in_a_line(address: str, before: Any, after: Any, expected: str) -> None:
+    action = Action.CREATE if before is None else Action.DELETE if after is None else Action.UPDATE
+    path = ("services", "fast", *address.split("/"))
+
+    lines = change_lines([Change(action=action, project="p", address=path, before=before, after=after)])
+    assert list(lines) == [f"~ fast: {expected}"]
+
+
+@pytest.mark.parametrize(
+    ("action", "address", "reason", "expected"),
+    [
+        (Action.CREATE, ("services", "fast"), "", ["+ fast: new service"]),
+        (Action.DELETE, ("services", "fast"), "", ["- fast: removed"]),
+        (Action.UPDATE, ("services", "fast", "labels", "x"), "x.toml changed", ["~ fast: x.toml changed"]),
+        (Action.CREATE, ("volumes", "cache"), "", []),
+    ],
+)
+def test_a_whole_service_in_a_line(action: Action, address: tuple[str, ...], reason: str, expected: list[str]) -> None:
+    assert list(change_lines([Change(action=action, project="p", address=address, reason=reason)])) == expected
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "expected"),
+    [
+        (Diagnostic(summary="what"), "error: what\n"),
+        (
+            Diagnostic(
+                summary="what",
+                detail="why\n\n+x",
+                remedy="do",
+                address="tiers.fast.port",
+                location=Location(file="a.toml", line=12, column=3, length=2, source="a bc\td"),
+                severity="warning",
+            ),
+            "warning: what\n  --> a.toml:12:3  tiers.fast.port\n  12 | a bc d\n     |   ^^\n  why\n\n  +x\n  do\n",
+        ),
+        (
+            Diagnostic(summary="what", location=Location(file="a", line=1, column=101, length=9, source="x" * 400)),
+            f"error: what\n  --> a:1:101\n  1 | {'x' * 120}\n    | {' ' * 60}{'^' * 9}\n",
+        ),
+    ],
+)
+def test_a_diagnostic(diagnostic: Diagnostic, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    TextView().faults([diagnostic])
+
+    assert capsys.readouterr() == ("", f"{expected}\n")
+
+
+def test_several_errors_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    error, warning = Diagnostic(summary="a"), Diagnostic(summary="b", severity="warning")
+    TextView().faults([error, warning, error])
+
+    assert capsys.readouterr().err == "error: a\n\nwarning: b\n\nerror: a\n\n2 errors\n"
+
+
+def test_errors_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    JsonView().faults([Diagnostic(summary="what", detail="\udcff é", location=Location(file="a.toml", line=1))])
+
+    assert json.loads(capsys.readouterr().out) == {
+        "format": 1,
+        "hosts": [],
+        "diagnostics": [
+            {
+                "severity": "error",
+                "summary": "what",
+                "detail": "\udcff é",
+                "remedy": "",
+                "address": "",
+                "file": "a.toml",
+                "line": 1,
+                "column": None,
+            }
+        ],
+    }
+
+
+def test_warnings_alone_are_part_of_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    JsonView().faults([Diagnostic(summary="what", severity="warning")])
+
+    assert capsys.readouterr() == ("", "")
