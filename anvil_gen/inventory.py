@@ -209,6 +209,16 @@ ModelsFolder = Annotated[
         examples=["/srv/models", "C:/Users/me/models"],
     ),
 ]
+CardMemory = Annotated[
+    int, Meta(description="Memory of the card in MiB.", ge=1, examples=[32607], extra_json_schema={"x-unit": "MiB"})
+]
+Platform = Annotated[
+    Literal["linux", "wsl2"],
+    Meta(description="`wsl2` is Docker on Windows through WSL2: engines and GPU pins have quirks there."),
+]
+Task = Annotated[
+    Literal["chat", "embedding", "rerank", "transcription", "speech"], Meta(description="What the model does.")
+]
 
 
 class Table(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True):
@@ -220,13 +230,7 @@ class HostTable(Table, frozen=True, kw_only=True):
 
     name: HostName | UnsetType = UNSET
     project: ProjectName | UnsetType = UNSET
-    platform: (
-        Annotated[
-            Literal["linux", "wsl2"],
-            Meta(description="`wsl2` is Docker on Windows through WSL2: engines and GPU pins have quirks there."),
-        ]
-        | UnsetType
-    ) = UNSET
+    platform: Platform | UnsetType = UNSET
     output: (
         Annotated[str, _text("Folder of the rendered tree, relative to this file's folder.", examples=["../deploy/x"])]
         | UnsetType
@@ -250,13 +254,7 @@ class GpuTable(Table, frozen=True, kw_only=True):
 
     uuid: Uuid | UnsetType = UNSET
     vendor: Annotated[str, _text("A folder of `templates/gpus/`.", SERVICE_PATTERN, NAME_LENGTH)] | UnsetType = UNSET
-    memory_mib: (
-        Annotated[
-            int,
-            Meta(description="Memory of the card in MiB.", ge=1, examples=[32607], extra_json_schema={"x-unit": "MiB"}),
-        ]
-        | UnsetType
-    ) = UNSET
+    memory_mib: CardMemory | UnsetType = UNSET
     reserve_mib: (
         Annotated[
             int,
@@ -334,12 +332,7 @@ class TierTable(ServeTable, frozen=True, kw_only=True):
         Annotated[list[GpuName], Meta(description="Cards that the tier holds; several are one tensor-parallel group.")]
         | UnsetType
     ) = UNSET
-    task: (
-        Annotated[
-            Literal["chat", "embedding", "rerank", "transcription", "speech"], Meta(description="What the model does.")
-        ]
-        | UnsetType
-    ) = UNSET
+    task: Task | UnsetType = UNSET
     model: Annotated[ModelTable, Meta(description="The weights.")] | UnsetType = UNSET
 
 

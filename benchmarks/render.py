@@ -40,7 +40,9 @@ def main() -> None:
         versions = two_inventories()
         compose, env = compose_as_plugin(Path(scratch) / "docker")
         (folder / "hosts").mkdir(parents=True)
-        renders, configs, pythons = [], [], []
+        renders: list[float] = []
+        configs: list[float] = []
+        pythons: list[float] = []
         for run in range(-2, options.runs):  # the first two fill caches
             (folder / "hosts" / "box.toml").write_text(versions[run % 2], "utf-8")
             took = (

@@ -80,5 +80,10 @@ EXPERIMENT: dict[str, Any] = {
     },
 }
 
-ROUTER = {"service": "router", "container_name": "anvil-router", "port": 8000, "key": "ANVIL_ROUTER_TOKEN"}
+ROUTER: dict[str, Any] = {
+    "service": "router",
+    "container_name": "anvil-router",
+    "port": 8000,
+    "key": "ANVIL_ROUTER_TOKEN",
+}
 ROUTES = {"qwen35-awq-local": "heavy", "heavy": "heavy", "gpt-oss-20b": "fast", "fast": "fast"}

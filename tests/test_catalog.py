@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from msgspec import Struct
 
 from anvil_gen.catalog import Catalog, shipped_templates
 from anvil_gen.diagnostics import DiagnosticError
@@ -145,7 +146,7 @@ def test_every_shipped_folder_loads(kind: str) -> None:
         ("experiment", ExperimentTable),
     ],
 )
-def test_every_option_stands_once_in_the_defaults(section: str, table: type) -> None:
+def test_every_option_stands_once_in_the_defaults(section: str, table: type[Struct]) -> None:
     assert set(Catalog().defaults[section]) == set(table.__struct_fields__)
 
 

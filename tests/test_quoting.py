@@ -116,7 +116,7 @@ HOSTILE = [
     "GPU-1",
     "127.0.0.1:80:80",
 ]
-TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=40)
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 ANY = st.one_of(st.sampled_from(HOSTILE), TEXT)
 
 

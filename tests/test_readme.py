@@ -16,6 +16,7 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 def block(language: str, containing: str) -> str:
     """Return the one code block of a language that holds a text."""
+    found: str
     (found,) = [text for kind, text in BLOCKS if kind == language and containing in text]
     return found
 
