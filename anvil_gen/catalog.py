@@ -46,11 +46,20 @@ class Refusal(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     remedy: str
 
 
+class ImageChoice(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """An image for the cards of one vendor, or of one compute capability."""
+
+    image: str
+    vendor: str
+    compute_capability: str | None = None
+
+
 class Quirk(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A peculiarity on one platform, or below or from a compute capability on; ``reason`` says why it is there."""
+    """A peculiarity on one platform, some cards or several of them; ``reason`` says why it is there."""
 
     reason: str
     platform: str | None = None
+    cards_from: int = 0
     compute_capability_below: str | None = None
     compute_capability_from: str | None = None
     environment: Mapping[str, str] = {}
@@ -64,25 +73,41 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     title: str
     docs: str
     image: str
+    """The image without cards, or where no choice of ``images`` fits; empty: the tier has to name one."""
+    images: tuple[ImageChoice, ...] = ()
+    own_command: bool = False
+    """The tier brings Compose's ``entrypoint``, ``command`` and ``healthcheck``; nothing is added to them."""
     entrypoint: tuple[str, ...]
     command: tuple[str, ...] = ()
     """Positional arguments before the flags; ``{model}`` is the model's place."""
     flag_style: Literal["equals", "space"]
     list_style: Literal["spread", "repeat"]
     models: tuple[ModelKind, ...]
+    model_needed: bool = True
     model_dir: str
     hub_cache: str
     api_base: str
     vendors: tuple[str, ...]
-    options: Mapping[str, str]
-    """Option -> flag, in the order of the command line."""
+    options: Mapping[str, str | tuple[str, ...]]
+    """Option -> flag or flags, in the order of the command line."""
+    variables: Mapping[str, str] = {}
+    """Option -> environment variable, for an engine that takes no flag for it."""
+    option_flags: Mapping[str, Mapping[str, Any]] = {}
+    """Option -> flags that go with it where it is set."""
+    lora_form: str = "{path}"
+    """How an adapter is written, by its ``{name}`` and ``{path}``."""
     aliases: Mapping[str, str] = {}
     """Other flags -> the option that they would set."""
     flags: Mapping[str, Any] = {}
     """Flags that are always there, unless the inventory sets or removes them."""
     defaults: Mapping[str, Any] = {}
     environment: Mapping[str, str] = {}
-    health: Health
+    """Variables that are always there; ``{port}`` is filled in."""
+    hub_environment: Mapping[str, str] = {}
+    """Variables that are there where something comes from the hub."""
+    tasks: Mapping[str, Mapping[str, Any]] = msgspec.field(default_factory=lambda: {"chat": {}})
+    """Task that it can serve -> the flags that make it do so."""
+    health: Health | None = None
     caches: tuple[Cache, ...] = ()
     tools: tuple[str, ...] = ()
     """Flags that must all be set for the model to be offered tools."""
@@ -93,6 +118,8 @@ class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A maker of cards, from ``templates/gpus/<name>/gpu.toml``. ``{uuids}`` is the comma-separated list."""
 
     title: str
+    uuid_pattern: str
+    uuid_help: str
     environment: Mapping[str, str] = {}
     platforms: Mapping[str, Mapping[str, str]] = {}
     """Platform -> further environment."""
@@ -104,6 +131,9 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     title: str
     docs: str
     tasks: tuple[str, ...]
+    """Tasks that it routes, by the served name."""
+    alias_tasks: tuple[str, ...]
+    """Those of them that it routes by aliases as well."""
     case_sensitive: bool
     project_prefix: str = ""
     """What a project's name must start with for ``prefixed_files`` to be of use."""
@@ -113,7 +143,7 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     variables: Mapping[str, Any] = {}
 
 
-DERIVED_OPTIONS = ("model", "revision", "tensor_parallel")
+DERIVED_OPTIONS = ("model", "model.path", "model.repo", "model.file", "revision", "tensor_parallel")
 """What an engine's flags may say beside the options of a tier: the model's argument, and the number of cards."""
 
 _UNKNOWN_FIELD = re.compile("unknown field `([^`]+)`")
@@ -238,9 +268,8 @@ class Catalog:
                 yield ("defaults", name), section
         if isinstance(data, Engine):
             known = {*section, *DERIVED_OPTIONS}
-            for name in data.options:
-                if name not in known:
-                    yield ("options", name), known
+            for table in ("options", "variables"):
+                yield from (((table, name), known) for name in getattr(data, table) if name not in known)
 
 
 def _faulty(document: Document, path: KeyPath, detail: str) -> Diagnostic:

@@ -8,8 +8,9 @@ from typing import Any
 
 from msgspec import UNSET
 
-from anvil_gen.inventory import CONTAINER_PATTERN, NAME_LENGTH, PROJECT_PATTERN, Inventory
-from anvil_gen.model import Gpu, KeyPath, Number, Options, Stack, Tier
+from anvil_gen.inventory import Inventory
+from anvil_gen.inventory_types import CONTAINER_PATTERN, NAME_LENGTH, PROJECT_PATTERN
+from anvil_gen.model import Gpu, KeyPath, Mode, Number, Options, Stack, Tier
 from anvil_gen.report import Report
 
 _CONTAINER = re.compile(CONTAINER_PATTERN)
@@ -25,11 +26,12 @@ def check_stack(stack: Stack, inventory: Inventory, report: Report) -> None:
     _reserves(inventory, report)
     _unique(stack, report, "service")
     _unique(stack, report, "container_name")
-    _unique_ports(stack, report)
     _container_names(stack, report)
     _binds(stack, report)
     _key_beyond_loopback(stack, report)
-    _shares(stack, report)
+    for mode in stack.modes:
+        _unique_ports(stack, mode, report)
+        _shares(mode, report)
     _projects(stack, report)
 
 
@@ -94,11 +96,14 @@ def _unique(stack: Stack, report: Report, option: str) -> None:
             report.add(f"{what} taken twice", path, detail, f'set another "{option}" for {entry}', key=key)
 
 
-def _unique_ports(stack: Stack, report: Report) -> None:
+def _unique_ports(stack: Stack, mode: Mode, report: Report) -> None:
     seen: dict[int, str] = {}
     used = {options["port"] for _, _, options in _entries(stack)}
+    running = {("tiers", tier.name) for tier in mode.tiers}
     for entry, table, options in _entries(stack):
-        if options["bind"] is False or not _stands(options, "port", table, report):
+        if table[0] == "tiers" and table not in running:
+            continue
+        if options["port"] is None or options["bind"] is False or not _stands(options, "port", table, report):
             continue
         other = seen.setdefault(options["port"], entry)
         if other != entry:
@@ -166,26 +171,30 @@ def _key_beyond_loopback(stack: Stack, report: Report) -> None:
         )
 
 
-def _shares(stack: Stack, report: Report) -> None:
+def _shares(mode: Mode, report: Report) -> None:
     holders: dict[str, list[tuple[Gpu, Tier]]] = {}
-    for tier in stack.tiers:
+    for tier in mode.tiers:
         for gpu in tier.gpus:
             holders.setdefault(gpu.name, []).append((gpu, tier))
     for name, entries in holders.items():
         tiers = [tier for _, tier in entries]
         whole = _whole(entries[0][0])
         if len(tiers) > 1:
-            _told(name, tiers, report)
+            _told(name, tiers, mode, report)
         shares = [tier.share for tier in tiers if tier.share is not None]
         if len(shares) == len(tiers) and sum(shares) > whole + _ROUNDING:
-            _too_much(name, tiers, whole, report)
+            _too_much(name, tiers, whole, mode, report)
 
 
-def _told(name: str, tiers: list[Tier], report: Report) -> None:
+def _in_mode(mode: Mode) -> str:
+    return f' in the mode "{mode.name}"' if mode.name else ""
+
+
+def _told(name: str, tiers: list[Tier], mode: Mode, report: Report) -> None:
     for tier in tiers:
         if tier.share is None and not _has_written(tier, report):
             others = ", ".join(f'"{other.name}"' for other in tiers if other is not tier)
-            detail = f'it shares "{name}" with {others}, and does not say how much of it it takes'
+            detail = f'it shares "{name}" with {others}{_in_mode(mode)}, and does not say how much of it it takes'
             remedy = "set gpu_memory_utilization (or gpu_memory) in each of them"
             report.add("card shared without shares", ("tiers", tier.name), detail, remedy, key=True)
 
@@ -196,10 +205,10 @@ def _has_written(tier: Tier, report: Report) -> bool:
     return "gpu_memory_utilization" in written or "gpu_memory" in written
 
 
-def _too_much(name: str, tiers: list[Tier], whole: float, report: Report) -> None:
+def _too_much(name: str, tiers: list[Tier], whole: float, mode: Mode, report: Report) -> None:
     total = sum(Number(str(tier.share)) for tier in tiers if tier.share is not None)
     listed = " + ".join(f"{tier.name} {tier.share}" for tier in tiers)
-    detail = f'on "{name}": {listed} = {total:.4g}, and {whole:.4g} of it is there to take'
+    detail = f'on "{name}"{_in_mode(mode)}: {listed} = {total:.4g}, and {whole:.4g} of it is there to take'
     last = tiers[-1]
     option = "gpu_memory" if last.options["gpu_memory"] is not None else "gpu_memory_utilization"
     path, key = _place(last.options, option, ("tiers", last.name))

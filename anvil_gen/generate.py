@@ -15,14 +15,18 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Lo
 from anvil_gen.document import Document
 from anvil_gen.fleet import cache_folder, fleet_root, header_name, shown
 from anvil_gen.model import Tree
+from anvil_gen.modes import ROOT_FILE
 from anvil_gen.proof import parse, prove
-from anvil_gen.render import ENV_EXAMPLE_FILE, EXPERIMENT_FILE, ROOT_FILE, Renderer, syntax_of
+from anvil_gen.render import ENV_EXAMPLE_FILE, EXPERIMENT_FILE, Renderer
 from anvil_gen.report import Report
 from anvil_gen.resolve import host_options, resolve
 from anvil_gen.structure import parse as parse_inventory
+from anvil_gen.templating import syntax_of
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
+
+_OWN_FOLDERS = ("tiers/", "services/", "router/")
 
 
 class Rendered(Struct, frozen=True, kw_only=True):
@@ -70,7 +74,7 @@ class Generator:
         renderer = self._renderer(root)
         parsed = parse_inventory(report)
         host = host_options(parsed, renderer.catalog, file_stem=_stem(inventory), deploy=str(root / "deploy"))
-        stack = resolve(parsed, renderer.catalog, report, host, header=header_name(inventory))
+        stack = resolve(parsed, renderer.catalog, report, host, header=header_name(inventory), folder=inventory.parent)
         report.raise_errors()
         files, digests = renderer.render(stack)
         data = prove(renderer, stack, files, digests)
@@ -172,10 +176,13 @@ def _earlier(rendered: Rendered, folder: DeployFolder) -> Iterator[str]:
     yield from (EXPERIMENT_FILE, ENV_EXAMPLE_FILE)
     for router in rendered.catalog.names("routers"):
         yield from (name.removesuffix(".j2") for name in rendered.catalog.below(f"routers/{router}/tree"))
-    root = _parsed(folder.read(ROOT_FILE), ROOT_FILE)
-    included = root.get("include")
-    if isinstance(included, list):
-        yield from (path for path in included if isinstance(path, str) and path.startswith("tiers/"))
+    for root in sorted({ROOT_FILE, *(path.name for path in folder.path.glob("docker-compose.*.yml"))}):
+        yield root
+        included = _parsed(folder.read(root), root).get("include")
+        if isinstance(included, list):
+            yield from (path for path in included if isinstance(path, str) and path.startswith(_OWN_FOLDERS))
+            modes = [path for path in included if isinstance(path, str) and path.startswith("router/compose.")]
+            yield from (path.replace("compose.", "router.").replace(".yml", ".toml") for path in modes)
 
 
 def _service_changes(rendered: Rendered, files: Sequence[FileChange]) -> tuple[Change, ...]:

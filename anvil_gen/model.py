@@ -206,7 +206,7 @@ class Service(Struct, frozen=True, kw_only=True):
 
     name: str
     container_name: Text
-    image: str
+    image: Text
     entrypoint: tuple[str, ...]
     command: tuple[Text, ...]
     words: tuple[Ready, ...]
@@ -221,11 +221,28 @@ class Service(Struct, frozen=True, kw_only=True):
     ipc: str | None
     log_max_size: str
     log_max_file: str
+    labels: tuple[tuple[str, str], ...]
+    override: Mapping[str, Any]  # Compose keys that have the last word, in Compose's own form
 
     @property
     def volumes(self) -> tuple[Mount, ...]:
         """The named volumes among the mounts."""
         return tuple(mount for mount in self.mounts if mount.volume)
+
+
+class TreeFile(Struct, frozen=True, kw_only=True):
+    """A file that is copied into the deploy tree as it is."""
+
+    path: str  # in the tree
+    text: str
+
+
+class Extra(Struct, frozen=True, kw_only=True):
+    """A further service of the machine, in Compose's own keys and form; ``volumes`` are the named ones it mounts."""
+
+    name: str
+    mapping: Mapping[str, Any]
+    volumes: tuple[Mount, ...]
 
 
 class Tier(Struct, frozen=True, kw_only=True):
@@ -240,6 +257,9 @@ class Tier(Struct, frozen=True, kw_only=True):
     tool_support: bool
     health_path: str
     api_base: str
+    root_file: Symbol  # the tree's root file that runs it
+    model: str  # the engine's argument for the model; empty without one
+    files: tuple[TreeFile, ...]
     gpus: tuple[Gpu, ...]
     share: Number | None  # of each card, as a fraction
     service: Service
@@ -251,6 +271,7 @@ class Route(Struct, frozen=True, kw_only=True):
 
     name: str
     tier: str
+    task: Symbol
 
 
 class Router(Struct, frozen=True, kw_only=True):
@@ -275,10 +296,25 @@ class Router(Struct, frozen=True, kw_only=True):
     health: HealthCheck
     stack: str
     omitted: tuple[Symbol, ...]
-    tasks: tuple[Symbol, ...]
+    tiers: tuple[Tier, ...]  # those that it routes to
+    alias_tasks: tuple[Symbol, ...]
     routes: tuple[Route, ...]
+    override: Mapping[str, Any]
     variables: Mapping[str, Any]
     options: Options
+
+
+class Mode(Struct, frozen=True, kw_only=True):
+    """A set of tiers that runs together. The default mode's ``name`` is empty.
+
+    ``router`` routes to this mode's tiers; ``router_file`` is its service in the tree.
+    """
+
+    name: Symbol
+    root_file: Symbol
+    tiers: tuple[Tier, ...]
+    router: Router | None
+    router_file: Symbol
 
 
 class Experiment(Struct, frozen=True, kw_only=True):
@@ -308,7 +344,9 @@ class Stack(Struct, frozen=True, kw_only=True):
     platform: Symbol
     inventory: str  # as the headers name it
     tiers: tuple[Tier, ...]
-    router: Router | None
+    services: tuple[Extra, ...]
+    modes: tuple[Mode, ...]  # the default mode first
+    router: Router | None  # of the default mode
     experiment: Experiment | None
     variables: tuple[Variable, ...]
 

@@ -23,7 +23,10 @@ def given(table: Struct) -> dict[str, Any]:
 
 
 def layered(*layers: Layer) -> Options:
-    """Merge layers, lowest first. The first is the roster: no later one may bring an option that it does not list."""
+    """Merge layers, lowest first: tables by key, everything else replaces.
+
+    The first is the roster: no later one may bring an option that it does not list.
+    """
     roster = layers[0].values
     merged: dict[str, Option] = {}
     for layer in layers:
@@ -31,7 +34,9 @@ def layered(*layers: Layer) -> Options:
             if name not in roster:
                 raise InternalError(f'{layer.name}: "{name}" is no option of {layers[0].name}')
             path = None if layer.path is None else (*layer.path, name)
-            merged[name] = Option(value=value, origin=Origin(layer=layer.name, path=path))
+            below = merged[name].value if name in merged else None
+            both = {**below, **value} if isinstance(value, dict) and isinstance(below, dict) else value
+            merged[name] = Option(value=both, origin=Origin(layer=layer.name, path=path))
     return Options(merged)
 
 

@@ -17,12 +17,12 @@ from msgspec import Struct
 
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.model import Interpolated, KeyPath, Options, Ready, Stack, Symbol, address
+from anvil_gen.overrides import YAML_LOADER
 from anvil_gen.quoting import dollar, interpolated
-from anvil_gen.render import Renderer, syntax_of
+from anvil_gen.render import Renderer
+from anvil_gen.templating import syntax_of
 
 _TOKEN = re.compile(r"zq[0-9]+qz")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's parser where PyYAML was built with it: ten times as fast."""
 
 
 class Tokens:
@@ -90,11 +90,15 @@ def prove(renderer: Renderer, stack: Stack, files: Mapping[str, str], digests: M
     )
     if len(expected) != len(files):
         raise InternalError("the names of the rendered files depend on a value's text")
-    parsed = {}
+    parsed: dict[str, Any] = {}
+    got: Any
+    want: Any
     for (path, text), with_tokens in zip(files.items(), expected.values(), strict=True):
         syntax = syntax_of(path)
-        if syntax == "words":
-            got: Any = _lines(text)
+        if syntax == "raw":
+            got, want = text, tokens.text(with_tokens, compose=False)
+        elif syntax == "words":
+            got = _lines(text)
             want = tokens.data(_lines(with_tokens), compose=False)
         else:
             got = parse(text, path)
@@ -113,7 +117,7 @@ def parse(text: str, path: str) -> Any:
     try:
         if syntax_of(path) == "toml":
             return tomllib.loads(text)
-        return yaml.load(text, _LOADER)  # noqa: S506  a safe loader, in either form
+        return yaml.load(text, YAML_LOADER)  # noqa: S506  a safe loader, in either form
     except (yaml.YAMLError, tomllib.TOMLDecodeError) as error:
         raise InternalError(f"{path} does not parse: {error}") from None
 

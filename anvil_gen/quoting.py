@@ -7,7 +7,8 @@ environment of `anvil_gen.render` calls these for whatever a template prints.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.model import EnvRef, Interpolated, Number, Ready, Text, parts_of
@@ -40,7 +41,14 @@ def yaml_string(text: str) -> str:
     """Return a YAML scalar that is this string for YAML 1.1 and 1.2 readers alike."""
     if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
         return text
+    if _is_literal(text) and ('"' in text or "\\" in text):
+        return f"'{text}'"
     return f'"{_escaped(text, _YAML_ESCAPES)}"'
+
+
+def _is_literal(text: str) -> bool:
+    """Tell whether a text can stand between single quotes as it is."""
+    return text.isascii() and text.isprintable() and "'" not in text
 
 
 def yaml_folded(texts: Iterable[str], indent: int) -> str:
@@ -48,7 +56,45 @@ def yaml_folded(texts: Iterable[str], indent: int) -> str:
 
     A line break inside a quoted scalar reads as one space, so no text may begin or end with white space.
     """
-    return '"' + ("\n" + " " * indent).join(_escaped(text, _YAML_ESCAPES) for text in texts) + '"'
+    lines = list(texts)
+    between = "\n" + " " * indent
+    if all(map(_is_literal, lines)):
+        return f"'{between.join(lines)}'"
+    return f'"{between.join(_escaped(line, _YAML_ESCAPES) for line in lines)}"'
+
+
+def yaml_block(value: Any, indent: int) -> str:
+    """Return a mapping or list in block style, each line behind ``indent`` spaces, without a last line break.
+
+    Keys are written as they are: Compose interpolates nothing in them.
+    """
+    return "\n".join(_block_lines(value, " " * indent))
+
+
+def _block_lines(value: Any, margin: str) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _entry(f"{margin}{yaml_string(str(key))}:", item, margin + "  ")
+    else:
+        for item in value:
+            if isinstance(item, Mapping | list | tuple) and item:
+                first, *rest = _block_lines(item, margin + "  ")
+                yield f"{margin}- {first.lstrip(' ')}"
+                yield from rest
+            else:
+                yield from _entry(f"{margin}-", item, margin + "  ")
+
+
+def _entry(head: str, value: Any, margin: str) -> Iterator[str]:
+    if value is None:
+        yield head
+    elif not isinstance(value, Mapping | list | tuple):
+        yield f"{head} {to_yaml(value)}"
+    elif value:
+        yield head
+        yield from _block_lines(value, margin)
+    else:
+        yield f"{head} {'{}' if isinstance(value, Mapping) else '[]'}"
 
 
 def toml_string(text: str) -> str:

@@ -1,6 +1,7 @@
 """A tier's or the experiment's table, checked and with its options resolved: the same way for both."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -8,13 +9,17 @@ from msgspec import UNSET, Struct
 from anvil_gen.catalog import Catalog, Engine, Quirk
 from anvil_gen.command import canonical_flag
 from anvil_gen.diagnostics import did_you_mean, listing
-from anvil_gen.inventory import ExperimentTable, Inventory, TierTable
-from anvil_gen.model import Gpu, KeyPath, Number, Options, Symbol, Text
+from anvil_gen.inventory import EnvTable, ExperimentTable, Inventory, TierTable
+from anvil_gen.model import EnvRef, Gpu, Interpolated, KeyPath, Number, Options, Symbol, Text
 from anvil_gen.options import Layer, filled, given, layered
 from anvil_gen.report import Report
 
 # Options of an engine's flag table that no single field of a tier names.
-FIELDS = {"tensor_parallel": "gpus", "revision": "model.revision", "model": "model"}
+FIELDS = {"tensor_parallel": "gpus", "revision": "model.revision"}
+# Fields that are lost where the engine has neither flag nor variable for them.
+MAPPED_FIELDS = ("context_length", "max_sequences", "kv_cache_dtype", "draft_model", "mmproj", "lora")
+# Fields of Compose that only an engine without a command of its own takes.
+OWN_FIELDS = ("entrypoint", "command", "healthcheck")
 # Table of an inventory -> section of templates/defaults.toml.
 _SECTIONS = {"tiers": "tier", "experiment": "experiment"}
 _MIB = {"MiB": 1, "GiB": 1024}
@@ -28,6 +33,7 @@ class Site(Struct, frozen=True, kw_only=True):
     report: Report
     platform: Symbol
     gpus: Mapping[str, Gpu]
+    folder: Path  # the inventory's
 
 
 class Serve(Struct, frozen=True, kw_only=True):
@@ -38,6 +44,7 @@ class Serve(Struct, frozen=True, kw_only=True):
     engine: Engine
     options: Options
     gpus: tuple[Gpu, ...]
+    image: Text
 
 
 def read_serve(
@@ -54,25 +61,69 @@ def read_serve(
     Returns:
         The serve; None, with a diagnostic, where its engine is not known.
     """
-    found = _engine_of(site, table, path)
+    common = site.inventory.defaults if isinstance(table, TierTable) else TierTable()
+    found = _engine_of(site, table, common, path)
     if found is None:
         return None
     name, engine = found
     section = site.catalog.defaults[_SECTIONS[str(path[0])]]
-    own = {"image": engine.image, **engine.defaults}
+    own = dict(engine.defaults)
     if section["port"] is not None:  # the experiment's: it runs beside the tiers of the same engine
         own.pop("port", None)
     options = layered(
         Layer(name="templates/defaults.toml", values=filled(section, {**values, "engine": str(name)})),
         Layer(name=f"templates/engines/{name}/engine.toml", values=own),
+        Layer(name="[defaults]", values=given(common), path=("defaults",)),
         Layer(name=f"[{'.'.join(map(str, path))}]", values=given(table), path=path),
     )
     gpus = _find_gpus(site, options, path)
-    serve = Serve(path=path, engine_name=name, engine=engine, options=options, gpus=gpus)
-    _check_vendors(site, serve)
-    _check_flags(site, serve)
-    _refuse_quirks(site, serve)
+    serve = Serve(
+        path=path,
+        engine_name=name,
+        engine=engine,
+        options=options,
+        gpus=gpus,
+        image=_image(site, options, engine, gpus, path),
+    )
+    for check in (_check_vendors, _check_needs, _check_fields, _check_flags, _refuse_quirks):
+        check(site, serve)
     return serve
+
+
+def _image(site: Site, options: Options, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> Text:
+    """Return the image that the inventory names, else the engine's for these cards."""
+    named = options["image"]
+    if named is not None:
+        return env_text(named)
+    for choice in engine.images:
+        capabilities = {gpu.compute_capability for gpu in gpus if gpu.vendor == choice.vendor}
+        if capabilities and choice.compute_capability in (None, *capabilities):
+            return choice.image
+    if not engine.image:
+        site.report.missing(path, "image", f'write image = "…": {engine.title} has no image of its own')
+    elif gpus and all(choice.compute_capability is not None for choice in engine.images if engine.images):
+        _no_image(site, engine, gpus, path)
+    return engine.image
+
+
+def _no_image(site: Site, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> None:
+    """Report cards for which an engine has images, but none for their compute capability."""
+    known = [choice.compute_capability or "" for choice in engine.images if choice.vendor == gpus[0].vendor]
+    if known:
+        told = gpus[0].compute_capability
+        detail = (
+            f"{engine.title} has images for compute capability {', '.join(known)}; the card's is {told or 'not told'}"
+        )
+        remedy = "set image" if told else f"set compute_capability of gpus.{gpus[0].name}, or image"
+        site.report.add("no image for this card", path, detail, remedy, key=True)
+
+
+def env_text(value: Any) -> Text:
+    """Return a value of the inventory as text: a reference to a variable, or what stands there."""
+    if isinstance(value, EnvTable):
+        default = None if value.default is UNSET else value.default
+        return Interpolated((EnvRef(name=value.env, default=default),))
+    return str(value)
 
 
 def matching_quirks(site: Site, serve: Serve) -> Iterator[Quirk]:
@@ -85,6 +136,8 @@ def matching_quirks(site: Site, serve: Serve) -> Iterator[Quirk]:
         if below is not None and not any(capability < _version(below) for capability in capabilities):
             continue
         if start is not None and not any(capability >= _version(start) for capability in capabilities):
+            continue
+        if len(serve.gpus) < quirk.cards_from:
             continue
         yield quirk
 
@@ -135,16 +188,18 @@ def _cards_are_faulty(site: Site, serve: Serve) -> bool:
     )
 
 
-def _engine_of(site: Site, table: TierTable | ExperimentTable, path: KeyPath) -> tuple[Symbol, Engine] | None:
-    """Return the engine that a table names; None, with a diagnostic, where it names none that exists."""
-    name = table.engine
+def _engine_of(
+    site: Site, table: TierTable | ExperimentTable, common: TierTable, path: KeyPath
+) -> tuple[Symbol, Engine] | None:
+    """Return the engine that a table or the defaults name; None, with a diagnostic, where it is none that exists."""
+    name, where = (table.engine, path) if table.engine is not UNSET else (common.engine, ("defaults",))
     if name is UNSET:
         engines = site.catalog.names("engines")
         site.report.missing(path, "engine", f'write engine = "…", with one of: {listing(engines)}')
         return None
     engine = site.catalog.engine(name)
     if engine is None:
-        site.report.add("unknown engine", (*path, "engine"), *site.catalog.unknown("engines", name))
+        site.report.add("unknown engine", (*where, "engine"), *site.catalog.unknown("engines", name))
         return None
     return Symbol(name), engine
 
@@ -188,10 +243,43 @@ def _check_vendors(site: Site, serve: Serve) -> None:
             site.report.add("not for this engine", path, detail, "take another card, or another engine")
 
 
+def _check_needs(site: Site, serve: Serve) -> None:
+    """Report what a tier needs and has not: a port, a task that its engine serves."""
+    options, engine = serve.options, serve.engine
+    if options["port"] is None:
+        site.report.missing(serve.path, "port", "write the port that the container listens on")
+    if "task" in options and options["task"] not in engine.tasks:
+        path = options.origin("task").path
+        detail = f'{engine.title} does not serve "{options["task"]}": it serves {", ".join(engine.tasks)}'
+        remedy = f'write task = "{next(iter(engine.tasks))}", or take another engine'
+        site.report.add("not for this engine", path or serve.path, detail, remedy, key=path is None)
+
+
+def _check_fields(site: Site, serve: Serve) -> None:
+    """Report fields that say what this engine cannot be told."""
+    engine = serve.engine
+    unable = [] if engine.own_command else [name for name in MAPPED_FIELDS if not _is_mapped(engine, name)]
+    unable += OWN_FIELDS if not engine.own_command else ("flags",)
+    for name in unable:
+        path = serve.options.origin(name).path if name in serve.options else None
+        if path is not None and path[: len(serve.path)] == serve.path:
+            detail = f'{engine.title} has nothing to say it with: "{name}" would be lost'
+            remedy = "remove it" if name in ("flags", *OWN_FIELDS) else "remove it, or look for a flag that says it"
+            site.report.add("not for this engine", path, detail, remedy, key=True)
+
+
+def _is_mapped(engine: Engine, name: str) -> bool:
+    return name in engine.options or name in engine.variables
+
+
 def _check_flags(site: Site, serve: Serve) -> None:
     """Report flags that a field says already, and values that no command line can carry."""
     flags_path = (*serve.path, "flags")
-    by_flag = {canonical_flag(flag): option for option, flag in serve.engine.options.items()}
+    by_flag = {
+        canonical_flag(flag): option
+        for option, flags in serve.engine.options.items()
+        for flag in ((flags,) if isinstance(flags, str) else flags)
+    }
     by_flag.update((canonical_flag(flag), option) for flag, option in serve.engine.aliases.items())
     spelled: dict[str, str] = {}
     for name, value in serve.options["flags"].items():

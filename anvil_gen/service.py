@@ -1,8 +1,9 @@
 """The compose service of a serve: its command, environment, mounts and health check."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from anvil_gen.catalog import Health
 from anvil_gen.command import arguments, canonical_flag, shell_words
@@ -14,14 +15,15 @@ from anvil_gen.model import (
     Number,
     Reservation,
     Service,
-    Symbol,
     Text,
     concat,
     fill,
     published,
 )
-from anvil_gen.serve import Serve, Site, matching_quirks
-from anvil_gen.sources import Source
+from anvil_gen.options import given
+from anvil_gen.own_keys import compose_form, flag_value
+from anvil_gen.serve import Serve, Site, env_text, matching_quirks
+from anvil_gen.sources import KINDS, Source
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -33,7 +35,9 @@ class Facts(Struct, frozen=True, kw_only=True):
     port: Text
     uuids: tuple[Text, ...]
     share: Number | None
-    source: Source | None
+    sources: Mapping[str, Source]
+    files: tuple[Mount, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
     extra_arguments: EnvRef | None = None
 
 
@@ -45,21 +49,23 @@ def build_service(site: Site, serve: Serve, facts: Facts) -> Service:
     return Service(
         name=facts.service,
         container_name=facts.container_name,
-        image=options["image"],
-        entrypoint=engine.entrypoint,
+        image=serve.image,
+        entrypoint=tuple(options["entrypoint"] or ()) if engine.own_command else engine.entrypoint,
         command=command,
         words=shell_words(command, facts.extra_arguments) if facts.extra_arguments else (),
-        environment=_environment(site, serve, vendor, facts.uuids),
+        environment=_environment(site, serve, facts),
         ports=published(options["bind"], facts.port),
-        mounts=_mounts(serve, facts.source),
+        mounts=_mounts(serve, facts),
         gpus=Reservation(vendor=vendor, uuids=facts.uuids) if vendor else None,
-        health=health_check(engine.health, facts.port, options["start_period"]),
+        health=_health(serve, facts.port),
         restart=options["restart"],
         stop_grace_period=options["stop_grace_period"],
         shm_size=options["shm_size"],
         ipc=options["ipc"],
         log_max_size=options["log_max_size"],
         log_max_file=str(options["log_max_files"]),
+        labels=facts.labels,
+        override=compose_form(options["override"]) if "override" in options else {},
     )
 
 
@@ -75,49 +81,110 @@ def health_check(health: Health, port: Text, start_period: str) -> HealthCheck:
     )
 
 
+def _health(serve: Serve, port: Text) -> HealthCheck | None:
+    own = serve.options["healthcheck"] if serve.engine.own_command else None
+    if own is not None:
+        health = Health(
+            path="", test=tuple(own.test), **{key: value for key, value in given(own).items() if key != "test"}
+        )
+    elif serve.engine.health is not None:
+        health = serve.engine.health
+    else:
+        return None
+    return health_check(health, port, serve.options["start_period"])
+
+
 def _command(site: Site, serve: Serve, facts: Facts) -> tuple[Text, ...]:
     engine, options = serve.engine, serve.options
-    known: dict[str, Any] = {
-        **{name: options[name] for name in options},
-        "gpu_memory_utilization": facts.share,
-        "model": facts.source.argument if facts.source else None,
-        "revision": facts.source.revision if facts.source else None,
-        "tensor_parallel": len(serve.gpus) if len(serve.gpus) > 1 else None,
-        "served_name": facts.served_name,
-        "port": facts.port,
-    }
-    mapped = {flag: known[option] for option, flag in engine.options.items() if known[option] is not None}
+    if engine.own_command:
+        return tuple(options["command"] or ())
+    known = _known(serve, facts)
+    mapped: dict[str, Any] = {}
+    for option, named in engine.options.items():
+        if known[option] is not None:
+            mapped.update(dict.fromkeys((named,) if isinstance(named, str) else named, known[option]))
+            mapped.update(engine.option_flags.get(option, {}))
     passed: dict[str, Any] = {}
+    task = engine.tasks.get(options["task"], {}) if "task" in options else {}
     quirks = (quirk.flags for quirk in matching_quirks(site, serve))
+    own = {name: flag_value(value) for name, value in sorted(options["flags"].items())}
     # Sorted, so that the order in the inventory, which means nothing, changes nothing.
-    for flags in (engine.flags, *quirks, dict(sorted(options["flags"].items()))):
+    for flags in (engine.flags, task, *quirks, own):
         spelled = {canonical_flag(name): name for name in passed}
         passed.update((spelled.get(canonical_flag(name), name), value) for name, value in flags.items())
     values = {"model": known["model"]} if known["model"] is not None else {}
     return arguments(engine.command, values, {**mapped, **passed}, style=engine.flag_style, lists=engine.list_style)
 
 
-def _environment(site: Site, serve: Serve, vendor_name: Symbol | None, uuids: tuple[Text, ...]) -> tuple[EnvVar, ...]:
-    entries: dict[str, EnvVar] = {}
+def _known(serve: Serve, facts: Facts) -> dict[str, Any]:
+    """Return what an engine's flags can say of a serve, by option; None for what is not set."""
+    sources = facts.sources
+    model = sources.get("model")
+    by_name = {name: source.argument for name, source in sources.items()}
+    lora = [
+        fill(serve.engine.lora_form, {"name": name.removeprefix("lora."), "path": path})
+        for name, path in by_name.items()
+        if name.startswith("lora.")
+    ]
+    return {
+        **{name: serve.options[name] for name in serve.options},
+        **{f"model.{kind}": model.argument if model and model.kind == kind else None for kind in KINDS},
+        **{name: by_name.get(name) for name in ("model", "draft_model", "mmproj")},
+        "lora": lora or None,
+        "gpu_memory_utilization": facts.share,
+        "revision": model.revision if model else None,
+        "tensor_parallel": len(serve.gpus) if len(serve.gpus) > 1 else None,
+        "served_name": facts.served_name,
+        "port": facts.port,
+    }
 
-    def put(name: str, value: Text, reason: str = "") -> None:
-        entries[name] = EnvVar(name=name, value=value, reason=reason)
 
-    vendor = site.catalog.vendor(vendor_name) if vendor_name else None
+def _environment(site: Site, serve: Serve, facts: Facts) -> tuple[EnvVar, ...]:
+    """Return the environment, each source over those before it; a variable keeps the place that it was first given."""
+    sources = (
+        _pins(site, serve, facts),
+        _engine_environment(serve, facts),
+        (
+            EnvVar(name=name, value=value, reason=quirk.reason)
+            for quirk in matching_quirks(site, serve)
+            for name, value in quirk.environment.items()
+        ),
+        _hub_environment(site, serve, facts),
+        (EnvVar(name=name, value=env_text(value)) for name, value in sorted(serve.options["environment"].items())),
+    )
+    return tuple({variable.name: variable for source in sources for variable in source}.values())
+
+
+def _pins(site: Site, serve: Serve, facts: Facts) -> Iterator[EnvVar]:
+    vendor = site.catalog.vendor(serve.gpus[0].vendor) if serve.gpus else None
     if vendor is not None:
-        pinned = concat(*(part for index, uuid in enumerate(uuids) for part in ((",", uuid) if index else (uuid,))))
+        pinned = concat(
+            *(part for index, uuid in enumerate(facts.uuids) for part in ((",", uuid) if index else (uuid,)))
+        )
         for name, value in {**vendor.environment, **vendor.platforms.get(site.platform, {})}.items():
-            put(name, fill(value, {"uuids": pinned}))
+            yield EnvVar(name=name, value=fill(value, {"uuids": pinned}))
+
+
+def _engine_environment(serve: Serve, facts: Facts) -> Iterator[EnvVar]:
     for name, value in serve.engine.environment.items():
-        put(name, value)
-    for quirk in matching_quirks(site, serve):
-        for name, value in quirk.environment.items():
-            put(name, value, quirk.reason)
-    for name, value in sorted(serve.options["environment"].items()):
-        put(name, str(value))
-    return tuple(entries.values())
+        yield EnvVar(name=name, value=fill(value, {"port": facts.port}))
+    known = _known(serve, facts)
+    for option, name in serve.engine.variables.items():
+        if known[option] is not None:
+            yield EnvVar(name=name, value=str(known[option]))
 
 
-def _mounts(serve: Serve, source: Source | None) -> tuple[Mount, ...]:
+def _hub_environment(site: Site, serve: Serve, facts: Facts) -> Iterator[EnvVar]:
+    if any(source.kind == "repo" for source in facts.sources.values()):
+        for name, value in serve.engine.hub_environment.items():
+            yield EnvVar(name=name, value=value)
+        token = site.inventory.hfcache.token_env
+        if token is not UNSET:
+            yield EnvVar(name=token, value=None, reason="By name only: the value comes from the shell or from .env.")
+
+
+def _mounts(serve: Serve, facts: Facts) -> tuple[Mount, ...]:
     caches = (Mount(source=cache.volume, target=cache.target, volume=True) for cache in serve.engine.caches)
-    return (*((source.mount,) if source and source.mount else ()), *caches)
+    sources = (source.mount for source in facts.sources.values() if source.mount is not None)
+    # Two sources of one place are one mount.
+    return tuple({mount.target: mount for mount in (*sources, *facts.files, *caches)}.values())

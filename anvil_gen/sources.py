@@ -2,27 +2,45 @@
 
 from msgspec import UNSET, Struct
 
+from anvil_gen.catalog import ModelKind
 from anvil_gen.inventory import ModelTable
 from anvil_gen.model import KeyPath, Mount, Text
 from anvil_gen.paths import is_absolute, is_below, join, last_part
 from anvil_gen.serve import Serve, Site
 
+KINDS: tuple[ModelKind, ...] = ("path", "repo", "file")
+_EXAMPLES = {"path": '"folder"', "file": '"model.gguf"', "repo": '"org/name"'}
+
 
 class Source(Struct, frozen=True, kw_only=True):
     """Where the weights come from: the engine's argument, and the mount that brings them."""
 
+    kind: ModelKind
     argument: Text
     revision: str | None
     mount: Mount | None
 
 
-def model_source(site: Site, serve: Serve, model: ModelTable | None) -> Source | None:
-    """Return where a tier's weights come from; None, with a diagnostic, where that is not clear."""
-    report, path = site.report, (*serve.path, "model")
-    if model is None:
-        report.missing(serve.path, "model", 'write model = { path = "folder" } or model = { repo = "org/name" }')
-        return None
-    kinds = [kind for kind in ("path", "repo", "file") if getattr(model, kind) is not UNSET]
+def tier_sources(site: Site, serve: Serve) -> dict[str, Source]:
+    """Return where each of a tier's weights comes from: its model, and what goes with it."""
+    options, found = serve.options, {}
+    for name in ("model", "draft_model"):
+        if options[name] is not None:
+            found[name] = _model_source(site, serve, options[name], name)
+        elif name == "model" and serve.engine.model_needed:
+            kinds = " or ".join(f"model = {{ {kind} = {_EXAMPLES[kind]} }}" for kind in serve.engine.models)
+            site.report.missing(serve.path, "model", f"write {kinds}")
+    if options["mmproj"] is not None:
+        found["mmproj"] = _local_source(site, serve, options["mmproj"], (*serve.path, "mmproj"), "file")
+    for name, path in sorted(options["lora"].items()):
+        found[f"lora.{name}"] = _local_source(site, serve, path, (*serve.path, "lora", name), "path")
+    return {name: source for name, source in found.items() if source is not None}
+
+
+def _model_source(site: Site, serve: Serve, model: ModelTable, name: str) -> Source | None:
+    """Return where a model comes from; None, with a diagnostic, where that is not clear."""
+    report, path = site.report, (*serve.path, name)
+    kinds: list[ModelKind] = [kind for kind in KINDS if getattr(model, kind) is not UNSET]
     if not kinds and report.is_left_out(path):
         return None
     if len(kinds) != 1:
@@ -37,24 +55,26 @@ def model_source(site: Site, serve: Serve, model: ModelTable | None) -> Source |
     revision = None if model.revision is UNSET else model.revision
     if kind == "repo":
         mount = hub_mount(site, serve, (*path, "repo"))
-        return Source(argument=str(model.repo), revision=revision, mount=mount)
+        return Source(kind="repo", argument=str(model.repo), revision=revision, mount=mount)
     if revision is not None:
         detail = "only a repository of the hub has revisions"
         report.add("not for this model", (*path, "revision"), detail, "remove it, or use repo")
-    return _local_source(site, serve, getattr(model, kind), (*path, kind))
+    return _local_source(site, serve, getattr(model, kind), (*path, kind), kind)
 
 
 def hub_mount(site: Site, serve: Serve, path: KeyPath) -> Mount | None:
     """Return the mount of the shared hub cache, with a diagnostic where the inventory has none."""
-    cache = site.inventory.hfcache
-    if cache.volume is UNSET:
-        detail = "weights from the hub need a cache that outlives the container"
-        site.report.lacking(("hfcache", "volume"), path, detail, 'add a table [hfcache] with volume = "hfcache"')
-        return None
-    return Mount(source=cache.volume, target=serve.engine.hub_cache, volume=True, external=True)
+    cache, target = site.inventory.hfcache, serve.engine.hub_cache
+    if cache.volume is not UNSET:
+        return Mount(source=cache.volume, target=target, volume=True, external=True)
+    if cache.path is not UNSET:
+        return Mount(source=cache.path, target=target)
+    detail = "weights from the hub need a cache that outlives the container"
+    site.report.lacking(("hfcache", "volume"), path, detail, 'add a table [hfcache] with volume = "hfcache"')
+    return None
 
 
-def _local_source(site: Site, serve: Serve, written: str, path: KeyPath) -> Source | None:
+def _local_source(site: Site, serve: Serve, written: str, path: KeyPath, kind: ModelKind) -> Source | None:
     base = site.inventory.paths.models
     if is_absolute(written):
         source, inside = written, last_part(written)
@@ -71,4 +91,4 @@ def _local_source(site: Site, serve: Serve, written: str, path: KeyPath) -> Sour
         site.report.add("not a place below the model folder", path, f'"{written}"', "name a folder or file below it")
         return None
     target = f"{serve.engine.model_dir}/{inside}"
-    return Source(argument=target, revision=None, mount=Mount(source=source, target=target, read_only=True))
+    return Source(kind=kind, argument=target, revision=None, mount=Mount(source=source, target=target, read_only=True))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, listing
-from anvil_gen.inventory import SCHEMA, Inventory
+from anvil_gen.inventory import REQUIRED, SCHEMA, Inventory
 from anvil_gen.model import KeyPath, Number, address
 from anvil_gen.report import Report
 
@@ -155,12 +155,24 @@ def _remove(data: Any, path: KeyPath) -> None:
     table.pop(key, None)
 
 
+def _lacking(report: Report, path: KeyPath, error: ValidationError) -> Iterator[KeyPath]:
+    """Report the keys that a table lacks, unless the stage that needs them does; yield the table that is of no use."""
+    schema: Any = error.schema
+    if schema["title"] in REQUIRED:
+        return
+    for key in schema["required"]:
+        if key not in cast("dict[str, Any]", error.instance):
+            report.add("missing key", path, f'"{key}" is not set', _example(schema["properties"][key]), key=True)
+    yield path
+
+
 def _report(report: Report, error: ValidationError, told: list[KeyPath]) -> Iterator[KeyPath]:
     """Report one error of the schema's validator, unless its place is among ``told``; yield what is wrong by it."""
     path: KeyPath = tuple(error.absolute_path)
     kind = error.validator
     schema: Any = error.schema
-    if kind == "required":  # told by the stage that needs the key
+    if kind == "required":
+        yield from _lacking(report, path, error)
         return
     if kind == "additionalProperties":
         known = schema["properties"]
@@ -190,6 +202,12 @@ def _told(error: ValidationError) -> tuple[str, str]:
     """Return summary and detail of an error about one value."""
     schema: Any = error.schema
     value: Any = error.instance
+    if error.validator == "anyOf":
+        closer = [inner for inner in error.context or () if inner.validator not in ("type", "enum")]
+        if isinstance(value, dict):
+            return "not of the right form", 'a reference to a variable is { env = "NAME" }, and may have a default'
+        if closer:  # of a choice whose type does fit
+            return _told(closer[0])
     if error.validator in ("minimum", "maximum", "exclusiveMinimum"):
         low, high = schema.get("minimum"), schema.get("maximum")
         if "exclusiveMinimum" in schema:
@@ -215,7 +233,8 @@ def _told(error: ValidationError) -> tuple[str, str]:
 def _wanted(schema: dict[str, Any]) -> list[str]:
     """Return the types that a schema takes; an empty word for a choice that is a constant."""
     kind = schema.get("type")
-    return [kind] if kind else [choice.get("type", "") for choice in schema.get("anyOf", ())]
+    choices = schema.get("anyOf", ())
+    return [kind] if kind else [choice.get("type", "object" if "$ref" in choice else "") for choice in choices]
 
 
 def _remedy(error: ValidationError, path: KeyPath) -> str:

@@ -29,9 +29,12 @@ TABLES = {
     "[hfcache]": ("HfCacheTable", "hfcache"),
     "[gpus.NAME]": ("GpuTable", "gpu"),
     "[tiers.NAME]": ("TierTable", "tier"),
-    "model": ("ModelTable", "model"),
+    "model and draft_model of a tier": ("ModelTable", "model"),
+    "healthcheck of a tier": ("HealthCheckTable", None),
+    "[modes.NAME]": ("ModeTable", None),
     "[router]": ("RouterTable", "router"),
     "[experiment]": ("ExperimentTable", "experiment"),
+    'a reference: { env = "NAME" }': ("EnvTable", None),
 }
 
 
@@ -128,27 +131,53 @@ def engine_page(name: str, catalog: Catalog) -> str:
     engine = catalog.engine(name)
     if engine is None:
         raise LookupError(name)
-    lines = [NOTE, f'# {engine.title}: `engine = "{name}"`', "", f"Flags: <{engine.docs}>", ""]
+    lines = [NOTE, f'# {engine.title}: `engine = "{name}"`', "", f"Documentation: <{engine.docs}>", ""]
     lines += table(("what", "value"), engine_rows(engine))
-    lines += ["", "## Fields and the flags that they become", ""]
-    lines += table(("field", "flag"), ((f"`{field}`", f"`--{flag}`") for field, flag in engine.options.items()))
+    mapped = [(field, f"`--{flag}`") for field, flags in engine.options.items() for flag in names(flags)]
+    mapped += [(field, f"`{variable}` in the environment") for field, variable in engine.variables.items()]
+    if mapped:
+        lines += ["", "## Fields and what they become", ""]
+        lines += table(("field", "becomes"), ((f"`{field}`", what) for field, what in mapped))
+    lines += ["", "## Habits of its services", ""]
+    lines += table(("key", "default", "why"), habit_rows(engine, catalog))
     if engine.quirks:
         lines += ["", "## Quirks", ""]
         lines += table(("where", "what", "why"), (quirk_row(quirk) for quirk in engine.quirks))
     return "\n".join(lines) + "\n"
 
 
+def names(flags: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the flags of an option as a tuple."""
+    return (flags,) if isinstance(flags, str) else flags
+
+
+def habit_rows(engine: Engine, catalog: Catalog) -> Iterator[tuple[str, str, str]]:
+    """Yield what every service of an engine does unless a tier says otherwise, with the reason."""
+    values = {"init": True, **catalog.defaults["tier"], **engine.defaults}
+    for key, reason in catalog.defaults["reasons"].items():
+        if values.get(key) is not None:
+            yield f"`{key}`", f"`{toml(values[key])}`", reason
+
+
 def engine_rows(engine: Engine) -> Iterator[tuple[str, str]]:
     """Yield what an engine's data says, for people."""
-    yield "default image", f"`{engine.image}`"
-    yield "entrypoint", f"`{' '.join((*engine.entrypoint, *engine.command))}`"
+    yield "default image", f"`{engine.image}`" if engine.image else "none: the tier names one"
+    for choice in engine.images:
+        capability = f", compute capability {choice.compute_capability}" if choice.compute_capability else ""
+        yield f"image for {choice.vendor}{capability}", f"`{choice.image}`"
+    if engine.entrypoint:
+        yield "entrypoint", f"`{' '.join((*engine.entrypoint, *engine.command))}`"
     yield "models by", ", ".join(f"`{kind}`" for kind in engine.models)
+    yield "tasks", ", ".join(f"`{task}`" for task in engine.tasks)
     yield "cards", ", ".join(engine.vendors) or "none: it runs on the processor"
-    for field, value in engine.defaults.items():
-        yield f"default of `{field}`", f"`{toml(value)}`"
+    if "port" in engine.defaults:
+        yield "default of `port`", f"`{toml(engine.defaults['port'])}`"
     for flag, value in engine.flags.items():
-        yield f"always sets `--{flag}`", f"`{value}`"
-    yield "health check", f"`GET {engine.health.path}` every {engine.health.interval}"
+        yield f"always sets `--{flag}`", f"`{toml(value)}`"
+    for variable, value in {**engine.environment, **engine.hub_environment}.items():
+        yield f"sets `{variable}`", f"`{value}`"
+    if engine.health:
+        yield "health check", f"`{' '.join(engine.health.test)}` every {engine.health.interval}"
     for cache in engine.caches:
         yield f"volume `{cache.volume}`", f"`{cache.target}`: {cache.reason}"
     if engine.tools:
@@ -158,6 +187,7 @@ def engine_rows(engine: Engine) -> Iterator[tuple[str, str]]:
 def quirk_row(quirk: Quirk) -> tuple[str, str, str]:
     """Return the cells of one quirk."""
     where = [
+        *((f"{quirk.cards_from} cards or more",) if quirk.cards_from else ()),
         *((f"platform `{quirk.platform}`",) if quirk.platform else ()),
         *((f"compute capability below {quirk.compute_capability_below}",) if quirk.compute_capability_below else ()),
         *((f"compute capability from {quirk.compute_capability_from}",) if quirk.compute_capability_from else ()),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from anvil_gen import render as render_module
+from anvil_gen import templating
 from anvil_gen.catalog import shipped_templates
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.generate import Generator
@@ -39,7 +39,7 @@ def test_a_hostile_value_is_proven(value: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [value for value in HOSTILE if value != "plain"])
 def test_a_broken_quoter_is_found(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(render_module._QUOTES, "yaml", str)
+    monkeypatch.setitem(templating.QUOTES, "yaml", str)
 
     with pytest.raises(InternalError, match="does not"):
         render(tmp_path, value)
@@ -65,7 +65,7 @@ def test_a_template_that_changes_a_value_is_found(old: str, new: str, tmp_path: 
 
 
 def test_a_difference_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(render_module._QUOTES, "yaml", str)
+    monkeypatch.setitem(templating.QUOTES, "yaml", str)
     with pytest.raises(InternalError):
         render(tmp_path, "a: b")
 

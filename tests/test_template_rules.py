@@ -10,8 +10,8 @@ import pytest
 from anvil_gen.catalog import Catalog, shipped_templates
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.quoting import to_yaml
-from anvil_gen.render import TemplateEnvironment
 from anvil_gen.template_rules import AUTOESCAPE, CONSTANT, GLUED, JOINED_CALL, NO_ELSE, Rule
+from anvil_gen.templating import TemplateEnvironment
 
 BROKEN = [
     ("a: {{ 'x' }}\n", CONSTANT),

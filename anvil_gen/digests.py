@@ -1,0 +1,15 @@
+"""Digests by which labels and image tags name what Compose does not compare."""
+
+import hashlib
+
+_DIGEST_CHARACTERS = 12
+
+
+def digest(*texts: str) -> str:
+    """Return a short SHA-256 of texts, in their order."""
+    total = hashlib.sha256()
+    for text in texts:
+        # Length first, so that no two lists of texts read the same.
+        encoded = text.encode()
+        total.update(f"{len(encoded)}:".encode() + encoded)
+    return total.hexdigest()[:_DIGEST_CHARACTERS]

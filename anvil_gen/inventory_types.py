@@ -1,0 +1,212 @@
+"""The values of an inventory's keys: their forms, units, descriptions and examples."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from anvil_gen.model import Number
+
+NAME_LENGTH = 63
+"""Characters of a name that becomes a host name."""
+
+# A pattern ends in `$(?!\n)`, since Python's `$` alone also matches before a last line break.
+PROJECT_PATTERN = r"^[a-z0-9][a-z0-9_-]*$(?!\n)"
+SERVICE_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$(?!\n)"
+CONTAINER_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$(?!\n)"
+# A tier's name is a file's name too, also on file systems that fold case or reserve device names.
+NAME_PATTERN = r"^(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$))[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$(?!\n)"
+ENV_PATTERN = r"^[^=\x00]+$"
+ALIAS_PATTERN = r"^[^\x00-\x20\x7f]+$(?!\n)"
+UUID_PATTERN = (
+    r"^(?:GPU-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    r"|MIG-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    r"|MIG-GPU-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}/[0-9]+/[0-9]+)$(?!\n)"
+)
+VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)"
+FLAG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)"
+SIZE_PATTERN = r"^[0-9]+(?:\.[0-9]+)?[kKmMgG]?[bB]?$(?!\n)"
+DURATION_PATTERN = r"^(?:[0-9]+(?:ms|us|s|m|h))+$(?!\n)"
+MEMORY_PATTERN = r"^[0-9]+(?:\.[0-9]+)?(?:MiB|GiB)$(?!\n)"
+RESTART_PATTERN = r"^(?:no|always|unless-stopped|on-failure(?::[0-9]+)?)$(?!\n)"
+
+
+def text(description: str, pattern: str | None = None, longest: int | None = None, **extra: Any) -> Any:
+    """Return what is known of a text that is not empty; ``extra`` goes into the JSON Schema."""
+    return Meta(
+        description=description, pattern=pattern, min_length=1, max_length=longest, extra_json_schema=extra or None
+    )
+
+
+ProjectName = Annotated[
+    str,
+    text(
+        "Compose project name: lower-case letters, digits, `-` and `_`.",
+        PROJECT_PATTERN,
+        NAME_LENGTH,
+        examples=["my-box"],
+    ),
+]
+HostName = Annotated[
+    str,
+    text(
+        "The machine's name, else the file's without `.toml`: lower-case letters, digits, `-` and `_`.",
+        PROJECT_PATTERN,
+        NAME_LENGTH,
+        examples=["my-box"],
+    ),
+]
+ServiceName = Annotated[
+    str,
+    text(
+        "Compose service name, its host name on the project's network too: letters, digits, `_`, `.`, `-`.",
+        SERVICE_PATTERN,
+        NAME_LENGTH,
+        examples=["fast"],
+    ),
+]
+ContainerName = Annotated[
+    str,
+    text("Container name: at least two of letters, digits, `_`, `.`, `-`.", CONTAINER_PATTERN, 255, examples=["fast"]),
+]
+VolumeName = Annotated[
+    str,
+    text(
+        "Name of the external Docker volume: at least two of letters, digits, `_`, `.`, `-`.",
+        CONTAINER_PATTERN,
+        255,
+        examples=["hfcache"],
+    ),
+]
+ImageName = Annotated[
+    str, text("Container image with its tag or digest.", r"^[^\s\x00]+$(?!\n)", examples=["vllm/vllm-openai:v0.11.0"])
+]
+PortNumber = Annotated[
+    int, Meta(description="TCP port, in the container and on the host alike.", ge=1, le=65535, examples=[8000])
+]
+Bind = Annotated[
+    str | Literal[False],
+    Meta(
+        description="Host address on which the port is published: an IP address, or `false` to publish nothing.",
+        examples=["127.0.0.1", "0.0.0.0"],  # noqa: S104  an example of the format
+    ),
+]
+Fraction = Annotated[
+    Number,
+    Meta(
+        description="Share of each card's memory that the engine may take, above 0 and at most 1.",
+        extra_json_schema={"exclusiveMinimum": 0, "maximum": 1, "x-unit": "fraction of a card", "examples": [0.9]},
+    ),
+]
+Memory = Annotated[
+    str,
+    text(
+        "Memory of each card that the engine may take, instead of `gpu_memory_utilization`.",
+        MEMORY_PATTERN,
+        examples=["20GiB"],
+    ),
+]
+Restart = Annotated[
+    str, text("Compose restart policy: no, always, unless-stopped, on-failure[:attempts].", RESTART_PATTERN)
+]
+Duration = Annotated[str, text("A duration, as Compose spells it.", DURATION_PATTERN, examples=["10s"])]
+ContainerPath = Annotated[str, text("An absolute path in the container.", r"^/[^\x00]+$", examples=["/x/y"])]
+LocalPath = Annotated[str, text("A path.", examples=["files/x"])]
+GracePeriod = Annotated[str, text("How long Docker waits before it kills.", DURATION_PATTERN, examples=["1m"])]
+StartPeriod = Annotated[
+    str, text("How long the health check may fail while the model loads.", DURATION_PATTERN, examples=["15m"])
+]
+LogSize = Annotated[str, text("Size at which a log file is rotated.", r"^[0-9]+[kmg]$(?!\n)", examples=["50m"])]
+LogFiles = Annotated[int, Meta(description="Log files that are kept.", ge=1)]
+EnvironmentName = Annotated[
+    str,
+    # A YAML reader takes keys of up to 1024 characters, escapes included.
+    Meta(
+        description="An environment name holds no `=`, and at most 100 characters.", pattern=ENV_PATTERN, max_length=100
+    ),
+]
+FlagName = Annotated[
+    str,
+    Meta(description="A flag is named without its leading dashes.", pattern=FLAG_PATTERN, examples=["enable-metrics"]),
+]
+ModelName = Annotated[str, Meta(description="A model name holds no white space.", pattern=ALIAS_PATTERN)]
+TierName = Annotated[
+    str,
+    Meta(
+        description="A tier's name is a file's name too: lower-case letters, digits, `-`, `_`, `.`, at most 63, "
+        "and no device of Windows (`con`, `aux`).",
+        pattern=NAME_PATTERN,
+        max_length=NAME_LENGTH,
+        examples=["fast"],
+    ),
+]
+CardName = Annotated[
+    str, Meta(description="Letters, digits, `_`, `.`, `-`.", pattern=SERVICE_PATTERN, examples=["rtx5090"])
+]
+Flags = Annotated[
+    dict[FlagName, Any],
+    Meta(
+        description="Flags that are passed to the engine as they are, named without the leading dashes: `true` is a "
+        "bare flag, `false` removes a default, a list is several values, a table is JSON."
+    ),
+]
+GpuName = Annotated[str, text("A card's name, a key of `[gpus]`.", examples=["rtx5090"])]
+EngineName = Annotated[str, text("Inference engine: a folder of `templates/engines/`.", SERVICE_PATTERN, NAME_LENGTH)]
+ContextLength = Annotated[
+    int,
+    Meta(
+        description="Longest request: prompt and answer together.",
+        ge=1,
+        extra_json_schema={"x-unit": "tokens"},
+        examples=[65536],
+    ),
+]
+CacheType = Annotated[
+    str, text("Type of the KV cache, in the engine's own terms.", r"^[^\s\x00]+$(?!\n)", examples=["fp8"])
+]
+SharedMemory = Annotated[str, text("Size of /dev/shm, as Compose spells it.", SIZE_PATTERN, examples=["16g"])]
+IpcMode = Annotated[
+    str,
+    text(
+        "IPC namespace; with `host`, shared memory has no limit.",
+        r"^(?:host|private|shareable|none|service:[a-zA-Z0-9._-]+)$(?!\n)",
+    ),
+]
+KeyName = Annotated[
+    str,
+    text(
+        "Name of the environment variable that holds the key which clients must send. Never the key itself.",
+        r"^[A-Z][A-Z0-9_]*$(?!\n)",
+        examples=["ROUTER_TOKEN"],
+    ),
+]
+Aliases = Annotated[
+    dict[ModelName, str],
+    Meta(description="Further model names, each with the tier that answers.", examples=[{"coder": "heavy"}]),
+]
+ComputeCapability = Annotated[str, text("CUDA compute capability.", r"^[0-9]{1,2}\.[0-9]$(?!\n)", examples=["12.0"])]
+Uuid = Annotated[
+    str,
+    text(
+        "The card's UUID, as `nvidia-smi -L` prints it; `GPU-…`, or `MIG-…` for a slice.",
+        UUID_PATTERN,
+        examples=["GPU-d0f446cf-1771-414c-e116-a39138798a8c"],
+    ),
+]
+Sequences = Annotated[int, Meta(description="Requests that run at once.", ge=1, examples=[16])]
+ModelsFolder = Annotated[
+    str,
+    text(
+        "Folder that holds the model folders: a POSIX, Windows or UNC path.",
+        examples=["/srv/models", "C:/Users/me/models"],
+    ),
+]
+CardMemory = Annotated[
+    int, Meta(description="Memory of the card in MiB.", ge=1, examples=[32607], extra_json_schema={"x-unit": "MiB"})
+]
+Platform = Annotated[
+    Literal["linux", "wsl2"],
+    Meta(description="`wsl2` is Docker on Windows through WSL2: engines and GPU pins have quirks there."),
+]
+Task = Annotated[
+    Literal["chat", "embedding", "rerank", "transcription", "speech"], Meta(description="What the model does.")
+]

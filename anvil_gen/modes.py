@@ -1,0 +1,81 @@
+"""Modes: sets of tiers that run together, each with a root file and routes of its own."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from anvil_gen.diagnostics import did_you_mean, listing
+from anvil_gen.inventory import ModeTable
+from anvil_gen.model import KeyPath, Mode, Symbol, Tier
+from anvil_gen.routing import Gate, build_router, build_routes, read_gate
+from anvil_gen.serve import Site
+
+ROOT_FILE = Symbol("docker-compose.yml")
+ROUTER_FILE = Symbol("router/compose.yml")
+# The experiment's file has the name that a mode of this name would have.
+RESERVED = ("experiment",)
+
+
+def build_modes(site: Site, tiers: tuple[Tier, ...], *, project: str) -> tuple[Mode, ...]:
+    """Return the modes of an inventory, the default one first: every tier that is not on standby."""
+    gate = read_gate(site, project=project)
+    standing = tuple(tier for tier in tiers if not tier.options["standby"])
+    if tiers and not standing:
+        detail = "every tier is on standby: without a mode, nothing would run"
+        site.report.add("no tiers", ("tiers", tiers[0].name, "standby"), detail, "take standby from one of them")
+    default = _mode(site, gate, Symbol(""), standing, None)
+    modes = [default]
+    for name, table in site.inventory.modes.items():
+        if name in RESERVED:
+            detail = f"docker-compose.{name}.yml is another file"
+            site.report.add("name that is not allowed", ("modes", name), detail, "write another name", key=True)
+            continue
+        mode = _mode(site, gate, Symbol(name), _tiers(site, name, table, tiers), table)
+        same = _routing(mode) == _routing(default)
+        modes.append(
+            Mode(
+                name=mode.name,
+                root_file=mode.root_file,
+                tiers=mode.tiers,
+                router=mode.router,
+                router_file=ROUTER_FILE if same else mode.router_file,
+            )
+        )
+    return tuple(modes)
+
+
+def _mode(site: Site, gate: Gate | None, name: Symbol, tiers: tuple[Tier, ...], table: ModeTable | None) -> Mode:
+    router = None
+    if gate is not None:
+        aliases: dict[str, tuple[str, KeyPath]] = {
+            alias: (target, ("router", "aliases", alias)) for alias, target in gate.options["aliases"].items()
+        }
+        if table is not None and table.aliases is not UNSET:
+            own = {alias: (target, ("modes", name, "aliases", alias)) for alias, target in table.aliases.items()}
+            aliases = {**aliases, **own}
+        router = build_router(gate, tiers, build_routes(site, gate, tiers, aliases))
+    return Mode(
+        name=name,
+        root_file=Symbol(f"docker-compose.{name}.yml") if name else ROOT_FILE,
+        tiers=tiers,
+        router=router,
+        router_file=Symbol(f"router/compose.{name}.yml") if name else ROUTER_FILE,
+    )
+
+
+def _routing(mode: Mode) -> object:
+    return mode.router and (mode.router.routes, tuple(tier.name for tier in mode.router.tiers))
+
+
+def _tiers(site: Site, mode: str, table: ModeTable, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+    by_name = {tier.name: tier for tier in tiers}
+    known = site.inventory.tiers
+    for index, name in enumerate(table.tiers):
+        path: KeyPath = ("modes", mode, "tiers", index)
+        if name not in known and not site.report.is_left_out(("tiers", name)):
+            remedy = did_you_mean(name, known) or "name one of them"
+            site.report.add("unknown tier", path, f'"{name}" is no tier: the inventory has {listing(known)}', remedy)
+        elif name in table.tiers[:index]:
+            site.report.add("tier named twice", path, f'"{name}" stands in this list already', "name each tier once")
+    # In the inventory's order, whatever the mode's: a reordered mode changes nothing.
+    return tuple(tier for name, tier in by_name.items() if name in table.tiers)

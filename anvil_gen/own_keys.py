@@ -1,0 +1,60 @@
+"""Compose keys that an inventory writes itself: further services, and overrides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from anvil_gen.model import EnvRef, Interpolated, Mount, Ready
+from anvil_gen.quoting import dollar, interpolated
+
+_NAMED_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+
+
+def env_reference(value: Any) -> EnvRef | None:
+    """Return the variable that a table like ``{ env = "NAME", default = "x" }`` stands for."""
+    if isinstance(value, dict) and isinstance(value.get("env"), str) and value.keys() <= {"env", "default"}:
+        return EnvRef(name=value["env"], default=value.get("default"))
+    return None
+
+
+def flag_value(value: Any) -> Any:
+    """Return a flag's value with references to variables resolved."""
+    reference = env_reference(value)
+    if reference is not None:
+        return Interpolated((reference,))
+    return [flag_value(item) for item in value] if isinstance(value, list) else value
+
+
+def compose_form(value: Any) -> Any:
+    """Return a value of the inventory as a compose file holds it: every `$` literal, but for references."""
+    reference = env_reference(value)
+    if reference is not None:
+        return Ready(interpolated(Interpolated((reference,))))
+    if isinstance(value, dict):
+        return {str(key): compose_form(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [compose_form(item) for item in value]
+    return Ready(dollar(value)) if isinstance(value, str) else value
+
+
+def merge(below: Any, above: Any) -> Any:
+    """Return ``below`` with ``above`` in it: tables merge, everything else replaces."""
+    if isinstance(below, Mapping) and isinstance(above, Mapping):
+        return {**below, **{key: merge(below.get(key), value) for key, value in above.items()}}
+    return above
+
+
+def named_volumes(mounts: Any) -> tuple[Mount, ...]:
+    """Return the named volumes among a service's ``volumes``, in Compose's short or long form."""
+    names: dict[str, Mount] = {}
+    for mount in mounts if isinstance(mounts, list) else ():
+        if isinstance(mount, dict):
+            source = mount.get("source", "") if mount.get("type") == "volume" else ""
+        else:
+            source, colon, _ = str(mount).partition(":")
+            source = source if colon else ""
+        if _NAMED_VOLUME.fullmatch(source):
+            names[source] = Mount(source=str(source), target="", volume=True)
+    return tuple(names.values())

@@ -1,0 +1,92 @@
+"""One tier: its service, the files that it mounts, and what a router must know of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from anvil_gen.catalog import Engine
+from anvil_gen.changes import FILE_LABEL
+from anvil_gen.command import canonical_flag
+from anvil_gen.digests import digest
+from anvil_gen.inventory import TierTable
+from anvil_gen.model import KeyPath, Mount, Options, Symbol, Tier, TreeFile
+from anvil_gen.paths import is_below
+from anvil_gen.serve import Serve, Site, read_serve, share_of
+from anvil_gen.service import Facts, build_service
+from anvil_gen.sources import tier_sources
+
+
+def build_tier(site: Site, name: str, table: TierTable) -> Tier | None:
+    """Return a tier; None, with a diagnostic, where its engine is not known."""
+    path: KeyPath = ("tiers", name)
+    serve = read_serve(site, table, path, {"name": name})
+    if serve is None:
+        return None
+    options, engine = serve.options, serve.engine
+    files = _files(site, serve, name)
+    sources = tier_sources(site, serve)
+    facts = Facts(
+        service=options["service"],
+        container_name=options["container_name"],
+        served_name=options["served_name"],
+        port=str(options["port"]),
+        uuids=tuple(gpu.uuid for gpu in serve.gpus),
+        share=share_of(site, serve),
+        sources=sources,
+        files=tuple(
+            Mount(source=f"./{file.path.removeprefix('tiers/')}", target=target, read_only=True)
+            for target, file in files.items()
+        ),
+        labels=tuple((f"{FILE_LABEL}{target.lstrip('/')}", digest(file.text)) for target, file in files.items()),
+    )
+    model = sources.get("model")
+    return Tier(
+        name=name,
+        engine=serve.engine_name,
+        task=Symbol(options["task"]),
+        served_name=options["served_name"],
+        port=options["port"] or 0,
+        context_length=options["context_length"],
+        tool_support=_has_tools(engine, options),
+        health_path=engine.health.path if engine.health else "",
+        api_base=engine.api_base,
+        root_file=Symbol(f"tiers/{name}.yml"),
+        model=str(model.argument) if model else "",
+        files=tuple(files.values()),
+        gpus=serve.gpus,
+        share=facts.share,
+        service=build_service(site, serve, facts),
+        options=options,
+    )
+
+
+def _has_tools(engine: Engine, options: Options) -> bool:
+    flags = {canonical_flag(flag): value for flag, value in {**engine.flags, **options["flags"]}.items()}
+    return bool(engine.tools) and all(flags.get(flag, False) is not False for flag in engine.tools)
+
+
+def _files(site: Site, serve: Serve, name: str) -> dict[str, TreeFile]:
+    """Return the files that a tier mounts, by their place in the container, as they are copied into the tree."""
+    found = {}
+    for target, source in sorted(serve.options["files"].items()):
+        here = (*serve.path, "files", target)
+        if not is_below(target.lstrip("/")) or target.endswith("/"):
+            site.report.add("name that is not allowed", here, "it is no plain path of a file", "write it out", key=True)
+        else:
+            text = _read(site, site.folder / source, here)
+            if text is not None:
+                found[target] = TreeFile(path=f"tiers/{name}.files{target}", text=text)
+    return found
+
+
+def _read(site: Site, file: Path, path: KeyPath) -> str | None:
+    try:
+        with open(file, encoding="utf-8", newline="") as opened:  # noqa: PTH123  line ends stay as they are
+            return opened.read()
+    except OSError as error:
+        what = (error.strerror or str(error)).lower()
+    except UnicodeDecodeError:
+        what = "it is no UTF-8 text"
+    remedy = "a path is relative to the inventory's folder; only small text files belong here"
+    site.report.add("cannot read the file", path, f"{file.as_posix()}: {what}", remedy)
+    return None

@@ -1,0 +1,71 @@
+"""Every variable that a rendered tree reads, for its `.env.example`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import UNSET, Struct
+
+from anvil_gen.experiment import VARIABLES
+from anvil_gen.inventory import Inventory
+from anvil_gen.model import EnvRef, EnvVar, Experiment, Extra, Ready, Router, Tier, Variable
+
+_REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\{([A-Za-z_][A-Za-z0-9_]*)(:?-)?")
+
+
+def variables_of(
+    inventory: Inventory,
+    tiers: tuple[Tier, ...],
+    services: tuple[Extra, ...],
+    router: Router | None,
+    experiment: Experiment | None,
+) -> tuple[Variable, ...]:
+    """Return the variables of a stack, each once, by the first file that reads it."""
+    token = inventory.hfcache.token_env
+    told = {} if token is UNSET else {str(token): "The token for gated models of the hub."}
+    parts: list[tuple[str, object]] = []
+    if router is not None:
+        parts.append(("router/compose.yml", (router.image, router.override)))
+    parts += [(f"tiers/{tier.name}.yml", tier.service) for tier in tiers]
+    parts += [(f"services/{extra.name}.yml", extra.mapping) for extra in services]
+    found: dict[str, Variable] = {}
+    if router is not None and router.api_key_env is not None:
+        comment = "The key that clients of the router send, as `Authorization: Bearer <key>`."
+        name = router.api_key_env
+        found[name] = Variable(name=name, comment=comment, file="router/compose.yml", standing=True)
+    for file, part in parts:
+        for name, has_default in _names(part):
+            comment = told.get(name, "Named in the inventory.")
+            found.setdefault(name, Variable(name=name, comment=comment, file=file, standing=not has_default))
+    for name, comment in _slot(experiment, told):
+        file = "docker-compose.experiment.yml"
+        found.setdefault(name, Variable(name=name, comment=comment, file=file, standing=name not in VARIABLES))
+    return tuple(found.values())
+
+
+def _slot(experiment: Experiment | None, told: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the experiment's variables with what they are for: its own first, in their order."""
+    names = dict(_names(experiment.service)) if experiment is not None else {}
+    yield from ((name, comment) for name, comment in VARIABLES.items() if name in names)
+    yield from ((name, told.get(name, "Named in the inventory.")) for name in sorted(names.keys() - VARIABLES.keys()))
+
+
+def _names(value: Any) -> Iterator[tuple[str, bool]]:
+    """Yield the names of the variables in a value, however deep, and whether they have a default there."""
+    if isinstance(value, EnvRef):
+        yield value.name, value.default is not None
+    elif isinstance(value, EnvVar) and value.value is None:
+        yield value.name, False
+    elif isinstance(value, Ready):
+        yield from ((name, bool(default)) for name, default in _REFERENCE.findall(value))
+    elif isinstance(value, Struct):
+        for field in value.__struct_fields__:
+            yield from _names(getattr(value, field))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _names(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _names(item)
