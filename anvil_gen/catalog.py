@@ -135,6 +135,8 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     alias_tasks: tuple[str, ...]
     """Those of them that it routes by aliases as well."""
     case_sensitive: bool
+    reserved_variables: tuple[str, ...] = ()
+    """Variables of its container that cannot hold the clients' key."""
     project_prefix: str = ""
     """What a project's name must start with for ``prefixed_files`` to be of use."""
     prefixed_files: tuple[str, ...] = ()

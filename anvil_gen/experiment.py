@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
-from anvil_gen.model import EnvRef, Experiment, Interpolated, fill
+from anvil_gen.model import EnvRef, Experiment, Interpolated, Tier, fill
 from anvil_gen.serve import Site, read_serve, share_of
 from anvil_gen.service import Facts, build_service
 from anvil_gen.sources import Source, hub_mount
@@ -19,12 +19,12 @@ VARIABLES = {
 """What drives the slot, each with its meaning."""
 
 
-def build_experiment(site: Site, *, host: str) -> Experiment | None:
-    """Return the experiment slot; None where the inventory has none, or, with a diagnostic, no engine for it."""
+def build_experiment(site: Site, tiers: tuple[Tier, ...], *, host: str) -> Experiment | None:
+    """Return the experiment slot; None where the inventory has none."""
     table = site.inventory.experiment
-    serve = read_serve(site, table, ("experiment",), {"host": host}) if table is not UNSET else None
-    if serve is None:
+    if table is UNSET:
         return None
+    serve = read_serve(site, table, ("experiment",), {"host": host})
     options = serve.options
     if serve.engine.own_command:
         detail = f"{serve.engine.title} has no command to put MODEL into"
@@ -46,6 +46,9 @@ def build_experiment(site: Site, *, host: str) -> Experiment | None:
         engine=serve.engine_name,
         port=options["port"],
         service=build_service(site, serve, facts),
+        neighbours=tuple(
+            tier.service.name for tier in tiers if {gpu.name for gpu in tier.gpus} & {gpu.name for gpu in serve.gpus}
+        ),
         options=options,
     )
 

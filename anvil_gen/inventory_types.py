@@ -17,11 +17,7 @@ CONTAINER_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$(?!\n)"
 NAME_PATTERN = r"^(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$))[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$(?!\n)"
 ENV_PATTERN = r"^[^=\x00]+$"
 ALIAS_PATTERN = r"^[^\x00-\x20\x7f]+$(?!\n)"
-UUID_PATTERN = (
-    r"^(?:GPU-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-    r"|MIG-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-    r"|MIG-GPU-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}/[0-9]+/[0-9]+)$(?!\n)"
-)
+UUID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9./-]*$(?!\n)"  # what the vendor's data says more exactly
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)"
 FLAG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)"
 SIZE_PATTERN = r"^[0-9]+(?:\.[0-9]+)?[kKmMgG]?[bB]?$(?!\n)"
@@ -93,7 +89,7 @@ Bind = Annotated[
 Fraction = Annotated[
     Number,
     Meta(
-        description="Share of each card's memory that the engine may take, above 0 and at most 1.",
+        description="Share of each card's memory that the engine may take, as it counts that: above 0 and at most 1.",
         extra_json_schema={"exclusiveMinimum": 0, "maximum": 1, "x-unit": "fraction of a card", "examples": [0.9]},
     ),
 ]
@@ -187,7 +183,7 @@ ComputeCapability = Annotated[str, text("CUDA compute capability.", r"^[0-9]{1,2
 Uuid = Annotated[
     str,
     text(
-        "The card's UUID, as `nvidia-smi -L` prints it; `GPU-…`, or `MIG-…` for a slice.",
+        "The card's UUID, as its vendor's tool prints it: `nvidia-smi -L`, `rocminfo`; for Intel its number.",
         UUID_PATTERN,
         examples=["GPU-d0f446cf-1771-414c-e116-a39138798a8c"],
     ),

@@ -128,6 +128,11 @@ class Options(Struct, frozen=True):
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)
 
+    def without(self, name: str) -> "Options":
+        """Return these options with one of them unset."""
+        unset = Option(value=None, origin=self.entries[name].origin)
+        return Options({**self.entries, name: unset})
+
     def origin(self, name: str) -> Origin:
         """Return the layer that gave an option its value."""
         return self.entries[name].origin
@@ -324,6 +329,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
     engine: Symbol
     port: int
     service: Service
+    neighbours: tuple[str, ...]  # services of the tiers that hold its card too
     options: Options
 
 

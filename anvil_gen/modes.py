@@ -53,6 +53,12 @@ def _mode(site: Site, gate: Gate | None, name: Symbol, tiers: tuple[Tier, ...], 
         if table is not None and table.aliases is not UNSET:
             own = {alias: (target, ("modes", name, "aliases", alias)) for alias, target in table.aliases.items()}
             aliases = {**aliases, **own}
+        if tiers and not any(tier.task in gate.kind.alias_tasks for tier in tiers):
+            tasks = " or ".join(gate.kind.alias_tasks)
+            where = f' in the mode "{name}"' if name else ""
+            remedy = "remove [router], or add such a tier"
+            detail = f"{gate.kind.title} needs a tier for {tasks}, and none runs{where}"
+            site.report.add("router without a tier", ("router",), detail, remedy, key=True)
         router = build_router(gate, tiers, build_routes(site, gate, tiers, aliases))
     return Mode(
         name=name,

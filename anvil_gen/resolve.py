@@ -55,13 +55,12 @@ def resolve(
         folder=folder,
     )
     _check_folders(inventory, report)
-    built = (build_tier(site, name, table) for name, table in inventory.tiers.items())
-    tiers = tuple(tier for tier in built if tier is not None)
+    tiers = tuple(build_tier(site, name, table) for name, table in inventory.tiers.items())
     if not inventory.tiers and not report.is_left_out(("tiers",)):
         report.add("no tiers", (), "the inventory serves nothing", 'add a table [tiers.NAME] with its "engine"')
     services = tuple(_extra(name, mapping) for name, mapping in inventory.services.items())
     modes = build_modes(site, tiers, project=host["project"])
-    experiment = build_experiment(site, host=host["name"])
+    experiment = build_experiment(site, tiers, host=host["name"])
     stack = Stack(
         host=host["name"],
         project=host["project"],

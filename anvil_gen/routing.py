@@ -39,6 +39,10 @@ def read_gate(site: Site, *, project: str) -> Gate | None:
         Layer(name=f"templates/routers/{name}/router.toml", values=kind.defaults),
         Layer(name="[router]", values=given(table), path=("router",)),
     )
+    key = options["api_key_env"]
+    if key in kind.reserved_variables:
+        detail = f'the router\'s container has another use for "{key}"'
+        site.report.add("variable taken twice", ("router", "api_key_env"), detail, 'write "ROUTER_TOKEN", for example')
     return Gate(name=name, kind=kind, options=options, project=project)
 
 

@@ -1,5 +1,6 @@
 """A tier's or the experiment's table, checked and with its options resolved: the same way for both."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,25 @@ _SECTIONS = {"tiers": "tier", "experiment": "experiment"}
 _MIB = {"MiB": 1, "GiB": 1024}
 
 
+# What the name of a variable or flag that holds a secret ends in.
+_SECRET = re.compile(r"(?:^|[_-])(?:token|api[_-]?key|secret|password|passwd)$", re.IGNORECASE)
+_UNKNOWN = Engine(
+    title="an unknown engine",
+    docs="",
+    image="",
+    entrypoint=(),
+    flag_style="equals",
+    list_style="repeat",
+    models=("path", "repo", "file"),
+    model_needed=False,
+    model_dir="/models",
+    hub_cache="/hub",
+    api_base="",
+    vendors=(),
+    options={},
+)
+
+
 class Site(Struct, frozen=True, kw_only=True):
     """What all serves of one inventory share."""
 
@@ -47,9 +67,7 @@ class Serve(Struct, frozen=True, kw_only=True):
     image: Text
 
 
-def read_serve(
-    site: Site, table: TierTable | ExperimentTable, path: KeyPath, values: Mapping[str, Text]
-) -> Serve | None:
+def read_serve(site: Site, table: TierTable | ExperimentTable, path: KeyPath, values: Mapping[str, Text]) -> Serve:
     """Resolve and check the options of one serve.
 
     Args:
@@ -59,13 +77,10 @@ def read_serve(
         values: what the placeholders of the defaults stand for.
 
     Returns:
-        The serve; None, with a diagnostic, where its engine is not known.
+        The serve. Where its engine is not known it has a stand-in, so that its other faults are told all the same.
     """
     common = site.inventory.defaults if isinstance(table, TierTable) else TierTable()
-    found = _engine_of(site, table, common, path)
-    if found is None:
-        return None
-    name, engine = found
+    name, engine = _engine_of(site, table, common, path)
     section = site.catalog.defaults[_SECTIONS[str(path[0])]]
     own = dict(engine.defaults)
     if section["port"] is not None:  # the experiment's: it runs beside the tiers of the same engine
@@ -76,6 +91,8 @@ def read_serve(
         Layer(name="[defaults]", values=given(common), path=("defaults",)),
         Layer(name=f"[{'.'.join(map(str, path))}]", values=given(table), path=path),
     )
+    if options.origin("shm_size").path and not options.origin("ipc").path:
+        options = options.without("ipc")  # Docker ignores a size where the memory is the host's
     gpus = _find_gpus(site, options, path)
     serve = Serve(
         path=path,
@@ -85,8 +102,10 @@ def read_serve(
         gpus=gpus,
         image=_image(site, options, engine, gpus, path),
     )
-    for check in (_check_vendors, _check_needs, _check_fields, _check_flags, _refuse_quirks):
+    checks = (_check_vendors, _check_needs, _check_fields, _check_flags, _refuse_quirks)
+    for check in checks if engine is not _UNKNOWN else ():
         check(site, serve)
+    _check_secrets(site, serve)
     return serve
 
 
@@ -99,6 +118,8 @@ def _image(site: Site, options: Options, engine: Engine, gpus: tuple[Gpu, ...], 
         capabilities = {gpu.compute_capability for gpu in gpus if gpu.vendor == choice.vendor}
         if capabilities and choice.compute_capability in (None, *capabilities):
             return choice.image
+    if engine is _UNKNOWN:
+        return ""
     if not engine.image:
         site.report.missing(path, "image", f'write image = "…": {engine.title} has no image of its own')
     elif gpus and all(choice.compute_capability is not None for choice in engine.images if engine.images):
@@ -190,18 +211,17 @@ def _cards_are_faulty(site: Site, serve: Serve) -> bool:
 
 def _engine_of(
     site: Site, table: TierTable | ExperimentTable, common: TierTable, path: KeyPath
-) -> tuple[Symbol, Engine] | None:
-    """Return the engine that a table or the defaults name; None, with a diagnostic, where it is none that exists."""
+) -> tuple[Symbol, Engine]:
+    """Return the engine that a table or the defaults name; a stand-in, with a diagnostic, where it is none."""
     name, where = (table.engine, path) if table.engine is not UNSET else (common.engine, ("defaults",))
     if name is UNSET:
         engines = site.catalog.names("engines")
         site.report.missing(path, "engine", f'write engine = "…", with one of: {listing(engines)}')
-        return None
+        return Symbol("unknown"), _UNKNOWN
     engine = site.catalog.engine(name)
     if engine is None:
         site.report.add("unknown engine", (*where, "engine"), *site.catalog.unknown("engines", name))
-        return None
-    return Symbol(name), engine
+    return Symbol(name), engine or _UNKNOWN
 
 
 def _find_gpus(site: Site, options: Options, path: KeyPath) -> tuple[Gpu, ...]:
@@ -266,6 +286,17 @@ def _check_fields(site: Site, serve: Serve) -> None:
             detail = f'{engine.title} has nothing to say it with: "{name}" would be lost'
             remedy = "remove it" if name in ("flags", *OWN_FIELDS) else "remove it, or look for a flag that says it"
             site.report.add("not for this engine", path, detail, remedy, key=True)
+
+
+def _check_secrets(site: Site, serve: Serve) -> None:
+    """Report secrets that are written out: the rendered files would hold them, and git after them."""
+    for table in ("environment", "flags"):
+        for name, value in serve.options[table].items():
+            if isinstance(value, str) and value and _SECRET.search(name):
+                path = (*serve.path, table, name)
+                variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
+                remedy = f'name a variable, whose value stands in .env: {name} = {{ env = "{variable}" }}'
+                site.report.add("secret in the inventory", path, "rendered files would hold it", remedy, key=True)
 
 
 def _is_mapped(engine: Engine, name: str) -> bool:

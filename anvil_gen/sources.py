@@ -66,6 +66,9 @@ def hub_mount(site: Site, serve: Serve, path: KeyPath) -> Mount | None:
     """Return the mount of the shared hub cache, with a diagnostic where the inventory has none."""
     cache, target = site.inventory.hfcache, serve.engine.hub_cache
     if cache.volume is not UNSET:
+        if cache.volume in [own.volume for own in serve.engine.caches]:
+            detail = f'"{cache.volume}" is the volume of what {serve.engine.title} compiles'
+            site.report.add("volume taken twice", ("hfcache", "volume"), detail, "name another volume")
         return Mount(source=cache.volume, target=target, volume=True, external=True)
     if cache.path is not UNSET:
         return Mount(source=cache.path, target=target)

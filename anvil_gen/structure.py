@@ -61,7 +61,7 @@ def _check_version(report: Report, data: dict[str, Any]) -> None:
                 Diagnostic(
                     summary="inventory of a newer format",
                     detail=f"it is written for schema {version}, and this anvil-gen reads {SCHEMA}",
-                    remedy="install a newer anvil-gen: python -m pip install --upgrade anvil-gen",
+                    remedy="install a newer anvil-gen",
                     address="schema",
                     location=report.document.location(("schema",)),
                 )
@@ -200,14 +200,16 @@ def _unknown_key(report: Report, path: KeyPath, known: dict[str, Any]) -> None:
 
 def _told(error: ValidationError) -> tuple[str, str]:
     """Return summary and detail of an error about one value."""
+    value: Any = error.instance
+    if error.validator == "anyOf" and isinstance(value, dict):
+        return "not of the right form", 'a reference to a variable is { env = "NAME" }, and may have a default'
+    closer = [inner for inner in error.context or () if inner.validator not in ("type", "enum")]
+    return _told_of_value(closer[0] if closer else error)  # of a choice whose type does fit
+
+
+def _told_of_value(error: ValidationError) -> tuple[str, str]:
     schema: Any = error.schema
     value: Any = error.instance
-    if error.validator == "anyOf":
-        closer = [inner for inner in error.context or () if inner.validator not in ("type", "enum")]
-        if isinstance(value, dict):
-            return "not of the right form", 'a reference to a variable is { env = "NAME" }, and may have a default'
-        if closer:  # of a choice whose type does fit
-            return _told(closer[0])
     if error.validator in ("minimum", "maximum", "exclusiveMinimum"):
         low, high = schema.get("minimum"), schema.get("maximum")
         if "exclusiveMinimum" in schema:

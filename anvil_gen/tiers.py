@@ -16,12 +16,10 @@ from anvil_gen.service import Facts, build_service
 from anvil_gen.sources import tier_sources
 
 
-def build_tier(site: Site, name: str, table: TierTable) -> Tier | None:
-    """Return a tier; None, with a diagnostic, where its engine is not known."""
+def build_tier(site: Site, name: str, table: TierTable) -> Tier:
+    """Return a tier; its faults go to the report."""
     path: KeyPath = ("tiers", name)
     serve = read_serve(site, table, path, {"name": name})
-    if serve is None:
-        return None
     options, engine = serve.options, serve.engine
     files = _files(site, serve, name)
     sources = tier_sources(site, serve)

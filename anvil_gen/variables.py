@@ -32,7 +32,7 @@ def variables_of(
     parts += [(f"services/{extra.name}.yml", extra.mapping) for extra in services]
     found: dict[str, Variable] = {}
     if router is not None and router.api_key_env is not None:
-        comment = "The key that clients of the router send, as `Authorization: Bearer <key>`."
+        comment = "The key that clients send, as `Authorization: Bearer <key>`; `openssl rand -hex 32` makes one."
         name = router.api_key_env
         found[name] = Variable(name=name, comment=comment, file="router/compose.yml", standing=True)
     for file, part in parts:

@@ -75,7 +75,7 @@ def test_a_fault_inside_a_tier(tmp_path: Path, key: str, expected: Fault) -> Non
         (f"schema = ▸'1'\ntiers.fast = {{ {TIER} }}\nhfcache.volume = 'hub'", [("wrong type", "schema", "write 1")]),
         (f"schema = ▸1.0\ntiers.fast = {{ {TIER} }}\nhfcache.volume = 'hub'", [("wrong type", "schema", "write 1")]),
         (f"schema = ▸0\ntiers.fast = {{ {TIER} }}\nhfcache.volume = 'hub'", [("number out of range", "schema", "1")]),
-        ("schema = ▸2\nunheard = 'of'", [("inventory of a newer format", "schema", "pip install --upgrade anvil-gen")]),
+        ("schema = ▸2\nunheard = 'of'", [("inventory of a newer format", "schema", "install a newer anvil-gen")]),
         ("schema = 1\ntiers = ▸3", [("wrong type", "tiers", "write it as a table: [tiers.NAME]")]),
         ("schema = 1\ntiers = ▸[]", [("wrong type", "tiers", "write it as a table: [tiers.NAME]")]),
         ("schema = 1\n[[▸tiers]]\n[[tiers]]", [("wrong type", "tiers", "write it as a table: [tiers.NAME]")]),
@@ -171,10 +171,10 @@ schema = 1
 ▸platfrm = "wsl2"
 [tiers.fast]
 engine = ▸"vlm"
-model = {HUB}
+model = {{ repo = ▸"openai/gpt-oss-20b" }}
 [tiers.slow]
 engine = "vllm"
-model = {{ repo = ▸"openai/gpt-oss-20b" }}
+model = {{ path = "/m/x" }}
 port = ▸"80"
 [router]
 aliases.coder = ▸"fasst"
@@ -182,7 +182,7 @@ aliases.coder = ▸"fasst"
     expected = [
         ("unknown key", "host.platfrm", '"platform"'),
         ("unknown engine", "tiers.fast.engine", 'did you mean "vllm"?'),
-        ("missing key", "tiers.slow.model.repo", "[hfcache]"),
+        ("missing key", "tiers.fast.model.repo", "[hfcache]"),
         ("wrong type", "tiers.slow.port", "write 80"),
         ("alias to a missing tier", "router.aliases.coder", 'did you mean "fast"?'),
     ]
