@@ -228,6 +228,7 @@ class Service(Struct, frozen=True, kw_only=True):
     log_max_file: str
     labels: tuple[tuple[str, str], ...]
     override: Mapping[str, Any]  # Compose keys that have the last word, in Compose's own form
+    override_volumes: tuple[Mount, ...]  # the named volumes among them
 
     @property
     def volumes(self) -> tuple[Mount, ...]:
@@ -305,6 +306,7 @@ class Router(Struct, frozen=True, kw_only=True):
     alias_tasks: tuple[Symbol, ...]
     routes: tuple[Route, ...]
     override: Mapping[str, Any]
+    override_volumes: tuple[Mount, ...]
     variables: Mapping[str, Any]
     options: Options
 

@@ -49,12 +49,13 @@ class Renderer:
         for mode, path, template in router:
             if path.startswith(_ROUTER_COMPOSE) and mode.router is not None:
                 text = self._text(template, path, {**_context(stack, mode), "digests": named})
-                files[path] = overridden(text, mode.router.service, mode.router.override)
-        for path, template, own in self._compose_files(stack):
-            files[path] = self._text(template, path, {**_context(stack, stack.modes[0]), "digests": named, **own})
+                files[path] = overridden(text, mode.router.service, mode.router.override, mode.router.override_volumes)
+        for path, template, more in self._compose_files(stack):
+            files[path] = self._text(template, path, {**_context(stack, stack.modes[0]), "digests": named, **more})
         for tier in stack.tiers:
             path = f"tiers/{tier.name}.yml"
-            files[path] = overridden(files[path], tier.service.name, tier.service.override)
+            own = tier.service
+            files[path] = overridden(files[path], own.name, own.override, own.override_volumes)
         return files, named
 
     def _router_files(self, stack: Stack) -> Iterator[tuple[Mode, str, str]]:

@@ -10,7 +10,7 @@ from anvil_gen.catalog import RouterKind
 from anvil_gen.diagnostics import did_you_mean, listing
 from anvil_gen.model import KeyPath, Options, Route, Router, Symbol, Tier, published
 from anvil_gen.options import Layer, filled, given, layered
-from anvil_gen.own_keys import compose_form
+from anvil_gen.own_keys import compose_form, named_volumes
 from anvil_gen.serve import Site
 from anvil_gen.service import health_check
 
@@ -71,6 +71,7 @@ def build_router(gate: Gate, tiers: tuple[Tier, ...], routes: tuple[Route, ...])
         alias_tasks=tuple(Symbol(task) for task in kind.alias_tasks),
         routes=routes,
         override=compose_form(options["override"]),
+        override_volumes=named_volumes(options["override"].get("volumes")),
         variables=kind.variables,
         options=options,
     )

@@ -21,7 +21,7 @@ from anvil_gen.model import (
     published,
 )
 from anvil_gen.options import given
-from anvil_gen.own_keys import compose_form, flag_value
+from anvil_gen.own_keys import compose_form, flag_value, named_volumes
 from anvil_gen.serve import Serve, Site, env_text, matching_quirks
 from anvil_gen.sources import KINDS, Source
 
@@ -66,6 +66,7 @@ def build_service(site: Site, serve: Serve, facts: Facts) -> Service:
         log_max_file=str(options["log_max_files"]),
         labels=facts.labels,
         override=compose_form(options["override"]) if "override" in options else {},
+        override_volumes=named_volumes(options["override"].get("volumes")) if "override" in options else (),
     )
 
 

@@ -285,6 +285,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, str):
         short = value if len(value) <= 60 else value[:57] + "…"
         return f'"{short}"'
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        return f"[{', '.join(map(_shown, value))}]"
     if isinstance(value, dict | list):
         return "this"
     return _plain(value)

@@ -31,17 +31,17 @@ def anvil_gen(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 def fleet(tmp_path: Path) -> Path:
     """A fleet with the README's inventory, rendered."""
     (tmp_path / "hosts").mkdir()
-    (tmp_path / "hosts" / "fakoli-dark.toml").write_text(block("toml", "[tiers.fast]"), "utf-8")
-    done = anvil_gen(tmp_path, "render", "fakoli-dark")
+    (tmp_path / "hosts" / "box.toml").write_text(block("toml", "[tiers.fast]"), "utf-8")
+    done = anvil_gen(tmp_path, "render", "box")
     assert (done.returncode, done.stderr) == (0, "")
     return tmp_path
 
 
 def test_the_shown_files_are_those_that_are_made(fleet: Path) -> None:
-    shown = re.findall(r"^  (\S+)", block("", "deploy/fakoli-dark/\n"), re.MULTILINE)
+    shown = re.findall(r"^  (\S+)", block("", "deploy/box/\n"), re.MULTILINE)
     made = {
-        path.relative_to(fleet / "deploy" / "fakoli-dark").as_posix()
-        for path in (fleet / "deploy" / "fakoli-dark").rglob("*")
+        path.relative_to(fleet / "deploy" / "box").as_posix()
+        for path in (fleet / "deploy" / "box").rglob("*")
         if path.is_file() and ".anvil-gen" not in path.parts
     }
 
@@ -54,13 +54,13 @@ def test_the_shown_files_are_those_that_are_made(fleet: Path) -> None:
 
 def test_the_shown_change_makes_the_shown_diff_and_output(fleet: Path) -> None:
     edit = block("diff", "-gpu_memory_utilization").splitlines()
-    inventory = fleet / "hosts" / "fakoli-dark.toml"
+    inventory = fleet / "hosts" / "box.toml"
     text = inventory.read_text("utf-8")
     assert edit[0][1:] in text
     inventory.write_text(text.replace(edit[0][1:], edit[1][1:]), "utf-8")
 
     diff = block("diff", "tiers/fast.yml").splitlines()[3:]
-    checked = anvil_gen(fleet, "render", "--check", "fakoli-dark")
+    checked = anvil_gen(fleet, "render", "--check", "box")
     assert checked.returncode == 2
     assert "\n".join(diff) in checked.stdout
     assert len([line for line in checked.stdout.splitlines() if re.match(r"[-+](?![-+])", line)]) == 2

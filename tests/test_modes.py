@@ -1,0 +1,138 @@
+"""Modes: what runs together, by which root file and routes, and what is wrong with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from inventories import Fault, compared
+
+from anvil_gen.generate import Generator
+
+HEAD = """
+schema = 1
+[gpus.card]
+uuid = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
+[tiers.day]
+engine = "vllm"
+model = { path = "/m/day" }
+gpus = ["card"]
+port = 9000
+[tiers.small]
+engine = "vllm"
+model = { path = "/m/small" }
+port = 9001
+[tiers.night]
+engine = "vllm"
+model = { path = "/m/night" }
+gpus = ["card"]
+port = 9000
+standby = true
+[router]
+"""
+
+
+def files_of(text: str, folder: Path) -> dict[str, str]:
+    """Render an inventory."""
+    (folder / "box.toml").write_text(text, "utf-8")
+    return dict(Generator().render(folder / "box.toml").tree.files)
+
+
+def included(files: dict[str, str], root: str) -> list[str]:
+    """Return what a root file includes."""
+    found: list[str] = yaml.safe_load(files[root])["include"]
+    return found
+
+
+def test_standby_tiers_run_only_where_they_are_named(tmp_path: Path) -> None:
+    files = files_of(HEAD + '[modes.late]\ntiers = ["night", "small"]\n', tmp_path)
+
+    assert included(files, "docker-compose.yml") == ["tiers/day.yml", "tiers/small.yml", "router/compose.yml"]
+    assert included(files, "docker-compose.late.yml") == [
+        "tiers/small.yml",
+        "tiers/night.yml",
+        "router/compose.late.yml",
+    ]
+
+
+def test_a_mode_has_its_own_routes(tmp_path: Path) -> None:
+    mode = '[router.aliases]\nmain = "day"\n[modes.late]\ntiers = ["night"]\naliases.main = "night"\n'
+    files = files_of(HEAD + mode, tmp_path)
+
+    assert '"main" = "day"\n' in files["router/router.toml"]
+    assert '"main" = "night"\n' in files["router/router.late.toml"]
+    assert '"day"' not in files["router/router.late.toml"]
+    service = yaml.safe_load(files["router/compose.late.yml"])["services"]["router"]
+    assert service["volumes"][0]["source"] == "./router.late.toml"
+    assert service["build"] == {"context": "./build"}
+
+
+def test_a_mode_with_the_same_routes_shares_the_router(tmp_path: Path) -> None:
+    files = files_of(HEAD + '[modes.same]\ntiers = ["small", "day"]\n', tmp_path)
+
+    assert included(files, "docker-compose.same.yml") == included(files, "docker-compose.yml")
+    assert "router/compose.same.yml" not in files
+
+
+def test_further_services_run_in_every_mode(tmp_path: Path) -> None:
+    extra = '[services.ui]\nimage = "x:1"\n[modes.late]\ntiers = ["night"]\n'
+    files = files_of(HEAD + extra, tmp_path)
+
+    assert "services/ui.yml" in included(files, "docker-compose.yml")
+    assert "services/ui.yml" in included(files, "docker-compose.late.yml")
+
+
+def test_the_manifest_names_the_root_that_runs_a_tier(tmp_path: Path) -> None:
+    text = HEAD.replace("schema = 1\n", 'schema = 1\nhost.project = "anvil-box"\n')
+    files = files_of(text + '[modes.late]\ntiers = ["night"]\n', tmp_path)
+
+    assert 'up = "docker compose -f {dir}/docker-compose.yml up -d day"' in files["serves.toml"]
+    assert 'up = "docker compose -f {dir}/docker-compose.late.yml up -d night"' in files["serves.toml"]
+
+
+FAULTS: list[tuple[str, list[Fault]]] = [
+    (
+        '[modes.late]\ntiers = ["night", ▸"nihgt"]\n',
+        [("unknown tier", "modes.late.tiers[1]", 'did you mean "night"?')],
+    ),
+    (
+        '[modes.late]\ntiers = ["night", ▸"night"]\n',
+        [("tier named twice", "modes.late.tiers[1]", "name each tier once")],
+    ),
+    (
+        '[modes.late]\ntiers = ["night"]\naliases.x = ▸"day"\n',
+        [("alias to a missing tier", "modes.late.aliases.x", "add the tier to the mode")],
+    ),
+    (
+        '[▸modes.experiment]\ntiers = ["night"]\n',
+        [("name that is not allowed", "modes.experiment", "write another name")],
+    ),
+    ("[▸modes.late]\n", [("missing key", "modes.late", "The tiers that run")]),
+    (
+        '[modes.both]\ntiers = ["day", "night"]\n',
+        [
+            ("card shared without shares", "tiers.day", "gpu_memory_utilization"),
+            ("port taken twice", "tiers.night.port", "9002"),
+            ("card shared without shares", "tiers.night", "gpu_memory_utilization"),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), FAULTS)
+def test_a_fault_of_a_mode(text: str, expected: list[Fault], tmp_path: Path) -> None:
+    if "▸" not in text:
+        marked = HEAD.replace("[tiers.day]", "[▸tiers.day]").replace("[tiers.night]", "[▸tiers.night]")
+        night = marked.index("[▸tiers.night]")
+        text = marked[:night] + marked[night:].replace("port = 9000", "port = ▸9000") + text
+    else:
+        text = HEAD + text
+    found, wanted = compared(text.lstrip("\n"), sorted_by_place(text, expected), tmp_path)
+
+    assert found == wanted
+
+
+def sorted_by_place(text: str, expected: list[Fault]) -> list[Fault]:
+    """Return faults in the order of their marks."""
+    return expected if len(expected) == 1 else [expected[0], expected[2], expected[1]]
