@@ -7,13 +7,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, did_you_mean, listing
-from anvil_gen.document import Document
+from anvil_gen.document import Document, decode
+from anvil_gen.fleet import shown
+from anvil_gen.inventory import RouterTable, TierTable
+from anvil_gen.inventory_types import ComputeCapability, Platform, Task
 from anvil_gen.model import KeyPath, address
 
 ModelKind = Literal["path", "repo", "file"]
@@ -51,17 +55,17 @@ class ImageChoice(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
 
     image: str
     vendor: str
-    compute_capability: str | None = None
+    compute_capability: ComputeCapability | None = None
 
 
 class Quirk(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A peculiarity on one platform, some cards or several of them; ``reason`` says why it is there."""
 
     reason: str
-    platform: str | None = None
+    platform: Platform | None = None
     cards_from: int = 0
-    compute_capability_below: str | None = None
-    compute_capability_from: str | None = None
+    compute_capability_below: ComputeCapability | None = None
+    compute_capability_from: ComputeCapability | None = None
     environment: Mapping[str, str] = {}
     flags: Mapping[str, Any] = {}
     refuse: Refusal | None = None
@@ -105,7 +109,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Variables that are always there; ``{port}`` is filled in."""
     hub_environment: Mapping[str, str] = {}
     """Variables that are there where something comes from the hub."""
-    tasks: Mapping[str, Mapping[str, Any]] = msgspec.field(default_factory=lambda: {"chat": {}})
+    tasks: Mapping[Task, Mapping[str, Any]] = msgspec.field(default_factory=lambda: {"chat": {}})
     """Task that it can serve -> the flags that make it do so."""
     health: Health | None = None
     caches: tuple[Cache, ...] = ()
@@ -130,9 +134,9 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     title: str
     docs: str
-    tasks: tuple[str, ...]
+    tasks: tuple[Task, ...]
     """Tasks that it routes, by the served name."""
-    alias_tasks: tuple[str, ...]
+    alias_tasks: tuple[Task, ...]
     """Those of them that it routes by aliases as well."""
     case_sensitive: bool
     reserved_variables: tuple[str, ...] = ()
@@ -148,7 +152,9 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 DERIVED_OPTIONS = ("model", "model.path", "model.repo", "model.file", "revision", "tensor_parallel")
 """What an engine's flags may say beside the options of a tier: the model's argument, and the number of cards."""
 
-_UNKNOWN_FIELD = re.compile("unknown field `([^`]+)`")
+KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
+"""Folder of templates -> the data file of each of its folders."""
+
 _Data = TypeVar("_Data", Engine, Vendor, RouterKind)
 
 
@@ -170,9 +176,13 @@ class Catalog:
         shipped = shipped_templates()
         self.roots: tuple[Path, ...] = (shipped,)
         if user_templates is not None and user_templates.is_dir() and not user_templates.samefile(shipped):
+            faults = list(_unread(user_templates, shipped))
+            if faults:
+                raise DiagnosticError(faults)
             self.roots = (user_templates, shipped)
         self._documents: dict[str, Document] = {}
         self._data: dict[str, Any] = {}
+        self._names: dict[str, list[str]] = {}
 
     @cached_property
     def defaults(self) -> Mapping[str, Mapping[str, Any]]:
@@ -185,27 +195,22 @@ class Catalog:
 
     def names(self, kind: str) -> list[str]:
         """Return the entries of a folder of templates (``engines``, ``gpus``, ``routers``), sorted."""
-        return sorted(
-            {
-                entry.name
-                for root in self.roots
-                if (root / kind).is_dir()
-                for entry in (root / kind).iterdir()
-                if entry.is_dir() and any(entry.glob("*.toml"))
-            }
-        )
+        if kind not in self._names:
+            found = {file.parent.name for root in self.roots for file in (root / kind).glob(f"*/{KINDS[kind]}")}
+            self._names[kind] = sorted(found)
+        return self._names[kind]
 
     def engine(self, name: str) -> Engine | None:
         """Return an engine's data, None where no folder has that name."""
-        return self._load(f"engines/{name}/engine.toml", Engine)
+        return self._load("engines", name, Engine)
 
     def vendor(self, name: str) -> Vendor | None:
         """Return a card vendor's data, None where no folder has that name."""
-        return self._load(f"gpus/{name}/gpu.toml", Vendor)
+        return self._load("gpus", name, Vendor)
 
     def router(self, name: str) -> RouterKind | None:
         """Return a router's data, None where no folder has that name."""
-        return self._load(f"routers/{name}/router.toml", RouterKind)
+        return self._load("routers", name, RouterKind)
 
     def find(self, path: str) -> Path | None:
         """Return the file of that path below the templates, a user's before the shipped one."""
@@ -233,45 +238,141 @@ class Catalog:
         remedy = did_you_mean(name, names) or f'write one of them, or add a folder "templates/{kind}/{name}/"'
         return f'"{name}" is none of: {listing(names)}', remedy
 
-    def _load(self, path: str, kind: type[_Data]) -> _Data | None:
+    def _load(self, folder: str, name: str, kind: type[_Data]) -> _Data | None:
+        path = f"{folder}/{name}/{KINDS[folder]}"
         if path not in self._data:
-            found = self.find(path)
+            # By the listing, and not by the disk: some disks take VLLM for vllm.
+            found = self.find(path) if name in self.names(folder) else None
             self._data[path] = None if found is None else self._read(path, found, kind)
         data: _Data | None = self._data[path]
         return data
 
     def _read(self, path: str, found: Path, kind: type[_Data]) -> _Data:
-        display = f"templates/{path}" if found.is_relative_to(self.roots[-1]) else found.as_posix()
+        display = f"templates/{path}" if found.is_relative_to(self.roots[-1]) else shown(found)
         document = self._documents[path] = Document(found, display=display)
         try:
             data = msgspec.convert(document.data, kind)
-        except msgspec.ValidationError as error:
-            pieces: tuple[str, str, str] = str(error).partition(" - at `$")
-            message = pieces[0]
-            unknown = _UNKNOWN_FIELD.search(message)
-            parts = [*pieces[2].rstrip("`").replace("[...]", "").split("."), unknown[1] if unknown else ""]
-            key: KeyPath = tuple(part for part in parts if part)
-            raise DiagnosticError([_faulty(document, key, message)]) from None
-        unread = list(self._unknown_options(data))
-        if unread:
-            raise DiagnosticError(
-                _faulty(document, path, f'"{path[-1]}" is no option: {listing(known, limit=40)}')
-                for path, known in unread
-            )
+        except msgspec.ValidationError:
+            raise DiagnosticError(_faulty(document, *fault) for fault in _misfits(document.data, kind, ())) from None
+        faults = list(self._meaningless(data))
+        if faults:
+            raise DiagnosticError(_faulty(document, *fault) for fault in faults)
         return data
 
-    def _unknown_options(self, data: Engine | Vendor | RouterKind) -> Iterator[tuple[KeyPath, Iterable[str]]]:
-        """Yield the options of a data file that no inventory has, each with those that there are."""
+    def _meaningless(self, data: Engine | Vendor | RouterKind) -> Iterator[tuple[KeyPath, str]]:
+        """Yield what is of the right form in a data file, and names what there is not."""
         if isinstance(data, Vendor):
+            try:
+                re.compile(data.uuid_pattern)
+            except re.error as error:
+                yield ("uuid_pattern",), f"it is no regular expression: {error}"
+            for platform in data.platforms:
+                yield from _misfits(platform, Platform, ("platforms", platform))
             return
         section = self.defaults["tier" if isinstance(data, Engine) else "router"]
-        for name in data.defaults:
-            if name not in section:
-                yield ("defaults", name), section
+        table: type[Struct] = TierTable if isinstance(data, Engine) else RouterTable
+        yield from _no_option([(("defaults", name), name) for name in data.defaults], section)
+        for name, value in data.defaults.items():
+            if name in section:
+                yield from _misfits({name: value}, table, ("defaults",))
         if isinstance(data, Engine):
             known = {*section, *DERIVED_OPTIONS}
-            for table in ("options", "variables"):
-                yield from (((table, name), known) for name in getattr(data, table) if name not in known)
+            keys = ("options", "variables", "option_flags")
+            named: list[tuple[KeyPath, str]] = [((key, name), name) for key in keys for name in getattr(data, key)]
+            named += [(("aliases", flag), option) for flag, option in data.aliases.items()]
+            yield from _no_option(named, known)
+            refusals = [(("quirks", at, "refuse", "option"), quirk.refuse) for at, quirk in enumerate(data.quirks)]
+            yield from _no_option([(path, refusal.option) for path, refusal in refusals if refusal], section)
+
+
+def _no_option(named: Iterable[tuple[KeyPath, str]], known: Iterable[str]) -> Iterator[tuple[KeyPath, str]]:
+    for path, name in named:
+        if name not in known:
+            yield path, f'"{name}" is no option: {did_you_mean(name, known) or listing(known, limit=40)}'
+
+
+def _misfits(value: Any, kind: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """Yield each place of a value that is not as its type wants it; msgspec itself tells only the first."""
+    try:
+        msgspec.convert(value, kind, dec_hook=decode)
+    except msgspec.ValidationError as error:
+        message = str(error).partition(" - at `")[0]
+    else:
+        return
+    inner = _plain(kind)
+    origin, arguments = get_origin(inner), get_args(inner)
+    if isinstance(inner, type) and issubclass(inner, Struct) and isinstance(value, dict):
+        yield from _misfitting_keys(value, inner, path)
+    elif isinstance(value, list) and origin in (tuple, list):
+        for index, item in enumerate(value):
+            yield from _misfits(item, arguments[0], (*path, index))
+    elif isinstance(value, dict) and origin is not None and issubclass(origin, Mapping):
+        for key, item in value.items():
+            yield from _misfits(key, arguments[0], (*path, key))
+            yield from _misfits(item, arguments[1], (*path, key))
+    elif origin is Literal:
+        yield path, f'"{value}" is none of: {listing(map(str, arguments))}'
+    else:
+        yield path, f"{message[:1].lower()}{message[1:]}"
+
+
+def _plain(kind: Any) -> Any:
+    """Return a type without its annotations, and without the None that it may be instead."""
+    while get_origin(kind) in (Annotated, Union, UnionType):
+        choices = get_args(kind) if get_origin(kind) is not Annotated else get_args(kind)[:1]
+        kind = next(choice for choice in choices if choice is not type(None))
+    return kind
+
+
+def _misfitting_keys(value: Mapping[str, Any], struct: type[Struct], path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    fields = {field.name: field for field in msgspec.structs.fields(struct)}
+    unknown = [key for key in value if key not in fields]
+    yield from (((*path, key), f'"{key}" is no key: {did_you_mean(key, fields) or listing(fields)}') for key in unknown)
+    for name, field in fields.items():
+        if name in value:
+            yield from _misfits(value[name], field.type, (*path, name))
+        elif field.required and not did_you_mean(name, unknown):
+            yield path, f'"{name}" is not set'
+
+
+def _unread(own: Path, shipped: Path) -> Iterator[Diagnostic]:
+    """Yield the files and folders of a user's templates that nothing reads."""
+    known = (*KINDS, "compose")
+    for entry in sorted(own.iterdir()):
+        if entry.name.startswith(".") or entry.suffix == ".md":
+            continue
+        if entry.name not in known or not entry.is_dir():
+            remedy = did_you_mean(entry.name, known) or f"templates/ holds the folders {listing(known)}"
+            yield _nothing_reads(entry, remedy)
+            continue
+        for file in sorted(path for path in entry.rglob("*") if path.is_file()):
+            inside = file.relative_to(entry).as_posix()
+            if not file.name.startswith(".") and file.suffix != ".md" and not _is_read(entry, inside, shipped):
+                yield _nothing_reads(file, _what_is_read(entry.name, shipped))
+
+
+def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
+    if kind.name == "compose":
+        return (shipped / "compose" / inside).is_file()
+    name, _, rest = inside.partition("/")
+    data = KINDS[kind.name]
+    has_data = any((root / kind.name / name / data).is_file() for root in (kind.parent, shipped))
+    return has_data and (rest == data or rest.endswith(".j2"))
+
+
+def _what_is_read(kind: str, shipped: Path) -> str:
+    if kind == "compose":
+        return f"known here: {listing(path.name for path in (shipped / 'compose').iterdir())}"
+    return f"known here: {kind}/NAME/{KINDS[kind]}, and templates beside it, which end in .j2"
+
+
+def _nothing_reads(path: Path, remedy: str) -> Diagnostic:
+    return Diagnostic(
+        summary="template that nothing reads",
+        detail="no file or folder of that name has a meaning here",
+        remedy=remedy,
+        location=Location(file=shown(path)),
+    )
 
 
 def _faulty(document: Document, path: KeyPath, detail: str) -> Diagnostic:

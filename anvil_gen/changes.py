@@ -12,6 +12,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from anvil_gen.diagnostics import may_hold_secret
+
 Address = tuple[str, ...]
 """``("services", "fast", "command", "--max-model-len")``"""
 
@@ -22,6 +24,7 @@ _NOT_COMPARED = ("build", "pull_policy", "scale")
 """What Compose leaves out when it compares a service with its container; a changed build context is another tag."""
 
 _FLAG = re.compile(r"--?[A-Za-z]")
+_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _DEEPEST = 32
 
 
@@ -47,6 +50,11 @@ class Change(Struct, frozen=True, kw_only=True):
     def service(self) -> str | None:
         """The service that the change belongs to; None for the project's volumes."""
         return self.address[1] if self.address[0] == "services" else None
+
+    @property
+    def secret(self) -> bool:
+        """Whether its values are better not shown: those of a variable or flag whose name says so."""
+        return self.address[2:3] != ("volumes",) and any(map(may_hold_secret, self.address[2:]))
 
 
 def compare(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> list[Change]:
@@ -93,7 +101,7 @@ def recreated(changes: Iterable[Change], project: str) -> list[str]:
 
 
 def _reason(address: Address) -> str:
-    if address[2:3] == ("labels",) and address[3].startswith(FILE_LABEL):
+    if address[2:3] == ("labels",) and len(address) > 3 and address[3].startswith(FILE_LABEL):
         return f"{address[3].removeprefix(FILE_LABEL)} changed"
     return ""
 
@@ -101,10 +109,14 @@ def _reason(address: Address) -> str:
 def _whole_services(
     project: str, changes: list[Change], old: Mapping[Address, Any], new: Mapping[Address, Any]
 ) -> list[Change]:
-    """Put one change in place of all those of a service that appears or goes."""
+    """Put one change in place of all those of a service that appears or goes.
+
+    Somebody's empty service is one all the same: that it is no longer empty is told by what it holds now.
+    """
     before = {address[1] for address in old if address[0] == "services"}
     after = {address[1] for address in new if address[0] == "services"}
-    kept = [change for change in changes if change.service is None or change.service in before & after]
+    stays = before & after
+    kept = [c for c in changes if c.service is None or (c.service in stays and len(c.address) > 2)]
     kept += [Change(action=Action.CREATE, project=project, address=("services", name)) for name in after - before]
     kept += [Change(action=Action.DELETE, project=project, address=("services", name)) for name in before - after]
     return sorted(kept, key=lambda change: change.address)
@@ -114,8 +126,8 @@ def _canonical(files: Iterable[Mapping[str, Any]]) -> dict[Address, Any]:
     flat: dict[Address, Any] = {}
     for file in files:
         for key in ("services", "volumes"):
-            if isinstance(file.get(key), Mapping):
-                flat.update(_flat((key,), file[key]))
+            for name, entry in file[key].items() if isinstance(file.get(key), Mapping) else ():
+                flat.update(_flat((key, str(name)), entry))
     return flat
 
 
@@ -174,13 +186,46 @@ def _as_text(items: Any) -> Any:
 def _by_target(mounts: Any) -> Any:
     if not isinstance(mounts, list):
         return mounts
-    return {str(mount.get("target")) if isinstance(mount, Mapping) else str(mount): mount for mount in mounts}
+    return {
+        str(mount.get("target")) if isinstance(mount, Mapping) else str(mount): _mount_text(mount) for mount in mounts
+    }
+
+
+def _mount_text(mount: Any) -> Any:
+    """Return a mount but for its target as one value: ``/srv/models/x (read-only)``."""
+    if not isinstance(mount, Mapping):
+        return mount
+    rest = {key: value for key, value in mount.items() if key not in ("source", "target")}
+    source = str(mount.get("source", ""))
+    if rest.get("type") == ("volume" if _VOLUME.fullmatch(source) else "bind"):
+        del rest["type"]
+    if rest.get("bind") == {"create_host_path": False}:  # as every bind mount of ours has it
+        del rest["bind"]
+    told = ["read-only"] if rest.get("read_only") is True else []
+    told += [f"{key}: {value}" for key, value in sorted(rest.items(), key=str) if not (key == "read_only" and told)]
+    return f"{source} ({', '.join(told)})" if told else source
+
+
+def _as_line(words: Any) -> Any:
+    """Return a list whose items only mean something together as one value."""
+    return shlex.join(map(str, words)) if isinstance(words, list) else words
+
+
+def _by_name(entries: Any) -> Any:
+    """Return ``["NAME=value", "NAME"]`` as the mapping that it stands for."""
+    if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+        return entries
+    split = (entry.partition("=") for entry in entries)
+    return {name: value if equals else None for name, equals, value in split}
 
 
 _TRANSFORMS: dict[Address, Callable[[Any], Any]] = {
     ("command",): _by_flag,
     ("ports",): _as_text,
     ("volumes",): _by_target,
+    ("environment",): _by_name,
+    ("labels",): _by_name,
+    ("healthcheck", "test"): _as_line,
     ("deploy", "resources", "reservations", "devices", "0", "device_ids"): _as_text,
 }
 """What a person may have written in place of what is rendered passes through as it is."""

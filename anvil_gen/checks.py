@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,12 +17,14 @@ from anvil_gen.report import Report
 _CONTAINER = re.compile(CONTAINER_PATTERN)
 # Of a sum of shares: what rounding in decimal fractions may add.
 _ROUNDING = 1e-9
+_EVERY = {"0.0.0.0", "::"}  # noqa: S104  compared, not bound
 _COMMON_BINDS = ("127.0.0.1", "0.0.0.0")  # noqa: S104  compared, not bound
 
 
 def check_stack(stack: Stack, inventory: Inventory, report: Report) -> None:
     """Report what is wrong between the parts of a resolved stack."""
     _host_name(stack, report)
+    _output(inventory, report)
     _unique_gpus(inventory, report)
     _reserves(inventory, report)
     _unique(stack, report, "service")
@@ -29,6 +32,9 @@ def check_stack(stack: Stack, inventory: Inventory, report: Report) -> None:
     _container_names(stack, report)
     _binds(stack, report)
     _key_beyond_loopback(stack, report)
+    _tiers_beyond_loopback(stack, report)
+    _own_ipc(stack, report)
+    _images(stack, report)
     for mode in stack.modes:
         _unique_ports(stack, mode, report)
         _shares(mode, report)
@@ -97,7 +103,7 @@ def _unique(stack: Stack, report: Report, option: str) -> None:
 
 
 def _unique_ports(stack: Stack, mode: Mode, report: Report) -> None:
-    seen: dict[int, str] = {}
+    seen: list[tuple[int, str, str]] = []
     used = {options["port"] for _, _, options in _entries(stack)}
     running = {("tiers", tier.name) for tier in mode.tiers}
     for entry, table, options in _entries(stack):
@@ -105,8 +111,11 @@ def _unique_ports(stack: Stack, mode: Mode, report: Report) -> None:
             continue
         if options["port"] is None or options["bind"] is False or not _stands(options, "port", table, report):
             continue
-        other = seen.setdefault(options["port"], entry)
-        if other != entry:
+        number, bind = options["port"], _address(options["bind"])
+        others = (other for port, at, other in seen if port == number and (at == bind or _EVERY & {at, bind}))
+        other = next(others, None)
+        seen.append((number, bind, entry))
+        if other is not None:
             path, key = _place(options, "port", table)
             free = next(port for port in range(options["port"], 2 * 65536) if port not in used)
             used.add(free)
@@ -145,6 +154,15 @@ def _is_address(text: str) -> bool:
     return "%" not in text  # Compose knows no zones
 
 
+def _address(text: str) -> str:
+    """Return one spelling of an address; what is none has been told."""
+    if text in _COMMON_BINDS or not _is_address(text):
+        return text
+    from ipaddress import ip_address  # noqa: PLC0415
+
+    return str(ip_address(text))
+
+
 def _is_loopback(text: str) -> bool:
     if text in _COMMON_BINDS:
         return text == "127.0.0.1"
@@ -168,6 +186,58 @@ def _key_beyond_loopback(stack: Stack, report: Report) -> None:
             ("router", "bind"),
             f'on "{bind}" everybody who reaches the machine can use its models',
             'set api_key_env = "ROUTER_TOKEN" (the name of a variable), or bind = "127.0.0.1"',
+        )
+
+
+def _tiers_beyond_loopback(stack: Stack, report: Report) -> None:
+    for tier in stack.tiers:
+        bind = tier.options["bind"]
+        names = (*tier.options["flags"], *tier.options["environment"])
+        if any(re.search(r"(?i)api[_-]key$", name) for name in names):
+            continue
+        if bind is not False and _is_address(bind) and not _is_loopback(bind):
+            path, key = _place(tier.options, "bind", ("tiers", tier.name))
+            detail = f'"{tier.name}" asks for no key: on "{bind}" everybody who reaches the machine can use it'
+            remedy = 'write bind = "127.0.0.1", and let clients come by the router'
+            report.add("tier without a key beyond loopback", path, detail, remedy, key=key, severity="warning")
+
+
+def _own_ipc(stack: Stack, report: Report) -> None:
+    for tier in stack.tiers:
+        if tier.options["ipc"] == f"service:{tier.options['service']}":
+            path, key = _place(tier.options, "ipc", ("tiers", tier.name))
+            detail = f'"{tier.options["service"]}" is this service itself'
+            report.add("not for this service", path, detail, 'name another service, or write "host"', key=key)
+
+
+def _images(stack: Stack, report: Report) -> None:
+    for _, table, options in _entries(stack):
+        image = options["image"]
+        if not isinstance(image, str):
+            continue
+        host, slash, rest = image.partition("@")[0].partition("/")
+        # The registry and the tag may have capitals.
+        name = rest if slash and re.search("[.:]", host) else host + slash + rest
+        name = name.partition(":")[0]
+        if name != name.lower():
+            path, key = _place(options, "image", table)
+            report.add("name that Docker refuses", path, f'"{image}" has capitals', "write it in lower case", key=key)
+
+
+def _output(inventory: Inventory, report: Report) -> None:
+    output = inventory.host.output
+    if output is UNSET:
+        return
+    folder = report.document.path.parent
+    if "\\" in output and os.sep != "\\":
+        detail = "here a backslash is part of a name, and not between folders"
+        report.add(
+            "not a folder for the tree", ("host", "output"), detail, "write forward slashes: they work everywhere"
+        )
+    elif os.path.realpath(folder / output) == os.path.realpath(folder):
+        detail = "it is the folder of the inventory itself"
+        report.add(
+            "not a folder for the tree", ("host", "output"), detail, 'write a folder of its own: "../deploy/box"'
         )
 
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from anvil_gen.model import EnvRef, Interpolated, Ready, Text, concat, fill, parts_of
+from anvil_gen.model import EnvRef, Interpolated, Number, Ready, Text, concat, fill, parts_of
 from anvil_gen.quoting import dollar, interpolated
 
 FlagStyle = Literal["equals", "space"]
@@ -26,9 +26,20 @@ def flag_text(value: Any) -> Text:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        # JSON has no dates: one in a flag is an error that is told together with the others, after this.
-        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+        return _json(value)
     return str(value)
+
+
+def _json(value: Any) -> str:
+    """Return compact JSON with sorted keys, and with its numbers as they were written."""
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{_json(key)}:{_json(value[key])}' for key in sorted(value))}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(_json, value))}]"
+    if isinstance(value, Number):
+        return str(value)
+    # JSON has no dates: one in a flag is an error that is told together with the others, after this.
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def flag_arguments(name: str, value: Any, style: FlagStyle, lists: ListStyle) -> Iterator[Text]:

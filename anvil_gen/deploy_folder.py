@@ -3,12 +3,16 @@
 A write stages all it needs in ``.anvil-gen/stage``, then puts the journal in place (from there on the write counts as
 done), then renames file by file. A stage therefore stands there only while a write is under way or was killed:
 `DeployFolder.recover` finishes what had been committed, and drops what had not.
+
+One process writes at a time. Reading takes no lock: it is repeated where `DeployFolder.is_current` says that somebody
+wrote meanwhile.
 """
 
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal, TypeVar
@@ -18,7 +22,7 @@ from msgspec import Struct
 
 from anvil_gen import __version__
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
-from anvil_gen.fleet import shown
+from anvil_gen.fleet import FolderLock, committed, shown
 
 STATE_FOLDER = ".anvil-gen"
 HEADER = "# Made by anvil-gen from "
@@ -57,6 +61,7 @@ class _Journal(Struct, frozen=True, kw_only=True):
 
 
 _Stored = TypeVar("_Stored", _State, _Journal)
+_Trace = tuple[int, int] | None
 
 
 class DeployFolder:
@@ -71,9 +76,10 @@ class DeployFolder:
         self._stage = self._state_folder / "stage"
         self._journal = self._stage / "journal.json"
         self._staged_journal = self._stage / "journal.new"
-        self._state = _load(self._state_file, _State)
+        # It locks by the one file that stands in every state folder and is never replaced.
+        self._lock = FolderLock(self._state_folder, ".gitignore", b"*\n")
         self._pending: _Journal | None = None
-        self._made: list[Path] = []
+        self._look()
 
     def read(self, path: str) -> str | None:
         """Return the text of a file, with LF line ends; None where there is nothing.
@@ -87,15 +93,14 @@ class DeployFolder:
                 raw = file.read()
         except FileNotFoundError:
             if place.is_symlink():
-                raise DiagnosticError([_in_the_way(place, "it is a link to nothing")]) from None
+                raise _in_the_way(place, "it is a link to nothing") from None
             return None
         except NotADirectoryError:
             parent = next(parent for parent in place.parents if parent.exists())
-            raise DiagnosticError([_in_the_way(parent, "it is no folder")]) from None
+            raise _in_the_way(parent, "it is no folder") from None
         except OSError as error:
             # Windows answers "permission denied" where POSIX says "is a directory".
-            what = "it is a folder" if place.is_dir() else (error.strerror or str(error)).lower()
-            raise DiagnosticError([_in_the_way(place, what)]) from None
+            raise _in_the_way(place, "it is a folder" if place.is_dir() else _reason(error)) from None
         return _text(raw)
 
     def compare(self, files: Mapping[str, str], earlier: Iterable[str] = ()) -> list[FileChange]:
@@ -131,53 +136,79 @@ class DeployFolder:
                 return first.removeprefix(HEADER).partition(". ")[0]
         return None
 
+    def is_current(self) -> bool:
+        """Tell whether nobody has written here since the folder was opened, recovered or locked."""
+        return self._seen == self._trace()
+
     def recover(self) -> None:
-        """Finish a write that was committed and killed, or drop one that was not.
+        """Finish a write that was committed and killed, or drop one that was not; wait for one that is under way.
 
         Raises:
             DiagnosticError: that cannot be done now.
         """
-        if not self._stage.is_dir():
-            if self._state is None:
-                self._remove_unused()
+        if self._seen[0] is None and (self._state is not None or not self._state_folder.is_dir()):
             return
         try:
-            if self._journal.exists():
-                self._apply(self._read_journal(), redo=True)
-                self._state = _load(self._state_file, _State)
-            else:
-                self.drop()
+            self._lock.acquire()
+            self._recover()
         except OSError as error:
-            raise DiagnosticError([_unfinished(error, self.path)]) from None
+            # Without a journal the files are whole, and what lies in the stage means nothing.
+            if self._journal.exists():
+                raise _unfinished(error, self.path) from None
+        finally:
+            # While the lock is held: afterwards the next write may have begun.
+            self._look()
+            self._lock.release_unused()
 
-    def stage(self, files: Mapping[str, str], changes: Iterable[FileChange], *, inventory_digest: str) -> None:
+    def lock(self) -> bool:
+        """Keep other processes out until `commit` or `drop`; tell whether all is still as it was read.
+
+        Raises:
+            DiagnosticError: the folder cannot be written to.
+        """
+        try:
+            self._lock.acquire()
+            if self.is_current():
+                return True
+            self._recover()
+        except OSError as error:
+            raise _cannot_write(error, self._stage) from None
+        self._look()
+        return False
+
+    def is_written(self, files: Mapping[str, str], changes: Sequence[FileChange], *, inventory_digest: str) -> bool:
+        """Tell whether nothing is to be done for the folder to hold ``files``."""
+        return not changes and self._state == _state_of(files, inventory_digest)
+
+    def stage(self, files: Mapping[str, str], changes: Sequence[FileChange], *, inventory_digest: str) -> None:
         """Get everything ready for the folder to hold ``files``, by the ``changes`` that `compare` found.
 
         Raises:
             DiagnosticError: something cannot be written. `drop` then leaves the folder as it was.
         """
-        digests = {path: digest_of(text) for path, text in files.items()}
-        state = _State(version=__version__, inventory=inventory_digest, files=digests)
-        changes = list(changes)
-        if not changes and state == self._state:
+        if self.is_written(files, changes, inventory_digest=inventory_digest):
             return
+        state = _state_of(files, inventory_digest)
         new = {change.path: change for change in changes if change.after is not None}
         journal = _Journal(
             replace={path: _digest_if_there(change.before) for path, change in new.items()},
             delete={change.path: digest_of(change.before or "") for change in changes if change.after is None},
             folders=self._missing_folders(path for path, change in new.items() if change.before is None),
         )
+        self.lock()
         try:
-            self._make_stage()
+            self._stage.mkdir()
             for number, change in enumerate(new.values()):
                 _write(self._stage / str(number), (change.after or "").encode())
             _write(self._stage / "state.json", msgspec.json.format(msgspec.json.encode(state), indent=1) + b"\n")
+            # Its time tells this write from any other: file systems themselves keep time in steps of milliseconds.
+            os.utime(self._stage / "state.json", ns=(now := time.time_ns(), now))
             # The last file: from here on, a recovery knows which folders are new.
             _write(self._staged_journal, msgspec.json.encode(journal))
             for folder in journal.folders:
                 (self.path / folder).mkdir()
         except OSError as error:
-            raise DiagnosticError([_cannot_write(error, self.path)]) from None
+            raise _cannot_write(error, Path(error.filename or self.path)) from None
         self._pending = journal
 
     def commit(self) -> None:
@@ -186,36 +217,45 @@ class DeployFolder:
         Raises:
             DiagnosticError: not all of it could be; the next `recover` goes on.
         """
-        if self._pending is None:
-            return
         try:
-            self._staged_journal.replace(self._journal)
-            self._apply(self._pending)
+            if self._pending is not None:
+                self._staged_journal.replace(self._journal)
+                self._apply(self._pending)
         except OSError as error:
-            raise DiagnosticError([_unfinished(error, self.path)]) from None
+            raise _unfinished(error, self.path) from None
+        finally:
+            self._lock.release()
         self._pending = None
 
     def drop(self) -> None:
         """Take back what a `stage` without a `commit` has made."""
-        journal = _load(self._staged_journal, _Journal)
-        shutil.rmtree(self._stage, ignore_errors=True)
-        for folder in reversed(journal.folders if journal is not None else []):
-            _remove_folder(self.path / folder)
-        self._remove_unused()
-        for made in reversed(self._made):
-            _remove_folder(made)
+        if self._lock.held:
+            self._drop_stage()
+        self._lock.release_unused()
         self._pending = None
 
-    def _make_stage(self) -> None:
-        try:
-            self._stage.mkdir()
-        except FileNotFoundError:
-            missing = [folder for folder in (self._stage, *self._stage.parents) if not folder.exists()]
-            for folder in reversed(missing):
-                folder.mkdir()
-                self._made.append(folder)
-        if self._state is None:
-            _write(self._state_folder / ".gitignore", b"*\n")
+    def _look(self) -> None:
+        """Read the state; its trace first, so that what is written meanwhile shows as a difference."""
+        self._seen = self._trace()
+        self._state = _load(self._state_file, _State)
+
+    def _trace(self) -> tuple[_Trace, _Trace]:
+        """Return what is another after any write, and during one."""
+        # In this order: a write puts the state in place before its stage goes.
+        return _trace(self._stage), _trace(self._state_file)
+
+    def _recover(self) -> None:
+        if self._journal.exists():
+            self._apply(self._read_journal(), redo=True)
+        elif self._stage.is_dir():
+            self._drop_stage()
+
+    def _drop_stage(self) -> None:
+        journal = _load(self._staged_journal, _Journal)
+        # The folders first: they are known by the journal alone.
+        for folder in reversed(journal.folders if journal is not None else []):
+            _remove_folder(self.path / folder)
+        shutil.rmtree(self._stage, ignore_errors=True)
 
     def _missing_folders(self, paths: Iterable[str]) -> list[str]:
         missing: set[str] = set()
@@ -253,26 +293,12 @@ class DeployFolder:
         for folder in PurePosixPath(path).parents[:-1]:
             _remove_folder(self.path / folder)
 
-    def _remove_unused(self) -> None:
-        """Remove the state folder of a folder that was never written."""
-        with suppress(OSError):
-            if os.listdir(self._state_folder) == [".gitignore"]:  # noqa: PTH208
-                (self._state_folder / ".gitignore").unlink()
-            self._state_folder.rmdir()
-
     def _read_journal(self) -> _Journal:
         journal = _load(self._journal, _Journal)
         if journal is None:
-            raise DiagnosticError(
-                [
-                    Diagnostic(
-                        summary="cannot finish an earlier write",
-                        detail="its journal is damaged, or of another version of anvil-gen",
-                        remedy=f"remove {shown(self._stage)}, and render again",
-                        location=Location(file=shown(self._journal)),
-                    )
-                ]
-            )
+            detail = "its journal is damaged, or of another version of anvil-gen"
+            remedy = f"remove {shown(self._stage)}, and render again"
+            raise _fault("cannot finish an earlier write", detail, remedy, self._journal)
         return journal
 
     def _removals(self, paths: Iterable[str]) -> list[FileChange]:
@@ -294,18 +320,8 @@ class DeployFolder:
         ours = {change.path: change.before for change in changes if (change.before or "").startswith(self._header)}
         if not ours:
             return set()
-        import subprocess  # noqa: PLC0415  only where a file is not as we last wrote it
-
-        # Set in a hook: they would point git away from the folder.
-        environment = {name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE")}
-        # Git's objects and not its index: that may say "unchanged" of what a user told it not to look at.
-        command = ["git", "-C", str(self.path), "cat-file", "--batch"]
-        asked = "".join(f"HEAD:./{path}\n" for path in ours).encode()
-        try:
-            answer = subprocess.run(command, input=asked, env=environment, capture_output=True, check=False).stdout  # noqa: S603
-        except OSError:  # no git on this machine
-            return set()
-        return {path for path, text in zip(ours, _blobs(answer), strict=False) if text == ours[path]}
+        texts = (None if raw is None else _text(raw) for raw in committed(self.path, ours))
+        return {path for path, text in zip(ours, texts, strict=False) if text == ours[path]}
 
 
 def digest_of(text: str) -> str:
@@ -317,17 +333,18 @@ def _digest_if_there(text: str | None) -> str | None:
     return None if text is None else digest_of(text)
 
 
-def _blobs(answer: bytes) -> Iterator[str | None]:
-    """Yield the texts in an answer of ``git cat-file --batch``; None for what git does not have."""
-    while answer:
-        head, _, answer = answer.partition(b"\n")
-        words = head.split()
-        if len(words) != 3 or words[1] != b"blob":
-            yield None
-            continue
-        size = int(words[2])
-        yield _text(answer[:size])
-        answer = answer[size + 1 :]
+def _state_of(files: Mapping[str, str], inventory_digest: str) -> _State:
+    digests = {path: digest_of(text) for path, text in files.items()}
+    return _State(version=__version__, inventory=inventory_digest, files=digests)
+
+
+def _trace(path: Path) -> _Trace:
+    """Return what tells a file from another one put in its place; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _text(raw: bytes) -> str:
@@ -359,28 +376,25 @@ def _remove_folder(folder: Path) -> None:
         folder.rmdir()
 
 
-def _in_the_way(place: Path, what: str) -> Diagnostic:
-    return Diagnostic(
-        summary="something is in the way",
-        detail=what,
-        remedy="move it, and render again",
-        location=Location(file=shown(place)),
+def _in_the_way(place: Path, what: str) -> DiagnosticError:
+    return _fault("something is in the way", what, "move it, and render again", place)
+
+
+def _cannot_write(error: OSError, place: Path) -> DiagnosticError:
+    remedy = "mend that, and render again: what was there is untouched"
+    return _fault("cannot write the rendered files", _reason(error), remedy, place)
+
+
+def _unfinished(error: OSError, folder: Path) -> DiagnosticError:
+    remedy = "mend that, and render again to finish it: until then each file is either the old or the new one"
+    return _fault("cannot finish a write", _reason(error), remedy, Path(error.filename or folder))
+
+
+def _fault(summary: str, detail: str, remedy: str, place: Path) -> DiagnosticError:
+    return DiagnosticError(
+        [Diagnostic(summary=summary, detail=detail, remedy=remedy, location=Location(file=shown(place)))]
     )
 
 
-def _cannot_write(error: OSError, folder: Path) -> Diagnostic:
-    return Diagnostic(
-        summary="cannot write the rendered files",
-        detail=(error.strerror or str(error)).lower(),
-        remedy="mend that, and render again: what was there is untouched",
-        location=Location(file=shown(Path(error.filename) if error.filename else folder)),
-    )
-
-
-def _unfinished(error: OSError, folder: Path) -> Diagnostic:
-    return Diagnostic(
-        summary="cannot finish a write",
-        detail=(error.strerror or str(error)).lower(),
-        remedy="mend that, and render again to finish it: until then each file is either the old or the new one",
-        location=Location(file=shown(Path(error.filename) if error.filename else folder)),
-    )
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,5 +1,6 @@
 """What went wrong, where, and what to do about it; and the exit codes."""
 
+import re
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Literal
@@ -8,6 +9,12 @@ from msgspec import Struct
 
 Severity = Literal["error", "warning"]
 _LONGEST = 400
+
+HIDDEN_WORD = (
+    r"(?:(?<![A-Za-z])keys?|api[_-]?keys?|token|secrets?|passphrase|passwords?|passwd|credentials?)(?![A-Za-z])"
+)
+"""What the names of keys, variables and flags have in them that hold a secret, in any case (``max_tokens`` has not)."""
+_SECRET = re.compile(HIDDEN_WORD, re.IGNORECASE)
 
 
 class ExitCode(IntEnum):
@@ -56,6 +63,16 @@ class DiagnosticError(Exception):
 
 class InternalError(Exception):
     """A promise of anvil-gen's own that does not hold: never the user's fault, and nothing has been written."""
+
+
+def may_hold_secret(name: str) -> bool:
+    """Tell whether what stands under a name is better not shown: also ``api_key_env``, where many write the key."""
+    return _SECRET.search(name) is not None
+
+
+def holds_secret(name: str) -> bool:
+    """Tell whether a name is that of a secret itself, and not of its file, its length or its variable."""
+    return any(match.end() == len(name) for match in _SECRET.finditer(name))
 
 
 def printable(text: str) -> str:

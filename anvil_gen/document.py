@@ -9,7 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, printable
+from msgspec.structs import replace
+
+from anvil_gen.diagnostics import HIDDEN_WORD, Diagnostic, DiagnosticError, Location, may_hold_secret, printable
 from anvil_gen.model import KeyPath, Number, address
 
 if TYPE_CHECKING:
@@ -20,6 +22,11 @@ MAX_DEPTH = 32
 
 # A dotted key of 1,000 parts: the parser keeps each of its prefixes, which at 100,000 parts no memory holds.
 _MANY_PARTS = r"""(?m)(?:^|[\[{,])[ \t]*(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){1000}"""
+# What opens and closes, and keys of many parts; texts and comments are passed over.
+_BRACKETS = (
+    rf"""(?P<key>(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{MAX_DEPTH - 1}}})"""
+    r"""|\"{3}(?s:.*?)"{3}|'{3}(?s:.*?)'{3}|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+'|[\w-]++|#[^\n]*+|[][{}]"""
+)
 _LONG_NUMBER = r"(?<=[=\[,\s])[+-]?[0-9][0-9_]{4000,}"
 _KEY_PATH = r"\((?:(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"),? ?)+\)"
 _REMEDIES = {
@@ -38,7 +45,8 @@ _REMEDIES = {
 """By how the parser's message begins."""
 
 # Who writes a key or a token where its name belongs must not find it again in a log.
-_HIDDEN = r"""(?i)((?:key|token|secret|password)(?:[_-][\w-]*)?["']?[ \t]*=[ \t]*).+"""
+_HIDDEN = rf"""(?i)({HIDDEN_WORD}[\w-]*["']?[ \t]*(?:\.[^=\n]*)?=[ \t]*).+"""
+_STATEMENT = r"""[ \t]*(?:[\w-]+|"[^"]*"|'[^']*')[ \t]*[.=]"""
 _AT_LINE = r"\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$"
 
 
@@ -59,7 +67,15 @@ class Document:
     def location(self, path: KeyPath, *, key: bool = False) -> Location:
         """Return where the value at ``path`` stands (or its key); its nearest parent where it does not exist."""
         line, column, length = self._positions.find(path, key=key)
-        return self._at(line, column, length)
+        found = self._at(line, column, length)
+        parts = path[:-1] if key else path
+        secret = next((i for i, part in enumerate(parts) if isinstance(part, str) and may_hold_secret(part)), None)
+        if secret is None:
+            return found
+        # The value may go on for lines: only the key itself is shown.
+        key_line, key_column, key_length = self._positions.find(path[: secret + 1], key=True)
+        shown = f"{found.source[: key_column - 1 + key_length]} = …" if key_line == line else ""
+        return replace(found, source=shown)
 
     @cached_property
     def _positions(self) -> Positions:
@@ -77,26 +93,37 @@ class Document:
         return Location(file=self.display, line=line, column=column, length=length, source=source)
 
     def _parse(self) -> dict[str, Any]:
-        too_deep = Diagnostic(
-            summary="nested too deeply",
-            detail=f"tables and arrays stand more than {MAX_DEPTH} levels inside one another",
-            remedy="an inventory needs five levels at most",
-            location=Location(file=self.display),
-        )
         if self.text.count(".") >= 1000 and re.search(_MANY_PARTS, self.text):
-            raise DiagnosticError([too_deep])
+            raise DiagnosticError([self._too_deep()])
         try:
             # TOML knows only LF and CRLF; a lone CR is left in, for the parser to refuse.
             data = tomllib.loads(self.text.replace("\r\n", "\n"), parse_float=Number)
         except tomllib.TOMLDecodeError as error:
             raise DiagnosticError([self._syntax_error(str(error))]) from None
         except RecursionError:
-            raise DiagnosticError([too_deep]) from None
+            raise DiagnosticError([self._too_deep()]) from None
         except ValueError:
             raise DiagnosticError([self._long_number()]) from None
         if _deeper_than(data, MAX_DEPTH):
-            raise DiagnosticError([too_deep])
+            raise DiagnosticError([self._too_deep()])
         return data
+
+    def _too_deep(self) -> Diagnostic:
+        """Return the fault of a value or a key with too many levels, at the first that has them."""
+        depth, start = 0, 0
+        for token in re.finditer(_BRACKETS, self.text):
+            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+            if depth > MAX_DEPTH or token["key"]:
+                start = token.start("key") if token["key"] else token.start()
+                break
+        line = self.text.count("\n", 0, start) + 1
+        column = start - (self.text.rfind("\n", 0, start) + 1) + 1
+        return Diagnostic(
+            summary="nested too deeply",
+            detail=f"tables and arrays stand more than {MAX_DEPTH} levels inside one another",
+            remedy="an inventory needs five levels at most",
+            location=self._at(line, column),
+        )
 
     def _long_number(self) -> Diagnostic:
         """Return the fault of a whole number so long that Python refuses to convert it."""
@@ -123,6 +150,7 @@ class Document:
         if message.startswith("Cannot"):  # told where the statement ends
             statement = location.source.strip()
             location = self._at(location.line or 1, location.source.find(statement) + 1, len(statement))
+        location = self._without_secret(location)
         reason = re.sub(_KEY_PATH, lambda keys: address(literal_eval(keys[0])), reason[:1].lower() + reason[1:])
         return Diagnostic(
             summary="not valid TOML",
@@ -130,6 +158,23 @@ class Document:
             remedy=printable(_syntax_remedy(reason, location)),
             location=location,
         )
+
+    def _without_secret(self, location: Location) -> Location:
+        """Return a place without its line, where that goes on with the value of a secret's key above it."""
+        line = location.line or 1
+        for above in range(line - 1, -1, -1):
+            text = self._lines[above]
+            if re.match(_STATEMENT, text):
+                goes_on = above < line - 1 and may_hold_secret(text.partition("=")[0])
+                return replace(location, source="") if goes_on else location
+        return location
+
+
+def decode(kind: type, value: Any) -> Any:
+    """Return a share of a card, whose range msgspec cannot check, since it keeps its spelling."""
+    if kind is Number and type(value) in (int, Number) and 0 < value <= 1:
+        return Number(str(value))
+    raise ValueError(f"{value} is no share")
 
 
 def _syntax_remedy(reason: str, location: Location) -> str:

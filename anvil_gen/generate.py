@@ -140,30 +140,61 @@ def against_disk(rendered: Rendered) -> Outcome:
     """
     folder = DeployFolder(rendered.output, inventory=rendered.header)
     folder.recover()
-    files = folder.compare(rendered.tree.files, _earlier(rendered, folder))
-    return Outcome(rendered=rendered, folder=folder, files=tuple(files), changes=_service_changes(rendered, files))
+    outcome = _compared(rendered, folder)
+    # Another process may have written while the files were read.
+    return outcome if folder.is_current() else against_disk(rendered)
 
 
-def write(outcomes: Sequence[Outcome], *, force: bool = False) -> None:
+def write(outcomes: Sequence[Outcome], *, force: bool = False) -> list[Outcome]:
     """Write what `against_disk` found, for all hosts or for none.
+
+    Returns:
+        What was written: something else than what was found, where another process wrote to the same folder since.
 
     Raises:
         DiagnosticError: a file would be overwritten that neither anvil-gen wrote last nor git has (unless ``force``),
             or a file cannot be written.
     """
-    faults = [] if force else [fault for outcome in outcomes for fault in _guard(outcome)]
-    if faults:
-        raise DiagnosticError(faults)
+    if not force:
+        _refuse_foreign(outcomes)
     try:
-        for outcome in outcomes:
+        current = _locked(outcomes)
+        if not force:
+            _refuse_foreign(new for old, new in zip(outcomes, current, strict=True) if new is not old)
+        for outcome in current:
             rendered = outcome.rendered
             outcome.folder.stage(rendered.tree.files, outcome.files, inventory_digest=rendered.inventory_digest)
     except DiagnosticError:
         for outcome in reversed(outcomes):
             outcome.folder.drop()
         raise
-    for outcome in outcomes:
+    for outcome in current:
         outcome.folder.commit()
+    return current
+
+
+def _compared(rendered: Rendered, folder: DeployFolder) -> Outcome:
+    files = folder.compare(rendered.tree.files, _earlier(rendered, folder))
+    return Outcome(rendered=rendered, folder=folder, files=tuple(files), changes=_service_changes(rendered, files))
+
+
+def _locked(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return outcomes that stay true until they are written: no other process can write to their folders."""
+    current = list(outcomes)
+    # In one order in every process, so that no two wait for each other.
+    for place in sorted(range(len(current)), key=lambda place: os.path.realpath(current[place].rendered.output)):
+        rendered, folder, files = current[place].rendered, current[place].folder, current[place].files
+        if folder.is_written(rendered.tree.files, files, inventory_digest=rendered.inventory_digest):
+            continue
+        if not folder.lock():
+            current[place] = _compared(rendered, folder)
+    return current
+
+
+def _refuse_foreign(outcomes: Iterable[Outcome]) -> None:
+    faults = [fault for outcome in outcomes for fault in _guard(outcome)]
+    if faults:
+        raise DiagnosticError(faults)
 
 
 def _command(inventory: Path, output: Path | None) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from typing import Any
 
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Severity, did_you_mean, printable
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Severity, did_you_mean, may_hold_secret, printable
 from anvil_gen.document import Document
 from anvil_gen.model import KeyPath, address
-
-_HIDDEN = re.compile(r"(?i)(?:key|token|secret|password)(?:$|[_-])")
 
 
 class Report:
@@ -34,8 +32,9 @@ class Report:
     ) -> None:
         """Note a fault at ``path``; with ``key``, at the key itself and not at its value."""
         where = printable(address(path))
-        if not key and path and _HIDDEN.search(str(path[-1])):
+        if any(may_hold_secret(part) for part in (path[:-1] if key else path) if isinstance(part, str)):
             detail = "what is written there is not shown: it may be a secret"
+            remedy = "" if any(text in remedy for text in _texts(self._written(path))) else remedy
         detail, remedy = printable(detail), printable(remedy)
         if (summary, where, detail) in self._diagnostics:
             return
@@ -47,6 +46,14 @@ class Report:
             location=self.document.location(path, key=key),
             severity=severity,
         )
+
+    def _written(self, path: KeyPath) -> Any:
+        """Return what the document has at ``path``; None where it has nothing."""
+        value: Any = self.document.data
+        for part in path:
+            known = isinstance(value, dict) or (isinstance(value, list) and isinstance(part, int) and part < len(value))
+            value = (value.get(part) if isinstance(value, dict) else value[part]) if known else None
+        return value
 
     def leave_out(self, path: KeyPath) -> None:
         """Note that what stands at ``path`` is so wrong that it is no part of the inventory; it has been told."""
@@ -90,3 +97,12 @@ class Report:
         errors = [diagnostic for diagnostic in self.diagnostics if diagnostic.severity == "error"]
         if errors:
             raise DiagnosticError(errors)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts and numbers of a value."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)

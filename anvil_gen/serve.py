@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
-from anvil_gen.catalog import Catalog, Engine, Quirk
+from anvil_gen.catalog import DERIVED_OPTIONS, Catalog, Engine, Quirk
 from anvil_gen.command import canonical_flag
-from anvil_gen.diagnostics import did_you_mean, listing
+from anvil_gen.diagnostics import did_you_mean, holds_secret, listing
 from anvil_gen.inventory import EnvTable, ExperimentTable, Inventory, TierTable
 from anvil_gen.model import EnvRef, Gpu, Interpolated, KeyPath, Number, Options, Symbol, Text
 from anvil_gen.options import Layer, filled, given, layered
@@ -26,8 +27,6 @@ _SECTIONS = {"tiers": "tier", "experiment": "experiment"}
 _MIB = {"MiB": 1, "GiB": 1024}
 
 
-# What the name of a variable or flag that holds a secret ends in.
-_SECRET = re.compile(r"(?:^|[_-])(?:token|api[_-]?key|secret|password|passwd)$", re.IGNORECASE)
 _UNKNOWN = Engine(
     title="an unknown engine",
     docs="",
@@ -82,7 +81,9 @@ def read_serve(site: Site, table: TierTable | ExperimentTable, path: KeyPath, va
     common = site.inventory.defaults if isinstance(table, TierTable) else TierTable()
     name, engine = _engine_of(site, table, common, path)
     section = site.catalog.defaults[_SECTIONS[str(path[0])]]
-    own = dict(engine.defaults)
+    if engine is not _UNKNOWN:
+        engine = _limited(engine, (*section, *DERIVED_OPTIONS, "draft_model", "mmproj", "lora"))
+    own = {option: value for option, value in engine.defaults.items() if option in section}
     if section["port"] is not None:  # the experiment's: it runs beside the tiers of the same engine
         own.pop("port", None)
     options = layered(
@@ -107,6 +108,15 @@ def read_serve(site: Site, table: TierTable | ExperimentTable, path: KeyPath, va
         check(site, serve)
     _check_secrets(site, serve)
     return serve
+
+
+def _limited(engine: Engine, known: tuple[str, ...]) -> Engine:
+    """Return an engine without flags and variables for options that the table at hand has not."""
+    if all(option in known for option in (*engine.options, *engine.variables)):
+        return engine
+    options = {option: flags for option, flags in engine.options.items() if option in known}
+    variables = {option: name for option, name in engine.variables.items() if option in known}
+    return replace(engine, options=options, variables=variables)
 
 
 def _image(site: Site, options: Options, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> Text:
@@ -292,7 +302,7 @@ def _check_secrets(site: Site, serve: Serve) -> None:
     """Report secrets that are written out: the rendered files would hold them, and git after them."""
     for table in ("environment", "flags"):
         for name, value in serve.options[table].items():
-            if isinstance(value, str) and value and _SECRET.search(name):
+            if isinstance(value, str) and value and holds_secret(name):
                 path = (*serve.path, table, name)
                 variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
                 remedy = f'name a variable, whose value stands in .env: {name} = {{ env = "{variable}" }}'
@@ -316,11 +326,11 @@ def _check_flags(site: Site, serve: Serve) -> None:
     for name, value in serve.options["flags"].items():
         here = (*flags_path, name)
         other = spelled.setdefault(canonical_flag(name), name)
-        if other != name:
+        option = by_flag.get(canonical_flag(name))
+        if other != name and option is None:
             detail = f'"{other}" is the same flag for the engine'
             site.report.add("flag written twice", here, detail, "keep one of the two", key=True)
-        option = by_flag.get(canonical_flag(name))
-        if option is not None:
+        if other == name and option is not None:
             field = FIELDS.get(option, option)
             site.report.add(
                 "flag of a field",
@@ -352,7 +362,9 @@ def _refuse_quirks(site: Site, serve: Serve) -> None:
     """Report options whose values do not work on this platform or these cards."""
     for quirk in matching_quirks(site, serve):
         refusal = quirk.refuse
-        if refusal is not None and serve.options[refusal.option] in refusal.values:
+        if refusal is None or refusal.option not in serve.options:
+            continue
+        if serve.options[refusal.option] in refusal.values:
             value = serve.options[refusal.option]
             path = (*serve.path, refusal.option)
             site.report.add("not on this card", path, f'"{value}": {quirk.reason}', refusal.remedy)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, listing
-from anvil_gen.inventory import REQUIRED, SCHEMA, Inventory
+from anvil_gen.document import decode
+from anvil_gen.inventory import REQUIRED, SCHEMA, GpuTable, Inventory, TierTable
 from anvil_gen.model import KeyPath, Number, address
 from anvil_gen.report import Report
 
@@ -39,16 +40,9 @@ def parse(report: Report) -> Inventory:
     data = _readable(report)
     _check_version(report, data)
     try:
-        return msgspec.convert(data, Inventory, dec_hook=_decode)
+        return msgspec.convert(data, Inventory, dec_hook=decode)
     except msgspec.ValidationError:
         return _listed(report, data)
-
-
-def _decode(kind: type, value: Any) -> Any:
-    """Return a share of a card, whose range msgspec cannot check, since it keeps its spelling."""
-    if kind is Number and type(value) in (int, Number) and 0 < value <= 1:
-        return Number(str(value))
-    raise ValueError(f"{value} is no share")
 
 
 def _check_version(report: Report, data: dict[str, Any]) -> None:
@@ -101,16 +95,30 @@ def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any, bool]]:
 
 def _listed(report: Report, data: dict[str, Any]) -> Inventory:
     """Report every structural fault, and return the inventory without what is wrong."""
+    data = _without(report, data, list(_nameless(report, data)))
     wrong: list[KeyPath] = []
     for error in _validator().iter_errors(data):
         # Of several faults at one place, the first says enough.
         wrong += [path for path in _report(report, error, wrong) if path not in wrong]
     try:
-        return msgspec.convert(_without(report, data, wrong), Inventory, dec_hook=_decode)
+        return msgspec.convert(_without(report, data, wrong), Inventory, dec_hook=decode)
     except msgspec.ValidationError as error:
         # The schema knows less than the structs: never silently.
         report.add("not as the format wants it", (), str(error))
         raise DiagnosticError(report.diagnostics) from None
+
+
+def _nameless(report: Report, data: dict[str, Any]) -> Iterator[KeyPath]:
+    """Report keys of an entry that stand in the table of all entries; yield what is of no use by it."""
+    for table, struct in (("tiers", TierTable), ("gpus", GpuTable)):
+        entries = data.get(table)
+        known = struct.__struct_fields__
+        stray = [key for key in entries if key in known] if isinstance(entries, dict) else []
+        plain = [key for key in stray if not isinstance(entries[key], dict)] if isinstance(entries, dict) else []
+        if plain:
+            detail = f'"{plain[0]}" stands in [{table}] itself'
+            report.add("missing name", (table, plain[0]), detail, f"a name is missing: [{table}.NAME]", key=True)
+            yield from [(table,)] if len(stray) == len(cast("dict[str, Any]", entries)) else [(table, k) for k in stray]
 
 
 def _validator() -> Validator:
@@ -195,6 +203,8 @@ def _report(report: Report, error: ValidationError, told: list[KeyPath]) -> Iter
 
 def _unknown_key(report: Report, path: KeyPath, known: dict[str, Any]) -> None:
     remedy = did_you_mean(str(path[-1]), known) or f"keys here: {listing(known, limit=40)}"
+    if path[-1] in ("tensor_parallel", "tensor_parallel_size") and "gpus" in known:
+        remedy = "remove it: it follows from gpus"
     report.add("unknown key", path, f'"{path[-1]}" is no key of this table', remedy, key=True)
 
 
@@ -245,8 +255,13 @@ def _remedy(error: ValidationError, path: KeyPath) -> str:
     value: Any = error.instance
     if error.validator == "enum":
         return did_you_mean(str(value), schema["enum"]) or _example(schema)
+    if error.validator == "pattern":
+        return _of_alternatives(str(value), schema)
     if error.validator not in ("type", "anyOf"):
         return _example(schema)
+    if path[-1:] in (("model",), ("draft_model",)) and isinstance(value, str):
+        kind = "repo" if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", value) else "path"
+        return f'write {path[-1]} = {{ {"file" if value.endswith(".gguf") else kind} = "{value}" }}'
     wanted = _wanted(schema)
     if wanted == ["object"]:
         return f"write it as a table: [{address(path)}{_any_name(schema)}]{_few_keys(schema)}"
@@ -256,6 +271,17 @@ def _remedy(error: ValidationError, path: KeyPath) -> str:
         number = str(value).partition(".")[0] if wanted == ["integer"] else str(value)
         return f"write {number}"
     return _example(schema) or f'write it in quotes: "{_plain(value)}"'
+
+
+def _of_alternatives(value: str, schema: dict[str, Any]) -> str:
+    """Return the nearest of the words that a pattern is made of, or all of them."""
+    match = re.match(r"\^\(\?:((?:[a-z-]+\|)+)([a-z-]+:?)", schema["pattern"])
+    if match is None:
+        return _example(schema)
+    words = [*match[1].rstrip("|").split("|"), match[2]]
+    plain = [word for word in words if not word.endswith(":")]
+    choices = ", ".join(f"{word}NAME" if word.endswith(":") else word for word in words)
+    return did_you_mean(value, plain) or f"{schema['description']} One of: {choices}"
 
 
 def _few_keys(schema: dict[str, Any]) -> str:

@@ -14,8 +14,10 @@ from anvil_gen.fleet import shown
 from anvil_gen.generate import Outcome, diff_text
 
 JSON_FORMAT = 1
+_SECRET_VERBS = {Action.CREATE: "added", Action.UPDATE: "changed", Action.DELETE: "removed"}
 _VERBS = {"create": "wrote", "update": "wrote", "delete": "removed"}
 _VALUE_WIDTH = 72
+_HIDDEN = "…"
 
 
 class View(Protocol):
@@ -46,8 +48,7 @@ class TextView:
                 click.echo(_coloured(diff_text(change)), nl=False)
             if outcome.files:
                 self._host(outcome, {"create": "missing", "update": "differs", "delete": "is left over"})
-                click.echo("  to mend it:\n")
-                click.echo(f"    {outcome.rendered.command}\n")
+                self._mend(outcome)
             else:
                 self._host(outcome, {})
 
@@ -58,6 +59,17 @@ class TextView:
         errors = sum(diagnostic.severity == "error" for diagnostic in diagnostics)
         if errors > 1:
             click.echo(f"{errors} errors", err=True)
+
+    def _mend(self, outcome: Outcome) -> None:
+        """Print what makes the tree what it should be; where that would lose somebody's work, both ways out."""
+        command = outcome.rendered.command
+        by_hand = [change.path for change in outcome.folder.foreign(outcome.files)]
+        if by_hand:
+            click.echo(f"  changed by hand: {', '.join(by_hand)}")
+            click.echo(f"  to keep that, write it into {outcome.rendered.inventory.as_posix()} and render again:\n")
+            click.echo(f"    {command}\n\n  to overwrite it:\n\n    {command} --force\n")
+        else:
+            click.echo(f"  to mend it:\n\n    {command}\n")
 
     def _host(self, outcome: Outcome, verbs: dict[str, str]) -> None:
         rendered = outcome.rendered
@@ -74,6 +86,10 @@ class TextView:
         services = recreated(outcome.changes, outcome.rendered.project)
         if services:
             click.echo(f"  the next `docker compose up -d` recreates: {', '.join(services)}")
+        gone = _gone(outcome)
+        if gone:
+            click.echo(f"  until it is stopped, a container keeps its card and port: {', '.join(gone)}; to stop it:\n")
+            click.echo("    docker compose up -d --remove-orphans\n")
 
 
 class JsonView:
@@ -131,10 +147,26 @@ def change_lines(changes: Iterable[Change]) -> Iterator[str]:
             yield f"~ {change.service}: {change.reason or _what(change)}"
 
 
+def _gone(outcome: Outcome) -> list[str]:
+    """Return the services of the main project that are no longer in it: Compose leaves their containers running."""
+    return [
+        change.address[1]
+        for change in outcome.changes
+        if change.project == outcome.rendered.project
+        and change.action is Action.DELETE
+        and change.service is not None
+        and len(change.address) == 2
+    ]
+
+
 def _what(change: Change) -> str:
     parts = change.address[2:]
     is_flag = parts[0] == "command" and len(parts) > 1
-    what = parts[1] if is_flag else ".".join(parts)
+    what = (
+        parts[1] if is_flag else f"mount {parts[1]}:" if parts[0] == "volumes" and len(parts) == 2 else ".".join(parts)
+    )
+    if change.secret:
+        return f"{what} {_SECRET_VERBS[change.action]}"
     before, after = _value(change.before, is_flag), _value(change.after, is_flag)
     if max(len(before), len(after)) > _VALUE_WIDTH and change.action is Action.UPDATE:  # cut, they may look the same
         return f"{what} changed"
@@ -175,8 +207,8 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
                 "project": change.project,
                 "service": change.service,
                 "address": list(change.address),
-                "before": change.before,
-                "after": change.after,
+                "before": _HIDDEN if change.secret and change.before is not None else change.before,
+                "after": _HIDDEN if change.secret and change.after is not None else change.after,
                 "reason": change.reason,
             }
             for change in outcome.changes

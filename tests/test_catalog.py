@@ -11,7 +11,7 @@ import yaml
 from msgspec import Struct
 
 from anvil_gen.catalog import Catalog, shipped_templates
-from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.generate import Generator
 from anvil_gen.inventory import ExperimentTable, GpuTable, HostTable, ModelTable, RouterTable, TierTable
 
@@ -50,7 +50,7 @@ engine = "toy"
 model = { file = "a/b.bin" }
 context_length = 2048
 flags.stop = ["-x", "y"]
-flags.json = { b = 1, a = "ü" }
+flags.json = { b = 1, a = "ü", c = { x = 0.90 }, d = [1e5, true] }
 """
 
 
@@ -74,7 +74,7 @@ def test_an_engine_is_a_folder(tmp_path: Path) -> None:
         *("--alias", "small"),
         *("--ctx", "2048"),
         *("--listen", "9000"),
-        *("--json", '{"a":"ü","b":1}'),
+        *("--json", '{"a":"ü","b":1,"c":{"x":0.90},"d":[1e5,true]}'),
         *("--stop", "-x", "--stop", "y"),
     ]
     assert service["ports"] == ["127.0.0.1:9000:9000"]
@@ -123,6 +123,69 @@ def test_a_faulty_engine_file_is_told_with_its_line(
     assert (found.address, found.location and found.location.line) == (address, line)
     assert found.location is not None
     assert found.location.file.endswith("engine.toml")
+
+
+def test_all_that_is_wrong_in_a_data_file_is_told(tmp_path: Path) -> None:
+    quirk = '[[quirks]]\nreason = "x"\nplatform = "wls2"\ncompute_capability_below = "abc"\n[tasks]\nchatt = {}\n'
+    faults = data_faults(tmp_path, TOY_ENGINE + quirk)
+
+    assert [fault.address for fault in faults] == [
+        "tasks.chatt",
+        "quirks[0].platform",
+        "quirks[0].compute_capability_below",
+    ]
+    more = '[aliases]\nx = "prot"\n[[quirks]]\nreason = "x"\nrefuse = { option = "kv", values = [], remedy = "" }\n'
+    faults = data_faults(tmp_path, TOY_ENGINE.replace("port = 9000", 'port = "abc"') + more)
+    assert [fault.address for fault in faults] == ["defaults.port", "aliases.x", "quirks[0].refuse.option"]
+
+
+def data_faults(folder: Path, engine: str) -> list[Diagnostic]:
+    """Return the faults of an engine's data file."""
+    inventory = fleet(folder, TOY_INVENTORY, **{"templates/engines/toy/engine.toml": engine})
+    with pytest.raises(DiagnosticError) as caught:
+        Generator().render(inventory)
+    assert all(fault.location and fault.location.line and fault.location.source for fault in caught.value.diagnostics)
+    return list(caught.value.diagnostics)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "defaults.toml",
+        "engine/x/engine.toml",
+        "engines/x/notes.txt",
+        "engines/vllm/engin.toml",
+        "routers/anvil/tree/router/x.toml",
+        "compose/x.j2",
+    ],
+)
+def test_a_template_that_nothing_reads_is_refused(path: str, tmp_path: Path) -> None:
+    inventory = fleet(tmp_path, TOY_INVENTORY, **{f"templates/{path}": ""})
+    with pytest.raises(DiagnosticError) as caught:
+        Generator().render(inventory)
+
+    assert [fault.summary for fault in caught.value.diagnostics] == ["template that nothing reads"]
+
+
+def test_an_engine_goes_by_its_listing(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = Catalog()
+    lowered = catalog.find("engines/vllm/engine.toml")
+    monkeypatch.setattr(catalog, "find", lambda _: lowered)
+
+    assert catalog.engine("VLLM") is None
+
+
+def test_an_option_of_tiers_alone_does_not_break_the_experiment(tmp_path: Path) -> None:
+    engine = (
+        TOY_ENGINE.replace("[options]\n", '[options]\ntask = "task"\nport = "listen"\n', 1)
+        .replace('context_length = "ctx"\nport = "listen"\n', 'context_length = "ctx"\n')
+        .replace('"file"]', '"file", "repo"]')
+    )
+    text = TOY_INVENTORY + "[hfcache]\nvolume = 'hub'\n[defaults]\ntask = 'chat'\n[experiment]\nengine = 'toy'\n"
+    files = Generator().render(fleet(tmp_path, text, **{"templates/engines/toy/engine.toml": engine})).tree.files
+
+    assert "--task" in files["tiers/small.yml"]
+    assert "--task" not in files["docker-compose.experiment.yml"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -65,8 +65,37 @@ SERVICE_CASES: dict[str, tuple[Any, Any, list[tuple[str, str, Any, Any]]]] = {
     "mounts by their target": (
         {"volumes": [{"source": "/a", "target": "/t"}, {"source": "/b", "target": "/u"}]},
         {"volumes": [{"source": "/b", "target": "/u"}, {"source": "/c", "target": "/t"}]},
-        [("~", "volumes//t/source", "/a", "/c")],
+        [("~", "volumes//t", "/a", "/c")],
     ),
+    "all of a mount is one value": (
+        {"volumes": [{"type": "bind", "source": "/a", "target": "/t", "bind": {"create_host_path": False}}]},
+        {"volumes": [{"type": "volume", "source": "a/b", "target": "/t", "read_only": True, "volume": {"nocopy": 1}}]},
+        [("~", "volumes//t", "/a", "a/b (read-only, type: volume, volume: {'nocopy': 1})")],
+    ),
+    "a mount that becomes writable": (
+        {"volumes": [{"type": "volume", "source": "hub", "target": "/t", "read_only": True}]},
+        {"volumes": [{"type": "volume", "source": "hub", "target": "/t"}]},
+        [("~", "volumes//t", "hub (read-only)", "hub")],
+    ),
+    "a health check's test": (
+        {"healthcheck": {"test": ["CMD", "a", "b c"]}},
+        {"healthcheck": {"test": ["CMD", "d"]}},
+        [("~", "healthcheck/test", "CMD a 'b c'", "CMD d")],
+    ),
+    "variables as somebody's list": (
+        {"environment": ["A=1", "B", "C=x=y"]},
+        {"environment": {"A": "2", "B": None, "C": "x=y"}},
+        [("~", "environment/A", "1", "2")],
+    ),
+    "somebody's empty labels": (
+        {"labels": {}},
+        {"labels": {"a": "b"}},
+        [
+            ("-", "labels", {}, None),
+            ("+", "labels/a", None, "b"),
+        ],
+    ),
+    "somebody's empty service": (None, {"image": "a"}, [("+", "image", None, "a")]),
     "somebody's open quote": (
         {"image": "a"},
         {"image": "a", "command": "it's"},
@@ -114,6 +143,8 @@ PROJECT_CASES: dict[str, tuple[list[Any], list[Any], list[tuple[str, str, str]]]
     ),
     "volumes": ([{"name": "p"}], [{"name": "p", "volumes": {"v": {}}}], [("+", "p", "volumes/v")]),
     "a file that is no compose file": ([{"name": ["p"], "services": [1], "volumes": 4}], [{"services": None}], []),
+    "no services at all": ([{"services": {}}], [{"services": {"a": {}}, "volumes": {}}], [("+", "", "services/a")]),
+    "services that are a list": ([{"services": [{"image": "a"}]}], [{"services": {}}], []),
     "a mapping that holds itself ends": ([], [{"name": "p", "services": {"a": SELF}}], [("+", "p", "services/a")]),
 }
 

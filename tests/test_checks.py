@@ -28,6 +28,26 @@ TIER = f'engine = "vllm", model = {HUB}'
             [("port taken twice", "tiers.two", "port = 8002")],
         ),
         (
+            f"tiers.one = {{ {TIER}, port = 9000 }}\ntiers.two = {{ {TIER}, port = ▸9000, bind = '0.0.0.0' }}",
+            [("port taken twice", "tiers.two.port", "port = 9001")],
+        ),
+        (
+            f"tiers.one = {{ {TIER}, ipc = ▸'service:one' }}",
+            [("not for this service", "tiers.one.ipc", "name another service")],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\nhost.output = ▸'.'",
+            [("not a folder for the tree", "host.output", "../deploy/box")],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\nhost.output = ▸'..\\deploy'",
+            [("not a folder for the tree", "host.output", "forward slashes")],
+        ),
+        (
+            f"tiers.one = {{ {TIER}, bind = ▸'192.168.1.5' }}",
+            [("tier without a key beyond loopback", "tiers.one.bind", "the router")],
+        ),
+        (
             f"tiers.one = {{ {TIER}, port = 65535 }}\ntiers.two = {{ {TIER}, port = ▸65535 }}",
             [("port taken twice", "tiers.two.port", "a lower port that is free")],
         ),
@@ -141,6 +161,8 @@ def test_a_card_is_shared(tmp_path: Path, text: str, expected: list[Fault]) -> N
     [
         f"tiers.one = {{ {TIER}, port = 9000 }}\ntiers.two = {{ {TIER}, port = 9000, bind = false }}",
         f"tiers.one = {{ {TIER}, bind = '::1' }}",
+        f"tiers.one = {{ {TIER}, port = 9000 }}\ntiers.two = {{ {TIER}, port = 9000, bind = '127.0.0.2' }}",
+        f"tiers.one = {{ {TIER}, bind = '192.168.1.5', flags.api-key = {{ env = 'A_KEY' }} }}",
         f"tiers.one = {{ {TIER} }}\nrouter = {{ bind = '0.0.0.0', api_key_env = 'KEY' }}",
         f"tiers.one = {{ {TIER} }}\nrouter.bind = false",
         # The slot runs beside a tier of the same engine, so its port is not the engine's.

@@ -70,6 +70,75 @@ def test_check_names_the_output_in_its_command(home: Path) -> None:
     assert listing(home) == ["hosts", "hosts/box.toml"]
 
 
+def test_check_names_both_ways_out_of_a_hand_edit(home: Path) -> None:
+    anvil_gen("render", "box", cwd=home)
+    path = home / "deploy" / "box" / "tiers" / "fast.yml"
+    path.write_text(path.read_text().replace("65536", "1"))
+    result = anvil_gen("render", "box", "--check", cwd=home)
+
+    assert result.code == 2
+    assert result.stdout.endswith(
+        "  changed by hand: tiers/fast.yml\n"
+        "  to keep that, write it into hosts/box.toml and render again:\n\n    anvil-gen render hosts/box.toml\n\n"
+        "  to overwrite it:\n\n    anvil-gen render hosts/box.toml --force\n\n"
+    )
+
+
+def test_a_service_that_goes_away_is_told_with_what_stops_it(home: Path) -> None:
+    fleet(home, box=INVENTORY + SECOND_TIER)
+    anvil_gen("render", "box", cwd=home)
+    fleet(home, box=INVENTORY)
+    result = anvil_gen("render", "box", cwd=home)
+
+    assert result.stdout.endswith(
+        "  - heavy: removed\n"
+        "  until it is stopped, a container keeps its card and port: heavy; to stop it:\n\n"
+        "    docker compose up -d --remove-orphans\n\n"
+    )
+
+
+@pytest.mark.parametrize("services", ["{}", "[{image: a}]", "{fast: }", "{fast: {labels: {}, volumes: {}}}"])
+def test_services_that_are_none_are_compared(home: Path, services: str) -> None:
+    anvil_gen("render", "box", cwd=home)
+    (home / "deploy" / "box" / "tiers" / "fast.yml").write_text(f"name: box\nservices: {services}\n")
+    result = anvil_gen("render", "box", "--check", cwd=home)
+
+    assert (result.code, result.stderr) == (2, "")
+
+
+def test_a_models_folder_is_one_line(home: Path) -> None:
+    anvil_gen("render", "box", cwd=home)
+    fleet(home, box=INVENTORY.replace('"/srv/models"', '"/mnt/models"'))
+
+    assert (
+        "  ~ fast: mount /models/gpt-oss-20b: /srv/models/gpt-oss-20b (read-only) -> /mnt/models/gpt-oss-20b (read"
+        in (anvil_gen("render", "box", cwd=home).stdout)
+    )
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_secret_of_a_file_on_disk_is_not_told(home: Path, form: list[str]) -> None:
+    anvil_gen("render", "box", cwd=home)
+    path = home / "deploy" / "box" / "tiers" / "fast.yml"
+    path.write_text(path.read_text().replace("environment:", "environment:\n      MY_TOKEN: hf-1234") + "x-a: 1\n")
+    result = anvil_gen("render", "box", "--force", *form, cwd=home)
+
+    assert result.code == 0
+    assert "MY_TOKEN" in result.stdout or "environment:" not in path.read_text()
+    assert "1234" not in result.stdout + result.stderr
+
+
+def test_a_warning_is_told_and_nothing_stops(home: Path) -> None:
+    fleet(home, box=INVENTORY + 'bind = "0.0.0.0"\n')
+    result = anvil_gen("render", "box", cwd=home)
+
+    assert (result.code, result.stdout) == (0, WROTE)
+    assert result.stderr.startswith("warning: tier without a key beyond loopback\n  --> hosts/box.toml:11:8")
+    answer = anvil_gen("render", "box", "--json", cwd=home)
+    assert (answer.code, answer.stderr) == (0, "")
+    assert [(told["severity"], told["line"]) for told in json.loads(answer.stdout)["diagnostics"]] == [("warning", 11)]
+
+
 def test_stdout_prints_the_files_and_writes_nothing(home: Path) -> None:
     result = anvil_gen("render", "box", "--stdout", cwd=home)
 
@@ -213,13 +282,14 @@ def test_a_full_device_is_an_error(home: Path) -> None:
 
 def test_interrupted(home: Path) -> None:
     os.mkfifo(home / "pipe.toml")
-    process: Any = subprocess.Popen(
-        [sys.executable, "-m", "anvil_gen", "render", "pipe.toml"], cwd=home, stderr=subprocess.PIPE, text=True
-    )
+    # A shell's background jobs ignore the signal, and their children with them: Python's own handler is put back.
+    script = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    script += "from anvil_gen.cli import main; main(['render', 'pipe.toml'])"
+    process: Any = subprocess.Popen([sys.executable, "-c", script], cwd=home, stderr=subprocess.PIPE, text=True)
     # Opening waits until the other side reads the pipe: from then on the render is under way.
     with (home / "pipe.toml").open("w"):
         process.send_signal(signal.SIGINT)
-        stderr = process.communicate(timeout=60)[1]
+        stderr = process.communicate(timeout=10)[1]
 
     assert (process.returncode, stderr) == (130, "\ninterrupted\n")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from inventories import without_marks
 
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, holds_secret, may_hold_secret
 from anvil_gen.document import MAX_DEPTH, Document
 
 DEEP = 3_000
@@ -113,10 +113,12 @@ def test_a_folder_a_missing_file_and_an_impossible_name_are_told(tmp_path: Path)
     ids=lambda text: f"{text[:12]} {len(text)}",
 )
 def test_deep_nesting_is_told(tmp_path: Path, text: str) -> None:
-    fault = fault_of(written(tmp_path, text))
+    fault = fault_of(written(tmp_path, f"# a comment {'[' * 99}\n{text}"))
 
     assert fault.summary == "nested too deeply"
     assert "five levels" in fault.remedy
+    assert fault.location is not None
+    assert fault.location.line == 2
 
 
 @pytest.mark.parametrize(
@@ -148,10 +150,54 @@ def test_a_float_keeps_its_spelling(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["api_key_env = sk-1234", "HF_TOKEN=hf_1234 x", "router = { 'secret' = 1234 ]", 'my-password = "1234'],
+    [
+        'api-key = ["a",\n"sk-1234" x]',
+        "MY_CREDENTIALS.x = '1234' x",
+        "api_key_env = sk-1234",
+        "HF_TOKEN=hf_1234 x",
+        "router = { 'secret' = 1234 ]",
+        'my-password = "1234',
+    ],
 )
 def test_a_secret_in_the_wrong_place_is_not_shown(tmp_path: Path, line: str) -> None:
     fault = fault_of(written(tmp_path, line + "\n"))
 
     assert fault.location is not None
     assert "1234" not in fault.location.source + fault.detail + fault.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "key", "source"),
+    [
+        ('flags.api-key = ["sk-1",\n [1]]\n', ("flags", "api-key", 0), False, "flags.api-key = …"),
+        ('flags.api-key = ["sk-1",\n [1]]\n', ("flags", "api-key", 1), False, ""),
+        ("[a.token]\nx = 'sk-1'\n", ("a", "token", "x"), False, ""),
+        ("[a]\ntoken = { x = 'sk-1' }\n", ("a", "token", "x"), True, "token = …"),
+        ("[a]\nmax_tokens = { x = 1 }\n", ("a", "max_tokens", "x"), True, "max_tokens = { x = 1 }"),
+    ],
+)
+def test_a_place_inside_a_secret_is_not_shown(
+    tmp_path: Path, text: str, path: tuple[str | int, ...], key: bool, source: str
+) -> None:
+    assert Document(written(tmp_path, text)).location(path, key=key).source == source
+
+
+@pytest.mark.parametrize(
+    ("name", "may", "does"),
+    [
+        ("HF_TOKEN", True, True),
+        ("api-key", True, True),
+        ("OPENAI_API_KEYS", True, True),
+        ("AWS_SECRET_ACCESS_KEY", True, True),
+        ("AWS_ACCESS_KEY_ID", True, False),
+        ("api_key_env", True, False),
+        ("api-key-file", True, False),
+        ("max_tokens", False, False),
+        ("tokenizer", False, False),
+        ("skip-tokenizer-init", False, False),
+        ("monkey", False, False),
+        ("keyed", False, False),
+    ],
+)
+def test_names_of_secrets(name: str, may: bool, does: bool) -> None:
+    assert (may_hold_secret(name), holds_secret(name)) == (may, does)

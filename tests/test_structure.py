@@ -40,8 +40,21 @@ def tier(key: str) -> str:
         ('flags = ▸"--x"', ("wrong type", "tiers.fast.flags", "write it as a table: [tiers.fast.flags]")),
         ("bind = ▸true", ("wrong type", "tiers.fast.bind", "an IP address, or `false`")),
         ("restart = ▸2020-01-01", ("wrong type", "tiers.fast.restart", "unless-stopped")),
+        ("▸tensor_parallel = 2", ("unknown key", "tiers.fast.tensor_parallel", "follows from gpus")),
+        ('restart = ▸"unless_stopped"', ("not of the right form", "tiers.fast.restart", '"unless-stopped"?')),
+        ('ipc = ▸"hots"', ("not of the right form", "tiers.fast.ipc", 'did you mean "host"?')),
+        ('ipc = ▸"x"', ("not of the right form", "tiers.fast.ipc", "host, private, shareable, none, service:NAME")),
+        ('image = ▸"vllm/VLLM:v1"', ("name that Docker refuses", "tiers.fast.image", "lower case")),
+        ('flags = { ▸max-model-len = 1, max_model_len = 2 }', (
+            "flag of a field", "tiers.fast.flags.max-model-len", "context_length"
+        )),
+        ('flags = { a-b = 1, ▸a_b = 2 }', ("flag written twice", "tiers.fast.flags.a_b", "keep one")),
+        ('draft_model = ▸"Qwen/Qwen3-8B"', (
+            "wrong type", "tiers.fast.draft_model", 'write draft_model = { repo = "Qwen/Qwen3-8B" }'
+        )),
+        ('draft_model = ▸"./x/y"', ("wrong type", "tiers.fast.draft_model", 'draft_model = { path = "./x/y" }')),
         ('restart = ▸"never"', ("not of the right form", "tiers.fast.restart", "unless-stopped")),
-        ('restart = ▸"no\\n"', ("not of the right form", "tiers.fast.restart", "unless-stopped")),
+        ('restart = ▸"no\\n"', ("not of the right form", "tiers.fast.restart", 'did you mean "no"?')),
         ('service = ▸"a b"', ("not of the right form", "tiers.fast.service", "letters, digits")),
         ('service = ▸"x\\n"', ("not of the right form", "tiers.fast.service", "letters, digits")),
         ('container_name = ▸"-x"', ("not of the right form", "tiers.fast.container_name", "at least two")),
@@ -82,6 +95,12 @@ def test_a_fault_inside_a_tier(tmp_path: Path, key: str, expected: Fault) -> Non
         ("schema = 1\n[[tiers.▸fast]]\nport = 1", [("wrong type", "tiers.fast", "write it as a table: [tiers.fast]")]),
         (HEAD + "[tiers.fast]\nengine = 'vllm'\n[[tiers.fast.▸model]]", [
             ("wrong type", "tiers.fast.model", "write it as a table: [tiers.fast.model]")
+        ]),
+        (HEAD + f"[tiers]\n▸engine = 'vllm'\nmodel = {HUB}", [
+            ("missing name", "tiers.engine", "a name is missing: [tiers.NAME]")
+        ]),
+        (HEAD + f"gpus.▸uuid = '{UUID_A}'\ntiers.fast = {{ {TIER}, gpus = ['a'] }}", [
+            ("missing name", "gpus.uuid", "a name is missing: [gpus.NAME]")
         ]),
         (HEAD + f"tiers.fast = {{ {TIER} }}\nhost = ▸'me'", [("wrong type", "host", "write it as a table: [host]")]),
         (HEAD + f"tiers.fast = {{ {TIER} }}\n[▸teirs]", [("unknown key", "teirs", 'did you mean "tiers"?')]),
@@ -165,16 +184,16 @@ def test_what_follows_from_a_fault_is_not_told(tmp_path: Path, text: str, expect
 
 
 def test_all_faults_are_told_in_the_order_of_the_file(tmp_path: Path) -> None:
-    text = f"""\
+    text = """\
 schema = 1
 [host]
 ▸platfrm = "wsl2"
 [tiers.fast]
 engine = ▸"vlm"
-model = {{ repo = ▸"openai/gpt-oss-20b" }}
+model = { repo = ▸"openai/gpt-oss-20b" }
 [tiers.slow]
 engine = "vllm"
-model = {{ path = "/m/x" }}
+model = { path = "/m/x" }
 port = ▸"80"
 [router]
 aliases.coder = ▸"fasst"
@@ -204,6 +223,9 @@ def test_a_value_cannot_steer_the_terminal(tmp_path: Path) -> None:
         "router.api_key = 'sk-1234'",
         "router = { port = 'x', api_key_env = 'sk-1234' }",
         "api_token = 'sk-1234'",
+        f"[tiers.fast]\nengine = 'vllm'\nmodel = {HUB}\nflags.api-key = ['sk-1234',\n['sk-1234']]",
+        f"[tiers.fast]\nengine = 'vllm'\nmodel = {HUB}\nenvironment.MY_TOKEN = 1234.5",
+        f"[tiers.fast]\nengine = 'vllm'\nmodel = {HUB}\nenvironment.MY_TOKEN = {{ env = 'A', default = 1234 }}",
     ],
 )
 def test_a_secret_in_the_wrong_place_is_not_shown(tmp_path: Path, text: str) -> None:

@@ -22,6 +22,11 @@ from anvil_gen.views import JsonView, TextView, change_lines
         ("command/--seed", True, "1", "--seed (none) -> 1"),
         ("init", True, False, "init true -> false"),
         ("environment/A", "1", "2", "environment.A 1 -> 2"),
+        ("volumes//t", "/a (read-only)", "/b", "mount /t: /a (read-only) -> /b"),
+        ("environment/A_TOKEN", "1", "2", "environment.A_TOKEN changed"),
+        ("command/--api-key", None, "2", "--api-key added"),
+        ("labels/x.secret.y", "1", None, "labels.x.secret.y removed"),
+        ("command/--max-tokens", "1", "2", "--max-tokens 1 -> 2"),
         ("image", "a\x1b[31m\n", "b", "image a\\u{1b}[31m\\u{a} -> b"),
         ("healthcheck/test/3", "x" * 80 + "1", "x" * 80 + "2", "healthcheck.test.3 changed"),
         ("command/--template", None, "x" * 80, f"--template {'x' * 71}… added"),
@@ -29,7 +34,7 @@ from anvil_gen.views import JsonView, TextView, change_lines
 )
 def test_a_change_in_a_line(address: str, before: Any, after: Any, expected: str) -> None:
     action = Action.CREATE if before is None else Action.DELETE if after is None else Action.UPDATE
-    path = ("services", "fast", *address.split("/"))
+    path = ("services", "fast", *address.split("/", 1 if address.startswith("volumes") else -1))
 
     lines = change_lines([Change(action=action, project="p", address=path, before=before, after=after)])
     assert list(lines) == [f"~ fast: {expected}"]
