@@ -127,6 +127,9 @@ def test_same_bytes_in_any_folder_and_umask(host: Path, tmp_path: Path, rendered
     render(Path("hosts") / host.name, Path("out"), cwd=elsewhere, umask=0o077)
 
     assert tree(elsewhere / "out") == rendered[host.stem]
+    # The router reads its config as a user of its own.
+    modes = {path.stat().st_mode & 0o777 for path in (elsewhere / "out").rglob("*") if ".anvil-gen" not in path.parts}
+    assert modes == {0o644, 0o755}
 
 
 def test_same_bytes_from_the_wheel(tmp_path: Path, rendered: dict[str, dict[str, bytes]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def run(
     if check:
         view.checked(outcomes)
         return ExitCode.DIFFERS if any(outcome.files for outcome in outcomes) else ExitCode.OK
+    # The containers read these files as users of their own: what the umask takes from others would keep them from it.
+    os.umask(os.umask(0o022) & 0o022)
     write(outcomes, force=force)
     view.written(outcomes)
     return ExitCode.OK
