@@ -1,6 +1,6 @@
 # Short names for the commands of this repository. Each one does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help setup render test lint format schema docs snapshots bench clean
+.PHONY: help setup render test lint format schema docs snapshots bench scale strange clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,14 @@ snapshots: ## Render everything in hosts/ again
 bench: ## Time the renderer
 	scripts/setup --test
 	.venv/bin/python benchmarks/render.py
+
+scale: ## Time a fleet of 1,000 inventories
+	scripts/setup
+	.venv/bin/python benchmarks/scale.py
+
+strange: ## Send eight times as many strange texts through every field as the tests do
+	scripts/setup --test
+	ANVIL_GEN_STRANGE=8 .venv/bin/python -m pytest tests/test_strange_values.py
 
 clean: ## Remove all that set-up, tests and builds leave behind
 	rm -rf .venv .tools build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -27,7 +27,11 @@ class EnvTable(Table, frozen=True, kw_only=True):
 
     env: Annotated[str, t.text("Name of the environment variable.", t.VARIABLE_PATTERN, examples=["HF_TOKEN"])]
     default: (
-        Annotated[str, t.text("Value where the variable is not set; it holds no brace.", r"^[^{}\x00]*$")] | UnsetType
+        Annotated[
+            str,
+            t.text("Value where the variable is not set, without brace or line break.", r"^[^{}\x00\r\n]*$(?!\n)"),
+        ]
+        | UnsetType
     ) = UNSET
 
 

@@ -15,7 +15,7 @@ SERVICE_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$(?!\n)"
 CONTAINER_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$(?!\n)"
 # A tier's name is a file's name too, also on file systems that fold case or reserve device names.
 NAME_PATTERN = r"^(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$))[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$(?!\n)"
-ENV_PATTERN = r"^[^=\x00]+$"
+ENV_PATTERN = r"^(?!x-)[^=\x00]+$"  # what starts with x- is an extension for Compose, and dropped
 ALIAS_PATTERN = r"^[^\x00-\x20\x7f]+$(?!\n)"
 UUID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9./-]*$(?!\n)"  # what the vendor's data says more exactly
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)"
@@ -117,7 +117,9 @@ EnvironmentName = Annotated[
     str,
     # A YAML reader takes keys of up to 1024 characters, escapes included.
     Meta(
-        description="An environment name holds no `=`, and at most 100 characters.", pattern=ENV_PATTERN, max_length=100
+        description="An environment name holds no `=`, does not start with `x-`, and has at most 100 characters.",
+        pattern=ENV_PATTERN,
+        max_length=100,
     ),
 ]
 FlagName = Annotated[

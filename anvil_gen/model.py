@@ -291,7 +291,7 @@ class Router(Struct, frozen=True, kw_only=True):
     engine: Symbol
     service: str
     container_name: str
-    image: str | None
+    image: Text | None
     port: int
     ports: tuple[Port, ...]
     api_key_env: str | None

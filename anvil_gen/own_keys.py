@@ -9,13 +9,18 @@ from typing import Any
 from anvil_gen.model import EnvRef, Interpolated, Mount, Ready
 from anvil_gen.quoting import dollar, interpolated
 
+_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+_DEFAULT = re.compile("[^{}\\x00\\r\\n]*")
 _NAMED_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
 def env_reference(value: Any) -> EnvRef | None:
     """Return the variable that a table like ``{ env = "NAME", default = "x" }`` stands for."""
-    if isinstance(value, dict) and isinstance(value.get("env"), str) and value.keys() <= {"env", "default"}:
-        return EnvRef(name=value["env"], default=value.get("default"))
+    if not isinstance(value, dict) or not value.keys() <= {"env", "default"}:
+        return None
+    name, default = value.get("env"), value.get("default", "")
+    if isinstance(name, str) and isinstance(default, str) and _VARIABLE.fullmatch(name) and _DEFAULT.fullmatch(default):
+        return EnvRef(name=name, default=value.get("default"))
     return None
 
 

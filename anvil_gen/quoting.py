@@ -24,7 +24,13 @@ _YAML_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"
 _TOML_ESCAPES = {**_YAML_ESCAPES, "\0": "\\u0000"}
 # Printable for every reader: U+0085, U+2028, U+2029 are line breaks for some, the BOM and the last two of the plane
 # are no characters for others.
-_UNPRINTABLE = re.compile('[\\x00-\\x1f"\\\\\\x7f-\\xa0\\u2028\\u2029\\ud800-\\udfff\\ufeff\\ufffe\\uffff]')
+_CONTROLS = "\\x00-\\x1f\\x7f-\\xa0\\u2028\\u2029\\ud800-\\udfff\\ufeff\\ufffe\\uffff"
+_UNPRINTABLE = re.compile(f'["\\\\{_CONTROLS}]')
+# In a comment also what is invisible, or turns the direction of the text. A fixed class: `str.isprintable` knows other
+# characters in another version of Python.
+_INVISIBLE = re.compile(
+    f"[{_CONTROLS}\\xad\\u061c\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\U000e0000-\\U000e007f]"
+)
 _ASTRAL = re.compile("[\\U00010000-\\U0010ffff]")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./:@+=-]*")
 
@@ -134,7 +140,19 @@ def to_yaml(value: object) -> str:
         return yaml_string(value)
     if isinstance(value, str):
         return yaml_string(dollar(value))
-    return _scalar(value)
+    return _yaml_float(str(value)) if isinstance(value, Number) else _scalar(value)
+
+
+def _yaml_float(text: str) -> str:
+    """Return a float as every YAML reader takes it for one: with a point, and with a sign in its exponent."""
+    mantissa, exponential, exponent = text.lower().partition("e")
+    if mantissa.endswith(("inf", "nan")):
+        return {"inf": ".inf", "-inf": "-.inf"}.get(mantissa, ".nan")
+    if not exponential:
+        return text
+    point = "" if "." in mantissa else ".0"
+    sign = "" if exponent.startswith(("+", "-")) else "+"
+    return f"{mantissa}{point}e{sign}{exponent}"
 
 
 def to_toml(value: object) -> str:
@@ -162,4 +180,4 @@ def _scalar(value: object) -> str:
 
 def comment(value: object) -> str:
     """Return text that stays on the line of a comment."""
-    return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in str(value))
+    return _INVISIBLE.sub(lambda match: f"\\u{{{ord(match[0]):x}}}", str(value))

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from anvil_gen.catalog import Catalog
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.digests import digest
-from anvil_gen.model import Mode, Stack, Symbol
+from anvil_gen.model import Mode, Router, Service, Stack, Symbol
 from anvil_gen.overrides import overridden
-from anvil_gen.templating import QUOTES, TemplateCache, TemplateEnvironment, syntax_of
+from anvil_gen.templating import QUOTES, TEMPLATE_FAULTS, TemplateCache, TemplateEnvironment, syntax_of
 
 EXPERIMENT_FILE = "docker-compose.experiment.yml"
 ENV_EXAMPLE_FILE = ".env.example"
@@ -49,13 +47,12 @@ class Renderer:
         for mode, path, template in router:
             if path.startswith(_ROUTER_COMPOSE) and mode.router is not None:
                 text = self._text(template, path, {**_context(stack, mode), "digests": named})
-                files[path] = overridden(text, mode.router.service, mode.router.override, mode.router.override_volumes)
+                files[path] = self._overridden(stack, path, text, mode.router)
         for path, template, more in self._compose_files(stack):
             files[path] = self._text(template, path, {**_context(stack, stack.modes[0]), "digests": named, **more})
         for tier in stack.tiers:
             path = f"tiers/{tier.name}.yml"
-            own = tier.service
-            files[path] = overridden(files[path], own.name, own.override, own.override_volumes)
+            files[path] = self._overridden(stack, path, files[path], tier.service)
         return files, named
 
     def _router_files(self, stack: Stack) -> Iterator[tuple[Mode, str, str]]:
@@ -95,24 +92,38 @@ class Renderer:
         return own if self.catalog.find(own) is not None else common
 
     def _text(self, template: str, path: str, context: Mapping[str, Any]) -> str:
+        environment = self._environment(path)
         try:
-            return self._environment(path).get_template(template).render(context)
-        except jinja2.TemplateSyntaxError as error:
-            location = Location(file=f"templates/{error.name or template}", line=error.lineno)
-            raise DiagnosticError(
-                [Diagnostic(summary="template does not compile", detail=error.message or "", location=location)]
-            ) from None
-        except (jinja2.UndefinedError, jinja2.TemplateNotFound) as error:
-            raise DiagnosticError(
-                [
-                    Diagnostic(
-                        summary="template asks for what is not there",
-                        detail=error.message or str(error),
-                        remedy=f"docs/templates.md lists what a template is given (for {path})",
-                        location=Location(file=f"templates/{template}"),
-                    )
-                ]
-            ) from None
+            return environment.get_template(template).render(context)
+        except TEMPLATE_FAULTS as error:
+            raise environment.fault(error, template) from None
+
+    def _overridden(self, stack: Stack, path: str, text: str, service: Service | Router) -> str:
+        name = service.name if isinstance(service, Service) else service.service
+        try:
+            return overridden(text, path, name, service.override, service.override_volumes)
+        except InternalError as error:
+            raise self.fault(stack, path, str(error)) from None
+
+    def fault(self, stack: Stack, path: str, what: str) -> DiagnosticError | InternalError:
+        """Return the error for a rendered file that is wrong: ours, unless a user's template took part."""
+        own = self._environment(path).own_templates
+        if not own:
+            return InternalError(what)
+        templates = {at: template for _, at, template in self._router_files(stack)}
+        templates.update((at, template) for at, template, _ in self._compose_files(stack))
+        main = templates.get(path, "")
+        files = [own[main]] if main in own else sorted(own.values())
+        return DiagnosticError(
+            [
+                Diagnostic(
+                    summary="template does not say what the inventory says",
+                    detail=what if len(files) == 1 else f"{what}; what took part: {', '.join(files)}",
+                    remedy='print every value of the service as it is: docs/templates.md, "The rules"',
+                    location=Location(file=files[0]),
+                )
+            ]
+        )
 
     def _environment(self, path: str) -> TemplateEnvironment:
         syntax = syntax_of(path)

@@ -11,7 +11,7 @@ from anvil_gen.diagnostics import did_you_mean, listing
 from anvil_gen.model import KeyPath, Options, Route, Router, Symbol, Tier, published
 from anvil_gen.options import Layer, filled, given, layered
 from anvil_gen.own_keys import compose_form, named_volumes
-from anvil_gen.serve import Site
+from anvil_gen.serve import Site, env_text
 from anvil_gen.service import health_check
 
 
@@ -53,7 +53,7 @@ def build_router(gate: Gate, tiers: tuple[Tier, ...], routes: tuple[Route, ...])
         engine=gate.name,
         service=options["service"],
         container_name=options["container_name"],
-        image=options["image"],
+        image=None if options["image"] is None else env_text(options["image"]),
         port=options["port"],
         ports=published(options["bind"], str(options["port"])),
         api_key_env=options["api_key_env"],

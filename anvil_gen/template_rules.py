@@ -1,7 +1,9 @@
 """Rules that keep a template from passing a value by the quoting, checked when a template is compiled."""
 
-import re
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from jinja2 import nodes
 from msgspec import Struct
@@ -27,55 +29,235 @@ NO_ELSE = Rule(
     instead="write {% if … %} around the line, or give it an `else`",
 )
 JOINED_CALL = Rule(
-    what="the result of a macro is joined to text: that escapes the text for HTML",
-    instead="print the macro's result by itself",
+    what="the result of a macro, a filter or a set block is joined to text: that escapes the text for HTML",
+    instead="print the result by itself",
 )
 AUTOESCAPE = Rule(what="autoescape is switched: values would not be quoted", instead="remove {% autoescape %}")
+KEPT_FILTER = Rule(
+    what="the result of a filter is not printed where it is made: it could be printed where it does not belong",
+    instead="print it at once: {{ value | filter }}",
+)
+COMMENT = Rule(
+    what="`comment` stands outside a comment: it quotes nothing",
+    instead="print the value itself, or put `# ` before it on the line",
+)
+KEY = Rule(
+    what="`key` stands where no `:` follows: Compose would interpolate what is no key",
+    instead="print the value itself: {{ value }}",
+)
+WHOLE = Rule(
+    what="`folded` or `block` is a part of a line: they may print several",
+    instead="print `folded` behind `key: ` or `- `, `block` at the start of a line, and end the line behind it",
+)
+HIDDEN = Rule(
+    what="a template reaches for the internals of Python",
+    instead="docs/templates.md lists what a template is given",
+)
 
 # Before a value: white space, a bracket, or the indicator of a list or mapping with its space. After it: the end of the
-# line, a bracket, a comma, or the colon of a key. A line of a comment may hold a value anywhere (`| comment` is needed
-# there, or a line break in the value would end the comment).
-_BEFORE = re.compile(r"(?:^|[\s\[{(=,/])$")
-_AFTER = re.compile(r"^(?:$|[\s\]}),:=])")
+# line, a bracket, a comma, or the colon of a key. A comment may hold a value anywhere.
+_BEFORE = frozenset(" \t[{(=,/")
+_AFTER = frozenset(" \t\r\n]}),:=")
+_OPENING = frozenset(" \t[{(=,:")
+_VALUE = "\0"
+_JOINING = (nodes.Concat, nodes.Mod, nodes.Add, nodes.Mul)
+_HIDDEN_NAMES = frozenset(
+    {"format", "format_map", "mro", "gi_frame", "gi_code", "cr_frame", "cr_code", "ag_frame", "ag_code", "tb_frame"}
+)
+
+Found = tuple[int, Rule]
 
 
-def broken_rules(tree: nodes.Template) -> Iterator[tuple[int, Rule]]:
-    """Yield line and rule for each place where a template breaks one."""
-    for output in tree.find_all(nodes.Output):
-        yield from _output(output)
+def hidden(name: str) -> bool:
+    """Tell whether an attribute would open the internals of Python to a template."""
+    return name.startswith("_") or name in _HIDDEN_NAMES
+
+
+def broken_rules(tree: nodes.Template) -> list[Found]:
+    """Return line and rule of each place where a template breaks one, by line."""
+    walk = _Walk()
+    walk.part(tree.body)
+    found = {*walk.found, *_expressions(tree)}
+    return sorted(found, key=lambda one: (one[0], one[1].what))
+
+
+def _expressions(tree: nodes.Template) -> Iterator[Found]:
+    """Yield the broken rules that do not depend on the text around."""
     for choice in tree.find_all(nodes.CondExpr):
         if choice.expr2 is None:
             yield choice.lineno, NO_ELSE
-    for joined in tree.find_all(nodes.Concat):
-        if any(isinstance(part, nodes.Call) for part in joined.nodes):
+    captured = {block.target.name for block in tree.find_all(nodes.AssignBlock) if isinstance(block.target, nodes.Name)}
+    for joined in tree.find_all(_JOINING):
+        names = (name.name for name in joined.find_all(nodes.Name))
+        if any(True for _ in joined.find_all((nodes.Call, nodes.Filter))) or not captured.isdisjoint(names):
             yield joined.lineno, JOINED_CALL
     for modifier in tree.find_all(nodes.EvalContextModifier):
         yield modifier.lineno, AUTOESCAPE
+    printed = {id(piece) for output in tree.find_all(nodes.Output) for piece in _choices(output.nodes)}
+    for made in tree.find_all(nodes.Filter):
+        if id(made) not in printed:
+            yield made.lineno, KEPT_FILTER
+    for access in tree.find_all((nodes.Getattr, nodes.Getitem)):
+        name = getattr(access, "attr", None) or getattr(getattr(access, "arg", None), "value", None)
+        if isinstance(name, str) and hidden(name):
+            yield access.lineno, HIDDEN
 
 
-def _output(output: nodes.Output) -> Iterator[tuple[int, Rule]]:
-    pieces = output.nodes
-    line = ""
-    for index, piece in enumerate(pieces):
+def _choices(pieces: Iterable[nodes.Node]) -> Iterator[nodes.Node]:
+    """Yield each expression that may be printed: of an `if`, both."""
+    for piece in pieces:
+        if isinstance(piece, nodes.CondExpr):
+            yield from _choices((piece.expr1,) if piece.expr2 is None else (piece.expr1, piece.expr2))
+        else:
+            yield piece
+
+
+class _Pending(NamedTuple):
+    """A printed value whose neighbour to the right is not known yet."""
+
+    line: int
+    after: frozenset[str]
+    rule: Rule
+
+
+class _State(NamedTuple):
+    """Where on a line of the output the next text will stand."""
+
+    quote: str = ""  # the open quote, or "#" inside a comment
+    last: str = ""  # the character before, empty at the start of a line
+    visible: str = ""  # the last character of the line that is no space
+    pending: _Pending | None = None
+
+
+_States = frozenset[_State]
+_START: _States = frozenset({_State()})
+
+
+class _Walk:
+    """Follows every way through a template, and knows what may stand around each value."""
+
+    def __init__(self) -> None:
+        self.found: set[Found] = set()
+
+    def part(self, body: Iterable[nodes.Node]) -> None:
+        """Walk what is printed by itself: a template, a macro, a set block."""
+        for state in self._body(body, _START):
+            if state.pending is not None and state.pending.rule is KEY:
+                self.found.add((state.pending.line, KEY))
+
+    def _body(self, body: Iterable[nodes.Node], states: _States) -> _States:
+        for node in body:
+            states = self._node(node, states)
+        return states
+
+    def _node(self, node: nodes.Node, states: _States) -> _States:
+        if isinstance(node, nodes.Output):
+            for piece in node.nodes:
+                states = frozenset(self._piece(piece, state) for state in states)
+        elif isinstance(node, nodes.If):
+            ways = [self._body(branch.body, states) for branch in (node, *node.elif_)]
+            states = self._body(node.else_, states).union(*ways)
+        elif isinstance(node, nodes.For):
+            states = self._loop(node, states)
+        elif isinstance(node, nodes.With | nodes.Block | nodes.Scope | nodes.ScopedEvalContextModifier):
+            states = self._body(node.body, states)
+        elif isinstance(node, nodes.Include):
+            states = self._include(node, states)
+        elif isinstance(node, nodes.Macro | nodes.AssignBlock | nodes.CallBlock | nodes.FilterBlock):
+            self.part(node.body)
+            if isinstance(node, nodes.CallBlock):
+                states = frozenset(self._value(node.call, state) for state in states)
+            elif not isinstance(node, nodes.Macro) and node.filter is not None:
+                self.found.add((node.lineno, KEPT_FILTER))
+        return states
+
+    def _loop(self, loop: nodes.For, states: _States) -> _States:
+        """Go round a loop until nothing new can stand before its body."""
+        seen: _States = frozenset()
+        ends: _States = frozenset()
+        new = states
+        while new:
+            seen |= new
+            ends |= self._body(loop.body, new)
+            new = ends - seen
+        return ends | self._body(loop.else_, states)
+
+    def _include(self, node: nodes.Include, states: _States) -> _States:
+        """Take an included template for whole lines."""
+        for state in states:
+            self._next("\n", state, node.lineno)
+            if state.visible:
+                self.found.add((node.lineno, GLUED))
+        return _START
+
+    def _piece(self, piece: nodes.Node, state: _State) -> _State:
         if isinstance(piece, nodes.TemplateData):
-            line = (line + piece.data).rpartition("\n")[2] if "\n" not in piece.data else piece.data.rpartition("\n")[2]
-            continue
+            return self._text(piece.data, state)
         if _is_constant(piece):
-            yield piece.lineno, CONSTANT
-        elif not _is_markup(piece) and "#" not in line:
-            after = pieces[index + 1] if index + 1 < len(pieces) else None
-            follows = after.data if isinstance(after, nodes.TemplateData) else "" if after is None else "x"
-            if not _BEFORE.search(line) or not _AFTER.search(follows):
-                yield piece.lineno, GLUED
-        line += "x"
+            self.found.add((piece.lineno, CONSTANT))
+            return state._replace(last=_VALUE, visible=_VALUE, pending=None)
+        after = {self._value(choice, state) for choice in _choices([piece])}
+        return next((one for one in after if one.pending is not None), next(iter(after)))
+
+    def _text(self, text: str, state: _State) -> _State:
+        quote, last, visible, pending = state
+        skip = False
+        for char in text:
+            if pending is not None:
+                self._next(char, state, pending.line)
+                pending = None
+            if char == "\n":
+                quote = last = visible = ""
+                skip = False
+                continue
+            if skip:
+                skip = False
+            elif quote == '"' and char == "\\":
+                skip = True
+            elif quote and quote == char:
+                quote = ""
+            elif not quote and char in "'\"" and (last in _OPENING or last in ("", char)):
+                quote = char
+            elif not quote and char == "#" and last in ("", " ", "\t"):
+                quote = "#"
+            last = char
+            visible = visible if char in " \t" else char
+        return _State(quote, last, visible, pending)
+
+    def _next(self, char: str, state: _State, line: int) -> None:
+        """Check what follows the value before."""
+        pending = state.pending
+        if pending is not None and char not in pending.after:
+            self.found.add((line, pending.rule))
+
+    def _value(self, piece: nodes.Node, state: _State) -> _State:
+        """Check the place of a value, and return what comes behind it."""
+        line = piece.lineno
+        self._next(_VALUE, state, state.pending.line if state.pending else line)
+        name = piece.name if isinstance(piece, nodes.Filter) else ""
+        pending: _Pending | None = _Pending(line, _AFTER, GLUED)
+        fits, rule = not state.quote and (not state.last or state.last in _BEFORE), GLUED
+        if name == "comment":
+            fits, rule, pending = state.quote == "#", COMMENT, None
+        elif name == "key":
+            pending = _Pending(line, frozenset(":"), KEY)
+        elif name in ("folded", "block"):
+            behind = state.last in (" ", "\t") and state.visible in (":", "-") if name == "folded" else not state.last
+            fits, rule, pending = not state.quote and behind, WHOLE, _Pending(line, frozenset("\n"), WHOLE)
+        elif state.quote == "#" and not isinstance(piece, nodes.Call):
+            fits, pending = True, None
+        if not fits:
+            self.found.add((line, rule))
+            pending = None
+        return state._replace(last=_VALUE, visible=_VALUE, pending=pending)
 
 
-def _is_constant(node: nodes.Expr) -> bool:
-    if isinstance(node, nodes.Const):
-        return True
-    return isinstance(node, nodes.Concat) and all(isinstance(part, nodes.Const) for part in node.nodes)
-
-
-def _is_markup(node: nodes.Expr) -> bool:
-    """Tell whether a piece is text already: a macro's result, or a filter's."""
-    return isinstance(node, nodes.Call | nodes.Filter)
+def _is_constant(node: nodes.Node) -> bool:
+    """Tell whether Jinja can work an expression out when it compiles."""
+    try:
+        node.as_const()  # type: ignore[attr-defined]
+    except nodes.Impossible:
+        return False
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return False  # it fails when it runs, and is told then
+    return True

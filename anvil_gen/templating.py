@@ -2,43 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import pickle
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import jinja2
 from jinja2 import nodes
+from jinja2.runtime import BlockReference, Context, Macro
 from markupsafe import Markup
 
+from anvil_gen import template_rules
 from anvil_gen.catalog import Catalog
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
+from anvil_gen.fleet import shown
 from anvil_gen.model import Symbol
 from anvil_gen.quoting import comment, to_toml, to_word, to_yaml, yaml_block, yaml_folded, yaml_string
-from anvil_gen.template_rules import broken_rules
+from anvil_gen.template_rules import broken_rules, hidden
+
+TEMPLATE_FAULTS = (
+    *(jinja2.TemplateError, InternalError),
+    *(ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError),
+)
+"""What compiling and running a template may raise, besides a `DiagnosticError`."""
 
 
-class _Undefined(jinja2.StrictUndefined):
-    """An undefined name is an error also where it is only printed."""
+class _Quoted(str):
+    """Text that is quoted already. Whatever is made of it is common text again, and quoted once more."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return self
+
+
+class _Context(Context):
+    """Marks what macros and blocks return as quoted; their pieces have been."""
+
+    def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        result = super().call(function, *args, **kwargs)
+        return _Quoted(result) if isinstance(function, Macro | BlockReference) else result
+
+
+class _Template(jinja2.Template):
+    """A template whose set blocks are quoted text too."""
+
+    @classmethod
+    def _from_namespace(
+        cls,
+        environment: jinja2.Environment,
+        namespace: MutableMapping[str, Any],
+        globals: MutableMapping[str, Any],  # noqa: A002
+    ) -> jinja2.Template:
+        namespace["Markup"] = _Quoted
+        return super()._from_namespace(environment, namespace, globals)
+
+
+class _Loader(jinja2.FileSystemLoader):
+    """Loads templates from the catalog's folders, and knows which of a user's own it has loaded."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__([str(root) for root in catalog.roots])
+        self._roots = catalog.roots
+        self.own: dict[str, str] = {}
+        """The user's templates that were loaded: name -> file, as a person would write it."""
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        try:
+            text, file, uptodate = super().get_source(environment, template)
+        except UnicodeDecodeError as error:
+            found = next(root / template for root in self._roots if (root / template).is_file())
+            line = error.object[: error.start].count(b"\n") + 1
+            raise DiagnosticError([_uncompiled("it is not UTF-8", self.shown(str(found)), line)]) from None
+        if len(self._roots) > 1 and Path(file).is_relative_to(self._roots[0]):
+            self.own[template] = self.shown(file)
+        return text, file, uptodate
+
+    def shown(self, file: str) -> str:
+        """Return a template's file as a person would write it; a shipped one by its name."""
+        path = Path(file)
+        if path.is_relative_to(self._roots[-1]):
+            return f"templates/{path.relative_to(self._roots[-1]).as_posix()}"
+        return shown(path)
 
 
 class TemplateEnvironment(jinja2.Environment):
     """A Jinja environment for one output syntax: whatever a template prints is quoted for that syntax."""
 
+    context_class = _Context
+    template_class = _Template
+
     def __init__(self, catalog: Catalog, quote: Callable[[object], str], cache: jinja2.BytecodeCache | None) -> None:
         """Take templates from the catalog's folders, and quote by ``quote``."""
 
-        def finalize(value: object) -> Markup:
+        def finalize(value: object) -> object:
+            if type(value) is _Quoted or isinstance(value, jinja2.Undefined):
+                return value  # Jinja's own escape raises for what is not defined
+            if value is None:
+                raise jinja2.UndefinedError("the value that is printed here is not set")
             if isinstance(value, Markup):
-                return value
-            if value is None or isinstance(value, jinja2.Undefined):
-                raise InternalError("a template prints a value that is not there")
-            return Markup(quote(value))  # noqa: S704  this is the one place where text becomes markup
+                raise jinja2.TemplateRuntimeError("what a macro, a filter or a set block made is joined to text")
+            return _Quoted(quote(value))
 
+        self._files = _Loader(catalog)
         super().__init__(
             autoescape=True,
-            undefined=_Undefined,
+            undefined=jinja2.StrictUndefined,
             finalize=finalize,
-            loader=jinja2.FileSystemLoader([str(root) for root in catalog.roots]),
+            loader=self._files,
             bytecode_cache=cache,
             auto_reload=False,
             trim_blocks=True,
@@ -47,27 +121,70 @@ class TemplateEnvironment(jinja2.Environment):
         )
         # Nothing that could pass a value by the quoting.
         self.filters = {
-            "comment": lambda value: Markup(comment(value)),  # noqa: S704
-            "key": lambda value: Markup(yaml_string(value)),  # noqa: S704  keys are not interpolated: `$` stays single
-            "folded": lambda texts, indent: Markup(yaml_folded(texts, indent)),  # noqa: S704
-            "block": lambda value, indent: Markup(yaml_block(value, indent)),  # noqa: S704
+            "comment": lambda value: _Quoted(comment(value)),
+            "key": lambda value: _Quoted(yaml_string(value)),  # keys are not interpolated: `$` stays single
+            "folded": lambda texts, indent: _Quoted(yaml_folded(texts, indent)),
+            "block": lambda value, indent: _Quoted(yaml_block(value, indent)),
         }
         self.globals = {}
 
+    @property
+    def own_templates(self) -> dict[str, str]:
+        """The user's templates that were loaded: name -> file."""
+        return self._files.own
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Return an item; an attribute only where no template is kept from it."""
+        if isinstance(argument, str) and hidden(argument):
+            raise jinja2.TemplateRuntimeError(template_rules.HIDDEN.what)
+        return super().getitem(obj, argument)
+
+    def fault(self, error: BaseException, template: str) -> DiagnosticError:
+        """Return what to tell of an error that a template raised, with the place in it."""
+        if isinstance(error, jinja2.TemplateSyntaxError):
+            file = self._files.shown(error.filename) if error.filename else f"templates/{error.name or template}"
+            return DiagnosticError([_uncompiled(error.message or "", file, error.lineno)])
+        missing = isinstance(error, jinja2.UndefinedError | jinja2.TemplateNotFound)
+        known = isinstance(error, jinja2.TemplateError | InternalError)
+        frames = [frame for frame in _frames(error.__traceback__) if frame[0].endswith(".j2")]
+        file, line = (self._files.shown(frames[-1][0]), frames[-1][1]) if frames else (f"templates/{template}", None)
+        return DiagnosticError(
+            [
+                Diagnostic(
+                    summary="template asks for what is not there" if missing else "template fails",
+                    detail=str(error) if known else f"{type(error).__name__}: {error}",
+                    remedy="docs/templates.md lists what a template is given, and the rules for it",
+                    location=Location(file=file, line=line),
+                )
+            ]
+        )
+
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
-        broken = list(broken_rules(tree))
+        broken = broken_rules(tree)
         if broken:
+            file = self._files.shown(filename) if filename else f"templates/{name}"
             raise DiagnosticError(
                 Diagnostic(
                     summary="template rule broken",
                     detail=rule.what,
                     remedy=rule.instead,
-                    location=Location(file=f"templates/{name}", line=line),
+                    location=Location(file=file, line=line),
                 )
                 for line, rule in broken
             )
         return tree
+
+
+def _uncompiled(what: str, file: str, line: int) -> Diagnostic:
+    return Diagnostic(summary="template does not compile", detail=what, location=Location(file=file, line=line))
+
+
+def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
+    """Yield file and line of each frame; Jinja has put those of the templates in place of its own."""
+    while trace is not None:
+        yield trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        trace = trace.tb_next
 
 
 QUOTES: dict[str, Callable[[object], str]] = {"yaml": to_yaml, "toml": to_toml, "words": to_word}
@@ -84,10 +201,17 @@ def syntax_of(path: str) -> Symbol:
 
 
 class TemplateCache(jinja2.FileSystemBytecodeCache):
-    """Compiled templates on disk; a folder that cannot be written to costs time, never a failure."""
+    """Compiled templates on disk; a folder that cannot be written, or a broken file, costs time, never a failure.
+
+    Other rules or another Jinja compile anew: their templates lie in another folder.
+    """
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(str(folder))
+        rules = hashlib.sha256()
+        with suppress(OSError):
+            for module in (template_rules.__file__, __file__):
+                rules.update(Path(module).read_bytes())
+        super().__init__(str(folder / f"jinja-{jinja2.__version__}-{rules.hexdigest()[:12]}"))
 
     def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
         with suppress(OSError):
@@ -95,5 +219,7 @@ class TemplateCache(jinja2.FileSystemBytecodeCache):
             super().dump_bytecode(bucket)
 
     def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
-        with suppress(OSError):
+        try:
             super().load_bytecode(bucket)
+        except (OSError, pickle.PickleError, EOFError, ValueError, TypeError, LookupError, AttributeError, ImportError):
+            bucket.reset()

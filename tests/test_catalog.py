@@ -83,14 +83,18 @@ def test_an_engine_is_a_folder(tmp_path: Path) -> None:
 
 
 def test_an_engine_may_bring_its_own_service(tmp_path: Path) -> None:
-    own = "name: {{ stack.project }}\nservices:\n  {{ service.name | key }}:\n    image: {{ service.image }}\n"
+    own = (
+        "name: {{ stack.project }}\nservices:\n  {{ service.name | key }}:\n"
+        '{% include "compose/service.yml.j2" %}\n    oom_score_adj: 5\n{% include "compose/volumes.yml.j2" %}\n'
+    )
     templates = {
         "templates/engines/toy/engine.toml": TOY_ENGINE,
         "templates/engines/toy/service.yml.j2": own,
     }
     files = Generator().render(fleet(tmp_path, TOY_INVENTORY, **templates)).tree.files
 
-    assert files["tiers/small.yml"] == "name: box\nservices:\n  small:\n    image: example/toy:1\n"
+    service = yaml.safe_load(files["tiers/small.yml"])["services"]["small"]
+    assert (service["image"], service["oom_score_adj"]) == ("example/toy:1", 5)
 
 
 def test_a_users_file_overrides_the_shipped_one(tmp_path: Path) -> None:

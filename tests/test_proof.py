@@ -5,13 +5,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import jinja2
 import pytest
 
-from anvil_gen import templating
+from anvil_gen import quoting, template_rules, templating
 from anvil_gen.catalog import shipped_templates
-from anvil_gen.diagnostics import InternalError
+from anvil_gen.diagnostics import DiagnosticError, InternalError
 from anvil_gen.generate import Generator
+from anvil_gen.overrides import load_yaml
+from anvil_gen.proof import Tokens
 
+ENV_EXAMPLE = "compose/env.example.j2"
 INVENTORY = """
 schema = 1
 [tiers.tier]
@@ -24,12 +28,12 @@ restart = "no"
 HOSTILE = ["plain", "a: b", "x #y", "null", "1e3", "line\\nbreak", "${HOME}", "it's", '\\"', "- a", "\\u0085", "{a: b}"]
 
 
-def render(folder: Path, value: str) -> dict[str, str]:
+def render(folder: Path, value: str, more: str = "", cache: Path | None = None) -> dict[str, str]:
     """Render an inventory that holds ``value``."""
     (folder / "hosts").mkdir(exist_ok=True)
     inventory = folder / "hosts" / "box.toml"
-    inventory.write_text(INVENTORY % value, "utf-8")
-    return dict(Generator().render(inventory).tree.files)
+    inventory.write_text(INVENTORY % value + more, "utf-8")
+    return dict(Generator(cache=cache).render(inventory).tree.files)
 
 
 @pytest.mark.parametrize("value", HOSTILE)
@@ -52,16 +56,181 @@ BROKEN_TEMPLATES = [
 ]
 
 
+def change(folder: Path, old: str, new: str, template: str = "compose/service.yml.j2") -> None:
+    """Let a fleet bring its own version of a shipped template."""
+    text = (shipped_templates() / template).read_text("utf-8")
+    assert old in text
+    path = folder / "templates" / template
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+def fault_of(folder: Path, value: str = "plain-value", more: str = "") -> tuple[str, str, int | None]:
+    """Render a fleet whose template is at fault, and return its detail, file and line."""
+    with pytest.raises(DiagnosticError) as caught:
+        render(folder, value, more)
+    (found,) = caught.value.diagnostics
+    assert found.location is not None
+    return found.detail, found.location.file, found.location.line
+
+
 @pytest.mark.parametrize(("old", "new"), BROKEN_TEMPLATES)
 def test_a_template_that_changes_a_value_is_found(old: str, new: str, tmp_path: Path) -> None:
-    folder = tmp_path / "templates" / "compose"
-    folder.mkdir(parents=True)
-    text = (shipped_templates() / "compose" / "service.yml.j2").read_text("utf-8")
-    assert old in text
-    (folder / "service.yml.j2").write_text(text.replace(old, new), "utf-8")
+    change(tmp_path, old, new)
+    detail, file, _ = fault_of(tmp_path)
 
-    with pytest.raises(InternalError, match=r"tiers/tier\.yml does not say what the model says"):
-        render(tmp_path, "plain-value")
+    assert "tiers/tier.yml does not say what the model says" in detail
+    assert file.endswith("templates/compose/service.yml.j2")
+
+
+GPU = """
+gpus = ["card"]
+files."/in/x" = "box.toml"
+[gpus.card]
+uuid = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
+"""
+LEFT_OUT = [
+    ("    image: {{ service.image }}\n", "    image: mine\n", "image"),
+    ("    container_name: {{ service.container_name }}\n", "", "container_name"),
+    ("    restart: {{ service.restart }}\n", "", "restart"),
+    ("{% for argument in service.command %}", "{% for argument in service.command[1:] %}", "command"),
+    ("{% for argument in service.entrypoint %}", "{% for argument in service.entrypoint[1:] %}", "entrypoint"),
+    ("{% for variable in service.environment %}", "{% for variable in service.environment[1:] %}", "environment"),
+    ('{% include "compose/ports.yml.j2" %}\n', "", "ports"),
+    ("{% for mount in service.mounts %}", "{% for mount in service.mounts[1:] %}", "volumes"),
+    ("        read_only: true\n", "        read_only: false\n", "volumes"),
+    ("{% if service.gpus %}", "{% if not service.gpus %}", "deploy.resources.reservations.devices"),
+    ("{% for name, digest in service.labels %}", "{% for name, digest in service.labels[1:] %}", "labels"),
+    ('{% include "compose/upkeep.yml.j2" %}', "", "healthcheck"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "key"), LEFT_OUT)
+def test_a_template_that_leaves_a_key_out_is_found(old: str, new: str, key: str, tmp_path: Path) -> None:
+    change(tmp_path, old, new)
+    detail, file, _ = fault_of(tmp_path, more=GPU)
+
+    assert detail == f"tiers/tier.yml does not say what the model says, at services.tier.{key}"
+    assert file.endswith("templates/compose/service.yml.j2")
+
+
+def test_what_an_override_says_may_stand_otherwise(tmp_path: Path) -> None:
+    change(tmp_path, "    image: {{ service.image }}\n", "    image: mine\n")
+
+    assert "image: other\n" in render(tmp_path, "x", 'override.image = "other"\n')["tiers/tier.yml"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  {{ router.service | key }}:", "  another:"),
+        ("    image: {{ router.image }}\n{% else %}", "{% else %}"),
+    ],
+)
+def test_a_router_that_is_not_there_is_found(old: str, new: str, tmp_path: Path) -> None:
+    change(tmp_path, old, new, "routers/anvil/tree/router/compose.yml.j2")
+    detail, file, _ = fault_of(tmp_path, more='port = 8100\n[router]\nimage = "own/router:1"\n')
+
+    assert "router/compose.yml does not say what the model says, at services.router" in detail
+    assert file.endswith("routers/anvil/tree/router/compose.yml.j2")
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    change(tmp_path, "    init: true\n", "    init: true\n    init: true\n")
+
+    assert "'init' stands twice" in fault_of(tmp_path)[0]
+    assert "'init' stands twice" in fault_of(tmp_path, more='override.image = "other"\n')[0]
+
+
+@pytest.mark.parametrize("text", ["a: 1\na: 2\n", "a: {b: 1, b: 2}\n", "x: &x {b: 1}\ny: {<<: *x, c: 1, c: 2}\n"])
+def test_only_direct_keys_count_as_twice(text: str) -> None:
+    with pytest.raises(InternalError, match="stands twice"):
+        load_yaml(text, "a.yml")
+
+    assert load_yaml("x: &x {b: 1}\ny: {<<: *x, b: 2}\n", "a.yml")["y"] == {"b": 2}
+
+
+FAULTS = [
+    ("    init: true\n", "    init: {{ service.name + 1 }}\n", 4),
+    ("    init: true\n", "    init: {{ 1/0 }}\n", 4),
+    ("    init: true\n", "    init: {{ service.name | folded }}\n", 4),
+    ("    init: true\n", "    {{ service.shm_size | key }}: 1\n", 4),
+    ("    init: true\n", "    init: {{ nope }}\n", 4),
+    ("    init: true\n", "    shm_size: {{ service.shm_size }}\n", 4),
+    ("    init: true\n", "    init: {{ service.health }}\n", 4),
+    ("    init: true\n", "    init: {% nope %}\n", 4),
+    ("    init: true\n", '{% include "nope" %}\n', 4),
+    ("    init: true\n", "    init: 'x{{ nope }}'\n", 4),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line"), FAULTS)
+def test_a_fault_in_a_template_is_told_with_its_line(old: str, new: str, line: int, tmp_path: Path) -> None:
+    change(tmp_path, old, new)
+
+    for _ in range(2):  # the second time with compiled templates
+        _, file, found = fault_of(tmp_path)
+        assert file.endswith("templates/compose/service.yml.j2")
+        assert found == line
+
+
+def test_a_template_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+    change(tmp_path, "init: true", "init: true")
+    path = tmp_path / "templates" / "compose" / "service.yml.j2"
+    path.write_bytes(path.read_bytes().replace(b"true", b"\xff", 1))
+    detail, file, line = fault_of(tmp_path)
+
+    assert (detail, line) == ("it is not UTF-8", 4)
+    assert file.endswith("templates/compose/service.yml.j2")
+
+
+def test_a_token_cannot_be_made_up(tmp_path: Path) -> None:
+    change(tmp_path, "    init: true\n", "    init: true\n    hostname: zq1qz\n")
+
+    assert "hostname: zq1qz\n" in render(tmp_path, "zq2qz")["tiers/tier.yml"]
+    with pytest.raises(InternalError, match="makes up"):
+        Tokens().data("zq0qz", compose=True)
+
+
+@pytest.mark.parametrize("key", ["a: b", "x #y", "null", "it's $X"])
+def test_a_hostile_key_is_proven(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = f'[services.ui]\nimage = "x"\nlabels = {{ "{key}" = "v" }}\n'
+    assert "services/ui.yml" in render(tmp_path, "x", more)
+
+    monkeypatch.setattr(quoting, "yaml_string", str)
+    with pytest.raises(InternalError, match="does not"):
+        render(tmp_path, "x", more)
+
+
+def test_a_comment_of_a_file_without_quotes_is_proven(tmp_path: Path) -> None:
+    change(tmp_path, "# {{ variable.comment | comment }}", "# {{ variable.comment[1:] | comment }}", ENV_EXAMPLE)
+    detail, file, _ = fault_of(tmp_path, more='environment.TOKEN = { env = "TOKEN" }\n')
+
+    assert ".env.example does not say what the model says" in detail
+    assert file.endswith(ENV_EXAMPLE)
+
+
+@pytest.mark.parametrize("kept", [0, 3, 20, 60, 100])
+def test_a_broken_cache_file_is_a_miss(kept: int, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    files = render(tmp_path, "x", cache=cache)
+    compiled = [path for path in cache.rglob("*") if path.is_file()]
+    assert compiled
+    for path in compiled:
+        path.write_bytes(path.read_bytes()[:kept])
+
+    assert render(tmp_path, "x", cache=cache) == files
+    assert all(path.stat().st_size > kept for path in compiled)
+
+
+def test_the_cache_is_kept_apart_by_jinja_and_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = tmp_path / "rules.py"
+    rules.write_text("other")
+    first = templating.TemplateCache(tmp_path).directory
+    monkeypatch.setattr(template_rules, "__file__", str(rules))
+
+    assert f"jinja-{jinja2.__version__}-" in first
+    assert templating.TemplateCache(tmp_path).directory != first
 
 
 def test_a_difference_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,24 @@ from pathlib import Path
 
 import jinja2
 import pytest
+from markupsafe import Markup
 
 from anvil_gen.catalog import Catalog, shipped_templates
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.quoting import to_yaml
-from anvil_gen.template_rules import AUTOESCAPE, CONSTANT, GLUED, JOINED_CALL, NO_ELSE, Rule
+from anvil_gen.template_rules import (
+    AUTOESCAPE,
+    COMMENT,
+    CONSTANT,
+    GLUED,
+    HIDDEN,
+    JOINED_CALL,
+    KEPT_FILTER,
+    KEY,
+    NO_ELSE,
+    WHOLE,
+    Rule,
+)
 from anvil_gen.templating import TemplateEnvironment
 
 BROKEN = [
@@ -24,6 +37,36 @@ BROKEN = [
     ("a: {{ x }}{{ x }}\n", GLUED),
     ("a: {{ x if x }}\n", NO_ELSE),
     ("{% macro m() %}x{% endmacro %}\na: {{ m() ~ x }}\n", JOINED_CALL),
+    ("a: {{ 'a' if true else '' }}\n", CONSTANT),
+    ("a: {{ 'x' + 'y' }}\n", CONSTANT),
+    ("a: {{ -5 }}\n", CONSTANT),
+    ("a: {{ '%s' % 'x' }}\n", CONSTANT),
+    ("a: {{ 'x' | key }}\n", CONSTANT),
+    ("a: b-{% if v %}{{ v }}{% endif %}\n", GLUED),
+    ("a: {% if v %}{{ v }}{% endif %}-b\n", GLUED),
+    ("a: {% for v in x %}{{ v }}{% endfor %}\n", GLUED),
+    ("a: 'x#{{ v }}'\n", GLUED),
+    ("a: 'x # {{ v }}'\n", GLUED),
+    ("a: 'it''s {{ v }}'\n", GLUED),
+    ('a: "\\" {{ v }}"\n', GLUED),
+    ('{% macro m() %}x{% endmacro %}\na: "{{ m() }}"\n', GLUED),
+    ('a: b-{% include "x" %}\n', GLUED),
+    ("a: {{ x | comment }}\n", COMMENT),
+    ("a: b#{{ x | comment }}\n", COMMENT),
+    ("a: {{ x | key }}\n", KEY),
+    ("a: {{ x | key if y else z }}\n", KEY),
+    ("a: {{ x | folded(2) }} b\n", WHOLE),
+    ("a: [{{ x | folded(2) }}]\n", WHOLE),
+    ("a: {{ x | block(2) }}\n", WHOLE),
+    ("# {{ x | block(2) }}\n", WHOLE),
+    ("{% macro m() %}x{% endmacro %}\na: {{ m() + x }}\n", JOINED_CALL),
+    ("{% macro m() %}x{% endmacro %}\na: {{ '%s' % m() }}\n", JOINED_CALL),
+    ("{% set b %}x{% endset %}\na: {{ b ~ x }}\n", JOINED_CALL),
+    ("{% set y = x | key %}\n", KEPT_FILTER),
+    ("{% filter key %}x{% endfilter %}\n", KEPT_FILTER),
+    ("a: {{ x.__class__ }}\n", HIDDEN),
+    ("a: {{ x['__class__'] }}\n", HIDDEN),
+    ("a: {{ x.format(y) }}\n", HIDDEN),
     ("{% autoescape false %}\na: {{ x }}\n{% endautoescape %}\n", AUTOESCAPE),
 ]
 UNKNOWN_FILTERS = ["safe", "tojson", "e", "escape", "forceescape", "replace('a', 'b')", "indent", "sort", "string"]
@@ -54,6 +97,34 @@ def test_a_value_on_its_own_is_quoted(text: str) -> None:
     environment = TemplateEnvironment(Catalog(), to_yaml, None)
 
     assert '"a: b"' in environment.from_string(text).render(x="a: b")
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("{% macro m(v) %}\n- {{ v }}\n{% endmacro %}\n{{ m(x) }}\n", '- "a: b"\n'),
+        ("{% macro m(v) %}{{ v }}{% endmacro %}\na: {{ m(x) }}\n", 'a: "a: b"\n'),
+        ("{% set b %}{{ x }}{% endset %}\na: {{ b }}\n", 'a: "a: b"\n'),
+        ("{% macro m() %}{{ caller() }}{% endmacro %}\na: {% call m() %}{{ x }}{% endcall %}\n", 'a: "a: b"'),
+        ("{% block c %}\na: {{ x }}\n{% endblock %}\n{{ self.c() }}\n", 'a: "a: b"\n'),
+        ("{% for v in [x] recursive %}\n- {{ v }}\n{% endfor %}\n", '- "a: b"\n'),
+    ],
+)
+def test_what_macros_and_blocks_print_is_quoted_once(text: str, printed: str) -> None:
+    result = TemplateEnvironment(Catalog(), to_yaml, None).from_string(text).render(x="a: b")
+
+    assert printed in result
+    assert '\\"' not in result
+
+
+@pytest.mark.parametrize(
+    "text", ["a: {{ x }}\n", "{% set y = x ~ z %}\na: {{ y }}\n", "{% set n = '__cl' ~ 'ass__' %}\na: {{ z[n] }}\n"]
+)
+def test_foreign_markup_and_hidden_names_are_refused_at_run_time(text: str) -> None:
+    template = TemplateEnvironment(Catalog(), to_yaml, None).from_string(text)
+
+    with pytest.raises(jinja2.TemplateRuntimeError):
+        template.render(x=Markup("<b>"), z="plain")
 
 
 @pytest.mark.parametrize("path", sorted(shipped_templates().rglob("*.j2")), ids=lambda path: path.name)

@@ -41,7 +41,7 @@ def run(
         return ExitCode.DIFFERS if any(outcome.files for outcome in outcomes) else ExitCode.OK
     # The containers read these files as users of their own: what the umask takes from others would keep them from it.
     os.umask(os.umask(0o022) & 0o022)
-    write(outcomes, force=force)
+    outcomes = write(outcomes, force=force)
     view.written(outcomes)
     return ExitCode.OK
 
