@@ -14,15 +14,18 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Literal, TypeVar
+from pathlib import Path, PurePosixPath
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from anvil_gen import __version__
+from anvil_gen.committed import committed
+from anvil_gen.deploy_state import Journal, State, load
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
-from anvil_gen.fleet import FolderLock, committed, shown
+from anvil_gen.fleet import shown
+from anvil_gen.lock import FolderLock
 
 STATE_FOLDER = ".anvil-gen"
 HEADER = "# Made by anvil-gen from "
@@ -39,28 +42,6 @@ class FileChange(Struct, frozen=True, kw_only=True):
     after: str | None
 
 
-class _State(Struct, frozen=True, kw_only=True):
-    """What was last written on this machine, and from what."""
-
-    format: Literal[1] = 1
-    version: str
-    inventory: str
-    files: dict[str, str]
-
-
-class _Journal(Struct, frozen=True, kw_only=True):
-    """A write: files by the digest of what it expects in their place, and the folders that it makes.
-
-    The new text of a file is staged under its number in ``replace``.
-    """
-
-    format: Literal[1] = 1
-    replace: dict[str, str | None]
-    delete: dict[str, str]
-    folders: list[str]
-
-
-_Stored = TypeVar("_Stored", _State, _Journal)
 _Trace = tuple[int, int] | None
 
 
@@ -78,7 +59,7 @@ class DeployFolder:
         self._staged_journal = self._stage / "journal.new"
         # It locks by the one file that stands in every state folder and is never replaced.
         self._lock = FolderLock(self._state_folder, ".gitignore", b"*\n")
-        self._pending: _Journal | None = None
+        self._pending: Journal | None = None
         self._look()
 
     def read(self, path: str) -> str | None:
@@ -190,7 +171,7 @@ class DeployFolder:
             return
         state = _state_of(files, inventory_digest)
         new = {change.path: change for change in changes if change.after is not None}
-        journal = _Journal(
+        journal = Journal(
             replace={path: _digest_if_there(change.before) for path, change in new.items()},
             delete={change.path: digest_of(change.before or "") for change in changes if change.after is None},
             folders=self._missing_folders(path for path, change in new.items() if change.before is None),
@@ -237,7 +218,7 @@ class DeployFolder:
     def _look(self) -> None:
         """Read the state; its trace first, so that what is written meanwhile shows as a difference."""
         self._seen = self._trace()
-        self._state = _load(self._state_file, _State)
+        self._state = load(self._state_file, State)
 
     def _trace(self) -> tuple[_Trace, _Trace]:
         """Return what is another after any write, and during one."""
@@ -251,7 +232,7 @@ class DeployFolder:
             self._drop_stage()
 
     def _drop_stage(self) -> None:
-        journal = _load(self._staged_journal, _Journal)
+        journal = load(self._staged_journal, Journal)
         # The folders first: they are known by the journal alone.
         for folder in reversed(journal.folders if journal is not None else []):
             _remove_folder(self.path / folder)
@@ -266,7 +247,7 @@ class DeployFolder:
                 missing.add(str(folder))
         return sorted(missing)
 
-    def _apply(self, journal: _Journal, *, redo: bool = False) -> None:
+    def _apply(self, journal: Journal, *, redo: bool = False) -> None:
         """Carry out a journal; ``redo`` where an earlier attempt came some way, maybe long ago."""
         for number, (path, before) in enumerate(journal.replace.items()):
             staged, place = self._stage / str(number), self.path / path
@@ -293,8 +274,8 @@ class DeployFolder:
         for folder in PurePosixPath(path).parents[:-1]:
             _remove_folder(self.path / folder)
 
-    def _read_journal(self) -> _Journal:
-        journal = _load(self._journal, _Journal)
+    def _read_journal(self) -> Journal:
+        journal = load(self._journal, Journal)
         if journal is None:
             detail = "its journal is damaged, or of another version of anvil-gen"
             remedy = f"remove {shown(self._stage)}, and render again"
@@ -333,9 +314,9 @@ def _digest_if_there(text: str | None) -> str | None:
     return None if text is None else digest_of(text)
 
 
-def _state_of(files: Mapping[str, str], inventory_digest: str) -> _State:
+def _state_of(files: Mapping[str, str], inventory_digest: str) -> State:
     digests = {path: digest_of(text) for path, text in files.items()}
-    return _State(version=__version__, inventory=inventory_digest, files=digests)
+    return State(version=__version__, inventory=inventory_digest, files=digests)
 
 
 def _trace(path: Path) -> _Trace:
@@ -349,21 +330,6 @@ def _trace(path: Path) -> _Trace:
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
-
-
-def _load(path: Path, kind: type[_Stored]) -> _Stored | None:
-    """Return a file of the state folder; None where it is missing, damaged, or names a file outside."""
-    try:
-        stored: _Stored = msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, ValueError, msgspec.MsgspecError):
-        return None
-    names = stored.files if isinstance(stored, _State) else [*stored.replace, *stored.delete, *stored.folders]
-    return stored if all(map(_is_inside, names)) else None
-
-
-def _is_inside(path: str) -> bool:
-    windows = PureWindowsPath(path)  # knows both separators, and drives
-    return not windows.anchor and ".." not in windows.parts
 
 
 def _write(path: Path, content: bytes) -> None:

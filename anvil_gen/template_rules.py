@@ -153,7 +153,7 @@ class _Walk:
     def _node(self, node: nodes.Node, states: _States) -> _States:
         if isinstance(node, nodes.Output):
             for piece in node.nodes:
-                states = frozenset(self._piece(piece, state) for state in states)
+                states = frozenset(after for state in states for after in self._piece(piece, state))
         elif isinstance(node, nodes.If):
             ways = [self._body(branch.body, states) for branch in (node, *node.elif_)]
             states = self._body(node.else_, states).union(*ways)
@@ -190,14 +190,15 @@ class _Walk:
                 self.found.add((node.lineno, GLUED))
         return _START
 
-    def _piece(self, piece: nodes.Node, state: _State) -> _State:
+    def _piece(self, piece: nodes.Node, state: _State) -> Iterator[_State]:
+        """Yield what may come behind a piece: more than one for an `if` inside an expression."""
         if isinstance(piece, nodes.TemplateData):
-            return self._text(piece.data, state)
-        if _is_constant(piece):
+            yield self._text(piece.data, state)
+        elif _is_constant(piece):
             self.found.add((piece.lineno, CONSTANT))
-            return state._replace(last=_VALUE, visible=_VALUE, pending=None)
-        after = {self._value(choice, state) for choice in _choices([piece])}
-        return next((one for one in after if one.pending is not None), next(iter(after)))
+            yield state._replace(last=_VALUE, visible=_VALUE, pending=None)
+        else:
+            yield from (self._value(choice, state) for choice in _choices([piece]))
 
     def _text(self, text: str, state: _State) -> _State:
         quote, last, visible, pending = state

@@ -192,12 +192,13 @@ def test_a_token_cannot_be_made_up(tmp_path: Path) -> None:
         Tokens().data("zq0qz", compose=True)
 
 
-@pytest.mark.parametrize("key", ["a: b", "x #y", "null", "it's $X"])
+@pytest.mark.parametrize("key", ["null", "yes", "012", "a: b"])
 def test_a_hostile_key_is_proven(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     more = f'[services.ui]\nimage = "x"\nlabels = {{ "{key}" = "v" }}\n'
     assert "services/ui.yml" in render(tmp_path, "x", more)
 
-    monkeypatch.setattr(quoting, "yaml_string", str)
+    quote = quoting.yaml_string
+    monkeypatch.setattr(quoting, "yaml_string", lambda text: text if text == key else quote(text))
     with pytest.raises(InternalError, match="does not"):
         render(tmp_path, "x", more)
 

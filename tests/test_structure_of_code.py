@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "anvil_gen"
 # From the ground up: a module imports only from floors below its own.
 FLOORS = [
     {"__init__"},
-    {"diagnostics", "paths", "template_rules"},
+    {"diagnostics", "paths", "template_rules", "lock", "committed", "deploy_state"},
     {"model"},
     {"digests", "quoting", "positions", "options", "inventory_types", "fleet", "changes"},
     {"command", "document", "inventory", "own_keys"},
