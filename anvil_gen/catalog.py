@@ -180,7 +180,6 @@ class Catalog:
             if faults:
                 raise DiagnosticError(faults)
             self.roots = (user_templates, shipped)
-        self._documents: dict[str, Document] = {}
         self._data: dict[str, Any] = {}
         self._names: dict[str, list[str]] = {}
 
@@ -227,11 +226,6 @@ class Catalog:
             }
         )
 
-    def locate(self, path: str, key: KeyPath) -> Location | None:
-        """Return where a key stands in a data file that was read."""
-        document = self._documents.get(path)
-        return document.location(key) if document else None
-
     def unknown(self, kind: str, name: str) -> tuple[str, str]:
         """Return detail and remedy for a name that no folder has."""
         names = self.names(kind)
@@ -249,7 +243,7 @@ class Catalog:
 
     def _read(self, path: str, found: Path, kind: type[_Data]) -> _Data:
         display = f"templates/{path}" if found.is_relative_to(self.roots[-1]) else shown(found)
-        document = self._documents[path] = Document(found, display=display)
+        document = Document(found, display=display)
         try:
             data = msgspec.convert(document.data, kind)
         except msgspec.ValidationError:

@@ -132,7 +132,7 @@ def _image(site: Site, options: Options, engine: Engine, gpus: tuple[Gpu, ...], 
         return ""
     if not engine.image:
         site.report.missing(path, "image", f'write image = "…": {engine.title} has no image of its own')
-    elif gpus and all(choice.compute_capability is not None for choice in engine.images if engine.images):
+    elif gpus:
         _no_image(site, engine, gpus, path)
     return engine.image
 
