@@ -120,7 +120,10 @@ def cli_page() -> str:
     ]
     context = click.Context(cli, info_name="anvil-gen", terminal_width=100)
     lines += ["", "```", cli.get_help(context), "```"]
-    for name, command in sorted(cli.commands.items()):
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        if command is None:
+            raise LookupError(name)
         inner = click.Context(command, info_name=name, parent=context, terminal_width=100)
         lines += ["", f"## anvil-gen {name}", "", "```", command.get_help(inner), "```"]
     return "\n".join(line.rstrip() for line in "\n".join(lines).split("\n")) + "\n"

@@ -23,8 +23,11 @@ FLOORS = [
     {"modes", "variables"},
     {"resolve"},
     {"generate"},
-    {"views"},
-    {"commands.__init__", "commands.render", "commands.schema"},
+    {"views.__init__", "views.answer", "views.change_lines"},
+    {"views.faults"},
+    {"views.trees"},
+    {"commands.__init__", "commands.parameters"},
+    {"commands.render", "commands.schema"},
     {"cli"},
     {"__main__"},
 ]
@@ -43,9 +46,8 @@ def imports(tree: ast.AST) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "anvil_gen":
             inside = node.module.partition(".")[2]
-            names = (
-                [inside] if inside and inside != "commands" else [f"{inside}.{a.name}".lstrip(".") for a in node.names]
-            )
+            is_folder = (PACKAGE / inside).is_dir()
+            names = [f"{inside}.{a.name}".lstrip(".") for a in node.names] if is_folder else [inside]
             found |= {name if name in LEVEL else "__init__" for name in names}
     return found
 

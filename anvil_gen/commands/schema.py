@@ -10,8 +10,19 @@ from anvil_gen.diagnostics import ExitCode
 from anvil_gen.schema import schema_text
 
 
-def run(*, write: str | None, check: str | None) -> ExitCode:
-    """Print the schema, write it to a file, or compare it with one."""
+@click.command("schema")
+@click.option("--write", metavar="FILE", help="Write the schema to FILE.")
+@click.option("--check", metavar="FILE", help="Exit 2 where FILE is not the schema of this version.")
+def command(*, write: str | None, check: str | None) -> ExitCode:
+    """Print the JSON Schema of the inventory, for editors.
+
+    \b
+    Examples:
+      anvil-gen schema --write inventory.schema.json
+      #:schema inventory.schema.json             as the first line of an inventory (Taplo reads it)
+    """
+    if write is not None and check is not None:
+        raise click.UsageError("--write and --check: choose one")
     text = schema_text()
     if check is not None:
         path = Path(check)

@@ -1,0 +1,26 @@
+"""Arguments and options that several verbs take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+
+
+def complete_host(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the hosts of this fleet that begin as typed, else files."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+    from anvil_gen.fleet import host_names  # noqa: PLC0415
+
+    names = [CompletionItem(name) for name in host_names(Path.cwd()) if name.startswith(incomplete)]
+    return names or [CompletionItem(incomplete, type="file")]
+
+
+host = click.argument("host", shell_complete=complete_host)

@@ -1,0 +1,67 @@
+"""Changes of services, a line each, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from anvil_gen.changes import Action, Change
+
+_SECRET_VERBS = {Action.CREATE: "added", Action.UPDATE: "changed", Action.DELETE: "removed"}
+_VALUE_WIDTH = 72
+_HIDDEN = "…"
+
+
+def change_lines(changes: Iterable[Change]) -> Iterator[str]:
+    """Yield one line a change: ``~ fast: --max-model-len 65536 -> 32768``."""
+    for change in changes:
+        if change.service is None:  # a volume comes and goes with the service that mounts it
+            continue
+        if len(change.address) == 2:
+            told = "new service" if change.action is Action.CREATE else "removed"
+            yield f"{change.action.value} {change.service}: {told}"
+        else:
+            yield f"~ {change.service}: {change.reason or _what(change)}"
+
+
+def _what(change: Change) -> str:
+    parts = change.address[2:]
+    is_flag = parts[0] == "command" and len(parts) > 1
+    what = (
+        parts[1] if is_flag else f"mount {parts[1]}:" if parts[0] == "volumes" and len(parts) == 2 else ".".join(parts)
+    )
+    if change.secret:
+        return f"{what} {_SECRET_VERBS[change.action]}"
+    before, after = _value(change.before, is_flag), _value(change.after, is_flag)
+    if max(len(before), len(after)) > _VALUE_WIDTH and change.action is Action.UPDATE:  # cut, they may look the same
+        return f"{what} changed"
+    before, after = _cut(before), _cut(after)
+    if change.action is Action.CREATE:
+        return f"{what} {after} added" if after else f"{what} added"
+    if change.action is Action.DELETE:
+        return f"{what} {before} removed" if before else f"{what} removed"
+    return f"{what} {before or '(none)'} -> {after or '(none)'}"
+
+
+def _value(value: Any, is_flag: bool) -> str:
+    if value is None or (value is True and is_flag):  # a variable or a flag without a value
+        return ""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _VALUE_WIDTH else text[: _VALUE_WIDTH - 1] + "…"
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """Return a change as JSON answers have it; the values of secrets are left out."""
+    return {
+        "action": change.action.name.lower(),
+        "project": change.project,
+        "service": change.service,
+        "address": list(change.address),
+        "before": _HIDDEN if change.secret and change.before is not None else change.before,
+        "after": _HIDDEN if change.secret and change.after is not None else change.after,
+        "reason": change.reason,
+    }
