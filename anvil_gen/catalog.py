@@ -42,6 +42,13 @@ class Cache(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     reason: str
 
 
+class ModelsEndpoint(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Where an engine tells which models it serves: ``names`` is the way to them in its JSON, ``[]`` for each item."""
+
+    path: str = "/v1/models"
+    names: str = "data[].id"
+
+
 class Refusal(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A value of an option that does not work where its quirk applies."""
 
@@ -112,6 +119,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     tasks: Mapping[Task, Mapping[str, Any]] = msgspec.field(default_factory=lambda: {"chat": {}})
     """Task that it can serve -> the flags that make it do so."""
     health: Health | None = None
+    models_endpoint: ModelsEndpoint = ModelsEndpoint()
     caches: tuple[Cache, ...] = ()
     tools: tuple[str, ...] = ()
     """Flags that must all be set for the model to be offered tools."""
@@ -225,6 +233,13 @@ class Catalog:
                 if path.is_file()
             }
         )
+
+    def own_texts(self) -> Iterator[str]:
+        """Yield the path and the text of each file of the user's templates, sorted by path."""
+        for root in self.roots[:-1]:
+            for path in sorted(path for path in root.rglob("*") if path.is_file()):
+                yield path.relative_to(root).as_posix()
+                yield path.read_text("utf-8", "surrogateescape")
 
     def unknown(self, kind: str, name: str) -> tuple[str, str]:
         """Return detail and remedy for a name that no folder has."""

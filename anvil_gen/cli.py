@@ -13,7 +13,7 @@ import click
 from anvil_gen import __version__
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, InternalError, Location
 
-VERBS = ("render", "schema")
+VERBS = ("render", "up", "down", "restart", "status", "logs", "schema")
 """The verbs, in the order of the help text; each is a module and its `command`."""
 
 _COMPLETION = 'eval "$(_ANVIL_GEN_COMPLETE=bash_source anvil-gen)"'

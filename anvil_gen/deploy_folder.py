@@ -157,19 +157,26 @@ class DeployFolder:
         self._look()
         return False
 
-    def is_written(self, files: Mapping[str, str], changes: Sequence[FileChange], *, inventory_digest: str) -> bool:
-        """Tell whether nothing is to be done for the folder to hold ``files``."""
-        return not changes and self._state == _state_of(files, inventory_digest)
+    def is_of_another_version(self, changes: Iterable[FileChange], *, inputs_digest: str) -> bool:
+        """Tell whether all is as another version of anvil-gen wrote it from the same inputs."""
+        written = self._state
+        if written is None or written.version == __version__ or written.inputs != inputs_digest:
+            return False
+        return not self._unlike_written(changes) and all(self.read(path) is not None for path in written.files)
 
-    def stage(self, files: Mapping[str, str], changes: Sequence[FileChange], *, inventory_digest: str) -> None:
+    def is_written(self, files: Mapping[str, str], changes: Sequence[FileChange], *, inputs_digest: str) -> bool:
+        """Tell whether nothing is to be done for the folder to hold ``files``."""
+        return not changes and self._state == _state_of(files, inputs_digest)
+
+    def stage(self, files: Mapping[str, str], changes: Sequence[FileChange], *, inputs_digest: str) -> None:
         """Get everything ready for the folder to hold ``files``, by the ``changes`` that `compare` found.
 
         Raises:
             DiagnosticError: something cannot be written. `drop` then leaves the folder as it was.
         """
-        if self.is_written(files, changes, inventory_digest=inventory_digest):
+        if self.is_written(files, changes, inputs_digest=inputs_digest):
             return
-        state = _state_of(files, inventory_digest)
+        state = _state_of(files, inputs_digest)
         new = {change.path: change for change in changes if change.after is not None}
         journal = Journal(
             replace={path: _digest_if_there(change.before) for path, change in new.items()},
@@ -314,9 +321,9 @@ def _digest_if_there(text: str | None) -> str | None:
     return None if text is None else digest_of(text)
 
 
-def _state_of(files: Mapping[str, str], inventory_digest: str) -> State:
+def _state_of(files: Mapping[str, str], inputs_digest: str) -> State:
     digests = {path: digest_of(text) for path, text in files.items()}
-    return State(version=__version__, inventory=inventory_digest, files=digests)
+    return State(version=__version__, inputs=inputs_digest, files=digests)
 
 
 def _trace(path: Path) -> _Trace:

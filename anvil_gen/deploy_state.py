@@ -12,7 +12,7 @@ class State(Struct, frozen=True, kw_only=True):
 
     format: Literal[1] = 1
     version: str
-    inventory: str
+    inputs: str
     files: dict[str, str]
 
 

@@ -14,7 +14,7 @@ from anvil_gen.deploy_folder import HEADER, DeployFolder, FileChange, digest_of
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.document import Document
 from anvil_gen.fleet import cache_folder, fleet_root, header_name, shown
-from anvil_gen.model import Tree
+from anvil_gen.model import Stack, Tree
 from anvil_gen.modes import ROOT_FILE
 from anvil_gen.proof import parse, prove
 from anvil_gen.render import ENV_EXAMPLE_FILE, EXPERIMENT_FILE, Renderer
@@ -30,12 +30,15 @@ _OWN_FOLDERS = ("tiers/", "services/", "router/")
 
 
 class Rendered(Struct, frozen=True, kw_only=True):
-    """One host's tree, proven and not yet written."""
+    """One host's tree, not yet written."""
 
     host: str
     project: str
+    docker_context: str | None
     inventory: Path
-    inventory_digest: str
+    inputs_digest: str
+    """Of the inventory and every other file that the rendered ones follow from, but for the shipped templates."""
+    stack: Stack
     output: Path
     tree: Tree
     warnings: tuple[Diagnostic, ...]
@@ -62,8 +65,11 @@ class Generator:
         self._cache = cache
         self._renderers: dict[Path, Renderer] = {}
 
-    def render(self, inventory: Path, *, output: Path | None = None) -> Rendered:
+    def render(self, inventory: Path, *, output: Path | None = None, proven: bool = True) -> Rendered:
         """Render one inventory, to ``output`` instead of where it says.
+
+        What is only compared with files that a render has proven, and not written, need not be proven again: without
+        ``proven`` the tree has no data.
 
         Raises:
             DiagnosticError: with everything that is wrong in the inventory.
@@ -77,12 +83,14 @@ class Generator:
         stack = resolve(parsed, renderer.catalog, report, host, header=header_name(inventory), folder=inventory.parent)
         report.raise_errors()
         files, digests = renderer.render(stack)
-        data = prove(renderer, stack, files, digests)
+        data = prove(renderer, stack, files, digests) if proven else {}
         return Rendered(
             host=stack.host,
             project=stack.project,
+            docker_context=host["docker_context"],
             inventory=inventory,
-            inventory_digest=digest_of(report.document.text),
+            inputs_digest=_inputs_digest(report.document.text, stack, renderer.catalog),
+            stack=stack,
             output=Path(os.path.abspath(output or inventory.parent / host["output"])),  # noqa: PTH100
             tree=Tree(files=dict(sorted(files.items())), data=data),
             warnings=report.diagnostics,
@@ -163,7 +171,7 @@ def write(outcomes: Sequence[Outcome], *, force: bool = False) -> list[Outcome]:
             _refuse_foreign(new for old, new in zip(outcomes, current, strict=True) if new is not old)
         for outcome in current:
             rendered = outcome.rendered
-            outcome.folder.stage(rendered.tree.files, outcome.files, inventory_digest=rendered.inventory_digest)
+            outcome.folder.stage(rendered.tree.files, outcome.files, inputs_digest=rendered.inputs_digest)
     except DiagnosticError:
         for outcome in reversed(outcomes):
             outcome.folder.drop()
@@ -184,7 +192,7 @@ def _locked(outcomes: Sequence[Outcome]) -> list[Outcome]:
     # In one order in every process, so that no two wait for each other.
     for place in sorted(range(len(current)), key=lambda place: os.path.realpath(current[place].rendered.output)):
         rendered, folder, files = current[place].rendered, current[place].folder, current[place].files
-        if folder.is_written(rendered.tree.files, files, inventory_digest=rendered.inventory_digest):
+        if folder.is_written(rendered.tree.files, files, inputs_digest=rendered.inputs_digest):
             continue
         if not folder.lock():
             current[place] = _compared(rendered, folder)
@@ -195,6 +203,11 @@ def _refuse_foreign(outcomes: Iterable[Outcome]) -> None:
     faults = [fault for outcome in outcomes for fault in _guard(outcome)]
     if faults:
         raise DiagnosticError(faults)
+
+
+def _inputs_digest(inventory: str, stack: Stack, catalog: Catalog) -> str:
+    copied = [file.text for tier in stack.tiers for file in tier.files]
+    return digest_of("\0".join([inventory, *copied, *catalog.own_texts()]))
 
 
 def _command(inventory: Path, output: Path | None) -> str:
@@ -217,7 +230,9 @@ def _earlier(rendered: Rendered, folder: DeployFolder) -> Iterator[str]:
 
 
 def _service_changes(rendered: Rendered, files: Sequence[FileChange]) -> tuple[Change, ...]:
-    """Return the changes per service, those of the host's main project first."""
+    """Return the changes per service, those of the host's main project first; none where the tree is not proven."""
+    if not rendered.tree.data:
+        return ()
     compose = {change.path: change for change in files if syntax_of(change.path) == "yaml"}
     # A volume may stand in several files, and goes only with the last of them.
     kept = [data for path, data in rendered.tree.data.items() if path not in compose and syntax_of(path) == "yaml"]

@@ -54,6 +54,17 @@ class HostTable(Table, frozen=True, kw_only=True):
     name: t.HostName | UnsetType = UNSET
     project: t.ProjectName | UnsetType = UNSET
     platform: t.Platform | UnsetType = UNSET
+    docker_context: (
+        Annotated[
+            str,
+            t.text(
+                "Docker context that the operating verbs use, instead of the current one.",
+                r"^[a-zA-Z0-9][a-zA-Z0-9_.+-]+$(?!\n)",
+                examples=["box-over-ssh"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     output: (
         Annotated[str, t.text("Folder of the rendered tree, relative to this file's folder.", examples=["../deploy/x"])]
         | UnsetType

@@ -12,8 +12,13 @@ from anvil_gen.serve import Site
 
 ROOT_FILE = Symbol("docker-compose.yml")
 ROUTER_FILE = Symbol("router/compose.yml")
-# The experiment's file has the name that a mode of this name would have.
-RESERVED = ("experiment",)
+DEFAULT = "default"
+"""How a person names the default mode."""
+# Name that no mode may have -> why.
+RESERVED = {
+    "experiment": "docker-compose.experiment.yml is another file",
+    DEFAULT: "it names every tier that is not on standby",
+}
 
 
 def build_modes(site: Site, tiers: tuple[Tier, ...], *, project: str) -> tuple[Mode, ...]:
@@ -27,8 +32,8 @@ def build_modes(site: Site, tiers: tuple[Tier, ...], *, project: str) -> tuple[M
     modes = [default]
     for name, table in site.inventory.modes.items():
         if name in RESERVED:
-            detail = f"docker-compose.{name}.yml is another file"
-            site.report.add("name that is not allowed", ("modes", name), detail, "write another name", key=True)
+            report = site.report
+            report.add("name that is not allowed", ("modes", name), RESERVED[name], "write another name", key=True)
             continue
         mode = _mode(site, gate, Symbol(name), _tiers(site, name, table, tiers), table)
         same = _routing(mode) == _routing(default)

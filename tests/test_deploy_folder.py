@@ -25,7 +25,7 @@ def stage(path: Path, files: Mapping[str, str]) -> DeployFolder:
     """Do the part of a write that comes before its commit."""
     folder = open_folder(path)
     folder.recover()
-    folder.stage(files, folder.compare(files), inventory_digest="0")
+    folder.stage(files, folder.compare(files), inputs_digest="0")
     return folder
 
 
@@ -243,7 +243,7 @@ def write_or_drop(path: Path, files: Mapping[str, str]) -> None:
     folder = open_folder(path)
     changes = folder.compare(files)
     try:
-        folder.stage(files, changes, inventory_digest="0")
+        folder.stage(files, changes, inputs_digest="0")
     except DiagnosticError:
         folder.drop()
         raise

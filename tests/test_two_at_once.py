@@ -40,7 +40,7 @@ from anvil_gen.deploy_folder import DeployFolder
 
 folder = DeployFolder(Path(sys.argv[1]), inventory="hosts/box.toml")
 folder.lock()
-folder.stage({"docker-compose.yml": "half\\n"}, folder.compare({"docker-compose.yml": "half\\n"}), inventory_digest="")
+folder.stage({"docker-compose.yml": "half\\n"}, folder.compare({"docker-compose.yml": "half\\n"}), inputs_digest="")
 print("held", flush=True)
 time.sleep(600)
 """

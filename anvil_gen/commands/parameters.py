@@ -24,3 +24,5 @@ def complete_host(_context: click.Context, _parameter: click.Parameter, incomple
 
 
 host = click.argument("host", shell_complete=complete_host)
+tiers = click.argument("tiers", nargs=-1, metavar="[TIER]...")
+mode = click.option("--mode", metavar="MODE", help='A mode of the inventory, or "default".')

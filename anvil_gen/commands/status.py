@@ -1,0 +1,33 @@
+"""``anvil-gen status``: what runs, and where it differs from the files and the inventory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from anvil_gen.commands import parameters
+from anvil_gen.diagnostics import ExitCode
+from anvil_gen.operate.deployment import open_deployment
+from anvil_gen.operate.status import status_of
+from anvil_gen.views.services import show_status
+
+
+@click.command("status")
+@parameters.host
+@parameters.mode
+@parameters.as_json
+def command(*, host: str, mode: str | None, as_json: bool) -> ExitCode:
+    """Show what runs on a host, and each drift with its cause; exits 2 where there is any.
+
+    A model in parentheses is the one that the inventory names; without them it is what the engine itself answers.
+    Without --mode, services are held against the mode that has exactly those that have containers.
+
+    \b
+    Examples:
+      anvil-gen status fakoli-dark
+      anvil-gen status fakoli-dark --json
+    """
+    status = status_of(open_deployment(host, Path.cwd()), mode)
+    show_status(status, as_json=as_json)
+    return ExitCode.DIFFERS if status.drifts else ExitCode.OK

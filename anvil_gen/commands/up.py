@@ -1,0 +1,70 @@
+"""``anvil-gen up``: ``docker compose up -d``, always."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from anvil_gen.commands import parameters
+from anvil_gen.diagnostics import DiagnosticError, ExitCode
+from anvil_gen.generate import against_disk, generator, write
+from anvil_gen.operate.bring_up import results, snapshot
+from anvil_gen.operate.deployment import Deployment, open_deployment, staleness
+from anvil_gen.views.faults import show_faults
+from anvil_gen.views.services import show_results
+
+
+@click.command("up")
+@parameters.host
+@parameters.tiers
+@parameters.mode
+@click.option("--pull", is_flag=True, help="Pull the images first, and so follow tags that have moved.")
+@click.option("--render", "render_first", is_flag=True, help="Render first, where the files are not up to date.")
+@parameters.as_json
+def command(
+    *, host: str, tiers: tuple[str, ...], mode: str | None, pull: bool, render_first: bool, as_json: bool
+) -> ExitCode:
+    """Bring a host's services up, and say what happened to each.
+
+    Runs `docker compose up -d` in the host's folder, also where all of it runs already: what differs from the files
+    is recreated, and nothing else is touched. Files that are not what the inventory renders are refused.
+
+    \b
+    Examples:
+      anvil-gen up fakoli-dark              everything of the default mode
+      anvil-gen up fakoli-dark fast         one tier
+      anvil-gen up lab-quad --mode coding   switch to a mode: what is not in it is stopped
+    """
+    deployment = _current(open_deployment(host, Path.cwd()), render_first=render_first, as_json=as_json)
+    chosen = deployment.mode(mode)
+    services = deployment.services(chosen, tiers)
+    project = deployment.project
+    before = snapshot(project)
+    arguments = ["up", "--detach", *(("--remove-orphans",) if mode is not None else ())]
+    code = 0
+    if pull:
+        code = project.show("pull", "--ignore-buildable", *(services if tiers else ()), root_file=chosen.root_file)
+    if code == 0:
+        code = project.show(*arguments, *(services if tiers else ()), root_file=chosen.root_file)
+    show_results(deployment.stack.host, results(project, services, before, snapshot(project)), as_json=as_json)
+    return ExitCode.OK if code == 0 else ExitCode.ERROR
+
+
+def _current(deployment: Deployment, *, render_first: bool, as_json: bool) -> Deployment:
+    """Return the host with files that may be run.
+
+    Raises:
+        DiagnosticError: they are not what the inventory renders.
+    """
+    if render_first and deployment.stale:
+        rendered = generator().render(deployment.outcome.rendered.inventory)
+        os.umask(os.umask(0o022) & 0o022)
+        write([against_disk(rendered)])
+        return Deployment(outcome=against_disk(rendered), project=deployment.project)
+    fault = staleness(deployment)
+    if fault is not None and fault.severity == "error":
+        raise DiagnosticError([fault])
+    show_faults([fault] if fault is not None else [], as_json=as_json)
+    return deployment

@@ -1,0 +1,114 @@
+"""The containers of a machine, as Docker describes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from anvil_gen.operate.docker import Docker
+
+_PROJECT = "com.docker.compose.project"
+_SERVICE = "com.docker.compose.service"
+_HASH = "com.docker.compose.config-hash"
+_ONE_OFF = "com.docker.compose.oneoff"
+_COMPOSE = "com.docker.compose.version"
+
+
+class Container(Struct, frozen=True, kw_only=True):
+    """One container: what runs, and by what it was made.
+
+    ``state`` is Docker's word (running, exited, restarting, created, paused, dead); ``health`` is None without a health
+    check. Times are ISO 8601 in UTC, as Docker prints them. ``raw`` is what ``docker inspect`` says.
+    """
+
+    id: str
+    name: str
+    project: str | None
+    service: str | None
+    state: str
+    health: str | None
+    exit_code: int
+    restarts: int
+    started_at: str
+    image: str
+    image_id: str
+    config_hash: str | None
+    compose_version: str | None
+    raw: Mapping[str, Any]
+
+    @property
+    def running(self) -> bool:
+        """Tell whether its first process is alive."""
+        return self.state in ("running", "paused")
+
+    @property
+    def published(self) -> tuple[tuple[str, int], ...]:
+        """The host addresses and ports that it asks for."""
+        bindings = self.raw["HostConfig"].get("PortBindings") or {}
+        asked = [binding for entries in bindings.values() for binding in entries or ()]
+        return tuple((entry.get("HostIp", ""), int(entry["HostPort"])) for entry in asked if entry.get("HostPort"))
+
+    @property
+    def device_ids(self) -> tuple[str, ...]:
+        """The UUIDs of the cards that it was granted."""
+        requests = self.raw["HostConfig"].get("DeviceRequests") or ()
+        return tuple(uuid for request in requests for uuid in request.get("DeviceIDs") or ())
+
+
+def containers_of(docker: Docker, project: str, names: Iterable[str] = ()) -> list[Container]:
+    """Return the containers of a compose project, running or not, and those that have one of ``names``.
+
+    Raises:
+        DiagnosticError: Docker does not answer.
+    """
+    listed = docker.ask("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={_PROJECT}={project}")
+    wanted = [*listed.split(), *names]
+    # A name that no container has is told on stderr, beside what was found.
+    found = json.loads(docker.run("container", "inspect", *wanted).stdout or "[]") if wanted else []
+    unique = {raw["Id"]: container(raw) for raw in found}
+    return [one for one in unique.values() if one.raw["Config"]["Labels"].get(_ONE_OFF) != "True"]
+
+
+def container(raw: Mapping[str, Any]) -> Container:
+    """Return a container from what ``docker inspect`` says of it."""
+    state, config = raw["State"], raw["Config"]
+    labels = config.get("Labels") or {}
+    return Container(
+        id=raw["Id"],
+        name=raw["Name"].removeprefix("/"),
+        project=labels.get(_PROJECT),
+        service=labels.get(_SERVICE),
+        state=state["Status"],
+        health=(state.get("Health") or {}).get("Status"),
+        exit_code=state.get("ExitCode", 0),
+        restarts=raw.get("RestartCount", 0),
+        started_at=state.get("StartedAt", ""),
+        image=config["Image"],
+        image_id=raw["Image"],
+        config_hash=labels.get(_HASH),
+        compose_version=labels.get(_COMPOSE),
+        raw=raw,
+    )
+
+
+def images_of(docker: Docker, references: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """Return what ``docker image inspect`` says, by the names or ids that were asked for; missing ones are left out."""
+    wanted = sorted(set(references))
+    if not wanted:
+        return {}
+    found = json.loads(docker.run("image", "inspect", *wanted).stdout or "[]")
+    known: dict[str, Mapping[str, Any]] = {}
+    for image in found:
+        for name in (image["Id"], *(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())):
+            known[name] = image
+    return {name: known[full] for name in wanted if (full := _full_name(name)) in known}
+
+
+def _full_name(reference: str) -> str:
+    """Return an image's name with the tag that Docker assumes."""
+    reference = reference.removeprefix("docker.io/").removeprefix("library/")
+    last = reference.rpartition("/")[2]
+    return reference if ":" in last or "@" in last else f"{reference}:latest"

@@ -1,0 +1,131 @@
+"""One host as the operating verbs see it: what its inventory renders, what is on disk, and its project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, did_you_mean, listing
+from anvil_gen.fleet import find_inventory, shown
+from anvil_gen.generate import Outcome, against_disk, generator
+from anvil_gen.model import Mode, Stack, Tier
+from anvil_gen.modes import DEFAULT
+from anvil_gen.operate.compose import Project
+from anvil_gen.operate.docker import Docker
+
+
+class Deployment(Struct, frozen=True, kw_only=True):
+    """A host that can be operated."""
+
+    outcome: Outcome
+    project: Project
+
+    @property
+    def stack(self) -> Stack:
+        """What the inventory says."""
+        return self.outcome.rendered.stack
+
+    @property
+    def stale(self) -> bool:
+        """Tell whether the files on disk are not what the inventory renders."""
+        return bool(self.outcome.files)
+
+    @property
+    def stale_by_version(self) -> bool:
+        """Tell whether they only are of another version of anvil-gen."""
+        rendered = self.outcome.rendered
+        return self.stale and self.outcome.folder.is_of_another_version(
+            self.outcome.files, inputs_digest=rendered.inputs_digest
+        )
+
+    def mode(self, name: str | None) -> Mode:
+        """Return a mode by its name; without one, the default mode.
+
+        Raises:
+            DiagnosticError: there is none of that name.
+        """
+        wanted = "" if name in (None, DEFAULT) else name
+        for mode in self.stack.modes:
+            if mode.name == wanted:
+                return mode
+        known = [DEFAULT, *(str(mode.name) for mode in self.stack.modes if mode.name)]
+        detail = f'"{name}" is no mode of {self.stack.host}: it has {listing(known)}'
+        remedy = did_you_mean(name or "", known) or "name one of them"
+        raise DiagnosticError([Diagnostic(summary="unknown mode", detail=detail, remedy=remedy)])
+
+    def services(self, mode: Mode, names: Sequence[str]) -> list[str]:
+        """Return the services that are meant by names of tiers or services; all of the mode's for no name.
+
+        Raises:
+            DiagnosticError: with every name that the mode does not have.
+        """
+        known = services_of(self.stack, mode)
+        by_name = {**{service: service for service in known.values()}, **known}
+        missing = [name for name in names if name not in by_name]
+        if missing:
+            raise DiagnosticError(self._not_in_mode(mode, name, by_name) for name in missing)
+        return list(dict.fromkeys(by_name[name] for name in names or known))
+
+    def _not_in_mode(self, mode: Mode, name: str, known: Iterable[str]) -> Diagnostic:
+        host = self.stack.host
+        elsewhere = next((other for other in self.stack.modes if name in services_of(self.stack, other)), None)
+        if elsewhere is not None:
+            detail = f'"{name}" does not run in the mode "{mode.name or DEFAULT}"'
+            remedy = f"name its mode too:\n\n    anvil-gen up {host} {name} --mode {elsewhere.name or DEFAULT}"
+            return Diagnostic(summary="not in this mode", detail=detail, remedy=remedy)
+        if any(tier.name == name for tier in self.stack.tiers):
+            detail, remedy = f'"{name}" is on standby, and no mode has it', 'add it to the "tiers" of a mode'
+            return Diagnostic(summary="not in any mode", detail=detail, remedy=remedy)
+        detail = f'"{name}" is neither a tier nor a service of {host}: it has {listing(known)}'
+        remedy = did_you_mean(name, known) or "name one of them"
+        return Diagnostic(summary="unknown tier", detail=detail, remedy=remedy)
+
+
+def services_of(stack: Stack, mode: Mode) -> dict[str, str]:
+    """Return the services of a mode by the inventory's names for them: tiers, further services, the router."""
+    router = {mode.router.service: mode.router.service} if mode.router is not None else {}
+    tiers = {tier.name: tier.service.name for tier in mode.tiers}
+    return {**tiers, **{extra.name: extra.name for extra in stack.services}, **router}
+
+
+def tier_of(stack: Stack, service: str) -> Tier | None:
+    """Return the tier behind a service; None for the router and further services."""
+    return next((tier for tier in stack.tiers if tier.service.name == service), None)
+
+
+def open_deployment(host: str, here: Path) -> Deployment:
+    """Return the host that a name or a path means, with what its inventory renders now.
+
+    Raises:
+        DiagnosticError: there is no such host, or its inventory has faults.
+    """
+    inventory = find_inventory(host, here)
+    # Compared only: what is on disk was proven when it was written.
+    rendered = generator().render(inventory, proven=False)
+    project = Project(docker=Docker(rendered.docker_context), folder=rendered.output, name=rendered.project)
+    return Deployment(outcome=against_disk(rendered), project=project)
+
+
+def staleness(deployment: Deployment) -> Diagnostic | None:
+    """Return what is to be said where the files on disk are not what the inventory renders now."""
+    if not deployment.stale:
+        return None
+    rendered, outcome = deployment.outcome.rendered, deployment.outcome
+    paths = listing((change.path for change in outcome.files), limit=6)
+    missing = all(change.action == "create" for change in outcome.files)
+    if deployment.stale_by_version:
+        return Diagnostic(
+            summary="files are of another version of anvil-gen",
+            detail=f"what is on disk is used as it is; this version renders otherwise: {paths}",
+            remedy=f"to take it over, and review it:\n\n    {rendered.command}",
+            location=Location(file=shown(rendered.output)),
+            severity="warning",
+        )
+    return Diagnostic(
+        summary="nothing is rendered yet" if missing else "files are not what the inventory renders",
+        detail=f"{'missing' if missing else 'different'}: {paths}",
+        remedy=f"render, review, and run this again (or add --render):\n\n    {rendered.command}",
+        location=Location(file=shown(rendered.output)),
+    )

@@ -1,0 +1,175 @@
+"""The ``docker`` command line, and what its failures mean."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, printable
+
+INSTALL_DOCS = "https://docs.docker.com/engine/install/"
+# What names a project or files for Compose: an operating verb says both itself.
+_OVERRULING = ("COMPOSE_FILE", "COMPOSE_PROJECT_NAME")
+_LONGEST_LINE = 400
+
+_NO_DAEMON = re.compile(r"cannot connect to the docker daemon|error during connect|dial unix|failed to connect", re.I)
+_NOT_ALLOWED = re.compile(r"permission denied", re.I)
+_NO_COMPOSE = re.compile(r"is not a docker command|unknown command: docker compose|unknown shorthand flag: 'p'", re.I)
+_NO_CONTEXT = re.compile(r"context .*(not found|does not exist)", re.I)
+
+
+class Docker:
+    """The engine that a host's containers run on, by its command line."""
+
+    def __init__(self, context: str | None = None) -> None:
+        """Talk to the engine of a Docker context; without one to that of DOCKER_HOST, or the current context."""
+        self.context = context
+
+    @property
+    def endpoint(self) -> str:
+        """Where the engine is: a URL like ``unix:///var/run/docker.sock``; empty for this machine's own.
+
+        Raises:
+            DiagnosticError: the context is not known.
+        """
+        if self.context is None and os.environ.get("DOCKER_HOST"):
+            return os.environ["DOCKER_HOST"]
+        if self.context is None and not os.environ.get("DOCKER_CONTEXT") and not _has_current_context():
+            return ""
+        return self.ask("context", "inspect", "--format", "{{.Endpoints.docker.Host}}").strip()
+
+    @property
+    def is_remote(self) -> bool:
+        """Tell whether the engine runs on another machine, which sees none of this one's files."""
+        scheme, _, rest = self.endpoint.partition("://")
+        if scheme in ("", "unix", "npipe", "fd"):
+            return False
+        return not (scheme == "tcp" and re.match(r"(localhost|127\.[0-9.]+|\[::1\])(:|/|$)", rest))
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return a whole command line."""
+        return ["docker", *(("--context", self.context) if self.context else ()), *arguments]
+
+    def ask(self, *arguments: str, folder: Path | None = None) -> str:
+        """Return what a command prints.
+
+        Raises:
+            DiagnosticError: it failed.
+        """
+        done = self.run(*arguments, folder=folder)
+        if done.returncode != 0:
+            raise DiagnosticError([failure(done.stderr, self.command(*arguments))])
+        return done.stdout
+
+    def run(self, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, and return what it printed.
+
+        Raises:
+            DiagnosticError: there is no ``docker`` on this machine.
+        """
+        try:
+            return subprocess.run(  # noqa: S603  docker itself, never a shell
+                self.command(*arguments),
+                cwd=folder,
+                env=_environment(folder),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+            )
+        except FileNotFoundError:
+            raise _missing(folder) from None
+
+    def start(self, *arguments: str, folder: Path | None = None) -> subprocess.Popen[str]:
+        """Start a command whose output is read later."""
+        try:
+            return subprocess.Popen(  # noqa: S603
+                self.command(*arguments),
+                cwd=folder,
+                env=_environment(folder),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except FileNotFoundError:
+            raise _missing(folder) from None
+
+    def show(self, *arguments: str, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> int:
+        """Run a command on this terminal, and return its exit code; its answer goes where it writes it."""
+        try:
+            with subprocess.Popen(  # noqa: S603
+                self.command(*arguments), cwd=folder, env={**_environment(folder), **(environment or {})}
+            ) as process:
+                return _wait(process)
+        except FileNotFoundError:
+            raise _missing(folder) from None
+
+
+def _has_current_context() -> bool:
+    """Tell whether somebody has chosen a context; asking docker itself would take longer than the rest."""
+    folder = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")  # noqa: PTH111
+    try:
+        return '"currentContext"' in Path(folder, "config.json").read_text("utf-8")
+    except (OSError, ValueError):
+        return False
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a command to end; an interrupt from the keyboard reaches it by itself, and it decides what to finish."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+def _environment(folder: Path | None) -> dict[str, str]:
+    """Return the environment of a command in a folder.
+
+    Relative mounts become absolute by the working folder, and the result decides about recreating: it is spelled in one
+    way, whatever links somebody came in by.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in _OVERRULING}
+    return kept if folder is None else {**kept, "PWD": os.path.realpath(folder)}
+
+
+def _missing(folder: Path | None) -> DiagnosticError:
+    if folder is not None and not folder.is_dir():
+        raise FileNotFoundError(2, "No such file or directory", str(folder))
+    return DiagnosticError(
+        [
+            Diagnostic(
+                summary="Docker is not installed",
+                detail="there is no `docker` on the PATH of this machine; rendering needs none, running does",
+                remedy=f"install it: {INSTALL_DOCS}",
+            )
+        ]
+    )
+
+
+def failure(stderr: str, command: Sequence[str]) -> Diagnostic:
+    """Return what a failed docker command means, in one line where its cause is known."""
+    lines = [line for line in map(str.strip, stderr.splitlines()) if line]
+    last = printable(lines[-1])[:_LONGEST_LINE] if lines else "it said nothing"
+    if _NOT_ALLOWED.search(stderr) and re.search(r"daemon|docker\.sock", stderr):
+        remedy = "join the group that may, and log in again:\n\n    sudo usermod -aG docker $USER"
+        return Diagnostic(summary="not allowed to talk to Docker", detail=last, remedy=remedy)
+    if _NO_CONTEXT.search(stderr):
+        return Diagnostic(
+            summary="unknown Docker context", detail=last, remedy="see which there are:\n\n    docker context ls"
+        )
+    if _NO_DAEMON.search(stderr):
+        remedy = "start it (Docker Desktop; on Linux `sudo systemctl start docker`), then run this again"
+        return Diagnostic(summary="Docker does not answer", detail=last, remedy=remedy)
+    if _NO_COMPOSE.search(stderr):
+        remedy = "install Compose 2.20 or newer: https://docs.docker.com/compose/install/"
+        return Diagnostic(summary="Docker Compose is missing", detail=last, remedy=remedy)
+    import shlex  # noqa: PLC0415  only an unknown failure needs it
+
+    return Diagnostic(summary="docker failed", detail=last, remedy=f"the command was:\n\n    {shlex.join(command)}")

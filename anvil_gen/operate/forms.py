@@ -1,0 +1,183 @@
+"""What a container was made with, in Compose's own keys, so that it can be compared like any compose file.
+
+Both sides of a comparison pass through here: a container as ``docker inspect`` describes it, and a service as ``docker
+compose config --format json`` prints it. What neither says is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from anvil_gen.operate.containers import Container
+
+Form = dict[str, Any]
+"""Keys of a compose service, with times in seconds, sizes in bytes and mounts in long form."""
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_SIZES = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_ANONYMOUS = re.compile("[0-9a-f]{64}")
+_COMPOSE_LABEL = "com.docker.compose."
+_DEFAULT_SHM = 64 << 20
+# Key of a service -> key of HostConfig, for what both say in the same words.
+_SAME = {"cap_add": "CapAdd", "cap_drop": "CapDrop", "group_add": "GroupAdd", "security_opt": "SecurityOpt"}
+
+
+def form_of_container(container: Container, image: Mapping[str, Any] | None) -> Form:
+    """Return what a container adds to its image; ``image`` is what ``docker image inspect`` says, while it is there."""
+    host, config = container.raw["HostConfig"], container.raw["Config"]
+    own = (image or {}).get("Config") or {}
+    labels = {
+        name: value
+        for name, value in (config.get("Labels") or {}).items()
+        if not name.startswith(_COMPOSE_LABEL) and (own.get("Labels") or {}).get(name) != value
+    }
+    form: Form = {
+        "image": config["Image"],
+        "container_name": container.name,
+        "entrypoint": _unless(config.get("Entrypoint"), own.get("Entrypoint")),
+        "command": _unless(config.get("Cmd"), own.get("Cmd")),
+        "environment": _environment(config.get("Env"), own.get("Env")),
+        "labels": labels,
+        "user": _unless(config.get("User"), own.get("User")),
+        "ports": sorted(f"{address}:{port}" for address, port in container.published),
+        "volumes": sorted(_mounts(container.raw.get("Mounts") or ()), key=str),
+        "restart": _restart(host.get("RestartPolicy") or {}),
+        "init": host.get("Init"),
+        "ipc": _unless(host.get("IpcMode"), "private"),
+        "shm_size": _unless(host.get("ShmSize"), _DEFAULT_SHM),
+        "read_only": host.get("ReadonlyRootfs"),
+        "privileged": host.get("Privileged"),
+        "mem_limit": host.get("Memory"),
+        "stop_grace_period": config.get("StopTimeout"),
+        "healthcheck": _health(_unless(config.get("Healthcheck"), own.get("Healthcheck"))),
+        "logging": _logging(host.get("LogConfig") or {}),
+        "devices": sorted(f"{d['PathOnHost']}:{d['PathInContainer']}" for d in host.get("Devices") or ()),
+        "networks": sorted((container.raw.get("NetworkSettings") or {}).get("Networks") or ()),
+        **{key: sorted(host.get(name) or ()) for key, name in _SAME.items()},
+        **_reserved(container.device_ids),
+    }
+    return _said(form)
+
+
+def form_of_service(name: str, config: Mapping[str, Any]) -> Form:
+    """Return a service of a canonical compose configuration."""
+    service, project = config["services"][name], config["name"]
+    form: Form = {
+        "image": service.get("image", f"{project}-{name}"),
+        "container_name": service.get("container_name", f"{project}-{name}-1"),
+        **{key: service.get(key) for key in ("entrypoint", "command", "labels", "user", "init", "read_only")},
+        **{key: sorted(map(str, service.get(key) or ())) for key in _SAME},
+        "privileged": service.get("privileged"),
+        "environment": service.get("environment") or {},
+        "ports": sorted(f"{port.get('host_ip', '')}:{port.get('published')}" for port in service.get("ports") or ()),
+        "volumes": sorted(_service_mounts(service.get("volumes") or (), config.get("volumes") or {}), key=str),
+        "restart": _unless(service.get("restart"), "no"),
+        "ipc": _unless(service.get("ipc"), "private"),
+        "shm_size": _unless(_bytes(service.get("shm_size")), _DEFAULT_SHM),
+        "mem_limit": _bytes(service.get("mem_limit")),
+        "stop_grace_period": _seconds(service.get("stop_grace_period")),
+        "healthcheck": _service_health(service.get("healthcheck")),
+        "logging": service.get("logging"),
+        "devices": sorted(_device(device) for device in service.get("devices") or ()),
+        "networks": sorted(_network(net, project, config) for net in service.get("networks") or ()),
+        **_reserved(tuple(_device_ids(service))),
+    }
+    return _said(form)
+
+
+def _said(form: Form) -> Form:
+    return {key: value for key, value in form.items() if value}
+
+
+def _unless(value: Any, usual: Any) -> Any:
+    return None if value == usual else value
+
+
+def _environment(entries: Any, own: Any) -> dict[str, str | None]:
+    added = [entry for entry in entries or () if entry not in (own or ())]
+    split = (entry.partition("=") for entry in added)
+    return {name: value if equals else None for name, equals, value in split}
+
+
+def _restart(policy: Mapping[str, Any]) -> str | None:
+    name, most = policy.get("Name") or "no", policy.get("MaximumRetryCount") or 0
+    return None if name == "no" else f"{name}:{most}" if most else name
+
+
+def _mounts(mounts: Any) -> Iterator[dict[str, Any]]:
+    for mount in mounts:
+        source = mount.get("Name") if mount["Type"] == "volume" else mount.get("Source")
+        if not _ANONYMOUS.fullmatch(source or ""):
+            said = {"type": mount["Type"], "source": source, "target": mount["Destination"]}
+            yield said if mount.get("RW", True) else {**said, "read_only": True}
+
+
+def _service_mounts(mounts: Any, volumes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for mount in mounts:
+        source = mount.get("source", "")
+        if mount["type"] == "volume":
+            source = (volumes.get(source) or {}).get("name", source)
+        if source:
+            said = {"type": mount["type"], "source": source, "target": mount["target"]}
+            yield {**said, "read_only": True} if mount.get("read_only") else said
+
+
+def _health(check: Any) -> dict[str, Any] | None:
+    if not check:
+        return None
+    times = {"interval": "Interval", "timeout": "Timeout", "start_period": "StartPeriod"}
+    said = {key: _whole(check[name] / 1e9) for key, name in times.items() if check.get(name)}
+    return {"test": check.get("Test"), "retries": check.get("Retries"), **said}
+
+
+def _service_health(check: Any) -> dict[str, Any] | None:
+    if not check:
+        return None
+    times = {key: _seconds(check[key]) for key in ("interval", "timeout", "start_period") if check.get(key)}
+    return {"test": check.get("test"), "retries": check.get("retries"), **times}
+
+
+def _logging(log: Mapping[str, Any]) -> dict[str, Any] | None:
+    return {"driver": log.get("Type"), "options": log["Config"]} if log.get("Config") else None
+
+
+def _device(device: Any) -> str:
+    return device if isinstance(device, str) else f"{device['source']}:{device.get('target', device['source'])}"
+
+
+def _device_ids(service: Mapping[str, Any]) -> Iterator[str]:
+    reservations = ((service.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
+    for device in reservations.get("devices") or ():
+        yield from device.get("device_ids") or ()
+
+
+def _reserved(uuids: tuple[str, ...]) -> dict[str, Any]:
+    devices = [{"device_ids": sorted(uuids)}]
+    return {"deploy": {"resources": {"reservations": {"devices": devices}}}} if uuids else {}
+
+
+def _network(name: str, project: str, config: Mapping[str, Any]) -> str:
+    network = (config.get("networks") or {}).get(name) or {}
+    said: str = network.get("name", f"{project}_{name}")
+    return said
+
+
+def _seconds(duration: str | None) -> float | None:
+    if duration is None:
+        return None
+    found = re.findall(r"([0-9.]+)(h|ms|m|s|us|µs|ns)", duration)
+    return _whole(sum(float(number) * _UNITS[unit] for number, unit in found))
+
+
+def _whole(number: float) -> float | int:
+    """Return a number as a person writes it: 60, and not 60.0."""
+    return int(number) if number == int(number) else number
+
+
+def _bytes(size: str | int | None) -> int | None:
+    if size is None or isinstance(size, int):
+        return size
+    match = re.fullmatch(r"([0-9.]+)([bkmg]?)b?", size.lower())
+    return int(float(match[1]) * _SIZES[match[2]]) if match else None

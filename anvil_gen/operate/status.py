@@ -1,0 +1,271 @@
+"""What runs on a host, joined with what should: one row a service, each with its drift."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from anvil_gen.catalog import ModelsEndpoint
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.model import Mode, Stack, Tier
+from anvil_gen.operate.compose import parsed_hashes
+from anvil_gen.operate.containers import Container, containers_of, images_of
+from anvil_gen.operate.deployment import Deployment, services_of, staleness, tier_of
+from anvil_gen.operate.docker import failure
+from anvil_gen.operate.drift import Drift, config_drift, form_changes, image_drift
+from anvil_gen.operate.forms import form_of_container, form_of_service
+from anvil_gen.operate.served import Address, served_models
+
+ABSENT = "absent"
+"""The state of a service without a container."""
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One service. ``started_at`` is ISO 8601 in UTC, empty unless it runs."""
+
+    tier: str
+    service: str
+    container: str
+    state: str
+    health: str | None
+    served_name: str
+    models: tuple[str, ...]
+    cards: tuple[str, ...]
+    started_at: str
+    ports: tuple[str, ...]
+    drift: tuple[Drift, ...]
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """The answer of ``anvil-gen status``; ``stale`` tells of files that the inventory renders otherwise."""
+
+    host: str
+    project: str
+    mode: str
+    rows: tuple[Row, ...]
+    stale: Diagnostic | None
+
+    @property
+    def drifts(self) -> bool:
+        """Tell whether anything is not as the inventory says."""
+        return self.stale is not None or any(row.drift for row in self.rows)
+
+
+class _Facts(Struct, frozen=True, kw_only=True):
+    """What was asked of Docker, for all rows."""
+
+    deployment: Deployment
+    mode: Mode
+    by_service: Mapping[str, Container]
+    by_name: Mapping[str, Container]
+    images: Mapping[str, Mapping[str, Any]]
+    hashes: Mapping[str, str]
+    models: Mapping[str, tuple[str, ...]]
+    local: bool
+
+
+def status_of(deployment: Deployment, mode: str | None) -> Status:
+    """Return what runs; without a mode, against the mode whose services have the containers.
+
+    Raises:
+        DiagnosticError: Docker does not answer, or Compose refuses the files.
+    """
+    project, stack = deployment.project, deployment.stack
+    missing = all(change.action == "create" for change in deployment.outcome.files) and deployment.stale
+    names = [tier.service.container_name for tier in stack.tiers if isinstance(tier.service.container_name, str)]
+    names += [router.container_name for router in (stack.router,) if router is not None]
+    chosen = deployment.mode(mode) if mode is not None else None
+    # Compose reads its files while Docker is asked about containers.
+    guess = chosen or stack.modes[0]
+    reading = None if missing else _start_hashes(deployment, guess)
+    found = containers_of(project.docker, project.name, names)
+    by_service = {one.service: one for one in found if one.project == project.name and one.service}
+    running = chosen or _running_mode(stack, by_service)
+    local = not project.docker.is_remote
+    models = served_models(_asked(deployment, by_service)) if local else {}
+    images = images_of(project.docker, (one.image for one in by_service.values()))
+    hashes = _hashes(deployment, reading)
+    if running is not guess and reading is not None:
+        hashes = project.hashes(running.root_file)
+    facts = _Facts(
+        deployment=deployment,
+        mode=running,
+        by_service=by_service,
+        by_name={one.name: one for one in found},
+        images=images,
+        hashes=hashes,
+        models=models,
+        local=local,
+    )
+    return Status(
+        host=stack.host,
+        project=project.name,
+        mode=running.name,
+        rows=tuple(_rows(facts)),
+        stale=staleness(deployment),
+    )
+
+
+def _start_hashes(deployment: Deployment, mode: Mode) -> Any:
+    project = deployment.project
+    return project.docker.start(*project.hash_arguments(mode.root_file), folder=project.folder)
+
+
+def _hashes(deployment: Deployment, reading: Any) -> dict[str, str]:
+    if reading is None:
+        return {}
+    stdout, stderr = reading.communicate()
+    if reading.returncode != 0:
+        raise DiagnosticError([failure(stderr, reading.args)])
+    return parsed_hashes(stdout)
+
+
+def _running_mode(stack: Stack, by_service: Mapping[str, Container]) -> Mode:
+    """Return the mode that has exactly the services that have containers; the default one where none fits."""
+    have = set(by_service)
+    fitting = (mode for mode in stack.modes if set(services_of(stack, mode).values()) == have)
+    return next(fitting, stack.modes[0])
+
+
+def _asked(deployment: Deployment, by_service: Mapping[str, Container]) -> dict[str, tuple[Address, ModelsEndpoint]]:
+    asked = {}
+    for service, one in by_service.items():
+        tier = tier_of(deployment.stack, service)
+        engine = deployment.outcome.rendered.catalog.engine(tier.engine) if tier is not None else None
+        address = _reachable(one, tier) if tier is not None and one.running else None
+        if engine is not None and address is not None:
+            asked[service] = (address, engine.models_endpoint)
+    return asked
+
+
+def _reachable(one: Container, tier: Tier) -> Address | None:
+    """Return where a tier can be asked from this machine: at its published port, else at its own address."""
+    for host, port in one.published:
+        return ("127.0.0.1" if host in ("", "0.0.0.0") else host.strip("[]"), port)  # noqa: S104
+    networks = (one.raw.get("NetworkSettings") or {}).get("Networks") or {}
+    addresses = [network["IPAddress"] for network in networks.values() if network.get("IPAddress")]
+    return (addresses[0], tier.port) if addresses and tier.port else None
+
+
+def _rows(facts: _Facts) -> Iterable[Row]:
+    stack = facts.deployment.stack
+    known = services_of(stack, facts.mode)
+    for name, service in known.items():
+        tier, one = tier_of(stack, service), facts.by_service.get(service)
+        yield _row(facts, name, service, tuple(_drift(facts, service, tier, one)))
+    # What a template adds to a tier, such as a service that pulls its model, is in the files and in no mode.
+    shown = {*known.values(), *facts.hashes}
+    for service in sorted(facts.by_service.keys() - shown):
+        tier = tier_of(stack, service)
+        yield _row(facts, tier.name if tier is not None else "", service, (_left_over(facts, service),))
+
+
+def _left_over(facts: _Facts, service: str) -> Drift:
+    elsewhere = any(
+        service in services_of(facts.deployment.stack, mode).values() for mode in facts.deployment.stack.modes
+    )
+    detail = "it is of another mode" if elsewhere else "the inventory knows it no longer"
+    return Drift(kind="unknown", detail=detail, remedy=f"docker rm --force {facts.by_service[service].name}")
+
+
+def _row(facts: _Facts, name: str, service: str, drift: tuple[Drift, ...]) -> Row:
+    tier, one = tier_of(facts.deployment.stack, service), facts.by_service.get(service)
+    return Row(
+        tier=name,
+        service=service,
+        container=one.name if one is not None else "",
+        state=one.state if one is not None else ABSENT,
+        health=one.health if one is not None and one.running else None,
+        served_name=tier.served_name if tier is not None else "",
+        models=facts.models.get(service, ()),
+        cards=_cards(facts.deployment.stack, tier, one),
+        started_at=one.started_at if one is not None and one.running else "",
+        ports=tuple(f"{host}:{port}" for host, port in one.published) if one is not None else _ports(tier),
+        drift=drift,
+    )
+
+
+def _ports(tier: Tier | None) -> tuple[str, ...]:
+    return tuple(str(port.spec).rpartition(":")[0] for port in tier.service.ports) if tier is not None else ()
+
+
+def _cards(stack: Stack, tier: Tier | None, one: Container | None) -> tuple[str, ...]:
+    """Return the cards that a container was granted; the inventory's where the platform grants none by name."""
+    names = {gpu.uuid: gpu.name for each in stack.tiers for gpu in each.gpus}
+    if one is not None and one.device_ids:
+        return tuple(names.get(uuid, uuid) for uuid in one.device_ids)
+    return tuple(gpu.name for gpu in tier.gpus) if tier is not None and one is not None else ()
+
+
+def _drift(facts: _Facts, service: str, tier: Tier | None, one: Container | None) -> Iterable[Drift]:
+    host = facts.deployment.stack.host
+    again = f"anvil-gen up {host} {tier.name if tier is not None else service}"
+    if one is None:
+        yield from _in_the_way(facts, service, tier)
+        return
+    if not one.running and facts.local:
+        yield from _taken_ports(facts, one.published)
+    if facts.hashes and one.config_hash != facts.hashes.get(service):
+        yield _with_remedy(_config_drift(facts, service, one), again)
+    moved = image_drift(one, facts.images)
+    if moved is not None:
+        yield _with_remedy(moved, again)
+
+
+def _with_remedy(drift: Drift, command: str) -> Drift:
+    return Drift(kind=drift.kind, detail=drift.detail, remedy=command, changes=drift.changes)
+
+
+def _config_drift(facts: _Facts, service: str, one: Container) -> Drift:
+    project = facts.deployment.project
+    config = project.services(facts.mode.root_file)
+    image = images_of(project.docker, [one.image_id]).get(one.image_id)
+    changes = form_changes(project.name, service, form_of_container(one, image), form_of_service(service, config))
+    return config_drift(one, changes, project.docker.ask("compose", "version", "--short").strip())
+
+
+def _in_the_way(facts: _Facts, service: str, tier: Tier | None) -> Iterable[Drift]:
+    """Yield what keeps a service that has no container from getting one: its name or its port is taken."""
+    router = facts.mode.router
+    name = tier.service.container_name if tier is not None else router.container_name if router is not None else ""
+    if router is not None and tier is None and service != router.service:
+        return
+    other = facts.by_name.get(str(name))
+    if other is not None and (other.project, other.service) != (facts.deployment.project.name, service):
+        by = f"compose project {other.project}" if other.project else "nobody's compose project"
+        yield Drift(
+            kind="foreign",
+            detail=f'a container named "{name}" is there already, of {by} ({other.image}, {other.state})',
+            remedy=f"docker rm --force {name}",
+        )
+    elif facts.local and tier is not None:
+        ports = ((port.host, str(port.number)) for port in tier.service.ports)
+        yield from _taken_ports(facts, [(host, int(number)) for host, number in ports if number.isdigit()])
+
+
+def _taken_ports(facts: _Facts, ports: Sequence[tuple[str, int]]) -> Iterable[Drift]:
+    for host, port in ports:
+        if is_taken(host, port):
+            listed = facts.deployment.project.docker.run("ps", "--filter", f"publish={port}", "--format", "{{.Names}}")
+            names = listed.stdout.split()
+            by = f"the container {', '.join(names)}" if names else "a process of this machine"
+            remedy = f"docker stop {' '.join(names)}" if names else f"ss -ltnp 'sport = :{port}'"
+            yield Drift(kind="port", detail=f"port {port} is held by {by}", remedy=remedy)
+
+
+def is_taken(host: str, port: int) -> bool:
+    """Tell whether something listens at an address of this machine already."""
+    address = host.strip("[]")
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            import errno  # noqa: PLC0415
+
+            return error.errno == errno.EADDRINUSE
+    return False

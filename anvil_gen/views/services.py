@@ -1,0 +1,136 @@
+"""Running services: what `up` did, and what `status` found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from anvil_gen.changes import Change
+from anvil_gen.modes import DEFAULT
+from anvil_gen.operate.bring_up import Result, Step
+from anvil_gen.operate.status import Row, Status
+from anvil_gen.views.answer import print_json
+from anvil_gen.views.change_lines import change_json, change_lines
+from anvil_gen.views.faults import diagnostic_json, diagnostic_text
+
+_COLOURS = {"running": "green", "healthy": "green", "starting": "yellow", "unhealthy": "red", "restarting": "red"}
+_HEAD = ("tier", "service", "state", "health", "model", "cards", "up", "port", "drift")
+
+
+def show_results(host: str, results: Sequence[Result], *, as_json: bool) -> None:
+    """Print what `up` did to each service, and why."""
+    if as_json:
+        print_json(host=host, services=[_result_json(result) for result in results])
+        return
+    width = max((len(result.service) for result in results), default=0)
+    for result in results:
+        click.echo(f"{result.step.value} {result.service:{width}}  {_told(result)}")
+        for line in _reasons(result.changes):
+            click.echo(f"    {line}")
+
+
+def _told(result: Result) -> str:
+    word = result.step.name.lower() if result.step is not Step.MISSING else "has no container"
+    return f"{word}: {result.reason}" if result.reason else word
+
+
+def _reasons(changes: Iterable[Change]) -> Iterable[str]:
+    """Yield a line a change, without the service that stands above it."""
+    for line in change_lines(changes):
+        yield line.partition(": ")[2]
+
+
+def _result_json(result: Result) -> dict[str, Any]:
+    return {
+        "service": result.service,
+        "action": result.step.name.lower(),
+        "container": result.container,
+        "reason": result.reason,
+        "changes": [change_json(change) for change in result.changes],
+    }
+
+
+def show_status(status: Status, *, as_json: bool) -> None:
+    """Print what runs: one table, and below it each drift with what mends it."""
+    if as_json:
+        print_json(**_status_json(status))
+        return
+    now = datetime.now(UTC)
+    _table([_HEAD, *(_cells(row, now) for row in status.rows)])
+    if status.stale is not None:
+        click.echo(f"\n{diagnostic_text(status.stale).rstrip()}")
+    for row in status.rows:
+        for drift in row.drift:
+            click.echo(f"\n{click.style(row.service, bold=True)}: {drift.detail}")
+            for line in _reasons(drift.changes):
+                click.echo(f"  {line}")
+            if drift.remedy:
+                click.echo(f"\n    {drift.remedy}")
+
+
+def _cells(row: Row, now: datetime) -> tuple[str, ...]:
+    return (
+        row.tier,
+        row.service,
+        row.state,
+        row.health or "-",
+        _model(row),
+        ", ".join(row.cards) or "-",
+        _uptime(row.started_at, now),
+        ", ".join(row.ports) or "-",
+        ", ".join(dict.fromkeys(drift.kind for drift in row.drift)) or "-",
+    )
+
+
+def _model(row: Row) -> str:
+    if row.models:
+        return ", ".join(row.models)
+    return f"({row.served_name})" if row.served_name else "-"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> None:
+    used = [place for place in range(len(rows[0])) if place < 3 or any(row[place] != "-" for row in rows[1:])]
+    widths = {place: max(len(row[place]) for row in rows) for place in used}
+    for number, row in enumerate(rows):
+        cells = [f"{row[place]:{widths[place]}}" for place in used]
+        coloured = [click.style(cell, fg=_COLOURS.get(cell.strip()), bold=number == 0) for cell in cells]
+        click.echo("  ".join(coloured).rstrip())
+
+
+def _uptime(started_at: str, now: datetime) -> str:
+    if not started_at:
+        return "-"
+    # Docker tells nanoseconds, which no format of Python takes.
+    began = datetime.fromisoformat(started_at[:19]).replace(tzinfo=UTC)
+    seconds = max(0, int((now - began).total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def _status_json(status: Status) -> dict[str, Any]:
+    return {
+        "host": status.host,
+        "project": status.project,
+        "mode": status.mode or DEFAULT,
+        "stale": None if status.stale is None else diagnostic_json(status.stale),
+        "services": [_row_json(row) for row in status.rows],
+    }
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    drifts = [
+        {
+            "kind": drift.kind,
+            "detail": drift.detail,
+            "remedy": drift.remedy,
+            "changes": [change_json(change) for change in drift.changes],
+        }
+        for drift in row.drift
+    ]
+    plain = {name: getattr(row, name) for name in row.__struct_fields__ if name != "drift"}
+    return {**plain, "drift": drifts}
