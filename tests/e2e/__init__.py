@@ -1,0 +1,1 @@
+"""Tests against a real Docker engine; `conftest.py` says what they stand on."""

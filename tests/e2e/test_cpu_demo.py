@@ -1,0 +1,81 @@
+"""The demo machine with a real model: what is rendered comes up by plain Compose, and answers through the router."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import openai
+import pytest
+
+from e2e import web
+from e2e.box import Box
+from e2e.conftest import new_box
+from e2e.engine import Engine
+
+KEY = "a key of the test"
+QUESTION = "Name a colour."
+
+
+@pytest.fixture(scope="module")
+def demo(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """Bring the demo machine up, once for all tests here."""
+    with new_box(engine, tmp_path_factory.mktemp("demo")) as box:
+        box.environment["ANVIL_ROUTER_TOKEN"] = KEY
+        box.render(box.adapted("cpu-demo"))
+        box.compose("up", "--detach", "--wait")
+        yield box
+
+
+def client(box: Box, key: str = KEY) -> openai.OpenAI:
+    """Return the official client, pointed at the box's router."""
+    direct = openai.DefaultHttpxClient(trust_env=False)
+    return openai.OpenAI(
+        base_url=f"http://127.0.0.1:{box.port('router')}/v1", api_key=key, max_retries=0, http_client=direct
+    )
+
+
+@pytest.mark.parametrize("model", ["chat", "smollm2-135m-instruct"])
+def test_the_model_answers_through_the_router(demo: Box, model: str) -> None:
+    answer = client(demo).chat.completions.create(
+        model=model, messages=[{"role": "user", "content": QUESTION}], max_tokens=16
+    )
+
+    assert answer.usage is not None
+    assert 1 <= answer.usage.completion_tokens <= 16
+    assert (answer.choices[0].message.content or "").strip()
+
+
+def test_the_answer_comes_as_a_stream(demo: Box) -> None:
+    stream = client(demo).chat.completions.create(
+        model="chat", messages=[{"role": "user", "content": QUESTION}], max_tokens=16, stream=True
+    )
+    words = [chunk.choices[0].delta.content for chunk in stream if chunk.choices and chunk.choices[0].delta.content]
+
+    assert len(words) > 1
+    assert "".join(words).strip()
+
+
+def test_a_wrong_key_is_refused(demo: Box) -> None:
+    with pytest.raises(openai.AuthenticationError) as caught:
+        client(demo, "another key").models.list()
+
+    assert caught.value.status_code == 401
+
+
+def test_an_unknown_model_is_refused_as_such(demo: Box) -> None:
+    with pytest.raises(openai.NotFoundError) as caught:
+        client(demo).chat.completions.create(model="no-such-model", messages=[{"role": "user", "content": QUESTION}])
+
+    assert caught.value.status_code == 404
+    assert "unknown configured model" in caught.value.message
+
+
+def test_the_router_lists_what_it_serves(demo: Box) -> None:
+    assert {"chat", "smollm2-135m-instruct"} <= {model.id for model in client(demo).models.list()}
+
+
+def test_the_engine_lists_the_served_name(demo: Box) -> None:
+    answer = web.ask(demo.port("small"), "/v1/models")
+
+    assert answer.status == 200
+    assert "smollm2-135m-instruct" in answer.text

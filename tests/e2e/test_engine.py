@@ -1,0 +1,55 @@
+"""The ground that the other tests stand on: what a box makes goes, and the engine keeps clear of the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from e2e import images
+from e2e.conftest import new_box
+from e2e.engine import Engine
+
+
+def test_all_that_a_box_makes_goes_with_it(engine: Engine, tmp_path: Path) -> None:
+    def made() -> str:
+        lists = [["container", "ls", "--all"], ["network", "ls"], ["volume", "ls"], ["image", "ls"]]
+        return "\n".join(engine.docker(*arguments) for arguments in lists)
+
+    with new_box(engine, tmp_path) as box:
+        engine.docker("network", "create", box.name("net"))
+        engine.docker("volume", "create", box.name("data"))
+        engine.docker("tag", "python:3.13-slim", box.name("image"))
+        engine.docker(
+            "run",
+            "--detach",
+            f"--name={box.name('c')}",
+            f"--network={box.name('net')}",
+            "python:3.13-slim",
+            "sleep",
+            "60",
+        )
+        during = made()
+
+    assert all(box.name(what) in during for what in ("net", "data", "image", "c"))
+    assert box.prefix not in made()
+
+
+def test_every_stand_in_image_is_there(engine: Engine) -> None:
+    assert all(engine.docker("image", "inspect", "--format={{.Id}}", name) for name in images.names())
+
+
+def test_the_registry_takes_and_gives_images(engine: Engine, registry: str) -> None:
+    name = f"{registry}/anvil-gen-test/debian:1"
+    engine.docker("tag", images.DEBIAN, name)
+    engine.docker("push", name)
+    engine.docker("image", "rm", name)
+    engine.docker("pull", name)
+
+    assert engine.inspect(name)["Id"] == engine.inspect(images.DEBIAN)["Id"]
+    engine.docker("image", "rm", name)
+
+
+def test_the_machine_is_out_of_reach(engine: Engine) -> None:
+    links = engine.run("ip", "-brief", "link").stdout
+
+    assert "eth0@" not in links
+    assert {line.split()[0] for line in links.splitlines()} >= {"lo", "docker0"}
