@@ -8,7 +8,7 @@ import click
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.operate.deployment import open_deployment
+from anvil_gen.operate.deployment import delegate, open_deployment
 
 
 @click.command("down")
@@ -23,12 +23,7 @@ def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
       anvil-gen down fakoli-dark         all of the project, whatever its mode
       anvil-gen down fakoli-dark fast    one tier: its card is free
     """
-    deployment = open_deployment(host, Path.cwd())
-    chosen = deployment.mode(mode)
-    if tiers:
-        # Other than `down`, this leaves the network that the others are on.
-        arguments = ["rm", "--stop", "--force", *deployment.services(chosen, tiers)]
-    else:
-        arguments = ["down", "--remove-orphans"]
-    code = deployment.project.show(*arguments, root_file=chosen.root_file)
+    # For some tiers not `down` but `rm`: it leaves the network that the others are on.
+    arguments = ["rm", "--stop", "--force"] if tiers else ["down", "--remove-orphans"]
+    code = delegate(open_deployment(host, Path.cwd()), arguments, tiers, mode)
     return ExitCode.OK if code == 0 else ExitCode.ERROR

@@ -8,7 +8,7 @@ import click
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.operate.deployment import open_deployment
+from anvil_gen.operate.deployment import delegate, open_deployment
 
 
 @click.command("logs")
@@ -26,9 +26,6 @@ def command(*, host: str, tiers: tuple[str, ...], mode: str | None, follow: bool
     Examples:
       anvil-gen logs fakoli-dark fast -f
     """
-    deployment = open_deployment(host, Path.cwd())
-    chosen = deployment.mode(mode)
-    services = deployment.services(chosen, tiers) if tiers else []
     arguments = ["logs", *(("--follow",) if follow else ()), *((f"--tail={tail}",) if tail is not None else ())]
-    code = deployment.project.show(*arguments, *services, root_file=chosen.root_file)
+    code = delegate(open_deployment(host, Path.cwd()), arguments, tiers, mode)
     return ExitCode.OK if code == 0 else ExitCode.ERROR

@@ -8,7 +8,7 @@ import click
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.operate.deployment import open_deployment
+from anvil_gen.operate.deployment import delegate, open_deployment
 
 
 @click.command("restart")
@@ -22,8 +22,5 @@ def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
     Examples:
       anvil-gen restart fakoli-dark fast
     """
-    deployment = open_deployment(host, Path.cwd())
-    chosen = deployment.mode(mode)
-    services = deployment.services(chosen, tiers) if tiers else []
-    code = deployment.project.show("restart", *services, root_file=chosen.root_file)
+    code = delegate(open_deployment(host, Path.cwd()), ["restart"], tiers, mode)
     return ExitCode.OK if code == 0 else ExitCode.ERROR

@@ -45,9 +45,9 @@ def command(
     arguments = ["up", "--detach", *(("--remove-orphans",) if mode is not None else ())]
     code = 0
     if pull:
-        code = project.show("pull", "--ignore-buildable", *(services if tiers else ()), root_file=chosen.root_file)
+        code = project.tell("pull", "--ignore-buildable", *(services if tiers else ()), root_file=chosen.root_file)
     if code == 0:
-        code = project.show(*arguments, *(services if tiers else ()), root_file=chosen.root_file)
+        code = project.tell(*arguments, *(services if tiers else ()), root_file=chosen.root_file)
     show_results(deployment.stack.host, results(project, services, before, snapshot(project)), as_json=as_json)
     return ExitCode.OK if code == 0 else ExitCode.ERROR
 

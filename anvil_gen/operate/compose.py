@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ class Project(Struct, frozen=True, kw_only=True):
     def show(self, *arguments: str, root_file: str = ROOT_FILE) -> int:
         """Run a compose command on this terminal, and return its exit code."""
         return self.docker.show(*self.arguments(*arguments, root_file=root_file), folder=self.folder)
+
+    def tell(self, *arguments: str, root_file: str = ROOT_FILE) -> int:
+        """Run a compose command on this terminal, and return its exit code; all that it prints goes to stderr."""
+        whole = self.arguments(*arguments, root_file=root_file)
+        return self.docker.show(*whole, folder=self.folder, stdout=sys.stderr.fileno())
 
     def services(self, root_file: str = ROOT_FILE) -> Mapping[str, Any]:
         """Return the whole canonical configuration, variables filled in.

@@ -108,6 +108,21 @@ def open_deployment(host: str, here: Path) -> Deployment:
     return Deployment(outcome=against_disk(rendered), project=project)
 
 
+def delegate(deployment: Deployment, arguments: Sequence[str], tiers: Sequence[str], mode: str | None) -> int:
+    """Run a compose command for some tiers of a mode, or for all of it, on this terminal; return its exit code.
+
+    Raises:
+        DiagnosticError: nothing is rendered, there is no such mode or tier, or Docker does not answer.
+    """
+    chosen = deployment.mode(mode)
+    services = deployment.services(chosen, tiers) if tiers else []
+    fault = staleness(deployment)
+    if fault is not None and not (deployment.project.folder / chosen.root_file).is_file():
+        raise DiagnosticError([fault])
+    deployment.project.docker.ask("version", "--format", "{{.Server.Version}}")
+    return deployment.project.show(*arguments, *services, root_file=chosen.root_file)
+
+
 def staleness(deployment: Deployment) -> Diagnostic | None:
     """Return what is to be said where the files on disk are not what the inventory renders now."""
     if not deployment.stale:

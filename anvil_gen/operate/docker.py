@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, printable
@@ -100,11 +100,11 @@ class Docker:
         except FileNotFoundError:
             raise _missing(folder) from None
 
-    def show(self, *arguments: str, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> int:
-        """Run a command on this terminal, and return its exit code; its answer goes where it writes it."""
+    def show(self, *arguments: str, folder: Path | None = None, stdout: int | None = None) -> int:
+        """Run a command on this terminal, and return its exit code; ``stdout`` is where its answer goes instead."""
         try:
             with subprocess.Popen(  # noqa: S603
-                self.command(*arguments), cwd=folder, env={**_environment(folder), **(environment or {})}
+                self.command(*arguments), cwd=folder, env=_environment(folder), stdout=stdout
             ) as process:
                 return _wait(process)
         except FileNotFoundError:

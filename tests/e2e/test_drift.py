@@ -1,0 +1,231 @@
+"""What runs is what is rendered: a change reaches exactly what it is about, and `status` tells what is behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from e2e.box import Box
+from e2e.engine import Engine
+
+SLEEP = ["/bin/sleep", "600"]
+IMAGE = "ghcr.io/ggml-org/llama.cpp:server"
+
+
+def two_tiers(box: Box, image: str = IMAGE) -> dict[str, Any]:
+    """Return an inventory of two tiers that only sleep."""
+    return {
+        "schema": 1,
+        "host": {"project": box.project},
+        "tiers": {
+            name: {
+                "engine": "custom",
+                "image": image,
+                "port": box.port(name),
+                "container_name": box.name(name),
+                "entrypoint": SLEEP,
+                "environment": {"LEVEL": "1"},
+                "stop_grace_period": "1s",
+            }
+            for name in ("one", "two")
+        },
+    }
+
+
+def life(box: Box, *names: str) -> dict[str, tuple[str, str]]:
+    """Return the id and the start time of containers."""
+    found = {name: box.container(name) for name in names}
+    return {name: (said["Id"], said["State"]["StartedAt"]) for name, said in found.items()}
+
+
+def answer(box: Box, *arguments: str, code: int = 0) -> dict[str, Any]:
+    """Return the JSON answer of a verb."""
+    done = box.anvil_gen(*arguments, "--json", check=False)
+    assert done.code == code, done.stdout + done.stderr
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
+
+
+def actions(said: dict[str, Any]) -> dict[str, str]:
+    """Return what `up` did, by service."""
+    return {service["service"]: service["action"] for service in said["services"]}
+
+
+def drifts(said: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the kinds of drift that `status` found, by service."""
+    return {row["service"]: [drift["kind"] for drift in row["drift"]] for row in said["services"]}
+
+
+def test_a_change_recreates_its_tier_and_no_other(box: Box) -> None:
+    inventory = two_tiers(box)
+    box.render(inventory)
+    assert actions(answer(box, "up", "box")) == {"one": "created", "two": "created"}
+    before = life(box, "one", "two")
+
+    inventory["tiers"]["two"]["environment"]["LEVEL"] = "2"
+    box.render(inventory)
+    assert drifts(answer(box, "status", "box", code=2)) == {"one": [], "two": ["config"]}
+    said = answer(box, "up", "box")
+
+    assert actions(said) == {"one": "unchanged", "two": "recreated"}
+    (change,) = said["services"][1]["changes"]
+    assert (change["address"], change["reason"]) == (
+        ["services", "two", "environment", "LEVEL"],
+        "environment.LEVEL changed",
+    )
+    after = life(box, "one", "two")
+    assert after["one"] == before["one"]
+    assert after["two"][0] != before["two"][0]
+    assert "LEVEL=2" in box.container("two")["Config"]["Env"]
+    assert drifts(answer(box, "status", "box")) == {"one": [], "two": []}
+
+
+def test_nothing_is_touched_where_nothing_changed(box: Box) -> None:
+    box.render(two_tiers(box))
+    box.anvil_gen("up", "box")
+    before = life(box, "one", "two")
+
+    assert actions(answer(box, "up", "box")) == {"one": "unchanged", "two": "unchanged"}
+    assert life(box, "one", "two") == before
+
+
+def test_a_stopped_container_does_not_replay_its_old_configuration(box: Box) -> None:
+    inventory = two_tiers(box)
+    box.render(inventory)
+    box.anvil_gen("up", "box")
+    box.compose("stop", "two")
+    inventory["tiers"]["two"]["entrypoint"] = ["/bin/sleep", "700"]
+    box.render(inventory)
+
+    assert actions(answer(box, "up", "box", "two")) == {"two": "recreated"}
+    assert box.container("two")["State"]["Running"]
+    assert [box.container("two")["Path"], *box.container("two")["Args"]] == ["/bin/sleep", "700"]
+
+
+def test_a_changed_file_recreates_what_mounts_it(box: Box) -> None:
+    inventory = two_tiers(box)
+    inventory["tiers"]["two"]["files"] = {"/etc/level": "level"}
+    (box.folder / "hosts").mkdir()
+    (box.folder / "hosts" / "level").write_text("1")
+    box.render(inventory)
+    box.anvil_gen("up", "box")
+    (box.folder / "hosts" / "level").write_text("2")
+    box.render(inventory)
+    said = answer(box, "up", "box")
+
+    assert actions(said) == {"one": "unchanged", "two": "recreated"}
+    assert [change["reason"] for change in said["services"][1]["changes"]] == ["etc/level changed"]
+    assert box.engine.docker("exec", box.name("two"), "cat", "/etc/level") == "2"
+
+
+def test_a_tree_that_is_not_what_the_inventory_renders_is_refused(box: Box) -> None:
+    inventory = two_tiers(box)
+    box.render(inventory)
+    inventory["tiers"]["one"]["environment"]["LEVEL"] = "3"
+    box.write(inventory)
+    refused = box.anvil_gen("up", "box", check=False)
+
+    assert (refused.code, refused.stdout) == (1, "")
+    assert "    anvil-gen render hosts/box.toml\n" in refused.stderr
+    assert box.compose("ps", "--all", "--quiet").stdout == ""
+    box.anvil_gen("up", "box", "--render")
+    assert "LEVEL=3" in box.container("one")["Config"]["Env"]
+
+
+def test_another_version_alone_is_a_warning(box: Box) -> None:
+    box.render(two_tiers(box))
+    state = box.tree / ".anvil-gen" / "state.json"
+    said = json.loads(state.read_text("utf-8"))
+    root = box.tree / "docker-compose.yml"
+    root.write_text(root.read_text("utf-8") + "\n# as an older version had it\n", "utf-8")
+    said["files"]["docker-compose.yml"] = hashlib.sha256(root.read_bytes()).hexdigest()
+    said["version"] = "0.0.1"
+    state.write_text(json.dumps(said), "utf-8")
+    done = box.anvil_gen("up", "box")
+
+    assert done.stderr.startswith("warning: files are of another version of anvil-gen\n")
+    assert box.container("one")["State"]["Running"]
+    box.write(two_tiers(box) | {"services": {box.name("more"): {"image": IMAGE, "entrypoint": SLEEP}}})
+    assert box.anvil_gen("up", "box", check=False).code == 1
+
+
+def test_a_container_in_the_way_is_named(box: Box) -> None:
+    box.render(two_tiers(box))
+    box.engine.docker("run", "--detach", "--name", box.name("one"), "--entrypoint", "/bin/sleep", IMAGE, "600")
+
+    row = answer(box, "status", "box", code=2)["services"][0]
+    assert [(drift["kind"], drift["remedy"]) for drift in row["drift"]] == [
+        ("foreign", f"docker rm --force {box.name('one')}")
+    ]
+
+
+def test_a_port_that_something_else_holds_is_told(box: Box) -> None:
+    box.render(two_tiers(box))
+    port = box.port("two")
+    other = ["--publish", f"127.0.0.1:{port}:{port}", "--entrypoint", "/bin/sleep", IMAGE, "600"]
+    box.engine.docker("run", "--detach", "--name", box.name("other"), *other)
+
+    row = answer(box, "status", "box", code=2)["services"][1]
+    assert [(drift["kind"], drift["detail"]) for drift in row["drift"]] == [
+        ("port", f"port {port} is held by the container {box.name('other')}")
+    ]
+
+
+def test_a_service_that_the_inventory_no_longer_knows_is_told(box: Box) -> None:
+    inventory = two_tiers(box)
+    box.render(inventory)
+    box.anvil_gen("up", "box")
+    del inventory["tiers"]["two"]
+    box.render(inventory)
+
+    assert drifts(answer(box, "status", "box", code=2)) == {"one": [], "two": ["unknown"]}
+    box.anvil_gen("up", "box", "--mode", "default")
+    assert drifts(answer(box, "status", "box")) == {"one": []}
+
+
+def test_a_moved_tag_is_seen_and_followed(box: Box, engine: Engine, registry: str) -> None:
+    image = f"{registry}/{box.name('moving')}:latest"
+    tag = engine.docker("create", "--name", box.name("source"), IMAGE)
+    engine.docker("tag", IMAGE, image)
+    engine.docker("push", image)
+    box.render(two_tiers(box, image))
+    box.anvil_gen("up", "box")
+    old = box.container("one")["Image"]
+
+    new = engine.docker("commit", "--change", "LABEL moved=yes", tag, image)
+    engine.docker("push", image)
+    engine.docker("tag", old, image)  # somebody else has pushed: this machine does not know yet
+    assert actions(answer(box, "up", "box")) == {"one": "unchanged", "two": "unchanged"}
+    said = answer(box, "up", "box", "one", "--pull")
+    assert actions(said) == {"one": "recreated"}
+    assert said["services"][0]["reason"] == f"{image} is another image now"
+    assert box.container("one")["Image"] == new
+    assert drifts(answer(box, "status", "box", code=2)) == {"one": [], "two": ["image"]}
+
+
+def test_volumes_and_their_weights_outlive_down(box: Box) -> None:
+    inventory = box.adapted("fakoli-dark")
+    box.environment["ANVIL_ROUTER_TOKEN"] = "a key"
+    box.engine.docker("volume", "create", box.name("hfcache"))
+    box.render(inventory)
+    box.anvil_gen("up", "box", "fast")
+    volumes = box.engine.docker("volume", "ls", "--quiet", "--filter", f"name={box.prefix}").split()
+    assert len(volumes) > 1
+    box.anvil_gen("down", "box")
+
+    assert box.compose("ps", "--all", "--quiet").stdout == ""
+    assert box.engine.docker("volume", "ls", "--quiet", "--filter", f"name={box.prefix}").split() == volumes
+
+
+@pytest.mark.parametrize("verb", ["up", "status", "down", "restart", "logs"])
+def test_without_a_daemon_there_is_one_clear_line(box: Box, verb: str) -> None:
+    box.render(two_tiers(box))
+    box.environment["DOCKER_HOST"] = f"unix://{box.folder}/nobody.sock"
+    done = box.anvil_gen(verb, "box", check=False)
+
+    assert done.code == 1
+    assert done.stderr.startswith("error: Docker does not answer\n"), done.stderr
+    assert done.stderr.count("error") == 1
