@@ -1,0 +1,70 @@
+"""What `up` did to each service, from the containers before and after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from test_forms import inspected
+
+from anvil_gen.operate.bring_up import Step, results
+from anvil_gen.operate.compose import Project
+from anvil_gen.operate.containers import Container
+from anvil_gen.operate.docker import Docker
+
+
+class NoImages(Docker):
+    """An engine that has no image any more."""
+
+    def run(self, *arguments: str, folder: Path | None = None) -> Any:
+        """Answer nothing."""
+
+        class Done:
+            stdout = "[]"
+
+        return Done()
+
+
+def one(number: str, **state: Any) -> Container:
+    """Return a container of some id."""
+    made = inspected(Env=[f"LEVEL={state.pop('level', '1')}"], Labels={"com.docker.compose.version": "2.26.1"})
+    return replace(made, id=number, **state)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "step", "reason"),
+    [
+        (None, one("a"), Step.CREATED, ""),
+        (one("a"), one("a"), Step.UNCHANGED, ""),
+        (one("a", state="exited"), one("a", started_at="2026-01-01T00:00:00Z"), Step.STARTED, "it was exited"),
+        (one("a"), None, Step.REMOVED, ""),
+        (None, None, Step.MISSING, ""),
+        (one("a"), one("b", level="2"), Step.RECREATED, ""),
+        (one("a"), one("b", image_id="sha256:3"), Step.RECREATED, "vllm:1 is another image now"),
+        (
+            one("a"),
+            one("b", compose_version="2.40.0"),
+            Step.RECREATED,
+            "Compose 2.26.1 made it, and 2.40.0 says it otherwise",
+        ),
+        (one("a"), one("b"), Step.RECREATED, "its configuration differs in what Docker does not tell"),
+    ],
+)
+def test_a_service(before: Container | None, after: Container | None, step: Step, reason: str) -> None:
+    project = Project(docker=NoImages(), folder=Path(), name="box")
+    old, new = ({} if found is None else {"fast": found} for found in (before, after))
+
+    (result,) = results(project, ["fast"], old, new)
+    assert (result.service, result.step, result.reason) == ("fast", step, reason)
+    assert bool(result.changes) == (step is Step.RECREATED and not reason)
+
+
+def test_what_was_not_asked_for_is_told_only_where_it_changed() -> None:
+    project = Project(docker=NoImages(), folder=Path(), name="box")
+    before = {"fast": one("a"), "other": one("b"), "gone": one("c")}
+    after = {"fast": one("a"), "other": one("b")}
+
+    told = [(result.service, result.step) for result in results(project, ["fast"], before, after)]
+    assert told == [("fast", Step.UNCHANGED), ("gone", Step.REMOVED)]

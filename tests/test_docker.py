@@ -1,0 +1,70 @@
+"""What a failed docker command means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.operate.docker import Docker, failure
+
+
+@pytest.mark.parametrize(
+    ("stderr", "summary", "remedy"),
+    [
+        (
+            "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n",
+            "Docker does not answer",
+            "systemctl start docker",
+        ),
+        (
+            "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
+            "not allowed to talk to Docker",
+            "usermod -aG docker",
+        ),
+        ("docker: unknown command: docker compose\n\nRun 'docker --help'", "Docker Compose is missing", "2.20"),
+        ("unknown shorthand flag: 'p' in -p\nSee 'docker --help'.", "Docker Compose is missing", "2.20"),
+        ('Failed to initialize: context "x": context not found: open x', "unknown Docker context", "docker context ls"),
+        ("no configuration file provided: not found\n", "docker failed", "    docker compose 'a b'"),
+        ("", "docker failed", "docker compose"),
+    ],
+)
+def test_failures(stderr: str, summary: str, remedy: str) -> None:
+    fault = failure(stderr, ["docker", "compose", "a b"])
+
+    assert fault.summary == summary
+    assert remedy in fault.remedy
+
+
+def test_no_docker_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DiagnosticError) as caught:
+        Docker().ask("ps")
+
+    assert [fault.summary for fault in caught.value.diagnostics] == ["Docker is not installed"]
+
+
+@pytest.mark.parametrize(
+    ("host", "remote"),
+    [
+        ("", False),
+        ("unix:///run/x.sock", False),
+        ("ssh://me@box", True),
+        ("tcp://127.0.0.1:2375", False),
+        ("tcp://[::1]:2375", False),
+        ("tcp://localhost.example.org:2375", True),
+        ("tcp://192.168.0.9:2375", True),
+    ],
+)
+def test_where_the_engine_is(host: str, remote: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
+    monkeypatch.setenv("DOCKER_HOST", host)
+
+    assert (Docker().endpoint, Docker().is_remote) == (host, remote)
+
+
+def test_a_context_comes_before_the_command() -> None:
+    assert Docker("box").command("ps", "-a") == ["docker", "--context", "box", "ps", "-a"]

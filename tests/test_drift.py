@@ -1,0 +1,51 @@
+"""What differs between a container and its files, with the reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from test_forms import inspected
+
+from anvil_gen.operate.drift import config_drift, form_changes, image_drift
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({"command": ["--a=1"]}, {"command": ["--a=2"]}, [("command", "--a", "1", "2", "")]),
+        (
+            {"environment": {"A": "secret"}},
+            {"environment": {"A": "other"}},
+            [("environment", "A", None, None, "environment.A changed")],
+        ),
+        ({}, {"environment": {"A": "x"}}, [("environment", "A", None, None, "environment.A added")]),
+        (
+            {"labels": {"anvil-gen.file.etc/x": "1"}},
+            {"labels": {"anvil-gen.file.etc/x": "2"}},
+            [("labels", "anvil-gen.file.etc/x", "1", "2", "etc/x changed")],
+        ),
+        ({"restart": "always"}, {"restart": "always"}, []),
+    ],
+)
+def test_changes_of_a_service(before: dict[str, Any], after: dict[str, Any], expected: list[Any]) -> None:
+    changes = form_changes("box", "fast", {"image": "x", **before}, {"image": "x", **after})
+
+    assert [(*change.address[2:], change.before, change.after, change.reason) for change in changes] == expected
+
+
+def test_another_compose_is_a_cause_where_nothing_else_is() -> None:
+    one = inspected(Labels={"com.docker.compose.version": "2.26.1"})
+
+    assert config_drift(one, (), "v2.40.0").detail == "made by Compose 2.26.1, and 2.40.0 says it otherwise"
+    assert "does not tell" in config_drift(one, (), "2.26.1").detail
+
+
+def test_an_image_whose_name_means_another() -> None:
+    one = inspected()
+
+    assert image_drift(one, {"vllm:1": {"Id": "sha256:2"}}) is None
+    assert image_drift(one, {}) is None
+    moved = image_drift(one, {"vllm:1": {"Id": "sha256:3"}})
+    assert moved is not None
+    assert moved.detail == "vllm:1 is another image now: runs 2, means 3"

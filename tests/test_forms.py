@@ -1,0 +1,136 @@
+"""Containers and services in one form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from anvil_gen.operate.containers import Container, container
+from anvil_gen.operate.forms import form_of_container, form_of_service
+
+UUID = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
+RESERVED = {"resources": {"reservations": {"devices": [{"device_ids": [UUID]}]}}}
+
+
+def inspected(host: dict[str, Any] | None = None, **config: Any) -> Container:
+    """Return a container as Docker describes it."""
+    mounts = config.pop("Mounts", [])
+    return container(
+        {
+            "Id": "1",
+            "Name": "/fast",
+            "Image": "sha256:2",
+            "State": {"Status": "running"},
+            "Mounts": mounts,
+            "HostConfig": host or {},
+            "Config": {"Image": "vllm:1", **config},
+        }
+    )
+
+
+def service(**keys: Any) -> dict[str, Any]:
+    """Return a canonical configuration with one service."""
+    volumes = {"cache": {"name": "box_cache"}}
+    return {
+        "name": "box",
+        "services": {"fast": {"image": "vllm:1", "container_name": "fast", **keys}},
+        "volumes": volumes,
+    }
+
+
+CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+    ("command", {"Cmd": ["serve", "--a"]}, {"command": ["serve", "--a"]}, {"command": ["serve", "--a"]}),
+    (
+        "environment",
+        {"Env": ["A=1=2", "B"]},
+        {"environment": {"A": "1=2", "B": None}},
+        {"environment": {"A": "1=2", "B": None}},
+    ),
+    (
+        "labels",
+        {"Labels": {"x": "y", "com.docker.compose.project": "box"}},
+        {"labels": {"x": "y"}},
+        {"labels": {"x": "y"}},
+    ),
+    (
+        "ports",
+        {"host": {"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}]}}},
+        {"ports": [{"host_ip": "127.0.0.1", "target": 80, "published": "8080", "protocol": "tcp"}]},
+        {"ports": ["127.0.0.1:8080"]},
+    ),
+    (
+        "restart",
+        {"host": {"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 5}}},
+        {"restart": "on-failure:5"},
+        {"restart": "on-failure:5"},
+    ),
+    ("no restart", {"host": {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}}}, {"restart": "no"}, {}),
+    ("shm", {"host": {"ShmSize": 16 << 30}}, {"shm_size": str(16 << 30)}, {"shm_size": 16 << 30}),
+    ("usual shm", {"host": {"ShmSize": 64 << 20}}, {}, {}),
+    ("usual ipc", {"host": {"IpcMode": "private"}}, {}, {}),
+    ("ipc", {"host": {"IpcMode": "host"}}, {"ipc": "host"}, {"ipc": "host"}),
+    ("grace", {"StopTimeout": 60}, {"stop_grace_period": "1m0s"}, {"stop_grace_period": 60}),
+    (
+        "card",
+        {"host": {"DeviceRequests": [{"Driver": "nvidia", "DeviceIDs": [UUID]}]}},
+        {"deploy": {"resources": {"reservations": {"devices": [{"driver": "nvidia", "device_ids": [UUID]}]}}}},
+        {"deploy": RESERVED},
+    ),
+    (
+        "mounts",
+        {
+            "Mounts": [
+                {"Type": "bind", "Source": "/srv/m", "Destination": "/m", "RW": False},
+                {"Type": "volume", "Name": "box_cache", "Source": "/var/x", "Destination": "/c", "RW": True},
+                {"Type": "volume", "Name": "0" * 64, "Source": "/var/y", "Destination": "/of-the-image", "RW": True},
+            ]
+        },
+        {
+            "volumes": [
+                {"type": "volume", "source": "cache", "target": "/c", "volume": {}},
+                {"type": "bind", "source": "/srv/m", "target": "/m", "read_only": True, "bind": {}},
+            ]
+        },
+        {
+            "volumes": [
+                {"type": "bind", "source": "/srv/m", "target": "/m", "read_only": True},
+                {"type": "volume", "source": "box_cache", "target": "/c"},
+            ]
+        },
+    ),
+    (
+        "health",
+        {"Healthcheck": {"Test": ["CMD", "x"], "Interval": 10**10, "StartPeriod": 9 * 10**11, "Retries": 3}},
+        {"healthcheck": {"test": ["CMD", "x"], "interval": "10s", "start_period": "15m0s", "retries": 3}},
+        {"healthcheck": {"test": ["CMD", "x"], "interval": 10, "start_period": 900, "retries": 3}},
+    ),
+    (
+        "devices",
+        {"host": {"Devices": [{"PathOnHost": "/dev/kfd", "PathInContainer": "/dev/kfd", "CgroupPermissions": "rwm"}]}},
+        {"devices": ["/dev/kfd:/dev/kfd"]},
+        {"devices": ["/dev/kfd:/dev/kfd"]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "docker", "compose", "expected"), CASES, ids=[case[0] for case in CASES])
+def test_both_sides_have_one_form(
+    what: str, docker: dict[str, Any], compose: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    form = {"image": "vllm:1", "container_name": "fast", **expected}
+
+    assert form_of_container(inspected(**docker), None) == form
+    assert form_of_service("fast", service(**compose)) == form
+
+
+def test_what_the_image_says_is_left_out() -> None:
+    image = {"Config": {"Env": ["PATH=/bin"], "Labels": {"maker": "x"}, "Cmd": ["a"], "Entrypoint": ["b"], "User": "1"}}
+    one = inspected(Env=["PATH=/bin", "A=1"], Labels={"maker": "x", "own": "y"}, Cmd=["a"], Entrypoint=["b"], User="1")
+
+    assert form_of_container(one, image) == {
+        "image": "vllm:1",
+        "container_name": "fast",
+        "environment": {"A": "1"},
+        "labels": {"own": "y"},
+    }
