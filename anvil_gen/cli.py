@@ -41,13 +41,14 @@ class Verbs(click.Group):
 )
 @click.version_option(__version__, prog_name="anvil-gen")
 def cli() -> None:
-    """Render the facts of GPU boxes, kept once in hosts/*.toml, into Docker Compose files.
+    """Render the facts of GPU boxes, kept once in hosts/*.toml, into Docker Compose files, and run them.
 
     \b
     Examples:
       anvil-gen render hosts/fakoli-dark.toml    write the compose files of one machine
       git diff                                   review what changed
-      docker compose up -d fast                  in the rendered folder: run it
+      anvil-gen up fakoli-dark fast              docker compose up -d fast
+      anvil-gen status fakoli-dark               what runs, and what differs
     """
 
 

@@ -136,3 +136,9 @@ def test_one_fact_reaches_every_place() -> None:
     assert "127.0.0.1:30001" in service["healthcheck"]["test"][-1]
     assert 'base_url = "http://fast:30001/v1"' in (TREE / "router" / "router.toml").read_text("utf-8")
     assert "port = 30001" in (TREE / "serves.toml").read_text("utf-8")
+
+
+def test_file_by_file_it_is_the_same_as_by_its_root() -> None:
+    by_file = compose_config(TREE, "router/compose.yml", "tiers/heavy.yml", "tiers/fast.yml")
+
+    assert by_file == compose_config(TREE, "docker-compose.yml")
