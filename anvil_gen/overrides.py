@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-import yaml
 
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.model import Mount, Number, Ready
 from anvil_gen.own_keys import merge
 from anvil_gen.quoting import yaml_block
-
-_FASTEST: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
-
-
-class _Loader(_FASTEST):  # type: ignore[misc, valid-type]
-    """A safe loader that refuses a key that stands twice, as Compose does; PyYAML would keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        pairs = node.value  # without the merged ones, which are put into another list
-        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
-        if len(mapping) != len(pairs) or node.value is not pairs:
-            seen = set()
-            for key_node, _ in pairs:
-                key = self.construct_object(key_node, deep=True)
-                if key in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", key_node.start_mark)
-                seen.add(key)
-        return mapping
-
-
-def load_yaml(text: str, path: str) -> Any:
-    """Return the data of a rendered compose file.
-
-    Raises:
-        InternalError: it is no YAML, or not what Compose takes.
-    """
-    try:
-        return yaml.load(text, _Loader)  # noqa: S506  a safe loader, in either form
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as a date that is none
-        raise InternalError(f"{path} does not parse: {error}") from None
+from anvil_gen.yaml_data import load_yaml
 
 
 def overridden(text: str, path: str, service: str, override: Mapping[str, Any], volumes: Iterable[Mount]) -> str:

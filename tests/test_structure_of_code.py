@@ -13,7 +13,7 @@ FLOORS = [
     {"__init__"},
     {"diagnostics", "paths", "template_rules", "lock", "committed", "deploy_state"},
     {"model"},
-    {"digests", "quoting", "positions", "options", "inventory_types", "fleet", "changes"},
+    {"digests", "quoting", "yaml_data", "positions", "options", "inventory_types", "fleet", "changes"},
     {"command", "document", "inventory", "own_keys"},
     {"report", "catalog", "deploy_folder", "schema", "overrides"},
     {"structure", "serve", "checks", "templating"},
