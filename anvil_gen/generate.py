@@ -16,7 +16,7 @@ from anvil_gen.document import Document
 from anvil_gen.fleet import cache_folder, fleet_root, header_name, shown
 from anvil_gen.model import Stack, Tree
 from anvil_gen.modes import ROOT_FILE
-from anvil_gen.proof import parse, prove
+from anvil_gen.proof import Prover, parse
 from anvil_gen.render import ENV_EXAMPLE_FILE, EXPERIMENT_FILE, Renderer
 from anvil_gen.report import Report
 from anvil_gen.resolve import host_options, resolve
@@ -63,7 +63,7 @@ class Generator:
     def __init__(self, *, cache: Path | None = None) -> None:
         """Keep compiled templates in ``cache``, where one is given."""
         self._cache = cache
-        self._renderers: dict[Path, Renderer] = {}
+        self._provers: dict[Path, Prover] = {}
 
     def render(self, inventory: Path, *, output: Path | None = None, proven: bool = True) -> Rendered:
         """Render one inventory, to ``output`` instead of where it says.
@@ -77,26 +77,26 @@ class Generator:
         """
         report = Report(Document(inventory))
         root = fleet_root(inventory)
-        renderer = self._renderer(root)
+        prover = self._prover(root)
+        catalog = prover.renderer.catalog
         parsed = parse_inventory(report)
-        host = host_options(parsed, renderer.catalog, file_stem=_stem(inventory), deploy=str(root / "deploy"))
-        stack = resolve(parsed, renderer.catalog, report, host, header=header_name(inventory), folder=inventory.parent)
+        host = host_options(parsed, catalog, file_stem=_stem(inventory), deploy=str(root / "deploy"))
+        stack = resolve(parsed, catalog, report, host, header=header_name(inventory), folder=inventory.parent)
         report.raise_errors()
-        files, digests = renderer.render(stack)
-        data = prove(renderer, stack, files, digests) if proven else {}
+        files, data = prover.render(stack) if proven else (prover.renderer.render(stack)[0], {})
         return Rendered(
             host=stack.host,
             project=stack.project,
             docker_context=host["docker_context"],
             inventory=inventory,
-            inputs_digest=_inputs_digest(report.document.text, stack, renderer.catalog),
+            inputs_digest=_inputs_digest(report.document.text, stack, catalog),
             stack=stack,
             output=Path(os.path.abspath(output or inventory.parent / host["output"])),  # noqa: PTH100
             tree=Tree(files=dict(sorted(files.items())), data=data),
             warnings=report.diagnostics,
             header=stack.inventory,
             command=_command(inventory, output),
-            catalog=renderer.catalog,
+            catalog=catalog,
         )
 
     def render_all(self, inventories: Iterable[Path], *, output: Path | None = None) -> list[Rendered]:
@@ -111,10 +111,11 @@ class Generator:
             raise DiagnosticError(faults)
         return rendered
 
-    def _renderer(self, root: Path) -> Renderer:
-        if root not in self._renderers:
-            self._renderers[root] = Renderer(Catalog(root / "templates"), cache_folder=self._cache)
-        return self._renderers[root]
+    def _prover(self, root: Path) -> Prover:
+        if root not in self._provers:
+            catalog = Catalog(root / "templates")
+            self._provers[root] = Prover(Renderer(catalog, cache_folder=self._cache))
+        return self._provers[root]
 
 
 def gather(function: Callable[[_Item], _Value], items: Iterable[_Item]) -> list[_Value]:

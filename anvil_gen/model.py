@@ -78,19 +78,21 @@ def parts_of(text: Text) -> tuple[str | EnvRef, ...]:
 
 def concat(*texts: Text) -> Text:
     """Join texts; the result is a plain string where no variable is in them."""
+    if all(isinstance(text, str) for text in texts):
+        return "".join(texts)  # type: ignore[arg-type]
     parts: list[str | EnvRef] = []
     for part in (part for text in texts for part in parts_of(text)):
         if isinstance(part, str) and parts and isinstance(parts[-1], str):
             parts[-1] += part
         elif part != "":
             parts.append(part)
-    if all(isinstance(part, str) for part in parts):
-        return "".join(part for part in parts if isinstance(part, str))
     return Interpolated(tuple(parts))
 
 
 def fill(pattern: str, values: Mapping[str, Text]) -> Text:
     """Put values in place of ``{name}``; any other brace stays as it is."""
+    if "{" not in pattern:
+        return pattern
     pieces: list[Text] = []
     rest = pattern
     while rest:

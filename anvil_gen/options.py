@@ -30,13 +30,14 @@ def layered(*layers: Layer) -> Options:
     roster = layers[0].values
     merged: dict[str, Option] = {}
     for layer in layers:
+        whole = Origin(layer=layer.name)
         for name, value in layer.values.items():
             if name not in roster:
                 raise InternalError(f'{layer.name}: "{name}" is no option of {layers[0].name}')
-            path = None if layer.path is None else (*layer.path, name)
-            below = merged[name].value if name in merged else None
-            both = {**below, **value} if isinstance(value, dict) and isinstance(below, dict) else value
-            merged[name] = Option(value=both, origin=Origin(layer=layer.name, path=path))
+            below = merged[name].value if name in merged and isinstance(value, dict) else None
+            both = {**below, **value} if isinstance(below, dict) else value
+            origin = whole if layer.path is None else Origin(layer=layer.name, path=(*layer.path, name))
+            merged[name] = Option(value=both, origin=origin)
     return Options(merged)
 
 

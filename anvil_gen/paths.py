@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import PureWindowsPath
 
 
 def is_absolute(path: str) -> bool:
     """Tell whether a path is absolute: POSIX, Windows with a drive, or UNC."""
+    if path.startswith("/"):
+        return True
     windows = PureWindowsPath(path)
-    return PurePosixPath(path).is_absolute() or (windows.drive != "" and windows.root != "")
+    return windows.drive != "" and windows.root != ""
 
 
 def join(base: str, inside: str) -> str:

@@ -17,7 +17,7 @@ from anvil_gen.model import EnvRef, Interpolated, Number, Ready, Text, parts_of
 # dashes (a flag), and holds nothing that could end or change it; or it is a duration or a size. Words that some
 # reader takes for something else are quoted.
 _PLAIN = re.compile(
-    r"(?:[A-Za-z]|/|\./|--?[A-Za-z])(?:[A-Za-z0-9_./=@+-]|:(?=[A-Za-z0-9_./=@+-]))*|[0-9]+(?:ms|[smh]|[kmg]b?)"
+    r"(?:[A-Za-z]|/|\./|--?[A-Za-z])(?:[A-Za-z0-9_./=@+-]++|:(?=[A-Za-z0-9_./=@+-]))*+|[0-9]+(?:ms|[smh]|[kmg]b?)"
 )
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 _YAML_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
@@ -134,12 +134,10 @@ def _in_braces(text: str) -> str:
 
 def to_yaml(value: object) -> str:
     """Return a value of a compose file."""
+    if isinstance(value, str):
+        return yaml_string(value if isinstance(value, Ready) else dollar(value))
     if isinstance(value, Interpolated):
         return yaml_string(interpolated(value))
-    if isinstance(value, Ready):
-        return yaml_string(value)
-    if isinstance(value, str):
-        return yaml_string(dollar(value))
     return _yaml_float(str(value)) if isinstance(value, Number) else _scalar(value)
 
 

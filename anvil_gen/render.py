@@ -6,18 +6,37 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from anvil_gen.catalog import Catalog
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.digests import digest
-from anvil_gen.model import Mode, Router, Service, Stack, Symbol
+from anvil_gen.model import Mode, Stack, Symbol
 from anvil_gen.overrides import overridden
 from anvil_gen.templating import QUOTES, TEMPLATE_FAULTS, TemplateCache, TemplateEnvironment, syntax_of
 
 EXPERIMENT_FILE = "docker-compose.experiment.yml"
 ENV_EXAMPLE_FILE = ".env.example"
+_OVERRIDDEN = ("service", "router")
 _ROUTER = "router/"
 _ROUTER_COMPOSE = "router/compose."
 _ROUTER_BUILD = "router/build/"
+
+
+class Piece(Struct, frozen=True, kw_only=True):
+    """A file of the tree that a template makes."""
+
+    path: str
+    template: str
+    context: Mapping[str, Any]  # what the template is given, by name
+    owner: str = ""
+    """The name in the context of the model whose service the file holds: "service", "router" or "extra"."""
+
+    @property
+    def service(self) -> str:
+        """The name of the service that the file holds; empty without one."""
+        return _named(self.owner, self.context)
 
 
 class Renderer:
@@ -29,34 +48,49 @@ class Renderer:
         self._cache = TemplateCache(cache_folder) if cache_folder is not None else None
         self._environments: dict[str, TemplateEnvironment] = {}
 
-    def render(
-        self, stack: Stack, *, digests: Mapping[str, str] | None = None
-    ) -> tuple[dict[str, str], dict[str, str]]:
-        """Return the texts of the tree by path, and the digests that services name.
+    def render(self, stack: Stack) -> tuple[dict[str, str], list[Piece]]:
+        """Return the texts of the tree by path, and what those that are no copies were made from.
 
-        Args:
-            stack: what to render.
-            digests: names to use for the digests, instead of those of the rendered files.
+        Raises:
+            DiagnosticError: a template is at fault.
+            InternalError: a file cannot take what an override says.
         """
-        router = list(self._router_files(stack))
         files = {file.path: file.text for tier in stack.tiers for file in tier.files}
-        for mode, path, template in router:
-            if not path.startswith(_ROUTER_COMPOSE):
-                files[path] = self._text(template, path, _context(stack, mode))
-        named = _digests(files) if digests is None else dict(digests)
-        for mode, path, template in router:
-            if path.startswith(_ROUTER_COMPOSE) and mode.router is not None:
-                text = self._text(template, path, {**_context(stack, mode), "digests": named})
-                files[path] = self._overridden(stack, path, text, mode.router)
-        for path, template, more in self._compose_files(stack):
-            files[path] = self._text(template, path, {**_context(stack, stack.modes[0]), "digests": named, **more})
-        for tier in stack.tiers:
-            path = f"tiers/{tier.name}.yml"
-            files[path] = self._overridden(stack, path, files[path], tier.service)
-        return files, named
+        router = list(self._router_pieces(stack))
+        mounted = [piece for piece in router if not piece.path.startswith(_ROUTER_COMPOSE)]
+        for piece in mounted:
+            files[piece.path] = self.text(piece)
+        digests = _digests(files)
+        naming = [piece for piece in router if piece.path.startswith(_ROUTER_COMPOSE)]
+        naming += self._compose_pieces(stack)
+        naming = [replace(piece, context={**piece.context, "digests": digests}) for piece in naming]
+        for piece in naming:
+            files[piece.path] = self.text(piece)
+        return files, [*mounted, *naming]
 
-    def _router_files(self, stack: Stack) -> Iterator[tuple[Mode, str, str]]:
-        """Yield mode, path and template of every file of a router's tree.
+    def text(self, piece: Piece, context: Mapping[str, Any] | None = None) -> str:
+        """Return the text of a file, made from another context where one is given.
+
+        Raises:
+            DiagnosticError: a template is at fault.
+            InternalError: the file cannot take what an override says.
+        """
+        given = piece.context if context is None else context
+        environment = self._environment(piece.path)
+        try:
+            text = environment.get_template(piece.template).render(given)
+        except TEMPLATE_FAULTS as error:
+            raise environment.fault(error, piece.template) from None
+        if piece.owner not in _OVERRIDDEN:
+            return text
+        owner = given[piece.owner]
+        try:
+            return overridden(text, piece.path, _named(piece.owner, given), owner.override, owner.override_volumes)
+        except InternalError as error:
+            raise self.fault(piece, str(error)) from None
+
+    def _router_pieces(self, stack: Stack) -> Iterator[Piece]:
+        """Yield every file of a router's tree.
 
         A mode with routes of its own has its own version of what stands in ``router/``; the build context is shared.
         """
@@ -64,56 +98,54 @@ class Renderer:
             if mode.router is None or (mode.name and mode.router_file == stack.modes[0].router_file):
                 continue
             folder = f"routers/{mode.router.engine}/tree"
+            context = _context(stack, mode)
             for name in self.catalog.below(folder):
                 path = name.removesuffix(".j2")
                 if path.startswith(mode.router.omitted):
                     continue
-                if not mode.name:
-                    yield mode, path, f"{folder}/{name}"
-                elif path.startswith(_ROUTER) and not path.startswith(_ROUTER_BUILD):
-                    yield mode, _path_of_mode(path, mode), f"{folder}/{name}"
+                if mode.name:
+                    if not path.startswith(_ROUTER) or path.startswith(_ROUTER_BUILD):
+                        continue
+                    path = _path_of_mode(path, mode)
+                owner = "router" if path == mode.router_file else ""
+                yield Piece(path=path, template=f"{folder}/{name}", context=context, owner=owner)
 
-    def _compose_files(self, stack: Stack) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Yield path, template and what the template is given beside the common context."""
+    def _compose_pieces(self, stack: Stack) -> Iterator[Piece]:
+        """Yield every other file."""
+        common = _context(stack, stack.modes[0])
         for mode in stack.modes:
-            yield mode.root_file, "compose/root.yml.j2", {"mode": mode}
+            yield Piece(path=mode.root_file, template="compose/root.yml.j2", context={**common, "mode": mode})
         for tier in stack.tiers:
-            template = self._own_or(f"engines/{tier.engine}/service.yml.j2", "compose/tier.yml.j2")
-            yield f"tiers/{tier.name}.yml", template, {"tier": tier, "service": tier.service}
+            yield Piece(
+                path=f"tiers/{tier.name}.yml",
+                template=self._own_or(f"engines/{tier.engine}/service.yml.j2", "compose/tier.yml.j2"),
+                context={**common, "tier": tier, "service": tier.service},
+                owner="service",
+            )
         for extra in stack.services:
-            yield f"services/{extra.name}.yml", "compose/extra.yml.j2", {"extra": extra, "service": extra}
-        if stack.experiment is not None:
-            template = self._own_or(f"engines/{stack.experiment.engine}/experiment.yml.j2", "compose/experiment.yml.j2")
-            yield EXPERIMENT_FILE, template, {"experiment": stack.experiment, "service": stack.experiment.service}
+            context = {**common, "extra": extra, "service": extra}
+            path = f"services/{extra.name}.yml"
+            yield Piece(path=path, template="compose/extra.yml.j2", context=context, owner="extra")
+        experiment = stack.experiment
+        if experiment is not None:
+            yield Piece(
+                path=EXPERIMENT_FILE,
+                template=self._own_or(f"engines/{experiment.engine}/experiment.yml.j2", "compose/experiment.yml.j2"),
+                context={**common, "experiment": experiment, "service": experiment.service},
+                owner="service",
+            )
         if stack.variables:
-            yield ENV_EXAMPLE_FILE, "compose/env.example.j2", {}
+            yield Piece(path=ENV_EXAMPLE_FILE, template="compose/env.example.j2", context=common)
 
     def _own_or(self, own: str, common: str) -> str:
         return own if self.catalog.find(own) is not None else common
 
-    def _text(self, template: str, path: str, context: Mapping[str, Any]) -> str:
-        environment = self._environment(path)
-        try:
-            return environment.get_template(template).render(context)
-        except TEMPLATE_FAULTS as error:
-            raise environment.fault(error, template) from None
-
-    def _overridden(self, stack: Stack, path: str, text: str, service: Service | Router) -> str:
-        name = service.name if isinstance(service, Service) else service.service
-        try:
-            return overridden(text, path, name, service.override, service.override_volumes)
-        except InternalError as error:
-            raise self.fault(stack, path, str(error)) from None
-
-    def fault(self, stack: Stack, path: str, what: str) -> DiagnosticError | InternalError:
+    def fault(self, piece: Piece, what: str) -> DiagnosticError | InternalError:
         """Return the error for a rendered file that is wrong: ours, unless a user's template took part."""
-        own = self._environment(path).own_templates
+        own = self._environment(piece.path).own_templates
         if not own:
             return InternalError(what)
-        templates = {at: template for _, at, template in self._router_files(stack)}
-        templates.update((at, template) for at, template, _ in self._compose_files(stack))
-        main = templates.get(path, "")
-        files = [own[main]] if main in own else sorted(own.values())
+        files = [own[piece.template]] if piece.template in own else sorted(own.values())
         return DiagnosticError(
             [
                 Diagnostic(
@@ -130,6 +162,14 @@ class Renderer:
         if syntax not in self._environments:
             self._environments[syntax] = TemplateEnvironment(self.catalog, QUOTES[syntax], self._cache)
         return self._environments[syntax]
+
+
+def _named(owner: str, context: Mapping[str, Any]) -> str:
+    """Return the name of the service that a model of this kind is."""
+    if not owner:
+        return ""
+    name: str = context[owner].service if owner == "router" else context[owner].name
+    return name
 
 
 def _context(stack: Stack, mode: Mode) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def _pins(site: Site, serve: Serve, facts: Facts) -> Iterator[EnvVar]:
 def _engine_environment(serve: Serve, facts: Facts) -> Iterator[EnvVar]:
     for name, value in serve.engine.environment.items():
         yield EnvVar(name=name, value=fill(value, {"port": facts.port}))
-    known = _known(serve, facts)
+    known = _known(serve, facts) if serve.engine.variables else {}
     for option, name in serve.engine.variables.items():
         if known[option] is not None:
             yield EnvVar(name=name, value=str(known[option]))

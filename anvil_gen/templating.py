@@ -48,7 +48,7 @@ class _Context(Context):
 
 
 class _Template(jinja2.Template):
-    """A template whose set blocks are quoted text too."""
+    """A template whose set blocks are quoted text too, and which escapes nothing that `finalize` has quoted."""
 
     @classmethod
     def _from_namespace(
@@ -58,6 +58,7 @@ class _Template(jinja2.Template):
         globals: MutableMapping[str, Any],  # noqa: A002
     ) -> jinja2.Template:
         namespace["Markup"] = _Quoted
+        namespace["escape"] = str  # which raises for what is not defined
         return super()._from_namespace(environment, namespace, globals)
 
 
@@ -99,13 +100,15 @@ class TemplateEnvironment(jinja2.Environment):
         """Take templates from the catalog's folders, and quote by ``quote``."""
 
         def finalize(value: object) -> object:
+            if type(value) is str:
+                return quote(value)
             if type(value) is _Quoted or isinstance(value, jinja2.Undefined):
-                return value  # Jinja's own escape raises for what is not defined
+                return value
             if value is None:
                 raise jinja2.UndefinedError("the value that is printed here is not set")
             if isinstance(value, Markup):
                 raise jinja2.TemplateRuntimeError("what a macro, a filter or a set block made is joined to text")
-            return _Quoted(quote(value))
+            return quote(value)
 
         self._files = _Loader(catalog)
         super().__init__(

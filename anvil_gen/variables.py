@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -13,6 +13,7 @@ from anvil_gen.inventory import Inventory
 from anvil_gen.model import EnvRef, EnvVar, Experiment, Extra, Ready, Router, Tier, Variable
 
 _REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\{([A-Za-z_][A-Za-z0-9_]*)(:?-)?")
+_NAMELESS = frozenset({str, int, bool, type(None)})  # most values are: they are not looked into
 
 
 def variables_of(
@@ -54,6 +55,7 @@ def _slot(experiment: Experiment | None, told: dict[str, str]) -> Iterator[tuple
 
 def _names(value: Any) -> Iterator[tuple[str, bool]]:
     """Yield the names of the variables in a value, however deep, and whether they have a default there."""
+    parts: Iterable[Any] = ()
     if isinstance(value, EnvRef):
         yield value.name, value.default is not None
     elif isinstance(value, EnvVar) and value.value is None:
@@ -61,11 +63,11 @@ def _names(value: Any) -> Iterator[tuple[str, bool]]:
     elif isinstance(value, Ready):
         yield from ((name, bool(default)) for name, default in _REFERENCE.findall(value))
     elif isinstance(value, Struct):
-        for field in value.__struct_fields__:
-            yield from _names(getattr(value, field))
+        parts = (getattr(value, field) for field in value.__struct_fields__)
     elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _names(item)
+        parts = value.values()
     elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _names(item)
+        parts = value
+    for part in parts:
+        if type(part) not in _NAMELESS:
+            yield from _names(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
@@ -12,8 +13,7 @@ from anvil_gen import quoting, template_rules, templating
 from anvil_gen.catalog import shipped_templates
 from anvil_gen.diagnostics import DiagnosticError, InternalError
 from anvil_gen.generate import Generator
-from anvil_gen.overrides import load_yaml
-from anvil_gen.proof import Tokens
+from anvil_gen.render import Piece, Renderer
 
 ENV_EXAMPLE = "compose/env.example.j2"
 INVENTORY = """
@@ -142,14 +142,6 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     assert "'init' stands twice" in fault_of(tmp_path, more='override.image = "other"\n')[0]
 
 
-@pytest.mark.parametrize("text", ["a: 1\na: 2\n", "a: {b: 1, b: 2}\n", "x: &x {b: 1}\ny: {<<: *x, c: 1, c: 2}\n"])
-def test_only_direct_keys_count_as_twice(text: str) -> None:
-    with pytest.raises(InternalError, match="stands twice"):
-        load_yaml(text, "a.yml")
-
-    assert load_yaml("x: &x {b: 1}\ny: {<<: *x, b: 2}\n", "a.yml")["y"] == {"b": 2}
-
-
 FAULTS = [
     ("    init: true\n", "    init: {{ service.name + 1 }}\n", 4),
     ("    init: true\n", "    init: {{ 1/0 }}\n", 4),
@@ -188,8 +180,6 @@ def test_a_token_cannot_be_made_up(tmp_path: Path) -> None:
     change(tmp_path, "    init: true\n", "    init: true\n    hostname: zq1qz\n")
 
     assert "hostname: zq1qz\n" in render(tmp_path, "zq2qz")["tiers/tier.yml"]
-    with pytest.raises(InternalError, match="makes up"):
-        Tokens().data("zq0qz", compose=True)
 
 
 @pytest.mark.parametrize("key", ["null", "yes", "012", "a: b"])
@@ -241,3 +231,96 @@ def test_a_difference_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hosts"]
     shutil.rmtree(tmp_path / "hosts")
+
+
+def render_both(folder: Path, first: str, second: str) -> list[str]:
+    """Render two inventories by one generator, the second by the first one's twins; return their tier's files."""
+    generator = Generator()
+    (folder / "hosts").mkdir()
+    files = []
+    for name, text in (("one", first), ("two", second)):
+        path = folder / "hosts" / f"{name}.toml"
+        path.write_text(text, "utf-8")
+        files.append(generator.render(path).tree.files["tiers/tier.yml"])
+    return files
+
+
+PLAIN = INVENTORY % "plain"
+SAME_SHAPE = PLAIN.replace("it's-$HOME", "other").replace('"plain"', '"also plain"').replace("models/m", "models/n")
+
+
+def test_a_twin_is_shared_by_what_has_one_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[str] = []
+    text = Renderer.text
+
+    def recorded(renderer: Renderer, piece: Piece, context: Mapping[str, object] | None = None) -> str:
+        rendered.append(piece.path if context is None else f"twin of {piece.path}")
+        return text(renderer, piece, context)
+
+    monkeypatch.setattr(Renderer, "text", recorded)
+    render_both(tmp_path, PLAIN, SAME_SHAPE)
+
+    assert rendered.count("tiers/tier.yml") == 2
+    assert rendered.count("twin of tiers/tier.yml") == 1
+
+
+@pytest.mark.parametrize("value", [value for value in HOSTILE if value != "plain"])
+def test_a_shared_twin_finds_a_broken_quoter(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(templating.QUOTES, "yaml", str)
+    plain = PLAIN.replace("it's-$HOME", "name")
+
+    with pytest.raises(InternalError, match="does not"):
+        render_both(tmp_path, plain, plain.replace("plain", value))
+
+
+WIDE = [
+    # What the template decides by, the second inventory, and what both files then say of it.
+    ("stack.platform == 'wsl2'", '[host]\nplatform = "wsl2"\n', [False, True]),
+    ("stack.tiers[1:]", '[tiers.more]\nengine = "vllm"\nport = 9\nmodel = { path = "/m" }\n', [False, True]),
+    ("tier.context_length", "context_length = 9\n", [False, True]),
+    ("tier.port == service.health.retries", "port = 3\n", [False, True]),
+    ("tier.served_name == tier.name", "", [False, True]),
+]
+
+
+@pytest.mark.parametrize(("condition", "more", "said"), WIDE)
+def test_a_twin_is_of_all_that_its_template_reads(condition: str, more: str, said: list[bool], tmp_path: Path) -> None:
+    change(tmp_path, "    init: true\n", f"    init: true\n{{% if {condition} %}}\n    tty: true\n{{% endif %}}\n")
+    second = PLAIN if more else PLAIN.replace("it's-$HOME", "tier")
+
+    assert ["tty: true" in text for text in render_both(tmp_path, PLAIN, second + more)] == said
+
+
+VALUE_CONDITIONS = [
+    "stack.host == 'two'",
+    "tier.served_name == 'other'",
+    "service.environment[0].value[0] == 'a'",
+    "tier.port == 9000",
+]
+
+
+@pytest.mark.parametrize("condition", VALUE_CONDITIONS)
+def test_a_value_decides_nothing_in_a_shared_twin(condition: str, tmp_path: Path) -> None:
+    change(tmp_path, "    init: true\n", f"    init: true\n{{% if {condition} %}}\n    tty: true\n{{% endif %}}\n")
+    render(tmp_path, "plain")
+    shutil.rmtree(tmp_path / "hosts")
+
+    with pytest.raises(DiagnosticError) as caught:
+        render_both(tmp_path, PLAIN, f"{SAME_SHAPE}port = 9000\n")
+    assert "tiers/tier.yml does not say what the model says" in caught.value.diagnostics[0].detail
+
+
+def test_a_value_that_becomes_a_key_of_the_template_is_found(tmp_path: Path) -> None:
+    change(tmp_path, "    environment:\n", "    environment:\n      FIXED: x\n")
+
+    with pytest.raises(DiagnosticError) as caught:
+        render_both(tmp_path, PLAIN, PLAIN.replace("environment.X", "environment.FIXED"))
+    assert "'FIXED' stands twice" in caught.value.diagnostics[0].detail
+
+
+def test_a_fleet_is_rendered_as_each_host_alone() -> None:
+    inventories = sorted((Path(__file__).parent.parent / "hosts").glob("*.toml"))
+    together = Generator()
+
+    for inventory in (*inventories, *reversed(inventories)):
+        assert together.render(inventory).tree == Generator().render(inventory).tree
