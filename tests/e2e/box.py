@@ -44,7 +44,8 @@ class Box:
         """Return a reference inventory, with paths, ports and names of this box; change it at will, then `write` it.
 
         Port and container name of a tier come from the tier's name: `port("fast")`, `name("fast")`; the router's from
-        `router`, the experiment's port from `experiment`, and the hub's cache is the volume `name("hfcache")`.
+        `router`, the experiment's port from `experiment`, and the hub's cache is the volume `name("hfcache")`. Health
+        checks run every second, instead of the engines' own intervals.
         """
         inventory = tomllib.loads((HOSTS / f"{host}.toml").read_text("utf-8"))
         inventory["host"] = {**inventory["host"], "project": self.project}
@@ -56,6 +57,8 @@ class Box:
         for name, table in parts:
             table["port"] = self.port(name)
             table["container_name"] = self.name(name)
+            # Compose waits for a check that passes, and the first one comes after an interval.
+            table["override"] = {**table.get("override", {}), "healthcheck": {"interval": "1s"}}
         if "experiment" in inventory:
             inventory["experiment"]["port"] = self.port("experiment")
             inventory["experiment"]["project"] = self.name("experiment")
