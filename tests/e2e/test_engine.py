@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
 from e2e import images
+from e2e.box import Box
 from e2e.conftest import new_box
 from e2e.engine import Engine
 
@@ -37,15 +39,17 @@ def test_every_stand_in_image_is_there(engine: Engine) -> None:
     assert all(engine.docker("image", "inspect", "--format={{.Id}}", name) for name in images.names())
 
 
-def test_the_registry_takes_and_gives_images(engine: Engine, registry: str) -> None:
-    name = f"{registry}/anvil-gen-test/debian:1"
-    engine.docker("tag", images.DEBIAN, name)
+def test_the_registry_takes_and_gives_images(engine: Engine, registry: str, box: Box) -> None:
+    name = f"{registry}/{box.name('small')}:1"
+    with tarfile.open(box.folder / "small.tar", "w") as archive:
+        archive.add(__file__, "a-file")
+    engine.docker("import", str(box.folder / "small.tar"), name)
+    before = engine.inspect(name)["Id"]
     engine.docker("push", name)
     engine.docker("image", "rm", name)
     engine.docker("pull", name)
 
-    assert engine.inspect(name)["Id"] == engine.inspect(images.DEBIAN)["Id"]
-    engine.docker("image", "rm", name)
+    assert engine.inspect(name)["Id"] == before
 
 
 def test_the_machine_is_out_of_reach(engine: Engine) -> None:
