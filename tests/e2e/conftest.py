@@ -65,7 +65,7 @@ def engine() -> Iterator[Engine]:
         try:
             started = stack.enter_context(running_engine())
         except (EngineError, DaemonError, MaterialError) as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         yield started
 
 

@@ -70,8 +70,9 @@ class Daemon:
             DaemonError: it ends, or does not answer in time.
 
         """
+        for folder in (self.run, self.data):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.run / "daemon.json").write_text("{}", "utf-8")
-        self.data.mkdir(parents=True, exist_ok=True)
         namespaces = ["unshare", "--net", "--pid", "--mount-proc", "--fork", "--kill-child=KILL"]
         folders = [f"--data-root={self.data}", f"--exec-root={self.run / 'exec'}", f"--pidfile={self.run / 'pid'}"]
         options = [f"--config-file={self.run / 'daemon.json'}", f"--host={self.host}", *folders]
@@ -107,11 +108,7 @@ class Daemon:
 
     def clear(self) -> None:
         """Remove what a daemon that does not run any more has left outside of its data."""
-        for path in self.run.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+        shutil.rmtree(self.run, ignore_errors=True)
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:

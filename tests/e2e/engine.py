@@ -11,7 +11,7 @@ import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from running import Result
 
@@ -148,45 +148,54 @@ def running_engine() -> Iterator[Engine]:
     if why := missing():
         raise EngineError(why)
     CACHE.mkdir(parents=True, exist_ok=True)
-    RUN.mkdir(mode=0o700, exist_ok=True)
     daemon = Daemon(CACHE / "docker", RUN)
-    with (CACHE / "lock").open("w") as lock:
+    with (CACHE / "users").open("w") as users:
         try:
-            engine = _joined(daemon, lock.fileno())
+            with _gate():
+                engine = _joined(daemon, alone=_is_alone(users))
+                fcntl.flock(users, fcntl.LOCK_SH)
             with daemon.inside():
                 yield engine
         finally:
-            _left(daemon, lock.fileno())
+            with _gate():
+                if _is_alone(users):
+                    daemon.stop()
+                    daemon.clear()
 
 
-def _joined(daemon: Daemon, lock: int) -> Engine:
-    """Return the engine, with a share in the lock that says it is used."""
-    while True:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        fetched = materials()
-        if not daemon.answers():
-            daemon.stop()
-            daemon.clear()
-            daemon.start(gpu_hook.install(daemon.run / "gpus", CARDS))
-            _link_compose(daemon.run / "docker")
-        engine = Engine(daemon, fetched)
-        # Alone with the daemon, whatever is in it was left by a process that is gone.
-        engine.remove_all()
-        engine.docker("image", "prune", "--force")
-        images.build(engine.docker, fetched, stamp=CACHE / "images.json")
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        # Another process may have left, and stopped the daemon, while the lock changed hands.
-        if daemon.answers():
-            return engine
+@contextlib.contextmanager
+def _gate() -> Iterator[None]:
+    """Let one process at a time join or leave."""
+    with (CACHE / "gate").open("w") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        yield
 
 
-def _left(daemon: Daemon, lock: int) -> None:
-    """Stop the daemon, unless another process uses it; the next one to start it clears up what is left in it."""
-    with contextlib.suppress(BlockingIOError):
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _is_alone(users: TextIO) -> bool:
+    """Tell whether no other process uses the engine, each of which holds a share in the lock; our own is given up."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fcntl.flock(users, fcntl.LOCK_UN)
+        return False
+    return True
+
+
+def _joined(daemon: Daemon, *, alone: bool) -> Engine:
+    """Return the engine, after starting it and building its images where that is not done yet."""
+    fetched = materials()
+    if not daemon.answers():
         daemon.stop()
         daemon.clear()
-        daemon.run.rmdir()
+        daemon.start(gpu_hook.install(daemon.run / "gpus", CARDS))
+        _link_compose(daemon.run / "docker")
+    engine = Engine(daemon, fetched)
+    if alone:
+        # Whatever is in it was left by a process that was killed.
+        engine.remove_all()
+        engine.docker("image", "prune", "--force")
+    images.build(engine.docker, fetched, stamp=CACHE / "images.json")
+    return engine
 
 
 def _link_compose(configuration: Path) -> None:

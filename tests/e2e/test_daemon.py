@@ -21,7 +21,6 @@ def daemon() -> Iterator[Daemon]:
     """Start a daemon of the test's own."""
     with tempfile.TemporaryDirectory(prefix="anvil-gen-", dir="/run") as folder:
         made = Daemon(Path(folder) / "data", Path(folder) / "run")
-        made.run.mkdir()
         made.start({})
         try:
             yield made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tarfile
 from pathlib import Path
 
@@ -37,6 +38,15 @@ def test_all_that_a_box_makes_goes_with_it(engine: Engine, tmp_path: Path) -> No
 
 def test_every_stand_in_image_is_there(engine: Engine) -> None:
     assert all(engine.docker("image", "inspect", "--format={{.Id}}", name) for name in images.names())
+
+
+def test_another_process_of_the_clone_shares_the_engine(engine: Engine, box: Box) -> None:
+    engine.docker("volume", "create", box.name("shared"))
+    packages = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    listed = engine.run(sys.executable, "-m", "e2e", "docker", "volume", "ls", "--quiet", env=packages).stdout
+
+    assert box.name("shared") in listed
+    assert box.name("shared") in engine.docker("volume", "ls", "--quiet")
 
 
 def test_the_registry_takes_and_gives_images(engine: Engine, registry: str, box: Box) -> None:
