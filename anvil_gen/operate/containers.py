@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.operate.docker import Docker
+from anvil_gen.operate.docker import Docker, finished
 
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
@@ -58,18 +58,45 @@ class Container(Struct, frozen=True, kw_only=True):
         return tuple(uuid for request in requests for uuid in request.get("DeviceIDs") or ())
 
 
+class Look:
+    """A look at the containers of a compose project, running or not, and at those that have certain names.
+
+    It begins at once, beside whatever else is done until its `containers` are asked for.
+    """
+
+    def __init__(self, docker: Docker, project: str, names: Iterable[str] = ()) -> None:
+        """Ask Docker for them."""
+        self._docker = docker
+        self._names = sorted(set(names))
+        self._listing = docker.start("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={_PROJECT}={project}")
+        self._named = docker.start("container", "inspect", *self._names) if self._names else None
+
+    def containers(self) -> list[Container]:
+        """Return what was found.
+
+        Raises:
+            DiagnosticError: Docker does not answer.
+        """
+        # A name that no container has is told on stderr, beside what was found.
+        named = json.loads(self._named.communicate()[0] or "[]") if self._named is not None else []
+        found = {raw["Id"]: raw for raw in named}
+        others = [one for one in finished(self._listing).split() if one not in found]
+        if others:
+            found |= {raw["Id"]: raw for raw in json.loads(self._docker.run("container", "inspect", *others).stdout)}
+        return [container(raw) for raw in found.values() if not _is_one_off(raw)]
+
+
+def _is_one_off(raw: Mapping[str, Any]) -> bool:
+    return (raw["Config"].get("Labels") or {}).get(_ONE_OFF) == "True"
+
+
 def containers_of(docker: Docker, project: str, names: Iterable[str] = ()) -> list[Container]:
     """Return the containers of a compose project, running or not, and those that have one of ``names``.
 
     Raises:
         DiagnosticError: Docker does not answer.
     """
-    listed = docker.ask("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={_PROJECT}={project}")
-    wanted = [*listed.split(), *names]
-    # A name that no container has is told on stderr, beside what was found.
-    found = json.loads(docker.run("container", "inspect", *wanted).stdout or "[]") if wanted else []
-    unique = {raw["Id"]: container(raw) for raw in found}
-    return [one for one in unique.values() if one.raw["Config"]["Labels"].get(_ONE_OFF) != "True"]
+    return Look(docker, project, names).containers()
 
 
 def container(raw: Mapping[str, Any]) -> Container:

@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, printable
 
@@ -109,6 +110,18 @@ class Docker:
                 return _wait(process)
         except FileNotFoundError:
             raise _missing(folder) from None
+
+
+def finished(started: subprocess.Popen[str]) -> str:
+    """Return what a command prints that was started earlier.
+
+    Raises:
+        DiagnosticError: it failed.
+    """
+    stdout, stderr = started.communicate()
+    if started.returncode != 0:
+        raise DiagnosticError([failure(stderr, cast("list[str]", started.args))])
+    return stdout
 
 
 def _has_current_context() -> bool:

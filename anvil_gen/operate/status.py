@@ -9,12 +9,12 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.catalog import ModelsEndpoint
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.model import Mode, Stack, Tier
 from anvil_gen.operate.compose import parsed_hashes
-from anvil_gen.operate.containers import Container, containers_of, images_of
+from anvil_gen.operate.containers import Container, Look, images_of
 from anvil_gen.operate.deployment import Deployment, services_of, staleness, tier_of
-from anvil_gen.operate.docker import failure
+from anvil_gen.operate.docker import finished
 from anvil_gen.operate.drift import Drift, config_drift, form_changes, image_drift
 from anvil_gen.operate.forms import form_of_container, form_of_service
 from anvil_gen.operate.served import Address, served_models
@@ -80,14 +80,15 @@ def status_of(deployment: Deployment, mode: str | None) -> Status:
     chosen = deployment.mode(mode) if mode is not None else None
     # Compose reads its files while Docker is asked about containers.
     guess = chosen or stack.modes[0]
+    look = Look(project.docker, project.name, names)
     reading = None if missing else _start_hashes(deployment, guess)
-    found = containers_of(project.docker, project.name, names)
+    found = look.containers()
     by_service = {one.service: one for one in found if one.project == project.name and one.service}
     running = chosen or _running_mode(stack, by_service)
     local = not project.docker.is_remote
     models = served_models(_asked(deployment, by_service)) if local else {}
     images = images_of(project.docker, (one.image for one in by_service.values()))
-    hashes = _hashes(deployment, reading)
+    hashes = parsed_hashes(finished(reading)) if reading is not None else {}
     if running is not guess and reading is not None:
         hashes = project.hashes(running.root_file)
     facts = _Facts(
@@ -112,15 +113,6 @@ def status_of(deployment: Deployment, mode: str | None) -> Status:
 def _start_hashes(deployment: Deployment, mode: Mode) -> Any:
     project = deployment.project
     return project.docker.start(*project.hash_arguments(mode.root_file), folder=project.folder)
-
-
-def _hashes(deployment: Deployment, reading: Any) -> dict[str, str]:
-    if reading is None:
-        return {}
-    stdout, stderr = reading.communicate()
-    if reading.returncode != 0:
-        raise DiagnosticError([failure(stderr, reading.args)])
-    return parsed_hashes(stdout)
 
 
 def _running_mode(stack: Stack, by_service: Mapping[str, Container]) -> Mode:
