@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+import yaml
+from msgspec import Struct
 
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.model import Mount, Number, Ready
 from anvil_gen.own_keys import merge
 from anvil_gen.quoting import yaml_block
-from anvil_gen.yaml_data import load_yaml
+from anvil_gen.yaml_data import FASTEST, load_yaml
+
+
+class _Entry(Struct, frozen=True, kw_only=True):
+    """A key of a mapping in block style: its value as parsed, and the lines of both."""
+
+    start: int
+    end: int  # the line after the last one
+    column: int
+    node: yaml.Node
+    value: Any
 
 
 def overridden(text: str, path: str, service: str, override: Mapping[str, Any], volumes: Iterable[Mount]) -> str:
-    """Return a compose file whose service has ``override`` merged into it: its header, and the rest laid out anew.
+    """Return a compose file whose service has ``override`` merged into it; lines that it says nothing of stay.
 
     ``volumes`` are the named volumes that the override mounts.
 
@@ -22,17 +35,79 @@ def overridden(text: str, path: str, service: str, override: Mapping[str, Any], 
     """
     if not override:
         return text
-    header = [line for line in text.split("\n\n", maxsplit=1)[0].split("\n") if line.startswith("#")]
     data = _ready(load_yaml(text, path))
     services = data.get("services") if isinstance(data, dict) else None
     if not isinstance(services, dict) or not isinstance(services.get(service), dict):
         raise InternalError(f"{path} does not say what the model says, at services.{service}")
-    services[service] = merge(services[service], override)
-    declared: dict[str, Any] = {mount.source: {} for mount in volumes}
+    above: dict[str, Any] = {"services": {service: override}}
+    known = data.get("volumes") or {}
+    declared: dict[str, Any] = {mount.source: {} for mount in volumes if mount.source not in known}
     if declared:
-        data["volumes"] = {**declared, **(data.get("volumes") or {})}
-    sections = [yaml_block({key: value}, 0) for key, value in data.items()]
-    return "\n".join([*header, sections[0], *(f"\n{section}" for section in sections[1:]), ""])
+        above["volumes"] = declared
+    root: Any = yaml.compose(text, FASTEST)
+    lines = text.removesuffix("\n").split("\n")
+    if not _is_block(root) or _has_aliases(text):
+        start = next(at for at, line in enumerate(lines) if not line.startswith("#"))
+        return "\n".join([*lines[:start], yaml_block(merge(data, above), 0), ""])
+    # From the end on, so that the lines of what is still to be done stay where they are.
+    for start, end, new in sorted(_edits(root, data, above), key=_place, reverse=True):
+        lines[start:end] = new
+    return "\n".join(lines) + "\n"
+
+
+def _place(edit: tuple[int, int, list[str]]) -> tuple[int, int]:
+    return edit[:2]
+
+
+def _edits(node: yaml.Node, data: Mapping[str, Any], above: Mapping[str, Any]) -> Iterator[tuple[int, int, list[str]]]:
+    """Yield what to put in place of which lines, for ``above`` to be merged into a mapping in block style."""
+    entries = _entries(node, data)
+    column = next(entry.column for entry in entries.values())
+    end = max(entry.end for entry in entries.values())
+    added: dict[str, Any] = {}
+    for key, value in above.items():
+        entry = entries.get(key)
+        if entry is None:
+            added[key] = value
+        elif isinstance(value, Mapping) and isinstance(entry.value, Mapping) and _is_block(entry.node):
+            yield from _edits(entry.node, entry.value, value)
+        else:
+            yield entry.start, entry.end, _laid_out(key, merge(entry.value, value), column)
+    if added:
+        space = [""] if column == 0 else []  # between the sections of the file
+        yield end, end, [line for key, value in added.items() for line in (*space, *_laid_out(key, value, column))]
+
+
+def _laid_out(key: str, value: Any, column: int) -> list[str]:
+    return yaml_block({key: value}, column).split("\n")
+
+
+def _is_block(node: yaml.Node) -> bool:
+    """Tell whether each key of a mapping stands on lines of its own."""
+    return isinstance(node, yaml.MappingNode) and not node.flow_style and bool(node.value)
+
+
+def _has_aliases(text: str) -> bool:
+    """Tell whether something in a file stands for what is written elsewhere: then no lines are its own."""
+    return "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, FASTEST))
+
+
+def _entries(node: yaml.Node, data: Mapping[str, Any]) -> dict[str, _Entry]:
+    """Return the entries of a mapping in block style by key."""
+    found = {}
+    for (key, value), (name, parsed) in zip(node.value, data.items(), strict=True):
+        start = key.start_mark.line
+        end = _end(value)
+        found[name] = _Entry(start=start, end=end, column=key.start_mark.column, node=value, value=parsed)
+    return found
+
+
+def _end(node: yaml.Node) -> int:
+    """Return the line after a value's last; the parser counts comments to a mapping or list that they follow."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(last, tuple) else last)
+    return int(node.end_mark.line) + (1 if node.end_mark.column else 0)
 
 
 def _ready(value: Any) -> Any:

@@ -64,6 +64,18 @@ def test_an_override_has_the_last_word(tmp_path: Path) -> None:
     assert files["tiers/tier.yml"].startswith("# Made by anvil-gen from box.toml")
 
 
+def test_an_override_changes_no_line_that_it_does_not_name(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x", "utf-8")
+    text = f'[host]\nplatform = "wsl2"\n{TIER}files."/x" = "x"\n'
+    before = render(tmp_path, text)["tiers/tier.yml"].split("\n")
+    override = 'override.mem_limit = "8g"\noverride.environment.A = "1"\noverride.labels.x = "y"\n'
+    after = render(tmp_path, text + override + 'override.volumes = ["data:/data"]\n')["tiers/tier.yml"].split("\n")
+    own = [line for line in after if line not in before]
+
+    assert own == ['      A: "1"', "      - data:/data", '      x: "y"', "    mem_limit: 8g", "  data: {}"]
+    assert [line for line in before if "#" in line] == [line for line in after if "#" in line]
+
+
 def test_a_reference_is_read_by_compose(tmp_path: Path) -> None:
     text = TIER + (
         'image = { env = "IMAGE", default = "vllm/vllm-openai:v0.11.0" }\n'
