@@ -4,20 +4,21 @@ A user's ``templates/`` beside ``hosts/`` adds to the shipped folders or overrid
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from anvil_gen.command import canonical_flag
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, did_you_mean, listing
-from anvil_gen.document import Document, decode
+from anvil_gen.document import Document
 from anvil_gen.fleet import shown
 from anvil_gen.inventory import RouterTable, TierTable
 from anvil_gen.inventory_types import ComputeCapability, Platform, Task
+from anvil_gen.misfits import misfits, no_option
 from anvil_gen.model import KeyPath, address
 
 ModelKind = Literal["path", "repo", "file"]
@@ -112,6 +113,8 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     flags: Mapping[str, Any] = {}
     """Flags that are always there, unless the inventory sets or removes them."""
     defaults: Mapping[str, Any] = {}
+    reasons: Mapping[str, str] = {}
+    """Habit of its services (a key of `[reasons]` in defaults.toml) -> why it is so with this engine."""
     environment: Mapping[str, str] = {}
     """Variables that are always there; ``{port}`` is filled in."""
     hub_environment: Mapping[str, str] = {}
@@ -125,6 +128,16 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Flags that must all be set for the model to be offered tools."""
     quirks: tuple[Quirk, ...] = ()
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """Flag, by its canonical name -> the option that sets it."""
+        mapped = {
+            canonical_flag(flag): option
+            for option, flags in self.options.items()
+            for flag in ((flags,) if isinstance(flags, str) else flags)
+        }
+        return {**mapped, **{canonical_flag(flag): option for flag, option in self.aliases.items()}}
+
 
 class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A maker of cards, from ``templates/gpus/<name>/gpu.toml``. ``{uuids}`` is the comma-separated list."""
@@ -135,6 +148,8 @@ class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     environment: Mapping[str, str] = {}
     platforms: Mapping[str, Mapping[str, str]] = {}
     """Platform -> further environment."""
+    unsupported: Mapping[str, str] = {}
+    """Platform -> why a container there does not see the card by these means alone."""
 
 
 class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -262,7 +277,7 @@ class Catalog:
         try:
             data = msgspec.convert(document.data, kind)
         except msgspec.ValidationError:
-            raise DiagnosticError(_faulty(document, *fault) for fault in _misfits(document.data, kind, ())) from None
+            raise DiagnosticError(_faulty(document, *fault) for fault in misfits(document.data, kind, ())) from None
         faults = list(self._meaningless(data))
         if faults:
             raise DiagnosticError(_faulty(document, *fault) for fault in faults)
@@ -275,73 +290,25 @@ class Catalog:
                 re.compile(data.uuid_pattern)
             except re.error as error:
                 yield ("uuid_pattern",), f"it is no regular expression: {error}"
-            for platform in data.platforms:
-                yield from _misfits(platform, Platform, ("platforms", platform))
+            for key, table in (("platforms", data.platforms), ("unsupported", data.unsupported)):
+                for platform in table:
+                    yield from misfits(platform, Platform, (key, platform))
             return
         section = self.defaults["tier" if isinstance(data, Engine) else "router"]
-        table: type[Struct] = TierTable if isinstance(data, Engine) else RouterTable
-        yield from _no_option([(("defaults", name), name) for name in data.defaults], section)
+        struct: type[Struct] = TierTable if isinstance(data, Engine) else RouterTable
+        yield from no_option([(("defaults", name), name) for name in data.defaults], section)
         for name, value in data.defaults.items():
             if name in section:
-                yield from _misfits({name: value}, table, ("defaults",))
+                yield from misfits({name: value}, struct, ("defaults",))
         if isinstance(data, Engine):
             known = {*section, *DERIVED_OPTIONS}
             keys = ("options", "variables", "option_flags")
             named: list[tuple[KeyPath, str]] = [((key, name), name) for key in keys for name in getattr(data, key)]
             named += [(("aliases", flag), option) for flag, option in data.aliases.items()]
-            yield from _no_option(named, known)
+            yield from no_option(named, known)
+            yield from no_option([(("reasons", name), name) for name in data.reasons], self.defaults["reasons"])
             refusals = [(("quirks", at, "refuse", "option"), quirk.refuse) for at, quirk in enumerate(data.quirks)]
-            yield from _no_option([(path, refusal.option) for path, refusal in refusals if refusal], section)
-
-
-def _no_option(named: Iterable[tuple[KeyPath, str]], known: Iterable[str]) -> Iterator[tuple[KeyPath, str]]:
-    for path, name in named:
-        if name not in known:
-            yield path, f'"{name}" is no option: {did_you_mean(name, known) or listing(known, limit=40)}'
-
-
-def _misfits(value: Any, kind: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    """Yield each place of a value that is not as its type wants it; msgspec itself tells only the first."""
-    try:
-        msgspec.convert(value, kind, dec_hook=decode)
-    except msgspec.ValidationError as error:
-        message = str(error).partition(" - at `")[0]
-    else:
-        return
-    inner = _plain(kind)
-    origin, arguments = get_origin(inner), get_args(inner)
-    if isinstance(inner, type) and issubclass(inner, Struct) and isinstance(value, dict):
-        yield from _misfitting_keys(value, inner, path)
-    elif isinstance(value, list) and origin in (tuple, list):
-        for index, item in enumerate(value):
-            yield from _misfits(item, arguments[0], (*path, index))
-    elif isinstance(value, dict) and origin is not None and issubclass(origin, Mapping):
-        for key, item in value.items():
-            yield from _misfits(key, arguments[0], (*path, key))
-            yield from _misfits(item, arguments[1], (*path, key))
-    elif origin is Literal:
-        yield path, f'"{value}" is none of: {listing(map(str, arguments))}'
-    else:
-        yield path, f"{message[:1].lower()}{message[1:]}"
-
-
-def _plain(kind: Any) -> Any:
-    """Return a type without its annotations, and without the None that it may be instead."""
-    while get_origin(kind) in (Annotated, Union, UnionType):
-        choices = get_args(kind) if get_origin(kind) is not Annotated else get_args(kind)[:1]
-        kind = next(choice for choice in choices if choice is not type(None))
-    return kind
-
-
-def _misfitting_keys(value: Mapping[str, Any], struct: type[Struct], path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    fields = {field.name: field for field in msgspec.structs.fields(struct)}
-    unknown = [key for key in value if key not in fields]
-    yield from (((*path, key), f'"{key}" is no key: {did_you_mean(key, fields) or listing(fields)}') for key in unknown)
-    for name, field in fields.items():
-        if name in value:
-            yield from _misfits(value[name], field.type, (*path, name))
-        elif field.required and not did_you_mean(name, unknown):
-            yield path, f'"{name}" is not set'
+            yield from no_option([(path, refusal.option) for path, refusal in refusals if refusal], section)
 
 
 def _unread(own: Path, shipped: Path) -> Iterator[Diagnostic]:

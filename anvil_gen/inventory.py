@@ -29,7 +29,11 @@ class EnvTable(Table, frozen=True, kw_only=True):
     default: (
         Annotated[
             str,
-            t.text("Value where the variable is not set, without brace or line break.", r"^[^{}\x00\r\n]*$(?!\n)"),
+            Meta(
+                description="Value where the variable is not set, without brace or line break.",
+                pattern=r"^[^{}\x00\r\n]*$(?!\n)",
+                examples=["vllm/vllm-openai:latest"],
+            ),
         ]
         | UnsetType
     ) = UNSET
@@ -109,8 +113,9 @@ class GpuTable(Table, frozen=True, kw_only=True):
         Annotated[
             int,
             Meta(
-                description="t.Memory that is kept free of tiers: a desktop, a driver.",
+                description="Memory that is kept free of tiers: a desktop, a driver.",
                 ge=0,
+                examples=[1024],
                 extra_json_schema={"x-unit": "MiB"},
             ),
         ]
@@ -142,7 +147,10 @@ class ModelTable(Table, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     revision: (
-        Annotated[str, t.text("Commit, tag or branch of `repo`.", r"^[A-Za-z0-9][A-Za-z0-9._/-]*$(?!\n)")] | UnsetType
+        Annotated[
+            str, t.text("Commit, tag or branch of `repo`.", r"^[A-Za-z0-9][A-Za-z0-9._/-]*$(?!\n)", examples=["v1.0"])
+        ]
+        | UnsetType
     ) = UNSET
 
 
@@ -172,12 +180,24 @@ class ServeTable(Table, frozen=True, kw_only=True):
 class HealthCheckTable(Table, frozen=True, kw_only=True):
     """A health check, in Compose's own keys."""
 
-    test: Annotated[list[str], Meta(description='`["CMD", program, ...]` or `["CMD-SHELL", line]`.', min_length=1)]
+    test: Annotated[
+        list[str],
+        Meta(description='`["CMD", program, ...]` or `["CMD-SHELL", line]`.', min_length=1, examples=[["CMD", "true"]]),
+    ]
     interval: t.Duration | UnsetType = UNSET
     timeout: t.Duration | UnsetType = UNSET
-    retries: Annotated[int, Meta(description="Failures in a row until it counts as unhealthy.", ge=1)] | UnsetType = (
-        UNSET
-    )
+    retries: (
+        Annotated[
+            int,
+            Meta(
+                description="Failures in a row until it counts as unhealthy.",
+                ge=1,
+                examples=[3],
+                extra_json_schema={"x-unit": "failures"},
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class TierTable(ServeTable, frozen=True, kw_only=True):
@@ -191,14 +211,23 @@ class TierTable(ServeTable, frozen=True, kw_only=True):
     ) = UNSET
     gpus: (
         Annotated[
-            list[t.GpuName], Meta(description="Cards that the tier holds; several are one tensor-parallel group.")
+            list[t.GpuName],
+            Meta(
+                description="Cards that the tier holds; several are one tensor-parallel group.", examples=[["rtx5090"]]
+            ),
         ]
         | UnsetType
     ) = UNSET
     task: t.Task | UnsetType = UNSET
-    model: Annotated[ModelTable, Meta(description="The weights.")] | UnsetType = UNSET
+    model: Annotated[ModelTable, Meta(description="The weights.", examples=[{"path": "qwen35-awq"}])] | UnsetType = (
+        UNSET
+    )
     draft_model: (
-        Annotated[ModelTable, Meta(description="A small model that drafts tokens for the large one.")] | UnsetType
+        Annotated[
+            ModelTable,
+            Meta(description="A small model that drafts tokens for the large one.", examples=[{"file": "draft.gguf"}]),
+        ]
+        | UnsetType
     ) = UNSET
     mmproj: (
         Annotated[str, t.text("Projector of a multimodal GGUF model, in `paths.models`.", examples=["mmproj.gguf"])]
@@ -222,12 +251,27 @@ class TierTable(ServeTable, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     standby: (
-        Annotated[bool, Meta(description="Kept out of the default mode: it runs only in modes that name it.")]
+        Annotated[
+            bool, Meta(description="Kept out of the default mode: it runs only in modes that name it.", examples=[True])
+        ]
         | UnsetType
     ) = UNSET
-    entrypoint: Annotated[list[str], Meta(description="Compose's own; for `custom`.")] | UnsetType = UNSET
-    command: Annotated[list[str], Meta(description="Compose's own; for `custom`.")] | UnsetType = UNSET
-    healthcheck: HealthCheckTable | UnsetType = UNSET
+    entrypoint: (
+        Annotated[list[str], Meta(description="Compose's own; for `custom`.", examples=[["/bin/serve"]])] | UnsetType
+    ) = UNSET
+    command: (
+        Annotated[list[str], Meta(description="Compose's own; for `custom`.", examples=[["--port", "9000"]])]
+        | UnsetType
+    ) = UNSET
+    healthcheck: (
+        Annotated[
+            HealthCheckTable,
+            Meta(
+                description="A health check, in Compose's own keys; for `custom`.", examples=[{"test": ["CMD", "true"]}]
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     override: (
         Annotated[
             dict[str, Any],
@@ -244,7 +288,10 @@ class RouterTable(Table, frozen=True, kw_only=True):
     """The front door: one OpenAI-compatible endpoint for all tiers, a service of the same project."""
 
     engine: (
-        Annotated[str, t.text("Router: a folder of `templates/routers/`.", t.SERVICE_PATTERN, t.NAME_LENGTH)]
+        Annotated[
+            str,
+            t.text("Router: a folder of `templates/routers/`.", t.SERVICE_PATTERN, t.NAME_LENGTH),
+        ]
         | UnsetType
     ) = UNSET
     image: Image | UnsetType = UNSET
@@ -261,7 +308,10 @@ class RouterTable(Table, frozen=True, kw_only=True):
     override: (
         Annotated[
             dict[str, Any],
-            Meta(description="Compose keys that have the last word: tables merge, everything else replaces."),
+            Meta(
+                description="Compose keys that have the last word: tables merge, everything else replaces.",
+                examples=[{"mem_limit": "1g"}],
+            ),
         ]
         | UnsetType
     ) = UNSET
@@ -284,7 +334,14 @@ class ExperimentTable(ServeTable, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     served_name: (
-        Annotated[str, t.text("Model name that the engine answers to, unless SERVED_NAME is set.", t.SERVICE_PATTERN)]
+        Annotated[
+            str,
+            t.text(
+                "Model name that the engine answers to, unless SERVED_NAME is set.",
+                t.SERVICE_PATTERN,
+                examples=["trial"],
+            ),
+        ]
         | UnsetType
     ) = UNSET
     gpu: t.GpuName | UnsetType = UNSET
@@ -320,7 +377,7 @@ class Inventory(Table, frozen=True, kw_only=True):
         ),
     ] = {}
     modes: Annotated[
-        dict[t.TierName, ModeTable],
+        dict[t.ModeName, ModeTable],
         Meta(description="Sets of tiers that run together. Without one, every tier but the `standby` ones runs."),
     ] = {}
     router: RouterTable | UnsetType = UNSET

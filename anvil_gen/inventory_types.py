@@ -9,6 +9,10 @@ from anvil_gen.model import Number
 NAME_LENGTH = 63
 """Characters of a name that becomes a host name."""
 
+# Units of a text that says its unit itself.
+TIME = "ms, s, m or h, as written"
+SIZE = "k, m or g, as written"
+
 # A pattern ends in `$(?!\n)`, since Python's `$` alone also matches before a last line break.
 PROJECT_PATTERN = r"^[a-z0-9][a-z0-9_-]*$(?!\n)"
 SERVICE_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$(?!\n)"
@@ -26,10 +30,13 @@ MEMORY_PATTERN = r"^[0-9]+(?:\.[0-9]+)?(?:MiB|GiB)$(?!\n)"
 RESTART_PATTERN = r"^(?:no|always|unless-stopped|on-failure(?::[0-9]+)?)$(?!\n)"
 
 
-def text(description: str, pattern: str | None = None, longest: int | None = None, **extra: Any) -> Any:
-    """Return what is known of a text that is not empty; ``extra`` goes into the JSON Schema."""
+def text(
+    description: str, pattern: str | None = None, longest: int | None = None, *, unit: str = "", **extra: Any
+) -> Any:
+    """Return what is known of a text that is not empty; ``extra`` goes into the JSON Schema, ``unit`` as `x-unit`."""
+    more = {**extra, **({"x-unit": unit} if unit else {})}
     return Meta(
-        description=description, pattern=pattern, min_length=1, max_length=longest, extra_json_schema=extra or None
+        description=description, pattern=pattern, min_length=1, max_length=longest, extra_json_schema=more or None
     )
 
 
@@ -98,21 +105,34 @@ Memory = Annotated[
     text(
         "Memory of each card that the engine may take, instead of `gpu_memory_utilization`.",
         MEMORY_PATTERN,
+        unit="MiB or GiB, as written",
         examples=["20GiB"],
     ),
 ]
 Restart = Annotated[
-    str, text("Compose restart policy: no, always, unless-stopped, on-failure[:attempts].", RESTART_PATTERN)
+    str,
+    text(
+        "Compose restart policy: no, always, unless-stopped, on-failure[:attempts].",
+        RESTART_PATTERN,
+        examples=["unless-stopped"],
+    ),
 ]
-Duration = Annotated[str, text("A duration, as Compose spells it.", DURATION_PATTERN, examples=["10s"])]
+Duration = Annotated[str, text("A duration, as Compose spells it.", DURATION_PATTERN, unit=TIME, examples=["10s"])]
 ContainerPath = Annotated[str, text("An absolute path in the container.", r"^/[^\x00]+$", examples=["/x/y"])]
 LocalPath = Annotated[str, text("A path.", examples=["files/x"])]
-GracePeriod = Annotated[str, text("How long Docker waits before it kills.", DURATION_PATTERN, examples=["1m"])]
-StartPeriod = Annotated[
-    str, text("How long the health check may fail while the model loads.", DURATION_PATTERN, examples=["15m"])
+GracePeriod = Annotated[
+    str, text("How long Docker waits before it kills.", DURATION_PATTERN, unit=TIME, examples=["1m"])
 ]
-LogSize = Annotated[str, text("Size at which a log file is rotated.", r"^[0-9]+[kmg]$(?!\n)", examples=["50m"])]
-LogFiles = Annotated[int, Meta(description="Log files that are kept.", ge=1)]
+StartPeriod = Annotated[
+    str,
+    text("How long the health check may fail while the model loads.", DURATION_PATTERN, unit=TIME, examples=["15m"]),
+]
+LogSize = Annotated[
+    str, text("Size at which a log file is rotated.", r"^[0-9]+[kmg]$(?!\n)", unit=SIZE, examples=["50m"])
+]
+LogFiles = Annotated[
+    int, Meta(description="Log files that are kept.", ge=1, extra_json_schema={"x-unit": "files"}, examples=[3])
+]
 EnvironmentName = Annotated[
     str,
     # A YAML reader takes keys of up to 1024 characters, escapes included.
@@ -137,14 +157,26 @@ TierName = Annotated[
         examples=["fast"],
     ),
 ]
+ModeName = Annotated[
+    str,
+    Meta(
+        description="A mode's name is part of a file's name: lower-case letters, digits, `-`, `_`, `.`, at most 63, "
+        "and no device of Windows (`con`, `aux`).",
+        pattern=NAME_PATTERN,
+        max_length=NAME_LENGTH,
+        examples=["coding"],
+    ),
+]
 CardName = Annotated[
-    str, Meta(description="Letters, digits, `_`, `.`, `-`.", pattern=SERVICE_PATTERN, examples=["rtx5090"])
+    str,
+    Meta(description="A card's name: letters, digits, `_`, `.`, `-`.", pattern=SERVICE_PATTERN, examples=["rtx5090"]),
 ]
 Flags = Annotated[
     dict[FlagName, Any],
     Meta(
         description="Flags that are passed to the engine as they are, named without the leading dashes: `true` is a "
-        "bare flag, `false` removes a default, a list is several values, a table is JSON."
+        "bare flag, `false` removes a default, a list is several values, a table is JSON.",
+        examples=[{"enable-metrics": True}],
     ),
 ]
 GpuName = Annotated[str, text("A card's name, a key of `[gpus]`.", examples=["rtx5090"])]
@@ -161,12 +193,15 @@ ContextLength = Annotated[
 CacheType = Annotated[
     str, text("Type of the KV cache, in the engine's own terms.", r"^[^\s\x00]+$(?!\n)", examples=["fp8"])
 ]
-SharedMemory = Annotated[str, text("Size of /dev/shm, as Compose spells it.", SIZE_PATTERN, examples=["16g"])]
+SharedMemory = Annotated[
+    str, text("Size of /dev/shm, as Compose spells it.", SIZE_PATTERN, unit=SIZE, examples=["16g"])
+]
 IpcMode = Annotated[
     str,
     text(
         "IPC namespace; with `host`, shared memory has no limit.",
         r"^(?:host|private|shareable|none|service:[a-zA-Z0-9._-]+)$(?!\n)",
+        examples=["host"],
     ),
 ]
 KeyName = Annotated[
@@ -190,7 +225,9 @@ Uuid = Annotated[
         examples=["GPU-d0f446cf-1771-414c-e116-a39138798a8c"],
     ),
 ]
-Sequences = Annotated[int, Meta(description="Requests that run at once.", ge=1, examples=[16])]
+Sequences = Annotated[
+    int, Meta(description="Requests that run at once.", ge=1, examples=[16], extra_json_schema={"x-unit": "requests"})
+]
 ModelsFolder = Annotated[
     str,
     text(
@@ -203,8 +240,12 @@ CardMemory = Annotated[
 ]
 Platform = Annotated[
     Literal["linux", "wsl2"],
-    Meta(description="`wsl2` is Docker on Windows through WSL2: engines and GPU pins have quirks there."),
+    Meta(
+        description="`wsl2` is Docker on Windows through WSL2: engines and GPU pins have quirks there.",
+        examples=["wsl2"],
+    ),
 ]
 Task = Annotated[
-    Literal["chat", "embedding", "rerank", "transcription", "speech"], Meta(description="What the model does.")
+    Literal["chat", "embedding", "rerank", "transcription", "speech"],
+    Meta(description="What the model does.", examples=["embedding"]),
 ]

@@ -12,7 +12,7 @@ from anvil_gen.catalog import DERIVED_OPTIONS, Catalog, Engine, Quirk
 from anvil_gen.command import canonical_flag
 from anvil_gen.diagnostics import did_you_mean, holds_secret, listing
 from anvil_gen.inventory import EnvTable, ExperimentTable, Inventory, TierTable
-from anvil_gen.model import EnvRef, Gpu, Interpolated, KeyPath, Number, Options, Symbol, Text
+from anvil_gen.model import EnvRef, Gpu, Interpolated, KeyPath, Number, Options, Symbol, Text, address
 from anvil_gen.options import Layer, filled, given, layered
 from anvil_gen.report import Report
 
@@ -316,12 +316,7 @@ def _is_mapped(engine: Engine, name: str) -> bool:
 def _check_flags(site: Site, serve: Serve) -> None:
     """Report flags that a field says already, and values that no command line can carry."""
     flags_path = (*serve.path, "flags")
-    by_flag = {
-        canonical_flag(flag): option
-        for option, flags in serve.engine.options.items()
-        for flag in ((flags,) if isinstance(flags, str) else flags)
-    }
-    by_flag.update((canonical_flag(flag), option) for flag, option in serve.engine.aliases.items())
+    by_flag = serve.engine.fields
     spelled: dict[str, str] = {}
     for name, value in serve.options["flags"].items():
         here = (*flags_path, name)
@@ -336,7 +331,7 @@ def _check_flags(site: Site, serve: Serve) -> None:
                 "flag of a field",
                 here,
                 f'"--{name}" is written by the field "{field}"',
-                f'remove it, and set "{field}" of {".".join(map(str, serve.path))}',
+                f'remove it, and set "{field}" of {address(serve.path)}',
                 key=True,
             )
         _check_flag_value(site.report, here, value)

@@ -217,6 +217,13 @@ def test_every_option_stands_once_in_the_defaults(section: str, table: type[Stru
     assert set(Catalog().defaults[section]) == set(table.__struct_fields__)
 
 
+def test_no_engine_router_or_vendor_brings_python() -> None:
+    files = [path for path in shipped_templates().rglob("*") if path.is_file()]
+
+    assert sum(path.name in KINDS.values() for path in files) == sum(len(Catalog().names(kind)) for kind in KINDS)
+    assert sum(path.suffix == ".py" or b"python" in path.read_bytes()[:20] for path in files) == 0
+
+
 def test_no_engine_router_or_vendor_is_named_in_python() -> None:
     catalog = Catalog()
     names = {name for kind in KINDS for name in catalog.names(kind)}

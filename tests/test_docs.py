@@ -8,8 +8,9 @@ from types import ModuleType
 
 import click
 import pytest
+from msgspec import Struct
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog import Catalog, Engine, RouterKind, Vendor
 from anvil_gen.cli import VERBS, cli
 from anvil_gen.schema import inventory_schema
 
@@ -41,18 +42,81 @@ def test_no_page_of_a_removed_engine_is_left() -> None:
     assert written == Catalog().names("engines")
 
 
+COLUMNS = ["key", "type", "unit", "default", "example", "since", "meaning"]
+
+
+def rows(page: str) -> dict[str, dict[str, dict[str, str]]]:
+    """Return the cells of a page's tables by heading, key and column."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    heading, columns = "", list[str]()
+    for line in page.split("\n"):
+        if line.startswith("## "):
+            heading, columns = line.removeprefix("## ").strip("`"), []
+        elif line.startswith("| ") and not line.startswith("| ---"):
+            cells = [cell.strip() for cell in line.strip("|").replace("\\|", "/").split("|")]
+            if columns:
+                found.setdefault(heading, {})[cells[0].strip("`")] = dict(zip(columns, cells, strict=True))
+            else:
+                columns = cells
+    return found
+
+
 def test_every_key_is_documented() -> None:
-    page = PAGES["docs/inventory.md"]
-    tables = set(generator().TABLES.values())
-    definitions = inventory_schema()["$defs"]
+    """A key is missing, or has no type, unit, default, example, version or meaning ("-" says that it has none)."""
+    tables = {struct: title for title, (struct, _) in generator().TABLES.items()}
+    page = rows(PAGES["docs/inventory.md"])
+    missing = []
+    for struct, definition in inventory_schema()["$defs"].items():
+        for key in definition["properties"]:
+            cells = page.get(tables.get(struct, ""), {}).get(key, {})
+            missing += [f"{struct}.{key}: {column}" for column in COLUMNS if not cells.get(column)]
+            missing += [f"{struct}.{key}: an example"] if cells.get("example") == "-" else []
+
+    assert missing == []
+
+
+UNITS = ("_mib", "_length", "_size", "_period", "_utilization", "_memory", "_files", "_sequences")
+
+
+def test_what_has_a_unit_tells_it() -> None:
+    page = rows(PAGES["docs/inventory.md"])
     missing = [
-        f"{struct}.{key}"
-        for struct, definition in definitions.items()
-        for key in definition["properties"]
-        if struct not in {name for name, _ in tables} or f"| `{key}` |" not in page
+        f"{title}: {key}"
+        for title, keys in page.items()
+        for key, cells in keys.items()
+        if key.endswith((*UNITS, "interval", "timeout")) and cells["unit"] == "-"
     ]
 
     assert missing == []
+
+
+def test_a_key_keeps_the_version_that_it_came_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pages = generator()
+    (tmp_path / "docs").mkdir()
+    old = "\n".join(line for line in PAGES["docs/inventory.md"].split("\n") if not line.startswith("| `ipc` |"))
+    (tmp_path / "docs" / "inventory.md").write_text(old.replace("| 0.1.0 |", "| 0.0.9 |"), "utf-8")
+    monkeypatch.setattr(pages, "REPOSITORY", tmp_path)
+    found = rows(pages.inventory_page(Catalog()))
+
+    assert {key: cells["since"] for key, cells in found["[tiers.NAME]"].items() if cells["since"] != "0.0.9"} == {
+        "ipc": pages.__version__
+    }
+
+
+HABITS = ("init", "restart", "stop_grace_period", "start_period", "log_max_size", "log_max_files")
+
+
+@pytest.mark.parametrize("name", Catalog().names("engines"))
+def test_every_habit_of_an_engine_has_its_reason(name: str) -> None:
+    catalog = Catalog()
+    engine = catalog.engine(name)
+    assert engine is not None
+    told = rows(PAGES[f"docs/engines/{name}.md"])["Habits of its services"]
+    wanted = [*HABITS, *(key for key in ("ipc", "shm_size") if key in engine.defaults)]
+
+    assert [key for key in wanted if not told.get(key, {}).get("why")] == []
+    # One that an engine shares with all others needs to be true of all of them.
+    assert engine.own_command or {"stop_grace_period", "start_period"} <= engine.reasons.keys()
 
 
 def test_every_verb_and_option_is_documented() -> None:
@@ -82,9 +146,8 @@ def test_every_flag_of_an_engine_is_documented(name: str) -> None:
     assert [quirk.reason for quirk in engine.quirks if quirk.reason not in page] == []
 
 
-def test_the_templates_page_names_every_key_of_an_engine() -> None:
+@pytest.mark.parametrize("kind", [Engine, Vendor, RouterKind], ids=lambda kind: kind.__name__)
+def test_the_templates_page_names_every_key(kind: type[Struct]) -> None:
     page = (REPOSITORY / "docs" / "templates.md").read_text("utf-8")
-    engine = Catalog().engine(Catalog().names("engines")[0])
-    assert engine is not None
 
-    assert [key for key in engine.__struct_fields__ if f"`{key}`" not in page and f"[{key}]" not in page] == []
+    assert [key for key in kind.__struct_fields__ if f"`{key}`" not in page and f"[{key}" not in page] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from anvil_gen.generate import Generator
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 ROOTS = sorted(EXAMPLES.glob("*/docker-compose*.yml"))
+PARTS = sorted(path for path in EXAMPLES.glob("*/*/*.yml"))
 CARDS = """
 [gpus.n]
 uuid = "GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a01"
@@ -46,6 +48,28 @@ def test_every_root_of_every_example_is_accepted(root: Path) -> None:
 
     assert config["services"]
     assert all(service.get("image") or service.get("build") for service in config["services"].values())
+
+
+@pytest.mark.parametrize("file", PARTS, ids=lambda file: "/".join(file.parts[-3:]))
+def test_every_part_of_every_example_is_of_the_same_project_used_alone(file: Path) -> None:
+    root = compose_config(file.parent.parent, "docker-compose.yml")
+
+    assert compose_config(file.parent, file.name)["name"] == root["name"]
+
+
+def test_every_mode_and_the_experiment_of_each_host_is_among_them() -> None:
+    expected = set()
+    for inventory in (EXAMPLES.parent / "hosts").glob("*.toml"):
+        data = tomllib.loads(inventory.read_text("utf-8"))
+        names = [
+            "",
+            *(f".{mode}" for mode in data.get("modes", {})),
+            *([".experiment"] if "experiment" in data else []),
+        ]
+        expected |= {f"{inventory.stem}/docker-compose{name}.yml" for name in names}
+
+    assert {f"{root.parent.name}/{root.name}" for root in ROOTS} == expected
+    assert len({root.parent.name for root in ROOTS}) == 3
 
 
 @pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.iterdir()))
@@ -134,13 +158,16 @@ def test_card_is_reserved_by_its_vendors_means(
     service = services(tmp_path, tier)["tier"]
 
     assert environment.items() <= service["environment"].items()
+    # A group by its name, which an image may lack, would keep a container from starting.
+    assert not service.keys() & {"group_add", "security_opt", "privileged"}
     if devices is None:
         reserved = service["deploy"]["resources"]["reservations"]["devices"]
         assert reserved[0]["device_ids"] == ["GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a01"]
     else:
-        assert [
-            device.get("source", device) if isinstance(device, dict) else device for device in service["devices"]
-        ] == [*(f"{device}" if isinstance(service["devices"][0], dict) else f"{device}:{device}" for device in devices)]
+        assert [device if isinstance(device, str) else device["source"] for device in service["devices"]] in (
+            devices,
+            [f"{device}:{device}" for device in devices],
+        )
 
 
 @pytest.mark.parametrize("name", Catalog().names("engines"))
