@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from msgspec import UNSET
 
-from anvil_gen.inventory import Inventory
+from anvil_gen.claims import COMMON_BINDS, check_claims, entries, is_address, place, stands
+from anvil_gen.inventory import EnvTable, Inventory
 from anvil_gen.inventory_types import CONTAINER_PATTERN, NAME_LENGTH, PROJECT_PATTERN
-from anvil_gen.model import Gpu, KeyPath, Mode, Number, Options, Stack, Tier
+from anvil_gen.model import Gpu, Mode, Number, Stack, Tier
 from anvil_gen.report import Report
 
 _CONTAINER = re.compile(CONTAINER_PATTERN)
 # Of a sum of shares: what rounding in decimal fractions may add.
 _ROUNDING = 1e-9
-_EVERY = {"0.0.0.0", "::"}  # noqa: S104  compared, not bound
-_COMMON_BINDS = ("127.0.0.1", "0.0.0.0")  # noqa: S104  compared, not bound
 
 
 def check_stack(stack: Stack, inventory: Inventory, report: Report) -> None:
     """Report what is wrong between the parts of a resolved stack."""
     _host_name(stack, report)
     _output(inventory, report)
-    _unique_gpus(inventory, report)
     _reserves(inventory, report)
-    _unique(stack, report, "service")
-    _unique(stack, report, "container_name")
+    check_claims(stack, report)
     _container_names(stack, report)
     _binds(stack, report)
     _key_beyond_loopback(stack, report)
@@ -36,29 +32,8 @@ def check_stack(stack: Stack, inventory: Inventory, report: Report) -> None:
     _own_ipc(stack, report)
     _images(stack, report)
     for mode in stack.modes:
-        _unique_ports(stack, mode, report)
         _shares(mode, report)
     _projects(stack, report)
-
-
-def _entries(stack: Stack) -> Iterator[tuple[str, KeyPath, Options]]:
-    for tier in stack.tiers:
-        yield f'tier "{tier.name}"', ("tiers", tier.name), tier.options
-    if stack.router is not None:
-        yield "the router", ("router",), stack.router.options
-    if stack.experiment is not None:
-        yield "the experiment", ("experiment",), stack.experiment.options
-
-
-def _place(options: Options, name: str, table: KeyPath) -> tuple[KeyPath, bool]:
-    """Return where an option was written; the table's own key where the value is a default."""
-    path = options.origin(name).path
-    return (path, False) if path is not None else (table, True)
-
-
-def _stands(options: Options, name: str, table: KeyPath, report: Report) -> bool:
-    """Tell whether an option's value is meant: a default is not, that stands in for a faulty value."""
-    return options.origin(name).path is not None or not report.is_left_out((*table, name))
 
 
 def _host_name(stack: Stack, report: Report) -> None:
@@ -69,17 +44,6 @@ def _host_name(stack: Stack, report: Report) -> None:
         report.add("name that Compose refuses", ("host",), detail, f'set name = "{name}" in [host]', key=True)
 
 
-def _unique_gpus(inventory: Inventory, report: Report) -> None:
-    seen: dict[str, str] = {}
-    for name, table in inventory.gpus.items():
-        if table.uuid is UNSET:
-            continue
-        other = seen.setdefault(table.uuid.lower(), name)
-        if other != name:
-            detail = f'"{other}" has it already'
-            report.add("UUID taken twice", ("gpus", name, "uuid"), detail, "`nvidia-smi -L` prints each card's own")
-
-
 def _reserves(inventory: Inventory, report: Report) -> None:
     for name, table in inventory.gpus.items():
         memory, reserve = table.memory_mib, table.reserve_mib
@@ -88,83 +52,26 @@ def _reserves(inventory: Inventory, report: Report) -> None:
             report.add("number out of range", ("gpus", name, "reserve_mib"), detail, f"write less than {memory}")
 
 
-def _unique(stack: Stack, report: Report, option: str) -> None:
-    what = option.replace("_", " ")
-    seen: dict[str, str] = {}
-    for entry, table, options in _entries(stack):
-        if option not in options or not _stands(options, option, table, report):
-            continue
-        # Container names differ in case alone nowhere: some tools fold them.
-        other = seen.setdefault(options[option].casefold(), entry)
-        if other != entry:
-            path, key = _place(options, option, table)
-            detail = f'"{options[option]}" is that of {other}'
-            report.add(f"{what} taken twice", path, detail, f'set another "{option}" for {entry}', key=key)
-
-
-def _unique_ports(stack: Stack, mode: Mode, report: Report) -> None:
-    seen: list[tuple[int, str, str]] = []
-    used = {options["port"] for _, _, options in _entries(stack)}
-    running = {("tiers", tier.name) for tier in mode.tiers}
-    for entry, table, options in _entries(stack):
-        if table[0] == "tiers" and table not in running:
-            continue
-        if options["port"] is None or options["bind"] is False or not _stands(options, "port", table, report):
-            continue
-        number, bind = options["port"], _address(options["bind"])
-        others = (other for port, at, other in seen if port == number and (at == bind or _EVERY & {at, bind}))
-        other = next(others, None)
-        seen.append((number, bind, entry))
-        if other is not None:
-            path, key = _place(options, "port", table)
-            free = next(port for port in range(options["port"], 2 * 65536) if port not in used)
-            used.add(free)
-            detail = f"{options['port']} is published by {other}"
-            remedy = f"write port = {free}" if free <= 65535 else "write a lower port that is free"
-            report.add("port taken twice", path, detail, remedy, key=key)
-
-
 def _container_names(stack: Stack, report: Report) -> None:
-    for entry, table, options in _entries(stack):
+    for entry, table, options in entries(stack):
         name = options["container_name"].replace("{port}", "1")
-        if not _CONTAINER.match(name) and _stands(options, "container_name", table, report):
-            path, key = _place(options, "container_name", table)
+        if not _CONTAINER.match(name) and stands(options, "container_name", table, report):
+            path, key = place(options, "container_name", table)
             detail = f'"{name}" has not the two characters that Docker asks for'
             report.add("name that Docker refuses", path, detail, f'set "container_name" for {entry}', key=key)
 
 
 def _binds(stack: Stack, report: Report) -> None:
-    for _, table, options in _entries(stack):
+    for _, table, options in entries(stack):
         bind = options["bind"]
-        if bind is not False and not _is_address(bind):
-            path, key = _place(options, "bind", table)
+        if bind is not False and not is_address(bind):
+            path, key = place(options, "bind", table)
             remedy = 'write "127.0.0.1", "0.0.0.0", an address of the machine, or false'
             report.add("not an IP address", path, f'"{bind}"', remedy, key=key)
 
 
-def _is_address(text: str) -> bool:
-    if text in _COMMON_BINDS:
-        return True
-    from ipaddress import ip_address  # noqa: PLC0415  costs 2 ms, and hardly any inventory needs it
-
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text  # Compose knows no zones
-
-
-def _address(text: str) -> str:
-    """Return one spelling of an address; what is none has been told."""
-    if text in _COMMON_BINDS or not _is_address(text):
-        return text
-    from ipaddress import ip_address  # noqa: PLC0415
-
-    return str(ip_address(text))
-
-
 def _is_loopback(text: str) -> bool:
-    if text in _COMMON_BINDS:
+    if text in COMMON_BINDS:
         return text == "127.0.0.1"
     from ipaddress import ip_address  # noqa: PLC0415
 
@@ -176,11 +83,11 @@ def _key_beyond_loopback(stack: Stack, report: Report) -> None:
     if (
         router is None
         or router.api_key_env is not None
-        or not _stands(router.options, "api_key_env", ("router",), report)
+        or not stands(router.options, "api_key_env", ("router",), report)
     ):
         return
     bind = router.options["bind"]
-    if bind is not False and _is_address(bind) and not _is_loopback(bind):
+    if bind is not False and is_address(bind) and not _is_loopback(bind):
         report.add(
             "router without a key beyond loopback",
             ("router", "bind"),
@@ -195,8 +102,8 @@ def _tiers_beyond_loopback(stack: Stack, report: Report) -> None:
         names = (*tier.options["flags"], *tier.options["environment"])
         if any(re.search(r"(?i)api[_-]key$", name) for name in names):
             continue
-        if bind is not False and _is_address(bind) and not _is_loopback(bind):
-            path, key = _place(tier.options, "bind", ("tiers", tier.name))
+        if bind is not False and is_address(bind) and not _is_loopback(bind):
+            path, key = place(tier.options, "bind", ("tiers", tier.name))
             detail = f'"{tier.name}" asks for no key: on "{bind}" everybody who reaches the machine can use it'
             remedy = 'write bind = "127.0.0.1", and let clients come by the router'
             report.add("tier without a key beyond loopback", path, detail, remedy, key=key, severity="warning")
@@ -205,14 +112,18 @@ def _tiers_beyond_loopback(stack: Stack, report: Report) -> None:
 def _own_ipc(stack: Stack, report: Report) -> None:
     for tier in stack.tiers:
         if tier.options["ipc"] == f"service:{tier.options['service']}":
-            path, key = _place(tier.options, "ipc", ("tiers", tier.name))
+            path, key = place(tier.options, "ipc", ("tiers", tier.name))
             detail = f'"{tier.options["service"]}" is this service itself'
             report.add("not for this service", path, detail, 'name another service, or write "host"', key=key)
 
 
 def _images(stack: Stack, report: Report) -> None:
-    for _, table, options in _entries(stack):
+    for _, table, options in entries(stack):
         image = options["image"]
+        if isinstance(image, EnvTable) and image.default == "":
+            path, _ = place(options, "image", table)
+            detail = "without the variable there would be no image"
+            report.add("not of the right form", (*path, "default"), detail, "write an image, or leave the default out")
         if not isinstance(image, str):
             continue
         host, slash, rest = image.partition("@")[0].partition("/")
@@ -220,7 +131,7 @@ def _images(stack: Stack, report: Report) -> None:
         name = rest if slash and re.search("[.:]", host) else host + slash + rest
         name = name.partition(":")[0]
         if name != name.lower():
-            path, key = _place(options, "image", table)
+            path, key = place(options, "image", table)
             report.add("name that Docker refuses", path, f'"{image}" has capitals', "write it in lower case", key=key)
 
 
@@ -246,9 +157,9 @@ def _shares(mode: Mode, report: Report) -> None:
     for tier in mode.tiers:
         for gpu in tier.gpus:
             holders.setdefault(gpu.name, []).append((gpu, tier))
-    for name, entries in holders.items():
-        tiers = [tier for _, tier in entries]
-        whole = _whole(entries[0][0])
+    for name, held in holders.items():
+        tiers = [tier for _, tier in held]
+        whole = _whole(held[0][0])
         if len(tiers) > 1:
             _told(name, tiers, mode, report)
         shares = [tier.share for tier in tiers if tier.share is not None]
@@ -281,7 +192,7 @@ def _too_much(name: str, tiers: list[Tier], whole: float, mode: Mode, report: Re
     detail = f'on "{name}"{_in_mode(mode)}: {listed} = {total:.4g}, and {whole:.4g} of it is there to take'
     last = tiers[-1]
     option = "gpu_memory" if last.options["gpu_memory"] is not None else "gpu_memory_utilization"
-    path, key = _place(last.options, option, ("tiers", last.name))
+    path, key = place(last.options, option, ("tiers", last.name))
     report.add("shares above the whole card", path, detail, "lower them, or move a tier to another card", key=key)
 
 
@@ -294,6 +205,6 @@ def _whole(gpu: Gpu) -> float:
 
 def _projects(stack: Stack, report: Report) -> None:
     if stack.experiment is not None and stack.experiment.project == stack.project:
-        path, key = _place(stack.experiment.options, "project", ("experiment",))
+        path, key = place(stack.experiment.options, "project", ("experiment",))
         detail = f'"{stack.project}" is the project of the tiers: `down` on one would stop the other'
         report.add("project taken twice", path, detail, 'set another "project" in [experiment]', key=key)

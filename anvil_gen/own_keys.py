@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from anvil_gen.model import EnvRef, Interpolated, Mount, Ready
@@ -11,7 +11,16 @@ from anvil_gen.quoting import dollar, interpolated
 
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _DEFAULT = re.compile("[^{}\\x00\\r\\n]*")
+_PORT = re.compile("[0-9]{1,5}")
+_PUBLISHED = re.compile(r"(?:(?P<bind>[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?P<port>[0-9]{1,5}):[0-9]{1,5}(?:/tcp)?")
 _NAMED_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+
+
+TABLES = (
+    *("additional_contexts", "annotations", "args", "driver_opts", "environment", "extra_hosts"),
+    *("labels", "options", "storage_opt", "sysctls", "ulimits"),
+)
+"""Keys of Compose whose tables have names of the user's: one that holds `env` alone is a table all the same."""
 
 
 def env_reference(value: Any) -> EnvRef | None:
@@ -32,15 +41,18 @@ def flag_value(value: Any) -> Any:
     return [flag_value(item) for item in value] if isinstance(value, list) else value
 
 
-def compose_form(value: Any) -> Any:
-    """Return a value of the inventory as a compose file holds it: every `$` literal, but for references."""
-    reference = env_reference(value)
+def compose_form(value: Any, *, table: bool = True) -> Any:
+    """Return a value of the inventory as a compose file holds it: every `$` literal, but for references.
+
+    With ``table``, what ``value`` has is no reference itself.
+    """
+    reference = None if table else env_reference(value)
     if reference is not None:
         return Ready(interpolated(Interpolated((reference,))))
     if isinstance(value, dict):
-        return {str(key): compose_form(item) for key, item in value.items()}
+        return {str(key): compose_form(item, table=key in TABLES) for key, item in value.items()}
     if isinstance(value, list):
-        return [compose_form(item) for item in value]
+        return [compose_form(item, table=False) for item in value]
     return Ready(dollar(value)) if isinstance(value, str) else value
 
 
@@ -63,3 +75,15 @@ def named_volumes(mounts: Any) -> tuple[Mount, ...]:
         if _NAMED_VOLUME.fullmatch(source):
             names[source] = Mount(source=str(source), target="", volume=True)
     return tuple(names.values())
+
+
+def published_ports(ports: Any) -> Iterator[tuple[int, str, int]]:
+    """Yield place, host address and number of the single TCP ports that a service publishes, in either form."""
+    for index, port in enumerate(ports if isinstance(ports, list) else ()):
+        if isinstance(port, Mapping):
+            if port.get("protocol", "tcp") == "tcp" and _PORT.fullmatch(str(port.get("published"))):
+                yield index, str(port.get("host_ip", "0.0.0.0")), int(port["published"])  # noqa: S104  Compose's default
+            continue
+        match = _PUBLISHED.fullmatch(str(port))
+        if match is not None:
+            yield index, (match["bind"] or "0.0.0.0").strip("[]"), int(match["port"])  # noqa: S104  Compose's default

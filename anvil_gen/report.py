@@ -19,6 +19,7 @@ class Report:
         self._diagnostics: dict[tuple[str, str, str], Diagnostic] = {}
         self._left_out: set[KeyPath] = set()
         self._lacking: set[KeyPath] = set()
+        self._misnamed: set[KeyPath] = set()
 
     def add(
         self,
@@ -62,6 +63,14 @@ class Report:
     def is_left_out(self, path: KeyPath) -> bool:
         """Tell whether ``path`` was left out, or something inside it, or a table around it."""
         return any(path[: len(out)] == out[: len(path)] for out in self._left_out)
+
+    def misname(self, path: KeyPath) -> None:
+        """Note that the entry at ``path`` has a name that is not allowed; it has been told, and the entry is kept."""
+        self._misnamed.add(path)
+
+    def is_misnamed(self, path: KeyPath) -> bool:
+        """Tell whether the entry at ``path`` has a name that is not allowed: what is named after it is wrong too."""
+        return path in self._misnamed
 
     def missing(self, table: KeyPath, key: str, remedy: str) -> None:
         """Note that a table lacks a key, unless it is there but wrong, or there but misspelt."""

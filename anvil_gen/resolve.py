@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from anvil_gen.catalog import Catalog
 from anvil_gen.checks import check_stack
 from anvil_gen.experiment import build_experiment
+from anvil_gen.free_values import check_free_values
 from anvil_gen.inventory import Inventory
 from anvil_gen.model import Extra, Gpu, KeyPath, Mode, Options, Stack, Symbol, Text, Tier, fill
 from anvil_gen.modes import build_modes
@@ -51,10 +52,11 @@ def resolve(
         catalog=catalog,
         report=report,
         platform=Symbol(host["platform"]),
-        gpus=_gpus(inventory, catalog, report),
+        gpus=_gpus(inventory, catalog, report, host["platform"]),
         folder=folder,
     )
     _check_folders(inventory, report)
+    check_free_values(report)
     tiers = tuple(build_tier(site, name, table) for name, table in inventory.tiers.items())
     if not inventory.tiers and not report.is_left_out(("tiers",)):
         report.add("no tiers", (), "the inventory serves nothing", 'add a table [tiers.NAME] with its "engine"')
@@ -100,8 +102,9 @@ def _extra(name: str, mapping: dict[str, Any]) -> Extra:
     return Extra(name=name, mapping=compose_form(mapping), volumes=named_volumes(mapping.get("volumes")))
 
 
-def _gpus(inventory: Inventory, catalog: Catalog, report: Report) -> dict[str, Gpu]:
+def _gpus(inventory: Inventory, catalog: Catalog, report: Report, platform: str) -> dict[str, Gpu]:
     gpus: dict[str, Gpu] = {}
+    seen: dict[tuple[str, str], str] = {}  # by vendor, since some of them only number their cards
     for name, table in inventory.gpus.items():
         path: KeyPath = ("gpus", name)
         options = layered(
@@ -116,6 +119,18 @@ def _gpus(inventory: Inventory, catalog: Catalog, report: Report) -> dict[str, G
         elif not re.fullmatch(vendor.uuid_pattern, options["uuid"]):
             report.add("not of the right form", (*path, "uuid"), f'"{options["uuid"]}"', vendor.uuid_help)
         else:
+            other = seen.setdefault((options["vendor"], options["uuid"].lower()), name)
+            if platform in vendor.unsupported:
+                remedy = "add what it needs by override, or take another card"
+                where = (*path, "vendor")
+                report.add("not on this platform", where, vendor.unsupported[platform], remedy, severity="warning")
+            if other != name:
+                report.add(
+                    "UUID taken twice",
+                    (*path, "uuid"),
+                    f'"{other}" has it already',
+                    f"each card has its own: {vendor.uuid_help}",
+                )
             gpus[name] = Gpu(
                 name=name, **{key: options[key] for key in options if key != "vendor"}, vendor=Symbol(options["vendor"])
             )

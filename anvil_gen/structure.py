@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, listing
 from anvil_gen.document import decode
@@ -97,15 +99,42 @@ def _listed(report: Report, data: dict[str, Any]) -> Inventory:
     """Report every structural fault, and return the inventory without what is wrong."""
     data = _without(report, data, list(_nameless(report, data)))
     wrong: list[KeyPath] = []
-    for error in _validator().iter_errors(data):
+    validator = _validator()
+    for error in validator.iter_errors(data):
         # Of several faults at one place, the first says enough.
         wrong += [path for path in _report(report, error, wrong) if path not in wrong]
+    misnamed = [path for path in wrong if report.is_misnamed(path) and isinstance(data[str(path[0])][path[1]], dict)]
+    pruned = _without(report, data, [path for path in wrong if path not in misnamed])
+    # A table that has lost what it cannot be without goes too; that has been told.
+    pruned = _without(report, pruned, [path for error in validator.iter_errors(pruned) for path in _useless(error)])
     try:
-        return msgspec.convert(_without(report, data, wrong), Inventory, dec_hook=decode)
+        return _under_own_names(pruned, misnamed)
     except msgspec.ValidationError as error:
         # The schema knows less than the structs: never silently.
         report.add("not as the format wants it", (), str(error))
         raise DiagnosticError(report.diagnostics) from None
+
+
+def _under_own_names(data: dict[str, Any], misnamed: list[KeyPath]) -> Inventory:
+    """Return the inventory with its entries' names as they are written, also those that are not allowed."""
+    taken = {name for entries in data.values() if isinstance(entries, dict) for name in entries}
+    free = (name for name in (f"stand-in-{number}" for number in count()) if name not in taken)
+    stand_ins = dict(zip(misnamed, free, strict=False))
+    renamed = {
+        table: {stand_ins.get((table, name), name): entry for name, entry in entries.items()}
+        if isinstance(entries, dict)
+        else entries
+        for table, entries in data.items()
+    }
+    inventory = msgspec.convert(renamed, Inventory, dec_hook=decode)
+    names = {stand_in: str(path[1]) for path, stand_in in stand_ins.items()}
+    return replace(
+        inventory,
+        **{
+            table: {names.get(name, name): entry for name, entry in getattr(inventory, table).items()}
+            for table in {str(path[0]) for path in misnamed}
+        },
+    )
 
 
 def _nameless(report: Report, data: dict[str, Any]) -> Iterator[KeyPath]:
@@ -174,6 +203,12 @@ def _lacking(report: Report, path: KeyPath, error: ValidationError) -> Iterator[
     yield path
 
 
+def _useless(error: ValidationError) -> Iterator[KeyPath]:
+    """Yield the table that lacks what it must have."""
+    if error.validator == "required" and cast("dict[str, Any]", error.schema)["title"] not in REQUIRED:
+        yield tuple(error.absolute_path)
+
+
 def _report(report: Report, error: ValidationError, told: list[KeyPath]) -> Iterator[KeyPath]:
     """Report one error of the schema's validator, unless its place is among ``told``; yield what is wrong by it."""
     path: KeyPath = tuple(error.absolute_path)
@@ -192,13 +227,26 @@ def _report(report: Report, error: ValidationError, told: list[KeyPath]) -> Iter
         name = str(error.instance)
         if (*path, name) not in told:
             remedy = _example(error.schema) or "write another name"
+            plain = _plain_name(name)
+            if len(path) == 1 and re.search(schema["pattern"], plain):
+                remedy = f"write {address((*path, plain))}. {remedy}"
             report.add("name that is not allowed", (*path, name), _told(error)[1], remedy, key=True)
+            if len(path) == 1:
+                report.misname((*path, name))
         yield (*path, name)
     else:
         if path not in told:
             summary, detail = _told(error)
             report.add(summary, path, detail, _remedy(error, path))
         yield path
+
+
+def _plain_name(text: str) -> str:
+    """Return the name that is nearest to a text: lower-case letters without accents, digits, and what joins them."""
+    from unicodedata import combining, normalize  # noqa: PLC0415  only an error needs it
+
+    letters = "".join(char for char in normalize("NFKD", text.lower()) if not combining(char))
+    return re.sub("[^a-z0-9_.-]+", "-", letters).strip("-._")
 
 
 def _unknown_key(report: Report, path: KeyPath, known: dict[str, Any]) -> None:
@@ -234,6 +282,8 @@ def _told_of_value(error: ValidationError) -> tuple[str, str]:
     if error.validator == "maxLength":
         length = f"has {len(value)} characters, and may have {schema['maxLength']}"
         return "not of the right form", f"{_shown(value)} {length}"
+    if error.validator == "minItems":
+        return "not of the right form", "it is empty"
     if error.validator in ("pattern", "minLength"):
         return "not of the right form", _shown(value)
     if value != value:  # noqa: PLR0124  nan

@@ -76,6 +76,58 @@ TIER = f'engine = "vllm", model = {HUB}'
             [("UUID taken twice", "gpus.copy.uuid", "nvidia-smi -L")],
         ),
         (
+            f"tiers.one = {{ {TIER}, environment.X = {{ env = 'X', default = '' }}, "
+            "image = { env = 'I', default = ▸'' } }",
+            [("not of the right form", "tiers.one.image.default", "leave the default out")],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\nservices.▸one.image = 'x'",
+            [("service taken twice", "services.one", "write another name")],
+        ),
+        (
+            f"router = {{}}\ntiers.one = {{ {TIER} }}\nservices.▸router.image = 'x'",
+            [("service taken twice", "services.router", "write another name")],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\nservices.a = {{ image = 'x', container_name = ▸'one' }}",
+            [("container name taken twice", "services.a.container_name", "write another name")],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\ntiers.two = {{ {TIER}, port = 1, override.container_name = ▸'one' }}",
+            [("container name taken twice", "tiers.two.override.container_name", "write another name")],
+        ),
+        (
+            f"tiers.one = {{ {TIER}, port = 5 }}\n"
+            "services.a = { image = 'x', ports = ['6:6', ▸'5:80', '127.0.0.2:5:5', '5:5/udp', '${X}:5', '1-9:1-9'] }",
+            [("port taken twice", "services.a.ports[1]", "publish another port")],
+        ),
+        (
+            f"tiers.one = {{ {TIER}, port = 5 }}\ntiers.two = {{ {TIER}, port = 5, override.ports = [ '7:5' ] }}\n"
+            "services.a = { image = 'x', ports = [▸{ published = '7', target = 1 }, { target = 5 }] }",
+            [("port taken twice", "services.a.ports[0]", "publish another port")],
+        ),
+        (
+            f"tiers.one = {{ {TIER}, override.container_name = 'x1' }}\ntiers.two = {{ {TIER}, port = 1, "
+            "container_name = 'one' }",
+            [],
+        ),
+        # The file of a tier may have a second service.
+        (
+            f"tiers.one = {{ engine = 'ollama', model.repo = 'qwen3:8b' }}\ntiers.▸one-pull = {{ {TIER} }}",
+            [("service taken twice", "tiers.one-pull", "write another name")],
+        ),
+        # Vendors that number their cards number them each by themselves.
+        (
+            f"tiers.one = {{ {TIER} }}\ngpus.a = {{ vendor = 'amd', uuid = '0' }}\n"
+            "gpus.i = { vendor = 'intel', uuid = '0' }\n"
+            "gpus.j = { vendor = 'intel', uuid = ▸'0' }",
+            [("UUID taken twice", "gpus.j.uuid", "sycl-ls")],
+        ),
+        (
+            f"tiers.one = {{ {TIER} }}\ngpus.a = {{ vendor = ▸'amd', uuid = '0' }}\nhost.platform = 'wsl2'",
+            [("not on this platform", "gpus.a.vendor", "take another card")],
+        ),
+        (
             f"tiers.one = {{ {TIER} }}\ngpus.full = {{ uuid = 'MIG-{UUID_A[4:]}', memory_mib = 8, reserve_mib = ▸8 }}",
             [("number out of range", "gpus.full.reserve_mib", "write less than 8")],
         ),

@@ -55,6 +55,9 @@ def tier(key: str) -> str:
         ('draft_model = ▸"./x/y"', ("wrong type", "tiers.fast.draft_model", 'draft_model = { path = "./x/y" }')),
         ('restart = ▸"never"', ("not of the right form", "tiers.fast.restart", "unless-stopped")),
         ('restart = ▸"no\\n"', ("not of the right form", "tiers.fast.restart", 'did you mean "no"?')),
+        ("healthcheck.test = ▸'x'", ("wrong type", "tiers.fast.healthcheck.test", "write it as a list")),
+        ("healthcheck.test = ▸[]", ("not of the right form", "tiers.fast.healthcheck.test", "For example")),
+        ("[modes.x]\ntiers = ▸[]", ("not of the right form", "modes.x.tiers", "For example")),
         ('service = ▸"a b"', ("not of the right form", "tiers.fast.service", "letters, digits")),
         ('service = ▸"x\\n"', ("not of the right form", "tiers.fast.service", "letters, digits")),
         ('container_name = ▸"-x"', ("not of the right form", "tiers.fast.container_name", "at least two")),
@@ -244,3 +247,46 @@ def test_a_value_of_any_length_is_told_in_short(tmp_path: Path) -> None:
 
     assert [fault.summary for fault in faults] == ["unknown key", "unknown key", "wrong type"]
     assert all(len(fault.detail + fault.address + fault.remedy) < 1500 for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("marked", "expected"),
+    [
+        (
+            "[▸tiers.'Mein Größter']\nengine = ▸'vlm'\nport = 9\n[tiers.stand-in-0]\nengine = 'vllm'\n"
+            f"model = {HUB}\nport = ▸9\n",
+            [
+                ("name that is not allowed", 'tiers."Mein Größter"', "For example"),
+                ("unknown engine", 'tiers."Mein Größter".engine', 'did you mean "vllm"?'),
+                ("port taken twice", "tiers.stand-in-0.port", "write port = 10"),
+            ],
+        ),
+        (
+            f"[▸gpus.'my card']\nuuid = '{UUID_A}'\nmemory_mib = 9\nreserve_mib = ▸9\n"
+            f"[tiers.ab]\nengine = 'vllm'\nmodel = {HUB}\ngpus = ['my card', ▸'other']\n",
+            [
+                ("name that is not allowed", 'gpus."my card"', "write gpus.my-card. "),
+                ("number out of range", 'gpus."my card".reserve_mib', "less than 9"),
+                ("unknown GPU", "tiers.ab.gpus[1]", "add a table"),
+            ],
+        ),
+        (
+            f"[tiers.ab]\nengine = 'vllm'\nmodel = {HUB}\n[▸modes.Late]\ntiers = ['ab', ▸'b']\n",
+            [
+                ("name that is not allowed", "modes.Late", "write modes.late. A mode's name"),
+                ("unknown tier", "modes.Late.tiers[1]", "name one of them"),
+            ],
+        ),
+        (
+            f"[tiers.ab]\nengine = 'vllm'\nmodel = {HUB}\n[▸services.'a b']\nimage = {{ env = ▸'x y' }}\n",
+            [
+                ("name that is not allowed", 'services."a b"', "write services.a-b. "),
+                ("not of the right form", 'services."a b".image.env', "NAME"),
+            ],
+        ),
+    ],
+)
+def test_a_name_that_is_not_allowed_hides_no_other_fault(marked: str, expected: list[Fault], tmp_path: Path) -> None:
+    found, wanted = compared(HEAD + marked, expected, tmp_path)
+
+    assert found == wanted

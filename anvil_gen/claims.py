@@ -1,0 +1,194 @@
+"""What only one service can have: names, container names and published ports, also those in Compose's own keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from anvil_gen.model import KeyPath, Mode, Options, Stack
+from anvil_gen.own_keys import published_ports
+from anvil_gen.report import Report
+
+_EVERY = {"0.0.0.0", "::"}  # noqa: S104  compared, not bound
+COMMON_BINDS = ("127.0.0.1", "0.0.0.0")  # noqa: S104  compared, not bound
+
+
+class _Claim(Struct, frozen=True, kw_only=True):
+    """What a service has for itself, and where that is written: with ``key``, at the key of ``path``."""
+
+    owner: str
+    value: Any
+    path: KeyPath
+    key: bool
+    remedy: str
+    table: KeyPath
+
+
+def check_claims(stack: Stack, report: Report) -> None:
+    """Report names and ports that two services claim; ports only where both of them run."""
+    _unique(_services(stack, report), "service", report)
+    _unique(_containers(stack, report), "container name", report)
+    ports = list(_ports(stack, report))
+    used = {claim.value[0] for claim in ports}
+    for mode in stack.modes:
+        _unique_ports([claim for claim in ports if _runs(claim, mode)], used, report)
+
+
+def entries(stack: Stack) -> Iterator[tuple[str, KeyPath, Options]]:
+    """Yield what a message calls a tier, the router or the experiment, its table, and its options."""
+    for tier in stack.tiers:
+        yield f'tier "{tier.name}"', ("tiers", tier.name), tier.options
+    if stack.router is not None:
+        yield "the router", ("router",), stack.router.options
+    if stack.experiment is not None:
+        yield "the experiment", ("experiment",), stack.experiment.options
+
+
+def place(options: Options, name: str, table: KeyPath) -> tuple[KeyPath, bool]:
+    """Return where an option was written; the table's own key where the value is a default."""
+    path = options.origin(name).path
+    return (path, False) if path is not None else (table, True)
+
+
+def stands(options: Options, name: str, table: KeyPath, report: Report) -> bool:
+    """Tell whether an option's value is meant: no default that stands in for a faulty value, or is a faulty name."""
+    if options.origin(name).path is not None:
+        return True
+    return not report.is_left_out((*table, name)) and not (report.is_misnamed(table) and options[name] == table[-1])
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text is an IP address as Compose takes it."""
+    if text in COMMON_BINDS:
+        return True
+    from ipaddress import ip_address  # noqa: PLC0415  costs 2 ms, and hardly any inventory needs it
+
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text  # Compose knows no zones
+
+
+def _address(text: str) -> str:
+    """Return one spelling of an address; what is none has been told."""
+    if text in COMMON_BINDS or not is_address(text):
+        return text
+    from ipaddress import ip_address  # noqa: PLC0415
+
+    return str(ip_address(text))
+
+
+def _written(mapping: Any, key: str) -> str | None:
+    """Return a text among Compose's own keys; None where it is none, or holds a variable."""
+    value = mapping.get(key)
+    return value if isinstance(value, str) and "$" not in value else None
+
+
+def _services(stack: Stack, report: Report) -> Iterator[_Claim]:
+    for owner, table, options in entries(stack):
+        if "service" in options and stands(options, "service", table, report):
+            yield _claim(owner, table, options, "service")
+    for extra in stack.services:
+        here: KeyPath = ("services", extra.name)
+        remedy = "write another name: tiers and the router are services too"
+        yield _Claim(owner=_owner(here), value=extra.name, path=here, key=True, remedy=remedy, table=here)
+
+
+def _claim(owner: str, table: KeyPath, options: Options, option: str) -> _Claim:
+    path, key = place(options, option, table)
+    remedy = f'set another "{option}" for {owner}'
+    return _Claim(owner=owner, value=options[option], path=path, key=key, remedy=remedy, table=table)
+
+
+def _containers(stack: Stack, report: Report) -> Iterator[_Claim]:
+    own = _own_keys(stack)
+    for owner, table, options in entries(stack):
+        overridden = own.get(table, {})
+        if "container_name" not in overridden and stands(options, "container_name", table, report):
+            yield _claim(owner, table, options, "container_name")
+    for table, mapping in own.items():
+        name = _written(mapping, "container_name")
+        if name is not None:
+            path = (*_own_path(table), "container_name")
+            yield _Claim(
+                owner=_owner(table), value=name, path=path, key=False, remedy="write another name", table=table
+            )
+
+
+def _own_keys(stack: Stack) -> dict[KeyPath, Any]:
+    """Return the tables in Compose's own keys, by the tables that have them."""
+    found: dict[KeyPath, Any] = {("tiers", tier.name): tier.service.override for tier in stack.tiers}
+    if stack.router is not None:
+        found["router",] = stack.router.override
+    return {**found, **{("services", extra.name): extra.mapping for extra in stack.services}}
+
+
+def _own_path(table: KeyPath) -> KeyPath:
+    return table if table[0] == "services" else (*table, "override")
+
+
+def _owner(table: KeyPath) -> str:
+    kinds = {"services": "service", "tiers": "tier"}
+    return f'{kinds[str(table[0])]} "{table[1]}"' if table[0] in kinds else "the router"
+
+
+def _ports(stack: Stack, report: Report) -> Iterator[_Claim]:
+    own = _own_keys(stack)
+    for owner, table, options in entries(stack):
+        if "ports" in own.get(table, {}) or options["port"] is None or options["bind"] is False:
+            continue
+        if stands(options, "port", table, report):
+            path, key = place(options, "port", table)
+            value = (options["port"], _address(options["bind"]))
+            yield _Claim(owner=owner, value=value, path=path, key=key, remedy="", table=table)
+    for table, mapping in own.items():
+        for index, bind, number in published_ports(mapping.get("ports")):
+            path = (*_own_path(table), "ports", index)
+            value = (number, _address(bind))
+            remedy = "publish another port"
+            yield _Claim(owner=_owner(table), value=value, path=path, key=False, remedy=remedy, table=table)
+
+
+def _runs(claim: _Claim, mode: Mode) -> bool:
+    return claim.table[0] != "tiers" or claim.table[1] in [tier.name for tier in mode.tiers]
+
+
+def check_helpers(services: Mapping[KeyPath, Iterable[str]], report: Report) -> None:
+    """Report services of one name that only the rendered files tell: templates add some beside a tier's own."""
+    seen: dict[str, KeyPath] = {}
+    for table, names in services.items():
+        for name in names:
+            other = seen.setdefault(name, table)
+            if other != table:
+                detail = f'the file of {_owner(other)} has a service "{name}" too'
+                report.add("service taken twice", table, detail, "write another name", key=True)
+
+
+def _unique(claims: Iterable[_Claim], what: str, report: Report) -> None:
+    seen: dict[str, str] = {}
+    for claim in claims:
+        # Container names differ in case alone nowhere: some tools fold them.
+        other = seen.setdefault(claim.value.casefold(), claim.owner)
+        if other != claim.owner:
+            detail = f'"{claim.value}" is that of {other}'
+            report.add(f"{what} taken twice", claim.path, detail, claim.remedy, key=claim.key)
+
+
+def _unique_ports(claims: Iterable[_Claim], used: set[int], report: Report) -> None:
+    seen: list[tuple[int, str, str]] = []
+    for claim in claims:
+        number, bind = claim.value
+        others = (owner for port, at, owner in seen if port == number and (at == bind or _EVERY & {at, bind}))
+        other = next(others, None)
+        seen.append((number, bind, claim.owner))
+        if other is not None and other != claim.owner:
+            free = next(port for port in range(number, 2 * 65536) if port not in used)
+            remedy = claim.remedy
+            if not remedy:
+                used.add(free)
+                remedy = f"write port = {free}" if free <= 65535 else "write a lower port that is free"
+            detail = f"{number} is published by {other}"
+            report.add("port taken twice", claim.path, detail, remedy, key=claim.key)

@@ -1,0 +1,116 @@
+"""What stands where an inventory takes anything, in `flags`, `override` and services: slips that no type could find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, time
+from typing import Any
+
+from anvil_gen.diagnostics import did_you_mean
+from anvil_gen.model import KeyPath
+from anvil_gen.own_keys import TABLES, env_reference
+from anvil_gen.report import Report
+
+_NAME = ("an environment name holds no `=`, and is not empty", "write another name")
+_FORM = 'a reference is { env = "NAME" }, and may have a default: { env = "NAME", default = "x" }'
+
+
+def check_free_values(report: Report) -> None:
+    """Report tables that are clearly meant as references to variables and are none, dates, and names with a `=`."""
+    for path, table in _places(report.document.data):
+        fault = _fault(table)
+        if fault is not None:
+            key, detail, remedy = fault
+            report.add("not of the right form", (*path, key), detail, remedy, key=key not in ("env", "default"))
+    for path, table in _own_keys(report.document.data):
+        _check_environment(report, (*path, "environment"), table.get("environment"))
+        for where, value in _scalars(table, path):
+            if isinstance(value, date | time):
+                report.add("wrong type", where, "a date or time", "write it in quotes")
+
+
+def _check_environment(report: Report, path: KeyPath, environment: Any) -> None:
+    """Report names that hold a `=`, or are none: Compose takes them, and a container reads something else."""
+    for name, _ in _entries(environment):
+        if not name or "=" in name:
+            report.add("name that is not allowed", (*path, name), *_NAME, key=True)
+    for index, entry in enumerate(environment) if isinstance(environment, list) else ():
+        if isinstance(entry, str) and entry[:1] in ("", "="):
+            report.add("name that is not allowed", (*path, index), *_NAME)
+
+
+def _own_keys(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Yield the tables of an inventory that are in Compose's own keys."""
+    tables = [((*path, "override"), table.get("override")) for path, table in _tables(data)]
+    tables += [(("services", name), table) for name, table in _entries(data.get("services"))]
+    yield from ((path, table) for path, table in tables if isinstance(table, dict))
+
+
+def _tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    tables: list[tuple[KeyPath, Any]] = [((name,), data.get(name)) for name in ("defaults", "router", "experiment")]
+    tables += [(("tiers", name), table) for name, table in _entries(data.get("tiers"))]
+    yield from ((path, table) for path, table in tables if isinstance(table, dict))
+
+
+def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if children is None:
+        yield path, value
+    for key, child in children or ():
+        yield from _scalars(child, (*path, key))
+
+
+def _places(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Yield every table of an inventory that may be a reference, where anything may stand."""
+    for path, table in _tables(data):
+        for flag, value in _entries(table.get("flags")):
+            yield from _in_list(value, (*path, "flags", flag))
+    for path, table in _own_keys(data):
+        yield from _in_table(table, path)
+
+
+def _entries(table: Any) -> Iterator[tuple[str, Any]]:
+    yield from table.items() if isinstance(table, dict) else ()
+
+
+def _in_list(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Yield a flag's value, or those in its list; a table in another one is JSON."""
+    if isinstance(value, dict):
+        yield path, value
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _in_list(item, (*path, index))
+
+
+def _in_table(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Yield the tables below one of Compose's own keys."""
+    for key, item in enumerate(value) if isinstance(value, list) else _entries(value):
+        if isinstance(item, dict) and key not in TABLES:
+            yield (*path, key), item
+        yield from _in_table(item, (*path, key))
+
+
+def _fault(table: dict[str, Any]) -> tuple[str, str, str] | None:
+    """Return what is wrong with a table that is clearly meant as a reference: the key, detail and remedy."""
+    if env_reference(table) is not None:
+        return None
+    name, others = table.get("env"), [key for key in table if key != "env"]
+    if isinstance(name, str | int | float):
+        for key in others:
+            if key != "default":
+                meant = did_you_mean(key, ["default"])
+                return (key, f'"{key}" is no key of a reference', meant) if meant else None
+        if "default" in table and isinstance(table["default"], str) and _is_name(name):
+            return "default", "a default holds no brace, no line break and no NUL", _FORM
+        if "default" in table and _is_name(name):
+            return "default", "a default is text", f'write it in quotes: {{ env = "{name}", default = "…" }}'
+        return "env", "it is no name of a variable: letters, digits and _, no digit first", _FORM
+    stray = [key for key in table if key != "default"]
+    # Its letters in another order, one too many or one too few: short words are hardly alike for the usual measure.
+    if "default" in table and len(stray) == 1 and len(set(stray[0].lower()) ^ set("env")) <= 1:
+        return stray[0], f'"{stray[0]}" is no key of a reference', 'did you mean "env"?'
+    return None
+
+
+def _is_name(value: Any) -> bool:
+    return env_reference({"env": value}) is not None

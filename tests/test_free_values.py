@@ -1,0 +1,97 @@
+"""What stands where an inventory takes anything: references, plain tables, and slips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from inventories import HUB, Fault, compared
+
+from anvil_gen.generate import Generator
+
+HEAD = f"schema = 1\nhfcache.volume = 'hub'\n[tiers.fast]\nengine = 'vllm'\nmodel = {HUB}\n"
+FORM = "not of the right form"
+
+SLIPS: list[tuple[str, Fault]] = [
+    ('flags.x = { env = ▸"A B" }', (FORM, "tiers.fast.flags.x.env", '{ env = "NAME" }')),
+    ('flags.x = { env = ▸"1A", default = "x" }', (FORM, "tiers.fast.flags.x.env", '{ env = "NAME" }')),
+    ("flags.x = { env = ▸3 }", (FORM, "tiers.fast.flags.x.env", '{ env = "NAME" }')),
+    ('flags.x = { env = "A", ▸defualt = "x" }', (FORM, "tiers.fast.flags.x.defualt", 'did you mean "default"?')),
+    ('flags.x = { ▸Env = "A", default = "x" }', (FORM, "tiers.fast.flags.x.Env", 'did you mean "env"?')),
+    ('flags.x = { ▸evn = "A", default = "x" }', (FORM, "tiers.fast.flags.x.evn", 'did you mean "env"?')),
+    ('flags.x = { env = "A", default = ▸3 }', (FORM, "tiers.fast.flags.x.default", "in quotes")),
+    ('flags.x = { env = "A", default = ▸"}" }', (FORM, "tiers.fast.flags.x.default", "may have a default")),
+    ('flags.x = ["y", { env = ▸"A-B" }]', (FORM, "tiers.fast.flags.x[1].env", '{ env = "NAME" }')),
+    ('override.image = { env = "A", ▸defaults = "x" }', (FORM, "tiers.fast.override.image.defaults", '"default"?')),
+    ('override.labels.a = { env = ▸"A B" }', (FORM, "tiers.fast.override.labels.a.env", '{ env = "NAME" }')),
+    (
+        "override.devices = [{ path = { env = ▸'a b' } }]",
+        (FORM, "tiers.fast.override.devices[0].path.env", "NAME"),
+    ),
+    ('[defaults]\nflags.x = { env = ▸"A B" }', (FORM, "defaults.flags.x.env", "NAME")),
+    ('[router]\noverride.x = { env = ▸"A B" }', (FORM, "router.override.x.env", "NAME")),
+    ('[experiment]\nengine = "vllm"\nflags.x = { env = ▸"A B" }', (FORM, "experiment.flags.x.env", "NAME")),
+    ("override.stop = [{ at = ▸07:32:00 }]", ("wrong type", "tiers.fast.override.stop[0].at", "in quotes")),
+    ("[services.ui]\nlabels.x = ▸2020-01-01", ("wrong type", "services.ui.labels.x", "in quotes")),
+    *(
+        (text, ("name that is not allowed", where, "write another name"))
+        for text, where in (
+            ('override.environment.▸"A=B" = "1"', 'tiers.fast.override.environment."A=B"'),
+            ('override.environment = ["A=B", ▸"=C"]', "tiers.fast.override.environment[1]"),
+            ('[router]\noverride.environment.▸"" = "1"', 'router.override.environment.""'),
+            ('[services.ui]\nenvironment.▸"=" = "1"', 'services.ui.environment."="'),
+            ('[defaults]\noverride.environment.▸"A=" = "1"', 'defaults.override.environment."A="'),
+        )
+    ),
+    ('[services.ui]\nimage = { env = ▸"A B" }', (FORM, "services.ui.image.env", "NAME")),
+]
+
+
+@pytest.mark.parametrize(("text", "fault"), SLIPS)
+def test_a_slip_is_told(text: str, fault: Fault, tmp_path: Path) -> None:
+    found, wanted = compared(HEAD + text, [fault], tmp_path)
+
+    assert found == wanted
+
+
+def test_a_slip_is_told_whatever_else_is_wrong(tmp_path: Path) -> None:
+    text = "schema = 1\n[tiers.Fast]\nengine = 'vlm'\nflags.x = { env = ▸'A B' }\n".replace("'vlm'", "▸'vlm'")
+    marked = text.replace("Fast", "Fast").replace("[tiers", "[▸tiers")
+    expected: list[Fault] = [
+        ("name that is not allowed", "tiers.Fast", "write tiers.fast"),
+        ("unknown engine", "tiers.Fast.engine", 'did you mean "vllm"?'),
+        (FORM, "tiers.Fast.flags.x.env", "NAME"),
+    ]
+    found, wanted = compared(marked, expected, tmp_path)
+
+    assert found == wanted
+
+
+PLAIN: list[tuple[str, str, Any]] = [
+    ('flags.x = { env = { A = "1" } }', "command", '--x={"env":{"A":"1"}}'),
+    ('flags.x = { default = "y" }', "command", '--x={"default":"y"}'),
+    ('flags.x = { env = "prod", zone = "a" }', "command", '--x={"env":"prod","zone":"a"}'),
+    ('flags.x = { a = { env = "a b" } }', "command", '--x={"a":{"env":"a b"}}'),
+    ('flags.env = "x"\nflags.default = "y"', "command", "--env=x"),
+    ('override.labels.env = "prod"', "labels", {"env": "prod"}),
+    ('override.environment.env = "a b"', "environment", {"env": "a b"}),
+    ('override.logging.options.env = "A,B"', "logging", None),
+    ('override.labels.env = { env = "X" }', "labels", {"env": "${X}"}),
+    ('override.env = "X"', "env", "X"),
+]
+
+
+@pytest.mark.parametrize(("text", "key", "expected"), PLAIN)
+def test_a_table_that_only_looks_like_one(text: str, key: str, expected: Any, tmp_path: Path) -> None:
+    (tmp_path / "box.toml").write_text(HEAD + text, "utf-8")
+    data = yaml.safe_load(Generator().render(tmp_path / "box.toml").tree.files["tiers/fast.yml"])
+    said = data["services"]["fast"][key]
+
+    if key == "command":
+        assert expected in said
+    elif key == "logging":
+        assert said["options"]["env"] == "A,B"
+    else:
+        assert said == expected
