@@ -14,7 +14,17 @@ from typing import NamedTuple
 _CHANGING = (
     "openat,?openat2,?open,?creat,write,writev,pwrite64,pwritev,pwritev2,sendfile,splice,copy_file_range,fallocate,"
     "ftruncate,truncate,?mkdir,mkdirat,?rename,?renameat,renameat2,?unlink,unlinkat,?rmdir,?link,linkat,?symlink,"
-    "symlinkat,?chmod,fchmod,fchmodat,?chown,fchown,fchownat,utimensat"
+    "symlinkat,?chmod,fchmod,fchmodat,?fchmodat2,?chown,?lchown,fchown,fchownat,?utime,?utimes,?futimesat,utimensat,"
+    "?mknod,mknodat,setxattr,lsetxattr,fsetxattr,removexattr,lremovexattr,fremovexattr"
+)
+# What cannot, though a file or folder is named in it.
+_READING = frozenset(
+    re.findall(
+        r"\w+",
+        """access chdir close close_range dup dup2 dup3 execve faccessat faccessat2 fadvise64 fcntl fdatasync fgetxattr
+        flock fstat fstatfs fsync getcwd getdents getdents64 getxattr ioctl lgetxattr listxattr lseek lstat newfstatat
+        poll pread64 preadv read readahead readlink readlinkat readv stat statfs statx""",
+    )
 )
 _CALL = re.compile(r"(?P<name>\w+)\((?P<arguments>.*?)\)? += ", re.DOTALL)
 _ONLY_READS = re.compile(r"O_RDONLY(?!.*O_(?:CREAT|TRUNC))")
@@ -46,6 +56,16 @@ def changing_calls(command: Sequence[str], folder: Path, *, below: Path, env: Ma
     return [call for call in _calls(lines) if str(below) in call.arguments and not _ONLY_READS.search(call.arguments)]
 
 
+def unknown_calls(command: Sequence[str], folder: Path, *, below: Path, env: Mapping[str, str]) -> set[str]:
+    """Run a command to its end; return the calls that name something ``below``, and that no list here knows.
+
+    A file that is mapped into memory is one of them: it could be changed without a call.
+    """
+    _, lines = _traced(command, folder, env, [], what="all")
+    changing = {name.strip("?") for name in _CHANGING.split(",")}
+    return {call.name for call in _calls(lines) if str(below) in call.arguments} - changing - _READING
+
+
 def kill_before(call: Call, command: Sequence[str], folder: Path, *, env: Mapping[str, str]) -> None:
     """Run a command in ``folder``, and kill it with SIGKILL right before a call: the kernel does not carry that out."""
     inject = ["-e", f"inject={call.name}:signal=KILL:when={call.number}"]
@@ -68,9 +88,9 @@ def _calls(lines: Sequence[str]) -> list[Call]:
 
 
 def _traced(
-    command: Sequence[str], folder: Path, env: Mapping[str, str], options: Sequence[str]
+    command: Sequence[str], folder: Path, env: Mapping[str, str], options: Sequence[str], *, what: str = _CHANGING
 ) -> tuple[int, list[str]]:
-    trace = ["-qq", "-y", "-s", "0", "-e", f"trace={_CHANGING}"]
+    trace = ["-qq", "-y", "-s", "0", "-e", f"trace={what}"]
     log = folder.with_name(f"{folder.name}.trace")
     done = subprocess.run(
         [strace(), *trace, *options, "-o", str(log), *command],

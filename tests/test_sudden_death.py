@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 from msgspec.structs import replace
 from running import INVENTORY, ROUTER, SECOND_TIER, anvil_gen, fleet
-from strace_cli import changing_calls, kill_before
+from strace_cli import changing_calls, kill_before, unknown_calls
 
 from anvil_gen.generate import Generator, Rendered, against_disk, write
 
@@ -93,6 +93,13 @@ def test_killed_before_any_change(scenario: Scenario) -> None:
         again = list(pool.map(killed, range(len(calls))))
     # Nothing is left to recover only before the first change.
     assert sum(again) >= len(calls)
+
+
+def test_no_other_call_changes_a_file(scenario: Scenario) -> None:
+    below = scenario.fleet / "deploy"
+
+    assert unknown_calls(RENDER, scenario.fleet, below=below, env=scenario.env) == set()
+    assert unknown_calls(CHECK, scenario.fleet, below=below, env=scenario.env) == set()
 
 
 def killed_again(scenario: Scenario, case: Path) -> int:

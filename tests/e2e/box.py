@@ -38,7 +38,11 @@ class Box:
 
     def port(self, what: str) -> int:
         """Return a port that was free when it was asked for first, the same again for the same name."""
-        return self._ports.setdefault(what, free_port())
+        if what not in self._ports:
+            # The kernel may name one again that nobody has taken yet.
+            taken = self._ports.values()
+            self._ports[what] = next(port for port in iter(free_port, None) if port not in taken)
+        return self._ports[what]
 
     def adapted(self, host: str) -> dict[str, Any]:
         """Return a reference inventory, with paths, ports and names of this box; change it at will, then `write` it.
