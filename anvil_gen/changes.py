@@ -211,8 +211,8 @@ def _as_line(words: Any) -> Any:
     return shlex.join(map(str, words)) if isinstance(words, list) else words
 
 
-def _by_name(entries: Any) -> Any:
-    """Return ``["NAME=value", "NAME"]`` as the mapping that it stands for."""
+def by_name(entries: Any) -> Any:
+    """Return ``["NAME=value", "NAME"]`` as the mapping that it stands for; anything else as it is."""
     if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
         return entries
     split = (entry.partition("=") for entry in entries)
@@ -223,8 +223,8 @@ _TRANSFORMS: dict[Address, Callable[[Any], Any]] = {
     ("command",): _by_flag,
     ("ports",): _as_text,
     ("volumes",): _by_target,
-    ("environment",): _by_name,
-    ("labels",): _by_name,
+    ("environment",): by_name,
+    ("labels",): by_name,
     ("healthcheck", "test"): _as_line,
     ("deploy", "resources", "reservations", "devices", "0", "device_ids"): _as_text,
 }

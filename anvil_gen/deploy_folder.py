@@ -73,8 +73,9 @@ class DeployFolder:
             with open(place, "rb") as file:  # noqa: PTH123  as fast as it gets
                 raw = file.read()
         except FileNotFoundError:
-            if place.is_symlink():
-                raise _in_the_way(place, "it is a link to nothing") from None
+            dangling = next((it for it in (place, *place.parents) if it.is_symlink() and not it.exists()), None)
+            if dangling is not None:
+                raise _in_the_way(dangling, "it is a link to nothing") from None
             return None
         except NotADirectoryError:
             parent = next(parent for parent in place.parents if parent.exists())

@@ -13,6 +13,7 @@ from anvil_gen import __version__
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, listing
 
 HOSTS = "hosts"
+_NO_HOSTS = {True: "hosts/ holds no .toml file", False: "there is no hosts/ folder here or above"}
 
 
 def hosts_folder(start: Path) -> Path | None:
@@ -34,10 +35,12 @@ def find_inventory(host: str, start: Path) -> Path:
     if host.endswith(".toml") or "/" in host or os.sep in host or _exists(start / host):
         return Path(host)
     folder = hosts_folder(start)
-    if folder is not None and _exists(folder / f"{host}.toml"):
+    if host and folder is not None and _is_there(folder / f"{host}.toml"):
         return Path(shown(folder / f"{host}.toml", start))
+    if host and _is_there(start / host):  # a folder, or what else it is, is told when it is read
+        return Path(host)
     names = host_names(start)
-    known = f"hosts/ has: {listing(names)}" if names else "there is no hosts/ folder here or above"
+    known = f"hosts/ has: {listing(names)}" if names else _NO_HOSTS[folder is not None]
     raise DiagnosticError(
         [
             Diagnostic(
@@ -58,8 +61,7 @@ def all_inventories(start: Path) -> list[Path]:
     folder = hosts_folder(start)
     found = _inventories(folder)
     if not found:
-        where = "hosts/ holds no .toml file" if folder else "there is no hosts/ folder here or above"
-        raise DiagnosticError([Diagnostic(summary="no inventories", detail=where)])
+        raise DiagnosticError([Diagnostic(summary="no inventories", detail=_NO_HOSTS[folder is not None])])
     return [Path(shown(path, start)) for path in found]
 
 
@@ -107,4 +109,12 @@ def _exists(path: Path) -> bool:
     try:
         return path.is_file()
     except (OSError, ValueError):  # a name that is too long, or has a NUL in it
+        return False
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether something stands at a path: also a folder, or a link that leads nowhere."""
+    try:
+        return os.path.lexists(path)
+    except ValueError:  # a NUL in the name
         return False

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,11 +10,14 @@ from msgspec import Struct
 
 from anvil_gen.catalog import Catalog
 from anvil_gen.changes import Change, compare
+from anvil_gen.claims import check_helpers
 from anvil_gen.deploy_folder import HEADER, DeployFolder, FileChange, digest_of
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
+from anvil_gen.diffs import diff_text, visible, without_secrets
 from anvil_gen.document import Document
 from anvil_gen.fleet import cache_folder, fleet_root, header_name, shown
-from anvil_gen.model import Stack, Tree
+from anvil_gen.hand_edits import lost_lines, same_meaning, suggestion
+from anvil_gen.model import KeyPath, Stack, Tree
 from anvil_gen.modes import ROOT_FILE
 from anvil_gen.proof import Prover, parse
 from anvil_gen.render import ENV_EXAMPLE_FILE, EXPERIMENT_FILE, Renderer
@@ -84,6 +87,9 @@ class Generator:
         stack = resolve(parsed, catalog, report, host, header=header_name(inventory), folder=inventory.parent)
         report.raise_errors()
         files, data = prover.render(stack) if proven else (prover.renderer.render(stack)[0], {})
+        if proven:
+            check_helpers(_services(stack, data), report)
+            report.raise_errors()
         return Rendered(
             host=stack.host,
             project=stack.project,
@@ -116,6 +122,14 @@ class Generator:
             catalog = Catalog(root / "templates")
             self._provers[root] = Prover(Renderer(catalog, cache_folder=self._cache))
         return self._provers[root]
+
+
+def _services(stack: Stack, data: Mapping[str, Any]) -> dict[KeyPath, list[str]]:
+    """Return the services that each table of the inventory has made."""
+    tables: list[KeyPath] = [("tiers", tier.name) for tier in stack.tiers]
+    tables += [("services", extra.name) for extra in stack.services]
+    found = {table: list(data[f"{table[0]}/{table[1]}.yml"]["services"]) for table in tables}
+    return {**found, ("router",): [stack.router.service] if stack.router is not None else []}
 
 
 def gather(function: Callable[[_Item], _Value], items: Iterable[_Item]) -> list[_Value]:
@@ -266,38 +280,70 @@ def _guard(outcome: Outcome) -> Iterator[Diagnostic]:
         )
         return
     for change in outcome.folder.foreign(outcome.files):
-        yield _not_ours(rendered, change)
+        ours = (change.before or "").startswith(HEADER)
+        if ours and change.after is not None and _says_the_same(rendered, change):
+            lost = lost_lines(change.before or "", change.after)
+            if lost:
+                yield _comments(rendered, change, lost)
+        else:
+            yield _not_ours(rendered, change, ours=ours)
 
 
-def _not_ours(rendered: Rendered, change: FileChange) -> Diagnostic:
-    ours = (change.before or "").startswith(HEADER)
-    lose = "overwrite" if change.after is not None else "remove"
+def _says_the_same(rendered: Rendered, change: FileChange) -> bool:
+    """Tell whether what a person edited is what the inventory says by now, be it in other lines."""
+    if syntax_of(change.path) != "yaml":
+        return False
+    before, after = _parsed(change.before, change.path), rendered.tree.data[change.path]
+    return same_meaning(before, after, free_flags=_flags(rendered, change.path) is not None)
+
+
+def _flags(rendered: Rendered, path: str) -> dict[str, str] | None:
+    """Return the fields of a tier by the flags that they set; None for a file whose command is not made of flags."""
+    tier = next((tier for tier in rendered.stack.tiers if path == f"tiers/{tier.name}.yml"), None)
+    engine = rendered.catalog.engine(tier.engine) if tier is not None else None
+    return None if engine is None or engine.own_command else engine.fields
+
+
+def _comments(rendered: Rendered, change: FileChange, lost: Sequence[str]) -> Diagnostic:
+    told = "".join(f"\n    {without_secrets(line)}" for line in lost)
     return Diagnostic(
-        summary="file was changed by hand" if ours else "file was not made by anvil-gen",
-        detail=f"from what is there (-) to what would be (+):\n{diff_text(change)}",
-        remedy=f"to keep it, write what it says into {rendered.inventory.as_posix()} and render again\n"
-        f"to {lose} it:\n\n    {rendered.command} --force",
+        summary="file was changed by hand",
+        detail=f"it says the same as the inventory by now, but for comments, which would be lost:\n{told}\n",
+        remedy=f"to keep them, write them into {rendered.inventory.as_posix()}, beside what they explain\n"
+        f"then, to overwrite the file:\n\n    {rendered.command} --force",
         location=Location(file=shown(rendered.output / change.path)),
     )
 
 
-def diff_text(change: FileChange) -> str:
-    """Return a unified diff of one file, from what is on disk to what is rendered."""
-    from difflib import unified_diff  # noqa: PLC0415
+def _not_ours(rendered: Rendered, change: FileChange, *, ours: bool) -> Diagnostic:
+    if change.after is None:
+        ways = f"{_keep(rendered)} and render again\nto remove it"
+    else:
+        lines = "".join(f"    {visible(line)}\n" for line in (_example(rendered, change) if ours else ()))
+        as_keys = " (flags as `flags`, other keys as `override`)" if syntax_of(change.path) == "yaml" else ""
+        way = f"{_keep(rendered)}{as_keys}"
+        ways = (
+            f"{way}:\n\n{lines}\nand render again; to overwrite it"
+            if lines
+            else f"{way}\nand render again; to overwrite it"
+        )
+    return Diagnostic(
+        summary="file was changed by hand" if ours else "file was not made by anvil-gen",
+        detail=f"from what is there (-) to what would be (+):\n{diff_text(change)}\n",
+        remedy=f"{ways}:\n\n    {rendered.command} --force",
+        location=Location(file=shown(rendered.output / change.path)),
+    )
 
-    before, after = _lines(change.before), _lines(change.after)
-    old = f"a/{change.path}" if change.before is not None else "/dev/null"
-    new = f"b/{change.path}" if change.after is not None else "/dev/null"
-    return "".join(unified_diff(before, after, old, new))
+
+def _keep(rendered: Rendered) -> str:
+    return f"to keep it, write what it says into {rendered.inventory.as_posix()}"
 
 
-def _lines(text: str | None) -> list[str]:
-    """Return the lines of a text with all characters visible, so that none reaches the terminal as a command."""
-    visible = "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text or "")
-    lines = [f"{line}\n" for line in visible.split("\n")]
-    if lines[-1] == "\n":
-        return lines[:-1]
-    return [*lines[:-1], f"{lines[-1]}\\ No newline at end of file\n"]
+def _example(rendered: Rendered, change: FileChange) -> list[str]:
+    if syntax_of(change.path) != "yaml":
+        return []
+    before, after = _parsed(change.before, change.path), rendered.tree.data[change.path]
+    return suggestion(change.path, before, after, fields=_flags(rendered, change.path))
 
 
 def _shared_outputs(rendered: list[Rendered]) -> list[Diagnostic]:

@@ -199,6 +199,8 @@ def test_json_of_a_change(home: Path) -> None:
         (["render", "box", "--output", "hosts/box.toml"], "something is in the way"),
         (["render", "box", "--output", "hosts/box.toml/x"], "something is in the way"),
         (["render"], "usage error"),
+        (["render", "box", "--output", ""], "usage error"),  # as from a variable of a shell that is not set
+        (["render", "hosts"], "cannot read the file"),
         (["render", "box", "--bogus"], "usage error"),
         (["render", "box", "--all"], "usage error"),
         (["render", "box", "--check", "--stdout"], "usage error"),
@@ -218,6 +220,16 @@ def test_errors_exit_1_in_both_forms(home: Path, arguments: list[str], summary: 
     assert listing(home) == ["hosts", "hosts/box.toml"]
 
 
+@pytest.mark.parametrize("output", ["gone", "gone/x"])
+def test_an_output_that_is_a_link_to_nothing(home: Path, output: str) -> None:
+    (home / "gone").symlink_to("nowhere")
+    result = anvil_gen("render", "box", "--output", output, cwd=home)
+
+    assert (result.code, result.stdout) == (1, "")
+    assert "error: something is in the way\n  --> gone\n  it is a link to nothing\n" in result.stderr
+    assert listing(home) == ["gone", "hosts", "hosts/box.toml"]
+
+
 def test_unknown_hosts_are_told_together(home: Path) -> None:
     result = anvil_gen("render", "one", "box", "two", cwd=home)
 
@@ -234,8 +246,9 @@ def test_a_hand_edit_is_refused_and_forced(home: Path) -> None:
     assert (refused.code, refused.stdout) == (1, "")
     assert "  -      - --max-model-len=1\n  +      - --max-model-len=65536\n" in refused.stderr
     assert refused.stderr.endswith(
-        "  to keep it, write what it says into hosts/box.toml and render again\n"
-        "  to overwrite it:\n\n      anvil-gen render hosts/box.toml --force\n\n"
+        "  to keep it, write what it says into hosts/box.toml (flags as `flags`, other keys as `override`):\n\n"
+        "      [tiers.fast]\n      context_length = 1\n\n"
+        "  and render again; to overwrite it:\n\n      anvil-gen render hosts/box.toml --force\n\n"
     )
     assert "--max-model-len=1\n" in path.read_text()
     assert anvil_gen("render", "box", "--force", cwd=home).code == 0

@@ -41,6 +41,8 @@ def test_names_are_found_from_any_folder(fleet: Path, start: str) -> None:
         ("able", "hosts", "able.toml"),
         ("able", "deploy/a", "../../hosts/able.toml"),
         ("plain", "", "plain"),
+        ("deploy", "", "deploy"),  # a folder: told when it is read
+        ("link", "", "hosts/link.toml"),  # a link to nothing, likewise
         ("x.toml", "", "x.toml"),
         ("x/y", "", "x/y"),
     ],
@@ -100,3 +102,11 @@ def test_shown(path: str, expected: str) -> None:
 
 def test_far_away_is_shown_whole() -> None:
     assert shown(Path("/v"), Path("/a/b/c/d")) == "/v"
+
+
+def test_a_fleet_without_inventories(tmp_path: Path) -> None:
+    for detail in ("there is no hosts/ folder here or above", "hosts/ holds no .toml file"):
+        with pytest.raises(DiagnosticError) as caught:
+            find_inventory("box", tmp_path)
+        assert [fault.detail for fault in caught.value.diagnostics] == [f'"box" is no inventory: {detail}']
+        (tmp_path / "hosts").mkdir(exist_ok=True)

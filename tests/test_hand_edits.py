@@ -72,6 +72,115 @@ def test_an_edit_that_the_inventory_says_too_is_kept(home: Path) -> None:
     assert path.read_text("utf-8") == edited
 
 
+MOVED = [
+    ("    init: true\n", "    init: true\n    mem_limit: 8g\n", 'override.mem_limit = "8g"'),
+    ("    init: true\n", "    mem_limit: '8g'\n    init: true\n", 'override.mem_limit = "8g"'),
+    ("    ipc: host\n", "    ipc: host\n    environment: [A=1]\n", "override.environment = { A = 1 }"),
+    ("    ipc: host\n", "    environment: [A=1]\n    ipc: host\n", 'environment.A = "1"'),
+    ("    restart: on-failure:5\n", "    restart: always\n", 'restart = "always"'),
+    ("=65536\n", "=65536\n      - --x=$$y\n      - --seed=1\n", 'flags.seed = 1\nflags.x = "$y"'),
+    ("=65536\n", "=65536\n      - --enforce-eager\n", "flags.enforce-eager = true"),
+    ("=65536\n", "=32768\n", "context_length = 32768"),
+    ("    init: true\n", "    init: true\n    hostname: ${H:-h}\n", 'override.hostname = { env = "H", default = "h" }'),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "moved"), MOVED)
+def test_an_edit_that_was_moved_into_the_inventory_is_none(home: Path, old: str, new: str, moved: str) -> None:
+    path = home / "deploy" / "box" / "tiers" / "fast.yml"
+    edit(path, old, new)
+    refused = anvil_gen("render", "box", cwd=home)
+    kept = INVENTORY.replace("context_length = 65536\n", "") if "context" in moved else INVENTORY
+    fleet(home, box=kept + moved + "\n" + ROUTER)
+
+    assert (refused.code, BY_HAND in refused.stderr) == (1, True)
+    assert anvil_gen("render", "box", cwd=home).code == 0
+    assert anvil_gen("render", "box", "--check", cwd=home).code == 0
+
+
+def test_the_message_says_how_to_move_it(home: Path) -> None:
+    path = home / "deploy" / "box" / "tiers" / "fast.yml"
+    edit(path, "    init: true\n", "    init: true\n    mem_limit: 8g\n    hostname: ${H}\n    restart_x: a$$b\n")
+    edit(path, "=65536\n", "=65536\n      - --api-key=abc\n      - --seed=1\n")
+    edit(path, "on-failure:5", "always")
+    told = anvil_gen("render", "box", cwd=home).stderr
+
+    lines = told[told.index("  to keep it") :].splitlines()
+    assert lines[1:10] == [
+        "",
+        "      [tiers.fast]",
+        '      restart = "always"',
+        '      override.mem_limit = "8g"',
+        '      override.hostname = { env = "H" }',
+        '      override.restart_x = "a$b"',
+        '      flags.api-key = { env = "API_KEY" }',
+        '      flags.seed = "1"',
+        "",
+    ]
+
+
+@pytest.mark.parametrize("check", [[], ["--check"]])
+def test_no_secret_is_shown(home: Path, check: list[str]) -> None:
+    path = home / "deploy" / "box" / "tiers" / "fast.yml"
+    secrets = "    environment:\n      HF_TOKEN: hf_abcdef\n      X_API_KEY: ${X}\n"
+    edit(path, "    ipc: host\n", f"    ipc: host\n{secrets}    # password = abcdef\n    token: 'abcdef'\n")
+    edit(path, "=65536\n", '=65536\n      - --api-key=abcdef\n      - "--tokenizer=kept"\n')
+    result = anvil_gen("render", "box", *check, cwd=home)
+    printed = result.stdout + result.stderr
+
+    assert "abcdef" not in printed
+    assert "-      HF_TOKEN: …\n" in printed
+    assert "-      X_API_KEY: ${X}\n" in printed
+    assert '--tokenizer=kept"\n' in printed
+
+
+COMMENTS = [
+    ("    init: true\n", "    # mine\n    init: true\n", ["# mine"]),
+    ("    init: true\n", "    init: true  # it must\n", ["init: true  # it must"]),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "lost"), COMMENTS)
+def test_a_comment_is_not_lost_silently(home: Path, old: str, new: str, lost: list[str]) -> None:
+    path = home / "deploy" / "box" / "tiers" / "fast.yml"
+    edit(path, old, new)
+    before = path.read_text("utf-8")
+    result = anvil_gen("render", "box", cwd=home)
+
+    assert (result.code, path.read_text("utf-8")) == (1, before)
+    assert "but for comments, which would be lost:\n\n" + "".join(f"      {line}\n" for line in lost) in result.stderr
+    assert anvil_gen("render", "box", "--force", cwd=home).code == 0
+    assert "mine" not in path.read_text("utf-8")
+
+
+LIKE = [
+    ("init: true", "init: 'true'"),  # text is no boolean
+    ("      - serve\n      - /models/gpt-oss-20b\n", "      - /models/gpt-oss-20b\n      - serve\n"),
+    ("name: box\n", "name: box\nx-mine: 1\n"),
+    ("services:\n", "services: &a\n  b: *a\n"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), LIKE)
+def test_what_only_looks_alike_is_an_edit(home: Path, old: str, new: str) -> None:
+    edit(home / "deploy" / "box" / "tiers" / "fast.yml", old, new)
+
+    assert told(anvil_gen("render", "box", "--json", cwd=home)) == [(BY_HAND, "fast.yml")]
+
+
+def test_the_order_of_a_command_of_its_own_counts(home: Path) -> None:
+    tier = '[tiers.own]\nengine = "custom"\nimage = "x"\nport = 1\ncommand = ["--a=1", "--b=2"]\n'
+    fleet(home, box=INVENTORY + tier)
+    assert anvil_gen("render", "box", cwd=home).code == 0
+    edit(
+        home / "deploy" / "box" / "tiers" / "own.yml",
+        "      - --a=1\n      - --b=2\n",
+        "      - --b=2\n      - --a=1\n",
+    )
+
+    assert told(anvil_gen("render", "box", "--json", cwd=home)) == [(BY_HAND, "own.yml")]
+
+
 def test_force_overwrites_and_is_needed_once(home: Path) -> None:
     edit(home / "deploy" / "box" / "tiers" / "heavy.yml", "init: true", "init: false")
     assert anvil_gen("render", "box", "--force", cwd=home).code == 0

@@ -52,6 +52,8 @@ def command(
         raise click.UsageError("name at least one HOST, or --all" if not hosts else "name a HOST or --all, not both")
     if output is not None and (every or len(hosts) > 1):
         raise click.UsageError("--output takes one host: each host has a folder of its own")
+    if output == "":
+        raise click.UsageError("--output is empty: name a folder")
     if check and to_stdout:
         raise click.UsageError("--check compares and --stdout prints: choose one")
     if as_json and to_stdout:
