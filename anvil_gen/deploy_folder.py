@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from anvil_gen import __version__
 from anvil_gen.committed import committed
-from anvil_gen.deploy_state import Journal, State, load
+from anvil_gen.deploy_state import Journal, Sources, State, load
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 from anvil_gen.fleet import shown
 from anvil_gen.lock import FolderLock
@@ -158,26 +158,37 @@ class DeployFolder:
         self._look()
         return False
 
-    def is_of_another_version(self, changes: Iterable[FileChange], *, inputs_digest: str) -> bool:
+    def is_as_rendered(self, sources: Sources) -> bool:
+        """Tell, without a render, whether all is as this version wrote it from these sources: what it would write now.
+
+        Raises:
+            DiagnosticError: something is there that is no readable file.
+        """
+        written = self._state
+        if written is None or written.version != __version__ or written.sources != sources:
+            return False
+        return all(_digest_if_there(self.read(path)) == digest for path, digest in written.files.items())
+
+    def is_of_another_version(self, changes: Iterable[FileChange], *, sources: Sources) -> bool:
         """Tell whether all is as another version of anvil-gen wrote it from the same inputs."""
         written = self._state
-        if written is None or written.version == __version__ or written.inputs != inputs_digest:
+        if written is None or written.version == __version__ or written.sources.own != sources.own:
             return False
         return not self._unlike_written(changes) and all(self.read(path) is not None for path in written.files)
 
-    def is_written(self, files: Mapping[str, str], changes: Sequence[FileChange], *, inputs_digest: str) -> bool:
+    def is_written(self, files: Mapping[str, str], changes: Sequence[FileChange], *, sources: Sources) -> bool:
         """Tell whether nothing is to be done for the folder to hold ``files``."""
-        return not changes and self._state == _state_of(files, inputs_digest)
+        return not changes and self._state == _state_of(files, sources)
 
-    def stage(self, files: Mapping[str, str], changes: Sequence[FileChange], *, inputs_digest: str) -> None:
+    def stage(self, files: Mapping[str, str], changes: Sequence[FileChange], *, sources: Sources) -> None:
         """Get everything ready for the folder to hold ``files``, by the ``changes`` that `compare` found.
 
         Raises:
             DiagnosticError: something cannot be written. `drop` then leaves the folder as it was.
         """
-        if self.is_written(files, changes, inputs_digest=inputs_digest):
+        if self.is_written(files, changes, sources=sources):
             return
-        state = _state_of(files, inputs_digest)
+        state = _state_of(files, sources)
         new = {change.path: change for change in changes if change.after is not None}
         journal = Journal(
             replace={path: _digest_if_there(change.before) for path, change in new.items()},
@@ -322,9 +333,9 @@ def _digest_if_there(text: str | None) -> str | None:
     return None if text is None else digest_of(text)
 
 
-def _state_of(files: Mapping[str, str], inputs_digest: str) -> State:
+def _state_of(files: Mapping[str, str], sources: Sources) -> State:
     digests = {path: digest_of(text) for path, text in files.items()}
-    return State(version=__version__, inputs=inputs_digest, files=digests)
+    return State(version=__version__, sources=sources, files=digests)
 
 
 def _trace(path: Path) -> _Trace:

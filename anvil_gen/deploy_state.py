@@ -7,12 +7,21 @@ import msgspec
 from msgspec import Struct
 
 
+class Sources(Struct, frozen=True, kw_only=True):
+    """What a tree follows from, by digest."""
+
+    own: str
+    """The inventory with its name, the files that it copies, and the user's templates."""
+    shipped: str
+    """The templates of this installation."""
+
+
 class State(Struct, frozen=True, kw_only=True):
     """What was last written on this machine, and from what."""
 
     format: Literal[1] = 1
     version: str
-    inputs: str
+    sources: Sources
     files: dict[str, str]
 
 

@@ -1,7 +1,6 @@
 """The one pipeline: inventory + catalog -> resolve -> render -> proof, for one or many hosts."""
 
 import os
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,19 +10,16 @@ from msgspec import Struct
 from anvil_gen.catalog import Catalog
 from anvil_gen.changes import Change, compare
 from anvil_gen.claims import check_helpers
-from anvil_gen.deploy_folder import HEADER, DeployFolder, FileChange, digest_of
+from anvil_gen.deploy_folder import HEADER, DeployFolder, FileChange
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.diffs import diff_text, visible, without_secrets
-from anvil_gen.document import Document
-from anvil_gen.fleet import cache_folder, fleet_root, header_name, shown
+from anvil_gen.fleet import cache_folder, fleet_root, shown
 from anvil_gen.hand_edits import lost_lines, same_meaning, suggestion
 from anvil_gen.model import KeyPath, Stack, Tree
 from anvil_gen.modes import ROOT_FILE
 from anvil_gen.proof import Prover, parse
 from anvil_gen.render import ENV_EXAMPLE_FILE, EXPERIMENT_FILE, Renderer
-from anvil_gen.report import Report
-from anvil_gen.resolve import host_options, resolve
-from anvil_gen.structure import parse as parse_inventory
+from anvil_gen.resolved import Resolved, resolve_host
 from anvil_gen.templating import syntax_of
 
 _Item = TypeVar("_Item")
@@ -32,23 +28,10 @@ _Value = TypeVar("_Value")
 _OWN_FOLDERS = ("tiers/", "services/", "router/")
 
 
-class Rendered(Struct, frozen=True, kw_only=True):
+class Rendered(Resolved, frozen=True, kw_only=True):
     """One host's tree, not yet written."""
 
-    host: str
-    project: str
-    docker_context: str | None
-    inventory: Path
-    inputs_digest: str
-    """Of the inventory and every other file that the rendered ones follow from, but for the shipped templates."""
-    stack: Stack
-    output: Path
     tree: Tree
-    warnings: tuple[Diagnostic, ...]
-    header: str
-    command: str
-    """What a person types to render it again."""
-    catalog: Catalog
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -78,32 +61,16 @@ class Generator:
             DiagnosticError: with everything that is wrong in the inventory.
             InternalError: a rendered file does not say what the inventory says.
         """
-        report = Report(Document(inventory))
-        root = fleet_root(inventory)
-        prover = self._prover(root)
-        catalog = prover.renderer.catalog
-        parsed = parse_inventory(report)
-        host = host_options(parsed, catalog, file_stem=_stem(inventory), deploy=str(root / "deploy"))
-        stack = resolve(parsed, catalog, report, host, header=header_name(inventory), folder=inventory.parent)
-        report.raise_errors()
+        prover = self._prover(fleet_root(inventory))
+        resolved, report = resolve_host(inventory, prover.renderer.catalog, output=output)
+        stack = resolved.stack
         files, data = prover.render(stack) if proven else (prover.renderer.render(stack)[0], {})
         if proven:
             check_helpers(_services(stack, data), report)
             report.raise_errors()
-        return Rendered(
-            host=stack.host,
-            project=stack.project,
-            docker_context=host["docker_context"],
-            inventory=inventory,
-            inputs_digest=_inputs_digest(report.document.text, stack, catalog),
-            stack=stack,
-            output=Path(os.path.abspath(output or inventory.parent / host["output"])),  # noqa: PTH100
-            tree=Tree(files=dict(sorted(files.items())), data=data),
-            warnings=report.diagnostics,
-            header=stack.inventory,
-            command=_command(inventory, output),
-            catalog=catalog,
-        )
+        said = {name: getattr(resolved, name) for name in resolved.__struct_fields__ if name != "warnings"}
+        tree = Tree(files=dict(sorted(files.items())), data=data)
+        return Rendered(**said, warnings=report.diagnostics, tree=tree)
 
     def render_all(self, inventories: Iterable[Path], *, output: Path | None = None) -> list[Rendered]:
         """Render several inventories; the faults of all of them are told together.
@@ -168,6 +135,12 @@ def against_disk(rendered: Rendered) -> Outcome:
     return outcome if folder.is_current() else against_disk(rendered)
 
 
+def write_readable(outcomes: Sequence[Outcome], *, force: bool = False) -> list[Outcome]:
+    """Write like `write`, so that users of other names can read it, as the containers are: whatever the umask says."""
+    os.umask(os.umask(0o022) & 0o022)
+    return write(outcomes, force=force)
+
+
 def write(outcomes: Sequence[Outcome], *, force: bool = False) -> list[Outcome]:
     """Write what `against_disk` found, for all hosts or for none.
 
@@ -186,7 +159,7 @@ def write(outcomes: Sequence[Outcome], *, force: bool = False) -> list[Outcome]:
             _refuse_foreign(new for old, new in zip(outcomes, current, strict=True) if new is not old)
         for outcome in current:
             rendered = outcome.rendered
-            outcome.folder.stage(rendered.tree.files, outcome.files, inputs_digest=rendered.inputs_digest)
+            outcome.folder.stage(rendered.tree.files, outcome.files, sources=rendered.sources)
     except DiagnosticError:
         for outcome in reversed(outcomes):
             outcome.folder.drop()
@@ -207,7 +180,7 @@ def _locked(outcomes: Sequence[Outcome]) -> list[Outcome]:
     # In one order in every process, so that no two wait for each other.
     for place in sorted(range(len(current)), key=lambda place: os.path.realpath(current[place].rendered.output)):
         rendered, folder, files = current[place].rendered, current[place].folder, current[place].files
-        if folder.is_written(rendered.tree.files, files, inputs_digest=rendered.inputs_digest):
+        if folder.is_written(rendered.tree.files, files, sources=rendered.sources):
             continue
         if not folder.lock():
             current[place] = _compared(rendered, folder)
@@ -218,16 +191,6 @@ def _refuse_foreign(outcomes: Iterable[Outcome]) -> None:
     faults = [fault for outcome in outcomes for fault in _guard(outcome)]
     if faults:
         raise DiagnosticError(faults)
-
-
-def _inputs_digest(inventory: str, stack: Stack, catalog: Catalog) -> str:
-    copied = [file.text for tier in stack.tiers for file in tier.files]
-    return digest_of("\0".join([inventory, *copied, *catalog.own_texts()]))
-
-
-def _command(inventory: Path, output: Path | None) -> str:
-    words = ["anvil-gen", "render", inventory.as_posix()]
-    return shlex.join(words if output is None else [*words, "--output", output.as_posix()])
 
 
 def _earlier(rendered: Rendered, folder: DeployFolder) -> Iterator[str]:
@@ -362,7 +325,3 @@ def _shared_outputs(rendered: list[Rendered]) -> list[Diagnostic]:
                 )
             )
     return faults
-
-
-def _stem(inventory: Path) -> str:
-    return inventory.name.removesuffix(".toml")

@@ -9,11 +9,13 @@ import pytest
 from running import commit_all, git, listing, tree
 
 from anvil_gen.deploy_folder import HEADER, DeployFolder
+from anvil_gen.deploy_state import Sources
 from anvil_gen.diagnostics import DiagnosticError
 
 MINE = f"{HEADER}hosts/box.toml. Edit that file.\n"
 OLD = {"docker-compose.yml": f"{MINE}a: 1\n", "tiers/fast.yml": f"{MINE}b: 1\n", "tiers/deep/old.yml": f"{MINE}c: 1\n"}
 NEW = {"docker-compose.yml": f"{MINE}a: 2\n", "tiers/fast.yml": f"{MINE}b: 1\n", "router/x/new.yml": f"{MINE}d: 1\n"}
+SOURCES = Sources(own="0", shipped="0")
 STATE = [".anvil-gen", ".anvil-gen/.gitignore", ".anvil-gen/state.json"]
 
 
@@ -25,7 +27,7 @@ def stage(path: Path, files: Mapping[str, str]) -> DeployFolder:
     """Do the part of a write that comes before its commit."""
     folder = open_folder(path)
     folder.recover()
-    folder.stage(files, folder.compare(files), inputs_digest="0")
+    folder.stage(files, folder.compare(files), sources=SOURCES)
     return folder
 
 
@@ -243,7 +245,7 @@ def write_or_drop(path: Path, files: Mapping[str, str]) -> None:
     folder = open_folder(path)
     changes = folder.compare(files)
     try:
-        folder.stage(files, changes, inputs_digest="0")
+        folder.stage(files, changes, sources=SOURCES)
     except DiagnosticError:
         folder.drop()
         raise

@@ -23,6 +23,7 @@ FLOORS = [
     {"tiers", "experiment", "routing"},
     {"modes", "variables"},
     {"resolve"},
+    {"resolved"},
     {"generate"},
     {"operate.__init__", "operate.docker", "operate.served"},
     {"operate.compose", "operate.containers"},

@@ -37,10 +37,12 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from anvil_gen.deploy_folder import DeployFolder
+from anvil_gen.deploy_state import Sources
 
 folder = DeployFolder(Path(sys.argv[1]), inventory="hosts/box.toml")
 folder.lock()
-folder.stage({"docker-compose.yml": "half\\n"}, folder.compare({"docker-compose.yml": "half\\n"}), inputs_digest="")
+files, sources = {"docker-compose.yml": "half\\n"}, Sources(own="", shipped="")
+folder.stage(files, folder.compare(files), sources=sources)
 print("held", flush=True)
 time.sleep(600)
 """

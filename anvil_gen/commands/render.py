@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.fleet import all_inventories, find_inventory
-from anvil_gen.generate import Rendered, against_disk, gather, generator, write
+from anvil_gen.generate import Rendered, against_disk, gather, generator, write_readable
 from anvil_gen.views.faults import show_faults
 from anvil_gen.views.trees import JsonView, TextView, View
 
@@ -72,9 +71,7 @@ def command(
     if check:
         view.checked(outcomes)
         return ExitCode.DIFFERS if any(outcome.files for outcome in outcomes) else ExitCode.OK
-    # The containers read these files as users of their own: what the umask takes from others would keep them from it.
-    os.umask(os.umask(0o022) & 0o022)
-    view.written(write(outcomes, force=force))
+    view.written(write_readable(outcomes, force=force))
     return ExitCode.OK
 
 

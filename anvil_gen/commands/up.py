@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
+from msgspec import structs
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import DiagnosticError, ExitCode
-from anvil_gen.generate import against_disk, generator, write
 from anvil_gen.operate.bring_up import results, snapshot
 from anvil_gen.operate.deployment import Deployment, open_deployment, staleness
 from anvil_gen.views.faults import show_faults
@@ -59,10 +58,10 @@ def _current(deployment: Deployment, *, render_first: bool, as_json: bool) -> De
         DiagnosticError: they are not what the inventory renders.
     """
     if render_first and deployment.stale:
-        rendered = generator().render(deployment.outcome.rendered.inventory)
-        os.umask(os.umask(0o022) & 0o022)
-        write([against_disk(rendered)])
-        return Deployment(outcome=against_disk(rendered), project=deployment.project)
+        from anvil_gen.generate import against_disk, generator, write_readable  # noqa: PLC0415  only this needs it
+
+        write_readable([against_disk(generator().render(deployment.resolved.inventory))])
+        return structs.replace(deployment, outcome=None)
     fault = staleness(deployment)
     if fault is not None and fault.severity == "error":
         raise DiagnosticError([fault])

@@ -4,41 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from anvil_gen.catalog import Catalog
+from anvil_gen.deploy_folder import DeployFolder
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, did_you_mean, listing
-from anvil_gen.fleet import find_inventory, shown
-from anvil_gen.generate import Outcome, against_disk, generator
+from anvil_gen.fleet import find_inventory, fleet_root, shown
 from anvil_gen.model import Mode, Stack, Tier
 from anvil_gen.modes import DEFAULT
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.docker import Docker
+from anvil_gen.resolved import Resolved, resolve_host
+
+if TYPE_CHECKING:
+    from anvil_gen.generate import Outcome
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
-    """A host that can be operated."""
+    """A host that can be operated. ``outcome`` is what a render would change; None where that is nothing."""
 
-    outcome: Outcome
+    resolved: Resolved
+    outcome: Outcome | None
     project: Project
 
     @property
     def stack(self) -> Stack:
         """What the inventory says."""
-        return self.outcome.rendered.stack
+        return self.resolved.stack
 
     @property
     def stale(self) -> bool:
         """Tell whether the files on disk are not what the inventory renders."""
-        return bool(self.outcome.files)
+        return self.outcome is not None
 
     @property
-    def stale_by_version(self) -> bool:
-        """Tell whether they only are of another version of anvil-gen."""
-        rendered = self.outcome.rendered
-        return self.stale and self.outcome.folder.is_of_another_version(
-            self.outcome.files, inputs_digest=rendered.inputs_digest
-        )
+    def unrendered(self) -> bool:
+        """Tell whether there is nothing on disk at all."""
+        return self.outcome is not None and all(change.action == "create" for change in self.outcome.files)
 
     def mode(self, name: str | None) -> Mode:
         """Return a mode by its name; without one, the default mode.
@@ -96,16 +100,28 @@ def tier_of(stack: Stack, service: str) -> Tier | None:
 
 
 def open_deployment(host: str, here: Path) -> Deployment:
-    """Return the host that a name or a path means, with what its inventory renders now.
+    """Return the host that a name or a path means.
 
     Raises:
         DiagnosticError: there is no such host, or its inventory has faults.
     """
     inventory = find_inventory(host, here)
+    resolved, _ = resolve_host(inventory, Catalog(fleet_root(inventory) / "templates"))
+    project = Project(docker=Docker(resolved.docker_context), folder=resolved.output, name=resolved.project)
+    return Deployment(resolved=resolved, outcome=_outcome(resolved), project=project)
+
+
+def _outcome(resolved: Resolved) -> Outcome | None:
+    """Return what a render would change; None where that is nothing."""
+    folder = DeployFolder(resolved.output, inventory=resolved.header)
+    folder.recover()
+    if folder.is_as_rendered(resolved.sources):
+        return None
+    from anvil_gen.generate import against_disk, generator  # noqa: PLC0415  only what is not known to be fresh needs it
+
     # Compared only: what is on disk was proven when it was written.
-    rendered = generator().render(inventory, proven=False)
-    project = Project(docker=Docker(rendered.docker_context), folder=rendered.output, name=rendered.project)
-    return Deployment(outcome=against_disk(rendered), project=project)
+    outcome = against_disk(generator().render(resolved.inventory, proven=False))
+    return outcome if outcome.files else None
 
 
 def delegate(deployment: Deployment, arguments: Sequence[str], tiers: Sequence[str], mode: str | None) -> int:
@@ -125,22 +141,21 @@ def delegate(deployment: Deployment, arguments: Sequence[str], tiers: Sequence[s
 
 def staleness(deployment: Deployment) -> Diagnostic | None:
     """Return what is to be said where the files on disk are not what the inventory renders now."""
-    if not deployment.stale:
+    resolved, outcome = deployment.resolved, deployment.outcome
+    if outcome is None:
         return None
-    rendered, outcome = deployment.outcome.rendered, deployment.outcome
     paths = listing((change.path for change in outcome.files), limit=6)
-    missing = all(change.action == "create" for change in outcome.files)
-    if deployment.stale_by_version:
+    if outcome.folder.is_of_another_version(outcome.files, sources=resolved.sources):
         return Diagnostic(
             summary="files are of another version of anvil-gen",
             detail=f"what is on disk is used as it is; this version renders otherwise: {paths}",
-            remedy=f"to take it over, and review it:\n\n    {rendered.command}",
-            location=Location(file=shown(rendered.output)),
+            remedy=f"to take it over, and review it:\n\n    {resolved.command}",
+            location=Location(file=shown(resolved.output)),
             severity="warning",
         )
     return Diagnostic(
-        summary="nothing is rendered yet" if missing else "files are not what the inventory renders",
-        detail=f"{'missing' if missing else 'different'}: {paths}",
-        remedy=f"render, review, and run this again (or add --render):\n\n    {rendered.command}",
-        location=Location(file=shown(rendered.output)),
+        summary="nothing is rendered yet" if deployment.unrendered else "files are not what the inventory renders",
+        detail=f"{'missing' if deployment.unrendered else 'different'}: {paths}",
+        remedy=f"render, review, and run this again (or add --render):\n\n    {resolved.command}",
+        location=Location(file=shown(resolved.output)),
     )

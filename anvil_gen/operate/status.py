@@ -74,14 +74,13 @@ def status_of(deployment: Deployment, mode: str | None) -> Status:
         DiagnosticError: Docker does not answer, or Compose refuses the files.
     """
     project, stack = deployment.project, deployment.stack
-    missing = all(change.action == "create" for change in deployment.outcome.files) and deployment.stale
     names = [tier.service.container_name for tier in stack.tiers if isinstance(tier.service.container_name, str)]
     names += [router.container_name for router in (stack.router,) if router is not None]
     chosen = deployment.mode(mode) if mode is not None else None
     # Compose reads its files while Docker is asked about containers.
     guess = chosen or stack.modes[0]
     look = Look(project.docker, project.name, names)
-    reading = None if missing else _start_hashes(deployment, guess)
+    reading = None if deployment.unrendered else _start_hashes(deployment, guess)
     found = look.containers()
     by_service = {one.service: one for one in found if one.project == project.name and one.service}
     running = chosen or _running_mode(stack, by_service)
@@ -126,7 +125,7 @@ def _asked(deployment: Deployment, by_service: Mapping[str, Container]) -> dict[
     asked = {}
     for service, one in by_service.items():
         tier = tier_of(deployment.stack, service)
-        engine = deployment.outcome.rendered.catalog.engine(tier.engine) if tier is not None else None
+        engine = deployment.resolved.catalog.engine(tier.engine) if tier is not None else None
         address = _reachable(one, tier) if tier is not None and one.running else None
         if engine is not None and address is not None:
             asked[service] = (address, engine.models_endpoint)
