@@ -4,7 +4,6 @@ A user's ``templates/`` beside ``hosts/`` adds to the shipped folders or overrid
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from anvil_gen.card_data import Vendor, meaningless
 from anvil_gen.command import canonical_flag
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, did_you_mean, listing
 from anvil_gen.document import Document
@@ -138,19 +138,6 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
             for flag in ((flags,) if isinstance(flags, str) else flags)
         }
         return {**mapped, **{canonical_flag(flag): option for flag, option in self.aliases.items()}}
-
-
-class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A maker of cards, from ``templates/gpus/<name>/gpu.toml``. ``{uuids}`` is the comma-separated list."""
-
-    title: str
-    uuid_pattern: str
-    uuid_help: str
-    environment: Mapping[str, str] = {}
-    platforms: Mapping[str, Mapping[str, str]] = {}
-    """Platform -> further environment."""
-    unsupported: Mapping[str, str] = {}
-    """Platform -> why a container there does not see the card by these means alone."""
 
 
 class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -290,13 +277,7 @@ class Catalog:
     def _meaningless(self, data: Engine | Vendor | RouterKind) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is of the right form in a data file, and names what there is not."""
         if isinstance(data, Vendor):
-            try:
-                re.compile(data.uuid_pattern)
-            except re.error as error:
-                yield ("uuid_pattern",), f"it is no regular expression: {error}"
-            for key, table in (("platforms", data.platforms), ("unsupported", data.unsupported)):
-                for platform in table:
-                    yield from misfits(platform, Platform, (key, platform))
+            yield from meaningless(data)
             return
         section = self.defaults["tier" if isinstance(data, Engine) else "router"]
         struct: type[Struct] = TierTable if isinstance(data, Engine) else RouterTable

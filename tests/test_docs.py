@@ -10,7 +10,8 @@ import click
 import pytest
 from msgspec import Struct
 
-from anvil_gen.catalog import Catalog, Engine, RouterKind, Vendor
+from anvil_gen.card_data import Vendor
+from anvil_gen.catalog import Catalog, Engine, RouterKind
 from anvil_gen.cli import VERBS, cli
 from anvil_gen.schema import inventory_schema
 

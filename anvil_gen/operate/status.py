@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from anvil_gen.operate.docker import finished
 from anvil_gen.operate.drift import Drift, config_drift, form_changes, image_drift
 from anvil_gen.operate.forms import form_of_container, form_of_service
 from anvil_gen.operate.served import Address, served_models
+from anvil_gen.probe.ports import is_taken
 
 ABSENT = "absent"
 """The state of a service without a container."""
@@ -245,18 +245,3 @@ def _taken_ports(facts: _Facts, ports: Sequence[tuple[str, int]]) -> Iterable[Dr
             by = f"the container {', '.join(names)}" if names else "a process of this machine"
             remedy = f"docker stop {' '.join(names)}" if names else f"ss -ltnp 'sport = :{port}'"
             yield Drift(kind="port", detail=f"port {port} is held by {by}", remedy=remedy)
-
-
-def is_taken(host: str, port: int) -> bool:
-    """Tell whether something listens at an address of this machine already."""
-    address = host.strip("[]")
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError as error:
-            import errno  # noqa: PLC0415
-
-            return error.errno == errno.EADDRINUSE
-    return False

@@ -1,0 +1,113 @@
+"""The cards that a machine has, listed as the data of their vendors says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from anvil_gen.card_data import DeviceListing, ProgramListing, Vendor
+from anvil_gen.probe.programs import Answer, Run, run_program
+
+_MIB = 1 << 20
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """One card. ``index`` is its place in the vendor's listing, from 0.
+
+    ``uuid`` is what pins it: the index as text where the vendor gives it no other name. ``memory_mib`` is None where
+    none is told, as of memory that is shared with the processor; a text that is not told is empty.
+    """
+
+    vendor: str
+    uuid: str
+    index: int
+    name: str = ""
+    memory_mib: int | None = None
+    compute_capability: str = ""
+    driver: str = ""
+
+
+class Listing(Struct, frozen=True, kw_only=True):
+    """The cards of one vendor; ``fault`` says why there are none, where something failed."""
+
+    vendor: str
+    cards: tuple[Card, ...] = ()
+    fault: str = ""
+
+    def find(self, uuid: str) -> Card | None:
+        """Return the card that is pinned by a UUID or a number; None where there is none."""
+        wanted = uuid.casefold()
+        return next((card for card in self.cards if wanted in (card.uuid.casefold(), str(card.index))), None)
+
+
+def list_cards(vendor: str, data: Vendor, *, run: Run = run_program, root: Path = Path("/")) -> Listing:
+    """Return the cards of a vendor: by its programs, run by ``run``, and by the kernel's folders below ``root``."""
+    found: dict[str, Card] = {}
+    faults = []
+    for listing in data.listing:
+        answer = run(listing.command)
+        for card in _told(vendor, listing, answer):
+            found.setdefault(card.uuid.casefold(), card)
+        if answer.code != 0:
+            faults.append(_fault(listing, answer))
+            if answer.code is None:  # the next one would wait as long
+                break
+    if data.devices is not None:
+        for card in _devices(vendor, data.devices, root):
+            found.setdefault(card.uuid.casefold(), card)
+    return Listing(vendor=vendor, cards=_numbered(found), fault=faults[0] if faults and not found else "")
+
+
+def _numbered(found: dict[str, Card]) -> tuple[Card, ...]:
+    from msgspec.structs import replace  # noqa: PLC0415
+
+    return tuple(replace(card, index=index) for index, card in enumerate(found.values()))
+
+
+def _told(vendor: str, listing: ProgramListing, answer: Answer) -> Iterator[Card]:
+    pattern = re.compile(listing.pattern)
+    for line in answer.stdout.splitlines():
+        match = pattern.match(line)
+        if match is not None:
+            said = {name: (text or "").strip() for name, text in match.groupdict().items()}
+            memory = said.pop("memory_mib", "")
+            number = int(memory) if memory.isascii() and memory.isdecimal() else None
+            known = {name: text for name, text in said.items() if not text.startswith("[")}  # [N/A], [Not Supported]
+            yield Card(vendor=vendor, index=0, memory_mib=number or None, **known)
+
+
+def _fault(listing: ProgramListing, answer: Answer) -> str:
+    lines = [line.strip() for line in (answer.stderr or answer.stdout).splitlines() if line.strip()]
+    return f"`{listing.command[0]}`: {lines[0] if lines else f'exit code {answer.code}'}"
+
+
+def _devices(vendor: str, listing: DeviceListing, root: Path) -> Iterator[Card]:
+    """Yield the cards that the kernel lists, in the order of their places on the bus."""
+    folders = {folder.resolve() for folder in root.glob(listing.folders)}
+    fitting = [
+        folder
+        for folder in sorted(folders)
+        if all(_text(folder, file) == wanted for file, wanted in listing.where.items())
+    ]
+    for index, folder in enumerate(fitting):
+        uuid, memory = _text(folder, listing.uuid), _text(folder, listing.memory_bytes)
+        yield Card(
+            vendor=vendor,
+            # Cards that have no name of their own say 0.
+            uuid=listing.uuid_form.replace("{uuid}", uuid) if uuid.strip("0") else str(index),
+            index=index,
+            name=_text(folder, listing.name),
+            memory_mib=int(memory) // _MIB if memory.isdecimal() else None,
+        )
+
+
+def _text(folder: Path, file: str) -> str:
+    if not file:
+        return ""
+    try:
+        return (folder / file).read_text("utf-8", errors="replace").strip()
+    except OSError:  # not every card has every file
+        return ""

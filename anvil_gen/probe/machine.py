@@ -1,0 +1,77 @@
+"""A machine as a whole: its platform, its memory, its disks and its cards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from anvil_gen.inventory_types import Platform
+from anvil_gen.probe.cards import Card, Listing, list_cards
+from anvil_gen.probe.programs import Run, run_program
+
+if TYPE_CHECKING:
+    from anvil_gen.catalog import Catalog
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """What a machine has; None stands for what it does not tell."""
+
+    platform: Platform | None
+    memory_mib: int | None
+    listings: tuple[Listing, ...]
+
+    @property
+    def cards(self) -> tuple[Card, ...]:
+        """The cards of all vendors."""
+        return tuple(card for listing in self.listings for card in listing.cards)
+
+
+def look(catalog: Catalog, *, run: Run = run_program, root: Path = Path("/"), system: str = sys.platform) -> Machine:
+    """Return what a machine has: its programs run by ``run``, its kernel's files below ``root``."""
+    vendors = ((name, catalog.vendor(name)) for name in catalog.names("gpus"))
+    return Machine(
+        platform=platform_of_machine(root=root, system=system),
+        memory_mib=memory_mib(root=root),
+        listings=tuple(list_cards(name, data, run=run, root=root) for name, data in vendors if data is not None),
+    )
+
+
+def platform_of(kernel: str) -> Platform:
+    """Return the platform of a Linux kernel, by its release, as ``uname -r`` and ``docker info`` tell it."""
+    return "wsl2" if "wsl2" in kernel.lower() else "linux"
+
+
+def platform_of_machine(*, root: Path = Path("/"), system: str = sys.platform) -> Platform | None:
+    """Return the platform that containers of a machine run on; None where it is neither Linux nor Windows."""
+    if system == "win32":  # Docker Desktop runs them in WSL2
+        return "wsl2"
+    if system != "linux":
+        return None
+    try:
+        return platform_of((root / "proc/sys/kernel/osrelease").read_text("utf-8"))
+    except OSError:
+        return "linux"
+
+
+def memory_mib(*, root: Path = Path("/")) -> int | None:
+    """Return a machine's main memory in MiB."""
+    try:
+        text = (root / "proc/meminfo").read_text("utf-8")
+    except OSError:
+        return None
+    found = [line.split() for line in text.splitlines() if line.startswith("MemTotal:")]
+    return int(found[0][1]) // 1024 if found else None
+
+
+def free_gib(path: Path) -> float | None:
+    """Return the free space of the disk that a path is on, or will be; None where it cannot be told."""
+    existing = next((folder for folder in (path, *path.parents) if os.path.lexists(folder)), None)
+    try:
+        return shutil.disk_usage(existing).free / (1 << 30) if existing is not None else None
+    except OSError:
+        return None

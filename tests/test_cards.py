@@ -1,0 +1,115 @@
+"""The cards of a machine, as its programs and its kernel tell them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from e2e.cards import DRIVER_VERSION
+from e2e.cards import Card as Pretended
+from fake_machine import kernel, no_programs, nvidia, programs
+
+from anvil_gen.card_data import Vendor
+from anvil_gen.catalog import Catalog
+from anvil_gen.probe.cards import Card, Listing, list_cards
+from anvil_gen.probe.programs import Answer, Run
+
+BIG = Pretended("GPU-d0f446cf-1771-414c-e116-a39138798a8c", "NVIDIA RTX PRO 6000, 96 GB", 97887)
+SHARED = Pretended("GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1", "NVIDIA GB10", 0, "12.1")
+SLICES = """\
+GPU 0: NVIDIA A100 (UUID: GPU-a)
+  MIG 3g.20gb     Device  0: (UUID: MIG-b)
+"""
+
+
+def listed(vendor: str, *, run: Run = no_programs, root: Path = Path("/nowhere")) -> Listing:
+    """Return what the shipped data of a vendor finds."""
+    data = Catalog().vendor(vendor)
+    assert data is not None
+    return list_cards(vendor, data, run=run, root=root)
+
+
+def test_cards_that_a_program_lists() -> None:
+    first, second = listed("nvidia", run=nvidia(BIG, SHARED)).cards
+
+    assert first == Card(
+        vendor="nvidia",
+        uuid=BIG.uuid,
+        index=0,
+        name=BIG.name,
+        memory_mib=97887,
+        compute_capability="12.0",
+        driver=DRIVER_VERSION,
+    )
+    assert (second.index, second.memory_mib, second.compute_capability) == (1, None, "12.1")
+
+
+def test_slices_and_cards_of_an_old_driver() -> None:
+    def run(command: object) -> Answer:
+        if "-L" in command:  # type: ignore[operator]
+            return Answer(code=0, stdout=SLICES)
+        return Answer(code=2, stdout='Field "compute_cap" is not a valid field to query.\n')
+
+    found = listed("nvidia", run=run)
+
+    assert [(card.uuid, card.name, card.memory_mib) for card in found.cards] == [
+        ("GPU-a", "NVIDIA A100", None),
+        ("MIG-b", "MIG 3g.20gb     Device  0", None),
+    ]
+    assert found.fault == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (Answer(stderr="there is no such program here"), "`nvidia-smi`: there is no such program here"),
+        (Answer(code=9, stdout="NVIDIA-SMI has failed\nMake sure\n"), "`nvidia-smi`: NVIDIA-SMI has failed"),
+        (Answer(code=6), "`nvidia-smi`: exit code 6"),
+        (Answer(code=0, stdout="what is this\n, , ,\n"), ""),
+    ],
+)
+def test_why_there_are_none(answer: Answer, fault: str) -> None:
+    assert listed("nvidia", run=programs({"nvidia-smi": answer})) == Listing(vendor="nvidia", fault=fault)
+
+
+def test_cards_that_the_kernel_lists(tmp_path: Path) -> None:
+    drm = "sys/class/drm"
+    root = kernel(
+        tmp_path,
+        {
+            f"{drm}/card0/device/vendor": "0x8086\n",
+            f"{drm}/card1/device/vendor": "0x1002\n",
+            f"{drm}/card1/device/unique_id": "1a2b3c4d5e6f7a8b\n",
+            f"{drm}/card1/device/product_name": "Radeon PRO W7900\n",
+            f"{drm}/card1/device/mem_info_vram_total": "48301604864\n",
+            f"{drm}/card2/device/vendor": "0x1002\n",
+            f"{drm}/card2/device/unique_id": "0\n",
+        },
+    )
+    (root / drm / "card1-DP-1").mkdir()
+
+    with_name, without = listed("amd", root=root).cards
+    assert with_name == Card(
+        vendor="amd", uuid="GPU-1a2b3c4d5e6f7a8b", index=0, name="Radeon PRO W7900", memory_mib=46064
+    )
+    assert (without.uuid, without.memory_mib) == ("1", None)
+    assert [card.uuid for card in listed("intel", root=root).cards] == ["0"]
+
+
+def test_a_card_is_found_by_its_uuid_or_number() -> None:
+    cards = (Card(vendor="v", uuid="GPU-AB", index=0), Card(vendor="v", uuid="1", index=1))
+    found = Listing(vendor="v", cards=cards)
+
+    assert [found.find(name) for name in ("gpu-ab", "0", "1", "2", "GPU-")] == [cards[0], *cards, None, None]
+
+
+@pytest.mark.parametrize("name", Catalog().names("gpus"))
+def test_every_vendor_can_be_listed_and_says_what_to_do_where_nothing_is(name: str) -> None:
+    vendor = Catalog().vendor(name)
+    assert isinstance(vendor, Vendor)
+    platforms = {"linux", "wsl2"} - set(vendor.unsupported)
+
+    assert vendor.listing or vendor.devices
+    assert set(vendor.driver) == platforms
+    assert vendor.runtime is not None
+    assert set(vendor.runtime.install) == platforms

@@ -1,0 +1,29 @@
+"""Programs of the machine, and what they answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anvil_gen.probe import programs
+from anvil_gen.probe.programs import Answer, run_program
+
+
+def test_what_a_program_prints() -> None:
+    assert run_program(["sh", "-c", "echo out; echo err >&2; exit 3"]) == Answer(code=3, stdout="out\n", stderr="err\n")
+
+
+@pytest.mark.parametrize("name", ["not-there-at-all", "folder"])
+def test_a_program_that_is_not_there(name: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    answer = run_program([name if name != "folder" else str(tmp_path / name)])
+
+    assert answer.code is None
+    assert "no such program" in answer.stderr
+
+
+def test_a_program_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "_SECONDS", 0.05)
+
+    assert run_program(["sleep", "60"]).code is None
