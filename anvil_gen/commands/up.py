@@ -40,14 +40,15 @@ def command(
     chosen = deployment.mode(mode)
     services = deployment.services(chosen, tiers)
     project = deployment.project
-    before = snapshot(project)
+    before = snapshot(deployment)
     arguments = ["up", "--detach", *(("--remove-orphans",) if mode is not None else ())]
     code = 0
     if pull:
         code = project.tell("pull", "--ignore-buildable", *(services if tiers else ()), root_file=chosen.root_file)
     if code == 0:
         code = project.tell(*arguments, *(services if tiers else ()), root_file=chosen.root_file)
-    show_results(deployment.stack.host, results(project, services, before, snapshot(project)), as_json=as_json)
+    done = results(project, services, before, snapshot(deployment))
+    show_results(deployment.stack.host, done, as_json=as_json)
     return ExitCode.OK if code == 0 else ExitCode.ERROR
 
 

@@ -44,6 +44,13 @@ class Deployment(Struct, frozen=True, kw_only=True):
         """Tell whether there is nothing on disk at all."""
         return self.outcome is not None and all(change.action == "create" for change in self.outcome.files)
 
+    @property
+    def container_names(self) -> list[str]:
+        """The names that the inventory gives to containers, as far as it writes them."""
+        names = [tier.service.container_name for tier in self.stack.tiers]
+        names += [self.stack.router.container_name] if self.stack.router is not None else []
+        return [name for name in names if isinstance(name, str)]
+
     def mode(self, name: str | None) -> Mode:
         """Return a mode by its name; without one, the default mode.
 

@@ -74,12 +74,10 @@ def status_of(deployment: Deployment, mode: str | None) -> Status:
         DiagnosticError: Docker does not answer, or Compose refuses the files.
     """
     project, stack = deployment.project, deployment.stack
-    names = [tier.service.container_name for tier in stack.tiers if isinstance(tier.service.container_name, str)]
-    names += [router.container_name for router in (stack.router,) if router is not None]
     chosen = deployment.mode(mode) if mode is not None else None
     # Compose reads its files while Docker is asked about containers.
     guess = chosen or stack.modes[0]
-    look = Look(project.docker, project.name, names)
+    look = Look(project.docker, project.name, deployment.container_names)
     reading = None if deployment.unrendered else _start_hashes(deployment, guess)
     found = look.containers()
     by_service = {one.service: one for one in found if one.project == project.name and one.service}
