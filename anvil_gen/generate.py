@@ -15,8 +15,8 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Lo
 from anvil_gen.diffs import diff_text, visible, without_secrets
 from anvil_gen.fleet import cache_folder, fleet_root, shown
 from anvil_gen.hand_edits import lost_lines, same_meaning, suggestion
-from anvil_gen.model import KeyPath, Stack, Tree
-from anvil_gen.modes import ROOT_FILE
+from anvil_gen.host import read_host
+from anvil_gen.model import ROOT_FILE, KeyPath, Stack, Tree
 from anvil_gen.proof import Prover, parse
 from anvil_gen.render import ENV_EXAMPLE_FILE, EXPERIMENT_FILE, Renderer
 from anvil_gen.resolved import Resolved, resolve_host
@@ -62,7 +62,8 @@ class Generator:
             InternalError: a rendered file does not say what the inventory says.
         """
         prover = self._prover(fleet_root(inventory))
-        resolved, report = resolve_host(inventory, prover.renderer.catalog, output=output)
+        reading = read_host(inventory, prover.renderer.catalog, output=output)
+        resolved, report = resolve_host(reading), reading.report
         stack = resolved.stack
         files, data = prover.render(stack) if proven else (prover.renderer.render(stack)[0], {})
         if proven:

@@ -313,6 +313,12 @@ class Router(Struct, frozen=True, kw_only=True):
     options: Options
 
 
+ROOT_FILE = Symbol("docker-compose.yml")
+"""The default mode's root file, which Compose finds by itself."""
+DEFAULT_MODE = "default"
+"""How a person names the default mode."""
+
+
 class Mode(Struct, frozen=True, kw_only=True):
     """A set of tiers that runs together. The default mode's ``name`` is empty.
 

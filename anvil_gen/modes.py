@@ -6,18 +6,15 @@ from msgspec import UNSET
 
 from anvil_gen.diagnostics import did_you_mean, listing
 from anvil_gen.inventory import ModeTable
-from anvil_gen.model import KeyPath, Mode, Symbol, Tier
+from anvil_gen.model import DEFAULT_MODE, ROOT_FILE, KeyPath, Mode, Symbol, Tier
 from anvil_gen.routing import Gate, build_router, build_routes, read_gate
 from anvil_gen.serve import Site
 
-ROOT_FILE = Symbol("docker-compose.yml")
 ROUTER_FILE = Symbol("router/compose.yml")
-DEFAULT = "default"
-"""How a person names the default mode."""
 # Name that no mode may have -> why.
 RESERVED = {
     "experiment": "docker-compose.experiment.yml is another file",
-    DEFAULT: "it names every tier that is not on standby",
+    DEFAULT_MODE: "it names every tier that is not on standby",
 }
 
 

@@ -12,26 +12,15 @@ from anvil_gen.checks import check_stack
 from anvil_gen.experiment import build_experiment
 from anvil_gen.free_values import check_free_values
 from anvil_gen.inventory import Inventory
-from anvil_gen.model import Extra, Gpu, KeyPath, Mode, Options, Stack, Symbol, Text, Tier, fill
+from anvil_gen.model import Extra, Gpu, KeyPath, Mode, Options, Stack, Symbol, Tier
 from anvil_gen.modes import build_modes
-from anvil_gen.options import Layer, filled, given, layered
+from anvil_gen.options import Layer, given, layered
 from anvil_gen.own_keys import compose_form, named_volumes
 from anvil_gen.paths import is_absolute
 from anvil_gen.report import Report
 from anvil_gen.serve import Site
 from anvil_gen.tiers import build_tier
 from anvil_gen.variables import variables_of
-
-
-def host_options(inventory: Inventory, catalog: Catalog, *, file_stem: str, deploy: str) -> Options:
-    """Return the options of ``[host]``; ``deploy`` is the default folder of rendered trees."""
-    table = given(inventory.host)
-    name = table.get("name", fill(catalog.defaults["host"]["name"], {"file": file_stem}))
-    values: dict[str, Text] = {"file": file_stem, "host": name, "deploy": deploy}
-    defaults = filled(catalog.defaults["host"], values)
-    return layered(
-        Layer(name="templates/defaults.toml", values=defaults), Layer(name="[host]", values=table, path=("host",))
-    )
 
 
 def resolve(

@@ -8,9 +8,9 @@ import click
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.operate.deployment import open_deployment
-from anvil_gen.operate.status import status_of
-from anvil_gen.views.services import show_status
+from anvil_gen.operate.compose import Hashes
+from anvil_gen.operate.containers import Look
+from anvil_gen.operate.target import find_target
 
 
 @click.command("status")
@@ -28,6 +28,15 @@ def command(*, host: str, mode: str | None, as_json: bool) -> ExitCode:
       anvil-gen status fakoli-dark
       anvil-gen status fakoli-dark --json
     """
-    status = status_of(open_deployment(host, Path.cwd()), mode)
+    target = find_target(host, Path.cwd())
+    project = target.project
+    look, hashes = Look(project.docker, project.name), Hashes(project)
+
+    # Imported and done while Docker is asked.
+    from anvil_gen.operate.deployment import deployment_of  # noqa: PLC0415
+    from anvil_gen.operate.status import status_of  # noqa: PLC0415
+    from anvil_gen.views.services import show_status  # noqa: PLC0415
+
+    status = status_of(deployment_of(target), mode, look, hashes)
     show_status(status, as_json=as_json)
     return ExitCode.DIFFERS if status.drifts else ExitCode.OK

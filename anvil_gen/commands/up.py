@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from msgspec import structs
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import DiagnosticError, ExitCode
-from anvil_gen.operate.bring_up import results, snapshot
-from anvil_gen.operate.deployment import Deployment, open_deployment, staleness
-from anvil_gen.views.faults import show_faults
-from anvil_gen.views.services import show_results
+from anvil_gen.operate.containers import Look
+from anvil_gen.operate.target import find_target
+
+if TYPE_CHECKING:
+    from anvil_gen.operate.deployment import Deployment
 
 
 @click.command("up")
@@ -36,11 +38,19 @@ def command(
       anvil-gen up fakoli-dark fast         one tier
       anvil-gen up lab-quad --mode coding   switch to a mode: what is not in it is stopped
     """
-    deployment = _current(open_deployment(host, Path.cwd()), render_first=render_first, as_json=as_json)
+    target = find_target(host, Path.cwd())
+    look = Look(target.project.docker, target.project.name)
+
+    # Imported and done while Docker is asked.
+    from anvil_gen.operate.bring_up import results, snapshot  # noqa: PLC0415
+    from anvil_gen.operate.deployment import deployment_of  # noqa: PLC0415
+    from anvil_gen.views.services import show_results  # noqa: PLC0415
+
+    deployment = _current(deployment_of(target), render_first=render_first, as_json=as_json)
     chosen = deployment.mode(mode)
     services = deployment.services(chosen, tiers)
     project = deployment.project
-    before = snapshot(deployment)
+    before = snapshot(deployment, look)
     arguments = ["up", "--detach", *(("--remove-orphans",) if mode is not None else ())]
     code = 0
     if pull:
@@ -58,6 +68,9 @@ def _current(deployment: Deployment, *, render_first: bool, as_json: bool) -> De
     Raises:
         DiagnosticError: they are not what the inventory renders.
     """
+    from anvil_gen.operate.deployment import staleness  # noqa: PLC0415  as above
+    from anvil_gen.views.faults import show_faults  # noqa: PLC0415
+
     if render_first and deployment.stale:
         from anvil_gen.generate import against_disk, generator, write_readable  # noqa: PLC0415  only this needs it
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from anvil_gen.changes import Change
 from anvil_gen.operate.compose import Project
-from anvil_gen.operate.containers import Container, containers_of, images_of
+from anvil_gen.operate.containers import Container, Look, images_of
 from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.drift import form_changes
 from anvil_gen.operate.forms import form_of_container
@@ -37,16 +37,16 @@ class Result(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-def snapshot(deployment: Deployment) -> dict[str, Container]:
-    """Return the project's containers by service.
+def snapshot(deployment: Deployment, look: Look | None = None) -> dict[str, Container]:
+    """Return the project's containers by service, as they are now or were at an earlier look.
 
     Raises:
         DiagnosticError: Docker does not answer.
     """
     project = deployment.project
     # Asked by name and by project at once: most often the names are the whole answer.
-    found = containers_of(project.docker, project.name, deployment.container_names)
-    return {one.service: one for one in found if one.service and one.project == project.name}
+    look = look or Look(project.docker, project.name, deployment.container_names)
+    return {one.service: one for one in look.containers() if one.service and one.project == project.name}
 
 
 def results(

@@ -7,12 +7,14 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.modes import ROOT_FILE
-from anvil_gen.operate.docker import Docker
+from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.model import ROOT_FILE
+from anvil_gen.operate.docker import Docker, finished
 
 
 class Project(Struct, frozen=True, kw_only=True):
@@ -52,17 +54,34 @@ class Project(Struct, frozen=True, kw_only=True):
         Raises:
             DiagnosticError: Compose refuses the files.
         """
-        printed = self.docker.ask(*self.hash_arguments(root_file), folder=self.folder)
-        return parsed_hashes(printed)
-
-    def hash_arguments(self, root_file: str = ROOT_FILE) -> list[str]:
-        """Return the arguments of the command whose answer `parsed_hashes` reads."""
-        return self.arguments("config", "--hash", "*", root_file=root_file)
+        return Hashes(self, root_file).by_service()
 
 
-def parsed_hashes(printed: str) -> dict[str, str]:
-    """Return the services and hashes that ``docker compose config --hash`` prints."""
-    return dict(line.split(maxsplit=1) for line in printed.splitlines() if line.strip())
+class Hashes:
+    """What Compose compares containers with; it is asked beside whatever else is done until `by_service` is called."""
+
+    def __init__(self, project: Project, root_file: str = ROOT_FILE) -> None:
+        """Let Compose read the files of a mode; nothing is asked where there are none."""
+        self.root_file = root_file
+        arguments = project.arguments("config", "--hash", "*", root_file=root_file)
+        self._asked: Popen[str] | None = None
+        self._fault: DiagnosticError | None = None
+        try:
+            if (project.folder / root_file).is_file():
+                self._asked = project.docker.start(*arguments, folder=project.folder)
+        except DiagnosticError as fault:  # told to who asks for the answer
+            self._fault = fault
+
+    def by_service(self) -> dict[str, str]:
+        """Return each service's hash.
+
+        Raises:
+            DiagnosticError: Compose refuses the files.
+        """
+        if self._fault is not None:
+            raise self._fault
+        printed = finished(self._asked) if self._asked is not None else ""
+        return dict(line.split(maxsplit=1) for line in printed.splitlines() if line.strip())
 
 
 def as_typed(words: Sequence[str], root_file: str = ROOT_FILE) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from threading import Thread
 from typing import Any
 
 from msgspec import Struct
 
+from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.operate.docker import Docker, finished
 
 _PROJECT = "com.docker.compose.project"
@@ -67,9 +69,13 @@ class Look:
     def __init__(self, docker: Docker, project: str, names: Iterable[str] = ()) -> None:
         """Ask Docker for them."""
         self._docker = docker
+        self._project = project
         self._names = sorted(set(names))
-        self._listing = docker.start("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={_PROJECT}={project}")
-        self._named = docker.start("container", "inspect", *self._names) if self._names else None
+        self._found: list[Container] = []
+        self._fault: DiagnosticError | OSError | None = None
+        # A thread, since a second question follows from the first answer. It dies with the process.
+        self._thread = Thread(target=self._ask, daemon=True)
+        self._thread.start()
 
     def containers(self) -> list[Container]:
         """Return what was found.
@@ -77,12 +83,28 @@ class Look:
         Raises:
             DiagnosticError: Docker does not answer.
         """
+        self._thread.join()
+        if self._fault is not None:
+            raise self._fault
+        return self._found
+
+    def _ask(self) -> None:
+        try:
+            self._found = self._look()
+        except (DiagnosticError, OSError) as fault:  # told to who asks for the answer
+            self._fault = fault
+
+    def _look(self) -> list[Container]:
+        docker, belonging = self._docker, ("--filter", f"label={_PROJECT}={self._project}")
+        listing = docker.start("ps", "--all", "--quiet", "--no-trunc", *belonging)
         # A name that no container has is told on stderr, beside what was found.
-        named = json.loads(self._named.communicate()[0] or "[]") if self._named is not None else []
-        found = {raw["Id"]: raw for raw in named}
-        others = [one for one in finished(self._listing).split() if one not in found]
+        named = docker.start("container", "inspect", *self._names) if self._names else None
+        found = {raw["Id"]: raw for raw in json.loads((named.communicate()[0] if named else "") or "[]")}
+        others = [one for one in finished(listing).split() if one not in found]
         if others:
-            found |= {raw["Id"]: raw for raw in json.loads(self._docker.run("container", "inspect", *others).stdout)}
+            # One that has gone since is left out in the same way.
+            inspected = json.loads(docker.run("container", "inspect", *others).stdout or "[]")
+            found |= {raw["Id"]: raw for raw in inspected}
         return [container(raw) for raw in found.values() if not _is_one_off(raw)]
 
 
@@ -90,13 +112,11 @@ def _is_one_off(raw: Mapping[str, Any]) -> bool:
     return (raw["Config"].get("Labels") or {}).get(_ONE_OFF) == "True"
 
 
-def containers_of(docker: Docker, project: str, names: Iterable[str] = ()) -> list[Container]:
-    """Return the containers of a compose project, running or not, and those that have one of ``names``.
-
-    Raises:
-        DiagnosticError: Docker does not answer.
-    """
-    return Look(docker, project, names).containers()
+def containers_named(docker: Docker, names: Iterable[str]) -> list[Container]:
+    """Return the containers that have one of ``names``, whoever made them."""
+    wanted = sorted(set(names))
+    printed = docker.run("container", "inspect", *wanted).stdout if wanted else ""
+    return [container(raw) for raw in json.loads(printed or "[]")]
 
 
 def container(raw: Mapping[str, Any]) -> Container:

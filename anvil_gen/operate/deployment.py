@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from anvil_gen.catalog import Catalog
 from anvil_gen.deploy_folder import DeployFolder
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, did_you_mean, listing
-from anvil_gen.fleet import find_inventory, fleet_root, shown
-from anvil_gen.model import Mode, Stack, Tier
-from anvil_gen.modes import DEFAULT
+from anvil_gen.fleet import shown
+from anvil_gen.model import DEFAULT_MODE, Mode, Stack, Tier
 from anvil_gen.operate.compose import Project
-from anvil_gen.operate.docker import Docker
+from anvil_gen.operate.target import Target, find_target
 from anvil_gen.resolved import Resolved, resolve_host
 
 if TYPE_CHECKING:
@@ -57,11 +55,11 @@ class Deployment(Struct, frozen=True, kw_only=True):
         Raises:
             DiagnosticError: there is none of that name.
         """
-        wanted = "" if name in (None, DEFAULT) else name
+        wanted = "" if name in (None, DEFAULT_MODE) else name
         for mode in self.stack.modes:
             if mode.name == wanted:
                 return mode
-        known = [DEFAULT, *(str(mode.name) for mode in self.stack.modes if mode.name)]
+        known = [DEFAULT_MODE, *(str(mode.name) for mode in self.stack.modes if mode.name)]
         detail = f'"{name}" is no mode of {self.stack.host}: it has {listing(known)}'
         remedy = did_you_mean(name or "", known) or "name one of them"
         raise DiagnosticError([Diagnostic(summary="unknown mode", detail=detail, remedy=remedy)])
@@ -83,8 +81,8 @@ class Deployment(Struct, frozen=True, kw_only=True):
         host = self.stack.host
         elsewhere = next((other for other in self.stack.modes if name in services_of(self.stack, other)), None)
         if elsewhere is not None:
-            detail = f'"{name}" does not run in the mode "{mode.name or DEFAULT}"'
-            remedy = f"name its mode too:\n\n    anvil-gen up {host} {name} --mode {elsewhere.name or DEFAULT}"
+            detail = f'"{name}" does not run in the mode "{mode.name or DEFAULT_MODE}"'
+            remedy = f"name its mode too:\n\n    anvil-gen up {host} {name} --mode {elsewhere.name or DEFAULT_MODE}"
             return Diagnostic(summary="not in this mode", detail=detail, remedy=remedy)
         if any(tier.name == name for tier in self.stack.tiers):
             detail, remedy = f'"{name}" is on standby, and no mode has it', 'add it to the "tiers" of a mode'
@@ -112,10 +110,17 @@ def open_deployment(host: str, here: Path) -> Deployment:
     Raises:
         DiagnosticError: there is no such host, or its inventory has faults.
     """
-    inventory = find_inventory(host, here)
-    resolved, _ = resolve_host(inventory, Catalog(fleet_root(inventory) / "templates"))
-    project = Project(docker=Docker(resolved.docker_context), folder=resolved.output, name=resolved.project)
-    return Deployment(resolved=resolved, outcome=_outcome(resolved), project=project)
+    return deployment_of(find_target(host, here))
+
+
+def deployment_of(target: Target) -> Deployment:
+    """Return a host that has been found, resolved and compared with the disk.
+
+    Raises:
+        DiagnosticError: its inventory has faults.
+    """
+    resolved = resolve_host(target.reading)
+    return Deployment(resolved=resolved, outcome=_outcome(resolved), project=target.project)
 
 
 def _outcome(resolved: Resolved) -> Outcome | None:

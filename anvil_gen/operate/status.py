@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from anvil_gen.catalog import ModelsEndpoint
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.model import Mode, Stack, Tier
-from anvil_gen.operate.compose import parsed_hashes
-from anvil_gen.operate.containers import Container, Look, images_of
+from anvil_gen.operate.compose import Hashes
+from anvil_gen.operate.containers import Container, Look, containers_named, images_of
 from anvil_gen.operate.deployment import Deployment, services_of, staleness, tier_of
-from anvil_gen.operate.docker import finished
 from anvil_gen.operate.drift import Drift, config_drift, form_changes, image_drift
 from anvil_gen.operate.forms import form_of_container, form_of_service
-from anvil_gen.operate.served import Address, served_models
 from anvil_gen.probe.ports import is_taken
+
+if TYPE_CHECKING:
+    from anvil_gen.operate.served import Address
 
 ABSENT = "absent"
 """The state of a service without a container."""
@@ -67,34 +68,38 @@ class _Facts(Struct, frozen=True, kw_only=True):
     local: bool
 
 
-def status_of(deployment: Deployment, mode: str | None) -> Status:
+def status_of(
+    deployment: Deployment, mode: str | None, look: Look | None = None, hashes: Hashes | None = None
+) -> Status:
     """Return what runs; without a mode, against the mode whose services have the containers.
+
+    Args:
+        deployment: the host.
+        mode: a mode's name, or None.
+        look: one at the project's containers, where it has begun already.
+        hashes: those of the default mode, where they are being asked for already.
 
     Raises:
         DiagnosticError: Docker does not answer, or Compose refuses the files.
     """
     project, stack = deployment.project, deployment.stack
     chosen = deployment.mode(mode) if mode is not None else None
-    # Compose reads its files while Docker is asked about containers.
-    guess = chosen or stack.modes[0]
-    look = Look(project.docker, project.name, deployment.container_names)
-    reading = None if deployment.unrendered else _start_hashes(deployment, guess)
-    found = look.containers()
-    by_service = {one.service: one for one in found if one.project == project.name and one.service}
+    look = look or Look(project.docker, project.name)
+    hashes = hashes or Hashes(project, (chosen or stack.modes[0]).root_file)
+    by_service = {one.service: one for one in look.containers() if one.project == project.name and one.service}
     running = chosen or _running_mode(stack, by_service)
     local = not project.docker.is_remote
-    models = served_models(_asked(deployment, by_service)) if local else {}
+    models = _models(deployment, by_service) if local else {}
+    names = set(deployment.container_names) - {one.name for one in by_service.values()}
+    by_name = {one.name: one for one in (*by_service.values(), *containers_named(project.docker, names))}
     images = images_of(project.docker, (one.image for one in by_service.values()))
-    hashes = parsed_hashes(finished(reading)) if reading is not None else {}
-    if running is not guess and reading is not None:
-        hashes = project.hashes(running.root_file)
     facts = _Facts(
         deployment=deployment,
         mode=running,
         by_service=by_service,
-        by_name={one.name: one for one in found},
+        by_name=by_name,
         images=images,
-        hashes=hashes,
+        hashes=(hashes if hashes.root_file == running.root_file else Hashes(project, running.root_file)).by_service(),
         models=models,
         local=local,
     )
@@ -107,9 +112,10 @@ def status_of(deployment: Deployment, mode: str | None) -> Status:
     )
 
 
-def _start_hashes(deployment: Deployment, mode: Mode) -> Any:
-    project = deployment.project
-    return project.docker.start(*project.hash_arguments(mode.root_file), folder=project.folder)
+def _models(deployment: Deployment, by_service: Mapping[str, Container]) -> dict[str, tuple[str, ...]]:
+    from anvil_gen.operate.served import served_models  # noqa: PLC0415  imported while Docker is asked
+
+    return served_models(_asked(deployment, by_service))
 
 
 def _running_mode(stack: Stack, by_service: Mapping[str, Container]) -> Mode:

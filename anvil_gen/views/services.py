@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from anvil_gen.changes import Change
-from anvil_gen.modes import DEFAULT
+from anvil_gen.model import DEFAULT_MODE
 from anvil_gen.operate.bring_up import Result, Step
 from anvil_gen.operate.status import Row, Status
 from anvil_gen.views.answer import print_json
@@ -116,7 +116,7 @@ def _status_json(status: Status) -> dict[str, Any]:
     return {
         "host": status.host,
         "project": status.project,
-        "mode": status.mode or DEFAULT,
+        "mode": status.mode or DEFAULT_MODE,
         "stale": None if status.stale is None else diagnostic_json(status.stale),
         "services": [_row_json(row) for row in status.rows],
     }

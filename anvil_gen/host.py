@@ -1,0 +1,83 @@
+"""An inventory that has been read: which host it is of, and where that host's files and containers are.
+
+The rest of it is resolved later (`resolved.py`), so that Docker can be asked meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+from msgspec import Struct
+
+from anvil_gen.catalog import Catalog
+from anvil_gen.document import Document
+from anvil_gen.fleet import fleet_root
+from anvil_gen.inventory import Inventory
+from anvil_gen.model import Options, Text, fill
+from anvil_gen.options import Layer, filled, given, layered
+from anvil_gen.report import Report
+from anvil_gen.structure import parse
+
+
+class HostReading(Struct, frozen=True, kw_only=True):
+    """One inventory, parsed. Faults are in ``report`` so far: what they hit is left out of ``inventory``."""
+
+    path: Path
+    catalog: Catalog
+    report: Report
+    inventory: Inventory
+    options: Options
+    """Those of ``[host]``, with their defaults."""
+    output: Path
+    """The folder of the rendered tree, absolute."""
+    command: str
+    """What a person types to render it."""
+
+    @property
+    def project(self) -> str:
+        """The name of the host's compose project."""
+        project: str = self.options["project"]
+        return project
+
+    @property
+    def docker_context(self) -> str | None:
+        """The Docker context that its containers run in; None for the current one."""
+        context: str | None = self.options["docker_context"]
+        return context
+
+
+def read_host(path: Path, catalog: Catalog, *, output: Path | None = None) -> HostReading:
+    """Read an inventory, whose tree goes to ``output`` instead of where it says.
+
+    Raises:
+        DiagnosticError: the file cannot be read, or is no TOML.
+    """
+    report = Report(Document(path))
+    inventory = parse(report)
+    options = _host_options(inventory, catalog, path)
+    return HostReading(
+        path=path,
+        catalog=catalog,
+        report=report,
+        inventory=inventory,
+        options=options,
+        output=Path(os.path.abspath(output or path.parent / options["output"])),  # noqa: PTH100
+        command=_command(path, output),
+    )
+
+
+def _host_options(inventory: Inventory, catalog: Catalog, path: Path) -> Options:
+    table, stem = given(inventory.host), path.name.removesuffix(".toml")
+    name = table.get("name", fill(catalog.defaults["host"]["name"], {"file": stem}))
+    values: dict[str, Text] = {"file": stem, "host": name, "deploy": str(fleet_root(path) / "deploy")}
+    defaults = filled(catalog.defaults["host"], values)
+    return layered(
+        Layer(name="templates/defaults.toml", values=defaults), Layer(name="[host]", values=table, path=("host",))
+    )
+
+
+def _command(path: Path, output: Path | None) -> str:
+    words = ["anvil-gen", "render", path.as_posix()]
+    return shlex.join(words if output is None else [*words, "--output", output.as_posix()])

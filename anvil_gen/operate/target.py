@@ -1,0 +1,32 @@
+"""Which project a verb is about: known as soon as the inventory is read, before it is resolved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from anvil_gen.catalog import Catalog
+from anvil_gen.fleet import find_inventory, fleet_root
+from anvil_gen.host import HostReading, read_host
+from anvil_gen.operate.compose import Project
+from anvil_gen.operate.docker import Docker
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """A host's project, and its inventory so far."""
+
+    reading: HostReading
+    project: Project
+
+
+def find_target(host: str, here: Path) -> Target:
+    """Return the host that a name or a path means.
+
+    Raises:
+        DiagnosticError: there is no such host, or its inventory cannot be read.
+    """
+    path = find_inventory(host, here)
+    reading = read_host(path, Catalog(fleet_root(path) / "templates"))
+    project = Project(docker=Docker(reading.docker_context), folder=reading.output, name=reading.project)
+    return Target(reading=reading, project=project)
