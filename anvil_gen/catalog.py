@@ -4,7 +4,7 @@ A user's ``templates/`` beside ``hosts/`` adds to the shipped folders or overrid
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -166,7 +166,11 @@ DERIVED_OPTIONS = ("model", "model.path", "model.repo", "model.file", "revision"
 KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
 """Folder of templates -> the data file of each of its folders."""
 
+LOG_FILE = "log.toml"
+"""What is known of a program's log: beside an engine's or router's data file, and above all for any program's."""
+
 _Data = TypeVar("_Data", Engine, Vendor, RouterKind)
+_Form = TypeVar("_Form", bound=Struct)
 
 
 @cache
@@ -264,15 +268,7 @@ class Catalog:
 
     def _read(self, path: str, found: Path, kind: type[_Data]) -> _Data:
         display = f"templates/{path}" if found.is_relative_to(self.roots[-1]) else shown(found)
-        document = Document(found, display=display)
-        try:
-            data = msgspec.convert(document.data, kind)
-        except msgspec.ValidationError:
-            raise DiagnosticError(_faulty(document, *fault) for fault in misfits(document.data, kind, ())) from None
-        faults = list(self._meaningless(data))
-        if faults:
-            raise DiagnosticError(_faulty(document, *fault) for fault in faults)
-        return data
+        return decoded(Document(found, display=display), kind, self._meaningless)
 
     def _meaningless(self, data: Engine | Vendor | RouterKind) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is of the right form in a data file, and names what there is not."""
@@ -294,6 +290,24 @@ class Catalog:
             yield from no_option([(("reasons", name), name) for name in data.reasons], self.defaults["reasons"])
             refusals = [(("quirks", at, "refuse", "option"), quirk.refuse) for at, quirk in enumerate(data.quirks)]
             yield from no_option([(path, refusal.option) for path, refusal in refusals if refusal], section)
+
+
+def decoded(
+    document: Document, kind: type[_Form], meaningless: Callable[[_Form], Iterable[tuple[KeyPath, str]]]
+) -> _Form:
+    """Return a data file as a struct; ``meaningless`` yields the places of what is of the right form and still wrong.
+
+    Raises:
+        DiagnosticError: with every place that is not as it should be.
+    """
+    try:
+        data = msgspec.convert(document.data, kind)
+    except msgspec.ValidationError:
+        raise DiagnosticError(_faulty(document, *fault) for fault in misfits(document.data, kind, ())) from None
+    faults = list(meaningless(data))
+    if faults:
+        raise DiagnosticError(_faulty(document, *fault) for fault in faults)
+    return data
 
 
 def _unread(own: Path, shipped: Path) -> Iterator[Diagnostic]:
@@ -318,13 +332,15 @@ def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
     name, _, rest = inside.partition("/")
     data = KINDS[kind.name]
     has_data = any((root / kind.name / name / data).is_file() for root in (kind.parent, shipped))
-    return has_data and (rest == data or rest.endswith(".j2"))
+    is_log = rest == LOG_FILE and kind.name != "gpus"
+    return has_data and (rest == data or is_log or rest.endswith(".j2"))
 
 
 def _what_is_read(kind: str, shipped: Path) -> str:
     if kind == "compose":
         return f"known here: {listing(path.name for path in (shipped / 'compose').iterdir())}"
-    return f"known here: {kind}/NAME/{KINDS[kind]}, and templates beside it, which end in .j2"
+    log = f", {LOG_FILE}" if kind != "gpus" else ""
+    return f"known here: {kind}/NAME/{KINDS[kind]}{log}, and templates beside it, which end in .j2"
 
 
 def _nothing_reads(path: Path, remedy: str) -> Diagnostic:

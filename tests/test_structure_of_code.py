@@ -18,7 +18,7 @@ FLOORS = [
     {"report", "misfits", "deploy_folder", "schema", "overrides", "hand_edits", "twins"},
     {"card_data"},
     {"catalog", "diffs"},
-    {"structure", "serve", "claims", "free_values", "templating", "said"},
+    {"engine_log", "structure", "serve", "claims", "free_values", "templating", "said"},
     {"host", "sources", "render", "checks"},
     {"service", "proof"},
     {"tiers", "experiment", "routing"},
