@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from anvil_gen.changes import Change
 from anvil_gen.model import DEFAULT_MODE
 from anvil_gen.operate.bring_up import Result, Step
-from anvil_gen.operate.status import Row, Status
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.change_lines import change_json, change_lines
 from anvil_gen.views.faults import diagnostic_json, diagnostic_text
+
+if TYPE_CHECKING:
+    from anvil_gen.operate.status import Row, Status
 
 _COLOURS = {"running": "green", "healthy": "green", "starting": "yellow", "unhealthy": "red", "restarting": "red"}
 _HEAD = ("tier", "service", "state", "health", "model", "cards", "up", "port", "drift")
