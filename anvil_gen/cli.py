@@ -5,37 +5,24 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import NoReturn
 
 import click
 
 from anvil_gen import __version__
+from anvil_gen.commands.group import Verbs
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, InternalError, Location
 
-VERBS = ("render", "up", "down", "restart", "status", "logs", "schema")
+VERBS = ("render", "up", "down", "restart", "status", "logs", "experiment", "schema")
 """The verbs, in the order of the help text; each is a module and its `command`."""
 
 _COMPLETION = 'eval "$(_ANVIL_GEN_COMPLETE=bash_source anvil-gen)"'
 
 
-class Verbs(click.Group):
-    """A group that imports only the verb that runs."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs by name."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a verb; None where there is none of that name."""
-        if cmd_name not in VERBS:
-            return None
-        command: click.Command = import_module(f"anvil_gen.commands.{cmd_name}").command
-        return command
-
-
 @click.group(
     cls=Verbs,
+    package="anvil_gen.commands",
+    verbs=VERBS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=f"\b\nShell completion (zsh_source and fish_source for those shells):\n  {_COMPLETION}",
 )

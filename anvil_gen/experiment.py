@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import UNSET
 
-from anvil_gen.model import EnvRef, Experiment, Interpolated, Tier, fill
+from anvil_gen.model import EnvRef, Experiment, Interpolated, Symbol, Text, Tier, fill
 from anvil_gen.serve import Site, read_serve, share_of
 from anvil_gen.service import Facts, build_service
 from anvil_gen.sources import Source, hub_mount
 
+ROOT_FILE = Symbol("docker-compose.experiment.yml")
+VARIABLE_LABEL = "anvil-gen.trial."
+"""Prefix of the labels that carry the variables which a trial was started with."""
 VARIABLES = {
     "MODEL": "The model to try: a repository of the hub.",
     "SERVED_NAME": "The name that it answers to.",
@@ -30,27 +35,42 @@ def build_experiment(site: Site, tiers: tuple[Tier, ...], *, host: str) -> Exper
         detail = f"{serve.engine.title} has no command to put MODEL into"
         site.report.add("not for the experiment", ("experiment", "engine"), detail, "take another engine")
     port = _variable("PORT", default=str(options["port"]))
+    served_name = _variable("SERVED_NAME", default=options["served_name"])
     model = _variable("MODEL", error="set MODEL to a model of the hub, for example MODEL=openai/gpt-oss-20b")
+    share = share_of(site, serve)
+    uuids = tuple(_variable("GPU_UUID", default=gpu.uuid) for gpu in serve.gpus)
     facts = Facts(
         service="experiment",
         container_name=fill(options["container_name"], {"port": port}),
-        served_name=_variable("SERVED_NAME", default=options["served_name"]),
+        served_name=served_name,
         port=port,
-        uuids=tuple(_variable("GPU_UUID", default=gpu.uuid) for gpu in serve.gpus),
-        share=share_of(site, serve),
+        uuids=uuids,
+        share=share,
         sources={"model": Source(kind="repo", argument=model, revision=None, mount=hub_mount(site, serve, serve.path))},
+        labels=tuple(_labels(served_name, port, uuids)),
         extra_arguments=EnvRef(name="EXTRA_ARGS", default=""),
     )
     return Experiment(
         project=options["project"],
+        root_file=ROOT_FILE,
         engine=serve.engine_name,
         port=options["port"],
+        share=share,
         service=build_service(site, serve, facts),
         neighbours=tuple(
             tier.service.name for tier in tiers if {gpu.name for gpu in tier.gpus} & {gpu.name for gpu in serve.gpus}
         ),
         options=options,
     )
+
+
+def _labels(served_name: Text, port: Text, uuids: tuple[Text, ...]) -> Iterator[tuple[str, Text]]:
+    """Yield what a trial was started with, as its container keeps it: its command alone does not tell where it ends."""
+    yield f"{VARIABLE_LABEL}MODEL", _variable("MODEL", default="")
+    yield f"{VARIABLE_LABEL}SERVED_NAME", served_name
+    yield f"{VARIABLE_LABEL}PORT", port
+    yield from ((f"{VARIABLE_LABEL}GPU_UUID", uuid) for uuid in uuids)
+    yield f"{VARIABLE_LABEL}EXTRA_ARGS", _variable("EXTRA_ARGS", default="")
 
 
 def _variable(name: str, *, default: str | None = None, error: str | None = None) -> Interpolated:

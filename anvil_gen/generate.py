@@ -13,12 +13,13 @@ from anvil_gen.claims import check_helpers
 from anvil_gen.deploy_folder import HEADER, DeployFolder, FileChange
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.diffs import diff_text, visible, without_secrets
+from anvil_gen.experiment import ROOT_FILE as EXPERIMENT_FILE
 from anvil_gen.fleet import cache_folder, fleet_root, shown
 from anvil_gen.hand_edits import lost_lines, same_meaning, suggestion
 from anvil_gen.host import read_host
 from anvil_gen.model import ROOT_FILE, KeyPath, Stack, Tree
 from anvil_gen.proof import Prover, parse
-from anvil_gen.render import ENV_EXAMPLE_FILE, EXPERIMENT_FILE, Renderer
+from anvil_gen.render import ENV_EXAMPLE_FILE, Renderer
 from anvil_gen.resolved import Resolved, resolve_host
 from anvil_gen.templating import syntax_of
 

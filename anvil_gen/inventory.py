@@ -136,7 +136,7 @@ class ModelTable(Table, frozen=True, kw_only=True):
             str,
             t.text(
                 "Repository on the hub, with a tag where the engine takes one.",
-                r"^[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)*(?::[A-Za-z0-9._-]+)?$(?!\n)",
+                t.REPO_PATTERN,
                 examples=["openai/gpt-oss-20b"],
             ),
         ]

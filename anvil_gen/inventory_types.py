@@ -21,6 +21,7 @@ CONTAINER_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$(?!\n)"
 NAME_PATTERN = r"^(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$))[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$(?!\n)"
 ENV_PATTERN = r"^(?!x-)[^=\x00]+$"  # what starts with x- is an extension for Compose, and dropped
 ALIAS_PATTERN = r"^[^\x00-\x20\x7f]+$(?!\n)"
+REPO_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)*(?::[A-Za-z0-9._-]+)?$(?!\n)"
 UUID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9./-]*$(?!\n)"  # what the vendor's data says more exactly
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)"
 FLAG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)"

@@ -228,7 +228,7 @@ class Service(Struct, frozen=True, kw_only=True):
     ipc: str | None
     log_max_size: str
     log_max_file: str
-    labels: tuple[tuple[str, str], ...]
+    labels: tuple[tuple[str, Text], ...]
     override: Mapping[str, Any]  # Compose keys that have the last word, in Compose's own form
     override_volumes: tuple[Mount, ...]  # the named volumes among them
 
@@ -336,8 +336,10 @@ class Experiment(Struct, frozen=True, kw_only=True):
     """The one-off slot: a project and a service of its own."""
 
     project: str
+    root_file: Symbol
     engine: Symbol
     port: int
+    share: Number | None  # of its card, as a fraction
     service: Service
     neighbours: tuple[str, ...]  # services of the tiers that hold its card too
     options: Options
@@ -359,6 +361,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     project: str
     platform: Symbol
     inventory: str  # as the headers name it
+    gpus: tuple[Gpu, ...]
     tiers: tuple[Tier, ...]
     services: tuple[Extra, ...]
     modes: tuple[Mode, ...]  # the default mode first

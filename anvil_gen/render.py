@@ -16,7 +16,6 @@ from anvil_gen.model import Mode, Stack, Symbol
 from anvil_gen.overrides import overridden
 from anvil_gen.templating import QUOTES, TEMPLATE_FAULTS, TemplateCache, TemplateEnvironment, syntax_of
 
-EXPERIMENT_FILE = "docker-compose.experiment.yml"
 ENV_EXAMPLE_FILE = ".env.example"
 _OVERRIDDEN = ("service", "router")
 _ROUTER = "router/"
@@ -129,7 +128,7 @@ class Renderer:
         experiment = stack.experiment
         if experiment is not None:
             yield Piece(
-                path=EXPERIMENT_FILE,
+                path=experiment.root_file,
                 template=self._own_or(f"engines/{experiment.engine}/experiment.yml.j2", "compose/experiment.yml.j2"),
                 context={**common, "experiment": experiment, "service": experiment.service},
                 owner="service",

@@ -57,6 +57,7 @@ def resolve(
         project=host["project"],
         platform=site.platform,
         inventory=header,
+        gpus=tuple(site.gpus.values()),
         tiers=tuple(_with_root_file(tier, modes) for tier in tiers),
         services=services,
         modes=modes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from anvil_gen.catalog import Catalog
 from anvil_gen.deploy_folder import digest_of
@@ -22,6 +22,8 @@ class Resolved(Struct, frozen=True, kw_only=True):
     host: str
     project: str
     docker_context: str | None
+    models: str | None
+    """The folder of the machine that holds its models."""
     inventory: Path
     sources: Sources
     stack: Stack
@@ -46,6 +48,7 @@ def resolve_host(reading: HostReading) -> Resolved:
         host=stack.host,
         project=stack.project,
         docker_context=reading.docker_context,
+        models=None if reading.inventory.paths.models is UNSET else reading.inventory.paths.models,
         inventory=path,
         sources=_sources(report.document.text, stack, catalog),
         stack=stack,

@@ -37,7 +37,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     share: Number | None
     sources: Mapping[str, Source]
     files: tuple[Mount, ...] = ()
-    labels: tuple[tuple[str, str], ...] = ()
+    labels: tuple[tuple[str, Text], ...] = ()
     extra_arguments: EnvRef | None = None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from anvil_gen.experiment import VARIABLES
+from anvil_gen.experiment import ROOT_FILE, VARIABLES
 from anvil_gen.inventory import Inventory
 from anvil_gen.model import EnvRef, EnvVar, Experiment, Extra, Ready, Router, Tier, Variable
 
@@ -41,8 +41,7 @@ def variables_of(
             comment = told.get(name, "Named in the inventory.")
             found.setdefault(name, Variable(name=name, comment=comment, file=file, standing=not has_default))
     for name, comment in _slot(experiment, told):
-        file = "docker-compose.experiment.yml"
-        found.setdefault(name, Variable(name=name, comment=comment, file=file, standing=name not in VARIABLES))
+        found.setdefault(name, Variable(name=name, comment=comment, file=ROOT_FILE, standing=name not in VARIABLES))
     return tuple(found.values())
 
 

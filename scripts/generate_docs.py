@@ -174,13 +174,23 @@ def cli_page() -> str:
     ]
     context = click.Context(cli, info_name="anvil-gen", terminal_width=100)
     lines += ["", "```", cli.get_help(context), "```"]
-    for name in cli.list_commands(context):
-        command = cli.get_command(context, name)
+    for command in commands(context):
+        lines += ["", f"## {command.command_path}", "", "```", command.get_help(), "```"]
+    return "\n".join(line.rstrip() for line in "\n".join(lines).split("\n")) + "\n"
+
+
+def commands(context: click.Context) -> Iterator[click.Context]:
+    """Yield every verb of a group with its help's context; behind a group, its own verbs."""
+    group = context.command
+    if not isinstance(group, click.Group):
+        return
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if command is None:
             raise LookupError(name)
         inner = click.Context(command, info_name=name, parent=context, terminal_width=100)
-        lines += ["", f"## anvil-gen {name}", "", "```", command.get_help(inner), "```"]
-    return "\n".join(line.rstrip() for line in "\n".join(lines).split("\n")) + "\n"
+        yield inner
+        yield from commands(inner)
 
 
 def engine_page(name: str, catalog: Catalog) -> str:

@@ -18,7 +18,7 @@ from anvil_gen.operate.docker import Docker
 class NoImages(Docker):
     """An engine that has no image any more."""
 
-    def run(self, *arguments: str, folder: Path | None = None) -> Any:
+    def run(self, *arguments: str, folder: Path | None = None, variables: Any = None) -> Any:
         """Answer nothing."""
 
         class Done:

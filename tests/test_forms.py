@@ -67,6 +67,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ),
     ("no restart", {"host": {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}}}, {"restart": "no"}, {}),
     ("shm", {"host": {"ShmSize": 16 << 30}}, {"shm_size": str(16 << 30)}, {"shm_size": 16 << 30}),
+    ("shared ipc", {"host": {"IpcMode": "host", "SecurityOpt": ["label=disable"]}}, {"ipc": "host"}, {"ipc": "host"}),
     ("usual shm", {"host": {"ShmSize": 64 << 20}}, {}, {}),
     ("usual ipc", {"host": {"IpcMode": "private"}}, {}, {}),
     ("ipc", {"host": {"IpcMode": "host"}}, {"ipc": "host"}, {"ipc": "host"}),
@@ -133,4 +134,18 @@ def test_what_the_image_says_is_left_out() -> None:
         "container_name": "fast",
         "environment": {"A": "1"},
         "labels": {"own": "y"},
+    }
+
+
+def test_a_service_that_says_what_its_image_says_adds_nothing() -> None:
+    image = {"Config": {"Cmd": ["a"], "Entrypoint": ["b"], "User": "1"}}
+    same = service(command=["a"], entrypoint=["b"], user="1")
+    other = service(command=["c"], entrypoint=["b"], user="2")
+
+    assert form_of_service("fast", same, image) == {"image": "vllm:1", "container_name": "fast"}
+    assert form_of_service("fast", other, image) == {
+        "image": "vllm:1",
+        "container_name": "fast",
+        "command": ["c"],
+        "user": "2",
     }

@@ -100,7 +100,7 @@ LEFT_OUT = [
     ("{% for mount in service.mounts %}", "{% for mount in service.mounts[1:] %}", "volumes"),
     ("        read_only: true\n", "        read_only: false\n", "volumes"),
     ("{% if service.gpus %}", "{% if not service.gpus %}", "deploy.resources.reservations.devices"),
-    ("{% for name, digest in service.labels %}", "{% for name, digest in service.labels[1:] %}", "labels"),
+    ("{% for name, value in service.labels %}", "{% for name, digest in service.labels[1:] %}", "labels"),
     ('{% include "compose/upkeep.yml.j2" %}', "", "healthcheck"),
 ]
 

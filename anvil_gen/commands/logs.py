@@ -15,10 +15,8 @@ from anvil_gen.operate.deployment import delegate, open_deployment
 @parameters.host
 @parameters.tiers
 @parameters.mode
-@click.option("-f", "--follow", is_flag=True, help="Go on printing until interrupted.")
-@click.option(
-    "-n", "--tail", metavar="LINES", type=click.IntRange(min=0), help="Only the last lines of each container."
-)
+@parameters.follow
+@parameters.tail
 def command(*, host: str, tiers: tuple[str, ...], mode: str | None, follow: bool, tail: int | None) -> ExitCode:
     """Print the logs of a host's containers.
 

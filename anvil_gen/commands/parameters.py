@@ -26,3 +26,7 @@ def complete_host(_context: click.Context, _parameter: click.Parameter, incomple
 host = click.argument("host", shell_complete=complete_host)
 tiers = click.argument("tiers", nargs=-1, metavar="[TIER]...")
 mode = click.option("--mode", metavar="MODE", help='A mode of the inventory, or "default".')
+follow = click.option("-f", "--follow", is_flag=True, help="Go on printing until interrupted.")
+tail = click.option(
+    "-n", "--tail", metavar="LINES", type=click.IntRange(min=0), help="Only the last lines of each container."
+)

@@ -23,6 +23,8 @@ class Project(Struct, frozen=True, kw_only=True):
     docker: Docker
     folder: Path
     name: str
+    variables: Mapping[str, str] = {}
+    """What its files read, besides the shell's variables and ``.env``, and before them."""
 
     def arguments(self, *arguments: str, root_file: str = ROOT_FILE) -> list[str]:
         """Return what follows ``docker``. The default root file is left to Compose, which also knows its overrides."""
@@ -31,12 +33,13 @@ class Project(Struct, frozen=True, kw_only=True):
 
     def show(self, *arguments: str, root_file: str = ROOT_FILE) -> int:
         """Run a compose command on this terminal, and return its exit code."""
-        return self.docker.show(*self.arguments(*arguments, root_file=root_file), folder=self.folder)
+        whole = self.arguments(*arguments, root_file=root_file)
+        return self.docker.show(*whole, folder=self.folder, variables=self.variables)
 
     def tell(self, *arguments: str, root_file: str = ROOT_FILE) -> int:
         """Run a compose command on this terminal, and return its exit code; all that it prints goes to stderr."""
         whole = self.arguments(*arguments, root_file=root_file)
-        return self.docker.show(*whole, folder=self.folder, stdout=sys.stderr.fileno())
+        return self.docker.show(*whole, folder=self.folder, stdout=sys.stderr.fileno(), variables=self.variables)
 
     def services(self, root_file: str = ROOT_FILE) -> Mapping[str, Any]:
         """Return the whole canonical configuration, variables filled in.
@@ -45,7 +48,8 @@ class Project(Struct, frozen=True, kw_only=True):
             DiagnosticError: Compose refuses the files.
         """
         arguments = self.arguments("config", "--format", "json", root_file=root_file)
-        config: Mapping[str, Any] = json.loads(self.docker.ask(*arguments, folder=self.folder))
+        printed = self.docker.ask(*arguments, folder=self.folder, variables=self.variables)
+        config: Mapping[str, Any] = json.loads(printed)
         return config
 
     def hashes(self, root_file: str = ROOT_FILE) -> dict[str, str]:
@@ -68,7 +72,7 @@ class Hashes:
         self._fault: DiagnosticError | None = None
         try:
             if (project.folder / root_file).is_file():
-                self._asked = project.docker.start(*arguments, folder=project.folder)
+                self._asked = project.docker.start(*arguments, folder=project.folder, variables=project.variables)
         except DiagnosticError as fault:  # told to who asks for the answer
             self._fault = fault
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -54,19 +54,21 @@ class Docker:
         """Return a whole command line."""
         return ["docker", *(("--context", self.context) if self.context else ()), *arguments]
 
-    def ask(self, *arguments: str, folder: Path | None = None) -> str:
+    def ask(self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None) -> str:
         """Return what a command prints.
 
         Raises:
             DiagnosticError: it failed.
         """
-        done = self.run(*arguments, folder=folder)
+        done = self.run(*arguments, folder=folder, variables=variables)
         if done.returncode != 0:
             raise DiagnosticError([failure(done.stderr, self.command(*arguments))])
         return done.stdout
 
-    def run(self, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, and return what it printed.
+    def run(
+        self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, with ``variables`` in its environment, and return what it printed.
 
         Raises:
             DiagnosticError: there is no ``docker`` on this machine.
@@ -75,7 +77,7 @@ class Docker:
             return subprocess.run(  # noqa: S603  docker itself, never a shell
                 self.command(*arguments),
                 cwd=folder,
-                env=_environment(folder),
+                env=_environment(folder, variables),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 encoding="utf-8",
@@ -85,13 +87,15 @@ class Docker:
         except FileNotFoundError:
             raise _missing(folder) from None
 
-    def start(self, *arguments: str, folder: Path | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
         """Start a command whose output is read later."""
         try:
             return subprocess.Popen(  # noqa: S603
                 self.command(*arguments),
                 cwd=folder,
-                env=_environment(folder),
+                env=_environment(folder, variables),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -101,11 +105,17 @@ class Docker:
         except FileNotFoundError:
             raise _missing(folder) from None
 
-    def show(self, *arguments: str, folder: Path | None = None, stdout: int | None = None) -> int:
+    def show(
+        self,
+        *arguments: str,
+        folder: Path | None = None,
+        stdout: int | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> int:
         """Run a command on this terminal, and return its exit code; ``stdout`` is where its answer goes instead."""
         try:
             with subprocess.Popen(  # noqa: S603
-                self.command(*arguments), cwd=folder, env=_environment(folder), stdout=stdout
+                self.command(*arguments), cwd=folder, env=_environment(folder, variables), stdout=stdout
             ) as process:
                 return _wait(process)
         except FileNotFoundError:
@@ -142,13 +152,13 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
             continue
 
 
-def _environment(folder: Path | None) -> dict[str, str]:
+def _environment(folder: Path | None, variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a command in a folder.
 
     Relative mounts become absolute by the working folder, and the result decides about recreating: it is spelled in one
     way, whatever links somebody came in by.
     """
-    kept = {name: value for name, value in os.environ.items() if name not in _OVERRULING}
+    kept = {name: value for name, value in os.environ.items() if name not in _OVERRULING} | dict(variables or {})
     return kept if folder is None else {**kept, "PWD": os.path.realpath(folder)}
 
 

@@ -20,6 +20,10 @@ _SIZES = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _ANONYMOUS = re.compile("[0-9a-f]{64}")
 _COMPOSE_LABEL = "com.docker.compose."
 _DEFAULT_SHM = 64 << 20
+# Key of a service -> key of the image's configuration, for what Docker does not tell apart where both say the same.
+_OF_IMAGE = {"entrypoint": "Entrypoint", "command": "Cmd", "user": "User"}
+# What Docker adds by itself to a container that shares a namespace with the machine.
+_ADDED_OPTION = "label=disable"
 # Key of a service -> key of HostConfig, for what both say in the same words.
 _SAME = {"cap_add": "CapAdd", "cap_drop": "CapDrop", "group_add": "GroupAdd", "security_opt": "SecurityOpt"}
 
@@ -36,11 +40,9 @@ def form_of_container(container: Container, image: Mapping[str, Any] | None) -> 
     form: Form = {
         "image": config["Image"],
         "container_name": container.name,
-        "entrypoint": _unless(config.get("Entrypoint"), own.get("Entrypoint")),
-        "command": _unless(config.get("Cmd"), own.get("Cmd")),
+        **{key: _unless(config.get(name), own.get(name)) for key, name in _OF_IMAGE.items()},
         "environment": _environment(config.get("Env"), own.get("Env")),
         "labels": labels,
-        "user": _unless(config.get("User"), own.get("User")),
         "ports": sorted(f"{address}:{port}" for address, port in container.published),
         "volumes": sorted(_mounts(container.raw.get("Mounts") or ()), key=str),
         "restart": _restart(host.get("RestartPolicy") or {}),
@@ -55,20 +57,22 @@ def form_of_container(container: Container, image: Mapping[str, Any] | None) -> 
         "logging": _logging(host.get("LogConfig") or {}),
         "devices": sorted(f"{d['PathOnHost']}:{d['PathInContainer']}" for d in host.get("Devices") or ()),
         "networks": sorted((container.raw.get("NetworkSettings") or {}).get("Networks") or ()),
-        **{key: sorted(host.get(name) or ()) for key, name in _SAME.items()},
+        **{key: sorted(set(host.get(name) or ()) - {_ADDED_OPTION}) for key, name in _SAME.items()},
         **_reserved(container.device_ids),
     }
     return _said(form)
 
 
-def form_of_service(name: str, config: Mapping[str, Any]) -> Form:
-    """Return a service of a canonical compose configuration."""
+def form_of_service(name: str, config: Mapping[str, Any], image: Mapping[str, Any] | None = None) -> Form:
+    """Return what a service of a canonical compose configuration adds to its image, as far as that is told."""
     service, project = config["services"][name], config["name"]
+    own = (image or {}).get("Config") or {}
     form: Form = {
         "image": service.get("image", f"{project}-{name}"),
         "container_name": service.get("container_name", f"{project}-{name}-1"),
-        **{key: service.get(key) for key in ("entrypoint", "command", "labels", "user", "init", "read_only")},
-        **{key: sorted(map(str, service.get(key) or ())) for key in _SAME},
+        **{key: service.get(key) for key in ("labels", "init", "read_only")},
+        **{key: _unless(service.get(key), own.get(name)) for key, name in _OF_IMAGE.items()},
+        **{key: sorted(set(map(str, service.get(key) or ())) - {_ADDED_OPTION}) for key in _SAME},
         "privileged": service.get("privileged"),
         "environment": service.get("environment") or {},
         "ports": sorted(f"{port.get('host_ip', '')}:{port.get('published')}" for port in service.get("ports") or ()),

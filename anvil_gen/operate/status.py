@@ -13,6 +13,7 @@ from anvil_gen.model import Mode, Stack, Tier
 from anvil_gen.operate.compose import Hashes
 from anvil_gen.operate.containers import Container, Look, containers_named, images_of
 from anvil_gen.operate.deployment import Deployment, services_of, staleness, tier_of
+from anvil_gen.operate.docker import Docker
 from anvil_gen.operate.drift import Drift, config_drift, form_changes, image_drift
 from anvil_gen.operate.forms import form_of_container, form_of_service
 from anvil_gen.probe.ports import is_taken
@@ -202,7 +203,7 @@ def _drift(facts: _Facts, service: str, tier: Tier | None, one: Container | None
         yield from _in_the_way(facts, service, tier)
         return
     if not one.running and facts.local:
-        yield from _taken_ports(facts, one.published)
+        yield from taken_ports(facts.deployment.project.docker, one.published)
     if facts.hashes and one.config_hash != facts.hashes.get(service):
         yield _with_remedy(_config_drift(facts, service, one), again)
     moved = image_drift(one, facts.images)
@@ -218,7 +219,9 @@ def _config_drift(facts: _Facts, service: str, one: Container) -> Drift:
     project = facts.deployment.project
     config = project.services(facts.mode.root_file)
     image = images_of(project.docker, [one.image_id]).get(one.image_id)
-    changes = form_changes(project.name, service, form_of_container(one, image), form_of_service(service, config))
+    changes = form_changes(
+        project.name, service, form_of_container(one, image), form_of_service(service, config, image)
+    )
     return config_drift(one, changes, project.docker.ask("compose", "version", "--short").strip())
 
 
@@ -238,13 +241,15 @@ def _in_the_way(facts: _Facts, service: str, tier: Tier | None) -> Iterable[Drif
         )
     elif facts.local and tier is not None:
         ports = ((port.host, str(port.number)) for port in tier.service.ports)
-        yield from _taken_ports(facts, [(host, int(number)) for host, number in ports if number.isdigit()])
+        numbers = [(host, int(number)) for host, number in ports if number.isdigit()]
+        yield from taken_ports(facts.deployment.project.docker, numbers)
 
 
-def _taken_ports(facts: _Facts, ports: Sequence[tuple[str, int]]) -> Iterable[Drift]:
+def taken_ports(docker: Docker, ports: Sequence[tuple[str, int]]) -> Iterable[Drift]:
+    """Yield each of some addresses of this machine that something listens at, with what it is."""
     for host, port in ports:
         if is_taken(host, port):
-            listed = facts.deployment.project.docker.run("ps", "--filter", f"publish={port}", "--format", "{{.Names}}")
+            listed = docker.run("ps", "--filter", f"publish={port}", "--format", "{{.Names}}")
             names = listed.stdout.split()
             by = f"the container {', '.join(names)}" if names else "a process of this machine"
             remedy = f"docker stop {' '.join(names)}" if names else f"ss -ltnp 'sport = :{port}'"

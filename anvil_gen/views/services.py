@@ -11,6 +11,7 @@ import click
 from anvil_gen.changes import Change
 from anvil_gen.model import DEFAULT_MODE
 from anvil_gen.operate.bring_up import Result, Step
+from anvil_gen.operate.drift import Drift
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.change_lines import change_json, change_lines
 from anvil_gen.views.faults import diagnostic_json, diagnostic_text
@@ -25,27 +26,29 @@ _HEAD = ("tier", "service", "state", "health", "model", "cards", "up", "port", "
 def show_results(host: str, results: Sequence[Result], *, as_json: bool) -> None:
     """Print what `up` did to each service, and why."""
     if as_json:
-        print_json(host=host, services=[_result_json(result) for result in results])
+        print_json(host=host, services=[result_json(result) for result in results])
         return
     width = max((len(result.service) for result in results), default=0)
     for result in results:
-        click.echo(f"{result.step.value} {result.service:{width}}  {_told(result)}")
-        for line in _reasons(result.changes):
+        click.echo(f"{result.step.value} {result.service:{width}}  {told(result)}")
+        for line in reasons(result.changes):
             click.echo(f"    {line}")
 
 
-def _told(result: Result) -> str:
+def told(result: Result) -> str:
+    """Return what happened to a service, in a few words."""
     word = result.step.name.lower() if result.step is not Step.MISSING else "has no container"
     return f"{word}: {result.reason}" if result.reason else word
 
 
-def _reasons(changes: Iterable[Change]) -> Iterable[str]:
+def reasons(changes: Iterable[Change]) -> Iterable[str]:
     """Yield a line a change, without the service that stands above it."""
     for line in change_lines(changes):
         yield line.partition(": ")[2]
 
 
-def _result_json(result: Result) -> dict[str, Any]:
+def result_json(result: Result) -> dict[str, Any]:
+    """Return what happened to a service as JSON answers have it."""
     return {
         "service": result.service,
         "action": result.step.name.lower(),
@@ -66,11 +69,16 @@ def show_status(status: Status, *, as_json: bool) -> None:
         click.echo(f"\n{diagnostic_text(status.stale).rstrip()}")
     for row in status.rows:
         for drift in row.drift:
-            click.echo(f"\n{click.style(row.service, bold=True)}: {drift.detail}")
-            for line in _reasons(drift.changes):
-                click.echo(f"  {line}")
-            if drift.remedy:
-                click.echo(f"\n    {drift.remedy}")
+            show_drift(row.service, drift)
+
+
+def show_drift(service: str, drift: Drift) -> None:
+    """Print one drift of a service, each change, and what mends it."""
+    click.echo(f"\n{click.style(service, bold=True)}: {drift.detail}")
+    for line in reasons(drift.changes):
+        click.echo(f"  {line}")
+    if drift.remedy:
+        click.echo(f"\n    {drift.remedy}")
 
 
 def _cells(row: Row, now: datetime) -> tuple[str, ...]:
@@ -81,7 +89,7 @@ def _cells(row: Row, now: datetime) -> tuple[str, ...]:
         row.health or "-",
         _model(row),
         ", ".join(row.cards) or "-",
-        _uptime(row.started_at, now),
+        uptime(row.started_at, now),
         ", ".join(row.ports) or "-",
         ", ".join(dict.fromkeys(drift.kind for drift in row.drift)) or "-",
     )
@@ -102,7 +110,8 @@ def _table(rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(coloured).rstrip())
 
 
-def _uptime(started_at: str, now: datetime) -> str:
+def uptime(started_at: str, now: datetime) -> str:
+    """Return how long something has run, in its largest unit; a dash where it does not."""
     if not started_at:
         return "-"
     # Docker tells nanoseconds, which no format of Python takes.
@@ -125,14 +134,15 @@ def _status_json(status: Status) -> dict[str, Any]:
 
 
 def _row_json(row: Row) -> dict[str, Any]:
-    drifts = [
-        {
-            "kind": drift.kind,
-            "detail": drift.detail,
-            "remedy": drift.remedy,
-            "changes": [change_json(change) for change in drift.changes],
-        }
-        for drift in row.drift
-    ]
     plain = {name: getattr(row, name) for name in row.__struct_fields__ if name != "drift"}
-    return {**plain, "drift": drifts}
+    return {**plain, "drift": [drift_json(drift) for drift in row.drift]}
+
+
+def drift_json(drift: Drift) -> dict[str, Any]:
+    """Return a drift as JSON answers have it."""
+    return {
+        "kind": drift.kind,
+        "detail": drift.detail,
+        "remedy": drift.remedy,
+        "changes": [change_json(change) for change in drift.changes],
+    }

@@ -1,0 +1,25 @@
+"""``anvil-gen experiment down``: empty the slot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from anvil_gen.commands import parameters
+from anvil_gen.diagnostics import ExitCode
+from anvil_gen.operate.slot import open_slot
+from anvil_gen.operate.trial import delegate
+
+
+@click.command("down")
+@parameters.host
+def command(*, host: str) -> ExitCode:
+    """Stop and remove the trial of a host. Volumes and weights stay.
+
+    \b
+    Examples:
+      anvil-gen experiment down fakoli-dark
+    """
+    code = delegate(open_slot(host, Path.cwd()), ["down"])
+    return ExitCode.OK if code == 0 else ExitCode.ERROR

@@ -1,0 +1,28 @@
+"""``anvil-gen experiment status``: what is in the slot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from anvil_gen.commands import parameters
+from anvil_gen.diagnostics import ExitCode
+from anvil_gen.operate.slot import open_slot
+from anvil_gen.operate.trial import status_of_trial
+from anvil_gen.views.experiment import show_trial
+
+
+@click.command("status")
+@parameters.host
+@parameters.as_json
+def command(*, host: str, as_json: bool) -> ExitCode:
+    """Show the trial of a host, and how it differs from the slot's file; exits 2 where it does.
+
+    \b
+    Examples:
+      anvil-gen experiment status fakoli-dark
+    """
+    status = status_of_trial(open_slot(host, Path.cwd()))
+    show_trial(status, as_json=as_json)
+    return ExitCode.DIFFERS if status.drifts else ExitCode.OK

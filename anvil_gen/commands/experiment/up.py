@@ -1,0 +1,58 @@
+"""``anvil-gen experiment up``: put a model into the slot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from anvil_gen.commands import parameters
+from anvil_gen.diagnostics import ExitCode
+from anvil_gen.operate.cards import taken
+from anvil_gen.operate.slot import Request, fresh, open_slot, trial_of
+from anvil_gen.operate.trial import start, use_of_card
+from anvil_gen.views.experiment import held_card, show_started
+from anvil_gen.views.faults import show_faults
+
+
+@click.command("up")
+@parameters.host
+@click.argument("model")
+@click.argument("flags", nargs=-1, metavar="[-- FLAG...]")
+@click.option("--gpu", metavar="NAME", help="A card of the inventory, instead of the slot's own.")
+@click.option(
+    "--port", metavar="NUMBER", type=click.IntRange(1, 65535), help="The port, in the container and on the host alike."
+)
+@click.option("--served-name", metavar="NAME", help="The model name that it answers to.")
+@parameters.as_json
+def command(
+    *,
+    host: str,
+    model: str,
+    flags: tuple[str, ...],
+    gpu: str | None,
+    port: int | None,
+    served_name: str | None,
+    as_json: bool,
+) -> ExitCode:
+    """Put a model of the hub into a host's experiment slot.
+
+    Runs `docker compose -f docker-compose.experiment.yml up -d` with MODEL, SERVED_NAME, PORT, GPU_UUID and
+    EXTRA_ARGS set. What stands behind -- goes to the engine, each argument as it is given here. Tiers are left alone:
+    those that hold the card are named, with the command that frees it.
+
+    \b
+    Examples:
+      anvil-gen experiment up fakoli-dark openai/gpt-oss-20b
+      anvil-gen experiment up fakoli-dark org/name --gpu pro6000 --served-name coder -- --max-model-len 8192
+    """
+    slot = open_slot(host, Path.cwd())
+    warning = fresh(slot)
+    trial = trial_of(slot, Request(model=model, gpu=gpu, port=port, served_name=served_name, flags=flags))
+    use = use_of_card(slot, trial)
+    takes = taken(slot.experiment.share, trial.card) if trial.card is not None else None
+    said = (warning, held_card(slot.host, use, trial, takes))
+    show_faults([fault for fault in said if fault is not None], as_json=as_json)
+    started = start(slot, trial)
+    show_started(started, use, as_json=as_json)
+    return ExitCode.OK if started.code == 0 else ExitCode.ERROR

@@ -1,0 +1,67 @@
+"""Who holds a card, and what is left of its memory: as the inventory counts it, by what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from anvil_gen.model import Gpu, Number, Stack
+from anvil_gen.operate.containers import Container
+
+
+class Holder(Struct, frozen=True, kw_only=True):
+    """A tier that holds a card now, or will with the next `up`; ``takes_mib`` is None where it does not tell."""
+
+    tier: str
+    running: bool
+    in_default_mode: bool
+    takes_mib: int | None
+
+
+class CardUse(Struct, frozen=True, kw_only=True):
+    """A card and its holders. ``left_mib`` is None where it cannot be told."""
+
+    card: Gpu
+    holders: tuple[Holder, ...]
+    left_mib: int | None
+
+    @property
+    def busy(self) -> tuple[str, ...]:
+        """The tiers that run on it."""
+        return tuple(holder.tier for holder in self.holders if holder.running)
+
+
+def card_use(stack: Stack, card: Gpu, containers: Mapping[str, Container]) -> CardUse:
+    """Return who holds a card, by the project's containers."""
+    standing = {tier.name for tier in stack.modes[0].tiers}
+    holders = []
+    for tier in stack.tiers:
+        one = containers.get(tier.service.name)
+        running = one is not None and one.running and _has(one, card, planned=card in tier.gpus)
+        if running or (card in tier.gpus and tier.name in standing):
+            holder = Holder(
+                tier=tier.name,
+                running=running,
+                in_default_mode=tier.name in standing and card in tier.gpus,
+                takes_mib=taken(tier.share, card),
+            )
+            holders.append(holder)
+    return CardUse(card=card, holders=tuple(holders), left_mib=_left(card, holders))
+
+
+def taken(share: Number | None, card: Gpu) -> int | None:
+    """Return the MiB of a card that a share is; None where one of the two is not known."""
+    return None if share is None or card.memory_mib is None else round(card.memory_mib * share)
+
+
+def _has(one: Container, card: Gpu, *, planned: bool) -> bool:
+    """Tell whether a container has a card: by what it was granted, and else by the inventory."""
+    return card.uuid in one.device_ids if one.device_ids else planned
+
+
+def _left(card: Gpu, holders: Iterable[Holder]) -> int | None:
+    takes = [holder.takes_mib for holder in holders if holder.running]
+    if card.memory_mib is None or None in takes:
+        return None
+    return max(0, card.memory_mib - card.reserve_mib - sum(filter(None, takes)))

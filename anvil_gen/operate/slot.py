@@ -1,0 +1,210 @@
+"""A host's experiment slot, and what a trial asks of it: the variables that drive its compose file."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from anvil_gen.command import canonical_flag
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, did_you_mean, listing, printable
+from anvil_gen.fleet import shown
+from anvil_gen.inventory_types import ALIAS_PATTERN, REPO_PATTERN
+from anvil_gen.model import Experiment, Gpu
+from anvil_gen.operate.compose import Project
+from anvil_gen.operate.deployment import Deployment, open_deployment, staleness
+
+SERVICE = "experiment"
+"""The slot's only service."""
+
+# Option of the engine -> what says it of a trial.
+_ARGUMENTS = {
+    "served_name": "--served-name NAME",
+    "port": "--port NUMBER",
+    **dict.fromkeys(("model", "model.path", "model.repo", "model.file"), "MODEL"),
+}
+
+
+class Slot(Struct, frozen=True, kw_only=True):
+    """The slot of one host."""
+
+    deployment: Deployment
+    experiment: Experiment
+
+    @property
+    def host(self) -> str:
+        """The host's name."""
+        return self.deployment.stack.host
+
+    @property
+    def project(self) -> Project:
+        """The slot's project, without the variables of a trial."""
+        return replace(self.deployment.project, name=self.experiment.project)
+
+    @property
+    def card(self) -> Gpu | None:
+        """The card that a trial gets where it names none."""
+        name = self.experiment.options["gpu"]
+        return next((gpu for gpu in self.deployment.stack.gpus if gpu.name == name), None)
+
+    def card_of(self, uuid: str) -> Gpu | None:
+        """Return the inventory's card of a UUID; None where it has none."""
+        return next((gpu for gpu in self.deployment.stack.gpus if gpu.uuid == uuid), None)
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What a person asks for; None where the slot's default is meant. ``flags`` are arguments of the engine."""
+
+    model: str
+    gpu: str | None = None
+    port: int | None = None
+    served_name: str | None = None
+    flags: tuple[str, ...] = ()
+
+
+class Trial(Struct, frozen=True, kw_only=True):
+    """A trial that the slot can run: a request with all that it left open filled in."""
+
+    model: str
+    served_name: str
+    port: int
+    card: Gpu | None
+    flags: tuple[str, ...]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables of the slot's compose file; each is there, so that none comes from the shell or `.env`."""
+        return {
+            "MODEL": self.model,
+            "SERVED_NAME": self.served_name,
+            "PORT": str(self.port),
+            "GPU_UUID": self.card.uuid if self.card is not None else "",
+            "EXTRA_ARGS": shlex.join(self.flags),
+        }
+
+
+def open_slot(host: str, here: Path) -> Slot:
+    """Return the slot of the host that a name or a path means.
+
+    Raises:
+        DiagnosticError: there is no such host, its inventory has faults, or it has no slot.
+    """
+    deployment = open_deployment(host, here)
+    experiment = deployment.stack.experiment
+    if experiment is None:
+        raise DiagnosticError(
+            [
+                Diagnostic(
+                    summary="no experiment slot",
+                    detail=f"{deployment.stack.host} has no table [experiment]",
+                    remedy='add one with its "engine", and a "gpu" where it has cards: docs/inventory.md',
+                    location=Location(file=shown(deployment.resolved.inventory)),
+                )
+            ]
+        )
+    return Slot(deployment=deployment, experiment=experiment)
+
+
+def fresh(slot: Slot) -> Diagnostic | None:
+    """Return what is to be said of files of another version.
+
+    Raises:
+        DiagnosticError: the files on disk are not what the inventory renders.
+    """
+    fault = staleness(slot.deployment)
+    if fault is not None and fault.severity == "error":
+        remedy = f"render, review, and run this again:\n\n    {slot.deployment.resolved.command}"
+        raise DiagnosticError([replace(fault, remedy=remedy)])
+    return fault
+
+
+def trial_of(slot: Slot, request: Request) -> Trial:
+    """Return the trial that a request means.
+
+    Raises:
+        DiagnosticError: with everything that is wrong in the request.
+    """
+    faults = [*_model_faults(slot, request.model), *_name_faults(request.served_name), *_flag_faults(slot, request)]
+    card = slot.card
+    if request.gpu is not None:
+        card = next((gpu for gpu in slot.deployment.stack.gpus if gpu.name == request.gpu), None)
+        faults += _card_faults(slot, request.gpu, card)
+    if faults:
+        raise DiagnosticError(faults)
+    return Trial(
+        model=request.model,
+        served_name=request.served_name or slot.experiment.options["served_name"],
+        port=request.port or slot.experiment.port,
+        card=card,
+        flags=request.flags,
+    )
+
+
+def _model_faults(slot: Slot, model: str) -> Iterator[Diagnostic]:
+    summary = "not a model of the hub"
+    local = slot.deployment.resolved.models
+    if re.search(REPO_PATTERN, model) and ("/" in model or local is None or not Path(local, model).exists()):
+        return
+    if not model:
+        yield Diagnostic(
+            summary=summary, detail="MODEL is empty", remedy='name a repository, like "openai/gpt-oss-20b"'
+        )
+    elif re.match(r"[./\\~]|[A-Za-z]:[/\\]", model) or "\\" in model or re.search(REPO_PATTERN, model):
+        detail = f'"{printable(model)}" is a local path: the slot mounts the hub\'s cache, and no folder of models'
+        remedy = 'give the folder a tier of its own, with "standby = true" and a mode that has it'
+        yield Diagnostic(summary=summary, detail=detail, remedy=remedy)
+    else:
+        detail = f'"{printable(model)}" is no name of a repository: letters, digits, ".", "_", "-" and "/"'
+        flags = f"; flags of the engine follow --:\n\n    anvil-gen experiment up {slot.host} MODEL -- --flag"
+        remedy = f'write it like "openai/gpt-oss-20b"{flags if model.startswith("-") else ""}'
+        yield Diagnostic(summary=summary, detail=detail, remedy=remedy)
+
+
+def _name_faults(name: str | None) -> Iterator[Diagnostic]:
+    # Compose splits the slot's command like a shell, where these two mean something inside quotes.
+    if name is not None and (not re.search(ALIAS_PATTERN, name) or set(name) & {'"', "\\"}):
+        detail = f'"{printable(name)}": a model name is not empty, and holds no space, double quote or backslash'
+        yield Diagnostic(summary="name that is not allowed", detail=detail, remedy="write another --served-name")
+
+
+def _card_faults(slot: Slot, name: str, card: Gpu | None) -> Iterator[Diagnostic]:
+    own, known = slot.card, [gpu.name for gpu in slot.deployment.stack.gpus]
+    if card is None:
+        has = f"it has {listing(known)}" if known else "it has none"
+        detail = f'"{printable(name)}" is no card of {slot.host}: {has}'
+        yield Diagnostic(summary="unknown GPU", detail=detail, remedy=did_you_mean(name, known) or "name one of them")
+    elif own is None:
+        detail = f'the slot of {slot.host} reserves no card, so "{name}" would not reach its container'
+        yield Diagnostic(summary="slot without a card", detail=detail, remedy=f'set gpu = "{name}" in [experiment]')
+    elif card.vendor != own.vendor:
+        detail = f'"{name}" is of vendor "{card.vendor}", and the slot reserves cards of "{own.vendor}"'
+        remedy = f'set gpu = "{name}" in [experiment], with an engine and image for it'
+        yield Diagnostic(summary="card of another vendor", detail=detail, remedy=remedy)
+
+
+def _flag_faults(slot: Slot, request: Request) -> Iterator[Diagnostic]:
+    flags = request.flags
+    if flags and not flags[0].startswith("-"):
+        detail = f'"{printable(flags[0])}" stands where the engine\'s first flag belongs'
+        yield Diagnostic(summary="not a flag", detail=detail, remedy="flags start with a dash; one MODEL a trial")
+    for flag in _flags_of(slot, flags):
+        option = slot_fields(slot).get(canonical_flag(flag))
+        if option in _ARGUMENTS:
+            detail = f'"--{flag}" is written by the slot: the engine would get it twice'
+            remedy = f"say it before the --:\n\n    anvil-gen experiment up {slot.host} … {_ARGUMENTS[option]}"
+            yield Diagnostic(summary="flag of the slot", detail=detail, remedy=remedy)
+
+
+def _flags_of(slot: Slot, words: tuple[str, ...]) -> Iterator[str]:
+    """Yield the names of long flags; short ones are the engine's own affair."""
+    yield from (word.removeprefix("--").partition("=")[0] for word in words if re.match("--[A-Za-z]", word))
+
+
+def slot_fields(slot: Slot) -> dict[str, str]:
+    """Return the engine's flags by their canonical names, with the option that each sets."""
+    engine = slot.deployment.resolved.catalog.engine(slot.experiment.engine)
+    return engine.fields if engine is not None else {}

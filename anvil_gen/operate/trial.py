@@ -1,0 +1,208 @@
+"""The trial that is in a slot: started, and held against the slot's file."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.experiment import VARIABLE_LABEL, VARIABLES
+from anvil_gen.model import Port
+from anvil_gen.operate.bring_up import Result, results, snapshot
+from anvil_gen.operate.cards import CardUse, card_use
+from anvil_gen.operate.compose import Project
+from anvil_gen.operate.containers import Container, Look, images_of
+from anvil_gen.operate.deployment import staleness
+from anvil_gen.operate.drift import Drift, config_drift, form_changes, image_drift
+from anvil_gen.operate.forms import form_of_container, form_of_service
+from anvil_gen.operate.slot import SERVICE, Slot, Trial
+from anvil_gen.operate.status import taken_ports
+
+
+class Started(Struct, frozen=True, kw_only=True):
+    """What `experiment up` did; ``use`` is None without a card, ``code`` is Compose's."""
+
+    host: str
+    trial: Trial
+    result: Result
+    address: str
+    code: int
+
+
+class TrialStatus(Struct, frozen=True, kw_only=True):
+    """The answer of `experiment status`. All but ``host``, ``project`` and ``stale`` is empty where no trial is there.
+
+    ``variables`` are those that it was started with; ``started_at`` is ISO 8601 in UTC, empty unless it runs.
+    """
+
+    host: str
+    project: str
+    container: str
+    variables: Mapping[str, str]
+    card: str
+    port: str
+    state: str
+    health: str | None
+    exit_code: int
+    started_at: str
+    drift: tuple[Drift, ...]
+    stale: Diagnostic | None
+
+    @property
+    def drifts(self) -> bool:
+        """Tell whether anything is not as the files say."""
+        return self.stale is not None or bool(self.drift)
+
+
+def container_of(slot: Slot) -> Container | None:
+    """Return the slot's container, running or not.
+
+    Raises:
+        DiagnosticError: Docker does not answer.
+    """
+    return _containers(slot.project).get(SERVICE)
+
+
+def _containers(project: Project) -> dict[str, Container]:
+    found = Look(project.docker, project.name).containers()
+    return {one.service: one for one in found if one.service and one.project == project.name}
+
+
+def variables_of_container(one: Container) -> dict[str, str]:
+    """Return the variables that a trial was started with; none for a container of another file."""
+    labels = one.raw["Config"].get("Labels") or {}
+    return {name: labels[label] for name in VARIABLES if (label := f"{VARIABLE_LABEL}{name}") in labels}
+
+
+def with_variables(slot: Slot, variables: Mapping[str, str]) -> Project:
+    """Return the slot's project as a trial of these variables drives it; what is not among them is empty."""
+    return replace(slot.project, variables={**dict.fromkeys(VARIABLES, ""), **variables})
+
+
+def use_of_card(slot: Slot, trial: Trial) -> CardUse | None:
+    """Return who else holds a trial's card; None without a card.
+
+    Raises:
+        DiagnosticError: Docker does not answer.
+    """
+    if trial.card is None:
+        return None
+    return card_use(slot.deployment.stack, trial.card, snapshot(slot.deployment))
+
+
+def start(slot: Slot, trial: Trial) -> Started:
+    """Put a trial into the slot, in the place of the one that is there.
+
+    Raises:
+        DiagnosticError: its port is taken, or Docker does not answer.
+    """
+    project = with_variables(slot, trial.variables)
+    before = _containers(project)
+    _refuse_taken_port(slot, trial, before.get(SERVICE))
+    code = project.tell("up", "--detach", root_file=slot.experiment.root_file)
+    (result, *_) = results(project, [SERVICE], before, _containers(project))
+    address = next((f"{host}:{trial.port}" for host in _hosts(slot)), "")
+    return Started(host=slot.host, trial=trial, result=result, address=address, code=code)
+
+
+def delegate(slot: Slot, arguments: Sequence[str], *, needs_trial: bool = False) -> int:
+    """Run a compose command on the slot's project, on this terminal; return its exit code.
+
+    It goes by the project's name alone: the slot's file asks for variables that only a start has.
+
+    Raises:
+        DiagnosticError: Docker does not answer, or there is no trial where one is needed.
+    """
+    if container_of(slot) is None and needs_trial:
+        detail, remedy = "the slot is empty", f"start one:\n\n    anvil-gen experiment up {slot.host} MODEL"
+        raise DiagnosticError([Diagnostic(summary="no trial", detail=detail, remedy=remedy)])
+    folder = slot.project.folder if slot.project.folder.is_dir() else None
+    return slot.project.docker.show(*slot.project.arguments(*arguments), folder=folder)
+
+
+def _hosts(slot: Slot) -> list[str]:
+    ports: tuple[Port, ...] = slot.experiment.service.ports
+    return [port.host for port in ports]
+
+
+def _refuse_taken_port(slot: Slot, trial: Trial, present: Container | None) -> None:
+    own = {port for _, port in present.published} if present is not None and present.running else set()
+    if trial.port in own or slot.project.docker.is_remote:
+        return
+    drifts = taken_ports(slot.project.docker, [(host, trial.port) for host in _hosts(slot)])
+    faults = [
+        Diagnostic(
+            summary="port is taken",
+            detail=drift.detail,
+            remedy=f"take another one with --port, or free it:\n\n    {drift.remedy}",
+        )
+        for drift in drifts
+    ]
+    if faults:
+        raise DiagnosticError(faults)
+
+
+def status_of_trial(slot: Slot) -> TrialStatus:
+    """Return what is in the slot, and how it differs from the slot's file.
+
+    Raises:
+        DiagnosticError: Docker does not answer, or Compose refuses the file.
+    """
+    one = container_of(slot)
+    variables = variables_of_container(one) if one is not None else {}
+    card = slot.card_of(variables.get("GPU_UUID", ""))
+    return TrialStatus(
+        host=slot.host,
+        project=slot.project.name,
+        container=one.name if one is not None else "",
+        variables=variables,
+        card=card.name if card is not None else variables.get("GPU_UUID", ""),
+        port=", ".join(f"{host}:{port}" for host, port in one.published) if one is not None else "",
+        state=one.state if one is not None else "",
+        health=one.health if one is not None and one.running else None,
+        exit_code=one.exit_code if one is not None else 0,
+        started_at=one.started_at if one is not None and one.running else "",
+        drift=tuple(drift_of(slot, one, variables)) if one is not None else (),
+        stale=staleness(slot.deployment),
+    )
+
+
+def _again(slot: Slot, variables: Mapping[str, str]) -> str:
+    """Return the command that starts a trial once more, as it was started."""
+    words = ["anvil-gen", "experiment", "up", slot.host, variables.get("MODEL", "MODEL")]
+    card = slot.card_of(variables.get("GPU_UUID", ""))
+    given = {
+        "gpu": card.name if card else None,
+        "port": variables.get("PORT"),
+        "served-name": variables.get("SERVED_NAME"),
+    }
+    words += [word for name, value in given.items() if value for word in (f"--{name}", value)]
+    extra = variables.get("EXTRA_ARGS", "")
+    # The arguments stand there as for a shell already.
+    return f"{shlex.join(words)}{f' -- {extra}' if extra else ''}"
+
+
+def drift_of(slot: Slot, one: Container, variables: Mapping[str, str]) -> Iterator[Drift]:
+    """Yield how a trial's container differs from what the slot's file says for its variables.
+
+    Raises:
+        DiagnosticError: Compose refuses the file.
+    """
+    project, file = with_variables(slot, variables), slot.experiment.root_file
+    again = _again(slot, variables)
+    if not variables.get("MODEL"):
+        yield Drift(
+            kind="foreign", detail="it was not made from the slot's file", remedy=f"docker rm --force {one.name}"
+        )
+    elif (project.folder / file).is_file() and project.hashes(file).get(SERVICE) != one.config_hash:
+        image = images_of(project.docker, [one.image_id]).get(one.image_id)
+        should = form_of_service(SERVICE, project.services(file), image)
+        changes = form_changes(project.name, SERVICE, form_of_container(one, image), should)
+        found = config_drift(one, changes, project.docker.ask("compose", "version", "--short").strip())
+        yield Drift(kind=found.kind, detail=found.detail, remedy=again, changes=found.changes)
+    moved = image_drift(one, images_of(project.docker, [one.image]))
+    if moved is not None:
+        yield Drift(kind=moved.kind, detail=moved.detail, remedy=again)
