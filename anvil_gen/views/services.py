@@ -105,8 +105,8 @@ def _table(rows: Sequence[Sequence[str]]) -> None:
     used = [place for place in range(len(rows[0])) if place < 3 or any(row[place] != "-" for row in rows[1:])]
     widths = {place: max(len(row[place]) for row in rows) for place in used}
     for number, row in enumerate(rows):
-        cells = [f"{row[place]:{widths[place]}}" for place in used]
-        coloured = [click.style(cell, fg=_COLOURS.get(cell.strip()), bold=number == 0) for cell in cells]
+        cells = ((row[place], " " * (widths[place] - len(row[place]))) for place in used)
+        coloured = [click.style(cell, fg=_COLOURS.get(cell), bold=number == 0) + blanks for cell, blanks in cells]
         click.echo("  ".join(coloured).rstrip())
 
 

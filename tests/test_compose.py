@@ -1,0 +1,51 @@
+"""The compose commands of a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from recorded_docker import Recorded
+
+from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.operate.compose import Hashes, Project, as_typed
+
+
+def project(folder: Path, **answers: str) -> Project:
+    """Return a project in a folder, on an engine that answers for ``docker compose``."""
+    return Project(docker=Recorded(answers), folder=folder, name="box")
+
+
+def test_only_a_mode_of_its_own_names_its_file(tmp_path: Path) -> None:
+    box = project(tmp_path)
+
+    assert box.arguments("up") == ["compose", "--project-name", "box", "up"]
+    mode = box.arguments("up", root_file="docker-compose.night.yml")
+    assert mode == ["compose", "--project-name", "box", "--file", "docker-compose.night.yml", "up"]
+
+
+def test_as_a_person_types_it() -> None:
+    assert as_typed(["logs", "a b"]) == "docker compose logs 'a b'"
+    assert as_typed(["ps"], "docker-compose.night.yml") == "docker compose -f docker-compose.night.yml ps"
+
+
+def test_hashes_by_service(tmp_path: Path) -> None:
+    (tmp_path / "docker-compose.yml").touch()
+
+    assert project(tmp_path, compose="fast 1f\n\nheavy 2e\n").hashes() == {"fast": "1f", "heavy": "2e"}
+
+
+def test_no_files_have_no_hashes(tmp_path: Path) -> None:
+    box = project(tmp_path)
+
+    assert box.hashes() == {}
+    assert isinstance(box.docker, Recorded)
+    assert box.docker.asked == []
+
+
+def test_a_refusal_is_told_where_the_hashes_are_needed(tmp_path: Path) -> None:
+    (tmp_path / "docker-compose.yml").touch()
+    hashes = Hashes(project(tmp_path))
+
+    with pytest.raises(DiagnosticError):
+        hashes.by_service()

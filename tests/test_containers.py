@@ -1,0 +1,100 @@
+"""Containers as Docker describes them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from recorded_docker import Recorded
+
+from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.operate.containers import Look, container, containers_named, images_of
+
+PROJECT = "com.docker.compose.project"
+
+
+def raw(number: str, *, host: dict[str, Any] | None = None, **labels: str) -> dict[str, Any]:
+    """Return what ``docker inspect`` says of a container."""
+    return {
+        "Id": number,
+        "Name": f"/name-{number}",
+        "Image": "sha256:2",
+        "State": {"Status": "running", "StartedAt": "2026-01-01T00:00:00.5Z", "Health": {"Status": "healthy"}},
+        "HostConfig": host or {},
+        "Config": {"Image": "vllm:1", "Labels": {f"com.docker.compose.{key}": value for key, value in labels.items()}},
+    }
+
+
+def test_labels_and_state() -> None:
+    one = container(raw("a", project="box", service="fast"))
+
+    assert (one.name, one.project, one.service) == ("name-a", "box", "fast")
+    assert (one.state, one.health, one.running, one.restarts) == ("running", "healthy", True, 0)
+
+
+def test_ports_and_cards_as_asked_for() -> None:
+    host = {
+        "PortBindings": {
+            "80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}, {"HostIp": "", "HostPort": "81"}],
+            "90/tcp": None,
+            "91/tcp": [{"HostIp": "", "HostPort": ""}],
+        },
+        "DeviceRequests": [{"DeviceIDs": ["GPU-1"]}, {"DeviceIDs": None}],
+    }
+    one = container(raw("a", host=host))
+
+    assert one.published == (("127.0.0.1", 8080), ("", 81))
+    assert one.device_ids == ("GPU-1",)
+
+
+def test_a_look_joins_the_project_with_names_and_leaves_one_off_runs_out() -> None:
+    docker = Recorded(
+        {
+            "ps --all": "a\nb\nc\n",
+            "container inspect name-a other": json.dumps([raw("a", project="box")]),
+            "container inspect b c": json.dumps([raw("b", project="box"), raw("c", project="box", oneoff="True")]),
+        }
+    )
+    found = Look(docker, "box", ["other", "name-a"]).containers()
+
+    assert [one.id for one in found] == ["a", "b"]
+
+
+def test_a_look_without_names_asks_for_what_the_project_has() -> None:
+    docker = Recorded({"ps --all": "b\n", "container inspect b": json.dumps([raw("b")])})
+
+    assert [one.id for one in Look(docker, "box").containers()] == ["b"]
+    assert len(docker.asked) == 2
+
+
+def test_one_that_goes_while_it_is_looked_at() -> None:
+    assert Look(Recorded({"ps --all": "b\n", "container inspect b": ""}), "box").containers() == []
+
+
+def test_a_fault_is_told_where_the_answer_is_needed() -> None:
+    look = Look(Recorded({}), "box")
+
+    with pytest.raises(DiagnosticError) as caught:
+        look.containers()
+    assert [fault.summary for fault in caught.value.diagnostics] == ["docker failed"]
+
+
+def test_names_are_asked_for_once() -> None:
+    docker = Recorded({"container inspect x y": json.dumps([raw("x", project="other")])})
+
+    assert [one.project for one in containers_named(docker, ["y", "x", "y"])] == ["other"]
+    assert containers_named(docker, []) == []
+    assert len(docker.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["vllm", "vllm:latest", "docker.io/library/vllm", "docker.io/vllm:latest", "sha256:9", "vllm@sha256:7"],
+)
+def test_an_image_is_found_by_each_spelling(reference: str) -> None:
+    image = {"Id": "sha256:9", "RepoTags": ["vllm:latest"], "RepoDigests": ["vllm@sha256:7"]}
+    docker = Recorded({"image inspect": json.dumps([image])})
+
+    assert images_of(docker, [reference]) == {reference: image}
+    assert images_of(docker, ["missing:1"]) == {}
