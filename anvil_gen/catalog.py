@@ -169,6 +169,9 @@ KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
 LOG_FILE = "log.toml"
 """What is known of a program's log: beside an engine's or router's data file, and above all for any program's."""
 
+ONBOARD = "onboard"
+"""The folder of the shipped templates that copier lays down for a new fleet; no machine is rendered from it."""
+
 _Data = TypeVar("_Data", Engine, Vendor, RouterKind)
 _Form = TypeVar("_Form", bound=Struct)
 
@@ -365,7 +368,7 @@ def _faulty(document: Document, path: KeyPath, detail: str) -> Diagnostic:
 def _texts(root: Path) -> Iterator[str]:
     """Yield the path and the text of each file below a folder, in one order everywhere."""
     for folder, folders, files in os.walk(root):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if name != ONBOARD or folder != str(root))
         for name in sorted(files):
             path = os.path.join(folder, name)  # noqa: PTH118  as fast as it gets
             yield os.path.relpath(path, root)
