@@ -88,6 +88,8 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     image: str
     """The image without cards, or where no choice of ``images`` fits; empty: the tier has to name one."""
     images: tuple[ImageChoice, ...] = ()
+    image_gib: float = 10.0
+    """What the largest of its images takes on the disk, unpacked, in GiB and roughly."""
     own_command: bool = False
     """The tier brings Compose's ``entrypoint``, ``command`` and ``healthcheck``; nothing is added to them."""
     entrypoint: tuple[str, ...]

@@ -33,6 +33,8 @@ class Recorded(Docker):
             return [sys.executable, "-c", f"import sys; sys.exit({f'docker: unknown command: {words}'!r})"]
         return [sys.executable, "-c", "import sys; sys.stdout.write(sys.argv[1])", found]
 
-    def run(self, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command wherever it is meant to be."""
-        return super().run(*arguments, folder=None)
+        return super().run(*arguments, folder=None, variables=variables)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,12 @@ import click
 from msgspec import structs
 
 from anvil_gen.commands import parameters
-from anvil_gen.diagnostics import DiagnosticError, ExitCode
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
 from anvil_gen.operate.containers import Look
 from anvil_gen.operate.target import find_target
 
 if TYPE_CHECKING:
+    from anvil_gen.model import Mode
     from anvil_gen.operate.deployment import Deployment
 
 
@@ -50,6 +52,8 @@ def command(
     chosen = deployment.mode(mode)
     services = deployment.services(chosen, tiers)
     project = deployment.project
+    if project.docker.is_remote:
+        _refuse_unmountable(deployment, chosen, services if tiers else ())
     before = snapshot(deployment, look)
     arguments = ["up", "--detach", *(("--remove-orphans",) if mode is not None else ())]
     code = 0
@@ -57,9 +61,35 @@ def command(
         code = project.tell("pull", "--ignore-buildable", *(services if tiers else ()), root_file=chosen.root_file)
     if code == 0:
         code = project.tell(*arguments, *(services if tiers else ()), root_file=chosen.root_file)
+    faults = _causes(deployment, chosen, services if tiers else (), as_json=as_json) if code != 0 else []
     done = results(project, services, before, snapshot(deployment))
-    show_results(deployment.stack.host, done, as_json=as_json)
+    show_results(deployment.stack.host, done, faults, as_json=as_json)
     return ExitCode.OK if code == 0 else ExitCode.ERROR
+
+
+def _refuse_unmountable(deployment: Deployment, mode: Mode, services: Sequence[str]) -> None:
+    """Refuse an engine on another machine that would have to mount files of this one.
+
+    Raises:
+        DiagnosticError: there are such files.
+    """
+    from anvil_gen.operate.machine_checks import remote_fault  # noqa: PLC0415  most engines are here
+    from anvil_gen.operate.subject import Subject  # noqa: PLC0415
+
+    fault = remote_fault(Subject(deployment, mode, services))
+    if fault is not None:
+        raise DiagnosticError([fault])
+
+
+def _causes(deployment: Deployment, mode: Mode, services: Sequence[str], *, as_json: bool) -> list[Diagnostic]:
+    """Return why services did not come up, told already unless it is a part of the JSON answer."""
+    from anvil_gen.operate.causes import causes_of  # noqa: PLC0415  only a failure needs it
+    from anvil_gen.views.faults import show_faults  # noqa: PLC0415
+
+    faults = causes_of(deployment, mode, services)
+    if not as_json:
+        show_faults(faults, as_json=False)
+    return faults
 
 
 def _current(deployment: Deployment, *, render_first: bool, as_json: bool) -> Deployment:

@@ -119,6 +119,18 @@ def containers_named(docker: Docker, names: Iterable[str]) -> list[Container]:
     return [container(raw) for raw in json.loads(printed or "[]")]
 
 
+def container_listing(docker: Docker, *filters: str) -> list[Container]:
+    """Return the running containers that any of some filters of ``docker ps`` fits.
+
+    Raises:
+        DiagnosticError: Docker does not answer.
+    """
+    options = [word for one in filters for word in ("--filter", one)]
+    found = docker.ask("ps", "--quiet", "--no-trunc", *options).split()
+    said = json.loads(docker.run("container", "inspect", *found).stdout or "[]") if found else []
+    return [container(raw) for raw in said]
+
+
 def container(raw: Mapping[str, Any]) -> Container:
     """Return a container from what ``docker inspect`` says of it."""
     state, config = raw["State"], raw["Config"]

@@ -87,6 +87,25 @@ class Docker:
         except FileNotFoundError:
             raise _missing(folder) from None
 
+    def feed(self, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command that reads ``text``, and return what it printed.
+
+        Raises:
+            DiagnosticError: there is no ``docker`` on this machine.
+        """
+        try:
+            return subprocess.run(  # noqa: S603
+                self.command(*arguments),
+                env=_environment(None),
+                input=text,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+            )
+        except FileNotFoundError:
+            raise _missing(None) from None
+
     def start(
         self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None
     ) -> subprocess.Popen[str]:
@@ -170,7 +189,7 @@ def _missing(folder: Path | None) -> DiagnosticError:
             Diagnostic(
                 summary="Docker is not installed",
                 detail="there is no `docker` on the PATH of this machine; rendering needs none, running does",
-                remedy=f"install it: {INSTALL_DOCS}",
+                remedy=f"install it ({INSTALL_DOCS}), for instance:\n\n    curl -fsSL https://get.docker.com | sudo sh",
             )
         ]
     )
@@ -188,7 +207,7 @@ def failure(stderr: str, command: Sequence[str]) -> Diagnostic:
             summary="unknown Docker context", detail=last, remedy="see which there are:\n\n    docker context ls"
         )
     if _NO_DAEMON.search(stderr):
-        remedy = "start it (Docker Desktop; on Linux `sudo systemctl start docker`), then run this again"
+        remedy = "start it (Docker Desktop; on Linux as below), then run this again:\n\n    sudo systemctl start docker"
         return Diagnostic(summary="Docker does not answer", detail=last, remedy=remedy)
     if _NO_COMPOSE.search(stderr):
         remedy = "install Compose 2.20 or newer: https://docs.docker.com/compose/install/"

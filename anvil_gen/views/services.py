@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anvil_gen.changes import Change
+from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.model import DEFAULT_MODE
 from anvil_gen.operate.bring_up import Result, Step
 from anvil_gen.operate.drift import Drift
@@ -23,10 +24,13 @@ _COLOURS = {"running": "green", "healthy": "green", "starting": "yellow", "unhea
 _HEAD = ("tier", "service", "state", "health", "model", "cards", "up", "port", "drift")
 
 
-def show_results(host: str, results: Sequence[Result], *, as_json: bool) -> None:
-    """Print what `up` did to each service, and why."""
+def show_results(
+    host: str, results: Sequence[Result], diagnostics: Sequence[Diagnostic] = (), *, as_json: bool
+) -> None:
+    """Print what `up` did to each service, and why; in JSON also the causes of what failed."""
     if as_json:
-        print_json(host=host, services=[result_json(result) for result in results])
+        faults = [diagnostic_json(diagnostic) for diagnostic in diagnostics]
+        print_json(host=host, services=[result_json(result) for result in results], diagnostics=faults)
         return
     width = max((len(result.service) for result in results), default=0)
     for result in results:

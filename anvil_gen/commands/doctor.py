@@ -1,0 +1,37 @@
+"""``anvil-gen doctor``: what a machine has, against what its inventory wants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from anvil_gen.commands import parameters
+from anvil_gen.diagnostics import ExitCode
+from anvil_gen.operate.deployment import open_deployment
+from anvil_gen.operate.doctor import examine
+from anvil_gen.operate.subject import Subject
+from anvil_gen.views.doctor import show_examination
+
+
+@click.command("doctor")
+@parameters.host
+@parameters.mode
+@click.option("--probe", is_flag=True, help="Also start a container for each tier with cards, to see which it gets.")
+@parameters.as_json
+def command(*, host: str, mode: str | None, probe: bool, as_json: bool) -> ExitCode:
+    """Check a machine against its inventory: what is missing, and the command that mends it.
+
+    Looks at Docker and Compose, the platform, the rendered files and their variables, model folders, volumes, images,
+    room on the disk, container names, ports and cards. Changes nothing, and exits 1 where something fails.
+
+    \b
+    Examples:
+      anvil-gen doctor fakoli-dark
+      anvil-gen doctor fakoli-dark --probe      measure which cards each tier's container sees
+      anvil-gen doctor lab-quad --mode coding   what another mode wants
+    """
+    deployment = open_deployment(host, Path.cwd())
+    examination = examine(Subject(deployment, deployment.mode(mode)), probe=probe)
+    show_examination(examination, as_json=as_json)
+    return ExitCode.ERROR if examination.count("fail") else ExitCode.OK

@@ -1,0 +1,138 @@
+"""Whether the cards of an inventory are in the machine, and whether containers can have them."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterator
+
+from anvil_gen.card_data import Runtime, Vendor
+from anvil_gen.diagnostics import Severity
+from anvil_gen.model import Gpu
+from anvil_gen.operate.check import Check, by_command, wrong
+from anvil_gen.operate.subject import Subject
+from anvil_gen.probe.cards import Card, Listing
+
+NONE_LISTED = "no card is listed"
+_TOLERANCE = 0.02
+"""Drivers keep more or less of a card's memory for themselves."""
+_DESKTOP = "Docker Desktop"  # as it calls its operating system
+
+
+def wanted_cards(subject: Subject) -> dict[str, list[Gpu]]:
+    """Return the cards that the examined tiers have, each once, by vendor."""
+    found: dict[str, list[Gpu]] = {}
+    for wanted in subject.wants:
+        for gpu in wanted.tier.gpus if wanted.tier is not None else ():
+            cards = found.setdefault(str(gpu.vendor), [])
+            if gpu not in cards:
+                cards.append(gpu)
+    return found
+
+
+def check_cards(subject: Subject, *, measured: bool = False) -> Iterator[Check]:
+    """Look for each card by its UUID, and compare what it says of itself with what the inventory says.
+
+    ``measured``: a container has had its cards, so that they are there even where this machine lists none.
+    """
+    if not subject.engine.local:
+        return
+    for vendor, gpus in wanted_cards(subject).items():
+        data, listing = subject.catalog.vendor(vendor), subject.listing(vendor)
+        if data is None:
+            continue
+        if not listing.cards:
+            yield _none_listed(subject, data, listing, severity="warning" if measured else "error")
+            continue
+        for gpu in gpus:
+            card = listing.find(gpu.uuid)
+            yield _compared(subject, gpu, card) if card is not None else _absent(subject, data, gpu, listing)
+
+
+def _none_listed(subject: Subject, data: Vendor, listing: Listing, *, severity: Severity) -> Check:
+    detail = listing.fault or f"this machine has no {data.title} card that its driver lists"
+    remedy = data.driver.get(subject.platform or "linux", "").strip()
+    return wrong(f"{data.title} cards", NONE_LISTED, detail, remedy or "load its driver", severity=severity)
+
+
+def _absent(subject: Subject, data: Vendor, gpu: Gpu, listing: Listing) -> Check:
+    others = "".join(f"\n    {card.uuid}  {card.name}".rstrip() for card in listing.cards)
+    detail = f"this machine has no {data.title} card {gpu.uuid}; it has:\n{others}\n"
+    used = {other.uuid.casefold() for gpus in wanted_cards(subject).values() for other in gpus}
+    left = [card.uuid for card in listing.cards if card.uuid.casefold() not in used]
+    lines = [f"[gpus.{gpu.name}]", f'uuid = "{left[0] if len(left) == 1 else "..."}"']
+    remedy = by_command(f"write the one that is meant into {subject.inventory}", *lines)
+    return wrong(f"card {gpu.name}", "no such card", detail, remedy, at=subject.place("gpus", gpu.name, "uuid"))
+
+
+def _compared(subject: Subject, gpu: Gpu, card: Card) -> Check:
+    what = f"card {gpu.name}"
+    told = ", ".join(part for part in (card.name, _memory(card), _capability(card), _driver(card)) if part)
+    stated, real = gpu.memory_mib, card.memory_mib
+    if stated is not None and real is not None and abs(stated - real) > _TOLERANCE * real:
+        detail = f"the inventory says {stated} MiB, and the card has {real} MiB"
+        remedy = by_command(f"write into {subject.inventory}", f"[gpus.{gpu.name}]", f"memory_mib = {real}")
+        return wrong(what, "other memory than stated", detail, remedy, at=subject.place("gpus", gpu.name, "memory_mib"))
+    ability = gpu.compute_capability
+    if ability is not None and card.compute_capability and ability != card.compute_capability:
+        detail = f"the inventory says {ability}, and the card has {card.compute_capability}"
+        line = f'compute_capability = "{card.compute_capability}"'
+        remedy = by_command(f"write into {subject.inventory}", f"[gpus.{gpu.name}]", line)
+        at = subject.place("gpus", gpu.name, "compute_capability")
+        return wrong(what, "other compute capability than stated", detail, remedy, at=at)
+    return Check(what=what, found=told)
+
+
+def _memory(card: Card) -> str:
+    return f"{card.memory_mib} MiB" if card.memory_mib is not None else "memory shared with the processor, or not told"
+
+
+def _capability(card: Card) -> str:
+    return f"compute capability {card.compute_capability}" if card.compute_capability else ""
+
+
+def _driver(card: Card) -> str:
+    return f"driver {card.driver}" if card.driver else ""
+
+
+def check_runtimes(subject: Subject, *, measured: bool = False) -> Iterator[Check]:
+    """Look for what lets containers have the cards of each vendor; ``measured``: one has had them."""
+    for vendor in wanted_cards(subject):
+        data = subject.catalog.vendor(vendor)
+        if data is None or data.runtime is None or not (subject.engine.local or subject.engine.answers):
+            continue
+        found = _shown_by(subject, data.runtime)
+        if found:
+            yield Check(what="GPU runtime", found=f"{data.runtime.title}: {found}")
+        elif measured:
+            yield Check(what="GPU runtime", found=f"{data.runtime.title}: a container has had its cards")
+        elif subject.engine.local:
+            remedy = data.runtime.install.get(subject.platform or "linux", "").strip()
+            detail = f"nothing shows the {data.runtime.title}: {_looked_for(data.runtime)}"
+            yield wrong("GPU runtime", "no GPU runtime", detail, remedy or "install it")
+
+
+def _shown_by(subject: Subject, runtime: Runtime) -> str:
+    """Return what shows that a runtime is there; empty where nothing does."""
+    info = subject.engine.info
+    listed = [name for name in runtime.runtimes if name in (info.get("Runtimes") or {})]
+    if listed:
+        return f"Docker has the runtime {listed[0]}"
+    if runtime.runtimes and info.get("OperatingSystem") == _DESKTOP:
+        return f"{_DESKTOP} brings it"
+    if not subject.engine.local:
+        return ""
+    programs = [path for name in runtime.programs if (path := shutil.which(name)) is not None]
+    if programs:
+        return programs[0]
+    if runtime.runtimes or runtime.programs:
+        return ""
+    devices = [device for device in runtime.devices if (subject.root / device.lstrip("/")).exists()]
+    return ", ".join(devices) if len(devices) == len(runtime.devices) else ""
+
+
+def _looked_for(runtime: Runtime) -> str:
+    if runtime.runtimes or runtime.programs:
+        names = ", ".join(map(shlex.quote, (*runtime.runtimes, *runtime.programs)))
+        return f"Docker lists no runtime, and the PATH has no program, of: {names}"
+    return f"not all of these are there: {', '.join(runtime.devices)}"

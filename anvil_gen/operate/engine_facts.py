@@ -1,0 +1,86 @@
+"""What the Docker of a host says of itself: the program, Compose, and the engine, which may be elsewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.operate.docker import Docker, failure
+
+OLDEST_DOCKER = (20, 10)
+OLDEST_COMPOSE = (2, 20)
+
+
+class EngineFacts(Struct, frozen=True, kw_only=True):
+    """Versions are empty where they could not be had; ``fault`` is why the engine does not answer.
+
+    ``info`` is what ``docker info`` says; empty without an engine. ``local``: the engine sees this machine's files.
+    """
+
+    client: str = ""
+    compose: str = ""
+    server: str = ""
+    endpoint: str = ""
+    local: bool = True
+    info: Mapping[str, Any] = {}
+    fault: Diagnostic | None = None
+
+    @property
+    def answers(self) -> bool:
+        """Tell whether there is an engine to ask."""
+        return self.fault is None
+
+    @property
+    def kernel(self) -> str:
+        """The release of the kernel that containers run on."""
+        return str(self.info.get("KernelVersion") or "")
+
+
+def ask_engine(docker: Docker) -> EngineFacts:
+    """Return what Docker says of itself; that there is none is an answer too."""
+    try:
+        compose = docker.run("compose", "version", "--short")
+        version = docker.run("version", "--format", "{{json .}}")
+        endpoint, local = docker.endpoint, not docker.is_remote
+        asked = docker.run("info", "--format", "{{json .}}")
+    except DiagnosticError as error:  # no docker at all, or an unknown context
+        return EngineFacts(client=_client(docker), fault=error.diagnostics[0])
+    said, info = _json(version.stdout), _json(asked.stdout)
+    server = (said.get("Server") or {}).get("Version") or ""
+    stderr = version.stderr or asked.stderr or "\n".join(info.get("ServerErrors") or ())
+    return EngineFacts(
+        client=(said.get("Client") or {}).get("Version") or "",
+        compose=compose.stdout.strip() if compose.returncode == 0 else "",
+        server=server,
+        endpoint=endpoint,
+        local=local,
+        info=info if server else {},
+        fault=None if server else failure(stderr, docker.command("version")),
+    )
+
+
+def _client(docker: Docker) -> str:
+    """Return the version of the program, which may be there where its context is not."""
+    try:
+        return Docker().run("version", "--format", "{{.Client.Version}}").stdout.strip() if docker.context else ""
+    except DiagnosticError:
+        return ""
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def is_older(version: str, oldest: tuple[int, int]) -> bool:
+    """Tell whether a version like ``v2.26.1-4`` is older than one that is needed; what is no version is not."""
+    found = re.match(r"v?([0-9]+)\.([0-9]+)", version)
+    return found is not None and (int(found[1]), int(found[2])) < oldest

@@ -1,0 +1,78 @@
+"""Whether images are there, and what keeps them from coming."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from anvil_gen.diagnostics import Severity, printable
+from anvil_gen.fleet import shown
+from anvil_gen.operate.check import Check, Place, by_command, wrong
+from anvil_gen.operate.containers import images_of
+from anvil_gen.operate.subject import Subject
+from anvil_gen.operate.wants import Wanted
+
+
+def check_images(subject: Subject) -> Iterator[Check]:
+    """Look for each image, once; `up` gets those that are missing, so that they are only told."""
+    if not subject.engine.answers:
+        return
+    there = images_of(subject.docker, [wanted.image for wanted in subject.wants])
+    for wanted in {wanted.image: wanted for wanted in reversed(subject.wants)}.values():
+        what = f"image of {wanted.name}"
+        if wanted.image in there:
+            yield Check(what=what, found=f"{wanted.image}{_size(there[wanted.image])}")
+        else:
+            yield _to_come(subject, wanted, what)
+
+
+def _size(image: Any) -> str:
+    size = image.get("Size") or 0
+    return f", {size / (1 << 30):.1f} GiB" if size else ""
+
+
+def _to_come(subject: Subject, wanted: Wanted, what: str) -> Check:
+    if wanted.built:
+        detail, remedy = f"{wanted.image} is not built yet", by_command("`up` builds it; now", _build(subject, wanted))
+    else:
+        detail = f"{wanted.image} is not on this machine yet"
+        remedy = by_command("`up` pulls it; now", subject.typed("pull", wanted.image))
+    return wrong(what, "image is not there yet", detail, remedy, severity="warning")
+
+
+def _build(subject: Subject, wanted: Wanted) -> str:
+    folder = shlex.quote(shown(subject.deployment.project.folder))
+    return f"cd {folder} && {subject.typed('compose', 'build', wanted.service)}"
+
+
+def unobtainable(subject: Subject) -> Iterator[Check]:
+    """Yield the images that are missing after an attempt to bring services up, and what their registry says."""
+    there = images_of(subject.docker, [wanted.image for wanted in subject.wants])
+    missing = {wanted.image: wanted for wanted in reversed(subject.wants) if wanted.image not in there}
+    pulled = [image for image, wanted in missing.items() if not wanted.built]
+    asked = {image: subject.docker.start("manifest", "inspect", image) for image in pulled}
+    for image, wanted in missing.items():
+        what, at = f"image of {wanted.name}", _place(subject, wanted)
+        if wanted.built:
+            remedy = by_command("build it by itself, and see why", _build(subject, wanted))
+            yield wrong(what, "image was not built", f"{image} is not on this machine", remedy, at=at)
+            continue
+        _, stderr = asked[image].communicate()
+        said = printable(stderr.strip().splitlines()[-1]) if stderr.strip() else "it said nothing"
+        remedy = by_command("write another image or tag; or see why", subject.typed("pull", image))
+        severity: Severity = "error"
+        detail = f"{image} is not on this machine, and cannot be had: {said}"
+        if asked[image].returncode == 0:  # the registry has it: another one kept this from being pulled
+            detail, severity = f"{image} is not on this machine yet; its registry has it", "warning"
+            remedy = by_command("pull it by itself", subject.typed("pull", image))
+        yield wrong(what, "image cannot be had", detail, remedy, at=at, severity=severity)
+
+
+def _place(subject: Subject, wanted: Wanted) -> Place:
+    router = subject.mode.router
+    if wanted.tier is not None:
+        return subject.place("tiers", wanted.tier.name, "image")
+    if router is not None and router.service == wanted.service:
+        return subject.place("router", "image")
+    return subject.place("services", wanted.service, "image")

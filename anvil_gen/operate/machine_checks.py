@@ -1,0 +1,134 @@
+"""Whether the machine can run what is rendered: Docker, Compose, the platform, the files and their variables."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from anvil_gen.diagnostics import Diagnostic, Location, Severity
+from anvil_gen.fleet import shown
+from anvil_gen.operate.check import Check, Place, by_command, wrong
+from anvil_gen.operate.deployment import staleness
+from anvil_gen.operate.docker import INSTALL_DOCS
+from anvil_gen.operate.dotenv import FILE
+from anvil_gen.operate.engine_facts import OLDEST_COMPOSE, OLDEST_DOCKER, is_older
+from anvil_gen.operate.remote import unmountable
+from anvil_gen.operate.subject import Subject
+from anvil_gen.render import ENV_EXAMPLE_FILE
+
+_COMPOSE_DOCS = "https://docs.docker.com/compose/install/"
+
+
+def check_docker(subject: Subject) -> Iterator[Check]:
+    """Look for Docker, for Compose, and for an engine that answers."""
+    engine = subject.engine
+    if not engine.client:
+        yield Check(what="docker", fault=engine.fault)
+        return
+    yield _version("docker", engine.client, OLDEST_DOCKER, INSTALL_DOCS)
+    if engine.compose:
+        yield _version("compose", engine.compose, OLDEST_COMPOSE, _COMPOSE_DOCS)
+    else:
+        remedy = by_command(
+            f"install it (other systems: {_COMPOSE_DOCS})",
+            "sudo apt-get update && sudo apt-get install docker-compose-plugin",
+        )
+        yield wrong("compose", "Docker Compose is missing", "`docker compose` is no command here", remedy)
+    if engine.fault is not None:
+        yield Check(what="engine", fault=engine.fault)
+        return
+    where = "this machine's" if engine.local else f"on another machine, {engine.endpoint}"
+    system = str(engine.info.get("OperatingSystem") or "")
+    yield Check(what="engine", found=", ".join(part for part in (engine.server, system, where) if part))
+
+
+def _version(what: str, version: str, oldest: tuple[int, int], docs: str) -> Check:
+    needed = ".".join(map(str, oldest))
+    if not is_older(version, oldest):
+        return Check(what=what, found=version)
+    detail = f"{version} is here, and {needed} or newer is needed"
+    packages = "docker-ce-cli" if oldest == OLDEST_DOCKER else "docker-compose-plugin"
+    remedy = by_command(
+        f"install a newer one (other systems: {docs})", f"sudo apt-get update && sudo apt-get install {packages}"
+    )
+    return wrong(what, f"{what} is too old", detail, remedy)
+
+
+def check_platform(subject: Subject) -> Iterator[Check]:
+    """Compare the platform that containers run on with the one that the inventory says."""
+    stated, real = str(subject.deployment.stack.platform), subject.platform
+    if real is None or real == stated:
+        yield Check(what="platform", found=stated if real else f"{stated}, as the inventory says")
+        return
+    remedy = by_command(f"write into {subject.inventory}", "[host]", f'platform = "{real}"')
+    detail = f'the inventory says "{stated}", and containers run on "{real}" here'
+    yield wrong("platform", "other platform than stated", detail, remedy, at=subject.place("host", "platform"))
+
+
+def check_tree(subject: Subject) -> Iterator[Check]:
+    """Compare the files on disk with what the inventory renders now."""
+    stale = staleness(subject.deployment)
+    if stale is None:
+        folder = shown(subject.deployment.project.folder)
+        yield Check(what="files", found=f"{folder} is what the inventory renders")
+    else:
+        remedy = by_command("render, and review", subject.deployment.resolved.command)
+        yield Check(what="files", fault=replace(stale, remedy=remedy))
+
+
+def check_remote(subject: Subject) -> Iterator[Check]:
+    """Look for generated files that an engine on another machine would have to mount."""
+    fault = remote_fault(subject)
+    if fault is not None:
+        yield Check(what="mounts", fault=fault)
+
+
+def remote_fault(subject: Subject) -> Diagnostic | None:
+    """Return why services cannot run on an engine elsewhere; None where they can, or the engine is here."""
+    engine = subject.engine
+    return None if engine.local else unmountable(subject.deployment, subject.wants, engine.endpoint)
+
+
+def check_variables(subject: Subject) -> Iterator[Check]:
+    """Look for a value of each variable that is read and has no default."""
+    needed = _needed(subject)
+    for name, (services, is_needed) in needed.items():
+        file = _env_file(subject)
+        detail = f"{name} has no value, neither in the shell nor in {file}; read by {', '.join(services)}"
+        remedy = _set_variable(subject, name)
+        at = Place("", Location(file=file))
+        severity: Severity = "error" if is_needed else "warning"
+        yield wrong(f"variable {name}", "variable is not set", detail, remedy, at=at, severity=severity)
+    read = {variable.name for variable in subject.deployment.stack.variables if variable.standing}
+    have = sorted(name for name in read if subject.values.get(name) and name not in needed)
+    yield from (Check(what=f"variable {name}", found="set") for name in have)
+
+
+def _needed(subject: Subject) -> dict[str, tuple[list[str], bool]]:
+    """Return the variables without a value: the services that read them, and whether one cannot do without."""
+    found: dict[str, tuple[list[str], bool]] = {}
+    router = subject.mode.router
+    for wanted in subject.wants:
+        for name, refused in wanted.variables:
+            services, is_needed = found.get(name, ([], False))
+            # A router without its key lets nobody in, or everybody.
+            is_key = router is not None and router.service == wanted.service and router.api_key_env == name
+            found[name] = ([*services, wanted.name], is_needed or refused or is_key)
+    return found
+
+
+def _env_file(subject: Subject) -> str:
+    return shown(subject.deployment.project.folder / FILE)
+
+
+def _set_variable(subject: Subject, name: str) -> str:
+    """Return how a variable gets its value: the clients' key is made, others are written by hand."""
+    folder = subject.deployment.project.folder
+    file, example = shlex.quote(shown(folder / FILE)), shlex.quote(shown(folder / ENV_EXAMPLE_FILE))
+    commands = [] if (folder / FILE).exists() else [f"cp {example} {file}"]
+    router = subject.mode.router
+    if router is None or router.api_key_env != name:
+        return by_command(f"write {name}=... there", *commands, f"${{EDITOR:-vi}} {file}")
+    return by_command("write it there", *commands, f'echo "{name}=$(openssl rand -hex 32)" >> {file}')

@@ -1,0 +1,159 @@
+"""Which cards a container really sees: measured by one that has a tier's own reservation, and only lists them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from anvil_gen.card_data import PinProbe, Vendor
+from anvil_gen.diagnostics import DiagnosticError, Severity, printable
+from anvil_gen.model import Gpu, Tier
+from anvil_gen.operate.check import Check, by_command, wrong
+from anvil_gen.operate.containers import images_of
+from anvil_gen.operate.subject import Subject
+
+_SERVICE = "probe"
+# What decides which cards a container gets; the rest of the service is left out, its weights and ports above all.
+_RESERVING = ("deploy", "devices", "device_cgroup_rules", "gpus", "group_add", "privileged", "runtime", "security_opt")
+_NOT_THERE = 127  # how a shell and Docker tell of a program that is not in the image
+
+
+def check_pins(subject: Subject) -> Iterator[Check]:
+    """Start a container for each tier with cards, from the tier's image, and compare what it sees with its pins."""
+    tiers = [wanted.tier for wanted in subject.wants if wanted.tier is not None and wanted.tier.gpus]
+    if not tiers or not subject.engine.answers:
+        return
+    project = subject.deployment.project
+    try:
+        config = project.services(subject.mode.root_file)
+    except (DiagnosticError, FileNotFoundError) as error:
+        why = error.diagnostics[0].detail if isinstance(error, DiagnosticError) else "nothing is rendered"
+        detail = f"Compose cannot read the files: {why}"
+        yield _unmeasured("pins", detail, by_command("render them", subject.deployment.resolved.command))
+        return
+    for tier in tiers:
+        yield _proof(subject, tier, config)
+
+
+def _unmeasured(what: str, detail: str, remedy: str) -> Check:
+    return wrong(what, "pins were not measured", detail, remedy, severity="warning")
+
+
+class _Case(Struct, frozen=True, kw_only=True):
+    """A tier whose pins are measured: how its vendor's cards are listed, and its service as Compose reads it."""
+
+    subject: Any
+    tier: Tier
+    data: Vendor
+    probe: PinProbe
+    service: Mapping[str, Any]
+
+    @property
+    def what(self) -> str:
+        """How a check of it is called."""
+        return f"pins of {self.tier.name}"
+
+    def wrong(self, summary: str, detail: str, remedy: str, *, severity: Severity = "error") -> Check:
+        """Return a check of it that did not pass."""
+        at = self.subject.place("tiers", self.tier.name, "gpus")
+        return wrong(self.what, summary, detail, remedy, at=at, severity=severity)
+
+
+def _proof(subject: Subject, tier: Tier, config: Mapping[str, Any]) -> Check:
+    what, vendor = f"pins of {tier.name}", str(tier.gpus[0].vendor)
+    data, service = subject.catalog.vendor(vendor), config["services"].get(tier.service.name)
+    if data is None or data.probe is None or service is None:
+        return Check(what=what, found=f"not measured: no program is known that lists {vendor} cards in a container")
+    case = _Case(subject=subject, tier=tier, data=data, probe=data.probe, service=service)
+    image = str(service["image"])
+    if image not in images_of(subject.docker, [image]):
+        detail = f"{image} is not on this machine yet"
+        return _unmeasured(what, detail, by_command("pull it", subject.typed("pull", image)))
+    done = subject.docker.feed(json.dumps(_project(case)), *_arguments(subject))
+    if done.returncode == _NOT_THERE:
+        by_hand = subject.typed("exec", str(tier.service.container_name), *case.probe.command)
+        detail = f"{image} has no {case.probe.command[0]}"
+        return _unmeasured(what, detail, by_command("ask the tier itself, while it runs", by_hand))
+    if done.returncode != 0:
+        return _refused(case, done.stderr)
+    return _judged(case, [match["uuid"] for match in re.finditer(case.probe.pattern, done.stdout)])
+
+
+def _arguments(subject: Subject) -> list[str]:
+    project = f"{subject.deployment.project.name}-pin-proof"
+    return ["compose", "--project-name", project, "--file", "-", "run", "--rm", "--no-deps", "-T", _SERVICE]
+
+
+def _project(case: _Case) -> dict[str, Any]:
+    """Return a compose project whose one service has the tier's reservation, and lists the cards."""
+    first, *rest = case.probe.command
+    said = case.service.get("environment") or {}
+    kept = {key: case.service[key] for key in _RESERVING if key in case.service}
+    own = {
+        "image": case.service["image"],
+        "pull_policy": "never",
+        "network_mode": "none",
+        "entrypoint": [first],
+        "command": rest,
+        # Of its own environment only what pins: the rest may hold keys.
+        "environment": {**{name: said[name] for name in _pins(case.data) if name in said}, **case.probe.environment},
+    }
+    return {"services": {_SERVICE: _escaped({**kept, **own})}}
+
+
+def _pins(data: Vendor) -> list[str]:
+    """Return the variables by which engines are pinned to a vendor's cards."""
+    tables = (data.environment, *data.platforms.values())
+    return [name for table in tables for name, value in table.items() if "{uuids}" in value]
+
+
+def _escaped(value: Any) -> Any:
+    """Return a value of the canonical configuration as a compose file has it: every `$` is literal."""
+    if isinstance(value, dict):
+        return {key: _escaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return value.replace("$", "$$") if isinstance(value, str) else value
+
+
+def _refused(case: _Case, stderr: str) -> Check:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    detail = printable(lines[-1]) if lines else "Docker did not say why"
+    install = case.data.runtime.install if case.data.runtime is not None else {}
+    how = install.get(case.subject.platform, "").strip()
+    return case.wrong("a container cannot have the cards", detail, how or "see that the machine has the cards")
+
+
+def _judged(case: _Case, seen: list[str]) -> Check:
+    gpus = case.tier.gpus
+    pinned, found = {gpu.uuid.casefold() for gpu in gpus}, {uuid.casefold() for uuid in seen}
+    told, wanted = ", ".join(_named(gpus, uuid) for uuid in seen) or "none", ", ".join(gpu.name for gpu in gpus)
+    # Cards without UUIDs are numbered from 0 again inside of the container.
+    if found == pinned or (all(uuid.isdecimal() for uuid in pinned) and len(found) == len(pinned)):
+        return Check(what=case.what, found=f"a container sees {told}, and no other card")
+    if not found > pinned:
+        detail = f"a container that reserves {wanted} sees: {told}"
+        listed = case.data.listing[-1].command if case.data.listing else case.probe.command
+        remedy = by_command("compare with what the machine lists", shlex.join(listed))
+        return case.wrong("a container sees other cards", detail, remedy)
+    detail = f"a container that reserves {wanted} alone sees: {told}"
+    variable, value = next(iter(_pins(case.data)), ""), ",".join(gpu.uuid for gpu in gpus)
+    if variable and (case.service.get("environment") or {}).get(variable) == value:
+        remedy = by_command(
+            f"{variable} pins the engine all the same; while it runs, see which card it is on",
+            shlex.join(case.data.listing[-1].command[:1] if case.data.listing else case.probe.command),
+        )
+        return case.wrong("this platform ignores pins", detail, remedy, severity="warning")
+    line = f'environment.{variable} = "{value}"'
+    remedy = by_command(f"pin the engine too: write into {case.subject.inventory}", f"[tiers.{case.tier.name}]", line)
+    return case.wrong("this platform ignores pins", detail, remedy)
+
+
+def _named(gpus: tuple[Gpu, ...], uuid: str) -> str:
+    name = next((gpu.name for gpu in gpus if gpu.uuid.casefold() == uuid.casefold()), "")
+    return f"{name} ({uuid})" if name else uuid

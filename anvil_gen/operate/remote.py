@@ -1,0 +1,46 @@
+"""Engines on another machine, which cannot mount files of this one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from anvil_gen.diagnostics import Diagnostic, listing
+from anvil_gen.operate.check import by_command
+from anvil_gen.operate.deployment import Deployment
+from anvil_gen.operate.wants import Wanted
+
+_SSH = "ssh://"
+
+
+def unmountable(deployment: Deployment, wants: Iterable[Wanted], endpoint: str) -> Diagnostic | None:
+    """Return why services cannot run on an engine elsewhere; None where they mount no generated file."""
+    files = {bind.source: one.name for one in wants for bind in one.binds if bind.generated}
+    if not files:
+        return None
+    told = ", ".join(f"{path} (by {name})" for path, name in sorted(files.items()))
+    return Diagnostic(
+        summary="generated files cannot be mounted on another machine",
+        detail=f"the engine runs at {endpoint}, and these files lie here: {told}\n"
+        f"Services without such files can be brought up from here: {_others(wants)}",
+        remedy=by_command("take the rendered folder there, and run it there", *_way(deployment, endpoint)),
+    )
+
+
+def _others(wants: Iterable[Wanted]) -> str:
+    names = [one.name for one in wants if not any(bind.generated for bind in one.binds)]
+    return listing(names) or "none here"
+
+
+def _way(deployment: Deployment, endpoint: str) -> tuple[str, ...]:
+    folder, name = deployment.project.folder, deployment.stack.host
+    source = shlex.quote(f"{folder.as_posix()}/")
+    if not endpoint.startswith(_SSH):
+        return (f"rsync -a {source} MACHINE:{name}/", f"ssh MACHINE 'cd {name} && docker compose up -d'")
+    there, _, port = endpoint.removeprefix(_SSH).partition("/")[0].partition(":")
+    by = f" -e 'ssh -p {port}'" if port else ""
+    login = f"ssh -p {port} {shlex.quote(there)}" if port else f"ssh {shlex.quote(there)}"
+    return (
+        f"rsync -a{by} {source} {shlex.quote(there)}:{name}/",
+        f"{login} 'cd {name} && docker compose up -d'",
+    )

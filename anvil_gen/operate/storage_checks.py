@@ -1,0 +1,199 @@
+"""Whether the files, folders and volumes that services mount are there, and room for what is still to come."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import UNSET
+
+from anvil_gen.catalog import Engine
+from anvil_gen.diagnostics import did_you_mean
+from anvil_gen.model import Tier
+from anvil_gen.operate.check import Check, Place, by_command, wrong
+from anvil_gen.operate.containers import images_of
+from anvil_gen.operate.subject import Subject
+from anvil_gen.operate.wants import Bind, Wanted
+from anvil_gen.probe.host_paths import is_of_windows, seen_from_here
+from anvil_gen.probe.machine import free_gib
+
+_POINTER = b"version https://git-lfs"
+_WEIGHTS = (".safetensors", ".gguf", ".bin")
+_IMAGE_GIB = 5.0
+"""What an image takes whose engine does not say."""
+
+
+def check_mounts(subject: Subject) -> Iterator[Check]:
+    """Look at each file and folder that is mounted, once; an engine on another machine has none that we see."""
+    if not subject.engine.local:
+        return
+    seen = set()
+    for wanted in subject.wants:
+        for bind in wanted.binds:
+            if not bind.generated and bind.source not in seen:
+                seen.add(bind.source)
+                yield _mount(subject, wanted, bind)
+
+
+def _mount(subject: Subject, wanted: Wanted, bind: Bind) -> Check:
+    what, at = f"files of {wanted.name}", _place(subject, wanted, bind)
+    path = seen_from_here(bind.source, system=subject.system, root=subject.root)
+    if path is None and is_of_windows(bind.source) and subject.platform == "linux":
+        detail = f"{bind.source} is a path of Windows, and this engine runs on Linux"
+        remedy = f'write a path of this machine, or platform = "wsl2" where that is so, in {subject.inventory}'
+        return wrong(what, "missing model folder", detail, remedy, at=at)
+    if path is None:
+        detail, remedy = f"{bind.source} cannot be looked at from here", "look there by hand"
+        return wrong(what, "files that cannot be seen", detail, remedy, at=at, severity="warning")
+    try:
+        found = _found(path)
+        size = _size(found)
+    except FileNotFoundError:
+        return _missing(subject, wanted, bind, path)
+    except PermissionError:
+        detail = f"you may not read {bind.source}; the engine may, where it runs as root"
+        remedy = by_command("look as root", f"sudo ls -l {shlex.quote(str(path))}")
+        return wrong(what, "files that cannot be seen", detail, remedy, at=at, severity="warning")
+    except OSError as error:
+        detail = f"{bind.source}: {(error.strerror or str(error)).lower()}"
+        remedy = by_command("look at it", f"ls -ld {shlex.quote(str(path))}")
+        return wrong(what, "files that cannot be seen", detail, remedy, at=at)
+    if bind.read_only and not found:
+        detail = f"there is nothing in {bind.source}"
+        return wrong(what, "empty model folder", detail, _fetch(wanted, bind), at=at)
+    pointers = [name for name, file in found.items() if name.endswith(_WEIGHTS) and _is_pointer(file)]
+    if pointers:
+        detail = f"{pointers[0]} in {bind.source} is a pointer of Git LFS, and not the weights"
+        remedy = by_command("fetch them", f"git -C {shlex.quote(str(path))} lfs pull")
+        return wrong(what, "weights that were not fetched", detail, remedy, at=at)
+    return Check(what=what, found=f"{bind.source}: {size}")
+
+
+def _found(path: Path) -> dict[str, Path]:
+    """Return the files in a folder by their names; a file's is its own."""
+    if not path.is_dir():
+        return {path.name: path} if path.stat().st_size else {}
+    return {entry.name: Path(entry.path) for entry in os.scandir(path)}
+
+
+def _size(found: dict[str, Path]) -> str:
+    size = sum(file.stat().st_size for file in found.values() if file.is_file())
+    told = f"{size / (1 << 30):.1f} GiB" if size >= 1 << 27 else f"{size / (1 << 20):.1f} MiB"
+    return told if len(found) == 1 else f"{len(found)} files, {told}"
+
+
+def _is_pointer(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_POINTER)) == _POINTER
+    except OSError:
+        return False
+
+
+def _missing(subject: Subject, wanted: Wanted, bind: Bind, path: Path) -> Check:
+    what, at = f"files of {wanted.name}", _place(subject, wanted, bind)
+    if not bind.read_only:
+        detail = f"there is no folder {bind.source}, which {wanted.name} writes to"
+        return wrong(what, "missing folder", detail, by_command("make it", f"mkdir -p {_quoted(path)}"), at=at)
+    parent = next(folder for folder in path.parents if os.path.isdir(folder))  # noqa: PTH112  it never raises
+    detail = f"there is no {bind.source}"
+    if parent != path.parent:
+        detail += f", nor its folder {path.parent}"
+    near = did_you_mean(path.name, _names(parent)) if parent == path.parent else ""
+    remedy = f"{near}\nelse {_fetch(wanted, bind)}" if near else _fetch(wanted, bind)
+    return wrong(what, "missing model folder" if not path.suffix else "missing model file", detail, remedy, at=at)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in folder.iterdir()]
+    except OSError:
+        return []
+
+
+def _fetch(wanted: Wanted, bind: Bind) -> str:
+    """Return how files get to where they are mounted from."""
+    if wanted.tier is None:
+        return by_command("put them there", f"ls -l {shlex.quote(bind.source)}")
+    source = Path(bind.source)
+    model = wanted.tier.options["model"]
+    is_file = model is not None and model.file is not UNSET
+    command = f"hf download REPOSITORY {shlex.quote(source.name)} --local-dir {_quoted(source.parent)}"
+    whole = f"hf download REPOSITORY --local-dir {_quoted(source)}"
+    return by_command("put the model there; from the hub", command if is_file else whole)
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(path.as_posix())
+
+
+def _place(subject: Subject, wanted: Wanted, bind: Bind) -> Place:
+    if wanted.tier is None:
+        return subject.place("services", wanted.service)
+    engine = subject.catalog.engine(wanted.tier.engine)
+    if engine is not None and engine.hub_cache and bind.target == engine.hub_cache:
+        return subject.place("hfcache", "path")
+    return subject.place("tiers", wanted.tier.name, "model")
+
+
+def check_volumes(subject: Subject) -> Iterator[Check]:
+    """Look for each external volume, on whatever machine the engine runs."""
+    if not subject.engine.answers:
+        return
+    names = dict.fromkeys(name for wanted in subject.wants for name in wanted.volumes)
+    there = set(subject.docker.ask("volume", "ls", "--quiet").split()) if names else set()
+    for name in names:
+        if name in there:
+            yield Check(what=f"volume {name}", found="there")
+            continue
+        users = ", ".join(wanted.name for wanted in subject.wants if name in wanted.volumes)
+        remedy = by_command("make it: nothing here removes it again", subject.typed("volume", "create", name))
+        at = subject.place("hfcache", "volume")
+        yield wrong(
+            f"volume {name}",
+            "missing external volume",
+            f"there is no volume {name}, which {users} mounts",
+            remedy,
+            at=at,
+        )
+
+
+def check_disk(subject: Subject) -> Iterator[Check]:
+    """Compare the room on Docker's disk with what its missing images and the hub's weights take at most."""
+    folder = str(subject.engine.info.get("DockerRootDir") or "")
+    path = subject.root / folder.lstrip("/")
+    if not folder or not subject.engine.local or not path.is_dir():
+        return  # it is on another machine, or inside of Docker Desktop's
+    free = free_gib(path)
+    if free is None:
+        return
+    there = images_of(subject.docker, [wanted.image for wanted in subject.wants])
+    missing = {wanted.image: wanted for wanted in subject.wants if wanted.image not in there}
+    images = sum(_image_gib(subject, wanted) for wanted in missing.values())
+    weights = sum(_weights_gib(wanted.tier) for wanted in subject.wants if wanted.volumes and wanted.tier)
+    found = f"{free:.0f} GiB free at {folder}"
+    if free >= images + weights:
+        yield Check(what="disk", found=found)
+        return
+    parts = [f"{images:.0f} GiB for {len(missing)} images to come"] if missing else []
+    parts += [f"up to {weights:.0f} GiB for weights of the hub"] if weights else []
+    remedy = by_command("make room; neither takes an image that a container has", *_pruning(subject))
+    yield wrong("disk", "little room", f"{found}: it takes {' and '.join(parts)}", remedy, severity="warning")
+
+
+def _pruning(subject: Subject) -> tuple[str, ...]:
+    return subject.typed("image", "prune", "--all"), subject.typed("builder", "prune")
+
+
+def _image_gib(subject: Subject, wanted: Wanted) -> float:
+    engine: Engine | None = subject.catalog.engine(wanted.tier.engine) if wanted.tier is not None else None
+    return engine.image_gib if engine is not None else _IMAGE_GIB if not wanted.built else 1.0
+
+
+def _weights_gib(tier: Tier) -> float:
+    """Return what the weights of a tier can take at most: they fit onto its cards."""
+    model = tier.options["model"]
+    from_hub = model is not None and model.repo is not UNSET
+    return sum(gpu.memory_mib or 0 for gpu in tier.gpus) / 1024 if from_hub else 0.0

@@ -1,0 +1,114 @@
+"""What is examined: some services of a host's mode, what they want, and the machine that they want it of."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from anvil_gen.catalog import Catalog
+from anvil_gen.document import Document
+from anvil_gen.generate import generator
+from anvil_gen.inventory_types import Platform
+from anvil_gen.model import Mode, address
+from anvil_gen.operate.check import Place
+from anvil_gen.operate.containers import Container, Look
+from anvil_gen.operate.deployment import Deployment
+from anvil_gen.operate.docker import Docker
+from anvil_gen.operate.dotenv import variables
+from anvil_gen.operate.engine_facts import EngineFacts, ask_engine
+from anvil_gen.operate.wants import Wanted, wants_of
+from anvil_gen.probe.cards import Listing, list_cards
+from anvil_gen.probe.machine import platform_of, platform_of_machine
+from anvil_gen.probe.programs import Run, run_program
+
+
+class Subject:
+    """Some services of a mode on a machine; each fact is asked for once, when first wanted."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        mode: Mode,
+        services: Iterable[str] = (),
+        *,
+        run: Run = run_program,
+        root: Path = Path("/"),
+        system: str = sys.platform,
+        shell: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take services of a mode, all of it for none, and where to ask about this machine."""
+        self.deployment = deployment
+        self.mode = mode
+        self.run, self.root, self.system = run, root, system
+        self._services = set(services)
+        self._shell = shell
+
+    @property
+    def docker(self) -> Docker:
+        """The engine's command line."""
+        return self.deployment.project.docker
+
+    @property
+    def catalog(self) -> Catalog:
+        """What is known of engines and cards."""
+        return self.deployment.resolved.catalog
+
+    @property
+    def inventory(self) -> str:
+        """The inventory, as a person writes its path."""
+        return self.deployment.resolved.inventory.as_posix()
+
+    @cached_property
+    def engine(self) -> EngineFacts:
+        """What Docker says of itself."""
+        return ask_engine(self.docker)
+
+    @cached_property
+    def values(self) -> Mapping[str, str]:
+        """The values of variables."""
+        return variables(self.deployment.project.folder, self._shell)
+
+    @cached_property
+    def wants(self) -> list[Wanted]:
+        """What each service wants."""
+        tree = generator().render(self.deployment.resolved.inventory, output=self.deployment.resolved.output).tree
+        every = wants_of(self.deployment.stack, self.mode, tree, self.values)
+        return [one for one in every if not self._services or one.service in self._services]
+
+    @cached_property
+    def containers(self) -> list[Container]:
+        """The containers of the project, and those that have a name of its services; none without an engine."""
+        if not self.engine.answers:
+            return []
+        names = [one.container_name for one in self.wants]
+        return Look(self.docker, self.deployment.project.name, names).containers()
+
+    @cached_property
+    def platform(self) -> Platform | None:
+        """The platform that containers run on, by the engine's kernel; without an engine, by this machine's."""
+        if self.engine.kernel:
+            return platform_of(self.engine.kernel)
+        return platform_of_machine(root=self.root, system=self.system) if self.engine.local else None
+
+    def place(self, *path: str | int) -> Place:
+        """Return where the inventory says something."""
+        return Place(address(path), Document(self.deployment.resolved.inventory).location(path))
+
+    def listing(self, vendor: str) -> Listing:
+        """Return the cards of a vendor on this machine."""
+        if vendor not in self._listings:
+            data = self.catalog.vendor(vendor)
+            listed = Listing(vendor=vendor) if data is None else list_cards(vendor, data, run=self.run, root=self.root)
+            self._listings[vendor] = listed
+        return self._listings[vendor]
+
+    @cached_property
+    def _listings(self) -> dict[str, Listing]:
+        return {}
+
+    def typed(self, *arguments: str) -> str:
+        """Return a docker command as a person types it."""
+        return shlex.join(self.docker.command(*arguments))

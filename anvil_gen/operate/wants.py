@@ -1,0 +1,156 @@
+"""What the services of a mode want of their machine, as their rendered files say it.
+
+The files are read as they are rendered, not as they lie on the disk, so that a machine can be looked at before anything
+is written to it; whether the disk has the same is a question of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from msgspec import Struct
+
+from anvil_gen.model import Mode, Stack, Tier, Tree
+from anvil_gen.operate.dotenv import filled, references
+from anvil_gen.own_keys import published_ports
+from anvil_gen.paths import is_absolute
+
+
+class Bind(Struct, frozen=True, kw_only=True):
+    """A file or folder that is mounted; ``generated``: one of the tree's own, its source relative to the tree."""
+
+    source: str
+    target: str
+    read_only: bool
+    generated: bool
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What one service wants.
+
+    ``volumes`` are external ones. ``ports`` are host addresses and numbers. ``variables`` have no default: name, and
+    whether Compose refuses the file without it. ``tier`` is the tier that it serves, None for others.
+    """
+
+    service: str
+    container_name: str
+    image: str
+    built: bool
+    binds: tuple[Bind, ...]
+    volumes: tuple[str, ...]
+    ports: tuple[tuple[str, int], ...]
+    variables: tuple[tuple[str, bool], ...]
+    tier: Tier | None
+
+    @property
+    def name(self) -> str:
+        """How the inventory calls it: by its tier's name where it is one."""
+        return self.tier.name if self.tier is not None else self.service
+
+
+def wants_of(stack: Stack, mode: Mode, tree: Tree, values: Mapping[str, str]) -> list[Wanted]:
+    """Return what each service of a mode wants, ``values`` being those of the variables.
+
+    Services that a template adds beside a tier's own are among them.
+    """
+    tiers = {f"tiers/{tier.name}.yml": tier for tier in mode.tiers}
+    found = []
+    for path in tree.data[mode.root_file].get("include") or ():
+        file = _File(project=stack.project, path=path, data=tree.data[path], values=values)
+        for name in file.data["services"]:
+            tier = tiers.get(path)
+            found.append(_wanted(file, name, tier if tier is not None and tier.service.name == name else None))
+    return found
+
+
+class _File(Struct, frozen=True, kw_only=True):
+    """A rendered file of some services, and the values of its variables."""
+
+    project: str
+    path: str
+    data: Mapping[str, Any]
+    values: Mapping[str, str]
+
+
+def _wanted(file: _File, name: str, tier: Tier | None) -> Wanted:
+    service = file.data["services"][name]
+    said = _filled(service, file.values)
+    mounts = [_long(mount) for mount in said.get("volumes") or ()]
+    folder = PurePosixPath(file.path).parent
+    return Wanted(
+        service=name,
+        container_name=str(said.get("container_name") or f"{file.project}-{name}-1"),
+        image=str(said.get("image") or f"{file.project}-{name}"),
+        built="build" in said,
+        binds=tuple(_bind(mount, folder) for mount in mounts if mount["type"] == "bind"),
+        volumes=tuple(_external(mounts, _filled(file.data.get("volumes") or {}, file.values))),
+        ports=tuple((address, number) for _, address, number in published_ports(said.get("ports"))),
+        variables=tuple(dict(sorted(_unset(service, file.values))).items()),
+        tier=tier,
+    )
+
+
+def _filled(value: Any, values: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _filled(item, values) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, values) for item in value]
+    return filled(value, values) if isinstance(value, str) else value
+
+
+def _long(mount: Any) -> dict[str, Any]:
+    """Return a mount in Compose's long form."""
+    if isinstance(mount, Mapping):
+        return {"type": "volume", "source": "", "target": "", **mount}
+    drive, rest = (mount[:2], mount[2:]) if is_absolute(mount) and mount[1:2] == ":" else ("", mount)
+    source, _, target = rest.partition(":")
+    target, _, options = target.partition(":")
+    kind = "bind" if drive or source.startswith(("/", ".", "~", "\\")) else "volume"
+    if not target:  # an anonymous volume
+        return {"type": "volume", "source": "", "target": source}
+    return {"type": kind, "source": drive + source, "target": target, "read_only": "ro" in options.split(",")}
+
+
+def _bind(mount: Mapping[str, Any], folder: PurePosixPath) -> Bind:
+    source = str(mount["source"])
+    generated = not is_absolute(source) and not source.startswith("~")
+    return Bind(
+        source=(folder / source).as_posix() if generated else str(Path(source).expanduser()) if source else source,
+        target=str(mount["target"]),
+        read_only=bool(mount.get("read_only")),
+        generated=generated,
+    )
+
+
+def _external(mounts: list[dict[str, Any]], declared: Mapping[str, Any]) -> Iterator[str]:
+    for source in dict.fromkeys(str(mount["source"]) for mount in mounts if mount["type"] == "volume"):
+        volume = declared.get(source) or {}
+        if volume.get("external"):
+            yield str(volume.get("name") or source)
+
+
+def _unset(value: Any, values: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+    """Yield the variables without a value or a default, however deep."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key == "environment":
+                yield from ((name, False) for name in _passed_on(item) if not values.get(name))
+            if key == "image":  # nothing runs without one, though Compose takes it for a name that is empty
+                yield from ((name, True) for name, _ in references(str(item)) if not values.get(name))
+                continue
+            yield from _unset(item, values)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _unset(item, values)
+    elif isinstance(value, str):
+        yield from ((name, needed) for name, needed in references(value) if not values.get(name))
+
+
+def _passed_on(environment: Any) -> Iterator[str]:
+    """Yield the variables that are passed on by name only."""
+    if isinstance(environment, Mapping):
+        yield from (name for name, value in environment.items() if value is None)
+    else:
+        yield from (str(name) for name in environment or () if "=" not in str(name))

@@ -1,0 +1,116 @@
+"""An engine that tests make up, and hosts that are examined against it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fake_machine import no_programs
+from msgspec.structs import replace
+from running import fleet
+
+from anvil_gen.operate.deployment import open_deployment
+from anvil_gen.operate.docker import Docker
+from anvil_gen.operate.subject import Subject
+from anvil_gen.probe.programs import Run
+
+NO_DAEMON = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
+INFO = {"KernelVersion": "6.1.0-28-amd64", "OperatingSystem": "Debian GNU/Linux 12", "Runtimes": {"runc": {}}}
+
+
+class FakeDocker(Docker):
+    """An engine that answers each command, by its first words, with a text; others with a failure."""
+
+    def __init__(self, answers: Mapping[str, str], *, at: str = "", context: str | None = None) -> None:
+        """Take the answers, and where the engine is."""
+        super().__init__(context)
+        self.answers, self.at = answers, at
+        self.asked: list[tuple[str, ...]] = []
+        self.read: list[str] = []
+
+    @property
+    def endpoint(self) -> str:
+        """Where the engine is."""
+        return self.at
+
+    def run(
+        self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Answer a command."""
+        self.asked.append(arguments)
+        words = " ".join(arguments)
+        found = next((text for start, text in self.answers.items() if start and words.startswith(start)), None)
+        if found is None:
+            return subprocess.CompletedProcess(arguments, 1, "", self.answers.get("", NO_DAEMON))
+        return subprocess.CompletedProcess(arguments, 0, found, "")
+
+    def feed(self, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Answer a command that reads something."""
+        self.read.append(text)
+        return self.run(*arguments)
+
+    def start(self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None) -> Any:
+        """Answer a command later."""
+        done = self.run(*arguments, folder=folder)
+
+        class Started:
+            args, returncode = arguments, done.returncode
+
+            def communicate(self) -> tuple[str, str]:
+                return done.stdout, done.stderr
+
+        return Started()
+
+
+def engine(**more: str) -> dict[str, str]:
+    """Return the answers of an engine that has nothing but ``more``, in whose names ``_`` stands for a space."""
+    version = {"Client": {"Version": "28.2.2"}, "Server": {"Version": "28.2.2"}}
+    usual = {
+        "compose version": "2.40.0\n",
+        "version": json.dumps(version),
+        "info": json.dumps(INFO),
+        "volume ls": "",
+        "image inspect": "[]",
+        "container inspect": "[]",
+        "ps": "",
+    }
+    return {**usual, **{words.replace("_", " "): text for words, text in more.items()}}
+
+
+def images(*names: str) -> str:
+    """Return what ``docker image inspect`` says of images."""
+    return json.dumps([{"Id": f"sha256:{name}", "RepoTags": [name], "Size": 3 << 30} for name in names])
+
+
+def subject(
+    folder: Path,
+    text: str,
+    answers: Mapping[str, str] | None = None,
+    *,
+    at: str = "",
+    run: Run = no_programs,
+    root: Path | None = None,
+    system: str = "linux",
+    shell: Mapping[str, str] | None = None,
+    mode: str | None = None,
+) -> Subject:
+    """Return a host of an inventory on an engine and a machine that are made up; without answers nothing answers."""
+    deployment = open_deployment(str(fleet(folder, box=text) / "hosts" / "box.toml"), folder)
+    docker = FakeDocker(answers if answers is not None else {}, at=at)
+    made = replace(deployment, project=replace(deployment.project, docker=docker))
+    return Subject(
+        made,
+        made.mode(mode),
+        run=run,
+        root=root if root is not None else folder / "nowhere",
+        system=system,
+        shell=shell or {},
+    )
+
+
+def told(checks: Any) -> list[tuple[str, str, str]]:
+    """Return verdict, name and outcome of each check: what was found, or the summary of what is wrong."""
+    return [(one.verdict, one.what, one.found if one.fault is None else one.fault.summary) for one in checks]

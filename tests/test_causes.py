@@ -1,0 +1,78 @@
+"""Why services did not come up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fake_engine import NO_DAEMON, engine, images, subject
+from fake_machine import kernel
+from test_claim_checks import answers as having
+from test_claim_checks import container
+
+from anvil_gen.operate.causes import causes
+
+INVENTORY = """schema = 1
+[paths]
+models = "/srv/models"
+[tiers.fast]
+engine = "vllm"
+port = 30001
+model = { path = "gpt-oss-20b" }
+"""
+CARD = """[gpus.big]
+uuid = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
+"""
+MODEL = {"srv/models/gpt-oss-20b/model.safetensors": "weights"}
+IMAGE = images("vllm/vllm-openai:latest")
+
+
+def summaries(folder: Path, answers: dict[str, str], text: str = INVENTORY, *, model: bool = True) -> list[str]:
+    """Return what is found to be in the way."""
+    root = kernel(folder / "root", MODEL if model else {})
+    return [fault.summary for fault in causes(subject(folder, text, answers, root=root))]
+
+
+def test_nothing_is_in_the_way(tmp_path: Path) -> None:
+    assert summaries(tmp_path, engine(image_inspect=IMAGE)) == []
+
+
+def test_all_that_is_in_the_way_is_told_at_once(tmp_path: Path) -> None:
+    there = having(container("fast"), container("other", port=30001))
+    text = INVENTORY + "[services.ui]\nimage = 'ui'\ncommand = [{ env = 'A' }]\n"
+
+    assert summaries(tmp_path, {**there, "": "no such manifest: x"}, text, model=False) == [
+        "missing model folder",
+        "image cannot be had",
+        "image cannot be had",
+        "container name is taken",
+        "port is taken",
+    ]
+
+
+def test_an_engine_that_is_away_is_the_whole_cause(tmp_path: Path) -> None:
+    version = json.dumps({"Client": {"Version": "28.2.2"}})
+
+    assert summaries(tmp_path, {"version": version, "": NO_DAEMON}, model=False) == ["Docker does not answer"]
+
+
+def test_another_modes_port_is_a_cause(tmp_path: Path) -> None:
+    there = having(container("coder", project="box", service="coder", port=30001))
+    root = kernel(tmp_path / "root", MODEL)
+    (fault,) = causes(subject(tmp_path, INVENTORY, {**there, "image inspect": IMAGE}, root=root))
+
+    assert (fault.severity, fault.summary) == ("error", "port is taken")
+
+
+def test_cards_that_are_not_listed_are_a_cause_only_where_nothing_else_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    text = INVENTORY.replace('engine = "vllm"', 'engine = "vllm"\ngpus = ["big"]') + CARD
+    with_runtime = engine(image_inspect=IMAGE, info=json.dumps({"Runtimes": {"nvidia": {}}}))
+
+    assert summaries(tmp_path, engine(image_inspect=IMAGE), text) == ["no GPU runtime"]
+    assert summaries(tmp_path, with_runtime, text) == ["no card is listed"]
+    (tmp_path / "root" / "srv/models/gpt-oss-20b/model.safetensors").unlink()
+    assert summaries(tmp_path, with_runtime, text, model=False) == ["empty model folder"]

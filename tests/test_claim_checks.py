@@ -1,0 +1,135 @@
+"""Ports and container names that are taken, and by whom."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_engine import engine, subject, told
+
+from anvil_gen.operate.claim_checks import check_names, check_ports
+
+INVENTORY = """schema = 1
+[paths]
+models = "/srv/models"
+[tiers.fast]
+engine = "vllm"
+port = {port}
+bind = "{bind}"
+model = {{ path = "gpt-oss-20b" }}
+"""
+
+
+def container(name: str, *, project: str = "", service: str = "", port: int = 0, host: str = "127.0.0.1") -> Any:
+    """Return a running container as ``docker inspect`` tells it."""
+    labels = {"com.docker.compose.project": project, "com.docker.compose.service": service} if project else {}
+    bindings = {"80/tcp": [{"HostIp": host, "HostPort": str(port)}]} if port else {}
+    return {
+        "Id": name,
+        "Name": f"/{name}",
+        "Image": "sha256:1",
+        "State": {"Status": "running"},
+        "HostConfig": {"PortBindings": bindings},
+        "Config": {"Image": "image:1", "Labels": labels},
+    }
+
+
+def answers(*containers: Any) -> dict[str, str]:
+    """Return an engine that has some containers."""
+    names = "\n".join(one["Id"] for one in containers)
+    return engine(ps=names, container_inspect=json.dumps(containers))
+
+
+@pytest.fixture
+def held() -> Iterator[int]:
+    """Hold a port of the loopback."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def text(port: int = 30001, bind: str = "127.0.0.1") -> str:
+    """Return the inventory with a port and an address."""
+    return INVENTORY.format(port=port, bind=bind)
+
+
+@pytest.mark.parametrize(
+    ("there", "outcome"),
+    [
+        ([], ("pass", "name of fast", "fast is free")),
+        ([container("fast", project="box", service="fast")], ("pass", "name of fast", "fast is its own")),
+        ([container("fast", project="box", service="other")], ("fail", "name of fast", "container name is taken")),
+        ([container("fast", project="old", service="fast")], ("fail", "name of fast", "container name is taken")),
+        ([container("fast")], ("fail", "name of fast", "container name is taken")),
+    ],
+)
+def test_names(there: list[Any], outcome: tuple[str, str, str], tmp_path: Path) -> None:
+    assert told(check_names(subject(tmp_path, text(), answers(*there)))) == [outcome]
+
+
+def test_how_a_name_is_taken_over(tmp_path: Path) -> None:
+    (check,) = check_names(subject(tmp_path, text(), answers(container("fast"))))
+
+    assert check.fault is not None
+    assert "made by hand, without Compose (image:1, running)" in check.fault.detail
+    assert check.fault.remedy.endswith("\n    docker rm --force fast\n    anvil-gen up box fast")
+    assert check.fault.address == "tiers.fast.container_name"
+
+
+@pytest.mark.parametrize(
+    ("there", "outcome"),
+    [
+        ([], "127.0.0.1:30001 is free"),
+        ([container("fast", project="box", service="fast", port=30001)], "127.0.0.1:30001 is its own"),
+        ([container("old", port=30001)], "port is taken"),
+        ([container("old", port=30001, host="0.0.0.0")], "port is taken"),
+        ([container("old", port=30001, host="127.0.0.9")], "127.0.0.1:30001 is free"),
+        ([container("old", port=30002)], "127.0.0.1:30001 is free"),
+    ],
+)
+def test_ports_of_containers(there: list[Any], outcome: str, tmp_path: Path) -> None:
+    assert [found for _, _, found in told(check_ports(subject(tmp_path, text(), answers(*there))))] == [outcome]
+
+
+def test_a_port_of_another_mode(tmp_path: Path) -> None:
+    other = container("coder", project="box", service="coder", port=30001)
+    (check,) = check_ports(subject(tmp_path, text(), answers(other)))
+
+    assert check.verdict == "warn"
+    assert check.fault is not None
+    assert check.fault.remedy.endswith("\n    anvil-gen up box --mode default")
+
+
+def test_a_port_of_a_process(held: int, tmp_path: Path) -> None:
+    (check,) = check_ports(subject(tmp_path, text(held), engine(), root=Path("/")))
+
+    assert check.fault is not None
+    assert (check.fault.summary, check.fault.address) == ("port is taken", "tiers.fast.port")
+    assert f"(process {os.getpid()})" in check.fault.detail
+    assert check.fault.remedy.endswith(f"\n    kill {os.getpid()}")
+
+
+def test_a_port_of_a_process_of_somebody_else(held: int, tmp_path: Path) -> None:
+    (check,) = check_ports(subject(tmp_path, text(held)))
+
+    assert check.fault is not None
+    assert check.fault.remedy.endswith(f"\n    sudo ss -ltnp 'sport = :{held}'")
+
+
+def test_an_address_that_the_machine_lacks(tmp_path: Path) -> None:
+    (check,) = check_ports(subject(tmp_path, text(bind="192.0.2.7"), engine()))
+
+    assert check.fault is not None
+    assert (check.fault.summary, check.fault.address) == ("no such address", "tiers.fast.bind")
+
+
+def test_ports_of_another_machine(held: int, tmp_path: Path) -> None:
+    far = subject(tmp_path, text(held), engine(), at="ssh://me@box")
+
+    assert [verdict for verdict, _, _ in told(check_ports(far))] == ["pass"]

@@ -1,0 +1,97 @@
+"""What `doctor` looks at, and how it is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fake_engine import NO_DAEMON, engine, images, subject
+from fake_machine import kernel
+from running import INVENTORY, anvil_gen, fleet
+
+from anvil_gen.operate.doctor import Examination, examine
+from anvil_gen.views.doctor import show_examination
+
+EVERYTHING = engine(image_inspect=images("vllm/vllm-openai:latest"))
+MODEL = {"srv/models/gpt-oss-20b/model.safetensors": "weights"}
+
+
+def examined(folder: Path, answers: dict[str, str], **more: str) -> Examination:
+    """Return the examination of a small host that has its model."""
+    host = subject(folder, INVENTORY, answers, root=kernel(folder / "root", MODEL), **more)  # type: ignore[arg-type]
+    return examine(host, probe=True)
+
+
+def test_a_machine_that_has_all_of_it(tmp_path: Path) -> None:
+    anvil_gen("render", "box", cwd=fleet(tmp_path, box=INVENTORY))
+    found = examined(tmp_path, EVERYTHING)
+
+    assert [check.what for check in found.checks] == [
+        *("docker", "compose", "engine", "platform", "files"),
+        *("files of fast", "image of fast", "name of fast", "port of fast"),
+    ]
+    assert (found.count("pass"), found.unchecked) == (9, ())
+
+
+@pytest.mark.parametrize(
+    ("answers", "at", "part"),
+    [({"": NO_DAEMON}, "", "volumes, images"), (EVERYTHING, "ssh://me@box", "of the other machine")],
+)
+def test_what_could_not_be_looked_at_is_said(answers: dict[str, str], at: str, part: str, tmp_path: Path) -> None:
+    assert any(part in what for what in examined(tmp_path, answers, at=at).unchecked)
+
+
+def test_the_list(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    show_examination(examined(tmp_path, EVERYTHING), as_json=False)
+    printed = capsys.readouterr().out
+
+    assert printed == LISTED.format(inventory=tmp_path / "hosts" / "box.toml")
+
+
+LISTED = """\
+pass  docker         28.2.2
+pass  compose        2.40.0
+pass  engine         28.2.2, Debian GNU/Linux 12, this machine's
+pass  platform       linux
+fail  files          nothing is rendered yet
+pass  files of fast  /srv/models/gpt-oss-20b: 0.0 MiB
+pass  image of fast  vllm/vllm-openai:latest, 3.0 GiB
+pass  name of fast   fast is free
+pass  port of fast   127.0.0.1:30001 is free
+
+fail  files
+  missing: docker-compose.yml, tiers/fast.yml
+  render, and review:
+
+      anvil-gen render {inventory}
+
+box: 8 pass, 0 warn, 1 fail
+"""
+
+
+def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    show_examination(examined(tmp_path, EVERYTHING), as_json=True)
+    answer = json.loads(capsys.readouterr().out)
+
+    assert (answer["format"], answer["host"], answer["mode"], answer["ok"]) == (1, "box", "default", False)
+    assert [check["fault"]["summary"] for check in answer["checks"] if check["verdict"] == "fail"] == [
+        "nothing is rendered yet"
+    ]
+
+
+def test_the_verb_exits_1_where_something_fails_and_never_with_a_traceback(tmp_path: Path) -> None:
+    done = anvil_gen("doctor", "box", "--json", cwd=fleet(tmp_path, box=INVENTORY), env={"PATH": str(tmp_path)})
+
+    assert (done.code, done.stderr) == (1, "")
+    failed = {check["what"] for check in json.loads(done.stdout)["checks"] if check["verdict"] == "fail"}
+    assert failed == {"docker", "files", "files of fast"}
+
+
+@pytest.mark.parametrize(("arguments", "part"), [(["boxx"], "unknown host"), (["box", "--mode", "x"], "unknown mode")])
+def test_what_there_is_not(arguments: list[str], part: str, tmp_path: Path) -> None:
+    done = anvil_gen("doctor", *arguments, cwd=fleet(tmp_path, box=INVENTORY))
+
+    assert (done.code, done.stdout) == (1, "")
+    assert part in done.stderr

@@ -1,0 +1,50 @@
+"""What Docker says of itself."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from fake_engine import NO_DAEMON, FakeDocker, engine
+
+from anvil_gen.operate.docker import Docker
+from anvil_gen.operate.engine_facts import ask_engine, is_older
+
+
+def test_an_engine_that_answers() -> None:
+    facts = ask_engine(FakeDocker(engine()))
+
+    assert (facts.client, facts.compose, facts.server, facts.answers) == ("28.2.2", "2.40.0", "28.2.2", True)
+    assert (facts.kernel, facts.local) == ("6.1.0-28-amd64", True)
+
+
+def test_an_engine_on_another_machine() -> None:
+    facts = ask_engine(FakeDocker(engine(), at="ssh://me@box"))
+
+    assert (facts.local, facts.endpoint) == (False, "ssh://me@box")
+
+
+def test_an_engine_that_is_away() -> None:
+    answers = {"version": json.dumps({"Client": {"Version": "28.2.2"}, "Server": None}), "": NO_DAEMON}
+    facts = ask_engine(FakeDocker(answers))
+
+    assert (facts.client, facts.compose, facts.answers, facts.info) == ("28.2.2", "", False, {})
+    assert facts.fault is not None
+    assert facts.fault.summary == "Docker does not answer"
+
+
+def test_no_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    facts = ask_engine(Docker())
+
+    assert (facts.client, facts.answers) == ("", False)
+    assert facts.fault is not None
+    assert facts.fault.summary == "Docker is not installed"
+
+
+@pytest.mark.parametrize(
+    ("version", "older"),
+    [("2.19.1", True), ("v2.20.0", False), ("2.26.1-4", False), ("v5.0", False), ("1.29.2", True), ("dev", False)],
+)
+def test_versions(version: str, older: bool) -> None:
+    assert is_older(version, (2, 20)) is older

@@ -1,0 +1,62 @@
+"""Images that are there, that will come, and that cannot be had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fake_engine import engine, images, subject, told
+
+from anvil_gen.operate.image_checks import check_images, unobtainable
+
+INVENTORY = """schema = 1
+[paths]
+models = "/srv/models"
+[tiers.fast]
+engine = "vllm"
+image = "vllm/vllm-openai:v1"
+port = 30001
+model = { path = "gpt-oss-20b" }
+[tiers.also]
+engine = "vllm"
+image = "vllm/vllm-openai:v1"
+port = 30002
+model = { path = "gpt-oss-20b" }
+[router]
+api_key_env = "KEY"
+"""
+
+
+def test_images(tmp_path: Path) -> None:
+    some = subject(tmp_path, INVENTORY, engine(image_inspect=images("vllm/vllm-openai:v1")))
+    found = told(check_images(some))
+
+    assert sorted(found) == [
+        ("pass", "image of fast", "vllm/vllm-openai:v1, 3.0 GiB"),
+        ("warn", "image of router", "image is not there yet"),
+    ]
+    assert told(check_images(subject(tmp_path, INVENTORY))) == []
+
+
+def test_how_an_image_comes(tmp_path: Path) -> None:
+    remedies = [check.fault.remedy for check in check_images(subject(tmp_path, INVENTORY, engine())) if check.fault]
+
+    assert any(remedy.endswith("\n    docker pull vllm/vllm-openai:v1") for remedy in remedies)
+    assert any(" && docker compose build router" in remedy for remedy in remedies)
+
+
+@pytest.mark.parametrize(
+    ("more", "verdict", "detail"),
+    [
+        ({"": "no such manifest: docker.io/vllm/vllm-openai:v1\n"}, "fail", "cannot be had: no such manifest"),
+        ({"manifest inspect": "{}"}, "warn", "its registry has it"),
+    ],
+)
+def test_an_image_that_did_not_come(more: dict[str, str], verdict: str, detail: str, tmp_path: Path) -> None:
+    pulled, built = sorted(unobtainable(subject(tmp_path, INVENTORY, engine() | more)), key=lambda check: check.what)
+
+    assert pulled.fault is not None
+    assert built.fault is not None
+    assert (pulled.verdict, pulled.fault.address) == (verdict, "tiers.fast.image")
+    assert detail in pulled.fault.detail
+    assert built.fault.summary == "image was not built"

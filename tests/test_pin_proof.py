@@ -1,0 +1,114 @@
+"""What a container that has a tier's reservation sees of the cards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_engine import FakeDocker, engine, images, subject
+
+from anvil_gen.operate.check import Check
+from anvil_gen.operate.pin_proof import check_pins
+
+UUID = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
+OTHER = "GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1"
+INVENTORY = f"""schema = 1
+[gpus.big]
+uuid = "{UUID}"
+[paths]
+models = "/srv/models"
+[tiers.fast]
+engine = "vllm"
+image = "vllm:1"
+gpus = ["big"]
+port = 30001
+model = {{ path = "gpt-oss-20b" }}
+"""
+DEVICES = [{"driver": "nvidia", "device_ids": [UUID], "capabilities": ["gpu"]}]
+SERVICE = {
+    "image": "vllm:1",
+    "command": ["serve"],
+    "environment": {"API_KEY": "secret", "CUDA_VISIBLE_DEVICES": UUID},
+    "volumes": [{"type": "bind", "source": "/srv", "target": "/m"}],
+    "deploy": {"resources": {"reservations": {"devices": DEVICES}}},
+}
+
+
+def proof(folder: Path, seen: str | None, *, service: Any = SERVICE, **more: str) -> tuple[Check, FakeDocker]:
+    """Return what comes out where a container lists some cards, None being that it does not start."""
+    config = {"name": "box", "services": {"fast": service}}
+    answers = engine(image_inspect=images("vllm:1"), **more)
+    answers["compose --project-name box config"] = json.dumps(config)
+    if seen is not None:
+        answers["compose --project-name box-pin-proof"] = seen
+    host = subject(folder, INVENTORY, answers)
+    (check,) = check_pins(host)
+    assert isinstance(host.docker, FakeDocker)
+    return check, host.docker
+
+
+def line(uuid: str) -> str:
+    """Return what the listing says of a card."""
+    return f"GPU 0: NVIDIA RTX (UUID: {uuid})\n"
+
+
+@pytest.mark.parametrize(
+    ("seen", "service", "verdict", "outcome"),
+    [
+        (line(UUID), SERVICE, "pass", f"a container sees big ({UUID}), and no other card"),
+        (line(UUID) + line(OTHER), SERVICE, "warn", "this platform ignores pins"),
+        (line(UUID) + line(OTHER), {**SERVICE, "environment": {}}, "fail", "this platform ignores pins"),
+        (line(OTHER), SERVICE, "fail", "a container sees other cards"),
+        ("No devices were found\n", SERVICE, "fail", "a container sees other cards"),
+        (None, SERVICE, "fail", "a container cannot have the cards"),
+    ],
+)
+def test_what_is_seen(seen: str | None, service: Any, verdict: str, outcome: str, tmp_path: Path) -> None:
+    check, _ = proof(tmp_path, seen, service=service)
+
+    assert (check.verdict, check.found if check.fault is None else check.fault.summary) == (verdict, outcome)
+
+
+def test_how_an_engine_is_pinned_all_the_same(tmp_path: Path) -> None:
+    check, _ = proof(tmp_path, line(UUID) + line(OTHER), service={**SERVICE, "environment": {}})
+
+    assert check.fault is not None
+    assert check.fault.remedy.endswith(f'\n    [tiers.fast]\n    environment.CUDA_VISIBLE_DEVICES = "{UUID}"')
+
+
+def test_what_is_started_has_the_reservation_and_no_more(tmp_path: Path) -> None:
+    _, docker = proof(tmp_path, line(UUID))
+    ((service,),) = (json.loads(text)["services"].values() for text in docker.read)
+
+    assert service == {
+        "image": "vllm:1",
+        "pull_policy": "never",
+        "network_mode": "none",
+        "entrypoint": ["nvidia-smi"],
+        "command": ["-L"],
+        "environment": {"CUDA_VISIBLE_DEVICES": UUID, "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"},
+        "deploy": SERVICE["deploy"],
+    }
+
+
+def test_an_image_that_is_not_there_is_not_pulled(tmp_path: Path) -> None:
+    check, docker = proof(tmp_path, "")
+    assert check.verdict == "fail"
+    answers = {**docker.answers, "image inspect": "[]"}
+    (check,) = check_pins(subject(tmp_path, INVENTORY, answers))
+
+    assert (check.verdict, check.fault and check.fault.summary) == ("warn", "pins were not measured")
+
+
+def test_files_that_compose_cannot_read(tmp_path: Path) -> None:
+    (check,) = check_pins(subject(tmp_path, INVENTORY, engine() | {"": "no configuration file provided: not found"}))
+
+    assert check.verdict == "warn"
+    assert check.fault is not None
+    assert "    anvil-gen render " in check.fault.remedy
+
+
+def test_nothing_is_started_without_an_engine(tmp_path: Path) -> None:
+    assert list(check_pins(subject(tmp_path, INVENTORY))) == []

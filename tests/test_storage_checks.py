@@ -1,0 +1,158 @@
+"""Files, folders, volumes and room on the disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_engine import INFO, engine, images, subject, told
+from fake_machine import kernel
+
+from anvil_gen.operate.storage_checks import check_disk, check_mounts, check_volumes
+
+INVENTORY = """schema = 1
+[paths]
+models = "/srv/models"
+[hfcache]
+volume = "hub"
+[tiers.fast]
+engine = "vllm"
+port = 30001
+model = { path = "gpt-oss-20b" }
+"""
+HUB = """[gpus.big]
+uuid = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
+memory_mib = 1000000000
+[tiers.hub]
+engine = "vllm"
+gpus = ["big"]
+port = 30002
+model = { repo = "org/name" }
+"""
+FOLDER = "srv/models/gpt-oss-20b"
+
+
+def mounts(folder: Path, text: str = INVENTORY, **more: object) -> list[tuple[str, str, str]]:
+    """Return what comes out for the mounts of a host whose disk is ``folder``."""
+    return told(check_mounts(subject(folder / "fleet", text, engine(), root=folder, **more)))  # type: ignore[arg-type]
+
+
+def test_a_model_folder(tmp_path: Path) -> None:
+    kernel(tmp_path, {f"{FOLDER}/config.json": "{}", f"{FOLDER}/model.safetensors": "w" * (3 << 20)})
+
+    assert mounts(tmp_path) == [("pass", "files of fast", "/srv/models/gpt-oss-20b: 2 files, 3.0 MiB")]
+
+
+def test_a_missing_one_with_a_near_name(tmp_path: Path) -> None:
+    kernel(tmp_path, {"srv/models/gpt-oss-20B-mxfp4/x": ""})
+    (check,) = check_mounts(subject(tmp_path / "fleet", INVENTORY, engine(), root=tmp_path))
+
+    assert check.fault is not None
+    assert (check.fault.summary, check.fault.address) == ("missing model folder", "tiers.fast.model")
+    assert check.fault.location is not None
+    assert check.fault.location.line == 9
+    assert 'did you mean "gpt-oss-20B-mxfp4"?' in check.fault.remedy
+    assert "\n    hf download REPOSITORY --local-dir " in check.fault.remedy
+
+
+@pytest.mark.parametrize(
+    ("files", "summary"),
+    [
+        ({}, "missing model folder"),
+        (
+            {f"{FOLDER}/model.safetensors": "version https://git-lfs.github.com/spec/v1\n"},
+            "weights that were not fetched",
+        ),
+        ({FOLDER: ""}, "empty model folder"),
+    ],
+)
+def test_what_is_no_model(files: dict[str, str], summary: str, tmp_path: Path) -> None:
+    assert [outcome for _, _, outcome in mounts(kernel(tmp_path, files))] == [summary]
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).mkdir(parents=True)
+
+    assert mounts(tmp_path) == [("fail", "files of fast", "empty model folder")]
+
+
+def test_a_link_that_leads_nowhere_or_in_a_circle(tmp_path: Path) -> None:
+    folder = tmp_path / FOLDER
+    folder.parent.mkdir(parents=True)
+    folder.symlink_to("nowhere")
+    assert mounts(tmp_path) == [("fail", "files of fast", "missing model folder")]
+
+    folder.unlink()
+    folder.symlink_to(folder.name)
+    assert mounts(tmp_path) == [("fail", "files of fast", "files that cannot be seen")]
+
+
+def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / FOLDER).mkdir(parents=True)
+
+    scandir = os.scandir
+
+    def refuse(path: str = ".") -> Any:
+        if str(path).endswith(FOLDER):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # mode bits do not hold root back
+    assert mounts(tmp_path) == [("warn", "files of fast", "files that cannot be seen")]
+
+
+def test_a_path_of_windows(tmp_path: Path) -> None:
+    text = INVENTORY.replace("/srv/models", "C:/models")
+    assert mounts(tmp_path, text) == [("fail", "files of fast", "missing model folder")]
+
+    kernel(tmp_path, {"mnt/c/models/gpt-oss-20b/model.safetensors": "weights"})
+    assert [verdict for verdict, _, _ in mounts(tmp_path, text)] == ["pass"]
+
+
+def test_a_cache_folder_that_is_written_to(tmp_path: Path) -> None:
+    text = INVENTORY.replace('volume = "hub"', 'path = "/srv/hub"').replace('path = "gpt', 'repo = "org/gpt')
+    (check,) = check_mounts(subject(tmp_path / "fleet", text, engine(), root=tmp_path))
+
+    assert check.fault is not None
+    assert check.fault.summary == "missing folder"
+    assert check.fault.remedy.endswith(f"\n    mkdir -p {tmp_path}/srv/hub")
+
+
+def test_files_of_another_machine_are_not_looked_at(tmp_path: Path) -> None:
+    far = subject(tmp_path, INVENTORY, engine(), at="ssh://me@box")
+
+    assert told(check_mounts(far)) == []
+
+
+def test_volumes(tmp_path: Path) -> None:
+    text = INVENTORY + HUB
+    (check,) = check_volumes(subject(tmp_path, text, engine(volume_ls="other\nhubs\n")))
+    assert check.fault is not None
+    assert check.fault.summary == "missing external volume"
+    assert check.fault.remedy.endswith("\n    docker volume create hub")
+
+    there = subject(tmp_path, text, engine(volume_ls="other\nhub\n"))
+    assert told(check_volumes(there)) == [("pass", "volume hub", "there")]
+    assert told(check_volumes(subject(tmp_path, text))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "there", "expected"),
+    [
+        (INVENTORY, ["vllm/vllm-openai:latest"], ["pass"]),
+        (INVENTORY + HUB, ["vllm/vllm-openai:latest"], ["warn"]),  # no disk has that much
+    ],
+)
+def test_room(text: str, there: list[str], expected: list[str], tmp_path: Path) -> None:
+    (tmp_path / "docker").mkdir()
+    info = '{"DockerRootDir": "/docker"}'
+    host = subject(tmp_path / "fleet", text, engine(info=info, image_inspect=images(*there)), root=tmp_path)
+
+    assert [verdict for verdict, _, _ in told(check_disk(host))] == expected
+
+
+def test_a_disk_inside_of_another_system(tmp_path: Path) -> None:
+    assert "DockerRootDir" not in INFO
+    assert told(check_disk(subject(tmp_path, INVENTORY, engine()))) == []

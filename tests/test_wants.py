@@ -1,0 +1,100 @@
+"""What services want of their machine, by their rendered files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fake_engine import subject
+
+from anvil_gen.operate.wants import Bind, Wanted
+
+INVENTORY = """schema = 1
+[paths]
+models = "/srv/models"
+[hfcache]
+volume = "hub"
+token_env = "HF_TOKEN"
+[tiers.fast]
+engine = "vllm"
+port = 30001
+model = { path = "gpt-oss-20b" }
+[tiers.hub]
+engine = "vllm"
+image = { env = "HUB_IMAGE", default = "vllm/vllm-openai:nightly" }
+port = 30002
+model = { repo = "org/name" }
+standby = true
+[services.ui]
+image = "ui:1"
+ports = ["3000:8080", "[::1]:3001:8080", "127.0.0.1:${X}:80"]
+volumes = ["/srv/ui:/data:ro", "C:/ui:/c", "ui-data:/d", "./here:/h", "/anonymous"]
+environment = ["A", "B=1", "C=$$"]
+[services.plain]
+image = "plain"
+environment.D = { env = "D" }
+[router]
+api_key_env = "ROUTER_KEY"
+[modes.all]
+tiers = ["fast", "hub"]
+"""
+
+
+def wants(folder: Path, *, mode: str | None = None, **shell: str) -> dict[str, Wanted]:
+    """Return what each service of a mode wants."""
+    return {one.service: one for one in subject(folder, INVENTORY, mode=mode, shell=shell).wants}
+
+
+def test_services_of_a_mode(tmp_path: Path) -> None:
+    assert list(wants(tmp_path)) == ["fast", "ui", "plain", "router"]
+    assert list(wants(tmp_path, mode="all")) == ["fast", "hub", "ui", "plain", "router"]
+
+
+def test_a_tier(tmp_path: Path) -> None:
+    fast = wants(tmp_path)["fast"]
+
+    assert (fast.name, fast.container_name, fast.image, fast.built) == (
+        "fast",
+        "fast",
+        "vllm/vllm-openai:latest",
+        False,
+    )
+    assert fast.binds == (
+        Bind(source="/srv/models/gpt-oss-20b", target="/models/gpt-oss-20b", read_only=True, generated=False),
+    )
+    assert (fast.ports, fast.volumes, fast.variables) == ((("127.0.0.1", 30001),), (), ())
+
+
+def test_a_tier_from_the_hub(tmp_path: Path) -> None:
+    hub = wants(tmp_path, mode="all")["hub"]
+
+    assert (hub.image, hub.volumes, hub.variables) == ("vllm/vllm-openai:nightly", ("hub",), (("HF_TOKEN", False),))
+    named = wants(tmp_path, mode="all", HUB_IMAGE="mine:1", HF_TOKEN="x")["hub"]
+    assert (named.image, named.variables) == ("mine:1", ())
+
+
+def test_a_router(tmp_path: Path) -> None:
+    router = wants(tmp_path)["router"]
+
+    assert router.built
+    assert [(bind.source, bind.generated) for bind in router.binds] == [("router/router.toml", True)]
+    assert router.variables == (("ROUTER_KEY", False),)
+
+
+def test_a_service_in_composes_own_keys(tmp_path: Path) -> None:
+    ui, plain = (wants(tmp_path)[name] for name in ("ui", "plain"))
+
+    assert [(bind.source, bind.read_only, bind.generated) for bind in ui.binds] == [
+        ("/srv/ui", True, False),
+        ("C:/ui", False, False),
+        ("services/here", False, True),
+    ]
+    assert ui.container_name == "box-ui-1"
+    assert ui.ports == (("0.0.0.0", 3000), ("::1", 3001))
+    assert ui.variables == (("A", False),)
+    assert plain.variables == (("D", False),)
+
+
+@pytest.mark.parametrize(("value", "expected"), [("", (("ROUTER_KEY", False),)), ("k", ())])
+def test_an_empty_value_is_none(value: str, expected: object, tmp_path: Path) -> None:
+    assert wants(tmp_path, ROUTER_KEY=value)["router"].variables == expected
