@@ -26,7 +26,6 @@ To look around while tests run, or without them: `scripts/with-engine COMMAND` s
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,10 +93,10 @@ def registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-def machine_path(tmp_path: Path) -> str:
+def machine_path(tmp_path: Path, engine: Engine) -> str:
     """Return a PATH on which an `nvidia-smi` lists the machine's cards."""
     program = write_nvidia_smi(tmp_path / "machine" / "nvidia-smi", CARDS)
-    return f"{program.parent}:{os.environ['PATH']}"
+    return f"{program.parent}:{engine.environment['PATH']}"
 
 
 @contextlib.contextmanager

@@ -41,6 +41,8 @@ class Engine:
         self.environment: Mapping[str, str] = {
             "DOCKER_HOST": daemon.host,
             "DOCKER_CONFIG": str(daemon.run / "docker"),
+            # As on a machine with cards, the hook is found by others than the daemon too.
+            "PATH": f"{gpu_hook.programs(daemon.run / 'gpus')}:{os.environ['PATH']}",
             # Where the machine reaches the world through a proxy, this is not the world.
             "NO_PROXY": "127.0.0.1,localhost",
             "no_proxy": "127.0.0.1,localhost",

@@ -24,13 +24,18 @@ NO_CARDS = ("", "void", "none")
 
 def install(folder: Path, cards: Sequence[Card]) -> dict[str, str]:
     """Put the hook and the machine's cards into a folder, and return the daemon's variables that make it use them."""
-    hook = folder / "bin" / "nvidia-container-runtime-hook"
+    hook = programs(folder) / "nvidia-container-runtime-hook"
     hook.parent.mkdir(parents=True, exist_ok=True)
     hook.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {__spec__.name} "$@"\n', "utf-8")
     hook.chmod(0o755)
     (folder / CARDS_FILE).write_text(json.dumps(cards), "utf-8")
     packages = str(Path(__file__).resolve().parents[1])
     return {"PATH": f"{hook.parent}:{os.environ['PATH']}", "PYTHONPATH": packages, FOLDER_VARIABLE: str(folder)}
+
+
+def programs(folder: Path) -> Path:
+    """Return where the hook lies, by the folder that it is installed into."""
+    return folder / "bin"
 
 
 def granted(wanted: str, cards: Sequence[Card]) -> list[Card]:
