@@ -47,7 +47,7 @@ class FakeDocker(Docker):
             return subprocess.CompletedProcess(arguments, 1, "", self.answers.get("", NO_DAEMON))
         return subprocess.CompletedProcess(arguments, 0, found, "")
 
-    def feed(self, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def feed(self, text: str, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Answer a command that reads something."""
         self.read.append(text)
         return self.run(*arguments)

@@ -28,10 +28,10 @@ def test_a_machine_that_has_all_of_it(tmp_path: Path) -> None:
     found = examined(tmp_path, EVERYTHING)
 
     assert [check.what for check in found.checks] == [
-        *("docker", "compose", "engine", "platform", "files"),
+        *("inventory", "docker", "compose", "engine", "platform", "files"),
         *("files of fast", "image of fast", "name of fast", "port of fast"),
     ]
-    assert (found.count("pass"), found.unchecked) == (9, ())
+    assert (found.count("pass"), found.unchecked) == (10, ())
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,13 @@ def test_the_list(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatc
 
 
 LISTED = """\
+pass  inventory      {inventory}
 pass  docker         28.2.2
 pass  compose        2.40.0
 pass  engine         28.2.2, Debian GNU/Linux 12, this machine's
 pass  platform       linux
 fail  files          nothing is rendered yet
-pass  files of fast  /srv/models/gpt-oss-20b: 0.0 MiB
+pass  files of fast  /srv/models/gpt-oss-20b: 7 bytes
 pass  image of fast  vllm/vllm-openai:latest, 3.0 GiB
 pass  name of fast   fast is free
 pass  port of fast   127.0.0.1:30001 is free
@@ -67,7 +68,7 @@ fail  files
 
       anvil-gen render {inventory}
 
-box: 8 pass, 0 warn, 1 fail
+box: 9 pass, 0 warn, 1 fail
 """
 
 

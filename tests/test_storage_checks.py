@@ -120,6 +120,18 @@ def test_a_cache_folder_that_is_written_to(tmp_path: Path) -> None:
     assert check.fault.remedy.endswith(f"\n    mkdir -p {tmp_path}/srv/hub")
 
 
+def test_a_mount_in_composes_own_keys(tmp_path: Path) -> None:
+    text = INVENTORY + "[services.ui]\nimage = 'ui'\nvolumes = ['/a:/a', '/b:/b:ro', '/c:/c']\n"
+    (tmp_path / "b").mkdir()
+    (tmp_path / "c").symlink_to("/dev/null")
+
+    assert mounts(tmp_path, text)[1:] == [
+        ("pass", "files of ui", "/a: not there yet, Docker makes it"),
+        ("pass", "files of ui", "/b: there"),
+        ("pass", "files of ui", "/c: there"),
+    ]
+
+
 def test_files_of_another_machine_are_not_looked_at(tmp_path: Path) -> None:
     far = subject(tmp_path, INVENTORY, engine(), at="ssh://me@box")
 

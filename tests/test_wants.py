@@ -28,7 +28,7 @@ standby = true
 [services.ui]
 image = "ui:1"
 ports = ["3000:8080", "[::1]:3001:8080", "127.0.0.1:${X}:80"]
-volumes = ["/srv/ui:/data:ro", "C:/ui:/c", "ui-data:/d", "./here:/h", "/anonymous"]
+volumes = ["/srv/ui:/data:ro", "/:/host:ro", "C:/ui:/c", "ui-data:/d", "./here:/h", "/anonymous"]
 environment = ["A", "B=1", "C=$$"]
 [services.plain]
 image = "plain"
@@ -86,9 +86,11 @@ def test_a_service_in_composes_own_keys(tmp_path: Path) -> None:
 
     assert [(bind.source, bind.read_only, bind.generated) for bind in ui.binds] == [
         ("/srv/ui", True, False),
+        ("/", True, False),
         ("C:/ui", False, False),
         ("services/here", False, True),
     ]
+    assert all(bind.made for bind in ui.binds)
     assert ui.container_name == "box-ui-1"
     assert ui.ports == (("0.0.0.0", 3000), ("::1", 3001))
     assert ui.variables == (("A", False),)

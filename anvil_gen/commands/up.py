@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from anvil_gen.model import Mode
     from anvil_gen.operate.deployment import Deployment
 
+_INTERRUPTED = 130
+"""Compose's exit code after Ctrl-C."""
+
 
 @click.command("up")
 @parameters.host
@@ -61,7 +64,8 @@ def command(
         code = project.tell("pull", "--ignore-buildable", *(services if tiers else ()), root_file=chosen.root_file)
     if code == 0:
         code = project.tell(*arguments, *(services if tiers else ()), root_file=chosen.root_file)
-    faults = _causes(deployment, chosen, services if tiers else (), as_json=as_json) if code != 0 else []
+    failed = code not in (0, _INTERRUPTED)
+    faults = _causes(deployment, chosen, services if tiers else (), as_json=as_json) if failed else []
     done = results(project, services, before, snapshot(deployment))
     show_results(deployment.stack.host, done, faults, as_json=as_json)
     return ExitCode.OK if code == 0 else ExitCode.ERROR

@@ -19,25 +19,25 @@ _TOLERANCE = 0.02
 _DESKTOP = "Docker Desktop"  # as it calls its operating system
 
 
-def wanted_cards(subject: Subject) -> dict[str, list[Gpu]]:
-    """Return the cards that the examined tiers have, each once, by vendor."""
+def wanted_cards(subject: Subject, *, every: bool = False) -> dict[str, list[Gpu]]:
+    """Return the cards that the examined tiers have, or ``every`` one of the inventory, by vendor."""
+    held = [gpu.name for wanted in subject.wants if wanted.tier is not None for gpu in wanted.tier.gpus]
     found: dict[str, list[Gpu]] = {}
-    for wanted in subject.wants:
-        for gpu in wanted.tier.gpus if wanted.tier is not None else ():
-            cards = found.setdefault(str(gpu.vendor), [])
-            if gpu not in cards:
-                cards.append(gpu)
+    for gpu in subject.deployment.stack.gpus:
+        if every or gpu.name in held:
+            found.setdefault(str(gpu.vendor), []).append(gpu)
     return found
 
 
-def check_cards(subject: Subject, *, measured: bool = False) -> Iterator[Check]:
+def check_cards(subject: Subject, *, every: bool = False, measured: bool = False) -> Iterator[Check]:
     """Look for each card by its UUID, and compare what it says of itself with what the inventory says.
 
-    ``measured``: a container has had its cards, so that they are there even where this machine lists none.
+    ``every`` card of the inventory, or those of the examined tiers. ``measured``: a container has had its cards, so
+    that they are there even where this machine lists none.
     """
     if not subject.engine.local:
         return
-    for vendor, gpus in wanted_cards(subject).items():
+    for vendor, gpus in wanted_cards(subject, every=every).items():
         data, listing = subject.catalog.vendor(vendor), subject.listing(vendor)
         if data is None:
             continue
@@ -58,7 +58,7 @@ def _none_listed(subject: Subject, data: Vendor, listing: Listing, *, severity: 
 def _absent(subject: Subject, data: Vendor, gpu: Gpu, listing: Listing) -> Check:
     others = "".join(f"\n    {card.uuid}  {card.name}".rstrip() for card in listing.cards)
     detail = f"this machine has no {data.title} card {gpu.uuid}; it has:\n{others}\n"
-    used = {other.uuid.casefold() for gpus in wanted_cards(subject).values() for other in gpus}
+    used = {other.uuid.casefold() for other in subject.deployment.stack.gpus}
     left = [card.uuid for card in listing.cards if card.uuid.casefold() not in used]
     lines = [f"[gpus.{gpu.name}]", f'uuid = "{left[0] if len(left) == 1 else "..."}"']
     remedy = by_command(f"write the one that is meant into {subject.inventory}", *lines)

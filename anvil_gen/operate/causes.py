@@ -13,7 +13,7 @@ from anvil_gen.operate.check import Check
 from anvil_gen.operate.claim_checks import check_names, check_ports
 from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.image_checks import unobtainable
-from anvil_gen.operate.machine_checks import check_remote, check_variables
+from anvil_gen.operate.machine_checks import check_docker, check_remote, check_variables
 from anvil_gen.operate.storage_checks import check_mounts, check_volumes
 from anvil_gen.operate.subject import Subject
 
@@ -35,6 +35,7 @@ def causes(subject: Subject) -> list[Diagnostic]:
 
 
 def _looked_at(subject: Subject) -> Iterator[Check]:
+    yield from (check for check in check_docker(subject) if check.verdict == "fail")
     yield from check_remote(subject)
     yield from (check for check in check_variables(subject) if check.verdict == "fail")
     yield from (check for check in check_mounts(subject) if check.verdict == "fail")

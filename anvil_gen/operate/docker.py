@@ -87,7 +87,7 @@ class Docker:
         except FileNotFoundError:
             raise _missing(folder) from None
 
-    def feed(self, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def feed(self, text: str, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command that reads ``text``, and return what it printed.
 
         Raises:
@@ -96,7 +96,8 @@ class Docker:
         try:
             return subprocess.run(  # noqa: S603
                 self.command(*arguments),
-                env=_environment(None),
+                cwd=folder,
+                env=_environment(folder),
                 input=text,
                 capture_output=True,
                 encoding="utf-8",
@@ -104,7 +105,7 @@ class Docker:
                 check=False,
             )
         except FileNotFoundError:
-            raise _missing(None) from None
+            raise _missing(folder) from None
 
     def start(
         self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None

@@ -12,6 +12,7 @@ from anvil_gen.operate.claim_checks import check_names, check_ports
 from anvil_gen.operate.image_checks import check_images
 from anvil_gen.operate.machine_checks import (
     check_docker,
+    check_inventory,
     check_platform,
     check_remote,
     check_tree,
@@ -36,7 +37,16 @@ class Examination(Struct, frozen=True, kw_only=True):
 
 
 ROSTER = (
-    *(check_docker, check_platform, check_tree, check_remote, check_variables, check_mounts, check_volumes),
+    *(
+        check_inventory,
+        check_docker,
+        check_platform,
+        check_tree,
+        check_remote,
+        check_variables,
+        check_mounts,
+        check_volumes,
+    ),
     *(check_images, check_disk, check_names, check_ports),
 )
 
@@ -46,7 +56,7 @@ def examine(subject: Subject, *, probe: bool) -> Examination:
     checks = [check for look in ROSTER for check in look(subject)]
     pins = list(check_pins(subject)) if probe else []
     measured = any(pin.fault is None for pin in pins)
-    checks += [*check_cards(subject, measured=measured), *check_runtimes(subject, measured=measured), *pins]
+    checks += [*check_cards(subject, every=True, measured=measured), *check_runtimes(subject, measured=measured), *pins]
     return Examination(
         host=subject.deployment.stack.host,
         mode=subject.mode.name,

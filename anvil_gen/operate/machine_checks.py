@@ -21,6 +21,14 @@ from anvil_gen.render import ENV_EXAMPLE_FILE
 _COMPOSE_DOCS = "https://docs.docker.com/compose/install/"
 
 
+def check_inventory(subject: Subject) -> Iterator[Check]:
+    """Repeat what a render warns of; with an error in it, nothing could have been looked at."""
+    warnings = subject.deployment.resolved.warnings
+    yield from (Check(what="inventory", fault=warning) for warning in warnings)
+    if not warnings:
+        yield Check(what="inventory", found=subject.inventory)
+
+
 def check_docker(subject: Subject) -> Iterator[Check]:
     """Look for Docker, for Compose, and for an engine that answers."""
     engine = subject.engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,8 @@ def _mount(subject: Subject, wanted: Wanted, bind: Bind) -> Check:
         found = _found(path)
         size = _size(found)
     except FileNotFoundError:
+        if bind.made:
+            return Check(what=what, found=f"{bind.source}: not there yet, Docker makes it")
         return _missing(subject, wanted, bind, path)
     except PermissionError:
         detail = f"you may not read {bind.source}; the engine may, where it runs as root"
@@ -60,7 +63,7 @@ def _mount(subject: Subject, wanted: Wanted, bind: Bind) -> Check:
         detail = f"{bind.source}: {(error.strerror or str(error)).lower()}"
         remedy = by_command("look at it", f"ls -ld {shlex.quote(str(path))}")
         return wrong(what, "files that cannot be seen", detail, remedy, at=at)
-    if bind.read_only and not found:
+    if bind.read_only and wanted.tier is not None and not found:
         detail = f"there is nothing in {bind.source}"
         return wrong(what, "empty model folder", detail, _fetch(wanted, bind), at=at)
     pointers = [name for name, file in found.items() if name.endswith(_WEIGHTS) and _is_pointer(file)]
@@ -74,13 +77,18 @@ def _mount(subject: Subject, wanted: Wanted, bind: Bind) -> Check:
 def _found(path: Path) -> dict[str, Path]:
     """Return the files in a folder by their names; a file's is its own."""
     if not path.is_dir():
-        return {path.name: path} if path.stat().st_size else {}
+        state = path.stat()
+        return {path.name: path} if state.st_size or not stat.S_ISREG(state.st_mode) else {}
     return {entry.name: Path(entry.path) for entry in os.scandir(path)}
 
 
 def _size(found: dict[str, Path]) -> str:
     size = sum(file.stat().st_size for file in found.values() if file.is_file())
+    if not size:
+        return "there"
     told = f"{size / (1 << 30):.1f} GiB" if size >= 1 << 27 else f"{size / (1 << 20):.1f} MiB"
+    if size < 1 << 17:
+        told = f"{size} bytes"
     return told if len(found) == 1 else f"{len(found)} files, {told}"
 
 

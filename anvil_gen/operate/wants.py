@@ -19,12 +19,16 @@ from anvil_gen.paths import is_absolute
 
 
 class Bind(Struct, frozen=True, kw_only=True):
-    """A file or folder that is mounted; ``generated``: one of the tree's own, its source relative to the tree."""
+    """A file or folder that is mounted.
+
+    ``generated``: one of the tree's own, its source relative to the tree. ``made``: by Docker, where it is not there.
+    """
 
     source: str
     target: str
     read_only: bool
     generated: bool
+    made: bool = False
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -104,13 +108,15 @@ def _long(mount: Any) -> dict[str, Any]:
     """Return a mount in Compose's long form."""
     if isinstance(mount, Mapping):
         return {"type": "volume", "source": "", "target": "", **mount}
-    drive, rest = (mount[:2], mount[2:]) if is_absolute(mount) and mount[1:2] == ":" else ("", mount)
+    drive, rest = (mount[:2], mount[2:]) if mount[:1].isalpha() and is_absolute(mount) else ("", mount)
     source, _, target = rest.partition(":")
     target, _, options = target.partition(":")
     kind = "bind" if drive or source.startswith(("/", ".", "~", "\\")) else "volume"
     if not target:  # an anonymous volume
         return {"type": "volume", "source": "", "target": source}
-    return {"type": kind, "source": drive + source, "target": target, "read_only": "ro" in options.split(",")}
+    read_only = "ro" in options.split(",")
+    made = {"create_host_path": True}
+    return {"type": kind, "source": drive + source, "target": target, "read_only": read_only, "bind": made}
 
 
 def _bind(mount: Mapping[str, Any], folder: PurePosixPath) -> Bind:
@@ -121,6 +127,7 @@ def _bind(mount: Mapping[str, Any], folder: PurePosixPath) -> Bind:
         target=str(mount["target"]),
         read_only=bool(mount.get("read_only")),
         generated=generated,
+        made=bool((mount.get("bind") or {}).get("create_host_path")),
     )
 
 

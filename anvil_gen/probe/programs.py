@@ -36,6 +36,8 @@ def run_program(command: Sequence[str]) -> Answer:
         )
     except subprocess.TimeoutExpired:
         return Answer(stderr=f"it did not end within {_SECONDS:.0f} seconds")
+    except FileNotFoundError:
+        return Answer(stderr="there is no such program on the PATH")
     except OSError as error:
-        return Answer(stderr=f"there is no such program here ({(error.strerror or str(error)).lower()})")
+        return Answer(stderr=f"it cannot be run: {(error.strerror or str(error)).lower()}")
     return Answer(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
