@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = _run(words)
     except click.Abort:
         click.echo("interrupted", err=True)
-        code = 130
+        code = ExitCode.INTERRUPTED
     except OSError as error:  # of the answer itself
         click.echo(f"error: cannot write the answer: {error.strerror}", err=True)
         code = ExitCode.ERROR

@@ -23,6 +23,12 @@ class ExitCode(IntEnum):
     OK = 0
     ERROR = 1
     DIFFERS = 2
+    INTERRUPTED = 130  # as a shell tells it of a program that Ctrl-C ended
+
+    @classmethod
+    def of_command(cls, code: int) -> "ExitCode":
+        """Return how we end after a command that ended with a code."""
+        return cls.OK if code == 0 else cls.INTERRUPTED if code == cls.INTERRUPTED else cls.ERROR
 
 
 class Location(Struct, frozen=True, kw_only=True):

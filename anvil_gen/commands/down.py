@@ -26,4 +26,4 @@ def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
     # For some tiers not `down` but `rm`: it leaves the network that the others are on.
     arguments = ["rm", "--stop", "--force"] if tiers else ["down", "--remove-orphans"]
     code = delegate(open_deployment(host, Path.cwd()), arguments, tiers, mode)
-    return ExitCode.OK if code == 0 else ExitCode.ERROR
+    return ExitCode.of_command(code)

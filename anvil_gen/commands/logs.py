@@ -26,4 +26,4 @@ def command(*, host: str, tiers: tuple[str, ...], mode: str | None, follow: bool
     """
     arguments = ["logs", *(("--follow",) if follow else ()), *((f"--tail={tail}",) if tail is not None else ())]
     code = delegate(open_deployment(host, Path.cwd()), arguments, tiers, mode)
-    return ExitCode.OK if code == 0 else ExitCode.ERROR
+    return ExitCode.of_command(code)

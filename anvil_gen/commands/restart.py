@@ -23,4 +23,4 @@ def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
       anvil-gen restart fakoli-dark fast
     """
     code = delegate(open_deployment(host, Path.cwd()), ["restart"], tiers, mode)
-    return ExitCode.OK if code == 0 else ExitCode.ERROR
+    return ExitCode.of_command(code)

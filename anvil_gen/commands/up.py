@@ -16,10 +16,9 @@ from anvil_gen.operate.target import find_target
 
 if TYPE_CHECKING:
     from anvil_gen.model import Mode
+    from anvil_gen.operate.bring_up import BroughtUp
+    from anvil_gen.operate.compose import Project
     from anvil_gen.operate.deployment import Deployment
-
-_INTERRUPTED = 130
-"""Compose's exit code after Ctrl-C."""
 
 
 @click.command("up")
@@ -28,47 +27,86 @@ _INTERRUPTED = 130
 @parameters.mode
 @click.option("--pull", is_flag=True, help="Pull the images first, and so follow tags that have moved.")
 @click.option("--render", "render_first", is_flag=True, help="Render first, where the files are not up to date.")
+@click.option("--wait", is_flag=True, help="Wait until all is healthy, and show what each engine does meanwhile.")
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    help="How long --wait waits; as long as the health checks do by default.",
+)
 @parameters.as_json
 def command(
-    *, host: str, tiers: tuple[str, ...], mode: str | None, pull: bool, render_first: bool, as_json: bool
+    *,
+    host: str,
+    tiers: tuple[str, ...],
+    mode: str | None,
+    pull: bool,
+    render_first: bool,
+    wait: bool,
+    timeout: float | None,
+    as_json: bool,
 ) -> ExitCode:
     """Bring a host's services up, and say what happened to each.
 
     Runs `docker compose up -d` in the host's folder, also where all of it runs already: what differs from the files
     is recreated, and nothing else is touched. Files that are not what the inventory renders are refused.
 
+    With --wait it ends when every service is healthy, or runs where it has no health check; else it exits 1 when one
+    ends, keeps restarting, turns unhealthy or is not ready in time, with the lines of its log that matter and the cause
+    where that is known. Ctrl-C ends the waiting, and nothing else.
+
     \b
     Examples:
       anvil-gen up fakoli-dark              everything of the default mode
       anvil-gen up fakoli-dark fast         one tier
+      anvil-gen up fakoli-dark --wait       and wait until the models answer
       anvil-gen up lab-quad --mode coding   switch to a mode: what is not in it is stopped
     """
+    if timeout is not None and not wait:
+        raise click.UsageError("--timeout is for --wait")
+    up = _bring_up(host, tiers, mode, pull=pull, render_first=render_first, as_json=as_json)
+    if wait and up.code != ExitCode.INTERRUPTED:
+        from anvil_gen.commands.wait import wait_and_tell  # noqa: PLC0415  only waiting needs it
+
+        return wait_and_tell(up, timeout=timeout, as_json=as_json)
+    from anvil_gen.views.services import show_results  # noqa: PLC0415
+
+    show_results(up.deployment.stack.host, up.results, up.faults, as_json=as_json)
+    return ExitCode.of_command(up.code)
+
+
+def _bring_up(
+    host: str, tiers: tuple[str, ...], mode: str | None, *, pull: bool, render_first: bool, as_json: bool
+) -> BroughtUp:
     target = find_target(host, Path.cwd())
     look = Look(target.project.docker, target.project.name)
 
     # Imported and done while Docker is asked.
-    from anvil_gen.operate.bring_up import results, snapshot  # noqa: PLC0415
+    from anvil_gen.operate.bring_up import BroughtUp, results, snapshot  # noqa: PLC0415
     from anvil_gen.operate.deployment import deployment_of  # noqa: PLC0415
-    from anvil_gen.views.services import show_results  # noqa: PLC0415
+    from anvil_gen.views import services as _  # noqa: F401, PLC0415  shows what this returns
 
     deployment = _current(deployment_of(target), render_first=render_first, as_json=as_json)
     chosen = deployment.mode(mode)
     services = deployment.services(chosen, tiers)
     project = deployment.project
+    # Compose is told no services where all are meant.
+    named = services if tiers else []
     if project.docker.is_remote:
-        _refuse_unmountable(deployment, chosen, services if tiers else ())
+        _refuse_unmountable(deployment, chosen, named)
     before = snapshot(deployment, look)
-    arguments = ["up", "--detach", *(("--remove-orphans",) if mode is not None else ())]
-    code = 0
-    if pull:
-        code = project.tell("pull", "--ignore-buildable", *(services if tiers else ()), root_file=chosen.root_file)
-    if code == 0:
-        code = project.tell(*arguments, *(services if tiers else ()), root_file=chosen.root_file)
-    failed = code not in (0, _INTERRUPTED)
-    faults = _causes(deployment, chosen, services if tiers else (), as_json=as_json) if failed else []
+    code = _compose(project, named, chosen.root_file, pull=pull, switch=mode is not None)
+    failed = code not in (ExitCode.OK, ExitCode.INTERRUPTED)
+    faults = _causes(deployment, chosen, named, as_json=as_json) if failed else []
     done = results(project, services, before, snapshot(deployment))
-    show_results(deployment.stack.host, done, faults, as_json=as_json)
-    return ExitCode.OK if code == 0 else ExitCode.ERROR
+    return BroughtUp(deployment=deployment, mode=chosen, before=before, results=done, code=code, faults=faults)
+
+
+def _compose(project: Project, services: Sequence[str], root_file: str, *, pull: bool, switch: bool) -> int:
+    """Run Compose, and return its exit code; ``switch`` stops what is not in the mode."""
+    code = project.tell("pull", "--ignore-buildable", *services, root_file=root_file) if pull else 0
+    orphans = ("--remove-orphans",) if switch else ()
+    return code or project.tell("up", "--detach", *orphans, *services, root_file=root_file)
 
 
 def _refuse_unmountable(deployment: Deployment, mode: Mode, services: Sequence[str]) -> None:

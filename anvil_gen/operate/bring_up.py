@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
 from msgspec import Struct
 
 from anvil_gen.changes import Change
+from anvil_gen.diagnostics import Diagnostic
+from anvil_gen.model import Mode
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.containers import Container, Look, images_of
 from anvil_gen.operate.deployment import Deployment
@@ -35,6 +37,17 @@ class Result(Struct, frozen=True, kw_only=True):
     container: str
     changes: tuple[Change, ...] = ()
     reason: str = ""
+
+
+class BroughtUp(Struct, frozen=True, kw_only=True):
+    """What one `up` did: the services before it, what happened to each, Compose's exit code, and why it failed."""
+
+    deployment: Deployment
+    mode: Mode
+    before: Mapping[str, Container]
+    results: Sequence[Result]
+    code: int
+    faults: Sequence[Diagnostic] = ()
 
 
 def snapshot(deployment: Deployment, look: Look | None = None) -> dict[str, Container]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, printable
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, printable
 
 INSTALL_DOCS = "https://docs.docker.com/engine/install/"
 # What names a project or files for Compose: an operating verb says both itself.
@@ -125,6 +125,19 @@ class Docker:
         except FileNotFoundError:
             raise _missing(folder) from None
 
+    def start_merged(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a command whose output and errors are read later, as one stream."""
+        try:
+            return subprocess.Popen(  # noqa: S603
+                self.command(*arguments),
+                env=_environment(None),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        except FileNotFoundError:
+            raise _missing(None) from None
+
     def show(
         self,
         *arguments: str,
@@ -164,12 +177,18 @@ def _has_current_context() -> bool:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a command to end; an interrupt from the keyboard reaches it by itself, and it decides what to finish."""
+    """Wait for a command to end; an interrupt from the keyboard reaches it by itself, and it decides what to finish.
+
+    After an interrupt the code says so, whatever the command makes of it.
+    """
+    interrupted = False
     while True:
         try:
-            return process.wait()
+            code = process.wait()
         except KeyboardInterrupt:
-            continue
+            interrupted = True
+        else:
+            return int(ExitCode.INTERRUPTED) if interrupted else code
 
 
 def _environment(folder: Path | None, variables: Mapping[str, str] | None = None) -> dict[str, str]:

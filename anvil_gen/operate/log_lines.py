@@ -1,0 +1,74 @@
+"""The lines that containers have printed since one looked last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from subprocess import Popen
+
+from anvil_gen.operate.containers import Container
+from anvil_gen.operate.docker import Docker
+
+_TAIL = "500"
+_LARGEST = 4 << 20  # bytes at one look; what is left comes at the next
+_LONGEST = 2000  # characters of a line; what follows tells nothing new
+# A quick program prints before Docker has noted that it runs.
+_SLACK = timedelta(seconds=2)
+_NEVER = "0001-01-01"
+_STAMPED = re.compile(r"(?P<time>\d{4}-\d\d-\d\dT[\d:.]+Z) ?(?P<text>.*)", re.DOTALL)
+# Colours, cursor movements and titles, which steer a terminal and say nothing.
+_STEERING = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
+
+
+class LogReader:
+    """Reads on in the logs of containers: each time from where it was, at first from where the container started."""
+
+    def __init__(self, docker: Docker) -> None:
+        """Take the engine to ask."""
+        self._docker = docker
+        self._last: dict[str, str] = {}  # by container id: the time of the last line
+
+    def read(self, containers: Iterable[Container]) -> dict[str, tuple[str, ...]]:
+        """Return the new lines of each container by its id, without what steers a terminal.
+
+        Where a log cannot be read, as with the driver `none`, there are none.
+        """
+        # All at once, since most of the time is Docker's.
+        asked = {one.id: self._start(one) for one in containers if not one.started_at.startswith(_NEVER)}
+        return {container_id: self._new(container_id, process) for container_id, process in asked.items()}
+
+    def _start(self, container: Container) -> Popen[bytes]:
+        since = self._last.get(container.id) or _before(container.started_at)
+        return self._docker.start_merged("logs", "--timestamps", "--tail", _TAIL, "--since", since, container.id)
+
+    def _new(self, container_id: str, process: Popen[bytes]) -> tuple[str, ...]:
+        with process:
+            printed = process.stdout.read(_LARGEST) if process.stdout is not None else b""
+            process.kill()  # it has ended, or has more to say than is read now
+        last = self._last.get(container_id, "")
+        stamped = [(time, text) for time, text in parsed(printed.decode("utf-8", "replace")) if time > last]
+        if stamped:
+            self._last[container_id] = stamped[-1][0]
+        return tuple(text for _, text in stamped if text)
+
+
+def parsed(printed: str) -> Iterator[tuple[str, str]]:
+    """Yield the time and the text of each line that `docker logs --timestamps` prints.
+
+    What a program wrote over on its line with carriage returns, as progress bars are, are lines of the same time. What
+    has no time is Docker's own word.
+    """
+    for line in printed.split("\n"):
+        match = _STAMPED.match(line)
+        if match is None:
+            continue
+        for part in match["text"].split("\r"):
+            text = _STEERING.sub("", part[:_LONGEST]).rstrip()
+            yield match["time"], text
+
+
+def _before(started_at: str) -> str:
+    # Docker tells nanoseconds, which no format of Python takes.
+    began = datetime.fromisoformat(started_at[:19]).replace(tzinfo=UTC) - _SLACK
+    return began.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,164 @@
+"""The loop that looks at services until each is ready, or one has failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from msgspec import Struct
+
+from anvil_gen.diagnostics import Diagnostic, printable
+from anvil_gen.engine_log import KnownLog, known_log
+from anvil_gen.model import Mode
+from anvil_gen.operate.bring_up import snapshot
+from anvil_gen.operate.containers import Container
+from anvil_gen.operate.deployment import Deployment, tier_of
+from anvil_gen.operate.log_lines import LogReader
+from anvil_gen.operate.waiting import (
+    Phase,
+    Progress,
+    Seen,
+    duration,
+    first,
+    given_up,
+    is_over,
+    shown_causes,
+    step,
+    telling,
+)
+
+LINGER_SECONDS = 2.0
+"""How long the others are looked at after the first failure: what fails at once is told at once."""
+_LONGEST_LINE = 300
+
+
+class Waited(Struct, frozen=True, kw_only=True):
+    """How a wait ended: ``outcome`` is ready, failed, timeout or interrupted."""
+
+    outcome: str
+    seconds: float
+    services: tuple[Progress, ...]
+
+
+class Eyes(Struct, frozen=True, kw_only=True):
+    """What a wait looks with: containers by service, their new lines by container id, and a clock."""
+
+    containers: Callable[[], Mapping[str, Container]]
+    lines: Callable[[Iterable[Container]], Mapping[str, tuple[str, ...]]]
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+def eyes_of(deployment: Deployment) -> Eyes:
+    """Return what looks at a host's containers."""
+    reader = LogReader(deployment.project.docker)
+    return Eyes(containers=lambda: snapshot(deployment), lines=reader.read)
+
+
+def logs_of(deployment: Deployment, mode: Mode, services: Iterable[str]) -> dict[str, KnownLog]:
+    """Return what is known of each service's log, by its engine or router.
+
+    Raises:
+        DiagnosticError: a data file has faults.
+    """
+    catalog = deployment.resolved.catalog
+    found = {}
+    for service in services:
+        tier = tier_of(deployment.stack, service)
+        if tier is not None:
+            found[service] = known_log(catalog, "engines", tier.engine)
+        elif mode.router is not None and mode.router.service == service:
+            found[service] = known_log(catalog, "routers", mode.router.engine)
+        else:
+            found[service] = known_log(catalog)
+    return found
+
+
+def watch(
+    logs: Mapping[str, KnownLog],
+    before: Mapping[str, Container],
+    eyes: Eyes,
+    *,
+    timeout: float | None,
+    show: Callable[[tuple[Progress, ...]], None],
+) -> Waited:
+    """Look at services until each is ready, one has failed, or the time is over; ``show`` is called after each look.
+
+    An interrupt from the keyboard ends it too; the containers go on in any case.
+
+    Raises:
+        DiagnosticError: Docker does not answer.
+    """
+    began = eyes.clock()
+    known = {service: first(service, before.get(service)) for service in logs}
+    failed_at: float | None = None
+    try:
+        while True:
+            known = _after_a_look(known, logs, eyes, began)
+            services, now = tuple(known.values()), eyes.clock() - began
+            show(services)
+            if failed_at is None and any(one.phase is Phase.FAILED for one in services):
+                failed_at = now
+            if is_over(services) or (failed_at is not None and now - failed_at >= LINGER_SECONDS):
+                outcome = "ready" if failed_at is None else "failed"
+                return Waited(outcome=outcome, seconds=now, services=services)
+            if timeout is not None and now >= timeout:
+                late = tuple(given_up(one, now) for one in services)
+                return Waited(outcome="timeout", seconds=now, services=late)
+            pause = 0.5 if now < 10 else 1.0
+            eyes.sleep(pause if timeout is None else max(0.05, min(pause, timeout - now)))
+    except KeyboardInterrupt:
+        return Waited(outcome="interrupted", seconds=eyes.clock() - began, services=tuple(known.values()))
+
+
+def glance(logs: Mapping[str, KnownLog], before: Mapping[str, Container], eyes: Eyes) -> Waited:
+    """Look once, at what is left where Compose itself has failed; what may still become ready is left out.
+
+    Raises:
+        DiagnosticError: Docker does not answer.
+    """
+    began = eyes.clock()
+    known = _after_a_look({service: first(service, before.get(service)) for service in logs}, logs, eyes, began)
+    failed = tuple(one for one in known.values() if one.phase is Phase.FAILED)
+    return Waited(outcome="failed", seconds=eyes.clock() - began, services=failed)
+
+
+def faults_of(waited: Waited, host: str, mode: str) -> list[Diagnostic]:
+    """Return what is to be said of each service that has failed; ``mode`` is empty for the default one."""
+    return [_fault(one, host, mode) for one in waited.services if one.phase is Phase.FAILED]
+
+
+def _after_a_look(
+    known: Mapping[str, Progress], logs: Mapping[str, KnownLog], eyes: Eyes, began: float
+) -> dict[str, Progress]:
+    containers = eyes.containers()
+    # What is ready is not read any more: a busy engine prints a line for each request.
+    asked = [containers[service] for service, one in known.items() if service in containers and _is_read(one)]
+    lines = eyes.lines(asked)
+    now = eyes.clock() - began
+    after = {}
+    for service, one in known.items():
+        container = containers.get(service)
+        new = lines.get(container.id, ()) if container is not None else ()
+        after[service] = step(one, Seen(now=now, container=container, lines=new), logs[service])
+    return after
+
+
+def _is_read(one: Progress) -> bool:
+    return one.phase is not Phase.READY
+
+
+def _fault(progress: Progress, host: str, mode: str) -> Diagnostic:
+    """Return how a service has failed, the lines of its log that matter, why, and what to do."""
+    name = f"{progress.service} (container {progress.container})" if progress.container else progress.service
+    reached = "" if progress.stage in progress.words else f", while {progress.stage}"
+    detail = [printable(f"{name} {progress.words}") + f"; after {duration(progress.seconds)}{reached}"]
+    lines = [printable(line[:_LONGEST_LINE]) for line in telling(progress)]
+    detail += ["its log says:", *(f"  | {line}" for line in lines)] if lines else ["its log says nothing"]
+    remedies = []
+    for cause in shown_causes(progress):
+        detail.append(f"known cause: {cause.cause}" + (f" ({cause.source})" if cause.source else ""))
+        remedies.append(cause.remedy)
+    option = f" --mode {mode}" if mode else ""
+    remedies.append(f"its whole log:\n\n    anvil-gen logs {host} {progress.service}{option}")
+    return Diagnostic(summary="service is not ready", detail="\n".join(detail), remedy="\n".join(remedies))

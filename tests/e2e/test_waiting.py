@@ -1,0 +1,212 @@
+"""`up --wait` on a real engine: until real models answer, and why they do not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from running import Result
+
+from e2e.box import Box
+from e2e.test_drift import IMAGE, two_tiers
+
+KV_TOO_SMALL = (
+    "(EngineCore pid=87) ERROR ValueError: To serve at least one request with the model's max seq len (131072), "
+    "(2.15 GiB KV cache is needed, which is larger than the available KV cache memory (1.5 GiB). Based on the "
+    "available memory, the estimated maximum model length is 87808. Try increasing `gpu_memory_utilization`"
+)
+WAIT_SECONDS = 30
+
+
+def vllm(box: Box, **variables: str) -> dict[str, Any]:
+    """Return an inventory with one vLLM tier, which does what the stand-in's variables say."""
+    inventory = box.adapted("fakoli-dark")
+    inventory["tiers"] = {"fast": inventory["tiers"]["fast"] | {"environment": variables, "stop_grace_period": "1s"}}
+    for table in ("router", "experiment", "hfcache"):
+        inventory.pop(table, None)
+    return inventory
+
+
+def sleeping(box: Box, *entrypoint: str, **keys: Any) -> dict[str, Any]:
+    """Return an inventory with one tier that runs a command of the shell."""
+    inventory = two_tiers(box)
+    one = {"entrypoint": list(entrypoint) or ["/bin/sleep", "600"], **keys}
+    inventory["tiers"] = {"one": inventory["tiers"]["one"] | one}
+    return inventory
+
+
+def waited(box: Box, *arguments: str, code: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Run `up --wait --json`, and return the whole answer and its first service."""
+    done = box.anvil_gen("up", "box", "--wait", "--json", *arguments, check=False)
+    assert done.code == code, done.stdout + done.stderr
+    said = json.loads(done.stdout)
+    return said, said["wait"]["services"][0]
+
+
+def test_it_waits_until_the_model_answers(box: Box) -> None:
+    box.render(vllm(box, STAND_IN_LOG="INFO [gpu_model_runner.py:1] Starting to load model x...", STAND_IN_SECONDS="2"))
+    done = box.anvil_gen("up", "box", "--wait")
+
+    assert done.stdout.splitlines()[-1].startswith("fast ")
+    assert done.stdout.endswith("  is healthy\n")
+    assert "loading weights\n" in done.stderr
+    assert box.container("fast")["State"]["Health"]["Status"] == "healthy"
+    again, fast = waited(box, code=0)
+    assert (again["wait"]["outcome"], again["services"][0]["action"], fast["phase"]) == ("ready", "unchanged", "ready")
+    assert again["wait"]["seconds"] < 2
+
+
+def test_an_unknown_flag_is_told_with_its_remedy(box: Box) -> None:
+    inventory = vllm(box)
+    inventory["tiers"]["fast"]["flags"] = {"no-such-flag": 3}
+    box.render(inventory)
+    done = box.anvil_gen("up", "box", "--wait", check=False)
+
+    assert done.code == 1
+    assert "error: service is not ready\n" in done.stderr
+    assert "  | vllm: error: unrecognized arguments: --no-such-flag\n" in done.stderr
+    assert "known cause: this version of the program does not know: --no-such-flag" in done.stderr
+    assert "`flags`" in done.stderr
+    assert "\n      anvil-gen logs box fast\n" in done.stderr
+    assert "unrecognized" in box.anvil_gen("logs", "box", "fast").stdout
+
+
+def test_real_llama_server_refuses_an_unknown_flag(box: Box) -> None:
+    inventory = box.adapted("cpu-demo")
+    inventory.pop("router")
+    inventory["tiers"]["small"]["flags"] = {"no-such-flag": True}
+    box.render(inventory)
+    _, small = waited(box, code=1)
+
+    assert small["causes"][0]["cause"] == "this version of llama-server does not know: --no-such-flag"
+    assert small["log"] == ["error: invalid argument: --no-such-flag"]
+
+
+def test_real_llama_server_refuses_what_is_no_model(box: Box) -> None:
+    inventory = box.adapted("cpu-demo")
+    inventory.pop("router")
+    inventory["tiers"]["small"] |= {"model": {"file": "none.gguf"}, "restart": "no"}
+    inventory["paths"]["models"] = str(box.folder / "models")
+    (box.folder / "models").mkdir()
+    (box.folder / "models" / "none.gguf").write_text("<html>404</html>")
+    box.render(inventory)
+    _, small = waited(box, code=1)
+
+    assert small["causes"][0]["cause"] == "the model's file is no GGUF file, or not a whole one"
+
+
+def test_a_known_failure_names_the_value_that_works(box: Box) -> None:
+    box.render(vllm(box, STAND_IN_LOG=KV_TOO_SMALL, STAND_IN_SECONDS="1", STAND_IN_EXIT="1"))
+    said, fast = waited(box, code=1)
+
+    assert said["wait"]["outcome"] == "failed"
+    assert "`context_length` at most 87808" in fast["causes"][0]["remedy"]
+    assert "`context_length` at most 87808" in said["diagnostics"][0]["remedy"]
+
+
+def test_what_never_gets_healthy_is_given_up_with_what_it_does(box: Box) -> None:
+    box.render(vllm(box, STAND_IN_LOG="INFO Starting to load model x...", STAND_IN_SECONDS="600"))
+    said, fast = waited(box, "--timeout", "2.5", code=1)
+
+    assert said["wait"]["outcome"] == "timeout"
+    assert (fast["phase"], fast["stage"]) == ("failed", "loading weights")
+    assert fast["told"] == "is not ready after 2s"
+    assert box.container("fast")["State"]["Running"]
+
+
+def test_an_unhealthy_service_is_told_with_its_last_check(box: Box) -> None:
+    check = {"test": ["CMD-SHELL", "echo nobody is here; exit 1"], "interval": "1s", "retries": 1}
+    box.render(sleeping(box, healthcheck=check, start_period="0s"))
+    _, one = waited(box, code=1)
+
+    assert one["told"] == "is unhealthy: its check says nobody is here"
+
+
+@pytest.mark.parametrize(
+    ("script", "restart", "code", "told"),
+    [
+        ("exec sleep 600", "no", 0, "runs"),
+        ("exit 0", "no", 0, "has done its work"),
+        ("echo it is wrong >&2; exit 3", "no", 1, "ended with exit code 3"),
+        ("echo bye; exit 3", "on-failure:5", 1, "3 times"),
+        ("sleep 0.3; exit 0", "always", 1, "restarted"),
+    ],
+)
+def test_a_service_without_a_health_check(box: Box, script: str, restart: str, code: int, told: str) -> None:
+    box.render(sleeping(box, "/bin/sh", "-c", script, restart=restart))
+    _, one = waited(box, code=code)
+
+    assert told in one["told"] or (told == "restarted" and "times" in one["told"])
+
+
+def test_a_further_service_counts_too(box: Box) -> None:
+    inventory = sleeping(box)
+    inventory["services"] = {box.name("job"): {"image": IMAGE, "entrypoint": ["/bin/sh", "-c", "echo no; exit 4"]}}
+    box.render(inventory)
+    said, _ = waited(box, code=1)
+
+    assert [one["told"] for one in said["wait"]["services"] if one["phase"] == "failed"] == ["ended with exit code 4"]
+
+
+def test_a_log_that_cannot_be_read_costs_no_answer(box: Box) -> None:
+    inventory = sleeping(box, "/bin/sh", "-c", "echo unseen; exit 3", restart="no")
+    inventory["tiers"]["one"]["override"] = {"logging": {"driver": "none", "options": {}}}
+    box.render(inventory)
+    said, one = waited(box, code=1)
+
+    assert (one["told"], one["log"]) == ("ended with exit code 3", [])
+    assert "its log says nothing" in said["diagnostics"][0]["detail"]
+
+
+def test_a_strange_log_neither_steers_nor_stops_anything(box: Box) -> None:
+    script = r"printf 'error \033[2J\007\377'; head -c 1500000 /dev/zero | tr '\0' x; printf '\nerror: end\n'; exit 3"
+    box.render(sleeping(box, "/bin/sh", "-c", script, restart="no"))
+    done = box.anvil_gen("up", "box", "--wait", check=False)
+
+    assert done.code == 1
+    assert "\x07" not in done.stderr
+    assert "\x1b[2J" not in done.stderr
+    assert "  | error: end\n" in done.stderr
+    assert max(map(len, done.stderr.splitlines())) < 500
+
+
+def start(box: Box, *arguments: str) -> subprocess.Popen[str]:
+    """Start `anvil-gen` as a shell does: in a process group of its own, which Ctrl-C reaches as a whole."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "anvil_gen", *arguments],
+        cwd=box.folder,
+        env={**os.environ, **box.engine.environment, **box.environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+
+
+def interrupted(process: subprocess.Popen[str]) -> Result:
+    """Send what Ctrl-C sends, and return how it ends."""
+    os.killpg(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=WAIT_SECONDS)
+    return Result(process.returncode, stdout, stderr)
+
+
+@pytest.mark.parametrize("option", [(), ("--json",)])
+def test_an_interrupt_ends_the_waiting_and_nothing_else(box: Box, option: tuple[str, ...]) -> None:
+    box.render(vllm(box, STAND_IN_SECONDS="600"))
+    process = start(box, "up", "box", "--wait", *option)
+    assert process.stderr is not None
+    seen = next(line for line in process.stderr if line.endswith("  starting\n"))
+    done = interrupted(process)
+
+    assert (done.code, seen.split()[0]) == (130, "fast")
+    assert "interrupted: the containers go on; anvil-gen status box, anvil-gen logs box -f\n" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert box.container("fast")["State"]["Running"]
+    if option:
+        assert json.loads(done.stdout)["wait"]["outcome"] == "interrupted"

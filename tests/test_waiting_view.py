@@ -1,0 +1,112 @@
+"""What is seen of a wait: written over on a terminal, a line for each change elsewhere, one document as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+
+import pytest
+from msgspec.structs import replace
+from test_waiting import after, box
+from test_watch import HEALTHY, UNKNOWN_FLAG
+
+from anvil_gen.operate.waiting import Progress
+from anvil_gen.operate.watch import Waited
+from anvil_gen.views.waiting import Board, print_waited_json, show_waited
+
+LOADING = after((0, box()), (75, box(), "Starting to load model"))
+READY = after((0, box()), (9, HEALTHY))
+
+
+def named(progress: Progress, service: str) -> Progress:
+    """Return the same of another service."""
+    return replace(progress, service=service)
+
+
+def take_a_terminal(monkeypatch: pytest.MonkeyPatch, term: str = "xterm") -> None:
+    """Let stderr be a terminal of 24 columns and 5 rows."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: (24, 5))
+    monkeypatch.setenv("TERM", term)
+
+
+def plain(text: str) -> str:
+    """Return a text without colours."""
+    return re.sub(r"\x1b\[\d*m", "", text)
+
+
+def test_elsewhere_a_line_for_each_change(capsys: pytest.CaptureFixture[str]) -> None:
+    board = Board()
+    for services in ([LOADING], [LOADING], [named(LOADING, "fast"), named(READY, "heavy")], [READY]):
+        board.show(services)
+    board.clear()
+
+    assert capsys.readouterr().err.splitlines() == [
+        "fast   1m15s  loading weights",
+        "heavy      9s  is healthy",
+        "fast      9s  is healthy",
+    ]
+
+
+def test_on_a_terminal_lines_are_written_over_and_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_a_terminal(monkeypatch)
+    board = Board()
+    both = [named(LOADING, "fast"), named(READY, "heavy")]
+    board.show(both)
+    board.show(both)
+    board.clear()
+
+    lines = "fast    1m15s  loading \nheavy      9s  is healt\n"
+    assert plain(capsys.readouterr().err) == f"{lines}\x1b[2F\x1b[J{lines}\x1b[2F\x1b[J"
+
+
+def test_more_services_than_rows_are_told_by_the_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_a_terminal(monkeypatch)
+    board = Board()
+    board.show([named(LOADING, f"s{number}") for number in range(5)])
+    board.clear()
+
+    assert "\x1b[J" not in capsys.readouterr().err
+
+
+def test_a_terminal_that_cannot_go_back_gets_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_a_terminal(monkeypatch, "dumb")
+    board = Board()
+    board.show([LOADING])
+    board.show([LOADING])
+
+    assert plain(capsys.readouterr().err) == "fast   1m15s  loading weights\n"
+
+
+def test_words_of_a_container_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    unhealthy = box("running", "unhealthy", raw={"Health": {"Log": [{"Output": "\x1b[2J\x07"}]}})
+    Board().show([after((0, unhealthy))])
+
+    assert capsys.readouterr().err == "fast      0s  is unhealthy: its check says \\u001b[2J\\u0007\n"
+
+
+def test_the_end_is_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    show_waited(Waited(outcome="ready", seconds=9, services=(READY,)))
+
+    assert capsys.readouterr().out == "fast      9s  is healthy\n"
+
+
+def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = after((0, box("exited", exit_code=2), f"INFO\n{UNKNOWN_FLAG}"))
+    print_waited_json("box", [], Waited(outcome="failed", seconds=1.23, services=(ended, named(READY, "heavy"))), [])
+    said = json.loads(capsys.readouterr().out)
+
+    assert (said["format"], said["host"], said["services"], said["diagnostics"]) == (1, "box", [], [])
+    assert (said["wait"]["outcome"], said["wait"]["seconds"]) == ("failed", 1.2)
+    fast, heavy = said["wait"]["services"]
+    assert (fast["phase"], fast["stage"], fast["told"]) == ("failed", "starting", "ended with exit code 2")
+    assert (fast["log"], fast["causes"][0]["line"]) == ([UNKNOWN_FLAG], UNKNOWN_FLAG)
+    assert (heavy["phase"], heavy["seconds"], heavy["log"], heavy["causes"]) == ("ready", 9, [], [])
