@@ -12,12 +12,14 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from anvil_gen.capabilities import CAPABILITIES
 from anvil_gen.card_data import Vendor, meaningless
 from anvil_gen.command import canonical_flag
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, did_you_mean, listing
 from anvil_gen.document import Document
 from anvil_gen.fleet import shown
-from anvil_gen.inventory import RouterTable, TierTable
+from anvil_gen.inventory import TierTable
+from anvil_gen.inventory_router import RouterTable
 from anvil_gen.inventory_types import ComputeCapability, Platform, Task
 from anvil_gen.misfits import misfits, no_option
 from anvil_gen.model import KeyPath, address
@@ -30,6 +32,8 @@ class Health(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     path: str
     test: tuple[str, ...]
+    tls_test: tuple[str, ...] = ()
+    """Of a router that serves HTTPS, where ``test`` does not do."""
     interval: str = "10s"
     timeout: str = "5s"
     retries: int = 3
@@ -109,6 +113,8 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Option -> environment variable, for an engine that takes no flag for it."""
     option_flags: Mapping[str, Mapping[str, Any]] = {}
     """Option -> flags that go with it where it is set."""
+    served_names: Literal["one", "several", "any"] = "one"
+    """Model names that it answers to: the served name alone, further ones that it is told too, or whatever is asked."""
     lora_form: str = "{path}"
     """How an adapter is written, by its ``{name}`` and ``{path}``."""
     aliases: Mapping[str, str] = {}
@@ -152,6 +158,17 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     alias_tasks: tuple[Task, ...]
     """Those of them that it routes by aliases as well."""
     case_sensitive: bool
+    capabilities: tuple[str, ...] = ()
+    """What it can do, of `anvil_gen.capabilities`."""
+    limits: Mapping[str, str] = {}
+    """What it cannot do -> what happens instead."""
+    name_pattern: str = ""
+    """What model names it can tell apart, where that is not every name; ``name_help`` says it in words."""
+    name_help: str = ""
+    names_limit: int | None = None
+    """Bytes of the longest list of models that it can answer with."""
+    api_base: str = ""
+    """The only path below which it can reach a tier's API; empty where it can reach any."""
     reserved_variables: tuple[str, ...] = ()
     """Variables of its container that cannot hold the clients' key."""
     project_prefix: str = ""
@@ -286,7 +303,10 @@ class Catalog:
         for name, value in data.defaults.items():
             if name in section:
                 yield from misfits({name: value}, struct, ("defaults",))
-        if isinstance(data, Engine):
+        if isinstance(data, RouterKind):
+            told = [(("capabilities", at), name) for at, name in enumerate(data.capabilities)]
+            yield from no_option([*told, *((("limits", name), name) for name in data.limits)], CAPABILITIES)
+        else:
             known = {*section, *DERIVED_OPTIONS}
             keys = ("options", "variables", "option_flags")
             named: list[tuple[KeyPath, str]] = [((key, name), name) for key in keys for name in getattr(data, key)]

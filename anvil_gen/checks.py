@@ -9,7 +9,8 @@ from typing import Any
 from msgspec import UNSET
 
 from anvil_gen.claims import COMMON_BINDS, check_claims, entries, is_address, place, stands
-from anvil_gen.inventory import EnvTable, Inventory
+from anvil_gen.inventory import Inventory
+from anvil_gen.inventory_tables import EnvTable
 from anvil_gen.inventory_types import CONTAINER_PATTERN, NAME_LENGTH, PROJECT_PATTERN
 from anvil_gen.model import Gpu, Mode, Number, Stack, Tier
 from anvil_gen.report import Report
@@ -80,11 +81,7 @@ def _is_loopback(text: str) -> bool:
 
 def _key_beyond_loopback(stack: Stack, report: Report) -> None:
     router = stack.router
-    if (
-        router is None
-        or router.api_key_env is not None
-        or not stands(router.options, "api_key_env", ("router",), report)
-    ):
+    if router is None or router.clients or not stands(router.options, "api_key_env", ("router",), report):
         return
     bind = router.options["bind"]
     if bind is not False and is_address(bind) and not _is_loopback(bind):

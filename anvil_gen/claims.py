@@ -144,12 +144,20 @@ def _ports(stack: Stack, report: Report) -> Iterator[_Claim]:
             path, key = place(options, "port", table)
             value = (options["port"], _address(options["bind"]))
             yield _Claim(owner=owner, value=value, path=path, key=key, remedy="", table=table)
+            yield from _metrics(owner, table, options)
     for table, mapping in own.items():
         for index, bind, number in published_ports(mapping.get("ports")):
             path = (*_own_path(table), "ports", index)
             value = (number, _address(bind))
             remedy = "publish another port"
             yield _Claim(owner=_owner(table), value=value, path=path, key=False, remedy=remedy, table=table)
+
+
+def _metrics(owner: str, table: KeyPath, options: Options) -> Iterator[_Claim]:
+    """Yield the further port on which a router tells its metrics, to the machine itself."""
+    if "metrics" in options and isinstance(options["metrics"], int):
+        value, path, remedy = (options["metrics"], "127.0.0.1"), (*table, "metrics"), "write another port"
+        yield _Claim(owner=f"{owner}'s metrics", value=value, path=path, key=False, remedy=remedy, table=table)
 
 
 def _runs(claim: _Claim, mode: Mode) -> bool:

@@ -1,6 +1,7 @@
 """The one pipeline: inventory + catalog -> resolve -> render -> proof, for one or many hosts."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,13 +20,14 @@ from anvil_gen.hand_edits import lost_lines, same_meaning, suggestion
 from anvil_gen.host import read_host
 from anvil_gen.model import ROOT_FILE, KeyPath, Stack, Tree
 from anvil_gen.proof import Prover, parse
-from anvil_gen.render import ENV_EXAMPLE_FILE, Renderer
+from anvil_gen.render import ENV_EXAMPLE_FILE, Renderer, path_of_mode
 from anvil_gen.resolved import Resolved, resolve_host
 from anvil_gen.templating import syntax_of
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
 
+_MODE_ROUTER = re.compile(r"router/compose\.[^/]+\.yml")
 _OWN_FOLDERS = ("tiers/", "services/", "router/")
 
 
@@ -198,15 +200,19 @@ def _refuse_foreign(outcomes: Iterable[Outcome]) -> None:
 def _earlier(rendered: Rendered, folder: DeployFolder) -> Iterator[str]:
     """Yield the files that an earlier render may have made, going by the root file that it left."""
     yield from (EXPERIMENT_FILE, ENV_EXAMPLE_FILE)
-    for router in rendered.catalog.names("routers"):
-        yield from (name.removesuffix(".j2") for name in rendered.catalog.below(f"routers/{router}/tree"))
+    of_routers = {
+        name.removesuffix(".j2")
+        for router in rendered.catalog.names("routers")
+        for name in rendered.catalog.below(f"routers/{router}/tree")
+    }
+    yield from sorted(of_routers)
     for root in sorted({ROOT_FILE, *(path.name for path in folder.path.glob("docker-compose.*.yml"))}):
         yield root
         included = _parsed(folder.read(root), root).get("include")
         if isinstance(included, list):
             yield from (path for path in included if isinstance(path, str) and path.startswith(_OWN_FOLDERS))
-            modes = [path for path in included if isinstance(path, str) and path.startswith("router/compose.")]
-            yield from (path.replace("compose.", "router.").replace(".yml", ".toml") for path in modes)
+            for mode in (path[15:-4] for path in included if isinstance(path, str) and _MODE_ROUTER.fullmatch(path)):
+                yield from (path_of_mode(path, mode) for path in sorted(of_routers) if path.startswith("router/"))
 
 
 def _service_changes(rendered: Rendered, files: Sequence[FileChange]) -> tuple[Change, ...]:

@@ -10,7 +10,8 @@ from typing import Any
 from anvil_gen.changes import by_name
 from anvil_gen.command import canonical_flag
 from anvil_gen.diagnostics import may_hold_secret
-from anvil_gen.inventory import RouterTable, TierTable
+from anvil_gen.inventory import TierTable
+from anvil_gen.inventory_router import RouterTable
 from anvil_gen.model import KeyPath, address
 from anvil_gen.quoting import toml_string
 

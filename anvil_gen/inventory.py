@@ -7,49 +7,17 @@ Every key is optional here, so that one missing key does not hide the other faul
 
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from anvil_gen import inventory_types as t
+from anvil_gen.inventory_router import RouterTable
+from anvil_gen.inventory_tables import Environment, Image, Table
 
 SCHEMA = 1
 """The newest inventory format that this version reads."""
 
 REQUIRED = {"Inventory": ("schema", "tiers"), "GpuTable": ("uuid",), "TierTable": ()}
 """Keys that must be there, by struct."""
-
-
-class Table(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True):
-    """A TOML table with a closed set of keys."""
-
-
-class EnvTable(Table, frozen=True, kw_only=True):
-    """A value that the inventory cannot know: Compose reads it from the shell or `.env` when it runs."""
-
-    env: Annotated[str, t.text("Name of the environment variable.", t.VARIABLE_PATTERN, examples=["HF_TOKEN"])]
-    default: (
-        Annotated[
-            str,
-            Meta(
-                description="Value where the variable is not set, without brace or line break.",
-                pattern=r"^[^{}\x00\r\n]*$(?!\n)",
-                examples=["vllm/vllm-openai:latest"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-
-
-Image = Annotated[
-    t.ImageName | EnvTable,
-    Meta(description="Container image with its tag or digest.", examples=["vllm/vllm-openai:v0.11.0"]),
-]
-Environment = Annotated[
-    dict[t.EnvironmentName, str | int | EnvTable],
-    Meta(
-        description='Environment of the container. Every `$` is literal; `{ env = "NAME" }` is a variable.',
-        examples=[{"HF_HUB_OFFLINE": "1"}],
-    ),
-]
 
 
 class HostTable(Table, frozen=True, kw_only=True):
@@ -284,39 +252,6 @@ class TierTable(ServeTable, frozen=True, kw_only=True):
     ) = UNSET
 
 
-class RouterTable(Table, frozen=True, kw_only=True):
-    """The front door: one OpenAI-compatible endpoint for all tiers, a service of the same project."""
-
-    engine: (
-        Annotated[
-            str,
-            t.text("Router: a folder of `templates/routers/`.", t.SERVICE_PATTERN, t.NAME_LENGTH),
-        ]
-        | UnsetType
-    ) = UNSET
-    image: Image | UnsetType = UNSET
-    service: t.ServiceName | UnsetType = UNSET
-    container_name: t.ContainerName | UnsetType = UNSET
-    port: t.PortNumber | UnsetType = UNSET
-    bind: t.Bind | UnsetType = UNSET
-    api_key_env: t.KeyName | UnsetType = UNSET
-    aliases: t.Aliases | UnsetType = UNSET
-    restart: t.Restart | UnsetType = UNSET
-    stop_grace_period: t.GracePeriod | UnsetType = UNSET
-    log_max_size: t.LogSize | UnsetType = UNSET
-    log_max_files: t.LogFiles | UnsetType = UNSET
-    override: (
-        Annotated[
-            dict[str, Any],
-            Meta(
-                description="Compose keys that have the last word: tables merge, everything else replaces.",
-                examples=[{"mem_limit": "1g"}],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-
-
 class ExperimentTable(ServeTable, frozen=True, kw_only=True):
     """The one-off slot: a compose project of its own, driven by MODEL, SERVED_NAME, PORT, GPU_UUID, EXTRA_ARGS."""
 
@@ -363,11 +298,13 @@ class Inventory(Table, frozen=True, kw_only=True):
     host: HostTable = HostTable()
     paths: PathsTable = PathsTable()
     hfcache: HfCacheTable = HfCacheTable()
-    gpus: Annotated[dict[t.CardName, GpuTable], Meta(description="The cards, by names of yours.")] = {}
+    gpus: Annotated[dict[t.CardName, GpuTable], Meta(description="The cards, by names of yours.")] = field(
+        default_factory=dict
+    )
     tiers: Annotated[
         dict[t.TierName, TierTable],
         Meta(description="The model serves, by names of yours: lower-case letters, digits, `-`, `_`, `.`."),
-    ] = {}
+    ] = field(default_factory=dict)
     defaults: Annotated[TierTable, Meta(description="Anything that a tier may set, for all of them.")] = TierTable()
     services: Annotated[
         dict[t.ServiceName, dict[str, Any]],
@@ -375,10 +312,10 @@ class Inventory(Table, frozen=True, kw_only=True):
             description="Further compose services of the machine, in Compose's own keys. They run in every mode.",
             examples=[{"ui": {"image": "ghcr.io/open-webui/open-webui:main"}}],
         ),
-    ] = {}
+    ] = field(default_factory=dict)
     modes: Annotated[
         dict[t.ModeName, ModeTable],
         Meta(description="Sets of tiers that run together. Without one, every tier but the `standby` ones runs."),
-    ] = {}
+    ] = field(default_factory=dict)
     router: RouterTable | UnsetType = UNSET
     experiment: ExperimentTable | UnsetType = UNSET

@@ -7,6 +7,8 @@ from typing import Any, Self
 
 from msgspec import Struct
 
+from anvil_gen.door import Answers, Client, Terms
+
 KeyPath = tuple[str | int, ...]
 """A key path inside an inventory: ``("tiers", "fast", "gpus", 0)``."""
 
@@ -260,6 +262,7 @@ class Tier(Struct, frozen=True, kw_only=True):
     engine: Symbol
     task: Symbol
     served_name: str
+    names: tuple[str, ...]  # the served name, and further ones that the engine is told
     port: int
     context_length: int | None
     tool_support: bool
@@ -275,11 +278,20 @@ class Tier(Struct, frozen=True, kw_only=True):
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """A name that clients may ask for, and the tier that answers."""
+    """A name that clients may ask for, and the tier that answers; the name is empty for a request that has none."""
 
     name: str
     tier: str
     task: Symbol
+
+
+class Upstream(Struct, frozen=True, kw_only=True):
+    """A tier as its router sees it; ``timeout`` in seconds."""
+
+    tier: Tier
+    timeout: int
+    concurrency: int | None
+    fallbacks: tuple[Tier, ...]
 
 
 class Router(Struct, frozen=True, kw_only=True):
@@ -296,7 +308,8 @@ class Router(Struct, frozen=True, kw_only=True):
     image: Text | None
     port: int
     ports: tuple[Port, ...]
-    api_key_env: str | None
+    clients: tuple[Client, ...]
+    terms: Terms
     restart: str
     stop_grace_period: str
     log_max_size: str
@@ -305,12 +318,20 @@ class Router(Struct, frozen=True, kw_only=True):
     stack: str
     omitted: tuple[Symbol, ...]
     tiers: tuple[Tier, ...]  # those that it routes to
+    upstreams: tuple[Upstream, ...]  # the same
     alias_tasks: tuple[Symbol, ...]
     routes: tuple[Route, ...]
+    nameless: tuple[Route, ...]  # where a request without a model goes, by task
+    answers: Answers
     override: Mapping[str, Any]
     override_volumes: tuple[Mount, ...]
     variables: Mapping[str, Any]
     options: Options
+
+    @property
+    def api_key_env(self) -> str | None:
+        """The variable of the first client's key."""
+        return self.clients[0].variable if self.clients else None
 
 
 ROOT_FILE = Symbol("docker-compose.yml")

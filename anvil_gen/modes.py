@@ -7,7 +7,7 @@ from msgspec import UNSET
 from anvil_gen.diagnostics import did_you_mean, listing
 from anvil_gen.inventory import ModeTable
 from anvil_gen.model import DEFAULT_MODE, ROOT_FILE, KeyPath, Mode, Symbol, Tier
-from anvil_gen.routing import Gate, build_router, build_routes, read_gate
+from anvil_gen.routing import Gate, build_router, build_routes
 from anvil_gen.serve import Site
 
 ROUTER_FILE = Symbol("router/compose.yml")
@@ -18,9 +18,8 @@ RESERVED = {
 }
 
 
-def build_modes(site: Site, tiers: tuple[Tier, ...], *, project: str) -> tuple[Mode, ...]:
+def build_modes(site: Site, gate: Gate | None, tiers: tuple[Tier, ...]) -> tuple[Mode, ...]:
     """Return the modes of an inventory, the default one first: every tier that is not on standby."""
-    gate = read_gate(site, project=project)
     standing = tuple(tier for tier in tiers if not tier.options["standby"])
     if tiers and not standing:
         detail = "every tier is on standby: without a mode, nothing would run"
@@ -61,7 +60,7 @@ def _mode(site: Site, gate: Gate | None, name: Symbol, tiers: tuple[Tier, ...], 
             remedy = "remove [router], or add such a tier"
             detail = f"{gate.kind.title} needs a tier for {tasks}, and none runs{where}"
             site.report.add("router without a tier", ("router",), detail, remedy, key=True)
-        router = build_router(gate, tiers, build_routes(site, gate, tiers, aliases))
+        router = build_router(site, gate, tiers, build_routes(site, gate, tiers, aliases))
     return Mode(
         name=name,
         root_file=Symbol(f"docker-compose.{name}.yml") if name else ROOT_FILE,

@@ -16,6 +16,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from anvil_gen.cfg_words import COMMENT, load_cfg
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.model import KeyPath, Stack, address
 from anvil_gen.quoting import comment, dollar
@@ -47,6 +48,14 @@ _SYNTAXES = {
         escape=Escape(applies=lambda _: True, change=lambda text, ready: text if ready else dollar(text)),
     ),
     "toml": _Syntax(parse=_load_toml, escape=Escape(applies=lambda _: False, change=lambda text, _: text)),
+    "cfg": _Syntax(
+        parse=load_cfg,
+        escape=Escape(applies=lambda word: word.startswith(COMMENT), change=lambda text, _: comment(text)),
+    ),
+    "map": _Syntax(
+        parse=lambda text, _: [line if line.startswith("#") else line.split() for line in text.split("\n")],
+        escape=Escape(applies=lambda word: word.startswith("#"), change=lambda text, _: comment(text)),
+    ),
     # Without quotes, there is nothing to parse but lines.
     "words": _Syntax(
         parse=lambda text, _: text.split("\n"),

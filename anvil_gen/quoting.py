@@ -32,6 +32,10 @@ _INVISIBLE = re.compile(
     f"[{_CONTROLS}\\xad\\u061c\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\U000e0000-\\U000e007f]"
 )
 _ASTRAL = re.compile("[\\U00010000-\\U0010ffff]")
+_CFG_WORD = re.compile(r"[A-Za-z0-9_./:@*,+=-]+")
+_CFG_ESCAPES = {'"': '\\"', "\\": "\\\\", "$": "\\$", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_CFG_SPECIAL = re.compile(f'["$\\\\{_CONTROLS}]|{_INVISIBLE.pattern}')
+_MAP_SPECIAL = re.compile(r"[\x00-\x20\x7f]|\s")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./:@+=-]*")
 
 
@@ -166,6 +170,37 @@ def to_word(value: object) -> str:
     if isinstance(value, str | int) and not isinstance(value, bool) and _WORD.fullmatch(text):
         return text
     raise InternalError(f"{value!r} cannot stand in a file that has no quotes")
+
+
+def to_cfg(value: object) -> str:
+    """Return a word of an HAProxy configuration, in which neither a variable nor the end of the line is found."""
+    text = value if isinstance(value, str) else _scalar(value)
+    if _CFG_WORD.fullmatch(text):
+        return text
+    if not text or "\0" in text:
+        raise InternalError(f"{text!r} cannot stand in a configuration of HAProxy: its words end at a NUL")
+    if _is_literal(text):
+        return f"'{text}'"
+    escaped = _CFG_SPECIAL.sub(_cfg_escape, text)
+    return f'"{escaped}"'
+
+
+def _cfg_escape(match: re.Match[str]) -> str:
+    char = match[0]
+    return _CFG_ESCAPES.get(char) or "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
+
+
+def cfg_variable(name: object) -> str:
+    """Return a word of an HAProxy configuration for which it takes the value of a variable of its environment."""
+    return f'"${{{to_word(name)}}}"'
+
+
+def to_map(value: object) -> str:
+    """Return a word of a map file of HAProxy, which has no quotes: white space ends it, `#` begins a comment."""
+    text = value if isinstance(value, str) else _scalar(value)
+    if not text or text.startswith("#") or _MAP_SPECIAL.search(text):
+        raise InternalError(f"{value!r} cannot stand in a map file, which has no quotes")
+    return text
 
 
 def _scalar(value: object) -> str:

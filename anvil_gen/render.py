@@ -105,7 +105,7 @@ class Renderer:
                 if mode.name:
                     if not path.startswith(_ROUTER) or path.startswith(_ROUTER_BUILD):
                         continue
-                    path = _path_of_mode(path, mode)
+                    path = path_of_mode(path, mode.name)
                 owner = "router" if path == mode.router_file else ""
                 yield Piece(path=path, template=f"{folder}/{name}", context=context, owner=owner)
 
@@ -176,10 +176,10 @@ def _context(stack: Stack, mode: Mode) -> dict[str, Any]:
     return {"stack": stack, "mode": mode, "router": mode.router, "suffix": suffix}
 
 
-def _path_of_mode(path: str, mode: Mode) -> str:
+def path_of_mode(path: str, mode: str) -> str:
     """Return the path of a mode's own version of a file: ``router/router.night.toml``."""
     stem, dot, suffix = path.rpartition(".")
-    return f"{stem}.{mode.name}{dot}{suffix}"
+    return f"{stem}.{mode}{dot}{suffix}"
 
 
 def _digests(files: Mapping[str, str]) -> dict[str, str]:

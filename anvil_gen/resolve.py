@@ -14,11 +14,13 @@ from anvil_gen.free_values import check_free_values
 from anvil_gen.inventory import Inventory
 from anvil_gen.model import Extra, Gpu, KeyPath, Mode, Options, Stack, Symbol, Tier
 from anvil_gen.modes import build_modes
+from anvil_gen.names import further_names
 from anvil_gen.options import Layer, given, layered
 from anvil_gen.own_keys import compose_form, named_volumes
 from anvil_gen.paths import is_absolute
 from anvil_gen.report import Report
-from anvil_gen.serve import Site
+from anvil_gen.routing import read_gate
+from anvil_gen.serve import Site, read_serve
 from anvil_gen.tiers import build_tier
 from anvil_gen.variables import variables_of
 
@@ -46,11 +48,14 @@ def resolve(
     )
     _check_folders(inventory, report)
     check_free_values(report)
-    tiers = tuple(build_tier(site, name, table) for name, table in inventory.tiers.items())
+    gate = read_gate(site, project=host["project"])
+    serves = {name: read_serve(site, table, ("tiers", name), {"name": name}) for name, table in inventory.tiers.items()}
+    names = further_names(site, gate, serves)
+    tiers = tuple(build_tier(site, name, serve, names.get(name, ())) for name, serve in serves.items())
     if not inventory.tiers and not report.is_left_out(("tiers",)):
         report.add("no tiers", (), "the inventory serves nothing", 'add a table [tiers.NAME] with its "engine"')
     services = tuple(_extra(name, mapping) for name, mapping in inventory.services.items())
-    modes = build_modes(site, tiers, project=host["project"])
+    modes = build_modes(site, gate, tiers)
     experiment = build_experiment(site, tiers, host=host["name"])
     stack = Stack(
         host=host["name"],

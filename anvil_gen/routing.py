@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
-from anvil_gen.catalog import RouterKind
+from anvil_gen.answers import answers_of
+from anvil_gen.catalog import Health, RouterKind
 from anvil_gen.diagnostics import did_you_mean, listing
-from anvil_gen.model import KeyPath, Options, Route, Router, Symbol, Tier, published
+from anvil_gen.inventory_router import RouterTierTable
+from anvil_gen.model import KeyPath, Options, Port, Route, Router, Symbol, Tier, Upstream, published
 from anvil_gen.options import Layer, filled, given, layered
 from anvil_gen.own_keys import compose_form, named_volumes
 from anvil_gen.serve import Site, env_text
 from anvil_gen.service import health_check
+from anvil_gen.wishes import check_clients, check_tier, check_wishes, clients_of, seconds_of, terms_of
 
 
 class Gate(Struct, frozen=True, kw_only=True):
@@ -39,42 +44,131 @@ def read_gate(site: Site, *, project: str) -> Gate | None:
         Layer(name=f"templates/routers/{name}/router.toml", values=kind.defaults),
         Layer(name="[router]", values=given(table), path=("router",)),
     )
-    key = options["api_key_env"]
-    if key in kind.reserved_variables:
-        detail = f'the router\'s container has another use for "{key}"'
-        site.report.add("variable taken twice", ("router", "api_key_env"), detail, 'write "ROUTER_TOKEN", for example')
+    check_wishes(site, name, kind, options)
+    check_clients(site, kind, clients_of(options))
+    _check_tiers(site, options)
+    if options["bind"] is False and options["metrics"] == options["port"]:
+        detail = f"{options['port']} is the router's own port in its container"
+        site.report.add("port taken twice", ("router", "metrics"), detail, "write another port")
     return Gate(name=name, kind=kind, options=options, project=project)
 
 
-def build_router(gate: Gate, tiers: tuple[Tier, ...], routes: tuple[Route, ...]) -> Router:
+def build_router(site: Site, gate: Gate, tiers: tuple[Tier, ...], routes: tuple[Route, ...]) -> Router:
     """Return the router of one mode."""
     kind, options = gate.kind, gate.options
+    served = tuple(tier for tier in tiers if tier.task in kind.tasks)
+    terms = terms_of(site, options)
+    answers = answers_of(routes)
+    if kind.names_limit is not None and len(answers.models) > kind.names_limit:
+        detail = f"the list of models takes {len(answers.models)} bytes, and {kind.title} holds {kind.names_limit}"
+        site.report.add("too many model names", ("router",), detail, "write fewer aliases, or shorter ones", key=True)
     return Router(
         engine=gate.name,
         service=options["service"],
         container_name=options["container_name"],
         image=None if options["image"] is None else env_text(options["image"]),
         port=options["port"],
-        ports=published(options["bind"], str(options["port"])),
-        api_key_env=options["api_key_env"],
+        ports=(*published(options["bind"], str(options["port"])), *_metrics_port(options)),
+        clients=clients_of(options),
+        terms=terms,
         restart=options["restart"],
         stop_grace_period=options["stop_grace_period"],
         log_max_size=options["log_max_size"],
         log_max_file=str(options["log_max_files"]),
-        health=health_check(kind.health, str(options["port"]), kind.health.start_period),
+        health=health_check(_health(gate), str(options["port"]), kind.health.start_period),
         stack=gate.project.removeprefix(kind.project_prefix),
         omitted=(
             *((Symbol("router/build/"),) if options["image"] is not None else ()),
             *(() if gate.project.startswith(kind.project_prefix) else map(Symbol, kind.prefixed_files)),
         ),
-        tiers=tuple(tier for tier in tiers if tier.task in kind.tasks),
+        tiers=served,
+        upstreams=tuple(_upstream(site, gate, tier, served, terms.timeout) for tier in served),
         alias_tasks=tuple(Symbol(task) for task in kind.alias_tasks),
         routes=routes,
+        nameless=_nameless(options, served),
+        answers=answers,
         override=compose_form(options["override"]),
         override_volumes=named_volumes(options["override"].get("volumes")),
         variables=kind.variables,
         options=options,
     )
+
+
+def _health(gate: Gate) -> Health:
+    """Return the check of a router, which differs where it serves HTTPS."""
+    health = gate.kind.health
+    return replace(health, test=health.tls_test) if gate.options["tls"] is not None and health.tls_test else health
+
+
+def _metrics_port(options: Options) -> tuple[Port, ...]:
+    """Return where metrics without a key are published: to the machine itself."""
+    port = options["metrics"]
+    return published("127.0.0.1", str(port)) if isinstance(port, int) and options["bind"] is not False else ()
+
+
+def _upstream(site: Site, gate: Gate, tier: Tier, tiers: tuple[Tier, ...], timeout: int) -> Upstream:
+    """Return a tier as the router sees it: with those of its fallbacks that run in the same mode."""
+    table = gate.options["tiers"].get(tier.name, RouterTierTable())
+    here: KeyPath = ("router", "tiers", tier.name, "timeout")
+    told = table.timeout is not UNSET
+    by_name = {other.name: other for other in tiers}
+    wanted = gate.options["fallbacks"].get(tier.name, ())
+    return Upstream(
+        tier=tier,
+        timeout=seconds_of(site, str(table.timeout), here) if told else timeout,
+        concurrency=None if table.concurrency is UNSET else table.concurrency,
+        fallbacks=tuple(by_name[name] for name in wanted if name in by_name),
+    )
+
+
+def _nameless(options: Options, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
+    """Return where a request without a model goes, by its task: to the default tier, or the only one that is no chat.
+
+    Some engines' own clients name no model for other tasks than chat.
+    """
+    by_task: dict[Symbol, list[Tier]] = {}
+    for tier in tiers:
+        by_task.setdefault(tier.task, []).append(tier)
+    found = []
+    for task, candidates in sorted(by_task.items()):
+        default = next((tier for tier in candidates if tier.name == options["default_tier"]), None)
+        only = candidates[0] if len(candidates) == 1 and task != "chat" else None
+        chosen = default or only
+        if chosen is not None:
+            found.append(Route(name="", tier=chosen.name, task=task))
+    return tuple(found)
+
+
+def _check_tiers(site: Site, options: Options) -> None:
+    """Report tiers that ``[router]`` names and that there are not, or that cannot stand in for each other."""
+    for name in options["tiers"]:
+        check_tier(site, name, ("router", "tiers", name), key=True)
+    if options["default_tier"] is not None:
+        check_tier(site, options["default_tier"], ("router", "default_tier"))
+    for name, fallbacks in options["fallbacks"].items():
+        here: KeyPath = ("router", "fallbacks", name)
+        known = check_tier(site, name, here, key=True)
+        for index, other in enumerate(fallbacks):
+            if check_tier(site, other, (*here, index)) and known:
+                _check_fallback(site, name, other, (*here, index), fallbacks[:index])
+
+
+def _check_fallback(site: Site, name: str, other: str, path: KeyPath, before: list[str]) -> None:
+    report, inventory = site.report, site.inventory
+    tasks = [table.task for table in (inventory.tiers[name], inventory.tiers[other], inventory.defaults)]
+    own, task = (next((one for one in (told, tasks[2]) if one is not UNSET), "chat") for told in tasks[:2])
+    together = any(name in mode.tiers and other in mode.tiers for mode in inventory.modes.values())
+    standby = [table.standby is True for table in (inventory.tiers[name], inventory.tiers[other])]
+    if other == name:
+        report.add("fallback to itself", path, f'"{name}" is the tier that cannot answer', "name another tier")
+    elif other in before:
+        report.add("tier named twice", path, f'"{other}" stands in this list already', "name each tier once")
+    elif own != task:
+        detail = f'"{other}" does {task}, and "{name}" {own}'
+        report.add("fallback of another task", path, detail, f"name a tier for {own}")
+    elif any(standby) and not together:
+        detail = f'"{other}" and "{name}" run together in no mode'
+        report.add("fallback that never runs", path, detail, "name both in a mode, or take standby from them")
 
 
 def build_routes(
@@ -111,6 +205,9 @@ def build_routes(
     taken: dict[str, tuple[str, str]] = {}
     routes = []
     for name, target, path, what in wanted:
+        if kind.name_pattern and not re.fullmatch(kind.name_pattern, name):
+            detail = f'"{name}": {kind.title} {kind.name_help}'
+            site.report.add("model name that cannot be routed", path, detail, "write another name")
         folded = name if kind.case_sensitive else name.casefold()
         other, by = taken.setdefault(folded, (target, what))
         if other != target:

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from anvil_gen.catalog import DERIVED_OPTIONS, Catalog, Engine, Quirk
 from anvil_gen.command import canonical_flag
 from anvil_gen.diagnostics import did_you_mean, holds_secret, listing
-from anvil_gen.inventory import EnvTable, ExperimentTable, Inventory, TierTable
+from anvil_gen.inventory import ExperimentTable, Inventory, TierTable
+from anvil_gen.inventory_tables import EnvTable
 from anvil_gen.model import EnvRef, Gpu, Interpolated, KeyPath, Number, Options, Symbol, Text, address
 from anvil_gen.options import Layer, filled, given, layered
 from anvil_gen.report import Report

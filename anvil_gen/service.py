@@ -38,6 +38,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     sources: Mapping[str, Source]
     files: tuple[Mount, ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
+    further_names: tuple[str, ...] = ()
     extra_arguments: EnvRef | None = None
 
 
@@ -135,7 +136,7 @@ def _known(serve: Serve, facts: Facts) -> dict[str, Any]:
         "gpu_memory_utilization": facts.share,
         "revision": model.revision if model else None,
         "tensor_parallel": len(serve.gpus) if len(serve.gpus) > 1 else None,
-        "served_name": facts.served_name,
+        "served_name": [facts.served_name, *facts.further_names] if facts.further_names else facts.served_name,
         "port": facts.port,
     }
 

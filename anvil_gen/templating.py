@@ -20,7 +20,18 @@ from anvil_gen.catalog import Catalog
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.fleet import shown
 from anvil_gen.model import Symbol
-from anvil_gen.quoting import comment, to_toml, to_word, to_yaml, yaml_block, yaml_folded, yaml_string
+from anvil_gen.quoting import (
+    cfg_variable,
+    comment,
+    to_cfg,
+    to_map,
+    to_toml,
+    to_word,
+    to_yaml,
+    yaml_block,
+    yaml_folded,
+    yaml_string,
+)
 from anvil_gen.template_rules import broken_rules, hidden
 
 TEMPLATE_FAULTS = (
@@ -128,6 +139,7 @@ class TemplateEnvironment(jinja2.Environment):
             "key": lambda value: _Quoted(yaml_string(value)),  # keys are not interpolated: `$` stays single
             "folded": lambda texts, indent: _Quoted(yaml_folded(texts, indent)),
             "block": lambda value, indent: _Quoted(yaml_block(value, indent)),
+            "variable": lambda value: _Quoted(cfg_variable(value)),
         }
         self.globals = {}
 
@@ -190,7 +202,13 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
         trace = trace.tb_next
 
 
-QUOTES: dict[str, Callable[[object], str]] = {"yaml": to_yaml, "toml": to_toml, "words": to_word}
+QUOTES: dict[str, Callable[[object], str]] = {
+    "yaml": to_yaml,
+    "toml": to_toml,
+    "cfg": to_cfg,
+    "map": to_map,
+    "words": to_word,
+}
 """Syntax -> what turns a printed value into text of it."""
 
 
@@ -198,9 +216,11 @@ def syntax_of(path: str) -> Symbol:
     """Return the syntax of a rendered file, by its name; "raw" for one that is copied as it is."""
     if ".files/" in path:
         return Symbol("raw")
-    if path.endswith((".yml", ".yaml")):
-        return Symbol("yaml")
-    return Symbol("toml") if path.endswith(".toml") else Symbol("words")
+    _, _, suffix = path.rpartition(".")
+    return Symbol(_SYNTAXES.get(suffix, "words"))
+
+
+_SYNTAXES = {"yml": "yaml", "yaml": "yaml", "toml": "toml", "cfg": "cfg", "map": "map"}
 
 
 class TemplateCache(jinja2.FileSystemBytecodeCache):

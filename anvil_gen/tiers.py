@@ -8,18 +8,15 @@ from anvil_gen.catalog import Engine
 from anvil_gen.changes import FILE_LABEL
 from anvil_gen.command import canonical_flag
 from anvil_gen.digests import digest
-from anvil_gen.inventory import TierTable
 from anvil_gen.model import KeyPath, Mount, Options, Symbol, Tier, TreeFile
 from anvil_gen.paths import is_below
-from anvil_gen.serve import Serve, Site, read_serve, share_of
+from anvil_gen.serve import Serve, Site, share_of
 from anvil_gen.service import Facts, build_service
 from anvil_gen.sources import tier_sources
 
 
-def build_tier(site: Site, name: str, table: TierTable) -> Tier:
-    """Return a tier; its faults go to the report."""
-    path: KeyPath = ("tiers", name)
-    serve = read_serve(site, table, path, {"name": name})
+def build_tier(site: Site, name: str, serve: Serve, further_names: tuple[str, ...]) -> Tier:
+    """Return a tier that answers to further model names too; its faults go to the report."""
     options, engine = serve.options, serve.engine
     files = _files(site, serve, name)
     sources = tier_sources(site, serve)
@@ -27,6 +24,7 @@ def build_tier(site: Site, name: str, table: TierTable) -> Tier:
         service=options["service"],
         container_name=options["container_name"],
         served_name=options["served_name"],
+        further_names=further_names,
         port=str(options["port"]),
         uuids=tuple(gpu.uuid for gpu in serve.gpus),
         share=share_of(site, serve),
@@ -43,6 +41,7 @@ def build_tier(site: Site, name: str, table: TierTable) -> Tier:
         engine=serve.engine_name,
         task=Symbol(options["task"]),
         served_name=options["served_name"],
+        names=(options["served_name"], *further_names),
         port=options["port"] or 0,
         context_length=options["context_length"],
         tool_support=_has_tools(engine, options),

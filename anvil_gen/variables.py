@@ -32,9 +32,11 @@ def variables_of(
     parts += [(f"tiers/{tier.name}.yml", tier.service) for tier in tiers]
     parts += [(f"services/{extra.name}.yml", extra.mapping) for extra in services]
     found: dict[str, Variable] = {}
-    if router is not None and router.api_key_env is not None:
-        comment = "The key that clients send, as `Authorization: Bearer <key>`; `openssl rand -hex 32` makes one."
-        name = router.api_key_env
+    clients = router.clients if router is not None else ()
+    for client in clients:
+        who = "clients send" if len(clients) == 1 else f"the client {client.name} sends"
+        comment = f"The key that {who}, as `Authorization: Bearer <key>`; `openssl rand -hex 32` makes one."
+        name = client.variable
         found[name] = Variable(name=name, comment=comment, file="router/compose.yml", standing=True)
     for file, part in parts:
         for name, has_default in _names(part):

@@ -47,8 +47,18 @@ TABLES = {
     "healthcheck of a tier": ("HealthCheckTable", None),
     "[modes.NAME]": ("ModeTable", None),
     "[router]": ("RouterTable", "router"),
+    "[router.tiers.NAME]": ("RouterTierTable", None),
+    "tls of [router]": ("TlsTable", None),
     "[experiment]": ("ExperimentTable", "experiment"),
     'a reference: { env = "NAME" }': ("EnvTable", None),
+}
+
+
+# What an engine answers to.
+NAMES = {
+    "one": "its served name: an alias needs a router that rewrites names",
+    "several": "its served name and its aliases, of which it is told",
+    "any": "whatever is asked for",
 }
 
 
@@ -260,6 +270,7 @@ def engine_rows(engine: Engine) -> Iterator[tuple[str, str]]:
     if engine.entrypoint:
         yield "entrypoint", f"`{' '.join((*engine.entrypoint, *engine.command))}`"
     yield "models by", ", ".join(f"`{kind}`" for kind in engine.models)
+    yield "model names", NAMES[engine.served_names]
     yield "tasks", ", ".join(f"`{task}`" for task in engine.tasks)
     yield "cards", ", ".join(engine.vendors) or "none: it runs on the processor"
     if "port" in engine.defaults:

@@ -37,6 +37,8 @@ NOT_DRIVEN = {
     **dict.fromkeys(("bind", "router.bind", "experiment.bind"), "an IP address"),
     **dict.fromkeys(("gpus[]", "experiment.gpu"), "names a card"),
     **dict.fromkeys(("modes.*.tiers[]", "modes.*.aliases.*", "router.aliases.*"), "names a tier"),
+    "router.default_tier": "names a tier",
+    **dict.fromkeys(("router.tls.certificate", "router.tls.key"), "the router of these boxes has none: test_cfg.py"),
 }
 """Text that is not free, though no pattern says so: what it is. A tier's without its table's name."""
 

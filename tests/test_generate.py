@@ -78,11 +78,11 @@ class TestFreshClone:
     def test_a_hand_edit_stops_it(self, tmp_path: Path, box: Path) -> None:
         fleet(tmp_path, box=INVENTORY + SECOND_TIER)
         edit(box / "tiers" / "fast.yml", "65536", "1")
-        edit(box / "router" / "router.toml", "65536", "1")
+        edit(box / "router" / "haproxy.cfg", "fast:30001", "fast:1")
 
         assert faults(tmp_path, "box") == [
             ("file was changed by hand", "fast.yml"),
-            ("file was changed by hand", "router.toml"),
+            ("file was changed by hand", "haproxy.cfg"),
         ]
 
     def test_pulled_over_an_older_state(self, tmp_path: Path, box: Path) -> None:

@@ -30,6 +30,7 @@ gpus = ["card"]
 port = 9000
 standby = true
 [router]
+engine = "anvil"
 """
 
 

@@ -44,7 +44,8 @@ TIER = f'engine = "vllm", model = {HUB}'
             [("alias to a missing tier", "router.aliases.coder", 'did you mean "fast"?')],
         ),
         (
-            f"tiers.one = {{ {TIER} }}\ntiers.two = {{ {TIER}, port = 1, served_name = ▸'ONE' }}\n[router]",
+            f"tiers.one = {{ {TIER} }}\ntiers.two = {{ {TIER}, port = 1, served_name = ▸'ONE' }}\n"
+            "router.engine = 'anvil'",
             [("model name taken twice", "tiers.two.served_name", "a request names one tier")],
         ),
         (

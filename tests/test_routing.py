@@ -22,9 +22,8 @@ MIXES = [("chat",), ("chat", "embedding"), ("chat", "rerank", "embedding"), ("ch
 @pytest.mark.parametrize("mix", MIXES, ids="+".join)
 def test_the_router_loads_every_mix_of_tasks(mix: tuple[str, ...], tmp_path: Path) -> None:
     inventory = tmp_path / "box.toml"
-    inventory.write_text(
-        "schema = 1\n" + "".join(TIERS[task] for task in mix) + '[router]\naliases.x = "chat"\n', "utf-8"
-    )
+    router = '[router]\nengine = "anvil"\naliases.x = "chat"\n'
+    inventory.write_text(f"schema = 1\n{''.join(TIERS[task] for task in mix)}{router}", "utf-8")
     (tmp_path / "router.toml").write_text(Generator().render(inventory).tree.files["router/router.toml"], "utf-8")
     config = router_config.load(str(tmp_path / "router.toml"))
 
@@ -33,13 +32,13 @@ def test_the_router_loads_every_mix_of_tasks(mix: tuple[str, ...], tmp_path: Pat
 
 
 FAULTS: list[tuple[str, list[Fault]]] = [
-    (TIERS["embedding"] + "[▸router]\n", [("router without a tier", "router", "add such a tier")]),
+    (TIERS["embedding"] + '[▸router]\nengine = "anvil"\n', [("router without a tier", "router", "add such a tier")]),
     (
-        TIERS["chat"] + TIERS["embedding"] + '[router]\naliases.e = ▸"embed"\n',
+        TIERS["chat"] + TIERS["embedding"] + '[router]\nengine = "anvil"\naliases.e = ▸"embed"\n',
         [("alias that cannot be routed", "router.aliases.e", 'ask for "embed"')],
     ),
     (
-        TIERS["chat"] + '[router]\napi_key_env = ▸"HOME"\n',
+        TIERS["chat"] + '[router]\nengine = "anvil"\napi_key_env = ▸"HOME"\n',
         [("variable taken twice", "router.api_key_env", "ROUTER_TOKEN")],
     ),
 ]

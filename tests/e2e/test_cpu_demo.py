@@ -67,7 +67,7 @@ def test_an_unknown_model_is_refused_as_such(demo: Box) -> None:
         client(demo).chat.completions.create(model="no-such-model", messages=[{"role": "user", "content": QUESTION}])
 
     assert caught.value.status_code == 404
-    assert "unknown configured model" in caught.value.message
+    assert "smollm2-135m-instruct" in caught.value.message
 
 
 def test_the_router_lists_what_it_serves(demo: Box) -> None:

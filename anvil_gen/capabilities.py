@@ -1,0 +1,47 @@
+"""What routers may be able to do: the words of their data files, of the wishes in `[router]` and of their contract.
+
+A router's `router.toml` lists what it can do. A wish that it cannot fulfil is an error; the contract's tests show for
+each router and each capability that it is so, and write the table of `docs/routers.md`.
+"""
+
+from __future__ import annotations
+
+WISHES: dict[str, str] = {
+    "clients": "a key for each client",
+    "fallbacks": "another tier answers where one cannot",
+    "default_tier": "a tier for requests that name no model",
+    "timeout": "a limit for the wait on a tier",
+    "tier_timeout": "such a limit for each tier",
+    "concurrency": "a limit of requests for each tier",
+    "body_limit": "a limit for the size of requests, 413 above it",
+    "metrics_key": "metrics behind the clients' key",
+    "metrics_port": "metrics on a port of their own",
+    "tls": "HTTPS by certificate files",
+}
+"""Capability that an inventory may ask for -> what it is, for messages and the docs."""
+
+QUALITIES: dict[str, str] = {
+    "rewrite": "an alias is rewritten to the tier's served name",
+    "verbatim": "every byte of a request reaches the tier, but for a name that is rewritten",
+    "fields": "every field of a request reaches the tier, whatever it is",
+    "reasoning": "`reasoning_content` passes through streams",
+    "tool_stream": "pieces of tool calls pass through streams as they come",
+    "abort": "a tier is told at once that its client has left",
+    "burst": "100 streams at once",
+    "chunked": "requests of unknown length",
+    "large": "requests of 20 MB",
+    "known_models": "an unknown model is a 404 that lists the known ones",
+    "names_tier": "a tier that is down is a 503 that names it, within 100 ms",
+    "unauthorized": "a wrong key is a 401",
+    "x_api_key": "the key in `x-api-key`, as Anthropic's clients send it",
+    "completions": "`/v1/completions`",
+    "responses": "`/v1/responses`",
+    "messages": "`/v1/messages`",
+    "embeddings": "`/v1/embeddings`, by aliases too",
+    "rerank": "`/v1/rerank`, by aliases too",
+    "transcription": "`/v1/audio/transcriptions`, a form with a file",
+    "speech": "`/v1/audio/speech`",
+}
+"""Capability that no inventory asks for, but that a user of the router meets."""
+
+CAPABILITIES = {**WISHES, **QUALITIES}

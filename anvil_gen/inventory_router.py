@@ -1,0 +1,93 @@
+"""The router's table: what the front door shall do, whichever router does it."""
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, UnsetType
+
+from anvil_gen import inventory_types as t
+from anvil_gen.inventory_tables import Image, Table
+
+
+class TlsTable(Table, frozen=True, kw_only=True):
+    """The files with which the router serves HTTPS."""
+
+    certificate: Annotated[
+        str, t.text("The certificate with its chain: an absolute path of a PEM file.", examples=["/etc/tls/box.pem"])
+    ]
+    key: Annotated[
+        str,
+        t.text(
+            "The certificate's private key: an absolute path of a PEM file, which the router's user can read.",
+            examples=["/etc/tls/box.key"],
+        ),
+    ]
+
+
+class RouterTierTable(Table, frozen=True, kw_only=True):
+    """What the router shall keep to with one tier."""
+
+    timeout: t.Patience | UnsetType = UNSET
+    concurrency: t.Concurrency | UnsetType = UNSET
+
+
+class RouterTable(Table, frozen=True, kw_only=True):
+    """The front door: one OpenAI-compatible endpoint for all tiers, a service of the same project."""
+
+    engine: (
+        Annotated[
+            str,
+            t.text("Router: a folder of `templates/routers/`.", t.SERVICE_PATTERN, t.NAME_LENGTH),
+        ]
+        | UnsetType
+    ) = UNSET
+    image: Image | UnsetType = UNSET
+    service: t.ServiceName | UnsetType = UNSET
+    container_name: t.ContainerName | UnsetType = UNSET
+    port: t.PortNumber | UnsetType = UNSET
+    bind: t.Bind | UnsetType = UNSET
+    api_key_env: t.KeyNames | UnsetType = UNSET
+    aliases: t.Aliases | UnsetType = UNSET
+    fallbacks: t.Fallbacks | UnsetType = UNSET
+    default_tier: (
+        Annotated[
+            str, t.text("The tier that answers a request which names no model. Without it: 400.", examples=["fast"])
+        ]
+        | UnsetType
+    ) = UNSET
+    timeout: t.Patience | UnsetType = UNSET
+    tiers: (
+        Annotated[
+            dict[t.TierName, RouterTierTable],
+            Meta(
+                description="What the router keeps to with single tiers.",
+                examples=[{"fast": {"timeout": "10m", "concurrency": 32}}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    body_limit: t.BodyLimit | UnsetType = UNSET
+    metrics: t.Metrics | UnsetType = UNSET
+    tls: (
+        Annotated[
+            TlsTable,
+            Meta(
+                description="The files with which the router serves HTTPS instead of HTTP.",
+                examples=[{"certificate": "/etc/tls/box.pem", "key": "/etc/tls/box.key"}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    restart: t.Restart | UnsetType = UNSET
+    stop_grace_period: t.GracePeriod | UnsetType = UNSET
+    log_max_size: t.LogSize | UnsetType = UNSET
+    log_max_files: t.LogFiles | UnsetType = UNSET
+    override: (
+        Annotated[
+            dict[str, Any],
+            Meta(
+                description="Compose keys that have the last word: tables merge, everything else replaces.",
+                examples=[{"mem_limit": "1g"}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET

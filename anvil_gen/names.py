@@ -1,0 +1,67 @@
+"""Model names that engines are told beside the served one, so that a router can pass requests on as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import UNSET, UnsetType
+
+from anvil_gen.model import KeyPath
+from anvil_gen.routing import Gate
+from anvil_gen.serve import Serve, Site
+
+
+def further_names(site: Site, gate: Gate | None, serves: Mapping[str, Serve]) -> dict[str, tuple[str, ...]]:
+    """Return the names that each tier must answer to, beside its own.
+
+    Those are its aliases, in whatever mode, and the names of the tiers that it stands in for. There are none where the
+    router writes the served name into the request. What an engine cannot be told is reported.
+    """
+    if gate is None or "rewrite" in gate.kind.capabilities:
+        return {}
+    wanted: dict[str, dict[str, KeyPath]] = {name: {} for name in serves}
+    for alias, target, path in _aliases(site):
+        if target in wanted:
+            wanted[target].setdefault(alias, path)
+    own = {name: {serve.options["served_name"]: serve.path, **wanted[name]} for name, serve in serves.items()}
+    for name, fallbacks in gate.options["fallbacks"].items():
+        for index, other in enumerate(fallbacks):
+            if name in own and other in wanted and other != name:
+                path = ("router", "fallbacks", name, index)
+                wanted[other].update({alias: path for alias in own[name] if alias not in wanted[other]})
+    return {name: _told(site, gate, serve, wanted[name]) for name, serve in serves.items()}
+
+
+def _aliases(site: Site) -> Iterator[tuple[str, str, KeyPath]]:
+    """Yield every alias with its tier and where it is written, in order of the names."""
+    router = site.inventory.router
+    tables: list[tuple[KeyPath, dict[str, str] | UnsetType]] = []
+    tables += [(("router", "aliases"), UNSET if router is UNSET else router.aliases)]
+    tables += [(("modes", name, "aliases"), mode.aliases) for name, mode in site.inventory.modes.items()]
+    found: list[tuple[str, str, KeyPath]] = [
+        (alias, target, (*path, alias))
+        for path, aliases in tables
+        if aliases is not UNSET
+        for alias, target in aliases.items()
+    ]
+    yield from sorted(found)
+
+
+def _told(site: Site, gate: Gate, serve: Serve, names: Mapping[str, KeyPath]) -> tuple[str, ...]:
+    """Return the names that an engine can be told; the others are reported."""
+    engine, served = serve.engine, serve.options["served_name"]
+    if engine.served_names == "any":
+        return ()
+    told = []
+    for name, path in names.items():
+        if name == served:
+            continue
+        as_flag = name.startswith("-") and engine.list_style == "spread"
+        if engine.served_names == "several" and not as_flag:
+            told.append(name)
+            continue
+        why = f'would take "{name}" for a flag' if as_flag else f'answers to "{served}" alone'
+        detail = f"{gate.kind.title} passes requests on as they are, and {engine.title} {why}"
+        remedy = f'ask for "{served}", or take a router that rewrites names'
+        site.report.add("alias that cannot be routed", path, detail, remedy)
+    return tuple(told)

@@ -1,0 +1,142 @@
+"""What an inventory wishes of its router: told to be an error where that router cannot do it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from msgspec import UNSET
+
+from anvil_gen.capabilities import WISHES
+from anvil_gen.catalog import Catalog, RouterKind
+from anvil_gen.diagnostics import did_you_mean, listing
+from anvil_gen.door import Client, Terms, Tls
+from anvil_gen.model import KeyPath, Options, Symbol
+from anvil_gen.paths import is_absolute
+from anvil_gen.serve import Site
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001}
+_SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_LONGEST = 7 * 24 * 3600
+# A body is buffered whole, and with its headers: what a request may have besides its body.
+_HEADERS = 64 << 10
+_LARGEST_BODY = 1 << 30
+
+
+def check_wishes(site: Site, name: Symbol, kind: RouterKind, options: Options) -> None:
+    """Report every wish that the router of this name cannot fulfil, with those that can."""
+    for path, capability in _wishes(options):
+        if capability not in kind.capabilities:
+            what = kind.limits.get(capability, f"it has no {WISHES[capability]}")
+            others = [other for other in able(site.catalog, capability) if other != name]
+            remedy = f"write engine = {' or '.join(_quoted(others))}, or remove it" if others else "remove it"
+            site.report.add("not for this router", path, f"{kind.title}: {what}", remedy, key=True)
+
+
+def able(catalog: Catalog, capability: str) -> Iterator[str]:
+    """Yield the routers that can do something."""
+    for name in catalog.names("routers"):
+        kind = catalog.router(name)
+        if kind is not None and capability in kind.capabilities:
+            yield name
+
+
+def _quoted(names: list[str]) -> Iterator[str]:
+    yield from (f'"{name}"' for name in names)
+
+
+def _wishes(options: Options) -> Iterator[tuple[KeyPath, str]]:
+    """Yield where something is wished for in ``[router]``, and the capability that it takes."""
+    keys = options["api_key_env"]
+    if not isinstance(keys, str | None) and len(keys) > 1:
+        yield ("router", "api_key_env"), "clients"
+    for name in ("default_tier", "timeout", "body_limit", "tls", "fallbacks"):
+        path = options.origin(name).path
+        if path is not None and options[name]:
+            yield path, name
+    if options["metrics"] is not None:
+        yield ("router", "metrics"), "metrics_key" if options["metrics"] == "key" else "metrics_port"
+    for tier, table in options["tiers"].items():
+        if table.timeout is not UNSET:
+            yield ("router", "tiers", tier, "timeout"), "tier_timeout"
+        if table.concurrency is not UNSET:
+            yield ("router", "tiers", tier, "concurrency"), "concurrency"
+
+
+def clients_of(options: Options) -> tuple[Client, ...]:
+    """Return the clients of a router; where the inventory names none of them, they are called after their variable."""
+    keys = options["api_key_env"]
+    if keys is None:
+        return ()
+    if isinstance(keys, dict):
+        return tuple(Client(name=name, variable=variable) for name, variable in keys.items())
+    return tuple(Client(name=variable, variable=variable) for variable in ([keys] if isinstance(keys, str) else keys))
+
+
+def check_clients(site: Site, kind: RouterKind, clients: tuple[Client, ...]) -> None:
+    """Report variables that hold the key of two clients, or that the router's container uses otherwise."""
+    for client in clients:
+        if client.variable in kind.reserved_variables:
+            detail = f'the router\'s container has another use for "{client.variable}"'
+            remedy = 'write "ROUTER_TOKEN", for example'
+            site.report.add("variable taken twice", ("router", "api_key_env"), detail, remedy)
+    for variable in sorted({client.variable for client in clients}):
+        if sum(client.variable == variable for client in clients) > 1:
+            detail = f'"{variable}" stands there twice: each client has a key of its own'
+            site.report.add("variable taken twice", ("router", "api_key_env"), detail, "name another variable")
+
+
+def seconds_of(site: Site, duration: str, path: KeyPath) -> int:
+    """Return a duration of the inventory in whole seconds; what is out of range is reported."""
+    total = sum(float(amount) * _UNITS[unit] for amount, unit in re.findall(r"([0-9]+)(ms|us|s|m|h)", duration))
+    if not 1 <= total <= _LONGEST:
+        site.report.add("number out of range", path, f'"{duration}"', "write between 1s and 168h")
+    return min(max(int(total), 1), _LONGEST)
+
+
+def _bytes(site: Site, size: str | None, path: KeyPath) -> int | None:
+    """Return a size of the inventory in bytes; what is out of range is reported."""
+    if size is None:
+        return None
+    amount = int(size[:-1]) * _SIZES[size[-1]]
+    if not 1 << 10 <= amount <= _LARGEST_BODY:
+        site.report.add("number out of range", path, f'"{size}"', 'write between "1k" and "1g"')
+        amount = _LARGEST_BODY
+    return amount
+
+
+def terms_of(site: Site, options: Options) -> Terms:
+    """Return what a router keeps to; what is out of range is reported."""
+    body, metrics = _bytes(site, options["body_limit"], ("router", "body_limit")), options["metrics"]
+    return Terms(
+        timeout=seconds_of(site, options["timeout"], ("router", "timeout")),
+        body_limit=body,
+        body_buffer=None if body is None else body + _HEADERS,
+        metrics_port=metrics if isinstance(metrics, int) else None,
+        metrics_key=metrics == "key",
+        tls=_tls(site, options),
+    )
+
+
+def _tls(site: Site, options: Options) -> Tls | None:
+    """Return the certificate's files; relative paths are reported."""
+    table = options["tls"]
+    if table is None:
+        return None
+    for name in ("certificate", "key"):
+        if not is_absolute(getattr(table, name)):
+            remedy = "write it from the root on, as the machine has it: it is no part of the tree"
+            site.report.add("not an absolute path", ("router", "tls", name), f'"{getattr(table, name)}"', remedy)
+    return Tls(certificate=table.certificate, key=table.key)
+
+
+def check_tier(site: Site, name: str, path: KeyPath, *, key: bool = False) -> bool:
+    """Tell whether there is a tier of this name; that there is none is reported."""
+    known = site.inventory.tiers
+    if name in known:
+        return True
+    if known and not site.report.is_left_out(("tiers", name)):
+        remedy = did_you_mean(name, known) or "name one of them"
+        detail = f'"{name}" is no tier: the inventory has {listing(known)}'
+        site.report.add("unknown tier", path, detail, remedy, key=key)
+    return False

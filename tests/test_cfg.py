@@ -1,0 +1,92 @@
+"""HAProxy's syntax: whatever text is quoted for it comes back, and a rendered configuration holds what it should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from strange_values import HOSTILE
+
+from anvil_gen.cfg_words import COMMENT, load_cfg
+from anvil_gen.diagnostics import InternalError
+from anvil_gen.generate import Generator
+from anvil_gen.quoting import cfg_variable, to_cfg, to_map
+
+TIER = '[tiers.one]\nengine = "llamacpp"\nmodel = { file = "/m/x.gguf" }\nport = 9000\n'
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if text and "\0" not in text])
+def test_a_hostile_text_is_one_word(text: str) -> None:
+    assert load_cfg(f"server {to_cfg(text)} end", "x")[0] == ["server", text, "end"]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: "\0" not in text))
+def test_any_text_is_one_word(text: str) -> None:
+    assert load_cfg(f"server {to_cfg(text)}", "x") == [["server", text]]
+
+
+@pytest.mark.parametrize("text", ["", "a\0b"])
+def test_what_would_end_a_line_is_refused(text: str) -> None:
+    with pytest.raises(InternalError):
+        to_cfg(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("  a  b\t c", ["a", "b", "c"]),
+        ("a 'b \"c' \"d 'e\"", ["a", 'b "c', "d 'e"]),
+        (r"a\ b \# \x41 \n", ["a b", "#", "A", "\n"]),
+        (r'"a\"b\$c\\" \$', ['a"b$c\\', "$"]),
+        (r"'a\b' \q", ["a\\b", "\\q"]),
+        ("a # b 'c", ["a", f"{COMMENT} b 'c"]),
+        ("a#b", ["a", f"{COMMENT}b"]),
+        ('"${NAME}" "$NAME" $NAME', ["\0${NAME}", "\0${NAME}", "$NAME"]),
+        ("''", [""]),
+    ],
+)
+def test_a_line_is_read_as_haproxy_reads_it(line: str, words: list[str]) -> None:
+    assert load_cfg(line, "x") == [words]
+
+
+@pytest.mark.parametrize("line", ["'a", '"a', "a\\", '"a $ b"', "a\0b"])
+def test_a_broken_line_is_told(line: str) -> None:
+    with pytest.raises(InternalError):
+        load_cfg(line, "x")
+
+
+def test_a_variable_is_a_word_of_its_own() -> None:
+    assert load_cfg(cfg_variable("KEY"), "x") == [["\0${KEY}"]]
+    with pytest.raises(InternalError):
+        cfg_variable('a"b')
+
+
+@pytest.mark.parametrize("text", ["", "#a", "a b", "a\tb", "a\nb", "a\u2028b"])
+def test_a_map_has_no_quotes(text: str) -> None:
+    with pytest.raises(InternalError):
+        to_map(text)
+
+
+NAMES = ["a\"b'c", "$HOME", "%[path]", "a\\b", "${X}", "{{x}}", "org/model:q4", "!!", "a#b", "x" * 200]
+
+
+def test_strange_names_and_paths_are_what_is_said(tmp_path: Path) -> None:
+    aliases = "".join(f"{_toml(name)} = 'one'\n" for name in NAMES)
+    router = "[router]\ntls = { certificate = '/etc/my \"tls\"/ü $x.pem', key = 'C:/a b/k.pem' }\n[router.aliases]\n"
+    inventory = tmp_path / "box.toml"
+    inventory.write_text(f"schema = 1\n{TIER}{router}{aliases}", "utf-8")
+    files = Generator().render(inventory).tree.files
+
+    lines = [line.split() for line in files["router/models.map"].split("\n") if line and not line.startswith("#")]
+    assert sorted(lines) == sorted([[name, "one"] for name in [*NAMES, "one"]])
+    service = yaml.safe_load(files["router/compose.yml"])["services"]["router"]
+    mounts = {mount["target"]: mount["source"] for mount in service["volumes"]}
+    assert mounts["/etc/router/tls.pem"] == '/etc/my "tls"/ü $$x.pem'
+    assert mounts["/etc/router/tls.pem.key"] == "C:/a b/k.pem"
+
+
+def _toml(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
