@@ -96,6 +96,7 @@ def subject(
     system: str = "linux",
     shell: Mapping[str, str] | None = None,
     mode: str | None = None,
+    with_slot: bool = False,
 ) -> Subject:
     """Return a host of an inventory on an engine and a machine that are made up; without answers nothing answers."""
     deployment = open_deployment(str(fleet(folder, box=text) / "hosts" / "box.toml"), folder)
@@ -108,6 +109,7 @@ def subject(
         root=root if root is not None else folder / "nowhere",
         system=system,
         shell=shell or {},
+        with_slot=with_slot,
     )
 
 

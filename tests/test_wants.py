@@ -97,6 +97,15 @@ def test_a_service_in_composes_own_keys(tmp_path: Path) -> None:
     assert plain.variables == (("D", False),)
 
 
+def test_the_slot_wants_what_is_there_before_a_trial(tmp_path: Path) -> None:
+    text = INVENTORY + "[experiment]\nengine = 'vllm'\nport = 30010\n"
+    plain, with_slot = (subject(tmp_path, text, with_slot=asked, shell={}).stored for asked in (False, True))
+    (slot,) = (one for one in with_slot if one not in plain)
+
+    assert (slot.name, slot.image, slot.volumes) == ("experiment", "vllm/vllm-openai:latest", ("hub",))
+    assert (slot.ports, slot.variables, slot.table) == ((), (), ("experiment",))
+
+
 @pytest.mark.parametrize(("value", "expected"), [("", (("ROUTER_KEY", False),)), ("k", ())])
 def test_an_empty_value_is_none(value: str, expected: object, tmp_path: Path) -> None:
     assert wants(tmp_path, ROUTER_KEY=value)["router"].variables == expected

@@ -32,6 +32,6 @@ def command(*, host: str, mode: str | None, probe: bool, as_json: bool) -> ExitC
       anvil-gen doctor lab-quad --mode coding   what another mode wants
     """
     deployment = open_deployment(host, Path.cwd())
-    examination = examine(Subject(deployment, deployment.mode(mode)), probe=probe)
+    examination = examine(Subject(deployment, deployment.mode(mode), with_slot=True), probe=probe)
     show_examination(examination, as_json=as_json)
     return ExitCode.ERROR if examination.count("fail") else ExitCode.OK

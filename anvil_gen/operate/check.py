@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic, Location, Severity
 
@@ -44,6 +45,11 @@ def wrong(
         summary=summary, detail=detail, remedy=remedy, address=at.address, location=at.location, severity=severity
     )
     return Check(what=what, fault=fault)
+
+
+def softened(check: Check) -> Check:
+    """Return a check that warns of what it would fail for."""
+    return check if check.fault is None else replace(check, fault=replace(check.fault, severity="warning"))
 
 
 def by_command(text: str, *commands: str) -> str:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from anvil_gen.model import DEFAULT_MODE
-from anvil_gen.operate.check import Check, Place, by_command, wrong
+from anvil_gen.operate.check import Check, by_command, wrong
 from anvil_gen.operate.containers import Container, container_listing
 from anvil_gen.operate.subject import Subject
 from anvil_gen.operate.wants import Wanted
@@ -29,7 +29,7 @@ def check_names(subject: Subject) -> Iterator[Check]:
             subject.typed("rm", "--force", other.name),
             f"anvil-gen up {subject.deployment.stack.host} {wanted.name}",
         )
-        yield wrong(what, "container name is taken", detail, remedy, at=_place(subject, wanted, "container_name"))
+        yield wrong(what, "container name is taken", detail, remedy, at=subject.place(*wanted.table, "container_name"))
 
 
 def _is_own(subject: Subject, wanted: Wanted, one: Container) -> bool:
@@ -41,16 +41,6 @@ def _made_by(one: Container) -> str:
         return "made by hand, without Compose"
     folder = (one.raw["Config"].get("Labels") or {}).get(_WORKING_FOLDER)
     return f"of the compose project {one.project}" + (f" in {folder}" if folder else "")
-
-
-def _place(subject: Subject, wanted: Wanted, key: str) -> Place:
-    """Return where the inventory says something of a service; overridden keys are told at the service's table."""
-    if wanted.tier is not None:
-        return subject.place("tiers", wanted.tier.name, key)
-    router = subject.mode.router
-    if router is not None and router.service == wanted.service:
-        return subject.place("router", key)
-    return subject.place("services", wanted.service)
 
 
 def check_ports(subject: Subject) -> Iterator[Check]:
@@ -71,7 +61,7 @@ def check_ports(subject: Subject) -> Iterator[Check]:
             else:
                 detail = f"this machine has no address {host} to publish on"
                 remedy = by_command("write one that it has", "ip -brief address")
-                yield wrong(what, "no such address", detail, remedy, at=_place(subject, wanted, "bind"))
+                yield wrong(what, "no such address", detail, remedy, at=subject.place(*wanted.table, "bind"))
 
 
 def _publishers(subject: Subject) -> Mapping[int, list[Container]]:
@@ -100,7 +90,7 @@ def _held_by_container(subject: Subject, wanted: Wanted, holder: tuple[Container
     if _is_own(subject, wanted, one):
         return Check(what=what, found=f"{host}:{port} is its own")
     detail = f"{port} is held by the container {one.name}, {_made_by(one)}"
-    at = _place(subject, wanted, "port")
+    at = subject.place(*wanted.table, "port")
     if one.project == project:
         mode = subject.mode.name or DEFAULT_MODE
         remedy = by_command(
@@ -120,5 +110,5 @@ def _held_by_process(subject: Subject, wanted: Wanted, port: int) -> Check:
     else:
         detail = f"{port} is held by {shlex.quote(holder.name)} (process {holder.pid})"
         remedy = by_command("stop it, or publish another port", f"kill {holder.pid}")
-    at = _place(subject, wanted, "port")
+    at = subject.place(*wanted.table, "port")
     return wrong(f"port of {wanted.name}", "port is taken", detail, remedy, at=at)

@@ -8,7 +8,7 @@ from typing import Any
 
 from anvil_gen.diagnostics import Severity, printable
 from anvil_gen.fleet import shown
-from anvil_gen.operate.check import Check, Place, by_command, wrong
+from anvil_gen.operate.check import Check, by_command, wrong
 from anvil_gen.operate.containers import images_of
 from anvil_gen.operate.subject import Subject
 from anvil_gen.operate.wants import Wanted
@@ -18,8 +18,8 @@ def check_images(subject: Subject) -> Iterator[Check]:
     """Look for each image, once; `up` gets those that are missing, so that they are only told."""
     if not subject.engine.answers:
         return
-    there = images_of(subject.docker, [wanted.image for wanted in subject.wants])
-    for wanted in {wanted.image: wanted for wanted in reversed(subject.wants)}.values():
+    there = images_of(subject.docker, [wanted.image for wanted in subject.stored])
+    for wanted in {wanted.image: wanted for wanted in reversed(subject.stored)}.values():
         what = f"image of {wanted.name}"
         if wanted.image in there:
             yield Check(what=what, found=f"{wanted.image}{_size(there[wanted.image])}")
@@ -53,7 +53,7 @@ def unobtainable(subject: Subject) -> Iterator[Check]:
     pulled = [image for image, wanted in missing.items() if not wanted.built]
     asked = {image: subject.docker.start("manifest", "inspect", image) for image in pulled}
     for image, wanted in missing.items():
-        what, at = f"image of {wanted.name}", _place(subject, wanted)
+        what, at = f"image of {wanted.name}", subject.place(*wanted.table, "image")
         if wanted.built:
             remedy = by_command("build it by itself, and see why", _build(subject, wanted))
             yield wrong(what, "image was not built", f"{image} is not on this machine", remedy, at=at)
@@ -67,12 +67,3 @@ def unobtainable(subject: Subject) -> Iterator[Check]:
             detail, severity = f"{image} is not on this machine yet; its registry has it", "warning"
             remedy = by_command("pull it by itself", subject.typed("pull", image))
         yield wrong(what, "image cannot be had", detail, remedy, at=at, severity=severity)
-
-
-def _place(subject: Subject, wanted: Wanted) -> Place:
-    router = subject.mode.router
-    if wanted.tier is not None:
-        return subject.place("tiers", wanted.tier.name, "image")
-    if router is not None and router.service == wanted.service:
-        return subject.place("router", "image")
-    return subject.place("services", wanted.service, "image")

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from msgspec import UNSET
 
-from anvil_gen.catalog import Engine
 from anvil_gen.diagnostics import did_you_mean
 from anvil_gen.model import Tier
-from anvil_gen.operate.check import Check, Place, by_command, wrong
+from anvil_gen.operate.check import Check, Place, by_command, softened, wrong
 from anvil_gen.operate.containers import images_of
 from anvil_gen.operate.subject import Subject
 from anvil_gen.operate.wants import Bind, Wanted
@@ -31,11 +30,12 @@ def check_mounts(subject: Subject) -> Iterator[Check]:
     if not subject.engine.local:
         return
     seen = set()
-    for wanted in subject.wants:
+    for wanted in subject.stored:
         for bind in wanted.binds:
             if not bind.generated and bind.source not in seen:
                 seen.add(bind.source)
-                yield _mount(subject, wanted, bind)
+                check = _mount(subject, wanted, bind)
+                yield check if wanted in subject.wants else softened(check)
 
 
 def _mount(subject: Subject, wanted: Wanted, bind: Bind) -> Check:
@@ -138,25 +138,23 @@ def _quoted(path: Path) -> str:
 
 
 def _place(subject: Subject, wanted: Wanted, bind: Bind) -> Place:
-    if wanted.tier is None:
-        return subject.place("services", wanted.service)
-    engine = subject.catalog.engine(wanted.tier.engine)
-    if engine is not None and engine.hub_cache and bind.target == engine.hub_cache:
+    engine = subject.catalog.engine(wanted.engine)
+    if engine is not None and engine.hub_cache == bind.target:
         return subject.place("hfcache", "path")
-    return subject.place("tiers", wanted.tier.name, "model")
+    return subject.place(*wanted.table, *(("model",) if engine is not None else ()))
 
 
 def check_volumes(subject: Subject) -> Iterator[Check]:
     """Look for each external volume, on whatever machine the engine runs."""
     if not subject.engine.answers:
         return
-    names = dict.fromkeys(name for wanted in subject.wants for name in wanted.volumes)
+    names = dict.fromkeys(name for wanted in subject.stored for name in wanted.volumes)
     there = set(subject.docker.ask("volume", "ls", "--quiet").split()) if names else set()
     for name in names:
         if name in there:
             yield Check(what=f"volume {name}", found="there")
             continue
-        users = ", ".join(wanted.name for wanted in subject.wants if name in wanted.volumes)
+        users = ", ".join(wanted.name for wanted in subject.stored if name in wanted.volumes)
         remedy = by_command("make it: nothing here removes it again", subject.typed("volume", "create", name))
         at = subject.place("hfcache", "volume")
         yield wrong(
@@ -177,10 +175,10 @@ def check_disk(subject: Subject) -> Iterator[Check]:
     free = free_gib(path)
     if free is None:
         return
-    there = images_of(subject.docker, [wanted.image for wanted in subject.wants])
-    missing = {wanted.image: wanted for wanted in subject.wants if wanted.image not in there}
+    there = images_of(subject.docker, [wanted.image for wanted in subject.stored])
+    missing = {wanted.image: wanted for wanted in subject.stored if wanted.image not in there}
     images = sum(_image_gib(subject, wanted) for wanted in missing.values())
-    weights = sum(_weights_gib(wanted.tier) for wanted in subject.wants if wanted.volumes and wanted.tier)
+    weights = sum(_weights_gib(wanted.tier) for wanted in subject.stored if wanted.volumes and wanted.tier)
     found = f"{free:.0f} GiB free at {folder}"
     if free >= images + weights:
         yield Check(what="disk", found=found)
@@ -196,7 +194,7 @@ def _pruning(subject: Subject) -> tuple[str, ...]:
 
 
 def _image_gib(subject: Subject, wanted: Wanted) -> float:
-    engine: Engine | None = subject.catalog.engine(wanted.tier.engine) if wanted.tier is not None else None
+    engine = subject.catalog.engine(wanted.engine)
     return engine.image_gib if engine is not None else _IMAGE_GIB if not wanted.built else 1.0
 
 

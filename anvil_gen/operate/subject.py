@@ -12,14 +12,14 @@ from anvil_gen.catalog import Catalog
 from anvil_gen.document import Document
 from anvil_gen.generate import generator
 from anvil_gen.inventory_types import Platform
-from anvil_gen.model import Mode, address
+from anvil_gen.model import Mode, Tree, address
 from anvil_gen.operate.check import Place
 from anvil_gen.operate.containers import Container, Look
 from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.docker import Docker
 from anvil_gen.operate.dotenv import variables
 from anvil_gen.operate.engine_facts import EngineFacts, ask_engine
-from anvil_gen.operate.wants import Wanted, wants_of
+from anvil_gen.operate.wants import Wanted, slot_wants, wants_of
 from anvil_gen.probe.cards import Listing, list_cards
 from anvil_gen.probe.machine import platform_of, platform_of_machine
 from anvil_gen.probe.programs import Run, run_program
@@ -38,13 +38,18 @@ class Subject:
         root: Path = Path("/"),
         system: str = sys.platform,
         shell: Mapping[str, str] | None = None,
+        with_slot: bool = False,
     ) -> None:
-        """Take services of a mode, all of it for none, and where to ask about this machine."""
+        """Take services of a mode, all of it for none, and where to ask about this machine.
+
+        ``with_slot``: what the experiment's slot wants to be there is examined too.
+        """
         self.deployment = deployment
         self.mode = mode
         self.run, self.root, self.system = run, root, system
         self._services = set(services)
         self._shell = shell
+        self._with_slot = with_slot
 
     @property
     def docker(self) -> Docker:
@@ -74,9 +79,19 @@ class Subject:
     @cached_property
     def wants(self) -> list[Wanted]:
         """What each service wants."""
-        tree = generator().render(self.deployment.resolved.inventory, output=self.deployment.resolved.output).tree
-        every = wants_of(self.deployment.stack, self.mode, tree, self.values)
+        every = wants_of(self.deployment.stack, self.mode, self._tree, self.values)
         return [one for one in every if not self._services or one.service in self._services]
+
+    @cached_property
+    def stored(self) -> list[Wanted]:
+        """What each service wants, and the experiment's slot: of files, volumes and images."""
+        slot = slot_wants(self.deployment.stack, self._tree, self.values) if self._with_slot else None
+        return [*self.wants, slot] if slot is not None else self.wants
+
+    @cached_property
+    def _tree(self) -> Tree:
+        resolved = self.deployment.resolved
+        return generator().render(resolved.inventory, output=resolved.output).tree
 
     @cached_property
     def containers(self) -> list[Container]:

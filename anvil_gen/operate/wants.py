@@ -11,8 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from anvil_gen.model import Mode, Stack, Tier, Tree
+from anvil_gen.experiment import ROOT_FILE as SLOT_FILE
+from anvil_gen.model import KeyPath, Mode, Stack, Tier, Tree
 from anvil_gen.operate.dotenv import filled, references
 from anvil_gen.own_keys import published_ports
 from anvil_gen.paths import is_absolute
@@ -35,10 +37,13 @@ class Wanted(Struct, frozen=True, kw_only=True):
     """What one service wants.
 
     ``volumes`` are external ones. ``ports`` are host addresses and numbers. ``variables`` have no default: name, and
-    whether Compose refuses the file without it. ``tier`` is the tier that it serves, None for others.
+    whether Compose refuses the file without it. ``table`` is where the inventory speaks of it, ``engine`` is empty for
+    what is neither tier nor experiment, and ``tier`` is None for what is no tier.
     """
 
     service: str
+    table: KeyPath
+    engine: str
     container_name: str
     image: str
     built: bool
@@ -62,20 +67,49 @@ def wants_of(stack: Stack, mode: Mode, tree: Tree, values: Mapping[str, str]) ->
     tiers = {f"tiers/{tier.name}.yml": tier for tier in mode.tiers}
     found = []
     for path in tree.data[mode.root_file].get("include") or ():
-        file = _File(project=stack.project, path=path, data=tree.data[path], values=values)
-        for name in file.data["services"]:
-            tier = tiers.get(path)
-            found.append(_wanted(file, name, tier if tier is not None and tier.service.name == name else None))
+        folder, _, name = str(path).removesuffix(".yml").partition("/")
+        tier = tiers.get(path)
+        file = _File(
+            project=stack.project,
+            path=path,
+            data=tree.data[path],
+            values=values,
+            table=("router",) if path == mode.router_file else (folder, name),
+            engine=str(tier.engine) if tier is not None else "",
+        )
+        for service in file.data["services"]:
+            own = tier if tier is not None and tier.service.name == service else None
+            found.append(_wanted(file, service, own))
     return found
 
 
+def slot_wants(stack: Stack, tree: Tree, values: Mapping[str, str]) -> Wanted | None:
+    """Return what the experiment's slot wants to be there before a trial; None without a slot.
+
+    Its name, its port and its variables are the trial's own.
+    """
+    if stack.experiment is None:
+        return None
+    file = _File(
+        project=stack.experiment.project,
+        path=SLOT_FILE,
+        data=tree.data[SLOT_FILE],
+        values=values,
+        table=("experiment",),
+        engine=str(stack.experiment.engine),
+    )
+    return replace(_wanted(file, stack.experiment.service.name, None), ports=(), variables=())
+
+
 class _File(Struct, frozen=True, kw_only=True):
-    """A rendered file of some services, and the values of its variables."""
+    """A rendered file of some services, the values of its variables, and what the inventory has it from."""
 
     project: str
     path: str
     data: Mapping[str, Any]
     values: Mapping[str, str]
+    table: KeyPath
+    engine: str
 
 
 def _wanted(file: _File, name: str, tier: Tier | None) -> Wanted:
@@ -85,6 +119,8 @@ def _wanted(file: _File, name: str, tier: Tier | None) -> Wanted:
     folder = PurePosixPath(file.path).parent
     return Wanted(
         service=name,
+        table=file.table,
+        engine=file.engine,
         container_name=str(said.get("container_name") or f"{file.project}-{name}-1"),
         image=str(said.get("image") or f"{file.project}-{name}"),
         built="build" in said,

@@ -7,7 +7,6 @@ import os
 import socket
 from typing import Any
 
-import pytest
 from running import Result
 
 from e2e.box import Box
@@ -124,16 +123,3 @@ def test_an_engine_that_is_away(box: Box) -> None:
     assert (done.code, done.stdout) == (1, "")
     assert done.stderr.startswith("error: Docker does not answer\n")
     assert done.stderr.count("\n") < 8
-
-
-@pytest.mark.parametrize("arguments", [[], ["fast"]])
-def test_an_engine_on_another_machine(box: Box, arguments: list[str]) -> None:
-    """What mounts generated files is refused before anything starts; the rest goes its way."""
-    inventory = box.adapted("fakoli-dark")
-    box.render(inventory)
-    box.environment["DOCKER_HOST"] = "tcp://192.0.2.7:2375" if not arguments else "ssh://nobody@invalid.invalid"
-    done = box.anvil_gen("up", "box", *arguments, check=False)
-
-    assert done.code == 1
-    refused = "error: generated files cannot be mounted on another machine\n" in done.stderr
-    assert refused is (not arguments)
