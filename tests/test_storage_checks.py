@@ -138,6 +138,16 @@ def test_files_of_another_machine_are_not_looked_at(tmp_path: Path) -> None:
     assert told(check_mounts(far)) == []
 
 
+def test_what_only_a_trial_needs_is_warned_of(tmp_path: Path) -> None:
+    text = INVENTORY.partition("[tiers.fast]")[0] + HUB.partition("[gpus")[0]
+    text += "[tiers.plain]\nengine = 'custom'\nimage = 'x'\nport = 1\n[experiment]\nengine = 'vllm'\nport = 30010\n"
+    host = subject(tmp_path, text, engine(), with_slot=True)
+    assert told(check_volumes(host)) == [("warn", "volume hub", "missing external volume")]
+
+    folder = subject(tmp_path, text.replace('volume = "hub"', 'path = "/srv/hub"'), engine(), with_slot=True)
+    assert told(check_mounts(folder)) == [("warn", "files of experiment", "missing folder")]
+
+
 def test_volumes(tmp_path: Path) -> None:
     text = INVENTORY + HUB
     (check,) = check_volumes(subject(tmp_path, text, engine(volume_ls="other\nhubs\n")))

@@ -157,13 +157,9 @@ def check_volumes(subject: Subject) -> Iterator[Check]:
         users = ", ".join(wanted.name for wanted in subject.stored if name in wanted.volumes)
         remedy = by_command("make it: nothing here removes it again", subject.typed("volume", "create", name))
         at = subject.place("hfcache", "volume")
-        yield wrong(
-            f"volume {name}",
-            "missing external volume",
-            f"there is no volume {name}, which {users} mounts",
-            remedy,
-            at=at,
-        )
+        detail = f"there is no volume {name}, which {users} mounts"
+        check = wrong(f"volume {name}", "missing external volume", detail, remedy, at=at)
+        yield check if any(name in wanted.volumes for wanted in subject.wants) else softened(check)
 
 
 def check_disk(subject: Subject) -> Iterator[Check]:
