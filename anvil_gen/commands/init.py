@@ -1,0 +1,100 @@
+"""``anvil-gen init``: a fleet for this machine, or this machine for a fleet."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from anvil_gen.commands import parameters
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, listing
+from anvil_gen.generate import against_disk, generator, write_readable
+from anvil_gen.onboard.answers import Answers, answers_of
+from anvil_gen.onboard.find import find, machine_of
+from anvil_gen.onboard.first_steps import make_repository, make_volume, missing_volume, write_key
+from anvil_gen.onboard.lacks import lacking
+from anvil_gen.onboard.lay_down import BrokenOffError, FirstSteps, LaidDown, lay_down, questions
+from anvil_gen.onboard.source import source_of
+from anvil_gen.operate.docker import Docker
+from anvil_gen.views.onboarding import JsonView, TextView, View
+
+_ROUTER_PORT = 8000
+_FIRST_PORT = 30000
+
+
+@click.command("init")
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False))
+@click.option("--yes", is_flag=True, help="Ask nothing: take what was found, and defaults for the rest.")
+@click.option(
+    "--data", "-d", "given", metavar="QUESTION=ANSWER", multiple=True, help="Answer a question of docs/onboarding.md."
+)
+@click.option("--context", metavar="NAME", help="The Docker context of the machine, instead of the current one.")
+@parameters.as_json
+def command(*, folder: str, yes: bool, given: tuple[str, ...], context: str | None, as_json: bool) -> ExitCode:
+    """Lay down a fleet in DIR for this machine, or add this machine to the fleet that is there.
+
+    Looks for the machine's cards, memory, Docker engine, models and free ports, shows what it found, and asks the rest.
+    Then it renders, and says how to go on. Files that are there already are kept.
+
+    \b
+    Examples:
+      anvil-gen init my-fleet                      a new fleet, with this machine
+      anvil-gen init                               one more machine, in the fleet's folder
+      anvil-gen init my-fleet --yes -d preset=chat asks nothing
+    """
+    if as_json and not yes:
+        raise click.UsageError("--json asks nothing: it takes --yes")
+    view: View = JsonView() if as_json else TextView()
+    from anvil_gen.catalog import Catalog  # noqa: PLC0415
+
+    catalog = Catalog()
+    at = machine_of(Docker(context))
+    found = find(catalog, at, router_port=_ROUTER_PORT, first_port=_FIRST_PORT)
+    lacks = lacking(found, catalog, at)
+    view.found(found, lacks)
+    answers = _with(answers_of(found, context=context), given)
+    if not yes and not sys.stdin.isatty():
+        raise DiagnosticError([_NO_TERMINAL])
+    try:
+        laid_down = lay_down(Path(folder), answers, source_of(), ask=not yes)
+    except BrokenOffError:
+        raise click.Abort from None
+    repository = make_repository(laid_down.folder)
+    key = _render(laid_down)
+    volume = missing_volume(laid_down, found)
+    made = volume if volume and make_volume(volume, found, at) else ""
+    steps = FirstSteps(repository=repository, key=key, volume=made, missing_volume="" if made else volume)
+    view.laid_down(laid_down, steps)
+    return ExitCode.OK
+
+
+_NO_TERMINAL = Diagnostic(
+    summary="no terminal to ask on",
+    detail="what was found above needs a few answers",
+    remedy="to take defaults for them:\n\n    anvil-gen init --yes",
+)
+
+
+def _with(answers: Answers, given: tuple[str, ...]) -> Answers:
+    """Return the answers with those of the command line, which come first."""
+    pairs = [text.partition("=") for text in given]
+    names = questions()
+    for question, equals, _ in pairs:
+        if not equals:
+            raise click.BadParameter(f'"{question}" is no QUESTION=ANSWER', param_hint="--data")
+        if question not in names:
+            near = did_you_mean(question, names) or f"they are: {listing(names, limit=len(names))}"
+            raise click.BadParameter(f'"{question}" is no question; {near}', param_hint="--data")
+    return Answers(known={**answers.known, **{name: text for name, _, text in pairs}}, suggested=answers.suggested)
+
+
+def _render(laid_down: LaidDown) -> Path | None:
+    """Render the new inventory, and give it a key; return the file of the key, or None where there is no new one."""
+    if not laid_down.answers.get("tiers"):
+        return None
+    rendered = generator().render(laid_down.inventory)
+    write_readable([against_disk(rendered)])
+    variable = str(laid_down.answers.get("api_key_env") or "")
+    has_key = laid_down.answers.get("router") != "none" and variable != ""
+    return rendered.output / ".env" if has_key and write_key(rendered.output, variable) else None

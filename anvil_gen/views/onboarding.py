@@ -1,0 +1,122 @@
+"""What `init` found on a machine, and what it laid down."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import click
+
+from anvil_gen.diagnostics import Diagnostic
+from anvil_gen.fleet import shown
+from anvil_gen.onboard.answers import card_memory
+from anvil_gen.onboard.find import Found
+from anvil_gen.onboard.lay_down import FirstSteps, LaidDown
+from anvil_gen.views.answer import print_json
+from anvil_gen.views.faults import diagnostic_json, diagnostic_text
+
+
+class View(Protocol):
+    """How the answer of `init` is shown."""
+
+    def found(self, found: Found, lacks: Sequence[Diagnostic]) -> None:
+        """Show what the machine has and lacks."""
+
+    def laid_down(self, laid_down: LaidDown, steps: FirstSteps) -> None:
+        """Show what was made, and how to go on."""
+
+
+class TextView:
+    """Lines: what was found on stderr, before the questions; what was made on stdout."""
+
+    def found(self, found: Found, lacks: Sequence[Diagnostic]) -> None:
+        """Print a line for each kind of thing."""
+        click.echo("Found on this machine:", err=True)
+        for name, text in _facts(found):
+            click.echo(f"  {name:9} {text}", err=True)
+        click.echo(err=True)
+        for lack in lacks:
+            click.echo(diagnostic_text(lack), err=True)
+
+    def laid_down(self, laid_down: LaidDown, steps: FirstSteps) -> None:
+        """Print the files, and the commands that follow."""
+        click.echo(f"{click.style(laid_down.machine, bold=True)} -> {shown(laid_down.inventory)}")
+        for tier in laid_down.answers.get("tiers") or []:
+            click.echo(f"  {tier['name']}: {_model(tier)} by {tier['engine']} on {tier.get('card', 'the processor')}")
+        if laid_down.kept:
+            click.echo(f"  kept: {', '.join(laid_down.kept)}")
+        for made in (
+            "a git repository" if steps.repository else "",
+            f"a key for clients, in {shown(steps.key)}" if steps.key is not None else "",
+            f"the Docker volume {steps.volume}" if steps.volume else "",
+        ):
+            if made:
+                click.echo(f"  made: {made}")
+        click.echo("\nLook at it, change what you like, then:\n")
+        for line in next_steps(laid_down, steps):
+            click.echo(f"    {line}")
+        click.echo()
+
+
+class JsonView:
+    """One JSON document at the end."""
+
+    def __init__(self) -> None:
+        """Start with nothing found."""
+        self._found: dict[str, Any] = {}
+
+    def found(self, found: Found, lacks: Sequence[Diagnostic]) -> None:
+        """Keep what was found for the end."""
+        self._found = {"found": dict(_facts(found)), "lacks": [diagnostic_json(lack) for lack in lacks]}
+
+    def laid_down(self, laid_down: LaidDown, steps: FirstSteps) -> None:
+        """Print all of it."""
+        print_json(
+            **self._found,
+            machine=laid_down.machine,
+            inventory=shown(laid_down.inventory),
+            written=laid_down.written,
+            kept=laid_down.kept,
+            repository=steps.repository,
+            key_file=shown(steps.key) if steps.key is not None else None,
+            volume=steps.volume or None,
+            next=list(next_steps(laid_down, steps)),
+        )
+
+
+def next_steps(laid_down: LaidDown, steps: FirstSteps) -> Iterator[str]:
+    """Yield the commands from here to a running machine."""
+    if shown(laid_down.folder) != ".":
+        yield f"cd {shlex.quote(shown(laid_down.folder))}"
+    if steps.missing_volume:
+        yield f"docker volume create {steps.missing_volume}"
+    if not laid_down.answers.get("tiers"):
+        yield f"anvil-gen render {laid_down.machine}"
+    yield f"anvil-gen up {laid_down.machine}"
+
+
+def _model(tier: dict[str, Any]) -> str:
+    return str(tier.get("repo") or tier.get("file") or tier.get("path"))
+
+
+def _facts(found: Found) -> Iterator[tuple[str, str]]:
+    yield "platform", found.platform or "unknown"
+    for card in found.cards:
+        memory, reserve = card_memory(card, found)
+        shared = ", shared with the processor" if reserve else ""
+        yield "card", f"{card.name or card.vendor}, {f'{memory} MiB{shared}' if memory else 'memory unknown'}"
+    if not found.cards:
+        yield "cards", "none"
+    yield "docker", _docker(found)
+    if found.models is not None:
+        yield "models", f"{found.models.path.as_posix()} ({len(found.models.models)} models)"
+    if found.cache_volume or found.hub_cache is not None:
+        yield "hub cache", f"volume {found.cache_volume}" if found.cache_volume else str(found.hub_cache)
+    yield "ports", f"free: {found.router_port} for the router, from {found.first_port} on for models"
+
+
+def _docker(found: Found) -> str:
+    if found.docker.fault is not None:
+        return found.docker.fault.summary
+    return f"{found.docker.server}, Compose {found.docker.compose or 'missing'}"

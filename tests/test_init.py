@@ -1,0 +1,354 @@
+"""What `init` finds on made-up machines, and what it lays down for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from compose_cli import compose_config
+from e2e.cards import Card
+from fake_machine import LINUX_KERNEL, WSL2_KERNEL, kernel, no_programs, nvidia
+from msgspec.structs import replace
+from recorded_docker import Recorded
+
+from anvil_gen.catalog import Catalog
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.generate import Generator
+from anvil_gen.onboard.answers import Answers, answers_of
+from anvil_gen.onboard.find import Found, Surroundings, find, machine_name
+from anvil_gen.onboard.lacks import lacking
+from anvil_gen.onboard.lay_down import LaidDown, lay_down
+from anvil_gen.onboard.source import Source
+from anvil_gen.operate.docker import Docker
+from anvil_gen.probe.programs import Answer, Run
+
+RTX5090 = Card("GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1", "NVIDIA GeForce RTX 5090", 32607)
+PRO6000 = Card("GPU-d0f446cf-1771-414c-e116-a39138798a8c", "NVIDIA RTX PRO 6000 Blackwell Workstation Edition", 97887)
+GB10 = Card("GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a01", "NVIDIA GB10", 0, "12.1")
+AMD_CARD = {
+    "sys/class/drm/card1/device/vendor": "0x1002\n",
+    "sys/class/drm/card1/device/unique_id": "1a2b3c4d5e6f7a8b\n",
+    "sys/class/drm/card1/device/product_name": "Radeon PRO W7900\n",
+    "sys/class/drm/card1/device/mem_info_vram_total": f"{46064 << 20}\n",
+    "dev/kfd": "",
+    "dev/dri/card1": "",
+}
+INTEGRATED = {"sys/class/drm/card0/device/vendor": "0x8086\n"}
+DEBIAN = {"etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nVERSION_ID="13"\nID=debian\n'}
+UBUNTU = {"etc/os-release": 'ID=ubuntu\nVERSION_ID="24.04"\nID_LIKE=debian\n'}
+SOURCE = Source(url="git+https://git.example/anvil-gen", ref="v0.1.0")
+
+
+def docker(
+    *, runtimes: Sequence[str] = ("runc",), platform: str = LINUX_KERNEL, compose: str = "2.33.1", volumes: str = ""
+) -> Docker:
+    """Return a Docker whose engine answers."""
+    info = {
+        "ServerVersion": "28.0.1",
+        "KernelVersion": platform,
+        "MemTotal": 64 << 30,
+        "Runtimes": dict.fromkeys(runtimes),
+    }
+    answers = {"info": json.dumps(info), "compose": compose, "volume": volumes}
+    versions = json.dumps({"Client": {"Version": "28.0.1"}, "Server": {"Version": "28.0.1"}})
+    return Recorded({**answers, "version": versions})
+
+
+class NoDocker(Docker):
+    """A machine without a `docker`."""
+
+    def start(self, *arguments: str, **options: Any) -> Any:
+        """Fail as a program that is not there."""
+        raise DiagnosticError([Diagnostic(summary="Docker is not installed")])
+
+    run = start
+
+
+def machine(
+    root: Path,
+    *,
+    run: Run = no_programs,
+    engine: Docker | None = None,
+    files: Mapping[str, str] | None = None,
+    programs: Sequence[str] = (),
+    memory_gib: int = 64,
+) -> Surroundings:
+    """Return a machine of these programs and files, as Debian."""
+    told = {"proc/sys/kernel/osrelease": LINUX_KERNEL, "proc/meminfo": f"MemTotal: {memory_gib << 20} kB\n"}
+    return Surroundings(
+        run=run,
+        docker=engine or NoDocker(),
+        root=kernel(root, {**told, **DEBIAN, **(files or {})}),
+        home=root / "home/me",
+        system="linux",
+        hostname="My-Box.local",
+        taken=lambda _host, _port: False,
+        which=lambda name: name if name in programs else None,
+    )
+
+
+def broken(command: Sequence[str]) -> Answer:
+    """Answer as an `nvidia-smi` without its driver."""
+    if command[0] != "nvidia-smi":
+        return no_programs(command)
+    text = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver."
+    return Answer(code=9, stdout=text)
+
+
+class Case(NamedTuple):
+    """A machine; the preset and the cards of its inventory; what is lacking."""
+
+    at: Callable[[Path], Surroundings]
+    preset: str
+    cards: dict[str, int | None]
+    lacks: list[str]
+
+
+TOOLKIT = "containers cannot have the cards yet"
+CASES = {
+    "no card": Case(lambda root: machine(root, engine=docker(), files=INTEGRATED), "cpu-demo", {}, []),
+    "one card": Case(
+        lambda root: machine(root, run=nvidia(RTX5090), engine=docker(runtimes=("nvidia", "runc"))),
+        "chat",
+        {"rtx5090": 32607},
+        [],
+    ),
+    "two unlike cards, no toolkit": Case(
+        lambda root: machine(root, run=nvidia(RTX5090, PRO6000), engine=docker(), files=INTEGRATED),
+        "coder-fast",
+        {"pro6000": 97887, "rtx5090": 32607},
+        [TOOLKIT],
+    ),
+    "WSL2": Case(
+        lambda root: machine(root, run=nvidia(RTX5090), engine=docker(runtimes=("nvidia",), platform=WSL2_KERNEL)),
+        "chat",
+        {"rtx5090": 32607},
+        [],
+    ),
+    "DGX Spark": Case(
+        lambda root: machine(
+            root, run=nvidia(GB10), engine=docker(runtimes=("nvidia",)), memory_gib=119, programs=["nvidia-smi"]
+        ),
+        "chat",
+        {"gb10": 119 * 1024},
+        [],
+    ),
+    "AMD": Case(lambda root: machine(root, engine=docker(), files=AMD_CARD), "chat", {"prow7900": 46064}, []),
+    "broken driver": Case(
+        lambda root: machine(root, run=broken, engine=docker(), programs=["nvidia-smi"]),
+        "cpu-demo",
+        {},
+        ["cards cannot be listed"],
+    ),
+    "no Docker": Case(
+        lambda root: machine(root, run=nvidia(RTX5090)),
+        "chat",
+        {"rtx5090": 32607},
+        ["Docker is not installed", TOOLKIT],
+    ),
+}
+
+
+def look(at: Surroundings) -> Found:
+    """Return what is found on a machine."""
+    return find(Catalog(), at, router_port=8000, first_port=30000)
+
+
+def laid(folder: Path, answers: Answers, **given: str) -> LaidDown:
+    """Lay down what was found, without asking."""
+    known = Answers(known={**answers.known, **given}, suggested=answers.suggested)
+    return lay_down(folder, known, SOURCE, ask=False)
+
+
+def inventory_of(laid_down: LaidDown) -> dict[str, Any]:
+    """Return the inventory as data."""
+    return tomllib.loads(laid_down.inventory.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_machine_gets_an_inventory_that_runs_on_it(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    at = case.at(tmp_path / "root")
+    found = look(at)
+    made = laid(tmp_path / "fleet", answers_of(found))
+    inventory = inventory_of(made)
+    rendered = Generator().render(made.inventory)
+
+    assert made.machine == "my-box"
+    assert made.answers["preset"] == case.preset
+    assert {card: table.get("memory_mib") for card, table in inventory.get("gpus", {}).items()} == case.cards
+    assert [lack.summary for lack in lacking(found, Catalog(), at)] == case.lacks
+    assert set(tomllib.loads(made.inventory.read_text("utf-8"))["tiers"]) <= {
+        path.removeprefix("tiers/").removesuffix(".yml") for path in rendered.tree.files
+    }
+
+
+def test_wsl2_is_told_by_the_engine(tmp_path: Path) -> None:
+    made = laid(tmp_path / "fleet", answers_of(look(CASES["WSL2"].at(tmp_path / "root"))))
+
+    assert inventory_of(made)["host"] == {"platform": "wsl2"}
+
+
+def test_shared_memory_keeps_a_part_for_the_machine(tmp_path: Path) -> None:
+    inventory = inventory_of(laid(tmp_path / "fleet", answers_of(look(CASES["DGX Spark"].at(tmp_path / "root")))))
+    card, tier = inventory["gpus"]["gb10"], inventory["tiers"]["chat"]
+
+    assert card["reserve_mib"] == card["memory_mib"] // 10
+    assert tier["model"] == {"repo": "openai/gpt-oss-120b"}
+    assert tier["gpu_memory_utilization"] * card["memory_mib"] <= card["memory_mib"] - card["reserve_mib"]
+
+
+@pytest.mark.parametrize(
+    ("files", "commands"),
+    [
+        (DEBIAN, ["sudo apt-get update && sudo apt-get install -y docker.io docker-cli docker-compose", "gpgkey"]),
+        (UBUNTU, ["sudo apt-get update && sudo apt-get install -y docker.io docker-compose-v2", "gpgkey"]),
+        (
+            {"etc/os-release": "ID=nobody\n"},
+            ["https://docs.docker.com/engine/install/", "nvidia-ctk runtime configure"],
+        ),
+        ({"etc/os-release": "nonsense"}, ["https://docs.docker.com/engine/install/", "nvidia-ctk runtime configure"]),
+    ],
+)
+def test_what_is_missing_has_commands_to_copy(files: dict[str, str], commands: list[str], tmp_path: Path) -> None:
+    at = machine(tmp_path, run=nvidia(RTX5090), files=files)
+    lacks = lacking(look(at), Catalog(), at)
+
+    for lack, command in zip(lacks, commands, strict=True):
+        (line,) = [line for line in lack.remedy.splitlines() if command in line]
+        assert line.startswith("    ")
+    assert "    sudo nvidia-ctk runtime configure --runtime=docker" in lacks[1].remedy
+
+
+def test_an_engine_that_does_not_answer_says_why(tmp_path: Path) -> None:
+    refused = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock"
+    silent = {"version": '{"Client": {"Version": "28.0.1"}}', "info": json.dumps({"ServerErrors": [refused]})}
+    at = machine(tmp_path, engine=Recorded({**silent, "compose": "2.33.1"}))
+    (lack,) = lacking(look(at), Catalog(), at)
+
+    assert (lack.summary, lack.severity) == ("not allowed to talk to Docker", "warning")
+    assert "    sudo usermod -aG docker $USER" in lack.remedy
+
+
+def test_an_old_compose_is_told(tmp_path: Path) -> None:
+    at = machine(tmp_path, engine=docker(compose="v2.17.2"))
+    (lack,) = lacking(look(at), Catalog(), at)
+
+    assert (lack.summary, lack.detail) == ("Docker Compose is missing", "v2.17.2 is here, and 2.20 or newer is needed")
+    assert "    sudo apt-get update && sudo apt-get install -y docker-compose" in lack.remedy
+
+
+def test_what_is_there_is_used(tmp_path: Path) -> None:
+    models = {"srv/models/small.gguf": "x" * 100, "srv/models/qwen/config.json": "{}"}
+    models |= {"srv/models/qwen/a.safetensors": "x" * 50, "srv/models/big/b-00001-of-00002.gguf": "x" * 300}
+    models |= {"srv/models/big/b-00002-of-00002.gguf": "x" * 300, "srv/models/mmproj-x.gguf": "x" * 999}
+    at = machine(tmp_path / "root", engine=docker(volumes="pgdata\nvllm-hfcache\n"), files=models)
+    found = look(at)
+    made = laid(tmp_path / "fleet", answers_of(found))
+
+    assert found.models is not None
+    assert [(model.name, model.size) for model in found.models.models] == [
+        ("big/b-00001-of-00002.gguf", 600),
+        ("small.gguf", 100),
+        ("qwen", 50),
+    ]
+    assert inventory_of(made)["tiers"]["chat"]["model"] == {"file": "big/b-00001-of-00002.gguf"}
+    assert made.answers["hfcache"] == "vllm-hfcache"
+
+
+def test_the_hubs_folder_is_used_where_there_is_no_volume(tmp_path: Path) -> None:
+    cached = {"home/me/.cache/huggingface/hub/models--a--b/refs/main": "x"}
+    at = machine(tmp_path / "root", engine=docker(), files=cached)
+    made = laid(tmp_path / "fleet", answers_of(look(at)))
+
+    assert inventory_of(made)["hfcache"] == {"path": (tmp_path / "root/home/me/.cache/huggingface").as_posix()}
+
+
+def test_ports_that_are_taken_are_left_alone(tmp_path: Path) -> None:
+    at = machine(tmp_path / "root", run=nvidia(RTX5090, PRO6000))
+    busy = replace(at, taken=lambda _, port: port in (8000, 8001, 30001))
+    inventory = inventory_of(laid(tmp_path / "fleet", answers_of(look(busy))))
+
+    assert inventory["router"]["port"] == 8002
+    assert [tier["port"] for tier in inventory["tiers"].values()] == [30002, 30003]
+
+
+def test_a_context_is_written_down(tmp_path: Path) -> None:
+    found = look(machine(tmp_path / "root", engine=docker()))
+    made = laid(tmp_path / "fleet", answers_of(found, context="box-over-ssh"))
+
+    assert inventory_of(made)["host"] == {"docker_context": "box-over-ssh"}
+
+
+def test_later_updates_find_the_repository_and_the_version(tmp_path: Path) -> None:
+    made = laid(tmp_path / "fleet", answers_of(look(machine(tmp_path / "root"))))
+    answers = (made.folder / ".copier-answers.my-box.yml").read_text("utf-8")
+
+    assert answers.startswith("# What copier asked")
+    assert "_commit: v0.1.0\n_src_path: git+https://git.example/anvil-gen\n" in answers
+    assert str(tmp_path) not in answers
+    pin = (made.folder / "requirements.txt").read_text("utf-8")
+    assert pin == "anvil-gen @ git+https://git.example/anvil-gen@v0.1.0\n"
+
+
+def test_a_second_machine_joins_and_keeps_the_rest(tmp_path: Path) -> None:
+    answers = answers_of(look(machine(tmp_path / "root")))
+    first = laid(tmp_path / "fleet", answers)
+    second = laid(tmp_path / "fleet", answers, machine="second")
+
+    assert second.written == (".copier-answers.second.yml", "hosts/second.toml")
+    assert set(second.kept) == set(first.written) - {".copier-answers.my-box.yml", "hosts/my-box.toml"}
+
+
+def test_the_same_machine_again_is_refused(tmp_path: Path) -> None:
+    answers = answers_of(look(machine(tmp_path / "root")))
+    laid(tmp_path / "fleet", answers)
+    with pytest.raises(DiagnosticError) as caught:
+        laid(tmp_path / "fleet", answers)
+
+    assert [fault.summary for fault in caught.value.diagnostics] == ["machine that is in the fleet already"]
+
+
+def test_an_answer_that_cannot_be_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(DiagnosticError) as caught:
+        laid(tmp_path / "fleet", answers_of(look(machine(tmp_path / "root"))), machine="My Box")
+
+    (fault,) = caught.value.diagnostics
+    assert fault.summary == "answer that cannot be"
+    assert fault.detail.startswith("machine: a machine's name has lower-case letters")
+    assert not (tmp_path / "fleet").exists()
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    answers = answers_of(look(machine(tmp_path / "root")))
+    folder = tmp_path / "fleet"
+    folder.mkdir()
+    (folder / "systemd").write_text("a file where a folder belongs", "utf-8")
+    with pytest.raises(OSError, match="systemd"):
+        laid(folder, answers)
+
+    assert [path.name for path in folder.iterdir()] == ["systemd"]
+
+
+@pytest.mark.parametrize(
+    ("hostname", "name"),
+    [("My-Box.local", "my-box"), ("GRÖSSE", "gr-sse"), ("...", "box"), ("", "box"), ("x" * 99, "x" * 63), ("_a_", "a")],
+)
+def test_a_machine_is_called_as_its_host(hostname: str, name: str) -> None:
+    assert machine_name(hostname) == name
+
+
+def test_compose_accepts_what_a_first_machine_gets(tmp_path: Path) -> None:
+    made = laid(tmp_path / "fleet", answers_of(look(CASES["two unlike cards, no toolkit"].at(tmp_path / "root"))))
+    rendered = Generator().render(made.inventory)
+    for path, text in rendered.tree.files.items():
+        (tmp_path / "tree" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tree" / path).write_text(text, "utf-8")
+
+    services = compose_config(tmp_path / "tree", env={"ROUTER_TOKEN": "x", "HOME": os.environ["HOME"]})["services"]
+    assert set(services) == {"coder", "fast", "router"}
