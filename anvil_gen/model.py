@@ -283,6 +283,7 @@ class Route(Struct, frozen=True, kw_only=True):
     name: str
     tier: str
     task: Symbol
+    how: Symbol  # "served" by its own name, "rewritten" by the router, "told" to the engine, or one that takes "any"
 
 
 class Upstream(Struct, frozen=True, kw_only=True):

@@ -135,7 +135,7 @@ def _nameless(options: Options, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
         only = candidates[0] if len(candidates) == 1 and task != "chat" else None
         chosen = default or only
         if chosen is not None:
-            found.append(Route(name="", tier=chosen.name, task=task))
+            found.append(Route(name="", tier=chosen.name, task=task, how=Symbol("any")))
     return tuple(found)
 
 
@@ -214,8 +214,18 @@ def build_routes(
             remedy = "give it another name: a request names one tier"
             site.report.add("model name taken twice", path, f'"{name}" is already {by} of "{other}"', remedy)
         elif (other, by) == (target, what):
-            routes.append(Route(name=name, tier=target, task=by_name[target].task))
+            tier = by_name[target]
+            routes.append(Route(name=name, tier=target, task=tier.task, how=_how(kind, tier, name)))
     return tuple(routes)
+
+
+def _how(kind: RouterKind, tier: Tier, name: str) -> Symbol:
+    """Return how it comes that a tier answers to a name."""
+    if name == tier.served_name:
+        return Symbol("served")
+    if "rewrite" in kind.capabilities:
+        return Symbol("rewritten")
+    return Symbol("told" if name in tier.names else "any")
 
 
 def _missing_tier(site: Site, target: str, path: KeyPath, tiers: tuple[Tier, ...]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from anvil_gen import __version__
+from anvil_gen.capabilities import QUALITIES, WISHES
 from anvil_gen.catalog import LOG_FILE, Catalog, Engine, Quirk
 from anvil_gen.cli import cli
 from anvil_gen.engine_log import Failure, log_data
@@ -67,6 +68,7 @@ def pages() -> dict[str, str]:
     catalog = Catalog()
     engines = {f"docs/engines/{name}.md": engine_page(name, catalog) for name in catalog.names("engines")}
     others = {"docs/cli.md": cli_page(), "docs/failures.md": failures_page(catalog)}
+    others["docs/router-contract.md"] = contract_page(catalog)
     return {INVENTORY_PAGE: inventory_page(catalog), **others, **engines}
 
 
@@ -285,6 +287,25 @@ def engine_rows(engine: Engine) -> Iterator[tuple[str, str]]:
         yield f"volume `{cache.volume}`", f"`{cache.target}`: {cache.reason}"
     if engine.tools:
         yield "offers tools with", " and ".join(f"`--{flag}`" for flag in engine.tools)
+
+
+def contract_page(catalog: Catalog) -> str:
+    """Return the page of what each router can do."""
+    kinds = {name: kind for name in catalog.names("routers") if (kind := catalog.router(name)) is not None}
+    lines = [
+        NOTE,
+        "# What each router can do",
+        "",
+        "Each line is a test (`tests/e2e/contract`), run against every router in its container: where it says yes,",
+        "that works; where it does not, it really does not. [routers.md](routers.md) says what to choose.",
+    ]
+    for title, capabilities in (("Wishes of `[router]`", WISHES), ("Requests and answers", QUALITIES)):
+        rows = (
+            (what, *("yes" if name in kind.capabilities else f"no: {kind.limits[name]}" for kind in kinds.values()))
+            for name, what in capabilities.items()
+        )
+        lines += ["", f"## {title}", "", *table(("what", *(f"`{name}`" for name in kinds)), rows)]
+    return "\n".join(lines) + "\n"
 
 
 def quirk_row(quirk: Quirk) -> tuple[str, str, str]:

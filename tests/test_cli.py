@@ -184,6 +184,7 @@ def test_json_of_a_change(home: Path) -> None:
                     }
                 ],
                 "recreates": ["fast"],
+                "routes": [],
             }
         ],
         "diagnostics": [],

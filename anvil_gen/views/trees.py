@@ -11,6 +11,7 @@ from anvil_gen.changes import Action, recreated
 from anvil_gen.diffs import diff_text
 from anvil_gen.fleet import shown
 from anvil_gen.generate import Outcome
+from anvil_gen.model import DEFAULT_MODE, Mode, Route
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.change_lines import change_json, change_lines
 from anvil_gen.views.faults import diagnostic_json
@@ -117,7 +118,16 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
         "files": [{"path": change.path, "action": change.action} for change in outcome.files],
         "changes": [change_json(change) for change in outcome.changes],
         "recreates": recreated(outcome.changes, outcome.rendered.project),
+        "routes": [_route_json(mode, route) for mode in outcome.rendered.stack.modes for route in _routes(mode)],
     }
+
+
+def _routes(mode: Mode) -> tuple[Route, ...]:
+    return mode.router.routes if mode.router is not None else ()
+
+
+def _route_json(mode: Mode, route: Route) -> dict[str, Any]:
+    return {"mode": mode.name or DEFAULT_MODE, "name": route.name, "tier": route.tier, "how": route.how}
 
 
 def _warnings(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
