@@ -180,9 +180,9 @@ def cli_page() -> str:
     """Return the page of all commands, by their own help."""
     lines = [NOTE, "# The command line", ""]
     lines += [
-        "Exit codes: 0 done, 1 an error or a wrong call (nothing was written), 2 `--check` found a difference. The",
-        "answer stands on stdout, errors and warnings on stderr. `--json` answers carry a `format` number, which",
-        "changes when a reader would have to.",
+        "Exit codes: 0 done, 1 an error or a wrong call (nothing was written), 2 `--check` found a difference,",
+        "130 interrupted by Ctrl-C. The answer stands on stdout, errors and warnings on stderr. `--json` answers carry",
+        "a `format` number, which changes when a reader would have to.",
     ]
     context = click.Context(cli, info_name="anvil-gen", terminal_width=100)
     lines += ["", "```", cli.get_help(context), "```"]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from recorded_docker import Recorded
 from test_forms import inspected
 
-from anvil_gen.operate.bring_up import Step, results
+from anvil_gen.operate.bring_up import Step, remove_unfinished, results
 from anvil_gen.operate.compose import Project
-from anvil_gen.operate.containers import Container
+from anvil_gen.operate.containers import Container, Look
 from anvil_gen.operate.docker import Docker
 
 
@@ -68,3 +70,16 @@ def test_what_was_not_asked_for_is_told_only_where_it_changed() -> None:
 
     told = [(result.service, result.step) for result in results(project, ["fast"], before, after)]
     assert told == [("fast", Step.UNCHANGED), ("gone", Step.REMOVED)]
+
+
+def test_what_compose_has_not_finished_is_removed_and_does_not_count() -> None:
+    labels = {"com.docker.compose.project": "box", "com.docker.compose.service": "fast"}
+    good = {"Id": "a", "Name": "/fast", "Image": "sha256:1", "State": {"Status": "running"}, "HostConfig": {}}
+    good |= {"Config": {"Image": "vllm:1", "Labels": labels}}
+    replacing = {"Image": "vllm:1", "Labels": {**labels, "com.docker.compose.replace": "0123456789abcdef"}}
+    half = {**good, "Id": "b", "Name": "/0123456789ab_fast", "State": {"Status": "created"}, "Config": replacing}
+    docker = Recorded({"ps": "a\nb\n", "container inspect a b": json.dumps([good, half]), "container rm b": "b\n"})
+    look = Look(docker, "box")
+
+    assert remove_unfinished(Project(docker=docker, folder=Path(), name="box"), look) == ["0123456789ab_fast"]
+    assert docker.asked[-1] == "container rm b"

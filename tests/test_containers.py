@@ -33,6 +33,22 @@ def test_labels_and_state() -> None:
     assert (one.state, one.health, one.running, one.restarts) == ("running", "healthy", True, 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "state", "labels", "unfinished"),
+    [
+        ("/0123456789ab_fast", "created", {"replace": "0123456789abcdef"}, True),
+        ("/0123456789ab_fast", "running", {"replace": "0123456789abcdef"}, False),
+        ("/fast", "created", {"replace": "0123456789abcdef"}, False),
+        ("/0123456789ab_fast", "created", {}, False),
+        ("/fast", "running", {}, False),
+    ],
+)
+def test_what_compose_has_not_finished(name: str, state: str, labels: dict[str, Any], unfinished: bool) -> None:
+    one = container({**raw("a", **labels), "Name": name, "State": {"Status": state}})
+
+    assert one.is_unfinished is unfinished
+
+
 def test_ports_and_cards_as_asked_for() -> None:
     host = {
         "PortBindings": {

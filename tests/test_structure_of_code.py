@@ -32,7 +32,7 @@ FLOORS = [
     {"probe.__init__", "probe.programs", "probe.ports", "probe.host_paths"},
     {"probe.cards"},
     {"probe.machine"},
-    {"operate.__init__", "operate.docker", "operate.served", "operate.dotenv", "operate.check"},
+    {"operate.__init__", "operate.docker", "operate.served", "operate.dotenv", "operate.check", "operate.turn"},
     {"operate.compose", "operate.containers", "operate.engine_facts", "operate.wants"},
     {"operate.target", "operate.forms", "operate.cards"},
     {"operate.deployment"},

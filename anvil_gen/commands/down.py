@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -25,5 +26,6 @@ def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
     """
     # For some tiers not `down` but `rm`: it leaves the network that the others are on.
     arguments = ["rm", "--stop", "--force"] if tiers else ["down", "--remove-orphans"]
-    code = delegate(open_deployment(host, Path.cwd()), arguments, tiers, mode)
+    on_wait = partial(parameters.say_waiting, host)
+    code = delegate(open_deployment(host, Path.cwd()), arguments, tiers, mode, on_wait=on_wait)
     return ExitCode.of_command(code)

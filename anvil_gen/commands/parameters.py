@@ -30,3 +30,8 @@ follow = click.option("-f", "--follow", is_flag=True, help="Go on printing until
 tail = click.option(
     "-n", "--tail", metavar="LINES", type=click.IntRange(min=0), help="Only the last lines of each container."
 )
+
+
+def say_waiting(host: str) -> None:
+    """Say that another run has its turn."""
+    click.echo(f"waiting: another run changes what runs on {host}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -22,5 +23,6 @@ def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
     Examples:
       anvil-gen restart fakoli-dark fast
     """
-    code = delegate(open_deployment(host, Path.cwd()), ["restart"], tiers, mode)
+    on_wait = partial(parameters.say_waiting, host)
+    code = delegate(open_deployment(host, Path.cwd()), ["restart"], tiers, mode, on_wait=on_wait)
     return ExitCode.of_command(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,14 @@ from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
 from anvil_gen.operate.containers import Look
 from anvil_gen.operate.target import find_target
+from anvil_gen.operate.turn import turn
 
 if TYPE_CHECKING:
     from anvil_gen.model import Mode
     from anvil_gen.operate.bring_up import BroughtUp
     from anvil_gen.operate.compose import Project
     from anvil_gen.operate.deployment import Deployment
+    from anvil_gen.operate.target import Target
 
 
 @click.command("up")
@@ -64,7 +67,9 @@ def command(
     """
     if timeout is not None and not wait:
         raise click.UsageError("--timeout is for --wait")
-    up = _bring_up(host, tiers, mode, pull=pull, render_first=render_first, as_json=as_json)
+    target = find_target(host, Path.cwd())
+    with turn(target.project.folder, partial(parameters.say_waiting, host)) as held:
+        up = _bring_up(target, tiers, mode, held, pull=pull, render_first=render_first, as_json=as_json)
     if wait and up.code != ExitCode.INTERRUPTED:
         from anvil_gen.commands.wait import wait_and_tell  # noqa: PLC0415  only waiting needs it
 
@@ -76,13 +81,19 @@ def command(
 
 
 def _bring_up(
-    host: str, tiers: tuple[str, ...], mode: str | None, *, pull: bool, render_first: bool, as_json: bool
+    target: Target,
+    tiers: tuple[str, ...],
+    mode: str | None,
+    held: Sequence[int],
+    *,
+    pull: bool,
+    render_first: bool,
+    as_json: bool,
 ) -> BroughtUp:
-    target = find_target(host, Path.cwd())
     look = Look(target.project.docker, target.project.name)
 
     # Imported and done while Docker is asked.
-    from anvil_gen.operate.bring_up import BroughtUp, results, snapshot  # noqa: PLC0415
+    from anvil_gen.operate.bring_up import BroughtUp, remove_unfinished, results, snapshot  # noqa: PLC0415
     from anvil_gen.operate.deployment import deployment_of  # noqa: PLC0415
     from anvil_gen.views import services as _  # noqa: F401, PLC0415  shows what this returns
 
@@ -95,18 +106,23 @@ def _bring_up(
     if project.docker.is_remote:
         _refuse_unmountable(deployment, chosen, named)
     before = snapshot(deployment, look)
-    code = _compose(project, named, chosen.root_file, pull=pull, switch=mode is not None)
+    for name in remove_unfinished(project, look):
+        click.echo(f"removed {name}: an `up` that was cut short had not finished it", err=True)
+    code = _compose(project, named, chosen.root_file, held, pull=pull, switch=mode is not None)
     failed = code not in (ExitCode.OK, ExitCode.INTERRUPTED)
     faults = _causes(deployment, chosen, named, as_json=as_json) if failed else []
     done = results(project, services, before, snapshot(deployment))
     return BroughtUp(deployment=deployment, mode=chosen, before=before, results=done, code=code, faults=faults)
 
 
-def _compose(project: Project, services: Sequence[str], root_file: str, *, pull: bool, switch: bool) -> int:
+def _compose(
+    project: Project, services: Sequence[str], root_file: str, held: Sequence[int], *, pull: bool, switch: bool
+) -> int:
     """Run Compose, and return its exit code; ``switch`` stops what is not in the mode."""
-    code = project.tell("pull", "--ignore-buildable", *services, root_file=root_file) if pull else 0
     orphans = ("--remove-orphans",) if switch else ()
-    return code or project.tell("up", "--detach", *orphans, *services, root_file=root_file)
+    pulled = ("pull", "--ignore-buildable", *services)
+    code = project.tell(*pulled, root_file=root_file, inherited=held) if pull else 0
+    return code or project.tell("up", "--detach", *orphans, *services, root_file=root_file, inherited=held)
 
 
 def _refuse_unmountable(deployment: Deployment, mode: Mode, services: Sequence[str]) -> None:

@@ -59,7 +59,22 @@ def snapshot(deployment: Deployment, look: Look | None = None) -> dict[str, Cont
     project = deployment.project
     # Asked by name and by project at once: most often the names are the whole answer.
     look = look or Look(project.docker, project.name, deployment.container_names)
-    return {one.service: one for one in look.containers() if one.service and one.project == project.name}
+    found = (one for one in look.containers() if one.project == project.name and not one.is_unfinished)
+    return {one.service: one for one in found if one.service}
+
+
+def remove_unfinished(project: Project, look: Look) -> list[str]:
+    """Remove the containers that a Compose that was cut short has not finished, and return their names.
+
+    They are in the way of the next one, which wants to give their names again. They never ran, and no volume goes.
+
+    Raises:
+        DiagnosticError: Docker does not answer, or one has been started meanwhile.
+    """
+    unfinished = [one for one in look.containers() if one.project == project.name and one.is_unfinished]
+    if unfinished:
+        project.docker.ask("container", "rm", *(one.id for one in unfinished))
+    return [one.name for one in unfinished]
 
 
 def results(

@@ -31,15 +31,20 @@ class Project(Struct, frozen=True, kw_only=True):
         file = () if root_file == ROOT_FILE else ("--file", root_file)
         return ["compose", "--project-name", self.name, *file, *arguments]
 
-    def show(self, *arguments: str, root_file: str = ROOT_FILE) -> int:
-        """Run a compose command on this terminal, and return its exit code."""
+    def show(self, *arguments: str, root_file: str = ROOT_FILE, inherited: Sequence[int] = ()) -> int:
+        """Run a compose command on this terminal, and return its exit code; it keeps ``inherited`` descriptors open."""
         whole = self.arguments(*arguments, root_file=root_file)
-        return self.docker.show(*whole, folder=self.folder, variables=self.variables)
+        return self.docker.show(*whole, folder=self.folder, variables=self.variables, inherited=inherited)
 
-    def tell(self, *arguments: str, root_file: str = ROOT_FILE) -> int:
-        """Run a compose command on this terminal, and return its exit code; all that it prints goes to stderr."""
-        whole = self.arguments(*arguments, root_file=root_file)
-        return self.docker.show(*whole, folder=self.folder, stdout=sys.stderr.fileno(), variables=self.variables)
+    def tell(self, *arguments: str, root_file: str = ROOT_FILE, inherited: Sequence[int] = ()) -> int:
+        """Do the same; all that the command prints goes to stderr."""
+        return self.docker.show(
+            *self.arguments(*arguments, root_file=root_file),
+            folder=self.folder,
+            stdout=sys.stderr.fileno(),
+            variables=self.variables,
+            inherited=inherited,
+        )
 
     def services(self, root_file: str = ROOT_FILE) -> Mapping[str, Any]:
         """Return the whole canonical configuration, variables filled in.

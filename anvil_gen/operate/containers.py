@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from threading import Thread
 from typing import Any
@@ -17,6 +18,8 @@ _SERVICE = "com.docker.compose.service"
 _HASH = "com.docker.compose.config-hash"
 _ONE_OFF = "com.docker.compose.oneoff"
 _COMPOSE = "com.docker.compose.version"
+_REPLACES = "com.docker.compose.replace"
+_PASSING_NAME = re.compile(r"[0-9a-f]{12}_")
 
 
 class Container(Struct, frozen=True, kw_only=True):
@@ -40,6 +43,12 @@ class Container(Struct, frozen=True, kw_only=True):
     config_hash: str | None
     compose_version: str | None
     raw: Mapping[str, Any]
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Tell whether it was to replace another one, and Compose was cut short before it had its name and started."""
+        labels = self.raw["Config"].get("Labels") or {}
+        return self.state == "created" and _REPLACES in labels and _PASSING_NAME.match(self.name) is not None
 
     @property
     def running(self) -> bool:

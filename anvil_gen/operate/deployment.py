@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from anvil_gen.fleet import shown
 from anvil_gen.model import DEFAULT_MODE, Mode, Stack, Tier
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.target import Target, find_target
+from anvil_gen.operate.turn import turn
 from anvil_gen.resolved import Resolved, resolve_host
 
 if TYPE_CHECKING:
@@ -136,8 +138,17 @@ def _outcome(resolved: Resolved) -> Outcome | None:
     return outcome if outcome.files else None
 
 
-def delegate(deployment: Deployment, arguments: Sequence[str], tiers: Sequence[str], mode: str | None) -> int:
+def delegate(
+    deployment: Deployment,
+    arguments: Sequence[str],
+    tiers: Sequence[str],
+    mode: str | None,
+    *,
+    on_wait: Callable[[], None] | None = None,
+) -> int:
     """Run a compose command for some tiers of a mode, or for all of it, on this terminal; return its exit code.
+
+    With ``on_wait`` it is one that changes what runs: it waits for its turn, and calls that before.
 
     Raises:
         DiagnosticError: nothing is rendered, there is no such mode or tier, or Docker does not answer.
@@ -148,7 +159,8 @@ def delegate(deployment: Deployment, arguments: Sequence[str], tiers: Sequence[s
     if fault is not None and not (deployment.project.folder / chosen.root_file).is_file():
         raise DiagnosticError([fault])
     deployment.project.docker.ask("version", "--format", "{{.Server.Version}}")
-    return deployment.project.show(*arguments, *services, root_file=chosen.root_file)
+    with turn(deployment.project.folder, on_wait) if on_wait is not None else nullcontext(()) as held:
+        return deployment.project.show(*arguments, *services, root_file=chosen.root_file, inherited=held)
 
 
 def staleness(deployment: Deployment) -> Diagnostic | None:

@@ -144,11 +144,19 @@ class Docker:
         folder: Path | None = None,
         stdout: int | None = None,
         variables: Mapping[str, str] | None = None,
+        inherited: Sequence[int] = (),
     ) -> int:
-        """Run a command on this terminal, and return its exit code; ``stdout`` is where its answer goes instead."""
+        """Run a command on this terminal, and return its exit code.
+
+        ``stdout`` is where its answer goes instead; ``inherited`` are descriptors that it keeps open.
+        """
         try:
             with subprocess.Popen(  # noqa: S603
-                self.command(*arguments), cwd=folder, env=_environment(folder, variables), stdout=stdout
+                self.command(*arguments),
+                cwd=folder,
+                env=_environment(folder, variables),
+                stdout=stdout,
+                pass_fds=inherited,
             ) as process:
                 return _wait(process)
         except FileNotFoundError:

@@ -87,7 +87,8 @@ def status_of(
     chosen = deployment.mode(mode) if mode is not None else None
     look = look or Look(project.docker, project.name)
     hashes = hashes or Hashes(project, (chosen or stack.modes[0]).root_file)
-    by_service = {one.service: one for one in look.containers() if one.project == project.name and one.service}
+    counting = (one for one in look.containers() if one.project == project.name and not one.is_unfinished)
+    by_service = {one.service: one for one in counting if one.service}
     running = chosen or _running_mode(stack, by_service)
     local = not project.docker.is_remote
     models = _models(deployment, by_service) if local else {}

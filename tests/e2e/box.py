@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -86,6 +89,19 @@ class Box:
         done = running.anvil_gen(*arguments, cwd=self.folder, env=environment)
         assert done.code == 0 or not check, f"anvil-gen {' '.join(arguments)}\n{done.stdout}{done.stderr}"
         return done
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start `anvil-gen` as a shell does: in a process group of its own, which Ctrl-C reaches as a whole."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "anvil_gen", *arguments],
+            cwd=self.folder,
+            env={**os.environ, **self.engine.environment, **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
 
     def render(self, inventory: str | Mapping[str, Any]) -> Path:
         """Write the inventory, render it, and return the tree's folder."""

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -175,20 +174,6 @@ def test_a_strange_log_neither_steers_nor_stops_anything(box: Box) -> None:
     assert max(map(len, done.stderr.splitlines())) < 500
 
 
-def start(box: Box, *arguments: str) -> subprocess.Popen[str]:
-    """Start `anvil-gen` as a shell does: in a process group of its own, which Ctrl-C reaches as a whole."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "anvil_gen", *arguments],
-        cwd=box.folder,
-        env={**os.environ, **box.engine.environment, **box.environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        process_group=0,
-    )
-
-
 def interrupted(process: subprocess.Popen[str]) -> Result:
     """Send what Ctrl-C sends, and return how it ends."""
     os.killpg(process.pid, signal.SIGINT)
@@ -199,7 +184,7 @@ def interrupted(process: subprocess.Popen[str]) -> Result:
 @pytest.mark.parametrize("option", [(), ("--json",)])
 def test_an_interrupt_ends_the_waiting_and_nothing_else(box: Box, option: tuple[str, ...]) -> None:
     box.render(vllm(box, STAND_IN_SECONDS="600"))
-    process = start(box, "up", "box", "--wait", *option)
+    process = box.start("up", "box", "--wait", *option)
     assert process.stderr is not None
     seen = next(line for line in process.stderr if line.endswith("  starting\n"))
     done = interrupted(process)
