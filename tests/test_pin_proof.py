@@ -110,5 +110,11 @@ def test_files_that_compose_cannot_read(tmp_path: Path) -> None:
     assert "    anvil-gen render " in check.fault.remedy
 
 
+def test_what_an_interrupt_has_left_is_removed(tmp_path: Path) -> None:
+    _, docker = proof(tmp_path, line(UUID), ps="abc\ndef\n")
+
+    assert docker.asked[-1] == ("rm", "--force", "abc", "def")
+
+
 def test_nothing_is_started_without_an_engine(tmp_path: Path) -> None:
     assert list(check_pins(subject(tmp_path, INVENTORY))) == []

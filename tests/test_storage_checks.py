@@ -120,6 +120,15 @@ def test_a_cache_folder_that_is_written_to(tmp_path: Path) -> None:
     assert check.fault.remedy.endswith(f"\n    mkdir -p {tmp_path}/srv/hub")
 
 
+def test_a_folder_that_only_root_can_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = INVENTORY.replace('volume = "hub"', 'path = "/srv/hub"').replace('path = "gpt', 'repo = "org/gpt')
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    (check,) = check_mounts(subject(tmp_path / "fleet", text, engine(), root=tmp_path))
+
+    assert check.fault is not None
+    assert check.fault.remedy.endswith(f"\n    sudo mkdir -p {tmp_path}/srv/hub")
+
+
 def test_a_mount_in_composes_own_keys(tmp_path: Path) -> None:
     text = INVENTORY + "[services.ui]\nimage = 'ui'\nvolumes = ['/a:/a', '/b:/b:ro', '/c:/c']\n"
     (tmp_path / "b").mkdir()

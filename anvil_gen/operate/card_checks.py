@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 
 from anvil_gen.card_data import Runtime, Vendor
-from anvil_gen.diagnostics import Severity
 from anvil_gen.model import Gpu
 from anvil_gen.operate.check import Check, by_command, wrong
 from anvil_gen.operate.subject import Subject
@@ -42,17 +41,20 @@ def check_cards(subject: Subject, *, every: bool = False, measured: bool = False
         if data is None:
             continue
         if not listing.cards:
-            yield _none_listed(subject, data, listing, severity="warning" if measured else "error")
+            yield _none_listed(subject, data, listing, measured=measured)
             continue
         for gpu in gpus:
             card = listing.find(gpu.uuid)
             yield _compared(subject, gpu, card) if card is not None else _absent(subject, data, gpu, listing)
 
 
-def _none_listed(subject: Subject, data: Vendor, listing: Listing, *, severity: Severity) -> Check:
+def _none_listed(subject: Subject, data: Vendor, listing: Listing, *, measured: bool) -> Check:
     detail = listing.fault or f"this machine has no {data.title} card that its driver lists"
+    if measured:
+        remedy = "a container sees them: put the driver's programs on the PATH, so that they can be compared here"
+        return wrong(f"{data.title} cards", NONE_LISTED, detail, remedy, severity="warning")
     remedy = data.driver.get(subject.platform or "linux", "").strip()
-    return wrong(f"{data.title} cards", NONE_LISTED, detail, remedy or "load its driver", severity=severity)
+    return wrong(f"{data.title} cards", NONE_LISTED, detail, remedy or "load its driver")
 
 
 def _absent(subject: Subject, data: Vendor, gpu: Gpu, listing: Listing) -> Check:

@@ -106,7 +106,8 @@ def _held_by_process(subject: Subject, wanted: Wanted, port: int) -> Check:
     holder = holder_of(port, proc=subject.root / "proc")
     if holder is None:
         detail = f"{port} is held by a process that you may not see"
-        remedy = by_command("find out which, and stop it; or publish another port", f"sudo ss -ltnp 'sport = :{port}'")
+        find = f"netstat -ano | findstr :{port}" if subject.system == "win32" else f"sudo ss -ltnp 'sport = :{port}'"
+        remedy = by_command("find out which, and stop it; or publish another port", find)
     else:
         detail = f"{port} is held by {shlex.quote(holder.name)} (process {holder.pid})"
         remedy = by_command("stop it, or publish another port", f"kill {holder.pid}")

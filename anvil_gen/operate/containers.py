@@ -104,7 +104,7 @@ class Look:
             self._fault = fault
 
     def _look(self) -> list[Container]:
-        docker, belonging = self._docker, ("--filter", f"label={_PROJECT}={self._project}")
+        docker, belonging = self._docker, of_project(self._project)
         listing = docker.start("ps", "--all", "--quiet", "--no-trunc", *belonging)
         # A name that no container has is told on stderr, beside what was found.
         named = docker.start("container", "inspect", *self._names) if self._names else None
@@ -119,6 +119,11 @@ class Look:
 
 def _is_one_off(raw: Mapping[str, Any]) -> bool:
     return (raw["Config"].get("Labels") or {}).get(_ONE_OFF) == "True"
+
+
+def of_project(project: str) -> tuple[str, str]:
+    """Return the options by which ``docker ps`` lists the containers of a compose project."""
+    return "--filter", f"label={_PROJECT}={project}"
 
 
 def containers_named(docker: Docker, names: Iterable[str]) -> list[Container]:

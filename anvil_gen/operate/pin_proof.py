@@ -14,7 +14,7 @@ from anvil_gen.card_data import PinProbe, Vendor
 from anvil_gen.diagnostics import DiagnosticError, Severity, printable
 from anvil_gen.model import Gpu, Tier
 from anvil_gen.operate.check import Check, by_command, wrong
-from anvil_gen.operate.containers import images_of
+from anvil_gen.operate.containers import images_of, of_project
 from anvil_gen.operate.subject import Subject
 
 _SERVICE = "probe"
@@ -36,8 +36,22 @@ def check_pins(subject: Subject) -> Iterator[Check]:
         detail = f"Compose cannot read the files: {why}"
         yield _unmeasured("pins", detail, by_command("render them", subject.deployment.resolved.command))
         return
-    for tier in tiers:
-        yield _proof(subject, tier, config)
+    try:
+        for tier in tiers:
+            yield _proof(subject, tier, config)
+    finally:
+        _sweep(subject)
+
+
+def _sweep(subject: Subject) -> None:
+    """Remove what an interrupt, now or in an earlier run, has kept from being removed by itself."""
+    left = subject.docker.run("ps", "--all", "--quiet", *of_project(_project_name(subject))).stdout.split()
+    if left:
+        subject.docker.run("rm", "--force", *left)
+
+
+def _project_name(subject: Subject) -> str:
+    return f"{subject.deployment.project.name}-pin-proof"
 
 
 def _unmeasured(what: str, detail: str, remedy: str) -> Check:
@@ -87,8 +101,18 @@ def _proof(subject: Subject, tier: Tier, config: Mapping[str, Any]) -> Check:
 
 
 def _arguments(subject: Subject) -> list[str]:
-    project = f"{subject.deployment.project.name}-pin-proof"
-    return ["compose", "--project-name", project, "--file", "-", "run", "--rm", "--no-deps", "-T", _SERVICE]
+    return [
+        "compose",
+        "--project-name",
+        _project_name(subject),
+        "--file",
+        "-",
+        "run",
+        "--rm",
+        "--no-deps",
+        "-T",
+        _SERVICE,
+    ]
 
 
 def _project(case: _Case) -> dict[str, Any]:

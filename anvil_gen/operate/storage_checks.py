@@ -71,7 +71,7 @@ def _mount(subject: Subject, wanted: Wanted, bind: Bind) -> Check:
         detail = f"{pointers[0]} in {bind.source} is a pointer of Git LFS, and not the weights"
         remedy = by_command("fetch them", f"git -C {shlex.quote(str(path))} lfs pull")
         return wrong(what, "weights that were not fetched", detail, remedy, at=at)
-    return Check(what=what, found=f"{bind.source}: {size}")
+    return Check(what=what, found=f"{bind.source}: {size if wanted.tier is not None else 'there'}")
 
 
 def _found(path: Path) -> dict[str, Path]:
@@ -102,10 +102,12 @@ def _is_pointer(file: Path) -> bool:
 
 def _missing(subject: Subject, wanted: Wanted, bind: Bind, path: Path) -> Check:
     what, at = f"files of {wanted.name}", _place(subject, wanted, bind)
+    parent = next(folder for folder in path.parents if os.path.isdir(folder))  # noqa: PTH112  it never raises
     if not bind.read_only:
         detail = f"there is no folder {bind.source}, which {wanted.name} writes to"
-        return wrong(what, "missing folder", detail, by_command("make it", f"mkdir -p {_quoted(path)}"), at=at)
-    parent = next(folder for folder in path.parents if os.path.isdir(folder))  # noqa: PTH112  it never raises
+        as_root = "" if os.access(parent, os.W_OK) else "sudo "
+        remedy = by_command("make it", f"{as_root}mkdir -p {_quoted(path)}")
+        return wrong(what, "missing folder", detail, remedy, at=at)
     detail = f"there is no {bind.source}"
     if parent != path.parent:
         detail += f", nor its folder {path.parent}"
