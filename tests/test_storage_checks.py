@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_engine import INFO, engine, images, subject, told
+from fake_engine import engine, subject, told
 from fake_machine import kernel
 
-from anvil_gen.operate.storage_checks import check_disk, check_mounts, check_volumes
+from anvil_gen.operate.storage_checks import check_mounts, check_volumes
 
 INVENTORY = """schema = 1
 [paths]
@@ -167,23 +167,3 @@ def test_volumes(tmp_path: Path) -> None:
     there = subject(tmp_path, text, engine(volume_ls="other\nhub\n"))
     assert told(check_volumes(there)) == [("pass", "volume hub", "there")]
     assert told(check_volumes(subject(tmp_path, text))) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "there", "expected"),
-    [
-        (INVENTORY, ["vllm/vllm-openai:latest"], ["pass"]),
-        (INVENTORY + HUB, ["vllm/vllm-openai:latest"], ["warn"]),  # no disk has that much
-    ],
-)
-def test_room(text: str, there: list[str], expected: list[str], tmp_path: Path) -> None:
-    (tmp_path / "docker").mkdir()
-    info = '{"DockerRootDir": "/docker"}'
-    host = subject(tmp_path / "fleet", text, engine(info=info, image_inspect=images(*there)), root=tmp_path)
-
-    assert [verdict for verdict, _, _ in told(check_disk(host))] == expected
-
-
-def test_a_disk_inside_of_another_system(tmp_path: Path) -> None:
-    assert "DockerRootDir" not in INFO
-    assert told(check_disk(subject(tmp_path, INVENTORY, engine()))) == []

@@ -38,7 +38,7 @@ FLOORS = [
     {"operate.deployment"},
     {"operate.drift", "operate.slot", "operate.subject", "operate.remote"},
     {"operate.card_checks", "operate.claim_checks", "operate.image_checks", "operate.machine_checks"},
-    {"operate.storage_checks", "operate.pin_proof"},
+    {"operate.storage_checks", "operate.disk_checks", "operate.pin_proof"},
     {"operate.bring_up", "operate.status", "operate.doctor", "operate.causes", "operate.log_lines", "operate.waiting"},
     {"operate.trial", "operate.watch"},
     {"onboard.__init__", "onboard.weights", "onboard.elsewhere", "onboard.source"},

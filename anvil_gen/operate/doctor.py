@@ -9,6 +9,7 @@ from msgspec import Struct
 from anvil_gen.operate.card_checks import check_cards, check_runtimes, wanted_cards
 from anvil_gen.operate.check import Check, Verdict
 from anvil_gen.operate.claim_checks import check_names, check_ports
+from anvil_gen.operate.disk_checks import check_disk
 from anvil_gen.operate.image_checks import check_images
 from anvil_gen.operate.machine_checks import (
     check_docker,
@@ -19,7 +20,7 @@ from anvil_gen.operate.machine_checks import (
     check_variables,
 )
 from anvil_gen.operate.pin_proof import check_pins
-from anvil_gen.operate.storage_checks import check_disk, check_mounts, check_volumes
+from anvil_gen.operate.storage_checks import check_mounts, check_volumes
 from anvil_gen.operate.subject import Subject
 
 

@@ -1,4 +1,4 @@
-"""Whether the files, folders and volumes that services mount are there, and room for what is still to come."""
+"""Whether the files, folders and volumes that services mount are there."""
 
 from __future__ import annotations
 
@@ -11,18 +11,13 @@ from pathlib import Path
 from msgspec import UNSET
 
 from anvil_gen.diagnostics import did_you_mean
-from anvil_gen.model import Tier
 from anvil_gen.operate.check import Check, Place, by_command, softened, wrong
-from anvil_gen.operate.containers import images_of
 from anvil_gen.operate.subject import Subject
 from anvil_gen.operate.wants import Bind, Wanted
 from anvil_gen.probe.host_paths import is_of_windows, seen_from_here
-from anvil_gen.probe.machine import free_gib
 
 _POINTER = b"version https://git-lfs"
 _WEIGHTS = (".safetensors", ".gguf", ".bin")
-_IMAGE_GIB = 5.0
-"""What an image takes whose engine does not say."""
 
 
 def check_mounts(subject: Subject) -> Iterator[Check]:
@@ -162,42 +157,3 @@ def check_volumes(subject: Subject) -> Iterator[Check]:
         detail = f"there is no volume {name}, which {users} mounts"
         check = wrong(f"volume {name}", "missing external volume", detail, remedy, at=at)
         yield check if any(name in wanted.volumes for wanted in subject.wants) else softened(check)
-
-
-def check_disk(subject: Subject) -> Iterator[Check]:
-    """Compare the room on Docker's disk with what its missing images and the hub's weights take at most."""
-    folder = str(subject.engine.info.get("DockerRootDir") or "")
-    path = subject.root / folder.lstrip("/")
-    if not folder or not subject.engine.local or not path.is_dir():
-        return  # it is on another machine, or inside of Docker Desktop's
-    free = free_gib(path)
-    if free is None:
-        return
-    there = images_of(subject.docker, [wanted.image for wanted in subject.stored])
-    missing = {wanted.image: wanted for wanted in subject.stored if wanted.image not in there}
-    images = sum(_image_gib(subject, wanted) for wanted in missing.values())
-    weights = sum(_weights_gib(wanted.tier) for wanted in subject.stored if wanted.volumes and wanted.tier)
-    found = f"{free:.0f} GiB free at {folder}"
-    if free >= images + weights:
-        yield Check(what="disk", found=found)
-        return
-    parts = [f"{images:.0f} GiB for {len(missing)} images to come"] if missing else []
-    parts += [f"up to {weights:.0f} GiB for weights of the hub"] if weights else []
-    remedy = by_command("make room; neither takes an image that a container has", *_pruning(subject))
-    yield wrong("disk", "little room", f"{found}: it takes {' and '.join(parts)}", remedy, severity="warning")
-
-
-def _pruning(subject: Subject) -> tuple[str, ...]:
-    return subject.typed("image", "prune", "--all"), subject.typed("builder", "prune")
-
-
-def _image_gib(subject: Subject, wanted: Wanted) -> float:
-    engine = subject.catalog.engine(wanted.engine)
-    return engine.image_gib if engine is not None else _IMAGE_GIB if not wanted.built else 1.0
-
-
-def _weights_gib(tier: Tier) -> float:
-    """Return what the weights of a tier can take at most: they fit onto its cards."""
-    model = tier.options["model"]
-    from_hub = model is not None and model.repo is not UNSET
-    return sum(gpu.memory_mib or 0 for gpu in tier.gpus) / 1024 if from_hub else 0.0

@@ -70,8 +70,21 @@ def memory_mib(*, root: Path = Path("/")) -> int | None:
 
 def free_gib(path: Path) -> float | None:
     """Return the free space of the disk that a path is on, or will be; None where it cannot be told."""
-    existing = next((folder for folder in (path, *path.parents) if os.path.lexists(folder)), None)
+    existing = _existing(path)
     try:
         return shutil.disk_usage(existing).free / (1 << 30) if existing is not None else None
     except OSError:
         return None
+
+
+def device_of(path: Path) -> int | None:
+    """Return the kernel's number of the disk that a path is on, or will be; None where it cannot be told."""
+    existing = _existing(path)
+    try:
+        return existing.stat().st_dev if existing is not None else None
+    except OSError:
+        return None
+
+
+def _existing(path: Path) -> Path | None:
+    return next((folder for folder in (path, *path.parents) if os.path.exists(folder)), None)  # noqa: PTH110  never raises

@@ -1,0 +1,111 @@
+"""Whether there is room for what is still to come: images, and weights of the hub."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import UNSET, Struct
+
+from anvil_gen.model import Tier
+from anvil_gen.operate.check import Check, by_command, wrong
+from anvil_gen.operate.containers import images_of
+from anvil_gen.operate.subject import Subject
+from anvil_gen.operate.wants import Bind, Wanted
+from anvil_gen.probe.host_paths import seen_from_here
+from anvil_gen.probe.machine import device_of, free_gib
+
+_IMAGE_GIB = 5.0
+"""What an image takes whose engine does not say."""
+_BUILT_GIB = 1.0
+
+
+class _Need(Struct, frozen=True, kw_only=True):
+    """What will take room in a folder, in GiB."""
+
+    folder: Path
+    gib: float
+    told: str
+
+
+def check_disk(subject: Subject) -> Iterator[Check]:
+    """Compare the room on each disk with what is to come there at most.
+
+    A disk of another machine, or inside of Docker Desktop's, is not seen from here.
+    """
+    if not subject.engine.local or not subject.engine.answers:
+        return
+    by_disk: dict[int | None, list[_Need]] = {}
+    for need in _needs(subject):
+        by_disk.setdefault(device_of(need.folder), []).append(need)
+    for needs in by_disk.values():
+        folder, gib = needs[0].folder, sum(need.gib for need in needs)
+        free = free_gib(folder)
+        if free is None:
+            continue
+        what, found = f"disk of {folder}", f"{free:.0f} GiB free"
+        if free >= gib:
+            yield Check(what=what, found=found)
+            continue
+        told = " and ".join(need.told for need in needs if need.gib)
+        remedy = by_command(
+            "make room; neither takes an image that a container has",
+            subject.typed("image", "prune", "--all"),
+            subject.typed("builder", "prune"),
+        )
+        yield wrong(what, "little room", f"{found}, and there is to come: {told}", remedy, severity="warning")
+
+
+def _needs(subject: Subject) -> Iterator[_Need]:
+    said = str(subject.engine.info.get("DockerRootDir") or "")
+    root = subject.root / said.lstrip("/")
+    there = said != "" and root.is_dir()
+    if there:
+        gib = sum(_image_gib(subject, wanted) for wanted in _missing_images(subject))
+        yield _Need(folder=root, gib=gib, told=f"{gib:.0f} GiB for images")
+    volumes = set(subject.docker.run("volume", "ls", "--quiet").stdout.split())
+    for wanted in subject.wants:
+        gib = _weights_gib(wanted.tier) if wanted.tier is not None else 0.0
+        told = f"up to {gib:.0f} GiB for the weights of {wanted.name}"
+        if gib and there and not set(wanted.volumes) <= volumes:  # what is in a volume that is there, nobody knows
+            yield _Need(folder=root, gib=gib, told=told)
+        for bind in wanted.binds if gib else ():
+            cache = seen_from_here(bind.source, system=subject.system, root=subject.root)
+            if cache is not None and _is_cache(subject, wanted, bind) and not _has_weights(cache, wanted):
+                yield _Need(folder=cache, gib=gib, told=told)
+
+
+def _missing_images(subject: Subject) -> list[Wanted]:
+    there = images_of(subject.docker, [wanted.image for wanted in subject.stored])
+    return list({wanted.image: wanted for wanted in subject.stored if wanted.image not in there}.values())
+
+
+def _image_gib(subject: Subject, wanted: Wanted) -> float:
+    engine = subject.catalog.engine(wanted.engine)
+    return engine.image_gib if engine is not None else _BUILT_GIB if wanted.built else _IMAGE_GIB
+
+
+def _weights_gib(tier: Tier) -> float:
+    """Return what the weights of a tier from the hub can take at most: they fit onto its cards."""
+    model = tier.options["model"]
+    from_hub = model is not None and model.repo is not UNSET
+    return sum(gpu.memory_mib or 0 for gpu in tier.gpus) / 1024 if from_hub else 0.0
+
+
+def _is_cache(subject: Subject, wanted: Wanted, bind: Bind) -> bool:
+    engine = subject.catalog.engine(wanted.engine)
+    return engine is not None and engine.hub_cache == bind.target
+
+
+def _has_weights(cache: Path, wanted: Wanted) -> bool:
+    """Tell whether a cache has something of a tier's repository: each engine's layout has its name in it."""
+    name = str(wanted.tier.options["model"].repo).rpartition("/")[2].casefold() if wanted.tier is not None else ""
+    return any(name in entry.casefold() for folder in (cache, cache / "hub") for entry in _names(folder))
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208  names are all that is wanted
+    except OSError:
+        return []
