@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from compose_cli import compose_config
 
 from anvil_gen.operate.dotenv import filled, references, variables
 
@@ -34,6 +36,15 @@ def test_what_a_file_says(tmp_path: Path) -> None:
         "HASH": "a#b",
         "lower": "y",
     }
+
+
+def test_real_compose_reads_the_same(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(TEXT.replace("$B", "B"))
+    names = ("PLAIN", "SPACED", "SINGLE", "DOUBLE", "EMPTY", "HASH", "lower")
+    service = {"image": "x", "environment": dict.fromkeys(names)}
+    (tmp_path / "compose.yml").write_text(json.dumps({"name": "box", "services": {"s": service}}))
+
+    assert compose_config(tmp_path, "compose.yml")["services"]["s"]["environment"] == variables(tmp_path, {})
 
 
 @pytest.mark.parametrize("kind", ["none", "folder", "bytes"])

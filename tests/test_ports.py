@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from anvil_gen.probe.ports import Holder, free_port, holder_of, is_taken, port_state
+from anvil_gen.probe.ports import Holder, free_port, holder_of, is_taken, port_state, who_holds
 
 
 @pytest.fixture
@@ -40,6 +40,17 @@ def test_who_holds_a_port(held: int) -> None:
     name = Path("/proc/self/comm").read_text("utf-8").strip()
 
     assert holder_of(held) == Holder(pid=os.getpid(), name=name)
+
+
+def test_how_it_is_ended_or_found(held: int, tmp_path: Path) -> None:
+    process, command = who_holds(held)
+    assert (process.endswith(f"(process {os.getpid()})"), command) == (True, f"kill {os.getpid()}")
+
+    unseen = [who_holds(80, proc=tmp_path, system=system) for system in ("linux", "win32")]
+    assert unseen == [
+        ("a process of this machine", "sudo ss -ltnp 'sport = :80'"),
+        ("a process of this machine", "netstat -ano | findstr :80"),
+    ]
 
 
 def test_a_kernel_that_does_not_tell(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 
 from anvil_gen.model import DEFAULT_MODE
@@ -10,7 +9,7 @@ from anvil_gen.operate.check import Check, by_command, wrong
 from anvil_gen.operate.containers import Container, container_listing
 from anvil_gen.operate.subject import Subject
 from anvil_gen.operate.wants import Wanted
-from anvil_gen.probe.ports import holder_of, port_state
+from anvil_gen.probe.ports import port_state, who_holds
 
 _WORKING_FOLDER = "com.docker.compose.project.working_dir"
 
@@ -103,13 +102,7 @@ def _held_by_container(subject: Subject, wanted: Wanted, holder: tuple[Container
 
 
 def _held_by_process(subject: Subject, wanted: Wanted, port: int) -> Check:
-    holder = holder_of(port, proc=subject.root / "proc")
-    if holder is None:
-        detail = f"{port} is held by a process that you may not see"
-        find = f"netstat -ano | findstr :{port}" if subject.system == "win32" else f"sudo ss -ltnp 'sport = :{port}'"
-        remedy = by_command("find out which, and stop it; or publish another port", find)
-    else:
-        detail = f"{port} is held by {shlex.quote(holder.name)} (process {holder.pid})"
-        remedy = by_command("stop it, or publish another port", f"kill {holder.pid}")
+    process, command = who_holds(port, proc=subject.root / "proc", system=subject.system)
+    remedy = by_command("stop it, or publish another port", command)
     at = subject.place(*wanted.table, "port")
-    return wrong(f"port of {wanted.name}", "port is taken", detail, remedy, at=at)
+    return wrong(f"port of {wanted.name}", "port is taken", f"{port} is held by {process}", remedy, at=at)

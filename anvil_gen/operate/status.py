@@ -16,7 +16,7 @@ from anvil_gen.operate.deployment import Deployment, services_of, staleness, tie
 from anvil_gen.operate.docker import Docker
 from anvil_gen.operate.drift import Drift, config_drift, form_changes, image_drift
 from anvil_gen.operate.forms import form_of_container, form_of_service
-from anvil_gen.probe.ports import is_taken
+from anvil_gen.probe.ports import is_taken, who_holds
 
 if TYPE_CHECKING:
     from anvil_gen.operate.served import Address
@@ -252,6 +252,7 @@ def taken_ports(docker: Docker, ports: Sequence[tuple[str, int]]) -> Iterable[Dr
         if is_taken(host, port):
             listed = docker.run("ps", "--filter", f"publish={port}", "--format", "{{.Names}}")
             names = listed.stdout.split()
-            by = f"the container {', '.join(names)}" if names else "a process of this machine"
-            remedy = f"docker stop {' '.join(names)}" if names else f"ss -ltnp 'sport = :{port}'"
+            by, remedy = who_holds(port)
+            if names:
+                by, remedy = f"the container {', '.join(names)}", f"docker stop {' '.join(names)}"
             yield Drift(kind="port", detail=f"port {port} is held by {by}", remedy=remedy)

@@ -12,6 +12,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from anvil_gen.diagnostics import printable
+
 PortState = Literal["free", "taken", "no such address"]
 _LISTENING = "0A"
 _HIGHEST = 65535
@@ -63,6 +65,15 @@ def holder_of(port: int, *, proc: Path = Path("/proc")) -> Holder | None:
             if any(link.readlink().name in wanted for link in (folder / "fd").iterdir() if link.is_symlink()):
                 return Holder(pid=int(folder.name), name=(folder / "comm").read_text("utf-8").strip())
     return None
+
+
+def who_holds(port: int, *, proc: Path = Path("/proc"), system: str = sys.platform) -> tuple[str, str]:
+    """Return the process that listens on a port, in words, and the command that ends it, or else finds it."""
+    holder = holder_of(port, proc=proc)
+    if holder is not None:
+        return f'"{printable(holder.name)}" (process {holder.pid})', f"kill {holder.pid}"
+    find = f"netstat -ano | findstr :{port}" if system == "win32" else f"sudo ss -ltnp 'sport = :{port}'"
+    return "a process of this machine", find
 
 
 def _inodes(port: int, proc: Path) -> Iterator[str]:
