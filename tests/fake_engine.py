@@ -17,6 +17,8 @@ from anvil_gen.operate.docker import Docker
 from anvil_gen.operate.subject import Subject
 from anvil_gen.probe.programs import Run
 
+HANGS = "hangs"
+"""The answer of a command that does not end."""
 NO_DAEMON = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
 INFO = {"KernelVersion": "6.1.0-28-amd64", "OperatingSystem": "Debian GNU/Linux 12", "Runtimes": {"runc": {}}}
 
@@ -59,8 +61,13 @@ class FakeDocker(Docker):
         class Started:
             args, returncode = arguments, done.returncode
 
-            def communicate(self) -> tuple[str, str]:
+            def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+                if done.stdout == HANGS and timeout is not None:
+                    raise subprocess.TimeoutExpired(arguments, timeout)
                 return done.stdout, done.stderr
+
+            def kill(self) -> None:
+                pass
 
         return Started()
 

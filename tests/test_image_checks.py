@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fake_engine import engine, images, subject, told
+from fake_engine import HANGS, engine, images, subject, told
 
 from anvil_gen.operate.image_checks import check_images, unobtainable
 
@@ -51,6 +51,7 @@ def test_how_an_image_comes(tmp_path: Path) -> None:
     [
         ({"": "no such manifest: docker.io/vllm/vllm-openai:v1\n"}, "fail", "cannot be had: no such manifest"),
         ({"manifest inspect": "{}"}, "warn", "its registry has it"),
+        ({"manifest inspect": HANGS}, "fail", "cannot be had: its registry did not answer within 20 seconds"),
     ],
 )
 def test_an_image_that_did_not_come(more: dict[str, str], verdict: str, detail: str, tmp_path: Path) -> None:

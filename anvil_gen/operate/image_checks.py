@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-from anvil_gen.diagnostics import Severity, printable
+from anvil_gen.diagnostics import printable
 from anvil_gen.fleet import shown
 from anvil_gen.operate.check import Check, by_command, wrong
 from anvil_gen.operate.containers import images_of
 from anvil_gen.operate.subject import Subject
 from anvil_gen.operate.wants import Wanted
+
+_SECONDS = 20.0
+"""How long a registry may take to say whether it has an image."""
 
 
 def check_images(subject: Subject) -> Iterator[Check]:
@@ -53,17 +57,32 @@ def unobtainable(subject: Subject) -> Iterator[Check]:
     pulled = [image for image, wanted in missing.items() if not wanted.built]
     asked = {image: subject.docker.start("manifest", "inspect", image) for image in pulled}
     for image, wanted in missing.items():
-        what, at = f"image of {wanted.name}", subject.place(*wanted.table, "image")
         if wanted.built:
+            what, at = f"image of {wanted.name}", subject.place(*wanted.table, "image")
             remedy = by_command("build it by itself, and see why", _build(subject, wanted))
             yield wrong(what, "image was not built", f"{image} is not on this machine", remedy, at=at)
             continue
-        _, stderr = asked[image].communicate()
-        said = printable(stderr.strip().splitlines()[-1]) if stderr.strip() else "it said nothing"
-        remedy = by_command("write another image or tag; or see why", subject.typed("pull", image))
-        severity: Severity = "error"
-        detail = f"{image} is not on this machine, and cannot be had: {said}"
-        if asked[image].returncode == 0:  # the registry has it: another one kept this from being pulled
-            detail, severity = f"{image} is not on this machine yet; its registry has it", "warning"
-            remedy = by_command("pull it by itself", subject.typed("pull", image))
-        yield wrong(what, "image cannot be had", detail, remedy, at=at, severity=severity)
+        yield _not_pulled(subject, wanted, *_said(asked[image]))
+
+
+def _not_pulled(subject: Subject, wanted: Wanted, registry_has_it: bool, said: str) -> Check:
+    what, at = f"image of {wanted.name}", subject.place(*wanted.table, "image")
+    pull = subject.typed("pull", wanted.image)
+    if registry_has_it:  # something else kept it from being pulled
+        detail = f"{wanted.image} is not on this machine yet; its registry has it"
+        remedy = by_command("pull it by itself", pull)
+        return wrong(what, "image cannot be had", detail, remedy, at=at, severity="warning")
+    detail = f"{wanted.image} is not on this machine, and cannot be had: {said}"
+    return wrong(what, "image cannot be had", detail, by_command("write another image or tag; or see why", pull), at=at)
+
+
+def _said(asked: subprocess.Popen[str]) -> tuple[bool, str]:
+    """Return whether a registry has an image, and what was said of it."""
+    try:
+        _, stderr = asked.communicate(timeout=_SECONDS)
+    except subprocess.TimeoutExpired:
+        asked.kill()
+        asked.communicate()
+        return False, f"its registry did not answer within {_SECONDS:.0f} seconds"
+    lines = stderr.strip().splitlines()
+    return asked.returncode == 0, printable(lines[-1]) if lines else "it said nothing"
