@@ -44,7 +44,7 @@ def test_it_ends_with_a_fleet_that_is_rendered(tmp_path: Path) -> None:
     key = tmp_path / "fleet/deploy/box/.env"
 
     assert done.code == 0, done.stderr
-    assert done.stdout.endswith("    cd fleet\n    docker volume create hfcache\n    anvil-gen up box\n\n")
+    assert "    cd fleet\n    docker volume create hfcache\n    anvil-gen up box --wait\n    curl -N " in done.stdout
     assert anvil_gen("render", "--all", "--check", cwd=tmp_path / "fleet").code == 0
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     name, _, value = key.read_text("utf-8").strip().partition("=")
@@ -80,7 +80,7 @@ def test_the_json_answer_has_all_of_it(tmp_path: Path) -> None:
     assert "hosts/box.toml" in answer["written"]
     assert answer["key_file"] == "fleet/deploy/box/.env"
     assert answer["lacks"][0]["severity"] == "warning"
-    assert answer["next"] == ["cd fleet", "docker volume create hfcache", "anvil-gen up box"]
+    assert answer["next"][:3] == ["cd fleet", "docker volume create hfcache", "anvil-gen up box --wait"]
     assert init(tmp_path, "--json").code == 1
 
 
@@ -109,7 +109,7 @@ def test_the_empty_preset_is_not_rendered(tmp_path: Path) -> None:
     done = init(tmp_path, "--yes", *PROCESSOR, "-d", "preset=empty")
 
     assert done.code == 0, done.stderr
-    assert done.stdout.endswith("    anvil-gen render box\n    anvil-gen up box\n\n")
+    assert done.stdout.endswith("    anvil-gen render box\n    anvil-gen up box --wait\n\n")
     assert not (tmp_path / "deploy").exists()
 
 

@@ -145,7 +145,7 @@ def test_each_preset_renders_and_compose_accepts_it(plain: Path, name: str, tmp_
     model = compose_config(tmp_path / "fleet/deploy/box", env={"ROUTER_TOKEN": "x"})
     inventory = tomllib.loads((tmp_path / "fleet/hosts/box.toml").read_text("utf-8"))
     assert set(model["services"]) == set(inventory["tiers"]) | ({"router"} & set(inventory))
-    assert ("router" in inventory) == (name != "no-router" and not name.startswith("embed-rerank"))
+    assert ("router" in inventory) == (name != "no-router")
 
 
 def test_the_empty_preset_shows_how_a_tier_is_written(plain: Path, tmp_path: Path) -> None:
@@ -263,6 +263,7 @@ def test_cards_are_read_as_tools_print_them(plain: Path, lines: str, names: list
         ({"preset": "own", "own_model": "x", "models": "/m", "gpus": RX7900}, "these cards run .gguf files"),
         ({"preset": "own", "own_model": "../x.gguf", "models": "/m"}, "of a .gguf file inside /m"),
         ({"preset": "own", "models": "/m"}, "of a .gguf file inside /m"),
+        ({"preset": "embed-rerank", "router": "anvil"}, "it needs a chat model"),
         ({"api_key_env": "sk-123"}, "a variable's name has capitals"),
         ({"platform": "windows"}, "Invalid choice"),
     ],
@@ -432,8 +433,8 @@ def test_the_schema_for_editors_is_the_programs(fleet: Path) -> None:
 
 def test_the_question_offers_the_routers_that_there_are() -> None:
     text = (REPOSITORY / "copier.yml").read_text("utf-8")
-    question = text.partition("\nrouter:\n")[2].partition("\n\n")[0]
-    offered = set(re.findall(r"^    .*: (\S+)$", question, re.MULTILINE))
+    question = yaml.safe_load(text.rpartition("\n---\n")[2])["router"]
+    offered = {choice["value"] if isinstance(choice, dict) else choice for choice in question["choices"].values()}
 
     assert offered == {"default", "none", *Catalog().names("routers")}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -93,7 +94,24 @@ def next_steps(laid_down: LaidDown, steps: FirstSteps) -> Iterator[str]:
         yield f"docker volume create {steps.missing_volume}"
     if not laid_down.answers.get("tiers"):
         yield f"anvil-gen render {laid_down.machine}"
-    yield f"anvil-gen up {laid_down.machine}"
+    yield f"anvil-gen up {laid_down.machine} --wait"
+    yield from _question(laid_down)
+
+
+def _question(laid_down: LaidDown) -> Iterator[str]:
+    """Yield the command that asks a chat model through the router."""
+    answers = laid_down.answers
+    tiers = answers.get("tiers") or []
+    if answers.get("router") == "none" or not tiers or "task" in tiers[0]:
+        return
+    variable = answers.get("api_key_env")
+    file = f"deploy/{laid_down.machine}/.env"
+    key = f""" -H "Authorization: Bearer $(sed -n 's/^{variable}=//p' {file})" """ if variable else " "
+    question = json.dumps(
+        {"model": tiers[0]["name"], "stream": True, "messages": [{"role": "user", "content": "Hello"}]}
+    )
+    url = f"http://127.0.0.1:{answers['router_port']}/v1/chat/completions"
+    yield f"curl -N {url}{key}-H 'Content-Type: application/json' -d '{question}'"
 
 
 def _model(tier: dict[str, Any]) -> str:
