@@ -1,6 +1,6 @@
 # Short names for the commands of this repository. Each one does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help setup render test lint format schema docs snapshots bench scale strange clean
+.PHONY: help setup render demo test lint format schema docs snapshots bench scale strange clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -10,6 +10,9 @@ setup: ## Create .venv with anvil-gen in it
 
 render: ## Render the example host
 	scripts/render
+
+demo: ## Bring a real model up from nothing, and let it answer
+	scripts/demo
 
 test: ## Run lint, type checks and tests, as CI does
 	scripts/test

@@ -16,6 +16,7 @@ from anvil_gen.operate.waiting import Progress
 from anvil_gen.operate.watch import Waited
 from anvil_gen.views.waiting import Board, print_waited_json, show_waited
 
+ENDED = after((0, box("exited", exit_code=2), f"INFO\n{UNKNOWN_FLAG}"))
 LOADING = after((0, box()), (75, box(), "Starting to load model"))
 READY = after((0, box()), (9, HEALTHY))
 
@@ -41,7 +42,6 @@ def test_elsewhere_a_line_for_each_change(capsys: pytest.CaptureFixture[str]) ->
     board = Board()
     for services in ([LOADING], [LOADING], [named(LOADING, "fast"), named(READY, "heavy")], [READY]):
         board.show(services)
-    board.clear()
 
     assert capsys.readouterr().err.splitlines() == [
         "fast   1m15s  loading weights",
@@ -58,10 +58,9 @@ def test_on_a_terminal_lines_are_written_over_and_cut(
     both = [named(LOADING, "fast"), named(READY, "heavy")]
     board.show(both)
     board.show(both)
-    board.clear()
 
     lines = "fast    1m15s  loading \nheavy      9s  is healt\n"
-    assert plain(capsys.readouterr().err) == f"{lines}\x1b[2F\x1b[J{lines}\x1b[2F\x1b[J"
+    assert plain(capsys.readouterr().err) == f"{lines}\x1b[2F\x1b[J{lines}"
 
 
 def test_more_services_than_rows_are_told_by_the_line(
@@ -70,7 +69,6 @@ def test_more_services_than_rows_are_told_by_the_line(
     take_a_terminal(monkeypatch)
     board = Board()
     board.show([named(LOADING, f"s{number}") for number in range(5)])
-    board.clear()
 
     assert "\x1b[J" not in capsys.readouterr().err
 
@@ -93,15 +91,25 @@ def test_words_of_a_container_cannot_steer_the_terminal(capsys: pytest.CaptureFi
     assert capsys.readouterr().err == "fast      0s  is unhealthy: its check says \\u001b[2J\\u0007\n"
 
 
-def test_the_end_is_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    show_waited(Waited(outcome="ready", seconds=9, services=(READY,)))
+@pytest.mark.parametrize(
+    ("outcome", "services", "said"),
+    [
+        ("ready", (READY,), "ready after 1m15s"),
+        ("failed", (named(READY, "heavy"), ENDED), "failed after 1m15s: fast"),
+        ("timeout", (named(ENDED, "heavy"), ENDED), "not ready after 1m15s: heavy, fast"),
+        ("failed", (), "failed after 1m15s"),
+    ],
+)
+def test_the_end_is_the_answer(
+    outcome: str, services: tuple[Progress, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_waited(Waited(outcome=outcome, seconds=75.9, services=services))
 
-    assert capsys.readouterr().out == "fast      9s  is healthy\n"
+    assert capsys.readouterr().out == f"{said}\n"
 
 
 def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
-    ended = after((0, box("exited", exit_code=2), f"INFO\n{UNKNOWN_FLAG}"))
-    print_waited_json("box", [], Waited(outcome="failed", seconds=1.23, services=(ended, named(READY, "heavy"))), [])
+    print_waited_json("box", [], Waited(outcome="failed", seconds=1.23, services=(ENDED, named(READY, "heavy"))), [])
     said = json.loads(capsys.readouterr().out)
 
     assert (said["format"], said["host"], said["services"], said["diagnostics"]) == (1, "box", [], [])

@@ -31,7 +31,6 @@ def wait_and_tell(up: BroughtUp, *, timeout: float | None, as_json: bool) -> Exi
         show_interrupted(host)
         return ExitCode.INTERRUPTED
     if not as_json:
-        board.clear()
         show_waited(waited)
         show_faults(faults, as_json=False)
     return ExitCode.OK if waited.outcome == "ready" else ExitCode.ERROR

@@ -44,11 +44,6 @@ class Board:
                 self._told[one.service] = (one.phase, one.words)
                 self._write(f"{_line(one, services, None)}\n")
 
-    def clear(self) -> None:
-        """Take the lines back, where they can be: what follows says the same."""
-        self._write(self._back())
-        self._drawn = 0
-
     def _back(self) -> str:
         return f"{_UP.format(self._drawn)}{_CLEAR}" if self._drawn else ""
 
@@ -63,9 +58,10 @@ def _line(one: Progress, services: Sequence[Progress], width: int | None) -> str
 
 
 def show_waited(waited: Waited) -> None:
-    """Print how each service ended up."""
-    for one in waited.services:
-        click.echo(_line(one, waited.services, None))
+    """Print how the wait ended; how far each service came stands above, where the wait was shown."""
+    words = {"ready": "ready", "failed": "failed", "timeout": "not ready"}[waited.outcome]
+    names = ", ".join(one.service for one in waited.services if one.phase is Phase.FAILED)
+    click.echo(f"{words} after {duration(waited.seconds)}{f': {names}' if names else ''}")
 
 
 def show_interrupted(host: str) -> None:

