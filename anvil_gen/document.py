@@ -53,15 +53,15 @@ _AT_LINE = r"\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of docume
 class Document:
     """A parsed TOML file. ``display`` is how messages name it."""
 
-    def __init__(self, path: Path, *, display: str | None = None) -> None:
-        """Read and parse ``path``.
+    def __init__(self, path: Path, *, display: str | None = None, text: str | None = None) -> None:
+        """Read and parse ``path``, or parse ``text`` as what will stand there.
 
         Raises:
             DiagnosticError: the file cannot be read, or is not TOML.
         """
         self.path = path
         self.display = display or path.as_posix()
-        self.text = _decode(_read(path, self.display), self.display)
+        self.text = _decode(_read(path, self.display), self.display) if text is None else text
         self.data = self._parse()
 
     def location(self, path: KeyPath, *, key: bool = False) -> Location:

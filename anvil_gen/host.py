@@ -48,13 +48,13 @@ class HostReading(Struct, frozen=True, kw_only=True):
         return context
 
 
-def read_host(path: Path, catalog: Catalog, *, output: Path | None = None) -> HostReading:
-    """Read an inventory, whose tree goes to ``output`` instead of where it says.
+def read_host(path: Path, catalog: Catalog, *, output: Path | None = None, text: str | None = None) -> HostReading:
+    """Read an inventory, whose tree goes to ``output`` instead of where it says; with ``text`` as if that stood there.
 
     Raises:
         DiagnosticError: the file cannot be read, or is no TOML.
     """
-    report = Report(Document(path))
+    report = Report(Document(path, text=text))
     inventory = parse(report)
     options = _host_options(inventory, catalog, path)
     return HostReading(

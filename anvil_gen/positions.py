@@ -21,8 +21,8 @@ class Positions:
         self._keys: dict[KeyPath, Node] = {}
         self._values: dict[KeyPath, Node] = {}
         self._array_sizes: dict[KeyPath, int] = {}
-        root = Parser(Language(tree_sitter_toml.language())).parse(self._source).root_node
-        for node in root.children:
+        self._root = Parser(Language(tree_sitter_toml.language())).parse(self._source).root_node
+        for node in self._root.children:
             if node.type == "pair":
                 self._pair(node, ())
             elif node.type in ("table", "table_array_element"):
@@ -36,6 +36,34 @@ class Positions:
             if node is not None:
                 return self._span(node)
         return 1, 1, 1
+
+    def end_of_sections(self, first: str) -> int | None:
+        """Return where the last section ends whose name begins with a key, without the comments behind it.
+
+        Returns:
+            The index of a character of the text; None where there is no such section.
+        """
+        ends = [
+            max((pair.end_byte for pair in node.children if pair.type == "pair"), default=head.end_byte)
+            for node in self._root.children
+            if node.type == "table"
+            for head in [next(child for child in node.children if child.type in _KEYS)]
+            if self._parts(head)[0][0] == first
+        ]
+        return len(self._source[: max(ends)].decode("utf-8", "replace")) if ends else None
+
+    def end_of_entries(self, key: str) -> tuple[int, bool] | None:
+        """Return where the last entry ends of a table in braces, and whether it has any.
+
+        Returns:
+            The index of a character of the text; None where ``key`` of the file itself is no such table.
+        """
+        node = self._values.get((key,))
+        if node is None or node.type != "inline_table":
+            return None
+        pairs = [child.end_byte for child in node.children if child.type == "pair"]
+        end = max(pairs, default=node.start_byte + 1)
+        return len(self._source[:end].decode("utf-8", "replace")), bool(pairs)
 
     def _span(self, node: Node) -> _Span:
         row, byte_column = node.start_point
@@ -67,7 +95,7 @@ class Positions:
         for part, part_node in self._parts(key):
             path = (*path, part)
             self._keys.setdefault(path, part_node)
-        named = node.named_children
+        named = [child for child in node.named_children if child.type != "comment"]
         if len(named) > 1:
             self._value(named[-1], path)
 

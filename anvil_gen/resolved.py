@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from msgspec import UNSET, Struct
 
@@ -25,6 +27,8 @@ class Resolved(Struct, frozen=True, kw_only=True):
     models: str | None
     """The folder of the machine that holds its models."""
     inventory: Path
+    data: Mapping[str, Any]
+    """The inventory as it is written."""
     sources: Sources
     stack: Stack
     output: Path
@@ -50,6 +54,7 @@ def resolve_host(reading: HostReading) -> Resolved:
         docker_context=reading.docker_context,
         models=None if reading.inventory.paths.models is UNSET else reading.inventory.paths.models,
         inventory=path,
+        data=report.document.data,
         sources=_sources(report.document.text, stack, catalog),
         stack=stack,
         output=reading.output,

@@ -6,7 +6,7 @@ import click
 
 from anvil_gen.commands.group import Verbs
 
-VERBS = ("up", "down", "status", "logs")
+VERBS = ("up", "status", "logs", "promote", "down")
 """The verbs of the slot, in the order of the help text."""
 
 
@@ -22,4 +22,5 @@ def command() -> None:
       anvil-gen experiment up fakoli-dark openai/gpt-oss-20b
       anvil-gen experiment up fakoli-dark org/name --port 30005 -- --max-model-len 8192
       anvil-gen experiment status fakoli-dark
+      anvil-gen experiment promote fakoli-dark coder    the trial becomes a tier
     """

@@ -1,0 +1,102 @@
+"""Command lines read backwards: which flags arguments are, and what an inventory writes for their values."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from anvil_gen.command import canonical_flag
+from anvil_gen.model import Number
+from anvil_gen.own_keys import env_reference
+
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_FLAG = re.compile(r"--([A-Za-z0-9][A-Za-z0-9._-]*)(?:=(.*))?", re.DOTALL)
+
+
+class Flag(Struct, frozen=True, kw_only=True):
+    """A flag as a command line has it: ``values`` are the arguments that follow it, none for a bare one."""
+
+    name: str
+    values: tuple[str, ...]
+
+    @property
+    def canonical(self) -> str:
+        """The one spelling for those that argument parsers take for the same flag."""
+        return canonical_flag(self.name)
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """The flags of a command line in their order, and the arguments that are neither flags nor values of one."""
+
+    flags: tuple[Flag, ...]
+    stray: tuple[str, ...]
+
+
+def read_line(words: Iterable[str]) -> Line:
+    """Return the flags of a command line, in either style: ``--flag=value`` or ``--flag value``.
+
+    A value that starts with a dash is one only behind a ``=``, or as a number.
+    """
+    flags: list[tuple[str, list[str]]] = []
+    stray: list[str] = []
+    for word in words:
+        match = _FLAG.fullmatch(word)
+        if match is not None:
+            flags.append((match[1], [] if match[2] is None else [match[2]]))
+        elif flags and (not word.startswith("-") or word == "-" or _FLOAT.fullmatch(word)):
+            flags[-1][1].append(word)
+        else:
+            stray.append(word)
+    return Line(flags=tuple(Flag(name=name, values=tuple(values)) for name, values in flags), stray=tuple(stray))
+
+
+def flag_entry(values: Sequence[str]) -> Any:
+    """Return what an inventory's ``flags`` write for the values of one flag: true, a value, or a list of them."""
+    typed = [typed_value(value) for value in values]
+    return True if not typed else typed[0] if len(typed) == 1 else typed
+
+
+def typed_value(text: str) -> Any:
+    """Return a value in its TOML type: a number that is spelled the same, a table for JSON's object, else text."""
+    if _INTEGER.fullmatch(text):
+        return int(text) if len(text) < 20 and -(2**63) <= int(text) < 2**63 and text != "-0" else text
+    if _FLOAT.fullmatch(text):
+        return Number(text)
+    if text.startswith("{"):
+        table = _table(text)
+        # A table that names a variable would mean that variable.
+        return text if table is None or "env" in table or env_reference(table) is not None else table
+    return text
+
+
+def _table(text: str) -> dict[str, Any] | None:
+    """Return a JSON object that TOML can say; None for anything else."""
+    try:
+        found = json.loads(text, parse_float=Number, parse_constant=_refuse, object_pairs_hook=_unique)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and _has_toml_types(found) else None
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("a key that stands twice")
+    return table
+
+
+def _has_toml_types(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_has_toml_types, value.values()))
+    if isinstance(value, list):
+        return all(map(_has_toml_types, value))
+    return value is not None and (not isinstance(value, int) or -(2**63) <= value < 2**63)

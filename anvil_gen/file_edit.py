@@ -1,0 +1,50 @@
+"""A person's own file replaced as a whole: at any moment it is the old one or the new one."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
+
+
+def replace_file(path: Path, before: bytes, after: bytes) -> None:
+    """Replace what a file holds, through a link to it, with its permissions kept.
+
+    Raises:
+        DiagnosticError: it no longer holds ``before``, or cannot be written; it is as it was.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        mode = stat.S_IMODE(target.stat().st_mode)
+        if target.read_bytes() != before:
+            raise _fault(path, "somebody has changed it meanwhile", "look at it, and run this again")
+        if not mode & stat.S_IWUSR:  # which holds nobody back who is root
+            raise _fault(path, "it is read-only", "make it writable, and run this again")
+        _replace(target, after, mode)
+    except OSError as error:
+        raise _fault(path, (error.strerror or str(error)).lower(), "") from None
+
+
+def _replace(target: Path, content: bytes, mode: int) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(mode)
+        Path(name).replace(target)
+    finally:
+        with suppress(OSError):  # as after a rename, which leaves nothing here
+            Path(name).unlink()
+
+
+def _fault(path: Path, detail: str, remedy: str) -> DiagnosticError:
+    location = Location(file=path.as_posix())
+    return DiagnosticError(
+        [Diagnostic(summary="cannot write the file", detail=detail, remedy=remedy, location=location)]
+    )

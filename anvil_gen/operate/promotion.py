@@ -1,0 +1,238 @@
+"""The trial that runs, as a tier of the inventory: worked out and checked before anything is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from anvil_gen.changes import Change, compare
+from anvil_gen.deploy_folder import FileChange
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, printable
+from anvil_gen.experiment import VARIABLE_LABEL
+from anvil_gen.file_edit import replace_file
+from anvil_gen.fleet import shown
+from anvil_gen.host import read_host
+from anvil_gen.inventory_types import NAME_LENGTH, NAME_PATTERN
+from anvil_gen.model import EnvRef, Service, Stack, Text, Tier, parts_of
+from anvil_gen.operate.containers import Container
+from anvil_gen.operate.slot import Slot
+from anvil_gen.operate.trial import container_of, drift_of, variables_of_container
+from anvil_gen.own_keys import published_ports
+from anvil_gen.promote import Facts, free_port, tier_of_trial
+from anvil_gen.resolved import Resolved, resolve_host
+from anvil_gen.toml_edit import tier_section, with_tier
+
+_SHARING = ("card shared without shares", "shares above the whole card")
+
+
+class Promotion(Struct, frozen=True, kw_only=True):
+    """An inventory with a tier more, not yet written.
+
+    ``differences`` are what the tier would run otherwise than the trial, as changes of the trial's service;
+    ``port_of`` is what has the trial's port in the inventory, where the tier got another one.
+    """
+
+    host: str
+    tier: Tier
+    table: Mapping[str, Any]
+    change: FileChange
+    differences: tuple[Change, ...]
+    port_of: str
+    trial_port: int
+    standby: bool
+    render: str
+    _before: bytes
+    _after: bytes
+    _resolved: Resolved
+
+    def write(self) -> None:
+        """Write the inventory.
+
+        Raises:
+            DiagnosticError: it has changed meanwhile, or cannot be written.
+        """
+        replace_file(self._resolved.inventory, self._before, self._after)
+
+
+def promotion_of(slot: Slot, name: str, *, standby: bool = False) -> Promotion:
+    """Return what promoting the slot's trial to a tier would write.
+
+    Raises:
+        DiagnosticError: there is no trial that runs as the files say, or the inventory cannot say it.
+    """
+    resolved = slot.deployment.resolved
+    one = container_of(slot)
+    faults = [*_name_faults(slot, name), *_trial_faults(slot, one)]
+    if faults or one is None:
+        raise DiagnosticError(faults)
+    before = resolved.inventory.read_bytes()
+    text = before.decode("utf-8")
+    facts, port_of = _facts(slot, one)
+    mapped = tier_of_trial(facts, name=name, standby=standby)
+    if mapped.faults:
+        raise DiagnosticError(mapped.faults)
+    after = with_tier(text, name, mapped.table)
+    if after is None:
+        raise DiagnosticError([_not_edited(resolved, name, mapped.table)])
+    stack = _checked(resolved, after, name, standby=standby)
+    tier = next(tier for tier in stack.tiers if tier.name == name)
+    path = shown(resolved.inventory)
+    return Promotion(
+        host=slot.host,
+        tier=tier,
+        table=mapped.table,
+        change=FileChange(path=path, action="update", before=_lines(text), after=_lines(after)),
+        differences=tuple(_differences(slot, one, tier)),
+        port_of=port_of,
+        trial_port=int(variables_of_container(one)["PORT"]),
+        standby=standby,
+        render=resolved.command,
+        _before=before,
+        _after=after.encode("utf-8"),
+        _resolved=resolved,
+    )
+
+
+def _lines(text: str) -> str:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def _name_faults(slot: Slot, name: str) -> Iterator[Diagnostic]:
+    resolved = slot.deployment.resolved
+    if not re.search(NAME_PATTERN, name) or len(name) > NAME_LENGTH:
+        detail = f'"{printable(name)}": a tier\'s name is a file\'s name too: lower-case letters, digits, "-", "_", "."'
+        yield Diagnostic(summary="name that is not allowed", detail=detail, remedy="write another name")
+    elif any(tier.name == name for tier in slot.deployment.stack.tiers):
+        yield Diagnostic(
+            summary="tier exists",
+            detail=f'"{name}" is a tier of {slot.host} already',
+            remedy="write another name, or remove that tier from the inventory first",
+            location=Location(file=shown(resolved.inventory)),
+        )
+
+
+def _trial_faults(slot: Slot, one: Container | None) -> Iterator[Diagnostic]:
+    status = f"to see what is there:\n\n    anvil-gen experiment status {slot.host}"
+    outcome = slot.deployment.outcome
+    if one is None:
+        remedy = f"start one:\n\n    anvil-gen experiment up {slot.host} MODEL"
+        yield Diagnostic(summary="no trial", detail="the slot is empty", remedy=remedy)
+    elif not one.running:
+        detail = f"its container is {one.state}, with exit code {one.exit_code}: what does not run is not promoted"
+        remedy = f"to see why:\n\n    anvil-gen experiment logs {slot.host}"
+        yield Diagnostic(summary="trial does not run", detail=detail, remedy=remedy)
+    elif outcome is not None and any(change.path == slot.experiment.root_file for change in outcome.files):
+        detail = "the slot's file on disk is not what the inventory renders now"
+        remedy = f"render, and start the trial again:\n\n    {slot.deployment.resolved.command}"
+        yield Diagnostic(summary="files are not what the inventory renders", detail=detail, remedy=remedy)
+    else:
+        for drift in drift_of(slot, one, variables_of_container(one)):
+            if drift.kind != "image":
+                yield Diagnostic(summary="trial is not what the file says", detail=drift.detail, remedy=status)
+
+
+def _facts(slot: Slot, one: Container) -> tuple[Facts, str]:
+    """Return what is known of a trial, and what has its port in the inventory, where the tier gets another one."""
+    resolved, experiment = slot.deployment.resolved, slot.experiment
+    variables = variables_of_container(one)
+    engine = resolved.catalog.engine(experiment.engine)
+    if engine is None:
+        raise LookupError(experiment.engine)
+    data = resolved.data
+    command = tuple(one.raw["Config"].get("Cmd") or ())
+    own = len(experiment.service.words) - 1  # the last one is the trial's own arguments
+    card = slot.card_of(variables.get("GPU_UUID", ""))
+    wanted, taken = int(variables["PORT"]), _ports(slot.deployment.stack)
+    port = free_port(wanted, taken)
+    facts = Facts(
+        engine_name=experiment.engine,
+        engine=engine,
+        slot=data.get("experiment", {}),
+        defaults=data.get("defaults", {}),
+        options={option: experiment.options[option] for option in experiment.options},
+        image=one.image,
+        own=command[:own],
+        extra=command[own:],
+        model=variables["MODEL"],
+        served_name=variables["SERVED_NAME"],
+        card=card.name if card is not None else None,
+        port=port or wanted,
+    )
+    return facts, taken.get(wanted, "")
+
+
+def _ports(stack: Stack) -> dict[int, str]:
+    """Return the ports that an inventory gives away, each with what has it."""
+    taken = {tier.port: f'the tier "{tier.name}"' for tier in stack.tiers}
+    if stack.router is not None:
+        taken[stack.router.port] = "the router"
+    if stack.experiment is not None:
+        taken[stack.experiment.port] = "the slot"
+    for extra in stack.services:
+        taken |= {port: f'the service "{extra.name}"' for _, _, port in published_ports(extra.mapping.get("ports"))}
+    return taken
+
+
+def _not_edited(resolved: Resolved, name: str, table: Mapping[str, Any]) -> Diagnostic:
+    section = "\n".join(f"    {line}" for line in tier_section(name, table).splitlines())
+    return Diagnostic(
+        summary="inventory that cannot be added to",
+        detail="its tiers are written in a way in which one more would touch what is there",
+        remedy=f"write the tier yourself:\n\n{section}",
+        location=Location(file=shown(resolved.inventory)),
+    )
+
+
+def _checked(resolved: Resolved, text: str, name: str, *, standby: bool) -> Stack:
+    """Return what an inventory would be with another text.
+
+    Raises:
+        DiagnosticError: with what would be wrong in it.
+    """
+    try:
+        return resolve_host(read_host(resolved.inventory, resolved.catalog, text=text.removeprefix("\ufeff"))).stack
+    except DiagnosticError as error:
+        shares = any(fault.summary in _SHARING for fault in error.diagnostics) and not standby
+        remedy = "with --standby the tier stays out of the default mode, and a mode that has it can run it"
+        note = Diagnostic(
+            summary="nothing was written",
+            detail=f'the lines above are those of the inventory with the tier "{name}" in it',
+            remedy=remedy if shares else "",
+        )
+        raise DiagnosticError([*error.diagnostics, note]) from None
+
+
+def _differences(slot: Slot, one: Container, tier: Tier) -> Iterator[Change]:
+    """Yield what a tier would run otherwise than the trial."""
+    variables = variables_of_container(one)
+    trial = _form(slot.experiment.service, variables) | {"command": one.raw["Config"].get("Cmd") or []}
+    pair = [{"name": "", "services": {tier.name: form}} for form in (trial, _form(tier.service, {}))]
+    yield from compare(pair[:1], pair[1:])
+
+
+def _form(service: Service, variables: Mapping[str, str]) -> dict[str, Any]:
+    """Return what decides about an engine's behaviour, with variables filled in."""
+    return {
+        "image": _text(service.image, variables),
+        "entrypoint": list(service.entrypoint),
+        "command": [_text(part, variables) for part in service.command],
+        "environment": {entry.name: _text(entry.value, variables) for entry in service.environment},
+        "labels": {
+            name: _text(value, variables) for name, value in service.labels if not name.startswith(VARIABLE_LABEL)
+        },
+        "ipc": service.ipc,
+        "shm_size": service.shm_size,
+    }
+
+
+def _text(text: Text | None, variables: Mapping[str, str]) -> str | None:
+    if text is None:
+        return None
+    return "".join(part if isinstance(part, str) else _value(part, variables) for part in parts_of(text))
+
+
+def _value(variable: EnvRef, variables: Mapping[str, str]) -> str:
+    return variables.get(variable.name) or variable.default or ""

@@ -1,0 +1,65 @@
+"""A file replaced as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.file_edit import replace_file
+
+
+def test_a_file_is_replaced_with_its_permissions(tmp_path: Path) -> None:
+    file = tmp_path / "box.toml"
+    file.write_bytes(b"a\r\n")
+    file.chmod(0o640)
+    replace_file(file, b"a\r\n", b"b\r\n")
+
+    assert file.read_bytes() == b"b\r\n"
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in tmp_path.iterdir()] == ["box.toml"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "box.toml").write_bytes(b"a")
+    (tmp_path / "box.toml").symlink_to("real/box.toml")
+    replace_file(tmp_path / "box.toml", b"a", b"b")
+
+    assert (tmp_path / "box.toml").is_symlink()
+    assert (tmp_path / "real" / "box.toml").read_bytes() == b"b"
+
+
+def fault(file: Path, before: bytes = b"a") -> str:
+    """Return why a file is not replaced; it is as it was."""
+    was = file.read_bytes() if file.is_file() else None
+    with pytest.raises(DiagnosticError) as caught:
+        replace_file(file, before, b"b")
+    assert (file.read_bytes() if file.is_file() else None) == was
+    assert sorted(path.name for path in file.parent.iterdir()) == ([file.name] if file.exists() else [])
+    return caught.value.diagnostics[0].detail
+
+
+def test_what_cannot_be_replaced_stays_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "box.toml"
+    assert fault(file) == "no such file or directory"
+    file.write_bytes(b"somebody's")
+    assert fault(file) == "somebody has changed it meanwhile"
+    file.write_bytes(b"a")
+    file.chmod(0o444)
+    assert fault(file) == "it is read-only"
+
+
+def test_an_interrupt_leaves_nothing_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
+    file = tmp_path / "box.toml"
+    file.write_bytes(b"a")
+    monkeypatch.setattr("os.fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        replace_file(file, b"a", b"b")
+
+    assert file.read_bytes() == b"a"
+    assert [path.name for path in tmp_path.iterdir()] == ["box.toml"]
