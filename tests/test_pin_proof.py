@@ -116,5 +116,16 @@ def test_what_an_interrupt_has_left_is_removed(tmp_path: Path) -> None:
     assert docker.asked[-1] == ("rm", "--force", "abc", "def")
 
 
+def test_cards_that_no_program_lists_are_not_measured(tmp_path: Path) -> None:
+    text = INVENTORY.replace(f'uuid = "{UUID}"', 'vendor = "intel"\nuuid = "0"').replace('"vllm"', '"llamacpp"')
+    answers = engine(image_inspect=images("vllm:1"))
+    answers["compose --project-name box config"] = json.dumps({"name": "box", "services": {"fast": SERVICE}})
+    (check,) = check_pins(subject(tmp_path, text.replace('path = "gpt', 'file = "gpt'), answers))
+
+    assert (check.verdict, check.fault and check.fault.summary) == ("warn", "pins were not measured")
+    assert check.fault is not None
+    assert check.fault.remedy.endswith("\n    anvil-gen logs box fast")
+
+
 def test_nothing_is_started_without_an_engine(tmp_path: Path) -> None:
     assert list(check_pins(subject(tmp_path, INVENTORY))) == []

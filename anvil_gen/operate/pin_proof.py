@@ -82,7 +82,9 @@ def _proof(subject: Subject, tier: Tier, config: Mapping[str, Any]) -> Check:
     what, vendor = f"pins of {tier.name}", str(tier.gpus[0].vendor)
     data, service = subject.catalog.vendor(vendor), config["services"].get(tier.service.name)
     if data is None or data.probe is None or service is None:
-        return Check(what=what, found=f"not measured: no program is known that lists {vendor} cards in a container")
+        detail = f"no program is known that lists {vendor} cards in a container"
+        logs = f"anvil-gen logs {subject.deployment.stack.host} {tier.name}"
+        return _unmeasured(what, detail, by_command("the engine's log names the card that it runs on", logs))
     case = _Case(subject=subject, tier=tier, data=data, probe=data.probe, service=service)
     image = str(service["image"])
     if image not in images_of(subject.docker, [image]):
@@ -175,6 +177,9 @@ def _judged(case: _Case, seen: list[str]) -> Check:
             shlex.join(case.data.listing[-1].command[:1] if case.data.listing else case.probe.command),
         )
         return case.wrong("this platform ignores pins", detail, remedy, severity="warning")
+    if not variable:
+        remedy = "no variable is known that pins its engine: give the tier every card that it sees"
+        return case.wrong("this platform ignores pins", detail, remedy)
     line = f'environment.{variable} = "{value}"'
     remedy = by_command(f"pin the engine too: write into {case.subject.inventory}", f"[tiers.{case.tier.name}]", line)
     return case.wrong("this platform ignores pins", detail, remedy)
