@@ -44,9 +44,9 @@ def check_disk(subject: Subject) -> Iterator[Check]:
         free = free_gib(folder)
         if free is None:
             continue
-        what, found = f"disk of {folder}", f"{free:.0f} GiB free"
+        found = f"{free:.0f} GiB free at {folder}"
         if free >= gib:
-            yield Check(what=what, found=found)
+            yield Check(what="disk", found=found)
             continue
         told = " and ".join(need.told for need in needs if need.gib)
         remedy = by_command(
@@ -54,7 +54,7 @@ def check_disk(subject: Subject) -> Iterator[Check]:
             subject.typed("image", "prune", "--all"),
             subject.typed("builder", "prune"),
         )
-        yield wrong(what, "little room", f"{found}, and there is to come: {told}", remedy, severity="warning")
+        yield wrong("disk", "little room", f"{found}, and there is to come: {told}", remedy, severity="warning")
 
 
 def _needs(subject: Subject) -> Iterator[_Need]:
