@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from e2e.first_run import commands
 
 REPOSITORY = Path(__file__).parent.parent
 README = (REPOSITORY / "README.md").read_text("utf-8")
@@ -88,6 +89,14 @@ def test_links_lead_somewhere() -> None:
         targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
         missing = [target for target in targets if not (page.parent / target).exists()]
         assert missing == [], page
+
+
+def test_the_first_run_is_what_the_first_chapter_says() -> None:
+    page = (REPOSITORY / "docs" / "first-run.md").read_text("utf-8")
+    ran = re.findall(r"^\$ (.*)$", page, re.MULTILINE)
+
+    assert ran[:-1] == commands()
+    assert ran[-1].startswith("curl ")
 
 
 def test_both_commands_are_there() -> None:

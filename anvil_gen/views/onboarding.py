@@ -128,7 +128,8 @@ def _facts(found: Found) -> Iterator[tuple[str, str]]:
         yield "cards", "none"
     yield "docker", _docker(found)
     if found.models is not None:
-        yield "models", f"{found.models.path.as_posix()} ({len(found.models.models)} models)"
+        count = len(found.models.models)
+        yield "models", f"{found.models.path.as_posix()}, {count} {'model' if count == 1 else 'models'}"
     if found.cache_volume or found.hub_cache is not None:
         yield "hub cache", f"volume {found.cache_volume}" if found.cache_volume else str(found.hub_cache)
     yield "ports", f"free: {found.router_port} for the router, from {found.first_port} on for models"

@@ -49,7 +49,7 @@ def materials() -> Materials:
     ]
     CACHE.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor() as pool:
-        return Materials(*pool.map(lambda job: _kept(*job), jobs))
+        return Materials(*pool.map(lambda job: kept(*job), jobs))
 
 
 def model_folder() -> Path:
@@ -68,7 +68,7 @@ def digest_of(*pieces: object) -> str:
     return hashlib.sha256(repr(pieces).encode()).hexdigest()[:12]
 
 
-def _kept(kind: str, data: Any, make: Callable[[Any, Path], None]) -> Path:
+def kept(kind: str, data: Any, make: Callable[[Any, Path], None]) -> Path:
     """Return the material that was made of the same data before, or make it; older ones are removed."""
     target = CACHE / f"{kind}-{digest_of(data)}"
     if target.exists():
@@ -90,23 +90,23 @@ def _remove(path: Path) -> None:
 
 def _root_filesystem(data: Any, target: Path) -> None:
     """Make a tar file of a small Debian."""
-    addresses = _output([str(REPOSITORY / "scripts" / "debian_addresses")]).split()
+    addresses = output([str(REPOSITORY / "scripts" / "debian_addresses")]).split()
     if not addresses:
         raise MaterialError("apt knows no Debian archive to make a root file system from")
     sources = [f"deb [signed-by={KEYRING}] {address} {data['release']} main" for address in addresses[:1]]
     command = ["mmdebstrap", "--quiet", "--format=tar", "--variant=essential", f"--keyring={KEYRING}"]
-    _output([*command, f"--include={','.join(data['packages'])}", data["release"], str(target), *sources])
+    output([*command, f"--include={','.join(data['packages'])}", data["release"], str(target), *sources])
 
 
 def _wheels(data: Any, target: Path) -> None:
     """Fill a folder with requirements and all that they need, as the Python of the image wants them."""
-    _download(target, *data["requirements"], f"--python-version={data['python']}")
+    fetch(target, *data["requirements"], f"--python-version={data['python']}")
 
 
 def _from_wheel(data: Any, target: Path) -> None:
     """Fill a folder with the files of a wheel that match, and do the same again in each subfolder that is named."""
     download = target.with_name(f"{target.name}-wheel")
-    _download(download, data["wheel"], "--no-deps")
+    fetch(download, data["wheel"], "--no-deps")
     target.mkdir()
     (wheel,) = download.iterdir()
     with zipfile.ZipFile(wheel) as archive:
@@ -126,12 +126,13 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, fol
         os.link(path, target / folder / path.name)
 
 
-def _download(target: Path, *arguments: str) -> None:
+def fetch(target: Path, *arguments: str) -> None:
+    """Fill a folder with wheels."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", f"--dest={target}"]
-    _output([*command, *arguments])
+    output([*command, *arguments])
 
 
-def _output(command: Sequence[str]) -> str:
+def output(command: Sequence[str]) -> str:
     """Return what a command prints.
 
     Raises:
