@@ -3,7 +3,6 @@
 A user's ``templates/`` beside ``hosts/`` adds to the shipped folders or overrides them, file by file.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -15,7 +14,7 @@ from msgspec import Struct
 from anvil_gen.capabilities import CAPABILITIES
 from anvil_gen.card_data import Vendor, meaningless
 from anvil_gen.command import canonical_flag
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, did_you_mean, listing
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, listing
 from anvil_gen.document import Document
 from anvil_gen.fleet import shown
 from anvil_gen.inventory import TierTable
@@ -23,6 +22,7 @@ from anvil_gen.inventory_router import RouterTable
 from anvil_gen.inventory_types import ComputeCapability, Platform, Task
 from anvil_gen.misfits import misfits, no_option
 from anvil_gen.model import KeyPath, address
+from anvil_gen.template_folders import KINDS, texts, unread
 
 ModelKind = Literal["path", "repo", "file"]
 
@@ -182,15 +182,6 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 DERIVED_OPTIONS = ("model", "model.path", "model.repo", "model.file", "revision", "tensor_parallel")
 """What an engine's flags may say beside the options of a tier: the model's argument, and the number of cards."""
 
-KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
-"""Folder of templates -> the data file of each of its folders."""
-
-LOG_FILE = "log.toml"
-"""What is known of a program's log: beside an engine's or router's data file, and above all for any program's."""
-
-ONBOARD = "onboard"
-"""The folder of the shipped templates that copier lays down for a new fleet; no machine is rendered from it."""
-
 _Data = TypeVar("_Data", Engine, Vendor, RouterKind)
 _Form = TypeVar("_Form", bound=Struct)
 
@@ -213,7 +204,7 @@ class Catalog:
         shipped = shipped_templates()
         self.roots: tuple[Path, ...] = (shipped,)
         if user_templates is not None and user_templates.is_dir() and not user_templates.samefile(shipped):
-            faults = list(_unread(user_templates, shipped))
+            faults = list(unread(user_templates, shipped))
             if faults:
                 raise DiagnosticError(faults)
             self.roots = (user_templates, shipped)
@@ -266,12 +257,12 @@ class Catalog:
     @cached_property
     def own_text(self) -> str:
         """The user's templates, each with its path, as one text."""
-        return "\0".join(text for root in self.roots[:-1] for text in _texts(root))
+        return "\0".join(text for root in self.roots[:-1] for text in texts(root))
 
     @cached_property
     def shipped_text(self) -> str:
         """The shipped templates, each with its path, as one text."""
-        return "\0".join(_texts(self.roots[-1]))
+        return "\0".join(texts(self.roots[-1]))
 
     def unknown(self, kind: str, name: str) -> tuple[str, str]:
         """Return detail and remedy for a name that no folder has."""
@@ -335,48 +326,6 @@ def decoded(
     return data
 
 
-def _unread(own: Path, shipped: Path) -> Iterator[Diagnostic]:
-    """Yield the files and folders of a user's templates that nothing reads."""
-    known = (*KINDS, "compose")
-    for entry in sorted(own.iterdir()):
-        if entry.name.startswith(".") or entry.suffix == ".md":
-            continue
-        if entry.name not in known or not entry.is_dir():
-            remedy = did_you_mean(entry.name, known) or f"templates/ holds the folders {listing(known)}"
-            yield _nothing_reads(entry, remedy)
-            continue
-        for file in sorted(path for path in entry.rglob("*") if path.is_file()):
-            inside = file.relative_to(entry).as_posix()
-            if not file.name.startswith(".") and file.suffix != ".md" and not _is_read(entry, inside, shipped):
-                yield _nothing_reads(file, _what_is_read(entry.name, shipped))
-
-
-def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
-    if kind.name == "compose":
-        return (shipped / "compose" / inside).is_file()
-    name, _, rest = inside.partition("/")
-    data = KINDS[kind.name]
-    has_data = any((root / kind.name / name / data).is_file() for root in (kind.parent, shipped))
-    is_log = rest == LOG_FILE and kind.name != "gpus"
-    return has_data and (rest == data or is_log or rest.endswith(".j2"))
-
-
-def _what_is_read(kind: str, shipped: Path) -> str:
-    if kind == "compose":
-        return f"known here: {listing(path.name for path in (shipped / 'compose').iterdir())}"
-    log = f", {LOG_FILE}" if kind != "gpus" else ""
-    return f"known here: {kind}/NAME/{KINDS[kind]}{log}, and templates beside it, which end in .j2"
-
-
-def _nothing_reads(path: Path, remedy: str) -> Diagnostic:
-    return Diagnostic(
-        summary="template that nothing reads",
-        detail="no file or folder of that name has a meaning here",
-        remedy=remedy,
-        location=Location(file=shown(path)),
-    )
-
-
 def _faulty(document: Document, path: KeyPath, detail: str) -> Diagnostic:
     return Diagnostic(
         summary="template data is not as it should be",
@@ -385,14 +334,3 @@ def _faulty(document: Document, path: KeyPath, detail: str) -> Diagnostic:
         address=address(path),
         location=document.location(path, key=True),
     )
-
-
-def _texts(root: Path) -> Iterator[str]:
-    """Yield the path and the text of each file below a folder, in one order everywhere."""
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if name != ONBOARD or folder != str(root))
-        for name in sorted(files):
-            path = os.path.join(folder, name)  # noqa: PTH118  as fast as it gets
-            yield os.path.relpath(path, root)
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
-                yield file.read()

@@ -6,11 +6,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.catalog import LOG_FILE, Catalog, decoded
+from anvil_gen.catalog import Catalog, decoded
 from anvil_gen.diagnostics import printable
 from anvil_gen.document import Document
 from anvil_gen.fleet import shown
 from anvil_gen.model import KeyPath
+from anvil_gen.template_folders import LOG_FILE
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _LONGEST_VALUE = 120

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from anvil_gen.catalog import ONBOARD, shipped_templates
+from anvil_gen.catalog import shipped_templates
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.document import Document
 from anvil_gen.onboard.find import Found, Surroundings, is_broken
 from anvil_gen.operate.docker import INSTALL_DOCS
 from anvil_gen.operate.engine_facts import OLDEST_COMPOSE, EngineFacts, is_older
+from anvil_gen.template_folders import ONBOARD
 
 if TYPE_CHECKING:
     from anvil_gen.catalog import Catalog

@@ -57,14 +57,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
         Raises:
             DiagnosticError: there is none of that name.
         """
-        wanted = "" if name in (None, DEFAULT_MODE) else name
-        for mode in self.stack.modes:
-            if mode.name == wanted:
-                return mode
-        known = [DEFAULT_MODE, *(str(mode.name) for mode in self.stack.modes if mode.name)]
-        detail = f'"{name}" is no mode of {self.stack.host}: it has {listing(known)}'
-        remedy = did_you_mean(name or "", known) or "name one of them"
-        raise DiagnosticError([Diagnostic(summary="unknown mode", detail=detail, remedy=remedy)])
+        return mode_of(self.stack, name)
 
     def services(self, mode: Mode, names: Sequence[str]) -> list[str]:
         """Return the services that are meant by names of tiers or services; all of the mode's for no name.
@@ -92,6 +85,22 @@ class Deployment(Struct, frozen=True, kw_only=True):
         detail = f'"{name}" is neither a tier nor a service of {host}: it has {listing(known)}'
         remedy = did_you_mean(name, known) or "name one of them"
         return Diagnostic(summary="unknown tier", detail=detail, remedy=remedy)
+
+
+def mode_of(stack: Stack, name: str | None) -> Mode:
+    """Return a mode by its name; without one, the default mode.
+
+    Raises:
+        DiagnosticError: there is none of that name.
+    """
+    wanted = "" if name in (None, DEFAULT_MODE) else name
+    for mode in stack.modes:
+        if mode.name == wanted:
+            return mode
+    known = [DEFAULT_MODE, *(str(mode.name) for mode in stack.modes if mode.name)]
+    detail = f'"{name}" is no mode of {stack.host}: it has {listing(known)}'
+    remedy = did_you_mean(name or "", known) or "name one of them"
+    raise DiagnosticError([Diagnostic(summary="unknown mode", detail=detail, remedy=remedy)])
 
 
 def services_of(stack: Stack, mode: Mode) -> dict[str, str]:

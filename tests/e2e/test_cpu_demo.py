@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+import sys
 from collections.abc import Iterator
 
 import openai
@@ -79,3 +82,34 @@ def test_the_engine_lists_the_served_name(demo: Box) -> None:
 
     assert answer.status == 200
     assert "smollm2-135m-instruct" in answer.text
+
+
+def paste(demo: Box, kind: str, *command: str) -> str:
+    """Return what a program prints that runs what `client` says."""
+    (demo.folder / "pasted").write_text(demo.anvil_gen("client", "box", kind).stdout, "utf-8")
+    return demo.engine.run(*command, str(demo.folder / "pasted"), env=demo.environment).stdout
+
+
+def test_the_openai_program_that_client_prints_runs(demo: Box) -> None:
+    assert paste(demo, "openai", sys.executable).strip()
+
+
+def test_the_curl_line_that_client_prints_runs(demo: Box) -> None:
+    answer = json.loads(paste(demo, "curl", "sh"))
+
+    assert answer["choices"][0]["message"]["content"].strip()
+
+
+def test_the_variables_that_client_prints_are_enough_for_a_client(demo: Box) -> None:
+    program = "import openai; print([model.id for model in openai.OpenAI().models.list()])"
+    line = f'. "$1"; exec {shlex.quote(sys.executable)} -c {shlex.quote(program)}'
+
+    assert "smollm2-135m-instruct" in paste(demo, "env", "sh", "-euc", line, "sh")
+
+
+def test_a_client_without_the_key_is_refused(demo: Box) -> None:
+    (demo.folder / "pasted").write_text(demo.anvil_gen("client", "box", "curl").stdout, "utf-8")
+    done = demo.engine.run("sh", str(demo.folder / "pasted"), env={"ANVIL_ROUTER_TOKEN": "wrong"}, check=False)
+
+    assert done.code == 22
+    assert KEY not in done.stdout + done.stderr

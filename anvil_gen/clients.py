@@ -1,0 +1,185 @@
+"""How programs reach what a host serves: addresses, model names, the key's variable; also in a client's own form."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from anvil_gen.catalog import Catalog
+from anvil_gen.command import canonical_flag
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, did_you_mean, listing
+from anvil_gen.model import Mode, Ready, Router, Symbol, Tier
+from anvil_gen.own_keys import env_reference
+from anvil_gen.template_folders import CLIENTS
+from anvil_gen.templating import TEMPLATE_FAULTS, TemplateEnvironment
+
+_QUESTION = "Say hello."
+_API_BASE = "/v1"
+"""Where the front door has OpenAI's API, whichever router it is."""
+_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Name(Struct, frozen=True, kw_only=True):
+    """A model name that a client may ask for, the tier that answers, and for what it is."""
+
+    name: str
+    tier: str
+    task: Symbol
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """An address with OpenAI's API. ``key`` is the variable that holds the key, never the key; None without one."""
+
+    name: str
+    base_url: str
+    key: str | None
+    models: tuple[Name, ...]
+
+    @property
+    def first(self) -> Name:
+        """The model of an example: one for chat, else for embeddings, else any."""
+        ranks = {"chat": 0, "embedding": 1}
+        return min(self.models, key=lambda model: ranks.get(model.task, len(ranks)))
+
+    @property
+    def model(self) -> str:
+        """The name of the example's model."""
+        return self.first.name
+
+    @property
+    def task(self) -> Symbol:
+        """What the example's model does."""
+        return self.first.task
+
+    @property
+    def url(self) -> str:
+        """Where the example's request goes."""
+        paths = {"chat": "/chat/completions", "embedding": "/embeddings"}
+        return self.base_url + paths.get(self.task, "/models")
+
+    @property
+    def body(self) -> str:
+        """The example's request, as JSON."""
+        asked = {"input": _QUESTION}
+        if self.task == "chat":
+            return json.dumps({"model": self.model, "messages": [{"role": "user", "content": _QUESTION}]})
+        return json.dumps({"model": self.model, **asked})
+
+    @property
+    def authorization(self) -> Ready:
+        """The header with the key, as a word of a shell, which puts the key in."""
+        return Ready(f'"Authorization: Bearer ${{{_variable(self.key)}}}"')
+
+    @property
+    def key_word(self) -> str:
+        """The key as a word of a shell; without one, what programs that want one are content with."""
+        return Ready(f'"${{{_variable(self.key)}}}"') if self.key is not None else "none"
+
+
+def _variable(name: str | None) -> str:
+    if name is None or not _VARIABLE.fullmatch(name):
+        raise InternalError(f"{name!r} is no variable of a shell")
+    return name
+
+
+def endpoints_of(host: str, mode: Mode) -> tuple[Endpoint, ...]:
+    """Return where the models of a host's mode are reached from the machine itself: at its router, else at each tier.
+
+    Raises:
+        DiagnosticError: nothing of it is published.
+    """
+    router = mode.router
+    found = (_of_router(host, router),) if router is not None else tuple(map(_of_tier, mode.tiers))
+    published = tuple(endpoint for endpoint in found if endpoint is not None and endpoint.models)
+    if not published:
+        what = "the router publishes" if router is not None else "the tiers publish"
+        inside = (
+            f"http://{router.service}:{router.port}{_API_BASE}" if router is not None else "http://<service>:<port>"
+        )
+        detail = f"{what} no port: only containers of the project reach it, at {inside}"
+        raise DiagnosticError([Diagnostic(summary="nothing is published", detail=detail, remedy='set "bind"')])
+    return published
+
+
+def _of_router(host: str, router: Router) -> Endpoint | None:
+    scheme = "https" if router.terms.tls is not None else "http"
+    base = _base(router.options["bind"], router.port, scheme)
+    models = tuple(Name(name=route.name, tier=route.tier, task=route.task) for route in router.routes)
+    if base is None:
+        return None
+    return Endpoint(name=host, base_url=base + _API_BASE, key=router.api_key_env, models=models)
+
+
+def _of_tier(tier: Tier) -> Endpoint | None:
+    base = _base(tier.options["bind"], tier.port, "http")
+    models = tuple(Name(name=name, tier=tier.name, task=tier.task) for name in tier.names or (tier.served_name,))
+    if base is None:
+        return None
+    return Endpoint(name=tier.name, base_url=base + tier.api_base, key=_own_key(tier), models=models)
+
+
+def _own_key(tier: Tier) -> str | None:
+    """Return the variable of the key that an engine itself asks for; None where it asks for none."""
+    flags = {canonical_flag(flag): value for flag, value in tier.options["flags"].items()}
+    key = env_reference(flags.get("api-key"))
+    return key.name if key is not None else None
+
+
+def _base(bind: str | bool, port: int, scheme: str) -> str | None:
+    """Return where an address of the machine is reached from itself; None where nothing is published."""
+    if not isinstance(bind, str) or not port:
+        return None
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104  compared, not bound
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def kinds(catalog: Catalog) -> dict[str, str]:
+    """Return the clients that have a template, each with the template's path below the templates."""
+    files = [file.name for root in reversed(catalog.roots) for file in sorted((root / CLIENTS).glob("*.j2"))]
+    found = {name.split(".", 1)[0]: f"{CLIENTS}/{name}" for name in files}
+    return dict(sorted(found.items()))
+
+
+def text_for(catalog: Catalog, kind: str, host: str, endpoints: tuple[Endpoint, ...]) -> str:
+    """Return what is to be pasted for one kind of client.
+
+    Raises:
+        DiagnosticError: there is no such kind, or its template is at fault.
+    """
+    known = kinds(catalog)
+    if kind not in known:
+        detail = f'"{kind}" is none of: {listing(known)}'
+        remedy = did_you_mean(kind, known) or f"name one of them, or add a template to templates/{CLIENTS}/"
+        raise DiagnosticError([Diagnostic(summary="unknown client", detail=detail, remedy=remedy)])
+    path = known[kind]
+    suffix = path.removesuffix(".j2").rpartition(".")[2]
+    environment = TemplateEnvironment(catalog, _QUOTES.get(suffix, _word), None)
+    first = min(endpoints, key=lambda endpoint: (endpoint.task != "chat", endpoint.task != "embedding"))
+    try:
+        return environment.get_template(path).render(host=host, endpoints=endpoints, first=first)
+    except TEMPLATE_FAULTS as error:
+        raise environment.fault(error, path) from None
+
+
+def _word(value: object) -> str:
+    """Return a word of a shell."""
+    return value if isinstance(value, Ready) else shlex.quote(str(value))
+
+
+def _json(value: object) -> str:
+    """Return a string of JSON, which is one of YAML too."""
+    text = json.dumps(str(value), ensure_ascii=False)
+    return re.sub("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]", lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+_QUOTES: dict[str, Callable[[object], str]] = {
+    "py": lambda value: ascii(str(value)),
+    "sh": _word,
+    "json": _json,
+    "yaml": _json,
+}
+"""Suffix of a client's template -> what turns a printed value into text of that form."""

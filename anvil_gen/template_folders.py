@@ -1,0 +1,79 @@
+"""The folders of templates: what stands where, and what a user has put there that nothing reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from anvil_gen.diagnostics import Diagnostic, Location, did_you_mean, listing
+from anvil_gen.fleet import shown
+
+KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
+"""Folder of templates -> the data file of each of its folders."""
+
+LOG_FILE = "log.toml"
+"""What is known of a program's log: beside an engine's or router's data file, and above all for any program's."""
+
+ONBOARD = "onboard"
+"""The folder of the shipped templates that copier lays down for a new fleet; no machine is rendered from it."""
+
+CLIENTS = "clients"
+"""The folder of the templates for clients: one a kind, KIND.SUFFIX.j2, whose suffix says how values are quoted."""
+
+
+def unread(own: Path, shipped: Path) -> Iterator[Diagnostic]:
+    """Yield the files and folders of a user's templates that nothing reads."""
+    known = (*KINDS, "compose", CLIENTS)
+    for entry in sorted(own.iterdir()):
+        if entry.name.startswith(".") or entry.suffix == ".md":
+            continue
+        if entry.name not in known or not entry.is_dir():
+            remedy = did_you_mean(entry.name, known) or f"templates/ holds the folders {listing(known)}"
+            yield _nothing_reads(entry, remedy)
+            continue
+        for file in sorted(path for path in entry.rglob("*") if path.is_file()):
+            inside = file.relative_to(entry).as_posix()
+            if not file.name.startswith(".") and file.suffix != ".md" and not _is_read(entry, inside, shipped):
+                yield _nothing_reads(file, _what_is_read(entry.name, shipped))
+
+
+def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
+    if kind.name == "compose":
+        return (shipped / "compose" / inside).is_file()
+    if kind.name == CLIENTS:
+        return inside.endswith(".j2") and "/" not in inside
+    name, _, rest = inside.partition("/")
+    data = KINDS[kind.name]
+    has_data = any((root / kind.name / name / data).is_file() for root in (kind.parent, shipped))
+    is_log = rest == LOG_FILE and kind.name != "gpus"
+    return has_data and (rest == data or is_log or rest.endswith(".j2"))
+
+
+def _what_is_read(kind: str, shipped: Path) -> str:
+    if kind == "compose":
+        return f"known here: {listing(path.name for path in (shipped / 'compose').iterdir())}"
+    if kind == CLIENTS:
+        return f"known here: {CLIENTS}/KIND.SUFFIX.j2, with a suffix like sh, py, json or yaml"
+    log = f", {LOG_FILE}" if kind != "gpus" else ""
+    return f"known here: {kind}/NAME/{KINDS[kind]}{log}, and templates beside it, which end in .j2"
+
+
+def _nothing_reads(path: Path, remedy: str) -> Diagnostic:
+    return Diagnostic(
+        summary="template that nothing reads",
+        detail="no file or folder of that name has a meaning here",
+        remedy=remedy,
+        location=Location(file=shown(path)),
+    )
+
+
+def texts(root: Path) -> Iterator[str]:
+    """Yield the path and the text of each file that trees are rendered from, in one order everywhere."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in (ONBOARD, CLIENTS) or folder != str(root))
+        for name in sorted(files):
+            path = os.path.join(folder, name)  # noqa: PTH118  as fast as it gets
+            yield os.path.relpath(path, root)
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
+                yield file.read()
