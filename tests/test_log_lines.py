@@ -71,10 +71,17 @@ def test_bytes_that_are_no_text_are_read(tmp_path: Path) -> None:
     assert LogReader(docker).read([ONE]) == {"1": ("\ufffd\x00\ufffd",)}
 
 
-def test_a_flood_is_read_in_pieces(tmp_path: Path) -> None:
-    docker = Printing(tmp_path, f"{T.format(1)} {'x' * (5 << 20)}\n{T.format(2)} late\n".encode())
+@pytest.mark.parametrize("megabytes", [5, 40])
+def test_of_a_flood_the_end_is_read(tmp_path: Path, megabytes: int) -> None:
+    docker = Printing(tmp_path, f"{T.format(1)} {'x' * (megabytes << 20)}\n{T.format(2)} late\n".encode())
 
-    assert LogReader(docker).read([ONE]) == {"1": ("x" * 2000,)}
+    assert LogReader(docker).read([ONE])["1"][-1] == "late"
+
+
+def test_a_flood_without_an_end_is_left(tmp_path: Path) -> None:
+    docker = Printing(tmp_path, f"{T.format(1)} {'x' * (70 << 20)}\n{T.format(2)} late\n".encode())
+
+    assert LogReader(docker).read([ONE]) == {"1": ()}
 
 
 def test_what_never_started_has_no_log(tmp_path: Path) -> None:

@@ -204,7 +204,10 @@ def test_of_a_log_without_errors_the_end_is_shown() -> None:
 def test_what_is_not_ready_in_time_is_given_up() -> None:
     loading, ready = after((0, box(), "Starting to load model")), after((0, box("running", "healthy")))
 
-    assert (given_up(loading, 30.4).phase, given_up(loading, 30.4).words) == (F, "is not ready after 30s")
+    assert (given_up(loading, 30.4).phase, given_up(loading, 30.4).words) == (
+        F,
+        "is not ready after 30s: loading weights",
+    )
     assert given_up(loading, 30.4).stage == "loading weights"
     assert given_up(ready, 30) == ready
 

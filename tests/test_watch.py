@@ -99,7 +99,7 @@ def test_the_time_is_over() -> None:
     waited = Play((0, {"fast": HEALTHY, "heavy": box(id="2")})).watch(timeout=7.2)
 
     assert (waited.outcome, round(waited.seconds, 1)) == ("timeout", 7.2)
-    assert [one.words for one in waited.services] == ["is healthy", "is not ready after 7s"]
+    assert [one.words for one in waited.services] == ["is healthy", "is not ready after 7s: starting"]
 
 
 def test_no_time_at_all_is_one_look() -> None:

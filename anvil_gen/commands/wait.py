@@ -31,6 +31,7 @@ def wait_and_tell(up: BroughtUp, *, timeout: float | None, as_json: bool) -> Exi
         show_interrupted(host)
         return ExitCode.INTERRUPTED
     if not as_json:
-        show_waited(waited)
+        if not up.code:  # else nothing was waited for
+            show_waited(waited)
         show_faults(faults, as_json=False)
     return ExitCode.OK if waited.outcome == "ready" else ExitCode.ERROR

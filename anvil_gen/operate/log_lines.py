@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from subprocess import Popen
+from typing import IO
 
 from anvil_gen.operate.containers import Container
 from anvil_gen.operate.docker import Docker
 
 _TAIL = "500"
-_LARGEST = 4 << 20  # bytes at one look; what is left comes at the next
+_KEPT = 4 << 20  # bytes of one look: its end tells most
+_LARGEST = 16 * _KEPT  # bytes that are read at one look; a program that floods its log could print faster
 _LONGEST = 2000  # characters of a line; what follows tells nothing new
 # A quick program prints before Docker has noted that it runs.
 _SLACK = timedelta(seconds=2)
@@ -44,13 +47,24 @@ class LogReader:
 
     def _new(self, container_id: str, process: Popen[bytes]) -> tuple[str, ...]:
         with process:
-            printed = process.stdout.read(_LARGEST) if process.stdout is not None else b""
+            printed = b"" if process.stdout is None else _end_of(process.stdout)
             process.kill()  # it has ended, or has more to say than is read now
         last = self._last.get(container_id, "")
         stamped = [(time, text) for time, text in parsed(printed.decode("utf-8", "replace")) if time > last]
         if stamped:
             self._last[container_id] = stamped[-1][0]
         return tuple(text for _, text in stamped if text)
+
+
+def _end_of(stream: IO[bytes]) -> bytes:
+    """Return the last bytes of a stream, or of as much of it as is read at one look."""
+    pieces: deque[bytes] = deque(maxlen=2)
+    for _ in range(_LARGEST // _KEPT):
+        piece = stream.read(_KEPT)
+        if not piece:
+            break
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def parsed(printed: str) -> Iterator[tuple[str, str]]:

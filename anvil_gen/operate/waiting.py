@@ -93,7 +93,8 @@ def given_up(progress: Progress, seconds: float) -> Progress:
     """Return a service that has not become ready in the time that it was given."""
     if progress.phase is not Phase.WAITING:
         return progress
-    return replace(progress, phase=Phase.FAILED, words=f"is not ready after {duration(seconds)}", seconds=seconds)
+    words = f"is not ready after {duration(seconds)}: {progress.words}"
+    return replace(progress, phase=Phase.FAILED, words=words, seconds=seconds)
 
 
 def duration(seconds: float) -> str:

@@ -151,8 +151,10 @@ def _is_read(one: Progress) -> bool:
 def _fault(progress: Progress, host: str, mode: str) -> Diagnostic:
     """Return how a service has failed, the lines of its log that matter, why, and what to do."""
     name = f"{progress.service} (container {progress.container})" if progress.container else progress.service
-    reached = "" if progress.stage in progress.words else f", while {progress.stage}"
-    detail = [printable(f"{name} {progress.words}") + f"; after {duration(progress.seconds)}{reached}"]
+    after = f"after {duration(progress.seconds)}"
+    # Where the time was over, that says it already.
+    when = "" if after in progress.words else f"; {after}, while {progress.stage}"
+    detail = [printable(f"{name} {progress.words}") + when]
     lines = [printable(line[:_LONGEST_LINE]) for line in telling(progress)]
     detail += ["its log says:", *(f"  | {line}" for line in lines)] if lines else ["its log says nothing"]
     remedies = []

@@ -1,4 +1,4 @@
-"""The demo machine with a real model: what is rendered comes up by plain Compose, and answers through the router."""
+"""The demo machine with a real model: what is rendered comes up, and answers through the router."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def demo(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
     with new_box(engine, tmp_path_factory.mktemp("demo")) as box:
         box.environment["ANVIL_ROUTER_TOKEN"] = KEY
         box.render(box.adapted("cpu-demo"))
-        box.compose("up", "--detach", "--wait")
+        box.anvil_gen("up", "box", "--wait")
         yield box
 
 

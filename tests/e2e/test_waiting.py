@@ -114,7 +114,7 @@ def test_what_never_gets_healthy_is_given_up_with_what_it_does(box: Box) -> None
 
     assert said["wait"]["outcome"] == "timeout"
     assert (fast["phase"], fast["stage"]) == ("failed", "loading weights")
-    assert fast["told"] == "is not ready after 2s"
+    assert fast["told"] == "is not ready after 2s: loading weights"
     assert box.container("fast")["State"]["Running"]
 
 
