@@ -234,10 +234,15 @@ def engine_page(name: str, catalog: Catalog) -> str:
 
 
 def failures_page(catalog: Catalog) -> str:
-    """Return the page of the failures that any engine may have."""
+    """Return the page of the failures that any engine may have, and of the routers'."""
     lines = [NOTE, "# Known reasons not to start, of any engine", ""]
     lines += ["Words of the libraries that engines stand on. What an engine says in its own words is on its page.", ""]
-    return "\n".join([*lines, *failure_table(log_data(catalog, LOG_FILE).failure)]) + "\n"
+    lines += failure_table(log_data(catalog, LOG_FILE).failure)
+    for name in catalog.names("routers"):
+        kind, log = catalog.router(name), log_data(catalog, f"routers/{name}/{LOG_FILE}")
+        if kind is not None and log.failure:
+            lines += ["", f"## The router {kind.title}", "", *failure_table(log.failure)]
+    return "\n".join(lines) + "\n"
 
 
 def failure_table(failures: Iterable[Failure]) -> list[str]:

@@ -48,7 +48,7 @@ def ctrl_c(process: subprocess.Popen[str]) -> None:
     os.killpg(process.pid, signal.SIGINT)
 
 
-@pytest.mark.parametrize(("end", "moments"), [(whole_group, 12), (alone, 4), (ctrl_c, 6)])
+@pytest.mark.parametrize(("end", "moments"), [(whole_group, 12), (alone, 3), (ctrl_c, 5)])
 def test_an_up_that_is_cut_short_is_healed_by_the_next(box: Box, end: Callable[[Any], None], moments: int) -> None:
     """From the first moment to the last: recreated by a change, and now and then created from nothing."""
     inventory = two_tiers(box)

@@ -152,6 +152,16 @@ def test_a_further_service_counts_too(box: Box) -> None:
     assert [one["told"] for one in said["wait"]["services"] if one["phase"] == "failed"] == ["ended with exit code 4"]
 
 
+def test_a_router_without_its_key_is_told_what_is_missing(box: Box) -> None:
+    inventory = box.adapted("cpu-demo")
+    inventory["router"] |= {"engine": "haproxy", "api_key_env": "KEY_OF_NOBODY"}
+    box.render(inventory)
+    said, router = waited(box, "router", code=1)
+
+    assert router["causes"][0]["cause"].startswith("the variable KEY_OF_NOBODY is not set")
+    assert "`.env.example`" in said["diagnostics"][0]["remedy"]
+
+
 def test_a_log_that_cannot_be_read_costs_no_answer(box: Box) -> None:
     inventory = sleeping(box, "/bin/sh", "-c", "echo unseen; exit 3", restart="no")
     inventory["tiers"]["one"]["override"] = {"logging": {"driver": "none", "options": {}}}
