@@ -47,6 +47,10 @@ _SYNTAXES = {
         parse=load_yaml,
         escape=Escape(applies=lambda _: True, change=lambda text, ready: text if ready else dollar(text)),
     ),
+    "data": _Syntax(
+        parse=load_yaml,
+        escape=Escape(applies=lambda _: False, change=lambda text, _: text),
+    ),
     "toml": _Syntax(parse=_load_toml, escape=Escape(applies=lambda _: False, change=lambda text, _: text)),
     "cfg": _Syntax(
         parse=load_cfg,

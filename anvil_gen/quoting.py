@@ -145,6 +145,13 @@ def to_yaml(value: object) -> str:
     return _yaml_float(str(value)) if isinstance(value, Number) else _scalar(value)
 
 
+def to_data(value: object) -> str:
+    """Return a value of a YAML file that Compose does not read: a `$` is nothing special in it."""
+    if isinstance(value, str):
+        return yaml_string(value)
+    return _yaml_float(str(value)) if isinstance(value, Number) else _scalar(value)
+
+
 def _yaml_float(text: str) -> str:
     """Return a float as every YAML reader takes it for one: with a point, and with a sign in its exponent."""
     mantissa, exponential, exponent = text.lower().partition("e")

@@ -24,6 +24,7 @@ from anvil_gen.quoting import (
     cfg_variable,
     comment,
     to_cfg,
+    to_data,
     to_map,
     to_toml,
     to_word,
@@ -204,6 +205,7 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
 
 QUOTES: dict[str, Callable[[object], str]] = {
     "yaml": to_yaml,
+    "data": to_data,
     "toml": to_toml,
     "cfg": to_cfg,
     "map": to_map,
@@ -220,7 +222,7 @@ def syntax_of(path: str) -> Symbol:
     return Symbol(_SYNTAXES.get(suffix, "words"))
 
 
-_SYNTAXES = {"yml": "yaml", "yaml": "yaml", "toml": "toml", "cfg": "cfg", "map": "map"}
+_SYNTAXES = {"yml": "yaml", "yaml": "data", "toml": "toml", "cfg": "cfg", "map": "map"}
 
 
 class TemplateCache(jinja2.FileSystemBytecodeCache):

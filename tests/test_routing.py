@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anvil_serving.router.config as router_config
 import pytest
+import yaml
 from inventories import Fault, compared
 
 from anvil_gen.generate import Generator
@@ -49,3 +50,15 @@ def test_what_the_router_would_refuse(text: str, expected: list[Fault], tmp_path
     found, wanted = compared("schema = 1\n" + text, expected, tmp_path)
 
     assert found == wanted
+
+
+def test_names_in_yaml_that_compose_does_not_read_keep_their_dollars(tmp_path: Path) -> None:
+    inventory = tmp_path / "box.toml"
+    router = "[router]\nengine = 'litellm'\nfallbacks.chat = ['other']\n[router.aliases]\n'a$b${C}' = 'chat'\n"
+    other = TIERS["chat"].replace("tiers.chat", "tiers.other").replace("9001", "9009")
+    inventory.write_text(f"schema = 1\n{TIERS['chat']}{other}{router}", "utf-8")
+    config = yaml.safe_load(Generator().render(inventory).tree.files["router/litellm.yaml"])
+    named = {entry["model_name"]: entry["litellm_params"]["model"] for entry in config["model_list"]}
+
+    assert named == {"chat": "hosted_vllm/chat", "other": "hosted_vllm/other", "a$b${C}": "hosted_vllm/chat"}
+    assert config["router_settings"]["fallbacks"] == [{"chat": ["other"]}, {"a$b${C}": ["other"]}]

