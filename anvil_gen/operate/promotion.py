@@ -121,12 +121,12 @@ def _trial_faults(slot: Slot, one: Container | None) -> Iterator[Diagnostic]:
         remedy = f"start one:\n\n    anvil-gen experiment up {slot.host} MODEL"
         yield Diagnostic(summary="no trial", detail="the slot is empty", remedy=remedy)
     elif not one.running:
-        detail = f"its container is {one.state}, with exit code {one.exit_code}: what does not run is not promoted"
+        detail = f'its container is in the state "{one.state}", with exit code {one.exit_code}'
         remedy = f"to see why:\n\n    anvil-gen experiment logs {slot.host}"
         yield Diagnostic(summary="trial does not run", detail=detail, remedy=remedy)
     elif outcome is not None and any(change.path == slot.experiment.root_file for change in outcome.files):
         detail = "the slot's file on disk is not what the inventory renders now"
-        remedy = f"render, and start the trial again:\n\n    {slot.deployment.resolved.command}"
+        remedy = f"render, and run this again:\n\n    {slot.deployment.resolved.command}"
         yield Diagnostic(summary="files are not what the inventory renders", detail=detail, remedy=remedy)
     else:
         for drift in drift_of(slot, one, variables_of_container(one)):

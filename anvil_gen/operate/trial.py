@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from anvil_gen.deploy_folder import STATE_FOLDER
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.experiment import VARIABLE_LABEL, VARIABLES
-from anvil_gen.model import Port
+from anvil_gen.lock import FolderLock
+from anvil_gen.model import Port, parts_of
 from anvil_gen.operate.bring_up import Result, results, snapshot
 from anvil_gen.operate.cards import CardUse, card_use
 from anvil_gen.operate.compose import Project
-from anvil_gen.operate.containers import Container, Look, images_of
+from anvil_gen.operate.containers import Container, Look, containers_named, images_of
 from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.drift import Drift, config_drift, form_changes, image_drift
 from anvil_gen.operate.forms import form_of_container, form_of_service
@@ -97,13 +100,16 @@ def start(slot: Slot, trial: Trial) -> Started:
     """Put a trial into the slot, in the place of the one that is there.
 
     Raises:
-        DiagnosticError: its port is taken, or Docker does not answer.
+        DiagnosticError: its port or its container's name is taken, or Docker does not answer.
     """
     project = with_variables(slot, trial.variables)
-    before = _containers(project)
-    _refuse_taken_port(slot, trial, before.get(SERVICE))
-    code = project.tell("up", "--detach", root_file=slot.experiment.root_file)
-    (result, *_) = results(project, [SERVICE], before, _containers(project))
+    with _alone(slot):
+        before = _containers(project)
+        faults = [*_taken_port(slot, trial, before.get(SERVICE)), *_taken_name(slot, trial)]
+        if faults:
+            raise DiagnosticError(faults)
+        code = project.tell("up", "--detach", root_file=slot.experiment.root_file)
+        (result, *_) = results(project, [SERVICE], before, _containers(project))
     address = next((f"{host}:{trial.port}" for host in _hosts(slot)), "")
     return Started(host=slot.host, trial=trial, result=result, address=address, code=code)
 
@@ -128,21 +134,39 @@ def _hosts(slot: Slot) -> list[str]:
     return [port.host for port in ports]
 
 
-def _refuse_taken_port(slot: Slot, trial: Trial, present: Container | None) -> None:
+@contextmanager
+def _alone(slot: Slot) -> Iterator[None]:
+    """Let one start go on at a time: two that make the same network leave a project that none can start any more."""
+    lock = FolderLock(slot.project.folder / STATE_FOLDER, "slot.lock", b"")
+    with suppress(OSError):  # a tree that cannot be written to has no lock
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release_unused()
+
+
+def _taken_name(slot: Slot, trial: Trial) -> Iterator[Diagnostic]:
+    """Yield the fault of a container that has the trial's name, and is not the slot's."""
+    written = parts_of(slot.experiment.service.container_name)
+    name = "".join(part if isinstance(part, str) else trial.variables[part.name] for part in written)
+    for other in containers_named(slot.project.docker, [name]):
+        if (other.project, other.service) != (slot.project.name, SERVICE):
+            by = f"of the compose project {other.project}" if other.project else "made by hand, without Compose"
+            yield Diagnostic(
+                summary="container name is taken",
+                detail=f'a container named "{name}" is there already, {by} ({other.image}, {other.state})',
+                remedy=f"remove it, and run this again:\n\n    docker rm --force {name}",
+            )
+
+
+def _taken_port(slot: Slot, trial: Trial, present: Container | None) -> Iterator[Diagnostic]:
     own = {port for _, port in present.published} if present is not None and present.running else set()
     if trial.port in own or slot.project.docker.is_remote:
         return
-    drifts = taken_ports(slot.project.docker, [(host, trial.port) for host in _hosts(slot)])
-    faults = [
-        Diagnostic(
-            summary="port is taken",
-            detail=drift.detail,
-            remedy=f"take another one with --port, or free it:\n\n    {drift.remedy}",
-        )
-        for drift in drifts
-    ]
-    if faults:
-        raise DiagnosticError(faults)
+    for drift in taken_ports(slot.project.docker, [(host, trial.port) for host in _hosts(slot)]):
+        remedy = f"take another one with --port, or free it:\n\n    {drift.remedy}"
+        yield Diagnostic(summary="port is taken", detail=drift.detail, remedy=remedy)
 
 
 def status_of_trial(slot: Slot) -> TrialStatus:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,8 +24,9 @@ def held_card(host: str, use: CardUse | None, trial: Trial, takes_mib: int | Non
         return None
     lines = [f"{holder.tier}: {_holder(holder)}" for holder in use.holders]
     if use.card.memory_mib is not None:
-        left = f"{use.left_mib} MiB" if use.left_mib is not None else "nobody can tell how much"
-        lines.append(f"of its {use.card.memory_mib} MiB {left} is left{_takes(takes_mib)}")
+        left = "nobody can tell how many" if use.left_mib is None else use.left_mib
+        asked = "" if takes_mib is None else f", and the trial takes {takes_mib} MiB"
+        lines.append(f"{left} of its {use.card.memory_mib} MiB are left{asked}")
     if use.busy:
         remedy = f"to free it:\n\n    anvil-gen down {host} {' '.join(use.busy)}"
         summary = "card is in use"
@@ -45,8 +46,8 @@ def _takes(mib: int | None) -> str:
     return f", takes {mib} MiB" if mib is not None else ""
 
 
-def show_started(started: Started, use: CardUse | None, *, as_json: bool) -> None:
-    """Print what was started, and where it answers."""
+def show_started(started: Started, use: CardUse | None, faults: Sequence[Diagnostic] = (), *, as_json: bool) -> None:
+    """Print what was started, and where it answers; ``faults`` are why it was not."""
     trial = started.trial
     if as_json:
         print_json(
@@ -57,6 +58,7 @@ def show_started(started: Started, use: CardUse | None, *, as_json: bool) -> Non
             flags=list(trial.flags),
             card=_card_json(use),
             service=result_json(started.result),
+            diagnostics=[diagnostic_json(fault) for fault in faults],
         )
         return
     click.echo(f"{started.result.step.value} {started.result.service}  {told(started.result)}")

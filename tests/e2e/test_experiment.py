@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def test_a_card_that_a_tier_holds_is_told(box: Box, model_folder: Path) -> None:
     done = box.anvil_gen("experiment", "up", "box", MODEL)
 
     assert "warning: card is in use: rtx5090\n  fast: in the default mode, runs, takes 29346 MiB\n" in done.stderr
-    assert "  of its 32607 MiB 3261 MiB is left, takes 29346 MiB\n" in done.stderr
+    assert "  3261 of its 32607 MiB are left, and the trial takes 29346 MiB\n" in done.stderr
     assert "\n      anvil-gen down box fast\n" in done.stderr
     said = experiment(box, "up", MODEL, "--gpu", "pro6000")
     assert [(holder["tier"], holder["running"]) for holder in said["card"]["holders"]] == [("heavy", False)]
@@ -161,6 +162,50 @@ def test_a_taken_port_is_told_before_anything_starts(box: Box, model_folder: Pat
         f"  take another one with --port, or free it:\n\n      docker stop {box.name('other')}\n\n"
     )
     assert experiment(box, "status")["trial"] is None
+
+
+def test_a_taken_container_name_is_told_before_anything_starts(box: Box, model_folder: Path) -> None:
+    box.render(slot_box(box, model_folder))
+    other = ["--entrypoint", "/bin/sleep", "vllm/vllm-openai:latest", "600"]
+    box.engine.docker("run", "--detach", "--name", box.name("experiment"), *other)
+    done = box.anvil_gen("experiment", "up", "box", MODEL, check=False)
+
+    assert done.code == 1
+    assert "error: container name is taken\n" in done.stderr
+    assert f"\n      docker rm --force {box.name('experiment')}\n" in done.stderr
+
+
+def test_two_starts_at_once_leave_one_trial(box: Box, model_folder: Path) -> None:
+    box.render(slot_box(box, model_folder))
+    ports = [box.port("one"), box.port("two")]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda port: box.anvil_gen("experiment", "up", "box", MODEL, f"--port={port}"), ports))
+
+    trial = experiment(box, "status")["trial"]
+    assert (trial["state"], trial["drift"]) == ("running", [])
+    assert trial["port"] in [f"127.0.0.1:{port}" for port in ports]
+    assert sorted(path.name for path in (box.tree / ".anvil-gen").iterdir()) == [
+        ".gitignore",
+        "slot.lock",
+        "state.json",
+    ]
+
+
+def test_why_a_trial_does_not_start_is_told(box: Box) -> None:
+    box.environment["ANVIL_ROUTER_TOKEN"] = "a key"
+    box.render(box.adapted("fakoli-dark"))
+    done = box.anvil_gen("experiment", "up", "box", MODEL, check=False)
+
+    assert done.code == 1
+    assert f"docker volume create {box.name('hfcache')}\n" in done.stderr
+
+
+def test_flags_without_the_dashes_are_told_where_they_belong(box: Box) -> None:
+    box.render(box.adapted("fakoli-dark"))
+    done = box.anvil_gen("experiment", "up", "box", MODEL, "--max-model-len", "1", check=False)
+
+    assert done.code == 1
+    assert done.stderr.endswith("anvil-gen experiment up HOST MODEL -- --flag\n")
 
 
 def test_a_trial_that_ended_is_told_with_its_code(box: Box, model_folder: Path) -> None:

@@ -7,15 +7,26 @@ from pathlib import Path
 import click
 
 from anvil_gen.commands import parameters
-from anvil_gen.diagnostics import ExitCode
+from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.operate.cards import taken
-from anvil_gen.operate.slot import Request, fresh, open_slot, trial_of
+from anvil_gen.operate.slot import SERVICE, Request, Slot, fresh, open_slot, trial_of
 from anvil_gen.operate.trial import start, use_of_card
 from anvil_gen.views.experiment import held_card, show_started
 from anvil_gen.views.faults import show_faults
 
 
-@click.command("up")
+class _Command(click.Command):
+    """A command that says where the engine's flags belong."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            where = "Flags of the engine follow --, as in: anvil-gen experiment up HOST MODEL -- --flag"
+            raise click.UsageError(f"{error.format_message()}\n{where}", ctx) from None
+
+
+@click.command("up", cls=_Command)
 @parameters.host
 @click.argument("model")
 @click.argument("flags", nargs=-1, metavar="[-- FLAG...]")
@@ -54,5 +65,17 @@ def command(
     said = (warning, held_card(slot.host, use, trial, takes))
     show_faults([fault for fault in said if fault is not None], as_json=as_json)
     started = start(slot, trial)
-    show_started(started, use, as_json=as_json)
+    faults = _causes(slot) if started.code != 0 else []
+    show_started(started, use, faults, as_json=as_json)
+    if not as_json:
+        show_faults(faults, as_json=False)
     return ExitCode.OK if started.code == 0 else ExitCode.ERROR
+
+
+def _causes(slot: Slot) -> list[Diagnostic]:
+    """Return what of the slot's wants is not there: its volumes, folders and image."""
+    from anvil_gen.operate.causes import causes  # noqa: PLC0415  only a failure needs it
+    from anvil_gen.operate.subject import Subject  # noqa: PLC0415
+
+    deployment = slot.deployment
+    return causes(Subject(deployment, deployment.stack.modes[0], [SERVICE], with_slot=True))
