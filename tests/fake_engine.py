@@ -12,9 +12,9 @@ from fake_machine import no_programs
 from msgspec.structs import replace
 from running import fleet
 
+from anvil_gen.doctor.subject import Subject
 from anvil_gen.operate.deployment import open_deployment
 from anvil_gen.operate.docker import Docker
-from anvil_gen.operate.subject import Subject
 from anvil_gen.probe.programs import Run
 
 HANGS = "hangs"

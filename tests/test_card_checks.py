@@ -10,7 +10,7 @@ from e2e.cards import Card as Pretended
 from fake_engine import INFO, engine, subject, told
 from fake_machine import kernel, no_programs, nvidia, programs
 
-from anvil_gen.operate.card_checks import check_cards, check_runtimes
+from anvil_gen.doctor.card_checks import check_cards, check_runtimes
 from anvil_gen.probe.programs import Answer, Run
 
 UUID = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"

@@ -11,7 +11,7 @@ from fake_machine import kernel
 from test_claim_checks import answers as having
 from test_claim_checks import container
 
-from anvil_gen.operate.causes import causes
+from anvil_gen.doctor.causes import causes
 
 INVENTORY = """schema = 1
 [paths]

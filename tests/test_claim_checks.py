@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fake_engine import engine, subject, told
 
-from anvil_gen.operate.claim_checks import check_names, check_ports
+from anvil_gen.doctor.claim_checks import check_names, check_ports
 
 INVENTORY = """schema = 1
 [paths]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fake_engine import INFO, engine, images, subject, told
 
-from anvil_gen.operate.disk_checks import check_disk
-from anvil_gen.operate.subject import Subject
+from anvil_gen.doctor.disk_checks import check_disk
+from anvil_gen.doctor.subject import Subject
 
 # No disk has what these weights could take.
 INVENTORY = """schema = 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fake_engine import engine, subject
 
-from anvil_gen.operate.remote import unmountable
+from anvil_gen.doctor.remote import unmountable
 
 INVENTORY = """schema = 1
 [paths]

@@ -9,7 +9,7 @@ from fake_engine import FakeDocker, engine, subject
 from fake_machine import LINUX_KERNEL, WSL2_KERNEL, kernel
 from running import INVENTORY, SECOND_TIER
 
-from anvil_gen.operate.subject import Subject
+from anvil_gen.doctor.subject import Subject
 from anvil_gen.probe.programs import Answer
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fake_engine import subject
 
-from anvil_gen.operate.wants import Bind, Wanted
+from anvil_gen.doctor.wants import Bind, Wanted
 
 INVENTORY = """schema = 1
 [paths]

@@ -8,9 +8,9 @@ import click
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import ExitCode
+from anvil_gen.doctor.examination import examine
+from anvil_gen.doctor.subject import Subject
 from anvil_gen.operate.deployment import open_deployment
-from anvil_gen.operate.doctor import examine
-from anvil_gen.operate.subject import Subject
 from anvil_gen.views.doctor import show_examination
 
 

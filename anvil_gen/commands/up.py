@@ -131,8 +131,8 @@ def _refuse_unmountable(deployment: Deployment, mode: Mode, services: Sequence[s
     Raises:
         DiagnosticError: there are such files.
     """
-    from anvil_gen.operate.machine_checks import remote_fault  # noqa: PLC0415  most engines are here
-    from anvil_gen.operate.subject import Subject  # noqa: PLC0415
+    from anvil_gen.doctor.machine_checks import remote_fault  # noqa: PLC0415  most engines are here
+    from anvil_gen.doctor.subject import Subject  # noqa: PLC0415
 
     fault = remote_fault(Subject(deployment, mode, services))
     if fault is not None:
@@ -141,7 +141,7 @@ def _refuse_unmountable(deployment: Deployment, mode: Mode, services: Sequence[s
 
 def _causes(deployment: Deployment, mode: Mode, services: Sequence[str], *, as_json: bool) -> list[Diagnostic]:
     """Return why services did not come up, told already unless it is a part of the JSON answer."""
-    from anvil_gen.operate.causes import causes_of  # noqa: PLC0415  only a failure needs it
+    from anvil_gen.doctor.causes import causes_of  # noqa: PLC0415  only a failure needs it
     from anvil_gen.views.faults import show_faults  # noqa: PLC0415
 
     faults = causes_of(deployment, mode, services)

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
+from anvil_gen.doctor.check import Check
+from anvil_gen.doctor.examination import Examination
 from anvil_gen.model import DEFAULT_MODE
-from anvil_gen.operate.check import Check
-from anvil_gen.operate.doctor import Examination
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.faults import diagnostic_json
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from msgspec import UNSET
 
 from anvil_gen.diagnostics import did_you_mean
-from anvil_gen.operate.check import Check, Place, by_command, softened, wrong
-from anvil_gen.operate.subject import Subject
-from anvil_gen.operate.wants import Bind, Wanted
+from anvil_gen.doctor.check import Check, Place, by_command, softened, wrong
+from anvil_gen.doctor.subject import Subject
+from anvil_gen.doctor.wants import Bind, Wanted
 from anvil_gen.probe.host_paths import is_of_windows, seen_from_here
 
 _POINTER = b"version https://git-lfs"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from anvil_gen.doctor.check import Check, by_command, wrong
+from anvil_gen.doctor.subject import Subject
+from anvil_gen.doctor.wants import Wanted
 from anvil_gen.model import DEFAULT_MODE
-from anvil_gen.operate.check import Check, by_command, wrong
 from anvil_gen.operate.containers import Container, container_listing
-from anvil_gen.operate.subject import Subject
-from anvil_gen.operate.wants import Wanted
 from anvil_gen.probe.ports import port_state, who_holds
 
 _WORKING_FOLDER = "com.docker.compose.project.working_dir"

@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from anvil_gen.card_data import PinProbe, Vendor
 from anvil_gen.diagnostics import DiagnosticError, Severity, printable
+from anvil_gen.doctor.check import Check, by_command, wrong
+from anvil_gen.doctor.subject import Subject
 from anvil_gen.model import Gpu, Tier
-from anvil_gen.operate.check import Check, by_command, wrong
 from anvil_gen.operate.containers import images_of, of_project
-from anvil_gen.operate.subject import Subject
 
 _SERVICE = "probe"
 # What decides which cards a container gets; the rest of the service is left out, its weights and ports above all.

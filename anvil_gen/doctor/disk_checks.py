@@ -8,11 +8,11 @@ from pathlib import Path
 
 from msgspec import UNSET, Struct
 
+from anvil_gen.doctor.check import Check, by_command, wrong
+from anvil_gen.doctor.subject import Subject
+from anvil_gen.doctor.wants import Bind, Wanted
 from anvil_gen.model import Tier
-from anvil_gen.operate.check import Check, by_command, wrong
 from anvil_gen.operate.containers import images_of
-from anvil_gen.operate.subject import Subject
-from anvil_gen.operate.wants import Bind, Wanted
 from anvil_gen.probe.host_paths import seen_from_here
 from anvil_gen.probe.machine import device_of, free_gib
 

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterable
 
 from anvil_gen.diagnostics import Diagnostic, listing
-from anvil_gen.operate.check import by_command
+from anvil_gen.doctor.check import by_command
+from anvil_gen.doctor.wants import Wanted
 from anvil_gen.operate.deployment import Deployment
-from anvil_gen.operate.wants import Wanted
 
 _SSH = "ssh://"
 

@@ -9,17 +9,17 @@ from functools import cached_property
 from pathlib import Path
 
 from anvil_gen.catalog import Catalog
+from anvil_gen.doctor.check import Place
+from anvil_gen.doctor.dotenv import variables
+from anvil_gen.doctor.wants import Wanted, slot_wants, wants_of
 from anvil_gen.document import Document
 from anvil_gen.generate import generator
 from anvil_gen.inventory_types import Platform
 from anvil_gen.model import Mode, Tree, address
-from anvil_gen.operate.check import Place
 from anvil_gen.operate.containers import Container, Look
 from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.docker import Docker
-from anvil_gen.operate.dotenv import variables
 from anvil_gen.operate.engine_facts import EngineFacts, ask_engine
-from anvil_gen.operate.wants import Wanted, slot_wants, wants_of
 from anvil_gen.probe.cards import Listing, list_cards
 from anvil_gen.probe.machine import platform_of, platform_of_machine
 from anvil_gen.probe.programs import Run, run_program

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from anvil_gen.operate.card_checks import check_cards, check_runtimes, wanted_cards
-from anvil_gen.operate.check import Check, Verdict
-from anvil_gen.operate.claim_checks import check_names, check_ports
-from anvil_gen.operate.disk_checks import check_disk
-from anvil_gen.operate.image_checks import check_images
-from anvil_gen.operate.machine_checks import (
+from anvil_gen.doctor.card_checks import check_cards, check_runtimes, wanted_cards
+from anvil_gen.doctor.check import Check, Verdict
+from anvil_gen.doctor.claim_checks import check_names, check_ports
+from anvil_gen.doctor.disk_checks import check_disk
+from anvil_gen.doctor.image_checks import check_images
+from anvil_gen.doctor.machine_checks import (
     check_docker,
     check_inventory,
     check_platform,
@@ -19,9 +19,9 @@ from anvil_gen.operate.machine_checks import (
     check_tree,
     check_variables,
 )
-from anvil_gen.operate.pin_proof import check_pins
-from anvil_gen.operate.storage_checks import check_mounts, check_volumes
-from anvil_gen.operate.subject import Subject
+from anvil_gen.doctor.pin_proof import check_pins
+from anvil_gen.doctor.storage_checks import check_mounts, check_volumes
+from anvil_gen.doctor.subject import Subject
 
 
 class Examination(Struct, frozen=True, kw_only=True):

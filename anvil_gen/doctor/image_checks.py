@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from anvil_gen.diagnostics import printable
+from anvil_gen.doctor.check import Check, by_command, wrong
+from anvil_gen.doctor.subject import Subject
+from anvil_gen.doctor.wants import Wanted
 from anvil_gen.fleet import shown
-from anvil_gen.operate.check import Check, by_command, wrong
 from anvil_gen.operate.containers import images_of
-from anvil_gen.operate.subject import Subject
-from anvil_gen.operate.wants import Wanted
 
 _SECONDS = 20.0
 """How long a registry may take to say whether it has an image."""

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic, Location, Severity
+from anvil_gen.doctor.check import Check, Place, by_command, wrong
+from anvil_gen.doctor.dotenv import FILE
+from anvil_gen.doctor.remote import unmountable
+from anvil_gen.doctor.subject import Subject
 from anvil_gen.fleet import shown
-from anvil_gen.operate.check import Check, Place, by_command, wrong
 from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.docker import INSTALL_DOCS
-from anvil_gen.operate.dotenv import FILE
 from anvil_gen.operate.engine_facts import OLDEST_COMPOSE, OLDEST_DOCKER, is_older
-from anvil_gen.operate.remote import unmountable
-from anvil_gen.operate.subject import Subject
 from anvil_gen.render import ENV_EXAMPLE_FILE
 
 _COMPOSE_DOCS = "https://docs.docker.com/compose/install/"

@@ -10,7 +10,7 @@ from fake_engine import NO_DAEMON, engine, images, subject
 from fake_machine import kernel
 from running import INVENTORY, anvil_gen, fleet
 
-from anvil_gen.operate.doctor import Examination, examine
+from anvil_gen.doctor.examination import Examination, examine
 from anvil_gen.views.doctor import show_examination
 
 EVERYTHING = engine(image_inspect=images("vllm/vllm-openai:latest"))

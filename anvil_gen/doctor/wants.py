@@ -13,9 +13,9 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from anvil_gen.doctor.dotenv import filled, references
 from anvil_gen.experiment import ROOT_FILE as SLOT_FILE
 from anvil_gen.model import KeyPath, Mode, Stack, Tier, Tree
-from anvil_gen.operate.dotenv import filled, references
 from anvil_gen.own_keys import published_ports
 from anvil_gen.paths import is_absolute
 

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic
+from anvil_gen.doctor.card_checks import NONE_LISTED, check_cards, check_runtimes
+from anvil_gen.doctor.check import Check
+from anvil_gen.doctor.claim_checks import check_names, check_ports
+from anvil_gen.doctor.image_checks import unobtainable
+from anvil_gen.doctor.machine_checks import check_docker, check_remote, check_variables
+from anvil_gen.doctor.storage_checks import check_mounts, check_volumes
+from anvil_gen.doctor.subject import Subject
 from anvil_gen.model import Mode
-from anvil_gen.operate.card_checks import NONE_LISTED, check_cards, check_runtimes
-from anvil_gen.operate.check import Check
-from anvil_gen.operate.claim_checks import check_names, check_ports
 from anvil_gen.operate.deployment import Deployment
-from anvil_gen.operate.image_checks import unobtainable
-from anvil_gen.operate.machine_checks import check_docker, check_remote, check_variables
-from anvil_gen.operate.storage_checks import check_mounts, check_volumes
-from anvil_gen.operate.subject import Subject
 
 
 def causes_of(deployment: Deployment, mode: Mode, services: Iterable[str] = ()) -> list[Diagnostic]:

@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Iterator
 
 from anvil_gen.card_data import Runtime, Vendor
+from anvil_gen.doctor.check import Check, by_command, wrong
+from anvil_gen.doctor.subject import Subject
 from anvil_gen.model import Gpu
-from anvil_gen.operate.check import Check, by_command, wrong
-from anvil_gen.operate.subject import Subject
 from anvil_gen.probe.cards import Card, Listing
 
 NONE_LISTED = "no card is listed"
