@@ -74,8 +74,8 @@ def command(
 
 def _causes(slot: Slot) -> list[Diagnostic]:
     """Return what of the slot's wants is not there: its volumes, folders and image."""
-    from anvil_gen.operate.causes import causes  # noqa: PLC0415  only a failure needs it
-    from anvil_gen.operate.subject import Subject  # noqa: PLC0415
+    from anvil_gen.doctor.causes import causes  # noqa: PLC0415  only a failure needs it
+    from anvil_gen.doctor.subject import Subject  # noqa: PLC0415
 
     deployment = slot.deployment
     return causes(Subject(deployment, deployment.stack.modes[0], [SERVICE], with_slot=True))
