@@ -14,6 +14,7 @@ from compose_cli import compose_config
 from e2e.cards import Card
 from fake_machine import LINUX_KERNEL, WSL2_KERNEL, kernel, no_programs, nvidia
 from msgspec.structs import replace
+from onboarding import TemplateRepository, commit_all, files, git, make
 from recorded_docker import Recorded
 
 from anvil_gen.catalog import Catalog
@@ -22,7 +23,7 @@ from anvil_gen.generate import Generator
 from anvil_gen.onboard.answers import Answers, answers_of
 from anvil_gen.onboard.find import Found, Surroundings, find, machine_name
 from anvil_gen.onboard.lacks import lacking
-from anvil_gen.onboard.lay_down import LaidDown, lay_down
+from anvil_gen.onboard.lay_down import BrokenOffError, LaidDown, lay_down
 from anvil_gen.onboard.source import Source
 from anvil_gen.operate.docker import Docker
 from anvil_gen.probe.programs import Answer, Run
@@ -352,3 +353,61 @@ def test_compose_accepts_what_a_first_machine_gets(tmp_path: Path) -> None:
 
     services = compose_config(tmp_path / "tree", env={"ROUTER_TOKEN": "x", "HOME": os.environ["HOME"]})["services"]
     assert set(services) == {"coder", "fast", "router"}
+
+
+def test_an_update_takes_over_a_later_version(tmp_path: Path) -> None:
+    template = TemplateRepository(tmp_path / "template")
+    answers = answers_of(look(CASES["one card"].at(tmp_path / "root")))
+    made = lay_down(tmp_path / "fleet", answers, Source(url=str(template.folder), ref="v0.1.0"), ask=False)
+    git(made.folder, "init", "--quiet")
+    commit_all(made.folder)
+    before = files(made.folder)
+    template.edit("README.md.jinja", "# The fleet", "# The fleet of v0.2.0")
+    template.release("v0.2.0")
+    done = make(made.folder, "update")
+    after = files(made.folder)
+
+    assert done.code == 0, done.stderr
+    assert {path for path in before if after[path] != before[path]} == {"README.md", ".copier-answers.my-box.yml"}
+    assert "_commit: v0.2.0\n" in after[".copier-answers.my-box.yml"]
+
+
+def test_a_run_that_was_killed_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = answers_of(look(machine(tmp_path / "root")))
+    whole = laid(tmp_path / "whole", answers)
+    placed: list[Path] = []
+    write = Path.write_bytes
+
+    def write_some(path: Path, data: bytes) -> int:
+        if path.is_relative_to(tmp_path / "fleet"):
+            placed.append(path)
+            if len(placed) > 5:
+                write(path, data[: len(data) // 2])
+                os._exit(9)
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write_some)
+    process = os.fork()
+    if process == 0:
+        laid(tmp_path / "fleet", answers)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
+    monkeypatch.undo()
+    laid(tmp_path / "fleet", answers)
+
+    assert files(tmp_path / "fleet") == files(whole.folder)
+
+
+def test_an_interrupt_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = answers_of(look(machine(tmp_path / "root")))
+    write = Path.write_bytes
+
+    def interrupted(path: Path, data: bytes) -> int:
+        if "renovate.json" in path.name and path.is_relative_to(tmp_path / "fleet"):
+            raise KeyboardInterrupt
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", interrupted)
+    with pytest.raises(BrokenOffError):
+        laid(tmp_path / "fleet", answers)
+
+    assert not (tmp_path / "fleet").exists()

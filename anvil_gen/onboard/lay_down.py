@@ -69,9 +69,11 @@ def lay_down(folder: Path, answers: Answers, source: Source, *, ask: bool) -> La
         _name_source(Path(made) / f".copier-answers.{machine}.yml", source)
         files = sorted(path.relative_to(made).as_posix() for path in Path(made).rglob("*") if path.is_file())
         new = [file for file in files if not (folder / file).exists() or file.startswith(".copier-answers.")]
+        # The inventory last: without it the machine is not in the fleet yet, and a run that was killed can be repeated.
+        new.sort(key=lambda file: file == f"{HOSTS}/{machine}.toml")
         _place(Path(made), folder, new)
     kept = tuple(file for file in files if file not in new)
-    return LaidDown(folder=folder, machine=machine, answers=given, written=tuple(new), kept=kept)
+    return LaidDown(folder=folder, machine=machine, answers=given, written=tuple(sorted(new)), kept=kept)
 
 
 @contextlib.contextmanager
@@ -146,12 +148,16 @@ def _place(made: Path, folder: Path, files: list[str]) -> None:
         for file in files:
             path = folder / file
             _make_folder(path.parent, placed)
-            placed.append(path)
-            path.write_bytes((made / file).read_bytes())
-    except OSError as error:
+            unfinished = path.with_name(f".{path.name}.unfinished")
+            placed += [path, unfinished]
+            unfinished.write_bytes((made / file).read_bytes())
+            unfinished.rename(path)
+    except (OSError, KeyboardInterrupt) as error:
         for done in reversed(placed):
             with contextlib.suppress(OSError):
                 done.rmdir() if done.is_dir() else done.unlink()
+        if isinstance(error, KeyboardInterrupt):
+            raise BrokenOffError from error
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
