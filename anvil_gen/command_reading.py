@@ -10,9 +10,12 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.command import canonical_flag
+from anvil_gen.diagnostics import may_hold_secret
 from anvil_gen.model import Number
 from anvil_gen.own_keys import env_reference
 
+HIDDEN = "…"
+"""Stands for a value that may be a secret."""
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _FLAG = re.compile(r"--([A-Za-z0-9][A-Za-z0-9._-]*)(?:=(.*))?", re.DOTALL)
@@ -100,3 +103,17 @@ def _has_toml_types(value: Any) -> bool:
     if isinstance(value, list):
         return all(map(_has_toml_types, value))
     return value is not None and (not isinstance(value, int) or -(2**63) <= value < 2**63)
+
+
+def without_secrets(words: Iterable[str]) -> list[str]:
+    """Return arguments as they may be shown: without the values of flags whose names say that they are secret."""
+    shown: list[str] = []
+    secret = False
+    for word in words:
+        match = _FLAG.fullmatch(word)
+        if match is not None:
+            secret = may_hold_secret(match[1])
+            shown.append(f"--{match[1]}={HIDDEN}" if secret and match[2] is not None else word)
+        else:
+            shown.append(HIDDEN if secret else word)
+    return shown

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from anvil_gen.command import flag_arguments
-from anvil_gen.command_reading import flag_entry, read_line, typed_value
+from anvil_gen.command_reading import flag_entry, read_line, typed_value, without_secrets
 from anvil_gen.model import Number
 
 
@@ -100,3 +100,16 @@ def test_what_is_read_is_written_the_same(words: list[str]) -> None:
     (flag,) = read_line(words).flags
 
     assert list(flag_arguments(flag.name, flag_entry(flag.values), "equals", "spread")) == words
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["--seed=1", "x"], ["--seed=1", "x"]),
+        (["--api-key=k", "--seed", "1"], ["--api-key=…", "--seed", "1"]),
+        (["--api_key", "k", "l", "--hf-token", "t"], ["--api_key", "…", "…", "--hf-token", "…"]),
+        (["--max-tokens=5", "--tokenizer", "x"], ["--max-tokens=5", "--tokenizer", "x"]),
+    ],
+)
+def test_secrets_are_not_shown(words: list[str], shown: list[str]) -> None:
+    assert without_secrets(words) == shown

@@ -49,8 +49,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ),
     (
         "labels",
-        {"Labels": {"x": "y", "com.docker.compose.project": "box"}},
-        {"labels": {"x": "y"}},
+        {"Labels": {"x": "y", "com.docker.compose.project": "box", "anvil-gen.trial.PORT": "1"}},
+        {"labels": {"x": "y", "anvil-gen.trial.PORT": "2"}},
         {"labels": {"x": "y"}},
     ),
     (

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from anvil_gen.experiment import VARIABLE_LABEL
 from anvil_gen.operate.containers import Container
 
 Form = dict[str, Any]
@@ -18,7 +19,8 @@ Form = dict[str, Any]
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _SIZES = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _ANONYMOUS = re.compile("[0-9a-f]{64}")
-_COMPOSE_LABEL = "com.docker.compose."
+# Compose's own, and those that only repeat what the command says.
+_UNTOLD_LABELS = ("com.docker.compose.", VARIABLE_LABEL)
 _DEFAULT_SHM = 64 << 20
 # Key of a service -> key of the image's configuration, for what Docker does not tell apart where both say the same.
 _OF_IMAGE = {"entrypoint": "Entrypoint", "command": "Cmd", "user": "User"}
@@ -35,7 +37,7 @@ def form_of_container(container: Container, image: Mapping[str, Any] | None) -> 
     labels = {
         name: value
         for name, value in (config.get("Labels") or {}).items()
-        if not name.startswith(_COMPOSE_LABEL) and (own.get("Labels") or {}).get(name) != value
+        if not name.startswith(_UNTOLD_LABELS) and (own.get("Labels") or {}).get(name) != value
     }
     form: Form = {
         "image": config["Image"],
@@ -70,7 +72,8 @@ def form_of_service(name: str, config: Mapping[str, Any], image: Mapping[str, An
     form: Form = {
         "image": service.get("image", f"{project}-{name}"),
         "container_name": service.get("container_name", f"{project}-{name}-1"),
-        **{key: service.get(key) for key in ("labels", "init", "read_only")},
+        **{key: service.get(key) for key in ("init", "read_only")},
+        "labels": _told_labels(service.get("labels") or {}),
         **{key: _unless(service.get(key), own.get(name)) for key, name in _OF_IMAGE.items()},
         **{key: sorted(set(map(str, service.get(key) or ())) - {_ADDED_OPTION}) for key in _SAME},
         "privileged": service.get("privileged"),
@@ -93,6 +96,10 @@ def form_of_service(name: str, config: Mapping[str, Any], image: Mapping[str, An
 
 def _said(form: Form) -> Form:
     return {key: value for key, value in form.items() if value}
+
+
+def _told_labels(labels: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in labels.items() if not name.startswith(_UNTOLD_LABELS)}
 
 
 def _unless(value: Any, usual: Any) -> Any:

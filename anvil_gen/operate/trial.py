@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from msgspec import Struct
 from msgspec.structs import replace
 
+from anvil_gen.command_reading import HIDDEN, without_secrets
 from anvil_gen.deploy_folder import STATE_FOLDER
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.experiment import VARIABLE_LABEL, VARIABLES
@@ -78,6 +79,15 @@ def variables_of_container(one: Container) -> dict[str, str]:
     """Return the variables that a trial was started with; none for a container of another file."""
     labels = one.raw["Config"].get("Labels") or {}
     return {name: labels[label] for name in VARIABLES if (label := f"{VARIABLE_LABEL}{name}") in labels}
+
+
+def shown_flags(variables: Mapping[str, str]) -> str:
+    """Return a trial's flags as they are typed behind ``--``, without the values of secret ones."""
+    try:
+        words = shlex.split(variables.get("EXTRA_ARGS", ""))
+    except ValueError:  # Compose splits in its own way, and has taken it
+        return HIDDEN
+    return " ".join(word if word == HIDDEN else shlex.quote(word) for word in without_secrets(words))
 
 
 def with_variables(slot: Slot, variables: Mapping[str, str]) -> Project:
@@ -194,7 +204,7 @@ def status_of_trial(slot: Slot) -> TrialStatus:
     )
 
 
-def _again(slot: Slot, variables: Mapping[str, str]) -> str:
+def again(slot: Slot, variables: Mapping[str, str]) -> str:
     """Return the command that starts a trial once more, as it was started."""
     words = ["anvil-gen", "experiment", "up", slot.host, variables.get("MODEL", "MODEL")]
     card = slot.card_of(variables.get("GPU_UUID", ""))
@@ -204,8 +214,7 @@ def _again(slot: Slot, variables: Mapping[str, str]) -> str:
         "served-name": variables.get("SERVED_NAME"),
     }
     words += [word for name, value in given.items() if value for word in (f"--{name}", value)]
-    extra = variables.get("EXTRA_ARGS", "")
-    # The arguments stand there as for a shell already.
+    extra = shown_flags(variables)
     return f"{shlex.join(words)}{f' -- {extra}' if extra else ''}"
 
 
@@ -216,7 +225,7 @@ def drift_of(slot: Slot, one: Container, variables: Mapping[str, str]) -> Iterat
         DiagnosticError: Compose refuses the file.
     """
     project, file = with_variables(slot, variables), slot.experiment.root_file
-    again = _again(slot, variables)
+    start_again = again(slot, variables)
     if not variables.get("MODEL"):
         yield Drift(
             kind="foreign", detail="it was not made from the slot's file", remedy=f"docker rm --force {one.name}"
@@ -226,7 +235,7 @@ def drift_of(slot: Slot, one: Container, variables: Mapping[str, str]) -> Iterat
         should = form_of_service(SERVICE, project.services(file), image)
         changes = form_changes(project.name, SERVICE, form_of_container(one, image), should)
         found = config_drift(one, changes, project.docker.ask("compose", "version", "--short").strip())
-        yield Drift(kind=found.kind, detail=found.detail, remedy=again, changes=found.changes)
+        yield Drift(kind=found.kind, detail=found.detail, remedy=start_again, changes=found.changes)
     moved = image_drift(one, images_of(project.docker, [one.image]))
     if moved is not None:
-        yield Drift(kind=moved.kind, detail=moved.detail, remedy=again)
+        yield Drift(kind=moved.kind, detail=moved.detail, remedy=start_again)

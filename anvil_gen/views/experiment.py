@@ -8,17 +8,17 @@ from typing import Any
 
 import click
 
+from anvil_gen.command_reading import without_secrets
 from anvil_gen.diagnostics import Diagnostic
-from anvil_gen.diffs import without_secrets
+from anvil_gen.diffs import visible
 from anvil_gen.operate.cards import CardUse, Holder
-from anvil_gen.operate.slot import Trial
-from anvil_gen.operate.trial import Started, TrialStatus
+from anvil_gen.operate.trial import Started, TrialStatus, shown_flags
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.faults import diagnostic_json, diagnostic_text
 from anvil_gen.views.services import drift_json, reasons, result_json, show_drift, told, uptime
 
 
-def held_card(host: str, use: CardUse | None, trial: Trial, takes_mib: int | None) -> Diagnostic | None:
+def held_card(host: str, use: CardUse | None, takes_mib: int | None) -> Diagnostic | None:
     """Return what is to be said of a trial's card; None where no tier holds it."""
     if use is None or not use.holders:
         return None
@@ -55,7 +55,7 @@ def show_started(started: Started, use: CardUse | None, faults: Sequence[Diagnos
             model=trial.model,
             served_name=trial.served_name,
             address=started.address,
-            flags=list(trial.flags),
+            flags=without_secrets(trial.flags),
             card=_card_json(use),
             service=result_json(started.result),
             diagnostics=[diagnostic_json(fault) for fault in faults],
@@ -104,7 +104,7 @@ def _facts(status: TrialStatus, now: datetime) -> Iterator[tuple[str, str]]:
     yield "model", said.get("MODEL") or "-"
     yield "served name", said.get("SERVED_NAME") or "-"
     if said.get("EXTRA_ARGS"):
-        yield "flags", without_secrets(said["EXTRA_ARGS"])
+        yield "flags", visible(shown_flags(said))
     yield "card", status.card or "-"
     yield "port", status.port or "-"
     yield "state", status.state if status.started_at else f"{status.state} ({status.exit_code})"
@@ -119,7 +119,7 @@ def _status_json(status: TrialStatus) -> dict[str, Any]:
         "container": status.container,
         "model": said.get("MODEL", ""),
         "served_name": said.get("SERVED_NAME", ""),
-        "flags": said.get("EXTRA_ARGS", ""),
+        "flags": shown_flags(said),
         "card": status.card,
         "port": status.port,
         "state": status.state,

@@ -62,7 +62,7 @@ def command(
     trial = trial_of(slot, Request(model=model, gpu=gpu, port=port, served_name=served_name, flags=flags))
     use = use_of_card(slot, trial)
     takes = taken(slot.experiment.share, trial.card) if trial.card is not None else None
-    said = (warning, held_card(slot.host, use, trial, takes))
+    said = (warning, held_card(slot.host, use, takes))
     show_faults([fault for fault in said if fault is not None], as_json=as_json)
     started = start(slot, trial)
     faults = _causes(slot) if started.code != 0 else []
