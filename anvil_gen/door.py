@@ -26,6 +26,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     metrics_port: int | None
     metrics_key: bool
     tls: Tls | None
+    sealed: bool  # its tiers are on an internal network, and it is on that too
 
 
 class Answers(Struct, frozen=True, kw_only=True):

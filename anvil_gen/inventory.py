@@ -26,6 +26,7 @@ class HostTable(Table, frozen=True, kw_only=True):
     name: t.HostName | UnsetType = UNSET
     project: t.ProjectName | UnsetType = UNSET
     platform: t.Platform | UnsetType = UNSET
+    egress: t.Egress | UnsetType = UNSET
     docker_context: (
         Annotated[
             str,

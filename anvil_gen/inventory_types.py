@@ -301,6 +301,14 @@ Platform = Annotated[
         examples=["wsl2"],
     ),
 ]
+Egress = Annotated[
+    Literal["allow", "deny"],
+    Meta(
+        description="Whether tiers reach anything but the router: with `deny` they are on an internal network, nothing "
+        "of them is published, and weights have to be on the machine already.",
+        examples=["deny"],
+    ),
+]
 Task = Annotated[
     Literal["chat", "embedding", "rerank", "transcription", "speech"],
     Meta(description="What the model does.", examples=["embedding"]),

@@ -222,6 +222,7 @@ class Service(Struct, frozen=True, kw_only=True):
     environment: tuple[EnvVar, ...]
     ports: tuple[Port, ...]
     mounts: tuple[Mount, ...]
+    sealed: bool  # on the internal network alone
     gpus: Reservation | None
     health: HealthCheck | None
     restart: str

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog import Catalog
 from anvil_gen.checks import check_stack
+from anvil_gen.egress import check_way_in
 from anvil_gen.experiment import build_experiment
 from anvil_gen.free_values import check_free_values
 from anvil_gen.inventory import Inventory
@@ -45,10 +46,12 @@ def resolve(
         platform=Symbol(host["platform"]),
         gpus=_gpus(inventory, catalog, report, host["platform"]),
         folder=folder,
+        sealed=host["egress"] == "deny",
     )
     _check_folders(inventory, report)
     check_free_values(report)
     gate = read_gate(site, project=host["project"])
+    check_way_in(site)
     serves = {name: read_serve(site, table, ("tiers", name), {"name": name}) for name, table in inventory.tiers.items()}
     names = further_names(site, gate, serves)
     tiers = tuple(build_tier(site, name, serve, names.get(name, ())) for name, serve in serves.items())

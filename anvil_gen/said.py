@@ -65,6 +65,7 @@ _SERVICE: dict[str, Callable[[Service], Any]] = {
     "command": lambda service: " ".join(service.words) or [_form(part) for part in service.command],
     "environment": _environment,
     "ports": lambda service: [_form(port.spec) for port in service.ports],
+    "networks": lambda service: ["internal"] if service.sealed else None,
     "healthcheck": _health,
     "labels": lambda service: {name: _form(value) for name, value in service.labels},
 }

@@ -25,6 +25,7 @@ MAPPED_FIELDS = ("context_length", "max_sequences", "kv_cache_dtype", "draft_mod
 OWN_FIELDS = ("entrypoint", "command", "healthcheck")
 # Table of an inventory -> section of templates/defaults.toml.
 _SECTIONS = {"tiers": "tier", "experiment": "experiment"}
+_EGRESS = ("host", "egress")
 _MIB = {"MiB": 1, "GiB": 1024}
 
 
@@ -54,6 +55,7 @@ class Site(Struct, frozen=True, kw_only=True):
     platform: Symbol
     gpus: Mapping[str, Gpu]
     folder: Path  # the inventory's
+    sealed: bool  # tiers reach nothing but each other and the router
 
 
 class Serve(Struct, frozen=True, kw_only=True):
@@ -90,6 +92,7 @@ def read_serve(site: Site, table: TierTable | ExperimentTable, path: KeyPath, va
     options = layered(
         Layer(name="templates/defaults.toml", values=filled(section, {**values, "engine": str(name)})),
         Layer(name=f"templates/engines/{name}/engine.toml", values=own),
+        *([Layer(name="[host]", values={"bind": False}, path=_EGRESS)] if site.sealed and path[0] == "tiers" else ()),
         Layer(name="[defaults]", values=given(common), path=("defaults",)),
         Layer(name=f"[{'.'.join(map(str, path))}]", values=given(table), path=path),
     )

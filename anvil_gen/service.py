@@ -57,6 +57,7 @@ def build_service(site: Site, serve: Serve, facts: Facts) -> Service:
         environment=_environment(site, serve, facts),
         ports=published(options["bind"], facts.port),
         mounts=_mounts(serve, facts),
+        sealed=site.sealed and serve.path[0] == "tiers",
         gpus=Reservation(vendor=vendor, uuids=facts.uuids) if vendor else None,
         health=_health(serve, facts.port),
         restart=options["restart"],

@@ -8,6 +8,7 @@ from anvil_gen.catalog import Engine
 from anvil_gen.changes import FILE_LABEL
 from anvil_gen.command import canonical_flag
 from anvil_gen.digests import digest
+from anvil_gen.egress import check_sealed
 from anvil_gen.model import KeyPath, Mount, Options, Symbol, Tier, TreeFile
 from anvil_gen.paths import is_below
 from anvil_gen.serve import Serve, Site, share_of
@@ -20,6 +21,7 @@ def build_tier(site: Site, name: str, serve: Serve, further_names: tuple[str, ..
     options, engine = serve.options, serve.engine
     files = _files(site, serve, name)
     sources = tier_sources(site, serve)
+    check_sealed(site, serve, sources)
     facts = Facts(
         service=options["service"],
         container_name=options["container_name"],

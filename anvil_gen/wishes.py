@@ -115,6 +115,7 @@ def terms_of(site: Site, options: Options) -> Terms:
         metrics_port=metrics if isinstance(metrics, int) else None,
         metrics_key=metrics == "key",
         tls=_tls(site, options),
+        sealed=site.sealed,
     )
 
 

@@ -20,6 +20,7 @@ SERVICE = Service(
     words=(),
     environment=(EnvVar(name="A", value="$1"), EnvVar(name="B", value=None)),
     ports=(Port(host="127.0.0.1", number="80"),),
+    sealed=False,
     mounts=(Mount(source="v", target="/v", volume=True), Mount(source="/b", target="/b", read_only=True)),
     gpus=Reservation(vendor=Symbol("nvidia"), uuids=("GPU-1",)),
     health=HealthCheck(test=("CMD", "x"), interval="1s", timeout="1s", retries=3, start_period="1s"),

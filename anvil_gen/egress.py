@@ -1,0 +1,42 @@
+"""Tiers that reach nothing but the router: what an inventory then cannot have, with the way on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import UNSET
+
+from anvil_gen.serve import Serve, Site
+from anvil_gen.sources import Source
+
+OFFLINE = "HF_HUB_OFFLINE"
+"""The variable by which the hub's libraries take what is in the cache, and ask nobody."""
+
+_OPEN = 'or set egress = "allow" in [host]'
+
+
+def check_way_in(site: Site) -> None:
+    """Report sealed tiers that nobody could reach."""
+    if site.sealed and site.inventory.router is UNSET and not site.report.is_left_out(("router",)):
+        detail = "tiers that are on an internal network alone are reached by the router, and there is none"
+        site.report.add("sealed tiers without a router", ("host", "egress"), detail, f"add a table [router], {_OPEN}")
+
+
+def check_sealed(site: Site, serve: Serve, sources: Mapping[str, Source]) -> None:
+    """Report what a sealed tier cannot have: a published port, and weights that it would have to download."""
+    if not site.sealed:
+        return
+    options = serve.options
+    if options["bind"] is not False:
+        path = options.origin("bind").path or serve.path
+        detail = f'"{options["bind"]}": nothing is published from an internal network'
+        site.report.add("not with egress denied", path, detail, f"remove it: clients come by the router; {_OPEN}")
+    if OFFLINE in options["environment"]:
+        return
+    for name, source in sources.items():
+        if source.kind == "repo":
+            detail = "it could not be downloaded from an internal network"
+            remedy = (
+                f'download it into the cache before, and set environment.{OFFLINE} = "1"; or name a folder, {_OPEN}'
+            )
+            site.report.add("not with egress denied", (*serve.path, name, "repo"), detail, remedy)

@@ -1,0 +1,32 @@
+"""Sealed tiers on a real engine: the router reaches them, and they reach nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from anvil_gen.catalog import Catalog
+from e2e.box import Box
+from e2e.test_router_changes import demo, spoken
+
+
+@pytest.mark.parametrize("router", Catalog().names("routers"))
+def test_a_sealed_tier_answers_through_the_router_alone(box: Box, router: str) -> None:
+    inventory = demo(box, router)
+    inventory["host"]["egress"] = "deny"
+    box.render(inventory)
+    box.compose("up", "--detach", "--wait")
+
+    assert spoken(box, "chat")
+    tier = box.container("small")
+    assert list(tier["NetworkSettings"]["Networks"]) == [f"{box.project}_internal"]
+    assert not tier["NetworkSettings"]["Ports"]
+    networks = box.container("router")["NetworkSettings"]["Networks"]
+    outside = networks[f"{box.project}_default"]["IPAddress"]
+    assert reaches(box, "router")
+    assert not reaches(box, outside)
+
+
+def reaches(box: Box, address: str) -> bool:
+    """Tell whether the tier can open a connection to the router's port at an address."""
+    opened = f"timeout 3 bash -c 'exec 3<>/dev/tcp/{address}/{box.port('router')}'"
+    return box.engine.run("docker", "exec", box.name("small"), "sh", "-c", opened, check=False).code == 0
