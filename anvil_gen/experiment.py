@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
+from anvil_gen.catalog import Engine
 from anvil_gen.model import EnvRef, Experiment, Interpolated, Symbol, Text, Tier, fill
 from anvil_gen.serve import Site, read_serve, share_of
 from anvil_gen.service import Facts, build_service
@@ -25,15 +26,16 @@ VARIABLES = {
 
 
 def build_experiment(site: Site, tiers: tuple[Tier, ...], *, host: str) -> Experiment | None:
-    """Return the experiment slot; None where the inventory has none."""
+    """Return the experiment slot; None where the inventory has none, or one of an engine that cannot be tried."""
     table = site.inventory.experiment
     if table is UNSET:
         return None
     serve = read_serve(site, table, ("experiment",), {"host": host})
     options = serve.options
-    if serve.engine.own_command:
+    if site.catalog.engine(serve.engine_name) is not None and not _takes_model(serve.engine):
         detail = f"{serve.engine.title} has no command to put MODEL into"
         site.report.add("not for the experiment", ("experiment", "engine"), detail, "take another engine")
+        return None
     port = _variable("PORT", default=str(options["port"]))
     served_name = _variable("SERVED_NAME", default=options["served_name"])
     model = _variable("MODEL", error="set MODEL to a model of the hub, for example MODEL=openai/gpt-oss-20b")
@@ -62,6 +64,12 @@ def build_experiment(site: Site, tiers: tuple[Tier, ...], *, host: str) -> Exper
         ),
         options=options,
     )
+
+
+def _takes_model(engine: Engine) -> bool:
+    """Tell whether an engine's command says which model it serves."""
+    in_command = any("{model}" in part for part in engine.command)
+    return not engine.own_command and (in_command or not engine.options.keys().isdisjoint(("model", "model.repo")))
 
 
 def _labels(served_name: Text, port: Text, uuids: tuple[Text, ...]) -> Iterator[tuple[str, Text]]:

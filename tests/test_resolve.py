@@ -52,6 +52,13 @@ TIER = f'engine = "vllm", model = {HUB}'
             f"tiers.one = {{ {TIER} }}\ntiers.two = {{ {TIER}, port = 1 }}\nrouter.aliases.one = ▸'two'",
             [("model name taken twice", "router.aliases.one", "a request names one tier")],
         ),
+        *(
+            (
+                f"tiers.one = {{ {TIER} }}\nexperiment = {{ engine = ▸'{engine}', image = 'x' }}",
+                [("not for the experiment", "experiment.engine", "take another engine")],
+            )
+            for engine in ("ollama", "custom")
+        ),
         (f"tiers.one = {{ {TIER} }}\n[▸experiment]", [("missing key", "experiment", "with one of: ")]),
         (
             f"tiers.one = {{ {TIER} }}\nexperiment = {{ engine = 'vllm', gpu = ▸'Big' }}",
