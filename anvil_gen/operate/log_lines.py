@@ -12,7 +12,7 @@ from typing import IO
 from anvil_gen.operate.containers import Container
 from anvil_gen.operate.docker import Docker
 
-_TAIL = "500"
+_TAIL = "2000"
 _KEPT = 4 << 20  # bytes of one look: its end tells most
 _LARGEST = 16 * _KEPT  # bytes that are read at one look; a program that floods its log could print faster
 _LONGEST = 2000  # characters of a line; what follows tells nothing new

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from anvil_gen.operate.turn import turn
 from e2e.box import Box
 from e2e.test_drift import life, two_tiers
 
@@ -82,3 +83,18 @@ def test_two_at_once_both_end_well(box: Box) -> None:
 
     assert [process.returncode for process in both] == [0, 0], ended
     up_and_whole(box, files)
+
+
+@pytest.mark.parametrize("verb", ["up", "down", "restart"])
+def test_a_verb_that_changes_what_runs_waits_for_its_turn(box: Box, verb: str) -> None:
+    box.render(two_tiers(box))
+    box.anvil_gen("up", "box")
+    before = life(box, "one", "two")
+    with turn(box.tree, lambda: None):
+        process = box.start(verb, "box")
+        assert process.stderr is not None
+        assert process.stderr.readline() == "waiting: another run changes what runs on box\n"
+        assert life(box, "one", "two") == before
+    process.communicate(timeout=WAIT_SECONDS)
+
+    assert process.returncode == 0
