@@ -35,6 +35,16 @@ def test_hashes_by_service(tmp_path: Path) -> None:
     assert project(tmp_path, compose="fast 1f\n\nheavy 2e\n").hashes() == {"fast": "1f", "heavy": "2e"}
 
 
+def test_services_of_any_profile_are_asked_about(tmp_path: Path) -> None:
+    (tmp_path / "docker-compose.yml").touch()
+    asked = "compose --project-name box --profile * config "
+    docker = Recorded({f"{asked}--hash *": "fast 1f\n", f"{asked}--format json": "{}"})
+    box = Project(docker=docker, folder=tmp_path, name="box")
+
+    assert box.hashes() == {"fast": "1f"}
+    assert box.services() == {}
+
+
 def test_no_files_have_no_hashes(tmp_path: Path) -> None:
     box = project(tmp_path)
 

@@ -64,6 +64,18 @@ def test_ports_and_cards_as_asked_for() -> None:
     assert one.device_ids == ("GPU-1",)
 
 
+@pytest.mark.parametrize(
+    ("got", "published"),
+    [({"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8001"}]}, (("127.0.0.1", 8001),)), ({}, ())],
+)
+def test_of_a_range_it_has_the_port_that_it_got(got: dict[str, Any], published: Any) -> None:
+    host = {"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8000-8010"}]}}
+    one = container({**raw("a", host=host), "NetworkSettings": {"Ports": got}})
+
+    assert one.published == published
+    assert one.asked_ports == ("127.0.0.1:8000-8010",)
+
+
 def test_a_look_joins_the_project_with_names_and_leaves_one_off_runs_out() -> None:
     docker = Recorded(
         {

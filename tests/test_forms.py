@@ -60,6 +60,12 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
         {"ports": ["127.0.0.1:8080"]},
     ),
     (
+        "ports of a range, and one that Docker chooses",
+        {"host": {"PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "80-90"}], "9/tcp": [{"HostPort": ""}]}}},
+        {"ports": [{"target": 80, "published": "80-90", "protocol": "tcp"}, {"target": 9, "protocol": "tcp"}]},
+        {"ports": [":80-90"]},
+    ),
+    (
         "restart",
         {"host": {"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 5}}},
         {"restart": "on-failure:5"},

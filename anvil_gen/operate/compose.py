@@ -16,6 +16,9 @@ from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.model import ROOT_FILE
 from anvil_gen.operate.docker import Docker, finished
 
+# What has a profile may run too, started by its name: it is asked about like all else.
+_EVERY_PROFILE = ("--profile", "*")
+
 
 class Project(Struct, frozen=True, kw_only=True):
     """A compose project, run from the folder of its files, in which ``.env`` is read."""
@@ -30,6 +33,10 @@ class Project(Struct, frozen=True, kw_only=True):
         """Return what follows ``docker``. The default root file is left to Compose, which also knows its overrides."""
         file = () if root_file == ROOT_FILE else ("--file", root_file)
         return ["compose", "--project-name", self.name, *file, *arguments]
+
+    def question(self, *arguments: str, root_file: str = ROOT_FILE) -> list[str]:
+        """Return what follows ``docker`` where the files are asked about, whatever profiles are on."""
+        return self.arguments(*_EVERY_PROFILE, *arguments, root_file=root_file)
 
     def show(self, *arguments: str, root_file: str = ROOT_FILE, inherited: Sequence[int] = ()) -> int:
         """Run a compose command on this terminal, and return its exit code; it keeps ``inherited`` descriptors open."""
@@ -52,7 +59,7 @@ class Project(Struct, frozen=True, kw_only=True):
         Raises:
             DiagnosticError: Compose refuses the files.
         """
-        arguments = self.arguments("config", "--format", "json", root_file=root_file)
+        arguments = self.question("config", "--format", "json", root_file=root_file)
         printed = self.docker.ask(*arguments, folder=self.folder, variables=self.variables)
         config: Mapping[str, Any] = json.loads(printed)
         return config
@@ -72,7 +79,7 @@ class Hashes:
     def __init__(self, project: Project, root_file: str = ROOT_FILE) -> None:
         """Let Compose read the files of a mode; nothing is asked where there are none."""
         self.root_file = root_file
-        arguments = project.arguments("config", "--hash", "*", root_file=root_file)
+        arguments = project.question("config", "--hash", "*", root_file=root_file)
         self._asked: Popen[str] | None = None
         self._fault: DiagnosticError | None = None
         try:

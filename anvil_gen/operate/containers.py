@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from threading import Thread
 from typing import Any
 
@@ -57,16 +57,31 @@ class Container(Struct, frozen=True, kw_only=True):
 
     @property
     def published(self) -> tuple[tuple[str, int], ...]:
-        """The host addresses and ports that it asks for."""
-        bindings = self.raw["HostConfig"].get("PortBindings") or {}
-        asked = [binding for entries in bindings.values() for binding in entries or ()]
-        return tuple((entry.get("HostIp", ""), int(entry["HostPort"])) for entry in asked if entry.get("HostPort"))
+        """The host addresses and ports that it asks for; of a range, the port that it has got while it runs."""
+        got = (self.raw.get("NetworkSettings") or {}).get("Ports") or {}
+        found = []
+        for inside, address, port in self._bindings():
+            ports = [port] if port.isdigit() else [one["HostPort"] for one in (got.get(inside) or ())[:1]]
+            found += [(address, int(number)) for number in ports]
+        return tuple(found)
+
+    @property
+    def asked_ports(self) -> tuple[str, ...]:
+        """The host addresses and ports that it asks for, as ``address:port`` or ``address:first-last``."""
+        return tuple(f"{address}:{port}" for _, address, port in self._bindings())
 
     @property
     def device_ids(self) -> tuple[str, ...]:
         """The UUIDs of the cards that it was granted."""
         requests = self.raw["HostConfig"].get("DeviceRequests") or ()
         return tuple(uuid for request in requests for uuid in request.get("DeviceIDs") or ())
+
+    def _bindings(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what is asked for: the port inside with its protocol, the host's address, and its port or range."""
+        for inside, entries in (self.raw["HostConfig"].get("PortBindings") or {}).items():
+            for entry in entries or ():
+                if entry.get("HostPort"):
+                    yield inside, entry.get("HostIp", ""), entry["HostPort"]
 
 
 class Look:

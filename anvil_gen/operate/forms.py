@@ -45,7 +45,7 @@ def form_of_container(container: Container, image: Mapping[str, Any] | None) -> 
         **{key: _unless(config.get(name), own.get(name)) for key, name in _OF_IMAGE.items()},
         "environment": _environment(config.get("Env"), own.get("Env")),
         "labels": labels,
-        "ports": sorted(f"{address}:{port}" for address, port in container.published),
+        "ports": sorted(container.asked_ports),
         "volumes": sorted(_mounts(container.raw.get("Mounts") or ()), key=str),
         "restart": _restart(host.get("RestartPolicy") or {}),
         "init": host.get("Init"),
@@ -78,7 +78,7 @@ def form_of_service(name: str, config: Mapping[str, Any], image: Mapping[str, An
         **{key: sorted(set(map(str, service.get(key) or ())) - {_ADDED_OPTION}) for key in _SAME},
         "privileged": service.get("privileged"),
         "environment": service.get("environment") or {},
-        "ports": sorted(f"{port.get('host_ip', '')}:{port.get('published')}" for port in service.get("ports") or ()),
+        "ports": sorted(_asked_ports(service)),
         "volumes": sorted(_service_mounts(service.get("volumes") or (), config.get("volumes") or {}), key=str),
         "restart": _unless(service.get("restart"), "no"),
         "ipc": _unless(service.get("ipc"), "private"),
@@ -156,6 +156,12 @@ def _logging(log: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _device(device: Any) -> str:
     return device if isinstance(device, str) else f"{device['source']}:{device.get('target', device['source'])}"
+
+
+def _asked_ports(service: Mapping[str, Any]) -> Iterator[str]:
+    for port in service.get("ports") or ():
+        if port.get("published"):
+            yield f"{port.get('host_ip', '')}:{port['published']}"
 
 
 def _device_ids(service: Mapping[str, Any]) -> Iterator[str]:

@@ -217,6 +217,8 @@ def _with_remedy(drift: Drift, command: str) -> Drift:
 
 
 def _config_drift(facts: _Facts, service: str, one: Container) -> Drift:
+    if service not in facts.hashes:  # what is to be rendered is told above the services
+        return Drift(kind="config", detail="the rendered files do not have it")
     project = facts.deployment.project
     config = project.services(facts.mode.root_file)
     image = images_of(project.docker, [one.image_id]).get(one.image_id)

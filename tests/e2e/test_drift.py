@@ -190,6 +190,41 @@ def test_a_service_that_the_inventory_no_longer_knows_is_told(box: Box) -> None:
     assert drifts(answer(box, "status", "box")) == {"one": []}
 
 
+def test_a_service_with_a_profile_or_a_range_of_ports_is_held_against_the_files(box: Box) -> None:
+    inventory = two_tiers(box)
+    inventory["tiers"]["two"]["override"] = {"profiles": ["extra"]}
+    port = box.port("more")
+    more = {
+        "image": IMAGE,
+        "entrypoint": SLEEP,
+        "ports": [f"127.0.0.1:{port}-{port + 5}:80"],
+        "stop_grace_period": "1s",
+    }
+    inventory["services"] = {"more": more}
+    box.render(inventory)
+    box.anvil_gen("up", "box", "one", "two", "more")
+    said = answer(box, "status", "box")
+
+    assert drifts(said) == {"one": [], "two": [], "more": []}
+    (address,) = said["services"][2]["ports"]
+    assert port <= int(address.removeprefix("127.0.0.1:")) <= port + 5
+    inventory["tiers"]["two"]["environment"]["LEVEL"] = "2"
+    box.render(inventory)
+    assert drifts(answer(box, "status", "box", code=2)) == {"one": [], "two": ["config"], "more": []}
+
+
+def test_a_tier_that_runs_and_is_not_rendered_any_more_is_told(box: Box) -> None:
+    inventory = two_tiers(box)
+    box.render(inventory)
+    box.anvil_gen("up", "box")
+    box.render(inventory | {"tiers": {"one": inventory["tiers"]["one"]}})
+    box.write(inventory)
+    said = answer(box, "status", "box", code=2)
+
+    assert drifts(said) == {"one": [], "two": ["config"]}
+    assert said["stale"]["summary"] == "files are not what the inventory renders"
+
+
 def import_small_image(engine: Engine, folder: Path, image: str, content: str) -> str:
     """Import an image that can only sleep, and return its id; a small one, since it goes through a registry."""
     listed = subprocess.run(["ldd", "/bin/sleep"], capture_output=True, text=True, check=True, timeout=10).stdout
