@@ -360,6 +360,7 @@ def test_an_update_takes_over_a_later_version(tmp_path: Path) -> None:
     answers = answers_of(look(CASES["one card"].at(tmp_path / "root")))
     made = lay_down(tmp_path / "fleet", answers, Source(url=str(template.folder), ref="v0.1.0"), ask=False)
     git(made.folder, "init", "--quiet")
+    (made.folder / "requirements.txt").write_text("anvil-gen==0.2.0\n", "utf-8")
     commit_all(made.folder)
     before = files(made.folder)
     template.edit("README.md.jinja", "# The fleet", "# The fleet of v0.2.0")

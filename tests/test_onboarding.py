@@ -4,6 +4,7 @@ update change of it, and what is refused."""
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -322,6 +323,13 @@ def versions(tmp_path: Path) -> TemplateRepository:
     return made
 
 
+def pin(fleet: Path, version: str) -> None:
+    """Name another version in requirements.txt, and commit all that differs."""
+    file = fleet / "requirements.txt"
+    file.write_text(re.sub(r"v[0-9.]+#", f"{version}#", file.read_text("utf-8")), "utf-8")
+    commit_all(fleet)
+
+
 def old_fleet(versions: TemplateRepository, folder: Path) -> Path:
     """Lay a fleet down from the first version."""
     done = copy(versions.folder, folder, "--vcs-ref=v0.1.0", gpus=RTX5090)
@@ -335,19 +343,20 @@ def test_an_update_over_two_versions_keeps_what_was_edited(versions: TemplateRep
     mine = old_fleet(versions, tmp_path / "fleet")
     inventory = (mine / "hosts/box.toml").read_text("utf-8") + "\n# edited\n"
     (mine / "hosts/box.toml").write_text(inventory, "utf-8")
-    (mine / "requirements.txt").write_text("anvil-gen==9.9.9\n", "utf-8")
     readme = (mine / "README.md").read_text("utf-8")
     (mine / "README.md").write_text(readme + "\nOur own words.\n", "utf-8")
-    commit_all(mine)
-    first = make(mine, "update", "REF=--vcs-ref=v0.2.0")
+    pin(mine, "v0.2.0")
+    first = make(mine, "update")
     assert first.code == 0, first.stderr
-    commit_all(mine)
+    assert answers_of(mine, "box")["_commit"] == "v0.2.0"
+    pin(mine, "v0.3.0")
+    pinned = (mine / "requirements.txt").read_text("utf-8")
     second = make(mine, "update")
     after = files(mine)
 
     assert second.code == 0, second.stderr
     assert after["hosts/box.toml"] == inventory
-    assert after["requirements.txt"] == "anvil-gen==9.9.9\n"
+    assert after["requirements.txt"] == pinned
     assert after["README.md"] == readme.replace("# The fleet", "# The fleet of v0.3.0") + "\nOur own words.\n"
     assert "# The verbs of each day." in after["Makefile"]
     assert "## List all targets" in after["Makefile"]
@@ -359,7 +368,7 @@ def test_an_update_over_two_versions_keeps_what_was_edited(versions: TemplateRep
 def test_machines_of_one_fleet_update_one_after_the_other(versions: TemplateRepository, tmp_path: Path) -> None:
     mine = old_fleet(versions, tmp_path / "fleet")
     assert copy(versions.folder, mine, "--vcs-ref=v0.1.0", machine="second").code == 0
-    commit_all(mine)
+    pin(mine, "v0.3.0")
     for machine in ("box", "second"):
         done = make(mine, "update", f"HOST={machine}")
         assert done.code == 0, done.stderr
@@ -378,7 +387,7 @@ def test_a_conflict_is_told_and_leaves_nothing_half_written(versions: TemplateRe
     mine = old_fleet(versions, tmp_path / "fleet")
     makefile = (mine / "Makefile").read_text("utf-8")
     (mine / "Makefile").write_text(makefile.replace("# The daily verbs.", "# Our verbs."), "utf-8")
-    commit_all(mine)
+    pin(mine, "v0.3.0")
     done = make(mine, "update")
     after = files(mine)
 
@@ -397,6 +406,7 @@ def test_an_update_that_cannot_be_changes_nothing(versions: TemplateRepository, 
     mine = old_fleet(versions, tmp_path / "fleet")
     versions.edit("copier.yml", '  default: "as it was"\n', "")
     versions.release("v0.4.0")
+    pin(mine, "v0.4.0")
     before = files(mine)
     without_answer = make(mine, "update")
     (mine / "README.md").write_text("uncommitted\n", "utf-8")
@@ -497,7 +507,7 @@ def test_pre_commit_refuses_what_is_not_rendered(template: TemplateRepository, t
         ("gh:someone/anvil-gen", "v1.2.3", "anvil-gen @ git+https://github.com/someone/anvil-gen@v1.2.3"),
         ("git@git.example:a/b.git", "v1.2.3", "anvil-gen @ git+ssh://git@git.example/a/b.git@v1.2.3"),
         ("git+https://git.example/b", "v1.2.3-4-gabcdef0", "anvil-gen @ git+https://git.example/b@abcdef0"),
-        ("/home/me/anvil-gen", "v1.2.3", "anvil-gen @ git+file:///home/me/anvil-gen@v1.2.3"),
+        ("/home/me/anvil-gen", "v1.2.3", "git+file:///home/me/anvil-gen@v1.2.3#egg=anvil-gen"),
         ("", "v1.2.3", "anvil-gen==1.2.3"),
         ("", "", "anvil-gen"),
     ],
@@ -519,3 +529,33 @@ def test_the_pin_stands_in_one_place(fleet: Path) -> None:
 def test_no_inventory_is_rendered_from_it() -> None:
     assert "copier" not in Catalog().shipped_text
     assert [path.name for path in (REPOSITORY / "templates/onboard").rglob("*.j2")] == []
+
+
+def test_a_relative_source_is_found_again(template: TemplateRepository, tmp_path: Path) -> None:
+    relative = os.path.relpath(template.folder, tmp_path)
+    done = run(program("copier"), "copy", "--defaults", relative, "fleet", cwd=tmp_path)
+
+    assert done.code == 0, done.stderr
+    assert answers_of(tmp_path / "fleet", "box")["_src_path"] == template.folder.as_posix()
+    pin = (tmp_path / "fleet/requirements.txt").read_text("utf-8")
+    assert pin == f"git+{template.folder.as_uri()}@v0.1.0#egg=anvil-gen\n"
+
+
+@pytest.mark.parametrize(
+    ("requirement", "option"),
+    [
+        ("anvil-gen @ git+https://git.example/a/anvil-gen.git@v1.2.3", "--vcs-ref=v1.2.3"),
+        ("anvil-gen @ git+ssh://git@git.example/a/b.git@abcdef0", "--vcs-ref=abcdef0"),
+        ("git+file:///home/me/anvil%20gen@v1.2.3#egg=anvil-gen", "--vcs-ref=v1.2.3"),
+        ("anvil-gen==1.2.3", "--vcs-ref=v1.2.3"),
+        ("anvil-gen", ""),
+    ],
+)
+def test_an_update_goes_to_the_version_of_the_pin(requirement: str, option: str, fleet: Path, tmp_path: Path) -> None:
+    (tmp_path / "hosts").mkdir()
+    (tmp_path / "hosts/box.toml").touch()
+    (tmp_path / "requirements.txt").write_text(requirement + "\n", "utf-8")
+    shown = run("make", "--dry-run", "-f", str(fleet / "Makefile"), "update", "COPIER=copier", cwd=tmp_path).stdout
+
+    (update,) = [line for line in shown.splitlines() if line.startswith("copier update")]
+    assert update.rpartition(")")[2].strip() == option
