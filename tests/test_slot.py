@@ -94,6 +94,10 @@ def test_a_model_that_the_slot_cannot_load(model: str, remedy: str, tmp_path: Pa
     assert told(slot(tmp_path), model=model) == [("not a model of the hub", remedy)]
 
 
+def test_a_name_may_be_too_long_for_a_file(tmp_path: Path) -> None:
+    assert trial_of(slot(tmp_path), Request(model="a" * 5000)).model == "a" * 5000
+
+
 def test_a_repository_may_have_the_name_of_a_local_folder(tmp_path: Path) -> None:
     found = slot(tmp_path)
     (tmp_path / "models" / "org" / "name").mkdir(parents=True)

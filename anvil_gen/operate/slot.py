@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -147,7 +148,7 @@ def trial_of(slot: Slot, request: Request) -> Trial:
 def _model_faults(slot: Slot, model: str) -> Iterator[Diagnostic]:
     summary = "not a model of the hub"
     local = slot.deployment.resolved.models
-    if re.search(REPO_PATTERN, model) and ("/" in model or local is None or not Path(local, model).exists()):
+    if re.search(REPO_PATTERN, model) and ("/" in model or local is None or not _is_there(Path(local, model))):
         return
     if not model:
         yield Diagnostic(
@@ -162,6 +163,10 @@ def _model_faults(slot: Slot, model: str) -> Iterator[Diagnostic]:
         flags = f"; flags of the engine follow --:\n\n    anvil-gen experiment up {slot.host} MODEL -- --flag"
         remedy = f'write it like "openai/gpt-oss-20b"{flags if model.startswith("-") else ""}'
         yield Diagnostic(summary=summary, detail=detail, remedy=remedy)
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110  `Path.exists` raises for a name that is too long
 
 
 def _name_faults(name: str | None) -> Iterator[Diagnostic]:

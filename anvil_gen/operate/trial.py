@@ -27,7 +27,7 @@ from anvil_gen.operate.status import taken_ports
 
 
 class Started(Struct, frozen=True, kw_only=True):
-    """What `experiment up` did; ``use`` is None without a card, ``code`` is Compose's."""
+    """What `experiment up` did; ``address`` is empty where nothing is published, ``code`` is Compose's."""
 
     host: str
     trial: Trial

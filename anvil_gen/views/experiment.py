@@ -47,7 +47,7 @@ def _takes(mib: int | None) -> str:
 
 
 def show_started(started: Started, use: CardUse | None, faults: Sequence[Diagnostic] = (), *, as_json: bool) -> None:
-    """Print what was started, and where it answers; ``faults`` are why it was not."""
+    """Print what was started, and where it answers; ``faults`` are for programs."""
     trial = started.trial
     if as_json:
         print_json(

@@ -62,11 +62,11 @@ def command(
     trial = trial_of(slot, Request(model=model, gpu=gpu, port=port, served_name=served_name, flags=flags))
     use = use_of_card(slot, trial)
     takes = taken(slot.experiment.share, trial.card) if trial.card is not None else None
-    said = (warning, held_card(slot.host, use, takes))
-    show_faults([fault for fault in said if fault is not None], as_json=as_json)
+    said = [fault for fault in (warning, held_card(slot.host, use, takes)) if fault is not None]
+    show_faults(said, as_json=as_json)
     started = start(slot, trial)
     faults = _causes(slot) if started.code != 0 else []
-    show_started(started, use, faults, as_json=as_json)
+    show_started(started, use, [*said, *faults], as_json=as_json)
     if not as_json:
         show_faults(faults, as_json=False)
     return ExitCode.OK if started.code == 0 else ExitCode.ERROR
