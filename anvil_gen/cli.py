@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
     It ends without tearing its modules down, which would take longer than some of what they did.
     """
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -57,6 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         click.echo(f"error: cannot write the answer: {error.strerror}", err=True)
         code = ExitCode.ERROR
     _end(int(code or 0))
+
+
+def _open_closed_streams() -> None:
+    """Put nothing behind the streams that were closed (``>&-``), also for the commands that inherit them.
+
+    Else the next file that is opened would get such a stream's number, and what is printed.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115  stays open to the end
 
 
 def _run(words: list[str]) -> int:

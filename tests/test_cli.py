@@ -294,6 +294,15 @@ def test_a_full_device_is_an_error(home: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "error: cannot write the answer: No space left on device\n")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(home: Path, closed: str) -> None:
+    command = f"exec '{sys.executable}' -m anvil_gen render box {closed}"
+    done = subprocess.run(["sh", "-c", command], cwd=home, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (home / "deploy" / "box" / "docker-compose.yml").is_file()
+
+
 def test_interrupted(home: Path) -> None:
     os.mkfifo(home / "pipe.toml")
     # A shell's background jobs ignore the signal, and their children with them: Python's own handler is put back.

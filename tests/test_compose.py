@@ -32,7 +32,10 @@ def test_as_a_person_types_it() -> None:
 def test_hashes_by_service(tmp_path: Path) -> None:
     (tmp_path / "docker-compose.yml").touch()
 
-    assert project(tmp_path, compose="fast 1f\n\nheavy 2e\n").hashes() == {"fast": "1f", "heavy": "2e"}
+    assert project(tmp_path, compose="a word of warning\nfast 1f\n\nheavy 2e\n").hashes() == {
+        "fast": "1f",
+        "heavy": "2e",
+    }
 
 
 def test_services_of_any_profile_are_asked_about(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.operate.docker import Docker, failure
+from anvil_gen.operate.docker import Docker, failure, parsed
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,31 @@ def test_no_docker_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         Docker().ask("ps")
 
     assert [fault.summary for fault in caught.value.diagnostics] == ["Docker is not installed"]
+
+
+@pytest.mark.parametrize(("mode", "why"), [(0o755, "exec format error"), (0o644, "permission denied")])
+def test_what_has_the_name_and_is_no_program(
+    mode: int, why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "docker"
+    program.write_text("not a program")
+    program.chmod(mode)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DiagnosticError) as caught:
+        Docker().ask("ps")
+
+    (fault,) = caught.value.diagnostics
+    assert fault.summary == "Docker cannot be run"
+    assert why in fault.detail
+
+
+def test_what_prints_something_else() -> None:
+    with pytest.raises(DiagnosticError) as caught:
+        parsed("hello\x1b[2J\n")
+
+    (fault,) = caught.value.diagnostics
+    assert fault.summary == "not the words of Docker"
+    assert fault.detail.endswith("prints: hello\\u001b[2J")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from msgspec import Struct
 
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.model import ROOT_FILE
-from anvil_gen.operate.docker import Docker, finished
+from anvil_gen.operate.docker import Docker, finished, parsed
 
 # What has a profile may run too, started by its name: it is asked about like all else.
 _EVERY_PROFILE = ("--profile", "*")
@@ -61,7 +60,7 @@ class Project(Struct, frozen=True, kw_only=True):
         """
         arguments = self.question("config", "--format", "json", root_file=root_file)
         printed = self.docker.ask(*arguments, folder=self.folder, variables=self.variables)
-        config: Mapping[str, Any] = json.loads(printed)
+        config: Mapping[str, Any] = parsed(printed)
         return config
 
     def hashes(self, root_file: str = ROOT_FILE) -> dict[str, str]:
@@ -97,7 +96,8 @@ class Hashes:
         if self._fault is not None:
             raise self._fault
         printed = finished(self._asked) if self._asked is not None else ""
-        return dict(line.split(maxsplit=1) for line in printed.splitlines() if line.strip())
+        pairs = (line.split() for line in printed.splitlines())
+        return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
 
 
 def as_typed(words: Sequence[str], root_file: str = ROOT_FILE) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from threading import Thread
@@ -11,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.operate.docker import Docker, finished
+from anvil_gen.operate.docker import Docker, finished, parsed
 
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
@@ -123,11 +122,11 @@ class Look:
         listing = docker.start("ps", "--all", "--quiet", "--no-trunc", *belonging)
         # A name that no container has is told on stderr, beside what was found.
         named = docker.start("container", "inspect", *self._names) if self._names else None
-        found = {raw["Id"]: raw for raw in json.loads((named.communicate()[0] if named else "") or "[]")}
+        found = {raw["Id"]: raw for raw in parsed((named.communicate()[0] if named else "") or "[]")}
         others = [one for one in finished(listing).split() if one not in found]
         if others:
             # One that has gone since is left out in the same way.
-            inspected = json.loads(docker.run("container", "inspect", *others).stdout or "[]")
+            inspected = parsed(docker.run("container", "inspect", *others).stdout or "[]")
             found |= {raw["Id"]: raw for raw in inspected}
         return [container(raw) for raw in found.values() if not _is_one_off(raw)]
 
@@ -145,7 +144,7 @@ def containers_named(docker: Docker, names: Iterable[str]) -> list[Container]:
     """Return the containers that have one of ``names``, whoever made them."""
     wanted = sorted(set(names))
     printed = docker.run("container", "inspect", *wanted).stdout if wanted else ""
-    return [container(raw) for raw in json.loads(printed or "[]")]
+    return [container(raw) for raw in parsed(printed or "[]")]
 
 
 def container_listing(docker: Docker, *filters: str) -> list[Container]:
@@ -156,7 +155,7 @@ def container_listing(docker: Docker, *filters: str) -> list[Container]:
     """
     options = [word for one in filters for word in ("--filter", one)]
     found = docker.ask("ps", "--quiet", "--no-trunc", *options).split()
-    said = json.loads(docker.run("container", "inspect", *found).stdout or "[]") if found else []
+    said = parsed(docker.run("container", "inspect", *found).stdout or "[]") if found else []
     return [container(raw) for raw in said]
 
 
@@ -187,7 +186,7 @@ def images_of(docker: Docker, references: Iterable[str]) -> dict[str, Mapping[st
     wanted = sorted(set(references))
     if not wanted:
         return {}
-    found = json.loads(docker.run("image", "inspect", *wanted).stdout or "[]")
+    found = parsed(docker.run("image", "inspect", *wanted).stdout or "[]")
     known: dict[str, Mapping[str, Any]] = {}
     for image in found:
         for name in (image["Id"], *(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, printable
 
@@ -71,7 +72,7 @@ class Docker:
         """Run a command to its end, with ``variables`` in its environment, and return what it printed.
 
         Raises:
-            DiagnosticError: there is no ``docker`` on this machine.
+            DiagnosticError: there is no ``docker`` on this machine, or it cannot be run.
         """
         try:
             return subprocess.run(  # noqa: S603  docker itself, never a shell
@@ -84,14 +85,14 @@ class Docker:
                 errors="replace",
                 check=False,
             )
-        except FileNotFoundError:
-            raise _missing(folder) from None
+        except OSError as error:
+            raise _not_started(error, folder) from None
 
     def feed(self, text: str, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command that reads ``text``, and return what it printed.
 
         Raises:
-            DiagnosticError: there is no ``docker`` on this machine.
+            DiagnosticError: there is no ``docker`` on this machine, or it cannot be run.
         """
         try:
             return subprocess.run(  # noqa: S603
@@ -104,8 +105,8 @@ class Docker:
                 errors="replace",
                 check=False,
             )
-        except FileNotFoundError:
-            raise _missing(folder) from None
+        except OSError as error:
+            raise _not_started(error, folder) from None
 
     def start(
         self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None
@@ -122,8 +123,8 @@ class Docker:
                 encoding="utf-8",
                 errors="replace",
             )
-        except FileNotFoundError:
-            raise _missing(folder) from None
+        except OSError as error:
+            raise _not_started(error, folder) from None
 
     def start_merged(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a command whose output and errors are read later, as one stream."""
@@ -135,8 +136,8 @@ class Docker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
             )
-        except FileNotFoundError:
-            raise _missing(None) from None
+        except OSError as error:
+            raise _not_started(error, None) from None
 
     def show(
         self,
@@ -159,8 +160,8 @@ class Docker:
                 pass_fds=inherited,
             ) as process:
                 return _wait(process)
-        except FileNotFoundError:
-            raise _missing(folder) from None
+        except OSError as error:
+            raise _not_started(error, folder) from None
 
 
 def finished(started: subprocess.Popen[str]) -> str:
@@ -209,18 +210,38 @@ def _environment(folder: Path | None, variables: Mapping[str, str] | None = None
     return kept if folder is None else {**kept, "PWD": os.path.realpath(folder)}
 
 
-def _missing(folder: Path | None) -> DiagnosticError:
-    if folder is not None and not folder.is_dir():
-        raise FileNotFoundError(2, "No such file or directory", str(folder))
-    return DiagnosticError(
-        [
-            Diagnostic(
-                summary="Docker is not installed",
-                detail="there is no `docker` on the PATH of this machine; rendering needs none, running does",
-                remedy=f"install it ({INSTALL_DOCS}), for instance:\n\n    curl -fsSL https://get.docker.com | sudo sh",
-            )
-        ]
-    )
+def _not_started(error: OSError, folder: Path | None) -> DiagnosticError | OSError:
+    """Return what is to be raised where a command could not be started in a folder."""
+    if folder is not None and (error.filename == str(folder) or not folder.is_dir()):
+        return OSError(error.errno, error.strerror, str(folder))
+    if isinstance(error, FileNotFoundError):
+        return DiagnosticError(
+            [
+                Diagnostic(
+                    summary="Docker is not installed",
+                    detail="there is no `docker` on the PATH of this machine; rendering needs none, running does",
+                    remedy=f"install it ({INSTALL_DOCS}), for instance:\n\n"
+                    "    curl -fsSL https://get.docker.com | sudo sh",
+                )
+            ]
+        )
+    detail = f"`docker` on the PATH of this machine: {(error.strerror or str(error)).lower()}"
+    remedy = f"see which it is, and mend or replace it ({INSTALL_DOCS}):\n\n    command -v docker"
+    return DiagnosticError([Diagnostic(summary="Docker cannot be run", detail=detail, remedy=remedy)])
+
+
+def parsed(printed: str) -> Any:
+    """Return the JSON that a docker command has printed.
+
+    Raises:
+        DiagnosticError: it is none, as where something else has the name of docker.
+    """
+    try:
+        return json.loads(printed)
+    except ValueError:
+        detail = f"where it is to print JSON, `docker` prints: {printable(printed.strip())[:_LONGEST_LINE]}"
+        remedy = "see which program that is:\n\n    command -v docker"
+        raise DiagnosticError([Diagnostic(summary="not the words of Docker", detail=detail, remedy=remedy)]) from None
 
 
 def failure(stderr: str, command: Sequence[str]) -> Diagnostic:
