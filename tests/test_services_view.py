@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from anvil_gen.changes import Action, Change
 from anvil_gen.diagnostics import Diagnostic
-from anvil_gen.operate.bring_up import Result, Step
 from anvil_gen.operate.drift import Drift
+from anvil_gen.operate.results import Result, Step
 from anvil_gen.operate.status import Row, Status
 from anvil_gen.views.services import show_results, show_status
 

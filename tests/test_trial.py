@@ -13,9 +13,9 @@ from test_forms import inspected
 from test_slot import slot
 
 from anvil_gen.changes import Action, Change
-from anvil_gen.operate.bring_up import Result, Step
 from anvil_gen.operate.cards import CardUse, Holder
 from anvil_gen.operate.drift import Drift
+from anvil_gen.operate.results import Result, Step
 from anvil_gen.operate.slot import Request, trial_of
 from anvil_gen.operate.trial import Started, TrialStatus, again, shown_flags, variables_of_container
 from anvil_gen.views.experiment import held_card, show_started, show_trial

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.operate.bring_up import BroughtUp, Step
+from anvil_gen.operate.bring_up import BroughtUp
+from anvil_gen.operate.results import Step
 from anvil_gen.operate.watch import eyes_of, faults_of, glance, logs_of, watch
 from anvil_gen.views.faults import show_faults
 from anvil_gen.views.services import show_results

@@ -1,42 +1,29 @@
-"""``docker compose up -d``, and what it did to each service."""
+"""``docker compose up -d``, always: what goes before it, and what it did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import Enum
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from anvil_gen.changes import Change
-from anvil_gen.diagnostics import Diagnostic
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
 from anvil_gen.model import Mode
 from anvil_gen.operate.compose import Project
-from anvil_gen.operate.containers import Container, Look, images_of
-from anvil_gen.operate.deployment import Deployment
-from anvil_gen.operate.drift import form_changes
-from anvil_gen.operate.forms import form_of_container
+from anvil_gen.operate.containers import Container, Look
+from anvil_gen.operate.deployment import Deployment, deployment_of, staleness
+from anvil_gen.operate.results import Result, results, snapshot
+from anvil_gen.operate.target import Target
 
 
-class Step(Enum):
-    """What happened to a service, by the symbol that stands for it."""
+class Order(Struct, frozen=True, kw_only=True):
+    """What is to be brought up: tiers by the inventory's names, all for none; None is the default mode."""
 
-    UNCHANGED = "="
-    CREATED = "+"
-    RECREATED = "~"
-    STARTED = ">"
-    REMOVED = "-"
-    MISSING = "!"
-
-
-class Result(Struct, frozen=True, kw_only=True):
-    """What happened to one service, and why."""
-
-    service: str
-    step: Step
-    container: str
-    changes: tuple[Change, ...] = ()
-    reason: str = ""
+    tiers: Sequence[str] = ()
+    mode: str | None = None
+    pull: bool = False
+    render: bool = False
 
 
 class BroughtUp(Struct, frozen=True, kw_only=True):
@@ -50,17 +37,83 @@ class BroughtUp(Struct, frozen=True, kw_only=True):
     faults: Sequence[Diagnostic] = ()
 
 
-def snapshot(deployment: Deployment, look: Look | None = None) -> dict[str, Container]:
-    """Return the project's containers by service, as they are now or were at an earlier look.
+def bring_up(
+    order: Order,
+    target: Target,
+    look: Look,
+    *,
+    inherited: Sequence[int],
+    warn: Callable[[Diagnostic], None],
+    meanwhile: Callable[[], None],
+) -> BroughtUp:
+    """Bring a host's services up.
+
+    Args:
+        order: what is wanted.
+        target: the host.
+        look: one at its containers, which has begun.
+        inherited: descriptors that Compose keeps open.
+        warn: is told what does not stop it.
+        meanwhile: is called while Compose runs.
 
     Raises:
-        DiagnosticError: Docker does not answer.
+        DiagnosticError: the inventory has faults, the files are not what it renders, or Docker does not answer.
     """
-    project = deployment.project
-    # Asked by name and by project at once: most often the names are the whole answer.
-    look = look or Look(project.docker, project.name, deployment.container_names)
-    found = (one for one in look.containers() if one.project == project.name and not one.is_unfinished)
-    return {one.service: one for one in found if one.service}
+    deployment = _current(deployment_of(target), warn, render=order.render)
+    mode = deployment.mode(order.mode)
+    services = deployment.services(mode, order.tiers)
+    # Compose is told no services where all are meant.
+    named = services if order.tiers else []
+    if target.project.docker.is_remote:
+        _refuse_unmountable(deployment, mode, named)
+    before = snapshot(deployment, look)
+    for name in remove_unfinished(target.project, look):
+        detail = f"{name}: an `up` that was cut short had not finished it"
+        warn(Diagnostic(summary="container removed", detail=detail, severity="warning"))
+    tell = partial(target.project.tell, root_file=mode.root_file, inherited=inherited)
+    code = _compose(order, named, tell, meanwhile)
+    failed = code not in (ExitCode.OK, ExitCode.INTERRUPTED)
+    return BroughtUp(
+        deployment=deployment,
+        mode=mode,
+        before=before,
+        faults=_causes(deployment, mode, named) if failed else (),
+        results=results(target.project, services, before, snapshot(deployment)),
+        code=code,
+    )
+
+
+def _current(deployment: Deployment, warn: Callable[[Diagnostic], None], *, render: bool) -> Deployment:
+    """Return the host with files that may be run.
+
+    Raises:
+        DiagnosticError: they are not what the inventory renders.
+    """
+    if render and deployment.stale:
+        from anvil_gen.generate import against_disk, generator, write_readable  # noqa: PLC0415  only this needs it
+
+        write_readable([against_disk(generator().render(deployment.resolved.inventory))])
+        return replace(deployment, outcome=None)
+    fault = staleness(deployment)
+    if fault is not None and fault.severity == "error":
+        raise DiagnosticError([fault])
+    if fault is not None:
+        warn(fault)
+    return deployment
+
+
+def _refuse_unmountable(deployment: Deployment, mode: Mode, services: Sequence[str]) -> None:
+    """Refuse an engine on another machine that would have to mount files of this one.
+
+    Raises:
+        DiagnosticError: there are such files.
+    """
+    from anvil_gen.doctor.machine_checks import remote_fault  # noqa: PLC0415  most engines are here
+    from anvil_gen.doctor.subject import Subject  # noqa: PLC0415
+
+    fault = remote_fault(Subject(deployment, mode, services))
+    if fault is not None:
+        raise DiagnosticError([fault])
 
 
 def remove_unfinished(project: Project, look: Look) -> list[str]:
@@ -77,50 +130,14 @@ def remove_unfinished(project: Project, look: Look) -> list[str]:
     return [one.name for one in unfinished]
 
 
-def results(
-    project: Project, services: Iterable[str], before: Mapping[str, Container], after: Mapping[str, Container]
-) -> list[Result]:
-    """Return what happened: to each of ``services``, and to whatever else changed."""
-    wanted = list(dict.fromkeys((*services, *sorted(before.keys() | after.keys()))))
-    changed = [s for s in wanted if s in before and s in after and before[s].id != after[s].id]
-    images = images_of(project.docker, (one.image_id for s in changed for one in (before[s], after[s])))
-    asked = set(services)
-    found = (_result(project, service, before.get(service), after.get(service), images) for service in wanted)
-    return [one for one in found if one.service in asked or one.step not in (Step.UNCHANGED, Step.MISSING)]
+def _compose(order: Order, services: Sequence[str], tell: Callable[..., int], meanwhile: Callable[[], None]) -> int:
+    """Run Compose, and return its exit code. A mode that is named stops what is not in it."""
+    orphans = ("--remove-orphans",) if order.mode is not None else ()
+    code = tell("pull", "--ignore-buildable", *services) if order.pull else 0
+    return code or tell("up", "--detach", *orphans, *services, meanwhile=meanwhile)
 
 
-def _result(
-    project: Project,
-    service: str,
-    before: Container | None,
-    after: Container | None,
-    images: Mapping[str, Mapping[str, Any]],
-) -> Result:
-    if after is None:
-        step = Step.MISSING if before is None else Step.REMOVED
-        return Result(service=service, step=step, container=before.name if before is not None else "")
-    if before is None:
-        return Result(service=service, step=Step.CREATED, container=after.name)
-    if before.id == after.id:
-        started = after.running and before.started_at != after.started_at
-        step = Step.STARTED if started else Step.UNCHANGED
-        reason = f"it was {before.state}" if started and before.state != "running" else ""
-        return Result(service=service, step=step, container=after.name, reason=reason)
-    old, new = (form_of_container(one, images.get(one.image_id)) for one in (before, after))
-    changes = form_changes(project.name, service, old, new)
-    return Result(
-        service=service,
-        step=Step.RECREATED,
-        container=after.name,
-        changes=changes,
-        reason="; ".join(_other_reasons(before, after, changes)),
-    )
+def _causes(deployment: Deployment, mode: Mode, services: Sequence[str]) -> list[Diagnostic]:
+    from anvil_gen.doctor.causes import causes_of  # noqa: PLC0415  only a failure needs it
 
-
-def _other_reasons(before: Container, after: Container, changes: tuple[Change, ...]) -> Iterator[str]:
-    if before.image_id != after.image_id and before.image == after.image:
-        yield f"{after.image} is another image now"
-    elif not changes and before.compose_version != after.compose_version:
-        yield f"Compose {before.compose_version} made it, and {after.compose_version} says it otherwise"
-    elif not changes:
-        yield "its configuration differs in what Docker does not tell"
+    return causes_of(deployment, mode, services)

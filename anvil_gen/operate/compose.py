@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -42,14 +42,21 @@ class Project(Struct, frozen=True, kw_only=True):
         whole = self.arguments(*arguments, root_file=root_file)
         return self.docker.show(*whole, folder=self.folder, variables=self.variables, inherited=inherited)
 
-    def tell(self, *arguments: str, root_file: str = ROOT_FILE, inherited: Sequence[int] = ()) -> int:
-        """Do the same; all that the command prints goes to stderr."""
+    def tell(
+        self,
+        *arguments: str,
+        root_file: str = ROOT_FILE,
+        inherited: Sequence[int] = (),
+        meanwhile: Callable[[], None] | None = None,
+    ) -> int:
+        """Do the same; all that the command prints goes to stderr, and ``meanwhile`` is called while it runs."""
         return self.docker.show(
             *self.arguments(*arguments, root_file=root_file),
             folder=self.folder,
             stdout=sys.stderr.fileno(),
             variables=self.variables,
             inherited=inherited,
+            meanwhile=meanwhile,
         )
 
     def services(self, root_file: str = ROOT_FILE) -> Mapping[str, Any]:

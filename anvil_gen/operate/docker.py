@@ -6,7 +6,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -146,10 +146,12 @@ class Docker:
         stdout: int | None = None,
         variables: Mapping[str, str] | None = None,
         inherited: Sequence[int] = (),
+        meanwhile: Callable[[], None] | None = None,
     ) -> int:
         """Run a command on this terminal, and return its exit code.
 
-        ``stdout`` is where its answer goes instead; ``inherited`` are descriptors that it keeps open.
+        ``stdout`` is where its answer goes instead; ``inherited`` are descriptors that it keeps open; ``meanwhile`` is
+        called while it runs.
         """
         try:
             with subprocess.Popen(  # noqa: S603
@@ -159,6 +161,8 @@ class Docker:
                 stdout=stdout,
                 pass_fds=inherited,
             ) as process:
+                if meanwhile is not None:
+                    meanwhile()
                 return _wait(process)
         except OSError as error:
             raise _not_started(error, folder) from None

@@ -15,13 +15,13 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.experiment import VARIABLE_LABEL, VARIABLES
 from anvil_gen.lock import FolderLock
 from anvil_gen.model import Port, parts_of
-from anvil_gen.operate.bring_up import Result, results, snapshot
 from anvil_gen.operate.cards import CardUse, card_use
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.containers import Container, Look, containers_named, images_of
 from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.drift import Drift, config_drift, form_changes, image_drift
 from anvil_gen.operate.forms import form_of_container, form_of_service
+from anvil_gen.operate.results import Result, results, snapshot
 from anvil_gen.operate.slot import SERVICE, Slot, Trial
 from anvil_gen.operate.status import taken_ports
 

@@ -10,10 +10,10 @@ from msgspec import Struct
 from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.engine_log import KnownLog, known_log
 from anvil_gen.model import Mode
-from anvil_gen.operate.bring_up import snapshot
 from anvil_gen.operate.containers import Container
 from anvil_gen.operate.deployment import Deployment, tier_of
 from anvil_gen.operate.log_lines import LogReader
+from anvil_gen.operate.results import snapshot
 from anvil_gen.operate.waiting import (
     Phase,
     Progress,

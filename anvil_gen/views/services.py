@@ -11,8 +11,8 @@ import click
 from anvil_gen.changes import Change
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.model import DEFAULT_MODE
-from anvil_gen.operate.bring_up import Result, Step
 from anvil_gen.operate.drift import Drift
+from anvil_gen.operate.results import Result, Step
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.change_lines import change_json, change_lines
 from anvil_gen.views.faults import diagnostic_json, diagnostic_text

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from anvil_gen.diagnostics import Diagnostic, printable
-from anvil_gen.operate.bring_up import Result
+from anvil_gen.operate.results import Result
 from anvil_gen.operate.waiting import Phase, Progress, duration, shown_causes, telling
 from anvil_gen.operate.watch import Waited
 from anvil_gen.views.answer import print_json

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from recorded_docker import Recorded
 from test_forms import inspected
 
-from anvil_gen.operate.bring_up import Step, remove_unfinished, results
+from anvil_gen.operate.bring_up import remove_unfinished
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.containers import Container, Look
 from anvil_gen.operate.docker import Docker
+from anvil_gen.operate.results import Step, results
 
 
 class NoImages(Docker):

@@ -1,0 +1,99 @@
+"""What a command did to each service: its containers before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+from msgspec import Struct
+
+from anvil_gen.changes import Change
+from anvil_gen.operate.compose import Project
+from anvil_gen.operate.containers import Container, Look, images_of
+from anvil_gen.operate.deployment import Deployment
+from anvil_gen.operate.drift import form_changes
+from anvil_gen.operate.forms import form_of_container
+
+
+class Step(Enum):
+    """What happened to a service, by the symbol that stands for it."""
+
+    UNCHANGED = "="
+    CREATED = "+"
+    RECREATED = "~"
+    STARTED = ">"
+    REMOVED = "-"
+    MISSING = "!"
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """What happened to one service, and why."""
+
+    service: str
+    step: Step
+    container: str
+    changes: tuple[Change, ...] = ()
+    reason: str = ""
+
+
+def snapshot(deployment: Deployment, look: Look | None = None) -> dict[str, Container]:
+    """Return the project's containers by service, as they are now or were at an earlier look.
+
+    Raises:
+        DiagnosticError: Docker does not answer.
+    """
+    project = deployment.project
+    # Asked by name and by project at once: most often the names are the whole answer.
+    look = look or Look(project.docker, project.name, deployment.container_names)
+    found = (one for one in look.containers() if one.project == project.name and not one.is_unfinished)
+    return {one.service: one for one in found if one.service}
+
+
+def results(
+    project: Project, services: Iterable[str], before: Mapping[str, Container], after: Mapping[str, Container]
+) -> list[Result]:
+    """Return what happened: to each of ``services``, and to whatever else changed."""
+    wanted = list(dict.fromkeys((*services, *sorted(before.keys() | after.keys()))))
+    changed = [s for s in wanted if s in before and s in after and before[s].id != after[s].id]
+    images = images_of(project.docker, (one.image_id for s in changed for one in (before[s], after[s])))
+    asked = set(services)
+    found = (_result(project, service, before.get(service), after.get(service), images) for service in wanted)
+    return [one for one in found if one.service in asked or one.step not in (Step.UNCHANGED, Step.MISSING)]
+
+
+def _result(
+    project: Project,
+    service: str,
+    before: Container | None,
+    after: Container | None,
+    images: Mapping[str, Mapping[str, Any]],
+) -> Result:
+    if after is None:
+        step = Step.MISSING if before is None else Step.REMOVED
+        return Result(service=service, step=step, container=before.name if before is not None else "")
+    if before is None:
+        return Result(service=service, step=Step.CREATED, container=after.name)
+    if before.id == after.id:
+        started = after.running and before.started_at != after.started_at
+        step = Step.STARTED if started else Step.UNCHANGED
+        reason = f"it was {before.state}" if started and before.state != "running" else ""
+        return Result(service=service, step=step, container=after.name, reason=reason)
+    old, new = (form_of_container(one, images.get(one.image_id)) for one in (before, after))
+    changes = form_changes(project.name, service, old, new)
+    return Result(
+        service=service,
+        step=Step.RECREATED,
+        container=after.name,
+        changes=changes,
+        reason="; ".join(_other_reasons(before, after, changes)),
+    )
+
+
+def _other_reasons(before: Container, after: Container, changes: tuple[Change, ...]) -> Iterator[str]:
+    if before.image_id != after.image_id and before.image == after.image:
+        yield f"{after.image} is another image now"
+    elif not changes and before.compose_version != after.compose_version:
+        yield f"Compose {before.compose_version} made it, and {after.compose_version} says it otherwise"
+    elif not changes:
+        yield "its configuration differs in what Docker does not tell"
