@@ -352,6 +352,14 @@ def test_information(home: Path, arguments: list[str], first: str) -> None:
     assert (result.code, result.stdout[: len(first)], result.stderr) == (0, first, "")
 
 
+@pytest.mark.parametrize("group", [[], ["experiment"]])
+def test_a_list_of_verbs_has_whole_sentences(home: Path, group: list[str]) -> None:
+    listed = anvil_gen(*group, "--help", cwd=home).stdout.partition("Commands:\n")[2].partition("\n\n")[0]
+
+    assert listed
+    assert [line for line in listed.splitlines() if not line.endswith(".") or line.endswith("...")] == []
+
+
 def test_schema_is_written_and_checked(home: Path) -> None:
     assert anvil_gen("schema", "--write", "s.json", cwd=home) == (0, "wrote s.json\n", "")
     assert anvil_gen("schema", "--check", "s.json", cwd=home) == (0, "s.json is up to date\n", "")

@@ -21,10 +21,11 @@ from anvil_gen.views.client import endpoints_json, show_endpoints
 @parameters.mode
 @parameters.as_json
 def command(*, host: str, kind: str | None, mode: str | None, as_json: bool) -> ExitCode:
-    """Tell how programs reach a host's models: address, model names, and the variable that holds the key.
+    """Tell how programs reach a host's models.
 
-    With KIND, print that ready to paste: a shell line, a program, or a client's configuration. Without one, list what
-    there is. It goes by the inventory, and asks nothing that runs.
+    That is the address, the model names, and the variable that holds the key. With KIND, print it ready to paste: a
+    shell line, a program, or a client's configuration. Without one, list what there is. It goes by the inventory, and
+    asks nothing that runs.
 
     \b
     Examples:

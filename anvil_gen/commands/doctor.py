@@ -20,10 +20,11 @@ from anvil_gen.views.doctor import show_examination
 @click.option("--probe", is_flag=True, help="Also start a container for each tier with cards, to see which it gets.")
 @parameters.as_json
 def command(*, host: str, mode: str | None, probe: bool, as_json: bool) -> ExitCode:
-    """Check a machine against its inventory: what is missing, and the command that mends it.
+    """Check a machine against its inventory.
 
     Looks at Docker and Compose, the platform, the rendered files and their variables, model folders, volumes, images,
-    room on the disk, container names, ports and cards. Changes nothing, and exits 1 where something fails.
+    room on the disk, container names, ports and cards. What is missing is told with the command that mends it. Changes
+    nothing, and exits 1 where something fails.
 
     \b
     Examples:

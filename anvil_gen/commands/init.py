@@ -32,10 +32,10 @@ _FIRST_PORT = 30000
 @click.option("--context", metavar="NAME", help="The Docker context of the machine, instead of the current one.")
 @parameters.as_json
 def command(*, folder: str, yes: bool, given: tuple[str, ...], context: str | None, as_json: bool) -> ExitCode:
-    """Lay down a fleet in DIR for this machine, or add this machine to the fleet that is there.
+    """Lay down a fleet for this machine, or add it to one.
 
-    Looks for the machine's cards, memory, Docker engine, models and free ports, shows what it found, and asks the rest.
-    Then it renders, and says how to go on. Files that are there already are kept.
+    The fleet is in DIR, or will be. Looks for the machine's cards, memory, Docker engine, models and free ports, shows
+    what it found, and asks the rest. Then it renders, and says how to go on. Files that are there already are kept.
 
     \b
     Examples:

@@ -18,7 +18,9 @@ from anvil_gen.operate.target import find_target
 @parameters.mode
 @parameters.as_json
 def command(*, host: str, mode: str | None, as_json: bool) -> ExitCode:
-    """Show what runs on a host, and each drift with its cause; exits 2 where there is any.
+    """Show what runs on a host, and where it has drifted.
+
+    Each drift is told with its cause and with what mends it; exits 2 where there is any.
 
     A model in parentheses is the one that the inventory names; without them it is what the engine itself answers.
     Without --mode, services are held against the mode that has exactly those that have containers.

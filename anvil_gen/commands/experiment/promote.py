@@ -23,10 +23,10 @@ from anvil_gen.views.promotion import show_promoted, show_proposal
 @click.option("--yes", is_flag=True, help="Write without asking.")
 @parameters.as_json
 def command(*, host: str, tier: str, standby: bool, yes: bool, as_json: bool) -> ExitCode:
-    """Write the trial that runs into the host's inventory, as the tier TIER.
+    """Make the trial that runs a tier of the inventory.
 
-    Flags that a field says become fields. The diff is shown, and written once you agree; everything else in the
-    file stays as it is, comments and line ends too. Nothing is rendered or started.
+    It gets the name TIER. Flags that a field says become fields. The diff is shown, and written once you agree;
+    everything else in the file stays as it is, comments and line ends too. Nothing is rendered or started.
 
     \b
     Examples:

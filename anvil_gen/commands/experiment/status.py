@@ -17,7 +17,9 @@ from anvil_gen.views.experiment import show_trial
 @parameters.host
 @parameters.as_json
 def command(*, host: str, as_json: bool) -> ExitCode:
-    """Show the trial of a host, and how it differs from the slot's file; exits 2 where it does.
+    """Show the trial of a host, and where it has drifted.
+
+    Exits 2 where it differs from the slot's file.
 
     \b
     Examples:
