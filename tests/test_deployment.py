@@ -61,6 +61,22 @@ def test_before_and_after_a_render(fleet: Path) -> None:
     assert staleness(rendered(fleet)) is None
 
 
+def test_a_file_that_has_gone_is_not_all_of_them(fleet: Path) -> None:
+    (rendered(fleet).project.folder / "tiers" / "heavy.yml").unlink()
+    fault = staleness(open_deployment("box", fleet))
+
+    assert fault is not None
+    assert (fault.summary, fault.detail) == ("files are not what the inventory renders", "missing: tiers/heavy.yml")
+
+
+@pytest.mark.parametrize(("then", "told"), [("", "render, and review:"), ("go on", "render, review, and go on:")])
+def test_what_comes_after_a_render(then: str, told: str, fleet: Path) -> None:
+    fault = staleness(open_deployment("box", fleet), then=then)
+
+    assert fault is not None
+    assert fault.remedy.splitlines() == [told, "", "    anvil-gen render hosts/box.toml"]
+
+
 def test_a_changed_inventory_is_named_by_its_files(fleet: Path) -> None:
     rendered(fleet)
     (fleet / "hosts" / "box.toml").write_text(INVENTORY.replace("30002", "30012"), "utf-8")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from msgspec.structs import replace
-
 from anvil_gen.diagnostics import Diagnostic, Location, Severity
 from anvil_gen.doctor.check import Check, Place, by_command, wrong
 from anvil_gen.doctor.dotenv import FILE
@@ -82,8 +80,7 @@ def check_tree(subject: Subject) -> Iterator[Check]:
         folder = shown(subject.deployment.project.folder)
         yield Check(what="files", found=f"{folder} is what the inventory renders")
     else:
-        remedy = by_command("render, and review", subject.deployment.resolved.command)
-        yield Check(what="files", fault=replace(stale, remedy=remedy))
+        yield Check(what="files", fault=stale)
 
 
 def check_remote(subject: Subject) -> Iterator[Check]:

@@ -94,7 +94,7 @@ def _current(deployment: Deployment, warn: Callable[[Diagnostic], None], *, rend
 
         write_readable([against_disk(generator().render(deployment.resolved.inventory))])
         return replace(deployment, outcome=None)
-    fault = staleness(deployment)
+    fault = staleness(deployment, then="run this again (or add --render)")
     if fault is not None and fault.severity == "error":
         raise DiagnosticError([fault])
     if fault is not None:

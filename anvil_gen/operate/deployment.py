@@ -42,7 +42,8 @@ class Deployment(Struct, frozen=True, kw_only=True):
     @property
     def unrendered(self) -> bool:
         """Tell whether there is nothing on disk at all."""
-        return self.outcome is not None and all(change.action == "create" for change in self.outcome.files)
+        missing = [change for change in self.outcome.files if change.action == "create"] if self.outcome else []
+        return self.outcome is not None and len(missing) == len(self.outcome.rendered.tree.files)
 
     @property
     def container_names(self) -> list[str]:
@@ -164,7 +165,7 @@ def delegate(
     """
     chosen = deployment.mode(mode)
     services = deployment.services(chosen, tiers) if tiers else []
-    fault = staleness(deployment)
+    fault = staleness(deployment, then="run this again")
     if fault is not None and not (deployment.project.folder / chosen.root_file).is_file():
         raise DiagnosticError([fault])
     deployment.project.docker.ask("version", "--format", "{{.Server.Version}}")
@@ -172,8 +173,11 @@ def delegate(
         return deployment.project.show(*arguments, *services, root_file=chosen.root_file, inherited=held)
 
 
-def staleness(deployment: Deployment) -> Diagnostic | None:
-    """Return what is to be said where the files on disk are not what the inventory renders now."""
+def staleness(deployment: Deployment, *, then: str = "") -> Diagnostic | None:
+    """Return what is to be said where the files on disk are not what the inventory renders now.
+
+    ``then`` is what is to be done after a render.
+    """
     resolved, outcome = deployment.resolved, deployment.outcome
     if outcome is None:
         return None
@@ -186,9 +190,11 @@ def staleness(deployment: Deployment) -> Diagnostic | None:
             location=Location(file=shown(resolved.output)),
             severity="warning",
         )
+    by_word = {"missing": ("create",), "different": ("update",), "left over": ("delete",)}
+    found = {word: [one.path for one in outcome.files if one.action in actions] for word, actions in by_word.items()}
     return Diagnostic(
         summary="nothing is rendered yet" if deployment.unrendered else "files are not what the inventory renders",
-        detail=f"{'missing' if deployment.unrendered else 'different'}: {paths}",
-        remedy=f"render, review, and run this again (or add --render):\n\n    {resolved.command}",
+        detail="; ".join(f"{word}: {listing(paths, limit=6)}" for word, paths in found.items() if paths),
+        remedy=f"render, {f'review, and {then}' if then else 'and review'}:\n\n    {resolved.command}",
         location=Location(file=shown(resolved.output)),
     )

@@ -116,10 +116,9 @@ def fresh(slot: Slot) -> Diagnostic | None:
     Raises:
         DiagnosticError: the files on disk are not what the inventory renders.
     """
-    fault = staleness(slot.deployment)
+    fault = staleness(slot.deployment, then="run this again")
     if fault is not None and fault.severity == "error":
-        remedy = f"render, review, and run this again:\n\n    {slot.deployment.resolved.command}"
-        raise DiagnosticError([replace(fault, remedy=remedy)])
+        raise DiagnosticError([fault])
     return fault
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from anvil_gen.catalog import ModelsEndpoint
-from anvil_gen.diagnostics import Diagnostic
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.model import Mode, Stack, Tier
 from anvil_gen.operate.compose import Hashes
 from anvil_gen.operate.containers import Container, Look, containers_named, images_of
@@ -101,7 +101,7 @@ def status_of(
         by_service=by_service,
         by_name=by_name,
         images=images,
-        hashes=(hashes if hashes.root_file == running.root_file else Hashes(project, running.root_file)).by_service(),
+        hashes=_hashes(deployment, running, hashes),
         models=models,
         local=local,
     )
@@ -112,6 +112,16 @@ def status_of(
         rows=tuple(_rows(facts)),
         stale=staleness(deployment),
     )
+
+
+def _hashes(deployment: Deployment, mode: Mode, asked: Hashes) -> Mapping[str, str]:
+    """Return what the files of a mode say; nothing where Compose refuses files that are to be rendered anew anyway."""
+    try:
+        return (asked if asked.root_file == mode.root_file else Hashes(deployment.project, mode.root_file)).by_service()
+    except DiagnosticError:
+        if not deployment.stale:
+            raise
+        return {}
 
 
 def _models(deployment: Deployment, by_service: Mapping[str, Container]) -> dict[str, tuple[str, ...]]:

@@ -139,6 +139,16 @@ def test_a_tree_that_is_not_what_the_inventory_renders_is_refused(box: Box) -> N
     assert "LEVEL=3" in box.container("one")["Config"]["Env"]
 
 
+def test_status_shows_what_runs_where_files_are_spoilt(box: Box) -> None:
+    box.render(two_tiers(box))
+    box.anvil_gen("up", "box")
+    (box.tree / "tiers" / "two.yml").write_text("services: [\n")
+    said = answer(box, "status", "box", code=2)
+
+    assert [row["state"] for row in said["services"]] == ["running", "running"]
+    assert (said["stale"]["detail"], "--render" in said["stale"]["remedy"]) == ("different: tiers/two.yml", False)
+
+
 def test_another_version_alone_is_a_warning(box: Box) -> None:
     box.render(two_tiers(box))
     state = box.tree / ".anvil-gen" / "state.json"
