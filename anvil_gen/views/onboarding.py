@@ -99,10 +99,13 @@ def next_steps(laid_down: LaidDown, steps: FirstSteps) -> Iterator[str]:
 
 
 def _question(laid_down: LaidDown) -> Iterator[str]:
-    """Yield the command that asks a chat model through the router."""
+    """Yield the command that asks a chat model through the router, and streams the answer; else, how to ask."""
     answers = laid_down.answers
     tiers = answers.get("tiers") or []
-    if answers.get("router") == "none" or not tiers or "task" in tiers[0]:
+    if not tiers:
+        return
+    if answers.get("router") == "none" or "task" in tiers[0]:
+        yield f"anvil-gen client {laid_down.machine}"
         return
     variable = answers.get("api_key_env")
     file = f"deploy/{laid_down.machine}/.env"

@@ -29,7 +29,18 @@ from e2e.materials import CACHE, KEYRING, REPOSITORY, MaterialError, fetch, kept
 RELEASE = "trixie"
 PYTHON = "3.13"
 PACKAGES = (
-    *("ca-certificates", "curl", "docker.io", "docker-cli", "docker-compose", "git", "iptables", "iproute2", "mount"),
+    *(
+        "ca-certificates",
+        "curl",
+        "docker.io",
+        "docker-cli",
+        "docker-compose",
+        "git",
+        "iptables",
+        "iproute2",
+        "make",
+        "mount",
+    ),
     *("pipx", "python3-venv"),
 )
 BUILD_TOOLS = ("hatchling>=1.27", "pip", "setuptools", "wheel")
