@@ -40,7 +40,7 @@ def proof(folder: Path, seen: str | None, *, service: Any = SERVICE, **more: str
     """Return what comes out where a container lists some cards, None being that it does not start."""
     config = {"name": "box", "services": {"fast": service}}
     answers = engine(image_inspect=images("vllm:1"), **more)
-    answers["compose --project-name box config"] = json.dumps(config)
+    answers["compose --project-name box --profile * config"] = json.dumps(config)
     if seen is not None:
         answers["compose --project-name box-pin-proof"] = seen
     host = subject(folder, INVENTORY, answers)
@@ -119,7 +119,8 @@ def test_what_an_interrupt_has_left_is_removed(tmp_path: Path) -> None:
 def test_cards_that_no_program_lists_are_not_measured(tmp_path: Path) -> None:
     text = INVENTORY.replace(f'uuid = "{UUID}"', 'vendor = "intel"\nuuid = "0"').replace('"vllm"', '"llamacpp"')
     answers = engine(image_inspect=images("vllm:1"))
-    answers["compose --project-name box config"] = json.dumps({"name": "box", "services": {"fast": SERVICE}})
+    config = {"name": "box", "services": {"fast": SERVICE}}
+    answers["compose --project-name box --profile * config"] = json.dumps(config)
     (check,) = check_pins(subject(tmp_path, text.replace('path = "gpt', 'file = "gpt'), answers))
 
     assert (check.verdict, check.fault and check.fault.summary) == ("warn", "pins were not measured")
