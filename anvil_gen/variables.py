@@ -39,7 +39,7 @@ def variables_of(
         name = client.variable
         found[name] = Variable(name=name, comment=comment, file="router/compose.yml", standing=True)
     for file, part in parts:
-        for name, has_default in _names(part):
+        for name, has_default in names_in(part):
             comment = told.get(name, "Named in the inventory.")
             found.setdefault(name, Variable(name=name, comment=comment, file=file, standing=not has_default))
     for name, comment in _slot(experiment, told):
@@ -49,12 +49,12 @@ def variables_of(
 
 def _slot(experiment: Experiment | None, told: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the experiment's variables with what they are for: its own first, in their order."""
-    names = dict(_names(experiment.service)) if experiment is not None else {}
+    names = dict(names_in(experiment.service)) if experiment is not None else {}
     yield from ((name, comment) for name, comment in VARIABLES.items() if name in names)
     yield from ((name, told.get(name, "Named in the inventory.")) for name in sorted(names.keys() - VARIABLES.keys()))
 
 
-def _names(value: Any) -> Iterator[tuple[str, bool]]:
+def names_in(value: Any) -> Iterator[tuple[str, bool]]:
     """Yield the names of the variables in a value, however deep, and whether they have a default there."""
     parts: Iterable[Any] = ()
     if isinstance(value, EnvRef):
@@ -71,4 +71,4 @@ def _names(value: Any) -> Iterator[tuple[str, bool]]:
         parts = value
     for part in parts:
         if type(part) not in _NAMELESS:
-            yield from _names(part)
+            yield from names_in(part)

@@ -8,6 +8,7 @@ import pytest
 from test_forms import inspected
 
 from anvil_gen.operate.drift import config_drift, form_changes, image_drift
+from anvil_gen.operate.variable_values import Hidden
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,21 @@ def test_changes_of_a_service(before: dict[str, Any], after: dict[str, Any], exp
     changes = form_changes("box", "fast", {"image": "x", **before}, {"image": "x", **after})
 
     assert [(*change.address[2:], change.before, change.after, change.reason) for change in changes] == expected
+
+
+def test_values_of_variables_are_not_told() -> None:
+    before = {"command": ["serve", "--a=1", "old secret"], "labels": {"x": "old secret"}, "restart": "always"}
+    after = {"command": ["serve", "--a=2", "secret"], "labels": {"x": "secret"}}
+    hidden = Hidden(keys=frozenset({"command", "labels"}), plain_flags=frozenset({"--a"}))
+    changes = form_changes("box", "fast", before, after, hidden)
+
+    told = [(change.reason or change.address[-1], change.before, change.after) for change in changes]
+    assert told == [
+        ("--a", "1", "2"),
+        ("argument 2 changed", None, None),
+        ("labels.x changed", None, None),
+        ("restart", "always", None),
+    ]
 
 
 def test_another_compose_is_a_cause_where_nothing_else_is() -> None:

@@ -42,6 +42,12 @@ def one(number: str, **state: Any) -> Container:
         (None, one("a"), Step.CREATED, ""),
         (one("a"), one("a"), Step.UNCHANGED, ""),
         (one("a", state="exited"), one("a", started_at="2026-01-01T00:00:00Z"), Step.STARTED, "it was exited"),
+        (
+            one("a", state="exited"),
+            one("a", state="exited", exit_code=3, started_at="2026-01-01T00:00:00Z"),
+            Step.STARTED,
+            "it was exited, and has ended again with exit code 3",
+        ),
         (one("a"), None, Step.REMOVED, ""),
         (None, None, Step.MISSING, ""),
         (one("a"), one("b", level="2"), Step.RECREATED, ""),

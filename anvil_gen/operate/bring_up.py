@@ -78,7 +78,7 @@ def bring_up(
         mode=mode,
         before=before,
         faults=_causes(deployment, mode, named) if failed else (),
-        results=results(target.project, services, before, snapshot(deployment)),
+        results=results(target.project, services, before, snapshot(deployment), deployment.stack),
         code=code,
     )
 

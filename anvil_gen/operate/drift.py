@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from anvil_gen.changes import Action, Change, compare
 from anvil_gen.operate.containers import Container
 from anvil_gen.operate.forms import Form
+from anvil_gen.operate.variable_values import Hidden
 
 Kind = Literal["config", "image", "unknown", "foreign", "port"]
 
@@ -28,16 +29,19 @@ class Drift(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
 
 
+_ONLY_ENVIRONMENT = Hidden()
 _TOLD = {Action.CREATE: "added", Action.UPDATE: "changed", Action.DELETE: "removed"}
 
 
-def form_changes(project: str, service: str, before: Form, after: Form) -> tuple[Change, ...]:
-    """Return what differs between two forms of a service.
+def form_changes(
+    project: str, service: str, before: Form, after: Form, hidden: Hidden = _ONLY_ENVIRONMENT
+) -> tuple[Change, ...]:
+    """Return what differs between two forms of a service, without the values that may be secret.
 
-    Values of the environment are left out: they may come from `.env`, and be secret.
+    Those of the environment may come from `.env`, and so may what is ``hidden``.
     """
     found = compare([_file(project, service, before)], [_file(project, service, after)])
-    return tuple(map(_without_value, found))
+    return tuple(_without_value(change) if hidden.hides(change.address[2:]) else change for change in found)
 
 
 def _file(project: str, service: str, form: Form) -> Mapping[str, Any]:
@@ -45,10 +49,9 @@ def _file(project: str, service: str, form: Form) -> Mapping[str, Any]:
 
 
 def _without_value(change: Change) -> Change:
-    if change.address[2:3] != ("environment",):
-        return change
-    reason = f"{'.'.join(change.address[2:])} {_TOLD[change.action]}"
-    return replace(change, before=None, after=None, reason=reason)
+    key, *rest = change.address[2:]
+    what = rest[0] if key == "command" and rest else ".".join((key, *rest))
+    return replace(change, before=None, after=None, reason=change.reason or f"{what} {_TOLD[change.action]}")
 
 
 def config_drift(container: Container, changes: Sequence[Change], compose_version: str) -> Drift:

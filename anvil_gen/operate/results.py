@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
-from typing import Any
 
 from msgspec import Struct
 
 from anvil_gen.changes import Change
+from anvil_gen.model import Stack
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.containers import Container, Look, images_of
 from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.drift import form_changes
 from anvil_gen.operate.forms import form_of_container
+from anvil_gen.operate.variable_values import Hidden, hidden_of
 
 
 class Step(Enum):
@@ -51,23 +52,32 @@ def snapshot(deployment: Deployment, look: Look | None = None) -> dict[str, Cont
 
 
 def results(
-    project: Project, services: Iterable[str], before: Mapping[str, Container], after: Mapping[str, Container]
+    project: Project,
+    services: Iterable[str],
+    before: Mapping[str, Container],
+    after: Mapping[str, Container],
+    stack: Stack | None = None,
 ) -> list[Result]:
-    """Return what happened: to each of ``services``, and to whatever else changed."""
+    """Return what happened: to each of ``services``, and to whatever else changed.
+
+    ``stack`` tells which values come from variables, and are not to be shown.
+    """
     wanted = list(dict.fromkeys((*services, *sorted(before.keys() | after.keys()))))
     changed = [s for s in wanted if s in before and s in after and before[s].id != after[s].id]
     images = images_of(project.docker, (one.image_id for s in changed for one in (before[s], after[s])))
     asked = set(services)
-    found = (_result(project, service, before.get(service), after.get(service), images) for service in wanted)
+
+    def recreated(service: str) -> tuple[Change, ...]:
+        hidden = hidden_of(stack, service) if stack is not None else Hidden()
+        old, new = (form_of_container(one, images.get(one.image_id)) for one in (before[service], after[service]))
+        return form_changes(project.name, service, old, new, hidden)
+
+    found = [_result(service, before.get(service), after.get(service), recreated) for service in wanted]
     return [one for one in found if one.service in asked or one.step not in (Step.UNCHANGED, Step.MISSING)]
 
 
 def _result(
-    project: Project,
-    service: str,
-    before: Container | None,
-    after: Container | None,
-    images: Mapping[str, Mapping[str, Any]],
+    service: str, before: Container | None, after: Container | None, recreated: Callable[[str], tuple[Change, ...]]
 ) -> Result:
     if after is None:
         step = Step.MISSING if before is None else Step.REMOVED
@@ -75,12 +85,13 @@ def _result(
     if before is None:
         return Result(service=service, step=Step.CREATED, container=after.name)
     if before.id == after.id:
-        started = after.running and before.started_at != after.started_at
+        started = before.started_at != after.started_at and before.state != "restarting"
         step = Step.STARTED if started else Step.UNCHANGED
         reason = f"it was {before.state}" if started and before.state != "running" else ""
+        if started and after.state == "exited":
+            reason += f", and has ended again with exit code {after.exit_code}"
         return Result(service=service, step=step, container=after.name, reason=reason)
-    old, new = (form_of_container(one, images.get(one.image_id)) for one in (before, after))
-    changes = form_changes(project.name, service, old, new)
+    changes = recreated(service)
     return Result(
         service=service,
         step=Step.RECREATED,

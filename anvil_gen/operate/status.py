@@ -16,6 +16,7 @@ from anvil_gen.operate.deployment import Deployment, services_of, staleness, tie
 from anvil_gen.operate.docker import Docker
 from anvil_gen.operate.drift import Drift, config_drift, form_changes, image_drift
 from anvil_gen.operate.forms import form_of_container, form_of_service
+from anvil_gen.operate.variable_values import hidden_of
 from anvil_gen.probe.ports import is_taken, who_holds
 
 if TYPE_CHECKING:
@@ -232,9 +233,8 @@ def _config_drift(facts: _Facts, service: str, one: Container) -> Drift:
     project = facts.deployment.project
     config = project.services(facts.mode.root_file)
     image = images_of(project.docker, [one.image_id]).get(one.image_id)
-    changes = form_changes(
-        project.name, service, form_of_container(one, image), form_of_service(service, config, image)
-    )
+    forms = form_of_container(one, image), form_of_service(service, config, image)
+    changes = form_changes(project.name, service, *forms, hidden_of(facts.deployment.stack, service))
     return config_drift(one, changes, project.docker.ask("compose", "version", "--short").strip())
 
 

@@ -235,6 +235,24 @@ def test_a_tier_that_runs_and_is_not_rendered_any_more_is_told(box: Box) -> None
     assert said["stale"]["summary"] == "files are not what the inventory renders"
 
 
+def test_values_of_variables_are_never_shown(box: Box) -> None:
+    secret = {"env": "SECRET"}
+    service = {"image": IMAGE, "entrypoint": SLEEP, "command": ["600", "--x", secret], "labels": {"x": secret}}
+    service |= {"environment": {"X": secret}, "stop_grace_period": "1s"}
+    box.render(two_tiers(box) | {"services": {"more": service}})
+    shown = ""
+    for value in ("first-value", "second-value", "third-value"):
+        box.environment["SECRET"] = value
+        for verb in (["status"], ["status", "--json"], ["up"]):
+            done = box.anvil_gen(verb[0], "box", *verb[1:], check=False)
+            shown += done.stdout + done.stderr
+    box.environment["SECRET"] = "last-value"
+    shown += box.anvil_gen("up", "box", "--json").stdout
+
+    assert "labels.x changed" in shown
+    assert "-value" not in shown
+
+
 def import_small_image(engine: Engine, folder: Path, image: str, content: str) -> str:
     """Import an image that can only sleep, and return its id; a small one, since it goes through a registry."""
     listed = subprocess.run(["ldd", "/bin/sleep"], capture_output=True, text=True, check=True, timeout=10).stdout
