@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from recorded_docker import Recorded
+from fake_engine import FakeDocker
 
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.operate.containers import Look, container, containers_named, images_of
@@ -77,7 +77,7 @@ def test_of_a_range_it_has_the_port_that_it_got(got: dict[str, Any], published: 
 
 
 def test_a_look_joins_the_project_with_names_and_leaves_one_off_runs_out() -> None:
-    docker = Recorded(
+    docker = FakeDocker(
         {
             "ps --all": "a\nb\nc\n",
             "container inspect name-a other": json.dumps([raw("a", project="box")]),
@@ -90,18 +90,18 @@ def test_a_look_joins_the_project_with_names_and_leaves_one_off_runs_out() -> No
 
 
 def test_a_look_without_names_asks_for_what_the_project_has() -> None:
-    docker = Recorded({"ps --all": "b\n", "container inspect b": json.dumps([raw("b")])})
+    docker = FakeDocker({"ps --all": "b\n", "container inspect b": json.dumps([raw("b")])})
 
     assert [one.id for one in Look(docker, "box").containers()] == ["b"]
     assert len(docker.asked) == 2
 
 
 def test_one_that_goes_while_it_is_looked_at() -> None:
-    assert Look(Recorded({"ps --all": "b\n", "container inspect b": ""}), "box").containers() == []
+    assert Look(FakeDocker({"ps --all": "b\n", "container inspect b": ""}), "box").containers() == []
 
 
 def test_a_fault_is_told_where_the_answer_is_needed() -> None:
-    look = Look(Recorded({}), "box")
+    look = Look(FakeDocker({"": "it fell over"}), "box")
 
     with pytest.raises(DiagnosticError) as caught:
         look.containers()
@@ -109,7 +109,7 @@ def test_a_fault_is_told_where_the_answer_is_needed() -> None:
 
 
 def test_names_are_asked_for_once() -> None:
-    docker = Recorded({"container inspect x y": json.dumps([raw("x", project="other")])})
+    docker = FakeDocker({"container inspect x y": json.dumps([raw("x", project="other")])})
 
     assert [one.project for one in containers_named(docker, ["y", "x", "y"])] == ["other"]
     assert containers_named(docker, []) == []
@@ -122,7 +122,7 @@ def test_names_are_asked_for_once() -> None:
 )
 def test_an_image_is_found_by_each_spelling(reference: str) -> None:
     image = {"Id": "sha256:9", "RepoTags": ["vllm:latest"], "RepoDigests": ["vllm@sha256:7"]}
-    docker = Recorded({"image inspect": json.dumps([image])})
+    docker = FakeDocker({"image inspect": json.dumps([image])})
 
     assert images_of(docker, [reference]) == {reference: image}
     assert images_of(docker, ["missing:1"]) == {}

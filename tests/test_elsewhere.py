@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from e2e.cards import Card, write_nvidia_smi
-from recorded_docker import Recorded
+from fake_engine import FakeDocker
 
 from anvil_gen.catalog import Catalog
 from anvil_gen.onboard.elsewhere import over_ssh
@@ -52,7 +52,7 @@ def test_other_endpoints_lead_to_no_programs(endpoint: str) -> None:
     assert over_ssh(endpoint) is None
 
 
-class FarAway(Recorded):
+class FarAway(FakeDocker):
     """An engine that is reached by SSH."""
 
     @property

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import pytest
 from compose_cli import compose_config
 from e2e.cards import Card
+from fake_engine import FakeDocker
 from fake_machine import LINUX_KERNEL, WSL2_KERNEL, kernel, no_programs, nvidia
 from msgspec.structs import replace
 from onboarding import TemplateRepository, commit_all, files, git, make
-from recorded_docker import Recorded
 
 from anvil_gen.catalog import Catalog
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
@@ -57,7 +57,7 @@ def docker(
     }
     answers = {"info": json.dumps(info), "compose": compose, "volume": volumes}
     versions = json.dumps({"Client": {"Version": "28.0.1"}, "Server": {"Version": "28.0.1"}})
-    return Recorded({**answers, "version": versions})
+    return FakeDocker({**answers, "version": versions})
 
 
 class NoDocker(Docker):
@@ -229,7 +229,7 @@ def test_what_is_missing_has_commands_to_copy(files: dict[str, str], commands: l
 def test_an_engine_that_does_not_answer_says_why(tmp_path: Path) -> None:
     refused = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock"
     silent = {"version": '{"Client": {"Version": "28.0.1"}}', "info": json.dumps({"ServerErrors": [refused]})}
-    at = machine(tmp_path, engine=Recorded({**silent, "compose": "2.33.1"}))
+    at = machine(tmp_path, engine=FakeDocker({**silent, "compose": "2.33.1"}))
     (lack,) = lacking(look(at), Catalog(), at)
 
     assert (lack.summary, lack.severity) == ("not allowed to talk to Docker", "warning")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_engine import FakeDocker
 from msgspec.structs import replace
-from recorded_docker import Recorded
 from test_forms import inspected
 
 from anvil_gen.operate.bring_up import remove_unfinished
@@ -85,8 +85,8 @@ def test_what_compose_has_not_finished_is_removed_and_does_not_count() -> None:
     good |= {"Config": {"Image": "vllm:1", "Labels": labels}}
     replacing = {"Image": "vllm:1", "Labels": {**labels, "com.docker.compose.replace": "0123456789abcdef"}}
     half = {**good, "Id": "b", "Name": "/0123456789ab_fast", "State": {"Status": "created"}, "Config": replacing}
-    docker = Recorded({"ps": "a\nb\n", "container inspect a b": json.dumps([good, half]), "container rm b": "b\n"})
+    docker = FakeDocker({"ps": "a\nb\n", "container inspect a b": json.dumps([good, half]), "container rm b": "b\n"})
     look = Look(docker, "box")
 
     assert remove_unfinished(Project(docker=docker, folder=Path(), name="box"), look) == ["0123456789ab_fast"]
-    assert docker.asked[-1] == "container rm b"
+    assert docker.asked[-1] == ("container", "rm", "b")
