@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from recorded_docker import Recorded
+from fake_engine import FakeDocker
 
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.operate.compose import Hashes, Project, as_typed
+from anvil_gen.operate.compose import Hashes, Project
 
 
 def project(folder: Path, **answers: str) -> Project:
     """Return a project in a folder, on an engine that answers for ``docker compose``."""
-    return Project(docker=Recorded(answers), folder=folder, name="box")
+    return Project(docker=FakeDocker(answers), folder=folder, name="box")
 
 
 def test_only_a_mode_of_its_own_names_its_file(tmp_path: Path) -> None:
@@ -22,11 +22,6 @@ def test_only_a_mode_of_its_own_names_its_file(tmp_path: Path) -> None:
     assert box.arguments("up") == ["compose", "--project-name", "box", "up"]
     mode = box.arguments("up", root_file="docker-compose.night.yml")
     assert mode == ["compose", "--project-name", "box", "--file", "docker-compose.night.yml", "up"]
-
-
-def test_as_a_person_types_it() -> None:
-    assert as_typed(["logs", "a b"]) == "docker compose logs 'a b'"
-    assert as_typed(["ps"], "docker-compose.night.yml") == "docker compose -f docker-compose.night.yml ps"
 
 
 def test_hashes_by_service(tmp_path: Path) -> None:
@@ -41,7 +36,7 @@ def test_hashes_by_service(tmp_path: Path) -> None:
 def test_services_of_any_profile_are_asked_about(tmp_path: Path) -> None:
     (tmp_path / "docker-compose.yml").touch()
     asked = "compose --project-name box --profile * config "
-    docker = Recorded({f"{asked}--hash *": "fast 1f\n", f"{asked}--format json": "{}"})
+    docker = FakeDocker({f"{asked}--hash *": "fast 1f\n", f"{asked}--format json": "{}"})
     box = Project(docker=docker, folder=tmp_path, name="box")
 
     assert box.hashes() == {"fast": "1f"}
@@ -52,7 +47,7 @@ def test_no_files_have_no_hashes(tmp_path: Path) -> None:
     box = project(tmp_path)
 
     assert box.hashes() == {}
-    assert isinstance(box.docker, Recorded)
+    assert isinstance(box.docker, FakeDocker)
     assert box.docker.asked == []
 
 

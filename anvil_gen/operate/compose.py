@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -105,9 +104,3 @@ class Hashes:
         printed = finished(self._asked) if self._asked is not None else ""
         pairs = (line.split() for line in printed.splitlines())
         return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
-
-
-def as_typed(words: Sequence[str], root_file: str = ROOT_FILE) -> str:
-    """Return the command as a person types it in the project's folder."""
-    file = () if root_file == ROOT_FILE else ("-f", root_file)
-    return shlex.join(["docker", "compose", *file, *words])
