@@ -87,6 +87,26 @@ def engine(**more: str) -> dict[str, str]:
     return {**usual, **{words.replace("_", " "): text for words, text in more.items()}}
 
 
+def container(name: str, *, project: str = "", service: str = "", port: int = 0, host: str = "127.0.0.1") -> Any:
+    """Return a running container as ``docker inspect`` tells it."""
+    labels = {"com.docker.compose.project": project, "com.docker.compose.service": service} if project else {}
+    bindings = {"80/tcp": [{"HostIp": host, "HostPort": str(port)}]} if port else {}
+    return {
+        "Id": name,
+        "Name": f"/{name}",
+        "Image": "sha256:1",
+        "State": {"Status": "running"},
+        "HostConfig": {"PortBindings": bindings},
+        "Config": {"Image": "image:1", "Labels": labels},
+    }
+
+
+def having(*containers: Any) -> dict[str, str]:
+    """Return the answers of an engine that runs some containers."""
+    names = "\n".join(one["Id"] for one in containers)
+    return engine(ps=names, container_inspect=json.dumps(containers))
+
+
 def images(*names: str) -> str:
     """Return what ``docker image inspect`` says of images."""
     return json.dumps([{"Id": f"sha256:{name}", "RepoTags": [name], "Size": 3 << 30} for name in names])

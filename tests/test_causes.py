@@ -6,10 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from fake_engine import NO_DAEMON, engine, images, subject
+from fake_engine import NO_DAEMON, container, engine, having, images, subject
 from fake_machine import kernel
-from test_claim_checks import answers as having
-from test_claim_checks import container
 
 from anvil_gen.doctor.causes import causes
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_engine import engine, subject, told
+from fake_engine import container, engine, having, subject, told
 
 from anvil_gen.doctor.claim_checks import check_names, check_ports
 
@@ -23,35 +20,6 @@ port = {port}
 bind = "{bind}"
 model = {{ path = "gpt-oss-20b" }}
 """
-
-
-def container(name: str, *, project: str = "", service: str = "", port: int = 0, host: str = "127.0.0.1") -> Any:
-    """Return a running container as ``docker inspect`` tells it."""
-    labels = {"com.docker.compose.project": project, "com.docker.compose.service": service} if project else {}
-    bindings = {"80/tcp": [{"HostIp": host, "HostPort": str(port)}]} if port else {}
-    return {
-        "Id": name,
-        "Name": f"/{name}",
-        "Image": "sha256:1",
-        "State": {"Status": "running"},
-        "HostConfig": {"PortBindings": bindings},
-        "Config": {"Image": "image:1", "Labels": labels},
-    }
-
-
-def answers(*containers: Any) -> dict[str, str]:
-    """Return an engine that has some containers."""
-    names = "\n".join(one["Id"] for one in containers)
-    return engine(ps=names, container_inspect=json.dumps(containers))
-
-
-@pytest.fixture
-def held() -> Iterator[int]:
-    """Hold a port of the loopback."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        yield listener.getsockname()[1]
 
 
 def text(port: int = 30001, bind: str = "127.0.0.1") -> str:
@@ -70,11 +38,11 @@ def text(port: int = 30001, bind: str = "127.0.0.1") -> str:
     ],
 )
 def test_names(there: list[Any], outcome: tuple[str, str, str], tmp_path: Path) -> None:
-    assert told(check_names(subject(tmp_path, text(), answers(*there)))) == [outcome]
+    assert told(check_names(subject(tmp_path, text(), having(*there)))) == [outcome]
 
 
 def test_how_a_name_is_taken_over(tmp_path: Path) -> None:
-    (check,) = check_names(subject(tmp_path, text(), answers(container("fast"))))
+    (check,) = check_names(subject(tmp_path, text(), having(container("fast"))))
 
     assert check.fault is not None
     assert "made by hand, without Compose (image:1, running)" in check.fault.detail
@@ -94,12 +62,12 @@ def test_how_a_name_is_taken_over(tmp_path: Path) -> None:
     ],
 )
 def test_ports_of_containers(there: list[Any], outcome: str, tmp_path: Path) -> None:
-    assert [found for _, _, found in told(check_ports(subject(tmp_path, text(), answers(*there))))] == [outcome]
+    assert [found for _, _, found in told(check_ports(subject(tmp_path, text(), having(*there))))] == [outcome]
 
 
 def test_a_port_of_another_mode(tmp_path: Path) -> None:
     other = container("coder", project="box", service="coder", port=30001)
-    (check,) = check_ports(subject(tmp_path, text(), answers(other)))
+    (check,) = check_ports(subject(tmp_path, text(), having(other)))
 
     assert check.verdict == "warn"
     assert check.fault is not None

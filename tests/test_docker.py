@@ -93,3 +93,4 @@ def test_where_the_engine_is(host: str, remote: bool, monkeypatch: pytest.Monkey
 
 def test_a_context_comes_before_the_command() -> None:
     assert Docker("box").command("ps", "-a") == ["docker", "--context", "box", "ps", "-a"]
+    assert Docker("my box").typed("pull", "a b") == "docker --context 'my box' pull 'a b'"

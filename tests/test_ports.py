@@ -3,22 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from anvil_gen.probe.ports import Holder, free_port, holder_of, is_taken, port_state, who_holds
-
-
-@pytest.fixture
-def held() -> Iterator[int]:
-    """Hold a port of the loopback."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        yield listener.getsockname()[1]
 
 
 def test_a_port_that_is_held(held: int) -> None:

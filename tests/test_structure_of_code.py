@@ -45,7 +45,7 @@ FLOORS = [
     {"probe.machine"},
     {"operate.__init__", "operate.docker", "operate.served", "operate.turn"},
     {"operate.compose", "operate.containers", "operate.engine_facts"},
-    {"operate.target", "operate.forms", "operate.cards", "operate.variable_values"},
+    {"operate.target", "operate.forms", "operate.cards", "operate.variable_values", "operate.conflicts"},
     {"operate.deployment"},
     {"operate.drift", "operate.slot"},
     {"doctor.__init__", "doctor.check", "doctor.dotenv"},

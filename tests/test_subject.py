@@ -37,10 +37,3 @@ def test_without_an_engine_the_machine_tells_its_platform(release: str, platform
     root = kernel(tmp_path / "root", {"proc/sys/kernel/osrelease": release})
 
     assert subject(tmp_path, INVENTORY, root=root).platform == platform
-
-
-def test_a_context_is_a_part_of_what_is_typed(tmp_path: Path) -> None:
-    host = subject(tmp_path, INVENTORY, engine())
-    host.docker.context = "my box"
-
-    assert host.typed("pull", "a b") == "docker --context 'my box' pull 'a b'"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from anvil_gen.doctor.check import Check, by_command, wrong
 from anvil_gen.doctor.subject import Subject
 from anvil_gen.doctor.wants import Wanted
 from anvil_gen.model import DEFAULT_MODE
-from anvil_gen.operate.containers import Container, container_listing
-from anvil_gen.probe.ports import port_state, who_holds
-
-_WORKING_FOLDER = "com.docker.compose.project.working_dir"
+from anvil_gen.operate.conflicts import Conflict, Publishers, name_conflict, port_conflict
+from anvil_gen.operate.containers import Container
+from anvil_gen.probe.ports import port_state
 
 
 def check_names(subject: Subject) -> Iterator[Check]:
@@ -22,33 +21,29 @@ def check_names(subject: Subject) -> Iterator[Check]:
         if other is None or _is_own(subject, wanted, other):
             yield Check(what=what, found=f"{wanted.container_name} {'is free' if other is None else 'is its own'}")
             continue
-        detail = f'a container named "{other.name}" is there already, {_made_by(other)} ({other.image}, {other.state})'
+        conflict = name_conflict(subject.docker, other)
         remedy = by_command(
             "to take its place, remove it (its volumes stay), and bring this one up",
-            subject.typed("rm", "--force", other.name),
+            conflict.command,
             f"anvil-gen up {subject.deployment.stack.host} {wanted.name}",
         )
-        yield wrong(what, "container name is taken", detail, remedy, at=subject.place(*wanted.table, "container_name"))
+        yield wrong(
+            what, "container name is taken", conflict.detail, remedy, at=subject.place(*wanted.table, "container_name")
+        )
 
 
 def _is_own(subject: Subject, wanted: Wanted, one: Container) -> bool:
     return (one.project, one.service) == (subject.deployment.project.name, wanted.service)
 
 
-def _made_by(one: Container) -> str:
-    if not one.project:
-        return "made by hand, without Compose"
-    folder = (one.raw["Config"].get("Labels") or {}).get(_WORKING_FOLDER)
-    return f"of the compose project {one.project}" + (f" in {folder}" if folder else "")
-
-
 def check_ports(subject: Subject) -> Iterator[Check]:
     """Look for who has a port that a service publishes; ports of another machine are not seen from here."""
-    holders = _publishers(subject)
+    ports = [port for wanted in subject.wants for _, port in wanted.ports]
+    publishers = Publishers(subject.docker, ports if subject.engine.answers else ())
     for wanted in subject.wants:
         for host, port in wanted.ports:
             what = f"port of {wanted.name}"
-            holder = _held(holders, host, port)
+            holder = publishers.at(host, port)
             if holder is not None:
                 yield _held_by_container(subject, wanted, holder, host, port)
                 continue
@@ -63,46 +58,28 @@ def check_ports(subject: Subject) -> Iterator[Check]:
                 yield wrong(what, "no such address", detail, remedy, at=subject.place(*wanted.table, "bind"))
 
 
-def _publishers(subject: Subject) -> Mapping[int, list[Container]]:
-    """Return the running containers by the ports that they publish."""
-    found: dict[int, list[Container]] = {}
-    ports = [port for wanted in subject.wants for _, port in wanted.ports]
-    if subject.engine.answers and ports:
-        for one in container_listing(subject.docker, *(f"publish={port}" for port in ports)):
-            for _, port in one.published:
-                found.setdefault(port, []).append(one)
-    return found
-
-
-def _held(holders: Mapping[int, list[Container]], host: str, port: int) -> tuple[Container, str] | None:
-    every = ("", "0.0.0.0", "::")  # noqa: S104  compared, not bound
-    for one in holders.get(port, ()):
-        at = next((address for address, number in one.published if number == port), "")
-        if at == host or at in every or host in every:
-            return one, at
-    return None
-
-
-def _held_by_container(subject: Subject, wanted: Wanted, holder: tuple[Container, str], host: str, port: int) -> Check:
-    one, _ = holder
-    what, project = f"port of {wanted.name}", subject.deployment.project.name
+def _held_by_container(subject: Subject, wanted: Wanted, one: Container, host: str, port: int) -> Check:
+    what = f"port of {wanted.name}"
     if _is_own(subject, wanted, one):
         return Check(what=what, found=f"{host}:{port} is its own")
-    detail = f"{port} is held by the container {one.name}, {_made_by(one)}"
+    conflict = port_conflict(subject.docker, one, port)
+    if one.project != subject.deployment.project.name:
+        return _port_taken(subject, wanted, conflict)
+    remedy = by_command(
+        "switch to this mode, which stops what is not in it",
+        f"anvil-gen up {subject.deployment.stack.host} --mode {subject.mode.name or DEFAULT_MODE}",
+    )
+    detail = f"{conflict.detail}, which is not in this mode"
     at = subject.place(*wanted.table, "port")
-    if one.project == project:
-        mode = subject.mode.name or DEFAULT_MODE
-        remedy = by_command(
-            "switch to this mode, which stops what is not in it",
-            f"anvil-gen up {subject.deployment.stack.host} --mode {mode}",
-        )
-        return wrong(what, "port is taken", f"{detail}, which is not in this mode", remedy, at=at, severity="warning")
-    remedy = by_command("stop it, or publish another port", subject.typed("stop", one.name))
-    return wrong(what, "port is taken", detail, remedy, at=at)
+    return wrong(what, "port is taken", detail, remedy, at=at, severity="warning")
 
 
 def _held_by_process(subject: Subject, wanted: Wanted, port: int) -> Check:
-    process, command = who_holds(port, proc=subject.root / "proc", system=subject.system)
-    remedy = by_command("stop it, or publish another port", command)
+    proc = subject.root / "proc"
+    return _port_taken(subject, wanted, port_conflict(subject.docker, None, port, proc=proc, system=subject.system))
+
+
+def _port_taken(subject: Subject, wanted: Wanted, conflict: Conflict) -> Check:
+    remedy = by_command("stop it, or publish another port", conflict.command)
     at = subject.place(*wanted.table, "port")
-    return wrong(f"port of {wanted.name}", "port is taken", f"{port} is held by {process}", remedy, at=at)
+    return wrong(f"port of {wanted.name}", "port is taken", conflict.detail, remedy, at=at)

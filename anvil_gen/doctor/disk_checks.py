@@ -51,8 +51,8 @@ def check_disk(subject: Subject) -> Iterator[Check]:
         told = " and ".join(need.told for need in needs if need.gib)
         remedy = by_command(
             "make room; neither takes an image that a container has",
-            subject.typed("image", "prune", "--all"),
-            subject.typed("builder", "prune"),
+            subject.docker.typed("image", "prune", "--all"),
+            subject.docker.typed("builder", "prune"),
         )
         yield wrong("disk", "little room", f"{found}, and there is to come: {told}", remedy, severity="warning")
 

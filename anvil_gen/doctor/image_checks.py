@@ -41,13 +41,13 @@ def _to_come(subject: Subject, wanted: Wanted, what: str) -> Check:
         detail, remedy = f"{wanted.image} is not built yet", by_command("`up` builds it; now", _build(subject, wanted))
     else:
         detail = f"{wanted.image} is not on this machine yet"
-        remedy = by_command("`up` pulls it; now", subject.typed("pull", wanted.image))
+        remedy = by_command("`up` pulls it; now", subject.docker.typed("pull", wanted.image))
     return wrong(what, "image is not there yet", detail, remedy, severity="warning")
 
 
 def _build(subject: Subject, wanted: Wanted) -> str:
     folder = shlex.quote(shown(subject.deployment.project.folder))
-    return f"cd {folder} && {subject.typed('compose', 'build', wanted.service)}"
+    return f"cd {folder} && {subject.docker.typed('compose', 'build', wanted.service)}"
 
 
 def unobtainable(subject: Subject) -> Iterator[Check]:
@@ -67,7 +67,7 @@ def unobtainable(subject: Subject) -> Iterator[Check]:
 
 def _not_pulled(subject: Subject, wanted: Wanted, registry_has_it: bool, said: str) -> Check:
     what, at = f"image of {wanted.name}", subject.place(*wanted.table, "image")
-    pull = subject.typed("pull", wanted.image)
+    pull = subject.docker.typed("pull", wanted.image)
     if registry_has_it:  # something else kept it from being pulled
         detail = f"{wanted.image} is not on this machine yet; its registry has it"
         remedy = by_command("pull it by itself", pull)

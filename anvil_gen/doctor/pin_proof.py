@@ -89,12 +89,12 @@ def _proof(subject: Subject, tier: Tier, config: Mapping[str, Any]) -> Check:
     image = str(service["image"])
     if image not in images_of(subject.docker, [image]):
         detail = f"{image} is not on this machine yet"
-        return _unmeasured(what, detail, by_command("pull it", subject.typed("pull", image)))
+        return _unmeasured(what, detail, by_command("pull it", subject.docker.typed("pull", image)))
     # From the tree: Compose reads an `.env` wherever it is run.
     folder = subject.deployment.project.folder
     done = subject.docker.feed(json.dumps(_project(case)), *_arguments(subject), folder=folder)
     if done.returncode == _NOT_THERE:
-        by_hand = subject.typed("exec", str(tier.service.container_name), *case.probe.command)
+        by_hand = subject.docker.typed("exec", str(tier.service.container_name), *case.probe.command)
         detail = f"{image} has no {case.probe.command[0]}"
         return _unmeasured(what, detail, by_command("ask the tier itself, while it runs", by_hand))
     if done.returncode != 0:

@@ -152,7 +152,7 @@ def check_volumes(subject: Subject) -> Iterator[Check]:
             yield Check(what=f"volume {name}", found="there")
             continue
         users = ", ".join(wanted.name for wanted in subject.stored if name in wanted.volumes)
-        remedy = by_command("make it: nothing here removes it again", subject.typed("volume", "create", name))
+        remedy = by_command("make it: nothing here removes it again", subject.docker.typed("volume", "create", name))
         at = subject.place("hfcache", "volume")
         detail = f"there is no volume {name}, which {users} mounts"
         check = wrong(f"volume {name}", "missing external volume", detail, remedy, at=at)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -123,7 +122,3 @@ class Subject:
     @cached_property
     def _listings(self) -> dict[str, Listing]:
         return {}
-
-    def typed(self, *arguments: str) -> str:
-        """Return a docker command as a person types it."""
-        return shlex.join(self.docker.command(*arguments))

@@ -55,6 +55,12 @@ class Docker:
         """Return a whole command line."""
         return ["docker", *(("--context", self.context) if self.context else ()), *arguments]
 
+    def typed(self, *arguments: str) -> str:
+        """Return a whole command line as a person types it."""
+        import shlex  # noqa: PLC0415  only a remedy needs it
+
+        return shlex.join(self.command(*arguments))
+
     def ask(self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None) -> str:
         """Return what a command prints.
 

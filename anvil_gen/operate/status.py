@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -11,13 +11,12 @@ from anvil_gen.catalog import ModelsEndpoint
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.model import Mode, Stack, Tier
 from anvil_gen.operate.compose import Hashes
+from anvil_gen.operate.conflicts import name_conflict, taken_ports
 from anvil_gen.operate.containers import Container, Look, containers_named, images_of
 from anvil_gen.operate.deployment import Deployment, services_of, staleness, tier_of
-from anvil_gen.operate.docker import Docker
 from anvil_gen.operate.drift import Drift, config_drift, form_changes, image_drift
 from anvil_gen.operate.forms import form_of_container, form_of_service
 from anvil_gen.operate.variable_values import hidden_of
-from anvil_gen.probe.ports import is_taken, who_holds
 
 if TYPE_CHECKING:
     from anvil_gen.operate.served import Address
@@ -176,7 +175,8 @@ def _left_over(facts: _Facts, service: str) -> Drift:
         service in services_of(facts.deployment.stack, mode).values() for mode in facts.deployment.stack.modes
     )
     detail = "it is of another mode" if elsewhere else "the inventory knows it no longer"
-    return Drift(kind="unknown", detail=detail, remedy=f"docker rm --force {facts.by_service[service].name}")
+    remedy = facts.deployment.project.docker.typed("rm", "--force", facts.by_service[service].name)
+    return Drift(kind="unknown", detail=detail, remedy=remedy)
 
 
 def _row(facts: _Facts, name: str, service: str, drift: tuple[Drift, ...]) -> Row:
@@ -215,7 +215,7 @@ def _drift(facts: _Facts, service: str, tier: Tier | None, one: Container | None
         yield from _in_the_way(facts, service, tier)
         return
     if not one.running and facts.local:
-        yield from taken_ports(facts.deployment.project.docker, one.published)
+        yield from _taken_ports(facts, one.published)
     if facts.hashes and one.config_hash != facts.hashes.get(service):
         yield _with_remedy(_config_drift(facts, service, one), again)
     moved = image_drift(one, facts.images)
@@ -246,25 +246,13 @@ def _in_the_way(facts: _Facts, service: str, tier: Tier | None) -> Iterable[Drif
         return
     other = facts.by_name.get(str(name))
     if other is not None and (other.project, other.service) != (facts.deployment.project.name, service):
-        by = f"compose project {other.project}" if other.project else "nobody's compose project"
-        yield Drift(
-            kind="foreign",
-            detail=f'a container named "{name}" is there already, of {by} ({other.image}, {other.state})',
-            remedy=f"docker rm --force {name}",
-        )
+        conflict = name_conflict(facts.deployment.project.docker, other)
+        yield Drift(kind="foreign", detail=conflict.detail, remedy=conflict.command)
     elif facts.local and tier is not None:
         ports = ((port.host, str(port.number)) for port in tier.service.ports)
-        numbers = [(host, int(number)) for host, number in ports if number.isdigit()]
-        yield from taken_ports(facts.deployment.project.docker, numbers)
+        yield from _taken_ports(facts, [(host, int(number)) for host, number in ports if number.isdigit()])
 
 
-def taken_ports(docker: Docker, ports: Sequence[tuple[str, int]]) -> Iterable[Drift]:
-    """Yield each of some addresses of this machine that something listens at, with what it is."""
-    for host, port in ports:
-        if is_taken(host, port):
-            listed = docker.run("ps", "--filter", f"publish={port}", "--format", "{{.Names}}")
-            names = listed.stdout.split()
-            by, remedy = who_holds(port)
-            if names:
-                by, remedy = f"the container {', '.join(names)}", f"docker stop {' '.join(names)}"
-            yield Drift(kind="port", detail=f"port {port} is held by {by}", remedy=remedy)
+def _taken_ports(facts: _Facts, addresses: Iterable[tuple[str, int]]) -> Iterator[Drift]:
+    for conflict in taken_ports(facts.deployment.project.docker, addresses):
+        yield Drift(kind="port", detail=conflict.detail, remedy=conflict.command)

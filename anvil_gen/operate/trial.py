@@ -17,13 +17,13 @@ from anvil_gen.lock import FolderLock
 from anvil_gen.model import Port, parts_of
 from anvil_gen.operate.cards import CardUse, card_use
 from anvil_gen.operate.compose import Project
+from anvil_gen.operate.conflicts import name_conflict, taken_ports
 from anvil_gen.operate.containers import Container, Look, containers_named, images_of
 from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.drift import Drift, config_drift, form_changes, image_drift
 from anvil_gen.operate.forms import form_of_container, form_of_service
 from anvil_gen.operate.results import Result, results, snapshot
 from anvil_gen.operate.slot import SERVICE, Slot, Trial
-from anvil_gen.operate.status import taken_ports
 
 
 class Started(Struct, frozen=True, kw_only=True):
@@ -162,11 +162,11 @@ def _taken_name(slot: Slot, trial: Trial) -> Iterator[Diagnostic]:
     name = "".join(part if isinstance(part, str) else trial.variables[part.name] for part in written)
     for other in containers_named(slot.project.docker, [name]):
         if (other.project, other.service) != (slot.project.name, SERVICE):
-            by = f"of the compose project {other.project}" if other.project else "made by hand, without Compose"
+            conflict = name_conflict(slot.project.docker, other)
             yield Diagnostic(
                 summary="container name is taken",
-                detail=f'a container named "{name}" is there already, {by} ({other.image}, {other.state})',
-                remedy=f"remove it, and run this again:\n\n    docker rm --force {name}",
+                detail=conflict.detail,
+                remedy=f"remove it, and run this again:\n\n    {conflict.command}",
             )
 
 
@@ -174,9 +174,9 @@ def _taken_port(slot: Slot, trial: Trial, present: Container | None) -> Iterator
     own = {port for _, port in present.published} if present is not None and present.running else set()
     if trial.port in own or slot.project.docker.is_remote:
         return
-    for drift in taken_ports(slot.project.docker, [(host, trial.port) for host in _hosts(slot)]):
-        remedy = f"take another one with --port, or free it:\n\n    {drift.remedy}"
-        yield Diagnostic(summary="port is taken", detail=drift.detail, remedy=remedy)
+    for conflict in taken_ports(slot.project.docker, [(host, trial.port) for host in _hosts(slot)]):
+        remedy = f"take another one with --port, or free it:\n\n    {conflict.command}"
+        yield Diagnostic(summary="port is taken", detail=conflict.detail, remedy=remedy)
 
 
 def status_of_trial(slot: Slot) -> TrialStatus:
@@ -228,7 +228,9 @@ def drift_of(slot: Slot, one: Container, variables: Mapping[str, str]) -> Iterat
     start_again = again(slot, variables)
     if not variables.get("MODEL"):
         yield Drift(
-            kind="foreign", detail="it was not made from the slot's file", remedy=f"docker rm --force {one.name}"
+            kind="foreign",
+            detail="it was not made from the slot's file",
+            remedy=project.docker.typed("rm", "--force", one.name),
         )
     elif (project.folder / file).is_file() and project.hashes(file).get(SERVICE) != one.config_hash:
         image = images_of(project.docker, [one.image_id]).get(one.image_id)

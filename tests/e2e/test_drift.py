@@ -184,7 +184,7 @@ def test_a_port_that_something_else_holds_is_told(box: Box) -> None:
 
     row = answer(box, "status", "box", code=2)["services"][1]
     assert [(drift["kind"], drift["detail"]) for drift in row["drift"]] == [
-        ("port", f"port {port} is held by the container {box.name('other')}")
+        ("port", f"port {port} is held by the container {box.name('other')}, made by hand, without Compose")
     ]
 
 
