@@ -17,7 +17,7 @@ from fake_machine import LINUX_KERNEL, WSL2_KERNEL, kernel, no_programs, nvidia
 from msgspec.structs import replace
 from onboarding import TemplateRepository, commit_all, files, git, make
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog import Catalog, shipped_templates
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.generate import Generator
 from anvil_gen.onboard.answers import Answers, answers_of
@@ -226,6 +226,19 @@ def test_what_is_missing_has_commands_to_copy(files: dict[str, str], commands: l
     assert "    sudo nvidia-ctk runtime configure --runtime=docker" in lacks[1].remedy
 
 
+def test_wsl2_has_a_second_way_to_docker(tmp_path: Path) -> None:
+    at = machine(tmp_path, files={"proc/sys/kernel/osrelease": WSL2_KERNEL})
+    (lack,) = lacking(look(at), Catalog(), at)
+
+    assert lack.remedy.startswith("turn on Docker Desktop's integration of this distribution, or install it")
+
+
+def test_commands_are_known_for_vendors_that_there_are() -> None:
+    install = tomllib.loads((shipped_templates() / "onboard/install.toml").read_text("utf-8"))
+
+    assert set(install["runtimes"]) <= set(Catalog().names("gpus"))
+
+
 def test_an_engine_that_does_not_answer_says_why(tmp_path: Path) -> None:
     refused = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock"
     silent = {"version": '{"Client": {"Version": "28.0.1"}}', "info": json.dumps({"ServerErrors": [refused]})}
@@ -304,6 +317,15 @@ def test_a_second_machine_joins_and_keeps_the_rest(tmp_path: Path) -> None:
 
     assert second.written == (".copier-answers.second.yml", "hosts/second.toml")
     assert set(second.kept) == set(first.written) - {".copier-answers.my-box.yml", "hosts/my-box.toml"}
+
+
+def test_links_are_kept_also_those_that_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "fleet").mkdir()
+    (tmp_path / "fleet/README.md").symlink_to("nowhere")
+    made = laid(tmp_path / "fleet", answers_of(look(machine(tmp_path / "root"))))
+
+    assert made.kept == ("README.md",)
+    assert (tmp_path / "fleet/README.md").readlink() == Path("nowhere")
 
 
 def test_the_same_machine_again_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from msgspec import structs
 from anvil_gen.catalog import shipped_templates
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.document import Document
+from anvil_gen.inventory_types import Platform
 from anvil_gen.onboard.find import Found, Surroundings, is_broken
 from anvil_gen.operate.docker import INSTALL_DOCS
 from anvil_gen.operate.engine_facts import OLDEST_COMPOSE, EngineFacts, is_older
@@ -27,15 +28,18 @@ def lacking(found: Found, catalog: Catalog, at: Surroundings) -> list[Diagnostic
     """Return a warning for each thing that is missing."""
     install = Document(shipped_templates() / ONBOARD / "install.toml").data
     names = _distribution(at.root)
-    return [*_docker(found.docker, install, names), *_cards(found, catalog, at, install, names)]
+    return [*_docker(found.docker, found.platform, install, names), *_cards(found, catalog, at, install, names)]
 
 
-def _docker(docker: EngineFacts, install: Mapping[str, Any], names: list[str]) -> Iterator[Diagnostic]:
+def _docker(
+    docker: EngineFacts, platform: Platform | None, install: Mapping[str, Any], names: list[str]
+) -> Iterator[Diagnostic]:
     if docker.fault is not None:
         fault = structs.replace(docker.fault, severity="warning")
         if not docker.client:
             remedy = _commands(install["docker"], names, INSTALL_DOCS)
-            fault = structs.replace(fault, remedy=f"install it, then log in again:\n\n{remedy}")
+            desktop = "turn on Docker Desktop's integration of this distribution, or " if platform == "wsl2" else ""
+            fault = structs.replace(fault, remedy=f"{desktop}install it, then log in again:\n\n{remedy}")
         yield fault
     elif not docker.compose or is_older(docker.compose, OLDEST_COMPOSE):
         detail = f"{docker.compose or 'none'} is here, and 2.20 or newer is needed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import tempfile
@@ -64,11 +65,11 @@ def lay_down(folder: Path, answers: Answers, source: Source, *, ask: bool) -> La
         given = _copied(template, Path(made), answers, source, ask=ask)
         machine = str(given["machine"])
         inventory = folder / HOSTS / f"{machine}.toml"
-        if inventory.exists():
+        if os.path.lexists(inventory):
             raise DiagnosticError([_known(inventory, machine)])
         _name_source(Path(made) / f".copier-answers.{machine}.yml", source)
         files = sorted(path.relative_to(made).as_posix() for path in Path(made).rglob("*") if path.is_file())
-        new = [file for file in files if not (folder / file).exists() or file.startswith(".copier-answers.")]
+        new = [file for file in files if not os.path.lexists(folder / file) or file.startswith(".copier-answers.")]
         # The inventory last: without it the machine is not in the fleet yet, and a run that was killed can be repeated.
         new.sort(key=lambda file: file == f"{HOSTS}/{machine}.toml")
         _place(Path(made), folder, new)
