@@ -33,7 +33,7 @@ def test_without_a_terminal_it_says_what_to_do_and_writes_nothing(tmp_path: Path
     done = init(tmp_path, "fleet")
 
     assert done.code == 1
-    assert done.stderr.startswith("Found on this machine:\n")
+    assert done.stderr.startswith("Found on ")
     assert "error: no terminal to ask on" in done.stderr
     assert "\n      anvil-gen init --yes\n" in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -72,6 +72,28 @@ def test_one_more_machine_joins_in_the_folder_of_the_fleet(tmp_path: Path) -> No
     }
 
 
+def test_a_folder_inside_of_the_fleet_is_the_fleets(tmp_path: Path) -> None:
+    init(tmp_path, "--yes", *PROCESSOR)
+    done = init(tmp_path / "hosts", "--yes", *PROCESSOR, "-d", "machine=second")
+
+    assert done.code == 0, done.stderr
+    assert done.stdout.startswith("second -> second.toml\n")
+    assert "    cd ..\n" in done.stdout
+    assert (tmp_path / "deploy/second/docker-compose.yml").is_file()
+
+
+def test_without_docker_a_chosen_context_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"currentContext": "far"}', "utf-8")
+    done = anvil_gen(
+        *("init", "fleet", "--yes", *PROCESSOR),
+        cwd=tmp_path,
+        env={"DOCKER_CONFIG": str(tmp_path), "PATH": "/nonexistent", "DOCKER_HOST": ""},
+    )
+
+    assert done.code == 0, done.stderr
+    assert "warning: Docker is not installed" in done.stderr
+
+
 def test_the_json_answer_has_all_of_it(tmp_path: Path) -> None:
     done = init(tmp_path, "fleet", "--yes", "--json", *PROCESSOR)
     answer = json.loads(done.stdout)
@@ -80,6 +102,7 @@ def test_the_json_answer_has_all_of_it(tmp_path: Path) -> None:
     assert "hosts/box.toml" in answer["written"]
     assert answer["key_file"] == "fleet/deploy/box/.env"
     assert answer["lacks"][0]["severity"] == "warning"
+    assert {"name", "platform", "cards", "docker", "router_port"} <= answer["found"].keys()
     assert answer["next"][:3] == ["cd fleet", "docker volume create hfcache", "anvil-gen up box --wait"]
     assert init(tmp_path, "--json").code == 1
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from anvil_gen.catalog import Catalog
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, listing
+from anvil_gen.fleet import hosts_folder, shown
 from anvil_gen.generate import against_disk, generator, write_readable
 from anvil_gen.onboard.answers import Answers, answers_of
 from anvil_gen.onboard.find import find, machine_of
@@ -24,18 +26,19 @@ _FIRST_PORT = 30000
 
 
 @click.command("init")
-@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False))
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False))
 @click.option("--yes", is_flag=True, help="Ask nothing: take what was found, and defaults for the rest.")
 @click.option(
     "--data", "-d", "given", metavar="QUESTION=ANSWER", multiple=True, help="Answer a question of docs/onboarding.md."
 )
 @click.option("--context", metavar="NAME", help="The Docker context of the machine, instead of the current one.")
 @parameters.as_json
-def command(*, folder: str, yes: bool, given: tuple[str, ...], context: str | None, as_json: bool) -> ExitCode:
+def command(*, folder: str | None, yes: bool, given: tuple[str, ...], context: str | None, as_json: bool) -> ExitCode:
     """Lay down a fleet for this machine, or add it to one.
 
-    The fleet is in DIR, or will be. Looks for the machine's cards, memory, Docker engine, models and free ports, shows
-    what it found, and asks the rest. Then it renders, and says how to go on. Files that are there already are kept.
+    The fleet is in DIR, or will be; without DIR it is the one around the working folder, or a new one here. Looks for
+    the machine's cards, memory, Docker engine, models and free ports, shows what it found, and asks the rest. Then it
+    renders, and says how to go on. Files that are there already are kept.
 
     \b
     Examples:
@@ -46,8 +49,6 @@ def command(*, folder: str, yes: bool, given: tuple[str, ...], context: str | No
     if as_json and not yes:
         raise click.UsageError("--json asks nothing: it takes --yes")
     view: View = JsonView() if as_json else TextView()
-    from anvil_gen.catalog import Catalog  # noqa: PLC0415
-
     catalog = Catalog()
     at = machine_of(Docker(context))
     found = find(catalog, at, router_port=_ROUTER_PORT, first_port=_FIRST_PORT)
@@ -57,7 +58,7 @@ def command(*, folder: str, yes: bool, given: tuple[str, ...], context: str | No
     if not yes and not sys.stdin.isatty():
         raise DiagnosticError([_NO_TERMINAL])
     try:
-        laid_down = lay_down(Path(folder), answers, source_of(), ask=not yes)
+        laid_down = lay_down(_fleet(folder), answers, source_of(), ask=not yes)
     except BrokenOffError:
         raise click.Abort from None
     repository = make_repository(laid_down.folder)
@@ -74,6 +75,14 @@ _NO_TERMINAL = Diagnostic(
     detail="what was found above needs a few answers",
     remedy="to take defaults for them:\n\n    anvil-gen init --yes",
 )
+
+
+def _fleet(folder: str | None) -> Path:
+    """Return the folder of the fleet: the one that is named, or around the working folder, or that itself."""
+    if folder is not None:
+        return Path(folder)
+    hosts = hosts_folder(Path.cwd())
+    return Path(shown(hosts.parent)) if hosts is not None else Path()
 
 
 def _with(answers: Answers, given: tuple[str, ...]) -> Answers:

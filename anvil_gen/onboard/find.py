@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.inventory_types import NAME_LENGTH, Platform
 from anvil_gen.onboard.elsewhere import over_ssh
 from anvil_gen.onboard.weights import ModelFolder, find_hub_cache, find_models
@@ -62,8 +63,17 @@ def machine_of(docker: Docker) -> Surroundings:
     """Return the machine of an engine: this one, unless the engine is on another machine.
 
     On another machine programs are asked over SSH, where the engine is reached by it; its files are not seen from here.
+
+    Raises:
+        DiagnosticError: the context that was named is not known.
     """
-    if not docker.is_remote:
+    try:
+        is_elsewhere = docker.is_remote
+    except DiagnosticError:
+        if docker.context is not None:
+            raise
+        is_elsewhere = False  # without a `docker` nothing is
+    if not is_elsewhere:
         return here(docker)
     run = over_ssh(docker.endpoint) or _unreachable
     name = run(("hostname",)).stdout.strip() or docker.context or ""

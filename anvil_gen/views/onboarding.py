@@ -33,7 +33,7 @@ class TextView:
 
     def found(self, found: Found, lacks: Sequence[Diagnostic]) -> None:
         """Print a line for each kind of thing."""
-        click.echo("Found on this machine:", err=True)
+        click.echo(f"Found on {found.name}:", err=True)
         for name, text in _facts(found):
             click.echo(f"  {name:9} {text}", err=True)
         click.echo(err=True)
@@ -69,7 +69,7 @@ class JsonView:
 
     def found(self, found: Found, lacks: Sequence[Diagnostic]) -> None:
         """Keep what was found for the end."""
-        self._found = {"found": dict(_facts(found)), "lacks": [diagnostic_json(lack) for lack in lacks]}
+        self._found = {"found": _found_json(found), "lacks": [diagnostic_json(lack) for lack in lacks]}
 
     def laid_down(self, laid_down: LaidDown, steps: FirstSteps) -> None:
         """Print all of it."""
@@ -136,6 +136,24 @@ def _facts(found: Found) -> Iterator[tuple[str, str]]:
     if found.cache_volume or found.hub_cache is not None:
         yield "hub cache", f"volume {found.cache_volume}" if found.cache_volume else str(found.hub_cache)
     yield "ports", f"free: {found.router_port} for the router, from {found.first_port} on for models"
+
+
+def _found_json(found: Found) -> dict[str, Any]:
+    memory = [card_memory(card, found) for card in found.cards]
+    return {
+        "name": found.name,
+        "platform": found.platform,
+        "memory_mib": found.memory_mib,
+        "cards": [
+            {"vendor": card.vendor, "uuid": card.uuid, "name": card.name, "memory_mib": mib, "reserve_mib": reserve}
+            for card, (mib, reserve) in zip(found.cards, memory, strict=True)
+        ],
+        "docker": {"version": found.docker.server or None, "compose": found.docker.compose or None},
+        "models": found.models.path.as_posix() if found.models is not None else None,
+        "hub_cache": found.cache_volume or (found.hub_cache.as_posix() if found.hub_cache is not None else None),
+        "router_port": found.router_port,
+        "first_port": found.first_port,
+    }
 
 
 def _docker(found: Found) -> str:
