@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.operate.docker import Docker, failure, parsed
+from anvil_gen.operate.docker import BAD_VARIABLES, Docker, failure, parsed
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,33 @@ def test_failures(stderr: str, summary: str, remedy: str) -> None:
 
     assert fault.summary == summary
     assert remedy in fault.remedy
+
+
+@pytest.mark.parametrize(
+    ("said", "file", "told"),
+    [
+        (
+            'failed to read /srv/x/.env: line 3: unterminated quoted value "sk-secret',
+            "/srv/x/.env",
+            "unterminated quoted value",
+        ),
+        (
+            "failed to read /srv/x/.env: line 3: unterminated quoted value 'sk-secret",
+            "/srv/x/.env",
+            "unterminated quoted value",
+        ),
+        ("failed to read /srv/x/.env: line 2: key cannot contain a space", "/srv/x/.env", "key cannot contain a space"),
+        ('failed to read /srv/x/.env: Invalid template: "${secret"', "/srv/x/.env", "Invalid template"),
+        ("setenv: invalid argument\n", ".env", "a line has no name"),
+    ],
+)
+def test_variables_that_cannot_be_read_are_not_shown(said: str, file: str, told: str) -> None:
+    fault = failure(said, ["docker", "compose"])
+
+    assert (fault.summary, fault.detail) == (BAD_VARIABLES, f"Compose says: {told}")
+    assert fault.location is not None
+    assert fault.location.file == file
+    assert "secret" not in str(fault)
 
 
 def test_no_docker_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from msgspec import Struct
 
 from anvil_gen.doctor.card_checks import check_cards, check_runtimes, wanted_cards
 from anvil_gen.doctor.check import Check, Verdict
-from anvil_gen.doctor.claim_checks import check_names, check_ports
+from anvil_gen.doctor.claim_checks import check_names, check_paused, check_ports
 from anvil_gen.doctor.disk_checks import check_disk
 from anvil_gen.doctor.image_checks import check_images
 from anvil_gen.doctor.machine_checks import (
     check_docker,
+    check_env_file,
     check_inventory,
     check_platform,
     check_remote,
@@ -44,11 +45,12 @@ ROSTER = (
         check_platform,
         check_tree,
         check_remote,
+        check_env_file,
         check_variables,
         check_mounts,
         check_volumes,
     ),
-    *(check_images, check_disk, check_names, check_ports),
+    *(check_images, check_disk, check_names, check_paused, check_ports),
 )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from anvil_gen.diagnostics import Diagnostic, Location, Severity
 from anvil_gen.doctor.check import Check, Place, by_command, wrong
 from anvil_gen.doctor.dotenv import FILE
@@ -12,7 +14,7 @@ from anvil_gen.doctor.remote import unmountable
 from anvil_gen.doctor.subject import Subject
 from anvil_gen.fleet import shown
 from anvil_gen.operate.deployment import staleness
-from anvil_gen.operate.docker import INSTALL_DOCS
+from anvil_gen.operate.docker import BAD_VARIABLES, INSTALL_DOCS, failure
 from anvil_gen.operate.engine_facts import OLDEST_COMPOSE, OLDEST_DOCKER, is_older
 from anvil_gen.render import ENV_EXAMPLE_FILE
 
@@ -94,6 +96,18 @@ def remote_fault(subject: Subject) -> Diagnostic | None:
     """Return why services cannot run on an engine elsewhere; None where they can, or the engine is here."""
     engine = subject.engine
     return None if engine.local else unmountable(subject.deployment, subject.wants, engine.endpoint)
+
+
+def check_env_file(subject: Subject) -> Iterator[Check]:
+    """Let Compose read the ``.env``, beside a project that has nothing else to be wrong with."""
+    folder = subject.deployment.project.folder
+    if not subject.engine.compose or not (folder / FILE).is_file():
+        return
+    arguments = ("compose", "--project-name", "env", "--file", "-", "config", "--quiet")
+    done = subject.docker.feed('{"services": {"x": {"image": "x"}}}', *arguments, folder=folder)
+    fault = failure(done.stderr, arguments) if done.returncode != 0 else None
+    if fault is not None and fault.summary == BAD_VARIABLES:
+        yield Check(what="variables", fault=replace(fault, location=Location(file=_env_file(subject))))
 
 
 def check_variables(subject: Subject) -> Iterator[Check]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, printable
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Location, printable
 
 INSTALL_DOCS = "https://docs.docker.com/engine/install/"
 # What names a project or files for Compose: an operating verb says both itself.
@@ -21,6 +21,12 @@ _NO_DAEMON = re.compile(r"cannot connect to the docker daemon|error during conne
 _NOT_ALLOWED = re.compile(r"permission denied", re.I)
 _NO_COMPOSE = re.compile(r"is not a docker command|unknown command: docker compose|unknown shorthand flag: 'p'", re.I)
 _NO_CONTEXT = re.compile(r"context .*(not found|does not exist)", re.I)
+# What it says behind a quote may be a secret.
+_BAD_VARIABLES = re.compile(
+    r"failed to read (?P<file>.*\.env): (?:line \d+: )?(?P<why>[^\"':$]*)|setenv: (?P<empty>.*)"
+)
+BAD_VARIABLES = "variables cannot be read"
+"""The summary of what is wrong where Compose does not understand an ``.env``."""
 
 
 class Docker:
@@ -258,6 +264,14 @@ def failure(stderr: str, command: Sequence[str]) -> Diagnostic:
     """Return what a failed docker command means, in one line where its cause is known."""
     lines = [line for line in map(str.strip, stderr.splitlines()) if line]
     last = printable(lines[-1])[:_LONGEST_LINE] if lines else "it said nothing"
+    bad = _BAD_VARIABLES.search(stderr)
+    if bad is not None:
+        return Diagnostic(
+            summary=BAD_VARIABLES,
+            detail=f"Compose says: {(bad['why'] or 'a line has no name').strip()}",
+            remedy="each line is NAME=value; put a value with spaces, quotes, # or $ in single quotes",
+            location=Location(file=bad["file"] or ".env"),
+        )
     if _NOT_ALLOWED.search(stderr) and re.search(r"daemon|docker\.sock", stderr):
         remedy = "join the group that may, and log in again:\n\n    sudo usermod -aG docker $USER"
         return Diagnostic(summary="not allowed to talk to Docker", detail=last, remedy=remedy)

@@ -106,6 +106,33 @@ def test_a_card_that_the_machine_lacks(box: Box, machine_path: str) -> None:
     assert "no GPU runtime" not in done.stderr
 
 
+def test_a_container_that_is_paused(box: Box, engine: Engine) -> None:
+    inventory = small(box, engine="custom", image=IMAGE, entrypoint=["/bin/sleep", "60"], stop_grace_period="1s")
+    del inventory["tiers"]["small"]["model"]
+    box.render(inventory)
+    box.anvil_gen("up", "box")
+    engine.docker("pause", box.name("small"))
+    done = box.anvil_gen("up", "box", check=False)
+    engine.docker("unpause", box.name("small"))
+
+    assert done.code == 1
+    assert "error: container is paused\n" in done.stderr
+    assert f"\n      docker unpause {box.name('small')}\n" in done.stderr
+
+
+def test_variables_that_compose_cannot_read(box: Box) -> None:
+    box.render(small(box))
+    (box.tree / ".env").write_text("GOOD=1\nBAD='a secret\n")
+    found = box.anvil_gen("doctor", "box", check=False)
+    stated = box.anvil_gen("status", "box", check=False)
+
+    assert (found.code, stated.code) == (1, 1)
+    assert "fail  variables " in found.stdout
+    assert "unterminated quoted value" in found.stdout
+    assert "error: variables cannot be read\n" in stated.stderr
+    assert "a secret" not in found.stdout + found.stderr + stated.stdout + stated.stderr
+
+
 def test_json_has_the_causes(box: Box) -> None:
     inventory = small(box, model={"repo": "org/name"})
     inventory["hfcache"] = {"volume": box.name("hub")}
