@@ -584,3 +584,28 @@ def test_an_update_goes_to_the_version_of_the_pin(requirement: str, option: str,
 
     (update,) = [line for line in shown.splitlines() if line.startswith("copier update")]
     assert update.rpartition(")")[2].strip() == option
+
+
+SUDO = """#!/bin/sh
+if [ "$1" = tee ]; then cat > "{folder}/$(basename "$2")"; else echo "$*" >> "{folder}/done"; fi
+"""
+
+
+def test_a_machine_follows_the_repository(plain: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "50% a&b | my fleet"
+    copy_here(plain, mine, preset="cpu-demo")
+    installed = tmp_path / "installed"
+    installed.mkdir()
+    sudo = tmp_path / "bin/sudo"
+    sudo.parent.mkdir()
+    sudo.write_text(SUDO.format(folder=installed), "utf-8")
+    sudo.chmod(0o755)
+    done = run("make", "timer", cwd=mine, env={"PATH": f"{sudo.parent}:{os.environ['PATH']}"})
+    service = (installed / "anvil-gen@.service").read_text("utf-8")
+    user = run("id", "-un", cwd=tmp_path).stdout.strip()
+
+    assert done.code == 0, done.stderr
+    assert f"\nUser={user}\nWorkingDirectory={str(mine).replace('%', '%%')}\n" in service
+    assert "\nExecStart=/usr/bin/make up HOST=%i\n" in service
+    assert (installed / "anvil-gen@.timer").read_text("utf-8") == (mine / "systemd/anvil-gen@.timer").read_text("utf-8")
+    assert (installed / "done").read_text("utf-8").splitlines()[-1] == "systemctl enable --now anvil-gen@box.timer"
