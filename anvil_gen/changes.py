@@ -35,6 +35,11 @@ class Action(Enum):
     UPDATE = "~"
     DELETE = "-"
 
+    @property
+    def done(self) -> str:
+        """What is said of something that it has happened to."""
+        return {Action.CREATE: "added", Action.UPDATE: "changed", Action.DELETE: "removed"}[self]
+
 
 class Change(Struct, frozen=True, kw_only=True):
     """One difference. ``reason`` is for people, and steers nothing."""

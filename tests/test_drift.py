@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_engine import FakeDocker, engine
 from test_forms import inspected
 
-from anvil_gen.operate.drift import config_drift, form_changes, image_drift
+from anvil_gen.operate.compose import Project
+from anvil_gen.operate.drift import Files, config_drift, form_changes, image_drift
 from anvil_gen.operate.variable_values import Hidden
 
 
@@ -47,6 +51,21 @@ def test_values_of_variables_are_not_told() -> None:
         ("argument 2 changed", None, None),
         ("labels.x changed", None, None),
         ("restart", "always", None),
+    ]
+
+
+def test_compose_is_asked_once_for_all_that_differs(tmp_path: Path) -> None:
+    service = {"image": "vllm:1", "restart": "always"}
+    config = {"name": "box", "services": {"fast": service, "other": service}}
+    docker = FakeDocker({**engine(), "compose --project-name": json.dumps(config)})
+    files = Files(Project(docker=docker, folder=tmp_path, name="box"), "docker-compose.yml")
+    found = [files.drift_of(service, inspected()) for service in ("fast", "other")]
+
+    assert [drift.kind for drift in found] == ["config", "config"]
+    assert all(any(change.address[2] == "restart" for change in drift.changes) for drift in found)
+    assert [asked[:2] for asked in docker.asked if asked[0] == "compose"] == [
+        ("compose", "--project-name"),
+        ("compose", "version"),
     ]
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from anvil_gen.changes import Action, Change, compare
-from anvil_gen.operate.containers import Container
-from anvil_gen.operate.forms import Form
+from anvil_gen.changes import Change, compare
+from anvil_gen.operate.compose import Project
+from anvil_gen.operate.containers import Container, images_of
+from anvil_gen.operate.forms import Form, form_of_container, form_of_service
 from anvil_gen.operate.variable_values import Hidden
 
 Kind = Literal["config", "image", "unknown", "foreign", "port"]
@@ -30,7 +32,6 @@ class Drift(Struct, frozen=True, kw_only=True):
 
 
 _ONLY_ENVIRONMENT = Hidden()
-_TOLD = {Action.CREATE: "added", Action.UPDATE: "changed", Action.DELETE: "removed"}
 
 
 def form_changes(
@@ -51,7 +52,35 @@ def _file(project: str, service: str, form: Form) -> Mapping[str, Any]:
 def _without_value(change: Change) -> Change:
     key, *rest = change.address[2:]
     what = rest[0] if key == "command" and rest else ".".join((key, *rest))
-    return replace(change, before=None, after=None, reason=change.reason or f"{what} {_TOLD[change.action]}")
+    return replace(change, before=None, after=None, reason=change.reason or f"{what} {change.action.done}")
+
+
+class Files:
+    """What a project's files say; Compose is asked once, when something differs from them."""
+
+    def __init__(self, project: Project, root_file: str) -> None:
+        """Take the files of one root."""
+        self._project = project
+        self._root_file = root_file
+
+    @cached_property
+    def _config(self) -> Mapping[str, Any]:
+        return self._project.services(self._root_file)
+
+    @cached_property
+    def _compose_version(self) -> str:
+        return self._project.docker.ask("compose", "version", "--short").strip()
+
+    def drift_of(self, service: str, one: Container, hidden: Hidden = _ONLY_ENVIRONMENT) -> Drift:
+        """Return how a container that Compose would not make again differs from what its service says.
+
+        Raises:
+            DiagnosticError: Docker does not answer, or Compose refuses the files.
+        """
+        image = images_of(self._project.docker, [one.image_id]).get(one.image_id)
+        is_, should_be = form_of_container(one, image), form_of_service(service, self._config, image)
+        changes = form_changes(self._project.name, service, is_, should_be, hidden)
+        return config_drift(one, changes, self._compose_version)
 
 
 def config_drift(container: Container, changes: Sequence[Change], compose_version: str) -> Drift:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen.catalog import ModelsEndpoint
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
@@ -14,8 +15,7 @@ from anvil_gen.operate.compose import Hashes
 from anvil_gen.operate.conflicts import name_conflict, taken_ports
 from anvil_gen.operate.containers import Container, Look, containers_named, images_of
 from anvil_gen.operate.deployment import Deployment, services_of, staleness, tier_of
-from anvil_gen.operate.drift import Drift, config_drift, form_changes, image_drift
-from anvil_gen.operate.forms import form_of_container, form_of_service
+from anvil_gen.operate.drift import Drift, Files, image_drift
 from anvil_gen.operate.variable_values import hidden_of
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class _Facts(Struct, frozen=True, kw_only=True):
     by_name: Mapping[str, Container]
     images: Mapping[str, Mapping[str, Any]]
     hashes: Mapping[str, str]
+    files: Files
     models: Mapping[str, tuple[str, ...]]
     local: bool
 
@@ -102,6 +103,7 @@ def status_of(
         by_name=by_name,
         images=images,
         hashes=_hashes(deployment, running, hashes),
+        files=Files(project, running.root_file),
         models=models,
         local=local,
     )
@@ -217,40 +219,34 @@ def _drift(facts: _Facts, service: str, tier: Tier | None, one: Container | None
     if not one.running and facts.local:
         yield from _taken_ports(facts, one.published)
     if facts.hashes and one.config_hash != facts.hashes.get(service):
-        yield _with_remedy(_config_drift(facts, service, one), again)
+        yield replace(_config_drift(facts, service, one), remedy=again)
     moved = image_drift(one, facts.images)
     if moved is not None:
-        yield _with_remedy(moved, again)
-
-
-def _with_remedy(drift: Drift, command: str) -> Drift:
-    return Drift(kind=drift.kind, detail=drift.detail, remedy=command, changes=drift.changes)
+        yield replace(moved, remedy=again)
 
 
 def _config_drift(facts: _Facts, service: str, one: Container) -> Drift:
     if service not in facts.hashes:  # what is to be rendered is told above the services
         return Drift(kind="config", detail="the rendered files do not have it")
-    project = facts.deployment.project
-    config = project.services(facts.mode.root_file)
-    image = images_of(project.docker, [one.image_id]).get(one.image_id)
-    forms = form_of_container(one, image), form_of_service(service, config, image)
-    changes = form_changes(project.name, service, *forms, hidden_of(facts.deployment.stack, service))
-    return config_drift(one, changes, project.docker.ask("compose", "version", "--short").strip())
+    return facts.files.drift_of(service, one, hidden_of(facts.deployment.stack, service))
 
 
 def _in_the_way(facts: _Facts, service: str, tier: Tier | None) -> Iterable[Drift]:
     """Yield what keeps a service that has no container from getting one: its name or its port is taken."""
     router = facts.mode.router
-    name = tier.service.container_name if tier is not None else router.container_name if router is not None else ""
-    if router is not None and tier is None and service != router.service:
+    if tier is not None:
+        name, ports = tier.service.container_name, tier.service.ports
+    elif router is not None and router.service == service:
+        name, ports = router.container_name, router.ports
+    else:  # Compose's own keys: `up` looks them up where it fails
         return
     other = facts.by_name.get(str(name))
     if other is not None and (other.project, other.service) != (facts.deployment.project.name, service):
         conflict = name_conflict(facts.deployment.project.docker, other)
         yield Drift(kind="foreign", detail=conflict.detail, remedy=conflict.command)
-    elif facts.local and tier is not None:
-        ports = ((port.host, str(port.number)) for port in tier.service.ports)
-        yield from _taken_ports(facts, [(host, int(number)) for host, number in ports if number.isdigit()])
+    elif facts.local:
+        numbers = ((port.host, str(port.number)) for port in ports)
+        yield from _taken_ports(facts, [(host, int(number)) for host, number in numbers if number.isdigit()])
 
 
 def _taken_ports(facts: _Facts, addresses: Iterable[tuple[str, int]]) -> Iterator[Drift]:

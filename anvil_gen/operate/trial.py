@@ -20,8 +20,7 @@ from anvil_gen.operate.compose import Project
 from anvil_gen.operate.conflicts import name_conflict, taken_ports
 from anvil_gen.operate.containers import Container, Look, containers_named, images_of
 from anvil_gen.operate.deployment import staleness
-from anvil_gen.operate.drift import Drift, config_drift, form_changes, image_drift
-from anvil_gen.operate.forms import form_of_container, form_of_service
+from anvil_gen.operate.drift import Drift, Files, image_drift
 from anvil_gen.operate.results import Result, results, snapshot
 from anvil_gen.operate.slot import SERVICE, Slot, Trial
 
@@ -233,11 +232,7 @@ def drift_of(slot: Slot, one: Container, variables: Mapping[str, str]) -> Iterat
             remedy=project.docker.typed("rm", "--force", one.name),
         )
     elif (project.folder / file).is_file() and project.hashes(file).get(SERVICE) != one.config_hash:
-        image = images_of(project.docker, [one.image_id]).get(one.image_id)
-        should = form_of_service(SERVICE, project.services(file), image)
-        changes = form_changes(project.name, SERVICE, form_of_container(one, image), should)
-        found = config_drift(one, changes, project.docker.ask("compose", "version", "--short").strip())
-        yield Drift(kind=found.kind, detail=found.detail, remedy=start_again, changes=found.changes)
+        yield replace(Files(project, file).drift_of(SERVICE, one), remedy=start_again)
     moved = image_drift(one, images_of(project.docker, [one.image]))
     if moved is not None:
-        yield Drift(kind=moved.kind, detail=moved.detail, remedy=start_again)
+        yield replace(moved, remedy=start_again)

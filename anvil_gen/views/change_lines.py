@@ -7,7 +7,6 @@ from typing import Any
 
 from anvil_gen.changes import Action, Change
 
-_SECRET_VERBS = {Action.CREATE: "added", Action.UPDATE: "changed", Action.DELETE: "removed"}
 _VALUE_WIDTH = 72
 _HIDDEN = "…"
 
@@ -31,7 +30,7 @@ def _what(change: Change) -> str:
         parts[1] if is_flag else f"mount {parts[1]}:" if parts[0] == "volumes" and len(parts) == 2 else ".".join(parts)
     )
     if change.secret:
-        return f"{what} {_SECRET_VERBS[change.action]}"
+        return f"{what} {change.action.done}"
     before, after = _value(change.before, is_flag), _value(change.after, is_flag)
     if max(len(before), len(after)) > _VALUE_WIDTH and change.action is Action.UPDATE:  # cut, they may look the same
         return f"{what} changed"
