@@ -609,3 +609,22 @@ def test_a_machine_follows_the_repository(plain: Path, tmp_path: Path) -> None:
     assert "\nExecStart=/usr/bin/make up HOST=%i\n" in service
     assert (installed / "anvil-gen@.timer").read_text("utf-8") == (mine / "systemd/anvil-gen@.timer").read_text("utf-8")
     assert (installed / "done").read_text("utf-8").splitlines()[-1] == "systemctl enable --now anvil-gen@box.timer"
+
+
+def test_every_question_is_documented() -> None:
+    page = (REPOSITORY / "docs/onboarding.md").read_text("utf-8").partition("\n## Questions\n")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))))
+    asked = yaml.safe_load((REPOSITORY / "copier.yml").read_text("utf-8").rpartition("\n---\n")[2])
+    names = {name for name, question in asked.items() if not name.startswith("_") and question.get("when") is not False}
+
+    assert documented == names | {"router_port", "first_port", "docker_context"}
+
+
+@pytest.mark.parametrize("preset", ["chat", "coder-fast", "embed-rerank", "own", "cpu-demo", "empty"])
+def test_every_preset_is_documented_and_offered(preset: str) -> None:
+    page = (REPOSITORY / "docs/onboarding.md").read_text("utf-8").partition("\n## Presets\n")[2].partition("\n## ")[0]
+    asked = yaml.safe_load((REPOSITORY / "copier.yml").read_text("utf-8").rpartition("\n---\n")[2])["preset"]
+    offered = {choice["value"] if isinstance(choice, dict) else choice for choice in asked["choices"].values()}
+
+    assert f"| `{preset}` |" in page
+    assert preset in offered
