@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -26,6 +27,20 @@ def test_each_container_gets_its_card(box: Box) -> None:
 
     assert seen(box, "heavy") == [PRO6000.uuid]
     assert seen(box, "fast") == [RTX5090.uuid]
+
+
+def test_status_tells_which_card_a_container_has(box: Box) -> None:
+    box.environment["ANVIL_ROUTER_TOKEN"] = "a key"
+    inventory = box.adapted("fakoli-dark")
+    box.render(inventory)
+    box.anvil_gen("up", "box", "fast")
+    # The card has another name by now, and another tier would get it: what runs has what it was given.
+    heavy, fast = (inventory["tiers"][name] for name in ("heavy", "fast"))
+    heavy["gpus"], fast["gpus"] = fast["gpus"], heavy["gpus"]
+    box.render(inventory)
+    rows = json.loads(box.anvil_gen("status", "box", "--json", check=False).stdout)["services"]
+
+    assert {row["tier"]: row["cards"] for row in rows} == {"heavy": [], "fast": ["rtx5090"], "router": []}
 
 
 def test_a_tier_without_a_card_sees_none(box: Box) -> None:

@@ -84,6 +84,14 @@ def test_the_engine_lists_the_served_name(demo: Box) -> None:
     assert "smollm2-135m-instruct" in answer.text
 
 
+def test_status_tells_what_the_engine_serves(demo: Box) -> None:
+    rows = json.loads(demo.anvil_gen("status", "box", "--json").stdout)["services"]
+    by_service = {row["service"]: row for row in rows}
+
+    assert "smollm2-135m-instruct" in by_service["small"]["models"]
+    assert (by_service["small"]["health"], by_service["router"]["health"]) == ("healthy", "healthy")
+
+
 def paste(demo: Box, kind: str, *command: str) -> str:
     """Return what a program prints that runs what `client` says."""
     (demo.folder / "pasted").write_text(demo.anvil_gen("client", "box", kind).stdout, "utf-8")
