@@ -1,6 +1,6 @@
 # Short names for the commands of this repository. Each one does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help setup render demo test lint format schema docs snapshots bench scale strange clean
+.PHONY: help setup render demo test lint format schema docs snapshots bench scale routers soak strange clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,14 @@ bench: ## Time the renderer
 scale: ## Time a fleet of 1,000 inventories
 	scripts/setup
 	.venv/bin/python benchmarks/scale.py
+
+routers: ## Time each router against its tiers asked directly; needs Debian's wrk
+	scripts/setup --test
+	PYTHONPATH=tests .venv/bin/python benchmarks/routers.py
+
+soak: ## Send the default router fifty streams for half an hour while its tiers die
+	scripts/setup --test
+	PYTHONPATH=tests .venv/bin/python benchmarks/soak.py --minutes $(or $(MINUTES),30)
 
 strange: ## Send eight times as many strange texts through every field as the tests do
 	scripts/setup --test

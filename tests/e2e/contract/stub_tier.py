@@ -111,7 +111,8 @@ async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path:
         return await stream(reader, writer, how)
     if path.endswith("/speech"):
         return await answer(writer, 200, b"\x00\x01RIFF\xff" + NAMES[0].encode())
-    return await answer(writer, 200, response(model) if path.endswith("/responses") else whole(model))
+    said = response(model) if path.endswith("/responses") else whole(model)
+    return await answer(writer, 200, {**said, "mark": how["mark"]} if "mark" in how else said)
 
 
 def whole(model: str) -> dict[str, Any]:
@@ -177,6 +178,8 @@ HEAD = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m"
 def delta(number: int, how: dict[str, Any]) -> dict[str, Any]:
     """Return one event of a stream."""
     part: dict[str, Any] = {"content": f"{NAMES[0]} {number}", "sent": time.time()}
+    if "mark" in how:
+        part["mark"] = how["mark"]
     if how.get("reasoning"):
         part["reasoning_content"] = f"thought {number}"
     if how.get("tools"):
