@@ -24,6 +24,11 @@ from anvil_gen.operate.docker import BAD_VARIABLES, Docker, failure, parsed
             "usermod -aG docker",
         ),
         ("docker: unknown command: docker compose\n\nRun 'docker --help'", "Docker Compose is missing", "2.20"),
+        (
+            "unknown flag: --project-name\n\nUsage:  docker [OPTIONS]\n\nRun 'docker --help' for more information",
+            "Docker Compose is missing",
+            "2.20",
+        ),
         ("unknown shorthand flag: 'p' in -p\nSee 'docker --help'.", "Docker Compose is missing", "2.20"),
         ('Failed to initialize: context "x": context not found: open x', "unknown Docker context", "docker context ls"),
         ("no configuration file provided: not found\n", "docker failed", "    docker compose 'a b'"),

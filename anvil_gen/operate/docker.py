@@ -19,7 +19,10 @@ _LONGEST_LINE = 400
 
 _NO_DAEMON = re.compile(r"cannot connect to the docker daemon|error during connect|dial unix|failed to connect", re.I)
 _NOT_ALLOWED = re.compile(r"permission denied", re.I)
-_NO_COMPOSE = re.compile(r"is not a docker command|unknown command: docker compose|unknown shorthand flag: 'p'", re.I)
+_NO_COMPOSE = re.compile(
+    r"is not a docker command|unknown command: docker compose|unknown shorthand flag: 'p'|unknown flag: --project-name",
+    re.I,
+)
 _NO_CONTEXT = re.compile(r"context .*(not found|does not exist)", re.I)
 # What it says behind a quote may be a secret.
 _BAD_VARIABLES = re.compile(
