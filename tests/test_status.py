@@ -59,4 +59,4 @@ def test_a_name_that_a_container_has(service: str, name: str, tmp_path: Path) ->
     answers = {**engine(container_inspect=json.dumps([container(name)])), "ps --all": ""}
     found = rows(tmp_path, answers)
 
-    assert drifts(found[service]) == [("foreign", f"docker rm --force {name}")]
+    assert drifts(found[service]) == [("foreign", f"docker rm --force {name} && anvil-gen up box {service}")]

@@ -214,7 +214,7 @@ def _drift(facts: _Facts, service: str, tier: Tier | None, one: Container | None
     host = facts.deployment.stack.host
     again = f"anvil-gen up {host} {tier.name if tier is not None else service}"
     if one is None:
-        yield from _in_the_way(facts, service, tier)
+        yield from _in_the_way(facts, service, tier, again)
         return
     if not one.running and facts.local:
         yield from _taken_ports(facts, one.published)
@@ -231,8 +231,11 @@ def _config_drift(facts: _Facts, service: str, one: Container) -> Drift:
     return facts.files.drift_of(service, one, hidden_of(facts.deployment.stack, service))
 
 
-def _in_the_way(facts: _Facts, service: str, tier: Tier | None) -> Iterable[Drift]:
-    """Yield what keeps a service that has no container from getting one: its name or its port is taken."""
+def _in_the_way(facts: _Facts, service: str, tier: Tier | None, again: str) -> Iterable[Drift]:
+    """Yield what keeps a service that has no container from getting one: its name or its port is taken.
+
+    ``again`` brings it up, once the name is free.
+    """
     router = facts.mode.router
     if tier is not None:
         name, ports = tier.service.container_name, tier.service.ports
@@ -243,7 +246,7 @@ def _in_the_way(facts: _Facts, service: str, tier: Tier | None) -> Iterable[Drif
     other = facts.by_name.get(str(name))
     if other is not None and (other.project, other.service) != (facts.deployment.project.name, service):
         conflict = name_conflict(facts.deployment.project.docker, other)
-        yield Drift(kind="foreign", detail=conflict.detail, remedy=conflict.command)
+        yield Drift(kind="foreign", detail=conflict.detail, remedy=f"{conflict.command} && {again}")
     elif facts.local:
         numbers = ((port.host, str(port.number)) for port in ports)
         yield from _taken_ports(facts, [(host, int(number)) for host, number in numbers if number.isdigit()])

@@ -170,10 +170,11 @@ def test_a_container_in_the_way_is_named(box: Box) -> None:
     box.render(two_tiers(box))
     box.engine.docker("run", "--detach", "--name", box.name("one"), "--entrypoint", "/bin/sleep", IMAGE, "600")
 
-    row = answer(box, "status", "box", code=2)["services"][0]
-    assert [(drift["kind"], drift["remedy"]) for drift in row["drift"]] == [
-        ("foreign", f"docker rm --force {box.name('one')}")
-    ]
+    (drift,) = answer(box, "status", "box", code=2)["services"][0]["drift"]
+    assert drift["kind"] == "foreign"
+    assert drift["remedy"] == f"docker rm --force {box.name('one')} && anvil-gen up box one"
+    box.engine.run("sh", "-c", drift["remedy"].replace("anvil-gen", "true"))
+    assert actions(answer(box, "up", "box", "one")) == {"one": "created"}
 
 
 def test_a_port_that_something_else_holds_is_told(box: Box) -> None:
