@@ -288,7 +288,8 @@ def _told_of_value(error: ValidationError) -> tuple[str, str]:
         return "not of the right form", _shown(value)
     if value != value:  # noqa: PLR0124  nan
         return "number out of range", "nan is not a number"
-    words = [_TYPES.get(kind, "false") for kind in _wanted(schema)]
+    words = [_TYPES[kind] for kind in _wanted(schema) if kind]
+    words += [_shown(value) for choice in schema.get("anyOf", ()) for value in choice.get("enum", ())]
     return "wrong type", f"{_shown(value)} is {_type_name(value)}; it should be {' or '.join(words)}"
 
 

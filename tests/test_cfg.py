@@ -88,5 +88,19 @@ def test_strange_names_and_paths_are_what_is_said(tmp_path: Path) -> None:
     assert mounts["/etc/router/tls.pem.key"] == "C:/a b/k.pem"
 
 
+def test_no_tier_has_the_name_of_another_section(tmp_path: Path) -> None:
+    """HAProxy refuses a backend that is called like a frontend, from 3.3 on."""
+    tiers = "".join(TIER.replace(".one]", f".{name}]").replace("9000", str(9000 + port)) for port, name in PORTS)
+    inventory = tmp_path / "box.toml"
+    inventory.write_text(f"schema = 1\n{tiers}[router]\nmetrics = 9101\n", "utf-8")
+    lines = load_cfg(Generator().render(inventory).tree.files["router/haproxy.cfg"], "x")
+    sections = [words[1] for words in lines if words[:1] in (["frontend"], ["backend"])]
+
+    assert len(sections) == len({*sections}) == 2 + len(PORTS)
+
+
+PORTS = list(enumerate(["door", "metrics", "docker", "defaults", "global"]))
+
+
 def _toml(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

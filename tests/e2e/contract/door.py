@@ -21,9 +21,12 @@ KEYS = {"laptop": ("CONTRACT_KEY", "key of the laptop"), "server": ("CONTRACT_KE
 KEY = KEYS["laptop"][1]
 SECONDS = 60
 
+STRANGE = "'${x}%[path]\\\\{{x}}" + "y" * 200
+"""A name that means something to most programs it passes through."""
+
 # Tier -> its task, its aliases, and the tiers that answer in its place.
 TIERS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
-    "heavy": ("chat", ("coder", "org/heavy:q4", 'a"b'), ("fast",)),
+    "heavy": ("chat", ("coder", "org/heavy:q4", 'a"b', STRANGE), ("fast",)),
     "fast": ("chat", ("talk",), ()),
     "embed": ("embedding", ("vectors",), ()),
     "judge": ("rerank", ("order",), ()),

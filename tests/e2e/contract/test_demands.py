@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from e2e.contract.checks import last
-from e2e.contract.door import KEY, KEYS, TIERS, Door, question, served
+from e2e.contract.door import KEY, KEYS, STRANGE, TIERS, Door, question, served
 
 
 def raw(door: Door, *pieces: bytes) -> bytes:
@@ -40,7 +40,7 @@ def test_all_models_are_listed(door: Door) -> None:
     assert wanted | set(door.inventory["router"]["aliases"]) <= {model["id"] for model in reply.json["data"]}
 
 
-@pytest.mark.parametrize("model", ["coder", "org/heavy:q4", 'a"b', "heavy-model"])
+@pytest.mark.parametrize("model", ["coder", "org/heavy:q4", 'a"b', STRANGE, "heavy-model"])
 def test_every_name_reaches_its_tier(door: Door, model: str) -> None:
     reply = door.chat(model)
 
