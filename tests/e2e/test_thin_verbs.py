@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from e2e.box import Box
-from e2e.test_drift import SLEEP, actions, answer, drifts, life, two_tiers
+from e2e.test_drift import actions, answer, drifts, life, two_tiers
 from e2e.test_switching import three_tiers
 
 
@@ -92,11 +92,11 @@ def test_an_override_beside_the_root_file_counts(box: Box) -> None:
 
 
 def test_status_tells_since_when_a_service_runs(box: Box) -> None:
-    inventory = two_tiers(box)
-    inventory["tiers"]["two"]["entrypoint"] = SLEEP[:1]  # it ends at once
-    box.render(inventory)
+    box.render(two_tiers(box))
     box.anvil_gen("up", "box")
-    rows = answer(box, "status", "box")["services"]
+    box.compose("stop", "two")
+    one, two = answer(box, "status", "box")["services"]
 
-    assert rows[0]["started_at"] == box.container("one")["State"]["StartedAt"]
-    assert rows[0]["ports"] == [f"127.0.0.1:{box.port('one')}"]
+    assert one["started_at"] == box.container("one")["State"]["StartedAt"]
+    assert one["ports"] == [f"127.0.0.1:{box.port('one')}"]
+    assert (two["state"], two["started_at"]) == ("exited", "")
