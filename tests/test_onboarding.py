@@ -276,6 +276,10 @@ def test_cards_are_read_as_tools_print_them(plain: Path, lines: str, names: list
         ({"gpus": "rtx5090, 32607 MiB, GPU-04d3b6e7-5691"}, '"GPU-04d3b6e7-5691" is no UUID of a card'),
         ({"gpus": RTX5090.replace("cf1", "cg1")}, 'c37999440cg1" is no UUID'),
         ({"gpus": f"{RTX5090}\nagain, {RTX5090.split(', ')[2].replace('d', 'D')}"}, "two lines have the card"),
+        (
+            {"gpus": "x, amd, GPU-1a2b3c4d5e6f7a81; x, amd, GPU-1a2b3c4d5e6f7a82; x-0, amd, GPU-1a2b3c4d5e6f7a83"},
+            "two cards would have one name: x-0, x-0, x-1",
+        ),
         ({"gpus": "amd, 1 GiB, GPU-123"}, "`rocminfo` prints it"),
         ({"gpus": "x\x1b, 1 GiB"}, 'a control character has no place in "x?, 1 GiB"'),
         ({"models": "models"}, "write an absolute path, like /srv/models"),
