@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fake_engine import container, engine, having, subject, told
 
-from anvil_gen.doctor.claim_checks import check_names, check_paused, check_ports
+from anvil_gen.doctor.claim_checks import check_names, check_ports
 
 INVENTORY = """schema = 1
 [paths]
@@ -39,18 +39,6 @@ def text(port: int = 30001, bind: str = "127.0.0.1") -> str:
 )
 def test_names(there: list[Any], outcome: tuple[str, str, str], tmp_path: Path) -> None:
     assert told(check_names(subject(tmp_path, text(), having(*there)))) == [outcome]
-
-
-@pytest.mark.parametrize(
-    ("project", "state", "paused"), [("box", "paused", 1), ("box", "running", 0), ("x", "paused", 0)]
-)
-def test_a_paused_container(project: str, state: str, paused: int, tmp_path: Path) -> None:
-    one = container("fast", project=project, service="fast")
-    one["State"]["Status"] = state
-    found = list(check_paused(subject(tmp_path, text(), having(one))))
-
-    assert [check.fault.summary for check in found if check.fault] == ["container is paused"] * paused
-    assert all(check.fault.remedy.endswith("\n    docker unpause fast") for check in found if check.fault)
 
 
 def test_how_a_name_is_taken_over(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.doctor.card_checks import NONE_LISTED, check_cards, check_runtimes
 from anvil_gen.doctor.check import Check
-from anvil_gen.doctor.claim_checks import check_names, check_paused, check_ports
+from anvil_gen.doctor.claim_checks import check_names, check_ports
+from anvil_gen.doctor.container_checks import check_networks, check_paused
 from anvil_gen.doctor.image_checks import unobtainable
 from anvil_gen.doctor.machine_checks import check_docker, check_env_file, check_remote, check_variables
 from anvil_gen.doctor.storage_checks import check_mounts, check_volumes
@@ -44,6 +45,7 @@ def _looked_at(subject: Subject) -> Iterator[Check]:
     yield from unobtainable(subject)
     yield from check_names(subject)
     yield from check_paused(subject)
+    yield from check_networks(subject)
     for check in check_ports(subject):
         # Another mode's container is in the way by now.
         yield check if check.fault is None else replace(check, fault=replace(check.fault, severity="error"))

@@ -32,16 +32,6 @@ def check_names(subject: Subject) -> Iterator[Check]:
         )
 
 
-def check_paused(subject: Subject) -> Iterator[Check]:
-    """Look for containers that somebody has paused: Compose can neither start them nor leave them alone."""
-    for wanted in subject.wants:
-        for one in subject.containers:
-            if one.state == "paused" and _is_own(subject, wanted, one):
-                detail = f"{one.name} is paused: it holds its cards and its port, and answers nothing"
-                remedy = by_command("let it go on", subject.docker.typed("unpause", one.name))
-                yield wrong(f"container of {wanted.name}", "container is paused", detail, remedy)
-
-
 def _is_own(subject: Subject, wanted: Wanted, one: Container) -> bool:
     return (one.project, one.service) == (subject.deployment.project.name, wanted.service)
 

@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from anvil_gen.doctor.card_checks import check_cards, check_runtimes, wanted_cards
 from anvil_gen.doctor.check import Check, Verdict
-from anvil_gen.doctor.claim_checks import check_names, check_paused, check_ports
+from anvil_gen.doctor.claim_checks import check_names, check_ports
+from anvil_gen.doctor.container_checks import check_networks, check_paused
 from anvil_gen.doctor.disk_checks import check_disk
 from anvil_gen.doctor.image_checks import check_images
 from anvil_gen.doctor.machine_checks import (
@@ -50,7 +51,7 @@ ROSTER = (
         check_mounts,
         check_volumes,
     ),
-    *(check_images, check_disk, check_names, check_paused, check_ports),
+    *(check_images, check_disk, check_names, check_paused, check_networks, check_ports),
 )
 
 

@@ -120,6 +120,21 @@ def test_a_container_that_is_paused(box: Box, engine: Engine) -> None:
     assert f"\n      docker unpause {box.name('small')}\n" in done.stderr
 
 
+def test_a_network_that_has_gone(box: Box, engine: Engine) -> None:
+    inventory = small(box, engine="custom", image=IMAGE, entrypoint=["/bin/sleep", "60"], stop_grace_period="1s")
+    del inventory["tiers"]["small"]["model"]
+    box.render(inventory)
+    box.anvil_gen("up", "box")
+    box.compose("stop")
+    engine.docker("network", "rm", f"{box.project}_default")
+    done = box.anvil_gen("up", "box", check=False)
+
+    assert done.code == 1
+    assert "error: network has gone\n" in done.stderr
+    box.anvil_gen("down", "box", "small")
+    box.anvil_gen("up", "box", "small")
+
+
 def test_variables_that_compose_cannot_read(box: Box) -> None:
     box.render(small(box))
     (box.tree / ".env").write_text("GOOD=1\nBAD='a secret\n")

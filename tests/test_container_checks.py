@@ -1,0 +1,57 @@
+"""What of a service's own container keeps it from being started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_engine import container, having, subject
+
+from anvil_gen.doctor.container_checks import check_networks, check_paused
+
+INVENTORY = """schema = 1
+[tiers.fast]
+engine = "custom"
+image = "image:1"
+port = 30001
+"""
+
+
+def made(state: str, project: str = "box", *, network: str = "") -> Any:
+    """Return a container of the service, in a state and on a network."""
+    networks = {"box_default": {"NetworkID": network}, "host": {"NetworkID": ""}} if network else {}
+    one = container("fast", project=project, service="fast")
+    return {**one, "State": {"Status": state}, "NetworkSettings": {"Networks": networks}}
+
+
+@pytest.mark.parametrize(
+    ("project", "state", "paused"), [("box", "paused", 1), ("box", "running", 0), ("x", "paused", 0)]
+)
+def test_a_paused_container(project: str, state: str, paused: int, tmp_path: Path) -> None:
+    found = list(check_paused(subject(tmp_path, INVENTORY, having(made(state, project)))))
+
+    assert [check.fault.summary for check in found if check.fault] == ["container is paused"] * paused
+    assert all(check.fault.remedy.endswith("\n    docker unpause fast") for check in found if check.fault)
+
+
+@pytest.mark.parametrize(
+    ("one", "gone"),
+    [
+        (made("exited", network="old"), ["box_default"]),
+        (made("exited", network="new"), []),
+        (made("running", network="old"), []),
+        (made("exited"), []),
+        (made("exited", "x", network="old"), []),
+    ],
+)
+def test_a_network_that_has_gone(one: Any, gone: list[str], tmp_path: Path) -> None:
+    answers = {**having(one), "network ls": "new\nother\n"}
+    found = [check.fault for check in check_networks(subject(tmp_path, INVENTORY, answers)) if check.fault]
+
+    assert [fault.detail.split()[0] for fault in found] == gone
+    assert all(fault.remedy.endswith("\n    anvil-gen down box fast\n    anvil-gen up box fast") for fault in found)
+
+
+def test_networks_that_are_not_told(tmp_path: Path) -> None:
+    assert list(check_networks(subject(tmp_path, INVENTORY, having(made("exited", network="old"))))) == []
