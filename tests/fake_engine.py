@@ -39,20 +39,20 @@ class FakeDocker(Docker):
         return self.at
 
     def run(
-        self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        text: str = "",
+        folder: Path | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Answer a command."""
         self.asked.append(arguments)
+        self.read += [text] if text else []
         words = " ".join(arguments)
-        found = next((text for start, text in self.answers.items() if start and words.startswith(start)), None)
+        found = next((answer for start, answer in self.answers.items() if start and words.startswith(start)), None)
         if found is None:
             return subprocess.CompletedProcess(arguments, 1, "", self.answers.get("", NO_DAEMON))
         return subprocess.CompletedProcess(arguments, 0, found, "")
-
-    def feed(self, text: str, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Answer a command that reads something."""
-        self.read.append(text)
-        return self.run(*arguments)
 
     def start(self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None) -> Any:
         """Answer a command later."""

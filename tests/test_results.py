@@ -14,20 +14,7 @@ from test_forms import inspected
 from anvil_gen.operate.bring_up import remove_unfinished
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.containers import Container, Look
-from anvil_gen.operate.docker import Docker
 from anvil_gen.operate.results import Step, results
-
-
-class NoImages(Docker):
-    """An engine that has no image any more."""
-
-    def run(self, *arguments: str, folder: Path | None = None, variables: Any = None) -> Any:
-        """Answer nothing."""
-
-        class Done:
-            stdout = "[]"
-
-        return Done()
 
 
 def one(number: str, **state: Any) -> Container:
@@ -62,7 +49,7 @@ def one(number: str, **state: Any) -> Container:
     ],
 )
 def test_a_service(before: Container | None, after: Container | None, step: Step, reason: str) -> None:
-    project = Project(docker=NoImages(), folder=Path(), name="box")
+    project = Project(docker=FakeDocker({"image inspect": "[]"}), folder=Path(), name="box")
     old, new = ({} if found is None else {"fast": found} for found in (before, after))
 
     (result,) = results(project, ["fast"], old, new)
@@ -71,7 +58,7 @@ def test_a_service(before: Container | None, after: Container | None, step: Step
 
 
 def test_what_was_not_asked_for_is_told_only_where_it_changed() -> None:
-    project = Project(docker=NoImages(), folder=Path(), name="box")
+    project = Project(docker=FakeDocker({"image inspect": "[]"}), folder=Path(), name="box")
     before = {"fast": one("a"), "other": one("b"), "gone": one("c")}
     after = {"fast": one("a"), "other": one("b")}
 

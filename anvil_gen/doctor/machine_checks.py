@@ -104,7 +104,7 @@ def check_env_file(subject: Subject) -> Iterator[Check]:
     if not subject.engine.compose or not (folder / FILE).is_file():
         return
     arguments = ("compose", "--project-name", "env", "--file", "-", "config", "--quiet")
-    done = subject.docker.feed('{"services": {"x": {"image": "x"}}}', *arguments, folder=folder)
+    done = subject.docker.run(*arguments, text='{"services": {"x": {"image": "x"}}}', folder=folder)
     fault = failure(done.stderr, arguments) if done.returncode != 0 else None
     if fault is not None and fault.summary == BAD_VARIABLES:
         yield Check(what="variables", fault=replace(fault, location=Location(file=_env_file(subject))))

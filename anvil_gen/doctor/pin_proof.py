@@ -92,7 +92,7 @@ def _proof(subject: Subject, tier: Tier, config: Mapping[str, Any]) -> Check:
         return _unmeasured(what, detail, by_command("pull it", subject.docker.typed("pull", image)))
     # From the tree: Compose reads an `.env` wherever it is run.
     folder = subject.deployment.project.folder
-    done = subject.docker.feed(json.dumps(_project(case)), *_arguments(subject), folder=folder)
+    done = subject.docker.run(*_arguments(subject), text=json.dumps(_project(case)), folder=folder)
     if done.returncode == _NOT_THERE:
         by_hand = subject.docker.typed("exec", str(tier.service.container_name), *case.probe.command)
         detail = f"{image} has no {case.probe.command[0]}"

@@ -82,9 +82,13 @@ class Docker:
         return done.stdout
 
     def run(
-        self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        text: str = "",
+        folder: Path | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, with ``variables`` in its environment, and return what it printed.
+        """Run a command that reads ``text`` to its end, with ``variables`` in its environment; return what it printed.
 
         Raises:
             DiagnosticError: there is no ``docker`` on this machine, or it cannot be run.
@@ -94,26 +98,6 @@ class Docker:
                 self.command(*arguments),
                 cwd=folder,
                 env=_environment(folder, variables),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                check=False,
-            )
-        except OSError as error:
-            raise _not_started(error, folder) from None
-
-    def feed(self, text: str, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command that reads ``text``, and return what it printed.
-
-        Raises:
-            DiagnosticError: there is no ``docker`` on this machine, or it cannot be run.
-        """
-        try:
-            return subprocess.run(  # noqa: S603
-                self.command(*arguments),
-                cwd=folder,
-                env=_environment(folder),
                 input=text,
                 capture_output=True,
                 encoding="utf-8",
