@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from msgspec.structs import replace
-
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.doctor.card_checks import NONE_LISTED, check_cards, check_runtimes
-from anvil_gen.doctor.check import Check
+from anvil_gen.doctor.check import Check, of_severity
 from anvil_gen.doctor.claim_checks import check_names, check_ports
 from anvil_gen.doctor.container_checks import check_networks, check_paused
 from anvil_gen.doctor.image_checks import unobtainable
@@ -48,6 +46,6 @@ def _looked_at(subject: Subject) -> Iterator[Check]:
     yield from check_networks(subject)
     for check in check_ports(subject):
         # Another mode's container is in the way by now.
-        yield check if check.fault is None else replace(check, fault=replace(check.fault, severity="error"))
+        yield of_severity(check, "error")
     yield from check_cards(subject)
     yield from check_runtimes(subject)

@@ -47,9 +47,9 @@ def wrong(
     return Check(what=what, fault=fault)
 
 
-def softened(check: Check) -> Check:
-    """Return a check that warns of what it would fail for."""
-    return check if check.fault is None else replace(check, fault=replace(check.fault, severity="warning"))
+def of_severity(check: Check, severity: Severity) -> Check:
+    """Return a check that fails for what it would warn of, or warns of what it would fail for."""
+    return check if check.fault is None else replace(check, fault=replace(check.fault, severity=severity))
 
 
 def by_command(text: str, *commands: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import UNSET
 
 from anvil_gen.diagnostics import did_you_mean
-from anvil_gen.doctor.check import Check, Place, by_command, softened, wrong
+from anvil_gen.doctor.check import Check, Place, by_command, of_severity, wrong
 from anvil_gen.doctor.subject import Subject
 from anvil_gen.doctor.wants import Bind, Wanted
 from anvil_gen.probe.host_paths import is_of_windows, seen_from_here
@@ -30,7 +30,7 @@ def check_mounts(subject: Subject) -> Iterator[Check]:
             if not bind.generated and bind.source not in seen:
                 seen.add(bind.source)
                 check = _mount(subject, wanted, bind)
-                yield check if wanted in subject.wants else softened(check)
+                yield check if wanted in subject.wants else of_severity(check, "warning")
 
 
 def _mount(subject: Subject, wanted: Wanted, bind: Bind) -> Check:
@@ -156,4 +156,4 @@ def check_volumes(subject: Subject) -> Iterator[Check]:
         at = subject.place("hfcache", "volume")
         detail = f"there is no volume {name}, which {users} mounts"
         check = wrong(f"volume {name}", "missing external volume", detail, remedy, at=at)
-        yield check if any(name in wanted.volumes for wanted in subject.wants) else softened(check)
+        yield check if any(name in wanted.volumes for wanted in subject.wants) else of_severity(check, "warning")

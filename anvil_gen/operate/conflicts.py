@@ -12,7 +12,6 @@ from anvil_gen.operate.containers import Container, container_listing
 from anvil_gen.operate.docker import Docker
 from anvil_gen.probe.ports import is_taken, who_holds
 
-_WORKING_FOLDER = "com.docker.compose.project.working_dir"
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  compared, not bound
 
 
@@ -82,5 +81,4 @@ def taken_ports(docker: Docker, addresses: Iterable[tuple[str, int]]) -> Iterato
 def _made_by(one: Container) -> str:
     if not one.project:
         return "made by hand, without Compose"
-    folder = (one.raw["Config"].get("Labels") or {}).get(_WORKING_FOLDER)
-    return f"of the compose project {one.project}" + (f" in {folder}" if folder else "")
+    return f"of the compose project {one.project}" + (f" in {one.project_folder}" if one.project_folder else "")

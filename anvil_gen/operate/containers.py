@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from threading import Thread
 from typing import Any
 
@@ -17,6 +18,7 @@ _SERVICE = "com.docker.compose.service"
 _HASH = "com.docker.compose.config-hash"
 _ONE_OFF = "com.docker.compose.oneoff"
 _COMPOSE = "com.docker.compose.version"
+_FOLDER = "com.docker.compose.project.working_dir"
 _REPLACES = "com.docker.compose.replace"
 _PASSING_NAME = re.compile(r"[0-9a-f]{12}_")
 
@@ -48,6 +50,12 @@ class Container(Struct, frozen=True, kw_only=True):
         """Tell whether it was to replace another one, and Compose was cut short before it had its name and started."""
         labels = self.raw["Config"].get("Labels") or {}
         return self.state == "created" and _REPLACES in labels and _PASSING_NAME.match(self.name) is not None
+
+    @property
+    def project_folder(self) -> str:
+        """The folder that its compose project was run in; empty where Compose did not make it."""
+        folder: str = (self.raw["Config"].get("Labels") or {}).get(_FOLDER) or ""
+        return folder
 
     @property
     def running(self) -> bool:
@@ -179,6 +187,11 @@ def container(raw: Mapping[str, Any]) -> Container:
         compose_version=labels.get(_COMPOSE),
         raw=raw,
     )
+
+
+def moment(time: str) -> datetime:
+    """Return a time that Docker prints, in UTC and whole seconds: no format of Python takes its nanoseconds."""
+    return datetime.fromisoformat(time[:19]).replace(tzinfo=UTC)
 
 
 def images_of(docker: Docker, references: Iterable[str]) -> dict[str, Mapping[str, Any]]:

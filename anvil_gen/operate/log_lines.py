@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from subprocess import Popen
 from typing import IO
 
-from anvil_gen.operate.containers import Container
+from anvil_gen.operate.containers import Container, moment
 from anvil_gen.operate.docker import Docker
 
 _TAIL = "2000"
@@ -83,6 +83,4 @@ def parsed(printed: str) -> Iterator[tuple[str, str]]:
 
 
 def _before(started_at: str) -> str:
-    # Docker tells nanoseconds, which no format of Python takes.
-    began = datetime.fromisoformat(started_at[:19]).replace(tzinfo=UTC) - _SLACK
-    return began.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (moment(started_at) - _SLACK).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -161,7 +161,8 @@ def test_a_taken_port_is_told_before_anything_starts(box: Box, model_folder: Pat
 
     assert done.code == 1
     assert done.stderr.endswith(
-        f"error: port is taken\n  port {port} is held by the container {box.name('other')}\n"
+        f"error: port is taken\n"
+        f"  port {port} is held by the container {box.name('other')}, made by hand, without Compose\n"
         f"  take another one with --port, or free it:\n\n      docker stop {box.name('other')}\n\n"
     )
     assert experiment(box, "status")["trial"] is None
