@@ -183,13 +183,6 @@ class Port(Struct, frozen=True, kw_only=True):
         return concat(self.host, ":", self.number, ":", self.number)
 
 
-def published(bind: str | bool, number: Text) -> tuple[Port, ...]:
-    """Return the ports of a service that is published at an address, or at none."""
-    if not isinstance(bind, str):
-        return ()
-    return (Port(host=f"[{bind}]" if ":" in bind else bind, number=number),)
-
-
 class HealthCheck(Struct, frozen=True, kw_only=True):
     """A health check, in Compose's own terms; durations as Compose spells them."""
 
@@ -353,6 +346,11 @@ class Mode(Struct, frozen=True, kw_only=True):
     tiers: tuple[Tier, ...]
     router: Router | None
     router_file: Symbol
+
+    @property
+    def title(self) -> str:
+        """How a person names it."""
+        return self.name or DEFAULT_MODE
 
 
 class Experiment(Struct, frozen=True, kw_only=True):

@@ -12,11 +12,11 @@ from anvil_gen.answers import answers_of
 from anvil_gen.catalog import Health, RouterKind
 from anvil_gen.diagnostics import did_you_mean, listing
 from anvil_gen.inventory_router import RouterTierTable
-from anvil_gen.model import KeyPath, Options, Port, Route, Router, Symbol, Tier, Upstream, published
+from anvil_gen.model import KeyPath, Options, Port, Route, Router, Symbol, Tier, Upstream
 from anvil_gen.options import Layer, filled, given, layered
 from anvil_gen.own_keys import compose_form, named_volumes
 from anvil_gen.serve import Site, env_text
-from anvil_gen.service import health_check
+from anvil_gen.service import health_check, published
 from anvil_gen.wishes import check_clients, check_tier, check_wishes, clients_of, seconds_of, terms_of
 
 

@@ -13,17 +13,24 @@ from anvil_gen.model import (
     HealthCheck,
     Mount,
     Number,
+    Port,
     Reservation,
     Service,
     Text,
     concat,
     fill,
-    published,
 )
 from anvil_gen.options import given
 from anvil_gen.own_keys import compose_form, flag_value, named_volumes
 from anvil_gen.serve import Serve, Site, env_text, matching_quirks
 from anvil_gen.sources import KINDS, Source
+
+
+def published(bind: str | bool, number: Text) -> tuple[Port, ...]:
+    """Return the ports of a service that is published at an address, or at none."""
+    if not isinstance(bind, str):
+        return ()
+    return (Port(host=f"[{bind}]" if ":" in bind else bind, number=number),)
 
 
 class Facts(Struct, frozen=True, kw_only=True):

@@ -42,7 +42,7 @@ ROW = Row(
     ports=("127.0.0.1:30001",),
     drift=(),
 )
-STATUS = Status(host="box", project="box", mode="", rows=(ROW,), stale=None)
+STATUS = Status(host="box", project="box", mode="default", rows=(ROW,), stale=None)
 
 
 def test_results_in_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from anvil_gen.doctor.check import Check, by_command, wrong
 from anvil_gen.doctor.subject import Subject
 from anvil_gen.doctor.wants import Wanted
-from anvil_gen.model import DEFAULT_MODE
 from anvil_gen.operate.conflicts import Conflict, Publishers, name_conflict, port_conflict
 from anvil_gen.operate.containers import Container
 from anvil_gen.probe.ports import port_state
@@ -67,7 +66,7 @@ def _held_by_container(subject: Subject, wanted: Wanted, one: Container, host: s
         return _port_taken(subject, wanted, conflict)
     remedy = by_command(
         "switch to this mode, which stops what is not in it",
-        f"anvil-gen up {subject.deployment.stack.host} --mode {subject.mode.name or DEFAULT_MODE}",
+        f"anvil-gen up {subject.deployment.stack.host} --mode {subject.mode.title}",
     )
     detail = f"{conflict.detail}, which is not in this mode"
     at = subject.place(*wanted.table, "port")

@@ -63,7 +63,7 @@ def examine(subject: Subject, *, probe: bool) -> Examination:
     checks += [*check_cards(subject, every=True, measured=measured), *check_runtimes(subject, measured=measured), *pins]
     return Examination(
         host=subject.deployment.stack.host,
-        mode=subject.mode.name,
+        mode=subject.mode.title,
         checks=tuple(checks),
         unchecked=tuple(_unchecked(subject, probe=probe)),
     )

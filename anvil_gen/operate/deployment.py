@@ -77,8 +77,8 @@ class Deployment(Struct, frozen=True, kw_only=True):
         host = self.stack.host
         elsewhere = next((other for other in self.stack.modes if name in services_of(self.stack, other)), None)
         if elsewhere is not None:
-            detail = f'"{name}" does not run in the mode "{mode.name or DEFAULT_MODE}"'
-            remedy = f"name its mode too:\n\n    anvil-gen up {host} {name} --mode {elsewhere.name or DEFAULT_MODE}"
+            detail = f'"{name}" does not run in the mode "{mode.title}"'
+            remedy = f"name its mode too:\n\n    anvil-gen up {host} {name} --mode {elsewhere.title}"
             return Diagnostic(summary="not in this mode", detail=detail, remedy=remedy)
         if any(tier.name == name for tier in self.stack.tiers):
             detail, remedy = f'"{name}" is on standby, and no mode has it', 'add it to the "tiers" of a mode'
@@ -94,13 +94,12 @@ def mode_of(stack: Stack, name: str | None) -> Mode:
     Raises:
         DiagnosticError: there is none of that name.
     """
-    wanted = "" if name in (None, DEFAULT_MODE) else name
-    for mode in stack.modes:
-        if mode.name == wanted:
-            return mode
-    known = [DEFAULT_MODE, *(str(mode.name) for mode in stack.modes if mode.name)]
-    detail = f'"{name}" is no mode of {stack.host}: it has {listing(known)}'
-    remedy = did_you_mean(name or "", known) or "name one of them"
+    wanted = name or DEFAULT_MODE
+    modes = {mode.title: mode for mode in stack.modes}
+    if wanted in modes:
+        return modes[wanted]
+    detail = f'"{wanted}" is no mode of {stack.host}: it has {listing(modes)}'
+    remedy = did_you_mean(wanted, modes) or "name one of them"
     raise DiagnosticError([Diagnostic(summary="unknown mode", detail=detail, remedy=remedy)])
 
 

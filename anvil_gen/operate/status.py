@@ -110,7 +110,7 @@ def status_of(
     return Status(
         host=stack.host,
         project=project.name,
-        mode=running.name,
+        mode=running.title,
         rows=tuple(_rows(facts)),
         stale=staleness(deployment),
     )

@@ -8,7 +8,6 @@ import click
 
 from anvil_gen.doctor.check import Check
 from anvil_gen.doctor.examination import Examination
-from anvil_gen.model import DEFAULT_MODE
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.faults import diagnostic_json
 
@@ -44,7 +43,7 @@ def _verdict(check: Check) -> str:
 def _json(examination: Examination) -> dict[str, Any]:
     return {
         "host": examination.host,
-        "mode": examination.mode or DEFAULT_MODE,
+        "mode": examination.mode,
         "ok": examination.count("fail") == 0,
         "checks": [
             {

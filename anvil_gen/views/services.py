@@ -10,7 +10,7 @@ import click
 
 from anvil_gen.changes import Change
 from anvil_gen.diagnostics import Diagnostic
-from anvil_gen.model import DEFAULT_MODE
+from anvil_gen.operate.containers import moment
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.results import Result, Step
 from anvil_gen.views.answer import print_json
@@ -118,9 +118,7 @@ def uptime(started_at: str, now: datetime) -> str:
     """Return how long something has run, in its largest unit; a dash where it does not."""
     if not started_at:
         return "-"
-    # Docker tells nanoseconds, which no format of Python takes.
-    began = datetime.fromisoformat(started_at[:19]).replace(tzinfo=UTC)
-    seconds = max(0, int((now - began).total_seconds()))
+    seconds = max(0, int((now - moment(started_at)).total_seconds()))
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= size:
             return f"{seconds // size}{unit}"
@@ -131,7 +129,7 @@ def _status_json(status: Status) -> dict[str, Any]:
     return {
         "host": status.host,
         "project": status.project,
-        "mode": status.mode or DEFAULT_MODE,
+        "mode": status.mode,
         "stale": None if status.stale is None else diagnostic_json(status.stale),
         "services": [_row_json(row) for row in status.rows],
     }

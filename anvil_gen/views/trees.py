@@ -11,7 +11,7 @@ from anvil_gen.changes import Action, recreated
 from anvil_gen.diffs import diff_text
 from anvil_gen.fleet import shown
 from anvil_gen.generate import Outcome
-from anvil_gen.model import DEFAULT_MODE, Mode, Route
+from anvil_gen.model import Mode, Route
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.change_lines import change_json, change_lines
 from anvil_gen.views.faults import diagnostic_json
@@ -127,7 +127,7 @@ def _routes(mode: Mode) -> tuple[Route, ...]:
 
 
 def _route_json(mode: Mode, route: Route) -> dict[str, Any]:
-    return {"mode": mode.name or DEFAULT_MODE, "name": route.name, "tier": route.tier, "how": route.how}
+    return {"mode": mode.title, "name": route.name, "tier": route.tier, "how": route.how}
 
 
 def _warnings(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
