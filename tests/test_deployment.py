@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fake_engine import FakeDocker
+from msgspec.structs import replace
 
 from anvil_gen import __version__
 from anvil_gen.deploy_folder import digest_of
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.generate import against_disk, generator, write_readable
-from anvil_gen.operate.deployment import Deployment, open_deployment, services_of, staleness, tier_of
+from anvil_gen.operate.deployment import Deployment, delegate, open_deployment, services_of, staleness, tier_of
 
 INVENTORY = """schema = 1
 [defaults]
@@ -150,3 +153,25 @@ def test_a_path_finds_the_same_host(fleet: Path) -> None:
     by_path, by_name = open_deployment("hosts/box.toml", fleet).project, open_deployment("box", fleet).project
 
     assert (by_path.name, by_path.folder) == (by_name.name, by_name.folder)
+
+
+class Failing(FakeDocker):
+    """An engine on which each command fails that is to be shown."""
+
+    def show(self, *_arguments: str, **_options: Any) -> int:
+        """Fail."""
+        return 125
+
+
+def test_without_compose_that_is_the_fault(fleet: Path) -> None:
+    deployment = rendered(fleet)
+    there = {"version": "28.2.2", "": "docker: unknown command: docker compose"}
+    having, lacking = (
+        replace(deployment, project=replace(deployment.project, docker=Failing(answers)))
+        for answers in ({**there, "compose version": "2.40.0"}, there)
+    )
+
+    assert delegate(having, ["restart"], [], None) == 125
+    with pytest.raises(DiagnosticError) as caught:
+        delegate(lacking, ["restart"], [], None)
+    assert [fault.summary for fault in caught.value.diagnostics] == ["Docker Compose is missing"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from anvil_gen.deploy_folder import DeployFolder
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, did_you_mean, listing
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Location, did_you_mean, listing
 from anvil_gen.fleet import shown
 from anvil_gen.model import DEFAULT_MODE, Mode, Stack, Tier
 from anvil_gen.operate.compose import Project
@@ -160,7 +160,7 @@ def delegate(
     With ``on_wait`` it is one that changes what runs: it waits for its turn, and calls that before.
 
     Raises:
-        DiagnosticError: nothing is rendered, there is no such mode or tier, or Docker does not answer.
+        DiagnosticError: nothing is rendered, there is no such mode or tier, or Docker or Compose is not there.
     """
     chosen = deployment.mode(mode)
     services = deployment.services(chosen, tiers) if tiers else []
@@ -169,7 +169,10 @@ def delegate(
         raise DiagnosticError([fault])
     deployment.project.docker.ask("version", "--format", "{{.Server.Version}}")
     with turn(deployment.project.folder, on_wait) if on_wait is not None else nullcontext(()) as held:
-        return deployment.project.show(*arguments, *services, root_file=chosen.root_file, inherited=held)
+        code = deployment.project.show(*arguments, *services, root_file=chosen.root_file, inherited=held)
+    if code not in (ExitCode.OK, ExitCode.INTERRUPTED):
+        deployment.project.docker.ask("compose", "version")  # without Compose, docker itself has been at a loss
+    return code
 
 
 def staleness(deployment: Deployment, *, then: str = "") -> Diagnostic | None:
