@@ -94,9 +94,9 @@ def test_no_tier_has_the_name_of_another_section(tmp_path: Path) -> None:
     inventory = tmp_path / "box.toml"
     inventory.write_text(f"schema = 1\n{tiers}[router]\nmetrics = 9101\n", "utf-8")
     lines = load_cfg(Generator().render(inventory).tree.files["router/haproxy.cfg"], "x")
-    sections = [words[1] for words in lines if words[:1] in (["frontend"], ["backend"])]
+    sections = [words[1] for words in lines if words[:1] in (["frontend"], ["backend"], ["resolvers"])]
 
-    assert len(sections) == len({*sections}) == 2 + len(PORTS)
+    assert len(sections) == len({*sections}) == 3 + len(PORTS)
 
 
 PORTS = list(enumerate(["door", "metrics", "docker", "defaults", "global"]))
