@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from anvil_gen.cfg_words import COMMENT, load_cfg
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.generate import Generator
 from anvil_gen.quoting import cfg_variable, to_cfg, to_map
+from anvil_gen.templating import QUOTES
 
 TIER = '[tiers.one]\nengine = "llamacpp"\nmodel = { file = "/m/x.gguf" }\nport = 9000\n'
 
@@ -86,6 +88,19 @@ def test_strange_names_and_paths_are_what_is_said(tmp_path: Path) -> None:
     mounts = {mount["target"]: mount["source"] for mount in service["volumes"]}
     assert mounts["/etc/router/tls.pem"] == '/etc/my "tls"/ü $$x.pem'
     assert mounts["/etc/router/tls.pem.key"] == "C:/a b/k.pem"
+
+
+@pytest.mark.parametrize(("syntax", "quoter"), [("cfg", str), ("map", lambda value: str(value)[:3]), ("data", str)])
+def test_a_broken_quoter_is_refused(
+    syntax: str, quoter: Callable[[object], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(QUOTES, syntax, quoter)
+    router = '[router]\nengine = "litellm"\n' if syntax == "data" else "[router]\n"
+    inventory = tmp_path / "box.toml"
+    inventory.write_text(f'schema = 1\n{TIER}{router}aliases."{{a:\'b,#" = "one"\n', "utf-8")
+
+    with pytest.raises(InternalError):
+        Generator().render(inventory)
 
 
 def test_no_tier_has_the_name_of_another_section(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from e2e.contract.door import KEY, KEYS, Door, question, served
 
 CHECKS: dict[str, Callable[[Door], None]] = {}
+VARIANTS: dict[str, Callable[[Door], None]] = {}
 MIB = 1 << 20
 TIMED_OUT = (408, 503, 504)
 LIST = [1, 2.5, "x", None, {"a": {"b": []}}]
@@ -45,6 +46,12 @@ FIELDS: dict[str, Any] = {
 def check(function: Callable[[Door], None]) -> Callable[[Door], None]:
     """Register the check of the capability that has the function's name."""
     CHECKS[function.__name__] = function
+    return function
+
+
+def variant(function: Callable[[Door], None]) -> Callable[[Door], None]:
+    """Register a check that leaves the router with other wishes: it comes after all others."""
+    VARIANTS[function.__name__] = function
     return function
 
 
@@ -329,45 +336,31 @@ def metrics_port(door: Door) -> None:
     assert "# TYPE" in reply.text
 
 
-@check
+@variant
 def metrics_key(door: Door) -> None:
-    with other_wishes(door, metrics="key"):
-        door.chat(served("fast"))
-        reply = door.ask("/metrics")
-        reply = door.ask("/metrics/") if reply.status == 307 else reply
-        assert reply.status == 200
-        assert "# TYPE" in reply.text
-        assert door.ask("/metrics", key=None).status == 401
+    door.inventory["router"]["metrics"] = "key"
+    door.up("router")
+    door.chat(served("fast"))
+    reply = door.ask("/metrics")
+    reply = door.ask("/metrics/") if reply.status == 307 else reply
+    assert reply.status == 200
+    assert "# TYPE" in reply.text
+    assert door.ask("/metrics", key=None).status == 401
 
 
-class other_wishes:  # noqa: N801  reads as a phrase
-    """The same router with other keys in `[router]`, for a while."""
-
-    def __init__(self, door: Door, **keys: Any) -> None:
-        self.door, self.keys, self.before = door, keys, dict(door.inventory["router"])
-
-    def __enter__(self) -> None:
-        self.door.inventory["router"].update(self.keys)
-        self.door.up("router")
-
-    def __exit__(self, *_: object) -> None:
-        self.door.inventory["router"] = self.before
-        self.door.up("router")
-
-
-@check
+@variant
 def tls(door: Door) -> None:
-    folder = door.box.folder / 'certificates of "me" $x'
-    certificate, key = make_certificate(folder)
-    with other_wishes(door, tls={"certificate": str(certificate), "key": str(key)}):
-        trusted = ssl.create_default_context(cafile=str(certificate))
-        with (
-            socket.create_connection(("127.0.0.1", door.port), timeout=10) as plain,
-            trusted.wrap_socket(plain, server_hostname="localhost") as secure,
-        ):
-            head = f"GET {door.kind.health.path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-            secure.sendall(head.encode())
-            assert secure.recv(1000).startswith(b"HTTP/1.1 200")
+    certificate, key = make_certificate(door.box.folder / 'certificates of "me" $x')
+    door.inventory["router"]["tls"] = {"certificate": str(certificate), "key": str(key)}
+    door.up("router")
+    trusted = ssl.create_default_context(cafile=str(certificate))
+    with (
+        socket.create_connection(("127.0.0.1", door.port), timeout=10) as plain,
+        trusted.wrap_socket(plain, server_hostname="localhost") as secure,
+    ):
+        head = f"GET {door.kind.health.path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        secure.sendall(head.encode())
+        assert secure.recv(1000).startswith(b"HTTP/1.1 200")
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:

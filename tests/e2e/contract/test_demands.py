@@ -62,7 +62,8 @@ def test_a_stream_comes_piece_by_piece(door: Door) -> None:
     came = [when for when, event in events if event["choices"] and event["choices"][0]["delta"].get("content")]
 
     assert len(came) == 5
-    assert all(0.1 < later - earlier < 0.4 for earlier, later in pairwise(came))
+    assert all(later - earlier > 0.05 for earlier, later in pairwise(came))
+    assert came[-1] - came[0] > 0.6
 
 
 def test_no_key_reaches_a_tier_or_the_log(door: Door) -> None:
@@ -194,7 +195,17 @@ def test_it_does_not_start_without_its_key(door: Door, value: str | None) -> Non
         door.box.environment[variable] = value
     try:
         done = door.box.engine.run(
-            *("timeout", "20", "docker", "compose", "run", "--rm", "--name", door.box.name("keyless"), "router"),
+            *(
+                "timeout",
+                "60",
+                "docker",
+                "compose",
+                "run",
+                "--rm",
+                "--name",
+                door.box.name(f"keyless-{value is None}"),
+                "router",
+            ),
             cwd=door.box.tree,
             env=door.box.environment,
             check=False,
