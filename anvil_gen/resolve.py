@@ -56,7 +56,9 @@ def resolve(
     names = further_names(site, gate, serves)
     tiers = tuple(build_tier(site, name, serve, names.get(name, ())) for name, serve in serves.items())
     if not inventory.tiers and not report.is_left_out(("tiers",)):
-        report.add("no tiers", (), "the inventory serves nothing", 'add a table [tiers.NAME] with its "engine"')
+        gate = None  # a front door to nothing
+        remedy = 'add a table [tiers.NAME] with its "engine"'
+        report.add("no tiers", (), "the inventory serves nothing yet", remedy, severity="warning")
     services = tuple(_extra(name, mapping) for name, mapping in inventory.services.items())
     modes = build_modes(site, gate, tiers)
     experiment = build_experiment(site, tiers, host=host["name"])

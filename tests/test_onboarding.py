@@ -153,6 +153,10 @@ def test_each_preset_renders_and_compose_accepts_it(plain: Path, name: str, tmp_
 
 def test_the_empty_preset_shows_how_a_tier_is_written(plain: Path, tmp_path: Path) -> None:
     copy_here(plain, tmp_path / "fleet", preset="empty", gpus=RTX5090)
+    first = anvil_gen("render", "box", cwd=tmp_path / "fleet")
+    assert (first.code, first.stderr.partition("\n")[0]) == (0, "warning: no tiers")
+    assert not compose_config(tmp_path / "fleet/deploy/box")["services"]
+
     inventory = tmp_path / "fleet/hosts/box.toml"
     head, sample = inventory.read_text("utf-8").split("# [tiers.chat]")
     inventory.write_text(head + "[tiers.chat]" + sample.replace("\n# ", "\n"), "utf-8")

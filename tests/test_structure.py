@@ -86,8 +86,8 @@ def test_a_fault_inside_a_tier(tmp_path: Path, key: str, expected: Fault) -> Non
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("▸▸", [("missing key", "", "write schema = 1"), ("no tiers", "", "[tiers.NAME]")]),
-        ("▸▸# only a comment\n", [("missing key", "", "write schema = 1"), ("no tiers", "", "[tiers.NAME]")]),
+        ("▸", [("missing key", "", "write schema = 1")]),
+        ("▸# only a comment\n", [("missing key", "", "write schema = 1")]),
         (f"schema = ▸'1'\ntiers.fast = {{ {TIER} }}\nhfcache.volume = 'hub'", [("wrong type", "schema", "write 1")]),
         (f"schema = ▸1.0\ntiers.fast = {{ {TIER} }}\nhfcache.volume = 'hub'", [("wrong type", "schema", "write 1")]),
         (f"schema = ▸0\ntiers.fast = {{ {TIER} }}\nhfcache.volume = 'hub'", [("number out of range", "schema", "1")]),

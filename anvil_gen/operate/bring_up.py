@@ -62,6 +62,9 @@ def bring_up(
     deployment = _current(deployment_of(target), warn, render=order.render)
     mode = deployment.mode(order.mode)
     services = deployment.services(mode, order.tiers)
+    if not services:
+        remedy = "give it a tier, and render it"
+        raise DiagnosticError([Diagnostic(summary="nothing to bring up", detail="it has no tier", remedy=remedy)])
     # Compose is told no services where all are meant.
     named = services if order.tiers else []
     if target.project.docker.is_remote:
