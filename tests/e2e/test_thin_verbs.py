@@ -67,6 +67,15 @@ def test_a_shell_does_not_name_another_project(box: Box, verb: str) -> None:
     assert len(left) == (0 if verb == "down" else 2)
 
 
+def test_an_env_file_does_not_name_another_project(box: Box) -> None:
+    box.render(two_tiers(box))
+    box.anvil_gen("up", "box")
+    (box.tree / ".env").write_text(f"COMPOSE_PROJECT_NAME={box.name('other')}\n")
+
+    assert actions(answer(box, "up", "box")) == {"one": "unchanged", "two": "unchanged"}
+    assert drifts(answer(box, "status", "box")) == {"one": [], "two": []}
+
+
 def test_a_tree_that_is_reached_by_a_link_is_the_same(box: Box) -> None:
     inventory = two_tiers(box)
     inventory["tiers"]["two"]["files"] = {"/etc/level": "level"}
