@@ -128,12 +128,12 @@ def test_an_answer_that_cannot_be_is_told(given: str, told: str, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_empty_preset_is_not_rendered(tmp_path: Path) -> None:
+def test_the_empty_preset_renders_no_service(tmp_path: Path) -> None:
     done = init(tmp_path, "--yes", *PROCESSOR, "-d", "preset=empty")
 
     assert done.code == 0, done.stderr
     assert done.stdout.endswith("    anvil-gen render box\n    anvil-gen up box --wait\n\n")
-    assert not (tmp_path / "deploy").exists()
+    assert (tmp_path / "deploy/box/docker-compose.yml").read_text("utf-8").endswith("\nservices: {}\n")
 
 
 def test_it_needs_no_git(tmp_path: Path) -> None:

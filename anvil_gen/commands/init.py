@@ -100,8 +100,6 @@ def _with(answers: Answers, given: tuple[str, ...]) -> Answers:
 
 def _render(laid_down: LaidDown) -> Path | None:
     """Render the new inventory, and give it a key; return the file of the key, or None where there is no new one."""
-    if not laid_down.answers.get("tiers"):
-        return None
     rendered = generator().render(laid_down.inventory)
     write_readable([against_disk(rendered)])
     variable = str(laid_down.answers.get("api_key_env") or "")
