@@ -28,7 +28,7 @@ from anvil_gen.views.faults import show_faults
         ("command/--api-key", None, "2", "--api-key added"),
         ("labels/x.secret.y", "1", None, "labels.x.secret.y removed"),
         ("command/--max-tokens", "1", "2", "--max-tokens 1 -> 2"),
-        ("image", "a\x1b[31m\n", "b", "image a\\u{1b}[31m\\u{a} -> b"),
+        ("image", "a\x1b[31m\n", "b", "image a\\u001b[31m\\n -> b"),
         ("healthcheck/test/3", "x" * 80 + "1", "x" * 80 + "2", "healthcheck.test.3 changed"),
         ("command/--template", None, "x" * 80, f"--template {'x' * 71}… added"),
     ],

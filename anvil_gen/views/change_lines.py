@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from anvil_gen.changes import Action, Change
+from anvil_gen.diagnostics import printable
 
 _VALUE_WIDTH = 72
 _HIDDEN = "…"
@@ -13,17 +14,30 @@ _HIDDEN = "…"
 
 def change_lines(changes: Iterable[Change]) -> Iterator[str]:
     """Yield one line a change: ``~ fast: --max-model-len 65536 -> 32768``."""
-    for change in changes:
-        if change.service is None:  # a volume comes and goes with the service that mounts it
-            continue
-        if len(change.address) == 2:
-            told = "new service" if change.action is Action.CREATE else "removed"
-            yield f"{change.action.value} {change.service}: {told}"
-        else:
-            yield f"~ {change.service}: {change.reason or _what(change)}"
+    for change in _of_services(changes):
+        symbol = change.action if _is_whole(change) else Action.UPDATE
+        yield f"{symbol.value} {change.service}: {_what(change)}"
+
+
+def reasons(changes: Iterable[Change]) -> Iterator[str]:
+    """Yield one line a change, without the service that stands above it: ``--max-model-len 65536 -> 32768``."""
+    return map(_what, _of_services(changes))
+
+
+def _of_services(changes: Iterable[Change]) -> Iterator[Change]:
+    # A volume comes and goes with the service that mounts it.
+    return (change for change in changes if change.service is not None)
+
+
+def _is_whole(change: Change) -> bool:
+    return len(change.address) == 2
 
 
 def _what(change: Change) -> str:
+    if _is_whole(change):
+        return "new service" if change.action is Action.CREATE else "removed"
+    if change.reason:
+        return change.reason
     parts = change.address[2:]
     is_flag = parts[0] == "command" and len(parts) > 1
     what = (
@@ -45,8 +59,7 @@ def _what(change: Change) -> str:
 def _value(value: Any, is_flag: bool) -> str:
     if value is None or (value is True and is_flag):  # a variable or a flag without a value
         return ""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in text)
+    return printable(str(value).lower() if isinstance(value, bool) else str(value))
 
 
 def _cut(text: str) -> str:

@@ -14,8 +14,9 @@ from anvil_gen.diffs import visible
 from anvil_gen.operate.cards import CardUse, Holder
 from anvil_gen.operate.trial import Started, TrialStatus, shown_flags
 from anvil_gen.views.answer import print_json
+from anvil_gen.views.change_lines import reasons
 from anvil_gen.views.faults import diagnostic_json, diagnostic_text
-from anvil_gen.views.services import drift_json, reasons, result_json, show_drift, told, uptime
+from anvil_gen.views.services import drift_json, result_json, show_drift, told, uptime
 
 
 def held_card(host: str, use: CardUse | None, takes_mib: int | None) -> Diagnostic | None:

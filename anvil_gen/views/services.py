@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from anvil_gen.changes import Change
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.operate.containers import moment
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.results import Result, Step
 from anvil_gen.views.answer import print_json
-from anvil_gen.views.change_lines import change_json, change_lines
+from anvil_gen.views.change_lines import change_json, reasons
 from anvil_gen.views.faults import diagnostic_json, diagnostic_text
 
 if TYPE_CHECKING:
@@ -43,12 +42,6 @@ def told(result: Result) -> str:
     """Return what happened to a service, in a few words."""
     word = result.step.name.lower() if result.step is not Step.MISSING else "has no container"
     return f"{word}: {result.reason}" if result.reason else word
-
-
-def reasons(changes: Iterable[Change]) -> Iterable[str]:
-    """Yield a line a change, without the service that stands above it."""
-    for line in change_lines(changes):
-        yield line.partition(": ")[2]
 
 
 def result_json(result: Result) -> dict[str, Any]:
