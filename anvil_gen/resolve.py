@@ -55,10 +55,8 @@ def resolve(
     serves = {name: read_serve(site, table, ("tiers", name), {"name": name}) for name, table in inventory.tiers.items()}
     names = further_names(site, gate, serves)
     tiers = tuple(build_tier(site, name, serve, names.get(name, ())) for name, serve in serves.items())
-    if not inventory.tiers and not report.is_left_out(("tiers",)):
+    if _has_no_tiers(inventory, report):
         gate = None  # a front door to nothing
-        remedy = 'add a table [tiers.NAME] with its "engine"'
-        report.add("no tiers", (), "the inventory serves nothing yet", remedy, severity="warning")
     services = tuple(_extra(name, mapping) for name, mapping in inventory.services.items())
     modes = build_modes(site, gate, tiers)
     experiment = build_experiment(site, tiers, host=host["name"])
@@ -77,6 +75,15 @@ def resolve(
     )
     check_stack(stack, inventory, report)
     return stack
+
+
+def _has_no_tiers(inventory: Inventory, report: Report) -> bool:
+    """Tell whether an inventory serves nothing yet, and warn of it."""
+    if inventory.tiers or report.is_left_out(("tiers",)):
+        return False
+    remedy = 'add a table [tiers.NAME] with its "engine"'
+    report.add("no tiers", (), "the inventory serves nothing yet", remedy, severity="warning")
+    return True
 
 
 def _with_root_file(tier: Tier, modes: tuple[Mode, ...]) -> Tier:
