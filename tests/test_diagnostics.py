@@ -1,0 +1,77 @@
+"""What is said of faults: names that hide, texts that are safe to show, and what may have been meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from anvil_gen.diagnostics import (
+    Diagnostic,
+    DiagnosticError,
+    ExitCode,
+    Location,
+    did_you_mean,
+    holds_secret,
+    listing,
+    may_hold_secret,
+    printable,
+)
+
+
+@pytest.mark.parametrize(("code", "expected"), [(0, 0), (1, 1), (2, 1), (125, 1), (130, 130)])
+def test_a_commands_code_never_says_that_something_differs(code: int, expected: int) -> None:
+    assert ExitCode.of_command(code) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "may", "does"),
+    [
+        ("HF_TOKEN", True, True),
+        ("--api-key", True, True),
+        ("api_key_env", True, False),
+        ("API_KEY_FILE", True, False),
+        ("db_password", True, True),
+        ("max_tokens", False, False),
+        ("monkey", False, False),
+        ("tokenizer", False, False),
+    ],
+)
+def test_names_of_secrets(name: str, may: bool, does: bool) -> None:
+    assert (may_hold_secret(name), holds_secret(name)) == (may, does)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain é 😀", "plain é 😀"),
+        ("a\x1b[2Jb", "a\\u001b[2Jb"),
+        ("a\nb\tc\r", "a\\nb\\tc\\r"),
+        ("\u202e\ufeff\U000e0001", "\\u202e\\ufeff\\U000e0001"),
+    ],
+)
+def test_nothing_steers_the_terminal(text: str, shown: str) -> None:
+    assert printable(text) == shown
+    assert printable(shown) == shown
+
+
+def test_a_long_text_keeps_its_ends() -> None:
+    shown = printable(f"begin{'x' * 1000}end")
+
+    assert shown.startswith("beginx")
+    assert shown.endswith("xend")
+    assert len(shown) == 401
+
+
+def test_what_may_have_been_meant() -> None:
+    assert did_you_mean("Fats", ["fast", "heavy"]) == 'did you mean "fast"?'
+    assert did_you_mean("other", ["fast", "heavy"]) == ""
+
+
+def test_a_list_ends_somewhere() -> None:
+    assert listing(["b", "a"]) == "a, b"
+    assert listing("dbca", limit=2) == "a, b, … (4 in all)"
+
+
+def test_all_faults_are_told() -> None:
+    faults = [Diagnostic(summary="one", location=Location(file="x.toml", line=3)), Diagnostic(summary="two")]
+
+    assert str(DiagnosticError(iter(faults))) == "x.toml:3: one; two"
