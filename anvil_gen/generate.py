@@ -6,22 +6,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from anvil_gen.catalog import Catalog
 from anvil_gen.changes import Change, compare
 from anvil_gen.claims import check_helpers
-from anvil_gen.deploy_folder import HEADER, DeployFolder, FileChange
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
-from anvil_gen.diffs import diff_text, visible, without_secrets
+from anvil_gen.deploy_folder import DeployFolder, FileChange
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 from anvil_gen.experiment import ROOT_FILE as EXPERIMENT_FILE
-from anvil_gen.fleet import cache_folder, fleet_root, shown
-from anvil_gen.hand_edits import lost_lines, same_meaning, suggestion
+from anvil_gen.fleet import cache_folder, fleet_root
 from anvil_gen.host import read_host
 from anvil_gen.model import ROOT_FILE, KeyPath, Stack, Tree
-from anvil_gen.proof import Prover, parse
+from anvil_gen.outcome import Outcome, Rendered, parsed
+from anvil_gen.overwriting import faults_of
+from anvil_gen.proof import Prover
 from anvil_gen.render import ENV_EXAMPLE_FILE, Renderer, path_of_mode
-from anvil_gen.resolved import Resolved, resolve_host
+from anvil_gen.resolved import resolve_host
 from anvil_gen.templating import syntax_of
 
 _Item = TypeVar("_Item")
@@ -29,21 +29,6 @@ _Value = TypeVar("_Value")
 
 _MODE_ROUTER = re.compile(r"router/compose\.[^/]+\.yml")
 _OWN_FOLDERS = ("tiers/", "services/", "router/")
-
-
-class Rendered(Resolved, frozen=True, kw_only=True):
-    """One host's tree, not yet written."""
-
-    tree: Tree
-
-
-class Outcome(Struct, frozen=True, kw_only=True):
-    """What a rendered tree changes against the one on disk."""
-
-    rendered: Rendered
-    folder: DeployFolder
-    files: tuple[FileChange, ...]
-    changes: tuple[Change, ...]
 
 
 class Generator:
@@ -72,9 +57,8 @@ class Generator:
         if proven:
             check_helpers(_services(stack, data), report)
             report.raise_errors()
-        said = {name: getattr(resolved, name) for name in resolved.__struct_fields__ if name != "warnings"}
         tree = Tree(files=dict(sorted(files.items())), data=data)
-        return Rendered(**said, warnings=report.diagnostics, tree=tree)
+        return Rendered(**asdict(replace(resolved, warnings=report.diagnostics)), tree=tree)
 
     def render_all(self, inventories: Iterable[Path], *, output: Path | None = None) -> list[Rendered]:
         """Render several inventories; the faults of all of them are told together.
@@ -192,7 +176,7 @@ def _locked(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def _refuse_foreign(outcomes: Iterable[Outcome]) -> None:
-    faults = [fault for outcome in outcomes for fault in _guard(outcome)]
+    faults = [fault for outcome in outcomes for fault in faults_of(outcome)]
     if faults:
         raise DiagnosticError(faults)
 
@@ -208,7 +192,7 @@ def _earlier(rendered: Rendered, folder: DeployFolder) -> Iterator[str]:
     yield from sorted(of_routers)
     for root in sorted({ROOT_FILE, *(path.name for path in folder.path.glob("docker-compose.*.yml"))}):
         yield root
-        included = _parsed(folder.read(root), root).get("include")
+        included = parsed(folder.read(root), root).get("include")
         if isinstance(included, list):
             yield from (path for path in included if isinstance(path, str) and path.startswith(_OWN_FOLDERS))
             for mode in (path[15:-4] for path in included if isinstance(path, str) and _MODE_ROUTER.fullmatch(path)):
@@ -222,99 +206,10 @@ def _service_changes(rendered: Rendered, files: Sequence[FileChange]) -> tuple[C
     compose = {change.path: change for change in files if syntax_of(change.path) == "yaml"}
     # A volume may stand in several files, and goes only with the last of them.
     kept = [data for path, data in rendered.tree.data.items() if path not in compose and syntax_of(path) == "yaml"]
-    before = [_parsed(change.before, change.path) for change in compose.values()]
+    before = [parsed(change.before, change.path) for change in compose.values()]
     after = [rendered.tree.data[change.path] for change in compose.values() if change.after is not None]
     changes = compare([*kept, *before], [*kept, *after]) if compose else []
     return tuple(sorted(changes, key=lambda change: change.project != rendered.project))
-
-
-def _parsed(text: str | None, path: str) -> dict[str, Any]:
-    """Return the data of a file that is on disk; none where there is no file or somebody's edit has broken it."""
-    try:
-        data = parse(text or "", path)
-    except (InternalError, ValueError, RecursionError):  # such as a date that is none
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _guard(outcome: Outcome) -> Iterator[Diagnostic]:
-    """Yield what speaks against overwriting."""
-    rendered = outcome.rendered
-    other = outcome.folder.other_inventory(outcome.files)
-    if other is not None:
-        yield Diagnostic(
-            summary="output taken twice",
-            detail=f"{shown(rendered.output)} holds what was rendered from {other}",
-            remedy=f'set another "output" in [host]; or give the folder to this one:\n\n    {rendered.command} --force',
-            address="host",
-            location=Location(file=rendered.inventory.as_posix()),
-        )
-        return
-    for change in outcome.folder.foreign(outcome.files):
-        ours = (change.before or "").startswith(HEADER)
-        if ours and change.after is not None and _says_the_same(rendered, change):
-            lost = lost_lines(change.before or "", change.after)
-            if lost:
-                yield _comments(rendered, change, lost)
-        else:
-            yield _not_ours(rendered, change, ours=ours)
-
-
-def _says_the_same(rendered: Rendered, change: FileChange) -> bool:
-    """Tell whether what a person edited is what the inventory says by now, be it in other lines."""
-    if syntax_of(change.path) != "yaml":
-        return False
-    before, after = _parsed(change.before, change.path), rendered.tree.data[change.path]
-    return same_meaning(before, after, free_flags=_flags(rendered, change.path) is not None)
-
-
-def _flags(rendered: Rendered, path: str) -> dict[str, str] | None:
-    """Return the fields of a tier by the flags that they set; None for a file whose command is not made of flags."""
-    tier = next((tier for tier in rendered.stack.tiers if path == f"tiers/{tier.name}.yml"), None)
-    engine = rendered.catalog.engine(tier.engine) if tier is not None else None
-    return None if engine is None or engine.own_command else engine.fields
-
-
-def _comments(rendered: Rendered, change: FileChange, lost: Sequence[str]) -> Diagnostic:
-    told = "".join(f"\n    {without_secrets(line)}" for line in lost)
-    return Diagnostic(
-        summary="file was changed by hand",
-        detail=f"it says the same as the inventory by now, but for comments, which would be lost:\n{told}\n",
-        remedy=f"to keep them, write them into {rendered.inventory.as_posix()}, beside what they explain\n"
-        f"then, to overwrite the file:\n\n    {rendered.command} --force",
-        location=Location(file=shown(rendered.output / change.path)),
-    )
-
-
-def _not_ours(rendered: Rendered, change: FileChange, *, ours: bool) -> Diagnostic:
-    if change.after is None:
-        ways = f"{_keep(rendered)} and render again\nto remove it"
-    else:
-        lines = "".join(f"    {visible(line)}\n" for line in (_example(rendered, change) if ours else ()))
-        as_keys = " (flags as `flags`, other keys as `override`)" if syntax_of(change.path) == "yaml" else ""
-        way = f"{_keep(rendered)}{as_keys}"
-        ways = (
-            f"{way}:\n\n{lines}\nand render again; to overwrite it"
-            if lines
-            else f"{way}\nand render again; to overwrite it"
-        )
-    return Diagnostic(
-        summary="file was changed by hand" if ours else "file was not made by anvil-gen",
-        detail=f"from what is there (-) to what would be (+):\n{diff_text(change)}\n",
-        remedy=f"{ways}:\n\n    {rendered.command} --force",
-        location=Location(file=shown(rendered.output / change.path)),
-    )
-
-
-def _keep(rendered: Rendered) -> str:
-    return f"to keep it, write what it says into {rendered.inventory.as_posix()}"
-
-
-def _example(rendered: Rendered, change: FileChange) -> list[str]:
-    if syntax_of(change.path) != "yaml":
-        return []
-    before, after = _parsed(change.before, change.path), rendered.tree.data[change.path]
-    return suggestion(change.path, before, after, fields=_flags(rendered, change.path))
 
 
 def _shared_outputs(rendered: list[Rendered]) -> list[Diagnostic]:

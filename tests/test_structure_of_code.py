@@ -39,6 +39,8 @@ FLOORS = [
     {"modes", "variables"},
     {"resolve"},
     {"resolved"},
+    {"outcome"},
+    {"overwriting"},
     {"generate"},
     {"probe.__init__", "probe.programs", "probe.ports", "probe.host_paths"},
     {"probe.cards"},

@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from running import INVENTORY, ROUTER, SECOND_TIER, anvil_gen, fleet
 from strace_cli import changing_calls, kill_before, unknown_calls
 
-from anvil_gen.generate import Generator, Rendered, against_disk, write
+from anvil_gen.generate import Generator, against_disk, write
+from anvil_gen.outcome import Rendered
 
 RENDER = [sys.executable, "-m", "anvil_gen", "render", "box"]
 CHECK = [*RENDER, "--check"]

@@ -19,7 +19,7 @@ from anvil_gen.operate.turn import turn
 from anvil_gen.resolved import Resolved, resolve_host
 
 if TYPE_CHECKING:
-    from anvil_gen.generate import Outcome
+    from anvil_gen.outcome import Outcome
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
