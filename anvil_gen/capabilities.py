@@ -33,6 +33,7 @@ QUALITIES: dict[str, str] = {
     "known_models": "an unknown model is a 404 that lists the known ones",
     "names_tier": "a tier that is down is a 503 that names it, within 100 ms",
     "unauthorized": "a wrong key is a 401",
+    "alias_metrics": "metrics for each alias",
     "x_api_key": "the key in `x-api-key`, as Anthropic's clients send it",
     "completions": "`/v1/completions`",
     "responses": "`/v1/responses`",

@@ -337,6 +337,18 @@ def metrics_port(door: Door) -> None:
 
 
 @variant
+def alias_metrics(door: Door) -> None:
+    port = door.box.port("metrics") if "metrics_port" in door.kind.capabilities else None
+    if port is None:
+        door.inventory["router"]["metrics"] = "key"
+        door.up("router")
+    assert door.chat("talk").status == 200
+    told = [door.ask(path, port=port).text for path in ("/metrics", "/metrics/")]
+    assert any("# TYPE" in text for text in told), "there are no metrics"
+    assert any('"talk"' in text for text in told)
+
+
+@variant
 def metrics_key(door: Door) -> None:
     door.inventory["router"]["metrics"] = "key"
     door.up("router")

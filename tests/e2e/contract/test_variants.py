@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from anvil_gen.capabilities import WISHES
 from e2e.contract.checks import VARIANTS
 from e2e.contract.door import Door
+from e2e.contract.test_capabilities import FAILURES
 
 
 @pytest.mark.parametrize("capability", sorted(VARIANTS))
 def test_what_is_claimed_is_so(door: Door, capability: str) -> None:
     if capability in door.kind.capabilities:
         VARIANTS[capability](door)
+    elif capability not in WISHES:
+        with pytest.raises(FAILURES):
+            VARIANTS[capability](door)
