@@ -163,7 +163,7 @@ def look(at: Surroundings) -> Found:
 def laid(folder: Path, answers: Answers, **given: str) -> LaidDown:
     """Lay down what was found, without asking."""
     known = Answers(known={**answers.known, **given}, suggested=answers.suggested)
-    return lay_down(folder, known, SOURCE, ask=False)
+    return lay_down(folder, known, SOURCE, ask=False, check=Generator().render)
 
 
 def inventory_of(laid_down: LaidDown) -> dict[str, Any]:
@@ -380,7 +380,8 @@ def test_compose_accepts_what_a_first_machine_gets(tmp_path: Path) -> None:
 def test_an_update_takes_over_a_later_version(tmp_path: Path) -> None:
     template = TemplateRepository(tmp_path / "template")
     answers = answers_of(look(CASES["one card"].at(tmp_path / "root")))
-    made = lay_down(tmp_path / "fleet", answers, Source(url=str(template.folder), ref="v0.1.0"), ask=False)
+    source = Source(url=str(template.folder), ref="v0.1.0")
+    made = lay_down(tmp_path / "fleet", answers, source, ask=False, check=Generator().render)
     git(made.folder, "init", "--quiet")
     (made.folder / "requirements.txt").write_text("anvil-gen==0.2.0\n", "utf-8")
     commit_all(made.folder)

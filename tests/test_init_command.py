@@ -116,6 +116,9 @@ def test_the_json_answer_has_all_of_it(tmp_path: Path) -> None:
         ("router=nonsense", "router: "),
         ("gpus=rtx, GPU-123", 'gpus: "GPU-123" is no UUID of a card'),
         ("platform", '"platform" is no QUESTION=ANSWER'),
+        ("router_port=70000", "70000 is not from 1 to 65535"),
+        ("first_port=8000", "8000 is published by"),
+        ("api_key_env=PATH", "variable taken twice"),
         ("no_such_question=1", '"no_such_question" is no question'),
     ],
 )

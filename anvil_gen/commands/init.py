@@ -58,7 +58,7 @@ def command(*, folder: str | None, yes: bool, given: tuple[str, ...], context: s
     if not yes and not sys.stdin.isatty():
         raise DiagnosticError([_NO_TERMINAL])
     try:
-        laid_down = lay_down(_fleet(folder), answers, source_of(), ask=not yes)
+        laid_down = lay_down(_fleet(folder), answers, source_of(), ask=not yes, check=generator().render)
     except BrokenOffError:
         raise click.Abort from None
     repository = make_repository(laid_down.folder)

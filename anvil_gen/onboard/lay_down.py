@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +53,18 @@ class LaidDown(Struct, frozen=True, kw_only=True):
         return self.folder / HOSTS / f"{self.machine}.toml"
 
 
-def lay_down(folder: Path, answers: Answers, source: Source, *, ask: bool) -> LaidDown:
+def lay_down(folder: Path, answers: Answers, source: Source, *, ask: bool, check: Callable[[Path], object]) -> LaidDown:
     """Ask what is not known, where ``ask`` is set, and write the files; those that are there already are kept.
 
+    Args:
+        folder: that of the fleet.
+        answers: what is known, and what to suggest.
+        source: where later versions of the template are.
+        ask: whether there is somebody to ask.
+        check: raises a DiagnosticError where the inventory that it is given, in its place, is faulty.
+
     Raises:
-        DiagnosticError: an answer cannot be, or the machine is in the fleet already. Nothing has been written.
+        DiagnosticError: an answer cannot be, or the machine is in the fleet already. Nothing of it is left.
         BrokenOffError: somebody broke the questions off.
         OSError: the folder cannot be written to. What was written has been removed again.
     """
@@ -72,7 +79,7 @@ def lay_down(folder: Path, answers: Answers, source: Source, *, ask: bool) -> La
         new = [file for file in files if not os.path.lexists(folder / file) or file.startswith(".copier-answers.")]
         # The inventory last: without it the machine is not in the fleet yet, and a run that was killed can be repeated.
         new.sort(key=lambda file: file == f"{HOSTS}/{machine}.toml")
-        _place(Path(made), folder, new)
+        _place(Path(made), folder, new, lambda: check(inventory))
     kept = tuple(file for file in files if file not in new)
     return LaidDown(folder=folder, machine=machine, answers=given, written=tuple(sorted(new)), kept=kept)
 
@@ -141,8 +148,8 @@ def _name_source(answers: Path, source: Source) -> None:
     )
 
 
-def _place(made: Path, folder: Path, files: list[str]) -> None:
-    """Put files into a folder; on an error, take back what was put."""
+def _place(made: Path, folder: Path, files: list[str], check: Callable[[], object]) -> None:
+    """Put files into a folder, and check them; on an error, take back what was put."""
     placed: list[Path] = []
     path = folder
     try:
@@ -153,13 +160,23 @@ def _place(made: Path, folder: Path, files: list[str]) -> None:
             placed += [path, unfinished]
             unfinished.write_bytes((made / file).read_bytes())
             unfinished.rename(path)
-    except (OSError, KeyboardInterrupt) as error:
+        check()
+    except (OSError, KeyboardInterrupt, DiagnosticError) as error:
         for done in reversed(placed):
             with contextlib.suppress(OSError):
                 done.rmdir() if done.is_dir() else done.unlink()
         if isinstance(error, KeyboardInterrupt):
             raise BrokenOffError from error
+        if isinstance(error, DiagnosticError):
+            raise DiagnosticError([*error.diagnostics, _NO_INVENTORY]) from None
         raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+_NO_INVENTORY = Diagnostic(
+    summary="answers that make no inventory",
+    detail="what is above is of the inventory that they would make; nothing was laid down",
+    remedy="docs/onboarding.md has the questions; give other answers:\n\n    anvil-gen init --data QUESTION=ANSWER",
+)
 
 
 def _make_folder(folder: Path, placed: list[Path]) -> None:
