@@ -9,6 +9,8 @@ from inventories import Fault, compared
 
 from anvil_gen.capabilities import CAPABILITIES, WISHES
 from anvil_gen.catalog import Catalog
+from anvil_gen.cfg_words import load_cfg
+from anvil_gen.generate import Generator
 
 FAST = '[tiers.fast]\nengine = "vllm"\nmodel = { path = "/m/f" }\nport = 9001\n'
 SLOW = '[tiers.slow]\nengine = "vllm"\nmodel = { path = "/m/s" }\nport = 9002\n'
@@ -91,6 +93,16 @@ def test_a_fallback_needs_a_mode_in_which_both_run(tmp_path: Path) -> None:
 
     together = f'schema = 1\n{FAST}{standby}{router.replace("▸", "")}[modes.both]\ntiers = ["fast", "slow"]\n'
     assert compared(together, [], tmp_path) == ([], [])
+
+
+def test_a_tier_keeps_its_own_concurrency_where_it_stands_in(tmp_path: Path) -> None:
+    router = "[router]\nfallbacks.fast = ['slow']\nfallbacks.slow = ['fast']\ntiers.slow.concurrency = 2\n"
+    inventory = tmp_path / "box.toml"
+    inventory.write_text(f"schema = 1\n{FAST}{SLOW}{router}", "utf-8")
+    lines = load_cfg(Generator().render(inventory).tree.files["router/haproxy.cfg"], "x")
+
+    fast, slow = ["server", "fast", "fast:9001"], ["server", "slow", "slow:9002", "maxconn", "2"]
+    assert [words for words in lines if words[:1] == ["server"]] == [fast, slow, slow, fast]
 
 
 @pytest.mark.parametrize("name", Catalog().names("routers"))

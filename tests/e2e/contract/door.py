@@ -17,7 +17,7 @@ from e2e.box import Box
 
 STUB = Path(__file__).with_name("stub_tier.py")
 IMAGE = "anvil-gen-test/debian"
-KEYS = {"laptop": ("CONTRACT_KEY", "key of the laptop"), "server": ("CONTRACT_KEY_2", 'k"2),${X} \\n')}
+KEYS = {"laptop": ("CONTRACT_KEY", "key of the laptop"), "server": ("CONTRACT_KEY_2", 'k,"2),${X} \\n, é')}
 KEY = KEYS["laptop"][1]
 SECONDS = 60
 
@@ -92,7 +92,7 @@ class Door:
         body: Any = None,
         *,
         key: str | None = KEY,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
         method: str | None = None,
         port: int | None = None,
     ) -> Reply:
