@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from anvil_gen.diagnostics import InternalError
 
@@ -17,6 +18,12 @@ VARIABLE = "\0$"
 
 _SPACE = b" \t"
 _ESCAPES = {ord("n"): b"\n", ord("r"): b"\r", ord("t"): b"\t"}
+# What stands for itself: outside of quotes, in double ones, in single ones.
+_PLAIN = {
+    0: re.compile(rb"""[^ \t#"'\\]+"""),
+    ord('"'): re.compile(rb'[^"\\$]+'),
+    ord("'"): re.compile(rb"[^']+"),
+}
 _HEX = re.compile(rb"x([0-9A-Fa-f]{2})")
 _NAME = re.compile(rb"\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -29,7 +36,13 @@ def load_cfg(text: str, path: str) -> list[list[str]]:
     """
     if "\0" in text:
         raise InternalError(f"{path} holds a NUL")
-    return [list(_words(line.encode("utf-8", "surrogatepass"), path)) for line in text.split("\n")]
+    return [list(_line(line, path)) for line in text.split("\n")]
+
+
+# Most lines are the same from host to host.
+@lru_cache(maxsize=1024)
+def _line(line: str, path: str) -> tuple[str, ...]:
+    return tuple(_words(line.encode("utf-8", "surrogatepass"), path))
 
 
 def _words(line: bytes, path: str) -> Iterator[str]:
@@ -51,7 +64,8 @@ def _words(line: bytes, path: str) -> Iterator[str]:
             quote = 0 if quote else char
             word, at = word or bytearray(), at + 1
         else:
-            piece, at = _piece(line, at, quote, path)
+            plain = _PLAIN[quote].match(line, at)
+            piece, at = (plain[0], plain.end()) if plain else _special(line, at, path)
             word = (word or bytearray()) + piece
     if quote:
         raise InternalError(f"{path} has a quote that is not closed: {_text(line)}")
@@ -59,19 +73,14 @@ def _words(line: bytes, path: str) -> Iterator[str]:
         yield _text(word)
 
 
-def _piece(line: bytes, at: int, quote: int, path: str) -> tuple[bytes, int]:
-    """Return what a character stands for, and the place behind it: with what it escapes, or the variable it begins."""
-    char = line[at]
-    if quote == ord("'"):
-        return line[at : at + 1], at + 1
-    if char == ord("\\"):
+def _special(line: bytes, at: int, path: str) -> tuple[bytes, int]:
+    """Return what a backslash or a dollar stands for, and the place behind it: an escape, or a variable in quotes."""
+    if line[at] == ord("\\"):
         return _escaped(line, at + 1, path)
-    if char == ord("$") and quote:
-        name = _NAME.match(line, at + 1)
-        if name is None:
-            raise InternalError(f"{path} has a $ that names no variable: {_text(line)}")
-        return VARIABLE.encode() + b"{" + (name[1] or name[2]) + b"}", name.end()
-    return line[at : at + 1], at + 1
+    name = _NAME.match(line, at + 1)
+    if name is None:
+        raise InternalError(f"{path} has a $ that names no variable: {_text(line)}")
+    return VARIABLE.encode() + b"{" + (name[1] or name[2]) + b"}", name.end()
 
 
 def _escaped(line: bytes, at: int, path: str) -> tuple[bytes, int]:

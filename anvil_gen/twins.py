@@ -45,6 +45,12 @@ class _Entries(Struct, frozen=True):
     items: tuple[tuple[Any, Any], ...]
 
 
+class _Texts(Struct, frozen=True):
+    """A list of texts without holes: equal at a glance, since a text equals nothing but a text."""
+
+    texts: list[str]
+
+
 class Escape(Struct, frozen=True):
     """How a syntax changes values inside of its texts, so far as its parser does not change them back."""
 
@@ -104,7 +110,8 @@ class Twin:
             (piece, *more) = self._pieces(str(data))
             return _NumberHole(piece) if isinstance(piece, int) and not more else data
         if isinstance(data, list):
-            return [self._holed(item) for item in data]
+            holed = [self._holed(item) for item in data]
+            return _Texts(holed) if all(type(item) is str for item in holed) else holed
         if isinstance(data, dict):
             items = [(self._holed(key, key=True), self._holed(item)) for key, item in data.items()]
             return _Entries(tuple(items)) if any(type(key) in _HOLES for key, _ in items) else dict(items)
@@ -128,11 +135,18 @@ def _filled(data: Any, values: Values) -> Any:
     return values.number(data.place) if type(data) is _NumberHole else data
 
 
+def _opened(data: Any, values: Values) -> Any:
+    """Return a node of a twin's data with its own holes filled, those of its items not yet."""
+    kind = type(data)
+    if kind in _HOLES:
+        return _filled(data, values)
+    if kind is _Entries:
+        return {_filled(key, values): item for key, item in data.items}
+    return data.texts if kind is _Texts else data
+
+
 def _difference(got: Any, want: Any, values: Values) -> KeyPath | None:
-    if type(want) in _HOLES:
-        want = _filled(want, values)
-    elif type(want) is _Entries:
-        want = {_filled(key, values): item for key, item in want.items}
+    want = _opened(want, values)
     kind = type(want)
     if type(got) is not kind:
         return ()
@@ -142,7 +156,8 @@ def _difference(got: Any, want: Any, values: Values) -> KeyPath | None:
         return ()
     for key, other in want.items() if kind is dict else enumerate(want):
         one = got[key] if kind is list else got.get(key, _ABSENT)
-        if one == other and type(other) is str:  # so are most
+        # Most are equal at a glance.
+        if one == (other.texts if type(other) is _Texts else other) and type(other) in _PLAIN:
             continue
         found = _difference(one, other, values)
         if found is not None:
@@ -150,6 +165,7 @@ def _difference(got: Any, want: Any, values: Values) -> KeyPath | None:
     return None
 
 
+_PLAIN = (str, _Texts)
 _ABSENT = object()
 
 
