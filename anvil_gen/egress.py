@@ -12,6 +12,11 @@ from anvil_gen.sources import Source
 OFFLINE = "HF_HUB_OFFLINE"
 """The variable by which the hub's libraries take what is in the cache, and ask nobody."""
 
+_NO = ("", "0")
+"""What those libraries take for a no, or might."""
+
+_WAYS_OUT = ("network_mode", "networks", "ports")
+
 _OPEN = 'or set egress = "allow" in [host]'
 
 
@@ -23,7 +28,7 @@ def check_way_in(site: Site) -> None:
 
 
 def check_sealed(site: Site, serve: Serve, sources: Mapping[str, Source]) -> None:
-    """Report what a sealed tier cannot have: a published port, and weights that it would have to download."""
+    """Report what a sealed tier cannot have: a published port, another network, and weights that it would download."""
     if not site.sealed:
         return
     options = serve.options
@@ -31,7 +36,12 @@ def check_sealed(site: Site, serve: Serve, sources: Mapping[str, Source]) -> Non
         path = options.origin("bind").path or serve.path
         detail = f'"{options["bind"]}": nothing is published from an internal network'
         site.report.add("not with egress denied", path, detail, f"remove it: clients come by the router; {_OPEN}")
-    if OFFLINE in options["environment"]:
+    for key in _WAYS_OUT:
+        if key in options["override"]:
+            path = (*(options.origin("override").path or serve.path), key)
+            detail = f'"{key}" in override would put it on another network than the internal one, or publish it'
+            site.report.add("not with egress denied", path, detail, f"remove it, {_OPEN}", key=True)
+    if options["environment"].get(OFFLINE, "0") not in _NO:
         return
     for name, source in sources.items():
         if source.kind == "repo":

@@ -57,6 +57,22 @@ FAULTS: list[tuple[str, list[Fault]]] = [
         [("not with egress denied", "tiers.two.model.repo", 'HF_HUB_OFFLINE = "1"')],
     ),
     (f'{HEAD}{TIER}{REPO}environment.HF_HUB_OFFLINE = "1"\n[router]\n', []),
+    (f'{HEAD}{TIER}{REPO}environment.HF_HUB_OFFLINE = {{ env = "OFFLINE" }}\n[router]\n', []),
+    (
+        f"""{HEAD}{TIER}{REPO.replace("repo = ", "repo = ▸")}environment.HF_HUB_OFFLINE = "0"\n[router]\n""",
+        [("not with egress denied", "tiers.two.model.repo", 'HF_HUB_OFFLINE = "1"')],
+    ),
+    *(
+        (
+            f"{HEAD}{TIER}override.▸{key} = {value}\n[router]\n",
+            [("not with egress denied", f"tiers.one.override.{key}", "remove it")],
+        )
+        for key, value in (("networks", '["default"]'), ("network_mode", '"host"'), ("ports", '["9001:9001"]'))
+    ),
+    (
+        f'{HEAD}[defaults.override]\n▸networks = ["default"]\n{TIER}[router]\n',
+        [("not with egress denied", "defaults.override.networks", "")],
+    ),
 ]
 
 
