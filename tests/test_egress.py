@@ -27,6 +27,7 @@ def test_tiers_are_on_an_internal_network_and_the_router_on_both(router: str, tm
     config = compose_config(tmp_path / "deploy" / "box", "docker-compose.yml", env={"ROUTER_TOKEN": "x"})
 
     assert config["networks"]["internal"]["internal"] is True
+    assert config["networks"]["internal"]["driver_opts"] == {"com.docker.network.bridge.inhibit_ipv4": "true"}
     assert list(config["services"]["one"]["networks"]) == ["internal"]
     assert "ports" not in config["services"]["one"]
     assert sorted(config["services"]["router"]["networks"]) == ["default", "internal"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from running import Result
 
 from anvil_gen.catalog import Catalog
 from e2e.box import Box
@@ -24,9 +25,20 @@ def test_a_sealed_tier_answers_through_the_router_alone(box: Box, router: str) -
     outside = networks[f"{box.project}_default"]["IPAddress"]
     assert reaches(box, "router")
     assert not reaches(box, outside)
+    machine = box.engine.docker("network", "inspect", f"{box.project}_internal", "--format", GATEWAY).strip()
+    assert machine
+    assert "refused" not in opened(box, machine).stderr, "the machine itself answers"
+
+
+GATEWAY = "{{(index .IPAM.Config 0).Gateway}}"
 
 
 def reaches(box: Box, address: str) -> bool:
     """Tell whether the tier can open a connection to the router's port at an address."""
-    opened = f"timeout 3 bash -c 'exec 3<>/dev/tcp/{address}/{box.port('router')}'"
-    return box.engine.run("docker", "exec", box.name("small"), "sh", "-c", opened, check=False).code == 0
+    return opened(box, address).code == 0
+
+
+def opened(box: Box, address: str) -> Result:
+    """Let the tier open a connection to the router's port at an address."""
+    connect = f"timeout 3 bash -c 'exec 3<>/dev/tcp/{address}/{box.port('router')}'"
+    return box.engine.run("docker", "exec", box.name("small"), "sh", "-c", connect, check=False)
