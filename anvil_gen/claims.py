@@ -154,8 +154,11 @@ def _ports(stack: Stack, report: Report) -> Iterator[_Claim]:
 
 
 def _metrics(owner: str, table: KeyPath, options: Options) -> Iterator[_Claim]:
-    """Yield the further port on which a router tells its metrics, to the machine itself."""
-    if "metrics" in options and isinstance(options["metrics"], int):
+    """Yield the further port on which a router tells its metrics, to the machine itself.
+
+    That it is the router's own port is told where the router is read: no container has both, whatever it publishes.
+    """
+    if "metrics" in options and isinstance(options["metrics"], int) and options["metrics"] != options["port"]:
         value, path, remedy = (options["metrics"], "127.0.0.1"), (*table, "metrics"), "write another port"
         yield _Claim(owner=f"{owner}'s metrics", value=value, path=path, key=False, remedy=remedy, table=table)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from anvil_gen.options import Layer, filled, given, layered
 from anvil_gen.own_keys import compose_form, named_volumes
 from anvil_gen.serve import Site, env_text
 from anvil_gen.service import health_check, published
-from anvil_gen.wishes import check_clients, check_tier, check_wishes, clients_of, seconds_of, terms_of
+from anvil_gen.wishes import check_clients, check_tier, check_wishes, clients_of, engines_that, seconds_of, terms_of
 
 
 class Gate(Struct, frozen=True, kw_only=True):
@@ -44,10 +45,10 @@ def read_gate(site: Site, *, project: str) -> Gate | None:
         Layer(name=f"templates/routers/{name}/router.toml", values=kind.defaults),
         Layer(name="[router]", values=given(table), path=("router",)),
     )
-    check_wishes(site, name, kind, options)
+    check_wishes(site, kind, options)
     check_clients(site, kind, clients_of(options))
     _check_tiers(site, options)
-    if options["bind"] is False and options["metrics"] == options["port"]:
+    if options["metrics"] == options["port"]:
         detail = f"{options['port']} is the router's own port in its container"
         site.report.add("port taken twice", ("router", "metrics"), detail, "write another port")
     return Gate(name=name, kind=kind, options=options, project=project)
@@ -199,15 +200,19 @@ def build_routes(
             _missing_tier(site, target, path, tiers)
         elif tier.task not in kind.alias_tasks:
             detail = f'{kind.title} routes "{tier.task}" by the served name alone'
-            site.report.add("alias that cannot be routed", path, detail, f'ask for "{tier.served_name}"')
+            others = engines_that(site.catalog, partial(_takes_alias, tier.task))
+            remedy = f'ask for "{tier.served_name}"' + (f", or write {others}" if others else "")
+            site.report.add("alias that cannot be routed", path, detail, remedy)
         else:
             wanted.append((alias, target, path, "an alias"))
     taken: dict[str, tuple[str, str]] = {}
     routes = []
     for name, target, path, what in wanted:
-        if kind.name_pattern and not re.fullmatch(kind.name_pattern, name):
+        if not _reads_name(name, kind):
             detail = f'"{name}": {kind.title} {kind.name_help}'
-            site.report.add("model name that cannot be routed", path, detail, "write another name")
+            others = engines_that(site.catalog, partial(_reads_name, name))
+            remedy = "write another name" + (f", or {others}" if others else "")
+            site.report.add("model name that cannot be routed", path, detail, remedy)
         folded = name if kind.case_sensitive else name.casefold()
         other, by = taken.setdefault(folded, (target, what))
         if other != target:
@@ -217,6 +222,14 @@ def build_routes(
             tier = by_name[target]
             routes.append(Route(name=name, tier=target, task=tier.task, how=_how(kind, tier, name)))
     return tuple(routes)
+
+
+def _takes_alias(task: str, kind: RouterKind) -> bool:
+    return task in kind.alias_tasks
+
+
+def _reads_name(name: str, kind: RouterKind) -> bool:
+    return not kind.name_pattern or re.fullmatch(kind.name_pattern, name) is not None
 
 
 def _how(kind: RouterKind, tier: Tier, name: str) -> Symbol:

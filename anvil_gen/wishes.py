@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from msgspec import UNSET
 
@@ -11,7 +12,7 @@ from anvil_gen.capabilities import WISHES
 from anvil_gen.catalog import Catalog, RouterKind
 from anvil_gen.diagnostics import did_you_mean, listing
 from anvil_gen.door import Client, Terms, Tls
-from anvil_gen.model import KeyPath, Options, Symbol
+from anvil_gen.model import KeyPath, Options
 from anvil_gen.paths import is_absolute
 from anvil_gen.serve import Site
 
@@ -23,26 +24,25 @@ _HEADERS = 64 << 10
 _LARGEST_BODY = 1 << 30
 
 
-def check_wishes(site: Site, name: Symbol, kind: RouterKind, options: Options) -> None:
+def check_wishes(site: Site, kind: RouterKind, options: Options) -> None:
     """Report every wish that the router of this name cannot fulfil, with those that can."""
     for path, capability in _wishes(options):
         if capability not in kind.capabilities:
             what = kind.limits.get(capability, f"it has no {WISHES[capability]}")
-            others = [other for other in able(site.catalog, capability) if other != name]
-            remedy = f"write engine = {' or '.join(_quoted(others))}, or remove it" if others else "remove it"
+            others = engines_that(site.catalog, partial(_can, capability))
+            remedy = f"write {others}, or remove it" if others else "remove it"
             site.report.add("not for this router", path, f"{kind.title}: {what}", remedy, key=True)
 
 
-def able(catalog: Catalog, capability: str) -> Iterator[str]:
-    """Yield the routers that can do something."""
-    for name in catalog.names("routers"):
-        kind = catalog.router(name)
-        if kind is not None and capability in kind.capabilities:
-            yield name
+def _can(capability: str, kind: RouterKind) -> bool:
+    return capability in kind.capabilities
 
 
-def _quoted(names: list[str]) -> Iterator[str]:
-    yield from (f'"{name}"' for name in names)
+def engines_that(catalog: Catalog, suits: Callable[[RouterKind], bool]) -> str:
+    """Return how an inventory names the routers that suit: ``engine = "a" or "b"``; an empty text where none does."""
+    kinds = ((name, catalog.router(name)) for name in catalog.names("routers"))
+    found = [f'"{name}"' for name, kind in kinds if kind is not None and suits(kind)]
+    return f"engine = {' or '.join(found)}" if found else ""
 
 
 def _wishes(options: Options) -> Iterator[tuple[KeyPath, str]]:

@@ -36,7 +36,13 @@ FAULTS: list[tuple[str, list[Fault]]] = [
     (TIERS["embedding"] + '[▸router]\nengine = "anvil"\n', [("router without a tier", "router", "add such a tier")]),
     (
         TIERS["chat"] + TIERS["embedding"] + '[router]\nengine = "anvil"\naliases.e = ▸"embed"\n',
-        [("alias that cannot be routed", "router.aliases.e", 'ask for "embed"')],
+        [
+            (
+                "alias that cannot be routed",
+                "router.aliases.e",
+                'ask for "embed", or write engine = "haproxy" or "litellm"',
+            )
+        ],
     ),
     (
         TIERS["chat"] + '[router]\nengine = "anvil"\napi_key_env = ▸"HOME"\n',

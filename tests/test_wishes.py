@@ -67,8 +67,12 @@ FAULTS: list[tuple[str, list[Fault]]] = [
         [("not an absolute path", "router.tls.certificate", "from the root on")],
     ),
     ("[router]\nmetrics = ▸8000\n", [("port taken twice", "router.metrics", "another port")]),
+    ('[router]\nbind = "::1"\nmetrics = ▸8000\n', [("port taken twice", "router.metrics", "another port")]),
     ("[router]\nbind = false\nmetrics = ▸8000\n", [("port taken twice", "router.metrics", "another port")]),
-    ('[router]\naliases."é" = ▸"fast"\n', [("model name that cannot be routed", 'router.aliases."é"', "another name")]),
+    (
+        '[router]\naliases."é" = ▸"fast"\n',
+        [("model name that cannot be routed", 'router.aliases."é"', 'engine = "anvil" or "litellm"')],
+    ),
     (
         '[router]\naliases."#a" = ▸"fast"\n',
         [("model name that cannot be routed", 'router.aliases."#a"', "another name")],
