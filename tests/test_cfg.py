@@ -103,6 +103,17 @@ def test_a_broken_quoter_is_refused(
         Generator().render(inventory)
 
 
+def test_a_key_that_is_not_set_is_told_by_its_name(tmp_path: Path) -> None:
+    """HAProxy reads the global section twice from 3.4 on, at first without alerts: no other line may fail before."""
+    inventory = tmp_path / "box.toml"
+    inventory.write_text(f'schema = 1\n{TIER}[router]\napi_key_env = "KEY"\n', "utf-8")
+    lines = load_cfg(Generator().render(inventory).tree.files["router/haproxy.cfg"], "x")
+    start = lines.index([".if", "defined(KEY)"])
+    words = [line[0] for line in lines[start : lines.index([".endif"], start)] if not line[0].startswith(COMMENT)]
+
+    assert words == [".if", "setenv", "unsetenv", "set-var", ".else", ".alert"]
+
+
 def test_no_tier_has_the_name_of_another_section(tmp_path: Path) -> None:
     """HAProxy refuses a backend that is called like a frontend, from 3.3 on."""
     tiers = "".join(TIER.replace(".one]", f".{name}]").replace("9000", str(9000 + port)) for port, name in PORTS)
