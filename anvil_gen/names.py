@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import UNSET, UnsetType
 
+from anvil_gen.catalog import RouterKind
 from anvil_gen.model import KeyPath
 from anvil_gen.routing import Gate
 from anvil_gen.serve import Serve, Site
+from anvil_gen.wishes import engines_that
 
 
 def further_names(site: Site, gate: Gate | None, serves: Mapping[str, Serve]) -> dict[str, tuple[str, ...]]:
@@ -30,6 +32,10 @@ def further_names(site: Site, gate: Gate | None, serves: Mapping[str, Serve]) ->
                 path = ("router", "fallbacks", name, index)
                 wanted[other].update({alias: path for alias in own[name] if alias not in wanted[other]})
     return {name: _told(site, gate, serve, wanted[name]) for name, serve in serves.items()}
+
+
+def _rewrites(kind: RouterKind) -> bool:
+    return "rewrite" in kind.capabilities
 
 
 def _aliases(site: Site) -> Iterator[tuple[str, str, KeyPath]]:
@@ -62,6 +68,7 @@ def _told(site: Site, gate: Gate, serve: Serve, names: Mapping[str, KeyPath]) ->
             continue
         why = f'would take "{name}" for a flag' if as_flag else f'answers to "{served}" alone'
         detail = f"{gate.kind.title} passes requests on as they are, and {engine.title} {why}"
-        remedy = f'ask for "{served}", or take a router that rewrites names'
+        others = engines_that(site.catalog, _rewrites)
+        remedy = f'ask for "{served}"' + (f", or write {others}, which rewrites names" if others else "")
         site.report.add("alias that cannot be routed", path, detail, remedy)
     return tuple(told)
