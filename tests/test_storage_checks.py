@@ -57,6 +57,16 @@ def test_a_missing_one_with_a_near_name(tmp_path: Path) -> None:
     assert "\n    hf download REPOSITORY --local-dir " in check.fault.remedy
 
 
+def test_a_missing_certificate_is_no_model(tmp_path: Path) -> None:
+    kernel(tmp_path, {f"{FOLDER}/config.json": "{}"})
+    text = INVENTORY + '[router]\ntls = { certificate = "/etc/tls/a.pem", key = "/etc/tls/a.key" }\n'
+    checks = check_mounts(subject(tmp_path / "fleet", text, engine(), root=tmp_path))
+    faults = [check.fault for check in checks if check.fault is not None]
+
+    assert [fault.summary for fault in faults] == ["missing file"] * 2
+    assert all("\n    ls -l " in fault.remedy and fault.remedy.endswith("/etc/tls") for fault in faults)
+
+
 @pytest.mark.parametrize(
     ("files", "summary"),
     [

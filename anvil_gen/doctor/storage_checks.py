@@ -108,7 +108,8 @@ def _missing(subject: Subject, wanted: Wanted, bind: Bind, path: Path) -> Check:
         detail += f", nor its folder {path.parent}"
     near = did_you_mean(path.name, _names(parent)) if parent == path.parent else ""
     remedy = f"{near}\nelse {_fetch(wanted, bind)}" if near else _fetch(wanted, bind)
-    return wrong(what, "missing model folder" if not path.suffix else "missing model file", detail, remedy, at=at)
+    kind = "model " if wanted.tier is not None else ""
+    return wrong(what, f"missing {kind}{'file' if path.suffix else 'folder'}", detail, remedy, at=at)
 
 
 def _names(folder: Path) -> list[str]:
@@ -121,7 +122,7 @@ def _names(folder: Path) -> list[str]:
 def _fetch(wanted: Wanted, bind: Bind) -> str:
     """Return how files get to where they are mounted from."""
     if wanted.tier is None:
-        return by_command("put them there", f"ls -l {shlex.quote(bind.source)}")
+        return by_command("put it there; what is there now", f"ls -l {_quoted(Path(bind.source).parent)}")
     source = Path(bind.source)
     model = wanted.tier.options["model"]
     is_file = model is not None and model.file is not UNSET
