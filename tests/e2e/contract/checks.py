@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 import ssl
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -379,6 +380,22 @@ def tls(door: Door) -> None:
         head = f"GET {door.kind.health.path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         secure.sendall(head.encode())
         assert secure.recv(1000).startswith(b"HTTP/1.1 200")
+    trusted.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection(("127.0.0.1", door.port), timeout=10) as plain,
+        trusted.wrap_socket(plain, server_hostname="localhost") as secure,
+    ):
+        assert secure.selected_alpn_protocol() != "h2" or largest_frame(secure) < 1 << 24
+
+
+def largest_frame(connection: ssl.SSLSocket) -> int:
+    """Begin HTTP/2, and return the size of the largest frame that the server wants to be sent."""
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+    head = connection.recv(9)
+    assert head[3] == 4, "the first frame has no settings"
+    settings = connection.recv(int.from_bytes(head[:3], "big"))
+    told = dict(struct.iter_unpack(">HI", settings))
+    return int(told.get(5, 1 << 14))
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
