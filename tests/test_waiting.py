@@ -225,3 +225,14 @@ def test_it_is_over_when_nothing_is_waited_for() -> None:
 )
 def test_a_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_how_it_ended_before_up_is_no_verdict() -> None:
+    ended = box("restarting", exit_code=2, restarts=7)
+    known = after((0, ended, UNKNOWN), start=first("fast", ended))
+    assert (known.phase, known.words) == (W, "restarting: it ended with exit code 2")
+
+    mended = after((9, box("running", "healthy", started="t2", restarts=8)), start=known)
+    assert after((12, box("running", "healthy", started="t2", restarts=8)), start=mended).phase is R
+    again = box("restarting", exit_code=2, restarts=8, started="t2")
+    assert after((9, again, UNKNOWN), start=known).phase is F

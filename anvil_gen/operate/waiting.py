@@ -20,6 +20,7 @@ RESTARTS = 2
 """How often a service may be restarted: what it waits for may come up after it."""
 _KEPT_LINES = 400
 _STARTING = "starting"
+_ALWAYS = float("-inf")
 
 
 class Phase(Enum):
@@ -71,7 +72,7 @@ def first(service: str, before: Container | None = None) -> Progress:
         started_at=before.started_at,
         restarts_before=before.restarts,
         # What has run before goes on running.
-        since=float("-inf"),
+        since=_ALWAYS,
         state=before.state,
     )
 
@@ -163,7 +164,9 @@ def _judged(known: Progress, container: Container, now: float) -> tuple[Phase, s
         return Phase.WAITING, known.stage
     ended = f"ended with exit code {container.exit_code}{_meaning(container)}"
     if container.state == "restarting":
-        if restarted > RESTARTS or any(not cause.transient for cause in known.causes):
+        # How it ended before this `up` says nothing of its next run: what was wrong may be mended.
+        is_of_now = known.since != _ALWAYS
+        if restarted > RESTARTS or (is_of_now and any(not cause.transient for cause in known.causes)):
             times = f", {restarted} times" if restarted > 1 else ""
             return Phase.FAILED, f"{ended}{times}"
         return Phase.WAITING, f"restarting: it {ended}"
