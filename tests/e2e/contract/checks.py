@@ -166,10 +166,13 @@ def known_models(door: Door) -> None:
 def names_tier(door: Door) -> None:
     with door.stopped("fast"):
         time.sleep(0.3)
-        replies = [door.chat(served("fast")) for _ in range(3)]
-        assert [reply.status for reply in replies] == [503] * 3
-        assert all("fast" in reply.json["error"]["message"] for reply in replies)
-        assert min(reply.seconds for reply in replies) < 0.1
+        seconds = []
+        for _ in range(3):
+            reply = door.chat(served("fast"))
+            assert reply.status == 503
+            assert "fast" in reply.json["error"]["message"]
+            seconds.append(reply.seconds)
+        assert min(seconds) < 0.1
 
 
 @check
