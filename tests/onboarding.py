@@ -8,9 +8,11 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import copier
 import yaml
+from copier._main import Worker
 from running import Result
 
 REPOSITORY = Path(__file__).parent.parent
@@ -133,3 +135,9 @@ def files(fleet: Path) -> dict[str, str]:
         for path in sorted(fleet.rglob("*"))
         if path.is_file() and not own & set(path.relative_to(fleet).parts)
     }
+
+
+def macros(name: str) -> Any:
+    """Return the macros of a file of templates/onboard, as copier's Jinja has them."""
+    with Worker(src_path=str(REPOSITORY / "templates"), quiet=True) as worker:
+        return worker.jinja_env.get_template(f"onboard/{name}").module

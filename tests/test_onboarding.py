@@ -1,5 +1,4 @@
-"""`copier copy` and `copier update`, on real repositories with tags: what is laid down, what a second machine and an
-update change of it, and what is refused."""
+"""`copier copy` on real repositories with tags: what is laid down, what a second machine changes, what is refused."""
 
 from __future__ import annotations
 
@@ -7,17 +6,12 @@ import json
 import os
 import re
 import tomllib
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from compose_cli import compose_config
-from copier._main import Worker
 from onboarding import (
     B580,
-    GTX1080,
     PRO6000,
     REPOSITORY,
     RTX5090,
@@ -28,7 +22,7 @@ from onboarding import (
     copy,
     copy_here,
     files,
-    git,
+    macros,
     make,
     new_fleet,
     plain_template,
@@ -117,126 +111,6 @@ def test_no_task_needs_trust() -> None:
     text = (REPOSITORY / "copier.yml").read_text("utf-8")
 
     assert re.findall(r"^_(tasks|migrations|jinja_extensions)\b", text, re.MULTILINE) == []
-
-
-PRESETS = {
-    "chat": {"preset": "chat", "gpus": RTX5090},
-    "chat-amd": {"preset": "chat", "gpus": RX7900},
-    "chat-intel": {"preset": "chat", "gpus": B580},
-    "chat-old-card": {"preset": "chat", "gpus": GTX1080},
-    "coder-fast": {"preset": "coder-fast", "gpus": f"{RTX5090}\n{PRO6000}"},
-    "coder-fast-wsl2": {"preset": "coder-fast", "gpus": f"{RTX5090};{PRO6000}", "platform": "wsl2"},
-    "embed-rerank": {"preset": "embed-rerank", "gpus": RTX5090},
-    "embed-rerank-no-card": {"preset": "embed-rerank"},
-    "cpu-demo": {"preset": "cpu-demo"},
-    "own-file": {"preset": "own", "models": "/srv/models", "own_model": "a b/c.gguf"},
-    "own-folder": {"preset": "own", "models": "/srv/models", "own_model": "qwen", "gpus": RTX5090},
-    "windows": {"preset": "own", "platform": "wsl2", "models": "C:\\Users\\Zoë\\models", "own_model": "x.gguf"},
-    "cache-folder": {"preset": "chat", "gpus": RTX5090, "hfcache": "/srv/hugging face"},
-    "no-router": {"preset": "cpu-demo", "router": "none"},
-    "no-key": {"preset": "cpu-demo", "api_key_env": ""},
-    **{f"router-{name}": {"preset": "cpu-demo", "router": name} for name in Catalog().names("routers")},
-}
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_each_preset_renders_and_compose_accepts_it(plain: Path, name: str, tmp_path: Path) -> None:
-    assert copy_here(plain, tmp_path / "fleet", **PRESETS[name]) == ""
-    rendered = anvil_gen("render", "--all", cwd=tmp_path / "fleet")
-
-    assert (rendered.code, rendered.stderr) == (0, "")
-    model = compose_config(tmp_path / "fleet/deploy/box", env={"ROUTER_TOKEN": "x"})
-    inventory = tomllib.loads((tmp_path / "fleet/hosts/box.toml").read_text("utf-8"))
-    assert set(model["services"]) == set(inventory["tiers"]) | ({"router"} & set(inventory))
-    assert ("router" in inventory) == (name != "no-router")
-
-
-def test_the_empty_preset_shows_how_a_tier_is_written(plain: Path, tmp_path: Path) -> None:
-    copy_here(plain, tmp_path / "fleet", preset="empty", gpus=RTX5090)
-    first = anvil_gen("render", "box", cwd=tmp_path / "fleet")
-    assert (first.code, first.stderr.partition("\n")[0]) == (0, "warning: no tiers")
-    assert not compose_config(tmp_path / "fleet/deploy/box")["services"]
-
-    inventory = tmp_path / "fleet/hosts/box.toml"
-    head, sample = inventory.read_text("utf-8").split("# [tiers.chat]")
-    inventory.write_text(head + "[tiers.chat]" + sample.replace("\n# ", "\n"), "utf-8")
-
-    assert anvil_gen("render", "box", cwd=tmp_path / "fleet").code == 0
-    assert compose_config(tmp_path / "fleet/deploy/box", env={"ROUTER_TOKEN": "x"})
-
-
-def macros(name: str) -> Any:
-    """Return the macros of a file of templates/onboard, as copier's Jinja has them."""
-    with Worker(src_path=str(REPOSITORY / "templates"), quiet=True) as worker:
-        return worker.jinja_env.get_template(f"onboard/{name}").module
-
-
-@cache
-def catalog() -> dict[str, Any]:
-    """Return the table of models."""
-    table: dict[str, Any] = yaml.safe_load((REPOSITORY / "templates/onboard/models.yml").read_text("utf-8"))
-    return dict(table["catalog"]["default"])
-
-
-def needed_mib(kind: str, engine: str, repo: str) -> float:
-    """Return the memory of the card that a model of the table needs."""
-    costs = catalog()["engines"][engine]
-    (model,) = [model for model in catalog()[kind][engine] if model["repo"] == repo]
-    cache = model["context"] * model["kv_kib"] / 1024**2
-    return float((model["weights_gib"] + cache + costs["overhead_gib"]) / costs["share"] * 1024)
-
-
-@pytest.mark.parametrize("reserve", [0, 8192])
-@pytest.mark.parametrize("vendor", ["nvidia", "amd", "intel"])
-def test_the_first_model_that_fits_a_card_is_chosen(vendor: str, reserve: int) -> None:
-    presets = macros("presets.jinja")
-    for memory in range(1024, 200_000, 1511):
-        card = {"name": "x", "vendor": vendor, "memory_mib": memory, "reserve_mib": reserve, "compute_capability": ""}
-        said = json.loads(presets.presets_of([card, card], catalog()))
-        for kind, tier in (("chat", said["chat"][0]), ("coder", said["coder-fast"][0])):
-            engine = "vllm" if vendor == "nvidia" else "llamacpp"
-            fitting = [
-                model["repo"]
-                for model in catalog()[kind][engine]
-                if needed_mib(kind, engine, model["repo"]) <= memory - reserve
-            ]
-            assert fitting[:1] == ([tier["repo"]] if isinstance(tier, dict) else []), (kind, memory)
-            if isinstance(tier, dict) and "gpu_memory_utilization" in tier:
-                assert tier["gpu_memory_utilization"] * memory <= memory - reserve
-
-
-@pytest.mark.parametrize(
-    ("gib", "models"),
-    [
-        (6, ["Qwen/Qwen2.5-Coder-3B-Instruct-AWQ", "Qwen/Qwen3-0.6B"]),
-        (24, ["Qwen/Qwen2.5-Coder-14B-Instruct-AWQ", "openai/gpt-oss-20b"]),
-        (96, ["Qwen/Qwen3-Coder-30B-A3B-Instruct-FP8", "openai/gpt-oss-120b"]),
-    ],
-)
-def test_models_fit_their_cards(plain: Path, gib: int, models: list[str], tmp_path: Path) -> None:
-    mib = int(gib * 1024 * 0.99)  # nvidia-smi tells some less than what is sold
-    cards = ";".join(f"x, {mib} MiB, GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a0{number}" for number in range(2))
-    assert copy_here(plain, tmp_path / "fleet", gpus=cards) == ""
-    tiers = tomllib.loads((tmp_path / "fleet/hosts/box.toml").read_text("utf-8"))["tiers"]
-
-    assert [tier["model"]["repo"] for tier in tiers.values()] == models
-
-
-def test_better_models_stand_first() -> None:
-    for kind in ("chat", "coder"):
-        for engine, models in catalog()[kind].items():
-            needs = [needed_mib(kind, engine, model["repo"]) for model in models]
-            assert needs == sorted(needs, reverse=True), (kind, engine)
-
-
-def test_a_card_without_memory_gets_no_model(plain: Path, tmp_path: Path) -> None:
-    line = "NVIDIA GB10, [N/A], GPU-d0f446cf-1771-414c-e116-a39138798a8c, 12.1"
-    refused = copy_here(plain, tmp_path / "refused", gpus=line, preset="chat")
-
-    assert "the memory of gb10 is not known: add it to its line, like 24576 MiB" in refused
-    assert not (tmp_path / "refused").exists()
-    assert copy_here(plain, tmp_path / "fleet", gpus=line) == ""
-    assert "gpus = " not in (tmp_path / "fleet/hosts/box.toml").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -343,117 +217,6 @@ def test_a_folder_with_files_of_its_own_keeps_them(template: TemplateRepository,
 
     assert done.code == 0, done.stderr
     assert {name: text for name, text in files(folder).items() if name in own} == own
-
-
-@pytest.fixture
-def versions(tmp_path: Path) -> TemplateRepository:
-    """A template that has three versions."""
-    made = TemplateRepository(tmp_path / "template")
-    made.edit("Makefile", "# The daily verbs.", "# The verbs of each day.")
-    made.edit("hosts/{{ machine }}.toml.jinja", "schema = 1", "schema = 1\n# v0.2.0")
-    made.edit("copier.yml", "\nrouter:\n", '\nnew_question:\n  type: str\n  default: "as it was"\n\nrouter:\n')
-    made.release("v0.2.0")
-    made.edit("README.md.jinja", "# The fleet", "# The fleet of v0.3.0")
-    made.edit("Makefile", "help: ## List these targets", "help: ## List all targets")
-    (made.folder / "templates/onboard/fleet/NEW.md").write_text("new\n", "utf-8")
-    made.release("v0.3.0")
-    return made
-
-
-def pin(fleet: Path, version: str) -> None:
-    """Name another version in requirements.txt, and commit all that differs."""
-    file = fleet / "requirements.txt"
-    file.write_text(re.sub(r"v[0-9.]+#", f"{version}#", file.read_text("utf-8")), "utf-8")
-    commit_all(fleet)
-
-
-def old_fleet(versions: TemplateRepository, folder: Path) -> Path:
-    """Lay a fleet down from the first version."""
-    done = copy(versions.folder, folder, "--vcs-ref=v0.1.0", gpus=RTX5090)
-    assert done.code == 0, done.stderr
-    git(folder, "init", "--quiet")
-    commit_all(folder)
-    return folder
-
-
-def test_an_update_over_two_versions_keeps_what_was_edited(versions: TemplateRepository, tmp_path: Path) -> None:
-    mine = old_fleet(versions, tmp_path / "fleet")
-    inventory = (mine / "hosts/box.toml").read_text("utf-8") + "\n# edited\n"
-    (mine / "hosts/box.toml").write_text(inventory, "utf-8")
-    readme = (mine / "README.md").read_text("utf-8")
-    (mine / "README.md").write_text(readme + "\nOur own words.\n", "utf-8")
-    pin(mine, "v0.2.0")
-    first = make(mine, "update")
-    assert first.code == 0, first.stderr
-    assert answers_of(mine, "box")["_commit"] == "v0.2.0"
-    pin(mine, "v0.3.0")
-    pinned = (mine / "requirements.txt").read_text("utf-8")
-    second = make(mine, "update")
-    after = files(mine)
-
-    assert second.code == 0, second.stderr
-    assert after["hosts/box.toml"] == inventory
-    assert after["requirements.txt"] == pinned
-    assert after["README.md"] == readme.replace("# The fleet", "# The fleet of v0.3.0") + "\nOur own words.\n"
-    assert "# The verbs of each day." in after["Makefile"]
-    assert "## List all targets" in after["Makefile"]
-    assert after["NEW.md"] == "new\n"
-    answers = answers_of(mine, "box")
-    assert (answers["_commit"], answers["new_question"], answers["gpus"]) == ("v0.3.0", "as it was", RTX5090)
-
-
-def test_machines_of_one_fleet_update_one_after_the_other(versions: TemplateRepository, tmp_path: Path) -> None:
-    mine = old_fleet(versions, tmp_path / "fleet")
-    assert copy(versions.folder, mine, "--vcs-ref=v0.1.0", machine="second").code == 0
-    pin(mine, "v0.3.0")
-    for machine in ("box", "second"):
-        done = make(mine, "update", f"HOST={machine}")
-        assert done.code == 0, done.stderr
-        commit_all(mine)
-
-    expected = new_fleet(versions.folder, tmp_path / "new", gpus=RTX5090)
-    fresh, after = files(expected), files(mine)
-    kept = {"hosts/box.toml", "requirements.txt", ".copier-answers.box.yml"}
-    assert {path: after[path] for path in fresh if path not in kept} == {
-        path: text for path, text in fresh.items() if path not in kept
-    }
-    assert [answers_of(mine, machine)["_commit"] for machine in ("box", "second")] == ["v0.3.0", "v0.3.0"]
-
-
-def test_a_conflict_is_told_and_leaves_nothing_half_written(versions: TemplateRepository, tmp_path: Path) -> None:
-    mine = old_fleet(versions, tmp_path / "fleet")
-    makefile = (mine / "Makefile").read_text("utf-8")
-    (mine / "Makefile").write_text(makefile.replace("# The daily verbs.", "# Our verbs."), "utf-8")
-    pin(mine, "v0.3.0")
-    done = make(mine, "update")
-    after = files(mine)
-
-    assert done.code == 2  # make's own code for a recipe that failed
-    assert "to be merged by hand, then `git add`: Makefile" in done.stderr
-    assert "# Our verbs." in after["Makefile"]
-    assert "# The verbs of each day." in after["Makefile"]
-    assert after["NEW.md"] == "new\n"
-    assert answers_of(mine, "box")["_commit"] == "v0.3.0"
-    assert [name for name in after if name.endswith((".rej", ".orig"))] == []
-    git(mine, "checkout", "--force", "HEAD", "--", ".")
-    assert files(mine)["Makefile"] == makefile.replace("# The daily verbs.", "# Our verbs.")
-
-
-def test_an_update_that_cannot_be_changes_nothing(versions: TemplateRepository, tmp_path: Path) -> None:
-    mine = old_fleet(versions, tmp_path / "fleet")
-    versions.edit("copier.yml", '  default: "as it was"\n', "")
-    versions.release("v0.4.0")
-    pin(mine, "v0.4.0")
-    before = files(mine)
-    without_answer = make(mine, "update")
-    (mine / "README.md").write_text("uncommitted\n", "utf-8")
-    uncommitted = make(mine, "update")
-    unknown = make(mine, "update", "HOST=nobody")
-
-    assert without_answer.code == uncommitted.code == unknown.code == 2
-    assert 'Question "new_question" is required' in without_answer.stderr
-    assert "Destination repository is dirty" in uncommitted.stderr
-    assert {**files(mine), "README.md": before["README.md"]} == before
 
 
 def test_the_makefile_asks_which_machine(template: TemplateRepository, tmp_path: Path) -> None:
