@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import copier
+import running
 import yaml
 from copier._main import Worker
 from running import Result
@@ -67,19 +68,8 @@ def program(name: str) -> str:
 
 
 def run(*command: str, cwd: Path, env: Mapping[str, str] | None = None) -> Result:
-    """Run a program without a terminal."""
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, **(env or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
-    return Result(done.returncode, done.stdout, done.stderr)
+    """Run a program without a terminal, and without what git is told of the user."""
+    return running.run(*command, cwd=cwd, env={"GIT_CONFIG_GLOBAL": os.devnull, **(env or {})})
 
 
 def make(fleet: Path, *arguments: str) -> Result:

@@ -49,10 +49,10 @@ class Result(NamedTuple):
     stderr: str
 
 
-def anvil_gen(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Result:
-    """Run ``python -m anvil_gen`` in a folder, ``env`` added to the environment."""
+def run(*command: str, cwd: Path, env: Mapping[str, str] | None = None) -> Result:
+    """Run a program without a terminal in a folder, ``env`` added to the environment."""
     done = subprocess.run(
-        [sys.executable, "-m", "anvil_gen", *arguments],
+        command,
         cwd=cwd,
         env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
@@ -63,6 +63,11 @@ def anvil_gen(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) 
         check=False,
     )
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+def anvil_gen(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Result:
+    """Run ``python -m anvil_gen`` in a folder, ``env`` added to the environment."""
+    return run(sys.executable, "-m", "anvil_gen", *arguments, cwd=cwd, env=env)
 
 
 def fleet(folder: Path, **inventories: str) -> Path:

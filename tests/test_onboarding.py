@@ -389,13 +389,3 @@ def test_every_question_is_documented() -> None:
     names = {name for name, question in asked.items() if not name.startswith("_") and question.get("when") is not False}
 
     assert documented == names | {"router_port", "first_port", "docker_context"}
-
-
-@pytest.mark.parametrize("preset", ["chat", "coder-fast", "embed-rerank", "own", "cpu-demo", "empty"])
-def test_every_preset_is_documented_and_offered(preset: str) -> None:
-    page = (REPOSITORY / "docs/onboarding.md").read_text("utf-8").partition("\n## Presets\n")[2].partition("\n## ")[0]
-    asked = yaml.safe_load((REPOSITORY / "copier.yml").read_text("utf-8").rpartition("\n---\n")[2])["preset"]
-    offered = {choice["value"] if isinstance(choice, dict) else choice for choice in asked["choices"].values()}
-
-    assert f"| `{preset}` |" in page
-    assert preset in offered

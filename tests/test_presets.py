@@ -145,3 +145,13 @@ def test_a_card_without_memory_gets_no_model(plain: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "refused").exists()
     assert copy_here(plain, tmp_path / "fleet", gpus=line) == ""
     assert "gpus = " not in (tmp_path / "fleet/hosts/box.toml").read_text("utf-8")
+
+
+@pytest.mark.parametrize("preset", ["chat", "coder-fast", "embed-rerank", "own", "cpu-demo", "empty"])
+def test_every_preset_is_documented_and_offered(preset: str) -> None:
+    page = (REPOSITORY / "docs/onboarding.md").read_text("utf-8").partition("\n## Presets\n")[2].partition("\n## ")[0]
+    asked = yaml.safe_load((REPOSITORY / "copier.yml").read_text("utf-8").rpartition("\n---\n")[2])["preset"]
+    offered = {choice["value"] if isinstance(choice, dict) else choice for choice in asked["choices"].values()}
+
+    assert f"| `{preset}` |" in page
+    assert preset in offered
