@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import pytest
 
-from e2e.contract.checks import MIB, last
 from e2e.contract.door import KEY, KEYS, STRANGE, TIERS, Door, question, served
+from e2e.contract.registry import MIB, last
 
 
 def raw(door: Door, *pieces: bytes) -> bytes:
