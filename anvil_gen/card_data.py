@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from anvil_gen.inventory_types import Platform
 from anvil_gen.misfits import misfits
-from anvil_gen.model import KeyPath
+from anvil_gen.values import KeyPath
 
 CARD_GROUPS = ("uuid", "name", "memory_mib", "compute_capability", "driver")
 """What a pattern of `ProgramListing` may have as groups."""

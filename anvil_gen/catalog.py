@@ -13,16 +13,14 @@ from msgspec import Struct
 
 from anvil_gen.capabilities import CAPABILITIES
 from anvil_gen.card_data import Vendor, meaningless
-from anvil_gen.command import canonical_flag
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, listing
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
 from anvil_gen.document import Document
-from anvil_gen.fleet import shown
 from anvil_gen.inventory import TierTable
 from anvil_gen.inventory_router import RouterTable
 from anvil_gen.inventory_types import ComputeCapability, Platform, Task
 from anvil_gen.misfits import misfits, no_option
-from anvil_gen.model import KeyPath, address
 from anvil_gen.template_folders import KINDS, texts, unread
+from anvil_gen.values import KeyPath, address, canonical_flag
 
 ModelKind = Literal["path", "repo", "file"]
 
@@ -268,7 +266,7 @@ class Catalog:
         """Return detail and remedy for a name that no folder has."""
         names = self.names(kind)
         remedy = did_you_mean(name, names) or f'write one of them, or add a folder "templates/{kind}/{name}/"'
-        return f'"{name}" is none of: {listing(names)}', remedy
+        return f'"{name}" is none of: {join_words(names)}', remedy
 
     def _load(self, folder: str, name: str, kind: type[_Data]) -> _Data | None:
         path = f"{folder}/{name}/{KINDS[folder]}"
@@ -280,7 +278,7 @@ class Catalog:
         return data
 
     def _read(self, path: str, found: Path, kind: type[_Data]) -> _Data:
-        display = f"templates/{path}" if found.is_relative_to(self.roots[-1]) else shown(found)
+        display = f"templates/{path}" if found.is_relative_to(self.roots[-1]) else display_path(found)
         return decoded(Document(found, display=display), kind, self._meaningless)
 
     def _meaningless(self, data: Engine | Vendor | RouterKind) -> Iterator[tuple[KeyPath, str]]:

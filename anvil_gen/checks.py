@@ -12,8 +12,9 @@ from anvil_gen.claims import COMMON_BINDS, check_claims, entries, is_address, pl
 from anvil_gen.inventory import Inventory
 from anvil_gen.inventory_tables import EnvTable
 from anvil_gen.inventory_types import CONTAINER_PATTERN, NAME_LENGTH, PROJECT_PATTERN
-from anvil_gen.model import Gpu, Mode, Number, Stack, Tier
+from anvil_gen.model import Gpu, Mode, Stack, Tier
 from anvil_gen.report import Report
+from anvil_gen.values import Number
 
 _CONTAINER = re.compile(CONTAINER_PATTERN)
 # Of a sum of shares: what rounding in decimal fractions may add.

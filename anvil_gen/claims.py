@@ -7,9 +7,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.model import KeyPath, Mode, Options, Stack
+from anvil_gen.model import Mode, Options, Stack
 from anvil_gen.own_keys import published_ports
 from anvil_gen.report import Report
+from anvil_gen.values import KeyPath
 
 _EVERY = {"0.0.0.0", "::"}  # noqa: S104  compared, not bound
 COMMON_BINDS = ("127.0.0.1", "0.0.0.0")  # noqa: S104  compared, not bound

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from anvil_gen.catalog import Catalog
-from anvil_gen.command import canonical_flag
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, did_you_mean, listing
-from anvil_gen.model import Mode, Ready, Router, Symbol, Tier
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, did_you_mean, join_words
+from anvil_gen.model import Mode, Router, Tier
 from anvil_gen.own_keys import env_reference
 from anvil_gen.template_folders import CLIENTS
 from anvil_gen.templating import TEMPLATE_FAULTS, TemplateEnvironment
+from anvil_gen.values import ComposeText, Symbol, canonical_flag
 
 _QUESTION = "Say hello."
 _API_BASE = "/v1"
@@ -70,14 +70,14 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return json.dumps({"model": self.model, **asked})
 
     @property
-    def authorization(self) -> Ready:
+    def authorization(self) -> ComposeText:
         """The header with the key, as a word of a shell, which puts the key in."""
-        return Ready(f'"Authorization: Bearer ${{{_variable(self.key)}}}"')
+        return ComposeText(f'"Authorization: Bearer ${{{_variable(self.key)}}}"')
 
     @property
     def key_word(self) -> str:
         """The key as a word of a shell; without one, what programs that want one are content with."""
-        return Ready(f'"${{{_variable(self.key)}}}"') if self.key is not None else "none"
+        return ComposeText(f'"${{{_variable(self.key)}}}"') if self.key is not None else "none"
 
 
 def _variable(name: str | None) -> str:
@@ -152,7 +152,7 @@ def text_for(catalog: Catalog, kind: str, host: str, endpoints: tuple[Endpoint, 
     """
     known = kinds(catalog)
     if kind not in known:
-        detail = f'"{kind}" is none of: {listing(known)}'
+        detail = f'"{kind}" is none of: {join_words(known)}'
         remedy = did_you_mean(kind, known) or f"name one of them, or add a template to templates/{CLIENTS}/"
         raise DiagnosticError([Diagnostic(summary="unknown client", detail=detail, remedy=remedy)])
     path = known[kind]
@@ -167,7 +167,7 @@ def text_for(catalog: Catalog, kind: str, host: str, endpoints: tuple[Endpoint, 
 
 def _word(value: object) -> str:
     """Return a word of a shell."""
-    return value if isinstance(value, Ready) else shlex.quote(str(value))
+    return value if isinstance(value, ComposeText) else shlex.quote(str(value))
 
 
 def _json(value: object) -> str:

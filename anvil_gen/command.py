@@ -7,21 +7,26 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from anvil_gen.model import EnvRef, Interpolated, Number, Ready, Text, concat, fill, parts_of
-from anvil_gen.quoting import dollar, interpolated
+from anvil_gen.values import (
+    ComposeText,
+    EnvRef,
+    Number,
+    Text,
+    VariableText,
+    compose_text,
+    concat,
+    escape_dollars,
+    fill,
+    parts_of,
+)
 
 FlagStyle = Literal["equals", "space"]
 ListStyle = Literal["spread", "repeat"]
 
 
-def canonical_flag(name: str) -> str:
-    """Return one spelling for the spellings that argument parsers take for the same flag."""
-    return name.replace("_", "-")
-
-
 def flag_text(value: Any) -> Text:
     """Return a single flag value as text: tables as JSON with sorted keys, numbers as they were written."""
-    if isinstance(value, Interpolated | str):
+    if isinstance(value, VariableText | str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -84,14 +89,14 @@ def arguments(
     )
 
 
-def shell_words(words: tuple[Text, ...], last: EnvRef) -> tuple[Ready, ...]:
+def shell_words(words: tuple[Text, ...], last: EnvRef) -> tuple[ComposeText, ...]:
     """Return arguments as words of a string that Compose splits itself, after it has put the variables in.
 
     A variable stands in double quotes, so that its value stays one argument; ``last`` stands bare, so that its value
     becomes several.
     """
-    quoted = [dollar(shlex.quote(word)) if isinstance(word, str) else _in_double_quotes(word) for word in words]
-    return tuple(Ready(word) for word in (*quoted, interpolated(Interpolated((last,)))))
+    quoted = [escape_dollars(shlex.quote(word)) if isinstance(word, str) else _in_double_quotes(word) for word in words]
+    return tuple(ComposeText(word) for word in (*quoted, compose_text(VariableText((last,)))))
 
 
 def _in_double_quotes(word: Text) -> str:
@@ -104,8 +109,8 @@ def _in_double_quotes(word: Text) -> str:
 
 def _quoted_parts(parts: Any) -> str:
     return "".join(
-        dollar(part.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`"))
+        escape_dollars(part.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`"))
         if isinstance(part, str)
-        else interpolated(Interpolated((part,)))
+        else compose_text(VariableText((part,)))
         for part in parts
     )

@@ -9,10 +9,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.command import canonical_flag
 from anvil_gen.diagnostics import may_hold_secret
-from anvil_gen.model import Number
 from anvil_gen.own_keys import env_reference
+from anvil_gen.values import Number, canonical_flag
 
 HIDDEN = "…"
 """Stands for a value that may be a secret."""

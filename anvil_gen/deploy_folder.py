@@ -8,7 +8,6 @@ One process writes at a time. Reading takes no lock: it is repeated where `Deplo
 wrote meanwhile.
 """
 
-import hashlib
 import os
 import shutil
 import time
@@ -23,8 +22,8 @@ from msgspec import Struct
 from anvil_gen import __version__
 from anvil_gen.committed import committed
 from anvil_gen.deploy_state import Journal, Sources, State, load
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
-from anvil_gen.fleet import shown
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
+from anvil_gen.digests import digest_of
 from anvil_gen.lock import FolderLock
 
 STATE_FOLDER = ".anvil-gen"
@@ -297,7 +296,7 @@ class DeployFolder:
         journal = load(self._journal, Journal)
         if journal is None:
             detail = "its journal is damaged, or of another version of anvil-gen"
-            remedy = f"remove {shown(self._stage)}, and render again"
+            remedy = f"remove {display_path(self._stage)}, and render again"
             raise _fault("cannot finish an earlier write", detail, remedy, self._journal)
         return journal
 
@@ -322,11 +321,6 @@ class DeployFolder:
             return set()
         texts = (None if raw is None else _text(raw) for raw in committed(self.path, ours))
         return {path for path, text in zip(ours, texts, strict=False) if text == ours[path]}
-
-
-def digest_of(text: str) -> str:
-    """Return the SHA-256 by which the state names a text."""
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _digest_if_there(text: str | None) -> str | None:
@@ -377,7 +371,7 @@ def _unfinished(error: OSError, folder: Path) -> DiagnosticError:
 
 def _fault(summary: str, detail: str, remedy: str, place: Path) -> DiagnosticError:
     return DiagnosticError(
-        [Diagnostic(summary=summary, detail=detail, remedy=remedy, location=Location(file=shown(place)))]
+        [Diagnostic(summary=summary, detail=detail, remedy=remedy, location=Location(file=display_path(place)))]
     )
 
 

@@ -1,8 +1,10 @@
 """What went wrong, where, and what to do about it; and the exit codes."""
 
+import os
 import re
 from collections.abc import Iterable
 from enum import IntEnum
+from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
@@ -103,8 +105,17 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     return f'did you mean "{by_folded[near[0]]}"?' if near else ""
 
 
-def listing(words: Iterable[str], *, limit: int = 12) -> str:
+def join_words(words: Iterable[str], *, limit: int = 12) -> str:
     """Return the words sorted and comma-separated, at most ``limit`` of them."""
     ordered = sorted(words)
-    shown = ", ".join(ordered[:limit])
-    return f"{shown}, … ({len(ordered)} in all)" if len(ordered) > limit else shown
+    first = ", ".join(ordered[:limit])
+    return f"{first}, … ({len(ordered)} in all)" if len(ordered) > limit else first
+
+
+def display_path(path: Path, start: Path | None = None) -> str:
+    """Return a path as a person in ``start``, or else in the working folder, would write it."""
+    try:
+        relative = Path(os.path.relpath(path, start or os.curdir)).as_posix()
+    except ValueError:  # another drive
+        return path.as_posix()
+    return path.as_posix() if relative.startswith("../../../..") else relative

@@ -13,3 +13,8 @@ def digest(*texts: str) -> str:
         encoded = text.encode()
         total.update(f"{len(encoded)}:".encode() + encoded)
     return total.hexdigest()[:_DIGEST_CHARACTERS]
+
+
+def digest_of(text: str) -> str:
+    """Return the SHA-256 by which the state names a text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

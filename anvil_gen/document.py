@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from anvil_gen.diagnostics import HIDDEN_WORD, Diagnostic, DiagnosticError, Location, may_hold_secret, printable
-from anvil_gen.model import KeyPath, Number, address
+from anvil_gen.values import KeyPath, Number, address
 
 if TYPE_CHECKING:
     from anvil_gen.positions import Positions

@@ -7,11 +7,10 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.catalog import Catalog, decoded
-from anvil_gen.diagnostics import printable
+from anvil_gen.diagnostics import display_path, printable
 from anvil_gen.document import Document
-from anvil_gen.fleet import shown
-from anvil_gen.model import KeyPath
 from anvil_gen.template_folders import LOG_FILE
+from anvil_gen.values import KeyPath
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _LONGEST_VALUE = 120
@@ -107,7 +106,9 @@ def log_data(catalog: Catalog, path: str) -> LogData:
     if found is None:
         return LogData()
     shipped = found.is_relative_to(catalog.roots[-1])
-    return decoded(Document(found, display=f"templates/{path}" if shipped else shown(found)), LogData, _meaningless)
+    return decoded(
+        Document(found, display=f"templates/{path}" if shipped else display_path(found)), LogData, _meaningless
+    )
 
 
 def _meaningless(data: Any) -> Iterator[tuple[KeyPath, str]]:

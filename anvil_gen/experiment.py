@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from msgspec import UNSET
 
 from anvil_gen.catalog import Engine
-from anvil_gen.model import EnvRef, Experiment, Interpolated, Symbol, Text, Tier, fill
+from anvil_gen.model import Experiment, Tier
 from anvil_gen.serve import Site, read_serve, share_of
 from anvil_gen.service import Facts, build_service
 from anvil_gen.sources import Source, hub_mount
+from anvil_gen.values import EnvRef, Symbol, Text, VariableText, fill
 
 ROOT_FILE = Symbol("docker-compose.experiment.yml")
 VARIABLE_LABEL = "anvil-gen.trial."
@@ -81,5 +82,5 @@ def _labels(served_name: Text, port: Text, uuids: tuple[Text, ...]) -> Iterator[
     yield f"{VARIABLE_LABEL}EXTRA_ARGS", _variable("EXTRA_ARGS", default="")
 
 
-def _variable(name: str, *, default: str | None = None, error: str | None = None) -> Interpolated:
-    return Interpolated((EnvRef(name=name, default=default, error=error),))
+def _variable(name: str, *, default: str | None = None, error: str | None = None) -> VariableText:
+    return VariableText((EnvRef(name=name, default=default, error=error),))

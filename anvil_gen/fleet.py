@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from anvil_gen import __version__
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, listing
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
 
 HOSTS = "hosts"
 _NO_HOSTS = {True: "hosts/ holds no .toml file", False: "there is no hosts/ folder here or above"}
@@ -36,11 +36,11 @@ def find_inventory(host: str, start: Path) -> Path:
         return Path(host)
     folder = hosts_folder(start)
     if host and folder is not None and _is_there(folder / f"{host}.toml"):
-        return Path(shown(folder / f"{host}.toml", start))
+        return Path(display_path(folder / f"{host}.toml", start))
     if host and _is_there(start / host):  # a folder, or what else it is, is told when it is read
         return Path(host)
     names = host_names(start)
-    known = f"hosts/ has: {listing(names)}" if names else _NO_HOSTS[folder is not None]
+    known = f"hosts/ has: {join_words(names)}" if names else _NO_HOSTS[folder is not None]
     raise DiagnosticError(
         [
             Diagnostic(
@@ -62,7 +62,7 @@ def all_inventories(start: Path) -> list[Path]:
     found = _inventories(folder)
     if not found:
         raise DiagnosticError([Diagnostic(summary="no inventories", detail=_NO_HOSTS[folder is not None])])
-    return [Path(shown(path, start)) for path in found]
+    return [Path(display_path(path, start)) for path in found]
 
 
 def fleet_root(inventory: Path) -> Path:
@@ -88,15 +88,6 @@ def cache_folder() -> Path | None:
     if not base or not Path(base).is_absolute():
         return None
     return Path(base) / "anvil-gen" / f"templates-{__version__}"
-
-
-def shown(path: Path, start: Path | None = None) -> str:
-    """Return a path as a person in ``start``, or else in the working folder, would write it."""
-    try:
-        relative = Path(os.path.relpath(path, start or os.curdir)).as_posix()
-    except ValueError:  # another drive
-        return path.as_posix()
-    return path.as_posix() if relative.startswith("../../../..") else relative
 
 
 def _inventories(folder: Path | None) -> list[Path]:

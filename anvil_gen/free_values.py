@@ -7,9 +7,9 @@ from datetime import date, time
 from typing import Any
 
 from anvil_gen.diagnostics import did_you_mean
-from anvil_gen.model import KeyPath
 from anvil_gen.own_keys import TABLES, env_reference
 from anvil_gen.report import Report
+from anvil_gen.values import KeyPath
 
 _NAME = ("an environment name holds no `=`, and is not empty", "write another name")
 _FORM = 'a reference is { env = "NAME" }, and may have a default: { env = "NAME", default = "x" }'

@@ -16,13 +16,14 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 from anvil_gen.experiment import ROOT_FILE as EXPERIMENT_FILE
 from anvil_gen.fleet import cache_folder, fleet_root
 from anvil_gen.host import read_host
-from anvil_gen.model import ROOT_FILE, KeyPath, Stack, Tree
+from anvil_gen.model import ROOT_FILE, Stack, Tree
 from anvil_gen.outcome import Outcome, Rendered, parsed
 from anvil_gen.overwriting import faults_of
 from anvil_gen.proof import Prover
 from anvil_gen.render import ENV_EXAMPLE_FILE, Renderer, path_of_mode
 from anvil_gen.resolved import resolve_host
 from anvil_gen.templating import syntax_of
+from anvil_gen.values import KeyPath
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")

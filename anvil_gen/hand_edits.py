@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from anvil_gen.changes import by_name
-from anvil_gen.command import canonical_flag
 from anvil_gen.diagnostics import may_hold_secret
 from anvil_gen.inventory import TierTable
 from anvil_gen.inventory_router import RouterTable
-from anvil_gen.model import KeyPath, address
 from anvil_gen.quoting import toml_string
+from anvil_gen.values import KeyPath, address, canonical_flag
 
 _LONGEST = 8
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}$]*))?\}")

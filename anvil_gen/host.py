@@ -15,10 +15,11 @@ from anvil_gen.catalog import Catalog
 from anvil_gen.document import Document
 from anvil_gen.fleet import fleet_root
 from anvil_gen.inventory import Inventory
-from anvil_gen.model import Options, Text, fill
+from anvil_gen.model import Options
 from anvil_gen.options import Layer, filled, given, layered
 from anvil_gen.report import Report
 from anvil_gen.structure import parse
+from anvil_gen.values import Text, fill
 
 
 class HostReading(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from anvil_gen.model import Number
+from anvil_gen.values import Number
 
 NAME_LENGTH = 63
 """Characters of a name that becomes a host name."""

@@ -9,16 +9,16 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
-from anvil_gen.diagnostics import did_you_mean, listing
+from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.document import decode
-from anvil_gen.model import KeyPath
+from anvil_gen.values import KeyPath
 
 
 def no_option(named: Iterable[tuple[KeyPath, str]], known: Iterable[str]) -> Iterator[tuple[KeyPath, str]]:
     """Yield the places of names that are no known option, each with what is wrong."""
     for path, name in named:
         if name not in known:
-            yield path, f'"{name}" is no option: {did_you_mean(name, known) or listing(known, limit=40)}'
+            yield path, f'"{name}" is no option: {did_you_mean(name, known) or join_words(known, limit=40)}'
 
 
 def misfits(value: Any, kind: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
@@ -41,7 +41,7 @@ def misfits(value: Any, kind: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str
             yield from misfits(key, arguments[0], (*path, key))
             yield from misfits(item, arguments[1], (*path, key))
     elif origin is Literal:
-        yield path, f'"{value}" is none of: {listing(map(str, arguments))}'
+        yield path, f'"{value}" is none of: {join_words(map(str, arguments))}'
     else:
         yield path, f"{message[:1].lower()}{message[1:]}"
 
@@ -57,7 +57,9 @@ def _plain(kind: Any) -> Any:
 def _misfitting_keys(value: Mapping[str, Any], struct: type[Struct], path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     fields = {field.name: field for field in msgspec.structs.fields(struct)}
     unknown = [key for key in value if key not in fields]
-    yield from (((*path, key), f'"{key}" is no key: {did_you_mean(key, fields) or listing(fields)}') for key in unknown)
+    yield from (
+        ((*path, key), f'"{key}" is no key: {did_you_mean(key, fields) or join_words(fields)}') for key in unknown
+    )
     for name, field in fields.items():
         if name in value:
             yield from misfits(value[name], field.type, (*path, name))

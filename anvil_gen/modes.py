@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
-from anvil_gen.diagnostics import did_you_mean, listing
+from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory import ModeTable
-from anvil_gen.model import DEFAULT_MODE, ROOT_FILE, KeyPath, Mode, Symbol, Tier
+from anvil_gen.model import DEFAULT_MODE, ROOT_FILE, Mode, Tier
 from anvil_gen.routing import Gate, build_router, build_routes
 from anvil_gen.serve import Site
+from anvil_gen.values import KeyPath, Symbol
 
 ROUTER_FILE = Symbol("router/compose.yml")
 # Name that no mode may have -> why.
@@ -81,7 +82,7 @@ def _tiers(site: Site, mode: str, table: ModeTable, tiers: tuple[Tier, ...]) -> 
         path: KeyPath = ("modes", mode, "tiers", index)
         if name not in known and not site.report.is_left_out(("tiers", name)):
             remedy = did_you_mean(name, known) or "name one of them"
-            site.report.add("unknown tier", path, f'"{name}" is no tier: the inventory has {listing(known)}', remedy)
+            site.report.add("unknown tier", path, f'"{name}" is no tier: the inventory has {join_words(known)}', remedy)
         elif name in table.tiers[:index]:
             site.report.add("tier named twice", path, f'"{name}" stands in this list already', "name each tier once")
     # In the inventory's order, whatever the mode's: a reordered mode changes nothing.

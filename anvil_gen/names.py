@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from msgspec import UNSET, UnsetType
 
 from anvil_gen.catalog import RouterKind
-from anvil_gen.model import KeyPath
 from anvil_gen.routing import Gate
 from anvil_gen.serve import Serve, Site
+from anvil_gen.values import KeyPath
 from anvil_gen.wishes import engines_that
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.model import KeyPath, Option, Options, Origin, Text, fill
+from anvil_gen.model import Option, Options, Origin
+from anvil_gen.values import KeyPath, Text, fill
 
 
 class Layer(Struct, frozen=True, kw_only=True):

@@ -9,9 +9,10 @@ import yaml
 from msgspec import Struct
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.model import Mount, Number, Ready
+from anvil_gen.model import Mount
 from anvil_gen.own_keys import merge
 from anvil_gen.quoting import yaml_block
+from anvil_gen.values import ComposeText, Number
 from anvil_gen.yaml_data import FASTEST, load_yaml
 
 
@@ -113,7 +114,7 @@ def _end(node: yaml.Node) -> int:
 def _ready(value: Any) -> Any:
     """Mark the texts of a parsed compose file as what they are: already as Compose reads them."""
     if isinstance(value, str):
-        return Ready(value)
+        return ComposeText(value)
     if isinstance(value, float):
         return Number(repr(value))
     if isinstance(value, dict):

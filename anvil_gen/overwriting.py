@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from anvil_gen.deploy_folder import HEADER, FileChange
-from anvil_gen.diagnostics import Diagnostic, Location
+from anvil_gen.diagnostics import Diagnostic, Location, display_path
 from anvil_gen.diffs import diff_text, visible, without_secrets
-from anvil_gen.fleet import shown
 from anvil_gen.hand_edits import lost_lines, same_meaning, suggestion
 from anvil_gen.outcome import Outcome, Rendered, parsed
 from anvil_gen.templating import syntax_of
@@ -20,7 +19,7 @@ def faults_of(outcome: Outcome) -> Iterator[Diagnostic]:
     if other is not None:
         yield Diagnostic(
             summary="output taken twice",
-            detail=f"{shown(rendered.output)} holds what was rendered from {other}",
+            detail=f"{display_path(rendered.output)} holds what was rendered from {other}",
             remedy=f'set another "output" in [host]; or give the folder to this one:\n\n    {rendered.command} --force',
             address="host",
             location=Location(file=rendered.inventory.as_posix()),
@@ -58,7 +57,7 @@ def _comments(rendered: Rendered, change: FileChange, lost: Sequence[str]) -> Di
         detail=f"it says the same as the inventory by now, but for comments, which would be lost:\n{told}\n",
         remedy=f"to keep them, write them into {rendered.inventory.as_posix()}, beside what they explain\n"
         f"then, to overwrite the file:\n\n    {rendered.command} --force",
-        location=Location(file=shown(rendered.output / change.path)),
+        location=Location(file=display_path(rendered.output / change.path)),
     )
 
 
@@ -78,7 +77,7 @@ def _not_ours(rendered: Rendered, change: FileChange, *, ours: bool) -> Diagnost
         summary="file was changed by hand" if ours else "file was not made by anvil-gen",
         detail=f"from what is there (-) to what would be (+):\n{diff_text(change)}\n",
         remedy=f"{ways}:\n\n    {rendered.command} --force",
-        location=Location(file=shown(rendered.output / change.path)),
+        location=Location(file=display_path(rendered.output / change.path)),
     )
 
 

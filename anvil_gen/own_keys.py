@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from anvil_gen.model import EnvRef, Interpolated, Mount, Ready
-from anvil_gen.quoting import dollar, interpolated
+from anvil_gen.model import Mount
+from anvil_gen.values import ComposeText, EnvRef, VariableText, compose_text, escape_dollars
 
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _DEFAULT = re.compile("[^{}\\x00\\r\\n]*")
@@ -37,7 +37,7 @@ def flag_value(value: Any) -> Any:
     """Return a flag's value with references to variables resolved."""
     reference = env_reference(value)
     if reference is not None:
-        return Interpolated((reference,))
+        return VariableText((reference,))
     return [flag_value(item) for item in value] if isinstance(value, list) else value
 
 
@@ -48,12 +48,12 @@ def compose_form(value: Any, *, table: bool = True) -> Any:
     """
     reference = None if table else env_reference(value)
     if reference is not None:
-        return Ready(interpolated(Interpolated((reference,))))
+        return ComposeText(compose_text(VariableText((reference,))))
     if isinstance(value, dict):
         return {str(key): compose_form(item, table=key in TABLES) for key, item in value.items()}
     if isinstance(value, list):
         return [compose_form(item, table=False) for item in value]
-    return Ready(dollar(value)) if isinstance(value, str) else value
+    return ComposeText(escape_dollars(value)) if isinstance(value, str) else value
 
 
 def merge(below: Any, above: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
 
-from anvil_gen.model import KeyPath
+from anvil_gen.values import KeyPath
 
 _KEYS = ("bare_key", "quoted_key", "dotted_key")
 _Span = tuple[int, int, int]  # line and column from 1, length, in characters

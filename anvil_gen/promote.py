@@ -11,7 +11,7 @@ from anvil_gen.catalog import Engine
 from anvil_gen.command_reading import Flag, flag_entry, read_line, typed_value
 from anvil_gen.diagnostics import Diagnostic, holds_secret, printable
 from anvil_gen.inventory import ServeTable
-from anvil_gen.model import Number
+from anvil_gen.values import Number
 
 # Option of an engine -> the type of its field, for those that a trial's flag may set.
 _FIELDS: dict[str, type] = {

@@ -18,13 +18,14 @@ from msgspec import Struct
 
 from anvil_gen.cfg_words import COMMENT, load_cfg
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.model import KeyPath, Stack, address
-from anvil_gen.quoting import comment, dollar
+from anvil_gen.model import Stack
+from anvil_gen.quoting import comment
 from anvil_gen.render import Piece, Renderer
 from anvil_gen.said import unsaid
 from anvil_gen.stand_ins import Reading, Recorder, Tokens
 from anvil_gen.templating import syntax_of
 from anvil_gen.twins import Escape, Twin, Twins, Values
+from anvil_gen.values import KeyPath, address, escape_dollars
 from anvil_gen.yaml_data import load_yaml
 
 
@@ -45,7 +46,7 @@ def _load_toml(text: str, path: str) -> Any:
 _SYNTAXES = {
     "yaml": _Syntax(
         parse=load_yaml,
-        escape=Escape(applies=lambda _: True, change=lambda text, ready: text if ready else dollar(text)),
+        escape=Escape(applies=lambda _: True, change=lambda text, ready: text if ready else escape_dollars(text)),
     ),
     "data": _Syntax(
         parse=load_yaml,

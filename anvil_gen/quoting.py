@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.model import EnvRef, Interpolated, Number, Ready, Text, parts_of
+from anvil_gen.values import ComposeText, Number, VariableText, compose_text, escape_dollars
 
 # Plain scalars only where YAML 1.1 and 1.2 readers agree that it is this string: it starts with a letter, a slash or
 # dashes (a flag), and holds nothing that could end or change it; or it is a duration or a size. Words that some
@@ -112,36 +112,12 @@ def toml_string(text: str) -> str:
     return f'"{_escaped(text, _TOML_ESCAPES)}"'
 
 
-def dollar(text: str) -> str:
-    """Return text in which Compose finds no variable."""
-    return text.replace("$", "$$")
-
-
-def interpolated(text: Text) -> str:
-    """Return a text as Compose interpolates it: variables as ``${NAME}``, every other ``$`` doubled."""
-    return "".join(dollar(part) if isinstance(part, str) else _variable(part) for part in parts_of(text))
-
-
-def _variable(ref: EnvRef) -> str:
-    if ref.error is not None:
-        return f"${{{ref.name}:?{_in_braces(ref.error)}}}"
-    if ref.default is not None:
-        return f"${{{ref.name}:-{_in_braces(ref.default)}}}"
-    return f"${{{ref.name}}}"
-
-
-def _in_braces(text: str) -> str:
-    if "}" in text or "{" in text:
-        raise InternalError(f"a brace inside a variable's default or message: {text!r}")
-    return dollar(text)
-
-
 def to_yaml(value: object) -> str:
     """Return a value of a compose file."""
     if isinstance(value, str):
-        return yaml_string(value if isinstance(value, Ready) else dollar(value))
-    if isinstance(value, Interpolated):
-        return yaml_string(interpolated(value))
+        return yaml_string(value if isinstance(value, ComposeText) else escape_dollars(value))
+    if isinstance(value, VariableText):
+        return yaml_string(compose_text(value))
     return _yaml_float(str(value)) if isinstance(value, Number) else _scalar(value)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Severity, did_you_mean, may_hold_secret, printable
 from anvil_gen.document import Document
-from anvil_gen.model import KeyPath, address
+from anvil_gen.values import KeyPath, address
 
 
 class Report:

@@ -12,17 +12,18 @@ from anvil_gen.checks import check_stack
 from anvil_gen.egress import check_way_in
 from anvil_gen.experiment import build_experiment
 from anvil_gen.free_values import check_free_values
+from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory import Inventory
-from anvil_gen.model import Extra, Gpu, KeyPath, Mode, Options, Stack, Symbol, Tier
+from anvil_gen.model import Extra, Gpu, Mode, Options, Stack, Tier
 from anvil_gen.modes import build_modes
 from anvil_gen.names import further_names
 from anvil_gen.options import Layer, given, layered
 from anvil_gen.own_keys import compose_form, named_volumes
-from anvil_gen.paths import is_absolute
 from anvil_gen.report import Report
 from anvil_gen.routing import read_gate
 from anvil_gen.serve import Site, read_serve
 from anvil_gen.tiers import build_tier
+from anvil_gen.values import KeyPath, Symbol
 from anvil_gen.variables import variables_of
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from anvil_gen.catalog import Catalog
-from anvil_gen.deploy_folder import digest_of
 from anvil_gen.deploy_state import Sources
 from anvil_gen.diagnostics import Diagnostic
+from anvil_gen.digests import digest_of
 from anvil_gen.fleet import header_name
 from anvil_gen.host import HostReading
 from anvil_gen.model import Stack

@@ -11,13 +11,14 @@ from msgspec.structs import replace
 
 from anvil_gen.answers import answers_of
 from anvil_gen.catalog import Health, RouterKind
-from anvil_gen.diagnostics import did_you_mean, listing
+from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory_router import RouterTierTable
-from anvil_gen.model import KeyPath, Options, Port, Route, Router, Symbol, Tier, Upstream
+from anvil_gen.model import Options, Port, Route, Router, Tier, Upstream
 from anvil_gen.options import Layer, filled, given, layered
 from anvil_gen.own_keys import compose_form, named_volumes
 from anvil_gen.serve import Site, env_text
 from anvil_gen.service import health_check, published
+from anvil_gen.values import KeyPath, Symbol
 from anvil_gen.wishes import check_clients, check_tier, check_wishes, clients_of, engines_that, seconds_of, terms_of
 
 
@@ -247,9 +248,9 @@ def _missing_tier(site: Site, target: str, path: KeyPath, tiers: tuple[Tier, ...
     if target in known:
         # One of [router] may well name a tier that only some modes run.
         if path[0] == "modes" and not report.is_left_out(("tiers", target)):
-            detail = f'"{target}" does not run in this mode: it has {listing(tier.name for tier in tiers)}'
+            detail = f'"{target}" does not run in this mode: it has {join_words(tier.name for tier in tiers)}'
             report.add("alias to a missing tier", path, detail, "add the tier to the mode, or name one of it")
     elif known and not report.is_left_out(("tiers", target)):
         remedy = did_you_mean(target, known) or "name one of them"
-        detail = f'"{target}" is no tier: the inventory has {listing(known)}'
+        detail = f'"{target}" is no tier: the inventory has {join_words(known)}'
         report.add("alias to a missing tier", path, detail, remedy)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from anvil_gen.catalog import Catalog
-from anvil_gen.model import Extra, KeyPath, Mount, Ready, Router, Service, Text
-from anvil_gen.quoting import dollar, interpolated
+from anvil_gen.model import Extra, Mount, Router, Service
+from anvil_gen.values import ComposeText, KeyPath, Text, compose_text, escape_dollars
 
 _RESERVED: KeyPath = ("deploy", "resources", "reservations", "devices")
 
@@ -26,9 +26,9 @@ def unsaid(catalog: Catalog, kind: str, model: Any, data: Any) -> Iterator[KeyPa
 
 def _form(text: Text | None) -> str | None:
     """Return a text as a parsed compose file has it."""
-    if text is None or isinstance(text, Ready):
+    if text is None or isinstance(text, ComposeText):
         return text
-    return dollar(text) if isinstance(text, str) else interpolated(text)
+    return escape_dollars(text) if isinstance(text, str) else compose_text(text)
 
 
 def _environment(service: Service) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from anvil_gen.catalog import DERIVED_OPTIONS, Catalog, Engine, Quirk
-from anvil_gen.command import canonical_flag
-from anvil_gen.diagnostics import did_you_mean, holds_secret, listing
+from anvil_gen.diagnostics import did_you_mean, holds_secret, join_words
 from anvil_gen.inventory import ExperimentTable, Inventory, TierTable
 from anvil_gen.inventory_tables import EnvTable
-from anvil_gen.model import EnvRef, Gpu, Interpolated, KeyPath, Number, Options, Symbol, Text, address
+from anvil_gen.model import Gpu, Options
 from anvil_gen.options import Layer, filled, given, layered
 from anvil_gen.report import Report
+from anvil_gen.values import EnvRef, KeyPath, Number, Symbol, Text, VariableText, address, canonical_flag
 
 # Options of an engine's flag table that no single field of a tier names.
 FIELDS = {"tensor_parallel": "gpus", "revision": "model.revision"}
@@ -157,7 +157,7 @@ def env_text(value: Any) -> Text:
     """Return a value of the inventory as text: a reference to a variable, or what stands there."""
     if isinstance(value, EnvTable):
         default = None if value.default is UNSET else value.default
-        return Interpolated((EnvRef(name=value.env, default=default),))
+        return VariableText((EnvRef(name=value.env, default=default),))
     return str(value)
 
 
@@ -230,7 +230,7 @@ def _engine_of(
     name, where = (table.engine, path) if table.engine is not UNSET else (common.engine, ("defaults",))
     if name is UNSET:
         engines = site.catalog.names("engines")
-        site.report.missing(path, "engine", f'write engine = "…", with one of: {listing(engines)}')
+        site.report.missing(path, "engine", f'write engine = "…", with one of: {join_words(engines)}')
         return Symbol("unknown"), _UNKNOWN
     engine = site.catalog.engine(name)
     if engine is None:
@@ -260,7 +260,9 @@ def _unknown_gpu(site: Site, name: str, path: KeyPath) -> None:
     known = site.inventory.gpus
     if name in known or site.report.is_left_out(("gpus", name)):  # it is there, with a fault that has been told
         return
-    detail = f'"{name}" is no card of [gpus]: ' + (f"the inventory has: {listing(known)}" if known else "it has none")
+    detail = f'"{name}" is no card of [gpus]: ' + (
+        f"the inventory has: {join_words(known)}" if known else "it has none"
+    )
     remedy = did_you_mean(name, known) or f'add a table [gpus.{name}] with its "uuid"'
     site.report.add("unknown GPU", path, detail, remedy)
 
@@ -272,7 +274,7 @@ def _check_vendors(site: Site, serve: Serve) -> None:
         site.report.add("cards of two vendors", path, " and ".join(vendors), "one tier takes the cards of one vendor")
     for vendor in vendors:
         if vendor not in serve.engine.vendors:
-            runs = listing(serve.engine.vendors) or "the processor only"
+            runs = join_words(serve.engine.vendors) or "the processor only"
             detail = f'{serve.engine.title} has no cards of vendor "{vendor}": it runs on {runs}'
             site.report.add("not for this engine", path, detail, "take another card, or another engine")
 

@@ -6,24 +6,13 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from anvil_gen.catalog import Health
-from anvil_gen.command import arguments, canonical_flag, shell_words
-from anvil_gen.model import (
-    EnvRef,
-    EnvVar,
-    HealthCheck,
-    Mount,
-    Number,
-    Port,
-    Reservation,
-    Service,
-    Text,
-    concat,
-    fill,
-)
+from anvil_gen.command import arguments, shell_words
+from anvil_gen.model import EnvVar, HealthCheck, Mount, Port, Reservation, Service
 from anvil_gen.options import given
 from anvil_gen.own_keys import compose_form, flag_value, named_volumes
 from anvil_gen.serve import Serve, Site, env_text, matching_quirks
 from anvil_gen.sources import KINDS, Source
+from anvil_gen.values import EnvRef, Number, Text, canonical_flag, concat, fill
 
 
 def published(bind: str | bool, number: Text) -> tuple[Port, ...]:

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from anvil_gen.model import Interpolated, Number, Options, Ready, Symbol
-from anvil_gen.quoting import interpolated
+from anvil_gen.model import Options
+from anvil_gen.values import ComposeText, Number, Symbol, VariableText, compose_text
 
 Value = str | int
 """A text or whole number, for which a token stands."""
 Shape = Hashable
-"""What is known of a value: the place of a text (``~place`` where it is `Ready`), else its kind and what is in it."""
+"""What is known of a value: the place of a text (``~place`` where it is `ComposeText`), else its kind and content."""
 
 _KEYS_KEPT = frozenset({"override", "variables"})  # mappings whose keys are addresses: they are looked up, or merged
 _WORDS = frozenset({Symbol, bool, type(None)})  # what a template is told as it is
@@ -67,7 +67,7 @@ class Reading:
             return (kind, self._place(value, self._numbers)) if value else (object, 0)
         if kind is tuple or kind is list:
             return kind, *[self._shape(item, keys=keys) for item in value]
-        if kind is Ready:
+        if kind is ComposeText:
             return ~self._place(value, self._ready) if value else (str, "")
         if isinstance(value, Struct):
             return self._of_struct(value)
@@ -77,8 +77,8 @@ class Reading:
         return kind, str(value) if kind is Number else value
 
     def _of_struct(self, struct: Struct) -> Shape:
-        if isinstance(struct, Interpolated):
-            return ~self._place(interpolated(struct), self._ready)
+        if isinstance(struct, VariableText):
+            return ~self._place(compose_text(struct), self._ready)
         if isinstance(struct, Options):
             return (Options,)
         place = self._struct_places.setdefault(id(struct), len(self._structs))

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, listing
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, join_words
 from anvil_gen.document import decode
 from anvil_gen.inventory import REQUIRED, SCHEMA, GpuTable, Inventory, TierTable
-from anvil_gen.model import KeyPath, Number, address
 from anvil_gen.report import Report
+from anvil_gen.values import KeyPath, Number, address
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -250,7 +250,7 @@ def _plain_name(text: str) -> str:
 
 
 def _unknown_key(report: Report, path: KeyPath, known: dict[str, Any]) -> None:
-    remedy = did_you_mean(str(path[-1]), known) or f"keys here: {listing(known, limit=40)}"
+    remedy = did_you_mean(str(path[-1]), known) or f"keys here: {join_words(known, limit=40)}"
     if path[-1] in ("tensor_parallel", "tensor_parallel_size") and "gpus" in known:
         remedy = "remove it: it follows from gpus"
     report.add("unknown key", path, f'"{path[-1]}" is no key of this table', remedy, key=True)
@@ -337,7 +337,7 @@ def _of_alternatives(value: str, schema: dict[str, Any]) -> str:
 
 def _few_keys(schema: dict[str, Any]) -> str:
     known = schema.get("properties", {})
-    return f", with {listing(known)}" if 0 < len(known) <= 6 else ""
+    return f", with {join_words(known)}" if 0 < len(known) <= 6 else ""
 
 
 def _any_name(schema: dict[str, Any]) -> str:

@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from anvil_gen.diagnostics import Diagnostic, Location, did_you_mean, listing
-from anvil_gen.fleet import shown
+from anvil_gen.diagnostics import Diagnostic, Location, did_you_mean, display_path, join_words
 
 KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
 """Folder of templates -> the data file of each of its folders."""
@@ -29,7 +28,7 @@ def unread(own: Path, shipped: Path) -> Iterator[Diagnostic]:
         if entry.name.startswith(".") or entry.suffix == ".md":
             continue
         if entry.name not in known or not entry.is_dir():
-            remedy = did_you_mean(entry.name, known) or f"templates/ holds the folders {listing(known)}"
+            remedy = did_you_mean(entry.name, known) or f"templates/ holds the folders {join_words(known)}"
             yield _nothing_reads(entry, remedy)
             continue
         for file in sorted(path for path in entry.rglob("*") if path.is_file()):
@@ -52,7 +51,7 @@ def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
 
 def _what_is_read(kind: str, shipped: Path) -> str:
     if kind == "compose":
-        return f"known here: {listing(path.name for path in (shipped / 'compose').iterdir())}"
+        return f"known here: {join_words(path.name for path in (shipped / 'compose').iterdir())}"
     if kind == CLIENTS:
         return f"known here: {CLIENTS}/KIND.SUFFIX.j2, with a suffix like sh, py, json or yaml"
     log = f", {LOG_FILE}" if kind != "gpus" else ""
@@ -64,7 +63,7 @@ def _nothing_reads(path: Path, remedy: str) -> Diagnostic:
         summary="template that nothing reads",
         detail="no file or folder of that name has a meaning here",
         remedy=remedy,
-        location=Location(file=shown(path)),
+        location=Location(file=display_path(path)),
     )
 
 

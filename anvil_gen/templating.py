@@ -17,9 +17,7 @@ from markupsafe import Markup
 
 from anvil_gen import template_rules
 from anvil_gen.catalog import Catalog
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
-from anvil_gen.fleet import shown
-from anvil_gen.model import Symbol
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location, display_path
 from anvil_gen.quoting import (
     cfg_variable,
     comment,
@@ -34,6 +32,7 @@ from anvil_gen.quoting import (
     yaml_string,
 )
 from anvil_gen.template_rules import broken_rules, hidden
+from anvil_gen.values import Symbol
 
 TEMPLATE_FAULTS = (
     *(jinja2.TemplateError, InternalError),
@@ -99,7 +98,7 @@ class _Loader(jinja2.FileSystemLoader):
         path = Path(file)
         if path.is_relative_to(self._roots[-1]):
             return f"templates/{path.relative_to(self._roots[-1]).as_posix()}"
-        return shown(path)
+        return display_path(path)
 
 
 class TemplateEnvironment(jinja2.Environment):

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from anvil_gen.catalog import Engine
 from anvil_gen.changes import FILE_LABEL
-from anvil_gen.command import canonical_flag
 from anvil_gen.digests import digest
 from anvil_gen.egress import check_sealed
-from anvil_gen.model import KeyPath, Mount, Options, Symbol, Tier, TreeFile
-from anvil_gen.paths import is_below
+from anvil_gen.host_paths import is_below
+from anvil_gen.model import Mount, Options, Tier, TreeFile
 from anvil_gen.serve import Serve, Site, share_of
 from anvil_gen.service import Facts, build_service
 from anvil_gen.sources import tier_sources
+from anvil_gen.values import KeyPath, Symbol, canonical_flag
 
 
 def build_tier(site: Site, name: str, serve: Serve, further_names: tuple[str, ...]) -> Tier:

@@ -9,8 +9,8 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Float, InlineTable, Item, Trivia
 
-from anvil_gen.model import Number
 from anvil_gen.positions import Positions
+from anvil_gen.values import Number
 
 _BOM = "\ufeff"
 _DOTTED = ("environment", "flags")

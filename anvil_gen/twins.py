@@ -15,8 +15,8 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.model import KeyPath
 from anvil_gen.stand_ins import Reading, Shape, Step, Tokens, Value
+from anvil_gen.values import KeyPath
 
 MOST_TWINS = 32
 """How many twins of one template are kept: memory stays flat, however many shapes a fleet has."""

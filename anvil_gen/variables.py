@@ -10,7 +10,8 @@ from msgspec import UNSET, Struct
 
 from anvil_gen.experiment import ROOT_FILE, VARIABLES
 from anvil_gen.inventory import Inventory
-from anvil_gen.model import EnvRef, EnvVar, Experiment, Extra, Ready, Router, Tier, Variable
+from anvil_gen.model import EnvVar, Experiment, Extra, Router, Tier, Variable
+from anvil_gen.values import ComposeText, EnvRef
 
 _REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\{([A-Za-z_][A-Za-z0-9_]*)(:?-)?")
 _NAMELESS = frozenset({str, int, bool, type(None)})  # most values are: they are not looked into
@@ -61,7 +62,7 @@ def names_in(value: Any) -> Iterator[tuple[str, bool]]:
         yield value.name, value.default is not None
     elif isinstance(value, EnvVar) and value.value is None:
         yield value.name, False
-    elif isinstance(value, Ready):
+    elif isinstance(value, ComposeText):
         yield from ((name, bool(default)) for name, default in _REFERENCE.findall(value))
     elif isinstance(value, Struct):
         parts = (getattr(value, field) for field in value.__struct_fields__)

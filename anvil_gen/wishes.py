@@ -10,11 +10,12 @@ from msgspec import UNSET
 
 from anvil_gen.capabilities import WISHES
 from anvil_gen.catalog import Catalog, RouterKind
-from anvil_gen.diagnostics import did_you_mean, listing
+from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.door import Client, Terms, Tls
-from anvil_gen.model import KeyPath, Options
-from anvil_gen.paths import is_absolute
+from anvil_gen.host_paths import is_absolute
+from anvil_gen.model import Options
 from anvil_gen.serve import Site
+from anvil_gen.values import KeyPath
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001}
 _SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -138,6 +139,6 @@ def check_tier(site: Site, name: str, path: KeyPath, *, key: bool = False) -> bo
         return True
     if known and not site.report.is_left_out(("tiers", name)):
         remedy = did_you_mean(name, known) or "name one of them"
-        detail = f'"{name}" is no tier: the inventory has {listing(known)}'
+        detail = f'"{name}" is no tier: the inventory has {join_words(known)}'
         site.report.add("unknown tier", path, detail, remedy, key=key)
     return False

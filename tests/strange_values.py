@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, count
 from typing import Any, NamedTuple
 
-from anvil_gen.paths import is_absolute
+from anvil_gen.host_paths import is_absolute
 from anvil_gen.schema import inventory_schema
 
 # fmt: off

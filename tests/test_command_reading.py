@@ -8,7 +8,7 @@ import pytest
 
 from anvil_gen.command import flag_arguments
 from anvil_gen.command_reading import flag_entry, read_line, typed_value, without_secrets
-from anvil_gen.model import Number
+from anvil_gen.values import Number
 
 
 @pytest.mark.parametrize(

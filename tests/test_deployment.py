@@ -11,8 +11,8 @@ from fake_engine import FakeDocker
 from msgspec.structs import replace
 
 from anvil_gen import __version__
-from anvil_gen.deploy_folder import digest_of
 from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.digests import digest_of
 from anvil_gen.generate import against_disk, generator, write_readable
 from anvil_gen.operate.deployment import Deployment, delegate, open_deployment, services_of, staleness, tier_of
 

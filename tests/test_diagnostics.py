@@ -11,7 +11,7 @@ from anvil_gen.diagnostics import (
     Location,
     did_you_mean,
     holds_secret,
-    listing,
+    join_words,
     may_hold_secret,
     printable,
 )
@@ -67,8 +67,8 @@ def test_what_may_have_been_meant() -> None:
 
 
 def test_a_list_ends_somewhere() -> None:
-    assert listing(["b", "a"]) == "a, b"
-    assert listing("dbca", limit=2) == "a, b, … (4 in all)"
+    assert join_words(["b", "a"]) == "a, b"
+    assert join_words("dbca", limit=2) == "a, b, … (4 in all)"
 
 
 def test_all_faults_are_told() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.fleet import all_inventories, find_inventory, fleet_root, header_name, host_names, shown
+from anvil_gen.diagnostics import DiagnosticError, display_path
+from anvil_gen.fleet import all_inventories, find_inventory, fleet_root, header_name, host_names
 
 
 @pytest.fixture
@@ -97,11 +97,11 @@ def test_root_and_header(fleet: Path, inventory: str, root: str, header: str) ->
     ("path", "expected"), [("/a/b", "."), ("/a/b/c", "c"), ("/a/x", "../x"), ("/v/w/x/y", "../../v/w/x/y")]
 )
 def test_shown(path: str, expected: str) -> None:
-    assert shown(Path(path), Path("/a/b")) == expected
+    assert display_path(Path(path), Path("/a/b")) == expected
 
 
 def test_far_away_is_shown_whole() -> None:
-    assert shown(Path("/v"), Path("/a/b/c/d")) == "/v"
+    assert display_path(Path("/v"), Path("/a/b/c/d")) == "/v"
 
 
 def test_a_fleet_without_inventories(tmp_path: Path) -> None:

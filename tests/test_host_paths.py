@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anvil_gen.probe.host_paths import is_of_windows, seen_from_here
+from anvil_gen.host_paths import is_of_windows, seen_from_here
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anvil_gen.paths import is_absolute, is_below, join, last_part
+from anvil_gen.host_paths import is_absolute, is_below, join, last_part
 
 
 @pytest.mark.parametrize(

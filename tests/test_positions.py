@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from inventories import without_marks
 
-from anvil_gen.model import KeyPath
 from anvil_gen.positions import Positions
+from anvil_gen.values import KeyPath
 
 
 @pytest.mark.parametrize(

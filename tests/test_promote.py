@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from anvil_gen.catalog import Catalog
-from anvil_gen.model import Number
 from anvil_gen.promote import Facts, free_port, tier_of_trial
+from anvil_gen.values import Number
 
 OWN = (
     "serve",

@@ -14,18 +14,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.model import EnvRef, Interpolated, Number, Ready
-from anvil_gen.quoting import (
-    comment,
-    interpolated,
-    to_toml,
-    to_word,
-    to_yaml,
-    toml_string,
-    yaml_block,
-    yaml_folded,
-    yaml_string,
-)
+from anvil_gen.quoting import comment, to_toml, to_word, to_yaml, toml_string, yaml_block, yaml_folded, yaml_string
+from anvil_gen.values import ComposeText, EnvRef, Number, VariableText, compose_text
 
 HOSTILE = [
     "",
@@ -174,7 +164,7 @@ def test_compose_reads_hostile_text_back(tmp_path: Path) -> None:
 
 
 def test_only_a_variable_is_interpolated(tmp_path: Path) -> None:
-    text = Interpolated(("a$B-", EnvRef(name="X", default="d$e"), "-", EnvRef(name="Y", default="d$e"), "-$$"))
+    text = VariableText(("a$B-", EnvRef(name="X", default="d$e"), "-", EnvRef(name="Y", default="d$e"), "-$$"))
     file = f"name: strange\nservices:\n  a:\n    image: x\n    hostname: {to_yaml(text)}\n"
     (tmp_path / "compose.yml").write_text(file, "utf-8")
     read = compose_config(tmp_path, "compose.yml", env={"X": "set", "B": "taken", "e": "taken"})
@@ -198,7 +188,7 @@ def test_a_file_without_quotes_takes_only_words(value: object) -> None:
 
 def test_a_brace_cannot_end_a_variable() -> None:
     with pytest.raises(InternalError, match="brace"):
-        interpolated(Interpolated((EnvRef(name="X", default="a}b"),)))
+        compose_text(VariableText((EnvRef(name="X", default="a}b"),)))
 
 
 @settings(max_examples=200, deadline=None)
@@ -221,7 +211,9 @@ def test_a_float_is_one_for_every_reader(spelled: str) -> None:
 
 
 VALUES = st.recursive(
-    st.one_of(ANY.map(Ready), st.booleans(), st.integers(), st.floats(allow_nan=False).map(lambda f: Number(repr(f)))),
+    st.one_of(
+        ANY.map(ComposeText), st.booleans(), st.integers(), st.floats(allow_nan=False).map(lambda f: Number(repr(f)))
+    ),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(ANY.filter(lambda k: len(k) < 99), inner)),
     max_leaves=8,
 )

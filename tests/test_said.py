@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from anvil_gen.catalog import Catalog
-from anvil_gen.model import EnvVar, Extra, HealthCheck, KeyPath, Mount, Port, Reservation, Service, Symbol
+from anvil_gen.model import EnvVar, Extra, HealthCheck, Mount, Port, Reservation, Service
 from anvil_gen.said import unsaid
+from anvil_gen.values import KeyPath, Symbol
 
 SERVICE = Service(
     name="one",

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.model import EnvRef, EnvVar, Extra, Gpu, Interpolated, Mount, Number, Options, Port, Ready, Symbol
+from anvil_gen.model import EnvVar, Extra, Gpu, Mount, Options, Port
 from anvil_gen.stand_ins import Reading, Recorder, Step, Tokens
+from anvil_gen.values import ComposeText, EnvRef, Number, Symbol, VariableText
 
 TOKENS = Tokens("zq", "709314285000")
 
@@ -22,7 +23,7 @@ SAME = [
     ({"a": "x", "b": "x"}, {"a": "y", "b": "y"}),
     ({"a": ("x", "y")}, {"a": ("p", "q")}),
     ({"a": 1, "b": 2, "c": 1}, {"a": 5, "b": 6, "c": 5}),
-    ({"a": Ready("x")}, {"a": Interpolated((EnvRef(name="X"),))}),
+    ({"a": ComposeText("x")}, {"a": VariableText((EnvRef(name="X"),))}),
     ({"a": {"k": "x"}}, {"a": {"k": "y"}}),
     ({"a": Options({})}, {"a": Options({"x": 1})}),  # type: ignore[dict-item]
     ({"a": Number("0.50")}, {"a": Number("0.50")}),
@@ -31,7 +32,7 @@ SAME = [
 OTHER = [
     ({"a": "x"}, {"a": ""}),
     ({"a": "x"}, {"a": None}),
-    ({"a": "x"}, {"a": Ready("x")}),
+    ({"a": "x"}, {"a": ComposeText("x")}),
     ({"a": "x"}, {"a": Symbol("x")}),
     ({"a": "x", "b": "x"}, {"a": "x", "b": "y"}),
     ({"a": Symbol("x")}, {"a": Symbol("y")}),
@@ -97,7 +98,7 @@ def test_what_a_struct_has_not_its_stand_in_has_not() -> None:
 
 
 def test_keys_have_tokens_but_where_they_are_addresses() -> None:
-    extra = Extra(name="ui", mapping={"image": Ready("x"), "": 1}, volumes=())
+    extra = Extra(name="ui", mapping={"image": ComposeText("x"), "": 1}, volumes=())
     made = Recorder(TOKENS).context({"extra": extra, "digests": {"router/build": "d"}})
 
     assert made["digests"] == {"router/build": "zq0qz"}

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.model import Number
 from anvil_gen.toml_edit import tier_section, with_tier
+from anvil_gen.values import Number
 
 HOSTS = Path(__file__).parent.parent / "hosts"
 TABLE: dict[str, Any] = {"engine": "vllm", "port": 3, "flags": {"a": True}}

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.model import KeyPath, Mount
-from anvil_gen.quoting import dollar
+from anvil_gen.model import Mount
 from anvil_gen.stand_ins import Reading, Recorder, Tokens
 from anvil_gen.twins import MOST_TWINS, Escape, Twin, Twins, Values
+from anvil_gen.values import KeyPath, escape_dollars
 
 TOKENS = Tokens("zq", "709314285000")
-ESCAPE = Escape(applies=lambda _: True, change=lambda text, ready: text if ready else dollar(text))
+ESCAPE = Escape(applies=lambda _: True, change=lambda text, ready: text if ready else escape_dollars(text))
 VALUES: list[str | int] = ["a$b", "c", 80]
 DATA: dict[str, Any] = {
     "text": "x zq0qz",

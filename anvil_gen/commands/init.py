@@ -9,8 +9,8 @@ import click
 
 from anvil_gen.catalog import Catalog
 from anvil_gen.commands import parameters
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, listing
-from anvil_gen.fleet import hosts_folder, shown
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, display_path, join_words
+from anvil_gen.fleet import hosts_folder
 from anvil_gen.generate import against_disk, generator, write_readable
 from anvil_gen.onboard.answers import Answers, answers_of
 from anvil_gen.onboard.find import find, machine_of
@@ -82,7 +82,7 @@ def _fleet(folder: str | None) -> Path:
     if folder is not None:
         return Path(folder)
     hosts = hosts_folder(Path.cwd())
-    return Path(shown(hosts.parent)) if hosts is not None else Path()
+    return Path(display_path(hosts.parent)) if hosts is not None else Path()
 
 
 def _with(answers: Answers, given: tuple[str, ...]) -> Answers:
@@ -93,7 +93,7 @@ def _with(answers: Answers, given: tuple[str, ...]) -> Answers:
         if not equals:
             raise click.BadParameter(f'"{question}" is no QUESTION=ANSWER', param_hint="--data")
         if question not in names:
-            near = did_you_mean(question, names) or f"they are: {listing(names, limit=len(names))}"
+            near = did_you_mean(question, names) or f"they are: {join_words(names, limit=len(names))}"
             raise click.BadParameter(f'"{question}" is no question; {near}', param_hint="--data")
     return Answers(known={**answers.known, **{name: text for name, _, text in pairs}}, suggested=answers.suggested)
 

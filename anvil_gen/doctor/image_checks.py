@@ -7,11 +7,10 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-from anvil_gen.diagnostics import printable
+from anvil_gen.diagnostics import display_path, printable
 from anvil_gen.doctor.check import Check, by_command, wrong
 from anvil_gen.doctor.subject import Subject
 from anvil_gen.doctor.wants import Wanted
-from anvil_gen.fleet import shown
 from anvil_gen.operate.containers import images_of
 
 _SECONDS = 20.0
@@ -46,7 +45,7 @@ def _to_come(subject: Subject, wanted: Wanted, what: str) -> Check:
 
 
 def _build(subject: Subject, wanted: Wanted) -> str:
-    folder = shlex.quote(shown(subject.deployment.project.folder))
+    folder = shlex.quote(display_path(subject.deployment.project.folder))
     return f"cd {folder} && {subject.docker.typed('compose', 'build', wanted.service)}"
 
 

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from anvil_gen.diagnostics import Diagnostic, Location, Severity
+from anvil_gen.diagnostics import Diagnostic, Location, Severity, display_path
 from anvil_gen.doctor.check import Check, Place, by_command, wrong
 from anvil_gen.doctor.dotenv import FILE
 from anvil_gen.doctor.remote import unmountable
 from anvil_gen.doctor.subject import Subject
-from anvil_gen.fleet import shown
 from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.docker import BAD_VARIABLES, INSTALL_DOCS, failure
 from anvil_gen.operate.engine_facts import OLDEST_COMPOSE, OLDEST_DOCKER, is_older
@@ -79,7 +78,7 @@ def check_tree(subject: Subject) -> Iterator[Check]:
     """Compare the files on disk with what the inventory renders now."""
     stale = staleness(subject.deployment)
     if stale is None:
-        folder = shown(subject.deployment.project.folder)
+        folder = display_path(subject.deployment.project.folder)
         yield Check(what="files", found=f"{folder} is what the inventory renders")
     else:
         yield Check(what="files", fault=stale)
@@ -139,13 +138,13 @@ def _needed(subject: Subject) -> dict[str, tuple[list[str], bool]]:
 
 
 def _env_file(subject: Subject) -> str:
-    return shown(subject.deployment.project.folder / FILE)
+    return display_path(subject.deployment.project.folder / FILE)
 
 
 def _set_variable(subject: Subject, name: str) -> str:
     """Return how a variable gets its value: the clients' key is made, others are written by hand."""
     folder = subject.deployment.project.folder
-    file, example = shlex.quote(shown(folder / FILE)), shlex.quote(shown(folder / ENV_EXAMPLE_FILE))
+    file, example = shlex.quote(display_path(folder / FILE)), shlex.quote(display_path(folder / ENV_EXAMPLE_FILE))
     commands = [] if (folder / FILE).exists() else [f"cp {example} {file}"]
     router = subject.mode.router
     if router is None or router.api_key_env != name:

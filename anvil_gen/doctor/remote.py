@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from anvil_gen.diagnostics import Diagnostic, listing
+from anvil_gen.diagnostics import Diagnostic, join_words
 from anvil_gen.doctor.check import by_command
 from anvil_gen.doctor.wants import Wanted
 from anvil_gen.operate.deployment import Deployment
@@ -29,7 +29,7 @@ def unmountable(deployment: Deployment, wants: Iterable[Wanted], endpoint: str) 
 
 def _others(wants: Iterable[Wanted]) -> str:
     names = [one.name for one in wants if not any(bind.generated for bind in one.binds)]
-    return listing(names) or "none here"
+    return join_words(names) or "none here"
 
 
 def _way(deployment: Deployment, endpoint: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from anvil_gen.diagnostics import did_you_mean
 from anvil_gen.doctor.check import Check, Place, by_command, of_severity, wrong
 from anvil_gen.doctor.subject import Subject
 from anvil_gen.doctor.wants import Bind, Wanted
-from anvil_gen.probe.host_paths import is_of_windows, seen_from_here
+from anvil_gen.host_paths import is_of_windows, seen_from_here
 
 _POINTER = b"version https://git-lfs"
 _WEIGHTS = (".safetensors", ".gguf", ".bin")

@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 from anvil_gen.doctor.dotenv import filled, references
 from anvil_gen.experiment import ROOT_FILE as SLOT_FILE
-from anvil_gen.model import KeyPath, Mode, Stack, Tier, Tree
+from anvil_gen.host_paths import is_absolute
+from anvil_gen.model import Mode, Stack, Tier, Tree
 from anvil_gen.own_keys import published_ports
-from anvil_gen.paths import is_absolute
+from anvil_gen.values import KeyPath
 
 
 class Bind(Struct, frozen=True, kw_only=True):

@@ -15,8 +15,8 @@ import yaml
 from msgspec import Struct
 
 from anvil_gen.catalog import shipped_templates
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, printable
-from anvil_gen.fleet import HOSTS, shown
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, printable
+from anvil_gen.fleet import HOSTS
 from anvil_gen.onboard.answers import Answers
 from anvil_gen.onboard.source import Source
 
@@ -132,7 +132,7 @@ def _known(inventory: Path, machine: str) -> Diagnostic:
         summary="machine that is in the fleet already",
         detail=f"its inventory is yours to edit; for another machine, another name than {machine}:",
         remedy="\n    anvil-gen init --data machine=NAME",
-        location=Location(file=shown(inventory)),
+        location=Location(file=display_path(inventory)),
     )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from anvil_gen.model import Gpu, Number, Stack
+from anvil_gen.model import Gpu, Stack
 from anvil_gen.operate.containers import Container
+from anvil_gen.values import Number
 
 
 class Holder(Struct, frozen=True, kw_only=True):

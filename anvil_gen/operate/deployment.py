@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from anvil_gen.deploy_folder import DeployFolder
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Location, did_you_mean, listing
-from anvil_gen.fleet import shown
+from anvil_gen.diagnostics import (
+    Diagnostic,
+    DiagnosticError,
+    ExitCode,
+    Location,
+    did_you_mean,
+    display_path,
+    join_words,
+)
 from anvil_gen.model import DEFAULT_MODE, Mode, Stack, Tier
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.target import Target, find_target
@@ -83,7 +90,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
         if any(tier.name == name for tier in self.stack.tiers):
             detail, remedy = f'"{name}" is on standby, and no mode has it', 'add it to the "tiers" of a mode'
             return Diagnostic(summary="not in any mode", detail=detail, remedy=remedy)
-        detail = f'"{name}" is neither a tier nor a service of {host}: it has {listing(known)}'
+        detail = f'"{name}" is neither a tier nor a service of {host}: it has {join_words(known)}'
         remedy = did_you_mean(name, known) or "name one of them"
         return Diagnostic(summary="unknown tier", detail=detail, remedy=remedy)
 
@@ -98,7 +105,7 @@ def mode_of(stack: Stack, name: str | None) -> Mode:
     modes = {mode.title: mode for mode in stack.modes}
     if wanted in modes:
         return modes[wanted]
-    detail = f'"{wanted}" is no mode of {stack.host}: it has {listing(modes)}'
+    detail = f'"{wanted}" is no mode of {stack.host}: it has {join_words(modes)}'
     remedy = did_you_mean(wanted, modes) or "name one of them"
     raise DiagnosticError([Diagnostic(summary="unknown mode", detail=detail, remedy=remedy)])
 
@@ -183,20 +190,20 @@ def staleness(deployment: Deployment, *, then: str = "") -> Diagnostic | None:
     resolved, outcome = deployment.resolved, deployment.outcome
     if outcome is None:
         return None
-    paths = listing((change.path for change in outcome.files), limit=6)
+    paths = join_words((change.path for change in outcome.files), limit=6)
     if outcome.folder.is_of_another_version(outcome.files, sources=resolved.sources):
         return Diagnostic(
             summary="files are of another version of anvil-gen",
             detail=f"what is on disk is used as it is; this version renders otherwise: {paths}",
             remedy=f"to take it over, and review it:\n\n    {resolved.command}",
-            location=Location(file=shown(resolved.output)),
+            location=Location(file=display_path(resolved.output)),
             severity="warning",
         )
     by_word = {"missing": ("create",), "different": ("update",), "left over": ("delete",)}
     found = {word: [one.path for one in outcome.files if one.action in actions] for word, actions in by_word.items()}
     return Diagnostic(
         summary="nothing is rendered yet" if deployment.unrendered else "files are not what the inventory renders",
-        detail="; ".join(f"{word}: {listing(paths, limit=6)}" for word, paths in found.items() if paths),
+        detail="; ".join(f"{word}: {join_words(paths, limit=6)}" for word, paths in found.items() if paths),
         remedy=f"render, {f'review, and {then}' if then else 'and review'}:\n\n    {resolved.command}",
-        location=Location(file=shown(resolved.output)),
+        location=Location(file=display_path(resolved.output)),
     )

@@ -10,13 +10,12 @@ from msgspec import Struct
 
 from anvil_gen.changes import Change, compare
 from anvil_gen.deploy_folder import FileChange
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, printable
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, printable
 from anvil_gen.experiment import VARIABLE_LABEL
 from anvil_gen.file_edit import replace_file
-from anvil_gen.fleet import shown
 from anvil_gen.host import read_host
 from anvil_gen.inventory_types import NAME_LENGTH, NAME_PATTERN
-from anvil_gen.model import EnvRef, Service, Stack, Text, Tier, parts_of
+from anvil_gen.model import Service, Stack, Tier
 from anvil_gen.operate.containers import Container
 from anvil_gen.operate.slot import Slot
 from anvil_gen.operate.trial import container_of, drift_of, variables_of_container
@@ -24,6 +23,7 @@ from anvil_gen.own_keys import published_ports
 from anvil_gen.promote import Facts, free_port, tier_of_trial
 from anvil_gen.resolved import Resolved, resolve_host
 from anvil_gen.toml_edit import tier_section, with_tier
+from anvil_gen.values import EnvRef, Text, parts_of
 
 _SHARING = ("card shared without shares", "shares above the whole card")
 
@@ -79,7 +79,7 @@ def promotion_of(slot: Slot, name: str, *, standby: bool = False) -> Promotion:
         raise DiagnosticError([_not_edited(resolved, name, mapped.table)])
     stack = _checked(resolved, after, name, standby=standby)
     tier = next(tier for tier in stack.tiers if tier.name == name)
-    path = shown(resolved.inventory)
+    path = display_path(resolved.inventory)
     return Promotion(
         host=slot.host,
         tier=tier,
@@ -110,7 +110,7 @@ def _name_faults(slot: Slot, name: str) -> Iterator[Diagnostic]:
             summary="tier exists",
             detail=f'"{name}" is a tier of {slot.host} already',
             remedy="write another name, or remove that tier from the inventory first",
-            location=Location(file=shown(resolved.inventory)),
+            location=Location(file=display_path(resolved.inventory)),
         )
 
 
@@ -182,7 +182,7 @@ def _not_edited(resolved: Resolved, name: str, table: Mapping[str, Any]) -> Diag
         summary="inventory that cannot be added to",
         detail="its tiers are written in a way in which one more would touch what is there",
         remedy=f"write the tier yourself:\n\n{section}",
-        location=Location(file=shown(resolved.inventory)),
+        location=Location(file=display_path(resolved.inventory)),
     )
 
 

@@ -11,13 +11,20 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from anvil_gen.command import canonical_flag
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, did_you_mean, listing, printable
-from anvil_gen.fleet import shown
+from anvil_gen.diagnostics import (
+    Diagnostic,
+    DiagnosticError,
+    Location,
+    did_you_mean,
+    display_path,
+    join_words,
+    printable,
+)
 from anvil_gen.inventory_types import ALIAS_PATTERN, REPO_PATTERN
 from anvil_gen.model import Experiment, Gpu
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.deployment import Deployment, open_deployment, staleness
+from anvil_gen.values import canonical_flag
 
 SERVICE = "experiment"
 """The slot's only service."""
@@ -103,7 +110,7 @@ def open_slot(host: str, here: Path) -> Slot:
                     summary="no experiment slot",
                     detail=f"{deployment.stack.host} has no table [experiment]",
                     remedy='add one with its "engine", and a "gpu" where it has cards: docs/inventory.md',
-                    location=Location(file=shown(deployment.resolved.inventory)),
+                    location=Location(file=display_path(deployment.resolved.inventory)),
                 )
             ]
         )
@@ -178,7 +185,7 @@ def _name_faults(name: str | None) -> Iterator[Diagnostic]:
 def _card_faults(slot: Slot, name: str, card: Gpu | None) -> Iterator[Diagnostic]:
     own, known = slot.card, [gpu.name for gpu in slot.deployment.stack.gpus]
     if card is None:
-        has = f"it has {listing(known)}" if known else "it has none"
+        has = f"it has {join_words(known)}" if known else "it has none"
         detail = f'"{printable(name)}" is no card of {slot.host}: {has}'
         yield Diagnostic(summary="unknown GPU", detail=detail, remedy=did_you_mean(name, known) or "name one of them")
     elif own is None:

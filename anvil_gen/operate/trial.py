@@ -14,7 +14,7 @@ from anvil_gen.deploy_folder import STATE_FOLDER
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.experiment import VARIABLE_LABEL, VARIABLES
 from anvil_gen.lock import FolderLock
-from anvil_gen.model import Port, parts_of
+from anvil_gen.model import Port
 from anvil_gen.operate.cards import CardUse, card_use
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.conflicts import name_conflict, taken_ports
@@ -23,6 +23,7 @@ from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.drift import Drift, Files, image_drift
 from anvil_gen.operate.results import Result, results, snapshot
 from anvil_gen.operate.slot import SERVICE, Slot, Trial
+from anvil_gen.values import parts_of
 
 
 class Started(Struct, frozen=True, kw_only=True):

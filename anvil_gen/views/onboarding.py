@@ -9,8 +9,7 @@ from typing import Any, Protocol
 
 import click
 
-from anvil_gen.diagnostics import Diagnostic
-from anvil_gen.fleet import shown
+from anvil_gen.diagnostics import Diagnostic, display_path
 from anvil_gen.onboard.answers import card_memory
 from anvil_gen.onboard.find import Found
 from anvil_gen.onboard.lay_down import FirstSteps, LaidDown
@@ -42,14 +41,14 @@ class TextView:
 
     def laid_down(self, laid_down: LaidDown, steps: FirstSteps) -> None:
         """Print the files, and the commands that follow."""
-        click.echo(f"{click.style(laid_down.machine, bold=True)} -> {shown(laid_down.inventory)}")
+        click.echo(f"{click.style(laid_down.machine, bold=True)} -> {display_path(laid_down.inventory)}")
         for tier in laid_down.answers.get("tiers") or []:
             click.echo(f"  {tier['name']}: {_model(tier)} by {tier['engine']} on {tier.get('card', 'the processor')}")
         if laid_down.kept:
             click.echo(f"  kept: {', '.join(laid_down.kept)}")
         for made in (
             "a git repository" if steps.repository else "",
-            f"a key for clients, in {shown(steps.key)}" if steps.key is not None else "",
+            f"a key for clients, in {display_path(steps.key)}" if steps.key is not None else "",
             f"the Docker volume {steps.volume}" if steps.volume else "",
         ):
             if made:
@@ -76,11 +75,11 @@ class JsonView:
         print_json(
             **self._found,
             machine=laid_down.machine,
-            inventory=shown(laid_down.inventory),
+            inventory=display_path(laid_down.inventory),
             written=laid_down.written,
             kept=laid_down.kept,
             repository=steps.repository,
-            key_file=shown(steps.key) if steps.key is not None else None,
+            key_file=display_path(steps.key) if steps.key is not None else None,
             volume=steps.volume or None,
             next=list(next_steps(laid_down, steps)),
         )
@@ -88,8 +87,8 @@ class JsonView:
 
 def next_steps(laid_down: LaidDown, steps: FirstSteps) -> Iterator[str]:
     """Yield the commands from here to a running machine."""
-    if shown(laid_down.folder) != ".":
-        yield f"cd {shlex.quote(shown(laid_down.folder))}"
+    if display_path(laid_down.folder) != ".":
+        yield f"cd {shlex.quote(display_path(laid_down.folder))}"
     if steps.missing_volume:
         yield f"docker volume create {steps.missing_volume}"
     if not laid_down.answers.get("tiers"):

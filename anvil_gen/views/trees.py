@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import click
 
 from anvil_gen.changes import Action, recreated
+from anvil_gen.diagnostics import display_path
 from anvil_gen.diffs import diff_text
-from anvil_gen.fleet import shown
 from anvil_gen.model import Mode, Route
 from anvil_gen.outcome import Outcome
 from anvil_gen.views.answer import print_json
@@ -61,7 +61,7 @@ class TextView:
 
     def _host(self, outcome: Outcome, verbs: dict[str, str]) -> None:
         rendered = outcome.rendered
-        head = f"{click.style(rendered.host, bold=True)} -> {shown(rendered.output)}"
+        head = f"{click.style(rendered.host, bold=True)} -> {display_path(rendered.output)}"
         if not outcome.files:
             click.echo(f"{head}: {len(rendered.tree.files)} files, nothing changed")
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PureWindowsPath
+from pathlib import Path, PureWindowsPath
 
 
 def is_absolute(path: str) -> bool:
@@ -29,3 +29,24 @@ def is_below(path: str) -> bool:
     """Tell whether a relative path leads to something below the folder that it starts from."""
     parts = set(path.replace("\\", "/").split("/"))
     return ".." not in parts and not parts <= {"", "."} and PureWindowsPath(path).drive == ""
+
+
+_DRIVES = "mnt"
+"""Where WSL2 has the drives of Windows."""
+
+
+def is_of_windows(path: str) -> bool:
+    """Tell whether an absolute path is one of Windows: with a drive, or on another machine."""
+    return not path.startswith("/") and PureWindowsPath(path).drive != ""
+
+
+def seen_from_here(path: str, *, system: str, root: Path = Path("/")) -> Path | None:
+    """Return an absolute path as this machine's programs open it; None where they cannot."""
+    if system == "win32":
+        return Path(path) if is_of_windows(path) else None
+    if not is_of_windows(path):
+        return root / path.lstrip("/")
+    windows = PureWindowsPath(path)
+    drive = root / _DRIVES / windows.drive[:1].lower()
+    is_drive = windows.drive[1:] == ":" and drive.is_dir()
+    return drive.joinpath(*windows.parts[1:]) if is_drive else None

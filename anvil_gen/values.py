@@ -1,0 +1,138 @@
+"""Small values that every room uses: key paths, and texts with variables in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Self
+
+from msgspec import Struct
+
+from anvil_gen.diagnostics import InternalError
+
+KeyPath = tuple[str | int, ...]
+"""A key path inside an inventory: ``("tiers", "fast", "gpus", 0)``."""
+
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def address(path: KeyPath) -> str:
+    """Spell a key path as a person writes it: ``tiers.fast.gpus[0]``."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            key = part if _BARE_KEY.fullmatch(part) else json.dumps(part, ensure_ascii=False)
+            text += f".{key}" if text else key
+    return text
+
+
+class Number(float):
+    """A float that keeps its author's spelling, so that ``0.90`` is rendered as ``0.90``."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """Parse ``text`` as TOML spells floats (``1_000.5``, ``inf``)."""
+        number = super().__new__(cls, text)
+        number.text = text.replace("_", "").removeprefix("+")
+        return number
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Symbol(str):
+    """A word of a closed vocabulary (an engine's, vendor's or platform's name): templates may compare it."""
+
+    __slots__ = ()
+
+
+class ComposeText(str):
+    """Text that is already as Compose reads it: variables in place, every other ``$`` doubled."""
+
+    __slots__ = ()
+
+
+class EnvRef(Struct, frozen=True, kw_only=True):
+    """A variable that Compose reads when it runs: ``${NAME:-default}``, or ``${NAME:?error}``."""
+
+    name: str
+    default: str | None = None
+    error: str | None = None
+
+
+class VariableText(Struct, frozen=True):
+    """Text with variables in it: literal strings and `EnvRef`, in order."""
+
+    parts: tuple[str | EnvRef, ...]
+
+
+Text = str | VariableText
+"""A value of a compose file: every ``$`` of a ``str`` is literal."""
+
+
+def parts_of(text: Text) -> tuple[str | EnvRef, ...]:
+    """Return the pieces of a text, a plain string being one piece."""
+    return text.parts if isinstance(text, VariableText) else (text,)
+
+
+def concat(*texts: Text) -> Text:
+    """Join texts; the result is a plain string where no variable is in them."""
+    if all(isinstance(text, str) for text in texts):
+        return "".join(texts)  # type: ignore[arg-type]
+    parts: list[str | EnvRef] = []
+    for part in (part for text in texts for part in parts_of(text)):
+        if isinstance(part, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += part
+        elif part != "":
+            parts.append(part)
+    return VariableText(tuple(parts))
+
+
+def fill(pattern: str, values: Mapping[str, Text]) -> Text:
+    """Put values in place of ``{name}``; any other brace stays as it is."""
+    if "{" not in pattern:
+        return pattern
+    pieces: list[Text] = []
+    rest = pattern
+    while rest:
+        start = min((at for name in values if (at := rest.find("{" + name + "}")) >= 0), default=-1)
+        if start < 0:
+            break
+        end = rest.index("}", start)
+        pieces += [rest[:start], values[rest[start + 1 : end]]]
+        rest = rest[end + 1 :]
+    return concat(*pieces, rest)
+
+
+def canonical_flag(name: str) -> str:
+    """Return one spelling for the spellings that argument parsers take for the same flag."""
+    return name.replace("_", "-")
+
+
+def escape_dollars(text: str) -> str:
+    """Return text in which Compose finds no variable."""
+    return text.replace("$", "$$")
+
+
+def compose_text(text: Text) -> str:
+    """Return a text as Compose interpolates it: variables as ``${NAME}``, every other ``$`` doubled."""
+    return "".join(escape_dollars(part) if isinstance(part, str) else _variable(part) for part in parts_of(text))
+
+
+def _variable(ref: EnvRef) -> str:
+    if ref.error is not None:
+        return f"${{{ref.name}:?{_in_braces(ref.error)}}}"
+    if ref.default is not None:
+        return f"${{{ref.name}:-{_in_braces(ref.default)}}}"
+    return f"${{{ref.name}}}"
+
+
+def _in_braces(text: str) -> str:
+    if "}" in text or "{" in text:
+        raise InternalError(f"a brace inside a variable's default or message: {text!r}")
+    return escape_dollars(text)
