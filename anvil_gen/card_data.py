@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from anvil_gen.inventory_types import Platform
-from anvil_gen.misfits import misfits
+from anvil_gen.inventory.fields import Platform
+from anvil_gen.inventory.struct_errors import struct_errors
 from anvil_gen.values import KeyPath
 
 CARD_GROUPS = ("uuid", "name", "memory_mib", "compute_capability", "driver")
@@ -85,7 +85,7 @@ def meaningless(data: Vendor) -> Iterator[tuple[KeyPath, str]]:
         yield from _no_pattern(("probe", "pattern"), data.probe.pattern, groups=("uuid",))
     for key, table in (("platforms", data.platforms), ("unsupported", data.unsupported)):
         for platform in table:
-            yield from misfits(platform, Platform, (key, platform))
+            yield from struct_errors(platform, Platform, (key, platform))
 
 
 def _no_pattern(path: KeyPath, pattern: str, groups: tuple[str, ...] = ()) -> Iterator[tuple[KeyPath, str]]:

@@ -14,11 +14,11 @@ from msgspec import Struct
 from anvil_gen.capabilities import CAPABILITIES
 from anvil_gen.card_data import Vendor, meaningless
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
-from anvil_gen.document import Document
-from anvil_gen.inventory import TierTable
-from anvil_gen.inventory_router import RouterTable
-from anvil_gen.inventory_types import ComputeCapability, Platform, Task
-from anvil_gen.misfits import misfits, no_option
+from anvil_gen.inventory.fields import ComputeCapability, Platform, Task
+from anvil_gen.inventory.schema import TierTable
+from anvil_gen.inventory.schema_router import RouterTable
+from anvil_gen.inventory.struct_errors import struct_errors, unknown_names
+from anvil_gen.inventory.toml_file import Document
 from anvil_gen.template_folders import KINDS, texts, unread
 from anvil_gen.values import KeyPath, address, canonical_flag
 
@@ -288,22 +288,22 @@ class Catalog:
             return
         section = self.defaults["tier" if isinstance(data, Engine) else "router"]
         struct: type[Struct] = TierTable if isinstance(data, Engine) else RouterTable
-        yield from no_option([(("defaults", name), name) for name in data.defaults], section)
+        yield from unknown_names([(("defaults", name), name) for name in data.defaults], section)
         for name, value in data.defaults.items():
             if name in section:
-                yield from misfits({name: value}, struct, ("defaults",))
+                yield from struct_errors({name: value}, struct, ("defaults",))
         if isinstance(data, RouterKind):
             told = [(("capabilities", at), name) for at, name in enumerate(data.capabilities)]
-            yield from no_option([*told, *((("limits", name), name) for name in data.limits)], CAPABILITIES)
+            yield from unknown_names([*told, *((("limits", name), name) for name in data.limits)], CAPABILITIES)
         else:
             known = {*section, *DERIVED_OPTIONS}
             keys = ("options", "variables", "option_flags")
             named: list[tuple[KeyPath, str]] = [((key, name), name) for key in keys for name in getattr(data, key)]
             named += [(("aliases", flag), option) for flag, option in data.aliases.items()]
-            yield from no_option(named, known)
-            yield from no_option([(("reasons", name), name) for name in data.reasons], self.defaults["reasons"])
+            yield from unknown_names(named, known)
+            yield from unknown_names([(("reasons", name), name) for name in data.reasons], self.defaults["reasons"])
             refusals = [(("quirks", at, "refuse", "option"), quirk.refuse) for at, quirk in enumerate(data.quirks)]
-            yield from no_option([(path, refusal.option) for path, refusal in refusals if refusal], section)
+            yield from unknown_names([(path, refusal.option) for path, refusal in refusals if refusal], section)
 
 
 def decoded(
@@ -317,7 +317,7 @@ def decoded(
     try:
         data = msgspec.convert(document.data, kind)
     except msgspec.ValidationError:
-        raise DiagnosticError(_faulty(document, *fault) for fault in misfits(document.data, kind, ())) from None
+        raise DiagnosticError(_faulty(document, *fault) for fault in struct_errors(document.data, kind, ())) from None
     faults = list(meaningless(data))
     if faults:
         raise DiagnosticError(_faulty(document, *fault) for fault in faults)

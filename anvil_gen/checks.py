@@ -9,11 +9,11 @@ from typing import Any
 from msgspec import UNSET
 
 from anvil_gen.claims import COMMON_BINDS, check_claims, entries, is_address, place, stands
-from anvil_gen.inventory import Inventory
-from anvil_gen.inventory_tables import EnvTable
-from anvil_gen.inventory_types import CONTAINER_PATTERN, NAME_LENGTH, PROJECT_PATTERN
+from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.fields import CONTAINER_PATTERN, NAME_LENGTH, PROJECT_PATTERN
+from anvil_gen.inventory.schema import Inventory
+from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.model import Gpu, Mode, Stack, Tier
-from anvil_gen.report import Report
 from anvil_gen.values import Number
 
 _CONTAINER = re.compile(CONTAINER_PATTERN)
@@ -21,7 +21,7 @@ _CONTAINER = re.compile(CONTAINER_PATTERN)
 _ROUNDING = 1e-9
 
 
-def check_stack(stack: Stack, inventory: Inventory, report: Report) -> None:
+def check_stack(stack: Stack, inventory: Inventory, report: Collector) -> None:
     """Report what is wrong between the parts of a resolved stack."""
     _host_name(stack, report)
     _output(inventory, report)
@@ -38,7 +38,7 @@ def check_stack(stack: Stack, inventory: Inventory, report: Report) -> None:
     _projects(stack, report)
 
 
-def _host_name(stack: Stack, report: Report) -> None:
+def _host_name(stack: Stack, report: Collector) -> None:
     fits = re.search(PROJECT_PATTERN, stack.host) is not None and len(stack.host) <= NAME_LENGTH
     if not fits and not report.is_left_out(("host", "name")):
         name = re.sub("[^a-z0-9_-]+", "-", stack.host.lower()).strip("-_")[:NAME_LENGTH] or "my-box"
@@ -46,7 +46,7 @@ def _host_name(stack: Stack, report: Report) -> None:
         report.add("name that Compose refuses", ("host",), detail, f'set name = "{name}" in [host]', key=True)
 
 
-def _reserves(inventory: Inventory, report: Report) -> None:
+def _reserves(inventory: Inventory, report: Collector) -> None:
     for name, table in inventory.gpus.items():
         memory, reserve = table.memory_mib, table.reserve_mib
         if memory is not UNSET and reserve is not UNSET and reserve >= memory:
@@ -54,7 +54,7 @@ def _reserves(inventory: Inventory, report: Report) -> None:
             report.add("number out of range", ("gpus", name, "reserve_mib"), detail, f"write less than {memory}")
 
 
-def _container_names(stack: Stack, report: Report) -> None:
+def _container_names(stack: Stack, report: Collector) -> None:
     for entry, table, options in entries(stack):
         name = options["container_name"].replace("{port}", "1")
         if not _CONTAINER.match(name) and stands(options, "container_name", table, report):
@@ -63,7 +63,7 @@ def _container_names(stack: Stack, report: Report) -> None:
             report.add("name that Docker refuses", path, detail, f'set "container_name" for {entry}', key=key)
 
 
-def _binds(stack: Stack, report: Report) -> None:
+def _binds(stack: Stack, report: Collector) -> None:
     for _, table, options in entries(stack):
         bind = options["bind"]
         if bind is not False and not is_address(bind):
@@ -80,7 +80,7 @@ def _is_loopback(text: str) -> bool:
     return ip_address(text).is_loopback
 
 
-def _key_beyond_loopback(stack: Stack, report: Report) -> None:
+def _key_beyond_loopback(stack: Stack, report: Collector) -> None:
     router = stack.router
     if router is None or router.clients or not stands(router.options, "api_key_env", ("router",), report):
         return
@@ -94,7 +94,7 @@ def _key_beyond_loopback(stack: Stack, report: Report) -> None:
         )
 
 
-def _tiers_beyond_loopback(stack: Stack, report: Report) -> None:
+def _tiers_beyond_loopback(stack: Stack, report: Collector) -> None:
     for tier in stack.tiers:
         bind = tier.options["bind"]
         names = (*tier.options["flags"], *tier.options["environment"])
@@ -107,7 +107,7 @@ def _tiers_beyond_loopback(stack: Stack, report: Report) -> None:
             report.add("tier without a key beyond loopback", path, detail, remedy, key=key, severity="warning")
 
 
-def _own_ipc(stack: Stack, report: Report) -> None:
+def _own_ipc(stack: Stack, report: Collector) -> None:
     for tier in stack.tiers:
         if tier.options["ipc"] == f"service:{tier.options['service']}":
             path, key = place(tier.options, "ipc", ("tiers", tier.name))
@@ -115,7 +115,7 @@ def _own_ipc(stack: Stack, report: Report) -> None:
             report.add("not for this service", path, detail, 'name another service, or write "host"', key=key)
 
 
-def _images(stack: Stack, report: Report) -> None:
+def _images(stack: Stack, report: Collector) -> None:
     for _, table, options in entries(stack):
         image = options["image"]
         if isinstance(image, EnvTable) and image.default == "":
@@ -133,7 +133,7 @@ def _images(stack: Stack, report: Report) -> None:
             report.add("name that Docker refuses", path, f'"{image}" has capitals', "write it in lower case", key=key)
 
 
-def _output(inventory: Inventory, report: Report) -> None:
+def _output(inventory: Inventory, report: Collector) -> None:
     output = inventory.host.output
     if output is UNSET:
         return
@@ -150,7 +150,7 @@ def _output(inventory: Inventory, report: Report) -> None:
         )
 
 
-def _shares(mode: Mode, report: Report) -> None:
+def _shares(mode: Mode, report: Collector) -> None:
     holders: dict[str, list[tuple[Gpu, Tier]]] = {}
     for tier in mode.tiers:
         for gpu in tier.gpus:
@@ -169,7 +169,7 @@ def _in_mode(mode: Mode) -> str:
     return f' in the mode "{mode.name}"' if mode.name else ""
 
 
-def _told(name: str, tiers: list[Tier], mode: Mode, report: Report) -> None:
+def _told(name: str, tiers: list[Tier], mode: Mode, report: Collector) -> None:
     for tier in tiers:
         if tier.share is None and not _has_written(tier, report):
             others = ", ".join(f'"{other.name}"' for other in tiers if other is not tier)
@@ -178,13 +178,13 @@ def _told(name: str, tiers: list[Tier], mode: Mode, report: Report) -> None:
             report.add("card shared without shares", ("tiers", tier.name), detail, remedy, key=True)
 
 
-def _has_written(tier: Tier, report: Report) -> bool:
+def _has_written(tier: Tier, report: Collector) -> bool:
     """Tell whether the inventory does state a share; that it came to nothing has been reported already."""
     written: dict[str, Any] = report.document.data["tiers"][tier.name]
     return "gpu_memory_utilization" in written or "gpu_memory" in written
 
 
-def _too_much(name: str, tiers: list[Tier], whole: float, mode: Mode, report: Report) -> None:
+def _too_much(name: str, tiers: list[Tier], whole: float, mode: Mode, report: Collector) -> None:
     total = sum(Number(str(tier.share)) for tier in tiers if tier.share is not None)
     listed = " + ".join(f"{tier.name} {tier.share}" for tier in tiers)
     detail = f'on "{name}"{_in_mode(mode)}: {listed} = {total:.4g}, and {whole:.4g} of it is there to take'
@@ -201,7 +201,7 @@ def _whole(gpu: Gpu) -> float:
     return 1.0 - gpu.reserve_mib / gpu.memory_mib
 
 
-def _projects(stack: Stack, report: Report) -> None:
+def _projects(stack: Stack, report: Collector) -> None:
     if stack.experiment is not None and stack.experiment.project == stack.project:
         path, key = place(stack.experiment.options, "project", ("experiment",))
         detail = f'"{stack.project}" is the project of the tiers: `down` on one would stop the other'

@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from anvil_gen.inventory.collector import Collector
 from anvil_gen.model import Mode, Options, Stack
 from anvil_gen.own_keys import published_ports
-from anvil_gen.report import Report
 from anvil_gen.values import KeyPath
 
 _EVERY = {"0.0.0.0", "::"}  # noqa: S104  compared, not bound
@@ -27,7 +27,7 @@ class _Claim(Struct, frozen=True, kw_only=True):
     table: KeyPath
 
 
-def check_claims(stack: Stack, report: Report) -> None:
+def check_claims(stack: Stack, report: Collector) -> None:
     """Report names and ports that two services claim; ports only where both of them run."""
     _unique(_services(stack, report), "service", report)
     _unique(_containers(stack, report), "container name", report)
@@ -53,7 +53,7 @@ def place(options: Options, name: str, table: KeyPath) -> tuple[KeyPath, bool]:
     return (path, False) if path is not None else (table, True)
 
 
-def stands(options: Options, name: str, table: KeyPath, report: Report) -> bool:
+def stands(options: Options, name: str, table: KeyPath, report: Collector) -> bool:
     """Tell whether an option's value is meant: no default that stands in for a faulty value, or is a faulty name."""
     if options.origin(name).path is not None:
         return True
@@ -88,7 +88,7 @@ def _written(mapping: Any, key: str) -> str | None:
     return value if isinstance(value, str) and "$" not in value else None
 
 
-def _services(stack: Stack, report: Report) -> Iterator[_Claim]:
+def _services(stack: Stack, report: Collector) -> Iterator[_Claim]:
     for owner, table, options in entries(stack):
         if "service" in options and stands(options, "service", table, report):
             yield _claim(owner, table, options, "service")
@@ -104,7 +104,7 @@ def _claim(owner: str, table: KeyPath, options: Options, option: str) -> _Claim:
     return _Claim(owner=owner, value=options[option], path=path, key=key, remedy=remedy, table=table)
 
 
-def _containers(stack: Stack, report: Report) -> Iterator[_Claim]:
+def _containers(stack: Stack, report: Collector) -> Iterator[_Claim]:
     own = _own_keys(stack)
     for owner, table, options in entries(stack):
         overridden = own.get(table, {})
@@ -136,7 +136,7 @@ def _owner(table: KeyPath) -> str:
     return f'{kinds[str(table[0])]} "{table[1]}"' if table[0] in kinds else "the router"
 
 
-def _ports(stack: Stack, report: Report) -> Iterator[_Claim]:
+def _ports(stack: Stack, report: Collector) -> Iterator[_Claim]:
     own = _own_keys(stack)
     for owner, table, options in entries(stack):
         if "ports" in own.get(table, {}) or options["port"] is None or options["bind"] is False:
@@ -168,7 +168,7 @@ def _runs(claim: _Claim, mode: Mode) -> bool:
     return claim.table[0] != "tiers" or claim.table[1] in [tier.name for tier in mode.tiers]
 
 
-def check_helpers(services: Mapping[KeyPath, Iterable[str]], report: Report) -> None:
+def check_helpers(services: Mapping[KeyPath, Iterable[str]], report: Collector) -> None:
     """Report services of one name that only the rendered files tell: templates add some beside a tier's own."""
     seen: dict[str, KeyPath] = {}
     for table, names in services.items():
@@ -179,7 +179,7 @@ def check_helpers(services: Mapping[KeyPath, Iterable[str]], report: Report) -> 
                 report.add("service taken twice", table, detail, "write another name", key=True)
 
 
-def _unique(claims: Iterable[_Claim], what: str, report: Report) -> None:
+def _unique(claims: Iterable[_Claim], what: str, report: Collector) -> None:
     seen: dict[str, str] = {}
     for claim in claims:
         # Container names differ in case alone nowhere: some tools fold them.
@@ -189,7 +189,7 @@ def _unique(claims: Iterable[_Claim], what: str, report: Report) -> None:
             report.add(f"{what} taken twice", claim.path, detail, claim.remedy, key=claim.key)
 
 
-def _unique_ports(claims: Iterable[_Claim], used: set[int], report: Report) -> None:
+def _unique_ports(claims: Iterable[_Claim], used: set[int], report: Collector) -> None:
     seen: list[tuple[int, str, str]] = []
     for claim in claims:
         number, bind = claim.value

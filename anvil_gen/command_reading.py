@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.diagnostics import may_hold_secret
-from anvil_gen.own_keys import env_reference
+from anvil_gen.inventory.env_references import env_reference
 from anvil_gen.values import Number, canonical_flag
 
 HIDDEN = "…"

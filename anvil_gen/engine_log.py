@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from anvil_gen.catalog import Catalog, decoded
 from anvil_gen.diagnostics import display_path, printable
-from anvil_gen.document import Document
+from anvil_gen.inventory.toml_file import Document
 from anvil_gen.template_folders import LOG_FILE
 from anvil_gen.values import KeyPath
 

@@ -14,8 +14,8 @@ from anvil_gen.claims import check_helpers
 from anvil_gen.deploy_folder import DeployFolder, FileChange
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 from anvil_gen.experiment import ROOT_FILE as EXPERIMENT_FILE
-from anvil_gen.fleet import cache_folder, fleet_root
 from anvil_gen.host import read_host
+from anvil_gen.inventory.fleet import cache_folder, fleet_root
 from anvil_gen.model import ROOT_FILE, Stack, Tree
 from anvil_gen.outcome import Outcome, Rendered, parsed
 from anvil_gen.overwriting import faults_of

@@ -12,13 +12,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from anvil_gen.catalog import Catalog
-from anvil_gen.document import Document
-from anvil_gen.fleet import fleet_root
-from anvil_gen.inventory import Inventory
+from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.decode import parse
+from anvil_gen.inventory.fleet import fleet_root
+from anvil_gen.inventory.schema import Inventory
+from anvil_gen.inventory.toml_file import Document
 from anvil_gen.model import Options
 from anvil_gen.options import Layer, filled, given, layered
-from anvil_gen.report import Report
-from anvil_gen.structure import parse
 from anvil_gen.values import Text, fill
 
 
@@ -27,7 +27,7 @@ class HostReading(Struct, frozen=True, kw_only=True):
 
     path: Path
     catalog: Catalog
-    report: Report
+    report: Collector
     inventory: Inventory
     options: Options
     """Those of ``[host]``, with their defaults."""
@@ -55,7 +55,7 @@ def read_host(path: Path, catalog: Catalog, *, output: Path | None = None, text:
     Raises:
         DiagnosticError: the file cannot be read, or is no TOML.
     """
-    report = Report(Document(path, text=text))
+    report = Collector(Document(path, text=text))
     inventory = parse(report)
     options = _host_options(inventory, catalog, path)
     return HostReading(

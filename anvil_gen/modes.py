@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from anvil_gen.diagnostics import did_you_mean, join_words
-from anvil_gen.inventory import ModeTable
+from anvil_gen.inventory.schema import ModeTable
 from anvil_gen.model import DEFAULT_MODE, ROOT_FILE, Mode, Tier
 from anvil_gen.routing import Gate, build_router, build_routes
 from anvil_gen.serve import Site

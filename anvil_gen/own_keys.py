@@ -6,31 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from anvil_gen.inventory.env_references import TABLES, env_reference
 from anvil_gen.model import Mount
-from anvil_gen.values import ComposeText, EnvRef, VariableText, compose_text, escape_dollars
+from anvil_gen.values import ComposeText, VariableText, compose_text, escape_dollars
 
-_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
-_DEFAULT = re.compile("[^{}\\x00\\r\\n]*")
 _PORT = re.compile("[0-9]{1,5}")
 _PUBLISHED = re.compile(r"(?:(?P<bind>[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?P<port>[0-9]{1,5}):[0-9]{1,5}(?:/tcp)?")
 _NAMED_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-
-
-TABLES = (
-    *("additional_contexts", "annotations", "args", "driver_opts", "environment", "extra_hosts"),
-    *("labels", "options", "storage_opt", "sysctls", "ulimits"),
-)
-"""Keys of Compose whose tables have names of the user's: one that holds `env` alone is a table all the same."""
-
-
-def env_reference(value: Any) -> EnvRef | None:
-    """Return the variable that a table like ``{ env = "NAME", default = "x" }`` stands for."""
-    if not isinstance(value, dict) or not value.keys() <= {"env", "default"}:
-        return None
-    name, default = value.get("env"), value.get("default", "")
-    if isinstance(name, str) and isinstance(default, str) and _VARIABLE.fullmatch(name) and _DEFAULT.fullmatch(default):
-        return EnvRef(name=name, default=value.get("default"))
-    return None
 
 
 def flag_value(value: Any) -> Any:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from anvil_gen.catalog import Engine
 from anvil_gen.command_reading import Flag, flag_entry, read_line, typed_value
 from anvil_gen.diagnostics import Diagnostic, holds_secret, printable
-from anvil_gen.inventory import ServeTable
+from anvil_gen.inventory.schema import ModelServerTable
 from anvil_gen.values import Number
 
 # Option of an engine -> the type of its field, for those that a trial's flag may set.
@@ -145,7 +145,7 @@ def _table(
         table["served_name"] = facts.served_name
     elif "served_name" in defaults:
         table["served_name"] = name
-    for key in ServeTable.__struct_fields__:
+    for key in ModelServerTable.__struct_fields__:
         if key in said:
             table[key] = said[key]
         elif key in slot and key not in _NOT_TAKEN:

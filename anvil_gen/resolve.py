@@ -11,15 +11,15 @@ from anvil_gen.catalog import Catalog
 from anvil_gen.checks import check_stack
 from anvil_gen.egress import check_way_in
 from anvil_gen.experiment import build_experiment
-from anvil_gen.free_values import check_free_values
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.inventory import Inventory
+from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.env_references import check_free_values
+from anvil_gen.inventory.schema import Inventory
 from anvil_gen.model import Extra, Gpu, Mode, Options, Stack, Tier
 from anvil_gen.modes import build_modes
 from anvil_gen.names import further_names
 from anvil_gen.options import Layer, given, layered
 from anvil_gen.own_keys import compose_form, named_volumes
-from anvil_gen.report import Report
 from anvil_gen.routing import read_gate
 from anvil_gen.serve import Site, read_serve
 from anvil_gen.tiers import build_tier
@@ -28,7 +28,7 @@ from anvil_gen.variables import variables_of
 
 
 def resolve(
-    inventory: Inventory, catalog: Catalog, report: Report, host: Options, *, header: str, folder: Path
+    inventory: Inventory, catalog: Catalog, report: Collector, host: Options, *, header: str, folder: Path
 ) -> Stack:
     """Resolve an inventory; faults go to ``report``, and what they hit is left out of the result.
 
@@ -78,7 +78,7 @@ def resolve(
     return stack
 
 
-def _has_no_tiers(inventory: Inventory, report: Report) -> bool:
+def _has_no_tiers(inventory: Inventory, report: Collector) -> bool:
     """Tell whether an inventory serves nothing yet, and warn of it."""
     if inventory.tiers or report.is_left_out(("tiers",)):
         return False
@@ -93,7 +93,7 @@ def _with_root_file(tier: Tier, modes: tuple[Mode, ...]) -> Tier:
     return replace(tier, root_file=next(found, tier.root_file))
 
 
-def _check_folders(inventory: Inventory, report: Report) -> None:
+def _check_folders(inventory: Inventory, report: Collector) -> None:
     for table, key, value in (
         ("paths", "models", inventory.paths.models),
         ("hfcache", "path", inventory.hfcache.path),
@@ -110,7 +110,7 @@ def _extra(name: str, mapping: dict[str, Any]) -> Extra:
     return Extra(name=name, mapping=compose_form(mapping), volumes=named_volumes(mapping.get("volumes")))
 
 
-def _gpus(inventory: Inventory, catalog: Catalog, report: Report, platform: str) -> dict[str, Gpu]:
+def _gpus(inventory: Inventory, catalog: Catalog, report: Collector, platform: str) -> dict[str, Gpu]:
     gpus: dict[str, Gpu] = {}
     seen: dict[tuple[str, str], str] = {}  # by vendor, since some of them only number their cards
     for name, table in inventory.gpus.items():

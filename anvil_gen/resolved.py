@@ -12,8 +12,8 @@ from anvil_gen.catalog import Catalog
 from anvil_gen.deploy_state import Sources
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.digests import digest_of
-from anvil_gen.fleet import header_name
 from anvil_gen.host import HostReading
+from anvil_gen.inventory.fleet import header_name
 from anvil_gen.model import Stack
 from anvil_gen.resolve import resolve
 

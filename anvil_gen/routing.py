@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from anvil_gen.answers import answers_of
 from anvil_gen.catalog import Health, RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
-from anvil_gen.inventory_router import RouterTierTable
+from anvil_gen.inventory.schema_router import RouterTierTable
 from anvil_gen.model import Options, Port, Route, Router, Tier, Upstream
 from anvil_gen.options import Layer, filled, given, layered
 from anvil_gen.own_keys import compose_form, named_volumes

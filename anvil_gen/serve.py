@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog import DERIVED_OPTIONS, Catalog, Engine, Quirk
 from anvil_gen.diagnostics import did_you_mean, holds_secret, join_words
-from anvil_gen.inventory import ExperimentTable, Inventory, TierTable
-from anvil_gen.inventory_tables import EnvTable
+from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.schema import ExperimentTable, Inventory, TierTable
+from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.model import Gpu, Options
 from anvil_gen.options import Layer, filled, given, layered
-from anvil_gen.report import Report
 from anvil_gen.values import EnvRef, KeyPath, Number, Symbol, Text, VariableText, address, canonical_flag
 
 # Options of an engine's flag table that no single field of a tier names.
@@ -51,7 +51,7 @@ class Site(Struct, frozen=True, kw_only=True):
 
     inventory: Inventory
     catalog: Catalog
-    report: Report
+    report: Collector
     platform: Symbol
     gpus: Mapping[str, Gpu]
     folder: Path  # the inventory's
@@ -343,7 +343,7 @@ def _check_flags(site: Site, serve: Serve) -> None:
         _check_flag_value(site.report, here, value)
 
 
-def _check_flag_value(report: Report, path: KeyPath, value: Any) -> None:
+def _check_flag_value(report: Collector, path: KeyPath, value: Any) -> None:
     if isinstance(value, list):
         for index, item in enumerate(value):
             if isinstance(item, list):

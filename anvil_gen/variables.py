@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from anvil_gen.experiment import ROOT_FILE, VARIABLES
-from anvil_gen.inventory import Inventory
+from anvil_gen.inventory.schema import Inventory
 from anvil_gen.model import EnvVar, Experiment, Extra, Router, Tier, Variable
 from anvil_gen.values import ComposeText, EnvRef
 

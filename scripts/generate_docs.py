@@ -19,7 +19,7 @@ from anvil_gen.capabilities import QUALITIES, WISHES
 from anvil_gen.catalog import Catalog, Engine, Quirk
 from anvil_gen.cli import cli
 from anvil_gen.engine_log import Failure, log_data
-from anvil_gen.schema import inventory_schema
+from anvil_gen.inventory.json_schema import inventory_schema
 from anvil_gen.template_folders import LOG_FILE
 from anvil_gen.values import address
 

@@ -9,7 +9,7 @@ from itertools import chain, count
 from typing import Any, NamedTuple
 
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.schema import inventory_schema
+from anvil_gen.inventory.json_schema import inventory_schema
 
 # fmt: off
 HOSTILE = [

@@ -13,8 +13,8 @@ from msgspec import Struct
 from anvil_gen.catalog import Catalog, shipped_templates
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.generate import Generator
-from anvil_gen.inventory import ExperimentTable, GpuTable, HostTable, ModelTable, TierTable
-from anvil_gen.inventory_router import RouterTable
+from anvil_gen.inventory.schema import ExperimentTable, GpuTable, HostTable, ModelTable, TierTable
+from anvil_gen.inventory.schema_router import RouterTable
 
 PACKAGE = Path(__file__).parent.parent / "anvil_gen"
 KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}

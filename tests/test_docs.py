@@ -13,7 +13,7 @@ from msgspec import Struct
 from anvil_gen.card_data import Vendor
 from anvil_gen.catalog import Catalog, Engine, RouterKind
 from anvil_gen.cli import VERBS, cli
-from anvil_gen.schema import inventory_schema
+from anvil_gen.inventory.json_schema import inventory_schema
 
 REPOSITORY = Path(__file__).parent.parent
 

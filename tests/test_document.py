@@ -8,7 +8,7 @@ import pytest
 from inventories import without_marks
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, holds_secret, may_hold_secret
-from anvil_gen.document import MAX_DEPTH, Document
+from anvil_gen.inventory.toml_file import MAX_DEPTH, Document
 
 DEEP = 3_000
 DEEPER = 100_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from anvil_gen.diagnostics import DiagnosticError, display_path
-from anvil_gen.fleet import all_inventories, find_inventory, fleet_root, header_name, host_names
+from anvil_gen.inventory.fleet import all_inventories, find_inventory, fleet_root, header_name, host_names
 
 
 @pytest.fixture

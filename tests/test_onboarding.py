@@ -33,7 +33,7 @@ from running import anvil_gen
 
 from anvil_gen.catalog import Catalog
 from anvil_gen.cli import VERBS
-from anvil_gen.schema import schema_text
+from anvil_gen.inventory.json_schema import schema_text
 
 SHARED = [
     ".editorconfig",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from inventories import without_marks
 
-from anvil_gen.positions import Positions
+from anvil_gen.inventory.toml_positions import Positions
 from anvil_gen.values import KeyPath
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from anvil_gen.schema import inventory_schema, schema_text
+from anvil_gen.inventory.json_schema import inventory_schema, schema_text
 
 REPOSITORY = Path(__file__).parent.parent
 COMMITTED = REPOSITORY / "templates" / "inventory.schema.json"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.toml_edit import tier_section, with_tier
+from anvil_gen.inventory.edit import tier_section, with_tier
 from anvil_gen.values import Number
 
 HOSTS = Path(__file__).parent.parent / "hosts"

@@ -10,8 +10,8 @@ import click
 from anvil_gen.catalog import Catalog
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, display_path, join_words
-from anvil_gen.fleet import hosts_folder
 from anvil_gen.generate import against_disk, generator, write_readable
+from anvil_gen.inventory.fleet import hosts_folder
 from anvil_gen.onboard.answers import Answers, answers_of
 from anvil_gen.onboard.find import find, machine_of
 from anvil_gen.onboard.first_steps import make_repository, make_volume, missing_volume, write_key

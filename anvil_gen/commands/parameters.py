@@ -17,7 +17,7 @@ def complete_host(_context: click.Context, _parameter: click.Parameter, incomple
     """Return the hosts of this fleet that begin as typed, else files."""
     from click.shell_completion import CompletionItem  # noqa: PLC0415
 
-    from anvil_gen.fleet import host_names  # noqa: PLC0415
+    from anvil_gen.inventory.fleet import host_names  # noqa: PLC0415
 
     names = [CompletionItem(name) for name in host_names(Path.cwd()) if name.startswith(incomplete)]
     return names or [CompletionItem(incomplete, type="file")]

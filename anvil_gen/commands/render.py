@@ -9,8 +9,8 @@ import click
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.fleet import all_inventories, find_inventory
 from anvil_gen.generate import against_disk, gather, generator, write_readable
+from anvil_gen.inventory.fleet import all_inventories, find_inventory
 from anvil_gen.outcome import Rendered
 from anvil_gen.views.faults import show_faults
 from anvil_gen.views.trees import JsonView, TextView, View

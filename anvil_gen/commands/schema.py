@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.schema import schema_text
+from anvil_gen.inventory.json_schema import schema_text
 
 
 @click.command("schema")

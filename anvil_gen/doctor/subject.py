@@ -11,9 +11,9 @@ from anvil_gen.catalog import Catalog
 from anvil_gen.doctor.check import Place
 from anvil_gen.doctor.dotenv import variables
 from anvil_gen.doctor.wants import Wanted, slot_wants, wants_of
-from anvil_gen.document import Document
 from anvil_gen.generate import generator
-from anvil_gen.inventory_types import Platform
+from anvil_gen.inventory.fields import Platform
+from anvil_gen.inventory.toml_file import Document
 from anvil_gen.model import Mode, Tree
 from anvil_gen.operate.containers import Container, Look
 from anvil_gen.operate.deployment import Deployment

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.inventory_types import NAME_LENGTH, Platform
+from anvil_gen.inventory.fields import NAME_LENGTH, Platform
 from anvil_gen.onboard.elsewhere import over_ssh
 from anvil_gen.onboard.weights import ModelFolder, find_hub_cache, find_models
 from anvil_gen.operate.docker import Docker

@@ -11,8 +11,8 @@ from msgspec import structs
 
 from anvil_gen.catalog import shipped_templates
 from anvil_gen.diagnostics import Diagnostic
-from anvil_gen.document import Document
-from anvil_gen.inventory_types import Platform
+from anvil_gen.inventory.fields import Platform
+from anvil_gen.inventory.toml_file import Document
 from anvil_gen.onboard.find import Found, Surroundings, is_broken
 from anvil_gen.operate.docker import INSTALL_DOCS
 from anvil_gen.operate.engine_facts import OLDEST_COMPOSE, EngineFacts, is_older

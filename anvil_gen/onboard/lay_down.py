@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from anvil_gen.catalog import shipped_templates
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, printable
-from anvil_gen.fleet import HOSTS
+from anvil_gen.inventory.fleet import HOSTS
 from anvil_gen.onboard.answers import Answers
 from anvil_gen.onboard.source import Source
 

@@ -20,7 +20,7 @@ from anvil_gen.diagnostics import (
     join_words,
     printable,
 )
-from anvil_gen.inventory_types import ALIAS_PATTERN, REPO_PATTERN
+from anvil_gen.inventory.fields import ALIAS_PATTERN, REPO_PATTERN
 from anvil_gen.model import Experiment, Gpu
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.deployment import Deployment, open_deployment, staleness

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from anvil_gen.inventory_types import Platform
+from anvil_gen.inventory.fields import Platform
 from anvil_gen.probe.cards import Card, Listing, list_cards
 from anvil_gen.probe.programs import Run, run_program
 

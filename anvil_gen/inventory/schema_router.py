@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
 
-from anvil_gen import inventory_types as t
-from anvil_gen.inventory_tables import Image, Table
+from anvil_gen.inventory import fields as t
+from anvil_gen.inventory.schema_base import Image, Table
 
 
 class TlsTable(Table, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class TlsTable(Table, frozen=True, kw_only=True):
 class RouterTierTable(Table, frozen=True, kw_only=True):
     """What the router shall keep to with one tier."""
 
-    timeout: t.Patience | UnsetType = UNSET
+    timeout: t.Timeout | UnsetType = UNSET
     concurrency: t.Concurrency | UnsetType = UNSET
 
 
@@ -54,7 +54,7 @@ class RouterTable(Table, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
-    timeout: t.Patience | UnsetType = UNSET
+    timeout: t.Timeout | UnsetType = UNSET
     tiers: (
         Annotated[
             dict[t.TierName, RouterTierTable],

@@ -10,18 +10,18 @@ import msgspec
 from msgspec import Struct
 
 from anvil_gen.diagnostics import did_you_mean, join_words
-from anvil_gen.document import decode
+from anvil_gen.inventory.toml_file import decode
 from anvil_gen.values import KeyPath
 
 
-def no_option(named: Iterable[tuple[KeyPath, str]], known: Iterable[str]) -> Iterator[tuple[KeyPath, str]]:
+def unknown_names(named: Iterable[tuple[KeyPath, str]], known: Iterable[str]) -> Iterator[tuple[KeyPath, str]]:
     """Yield the places of names that are no known option, each with what is wrong."""
     for path, name in named:
         if name not in known:
             yield path, f'"{name}" is no option: {did_you_mean(name, known) or join_words(known, limit=40)}'
 
 
-def misfits(value: Any, kind: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+def struct_errors(value: Any, kind: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     """Yield each place of a value that is not as its type wants it; msgspec itself tells only the first."""
     try:
         msgspec.convert(value, kind, dec_hook=decode)
@@ -32,14 +32,14 @@ def misfits(value: Any, kind: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str
     inner = _plain(kind)
     origin, arguments = get_origin(inner), get_args(inner)
     if isinstance(inner, type) and issubclass(inner, Struct) and isinstance(value, dict):
-        yield from _misfitting_keys(value, inner, path)
+        yield from _keys_with_errors(value, inner, path)
     elif isinstance(value, list) and origin in (tuple, list):
         for index, item in enumerate(value):
-            yield from misfits(item, arguments[0], (*path, index))
+            yield from struct_errors(item, arguments[0], (*path, index))
     elif isinstance(value, dict) and origin is not None and issubclass(origin, Mapping):
         for key, item in value.items():
-            yield from misfits(key, arguments[0], (*path, key))
-            yield from misfits(item, arguments[1], (*path, key))
+            yield from struct_errors(key, arguments[0], (*path, key))
+            yield from struct_errors(item, arguments[1], (*path, key))
     elif origin is Literal:
         yield path, f'"{value}" is none of: {join_words(map(str, arguments))}'
     else:
@@ -54,7 +54,7 @@ def _plain(kind: Any) -> Any:
     return kind
 
 
-def _misfitting_keys(value: Mapping[str, Any], struct: type[Struct], path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+def _keys_with_errors(value: Mapping[str, Any], struct: type[Struct], path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     fields = {field.name: field for field in msgspec.structs.fields(struct)}
     unknown = [key for key in value if key not in fields]
     yield from (
@@ -62,6 +62,6 @@ def _misfitting_keys(value: Mapping[str, Any], struct: type[Struct], path: KeyPa
     )
     for name, field in fields.items():
         if name in value:
-            yield from misfits(value[name], field.type, (*path, name))
+            yield from struct_errors(value[name], field.type, (*path, name))
         elif field.required and not did_you_mean(name, unknown):
             yield path, f'"{name}" is not set'

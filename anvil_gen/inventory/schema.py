@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from anvil_gen import inventory_types as t
-from anvil_gen.inventory_router import RouterTable
-from anvil_gen.inventory_tables import Environment, Image, Table
+from anvil_gen.inventory import fields as t
+from anvil_gen.inventory.schema_base import Environment, Image, Table
+from anvil_gen.inventory.schema_router import RouterTable
 
 SCHEMA = 1
 """The newest inventory format that this version reads."""
@@ -77,7 +77,7 @@ class GpuTable(Table, frozen=True, kw_only=True):
     vendor: Annotated[str, t.text("A folder of `templates/gpus/`.", t.SERVICE_PATTERN, t.NAME_LENGTH)] | UnsetType = (
         UNSET
     )
-    memory_mib: t.CardMemory | UnsetType = UNSET
+    memory_mib: t.GpuMemory | UnsetType = UNSET
     reserve_mib: (
         Annotated[
             int,
@@ -123,7 +123,7 @@ class ModelTable(Table, frozen=True, kw_only=True):
     ) = UNSET
 
 
-class ServeTable(Table, frozen=True, kw_only=True):
+class ModelServerTable(Table, frozen=True, kw_only=True):
     """What a tier and the experiment slot have in common."""
 
     engine: t.EngineName | UnsetType = UNSET
@@ -169,7 +169,7 @@ class HealthCheckTable(Table, frozen=True, kw_only=True):
     ) = UNSET
 
 
-class TierTable(ServeTable, frozen=True, kw_only=True):
+class TierTable(ModelServerTable, frozen=True, kw_only=True):
     """One model serve."""
 
     service: t.ServiceName | UnsetType = UNSET
@@ -253,7 +253,7 @@ class TierTable(ServeTable, frozen=True, kw_only=True):
     ) = UNSET
 
 
-class ExperimentTable(ServeTable, frozen=True, kw_only=True):
+class ExperimentTable(ModelServerTable, frozen=True, kw_only=True):
     """The one-off slot: a compose project of its own, driven by MODEL, SERVED_NAME, PORT, GPU_UUID, EXTRA_ARGS."""
 
     project: t.ProjectName | UnsetType = UNSET
@@ -299,7 +299,7 @@ class Inventory(Table, frozen=True, kw_only=True):
     host: HostTable = HostTable()
     paths: PathsTable = PathsTable()
     hfcache: HfCacheTable = HfCacheTable()
-    gpus: Annotated[dict[t.CardName, GpuTable], Meta(description="The cards, by names of yours.")] = field(
+    gpus: Annotated[dict[t.GpuKey, GpuTable], Meta(description="The cards, by names of yours.")] = field(
         default_factory=dict
     )
     tiers: Annotated[

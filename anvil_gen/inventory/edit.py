@@ -9,7 +9,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Float, InlineTable, Item, Trivia
 
-from anvil_gen.positions import Positions
+from anvil_gen.inventory.toml_positions import Positions
 from anvil_gen.values import Number
 
 _BOM = "\ufeff"

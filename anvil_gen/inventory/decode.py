@@ -11,9 +11,9 @@ import msgspec
 from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, join_words
-from anvil_gen.document import decode
-from anvil_gen.inventory import REQUIRED, SCHEMA, GpuTable, Inventory, TierTable
-from anvil_gen.report import Report
+from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.schema import REQUIRED, SCHEMA, GpuTable, Inventory, TierTable
+from anvil_gen.inventory.toml_file import decode
 from anvil_gen.values import KeyPath, Number, address
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _TYPES = {
 _UNREADABLE = re.compile(r"\\[uUx]|\x00|[0-9_]{19}|0[xob]")
 
 
-def parse(report: Report) -> Inventory:
+def parse(report: Collector) -> Inventory:
     """Return the inventory of a document; what is wrong goes to ``report``, and is left out of the result.
 
     Raises:
@@ -47,7 +47,7 @@ def parse(report: Report) -> Inventory:
         return _listed(report, data)
 
 
-def _check_version(report: Report, data: dict[str, Any]) -> None:
+def _check_version(report: Collector, data: dict[str, Any]) -> None:
     version = data.get("schema")
     if version is None:
         report.missing((), "schema", f"write schema = {SCHEMA} as the file's first line")
@@ -65,7 +65,7 @@ def _check_version(report: Report, data: dict[str, Any]) -> None:
         )
 
 
-def _readable(report: Report) -> dict[str, Any]:
+def _readable(report: Collector) -> dict[str, Any]:
     """Return the document's data without the keys and values that no rendered file could hold."""
     data = report.document.data
     if not _UNREADABLE.search(report.document.text):
@@ -95,7 +95,7 @@ def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any, bool]]:
         yield path, value, False
 
 
-def _listed(report: Report, data: dict[str, Any]) -> Inventory:
+def _listed(report: Collector, data: dict[str, Any]) -> Inventory:
     """Report every structural fault, and return the inventory without what is wrong."""
     data = _without(report, data, list(_nameless(report, data)))
     wrong: list[KeyPath] = []
@@ -137,7 +137,7 @@ def _under_own_names(data: dict[str, Any], misnamed: list[KeyPath]) -> Inventory
     )
 
 
-def _nameless(report: Report, data: dict[str, Any]) -> Iterator[KeyPath]:
+def _nameless(report: Collector, data: dict[str, Any]) -> Iterator[KeyPath]:
     """Report keys of an entry that stand in the table of all entries; yield what is of no use by it."""
     for table, struct in (("tiers", TierTable), ("gpus", GpuTable)):
         entries = data.get(table)
@@ -154,7 +154,7 @@ def _validator() -> Validator:
     from jsonschema import Draft202012Validator  # noqa: PLC0415  slow to import, and only errors need it
     from jsonschema.validators import extend  # noqa: PLC0415
 
-    from anvil_gen.schema import inventory_schema  # noqa: PLC0415
+    from anvil_gen.inventory.json_schema import inventory_schema  # noqa: PLC0415
 
     # JSON takes 80.0 for a whole number, which TOML does not.
     types = Draft202012Validator.TYPE_CHECKER.redefine_many(
@@ -167,7 +167,7 @@ def _validator() -> Validator:
     return cast("Validator", kind(inventory_schema()))
 
 
-def _without(report: Report, data: dict[str, Any], wrong: list[KeyPath]) -> dict[str, Any]:
+def _without(report: Collector, data: dict[str, Any], wrong: list[KeyPath]) -> dict[str, Any]:
     """Return data without the paths that are wrong; the report remembers them."""
     pruned: dict[str, Any] = _copied(data)
     for path in wrong:
@@ -192,7 +192,7 @@ def _remove(data: Any, path: KeyPath) -> None:
     table.pop(key, None)
 
 
-def _lacking(report: Report, path: KeyPath, error: ValidationError) -> Iterator[KeyPath]:
+def _lacking(report: Collector, path: KeyPath, error: ValidationError) -> Iterator[KeyPath]:
     """Report the keys that a table lacks, unless the stage that needs them does; yield the table that is of no use."""
     schema: Any = error.schema
     if schema["title"] in REQUIRED:
@@ -209,7 +209,7 @@ def _useless(error: ValidationError) -> Iterator[KeyPath]:
         yield tuple(error.absolute_path)
 
 
-def _report(report: Report, error: ValidationError, told: list[KeyPath]) -> Iterator[KeyPath]:
+def _report(report: Collector, error: ValidationError, told: list[KeyPath]) -> Iterator[KeyPath]:
     """Report one error of the schema's validator, unless its place is among ``told``; yield what is wrong by it."""
     path: KeyPath = tuple(error.absolute_path)
     kind = error.validator
@@ -249,7 +249,7 @@ def _plain_name(text: str) -> str:
     return re.sub("[^a-z0-9_.-]+", "-", letters).strip("-._")
 
 
-def _unknown_key(report: Report, path: KeyPath, known: dict[str, Any]) -> None:
+def _unknown_key(report: Collector, path: KeyPath, known: dict[str, Any]) -> None:
     remedy = did_you_mean(str(path[-1]), known) or f"keys here: {join_words(known, limit=40)}"
     if path[-1] in ("tensor_parallel", "tensor_parallel_size") and "gpus" in known:
         remedy = "remove it: it follows from gpus"

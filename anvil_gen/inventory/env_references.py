@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, time
 from typing import Any
 
 from anvil_gen.diagnostics import did_you_mean
-from anvil_gen.own_keys import TABLES, env_reference
-from anvil_gen.report import Report
-from anvil_gen.values import KeyPath
+from anvil_gen.inventory.collector import Collector
+from anvil_gen.values import EnvRef, KeyPath
+
+_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+_DEFAULT = re.compile("[^{}\\x00\\r\\n]*")
+TABLES = (
+    *("additional_contexts", "annotations", "args", "driver_opts", "environment", "extra_hosts"),
+    *("labels", "options", "storage_opt", "sysctls", "ulimits"),
+)
+"""Keys of Compose whose tables have names of the user's: one that holds `env` alone is a table all the same."""
 
 _NAME = ("an environment name holds no `=`, and is not empty", "write another name")
 _FORM = 'a reference is { env = "NAME" }, and may have a default: { env = "NAME", default = "x" }'
 
 
-def check_free_values(report: Report) -> None:
+def env_reference(value: Any) -> EnvRef | None:
+    """Return the variable that a table like ``{ env = "NAME", default = "x" }`` stands for."""
+    if not isinstance(value, dict) or not value.keys() <= {"env", "default"}:
+        return None
+    name, default = value.get("env"), value.get("default", "")
+    if isinstance(name, str) and isinstance(default, str) and _VARIABLE.fullmatch(name) and _DEFAULT.fullmatch(default):
+        return EnvRef(name=name, default=value.get("default"))
+    return None
+
+
+def check_free_values(report: Collector) -> None:
     """Report tables that are clearly meant as references to variables and are none, dates, and names with a `=`."""
     for path, table in _places(report.document.data):
         fault = _fault(table)
@@ -29,7 +47,7 @@ def check_free_values(report: Report) -> None:
                 report.add("wrong type", where, "a date or time", "write it in quotes")
 
 
-def _check_environment(report: Report, path: KeyPath, environment: Any) -> None:
+def _check_environment(report: Collector, path: KeyPath, environment: Any) -> None:
     """Report names that hold a `=`, or are none: Compose takes them, and a container reads something else."""
     for name, _ in _entries(environment):
         if not name or "=" in name:

@@ -168,7 +168,7 @@ ModeName = Annotated[
         examples=["coding"],
     ),
 ]
-CardName = Annotated[
+GpuKey = Annotated[
     str,
     Meta(description="A card's name: letters, digits, `_`, `.`, `-`.", pattern=SERVICE_PATTERN, examples=["rtx5090"]),
 ]
@@ -241,7 +241,7 @@ Fallbacks = Annotated[
 BodyLimit = Annotated[
     str, text("Largest request body; above it the answer is 413.", r"^[0-9]+[kmg]$(?!\n)", unit=SIZE, examples=["32m"])
 ]
-Patience = Annotated[
+Timeout = Annotated[
     str,
     text(
         "How long the router waits for the next piece of an answer.",
@@ -291,7 +291,7 @@ ModelsFolder = Annotated[
         examples=["/srv/models", "C:/Users/me/models"],
     ),
 ]
-CardMemory = Annotated[
+GpuMemory = Annotated[
     int, Meta(description="Memory of the card in MiB.", ge=1, examples=[32607], extra_json_schema={"x-unit": "MiB"})
 ]
 Platform = Annotated[

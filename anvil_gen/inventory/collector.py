@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Severity, did_you_mean, may_hold_secret, printable
-from anvil_gen.document import Document
+from anvil_gen.inventory.toml_file import Document
 from anvil_gen.values import KeyPath, address
 
 
-class Report:
+class Collector:
     """Collects diagnostics, and knows what has been told: what only follows from that is not worth another line."""
 
     def __init__(self, document: Document) -> None:

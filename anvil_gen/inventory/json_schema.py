@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from anvil_gen.inventory import REQUIRED, Inventory
+from anvil_gen.inventory.schema import REQUIRED, Inventory
 from anvil_gen.values import Number
 
 TITLE = "anvil-gen inventory"

@@ -15,7 +15,7 @@ from anvil_gen.diagnostics import HIDDEN_WORD, Diagnostic, DiagnosticError, Loca
 from anvil_gen.values import KeyPath, Number, address
 
 if TYPE_CHECKING:
-    from anvil_gen.positions import Positions
+    from anvil_gen.inventory.toml_positions import Positions
 
 MAX_DEPTH = 32
 """Tables and arrays inside one another; no sensible file comes near, and deeper ones exhaust parsers."""
@@ -79,7 +79,7 @@ class Document:
 
     @cached_property
     def _positions(self) -> Positions:
-        from anvil_gen.positions import Positions  # noqa: PLC0415  costs 25 ms, and only an error needs it
+        from anvil_gen.inventory.toml_positions import Positions  # noqa: PLC0415  costs 25 ms, and only an error needs it
 
         return Positions(self.text)
 
