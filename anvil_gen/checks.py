@@ -21,55 +21,55 @@ _CONTAINER = re.compile(CONTAINER_PATTERN)
 _ROUNDING = 1e-9
 
 
-def check_stack(stack: Stack, inventory: Inventory, report: Collector) -> None:
+def check_stack(stack: Stack, inventory: Inventory, collector: Collector) -> None:
     """Report what is wrong between the parts of a resolved stack."""
-    _host_name(stack, report)
-    _output(inventory, report)
-    _reserves(inventory, report)
-    check_claims(stack, report)
-    _container_names(stack, report)
-    _binds(stack, report)
-    _key_beyond_loopback(stack, report)
-    _tiers_beyond_loopback(stack, report)
-    _own_ipc(stack, report)
-    _images(stack, report)
+    _host_name(stack, collector)
+    _output(inventory, collector)
+    _reserves(inventory, collector)
+    check_claims(stack, collector)
+    _container_names(stack, collector)
+    _binds(stack, collector)
+    _key_beyond_loopback(stack, collector)
+    _tiers_beyond_loopback(stack, collector)
+    _own_ipc(stack, collector)
+    _images(stack, collector)
     for mode in stack.modes:
-        _shares(mode, report)
-    _projects(stack, report)
+        _shares(mode, collector)
+    _projects(stack, collector)
 
 
-def _host_name(stack: Stack, report: Collector) -> None:
+def _host_name(stack: Stack, collector: Collector) -> None:
     fits = re.search(PROJECT_PATTERN, stack.host) is not None and len(stack.host) <= NAME_LENGTH
-    if not fits and not report.is_left_out(("host", "name")):
+    if not fits and not collector.is_dropped(("host", "name")):
         name = re.sub("[^a-z0-9_-]+", "-", stack.host.lower()).strip("-_")[:NAME_LENGTH] or "my-box"
         detail = f'"{stack.host}" is the file\'s name; Compose takes {NAME_LENGTH} of lower-case letters, digits, -, _'
-        report.add("name that Compose refuses", ("host",), detail, f'set name = "{name}" in [host]', key=True)
+        collector.add("name that Compose refuses", ("host",), detail, f'set name = "{name}" in [host]', key=True)
 
 
-def _reserves(inventory: Inventory, report: Collector) -> None:
+def _reserves(inventory: Inventory, collector: Collector) -> None:
     for name, table in inventory.gpus.items():
         memory, reserve = table.memory_mib, table.reserve_mib
         if memory is not UNSET and reserve is not UNSET and reserve >= memory:
             detail = f"{reserve} leaves nothing of the card's {memory} MiB"
-            report.add("number out of range", ("gpus", name, "reserve_mib"), detail, f"write less than {memory}")
+            collector.add("number out of range", ("gpus", name, "reserve_mib"), detail, f"write less than {memory}")
 
 
-def _container_names(stack: Stack, report: Collector) -> None:
+def _container_names(stack: Stack, collector: Collector) -> None:
     for entry, table, options in entries(stack):
         name = options["container_name"].replace("{port}", "1")
-        if not _CONTAINER.match(name) and stands(options, "container_name", table, report):
+        if not _CONTAINER.match(name) and stands(options, "container_name", table, collector):
             path, key = place(options, "container_name", table)
             detail = f'"{name}" has not the two characters that Docker asks for'
-            report.add("name that Docker refuses", path, detail, f'set "container_name" for {entry}', key=key)
+            collector.add("name that Docker refuses", path, detail, f'set "container_name" for {entry}', key=key)
 
 
-def _binds(stack: Stack, report: Collector) -> None:
+def _binds(stack: Stack, collector: Collector) -> None:
     for _, table, options in entries(stack):
         bind = options["bind"]
         if bind is not False and not is_address(bind):
             path, key = place(options, "bind", table)
             remedy = 'write "127.0.0.1", "0.0.0.0", an address of the machine, or false'
-            report.add("not an IP address", path, f'"{bind}"', remedy, key=key)
+            collector.add("not an IP address", path, f'"{bind}"', remedy, key=key)
 
 
 def _is_loopback(text: str) -> bool:
@@ -80,13 +80,13 @@ def _is_loopback(text: str) -> bool:
     return ip_address(text).is_loopback
 
 
-def _key_beyond_loopback(stack: Stack, report: Collector) -> None:
+def _key_beyond_loopback(stack: Stack, collector: Collector) -> None:
     router = stack.router
-    if router is None or router.clients or not stands(router.options, "api_key_env", ("router",), report):
+    if router is None or router.clients or not stands(router.options, "api_key_env", ("router",), collector):
         return
     bind = router.options["bind"]
     if bind is not False and is_address(bind) and not _is_loopback(bind):
-        report.add(
+        collector.add(
             "router without a key beyond loopback",
             ("router", "bind"),
             f'on "{bind}" everybody who reaches the machine can use its models',
@@ -94,7 +94,7 @@ def _key_beyond_loopback(stack: Stack, report: Collector) -> None:
         )
 
 
-def _tiers_beyond_loopback(stack: Stack, report: Collector) -> None:
+def _tiers_beyond_loopback(stack: Stack, collector: Collector) -> None:
     for tier in stack.tiers:
         bind = tier.options["bind"]
         names = (*tier.options["flags"], *tier.options["environment"])
@@ -104,24 +104,26 @@ def _tiers_beyond_loopback(stack: Stack, report: Collector) -> None:
             path, key = place(tier.options, "bind", ("tiers", tier.name))
             detail = f'"{tier.name}" asks for no key: on "{bind}" everybody who reaches the machine can use it'
             remedy = 'write bind = "127.0.0.1", and let clients come by the router'
-            report.add("tier without a key beyond loopback", path, detail, remedy, key=key, severity="warning")
+            collector.add("tier without a key beyond loopback", path, detail, remedy, key=key, severity="warning")
 
 
-def _own_ipc(stack: Stack, report: Collector) -> None:
+def _own_ipc(stack: Stack, collector: Collector) -> None:
     for tier in stack.tiers:
         if tier.options["ipc"] == f"service:{tier.options['service']}":
             path, key = place(tier.options, "ipc", ("tiers", tier.name))
             detail = f'"{tier.options["service"]}" is this service itself'
-            report.add("not for this service", path, detail, 'name another service, or write "host"', key=key)
+            collector.add("not for this service", path, detail, 'name another service, or write "host"', key=key)
 
 
-def _images(stack: Stack, report: Collector) -> None:
+def _images(stack: Stack, collector: Collector) -> None:
     for _, table, options in entries(stack):
         image = options["image"]
         if isinstance(image, EnvTable) and image.default == "":
             path, _ = place(options, "image", table)
             detail = "without the variable there would be no image"
-            report.add("not of the right form", (*path, "default"), detail, "write an image, or leave the default out")
+            collector.add(
+                "not of the right form", (*path, "default"), detail, "write an image, or leave the default out"
+            )
         if not isinstance(image, str):
             continue
         host, slash, rest = image.partition("@")[0].partition("/")
@@ -130,27 +132,29 @@ def _images(stack: Stack, report: Collector) -> None:
         name = name.partition(":")[0]
         if name != name.lower():
             path, key = place(options, "image", table)
-            report.add("name that Docker refuses", path, f'"{image}" has capitals', "write it in lower case", key=key)
+            collector.add(
+                "name that Docker refuses", path, f'"{image}" has capitals', "write it in lower case", key=key
+            )
 
 
-def _output(inventory: Inventory, report: Collector) -> None:
+def _output(inventory: Inventory, collector: Collector) -> None:
     output = inventory.host.output
     if output is UNSET:
         return
-    folder = report.document.path.parent
+    folder = collector.document.path.parent
     if "\\" in output and os.sep != "\\":
         detail = "here a backslash is part of a name, and not between folders"
-        report.add(
+        collector.add(
             "not a folder for the tree", ("host", "output"), detail, "write forward slashes: they work everywhere"
         )
     elif os.path.realpath(folder / output) == os.path.realpath(folder):
         detail = "it is the folder of the inventory itself"
-        report.add(
+        collector.add(
             "not a folder for the tree", ("host", "output"), detail, 'write a folder of its own: "../deploy/box"'
         )
 
 
-def _shares(mode: Mode, report: Collector) -> None:
+def _shares(mode: Mode, collector: Collector) -> None:
     holders: dict[str, list[tuple[Gpu, Tier]]] = {}
     for tier in mode.tiers:
         for gpu in tier.gpus:
@@ -159,39 +163,39 @@ def _shares(mode: Mode, report: Collector) -> None:
         tiers = [tier for _, tier in held]
         whole = _whole(held[0][0])
         if len(tiers) > 1:
-            _told(name, tiers, mode, report)
+            _told(name, tiers, mode, collector)
         shares = [tier.share for tier in tiers if tier.share is not None]
         if len(shares) == len(tiers) and sum(shares) > whole + _ROUNDING:
-            _too_much(name, tiers, whole, mode, report)
+            _too_much(name, tiers, whole, mode, collector)
 
 
 def _in_mode(mode: Mode) -> str:
     return f' in the mode "{mode.name}"' if mode.name else ""
 
 
-def _told(name: str, tiers: list[Tier], mode: Mode, report: Collector) -> None:
+def _told(name: str, tiers: list[Tier], mode: Mode, collector: Collector) -> None:
     for tier in tiers:
-        if tier.share is None and not _has_written(tier, report):
+        if tier.share is None and not _has_written(tier, collector):
             others = ", ".join(f'"{other.name}"' for other in tiers if other is not tier)
             detail = f'it shares "{name}" with {others}{_in_mode(mode)}, and does not say how much of it it takes'
             remedy = "set gpu_memory_utilization (or gpu_memory) in each of them"
-            report.add("card shared without shares", ("tiers", tier.name), detail, remedy, key=True)
+            collector.add("card shared without shares", ("tiers", tier.name), detail, remedy, key=True)
 
 
-def _has_written(tier: Tier, report: Collector) -> bool:
+def _has_written(tier: Tier, collector: Collector) -> bool:
     """Tell whether the inventory does state a share; that it came to nothing has been reported already."""
-    written: dict[str, Any] = report.document.data["tiers"][tier.name]
+    written: dict[str, Any] = collector.document.data["tiers"][tier.name]
     return "gpu_memory_utilization" in written or "gpu_memory" in written
 
 
-def _too_much(name: str, tiers: list[Tier], whole: float, mode: Mode, report: Collector) -> None:
+def _too_much(name: str, tiers: list[Tier], whole: float, mode: Mode, collector: Collector) -> None:
     total = sum(Number(str(tier.share)) for tier in tiers if tier.share is not None)
     listed = " + ".join(f"{tier.name} {tier.share}" for tier in tiers)
     detail = f'on "{name}"{_in_mode(mode)}: {listed} = {total:.4g}, and {whole:.4g} of it is there to take'
     last = tiers[-1]
     option = "gpu_memory" if last.options["gpu_memory"] is not None else "gpu_memory_utilization"
     path, key = place(last.options, option, ("tiers", last.name))
-    report.add("shares above the whole card", path, detail, "lower them, or move a tier to another card", key=key)
+    collector.add("shares above the whole card", path, detail, "lower them, or move a tier to another card", key=key)
 
 
 def _whole(gpu: Gpu) -> float:
@@ -201,8 +205,8 @@ def _whole(gpu: Gpu) -> float:
     return 1.0 - gpu.reserve_mib / gpu.memory_mib
 
 
-def _projects(stack: Stack, report: Collector) -> None:
+def _projects(stack: Stack, collector: Collector) -> None:
     if stack.experiment is not None and stack.experiment.project == stack.project:
         path, key = place(stack.experiment.options, "project", ("experiment",))
         detail = f'"{stack.project}" is the project of the tiers: `down` on one would stop the other'
-        report.add("project taken twice", path, detail, 'set another "project" in [experiment]', key=key)
+        collector.add("project taken twice", path, detail, 'set another "project" in [experiment]', key=key)

@@ -27,14 +27,14 @@ class _Claim(Struct, frozen=True, kw_only=True):
     table: KeyPath
 
 
-def check_claims(stack: Stack, report: Collector) -> None:
+def check_claims(stack: Stack, collector: Collector) -> None:
     """Report names and ports that two services claim; ports only where both of them run."""
-    _unique(_services(stack, report), "service", report)
-    _unique(_containers(stack, report), "container name", report)
-    ports = list(_ports(stack, report))
+    _unique(_services(stack, collector), "service", collector)
+    _unique(_containers(stack, collector), "container name", collector)
+    ports = list(_ports(stack, collector))
     used = {claim.value[0] for claim in ports}
     for mode in stack.modes:
-        _unique_ports([claim for claim in ports if _runs(claim, mode)], used, report)
+        _unique_ports([claim for claim in ports if _runs(claim, mode)], used, collector)
 
 
 def entries(stack: Stack) -> Iterator[tuple[str, KeyPath, Options]]:
@@ -53,11 +53,13 @@ def place(options: Options, name: str, table: KeyPath) -> tuple[KeyPath, bool]:
     return (path, False) if path is not None else (table, True)
 
 
-def stands(options: Options, name: str, table: KeyPath, report: Collector) -> bool:
+def stands(options: Options, name: str, table: KeyPath, collector: Collector) -> bool:
     """Tell whether an option's value is meant: no default that stands in for a faulty value, or is a faulty name."""
     if options.origin(name).path is not None:
         return True
-    return not report.is_left_out((*table, name)) and not (report.is_misnamed(table) and options[name] == table[-1])
+    return not collector.is_dropped((*table, name)) and not (
+        collector.has_invalid_name(table) and options[name] == table[-1]
+    )
 
 
 def is_address(text: str) -> bool:
@@ -88,9 +90,9 @@ def _written(mapping: Any, key: str) -> str | None:
     return value if isinstance(value, str) and "$" not in value else None
 
 
-def _services(stack: Stack, report: Collector) -> Iterator[_Claim]:
+def _services(stack: Stack, collector: Collector) -> Iterator[_Claim]:
     for owner, table, options in entries(stack):
-        if "service" in options and stands(options, "service", table, report):
+        if "service" in options and stands(options, "service", table, collector):
             yield _claim(owner, table, options, "service")
     for extra in stack.services:
         here: KeyPath = ("services", extra.name)
@@ -104,11 +106,11 @@ def _claim(owner: str, table: KeyPath, options: Options, option: str) -> _Claim:
     return _Claim(owner=owner, value=options[option], path=path, key=key, remedy=remedy, table=table)
 
 
-def _containers(stack: Stack, report: Collector) -> Iterator[_Claim]:
+def _containers(stack: Stack, collector: Collector) -> Iterator[_Claim]:
     own = _own_keys(stack)
     for owner, table, options in entries(stack):
         overridden = own.get(table, {})
-        if "container_name" not in overridden and stands(options, "container_name", table, report):
+        if "container_name" not in overridden and stands(options, "container_name", table, collector):
             yield _claim(owner, table, options, "container_name")
     for table, mapping in own.items():
         name = _written(mapping, "container_name")
@@ -136,12 +138,12 @@ def _owner(table: KeyPath) -> str:
     return f'{kinds[str(table[0])]} "{table[1]}"' if table[0] in kinds else "the router"
 
 
-def _ports(stack: Stack, report: Collector) -> Iterator[_Claim]:
+def _ports(stack: Stack, collector: Collector) -> Iterator[_Claim]:
     own = _own_keys(stack)
     for owner, table, options in entries(stack):
         if "ports" in own.get(table, {}) or options["port"] is None or options["bind"] is False:
             continue
-        if stands(options, "port", table, report):
+        if stands(options, "port", table, collector):
             path, key = place(options, "port", table)
             value = (options["port"], _address(options["bind"]))
             yield _Claim(owner=owner, value=value, path=path, key=key, remedy="", table=table)
@@ -168,7 +170,7 @@ def _runs(claim: _Claim, mode: Mode) -> bool:
     return claim.table[0] != "tiers" or claim.table[1] in [tier.name for tier in mode.tiers]
 
 
-def check_helpers(services: Mapping[KeyPath, Iterable[str]], report: Collector) -> None:
+def check_helpers(services: Mapping[KeyPath, Iterable[str]], collector: Collector) -> None:
     """Report services of one name that only the rendered files tell: templates add some beside a tier's own."""
     seen: dict[str, KeyPath] = {}
     for table, names in services.items():
@@ -176,20 +178,20 @@ def check_helpers(services: Mapping[KeyPath, Iterable[str]], report: Collector) 
             other = seen.setdefault(name, table)
             if other != table:
                 detail = f'the file of {_owner(other)} has a service "{name}" too'
-                report.add("service taken twice", table, detail, "write another name", key=True)
+                collector.add("service taken twice", table, detail, "write another name", key=True)
 
 
-def _unique(claims: Iterable[_Claim], what: str, report: Collector) -> None:
+def _unique(claims: Iterable[_Claim], what: str, collector: Collector) -> None:
     seen: dict[str, str] = {}
     for claim in claims:
         # Container names differ in case alone nowhere: some tools fold them.
         other = seen.setdefault(claim.value.casefold(), claim.owner)
         if other != claim.owner:
             detail = f'"{claim.value}" is that of {other}'
-            report.add(f"{what} taken twice", claim.path, detail, claim.remedy, key=claim.key)
+            collector.add(f"{what} taken twice", claim.path, detail, claim.remedy, key=claim.key)
 
 
-def _unique_ports(claims: Iterable[_Claim], used: set[int], report: Collector) -> None:
+def _unique_ports(claims: Iterable[_Claim], used: set[int], collector: Collector) -> None:
     seen: list[tuple[int, str, str]] = []
     for claim in claims:
         number, bind = claim.value
@@ -203,4 +205,4 @@ def _unique_ports(claims: Iterable[_Claim], used: set[int], report: Collector) -
                 used.add(free)
                 remedy = f"write port = {free}" if free <= 65535 else "write a lower port that is free"
             detail = f"{number} is published by {other}"
-            report.add("port taken twice", claim.path, detail, remedy, key=claim.key)
+            collector.add("port taken twice", claim.path, detail, remedy, key=claim.key)

@@ -22,9 +22,11 @@ _OPEN = 'or set egress = "allow" in [host]'
 
 def check_way_in(site: Site) -> None:
     """Report sealed tiers that nobody could reach."""
-    if site.sealed and site.inventory.router is UNSET and not site.report.is_left_out(("router",)):
+    if site.sealed and site.inventory.router is UNSET and not site.collector.is_dropped(("router",)):
         detail = "tiers that are on an internal network alone are reached by the router, and there is none"
-        site.report.add("sealed tiers without a router", ("host", "egress"), detail, f"add a table [router], {_OPEN}")
+        site.collector.add(
+            "sealed tiers without a router", ("host", "egress"), detail, f"add a table [router], {_OPEN}"
+        )
 
 
 def check_sealed(site: Site, serve: Serve, sources: Mapping[str, Source]) -> None:
@@ -35,12 +37,12 @@ def check_sealed(site: Site, serve: Serve, sources: Mapping[str, Source]) -> Non
     if options["bind"] is not False:
         path = options.origin("bind").path or serve.path
         detail = f'"{options["bind"]}": nothing is published from an internal network'
-        site.report.add("not with egress denied", path, detail, f"remove it: clients come by the router; {_OPEN}")
+        site.collector.add("not with egress denied", path, detail, f"remove it: clients come by the router; {_OPEN}")
     for key in _WAYS_OUT:
         if key in options["override"]:
             path = (*(options.origin("override").path or serve.path), key)
             detail = f'"{key}" in override would put it on another network than the internal one, or publish it'
-            site.report.add("not with egress denied", path, detail, f"remove it, {_OPEN}", key=True)
+            site.collector.add("not with egress denied", path, detail, f"remove it, {_OPEN}", key=True)
     if options["environment"].get(OFFLINE, "0") not in _NO:
         return
     for name, source in sources.items():
@@ -49,4 +51,4 @@ def check_sealed(site: Site, serve: Serve, sources: Mapping[str, Source]) -> Non
             remedy = (
                 f'download it into the cache before, and set environment.{OFFLINE} = "1"; or name a folder, {_OPEN}'
             )
-            site.report.add("not with egress denied", (*serve.path, name, "repo"), detail, remedy)
+            site.collector.add("not with egress denied", (*serve.path, name, "repo"), detail, remedy)

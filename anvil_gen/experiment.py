@@ -35,7 +35,7 @@ def build_experiment(site: Site, tiers: tuple[Tier, ...], *, host: str) -> Exper
     options = serve.options
     if site.catalog.engine(serve.engine_name) is not None and not _takes_model(serve.engine):
         detail = f"{serve.engine.title} has no command to put MODEL into"
-        site.report.add("not for the experiment", ("experiment", "engine"), detail, "take another engine")
+        site.collector.add("not for the experiment", ("experiment", "engine"), detail, "take another engine")
         return None
     port = _variable("PORT", default=str(options["port"]))
     served_name = _variable("SERVED_NAME", default=options["served_name"])

@@ -27,7 +27,7 @@ class HostReading(Struct, frozen=True, kw_only=True):
 
     path: Path
     catalog: Catalog
-    report: Collector
+    collector: Collector
     inventory: Inventory
     options: Options
     """Those of ``[host]``, with their defaults."""
@@ -55,13 +55,13 @@ def read_host(path: Path, catalog: Catalog, *, output: Path | None = None, text:
     Raises:
         DiagnosticError: the file cannot be read, or is no TOML.
     """
-    report = Collector(Document(path, text=text))
-    inventory = parse(report)
+    collector = Collector(Document(path, text=text))
+    inventory = parse(collector)
     options = _host_options(inventory, catalog, path)
     return HostReading(
         path=path,
         catalog=catalog,
-        report=report,
+        collector=collector,
         inventory=inventory,
         options=options,
         output=Path(os.path.abspath(output or path.parent / options["output"])),  # noqa: PTH100

@@ -24,13 +24,13 @@ def build_modes(site: Site, gate: Gate | None, tiers: tuple[Tier, ...]) -> tuple
     standing = tuple(tier for tier in tiers if not tier.options["standby"])
     if tiers and not standing:
         detail = "every tier is on standby: without a mode, nothing would run"
-        site.report.add("no tiers", ("tiers", tiers[0].name, "standby"), detail, "take standby from one of them")
+        site.collector.add("no tiers", ("tiers", tiers[0].name, "standby"), detail, "take standby from one of them")
     default = _mode(site, gate, Symbol(""), standing, None)
     modes = [default]
     for name, table in site.inventory.modes.items():
         if name in RESERVED:
-            report = site.report
-            report.add("name that is not allowed", ("modes", name), RESERVED[name], "write another name", key=True)
+            collector = site.collector
+            collector.add("name that is not allowed", ("modes", name), RESERVED[name], "write another name", key=True)
             continue
         mode = _mode(site, gate, Symbol(name), _tiers(site, name, table, tiers), table)
         same = _routing(mode) == _routing(default)
@@ -60,7 +60,7 @@ def _mode(site: Site, gate: Gate | None, name: Symbol, tiers: tuple[Tier, ...], 
             where = f' in the mode "{name}"' if name else ""
             remedy = "remove [router], or add such a tier"
             detail = f"{gate.kind.title} needs a tier for {tasks}, and none runs{where}"
-            site.report.add("router without a tier", ("router",), detail, remedy, key=True)
+            site.collector.add("router without a tier", ("router",), detail, remedy, key=True)
         router = build_router(site, gate, tiers, build_routes(site, gate, tiers, aliases))
     return Mode(
         name=name,
@@ -80,10 +80,12 @@ def _tiers(site: Site, mode: str, table: ModeTable, tiers: tuple[Tier, ...]) -> 
     known = site.inventory.tiers
     for index, name in enumerate(table.tiers):
         path: KeyPath = ("modes", mode, "tiers", index)
-        if name not in known and not site.report.is_left_out(("tiers", name)):
+        if name not in known and not site.collector.is_dropped(("tiers", name)):
             remedy = did_you_mean(name, known) or "name one of them"
-            site.report.add("unknown tier", path, f'"{name}" is no tier: the inventory has {join_words(known)}', remedy)
+            site.collector.add(
+                "unknown tier", path, f'"{name}" is no tier: the inventory has {join_words(known)}', remedy
+            )
         elif name in table.tiers[:index]:
-            site.report.add("tier named twice", path, f'"{name}" stands in this list already', "name each tier once")
+            site.collector.add("tier named twice", path, f'"{name}" stands in this list already', "name each tier once")
     # In the inventory's order, whatever the mode's: a reordered mode changes nothing.
     return tuple(tier for name, tier in by_name.items() if name in table.tiers)

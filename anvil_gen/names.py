@@ -70,5 +70,5 @@ def _told(site: Site, gate: Gate, serve: Serve, names: Mapping[str, KeyPath]) ->
         detail = f"{gate.kind.title} passes requests on as they are, and {engine.title} {why}"
         others = engines_that(site.catalog, _rewrites)
         remedy = f'ask for "{served}"' + (f", or write {others}, which rewrites names" if others else "")
-        site.report.add("alias that cannot be routed", path, detail, remedy)
+        site.collector.add("alias that cannot be routed", path, detail, remedy)
     return tuple(told)

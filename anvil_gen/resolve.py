@@ -28,7 +28,7 @@ from anvil_gen.variables import variables_of
 
 
 def resolve(
-    inventory: Inventory, catalog: Catalog, report: Collector, host: Options, *, header: str, folder: Path
+    inventory: Inventory, catalog: Catalog, collector: Collector, host: Options, *, header: str, folder: Path
 ) -> Stack:
     """Resolve an inventory; faults go to ``report``, and what they hit is left out of the result.
 
@@ -43,20 +43,20 @@ def resolve(
     site = Site(
         inventory=inventory,
         catalog=catalog,
-        report=report,
+        collector=collector,
         platform=Symbol(host["platform"]),
-        gpus=_gpus(inventory, catalog, report, host["platform"]),
+        gpus=_gpus(inventory, catalog, collector, host["platform"]),
         folder=folder,
         sealed=host["egress"] == "deny",
     )
-    _check_folders(inventory, report)
-    check_free_values(report)
+    _check_folders(inventory, collector)
+    check_free_values(collector)
     gate = read_gate(site, project=host["project"])
     check_way_in(site)
     serves = {name: read_serve(site, table, ("tiers", name), {"name": name}) for name, table in inventory.tiers.items()}
     names = further_names(site, gate, serves)
     tiers = tuple(build_tier(site, name, serve, names.get(name, ())) for name, serve in serves.items())
-    if _has_no_tiers(inventory, report):
+    if _has_no_tiers(inventory, collector):
         gate = None  # a front door to nothing
     services = tuple(_extra(name, mapping) for name, mapping in inventory.services.items())
     modes = build_modes(site, gate, tiers)
@@ -74,16 +74,16 @@ def resolve(
         experiment=experiment,
         variables=variables_of(inventory, tiers, services, modes[0].router, experiment),
     )
-    check_stack(stack, inventory, report)
+    check_stack(stack, inventory, collector)
     return stack
 
 
-def _has_no_tiers(inventory: Inventory, report: Collector) -> bool:
+def _has_no_tiers(inventory: Inventory, collector: Collector) -> bool:
     """Tell whether an inventory serves nothing yet, and warn of it."""
-    if inventory.tiers or report.is_left_out(("tiers",)):
+    if inventory.tiers or collector.is_dropped(("tiers",)):
         return False
     remedy = 'add a table [tiers.NAME] with its "engine"'
-    report.add("no tiers", (), "the inventory serves nothing yet", remedy, severity="warning")
+    collector.add("no tiers", (), "the inventory serves nothing yet", remedy, severity="warning")
     return True
 
 
@@ -93,24 +93,24 @@ def _with_root_file(tier: Tier, modes: tuple[Mode, ...]) -> Tier:
     return replace(tier, root_file=next(found, tier.root_file))
 
 
-def _check_folders(inventory: Inventory, report: Collector) -> None:
+def _check_folders(inventory: Inventory, collector: Collector) -> None:
     for table, key, value in (
         ("paths", "models", inventory.paths.models),
         ("hfcache", "path", inventory.hfcache.path),
     ):
         if value is not UNSET and not is_absolute(value):
             remedy = "write it from the root on: /srv/models, C:/models, //server/share/models"
-            report.add("not an absolute path", (table, key), f'"{value}"', remedy)
+            collector.add("not an absolute path", (table, key), f'"{value}"', remedy)
     if inventory.hfcache.path is not UNSET and inventory.hfcache.volume is not UNSET:
         detail = '"path" and "volume" both say where the cache is'
-        report.add("two fields for one thing", ("hfcache", "path"), detail, "keep one of them")
+        collector.add("two fields for one thing", ("hfcache", "path"), detail, "keep one of them")
 
 
 def _extra(name: str, mapping: dict[str, Any]) -> Extra:
     return Extra(name=name, mapping=compose_form(mapping), volumes=named_volumes(mapping.get("volumes")))
 
 
-def _gpus(inventory: Inventory, catalog: Catalog, report: Collector, platform: str) -> dict[str, Gpu]:
+def _gpus(inventory: Inventory, catalog: Catalog, collector: Collector, platform: str) -> dict[str, Gpu]:
     gpus: dict[str, Gpu] = {}
     seen: dict[tuple[str, str], str] = {}  # by vendor, since some of them only number their cards
     for name, table in inventory.gpus.items():
@@ -121,19 +121,19 @@ def _gpus(inventory: Inventory, catalog: Catalog, report: Collector, platform: s
         )
         vendor = catalog.vendor(options["vendor"])
         if vendor is None:
-            report.add("unknown vendor", (*path, "vendor"), *catalog.unknown("gpus", options["vendor"]))
+            collector.add("unknown vendor", (*path, "vendor"), *catalog.unknown("gpus", options["vendor"]))
         elif options["uuid"] is None:
-            report.missing(path, "uuid", f"write it: {vendor.uuid_help}")
+            collector.missing_key(path, "uuid", f"write it: {vendor.uuid_help}")
         elif not re.fullmatch(vendor.uuid_pattern, options["uuid"]):
-            report.add("not of the right form", (*path, "uuid"), f'"{options["uuid"]}"', vendor.uuid_help)
+            collector.add("not of the right form", (*path, "uuid"), f'"{options["uuid"]}"', vendor.uuid_help)
         else:
             other = seen.setdefault((options["vendor"], options["uuid"].lower()), name)
             if platform in vendor.unsupported:
                 remedy = "add what it needs by override, or take another card"
                 where = (*path, "vendor")
-                report.add("not on this platform", where, vendor.unsupported[platform], remedy, severity="warning")
+                collector.add("not on this platform", where, vendor.unsupported[platform], remedy, severity="warning")
             if other != name:
-                report.add(
+                collector.add(
                     "UUID taken twice",
                     (*path, "uuid"),
                     f'"{other}" has it already',

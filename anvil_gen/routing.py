@@ -39,7 +39,7 @@ def read_gate(site: Site, *, project: str) -> Gate | None:
     name = Symbol(catalog.defaults["router"]["engine"] if table.engine is UNSET else table.engine)
     kind = catalog.router(name)
     if kind is None:
-        site.report.add("unknown router", ("router", "engine"), *catalog.unknown("routers", name))
+        site.collector.add("unknown router", ("router", "engine"), *catalog.unknown("routers", name))
         return None
     options = layered(
         Layer(name="templates/defaults.toml", values=filled(catalog.defaults["router"], {"project": project})),
@@ -51,7 +51,7 @@ def read_gate(site: Site, *, project: str) -> Gate | None:
     _check_tiers(site, options)
     if options["metrics"] == options["port"]:
         detail = f"{options['port']} is the router's own port in its container"
-        site.report.add("port taken twice", ("router", "metrics"), detail, "write another port")
+        site.collector.add("port taken twice", ("router", "metrics"), detail, "write another port")
     return Gate(name=name, kind=kind, options=options, project=project)
 
 
@@ -63,7 +63,9 @@ def build_router(site: Site, gate: Gate, tiers: tuple[Tier, ...], routes: tuple[
     answers = answers_of(routes)
     if kind.names_limit is not None and len(answers.models) > kind.names_limit:
         detail = f"the list of models takes {len(answers.models)} bytes, and {kind.title} holds {kind.names_limit}"
-        site.report.add("too many model names", ("router",), detail, "write fewer aliases, or shorter ones", key=True)
+        site.collector.add(
+            "too many model names", ("router",), detail, "write fewer aliases, or shorter ones", key=True
+        )
     return Router(
         engine=gate.name,
         service=options["service"],
@@ -156,21 +158,21 @@ def _check_tiers(site: Site, options: Options) -> None:
 
 
 def _check_fallback(site: Site, name: str, other: str, path: KeyPath, before: list[str]) -> None:
-    report, inventory = site.report, site.inventory
+    collector, inventory = site.collector, site.inventory
     tasks = [table.task for table in (inventory.tiers[name], inventory.tiers[other], inventory.defaults)]
     own, task = (next((one for one in (told, tasks[2]) if one is not UNSET), "chat") for told in tasks[:2])
     together = any(name in mode.tiers and other in mode.tiers for mode in inventory.modes.values())
     standby = [table.standby is True for table in (inventory.tiers[name], inventory.tiers[other])]
     if other == name:
-        report.add("fallback to itself", path, f'"{name}" is the tier that cannot answer', "name another tier")
+        collector.add("fallback to itself", path, f'"{name}" is the tier that cannot answer', "name another tier")
     elif other in before:
-        report.add("tier named twice", path, f'"{other}" stands in this list already', "name each tier once")
+        collector.add("tier named twice", path, f'"{other}" stands in this list already', "name each tier once")
     elif own != task:
         detail = f'"{other}" does {task}, and "{name}" {own}'
-        report.add("fallback of another task", path, detail, f"name a tier for {own}")
+        collector.add("fallback of another task", path, detail, f"name a tier for {own}")
     elif any(standby) and not together:
         detail = f'"{other}" and "{name}" run together in no mode'
-        report.add("fallback that never runs", path, detail, "name both in a mode, or take standby from them")
+        collector.add("fallback that never runs", path, detail, "name both in a mode, or take standby from them")
 
 
 def build_routes(
@@ -203,7 +205,7 @@ def build_routes(
             detail = f'{kind.title} routes "{tier.task}" by the served name alone'
             others = engines_that(site.catalog, partial(_takes_alias, tier.task))
             remedy = f'ask for "{tier.served_name}"' + (f", or write {others}" if others else "")
-            site.report.add("alias that cannot be routed", path, detail, remedy)
+            site.collector.add("alias that cannot be routed", path, detail, remedy)
         else:
             wanted.append((alias, target, path, "an alias"))
     taken: dict[str, tuple[str, str]] = {}
@@ -213,12 +215,12 @@ def build_routes(
             detail = f'"{name}": {kind.title} {kind.name_help}'
             others = engines_that(site.catalog, partial(_reads_name, name))
             remedy = "write another name" + (f", or {others}" if others else "")
-            site.report.add("model name that cannot be routed", path, detail, remedy)
+            site.collector.add("model name that cannot be routed", path, detail, remedy)
         folded = name if kind.case_sensitive else name.casefold()
         other, by = taken.setdefault(folded, (target, what))
         if other != target:
             remedy = "give it another name: a request names one tier"
-            site.report.add("model name taken twice", path, f'"{name}" is already {by} of "{other}"', remedy)
+            site.collector.add("model name taken twice", path, f'"{name}" is already {by} of "{other}"', remedy)
         elif (other, by) == (target, what):
             tier = by_name[target]
             routes.append(Route(name=name, tier=target, task=tier.task, how=_how(kind, tier, name)))
@@ -244,13 +246,13 @@ def _how(kind: RouterKind, tier: Tier, name: str) -> Symbol:
 
 def _missing_tier(site: Site, target: str, path: KeyPath, tiers: tuple[Tier, ...]) -> None:
     """Report an alias whose tier does not exist, or does not run in the alias' mode."""
-    known, report = site.inventory.tiers, site.report
+    known, collector = site.inventory.tiers, site.collector
     if target in known:
         # One of [router] may well name a tier that only some modes run.
-        if path[0] == "modes" and not report.is_left_out(("tiers", target)):
+        if path[0] == "modes" and not collector.is_dropped(("tiers", target)):
             detail = f'"{target}" does not run in this mode: it has {join_words(tier.name for tier in tiers)}'
-            report.add("alias to a missing tier", path, detail, "add the tier to the mode, or name one of it")
-    elif known and not report.is_left_out(("tiers", target)):
+            collector.add("alias to a missing tier", path, detail, "add the tier to the mode, or name one of it")
+    elif known and not collector.is_dropped(("tiers", target)):
         remedy = did_you_mean(target, known) or "name one of them"
         detail = f'"{target}" is no tier: the inventory has {join_words(known)}'
-        report.add("alias to a missing tier", path, detail, remedy)
+        collector.add("alias to a missing tier", path, detail, remedy)

@@ -51,7 +51,7 @@ class Site(Struct, frozen=True, kw_only=True):
 
     inventory: Inventory
     catalog: Catalog
-    report: Collector
+    collector: Collector
     platform: Symbol
     gpus: Mapping[str, Gpu]
     folder: Path  # the inventory's
@@ -135,7 +135,7 @@ def _image(site: Site, options: Options, engine: Engine, gpus: tuple[Gpu, ...], 
     if engine is _UNKNOWN:
         return ""
     if not engine.image:
-        site.report.missing(path, "image", f'write image = "…": {engine.title} has no image of its own')
+        site.collector.missing_key(path, "image", f'write image = "…": {engine.title} has no image of its own')
     elif gpus:
         _no_image(site, engine, gpus, path)
     return engine.image
@@ -150,7 +150,7 @@ def _no_image(site: Site, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) 
             f"{engine.title} has images for compute capability {', '.join(known)}; the card's is {told or 'not told'}"
         )
         remedy = "set image" if told else f"set compute_capability of gpus.{gpus[0].name}, or image"
-        site.report.add("no image for this card", path, detail, remedy, key=True)
+        site.collector.add("no image for this card", path, detail, remedy, key=True)
 
 
 def env_text(value: Any) -> Text:
@@ -185,7 +185,7 @@ def share_of(site: Site, serve: Serve) -> Number | None:
         return fraction if isinstance(fraction, Number) else None
     path = (*serve.path, "gpu_memory")
     if fraction is not None:
-        site.report.add(
+        site.collector.add(
             "two fields for one thing",
             path,
             '"gpu_memory" and "gpu_memory_utilization" both say how much of a card is taken',
@@ -200,12 +200,12 @@ def share_of(site: Site, serve: Serve) -> Number | None:
             if not serve.gpus:
                 why, remedy = "it holds no card", "name the card that it holds"
             remedy = f"{remedy}, or use gpu_memory_utilization"
-            site.report.add("share of a card cannot be computed", path, why, remedy)
+            site.collector.add("share of a card cannot be computed", path, why, remedy)
         return None
     ten_thousandths = int(min(float(memory[:-3]) * _MIB[memory[-3:]] / total * 10_000, 20_000))
     if not 1 <= ten_thousandths <= 10_000:
         detail = f"{memory} is {'more than the card has' if ten_thousandths else 'next to nothing'}"
-        site.report.add("number out of range", path, detail, f"{total} MiB at most")
+        site.collector.add("number out of range", path, detail, f"{total} MiB at most")
         return None
     return Number(f"{ten_thousandths / 10_000:.4f}".rstrip("0").rstrip("."))
 
@@ -215,7 +215,7 @@ def _cards_are_faulty(site: Site, serve: Serve) -> bool:
     key = "gpus" if "gpus" in serve.options else "gpu"
     written = serve.options[key]
     asked = len(written) if isinstance(written, list) else int(written is not None)
-    left_out = site.report.is_left_out
+    left_out = site.collector.is_dropped
     return (
         len(serve.gpus) < asked
         or left_out((*serve.path, key))
@@ -230,11 +230,11 @@ def _engine_of(
     name, where = (table.engine, path) if table.engine is not UNSET else (common.engine, ("defaults",))
     if name is UNSET:
         engines = site.catalog.names("engines")
-        site.report.missing(path, "engine", f'write engine = "…", with one of: {join_words(engines)}')
+        site.collector.missing_key(path, "engine", f'write engine = "…", with one of: {join_words(engines)}')
         return Symbol("unknown"), _UNKNOWN
     engine = site.catalog.engine(name)
     if engine is None:
-        site.report.add("unknown engine", (*where, "engine"), *site.catalog.unknown("engines", name))
+        site.collector.add("unknown engine", (*where, "engine"), *site.catalog.unknown("engines", name))
     return Symbol(name), engine or _UNKNOWN
 
 
@@ -250,7 +250,7 @@ def _find_gpus(site: Site, options: Options, path: KeyPath) -> tuple[Gpu, ...]:
         if gpu is None:
             _unknown_gpu(site, name, here)
         elif gpu in found:
-            site.report.add("GPU named twice", here, f'"{name}" stands in this list already', "name each card once")
+            site.collector.add("GPU named twice", here, f'"{name}" stands in this list already', "name each card once")
         else:
             found.append(gpu)
     return tuple(found)
@@ -258,37 +258,39 @@ def _find_gpus(site: Site, options: Options, path: KeyPath) -> tuple[Gpu, ...]:
 
 def _unknown_gpu(site: Site, name: str, path: KeyPath) -> None:
     known = site.inventory.gpus
-    if name in known or site.report.is_left_out(("gpus", name)):  # it is there, with a fault that has been told
+    if name in known or site.collector.is_dropped(("gpus", name)):  # it is there, with a fault that has been told
         return
     detail = f'"{name}" is no card of [gpus]: ' + (
         f"the inventory has: {join_words(known)}" if known else "it has none"
     )
     remedy = did_you_mean(name, known) or f'add a table [gpus.{name}] with its "uuid"'
-    site.report.add("unknown GPU", path, detail, remedy)
+    site.collector.add("unknown GPU", path, detail, remedy)
 
 
 def _check_vendors(site: Site, serve: Serve) -> None:
     path = (*serve.path, "gpus" if "gpus" in serve.options else "gpu")
     vendors = sorted({gpu.vendor for gpu in serve.gpus})
     if len(vendors) > 1:
-        site.report.add("cards of two vendors", path, " and ".join(vendors), "one tier takes the cards of one vendor")
+        site.collector.add(
+            "cards of two vendors", path, " and ".join(vendors), "one tier takes the cards of one vendor"
+        )
     for vendor in vendors:
         if vendor not in serve.engine.vendors:
             runs = join_words(serve.engine.vendors) or "the processor only"
             detail = f'{serve.engine.title} has no cards of vendor "{vendor}": it runs on {runs}'
-            site.report.add("not for this engine", path, detail, "take another card, or another engine")
+            site.collector.add("not for this engine", path, detail, "take another card, or another engine")
 
 
 def _check_needs(site: Site, serve: Serve) -> None:
     """Report what a tier needs and has not: a port, a task that its engine serves."""
     options, engine = serve.options, serve.engine
     if options["port"] is None:
-        site.report.missing(serve.path, "port", "write the port that the container listens on")
+        site.collector.missing_key(serve.path, "port", "write the port that the container listens on")
     if "task" in options and options["task"] not in engine.tasks:
         path = options.origin("task").path
         detail = f'{engine.title} does not serve "{options["task"]}": it serves {", ".join(engine.tasks)}'
         remedy = f'write task = "{next(iter(engine.tasks))}", or take another engine'
-        site.report.add("not for this engine", path or serve.path, detail, remedy, key=path is None)
+        site.collector.add("not for this engine", path or serve.path, detail, remedy, key=path is None)
 
 
 def _check_fields(site: Site, serve: Serve) -> None:
@@ -301,7 +303,7 @@ def _check_fields(site: Site, serve: Serve) -> None:
         if path is not None and path[: len(serve.path)] == serve.path:
             detail = f'{engine.title} has nothing to say it with: "{name}" would be lost'
             remedy = "remove it" if name in ("flags", *OWN_FIELDS) else "remove it, or look for a flag that says it"
-            site.report.add("not for this engine", path, detail, remedy, key=True)
+            site.collector.add("not for this engine", path, detail, remedy, key=True)
 
 
 def _check_secrets(site: Site, serve: Serve) -> None:
@@ -312,7 +314,7 @@ def _check_secrets(site: Site, serve: Serve) -> None:
                 path = (*serve.path, table, name)
                 variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
                 remedy = f'name a variable, whose value stands in .env: {name} = {{ env = "{variable}" }}'
-                site.report.add("secret in the inventory", path, "rendered files would hold it", remedy, key=True)
+                site.collector.add("secret in the inventory", path, "rendered files would hold it", remedy, key=True)
 
 
 def _is_mapped(engine: Engine, name: str) -> bool:
@@ -330,33 +332,33 @@ def _check_flags(site: Site, serve: Serve) -> None:
         option = by_flag.get(canonical_flag(name))
         if other != name and option is None:
             detail = f'"{other}" is the same flag for the engine'
-            site.report.add("flag written twice", here, detail, "keep one of the two", key=True)
+            site.collector.add("flag written twice", here, detail, "keep one of the two", key=True)
         if other == name and option is not None:
             field = FIELDS.get(option, option)
-            site.report.add(
+            site.collector.add(
                 "flag of a field",
                 here,
                 f'"--{name}" is written by the field "{field}"',
                 f'remove it, and set "{field}" of {address(serve.path)}',
                 key=True,
             )
-        _check_flag_value(site.report, here, value)
+        _check_flag_value(site.collector, here, value)
 
 
-def _check_flag_value(report: Collector, path: KeyPath, value: Any) -> None:
+def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
     if isinstance(value, list):
         for index, item in enumerate(value):
             if isinstance(item, list):
-                report.add("wrong type", (*path, index), "a list inside a list", "a flag takes a list of values")
+                collector.add("wrong type", (*path, index), "a list inside a list", "a flag takes a list of values")
             else:
-                _check_flag_value(report, (*path, index), item)
+                _check_flag_value(collector, (*path, index), item)
     elif isinstance(value, dict):
         for key, item in value.items():
-            _check_flag_value(report, (*path, key), item)
+            _check_flag_value(collector, (*path, key), item)
     elif isinstance(value, float) and not abs(value) < float("inf"):
-        report.add("number out of range", path, "it is not finite", "write it as text, if the engine takes that")
+        collector.add("number out of range", path, "it is not finite", "write it as text, if the engine takes that")
     elif not isinstance(value, str | int | float):
-        report.add("wrong type", path, "a date or time", "write it in quotes")
+        collector.add("wrong type", path, "a date or time", "write it in quotes")
 
 
 def _refuse_quirks(site: Site, serve: Serve) -> None:
@@ -368,7 +370,7 @@ def _refuse_quirks(site: Site, serve: Serve) -> None:
         if serve.options[refusal.option] in refusal.values:
             value = serve.options[refusal.option]
             path = (*serve.path, refusal.option)
-            site.report.add("not on this card", path, f'"{value}": {quirk.reason}', refusal.remedy)
+            site.collector.add("not on this card", path, f'"{value}": {quirk.reason}', refusal.remedy)
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -30,7 +30,7 @@ def tier_sources(site: Site, serve: Serve) -> dict[str, Source]:
             found[name] = _model_source(site, serve, options[name], name)
         elif name == "model" and serve.engine.model_needed:
             kinds = " or ".join(f"model = {{ {kind} = {_EXAMPLES[kind]} }}" for kind in serve.engine.models)
-            site.report.missing(serve.path, "model", f"write {kinds}")
+            site.collector.missing_key(serve.path, "model", f"write {kinds}")
     if options["mmproj"] is not None:
         found["mmproj"] = _local_source(site, serve, options["mmproj"], (*serve.path, "mmproj"), "file")
     for name, path in sorted(options["lora"].items()):
@@ -40,18 +40,20 @@ def tier_sources(site: Site, serve: Serve) -> dict[str, Source]:
 
 def _model_source(site: Site, serve: Serve, model: ModelTable, name: str) -> Source | None:
     """Return where a model comes from; None, with a diagnostic, where that is not clear."""
-    report, path = site.report, (*serve.path, name)
+    collector, path = site.collector, (*serve.path, name)
     kinds: list[ModelKind] = [kind for kind in KINDS if getattr(model, kind) is not UNSET]
-    if not kinds and report.is_left_out(path):
+    if not kinds and collector.is_dropped(path):
         return None
     if len(kinds) != 1:
         detail = f"it has {' and '.join(kinds)}" if kinds else "it has none of them"
-        report.add("one of path, repo and file", path, detail, "keep one of them" if kinds else 'write path = "folder"')
+        collector.add(
+            "one of path, repo and file", path, detail, "keep one of them" if kinds else 'write path = "folder"'
+        )
         return None
     kind = kinds[0]
     if kind not in serve.engine.models:
         detail = f'{serve.engine.title} loads no model by "{kind}"'
-        report.add("not for this engine", (*path, kind), detail, f"use {' or '.join(serve.engine.models)}")
+        collector.add("not for this engine", (*path, kind), detail, f"use {' or '.join(serve.engine.models)}")
         return None
     revision = None if model.revision is UNSET else model.revision
     if kind == "repo":
@@ -59,7 +61,7 @@ def _model_source(site: Site, serve: Serve, model: ModelTable, name: str) -> Sou
         return Source(kind="repo", argument=str(model.repo), revision=revision, mount=mount)
     if revision is not None:
         detail = "only a repository of the hub has revisions"
-        report.add("not for this model", (*path, "revision"), detail, "remove it, or use repo")
+        collector.add("not for this model", (*path, "revision"), detail, "remove it, or use repo")
     return _local_source(site, serve, getattr(model, kind), (*path, kind), kind)
 
 
@@ -69,12 +71,14 @@ def hub_mount(site: Site, serve: Serve, path: KeyPath) -> Mount | None:
     if cache.volume is not UNSET:
         if cache.volume in [own.volume for own in serve.engine.caches]:
             detail = f'"{cache.volume}" is the volume of what {serve.engine.title} compiles'
-            site.report.add("volume taken twice", ("hfcache", "volume"), detail, "name another volume")
+            site.collector.add("volume taken twice", ("hfcache", "volume"), detail, "name another volume")
         return Mount(source=cache.volume, target=target, volume=True, external=True)
     if cache.path is not UNSET:
         return Mount(source=cache.path, target=target)
     detail = "weights from the hub need a cache that outlives the container"
-    site.report.lacking(("hfcache", "volume"), path, detail, 'add a table [hfcache] with volume = "hfcache"')
+    site.collector.missing_elsewhere(
+        ("hfcache", "volume"), path, detail, 'add a table [hfcache] with volume = "hfcache"'
+    )
     return None
 
 
@@ -85,14 +89,14 @@ def _local_source(site: Site, serve: Serve, written: str, path: KeyPath, kind: M
     elif base is UNSET:
         detail = f'"{written}" is relative, and the inventory does not say to what'
         remedy = 'add a table [paths] with models = "/folder/of/models"'
-        site.report.lacking(("paths", "models"), path, detail, remedy)
+        site.collector.missing_elsewhere(("paths", "models"), path, detail, remedy)
         return None
     elif not is_absolute(base):
         return None  # reported once, at paths.models
     else:
         source, inside = join(base, written), written.replace("\\", "/").strip("/")
     if not is_below(inside):
-        site.report.add("not a place below the model folder", path, f'"{written}"', "name a folder or file below it")
+        site.collector.add("not a place below the model folder", path, f'"{written}"', "name a folder or file below it")
         return None
     target = f"{serve.engine.model_dir}/{inside}"
     return Source(kind=kind, argument=target, revision=None, mount=Mount(source=source, target=target, read_only=True))

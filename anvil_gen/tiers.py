@@ -70,7 +70,9 @@ def _files(site: Site, serve: Serve, name: str) -> dict[str, TreeFile]:
     for target, source in sorted(serve.options["files"].items()):
         here = (*serve.path, "files", target)
         if not is_below(target.lstrip("/")) or target.endswith("/"):
-            site.report.add("name that is not allowed", here, "it is no plain path of a file", "write it out", key=True)
+            site.collector.add(
+                "name that is not allowed", here, "it is no plain path of a file", "write it out", key=True
+            )
         else:
             text = _read(site, site.folder / source, here)
             if text is not None:
@@ -87,5 +89,5 @@ def _read(site: Site, file: Path, path: KeyPath) -> str | None:
     except UnicodeDecodeError:
         what = "it is no UTF-8 text"
     remedy = "a path is relative to the inventory's folder; only small text files belong here"
-    site.report.add("cannot read the file", path, f"{file.as_posix()}: {what}", remedy)
+    site.collector.add("cannot read the file", path, f"{file.as_posix()}: {what}", remedy)
     return None

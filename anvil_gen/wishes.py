@@ -32,7 +32,7 @@ def check_wishes(site: Site, kind: RouterKind, options: Options) -> None:
             what = kind.limits.get(capability, f"it has no {WISHES[capability]}")
             others = engines_that(site.catalog, partial(_can, capability))
             remedy = f"write {others}, or remove it" if others else "remove it"
-            site.report.add("not for this router", path, f"{kind.title}: {what}", remedy, key=True)
+            site.collector.add("not for this router", path, f"{kind.title}: {what}", remedy, key=True)
 
 
 def _can(capability: str, kind: RouterKind) -> bool:
@@ -80,18 +80,18 @@ def check_clients(site: Site, kind: RouterKind, clients: tuple[Client, ...]) -> 
         if client.variable in kind.reserved_variables:
             detail = f'the router\'s container has another use for "{client.variable}"'
             remedy = 'write "ROUTER_TOKEN", for example'
-            site.report.add("variable taken twice", ("router", "api_key_env"), detail, remedy)
+            site.collector.add("variable taken twice", ("router", "api_key_env"), detail, remedy)
     for variable in sorted({client.variable for client in clients}):
         if sum(client.variable == variable for client in clients) > 1:
             detail = f'"{variable}" stands there twice: each client has a key of its own'
-            site.report.add("variable taken twice", ("router", "api_key_env"), detail, "name another variable")
+            site.collector.add("variable taken twice", ("router", "api_key_env"), detail, "name another variable")
 
 
 def seconds_of(site: Site, duration: str, path: KeyPath) -> int:
     """Return a duration of the inventory in whole seconds; what is out of range is reported."""
     total = sum(float(amount) * _UNITS[unit] for amount, unit in re.findall(r"([0-9]+)(ms|us|s|m|h)", duration))
     if not 1 <= total <= _LONGEST:
-        site.report.add("number out of range", path, f'"{duration}"', "write between 1s and 168h")
+        site.collector.add("number out of range", path, f'"{duration}"', "write between 1s and 168h")
     return min(max(int(total), 1), _LONGEST)
 
 
@@ -101,7 +101,7 @@ def _bytes(site: Site, size: str | None, path: KeyPath) -> int | None:
         return None
     amount = int(size[:-1]) * _SIZES[size[-1]]
     if not 1 << 10 <= amount <= _LARGEST_BODY:
-        site.report.add("number out of range", path, f'"{size}"', 'write between "1k" and "1g"')
+        site.collector.add("number out of range", path, f'"{size}"', 'write between "1k" and "1g"')
         amount = _LARGEST_BODY
     return amount
 
@@ -128,7 +128,7 @@ def _tls(site: Site, options: Options) -> Tls | None:
     for name in ("certificate", "key"):
         if not is_absolute(getattr(table, name)):
             remedy = "write it from the root on, as the machine has it: it is no part of the tree"
-            site.report.add("not an absolute path", ("router", "tls", name), f'"{getattr(table, name)}"', remedy)
+            site.collector.add("not an absolute path", ("router", "tls", name), f'"{getattr(table, name)}"', remedy)
     return Tls(certificate=table.certificate, key=table.key)
 
 
@@ -137,8 +137,8 @@ def check_tier(site: Site, name: str, path: KeyPath, *, key: bool = False) -> bo
     known = site.inventory.tiers
     if name in known:
         return True
-    if known and not site.report.is_left_out(("tiers", name)):
+    if known and not site.collector.is_dropped(("tiers", name)):
         remedy = did_you_mean(name, known) or "name one of them"
         detail = f'"{name}" is no tier: the inventory has {join_words(known)}'
-        site.report.add("unknown tier", path, detail, remedy, key=key)
+        site.collector.add("unknown tier", path, detail, remedy, key=key)
     return False

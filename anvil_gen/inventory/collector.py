@@ -17,9 +17,9 @@ class Collector:
         """Start with nothing wrong in ``document``."""
         self.document = document
         self._diagnostics: dict[tuple[str, str, str], Diagnostic] = {}
-        self._left_out: set[KeyPath] = set()
-        self._lacking: set[KeyPath] = set()
-        self._misnamed: set[KeyPath] = set()
+        self._dropped: set[KeyPath] = set()
+        self._missing_elsewhere: set[KeyPath] = set()
+        self._invalid_names: set[KeyPath] = set()
 
     def add(
         self,
@@ -56,35 +56,35 @@ class Collector:
             value = (value.get(part) if isinstance(value, dict) else value[part]) if known else None
         return value
 
-    def leave_out(self, path: KeyPath) -> None:
+    def drop(self, path: KeyPath) -> None:
         """Note that what stands at ``path`` is so wrong that it is no part of the inventory; it has been told."""
-        self._left_out.add(path)
+        self._dropped.add(path)
 
-    def is_left_out(self, path: KeyPath) -> bool:
+    def is_dropped(self, path: KeyPath) -> bool:
         """Tell whether ``path`` was left out, or something inside it, or a table around it."""
-        return any(path[: len(out)] == out[: len(path)] for out in self._left_out)
+        return any(path[: len(out)] == out[: len(path)] for out in self._dropped)
 
-    def misname(self, path: KeyPath) -> None:
+    def invalid_name(self, path: KeyPath) -> None:
         """Note that the entry at ``path`` has a name that is not allowed; it has been told, and the entry is kept."""
-        self._misnamed.add(path)
+        self._invalid_names.add(path)
 
-    def is_misnamed(self, path: KeyPath) -> bool:
+    def has_invalid_name(self, path: KeyPath) -> bool:
         """Tell whether the entry at ``path`` has a name that is not allowed: what is named after it is wrong too."""
-        return path in self._misnamed
+        return path in self._invalid_names
 
-    def missing(self, table: KeyPath, key: str, remedy: str) -> None:
+    def missing_key(self, table: KeyPath, key: str, remedy: str) -> None:
         """Note that a table lacks a key, unless it is there but wrong, or there but misspelt."""
         written: Any = self.document.data
         for part in table:
             written = written[part]
-        misspelt = [str(path[-1]) for path in self._left_out if path[:-1] == table]
+        misspelt = [str(path[-1]) for path in self._dropped if path[:-1] == table]
         if key not in written and did_you_mean(key, misspelt) == "":
             self.add("missing key", table, f'"{key}" is not set', remedy, key=True)
 
-    def lacking(self, fact: KeyPath, needed_by: KeyPath, detail: str, remedy: str) -> None:
+    def missing_elsewhere(self, fact: KeyPath, needed_by: KeyPath, detail: str, remedy: str) -> None:
         """Note, once for all who need it, that a fact of another table is not set; a faulty table has been told."""
-        if fact not in self._lacking and not self.is_left_out(fact[:-1]):
-            self._lacking.add(fact)
+        if fact not in self._missing_elsewhere and not self.is_dropped(fact[:-1]):
+            self._missing_elsewhere.add(fact)
             self.add("missing key", needed_by, detail, remedy)
 
     @property

@@ -33,24 +33,24 @@ _TYPES = {
 _UNREADABLE = re.compile(r"\\[uUx]|\x00|[0-9_]{19}|0[xob]")
 
 
-def parse(report: Collector) -> Inventory:
+def parse(collector: Collector) -> Inventory:
     """Return the inventory of a document; what is wrong goes to ``report``, and is left out of the result.
 
     Raises:
         DiagnosticError: the document is of a format that this version does not read.
     """
-    data = _readable(report)
-    _check_version(report, data)
+    data = _readable(collector)
+    _check_version(collector, data)
     try:
         return msgspec.convert(data, Inventory, dec_hook=decode)
     except msgspec.ValidationError:
-        return _listed(report, data)
+        return _listed(collector, data)
 
 
-def _check_version(report: Collector, data: dict[str, Any]) -> None:
+def _check_version(collector: Collector, data: dict[str, Any]) -> None:
     version = data.get("schema")
     if version is None:
-        report.missing((), "schema", f"write schema = {SCHEMA} as the file's first line")
+        collector.missing_key((), "schema", f"write schema = {SCHEMA} as the file's first line")
     elif type(version) is int and version > SCHEMA:
         raise DiagnosticError(
             [
@@ -59,27 +59,27 @@ def _check_version(report: Collector, data: dict[str, Any]) -> None:
                     detail=f"it is written for schema {version}, and this anvil-gen reads {SCHEMA}",
                     remedy="install a newer anvil-gen",
                     address="schema",
-                    location=report.document.location(("schema",)),
+                    location=collector.document.location(("schema",)),
                 )
             ]
         )
 
 
-def _readable(report: Collector) -> dict[str, Any]:
+def _readable(collector: Collector) -> dict[str, Any]:
     """Return the document's data without the keys and values that no rendered file could hold."""
-    data = report.document.data
-    if not _UNREADABLE.search(report.document.text):
+    data = collector.document.data
+    if not _UNREADABLE.search(collector.document.text):
         return data
     wrong: list[KeyPath] = []
     for path, value, key in _scalars(data, ()):
         if isinstance(value, str) and "\0" in value:
-            report.add("NUL character", path, "no path, argument or variable can hold it", "remove it", key=key)
+            collector.add("NUL character", path, "no path, argument or variable can hold it", "remove it", key=key)
             wrong.append(path)
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
             detail = "TOML's whole numbers have 64 bits"
-            report.add("number out of range", path, detail, "write a smaller number, or text in quotes")
+            collector.add("number out of range", path, detail, "write a smaller number, or text in quotes")
             wrong.append(path)
-    return _without(report, data, wrong) if wrong else data
+    return _without(collector, data, wrong) if wrong else data
 
 
 def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any, bool]]:
@@ -95,24 +95,26 @@ def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any, bool]]:
         yield path, value, False
 
 
-def _listed(report: Collector, data: dict[str, Any]) -> Inventory:
+def _listed(collector: Collector, data: dict[str, Any]) -> Inventory:
     """Report every structural fault, and return the inventory without what is wrong."""
-    data = _without(report, data, list(_nameless(report, data)))
+    data = _without(collector, data, list(_nameless(collector, data)))
     wrong: list[KeyPath] = []
     validator = _validator()
     for error in validator.iter_errors(data):
         # Of several faults at one place, the first says enough.
-        wrong += [path for path in _report(report, error, wrong) if path not in wrong]
-    misnamed = [path for path in wrong if report.is_misnamed(path) and isinstance(data[str(path[0])][path[1]], dict)]
-    pruned = _without(report, data, [path for path in wrong if path not in misnamed])
+        wrong += [path for path in _report(collector, error, wrong) if path not in wrong]
+    misnamed = [
+        path for path in wrong if collector.has_invalid_name(path) and isinstance(data[str(path[0])][path[1]], dict)
+    ]
+    pruned = _without(collector, data, [path for path in wrong if path not in misnamed])
     # A table that has lost what it cannot be without goes too; that has been told.
-    pruned = _without(report, pruned, [path for error in validator.iter_errors(pruned) for path in _useless(error)])
+    pruned = _without(collector, pruned, [path for error in validator.iter_errors(pruned) for path in _useless(error)])
     try:
         return _under_own_names(pruned, misnamed)
     except msgspec.ValidationError as error:
         # The schema knows less than the structs: never silently.
-        report.add("not as the format wants it", (), str(error))
-        raise DiagnosticError(report.diagnostics) from None
+        collector.add("not as the format wants it", (), str(error))
+        raise DiagnosticError(collector.diagnostics) from None
 
 
 def _under_own_names(data: dict[str, Any], misnamed: list[KeyPath]) -> Inventory:
@@ -137,7 +139,7 @@ def _under_own_names(data: dict[str, Any], misnamed: list[KeyPath]) -> Inventory
     )
 
 
-def _nameless(report: Collector, data: dict[str, Any]) -> Iterator[KeyPath]:
+def _nameless(collector: Collector, data: dict[str, Any]) -> Iterator[KeyPath]:
     """Report keys of an entry that stand in the table of all entries; yield what is of no use by it."""
     for table, struct in (("tiers", TierTable), ("gpus", GpuTable)):
         entries = data.get(table)
@@ -146,7 +148,7 @@ def _nameless(report: Collector, data: dict[str, Any]) -> Iterator[KeyPath]:
         plain = [key for key in stray if not isinstance(entries[key], dict)] if isinstance(entries, dict) else []
         if plain:
             detail = f'"{plain[0]}" stands in [{table}] itself'
-            report.add("missing name", (table, plain[0]), detail, f"a name is missing: [{table}.NAME]", key=True)
+            collector.add("missing name", (table, plain[0]), detail, f"a name is missing: [{table}.NAME]", key=True)
             yield from [(table,)] if len(stray) == len(cast("dict[str, Any]", entries)) else [(table, k) for k in stray]
 
 
@@ -167,11 +169,11 @@ def _validator() -> Validator:
     return cast("Validator", kind(inventory_schema()))
 
 
-def _without(report: Collector, data: dict[str, Any], wrong: list[KeyPath]) -> dict[str, Any]:
+def _without(collector: Collector, data: dict[str, Any], wrong: list[KeyPath]) -> dict[str, Any]:
     """Return data without the paths that are wrong; the report remembers them."""
     pruned: dict[str, Any] = _copied(data)
     for path in wrong:
-        report.leave_out(path)
+        collector.drop(path)
         _remove(pruned, path)
     return pruned
 
@@ -192,14 +194,14 @@ def _remove(data: Any, path: KeyPath) -> None:
     table.pop(key, None)
 
 
-def _lacking(report: Collector, path: KeyPath, error: ValidationError) -> Iterator[KeyPath]:
+def _lacking(collector: Collector, path: KeyPath, error: ValidationError) -> Iterator[KeyPath]:
     """Report the keys that a table lacks, unless the stage that needs them does; yield the table that is of no use."""
     schema: Any = error.schema
     if schema["title"] in REQUIRED:
         return
     for key in schema["required"]:
         if key not in cast("dict[str, Any]", error.instance):
-            report.add("missing key", path, f'"{key}" is not set', _example(schema["properties"][key]), key=True)
+            collector.add("missing key", path, f'"{key}" is not set', _example(schema["properties"][key]), key=True)
     yield path
 
 
@@ -209,19 +211,19 @@ def _useless(error: ValidationError) -> Iterator[KeyPath]:
         yield tuple(error.absolute_path)
 
 
-def _report(report: Collector, error: ValidationError, told: list[KeyPath]) -> Iterator[KeyPath]:
+def _report(collector: Collector, error: ValidationError, told: list[KeyPath]) -> Iterator[KeyPath]:
     """Report one error of the schema's validator, unless its place is among ``told``; yield what is wrong by it."""
     path: KeyPath = tuple(error.absolute_path)
     kind = error.validator
     schema: Any = error.schema
     if kind == "required":
-        yield from _lacking(report, path, error)
+        yield from _lacking(collector, path, error)
         return
     if kind == "additionalProperties":
         known = schema["properties"]
         for key in cast("dict[str, Any]", error.instance):
             if key not in known:
-                _unknown_key(report, (*path, key), known)
+                _unknown_key(collector, (*path, key), known)
                 yield (*path, key)
     elif "propertyNames" in error.absolute_schema_path:
         name = str(error.instance)
@@ -230,14 +232,14 @@ def _report(report: Collector, error: ValidationError, told: list[KeyPath]) -> I
             plain = _plain_name(name)
             if len(path) == 1 and re.search(schema["pattern"], plain):
                 remedy = f"write {address((*path, plain))}. {remedy}"
-            report.add("name that is not allowed", (*path, name), _told(error)[1], remedy, key=True)
+            collector.add("name that is not allowed", (*path, name), _told(error)[1], remedy, key=True)
             if len(path) == 1:
-                report.misname((*path, name))
+                collector.invalid_name((*path, name))
         yield (*path, name)
     else:
         if path not in told:
             summary, detail = _told(error)
-            report.add(summary, path, detail, _remedy(error, path))
+            collector.add(summary, path, detail, _remedy(error, path))
         yield path
 
 
@@ -249,11 +251,11 @@ def _plain_name(text: str) -> str:
     return re.sub("[^a-z0-9_.-]+", "-", letters).strip("-._")
 
 
-def _unknown_key(report: Collector, path: KeyPath, known: dict[str, Any]) -> None:
+def _unknown_key(collector: Collector, path: KeyPath, known: dict[str, Any]) -> None:
     remedy = did_you_mean(str(path[-1]), known) or f"keys here: {join_words(known, limit=40)}"
     if path[-1] in ("tensor_parallel", "tensor_parallel_size") and "gpus" in known:
         remedy = "remove it: it follows from gpus"
-    report.add("unknown key", path, f'"{path[-1]}" is no key of this table', remedy, key=True)
+    collector.add("unknown key", path, f'"{path[-1]}" is no key of this table', remedy, key=True)
 
 
 def _told(error: ValidationError) -> tuple[str, str]:

@@ -33,28 +33,28 @@ def env_reference(value: Any) -> EnvRef | None:
     return None
 
 
-def check_free_values(report: Collector) -> None:
+def check_free_values(collector: Collector) -> None:
     """Report tables that are clearly meant as references to variables and are none, dates, and names with a `=`."""
-    for path, table in _places(report.document.data):
+    for path, table in _places(collector.document.data):
         fault = _fault(table)
         if fault is not None:
             key, detail, remedy = fault
-            report.add("not of the right form", (*path, key), detail, remedy, key=key not in ("env", "default"))
-    for path, table in _own_keys(report.document.data):
-        _check_environment(report, (*path, "environment"), table.get("environment"))
+            collector.add("not of the right form", (*path, key), detail, remedy, key=key not in ("env", "default"))
+    for path, table in _own_keys(collector.document.data):
+        _check_environment(collector, (*path, "environment"), table.get("environment"))
         for where, value in _scalars(table, path):
             if isinstance(value, date | time):
-                report.add("wrong type", where, "a date or time", "write it in quotes")
+                collector.add("wrong type", where, "a date or time", "write it in quotes")
 
 
-def _check_environment(report: Collector, path: KeyPath, environment: Any) -> None:
+def _check_environment(collector: Collector, path: KeyPath, environment: Any) -> None:
     """Report names that hold a `=`, or are none: Compose takes them, and a container reads something else."""
     for name, _ in _entries(environment):
         if not name or "=" in name:
-            report.add("name that is not allowed", (*path, name), *_NAME, key=True)
+            collector.add("name that is not allowed", (*path, name), *_NAME, key=True)
     for index, entry in enumerate(environment) if isinstance(environment, list) else ():
         if isinstance(entry, str) and entry[:1] in ("", "="):
-            report.add("name that is not allowed", (*path, index), *_NAME)
+            collector.add("name that is not allowed", (*path, index), *_NAME)
 
 
 def _own_keys(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
