@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
-from anvil_gen.catalog import Engine
+from anvil_gen.catalog.engine import Engine
 from anvil_gen.model import Experiment, Tier
 from anvil_gen.serve import Site, read_serve, share_of
 from anvil_gen.service import Facts, build_service

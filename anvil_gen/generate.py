@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import asdict, replace
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.changes import Change, compare
 from anvil_gen.claims import check_helpers
 from anvil_gen.deploy_folder import DeployFolder, FileChange
@@ -52,14 +52,14 @@ class Generator:
         """
         prover = self._prover(fleet_root(inventory))
         reading = read_host(inventory, prover.renderer.catalog, output=output)
-        resolved, report = resolve_host(reading), reading.report
+        resolved, collector = resolve_host(reading), reading.collector
         stack = resolved.stack
         files, data = prover.render(stack) if proven else (prover.renderer.render(stack)[0], {})
         if proven:
-            check_helpers(_services(stack, data), report)
-            report.raise_errors()
+            check_helpers(_services(stack, data), collector)
+            collector.raise_errors()
         tree = Tree(files=dict(sorted(files.items())), data=data)
-        return Rendered(**asdict(replace(resolved, warnings=report.diagnostics)), tree=tree)
+        return Rendered(**asdict(replace(resolved, warnings=collector.diagnostics)), tree=tree)
 
     def render_all(self, inventories: Iterable[Path], *, output: Path | None = None) -> list[Rendered]:
         """Render several inventories; the faults of all of them are told together.

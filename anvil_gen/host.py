@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.decode import parse
 from anvil_gen.inventory.fleet import fleet_root
@@ -23,7 +23,7 @@ from anvil_gen.values import Text, fill
 
 
 class HostReading(Struct, frozen=True, kw_only=True):
-    """One inventory, parsed. Faults are in ``report`` so far: what they hit is left out of ``inventory``."""
+    """One inventory, parsed. Faults are in ``collector`` so far: what they hit is left out of ``inventory``."""
 
     path: Path
     catalog: Catalog

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import UNSET, UnsetType
 
-from anvil_gen.catalog import RouterKind
+from anvil_gen.catalog.router import RouterKind
 from anvil_gen.routing import Gate
 from anvil_gen.serve import Serve, Site
 from anvil_gen.values import KeyPath

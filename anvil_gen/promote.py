@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.catalog import Engine
+from anvil_gen.catalog.engine import Engine
 from anvil_gen.command_reading import Flag, flag_entry, read_line, typed_value
 from anvil_gen.diagnostics import Diagnostic, holds_secret, printable
 from anvil_gen.inventory.schema import ModelServerTable

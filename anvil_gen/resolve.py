@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.checks import check_stack
 from anvil_gen.egress import check_way_in
 from anvil_gen.experiment import build_experiment
@@ -30,12 +30,12 @@ from anvil_gen.variables import variables_of
 def resolve(
     inventory: Inventory, catalog: Catalog, collector: Collector, host: Options, *, header: str, folder: Path
 ) -> Stack:
-    """Resolve an inventory; faults go to ``report``, and what they hit is left out of the result.
+    """Resolve an inventory; faults go to ``collector``, and what they hit is left out of the result.
 
     Args:
         inventory: the parsed inventory.
         catalog: engines, routers, vendors and defaults.
-        report: takes every fault, so that all are told at once.
+        collector: takes every fault, so that all are told at once.
         host: the resolved ``[host]`` options.
         header: the inventory's name as the rendered files' headers give it.
         folder: the inventory's folder, from which the sources of ``files`` are read.

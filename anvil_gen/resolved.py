@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy_state import Sources
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.digests import digest_of
@@ -45,20 +45,20 @@ def resolve_host(reading: HostReading) -> Resolved:
     Raises:
         DiagnosticError: with everything that is wrong in the inventory.
     """
-    path, catalog, report, options = reading.path, reading.catalog, reading.report, reading.options
-    stack = resolve(reading.inventory, catalog, report, options, header=header_name(path), folder=path.parent)
-    report.raise_errors()
+    path, catalog, collector, options = reading.path, reading.catalog, reading.collector, reading.options
+    stack = resolve(reading.inventory, catalog, collector, options, header=header_name(path), folder=path.parent)
+    collector.raise_errors()
     return Resolved(
         host=stack.host,
         project=stack.project,
         docker_context=reading.docker_context,
         models=None if reading.inventory.paths.models is UNSET else reading.inventory.paths.models,
         inventory=path,
-        data=report.document.data,
-        sources=_sources(report.document.text, stack, catalog),
+        data=collector.document.data,
+        sources=_sources(collector.document.text, stack, catalog),
         stack=stack,
         output=reading.output,
-        warnings=report.diagnostics,
+        warnings=collector.diagnostics,
         header=stack.inventory,
         command=reading.command,
         catalog=catalog,

@@ -10,7 +10,8 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from anvil_gen.answers import answers_of
-from anvil_gen.catalog import Health, RouterKind
+from anvil_gen.catalog.engine import Health
+from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
 from anvil_gen.model import Options, Port, Route, Router, Tier, Upstream

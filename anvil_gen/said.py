@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.model import Extra, Mount, Router, Service
 from anvil_gen.values import ComposeText, KeyPath, Text, compose_text, escape_dollars
 

@@ -8,7 +8,8 @@ from typing import Any
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from anvil_gen.catalog import DERIVED_OPTIONS, Catalog, Engine, Quirk
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine, Quirk
 from anvil_gen.diagnostics import did_you_mean, holds_secret, join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import ExperimentTable, Inventory, TierTable

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from anvil_gen.catalog import Health
+from anvil_gen.catalog.engine import Health
 from anvil_gen.command import arguments, shell_words
 from anvil_gen.model import EnvVar, HealthCheck, Mount, Port, Reservation, Service
 from anvil_gen.options import given

@@ -2,7 +2,7 @@
 
 from msgspec import UNSET, Struct
 
-from anvil_gen.catalog import ModelKind
+from anvil_gen.catalog.engine import ModelKind
 from anvil_gen.host_paths import is_absolute, is_below, join, last_part
 from anvil_gen.inventory.schema import ModelTable
 from anvil_gen.model import Mount

@@ -16,7 +16,7 @@ from jinja2.runtime import BlockReference, Context, Macro
 from markupsafe import Markup
 
 from anvil_gen import template_rules
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location, display_path
 from anvil_gen.quoting import (
     cfg_variable,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from anvil_gen.catalog import Engine
+from anvil_gen.catalog.engine import Engine
 from anvil_gen.changes import FILE_LABEL
 from anvil_gen.digests import digest
 from anvil_gen.egress import check_sealed
@@ -17,7 +17,7 @@ from anvil_gen.values import KeyPath, Symbol, canonical_flag
 
 
 def build_tier(site: Site, name: str, serve: Serve, further_names: tuple[str, ...]) -> Tier:
-    """Return a tier that answers to further model names too; its faults go to the report."""
+    """Return a tier that answers to further model names too; its faults go to the collector."""
     options, engine = serve.options, serve.engine
     files = _files(site, serve, name)
     sources = tier_sources(site, serve)

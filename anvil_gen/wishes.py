@@ -8,8 +8,9 @@ from functools import partial
 
 from msgspec import UNSET
 
-from anvil_gen.capabilities import WISHES
-from anvil_gen.catalog import Catalog, RouterKind
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.router import RouterKind
+from anvil_gen.catalog.router_features import REQUESTABLE
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.door import Client, Terms, Tls
 from anvil_gen.host_paths import is_absolute
@@ -29,7 +30,7 @@ def check_wishes(site: Site, kind: RouterKind, options: Options) -> None:
     """Report every wish that the router of this name cannot fulfil, with those that can."""
     for path, capability in _wishes(options):
         if capability not in kind.capabilities:
-            what = kind.limits.get(capability, f"it has no {WISHES[capability]}")
+            what = kind.limits.get(capability, f"it has no {REQUESTABLE[capability]}")
             others = engines_that(site.catalog, partial(_can, capability))
             remedy = f"write {others}, or remove it" if others else "remove it"
             site.collector.add("not for this router", path, f"{kind.title}: {what}", remedy, key=True)

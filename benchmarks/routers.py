@@ -29,7 +29,7 @@ from e2e.conftest import new_box
 from e2e.contract.door import KEY, Door, question, served
 from e2e.engine import Engine, running_engine
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 
 STREAMS = 100
 MIB = 1 << 20

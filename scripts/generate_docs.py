@@ -15,12 +15,13 @@ from typing import Any
 import click
 
 from anvil_gen import __version__
-from anvil_gen.capabilities import QUALITIES, WISHES
-from anvil_gen.catalog import Catalog, Engine, Quirk
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.engine import Engine, Quirk
+from anvil_gen.catalog.log_patterns import Failure, log_data
+from anvil_gen.catalog.router_features import OBSERVED, REQUESTABLE
+from anvil_gen.catalog.template_tree import LOG_FILE
 from anvil_gen.cli import cli
-from anvil_gen.engine_log import Failure, log_data
 from anvil_gen.inventory.json_schema import inventory_schema
-from anvil_gen.template_folders import LOG_FILE
 from anvil_gen.values import address
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -305,7 +306,7 @@ def contract_page(catalog: Catalog) -> str:
         "Each line is a test (`tests/e2e/contract`), run against every router in its container: where it says yes,",
         "that works; where it does not, it really does not. [routers.md](routers.md) says what to choose.",
     ]
-    for title, capabilities in (("Wishes of `[router]`", WISHES), ("Requests and answers", QUALITIES)):
+    for title, capabilities in (("Wishes of `[router]`", REQUESTABLE), ("Requests and answers", OBSERVED)):
         rows = (
             (what, *("yes" if name in kind.capabilities else f"no: {kind.limits[name]}" for kind in kinds.values()))
             for name, what in capabilities.items()

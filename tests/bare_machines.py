@@ -12,7 +12,7 @@ from e2e.cards import Card
 from fake_engine import FakeDocker
 from fake_machine import LINUX_KERNEL, WSL2_KERNEL, kernel, no_programs, nvidia
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.generate import Generator
 from anvil_gen.onboard.answers import Answers

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from anvil_gen.card_data import Vendor, meaningless
+from anvil_gen.catalog.gpu_vendor import Vendor, semantic_errors
 
 DATA = {"title": "Toy", "uuid_pattern": "TOY-[0-9]+", "uuid_help": "it stands on the box"}
 
@@ -28,7 +28,7 @@ DATA = {"title": "Toy", "uuid_pattern": "TOY-[0-9]+", "uuid_help": "it stands on
     ],
 )
 def test_meaningless_data(more: dict[str, Any], expected: list[Any]) -> None:
-    found = list(meaningless(msgspec.convert({**DATA, **more}, Vendor)))
+    found = list(semantic_errors(msgspec.convert({**DATA, **more}, Vendor)))
 
     assert [path for path, _ in found] == [path for path, _ in expected]
     assert [part in detail for (_, detail), (_, part) in zip(found, expected, strict=True)] == [True] * len(expected)

@@ -9,7 +9,7 @@ from inventories import UUID_A
 from msgspec.structs import replace
 from test_forms import inspected
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.host import read_host
 from anvil_gen.model import Stack
 from anvil_gen.operate.cards import CardUse, card_use

@@ -9,8 +9,8 @@ from e2e.cards import DRIVER_VERSION
 from e2e.cards import Card as Pretended
 from fake_machine import kernel, no_programs, nvidia, programs
 
-from anvil_gen.card_data import Vendor
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.gpu_vendor import Vendor
 from anvil_gen.probe.cards import Card, Listing, list_cards
 from anvil_gen.probe.programs import Answer, Run
 

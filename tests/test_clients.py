@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.clients import Endpoint, endpoints_of, kinds, text_for
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.host import read_host

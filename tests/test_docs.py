@@ -10,8 +10,10 @@ import click
 import pytest
 from msgspec import Struct
 
-from anvil_gen.card_data import Vendor
-from anvil_gen.catalog import Catalog, Engine, RouterKind
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.engine import Engine
+from anvil_gen.catalog.gpu_vendor import Vendor
+from anvil_gen.catalog.router import RouterKind
 from anvil_gen.cli import VERBS, cli
 from anvil_gen.inventory.json_schema import inventory_schema
 

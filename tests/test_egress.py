@@ -9,7 +9,7 @@ import yaml
 from compose_cli import compose_config
 from inventories import HUB, Fault, compared
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.generate import Generator, against_disk, write
 
 HEAD = 'schema = 1\nhost.egress = "deny"\n'

@@ -8,7 +8,7 @@ import pytest
 from e2e.cards import Card, write_nvidia_smi
 from fake_engine import FakeDocker
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.onboard.elsewhere import over_ssh
 from anvil_gen.onboard.find import find, machine_of
 from anvil_gen.operate.docker import Docker

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from compose_cli import compose_config
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.generate import Generator
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

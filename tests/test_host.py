@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.host import read_host
 
 

@@ -15,7 +15,7 @@ from fake_machine import WSL2_KERNEL, nvidia
 from msgspec.structs import replace
 from onboarding import TemplateRepository, commit_all, files, git, make
 
-from anvil_gen.catalog import Catalog, shipped_templates
+from anvil_gen.catalog.catalog import Catalog, shipped_templates
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.generate import Generator
 from anvil_gen.onboard.answers import answers_of

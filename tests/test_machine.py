@@ -8,7 +8,7 @@ import pytest
 from e2e.cards import Card as Pretended
 from fake_machine import LINUX_KERNEL, WSL2_KERNEL, kernel, no_programs, nvidia
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.probe.machine import Machine, free_gib, look, platform_of, platform_of_machine
 
 

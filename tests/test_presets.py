@@ -24,7 +24,7 @@ from onboarding import (
 )
 from running import anvil_gen
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 
 
 @pytest.fixture(scope="module")

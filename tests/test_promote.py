@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.promote import Facts, free_port, tier_of_trial
 from anvil_gen.values import Number
 

@@ -10,7 +10,7 @@ import jinja2
 import pytest
 
 from anvil_gen import quoting, template_rules, templating
-from anvil_gen.catalog import shipped_templates
+from anvil_gen.catalog.catalog import shipped_templates
 from anvil_gen.diagnostics import DiagnosticError, InternalError
 from anvil_gen.generate import Generator
 from anvil_gen.render import Piece, Renderer

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.model import EnvVar, Extra, HealthCheck, Mount, Port, Reservation, Service
 from anvil_gen.said import unsaid
 from anvil_gen.values import KeyPath, Symbol

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from anvil_gen.catalog import ModelsEndpoint
+from anvil_gen.catalog.engine import ModelsEndpoint
 from anvil_gen.operate.served import Address, served_models
 
 

@@ -8,7 +8,7 @@ import jinja2
 import pytest
 from markupsafe import Markup
 
-from anvil_gen.catalog import Catalog, shipped_templates
+from anvil_gen.catalog.catalog import Catalog, shipped_templates
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.quoting import to_yaml
 from anvil_gen.template_rules import (

@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 from test_waiting import box
 
-from anvil_gen.catalog import Catalog
-from anvil_gen.engine_log import known_log
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.log_patterns import known_log
 from anvil_gen.operate.containers import Container
 from anvil_gen.operate.waiting import Progress
 from anvil_gen.operate.watch import Eyes, Waited, faults_of, glance, watch

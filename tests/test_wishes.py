@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from inventories import Fault, compared
 
-from anvil_gen.capabilities import CAPABILITIES, WISHES
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.router_features import FEATURES, REQUESTABLE
 from anvil_gen.cfg_words import load_cfg
 from anvil_gen.generate import Generator
 
@@ -114,12 +114,12 @@ def test_every_capability_is_claimed_or_denied(name: str) -> None:
     kind = Catalog().router(name)
     assert kind is not None
 
-    assert sorted({*kind.capabilities, *kind.limits}) == sorted(CAPABILITIES)
+    assert sorted({*kind.capabilities, *kind.limits}) == sorted(FEATURES)
     assert set(kind.capabilities).isdisjoint(kind.limits)
     assert list(kind.capabilities) == sorted(kind.capabilities)
 
 
-@pytest.mark.parametrize("wish", WISHES)
+@pytest.mark.parametrize("wish", REQUESTABLE)
 def test_every_wish_comes_true_with_some_router(wish: str) -> None:
     kinds = [Catalog().router(name) for name in Catalog().names("routers")]
 

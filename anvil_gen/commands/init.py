@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, display_path, join_words
 from anvil_gen.generate import against_disk, generator, write_readable

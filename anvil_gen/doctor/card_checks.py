@@ -6,7 +6,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 
-from anvil_gen.card_data import Runtime, Vendor
+from anvil_gen.catalog.gpu_vendor import Runtime, Vendor
 from anvil_gen.doctor.check import Check, by_command, wrong
 from anvil_gen.doctor.subject import Subject
 from anvil_gen.model import Gpu

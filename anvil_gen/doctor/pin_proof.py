@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.card_data import PinProbe, Vendor
+from anvil_gen.catalog.gpu_vendor import PinProbe, Vendor
 from anvil_gen.diagnostics import DiagnosticError, Severity, printable
 from anvil_gen.doctor.check import Check, by_command, wrong
 from anvil_gen.doctor.subject import Subject

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.doctor.check import Place
 from anvil_gen.doctor.dotenv import variables
 from anvil_gen.doctor.wants import Wanted, slot_wants, wants_of

@@ -34,7 +34,7 @@ _UNREADABLE = re.compile(r"\\[uUx]|\x00|[0-9_]{19}|0[xob]")
 
 
 def parse(collector: Collector) -> Inventory:
-    """Return the inventory of a document; what is wrong goes to ``report``, and is left out of the result.
+    """Return the inventory of a document; what is wrong goes to ``collector``, and is left out of the result.
 
     Raises:
         DiagnosticError: the document is of a format that this version does not read.
@@ -170,7 +170,7 @@ def _validator() -> Validator:
 
 
 def _without(collector: Collector, data: dict[str, Any], wrong: list[KeyPath]) -> dict[str, Any]:
-    """Return data without the paths that are wrong; the report remembers them."""
+    """Return data without the paths that are wrong; the collector remembers them."""
     pruned: dict[str, Any] = _copied(data)
     for path in wrong:
         collector.drop(path)

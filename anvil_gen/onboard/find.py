@@ -25,7 +25,7 @@ from anvil_gen.probe.ports import free_port, is_taken
 from anvil_gen.probe.programs import Answer, Run, run_program
 
 if TYPE_CHECKING:
-    from anvil_gen.catalog import Catalog
+    from anvil_gen.catalog.catalog import Catalog
 
 _SMALLEST_MIB = 2048
 _VOLUME = re.compile(r"hf[-_.]?(hub[-_.]?)?cache|hugging[-_.]?face", re.IGNORECASE)

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from anvil_gen.catalog import shipped_templates
+from anvil_gen.catalog.catalog import shipped_templates
+from anvil_gen.catalog.template_tree import ONBOARD
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.inventory.fields import Platform
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.onboard.find import Found, Surroundings, is_broken
 from anvil_gen.operate.docker import INSTALL_DOCS
 from anvil_gen.operate.engine_facts import OLDEST_COMPOSE, EngineFacts, is_older
-from anvil_gen.template_folders import ONBOARD
 
 if TYPE_CHECKING:
-    from anvil_gen.catalog import Catalog
+    from anvil_gen.catalog.catalog import Catalog
 
 _COMPOSE_DOCS = "https://docs.docker.com/compose/install/"
 

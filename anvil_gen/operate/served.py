@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from anvil_gen.catalog import ModelsEndpoint
+from anvil_gen.catalog.engine import ModelsEndpoint
 
 _SECONDS = 2.0
 _LARGEST = 1 << 20  # bytes of an answer

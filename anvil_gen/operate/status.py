@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from anvil_gen.catalog import ModelsEndpoint
+from anvil_gen.catalog.engine import ModelsEndpoint
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.model import Mode, Stack, Tier
 from anvil_gen.operate.compose import Hashes

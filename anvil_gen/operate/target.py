@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.host import HostReading, read_host
 from anvil_gen.inventory.fleet import find_inventory, fleet_root
 from anvil_gen.operate.compose import Project

@@ -9,7 +9,7 @@ from enum import Enum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from anvil_gen.engine_log import Cause, KnownLog
+from anvil_gen.catalog.log_patterns import Cause, KnownLog
 from anvil_gen.operate.containers import Container
 
 SETTLE_SECONDS = 3.0

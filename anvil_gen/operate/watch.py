@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
+from anvil_gen.catalog.log_patterns import KnownLog, known_log
 from anvil_gen.diagnostics import Diagnostic, printable
-from anvil_gen.engine_log import KnownLog, known_log
 from anvil_gen.model import Mode
 from anvil_gen.operate.containers import Container
 from anvil_gen.operate.deployment import Deployment, tier_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from anvil_gen.card_data import DeviceListing, ProgramListing, Vendor
+from anvil_gen.catalog.gpu_vendor import DeviceListing, ProgramListing, Vendor
 from anvil_gen.probe.programs import Answer, Run, run_program
 
 _MIB = 1 << 20

@@ -15,7 +15,7 @@ from anvil_gen.probe.cards import Card, Listing, list_cards
 from anvil_gen.probe.programs import Run, run_program
 
 if TYPE_CHECKING:
-    from anvil_gen.catalog import Catalog
+    from anvil_gen.catalog.catalog import Catalog
 
 
 class Machine(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from running import Result
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from e2e.box import Box
 from e2e.test_router_changes import demo, spoken
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from e2e import web
 from e2e.box import Box
 from e2e.test_drift import actions, answer, life

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from anvil_gen.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog
 from e2e.conftest import new_box
 from e2e.contract.door import Door
 from e2e.engine import Engine

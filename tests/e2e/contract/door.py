@@ -11,7 +11,8 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from anvil_gen.catalog import Catalog, RouterKind
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.router import RouterKind
 from e2e import web
 from e2e.box import Box
 

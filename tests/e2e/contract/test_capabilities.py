@@ -6,7 +6,7 @@ import http.client
 
 import pytest
 
-from anvil_gen.capabilities import CAPABILITIES, WISHES
+from anvil_gen.catalog.router_features import FEATURES, REQUESTABLE
 from e2e.contract.checks import CHECKS, VARIANTS
 from e2e.contract.door import Door
 
@@ -15,7 +15,7 @@ FAILURES = (AssertionError, OSError, http.client.HTTPException, ValueError, Look
 
 
 def test_every_capability_has_its_check() -> None:
-    assert sorted([*CHECKS, *VARIANTS]) == sorted(CAPABILITIES)
+    assert sorted([*CHECKS, *VARIANTS]) == sorted(FEATURES)
 
 
 @pytest.mark.parametrize("capability", sorted(CHECKS))
@@ -23,6 +23,6 @@ def test_what_is_claimed_is_so(door: Door, capability: str) -> None:
     door.forget()
     if capability in door.kind.capabilities:
         CHECKS[capability](door)
-    elif capability not in WISHES:
+    elif capability not in REQUESTABLE:
         with pytest.raises(FAILURES):
             CHECKS[capability](door)

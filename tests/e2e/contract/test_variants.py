@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anvil_gen.capabilities import WISHES
+from anvil_gen.catalog.router_features import REQUESTABLE
 from e2e.contract.checks import VARIANTS
 from e2e.contract.door import Door
 from e2e.contract.test_capabilities import FAILURES
@@ -14,6 +14,6 @@ from e2e.contract.test_capabilities import FAILURES
 def test_what_is_claimed_is_so(door: Door, capability: str) -> None:
     if capability in door.kind.capabilities:
         VARIANTS[capability](door)
-    elif capability not in WISHES:
+    elif capability not in REQUESTABLE:
         with pytest.raises(FAILURES):
             VARIANTS[capability](door)

@@ -9,12 +9,12 @@ from anvil_gen.inventory.fields import Platform
 from anvil_gen.inventory.struct_errors import struct_errors
 from anvil_gen.values import KeyPath
 
-CARD_GROUPS = ("uuid", "name", "memory_mib", "compute_capability", "driver")
+GPU_GROUPS = ("uuid", "name", "memory_mib", "compute_capability", "driver")
 """What a pattern of `ProgramListing` may have as groups."""
 
 
 class ProgramListing(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A program that lists the machine's cards, one a line; ``pattern`` finds in a line the groups of `CARD_GROUPS`."""
+    """A program that lists the machine's cards, one a line; ``pattern`` finds in a line the groups of `GPU_GROUPS`."""
 
     command: tuple[str, ...]
     pattern: str
@@ -76,11 +76,11 @@ class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     probe: PinProbe | None = None
 
 
-def meaningless(data: Vendor) -> Iterator[tuple[KeyPath, str]]:
+def semantic_errors(data: Vendor) -> Iterator[tuple[KeyPath, str]]:
     """Yield what is of the right form in a vendor's data, and means nothing."""
     yield from _no_pattern(("uuid_pattern",), data.uuid_pattern)
     for at, listing in enumerate(data.listing):
-        yield from _no_pattern(("listing", at, "pattern"), listing.pattern, groups=CARD_GROUPS)
+        yield from _no_pattern(("listing", at, "pattern"), listing.pattern, groups=GPU_GROUPS)
     if data.probe is not None:
         yield from _no_pattern(("probe", "pattern"), data.probe.pattern, groups=("uuid",))
     for key, table in (("platforms", data.platforms), ("unsupported", data.unsupported)):

@@ -6,7 +6,7 @@ each router and each capability that it is so, and write the table of `docs/rout
 
 from __future__ import annotations
 
-WISHES: dict[str, str] = {
+REQUESTABLE: dict[str, str] = {
     "clients": "a key for each client",
     "fallbacks": "another tier answers where one cannot",
     "default_tier": "a tier for requests that name no model",
@@ -20,7 +20,7 @@ WISHES: dict[str, str] = {
 }
 """Capability that an inventory may ask for -> what it is, for messages and the docs."""
 
-QUALITIES: dict[str, str] = {
+OBSERVED: dict[str, str] = {
     "rewrite": "an alias is rewritten to the tier's served name",
     "verbatim": "every byte of a request reaches the tier, but for a name that is rewritten",
     "fields": "every field of a request reaches the tier, whatever it is",
@@ -45,4 +45,4 @@ QUALITIES: dict[str, str] = {
 }
 """Capability that no inventory asks for, but that a user of the router meets."""
 
-CAPABILITIES = {**WISHES, **QUALITIES}
+FEATURES = {**REQUESTABLE, **OBSERVED}

@@ -21,7 +21,7 @@ CLIENTS = "clients"
 """The folder of the templates for clients: one a kind, KIND.SUFFIX.j2, whose suffix says how values are quoted."""
 
 
-def unread(own: Path, shipped: Path) -> Iterator[Diagnostic]:
+def unused_files(own: Path, shipped: Path) -> Iterator[Diagnostic]:
     """Yield the files and folders of a user's templates that nothing reads."""
     known = (*KINDS, "compose", CLIENTS)
     for entry in sorted(own.iterdir()):

@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.catalog import Catalog, decoded
+from anvil_gen.catalog.catalog import Catalog, decoded
+from anvil_gen.catalog.template_tree import LOG_FILE
 from anvil_gen.diagnostics import display_path, printable
 from anvil_gen.inventory.toml_file import Document
-from anvil_gen.template_folders import LOG_FILE
 from anvil_gen.values import KeyPath
 
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -107,11 +107,11 @@ def log_data(catalog: Catalog, path: str) -> LogData:
         return LogData()
     shipped = found.is_relative_to(catalog.roots[-1])
     return decoded(
-        Document(found, display=f"templates/{path}" if shipped else display_path(found)), LogData, _meaningless
+        Document(found, display=f"templates/{path}" if shipped else display_path(found)), LogData, _semantic_errors
     )
 
 
-def _meaningless(data: Any) -> Iterator[tuple[KeyPath, str]]:
+def _semantic_errors(data: Any) -> Iterator[tuple[KeyPath, str]]:
     """Yield patterns that do not compile, and places in texts that no pattern fills."""
     for key, entries in (("stage", data.stage), ("failure", data.failure)):
         for number, entry in enumerate(entries):

@@ -1,0 +1,175 @@
+"""What anvil-gen knows as data: engines, routers, card vendors and defaults, found by listing folders.
+
+A user's ``templates/`` beside ``hosts/`` adds to the shipped folders or overrides them, file by file.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
+from anvil_gen.catalog.gpu_vendor import Vendor, semantic_errors
+from anvil_gen.catalog.router import RouterKind
+from anvil_gen.catalog.router_features import FEATURES
+from anvil_gen.catalog.template_tree import KINDS, texts, unused_files
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
+from anvil_gen.inventory.schema import TierTable
+from anvil_gen.inventory.schema_router import RouterTable
+from anvil_gen.inventory.struct_errors import struct_errors, unknown_names
+from anvil_gen.inventory.toml_file import Document
+from anvil_gen.values import KeyPath, address
+
+_Data = TypeVar("_Data", Engine, Vendor, RouterKind)
+_Form = TypeVar("_Form", bound=Struct)
+
+
+@cache
+def shipped_templates() -> Path:
+    """Return the templates of this installation: inside the wheel, or beside the package in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "templates", package.parent / "templates"):
+        if (folder / "defaults.toml").is_file():
+            return folder
+    raise FileNotFoundError(f"no templates beside {package}: the installation is not complete")
+
+
+class Catalog:
+    """All data of one set of template roots, read when first asked for."""
+
+    def __init__(self, user_templates: Path | None = None) -> None:
+        """Take the shipped templates, with ``user_templates`` before them where that folder exists."""
+        shipped = shipped_templates()
+        self.roots: tuple[Path, ...] = (shipped,)
+        if user_templates is not None and user_templates.is_dir() and not user_templates.samefile(shipped):
+            faults = list(unused_files(user_templates, shipped))
+            if faults:
+                raise DiagnosticError(faults)
+            self.roots = (user_templates, shipped)
+        self._data: dict[str, Any] = {}
+        self._names: dict[str, list[str]] = {}
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Mapping[str, Any]]:
+        """Section -> option -> default; None for an option that has none."""
+        data = Document(self.roots[-1] / "defaults.toml", display="templates/defaults.toml").data
+        return {
+            section: {**dict.fromkeys(table.get("unset", ())), **{k: v for k, v in table.items() if k != "unset"}}
+            for section, table in data.items()
+        }
+
+    def names(self, kind: str) -> list[str]:
+        """Return the entries of a folder of templates (``engines``, ``gpus``, ``routers``), sorted."""
+        if kind not in self._names:
+            found = {file.parent.name for root in self.roots for file in (root / kind).glob(f"*/{KINDS[kind]}")}
+            self._names[kind] = sorted(found)
+        return self._names[kind]
+
+    def engine(self, name: str) -> Engine | None:
+        """Return an engine's data, None where no folder has that name."""
+        return self._load("engines", name, Engine)
+
+    def vendor(self, name: str) -> Vendor | None:
+        """Return a card vendor's data, None where no folder has that name."""
+        return self._load("gpus", name, Vendor)
+
+    def router(self, name: str) -> RouterKind | None:
+        """Return a router's data, None where no folder has that name."""
+        return self._load("routers", name, RouterKind)
+
+    def find(self, path: str) -> Path | None:
+        """Return the file of that path below the templates, a user's before the shipped one."""
+        return next((root / path for root in self.roots if (root / path).is_file()), None)
+
+    def below(self, folder: str) -> list[str]:
+        """Return every template below a folder, as paths relative to it, sorted."""
+        return sorted(
+            {
+                path.relative_to(root / folder).as_posix()
+                for root in self.roots
+                for path in (root / folder).rglob("*.j2")
+                if path.is_file()
+            }
+        )
+
+    @cached_property
+    def own_text(self) -> str:
+        """The user's templates, each with its path, as one text."""
+        return "\0".join(text for root in self.roots[:-1] for text in texts(root))
+
+    @cached_property
+    def shipped_text(self) -> str:
+        """The shipped templates, each with its path, as one text."""
+        return "\0".join(texts(self.roots[-1]))
+
+    def unknown(self, kind: str, name: str) -> tuple[str, str]:
+        """Return detail and remedy for a name that no folder has."""
+        names = self.names(kind)
+        remedy = did_you_mean(name, names) or f'write one of them, or add a folder "templates/{kind}/{name}/"'
+        return f'"{name}" is none of: {join_words(names)}', remedy
+
+    def _load(self, folder: str, name: str, kind: type[_Data]) -> _Data | None:
+        path = f"{folder}/{name}/{KINDS[folder]}"
+        if path not in self._data:
+            # By the listing, and not by the disk: some disks take VLLM for vllm.
+            found = self.find(path) if name in self.names(folder) else None
+            self._data[path] = None if found is None else self._read(path, found, kind)
+        data: _Data | None = self._data[path]
+        return data
+
+    def _read(self, path: str, found: Path, kind: type[_Data]) -> _Data:
+        display = f"templates/{path}" if found.is_relative_to(self.roots[-1]) else display_path(found)
+        return decoded(Document(found, display=display), kind, self._semantic_errors)
+
+    def _semantic_errors(self, data: Engine | Vendor | RouterKind) -> Iterator[tuple[KeyPath, str]]:
+        """Yield what is of the right form in a data file, and names what there is not."""
+        if isinstance(data, Vendor):
+            yield from semantic_errors(data)
+            return
+        section = self.defaults["tier" if isinstance(data, Engine) else "router"]
+        struct: type[Struct] = TierTable if isinstance(data, Engine) else RouterTable
+        yield from unknown_names([(("defaults", name), name) for name in data.defaults], section)
+        for name, value in data.defaults.items():
+            if name in section:
+                yield from struct_errors({name: value}, struct, ("defaults",))
+        if isinstance(data, RouterKind):
+            told = [(("capabilities", at), name) for at, name in enumerate(data.capabilities)]
+            yield from unknown_names([*told, *((("limits", name), name) for name in data.limits)], FEATURES)
+        else:
+            known = {*section, *DERIVED_OPTIONS}
+            keys = ("options", "variables", "option_flags")
+            named: list[tuple[KeyPath, str]] = [((key, name), name) for key in keys for name in getattr(data, key)]
+            named += [(("aliases", flag), option) for flag, option in data.aliases.items()]
+            yield from unknown_names(named, known)
+            yield from unknown_names([(("reasons", name), name) for name in data.reasons], self.defaults["reasons"])
+            refusals = [(("quirks", at, "refuse", "option"), quirk.refuse) for at, quirk in enumerate(data.quirks)]
+            yield from unknown_names([(path, refusal.option) for path, refusal in refusals if refusal], section)
+
+
+def decoded(document: Document, kind: type[_Form], check: Callable[[_Form], Iterable[tuple[KeyPath, str]]]) -> _Form:
+    """Return a data file as a struct; ``check`` yields the places of what is of the right form and still wrong.
+
+    Raises:
+        DiagnosticError: with every place that is not as it should be.
+    """
+    try:
+        data = msgspec.convert(document.data, kind)
+    except msgspec.ValidationError:
+        raise DiagnosticError(_faulty(document, *fault) for fault in struct_errors(document.data, kind, ())) from None
+    faults = list(check(data))
+    if faults:
+        raise DiagnosticError(_faulty(document, *fault) for fault in faults)
+    return data
+
+
+def _faulty(document: Document, path: KeyPath, detail: str) -> Diagnostic:
+    return Diagnostic(
+        summary="template data is not as it should be",
+        detail=detail,
+        remedy="docs/templates.md lists every key",
+        address=address(path),
+        location=document.location(path, key=True),
+    )
