@@ -13,12 +13,11 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.diagnostics import may_hold_secret
+from anvil_gen.resolve.model import FILE_LABEL
 
 Address = tuple[str, ...]
 """``("services", "fast", "command", "--max-model-len")``"""
 
-FILE_LABEL = "anvil-gen.file."
-"""Prefix of the labels that carry the digest of a generated file which the service mounts."""
 
 _NOT_COMPARED = ("build", "pull_policy", "scale")
 """What Compose leaves out when it compares a service with its container; a changed build context is another tag."""

@@ -6,14 +6,7 @@ from typing import Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-
-class Sources(Struct, frozen=True, kw_only=True):
-    """What a tree follows from, by digest."""
-
-    own: str
-    """The inventory with its name, the files that it copies, and the user's templates."""
-    shipped: str
-    """The templates of this installation."""
+from anvil_gen.resolve.resolved_host import Sources
 
 
 class State(Struct, frozen=True, kw_only=True):

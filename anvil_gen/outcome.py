@@ -9,9 +9,9 @@ from msgspec import Struct
 from anvil_gen.changes import Change
 from anvil_gen.deploy_folder import DeployFolder, FileChange
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.model import Tree
 from anvil_gen.proof import parse
-from anvil_gen.resolved import Resolved
+from anvil_gen.resolve.model import Tree
+from anvil_gen.resolve.resolved_host import Resolved
 
 
 class Rendered(Resolved, frozen=True, kw_only=True):

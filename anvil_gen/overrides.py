@@ -9,9 +9,9 @@ import yaml
 from msgspec import Struct
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.model import Mount
-from anvil_gen.own_keys import merge
 from anvil_gen.quoting import yaml_block
+from anvil_gen.resolve.compose_keys import merge
+from anvil_gen.resolve.model import Mount
 from anvil_gen.values import ComposeText, Number
 from anvil_gen.yaml_data import FASTEST, load_yaml
 

@@ -18,9 +18,9 @@ from msgspec import Struct
 
 from anvil_gen.cfg_words import COMMENT, load_cfg
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.model import Stack
 from anvil_gen.quoting import comment
 from anvil_gen.render import Piece, Renderer
+from anvil_gen.resolve.model import Stack
 from anvil_gen.said import unsaid
 from anvil_gen.stand_ins import Reading, Recorder, Tokens
 from anvil_gen.templating import syntax_of

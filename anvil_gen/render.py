@@ -12,12 +12,11 @@ from msgspec.structs import replace
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.digests import digest
-from anvil_gen.model import Mode, Stack
 from anvil_gen.overrides import overridden
+from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, Mode, Stack
 from anvil_gen.templating import QUOTES, TEMPLATE_FAULTS, TemplateCache, TemplateEnvironment, syntax_of
 from anvil_gen.values import Symbol
 
-ENV_EXAMPLE_FILE = ".env.example"
 _OVERRIDDEN = ("service", "router")
 _ROUTER = "router/"
 _ROUTER_COMPOSE = "router/compose."

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.model import Extra, Mount, Router, Service
+from anvil_gen.resolve.model import ExtraService, Mount, Router, Service
 from anvil_gen.values import ComposeText, KeyPath, Text, compose_text, escape_dollars
 
 _RESERVED: KeyPath = ("deploy", "resources", "reservations", "devices")
@@ -18,7 +18,7 @@ def unsaid(catalog: Catalog, kind: str, model: Any, data: Any) -> Iterator[KeyPa
     Args:
         catalog: tells what a vendor's reservation holds.
         kind: of the model: "service", "router" or "extra".
-        model: a `Service`, `Router` or `Extra`, or a stand-in for one.
+        model: a `Service`, `Router` or `ExtraService`, or a stand-in for one.
         data: the parsed file.
     """
     yield from _KINDS[kind](catalog, model, data)
@@ -114,7 +114,7 @@ def _unsaid_of_router(_: Catalog, router: Router, data: Any) -> Iterator[KeyPath
             yield ("image",)
 
 
-def _unsaid_of_extra(_: Catalog, extra: Extra, data: Any) -> Iterator[KeyPath]:
+def _unsaid_of_extra(_: Catalog, extra: ExtraService, data: Any) -> Iterator[KeyPath]:
     said = _service(data, extra.name)
     if said is None or not _says(said, extra.mapping):
         yield ()

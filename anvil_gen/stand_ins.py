@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from anvil_gen.model import Options
+from anvil_gen.resolve.model import Options
 from anvil_gen.values import ComposeText, Number, Symbol, VariableText, compose_text
 
 Value = str | int

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from test_forms import inspected
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.host import read_host
-from anvil_gen.model import Stack
 from anvil_gen.operate.cards import CardUse, card_use
-from anvil_gen.resolved import resolve_host
+from anvil_gen.resolve.load import read_host
+from anvil_gen.resolve.model import Stack
+from anvil_gen.resolve.resolved_host import resolve_host
 
 INVENTORY = f"""schema = 1
 gpus.big = {{ uuid = "{UUID_A}", memory_mib = 1000, reserve_mib = 100 }}

@@ -15,8 +15,8 @@ import yaml
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.clients import Endpoint, endpoints_of, kinds, text_for
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.host import read_host
-from anvil_gen.resolved import resolve_host
+from anvil_gen.resolve.load import read_host
+from anvil_gen.resolve.resolved_host import resolve_host
 
 STRANGE = 'it\'s-"$x"-`id`-\\-{{y}}-#-ü🙂\u2028'
 TIER = 'engine = "vllm", model = { path = "/m/x" }'

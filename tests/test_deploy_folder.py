@@ -9,8 +9,8 @@ import pytest
 from running import commit_all, git, listing, tree
 
 from anvil_gen.deploy_folder import HEADER, DeployFolder
-from anvil_gen.deploy_state import Sources
 from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.resolve.resolved_host import Sources
 
 MINE = f"{HEADER}hosts/box.toml. Edit that file.\n"
 OLD = {"docker-compose.yml": f"{MINE}a: 1\n", "tiers/fast.yml": f"{MINE}b: 1\n", "tiers/deep/old.yml": f"{MINE}c: 1\n"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.host import read_host
+from anvil_gen.resolve.load import read_host
 
 
 @pytest.mark.parametrize(

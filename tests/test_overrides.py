@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.model import Mount
 from anvil_gen.overrides import overridden
+from anvil_gen.resolve.model import Mount
 
 FILE = """# mine
 name: box

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.model import EnvVar, Extra, HealthCheck, Mount, Port, Reservation, Service
+from anvil_gen.resolve.model import EnvVar, ExtraService, HealthCheck, Mount, Port, Reservation, Service
 from anvil_gen.said import unsaid
 from anvil_gen.values import KeyPath, Symbol
 
@@ -84,7 +84,7 @@ def test_what_is_said_otherwise_is_told(key: str, value: Any, place: KeyPath) ->
 
 
 def test_a_service_that_is_not_there_is_told() -> None:
-    extra = Extra(name="one", mapping={"image": "x"}, volumes=())
+    extra = ExtraService(name="one", mapping={"image": "x"}, volumes=())
 
     assert faults("service", SERVICE, None) == [()]
     assert faults("extra", extra, None) == [()]

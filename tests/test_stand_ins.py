@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.model import EnvVar, Extra, Gpu, Mount, Options, Port
+from anvil_gen.resolve.model import EnvVar, ExtraService, Gpu, Mount, Options, Port
 from anvil_gen.stand_ins import Reading, Recorder, Step, Tokens
 from anvil_gen.values import ComposeText, EnvRef, Number, Symbol, VariableText
 
@@ -98,7 +98,7 @@ def test_what_a_struct_has_not_its_stand_in_has_not() -> None:
 
 
 def test_keys_have_tokens_but_where_they_are_addresses() -> None:
-    extra = Extra(name="ui", mapping={"image": ComposeText("x"), "": 1}, volumes=())
+    extra = ExtraService(name="ui", mapping={"image": ComposeText("x"), "": 1}, volumes=())
     made = Recorder(TOKENS).context({"extra": extra, "digests": {"router/build": "d"}})
 
     assert made["digests"] == {"router/build": "zq0qz"}

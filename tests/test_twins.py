@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.model import Mount
+from anvil_gen.resolve.model import Mount
 from anvil_gen.stand_ins import Reading, Recorder, Tokens
 from anvil_gen.twins import MOST_TWINS, Escape, Twin, Twins, Values
 from anvil_gen.values import KeyPath, escape_dollars

@@ -122,9 +122,9 @@ class Catalog:
 
     def _read(self, path: str, found: Path, kind: type[_Data]) -> _Data:
         display = f"templates/{path}" if found.is_relative_to(self.roots[-1]) else display_path(found)
-        return decoded(Document(found, display=display), kind, self._semantic_errors)
+        return decoded(Document(found, display=display), kind, self._check)
 
-    def _semantic_errors(self, data: Engine | Vendor | RouterKind) -> Iterator[tuple[KeyPath, str]]:
+    def _check(self, data: Engine | Vendor | RouterKind) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is of the right form in a data file, and names what there is not."""
         if isinstance(data, Vendor):
             yield from semantic_errors(data)

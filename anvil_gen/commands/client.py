@@ -11,7 +11,7 @@ from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.operate.deployment import mode_of
 from anvil_gen.operate.target import find_target
-from anvil_gen.resolved import resolve_host
+from anvil_gen.resolve.resolved_host import resolve_host
 from anvil_gen.views.client import endpoints_json, show_endpoints
 
 

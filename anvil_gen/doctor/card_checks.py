@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from anvil_gen.catalog.gpu_vendor import Runtime, Vendor
 from anvil_gen.doctor.check import Check, by_command, wrong
 from anvil_gen.doctor.subject import Subject
-from anvil_gen.model import Gpu
 from anvil_gen.probe.cards import Card, Listing
+from anvil_gen.resolve.model import Gpu
 
 NONE_LISTED = "no card is listed"
 _TOLERANCE = 0.02

@@ -13,8 +13,8 @@ from anvil_gen.doctor.image_checks import unobtainable
 from anvil_gen.doctor.machine_checks import check_docker, check_env_file, check_remote, check_variables
 from anvil_gen.doctor.storage_checks import check_mounts, check_volumes
 from anvil_gen.doctor.subject import Subject
-from anvil_gen.model import Mode
 from anvil_gen.operate.deployment import Deployment
+from anvil_gen.resolve.model import Mode
 
 
 def causes_of(deployment: Deployment, mode: Mode, services: Iterable[str] = ()) -> list[Diagnostic]:

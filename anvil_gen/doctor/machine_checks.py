@@ -15,7 +15,7 @@ from anvil_gen.doctor.subject import Subject
 from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.docker import BAD_VARIABLES, INSTALL_DOCS, failure
 from anvil_gen.operate.engine_facts import OLDEST_COMPOSE, OLDEST_DOCKER, is_older
-from anvil_gen.render import ENV_EXAMPLE_FILE
+from anvil_gen.resolve.model import ENV_EXAMPLE_FILE
 
 _COMPOSE_DOCS = "https://docs.docker.com/compose/install/"
 

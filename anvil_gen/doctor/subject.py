@@ -14,7 +14,6 @@ from anvil_gen.doctor.wants import Wanted, slot_wants, wants_of
 from anvil_gen.generate import generator
 from anvil_gen.inventory.fields import Platform
 from anvil_gen.inventory.toml_file import Document
-from anvil_gen.model import Mode, Tree
 from anvil_gen.operate.containers import Container, Look
 from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.docker import Docker
@@ -22,6 +21,7 @@ from anvil_gen.operate.engine_facts import EngineFacts, ask_engine
 from anvil_gen.probe.cards import Listing, list_cards
 from anvil_gen.probe.machine import platform_of, platform_of_machine
 from anvil_gen.probe.programs import Run, run_program
+from anvil_gen.resolve.model import Mode, Tree
 from anvil_gen.values import address
 
 

@@ -14,10 +14,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.doctor.dotenv import filled, references
-from anvil_gen.experiment import ROOT_FILE as SLOT_FILE
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.model import Mode, Stack, Tier, Tree
-from anvil_gen.own_keys import published_ports
+from anvil_gen.resolve.compose_keys import published_ports
+from anvil_gen.resolve.model import EXPERIMENT_FILE, Mode, Stack, Tier, Tree
 from anvil_gen.values import KeyPath
 
 
@@ -93,8 +92,8 @@ def slot_wants(stack: Stack, tree: Tree, values: Mapping[str, str]) -> Wanted | 
         return None
     file = _File(
         project=stack.experiment.project,
-        path=SLOT_FILE,
-        data=tree.data[SLOT_FILE],
+        path=EXPERIMENT_FILE,
+        data=tree.data[EXPERIMENT_FILE],
         values=values,
         table=("experiment",),
         engine=str(stack.experiment.engine),

@@ -9,12 +9,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
-from anvil_gen.model import Mode
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.containers import Container, Look
 from anvil_gen.operate.deployment import Deployment, deployment_of, staleness
 from anvil_gen.operate.results import Result, results, snapshot
 from anvil_gen.operate.target import Target
+from anvil_gen.resolve.model import Mode
 
 
 class Order(Struct, frozen=True, kw_only=True):

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from anvil_gen.model import Gpu, Stack
 from anvil_gen.operate.containers import Container
+from anvil_gen.resolve.model import Gpu, Stack
 from anvil_gen.values import Number
 
 

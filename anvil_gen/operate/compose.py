@@ -11,8 +11,8 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.model import ROOT_FILE
 from anvil_gen.operate.docker import Docker, finished, parsed
+from anvil_gen.resolve.model import ROOT_FILE
 
 # What has a profile may run too, started by its name: it is asked about like all else.
 _EVERY_PROFILE = ("--profile", "*")

@@ -19,11 +19,11 @@ from anvil_gen.diagnostics import (
     display_path,
     join_words,
 )
-from anvil_gen.model import DEFAULT_MODE, Mode, Stack, Tier
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.target import Target, find_target
 from anvil_gen.operate.turn import turn
-from anvil_gen.resolved import Resolved, resolve_host
+from anvil_gen.resolve.model import DEFAULT_MODE, Mode, Stack, Tier
+from anvil_gen.resolve.resolved_host import Resolved, resolve_host
 
 if TYPE_CHECKING:
     from anvil_gen.outcome import Outcome

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from anvil_gen.experiment import VARIABLE_LABEL
 from anvil_gen.operate.containers import Container
+from anvil_gen.resolve.model import VARIABLE_LABEL
 
 Form = dict[str, Any]
 """Keys of a compose service, with times in seconds, sizes in bytes and mounts in long form."""

@@ -11,18 +11,17 @@ from msgspec import Struct
 from anvil_gen.changes import Change, compare
 from anvil_gen.deploy_folder import FileChange
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, printable
-from anvil_gen.experiment import VARIABLE_LABEL
 from anvil_gen.file_edit import replace_file
-from anvil_gen.host import read_host
 from anvil_gen.inventory.edit import tier_section, with_tier
 from anvil_gen.inventory.fields import NAME_LENGTH, NAME_PATTERN
-from anvil_gen.model import Service, Stack, Tier
 from anvil_gen.operate.containers import Container
 from anvil_gen.operate.slot import Slot
 from anvil_gen.operate.trial import container_of, drift_of, variables_of_container
-from anvil_gen.own_keys import published_ports
 from anvil_gen.promote import Facts, free_port, tier_of_trial
-from anvil_gen.resolved import Resolved, resolve_host
+from anvil_gen.resolve.compose_keys import published_ports
+from anvil_gen.resolve.load import read_host
+from anvil_gen.resolve.model import VARIABLE_LABEL, Service, Stack, Tier
+from anvil_gen.resolve.resolved_host import Resolved, resolve_host
 from anvil_gen.values import EnvRef, Text, parts_of
 
 _SHARING = ("card shared without shares", "shares above the whole card")

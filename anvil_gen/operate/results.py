@@ -8,13 +8,13 @@ from enum import Enum
 from msgspec import Struct
 
 from anvil_gen.changes import Change
-from anvil_gen.model import Stack
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.containers import Container, Look, images_of
 from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.drift import form_changes
 from anvil_gen.operate.forms import form_of_container
 from anvil_gen.operate.variable_values import Hidden, hidden_of
+from anvil_gen.resolve.model import Stack
 
 
 class Step(Enum):

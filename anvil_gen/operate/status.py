@@ -10,13 +10,13 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.engine import ModelsEndpoint
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.model import Mode, Stack, Tier
 from anvil_gen.operate.compose import Hashes
 from anvil_gen.operate.conflicts import name_conflict, taken_ports
 from anvil_gen.operate.containers import Container, Look, containers_named, images_of
 from anvil_gen.operate.deployment import Deployment, services_of, staleness, tier_of
 from anvil_gen.operate.drift import Drift, Files, image_drift
 from anvil_gen.operate.variable_values import hidden_of
+from anvil_gen.resolve.model import Mode, Stack, Tier
 
 if TYPE_CHECKING:
     from anvil_gen.operate.served import Address

@@ -7,10 +7,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.host import HostReading, read_host
 from anvil_gen.inventory.fleet import find_inventory, fleet_root
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.docker import Docker
+from anvil_gen.resolve.load import HostReading, read_host
 
 
 class Target(Struct, frozen=True, kw_only=True):

@@ -12,9 +12,7 @@ from msgspec.structs import replace
 from anvil_gen.command_reading import HIDDEN, without_secrets
 from anvil_gen.deploy_folder import STATE_FOLDER
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.experiment import VARIABLE_LABEL, VARIABLES
 from anvil_gen.lock import FolderLock
-from anvil_gen.model import Port
 from anvil_gen.operate.cards import CardUse, card_use
 from anvil_gen.operate.compose import Project
 from anvil_gen.operate.conflicts import name_conflict, taken_ports
@@ -23,6 +21,7 @@ from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.drift import Drift, Files, image_drift
 from anvil_gen.operate.results import Result, results, snapshot
 from anvil_gen.operate.slot import SERVICE, Slot, Trial
+from anvil_gen.resolve.model import TRIAL_VARIABLES, VARIABLE_LABEL, Port
 from anvil_gen.values import parts_of
 
 
@@ -78,7 +77,7 @@ def _containers(project: Project) -> dict[str, Container]:
 def variables_of_container(one: Container) -> dict[str, str]:
     """Return the variables that a trial was started with; none for a container of another file."""
     labels = one.raw["Config"].get("Labels") or {}
-    return {name: labels[label] for name in VARIABLES if (label := f"{VARIABLE_LABEL}{name}") in labels}
+    return {name: labels[label] for name in TRIAL_VARIABLES if (label := f"{VARIABLE_LABEL}{name}") in labels}
 
 
 def shown_flags(variables: Mapping[str, str]) -> str:
@@ -92,7 +91,7 @@ def shown_flags(variables: Mapping[str, str]) -> str:
 
 def with_variables(slot: Slot, variables: Mapping[str, str]) -> Project:
     """Return the slot's project as a trial of these variables drives it; what is not among them is empty."""
-    return replace(slot.project, variables={**dict.fromkeys(VARIABLES, ""), **variables})
+    return replace(slot.project, variables={**dict.fromkeys(TRIAL_VARIABLES, ""), **variables})
 
 
 def use_of_card(slot: Slot, trial: Trial) -> CardUse | None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.model import Stack
+from anvil_gen.resolve.env_variables import names_in
+from anvil_gen.resolve.model import Stack
 from anvil_gen.values import parts_of
-from anvil_gen.variables import names_in
 
 # What is told all the same: where a variable names an image or a folder, that is no secret.
 _SHOWN = frozenset({"image", "container_name", "ports", "volumes", "devices"})

@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from anvil_gen.catalog.log_patterns import KnownLog, known_log
 from anvil_gen.diagnostics import Diagnostic, printable
-from anvil_gen.model import Mode
 from anvil_gen.operate.containers import Container
 from anvil_gen.operate.deployment import Deployment, tier_of
 from anvil_gen.operate.log_lines import LogReader
@@ -26,6 +25,7 @@ from anvil_gen.operate.waiting import (
     step,
     telling,
 )
+from anvil_gen.resolve.model import Mode
 
 LINGER_SECONDS = 2.0
 """How long the others are looked at after the first failure: what fails at once is told at once."""

@@ -10,8 +10,8 @@ import click
 from anvil_gen.changes import Action, recreated
 from anvil_gen.diagnostics import display_path
 from anvil_gen.diffs import diff_text
-from anvil_gen.model import Mode, Route
 from anvil_gen.outcome import Outcome
+from anvil_gen.resolve.model import Mode, Route
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.change_lines import change_json, change_lines
 from anvil_gen.views.faults import diagnostic_json

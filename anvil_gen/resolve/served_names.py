@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping
 from msgspec import UNSET, UnsetType
 
 from anvil_gen.catalog.router import RouterKind
-from anvil_gen.routing import Gate
-from anvil_gen.serve import Serve, Site
+from anvil_gen.resolve.model_server import ModelServer, ResolveContext
+from anvil_gen.resolve.router import RouterSpec
+from anvil_gen.resolve.router_options import kinds_that
 from anvil_gen.values import KeyPath
-from anvil_gen.wishes import engines_that
 
 
-def further_names(site: Site, gate: Gate | None, serves: Mapping[str, Serve]) -> dict[str, tuple[str, ...]]:
+def further_names(
+    site: ResolveContext, gate: RouterSpec | None, serves: Mapping[str, ModelServer]
+) -> dict[str, tuple[str, ...]]:
     """Return the names that each tier must answer to, beside its own.
 
     Those are its aliases, in whatever mode, and the names of the tiers that it stands in for. There are none where the
@@ -38,7 +40,7 @@ def _rewrites(kind: RouterKind) -> bool:
     return "rewrite" in kind.capabilities
 
 
-def _aliases(site: Site) -> Iterator[tuple[str, str, KeyPath]]:
+def _aliases(site: ResolveContext) -> Iterator[tuple[str, str, KeyPath]]:
     """Yield every alias with its tier and where it is written, in order of the names."""
     router = site.inventory.router
     tables: list[tuple[KeyPath, dict[str, str] | UnsetType]] = []
@@ -53,7 +55,7 @@ def _aliases(site: Site) -> Iterator[tuple[str, str, KeyPath]]:
     yield from sorted(found)
 
 
-def _told(site: Site, gate: Gate, serve: Serve, names: Mapping[str, KeyPath]) -> tuple[str, ...]:
+def _told(site: ResolveContext, gate: RouterSpec, serve: ModelServer, names: Mapping[str, KeyPath]) -> tuple[str, ...]:
     """Return the names that an engine can be told; the others are reported."""
     engine, served = serve.engine, serve.options["served_name"]
     if engine.served_names == "any":
@@ -68,7 +70,7 @@ def _told(site: Site, gate: Gate, serve: Serve, names: Mapping[str, KeyPath]) ->
             continue
         why = f'would take "{name}" for a flag' if as_flag else f'answers to "{served}" alone'
         detail = f"{gate.kind.title} passes requests on as they are, and {engine.title} {why}"
-        others = engines_that(site.catalog, _rewrites)
+        others = kinds_that(site.catalog, _rewrites)
         remedy = f'ask for "{served}"' + (f", or write {others}, which rewrites names" if others else "")
         site.collector.add("alias that cannot be routed", path, detail, remedy)
     return tuple(told)

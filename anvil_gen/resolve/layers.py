@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.model import Option, Options, Origin
+from anvil_gen.resolve.model import Option, Options, Origin
 from anvil_gen.values import KeyPath, Text, fill
 
 
@@ -18,7 +18,7 @@ class Layer(Struct, frozen=True, kw_only=True):
     path: KeyPath | None = None
 
 
-def given(table: Struct) -> dict[str, Any]:
+def set_fields(table: Struct) -> dict[str, Any]:
     """Return the keys of an inventory's table that are written there."""
     return {name: value for name in table.__struct_fields__ if (value := getattr(table, name)) is not UNSET}
 
@@ -42,6 +42,6 @@ def layered(*layers: Layer) -> Options:
     return Options(merged)
 
 
-def filled(defaults: Mapping[str, Any], values: Mapping[str, Text]) -> dict[str, Any]:
+def fill_placeholders(defaults: Mapping[str, Any], values: Mapping[str, Text]) -> dict[str, Any]:
     """Return defaults with their placeholders filled."""
     return {name: fill(value, values) if isinstance(value, str) else value for name, value in defaults.items()}

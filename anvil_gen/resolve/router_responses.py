@@ -6,15 +6,14 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from anvil_gen.door import Answers
-from anvil_gen.model import Route
+from anvil_gen.resolve.model import ResponseBodies, Route
 
 
-def answers_of(routes: Iterable[Route]) -> Answers:
+def response_bodies(routes: Iterable[Route]) -> ResponseBodies:
     """Return what a router that has these routes answers without asking a tier."""
     models = [{"id": route.name, "object": "model", "created": 0, "owned_by": route.tier} for route in routes]
     known = ", ".join(route.name for route in routes)
-    return Answers(
+    return ResponseBodies(
         models=_json({"object": "list", "data": models}),
         unknown_model=_error(f"unknown model; there are: {known}", "model_not_found"),
         no_model=_error(f"no model is named, or its name cannot be read; there are: {known}", "model_missing"),

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from msgspec import UNSET
 
-from anvil_gen.serve import Serve, Site
-from anvil_gen.sources import Source
+from anvil_gen.resolve.model_server import ModelServer, ResolveContext
+from anvil_gen.resolve.model_source import Source
 
 OFFLINE = "HF_HUB_OFFLINE"
 """The variable by which the hub's libraries take what is in the cache, and ask nobody."""
@@ -20,7 +20,7 @@ _WAYS_OUT = ("network_mode", "networks", "ports")
 _OPEN = 'or set egress = "allow" in [host]'
 
 
-def check_way_in(site: Site) -> None:
+def check_way_in(site: ResolveContext) -> None:
     """Report sealed tiers that nobody could reach."""
     if site.sealed and site.inventory.router is UNSET and not site.collector.is_dropped(("router",)):
         detail = "tiers that are on an internal network alone are reached by the router, and there is none"
@@ -29,7 +29,7 @@ def check_way_in(site: Site) -> None:
         )
 
 
-def check_sealed(site: Site, serve: Serve, sources: Mapping[str, Source]) -> None:
+def check_sealed(site: ResolveContext, serve: ModelServer, sources: Mapping[str, Source]) -> None:
     """Report what a sealed tier cannot have: a published port, another network, and weights that it would download."""
     if not site.sealed:
         return

@@ -14,8 +14,8 @@ from anvil_gen.diagnostics import did_you_mean, holds_secret, join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import ExperimentTable, Inventory, TierTable
 from anvil_gen.inventory.schema_base import EnvTable
-from anvil_gen.model import Gpu, Options
-from anvil_gen.options import Layer, filled, given, layered
+from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
+from anvil_gen.resolve.model import Gpu, Options
 from anvil_gen.values import EnvRef, KeyPath, Number, Symbol, Text, VariableText, address, canonical_flag
 
 # Options of an engine's flag table that no single field of a tier names.
@@ -47,7 +47,7 @@ _UNKNOWN = Engine(
 )
 
 
-class Site(Struct, frozen=True, kw_only=True):
+class ResolveContext(Struct, frozen=True, kw_only=True):
     """What all serves of one inventory share."""
 
     inventory: Inventory
@@ -59,7 +59,7 @@ class Site(Struct, frozen=True, kw_only=True):
     sealed: bool  # tiers reach nothing but each other and the router
 
 
-class Serve(Struct, frozen=True, kw_only=True):
+class ModelServer(Struct, frozen=True, kw_only=True):
     """A tier's or the experiment's table on its way to a service."""
 
     path: KeyPath
@@ -70,7 +70,9 @@ class Serve(Struct, frozen=True, kw_only=True):
     image: Text
 
 
-def read_serve(site: Site, table: TierTable | ExperimentTable, path: KeyPath, values: Mapping[str, Text]) -> Serve:
+def resolve_server(
+    site: ResolveContext, table: TierTable | ExperimentTable, path: KeyPath, values: Mapping[str, Text]
+) -> ModelServer:
     """Resolve and check the options of one serve.
 
     Args:
@@ -91,16 +93,16 @@ def read_serve(site: Site, table: TierTable | ExperimentTable, path: KeyPath, va
     if section["port"] is not None:  # the experiment's: it runs beside the tiers of the same engine
         own.pop("port", None)
     options = layered(
-        Layer(name="templates/defaults.toml", values=filled(section, {**values, "engine": str(name)})),
+        Layer(name="templates/defaults.toml", values=fill_placeholders(section, {**values, "engine": str(name)})),
         Layer(name=f"templates/engines/{name}/engine.toml", values=own),
         *([Layer(name="[host]", values={"bind": False}, path=_EGRESS)] if site.sealed and path[0] == "tiers" else ()),
-        Layer(name="[defaults]", values=given(common), path=("defaults",)),
-        Layer(name=f"[{'.'.join(map(str, path))}]", values=given(table), path=path),
+        Layer(name="[defaults]", values=set_fields(common), path=("defaults",)),
+        Layer(name=f"[{'.'.join(map(str, path))}]", values=set_fields(table), path=path),
     )
     if options.origin("shm_size").path and not options.origin("ipc").path:
         options = options.without("ipc")  # Docker ignores a size where the memory is the host's
     gpus = _find_gpus(site, options, path)
-    serve = Serve(
+    serve = ModelServer(
         path=path,
         engine_name=name,
         engine=engine,
@@ -124,7 +126,7 @@ def _limited(engine: Engine, known: tuple[str, ...]) -> Engine:
     return replace(engine, options=options, variables=variables)
 
 
-def _image(site: Site, options: Options, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> Text:
+def _image(site: ResolveContext, options: Options, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> Text:
     """Return the image that the inventory names, else the engine's for these cards."""
     named = options["image"]
     if named is not None:
@@ -142,7 +144,7 @@ def _image(site: Site, options: Options, engine: Engine, gpus: tuple[Gpu, ...], 
     return engine.image
 
 
-def _no_image(site: Site, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> None:
+def _no_image(site: ResolveContext, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> None:
     """Report cards for which an engine has images, but none for their compute capability."""
     known = [choice.compute_capability or "" for choice in engine.images if choice.vendor == gpus[0].vendor]
     if known:
@@ -162,7 +164,7 @@ def env_text(value: Any) -> Text:
     return str(value)
 
 
-def matching_quirks(site: Site, serve: Serve) -> Iterator[Quirk]:
+def matching_quirks(site: ResolveContext, serve: ModelServer) -> Iterator[Quirk]:
     """Yield the engine's quirks that apply on this platform and these cards."""
     capabilities = [_version(gpu.compute_capability) for gpu in serve.gpus if gpu.compute_capability]
     for quirk in serve.engine.quirks:
@@ -178,7 +180,7 @@ def matching_quirks(site: Site, serve: Serve) -> Iterator[Quirk]:
         yield quirk
 
 
-def share_of(site: Site, serve: Serve) -> Number | None:
+def share_of(site: ResolveContext, serve: ModelServer) -> Number | None:
     """Return the share of each card that a serve takes, from either of its two fields."""
     options = serve.options
     fraction, memory = options["gpu_memory_utilization"], options["gpu_memory"]
@@ -196,7 +198,7 @@ def share_of(site: Site, serve: Serve) -> Number | None:
     totals = {gpu.memory_mib for gpu in serve.gpus}
     total = totals.pop() if len(totals) == 1 else None
     if total is None:
-        if not _cards_are_faulty(site, serve):
+        if not _gpus_have_errors(site, serve):
             why, remedy = "its cards' memory is unknown or differs", "set memory_mib of each card, all alike"
             if not serve.gpus:
                 why, remedy = "it holds no card", "name the card that it holds"
@@ -211,7 +213,7 @@ def share_of(site: Site, serve: Serve) -> Number | None:
     return Number(f"{ten_thousandths / 10_000:.4f}".rstrip("0").rstrip("."))
 
 
-def _cards_are_faulty(site: Site, serve: Serve) -> bool:
+def _gpus_have_errors(site: ResolveContext, serve: ModelServer) -> bool:
     """Tell whether a fault of the serve's cards, or of their memory, has been told."""
     key = "gpus" if "gpus" in serve.options else "gpu"
     written = serve.options[key]
@@ -225,7 +227,7 @@ def _cards_are_faulty(site: Site, serve: Serve) -> bool:
 
 
 def _engine_of(
-    site: Site, table: TierTable | ExperimentTable, common: TierTable, path: KeyPath
+    site: ResolveContext, table: TierTable | ExperimentTable, common: TierTable, path: KeyPath
 ) -> tuple[Symbol, Engine]:
     """Return the engine that a table or the defaults name; a stand-in, with a diagnostic, where it is none."""
     name, where = (table.engine, path) if table.engine is not UNSET else (common.engine, ("defaults",))
@@ -239,7 +241,7 @@ def _engine_of(
     return Symbol(name), engine or _UNKNOWN
 
 
-def _find_gpus(site: Site, options: Options, path: KeyPath) -> tuple[Gpu, ...]:
+def _find_gpus(site: ResolveContext, options: Options, path: KeyPath) -> tuple[Gpu, ...]:
     """Return the cards of a serve, with a diagnostic for each that is unknown or named twice."""
     if "gpus" in options:
         named = [((*path, "gpus", index), name) for index, name in enumerate(options["gpus"])]
@@ -257,7 +259,7 @@ def _find_gpus(site: Site, options: Options, path: KeyPath) -> tuple[Gpu, ...]:
     return tuple(found)
 
 
-def _unknown_gpu(site: Site, name: str, path: KeyPath) -> None:
+def _unknown_gpu(site: ResolveContext, name: str, path: KeyPath) -> None:
     known = site.inventory.gpus
     if name in known or site.collector.is_dropped(("gpus", name)):  # it is there, with a fault that has been told
         return
@@ -268,7 +270,7 @@ def _unknown_gpu(site: Site, name: str, path: KeyPath) -> None:
     site.collector.add("unknown GPU", path, detail, remedy)
 
 
-def _check_vendors(site: Site, serve: Serve) -> None:
+def _check_vendors(site: ResolveContext, serve: ModelServer) -> None:
     path = (*serve.path, "gpus" if "gpus" in serve.options else "gpu")
     vendors = sorted({gpu.vendor for gpu in serve.gpus})
     if len(vendors) > 1:
@@ -282,7 +284,7 @@ def _check_vendors(site: Site, serve: Serve) -> None:
             site.collector.add("not for this engine", path, detail, "take another card, or another engine")
 
 
-def _check_needs(site: Site, serve: Serve) -> None:
+def _check_needs(site: ResolveContext, serve: ModelServer) -> None:
     """Report what a tier needs and has not: a port, a task that its engine serves."""
     options, engine = serve.options, serve.engine
     if options["port"] is None:
@@ -294,7 +296,7 @@ def _check_needs(site: Site, serve: Serve) -> None:
         site.collector.add("not for this engine", path or serve.path, detail, remedy, key=path is None)
 
 
-def _check_fields(site: Site, serve: Serve) -> None:
+def _check_fields(site: ResolveContext, serve: ModelServer) -> None:
     """Report fields that say what this engine cannot be told."""
     engine = serve.engine
     unable = [] if engine.own_command else [name for name in MAPPED_FIELDS if not _is_mapped(engine, name)]
@@ -307,7 +309,7 @@ def _check_fields(site: Site, serve: Serve) -> None:
             site.collector.add("not for this engine", path, detail, remedy, key=True)
 
 
-def _check_secrets(site: Site, serve: Serve) -> None:
+def _check_secrets(site: ResolveContext, serve: ModelServer) -> None:
     """Report secrets that are written out: the rendered files would hold them, and git after them."""
     for table in ("environment", "flags"):
         for name, value in serve.options[table].items():
@@ -322,7 +324,7 @@ def _is_mapped(engine: Engine, name: str) -> bool:
     return name in engine.options or name in engine.variables
 
 
-def _check_flags(site: Site, serve: Serve) -> None:
+def _check_flags(site: ResolveContext, serve: ModelServer) -> None:
     """Report flags that a field says already, and values that no command line can carry."""
     flags_path = (*serve.path, "flags")
     by_flag = serve.engine.fields
@@ -362,7 +364,7 @@ def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
         collector.add("wrong type", path, "a date or time", "write it in quotes")
 
 
-def _refuse_quirks(site: Site, serve: Serve) -> None:
+def _refuse_quirks(site: ResolveContext, serve: ModelServer) -> None:
     """Report options whose values do not work on this platform or these cards."""
     for quirk in matching_quirks(site, serve):
         refusal = quirk.refuse

@@ -5,8 +5,8 @@ from msgspec import UNSET, Struct
 from anvil_gen.catalog.engine import ModelKind
 from anvil_gen.host_paths import is_absolute, is_below, join, last_part
 from anvil_gen.inventory.schema import ModelTable
-from anvil_gen.model import Mount
-from anvil_gen.serve import Serve, Site
+from anvil_gen.resolve.model import Mount
+from anvil_gen.resolve.model_server import ModelServer, ResolveContext
 from anvil_gen.values import KeyPath, Text
 
 KINDS: tuple[ModelKind, ...] = ("path", "repo", "file")
@@ -22,7 +22,7 @@ class Source(Struct, frozen=True, kw_only=True):
     mount: Mount | None
 
 
-def tier_sources(site: Site, serve: Serve) -> dict[str, Source]:
+def tier_sources(site: ResolveContext, serve: ModelServer) -> dict[str, Source]:
     """Return where each of a tier's weights comes from: its model, and what goes with it."""
     options, found = serve.options, {}
     for name in ("model", "draft_model"):
@@ -38,7 +38,7 @@ def tier_sources(site: Site, serve: Serve) -> dict[str, Source]:
     return {name: source for name, source in found.items() if source is not None}
 
 
-def _model_source(site: Site, serve: Serve, model: ModelTable, name: str) -> Source | None:
+def _model_source(site: ResolveContext, serve: ModelServer, model: ModelTable, name: str) -> Source | None:
     """Return where a model comes from; None, with a diagnostic, where that is not clear."""
     collector, path = site.collector, (*serve.path, name)
     kinds: list[ModelKind] = [kind for kind in KINDS if getattr(model, kind) is not UNSET]
@@ -65,7 +65,7 @@ def _model_source(site: Site, serve: Serve, model: ModelTable, name: str) -> Sou
     return _local_source(site, serve, getattr(model, kind), (*path, kind), kind)
 
 
-def hub_mount(site: Site, serve: Serve, path: KeyPath) -> Mount | None:
+def hub_mount(site: ResolveContext, serve: ModelServer, path: KeyPath) -> Mount | None:
     """Return the mount of the shared hub cache, with a diagnostic where the inventory has none."""
     cache, target = site.inventory.hfcache, serve.engine.hub_cache
     if cache.volume is not UNSET:
@@ -82,7 +82,9 @@ def hub_mount(site: Site, serve: Serve, path: KeyPath) -> Mount | None:
     return None
 
 
-def _local_source(site: Site, serve: Serve, written: str, path: KeyPath, kind: ModelKind) -> Source | None:
+def _local_source(
+    site: ResolveContext, serve: ModelServer, written: str, path: KeyPath, kind: ModelKind
+) -> Source | None:
     base = site.inventory.paths.models
     if is_absolute(written):
         source, inside = written, last_part(written)

@@ -8,15 +8,15 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.inventory.collector import Collector
-from anvil_gen.model import Mode, Options, Stack
-from anvil_gen.own_keys import published_ports
+from anvil_gen.resolve.compose_keys import published_ports
+from anvil_gen.resolve.model import Mode, Options, Stack
 from anvil_gen.values import KeyPath
 
 _EVERY = {"0.0.0.0", "::"}  # noqa: S104  compared, not bound
 COMMON_BINDS = ("127.0.0.1", "0.0.0.0")  # noqa: S104  compared, not bound
 
 
-class _Claim(Struct, frozen=True, kw_only=True):
+class _Owner(Struct, frozen=True, kw_only=True):
     """What a service has for itself, and where that is written: with ``key``, at the key of ``path``."""
 
     owner: str
@@ -27,7 +27,7 @@ class _Claim(Struct, frozen=True, kw_only=True):
     table: KeyPath
 
 
-def check_claims(stack: Stack, collector: Collector) -> None:
+def check_uniqueness(stack: Stack, collector: Collector) -> None:
     """Report names and ports that two services claim; ports only where both of them run."""
     _unique(_services(stack, collector), "service", collector)
     _unique(_containers(stack, collector), "container name", collector)
@@ -37,7 +37,7 @@ def check_claims(stack: Stack, collector: Collector) -> None:
         _unique_ports([claim for claim in ports if _runs(claim, mode)], used, collector)
 
 
-def entries(stack: Stack) -> Iterator[tuple[str, KeyPath, Options]]:
+def owners(stack: Stack) -> Iterator[tuple[str, KeyPath, Options]]:
     """Yield what a message calls a tier, the router or the experiment, its table, and its options."""
     for tier in stack.tiers:
         yield f'tier "{tier.name}"', ("tiers", tier.name), tier.options
@@ -47,13 +47,13 @@ def entries(stack: Stack) -> Iterator[tuple[str, KeyPath, Options]]:
         yield "the experiment", ("experiment",), stack.experiment.options
 
 
-def place(options: Options, name: str, table: KeyPath) -> tuple[KeyPath, bool]:
+def option_location(options: Options, name: str, table: KeyPath) -> tuple[KeyPath, bool]:
     """Return where an option was written; the table's own key where the value is a default."""
     path = options.origin(name).path
     return (path, False) if path is not None else (table, True)
 
 
-def stands(options: Options, name: str, table: KeyPath, collector: Collector) -> bool:
+def is_explicit(options: Options, name: str, table: KeyPath, collector: Collector) -> bool:
     """Tell whether an option's value is meant: no default that stands in for a faulty value, or is a faulty name."""
     if options.origin(name).path is not None:
         return True
@@ -90,33 +90,33 @@ def _written(mapping: Any, key: str) -> str | None:
     return value if isinstance(value, str) and "$" not in value else None
 
 
-def _services(stack: Stack, collector: Collector) -> Iterator[_Claim]:
-    for owner, table, options in entries(stack):
-        if "service" in options and stands(options, "service", table, collector):
-            yield _claim(owner, table, options, "service")
+def _services(stack: Stack, collector: Collector) -> Iterator[_Owner]:
+    for owner, table, options in owners(stack):
+        if "service" in options and is_explicit(options, "service", table, collector):
+            yield _owned(owner, table, options, "service")
     for extra in stack.services:
         here: KeyPath = ("services", extra.name)
         remedy = "write another name: tiers and the router are services too"
-        yield _Claim(owner=_owner(here), value=extra.name, path=here, key=True, remedy=remedy, table=here)
+        yield _Owner(owner=_owner(here), value=extra.name, path=here, key=True, remedy=remedy, table=here)
 
 
-def _claim(owner: str, table: KeyPath, options: Options, option: str) -> _Claim:
-    path, key = place(options, option, table)
+def _owned(owner: str, table: KeyPath, options: Options, option: str) -> _Owner:
+    path, key = option_location(options, option, table)
     remedy = f'set another "{option}" for {owner}'
-    return _Claim(owner=owner, value=options[option], path=path, key=key, remedy=remedy, table=table)
+    return _Owner(owner=owner, value=options[option], path=path, key=key, remedy=remedy, table=table)
 
 
-def _containers(stack: Stack, collector: Collector) -> Iterator[_Claim]:
+def _containers(stack: Stack, collector: Collector) -> Iterator[_Owner]:
     own = _own_keys(stack)
-    for owner, table, options in entries(stack):
+    for owner, table, options in owners(stack):
         overridden = own.get(table, {})
-        if "container_name" not in overridden and stands(options, "container_name", table, collector):
-            yield _claim(owner, table, options, "container_name")
+        if "container_name" not in overridden and is_explicit(options, "container_name", table, collector):
+            yield _owned(owner, table, options, "container_name")
     for table, mapping in own.items():
         name = _written(mapping, "container_name")
         if name is not None:
             path = (*_own_path(table), "container_name")
-            yield _Claim(
+            yield _Owner(
                 owner=_owner(table), value=name, path=path, key=False, remedy="write another name", table=table
             )
 
@@ -138,35 +138,35 @@ def _owner(table: KeyPath) -> str:
     return f'{kinds[str(table[0])]} "{table[1]}"' if table[0] in kinds else "the router"
 
 
-def _ports(stack: Stack, collector: Collector) -> Iterator[_Claim]:
+def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
     own = _own_keys(stack)
-    for owner, table, options in entries(stack):
+    for owner, table, options in owners(stack):
         if "ports" in own.get(table, {}) or options["port"] is None or options["bind"] is False:
             continue
-        if stands(options, "port", table, collector):
-            path, key = place(options, "port", table)
+        if is_explicit(options, "port", table, collector):
+            path, key = option_location(options, "port", table)
             value = (options["port"], _address(options["bind"]))
-            yield _Claim(owner=owner, value=value, path=path, key=key, remedy="", table=table)
+            yield _Owner(owner=owner, value=value, path=path, key=key, remedy="", table=table)
             yield from _metrics(owner, table, options)
     for table, mapping in own.items():
         for index, bind, number in published_ports(mapping.get("ports")):
             path = (*_own_path(table), "ports", index)
             value = (number, _address(bind))
             remedy = "publish another port"
-            yield _Claim(owner=_owner(table), value=value, path=path, key=False, remedy=remedy, table=table)
+            yield _Owner(owner=_owner(table), value=value, path=path, key=False, remedy=remedy, table=table)
 
 
-def _metrics(owner: str, table: KeyPath, options: Options) -> Iterator[_Claim]:
+def _metrics(owner: str, table: KeyPath, options: Options) -> Iterator[_Owner]:
     """Yield the further port on which a router tells its metrics, to the machine itself.
 
     That it is the router's own port is told where the router is read: no container has both, whatever it publishes.
     """
     if "metrics" in options and isinstance(options["metrics"], int) and options["metrics"] != options["port"]:
         value, path, remedy = (options["metrics"], "127.0.0.1"), (*table, "metrics"), "write another port"
-        yield _Claim(owner=f"{owner}'s metrics", value=value, path=path, key=False, remedy=remedy, table=table)
+        yield _Owner(owner=f"{owner}'s metrics", value=value, path=path, key=False, remedy=remedy, table=table)
 
 
-def _runs(claim: _Claim, mode: Mode) -> bool:
+def _runs(claim: _Owner, mode: Mode) -> bool:
     return claim.table[0] != "tiers" or claim.table[1] in [tier.name for tier in mode.tiers]
 
 
@@ -181,7 +181,7 @@ def check_helpers(services: Mapping[KeyPath, Iterable[str]], collector: Collecto
                 collector.add("service taken twice", table, detail, "write another name", key=True)
 
 
-def _unique(claims: Iterable[_Claim], what: str, collector: Collector) -> None:
+def _unique(claims: Iterable[_Owner], what: str, collector: Collector) -> None:
     seen: dict[str, str] = {}
     for claim in claims:
         # Container names differ in case alone nowhere: some tools fold them.
@@ -191,7 +191,7 @@ def _unique(claims: Iterable[_Claim], what: str, collector: Collector) -> None:
             collector.add(f"{what} taken twice", claim.path, detail, claim.remedy, key=claim.key)
 
 
-def _unique_ports(claims: Iterable[_Claim], used: set[int], collector: Collector) -> None:
+def _unique_ports(claims: Iterable[_Owner], used: set[int], collector: Collector) -> None:
     seen: list[tuple[int, str, str]] = []
     for claim in claims:
         number, bind = claim.value

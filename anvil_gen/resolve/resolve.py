@@ -8,23 +8,23 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.checks import check_stack
-from anvil_gen.egress import check_way_in
-from anvil_gen.experiment import build_experiment
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.env_references import check_free_values
 from anvil_gen.inventory.schema import Inventory
-from anvil_gen.model import Extra, Gpu, Mode, Options, Stack, Tier
-from anvil_gen.modes import build_modes
-from anvil_gen.names import further_names
-from anvil_gen.options import Layer, given, layered
-from anvil_gen.own_keys import compose_form, named_volumes
-from anvil_gen.routing import read_gate
-from anvil_gen.serve import Site, read_serve
-from anvil_gen.tiers import build_tier
+from anvil_gen.resolve.checks import check_stack
+from anvil_gen.resolve.compose_keys import compose_form, named_volumes
+from anvil_gen.resolve.egress import check_way_in
+from anvil_gen.resolve.env_variables import variables_of
+from anvil_gen.resolve.experiment import build_experiment
+from anvil_gen.resolve.layers import Layer, layered, set_fields
+from anvil_gen.resolve.model import ExtraService, Gpu, Mode, Options, Stack, Tier
+from anvil_gen.resolve.model_server import ResolveContext, resolve_server
+from anvil_gen.resolve.modes import build_modes
+from anvil_gen.resolve.router import resolve_router_spec
+from anvil_gen.resolve.served_names import further_names
+from anvil_gen.resolve.tier import build_tier
 from anvil_gen.values import KeyPath, Symbol
-from anvil_gen.variables import variables_of
 
 
 def resolve(
@@ -40,7 +40,7 @@ def resolve(
         header: the inventory's name as the rendered files' headers give it.
         folder: the inventory's folder, from which the sources of ``files`` are read.
     """
-    site = Site(
+    site = ResolveContext(
         inventory=inventory,
         catalog=catalog,
         collector=collector,
@@ -51,9 +51,11 @@ def resolve(
     )
     _check_folders(inventory, collector)
     check_free_values(collector)
-    gate = read_gate(site, project=host["project"])
+    gate = resolve_router_spec(site, project=host["project"])
     check_way_in(site)
-    serves = {name: read_serve(site, table, ("tiers", name), {"name": name}) for name, table in inventory.tiers.items()}
+    serves = {
+        name: resolve_server(site, table, ("tiers", name), {"name": name}) for name, table in inventory.tiers.items()
+    }
     names = further_names(site, gate, serves)
     tiers = tuple(build_tier(site, name, serve, names.get(name, ())) for name, serve in serves.items())
     if _has_no_tiers(inventory, collector):
@@ -106,8 +108,8 @@ def _check_folders(inventory: Inventory, collector: Collector) -> None:
         collector.add("two fields for one thing", ("hfcache", "path"), detail, "keep one of them")
 
 
-def _extra(name: str, mapping: dict[str, Any]) -> Extra:
-    return Extra(name=name, mapping=compose_form(mapping), volumes=named_volumes(mapping.get("volumes")))
+def _extra(name: str, mapping: dict[str, Any]) -> ExtraService:
+    return ExtraService(name=name, mapping=compose_form(mapping), volumes=named_volumes(mapping.get("volumes")))
 
 
 def _gpus(inventory: Inventory, catalog: Catalog, collector: Collector, platform: str) -> dict[str, Gpu]:
@@ -117,7 +119,7 @@ def _gpus(inventory: Inventory, catalog: Catalog, collector: Collector, platform
         path: KeyPath = ("gpus", name)
         options = layered(
             Layer(name="templates/defaults.toml", values=catalog.defaults["gpu"]),
-            Layer(name=f"[gpus.{name}]", values=given(table), path=path),
+            Layer(name=f"[gpus.{name}]", values=set_fields(table), path=path),
         )
         vendor = catalog.vendor(options["vendor"])
         if vendor is None:

@@ -6,9 +6,9 @@ from msgspec import UNSET
 
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema import ModeTable
-from anvil_gen.model import DEFAULT_MODE, ROOT_FILE, Mode, Tier
-from anvil_gen.routing import Gate, build_router, build_routes
-from anvil_gen.serve import Site
+from anvil_gen.resolve.model import DEFAULT_MODE, ROOT_FILE, Mode, Tier
+from anvil_gen.resolve.model_server import ResolveContext
+from anvil_gen.resolve.router import RouterSpec, build_router, build_routes
 from anvil_gen.values import KeyPath, Symbol
 
 ROUTER_FILE = Symbol("router/compose.yml")
@@ -19,7 +19,7 @@ RESERVED = {
 }
 
 
-def build_modes(site: Site, gate: Gate | None, tiers: tuple[Tier, ...]) -> tuple[Mode, ...]:
+def build_modes(site: ResolveContext, gate: RouterSpec | None, tiers: tuple[Tier, ...]) -> tuple[Mode, ...]:
     """Return the modes of an inventory, the default one first: every tier that is not on standby."""
     standing = tuple(tier for tier in tiers if not tier.options["standby"])
     if tiers and not standing:
@@ -46,7 +46,9 @@ def build_modes(site: Site, gate: Gate | None, tiers: tuple[Tier, ...]) -> tuple
     return tuple(modes)
 
 
-def _mode(site: Site, gate: Gate | None, name: Symbol, tiers: tuple[Tier, ...], table: ModeTable | None) -> Mode:
+def _mode(
+    site: ResolveContext, gate: RouterSpec | None, name: Symbol, tiers: tuple[Tier, ...], table: ModeTable | None
+) -> Mode:
     router = None
     if gate is not None:
         aliases: dict[str, tuple[str, KeyPath]] = {
@@ -75,7 +77,7 @@ def _routing(mode: Mode) -> object:
     return mode.router and (mode.router.routes, tuple(tier.name for tier in mode.router.tiers))
 
 
-def _tiers(site: Site, mode: str, table: ModeTable, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+def _tiers(site: ResolveContext, mode: str, table: ModeTable, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
     by_name = {tier.name: tier for tier in tiers}
     known = site.inventory.tiers
     for index, name in enumerate(table.tiers):

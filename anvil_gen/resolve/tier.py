@@ -5,24 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from anvil_gen.catalog.engine import Engine
-from anvil_gen.changes import FILE_LABEL
 from anvil_gen.digests import digest
-from anvil_gen.egress import check_sealed
 from anvil_gen.host_paths import is_below
-from anvil_gen.model import Mount, Options, Tier, TreeFile
-from anvil_gen.serve import Serve, Site, share_of
-from anvil_gen.service import Facts, build_service
-from anvil_gen.sources import tier_sources
+from anvil_gen.resolve.compose_service import ServiceInputs, build_service
+from anvil_gen.resolve.egress import check_sealed
+from anvil_gen.resolve.model import FILE_LABEL, Mount, Options, Tier, TreeFile
+from anvil_gen.resolve.model_server import ModelServer, ResolveContext, share_of
+from anvil_gen.resolve.model_source import tier_sources
 from anvil_gen.values import KeyPath, Symbol, canonical_flag
 
 
-def build_tier(site: Site, name: str, serve: Serve, further_names: tuple[str, ...]) -> Tier:
+def build_tier(site: ResolveContext, name: str, serve: ModelServer, further_names: tuple[str, ...]) -> Tier:
     """Return a tier that answers to further model names too; its faults go to the collector."""
     options, engine = serve.options, serve.engine
     files = _files(site, serve, name)
     sources = tier_sources(site, serve)
     check_sealed(site, serve, sources)
-    facts = Facts(
+    facts = ServiceInputs(
         service=options["service"],
         container_name=options["container_name"],
         served_name=options["served_name"],
@@ -64,7 +63,7 @@ def _has_tools(engine: Engine, options: Options) -> bool:
     return bool(engine.tools) and all(flags.get(flag, False) is not False for flag in engine.tools)
 
 
-def _files(site: Site, serve: Serve, name: str) -> dict[str, TreeFile]:
+def _files(site: ResolveContext, serve: ModelServer, name: str) -> dict[str, TreeFile]:
     """Return the files that a tier mounts, by their place in the container, as they are copied into the tree."""
     found = {}
     for target, source in sorted(serve.options["files"].items()):
@@ -80,7 +79,7 @@ def _files(site: Site, serve: Serve, name: str) -> dict[str, TreeFile]:
     return found
 
 
-def _read(site: Site, file: Path, path: KeyPath) -> str | None:
+def _read(site: ResolveContext, file: Path, path: KeyPath) -> str | None:
     try:
         with open(file, encoding="utf-8", newline="") as opened:  # noqa: PTH123  line ends stay as they are
             return opened.read()

@@ -6,12 +6,12 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from anvil_gen.catalog.engine import Health
-from anvil_gen.command import arguments, shell_words
-from anvil_gen.model import EnvVar, HealthCheck, Mount, Port, Reservation, Service
-from anvil_gen.options import given
-from anvil_gen.own_keys import compose_form, flag_value, named_volumes
-from anvil_gen.serve import Serve, Site, env_text, matching_quirks
-from anvil_gen.sources import KINDS, Source
+from anvil_gen.resolve.command_line import arguments, shell_words
+from anvil_gen.resolve.compose_keys import compose_form, flag_value, named_volumes
+from anvil_gen.resolve.layers import set_fields
+from anvil_gen.resolve.model import EnvVar, HealthCheck, Mount, Port, Reservation, Service
+from anvil_gen.resolve.model_server import ModelServer, ResolveContext, env_text, matching_quirks
+from anvil_gen.resolve.model_source import KINDS, Source
 from anvil_gen.values import EnvRef, Number, Text, canonical_flag, concat, fill
 
 
@@ -22,7 +22,7 @@ def published(bind: str | bool, number: Text) -> tuple[Port, ...]:
     return (Port(host=f"[{bind}]" if ":" in bind else bind, number=number),)
 
 
-class Facts(Struct, frozen=True, kw_only=True):
+class ServiceInputs(Struct, frozen=True, kw_only=True):
     """What a tier takes from its options, and the experiment from variables."""
 
     service: str
@@ -38,7 +38,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     extra_arguments: EnvRef | None = None
 
 
-def build_service(site: Site, serve: Serve, facts: Facts) -> Service:
+def build_service(site: ResolveContext, serve: ModelServer, facts: ServiceInputs) -> Service:
     """Lay out the service of one serve."""
     options, engine = serve.options, serve.engine
     vendor = serve.gpus[0].vendor if serve.gpus else None
@@ -80,11 +80,11 @@ def health_check(health: Health, port: Text, start_period: str) -> HealthCheck:
     )
 
 
-def _health(serve: Serve, port: Text) -> HealthCheck | None:
+def _health(serve: ModelServer, port: Text) -> HealthCheck | None:
     own = serve.options["healthcheck"] if serve.engine.own_command else None
     if own is not None:
         health = Health(
-            path="", test=tuple(own.test), **{key: value for key, value in given(own).items() if key != "test"}
+            path="", test=tuple(own.test), **{key: value for key, value in set_fields(own).items() if key != "test"}
         )
     elif serve.engine.health is not None:
         health = serve.engine.health
@@ -93,7 +93,7 @@ def _health(serve: Serve, port: Text) -> HealthCheck | None:
     return health_check(health, port, serve.options["start_period"])
 
 
-def _command(site: Site, serve: Serve, facts: Facts) -> tuple[Text, ...]:
+def _command(site: ResolveContext, serve: ModelServer, facts: ServiceInputs) -> tuple[Text, ...]:
     engine, options = serve.engine, serve.options
     if engine.own_command:
         return tuple(options["command"] or ())
@@ -115,7 +115,7 @@ def _command(site: Site, serve: Serve, facts: Facts) -> tuple[Text, ...]:
     return arguments(engine.command, values, {**mapped, **passed}, style=engine.flag_style, lists=engine.list_style)
 
 
-def _known(serve: Serve, facts: Facts) -> dict[str, Any]:
+def _known(serve: ModelServer, facts: ServiceInputs) -> dict[str, Any]:
     """Return what an engine's flags can say of a serve, by option; None for what is not set."""
     sources = facts.sources
     model = sources.get("model")
@@ -138,7 +138,7 @@ def _known(serve: Serve, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _environment(site: Site, serve: Serve, facts: Facts) -> tuple[EnvVar, ...]:
+def _environment(site: ResolveContext, serve: ModelServer, facts: ServiceInputs) -> tuple[EnvVar, ...]:
     """Return the environment, each source over those before it; a variable keeps the place that it was first given."""
     sources = (
         _pins(site, serve, facts),
@@ -154,7 +154,7 @@ def _environment(site: Site, serve: Serve, facts: Facts) -> tuple[EnvVar, ...]:
     return tuple({variable.name: variable for source in sources for variable in source}.values())
 
 
-def _pins(site: Site, serve: Serve, facts: Facts) -> Iterator[EnvVar]:
+def _pins(site: ResolveContext, serve: ModelServer, facts: ServiceInputs) -> Iterator[EnvVar]:
     vendor = site.catalog.vendor(serve.gpus[0].vendor) if serve.gpus else None
     if vendor is not None:
         pinned = concat(
@@ -164,7 +164,7 @@ def _pins(site: Site, serve: Serve, facts: Facts) -> Iterator[EnvVar]:
             yield EnvVar(name=name, value=fill(value, {"uuids": pinned}))
 
 
-def _engine_environment(serve: Serve, facts: Facts) -> Iterator[EnvVar]:
+def _engine_environment(serve: ModelServer, facts: ServiceInputs) -> Iterator[EnvVar]:
     for name, value in serve.engine.environment.items():
         yield EnvVar(name=name, value=fill(value, {"port": facts.port}))
     known = _known(serve, facts) if serve.engine.variables else {}
@@ -173,7 +173,7 @@ def _engine_environment(serve: Serve, facts: Facts) -> Iterator[EnvVar]:
             yield EnvVar(name=name, value=str(known[option]))
 
 
-def _hub_environment(site: Site, serve: Serve, facts: Facts) -> Iterator[EnvVar]:
+def _hub_environment(site: ResolveContext, serve: ModelServer, facts: ServiceInputs) -> Iterator[EnvVar]:
     if any(source.kind == "repo" for source in facts.sources.values()):
         for name, value in serve.engine.hub_environment.items():
             yield EnvVar(name=name, value=value)
@@ -182,7 +182,7 @@ def _hub_environment(site: Site, serve: Serve, facts: Facts) -> Iterator[EnvVar]
             yield EnvVar(name=token, value=None, reason="By name only: the value comes from the shell or from .env.")
 
 
-def _mounts(serve: Serve, facts: Facts) -> tuple[Mount, ...]:
+def _mounts(serve: ModelServer, facts: ServiceInputs) -> tuple[Mount, ...]:
     caches = (Mount(source=cache.volume, target=cache.target, volume=True) for cache in serve.engine.caches)
     sources = (source.mount for source in facts.sources.values() if source.mount is not None)
     # Two sources of one place are one mount.

@@ -8,12 +8,19 @@ from typing import Any
 
 from msgspec import UNSET
 
-from anvil_gen.claims import COMMON_BINDS, check_claims, entries, is_address, place, stands
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fields import CONTAINER_PATTERN, NAME_LENGTH, PROJECT_PATTERN
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_base import EnvTable
-from anvil_gen.model import Gpu, Mode, Stack, Tier
+from anvil_gen.resolve.model import Gpu, Mode, Stack, Tier
+from anvil_gen.resolve.uniqueness import (
+    COMMON_BINDS,
+    check_uniqueness,
+    is_address,
+    is_explicit,
+    option_location,
+    owners,
+)
 from anvil_gen.values import Number
 
 _CONTAINER = re.compile(CONTAINER_PATTERN)
@@ -26,7 +33,7 @@ def check_stack(stack: Stack, inventory: Inventory, collector: Collector) -> Non
     _host_name(stack, collector)
     _output(inventory, collector)
     _reserves(inventory, collector)
-    check_claims(stack, collector)
+    check_uniqueness(stack, collector)
     _container_names(stack, collector)
     _binds(stack, collector)
     _key_beyond_loopback(stack, collector)
@@ -55,19 +62,19 @@ def _reserves(inventory: Inventory, collector: Collector) -> None:
 
 
 def _container_names(stack: Stack, collector: Collector) -> None:
-    for entry, table, options in entries(stack):
+    for entry, table, options in owners(stack):
         name = options["container_name"].replace("{port}", "1")
-        if not _CONTAINER.match(name) and stands(options, "container_name", table, collector):
-            path, key = place(options, "container_name", table)
+        if not _CONTAINER.match(name) and is_explicit(options, "container_name", table, collector):
+            path, key = option_location(options, "container_name", table)
             detail = f'"{name}" has not the two characters that Docker asks for'
             collector.add("name that Docker refuses", path, detail, f'set "container_name" for {entry}', key=key)
 
 
 def _binds(stack: Stack, collector: Collector) -> None:
-    for _, table, options in entries(stack):
+    for _, table, options in owners(stack):
         bind = options["bind"]
         if bind is not False and not is_address(bind):
-            path, key = place(options, "bind", table)
+            path, key = option_location(options, "bind", table)
             remedy = 'write "127.0.0.1", "0.0.0.0", an address of the machine, or false'
             collector.add("not an IP address", path, f'"{bind}"', remedy, key=key)
 
@@ -82,7 +89,7 @@ def _is_loopback(text: str) -> bool:
 
 def _key_beyond_loopback(stack: Stack, collector: Collector) -> None:
     router = stack.router
-    if router is None or router.clients or not stands(router.options, "api_key_env", ("router",), collector):
+    if router is None or router.clients or not is_explicit(router.options, "api_key_env", ("router",), collector):
         return
     bind = router.options["bind"]
     if bind is not False and is_address(bind) and not _is_loopback(bind):
@@ -101,7 +108,7 @@ def _tiers_beyond_loopback(stack: Stack, collector: Collector) -> None:
         if any(re.search(r"(?i)api[_-]key$", name) for name in names):
             continue
         if bind is not False and is_address(bind) and not _is_loopback(bind):
-            path, key = place(tier.options, "bind", ("tiers", tier.name))
+            path, key = option_location(tier.options, "bind", ("tiers", tier.name))
             detail = f'"{tier.name}" asks for no key: on "{bind}" everybody who reaches the machine can use it'
             remedy = 'write bind = "127.0.0.1", and let clients come by the router'
             collector.add("tier without a key beyond loopback", path, detail, remedy, key=key, severity="warning")
@@ -110,16 +117,16 @@ def _tiers_beyond_loopback(stack: Stack, collector: Collector) -> None:
 def _own_ipc(stack: Stack, collector: Collector) -> None:
     for tier in stack.tiers:
         if tier.options["ipc"] == f"service:{tier.options['service']}":
-            path, key = place(tier.options, "ipc", ("tiers", tier.name))
+            path, key = option_location(tier.options, "ipc", ("tiers", tier.name))
             detail = f'"{tier.options["service"]}" is this service itself'
             collector.add("not for this service", path, detail, 'name another service, or write "host"', key=key)
 
 
 def _images(stack: Stack, collector: Collector) -> None:
-    for _, table, options in entries(stack):
+    for _, table, options in owners(stack):
         image = options["image"]
         if isinstance(image, EnvTable) and image.default == "":
-            path, _ = place(options, "image", table)
+            path, _ = option_location(options, "image", table)
             detail = "without the variable there would be no image"
             collector.add(
                 "not of the right form", (*path, "default"), detail, "write an image, or leave the default out"
@@ -131,7 +138,7 @@ def _images(stack: Stack, collector: Collector) -> None:
         name = rest if slash and re.search("[.:]", host) else host + slash + rest
         name = name.partition(":")[0]
         if name != name.lower():
-            path, key = place(options, "image", table)
+            path, key = option_location(options, "image", table)
             collector.add(
                 "name that Docker refuses", path, f'"{image}" has capitals', "write it in lower case", key=key
             )
@@ -194,7 +201,7 @@ def _too_much(name: str, tiers: list[Tier], whole: float, mode: Mode, collector:
     detail = f'on "{name}"{_in_mode(mode)}: {listed} = {total:.4g}, and {whole:.4g} of it is there to take'
     last = tiers[-1]
     option = "gpu_memory" if last.options["gpu_memory"] is not None else "gpu_memory_utilization"
-    path, key = place(last.options, option, ("tiers", last.name))
+    path, key = option_location(last.options, option, ("tiers", last.name))
     collector.add("shares above the whole card", path, detail, "lower them, or move a tier to another card", key=key)
 
 
@@ -207,6 +214,6 @@ def _whole(gpu: Gpu) -> float:
 
 def _projects(stack: Stack, collector: Collector) -> None:
     if stack.experiment is not None and stack.experiment.project == stack.project:
-        path, key = place(stack.experiment.options, "project", ("experiment",))
+        path, key = option_location(stack.experiment.options, "project", ("experiment",))
         detail = f'"{stack.project}" is the project of the tiers: `down` on one would stop the other'
         collector.add("project taken twice", path, detail, 'set another "project" in [experiment]', key=key)

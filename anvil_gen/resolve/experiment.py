@@ -7,31 +7,19 @@ from collections.abc import Iterator
 from msgspec import UNSET
 
 from anvil_gen.catalog.engine import Engine
-from anvil_gen.model import Experiment, Tier
-from anvil_gen.serve import Site, read_serve, share_of
-from anvil_gen.service import Facts, build_service
-from anvil_gen.sources import Source, hub_mount
-from anvil_gen.values import EnvRef, Symbol, Text, VariableText, fill
-
-ROOT_FILE = Symbol("docker-compose.experiment.yml")
-VARIABLE_LABEL = "anvil-gen.trial."
-"""Prefix of the labels that carry the variables which a trial was started with."""
-VARIABLES = {
-    "MODEL": "The model to try: a repository of the hub.",
-    "SERVED_NAME": "The name that it answers to.",
-    "PORT": "The port, in the container and on the host alike.",
-    "GPU_UUID": "The card to try it on.",
-    "EXTRA_ARGS": "Further arguments of the engine, as in a shell line.",
-}
-"""What drives the slot, each with its meaning."""
+from anvil_gen.resolve.compose_service import ServiceInputs, build_service
+from anvil_gen.resolve.model import EXPERIMENT_FILE, VARIABLE_LABEL, Experiment, Tier
+from anvil_gen.resolve.model_server import ResolveContext, resolve_server, share_of
+from anvil_gen.resolve.model_source import Source, hub_mount
+from anvil_gen.values import EnvRef, Text, VariableText, fill
 
 
-def build_experiment(site: Site, tiers: tuple[Tier, ...], *, host: str) -> Experiment | None:
+def build_experiment(site: ResolveContext, tiers: tuple[Tier, ...], *, host: str) -> Experiment | None:
     """Return the experiment slot; None where the inventory has none, or one of an engine that cannot be tried."""
     table = site.inventory.experiment
     if table is UNSET:
         return None
-    serve = read_serve(site, table, ("experiment",), {"host": host})
+    serve = resolve_server(site, table, ("experiment",), {"host": host})
     options = serve.options
     if site.catalog.engine(serve.engine_name) is not None and not _takes_model(serve.engine):
         detail = f"{serve.engine.title} has no command to put MODEL into"
@@ -42,7 +30,7 @@ def build_experiment(site: Site, tiers: tuple[Tier, ...], *, host: str) -> Exper
     model = _variable("MODEL", error="set MODEL to a model of the hub, for example MODEL=openai/gpt-oss-20b")
     share = share_of(site, serve)
     uuids = tuple(_variable("GPU_UUID", default=gpu.uuid) for gpu in serve.gpus)
-    facts = Facts(
+    facts = ServiceInputs(
         service="experiment",
         container_name=fill(options["container_name"], {"port": port}),
         served_name=served_name,
@@ -55,7 +43,7 @@ def build_experiment(site: Site, tiers: tuple[Tier, ...], *, host: str) -> Exper
     )
     return Experiment(
         project=options["project"],
-        root_file=ROOT_FILE,
+        root_file=EXPERIMENT_FILE,
         engine=serve.engine_name,
         port=options["port"],
         share=share,

@@ -9,13 +9,21 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.deploy_state import Sources
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.digests import digest_of
-from anvil_gen.host import HostReading
 from anvil_gen.inventory.fleet import header_name
-from anvil_gen.model import Stack
-from anvil_gen.resolve import resolve
+from anvil_gen.resolve.load import HostReading
+from anvil_gen.resolve.model import Stack
+from anvil_gen.resolve.resolve import resolve
+
+
+class Sources(Struct, frozen=True, kw_only=True):
+    """What a tree follows from, by digest."""
+
+    own: str
+    """The inventory with its name, the files that it copies, and the user's templates."""
+    shipped: str
+    """The templates of this installation."""
 
 
 class Resolved(Struct, frozen=True, kw_only=True):

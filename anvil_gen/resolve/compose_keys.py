@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from anvil_gen.inventory.env_references import TABLES, env_reference
-from anvil_gen.model import Mount
+from anvil_gen.resolve.model import Mount
 from anvil_gen.values import ComposeText, VariableText, compose_text, escape_dollars
 
 _PORT = re.compile("[0-9]{1,5}")

@@ -12,10 +12,9 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.catalog.router_features import REQUESTABLE
 from anvil_gen.diagnostics import did_you_mean, join_words
-from anvil_gen.door import Client, Terms, Tls
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.model import Options
-from anvil_gen.serve import Site
+from anvil_gen.resolve.model import Client, Options, RouterLimits, Tls
+from anvil_gen.resolve.model_server import ResolveContext
 from anvil_gen.values import KeyPath
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001}
@@ -26,28 +25,28 @@ _HEADERS = 64 << 10
 _LARGEST_BODY = 1 << 30
 
 
-def check_wishes(site: Site, kind: RouterKind, options: Options) -> None:
+def check_supported(site: ResolveContext, kind: RouterKind, options: Options) -> None:
     """Report every wish that the router of this name cannot fulfil, with those that can."""
-    for path, capability in _wishes(options):
+    for path, capability in _requested(options):
         if capability not in kind.capabilities:
             what = kind.limits.get(capability, f"it has no {REQUESTABLE[capability]}")
-            others = engines_that(site.catalog, partial(_can, capability))
+            others = kinds_that(site.catalog, partial(_supports, capability))
             remedy = f"write {others}, or remove it" if others else "remove it"
             site.collector.add("not for this router", path, f"{kind.title}: {what}", remedy, key=True)
 
 
-def _can(capability: str, kind: RouterKind) -> bool:
+def _supports(capability: str, kind: RouterKind) -> bool:
     return capability in kind.capabilities
 
 
-def engines_that(catalog: Catalog, suits: Callable[[RouterKind], bool]) -> str:
+def kinds_that(catalog: Catalog, suits: Callable[[RouterKind], bool]) -> str:
     """Return how an inventory names the routers that suit: ``engine = "a" or "b"``; an empty text where none does."""
     kinds = ((name, catalog.router(name)) for name in catalog.names("routers"))
     found = [f'"{name}"' for name, kind in kinds if kind is not None and suits(kind)]
     return f"engine = {' or '.join(found)}" if found else ""
 
 
-def _wishes(options: Options) -> Iterator[tuple[KeyPath, str]]:
+def _requested(options: Options) -> Iterator[tuple[KeyPath, str]]:
     """Yield where something is wished for in ``[router]``, and the capability that it takes."""
     keys = options["api_key_env"]
     if not isinstance(keys, str | None) and len(keys) > 1:
@@ -75,7 +74,7 @@ def clients_of(options: Options) -> tuple[Client, ...]:
     return tuple(Client(name=variable, variable=variable) for variable in ([keys] if isinstance(keys, str) else keys))
 
 
-def check_clients(site: Site, kind: RouterKind, clients: tuple[Client, ...]) -> None:
+def check_clients(site: ResolveContext, kind: RouterKind, clients: tuple[Client, ...]) -> None:
     """Report variables that hold the key of two clients, or that the router's container uses otherwise."""
     for client in clients:
         if client.variable in kind.reserved_variables:
@@ -88,7 +87,7 @@ def check_clients(site: Site, kind: RouterKind, clients: tuple[Client, ...]) -> 
             site.collector.add("variable taken twice", ("router", "api_key_env"), detail, "name another variable")
 
 
-def seconds_of(site: Site, duration: str, path: KeyPath) -> int:
+def seconds_of(site: ResolveContext, duration: str, path: KeyPath) -> int:
     """Return a duration of the inventory in whole seconds; what is out of range is reported."""
     total = sum(float(amount) * _UNITS[unit] for amount, unit in re.findall(r"([0-9]+)(ms|us|s|m|h)", duration))
     if not 1 <= total <= _LONGEST:
@@ -96,7 +95,7 @@ def seconds_of(site: Site, duration: str, path: KeyPath) -> int:
     return min(max(int(total), 1), _LONGEST)
 
 
-def _bytes(site: Site, size: str | None, path: KeyPath) -> int | None:
+def _bytes(site: ResolveContext, size: str | None, path: KeyPath) -> int | None:
     """Return a size of the inventory in bytes; what is out of range is reported."""
     if size is None:
         return None
@@ -107,10 +106,10 @@ def _bytes(site: Site, size: str | None, path: KeyPath) -> int | None:
     return amount
 
 
-def terms_of(site: Site, options: Options) -> Terms:
+def router_limits(site: ResolveContext, options: Options) -> RouterLimits:
     """Return what a router keeps to; what is out of range is reported."""
     body, metrics = _bytes(site, options["body_limit"], ("router", "body_limit")), options["metrics"]
-    return Terms(
+    return RouterLimits(
         timeout=seconds_of(site, options["timeout"], ("router", "timeout")),
         body_limit=body,
         body_buffer=None if body is None else body + _HEADERS,
@@ -121,7 +120,7 @@ def terms_of(site: Site, options: Options) -> Terms:
     )
 
 
-def _tls(site: Site, options: Options) -> Tls | None:
+def _tls(site: ResolveContext, options: Options) -> Tls | None:
     """Return the certificate's files; relative paths are reported."""
     table = options["tls"]
     if table is None:
@@ -133,7 +132,7 @@ def _tls(site: Site, options: Options) -> Tls | None:
     return Tls(certificate=table.certificate, key=table.key)
 
 
-def check_tier(site: Site, name: str, path: KeyPath, *, key: bool = False) -> bool:
+def check_tier(site: ResolveContext, name: str, path: KeyPath, *, key: bool = False) -> bool:
     """Tell whether there is a tier of this name; that there is none is reported."""
     known = site.inventory.tiers
     if name in known:

@@ -5,8 +5,26 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.door import Answers, Client, Terms
 from anvil_gen.values import ComposeText, KeyPath, Number, Symbol, Text, concat
+
+ROOT_FILE = Symbol("docker-compose.yml")
+"""The default mode's root file, which Compose finds by itself."""
+DEFAULT_MODE = "default"
+"""How a person names the default mode."""
+FILE_LABEL = "anvil-gen.file."
+"""Prefix of the labels that carry the digest of a generated file which the service mounts."""
+ENV_EXAMPLE_FILE = ".env.example"
+EXPERIMENT_FILE = Symbol("docker-compose.experiment.yml")
+VARIABLE_LABEL = "anvil-gen.trial."
+"""Prefix of the labels that carry the variables which a trial was started with."""
+TRIAL_VARIABLES = {
+    "MODEL": "The model to try: a repository of the hub.",
+    "SERVED_NAME": "The name that it answers to.",
+    "PORT": "The port, in the container and on the host alike.",
+    "GPU_UUID": "The card to try it on.",
+    "EXTRA_ARGS": "Further arguments of the engine, as in a shell line.",
+}
+"""What drives the slot, each with its meaning."""
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -143,7 +161,7 @@ class TreeFile(Struct, frozen=True, kw_only=True):
     text: str
 
 
-class Extra(Struct, frozen=True, kw_only=True):
+class ExtraService(Struct, frozen=True, kw_only=True):
     """A further service of the machine, in Compose's own keys and form; ``volumes`` are the named ones it mounts."""
 
     name: str
@@ -191,6 +209,40 @@ class Upstream(Struct, frozen=True, kw_only=True):
     fallbacks: tuple[Tier, ...]
 
 
+class Client(Struct, frozen=True, kw_only=True):
+    """Somebody who may use the models: a name for the log, and the variable that holds the key."""
+
+    name: str
+    variable: str
+
+
+class Tls(Struct, frozen=True, kw_only=True):
+    """The machine's files with which the router serves HTTPS."""
+
+    certificate: str
+    key: str
+
+
+class RouterLimits(Struct, frozen=True, kw_only=True):
+    """What the front door keeps to, whichever router it is."""
+
+    timeout: int  # seconds
+    body_limit: int | None  # bytes; None where the router has a limit of its own
+    body_buffer: int | None  # bytes that hold the largest request with its headers
+    metrics_port: int | None
+    metrics_key: bool
+    tls: Tls | None
+    sealed: bool  # its tiers are on an internal network, and it is on that too
+
+
+class ResponseBodies(Struct, frozen=True, kw_only=True):
+    """What a router can answer by itself, as JSON in OpenAI's form."""
+
+    models: str  # the list of /v1/models
+    unknown_model: str  # an error that lists what there is
+    no_model: str  # likewise, for a request that names none
+
+
 class Router(Struct, frozen=True, kw_only=True):
     """The front door.
 
@@ -206,7 +258,7 @@ class Router(Struct, frozen=True, kw_only=True):
     port: int
     ports: tuple[Port, ...]
     clients: tuple[Client, ...]
-    terms: Terms
+    terms: RouterLimits
     restart: str
     stop_grace_period: str
     log_max_size: str
@@ -219,7 +271,7 @@ class Router(Struct, frozen=True, kw_only=True):
     alias_tasks: tuple[Symbol, ...]
     routes: tuple[Route, ...]
     nameless: tuple[Route, ...]  # where a request without a model goes, by task
-    answers: Answers
+    answers: ResponseBodies
     override: Mapping[str, Any]
     override_volumes: tuple[Mount, ...]
     variables: Mapping[str, Any]
@@ -229,12 +281,6 @@ class Router(Struct, frozen=True, kw_only=True):
     def api_key_env(self) -> str | None:
         """The variable of the first client's key."""
         return self.clients[0].variable if self.clients else None
-
-
-ROOT_FILE = Symbol("docker-compose.yml")
-"""The default mode's root file, which Compose finds by itself."""
-DEFAULT_MODE = "default"
-"""How a person names the default mode."""
 
 
 class Mode(Struct, frozen=True, kw_only=True):
@@ -286,7 +332,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     inventory: str  # as the headers name it
     gpus: tuple[Gpu, ...]
     tiers: tuple[Tier, ...]
-    services: tuple[Extra, ...]
+    services: tuple[ExtraService, ...]
     modes: tuple[Mode, ...]  # the default mode first
     router: Router | None  # of the default mode
     experiment: Experiment | None

@@ -8,9 +8,17 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from anvil_gen.experiment import ROOT_FILE, VARIABLES
 from anvil_gen.inventory.schema import Inventory
-from anvil_gen.model import EnvVar, Experiment, Extra, Router, Tier, Variable
+from anvil_gen.resolve.model import (
+    EXPERIMENT_FILE,
+    TRIAL_VARIABLES,
+    EnvVar,
+    Experiment,
+    ExtraService,
+    Router,
+    Tier,
+    Variable,
+)
 from anvil_gen.values import ComposeText, EnvRef
 
 _REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\{([A-Za-z_][A-Za-z0-9_]*)(:?-)?")
@@ -20,7 +28,7 @@ _NAMELESS = frozenset({str, int, bool, type(None)})  # most values are: they are
 def variables_of(
     inventory: Inventory,
     tiers: tuple[Tier, ...],
-    services: tuple[Extra, ...],
+    services: tuple[ExtraService, ...],
     router: Router | None,
     experiment: Experiment | None,
 ) -> tuple[Variable, ...]:
@@ -44,15 +52,19 @@ def variables_of(
             comment = told.get(name, "Named in the inventory.")
             found.setdefault(name, Variable(name=name, comment=comment, file=file, standing=not has_default))
     for name, comment in _slot(experiment, told):
-        found.setdefault(name, Variable(name=name, comment=comment, file=ROOT_FILE, standing=name not in VARIABLES))
+        found.setdefault(
+            name, Variable(name=name, comment=comment, file=EXPERIMENT_FILE, standing=name not in TRIAL_VARIABLES)
+        )
     return tuple(found.values())
 
 
 def _slot(experiment: Experiment | None, told: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the experiment's variables with what they are for: its own first, in their order."""
     names = dict(names_in(experiment.service)) if experiment is not None else {}
-    yield from ((name, comment) for name, comment in VARIABLES.items() if name in names)
-    yield from ((name, told.get(name, "Named in the inventory.")) for name in sorted(names.keys() - VARIABLES.keys()))
+    yield from ((name, comment) for name, comment in TRIAL_VARIABLES.items() if name in names)
+    yield from (
+        (name, told.get(name, "Named in the inventory.")) for name in sorted(names.keys() - TRIAL_VARIABLES.keys())
+    )
 
 
 def names_in(value: Any) -> Iterator[tuple[str, bool]]:

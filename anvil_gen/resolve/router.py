@@ -9,21 +9,29 @@ from functools import partial
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from anvil_gen.answers import answers_of
 from anvil_gen.catalog.engine import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
-from anvil_gen.model import Options, Port, Route, Router, Tier, Upstream
-from anvil_gen.options import Layer, filled, given, layered
-from anvil_gen.own_keys import compose_form, named_volumes
-from anvil_gen.serve import Site, env_text
-from anvil_gen.service import health_check, published
+from anvil_gen.resolve.compose_keys import compose_form, named_volumes
+from anvil_gen.resolve.compose_service import health_check, published
+from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
+from anvil_gen.resolve.model import Options, Port, Route, Router, Tier, Upstream
+from anvil_gen.resolve.model_server import ResolveContext, env_text
+from anvil_gen.resolve.router_options import (
+    check_clients,
+    check_supported,
+    check_tier,
+    clients_of,
+    kinds_that,
+    router_limits,
+    seconds_of,
+)
+from anvil_gen.resolve.router_responses import response_bodies
 from anvil_gen.values import KeyPath, Symbol
-from anvil_gen.wishes import check_clients, check_tier, check_wishes, clients_of, engines_that, seconds_of, terms_of
 
 
-class Gate(Struct, frozen=True, kw_only=True):
+class RouterSpec(Struct, frozen=True, kw_only=True):
     """A router before it is known which tiers it routes to."""
 
     name: Symbol
@@ -32,7 +40,7 @@ class Gate(Struct, frozen=True, kw_only=True):
     project: str
 
 
-def read_gate(site: Site, *, project: str) -> Gate | None:
+def resolve_router_spec(site: ResolveContext, *, project: str) -> RouterSpec | None:
     """Return the inventory's router; None where it has none, or, with a diagnostic, an unknown one."""
     table, catalog = site.inventory.router, site.catalog
     if table is UNSET:
@@ -43,25 +51,27 @@ def read_gate(site: Site, *, project: str) -> Gate | None:
         site.collector.add("unknown router", ("router", "engine"), *catalog.unknown("routers", name))
         return None
     options = layered(
-        Layer(name="templates/defaults.toml", values=filled(catalog.defaults["router"], {"project": project})),
+        Layer(
+            name="templates/defaults.toml", values=fill_placeholders(catalog.defaults["router"], {"project": project})
+        ),
         Layer(name=f"templates/routers/{name}/router.toml", values=kind.defaults),
-        Layer(name="[router]", values=given(table), path=("router",)),
+        Layer(name="[router]", values=set_fields(table), path=("router",)),
     )
-    check_wishes(site, kind, options)
+    check_supported(site, kind, options)
     check_clients(site, kind, clients_of(options))
     _check_tiers(site, options)
     if options["metrics"] == options["port"]:
         detail = f"{options['port']} is the router's own port in its container"
         site.collector.add("port taken twice", ("router", "metrics"), detail, "write another port")
-    return Gate(name=name, kind=kind, options=options, project=project)
+    return RouterSpec(name=name, kind=kind, options=options, project=project)
 
 
-def build_router(site: Site, gate: Gate, tiers: tuple[Tier, ...], routes: tuple[Route, ...]) -> Router:
+def build_router(site: ResolveContext, gate: RouterSpec, tiers: tuple[Tier, ...], routes: tuple[Route, ...]) -> Router:
     """Return the router of one mode."""
     kind, options = gate.kind, gate.options
     served = tuple(tier for tier in tiers if tier.task in kind.tasks)
-    terms = terms_of(site, options)
-    answers = answers_of(routes)
+    terms = router_limits(site, options)
+    answers = response_bodies(routes)
     if kind.names_limit is not None and len(answers.models) > kind.names_limit:
         detail = f"the list of models takes {len(answers.models)} bytes, and {kind.title} holds {kind.names_limit}"
         site.collector.add(
@@ -99,7 +109,7 @@ def build_router(site: Site, gate: Gate, tiers: tuple[Tier, ...], routes: tuple[
     )
 
 
-def _health(gate: Gate) -> Health:
+def _health(gate: RouterSpec) -> Health:
     """Return the check of a router, which differs where it serves HTTPS."""
     health = gate.kind.health
     return replace(health, test=health.tls_test) if gate.options["tls"] is not None and health.tls_test else health
@@ -111,7 +121,7 @@ def _metrics_port(options: Options) -> tuple[Port, ...]:
     return published("127.0.0.1", str(port)) if isinstance(port, int) and options["bind"] is not False else ()
 
 
-def _upstream(site: Site, gate: Gate, tier: Tier, tiers: tuple[Tier, ...], timeout: int) -> Upstream:
+def _upstream(site: ResolveContext, gate: RouterSpec, tier: Tier, tiers: tuple[Tier, ...], timeout: int) -> Upstream:
     """Return a tier as the router sees it: with those of its fallbacks that run in the same mode."""
     table = gate.options["tiers"].get(tier.name, RouterTierTable())
     here: KeyPath = ("router", "tiers", tier.name, "timeout")
@@ -144,7 +154,7 @@ def _nameless(options: Options, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
     return tuple(found)
 
 
-def _check_tiers(site: Site, options: Options) -> None:
+def _check_tiers(site: ResolveContext, options: Options) -> None:
     """Report tiers that ``[router]`` names and that there are not, or that cannot stand in for each other."""
     for name in options["tiers"]:
         check_tier(site, name, ("router", "tiers", name), key=True)
@@ -158,7 +168,7 @@ def _check_tiers(site: Site, options: Options) -> None:
                 _check_fallback(site, name, other, (*here, index), fallbacks[:index])
 
 
-def _check_fallback(site: Site, name: str, other: str, path: KeyPath, before: list[str]) -> None:
+def _check_fallback(site: ResolveContext, name: str, other: str, path: KeyPath, before: list[str]) -> None:
     collector, inventory = site.collector, site.inventory
     tasks = [table.task for table in (inventory.tiers[name], inventory.tiers[other], inventory.defaults)]
     own, task = (next((one for one in (told, tasks[2]) if one is not UNSET), "chat") for told in tasks[:2])
@@ -177,7 +187,7 @@ def _check_fallback(site: Site, name: str, other: str, path: KeyPath, before: li
 
 
 def build_routes(
-    site: Site, gate: Gate, tiers: tuple[Tier, ...], aliases: Mapping[str, tuple[str, KeyPath]]
+    site: ResolveContext, gate: RouterSpec, tiers: tuple[Tier, ...], aliases: Mapping[str, tuple[str, KeyPath]]
 ) -> tuple[Route, ...]:
     """Return every name that a client may ask for: each tier's served name, then the aliases, sorted.
 
@@ -204,7 +214,7 @@ def build_routes(
             _missing_tier(site, target, path, tiers)
         elif tier.task not in kind.alias_tasks:
             detail = f'{kind.title} routes "{tier.task}" by the served name alone'
-            others = engines_that(site.catalog, partial(_takes_alias, tier.task))
+            others = kinds_that(site.catalog, partial(_takes_alias, tier.task))
             remedy = f'ask for "{tier.served_name}"' + (f", or write {others}" if others else "")
             site.collector.add("alias that cannot be routed", path, detail, remedy)
         else:
@@ -214,7 +224,7 @@ def build_routes(
     for name, target, path, what in wanted:
         if not _reads_name(name, kind):
             detail = f'"{name}": {kind.title} {kind.name_help}'
-            others = engines_that(site.catalog, partial(_reads_name, name))
+            others = kinds_that(site.catalog, partial(_reads_name, name))
             remedy = "write another name" + (f", or {others}" if others else "")
             site.collector.add("model name that cannot be routed", path, detail, remedy)
         folded = name if kind.case_sensitive else name.casefold()
@@ -245,7 +255,7 @@ def _how(kind: RouterKind, tier: Tier, name: str) -> Symbol:
     return Symbol("told" if name in tier.names else "any")
 
 
-def _missing_tier(site: Site, target: str, path: KeyPath, tiers: tuple[Tier, ...]) -> None:
+def _missing_tier(site: ResolveContext, target: str, path: KeyPath, tiers: tuple[Tier, ...]) -> None:
     """Report an alias whose tier does not exist, or does not run in the alias' mode."""
     known, collector = site.inventory.tiers, site.collector
     if target in known:

@@ -17,8 +17,8 @@ from anvil_gen.inventory.decode import parse
 from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.toml_file import Document
-from anvil_gen.model import Options
-from anvil_gen.options import Layer, filled, given, layered
+from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
+from anvil_gen.resolve.model import Options
 from anvil_gen.values import Text, fill
 
 
@@ -70,10 +70,10 @@ def read_host(path: Path, catalog: Catalog, *, output: Path | None = None, text:
 
 
 def _host_options(inventory: Inventory, catalog: Catalog, path: Path) -> Options:
-    table, stem = given(inventory.host), path.name.removesuffix(".toml")
+    table, stem = set_fields(inventory.host), path.name.removesuffix(".toml")
     name = table.get("name", fill(catalog.defaults["host"]["name"], {"file": stem}))
     values: dict[str, Text] = {"file": stem, "host": name, "deploy": str(fleet_root(path) / "deploy")}
-    defaults = filled(catalog.defaults["host"], values)
+    defaults = fill_placeholders(catalog.defaults["host"], values)
     return layered(
         Layer(name="templates/defaults.toml", values=defaults), Layer(name="[host]", values=table, path=("host",))
     )
