@@ -106,7 +106,7 @@ def endpoints_of(host: str, mode: Mode) -> tuple[Endpoint, ...]:
 
 
 def _of_router(host: str, router: Router) -> Endpoint | None:
-    scheme = "https" if router.terms.tls is not None else "http"
+    scheme = "https" if router.limits.tls is not None else "http"
     base = _base(router.options["bind"], router.port, scheme)
     models = tuple(Name(name=route.name, tier=route.tier, task=route.task) for route in router.routes)
     if base is None:

@@ -38,24 +38,24 @@ class ServiceInputs(Struct, frozen=True, kw_only=True):
     extra_arguments: EnvRef | None = None
 
 
-def build_service(site: ResolveContext, serve: ModelServer, facts: ServiceInputs) -> Service:
+def build_service(context: ResolveContext, server: ModelServer, facts: ServiceInputs) -> Service:
     """Lay out the service of one serve."""
-    options, engine = serve.options, serve.engine
-    vendor = serve.gpus[0].vendor if serve.gpus else None
-    command = _command(site, serve, facts)
+    options, engine = server.options, server.engine
+    vendor = server.gpus[0].vendor if server.gpus else None
+    command = _command(context, server, facts)
     return Service(
         name=facts.service,
         container_name=facts.container_name,
-        image=serve.image,
+        image=server.image,
         entrypoint=tuple(options["entrypoint"] or ()) if engine.own_command else engine.entrypoint,
         command=command,
         words=shell_words(command, facts.extra_arguments) if facts.extra_arguments else (),
-        environment=_environment(site, serve, facts),
+        environment=_environment(context, server, facts),
         ports=published(options["bind"], facts.port),
-        mounts=_mounts(serve, facts),
-        sealed=site.sealed and serve.path[0] == "tiers",
+        mounts=_mounts(server, facts),
+        sealed=context.sealed and server.path[0] == "tiers",
         gpus=Reservation(vendor=vendor, uuids=facts.uuids) if vendor else None,
-        health=_health(serve, facts.port),
+        health=_health(server, facts.port),
         restart=options["restart"],
         stop_grace_period=options["stop_grace_period"],
         shm_size=options["shm_size"],
@@ -80,24 +80,24 @@ def health_check(health: Health, port: Text, start_period: str) -> HealthCheck:
     )
 
 
-def _health(serve: ModelServer, port: Text) -> HealthCheck | None:
-    own = serve.options["healthcheck"] if serve.engine.own_command else None
+def _health(server: ModelServer, port: Text) -> HealthCheck | None:
+    own = server.options["healthcheck"] if server.engine.own_command else None
     if own is not None:
         health = Health(
             path="", test=tuple(own.test), **{key: value for key, value in set_fields(own).items() if key != "test"}
         )
-    elif serve.engine.health is not None:
-        health = serve.engine.health
+    elif server.engine.health is not None:
+        health = server.engine.health
     else:
         return None
-    return health_check(health, port, serve.options["start_period"])
+    return health_check(health, port, server.options["start_period"])
 
 
-def _command(site: ResolveContext, serve: ModelServer, facts: ServiceInputs) -> tuple[Text, ...]:
-    engine, options = serve.engine, serve.options
+def _command(context: ResolveContext, server: ModelServer, facts: ServiceInputs) -> tuple[Text, ...]:
+    engine, options = server.engine, server.options
     if engine.own_command:
         return tuple(options["command"] or ())
-    known = _known(serve, facts)
+    known = _known(server, facts)
     mapped: dict[str, Any] = {}
     for option, named in engine.options.items():
         if known[option] is not None:
@@ -105,7 +105,7 @@ def _command(site: ResolveContext, serve: ModelServer, facts: ServiceInputs) -> 
             mapped.update(engine.option_flags.get(option, {}))
     passed: dict[str, Any] = {}
     task = engine.tasks.get(options["task"], {}) if "task" in options else {}
-    quirks = (quirk.flags for quirk in matching_quirks(site, serve))
+    quirks = (quirk.flags for quirk in matching_quirks(context, server))
     own = {name: flag_value(value) for name, value in sorted(options["flags"].items())}
     # Sorted, so that the order in the inventory, which means nothing, changes nothing.
     for flags in (engine.flags, task, *quirks, own):
@@ -115,75 +115,75 @@ def _command(site: ResolveContext, serve: ModelServer, facts: ServiceInputs) -> 
     return arguments(engine.command, values, {**mapped, **passed}, style=engine.flag_style, lists=engine.list_style)
 
 
-def _known(serve: ModelServer, facts: ServiceInputs) -> dict[str, Any]:
+def _known(server: ModelServer, facts: ServiceInputs) -> dict[str, Any]:
     """Return what an engine's flags can say of a serve, by option; None for what is not set."""
     sources = facts.sources
     model = sources.get("model")
     by_name = {name: source.argument for name, source in sources.items()}
     lora = [
-        fill(serve.engine.lora_form, {"name": name.removeprefix("lora."), "path": path})
+        fill(server.engine.lora_form, {"name": name.removeprefix("lora."), "path": path})
         for name, path in by_name.items()
         if name.startswith("lora.")
     ]
     return {
-        **{name: serve.options[name] for name in serve.options},
+        **{name: server.options[name] for name in server.options},
         **{f"model.{kind}": model.argument if model and model.kind == kind else None for kind in KINDS},
         **{name: by_name.get(name) for name in ("model", "draft_model", "mmproj")},
         "lora": lora or None,
         "gpu_memory_utilization": facts.share,
         "revision": model.revision if model else None,
-        "tensor_parallel": len(serve.gpus) if len(serve.gpus) > 1 else None,
+        "tensor_parallel": len(server.gpus) if len(server.gpus) > 1 else None,
         "served_name": [facts.served_name, *facts.further_names] if facts.further_names else facts.served_name,
         "port": facts.port,
     }
 
 
-def _environment(site: ResolveContext, serve: ModelServer, facts: ServiceInputs) -> tuple[EnvVar, ...]:
+def _environment(context: ResolveContext, server: ModelServer, facts: ServiceInputs) -> tuple[EnvVar, ...]:
     """Return the environment, each source over those before it; a variable keeps the place that it was first given."""
     sources = (
-        _pins(site, serve, facts),
-        _engine_environment(serve, facts),
+        _pins(context, server, facts),
+        _engine_environment(server, facts),
         (
             EnvVar(name=name, value=value, reason=quirk.reason)
-            for quirk in matching_quirks(site, serve)
+            for quirk in matching_quirks(context, server)
             for name, value in quirk.environment.items()
         ),
-        _hub_environment(site, serve, facts),
-        (EnvVar(name=name, value=env_text(value)) for name, value in sorted(serve.options["environment"].items())),
+        _hub_environment(context, server, facts),
+        (EnvVar(name=name, value=env_text(value)) for name, value in sorted(server.options["environment"].items())),
     )
     return tuple({variable.name: variable for source in sources for variable in source}.values())
 
 
-def _pins(site: ResolveContext, serve: ModelServer, facts: ServiceInputs) -> Iterator[EnvVar]:
-    vendor = site.catalog.vendor(serve.gpus[0].vendor) if serve.gpus else None
+def _pins(context: ResolveContext, server: ModelServer, facts: ServiceInputs) -> Iterator[EnvVar]:
+    vendor = context.catalog.vendor(server.gpus[0].vendor) if server.gpus else None
     if vendor is not None:
         pinned = concat(
             *(part for index, uuid in enumerate(facts.uuids) for part in ((",", uuid) if index else (uuid,)))
         )
-        for name, value in {**vendor.environment, **vendor.platforms.get(site.platform, {})}.items():
+        for name, value in {**vendor.environment, **vendor.platforms.get(context.platform, {})}.items():
             yield EnvVar(name=name, value=fill(value, {"uuids": pinned}))
 
 
-def _engine_environment(serve: ModelServer, facts: ServiceInputs) -> Iterator[EnvVar]:
-    for name, value in serve.engine.environment.items():
+def _engine_environment(server: ModelServer, facts: ServiceInputs) -> Iterator[EnvVar]:
+    for name, value in server.engine.environment.items():
         yield EnvVar(name=name, value=fill(value, {"port": facts.port}))
-    known = _known(serve, facts) if serve.engine.variables else {}
-    for option, name in serve.engine.variables.items():
+    known = _known(server, facts) if server.engine.variables else {}
+    for option, name in server.engine.variables.items():
         if known[option] is not None:
             yield EnvVar(name=name, value=str(known[option]))
 
 
-def _hub_environment(site: ResolveContext, serve: ModelServer, facts: ServiceInputs) -> Iterator[EnvVar]:
+def _hub_environment(context: ResolveContext, server: ModelServer, facts: ServiceInputs) -> Iterator[EnvVar]:
     if any(source.kind == "repo" for source in facts.sources.values()):
-        for name, value in serve.engine.hub_environment.items():
+        for name, value in server.engine.hub_environment.items():
             yield EnvVar(name=name, value=value)
-        token = site.inventory.hfcache.token_env
+        token = context.inventory.hfcache.token_env
         if token is not UNSET:
             yield EnvVar(name=token, value=None, reason="By name only: the value comes from the shell or from .env.")
 
 
-def _mounts(serve: ModelServer, facts: ServiceInputs) -> tuple[Mount, ...]:
-    caches = (Mount(source=cache.volume, target=cache.target, volume=True) for cache in serve.engine.caches)
+def _mounts(server: ModelServer, facts: ServiceInputs) -> tuple[Mount, ...]:
+    caches = (Mount(source=cache.volume, target=cache.target, volume=True) for cache in server.engine.caches)
     sources = (source.mount for source in facts.sources.values() if source.mount is not None)
     # Two sources of one place are one mount.
     return tuple({mount.target: mount for mount in (*sources, *facts.files, *caches)}.values())

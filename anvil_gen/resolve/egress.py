@@ -20,29 +20,29 @@ _WAYS_OUT = ("network_mode", "networks", "ports")
 _OPEN = 'or set egress = "allow" in [host]'
 
 
-def check_way_in(site: ResolveContext) -> None:
+def check_way_in(context: ResolveContext) -> None:
     """Report sealed tiers that nobody could reach."""
-    if site.sealed and site.inventory.router is UNSET and not site.collector.is_dropped(("router",)):
+    if context.sealed and context.inventory.router is UNSET and not context.collector.is_dropped(("router",)):
         detail = "tiers that are on an internal network alone are reached by the router, and there is none"
-        site.collector.add(
+        context.collector.add(
             "sealed tiers without a router", ("host", "egress"), detail, f"add a table [router], {_OPEN}"
         )
 
 
-def check_sealed(site: ResolveContext, serve: ModelServer, sources: Mapping[str, Source]) -> None:
+def check_sealed(context: ResolveContext, server: ModelServer, sources: Mapping[str, Source]) -> None:
     """Report what a sealed tier cannot have: a published port, another network, and weights that it would download."""
-    if not site.sealed:
+    if not context.sealed:
         return
-    options = serve.options
+    options = server.options
     if options["bind"] is not False:
-        path = options.origin("bind").path or serve.path
+        path = options.origin("bind").path or server.path
         detail = f'"{options["bind"]}": nothing is published from an internal network'
-        site.collector.add("not with egress denied", path, detail, f"remove it: clients come by the router; {_OPEN}")
+        context.collector.add("not with egress denied", path, detail, f"remove it: clients come by the router; {_OPEN}")
     for key in _WAYS_OUT:
         if key in options["override"]:
-            path = (*(options.origin("override").path or serve.path), key)
+            path = (*(options.origin("override").path or server.path), key)
             detail = f'"{key}" in override would put it on another network than the internal one, or publish it'
-            site.collector.add("not with egress denied", path, detail, f"remove it, {_OPEN}", key=True)
+            context.collector.add("not with egress denied", path, detail, f"remove it, {_OPEN}", key=True)
     if options["environment"].get(OFFLINE, "0") not in _NO:
         return
     for name, source in sources.items():
@@ -51,4 +51,4 @@ def check_sealed(site: ResolveContext, serve: ModelServer, sources: Mapping[str,
             remedy = (
                 f'download it into the cache before, and set environment.{OFFLINE} = "1"; or name a folder, {_OPEN}'
             )
-            site.collector.add("not with egress denied", (*serve.path, name, "repo"), detail, remedy)
+            context.collector.add("not with egress denied", (*server.path, name, "repo"), detail, remedy)

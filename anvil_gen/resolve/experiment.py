@@ -14,22 +14,22 @@ from anvil_gen.resolve.model_source import Source, hub_mount
 from anvil_gen.values import EnvRef, Text, VariableText, fill
 
 
-def build_experiment(site: ResolveContext, tiers: tuple[Tier, ...], *, host: str) -> Experiment | None:
+def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: str) -> Experiment | None:
     """Return the experiment slot; None where the inventory has none, or one of an engine that cannot be tried."""
-    table = site.inventory.experiment
+    table = context.inventory.experiment
     if table is UNSET:
         return None
-    serve = resolve_server(site, table, ("experiment",), {"host": host})
-    options = serve.options
-    if site.catalog.engine(serve.engine_name) is not None and not _takes_model(serve.engine):
-        detail = f"{serve.engine.title} has no command to put MODEL into"
-        site.collector.add("not for the experiment", ("experiment", "engine"), detail, "take another engine")
+    server = resolve_server(context, table, ("experiment",), {"host": host})
+    options = server.options
+    if context.catalog.engine(server.engine_name) is not None and not _takes_model(server.engine):
+        detail = f"{server.engine.title} has no command to put MODEL into"
+        context.collector.add("not for the experiment", ("experiment", "engine"), detail, "take another engine")
         return None
     port = _variable("PORT", default=str(options["port"]))
     served_name = _variable("SERVED_NAME", default=options["served_name"])
     model = _variable("MODEL", error="set MODEL to a model of the hub, for example MODEL=openai/gpt-oss-20b")
-    share = share_of(site, serve)
-    uuids = tuple(_variable("GPU_UUID", default=gpu.uuid) for gpu in serve.gpus)
+    share = share_of(context, server)
+    uuids = tuple(_variable("GPU_UUID", default=gpu.uuid) for gpu in server.gpus)
     facts = ServiceInputs(
         service="experiment",
         container_name=fill(options["container_name"], {"port": port}),
@@ -37,19 +37,21 @@ def build_experiment(site: ResolveContext, tiers: tuple[Tier, ...], *, host: str
         port=port,
         uuids=uuids,
         share=share,
-        sources={"model": Source(kind="repo", argument=model, revision=None, mount=hub_mount(site, serve, serve.path))},
+        sources={
+            "model": Source(kind="repo", argument=model, revision=None, mount=hub_mount(context, server, server.path))
+        },
         labels=tuple(_labels(served_name, port, uuids)),
         extra_arguments=EnvRef(name="EXTRA_ARGS", default=""),
     )
     return Experiment(
         project=options["project"],
         root_file=EXPERIMENT_FILE,
-        engine=serve.engine_name,
+        engine=server.engine_name,
         port=options["port"],
         share=share,
-        service=build_service(site, serve, facts),
+        service=build_service(context, server, facts),
         neighbours=tuple(
-            tier.service.name for tier in tiers if {gpu.name for gpu in tier.gpus} & {gpu.name for gpu in serve.gpus}
+            tier.service.name for tier in tiers if {gpu.name for gpu in tier.gpus} & {gpu.name for gpu in server.gpus}
         ),
         options=options,
     )

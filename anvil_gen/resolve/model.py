@@ -258,7 +258,7 @@ class Router(Struct, frozen=True, kw_only=True):
     port: int
     ports: tuple[Port, ...]
     clients: tuple[Client, ...]
-    terms: RouterLimits
+    limits: RouterLimits
     restart: str
     stop_grace_period: str
     log_max_size: str
@@ -271,7 +271,7 @@ class Router(Struct, frozen=True, kw_only=True):
     alias_tasks: tuple[Symbol, ...]
     routes: tuple[Route, ...]
     nameless: tuple[Route, ...]  # where a request without a model goes, by task
-    answers: ResponseBodies
+    responses: ResponseBodies
     override: Mapping[str, Any]
     override_volumes: tuple[Mount, ...]
     variables: Mapping[str, Any]

@@ -71,7 +71,7 @@ class ModelServer(Struct, frozen=True, kw_only=True):
 
 
 def resolve_server(
-    site: ResolveContext, table: TierTable | ExperimentTable, path: KeyPath, values: Mapping[str, Text]
+    context: ResolveContext, table: TierTable | ExperimentTable, path: KeyPath, values: Mapping[str, Text]
 ) -> ModelServer:
     """Resolve and check the options of one serve.
 
@@ -84,9 +84,9 @@ def resolve_server(
     Returns:
         The serve. Where its engine is not known it has a stand-in, so that its other faults are told all the same.
     """
-    common = site.inventory.defaults if isinstance(table, TierTable) else TierTable()
-    name, engine = _engine_of(site, table, common, path)
-    section = site.catalog.defaults[_SECTIONS[str(path[0])]]
+    common = context.inventory.defaults if isinstance(table, TierTable) else TierTable()
+    name, engine = _engine_of(context, table, common, path)
+    section = context.catalog.defaults[_SECTIONS[str(path[0])]]
     if engine is not _UNKNOWN:
         engine = _limited(engine, (*section, *DERIVED_OPTIONS, "draft_model", "mmproj", "lora"))
     own = {option: value for option, value in engine.defaults.items() if option in section}
@@ -95,26 +95,30 @@ def resolve_server(
     options = layered(
         Layer(name="templates/defaults.toml", values=fill_placeholders(section, {**values, "engine": str(name)})),
         Layer(name=f"templates/engines/{name}/engine.toml", values=own),
-        *([Layer(name="[host]", values={"bind": False}, path=_EGRESS)] if site.sealed and path[0] == "tiers" else ()),
+        *(
+            [Layer(name="[host]", values={"bind": False}, path=_EGRESS)]
+            if context.sealed and path[0] == "tiers"
+            else ()
+        ),
         Layer(name="[defaults]", values=set_fields(common), path=("defaults",)),
         Layer(name=f"[{'.'.join(map(str, path))}]", values=set_fields(table), path=path),
     )
     if options.origin("shm_size").path and not options.origin("ipc").path:
         options = options.without("ipc")  # Docker ignores a size where the memory is the host's
-    gpus = _find_gpus(site, options, path)
-    serve = ModelServer(
+    gpus = _find_gpus(context, options, path)
+    server = ModelServer(
         path=path,
         engine_name=name,
         engine=engine,
         options=options,
         gpus=gpus,
-        image=_image(site, options, engine, gpus, path),
+        image=_image(context, options, engine, gpus, path),
     )
     checks = (_check_vendors, _check_needs, _check_fields, _check_flags, _refuse_quirks)
     for check in checks if engine is not _UNKNOWN else ():
-        check(site, serve)
-    _check_secrets(site, serve)
-    return serve
+        check(context, server)
+    _check_secrets(context, server)
+    return server
 
 
 def _limited(engine: Engine, known: tuple[str, ...]) -> Engine:
@@ -126,7 +130,7 @@ def _limited(engine: Engine, known: tuple[str, ...]) -> Engine:
     return replace(engine, options=options, variables=variables)
 
 
-def _image(site: ResolveContext, options: Options, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> Text:
+def _image(context: ResolveContext, options: Options, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> Text:
     """Return the image that the inventory names, else the engine's for these cards."""
     named = options["image"]
     if named is not None:
@@ -138,13 +142,13 @@ def _image(site: ResolveContext, options: Options, engine: Engine, gpus: tuple[G
     if engine is _UNKNOWN:
         return ""
     if not engine.image:
-        site.collector.missing_key(path, "image", f'write image = "…": {engine.title} has no image of its own')
+        context.collector.missing_key(path, "image", f'write image = "…": {engine.title} has no image of its own')
     elif gpus:
-        _no_image(site, engine, gpus, path)
+        _no_image(context, engine, gpus, path)
     return engine.image
 
 
-def _no_image(site: ResolveContext, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> None:
+def _no_image(context: ResolveContext, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> None:
     """Report cards for which an engine has images, but none for their compute capability."""
     known = [choice.compute_capability or "" for choice in engine.images if choice.vendor == gpus[0].vendor]
     if known:
@@ -153,7 +157,7 @@ def _no_image(site: ResolveContext, engine: Engine, gpus: tuple[Gpu, ...], path:
             f"{engine.title} has images for compute capability {', '.join(known)}; the card's is {told or 'not told'}"
         )
         remedy = "set image" if told else f"set compute_capability of gpus.{gpus[0].name}, or image"
-        site.collector.add("no image for this card", path, detail, remedy, key=True)
+        context.collector.add("no image for this card", path, detail, remedy, key=True)
 
 
 def env_text(value: Any) -> Text:
@@ -164,84 +168,84 @@ def env_text(value: Any) -> Text:
     return str(value)
 
 
-def matching_quirks(site: ResolveContext, serve: ModelServer) -> Iterator[Quirk]:
+def matching_quirks(context: ResolveContext, server: ModelServer) -> Iterator[Quirk]:
     """Yield the engine's quirks that apply on this platform and these cards."""
-    capabilities = [_version(gpu.compute_capability) for gpu in serve.gpus if gpu.compute_capability]
-    for quirk in serve.engine.quirks:
+    capabilities = [_version(gpu.compute_capability) for gpu in server.gpus if gpu.compute_capability]
+    for quirk in server.engine.quirks:
         below, start = quirk.compute_capability_below, quirk.compute_capability_from
-        if quirk.platform is not None and quirk.platform != site.platform:
+        if quirk.platform is not None and quirk.platform != context.platform:
             continue
         if below is not None and not any(capability < _version(below) for capability in capabilities):
             continue
         if start is not None and not any(capability >= _version(start) for capability in capabilities):
             continue
-        if len(serve.gpus) < quirk.cards_from:
+        if len(server.gpus) < quirk.cards_from:
             continue
         yield quirk
 
 
-def share_of(site: ResolveContext, serve: ModelServer) -> Number | None:
+def share_of(context: ResolveContext, server: ModelServer) -> Number | None:
     """Return the share of each card that a serve takes, from either of its two fields."""
-    options = serve.options
+    options = server.options
     fraction, memory = options["gpu_memory_utilization"], options["gpu_memory"]
     if memory is None:
         return fraction if isinstance(fraction, Number) else None
-    path = (*serve.path, "gpu_memory")
+    path = (*server.path, "gpu_memory")
     if fraction is not None:
-        site.collector.add(
+        context.collector.add(
             "two fields for one thing",
             path,
             '"gpu_memory" and "gpu_memory_utilization" both say how much of a card is taken',
             "keep one of them",
         )
         return fraction if isinstance(fraction, Number) else None
-    totals = {gpu.memory_mib for gpu in serve.gpus}
+    totals = {gpu.memory_mib for gpu in server.gpus}
     total = totals.pop() if len(totals) == 1 else None
     if total is None:
-        if not _gpus_have_errors(site, serve):
+        if not _gpus_have_errors(context, server):
             why, remedy = "its cards' memory is unknown or differs", "set memory_mib of each card, all alike"
-            if not serve.gpus:
+            if not server.gpus:
                 why, remedy = "it holds no card", "name the card that it holds"
             remedy = f"{remedy}, or use gpu_memory_utilization"
-            site.collector.add("share of a card cannot be computed", path, why, remedy)
+            context.collector.add("share of a card cannot be computed", path, why, remedy)
         return None
     ten_thousandths = int(min(float(memory[:-3]) * _MIB[memory[-3:]] / total * 10_000, 20_000))
     if not 1 <= ten_thousandths <= 10_000:
         detail = f"{memory} is {'more than the card has' if ten_thousandths else 'next to nothing'}"
-        site.collector.add("number out of range", path, detail, f"{total} MiB at most")
+        context.collector.add("number out of range", path, detail, f"{total} MiB at most")
         return None
     return Number(f"{ten_thousandths / 10_000:.4f}".rstrip("0").rstrip("."))
 
 
-def _gpus_have_errors(site: ResolveContext, serve: ModelServer) -> bool:
+def _gpus_have_errors(context: ResolveContext, server: ModelServer) -> bool:
     """Tell whether a fault of the serve's cards, or of their memory, has been told."""
-    key = "gpus" if "gpus" in serve.options else "gpu"
-    written = serve.options[key]
+    key = "gpus" if "gpus" in server.options else "gpu"
+    written = server.options[key]
     asked = len(written) if isinstance(written, list) else int(written is not None)
-    left_out = site.collector.is_dropped
+    left_out = context.collector.is_dropped
     return (
-        len(serve.gpus) < asked
-        or left_out((*serve.path, key))
-        or any(left_out(("gpus", gpu.name, "memory_mib")) for gpu in serve.gpus)
+        len(server.gpus) < asked
+        or left_out((*server.path, key))
+        or any(left_out(("gpus", gpu.name, "memory_mib")) for gpu in server.gpus)
     )
 
 
 def _engine_of(
-    site: ResolveContext, table: TierTable | ExperimentTable, common: TierTable, path: KeyPath
+    context: ResolveContext, table: TierTable | ExperimentTable, common: TierTable, path: KeyPath
 ) -> tuple[Symbol, Engine]:
     """Return the engine that a table or the defaults name; a stand-in, with a diagnostic, where it is none."""
     name, where = (table.engine, path) if table.engine is not UNSET else (common.engine, ("defaults",))
     if name is UNSET:
-        engines = site.catalog.names("engines")
-        site.collector.missing_key(path, "engine", f'write engine = "…", with one of: {join_words(engines)}')
+        engines = context.catalog.names("engines")
+        context.collector.missing_key(path, "engine", f'write engine = "…", with one of: {join_words(engines)}')
         return Symbol("unknown"), _UNKNOWN
-    engine = site.catalog.engine(name)
+    engine = context.catalog.engine(name)
     if engine is None:
-        site.collector.add("unknown engine", (*where, "engine"), *site.catalog.unknown("engines", name))
+        context.collector.add("unknown engine", (*where, "engine"), *context.catalog.unknown("engines", name))
     return Symbol(name), engine or _UNKNOWN
 
 
-def _find_gpus(site: ResolveContext, options: Options, path: KeyPath) -> tuple[Gpu, ...]:
+def _find_gpus(context: ResolveContext, options: Options, path: KeyPath) -> tuple[Gpu, ...]:
     """Return the cards of a serve, with a diagnostic for each that is unknown or named twice."""
     if "gpus" in options:
         named = [((*path, "gpus", index), name) for index, name in enumerate(options["gpus"])]
@@ -249,103 +253,105 @@ def _find_gpus(site: ResolveContext, options: Options, path: KeyPath) -> tuple[G
         named = [((*path, "gpu"), options["gpu"])] if options["gpu"] is not None else []
     found: list[Gpu] = []
     for here, name in named:
-        gpu = site.gpus.get(name)
+        gpu = context.gpus.get(name)
         if gpu is None:
-            _unknown_gpu(site, name, here)
+            _unknown_gpu(context, name, here)
         elif gpu in found:
-            site.collector.add("GPU named twice", here, f'"{name}" stands in this list already', "name each card once")
+            context.collector.add(
+                "GPU named twice", here, f'"{name}" stands in this list already', "name each card once"
+            )
         else:
             found.append(gpu)
     return tuple(found)
 
 
-def _unknown_gpu(site: ResolveContext, name: str, path: KeyPath) -> None:
-    known = site.inventory.gpus
-    if name in known or site.collector.is_dropped(("gpus", name)):  # it is there, with a fault that has been told
+def _unknown_gpu(context: ResolveContext, name: str, path: KeyPath) -> None:
+    known = context.inventory.gpus
+    if name in known or context.collector.is_dropped(("gpus", name)):  # it is there, with a fault that has been told
         return
     detail = f'"{name}" is no card of [gpus]: ' + (
         f"the inventory has: {join_words(known)}" if known else "it has none"
     )
     remedy = did_you_mean(name, known) or f'add a table [gpus.{name}] with its "uuid"'
-    site.collector.add("unknown GPU", path, detail, remedy)
+    context.collector.add("unknown GPU", path, detail, remedy)
 
 
-def _check_vendors(site: ResolveContext, serve: ModelServer) -> None:
-    path = (*serve.path, "gpus" if "gpus" in serve.options else "gpu")
-    vendors = sorted({gpu.vendor for gpu in serve.gpus})
+def _check_vendors(context: ResolveContext, server: ModelServer) -> None:
+    path = (*server.path, "gpus" if "gpus" in server.options else "gpu")
+    vendors = sorted({gpu.vendor for gpu in server.gpus})
     if len(vendors) > 1:
-        site.collector.add(
+        context.collector.add(
             "cards of two vendors", path, " and ".join(vendors), "one tier takes the cards of one vendor"
         )
     for vendor in vendors:
-        if vendor not in serve.engine.vendors:
-            runs = join_words(serve.engine.vendors) or "the processor only"
-            detail = f'{serve.engine.title} has no cards of vendor "{vendor}": it runs on {runs}'
-            site.collector.add("not for this engine", path, detail, "take another card, or another engine")
+        if vendor not in server.engine.vendors:
+            runs = join_words(server.engine.vendors) or "the processor only"
+            detail = f'{server.engine.title} has no cards of vendor "{vendor}": it runs on {runs}'
+            context.collector.add("not for this engine", path, detail, "take another card, or another engine")
 
 
-def _check_needs(site: ResolveContext, serve: ModelServer) -> None:
+def _check_needs(context: ResolveContext, server: ModelServer) -> None:
     """Report what a tier needs and has not: a port, a task that its engine serves."""
-    options, engine = serve.options, serve.engine
+    options, engine = server.options, server.engine
     if options["port"] is None:
-        site.collector.missing_key(serve.path, "port", "write the port that the container listens on")
+        context.collector.missing_key(server.path, "port", "write the port that the container listens on")
     if "task" in options and options["task"] not in engine.tasks:
         path = options.origin("task").path
         detail = f'{engine.title} does not serve "{options["task"]}": it serves {", ".join(engine.tasks)}'
         remedy = f'write task = "{next(iter(engine.tasks))}", or take another engine'
-        site.collector.add("not for this engine", path or serve.path, detail, remedy, key=path is None)
+        context.collector.add("not for this engine", path or server.path, detail, remedy, key=path is None)
 
 
-def _check_fields(site: ResolveContext, serve: ModelServer) -> None:
+def _check_fields(context: ResolveContext, server: ModelServer) -> None:
     """Report fields that say what this engine cannot be told."""
-    engine = serve.engine
+    engine = server.engine
     unable = [] if engine.own_command else [name for name in MAPPED_FIELDS if not _is_mapped(engine, name)]
     unable += OWN_FIELDS if not engine.own_command else ("flags",)
     for name in unable:
-        path = serve.options.origin(name).path if name in serve.options else None
-        if path is not None and path[: len(serve.path)] == serve.path:
+        path = server.options.origin(name).path if name in server.options else None
+        if path is not None and path[: len(server.path)] == server.path:
             detail = f'{engine.title} has nothing to say it with: "{name}" would be lost'
             remedy = "remove it" if name in ("flags", *OWN_FIELDS) else "remove it, or look for a flag that says it"
-            site.collector.add("not for this engine", path, detail, remedy, key=True)
+            context.collector.add("not for this engine", path, detail, remedy, key=True)
 
 
-def _check_secrets(site: ResolveContext, serve: ModelServer) -> None:
+def _check_secrets(context: ResolveContext, server: ModelServer) -> None:
     """Report secrets that are written out: the rendered files would hold them, and git after them."""
     for table in ("environment", "flags"):
-        for name, value in serve.options[table].items():
+        for name, value in server.options[table].items():
             if isinstance(value, str) and value and holds_secret(name):
-                path = (*serve.path, table, name)
+                path = (*server.path, table, name)
                 variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
                 remedy = f'name a variable, whose value stands in .env: {name} = {{ env = "{variable}" }}'
-                site.collector.add("secret in the inventory", path, "rendered files would hold it", remedy, key=True)
+                context.collector.add("secret in the inventory", path, "rendered files would hold it", remedy, key=True)
 
 
 def _is_mapped(engine: Engine, name: str) -> bool:
     return name in engine.options or name in engine.variables
 
 
-def _check_flags(site: ResolveContext, serve: ModelServer) -> None:
+def _check_flags(context: ResolveContext, server: ModelServer) -> None:
     """Report flags that a field says already, and values that no command line can carry."""
-    flags_path = (*serve.path, "flags")
-    by_flag = serve.engine.fields
+    flags_path = (*server.path, "flags")
+    by_flag = server.engine.fields
     spelled: dict[str, str] = {}
-    for name, value in serve.options["flags"].items():
+    for name, value in server.options["flags"].items():
         here = (*flags_path, name)
         other = spelled.setdefault(canonical_flag(name), name)
         option = by_flag.get(canonical_flag(name))
         if other != name and option is None:
             detail = f'"{other}" is the same flag for the engine'
-            site.collector.add("flag written twice", here, detail, "keep one of the two", key=True)
+            context.collector.add("flag written twice", here, detail, "keep one of the two", key=True)
         if other == name and option is not None:
             field = FIELDS.get(option, option)
-            site.collector.add(
+            context.collector.add(
                 "flag of a field",
                 here,
                 f'"--{name}" is written by the field "{field}"',
-                f'remove it, and set "{field}" of {address(serve.path)}',
+                f'remove it, and set "{field}" of {address(server.path)}',
                 key=True,
             )
-        _check_flag_value(site.collector, here, value)
+        _check_flag_value(context.collector, here, value)
 
 
 def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
@@ -364,16 +370,16 @@ def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
         collector.add("wrong type", path, "a date or time", "write it in quotes")
 
 
-def _refuse_quirks(site: ResolveContext, serve: ModelServer) -> None:
+def _refuse_quirks(context: ResolveContext, server: ModelServer) -> None:
     """Report options whose values do not work on this platform or these cards."""
-    for quirk in matching_quirks(site, serve):
+    for quirk in matching_quirks(context, server):
         refusal = quirk.refuse
-        if refusal is None or refusal.option not in serve.options:
+        if refusal is None or refusal.option not in server.options:
             continue
-        if serve.options[refusal.option] in refusal.values:
-            value = serve.options[refusal.option]
-            path = (*serve.path, refusal.option)
-            site.collector.add("not on this card", path, f'"{value}": {quirk.reason}', refusal.remedy)
+        if server.options[refusal.option] in refusal.values:
+            value = server.options[refusal.option]
+            path = (*server.path, refusal.option)
+            context.collector.add("not on this card", path, f'"{value}": {quirk.reason}', refusal.remedy)
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -22,25 +22,25 @@ class Source(Struct, frozen=True, kw_only=True):
     mount: Mount | None
 
 
-def tier_sources(site: ResolveContext, serve: ModelServer) -> dict[str, Source]:
+def tier_sources(context: ResolveContext, server: ModelServer) -> dict[str, Source]:
     """Return where each of a tier's weights comes from: its model, and what goes with it."""
-    options, found = serve.options, {}
+    options, found = server.options, {}
     for name in ("model", "draft_model"):
         if options[name] is not None:
-            found[name] = _model_source(site, serve, options[name], name)
-        elif name == "model" and serve.engine.model_needed:
-            kinds = " or ".join(f"model = {{ {kind} = {_EXAMPLES[kind]} }}" for kind in serve.engine.models)
-            site.collector.missing_key(serve.path, "model", f"write {kinds}")
+            found[name] = _model_source(context, server, options[name], name)
+        elif name == "model" and server.engine.model_needed:
+            kinds = " or ".join(f"model = {{ {kind} = {_EXAMPLES[kind]} }}" for kind in server.engine.models)
+            context.collector.missing_key(server.path, "model", f"write {kinds}")
     if options["mmproj"] is not None:
-        found["mmproj"] = _local_source(site, serve, options["mmproj"], (*serve.path, "mmproj"), "file")
+        found["mmproj"] = _local_source(context, server, options["mmproj"], (*server.path, "mmproj"), "file")
     for name, path in sorted(options["lora"].items()):
-        found[f"lora.{name}"] = _local_source(site, serve, path, (*serve.path, "lora", name), "path")
+        found[f"lora.{name}"] = _local_source(context, server, path, (*server.path, "lora", name), "path")
     return {name: source for name, source in found.items() if source is not None}
 
 
-def _model_source(site: ResolveContext, serve: ModelServer, model: ModelTable, name: str) -> Source | None:
+def _model_source(context: ResolveContext, server: ModelServer, model: ModelTable, name: str) -> Source | None:
     """Return where a model comes from; None, with a diagnostic, where that is not clear."""
-    collector, path = site.collector, (*serve.path, name)
+    collector, path = context.collector, (*server.path, name)
     kinds: list[ModelKind] = [kind for kind in KINDS if getattr(model, kind) is not UNSET]
     if not kinds and collector.is_dropped(path):
         return None
@@ -51,54 +51,56 @@ def _model_source(site: ResolveContext, serve: ModelServer, model: ModelTable, n
         )
         return None
     kind = kinds[0]
-    if kind not in serve.engine.models:
-        detail = f'{serve.engine.title} loads no model by "{kind}"'
-        collector.add("not for this engine", (*path, kind), detail, f"use {' or '.join(serve.engine.models)}")
+    if kind not in server.engine.models:
+        detail = f'{server.engine.title} loads no model by "{kind}"'
+        collector.add("not for this engine", (*path, kind), detail, f"use {' or '.join(server.engine.models)}")
         return None
     revision = None if model.revision is UNSET else model.revision
     if kind == "repo":
-        mount = hub_mount(site, serve, (*path, "repo"))
+        mount = hub_mount(context, server, (*path, "repo"))
         return Source(kind="repo", argument=str(model.repo), revision=revision, mount=mount)
     if revision is not None:
         detail = "only a repository of the hub has revisions"
         collector.add("not for this model", (*path, "revision"), detail, "remove it, or use repo")
-    return _local_source(site, serve, getattr(model, kind), (*path, kind), kind)
+    return _local_source(context, server, getattr(model, kind), (*path, kind), kind)
 
 
-def hub_mount(site: ResolveContext, serve: ModelServer, path: KeyPath) -> Mount | None:
+def hub_mount(context: ResolveContext, server: ModelServer, path: KeyPath) -> Mount | None:
     """Return the mount of the shared hub cache, with a diagnostic where the inventory has none."""
-    cache, target = site.inventory.hfcache, serve.engine.hub_cache
+    cache, target = context.inventory.hfcache, server.engine.hub_cache
     if cache.volume is not UNSET:
-        if cache.volume in [own.volume for own in serve.engine.caches]:
-            detail = f'"{cache.volume}" is the volume of what {serve.engine.title} compiles'
-            site.collector.add("volume taken twice", ("hfcache", "volume"), detail, "name another volume")
+        if cache.volume in [own.volume for own in server.engine.caches]:
+            detail = f'"{cache.volume}" is the volume of what {server.engine.title} compiles'
+            context.collector.add("volume taken twice", ("hfcache", "volume"), detail, "name another volume")
         return Mount(source=cache.volume, target=target, volume=True, external=True)
     if cache.path is not UNSET:
         return Mount(source=cache.path, target=target)
     detail = "weights from the hub need a cache that outlives the container"
-    site.collector.missing_elsewhere(
+    context.collector.missing_elsewhere(
         ("hfcache", "volume"), path, detail, 'add a table [hfcache] with volume = "hfcache"'
     )
     return None
 
 
 def _local_source(
-    site: ResolveContext, serve: ModelServer, written: str, path: KeyPath, kind: ModelKind
+    context: ResolveContext, server: ModelServer, written: str, path: KeyPath, kind: ModelKind
 ) -> Source | None:
-    base = site.inventory.paths.models
+    base = context.inventory.paths.models
     if is_absolute(written):
         source, inside = written, last_part(written)
     elif base is UNSET:
         detail = f'"{written}" is relative, and the inventory does not say to what'
         remedy = 'add a table [paths] with models = "/folder/of/models"'
-        site.collector.missing_elsewhere(("paths", "models"), path, detail, remedy)
+        context.collector.missing_elsewhere(("paths", "models"), path, detail, remedy)
         return None
     elif not is_absolute(base):
         return None  # reported once, at paths.models
     else:
         source, inside = join(base, written), written.replace("\\", "/").strip("/")
     if not is_below(inside):
-        site.collector.add("not a place below the model folder", path, f'"{written}"', "name a folder or file below it")
+        context.collector.add(
+            "not a place below the model folder", path, f'"{written}"', "name a folder or file below it"
+        )
         return None
-    target = f"{serve.engine.model_dir}/{inside}"
+    target = f"{server.engine.model_dir}/{inside}"
     return Source(kind=kind, argument=target, revision=None, mount=Mount(source=source, target=target, read_only=True))

@@ -19,20 +19,20 @@ RESERVED = {
 }
 
 
-def build_modes(site: ResolveContext, gate: RouterSpec | None, tiers: tuple[Tier, ...]) -> tuple[Mode, ...]:
+def build_modes(context: ResolveContext, spec: RouterSpec | None, tiers: tuple[Tier, ...]) -> tuple[Mode, ...]:
     """Return the modes of an inventory, the default one first: every tier that is not on standby."""
     standing = tuple(tier for tier in tiers if not tier.options["standby"])
     if tiers and not standing:
         detail = "every tier is on standby: without a mode, nothing would run"
-        site.collector.add("no tiers", ("tiers", tiers[0].name, "standby"), detail, "take standby from one of them")
-    default = _mode(site, gate, Symbol(""), standing, None)
+        context.collector.add("no tiers", ("tiers", tiers[0].name, "standby"), detail, "take standby from one of them")
+    default = _mode(context, spec, Symbol(""), standing, None)
     modes = [default]
-    for name, table in site.inventory.modes.items():
+    for name, table in context.inventory.modes.items():
         if name in RESERVED:
-            collector = site.collector
+            collector = context.collector
             collector.add("name that is not allowed", ("modes", name), RESERVED[name], "write another name", key=True)
             continue
-        mode = _mode(site, gate, Symbol(name), _tiers(site, name, table, tiers), table)
+        mode = _mode(context, spec, Symbol(name), _tiers(context, name, table, tiers), table)
         same = _routing(mode) == _routing(default)
         modes.append(
             Mode(
@@ -47,23 +47,23 @@ def build_modes(site: ResolveContext, gate: RouterSpec | None, tiers: tuple[Tier
 
 
 def _mode(
-    site: ResolveContext, gate: RouterSpec | None, name: Symbol, tiers: tuple[Tier, ...], table: ModeTable | None
+    context: ResolveContext, spec: RouterSpec | None, name: Symbol, tiers: tuple[Tier, ...], table: ModeTable | None
 ) -> Mode:
     router = None
-    if gate is not None:
+    if spec is not None:
         aliases: dict[str, tuple[str, KeyPath]] = {
-            alias: (target, ("router", "aliases", alias)) for alias, target in gate.options["aliases"].items()
+            alias: (target, ("router", "aliases", alias)) for alias, target in spec.options["aliases"].items()
         }
         if table is not None and table.aliases is not UNSET:
             own = {alias: (target, ("modes", name, "aliases", alias)) for alias, target in table.aliases.items()}
             aliases = {**aliases, **own}
-        if tiers and not any(tier.task in gate.kind.alias_tasks for tier in tiers):
-            tasks = " or ".join(gate.kind.alias_tasks)
+        if tiers and not any(tier.task in spec.kind.alias_tasks for tier in tiers):
+            tasks = " or ".join(spec.kind.alias_tasks)
             where = f' in the mode "{name}"' if name else ""
             remedy = "remove [router], or add such a tier"
-            detail = f"{gate.kind.title} needs a tier for {tasks}, and none runs{where}"
-            site.collector.add("router without a tier", ("router",), detail, remedy, key=True)
-        router = build_router(site, gate, tiers, build_routes(site, gate, tiers, aliases))
+            detail = f"{spec.kind.title} needs a tier for {tasks}, and none runs{where}"
+            context.collector.add("router without a tier", ("router",), detail, remedy, key=True)
+        router = build_router(context, spec, tiers, build_routes(context, spec, tiers, aliases))
     return Mode(
         name=name,
         root_file=Symbol(f"docker-compose.{name}.yml") if name else ROOT_FILE,
@@ -77,17 +77,19 @@ def _routing(mode: Mode) -> object:
     return mode.router and (mode.router.routes, tuple(tier.name for tier in mode.router.tiers))
 
 
-def _tiers(site: ResolveContext, mode: str, table: ModeTable, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+def _tiers(context: ResolveContext, mode: str, table: ModeTable, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
     by_name = {tier.name: tier for tier in tiers}
-    known = site.inventory.tiers
+    known = context.inventory.tiers
     for index, name in enumerate(table.tiers):
         path: KeyPath = ("modes", mode, "tiers", index)
-        if name not in known and not site.collector.is_dropped(("tiers", name)):
+        if name not in known and not context.collector.is_dropped(("tiers", name)):
             remedy = did_you_mean(name, known) or "name one of them"
-            site.collector.add(
+            context.collector.add(
                 "unknown tier", path, f'"{name}" is no tier: the inventory has {join_words(known)}', remedy
             )
         elif name in table.tiers[:index]:
-            site.collector.add("tier named twice", path, f'"{name}" stands in this list already', "name each tier once")
+            context.collector.add(
+                "tier named twice", path, f'"{name}" stands in this list already', "name each tier once"
+            )
     # In the inventory's order, whatever the mode's: a reordered mode changes nothing.
     return tuple(tier for name, tier in by_name.items() if name in table.tiers)

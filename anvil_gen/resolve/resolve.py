@@ -40,7 +40,7 @@ def resolve(
         header: the inventory's name as the rendered files' headers give it.
         folder: the inventory's folder, from which the sources of ``files`` are read.
     """
-    site = ResolveContext(
+    context = ResolveContext(
         inventory=inventory,
         catalog=catalog,
         collector=collector,
@@ -51,24 +51,24 @@ def resolve(
     )
     _check_folders(inventory, collector)
     check_free_values(collector)
-    gate = resolve_router_spec(site, project=host["project"])
-    check_way_in(site)
-    serves = {
-        name: resolve_server(site, table, ("tiers", name), {"name": name}) for name, table in inventory.tiers.items()
+    spec = resolve_router_spec(context, project=host["project"])
+    check_way_in(context)
+    servers = {
+        name: resolve_server(context, table, ("tiers", name), {"name": name}) for name, table in inventory.tiers.items()
     }
-    names = further_names(site, gate, serves)
-    tiers = tuple(build_tier(site, name, serve, names.get(name, ())) for name, serve in serves.items())
+    names = further_names(context, spec, servers)
+    tiers = tuple(build_tier(context, name, server, names.get(name, ())) for name, server in servers.items())
     if _has_no_tiers(inventory, collector):
-        gate = None  # a front door to nothing
+        spec = None  # a front door to nothing
     services = tuple(_extra(name, mapping) for name, mapping in inventory.services.items())
-    modes = build_modes(site, gate, tiers)
-    experiment = build_experiment(site, tiers, host=host["name"])
+    modes = build_modes(context, spec, tiers)
+    experiment = build_experiment(context, tiers, host=host["name"])
     stack = Stack(
         host=host["name"],
         project=host["project"],
-        platform=site.platform,
+        platform=context.platform,
         inventory=header,
-        gpus=tuple(site.gpus.values()),
+        gpus=tuple(context.gpus.values()),
         tiers=tuple(_with_root_file(tier, modes) for tier in tiers),
         services=services,
         modes=modes,

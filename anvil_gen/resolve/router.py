@@ -40,15 +40,15 @@ class RouterSpec(Struct, frozen=True, kw_only=True):
     project: str
 
 
-def resolve_router_spec(site: ResolveContext, *, project: str) -> RouterSpec | None:
+def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec | None:
     """Return the inventory's router; None where it has none, or, with a diagnostic, an unknown one."""
-    table, catalog = site.inventory.router, site.catalog
+    table, catalog = context.inventory.router, context.catalog
     if table is UNSET:
         return None
     name = Symbol(catalog.defaults["router"]["engine"] if table.engine is UNSET else table.engine)
     kind = catalog.router(name)
     if kind is None:
-        site.collector.add("unknown router", ("router", "engine"), *catalog.unknown("routers", name))
+        context.collector.add("unknown router", ("router", "engine"), *catalog.unknown("routers", name))
         return None
     options = layered(
         Layer(
@@ -57,51 +57,53 @@ def resolve_router_spec(site: ResolveContext, *, project: str) -> RouterSpec | N
         Layer(name=f"templates/routers/{name}/router.toml", values=kind.defaults),
         Layer(name="[router]", values=set_fields(table), path=("router",)),
     )
-    check_supported(site, kind, options)
-    check_clients(site, kind, clients_of(options))
-    _check_tiers(site, options)
+    check_supported(context, kind, options)
+    check_clients(context, kind, clients_of(options))
+    _check_tiers(context, options)
     if options["metrics"] == options["port"]:
         detail = f"{options['port']} is the router's own port in its container"
-        site.collector.add("port taken twice", ("router", "metrics"), detail, "write another port")
+        context.collector.add("port taken twice", ("router", "metrics"), detail, "write another port")
     return RouterSpec(name=name, kind=kind, options=options, project=project)
 
 
-def build_router(site: ResolveContext, gate: RouterSpec, tiers: tuple[Tier, ...], routes: tuple[Route, ...]) -> Router:
+def build_router(
+    context: ResolveContext, spec: RouterSpec, tiers: tuple[Tier, ...], routes: tuple[Route, ...]
+) -> Router:
     """Return the router of one mode."""
-    kind, options = gate.kind, gate.options
+    kind, options = spec.kind, spec.options
     served = tuple(tier for tier in tiers if tier.task in kind.tasks)
-    terms = router_limits(site, options)
-    answers = response_bodies(routes)
-    if kind.names_limit is not None and len(answers.models) > kind.names_limit:
-        detail = f"the list of models takes {len(answers.models)} bytes, and {kind.title} holds {kind.names_limit}"
-        site.collector.add(
+    limits = router_limits(context, options)
+    responses = response_bodies(routes)
+    if kind.names_limit is not None and len(responses.models) > kind.names_limit:
+        detail = f"the list of models takes {len(responses.models)} bytes, and {kind.title} holds {kind.names_limit}"
+        context.collector.add(
             "too many model names", ("router",), detail, "write fewer aliases, or shorter ones", key=True
         )
     return Router(
-        engine=gate.name,
+        engine=spec.name,
         service=options["service"],
         container_name=options["container_name"],
         image=None if options["image"] is None else env_text(options["image"]),
         port=options["port"],
         ports=(*published(options["bind"], str(options["port"])), *_metrics_port(options)),
         clients=clients_of(options),
-        terms=terms,
+        limits=limits,
         restart=options["restart"],
         stop_grace_period=options["stop_grace_period"],
         log_max_size=options["log_max_size"],
         log_max_file=str(options["log_max_files"]),
-        health=health_check(_health(gate), str(options["port"]), kind.health.start_period),
-        stack=gate.project.removeprefix(kind.project_prefix),
+        health=health_check(_health(spec), str(options["port"]), kind.health.start_period),
+        stack=spec.project.removeprefix(kind.project_prefix),
         omitted=(
             *((Symbol("router/build/"),) if options["image"] is not None else ()),
-            *(() if gate.project.startswith(kind.project_prefix) else map(Symbol, kind.prefixed_files)),
+            *(() if spec.project.startswith(kind.project_prefix) else map(Symbol, kind.prefixed_files)),
         ),
         tiers=served,
-        upstreams=tuple(_upstream(site, gate, tier, served, terms.timeout) for tier in served),
+        upstreams=tuple(_upstream(context, spec, tier, served, limits.timeout) for tier in served),
         alias_tasks=tuple(Symbol(task) for task in kind.alias_tasks),
         routes=routes,
         nameless=_nameless(options, served),
-        answers=answers,
+        responses=responses,
         override=compose_form(options["override"]),
         override_volumes=named_volumes(options["override"].get("volumes")),
         variables=kind.variables,
@@ -109,10 +111,10 @@ def build_router(site: ResolveContext, gate: RouterSpec, tiers: tuple[Tier, ...]
     )
 
 
-def _health(gate: RouterSpec) -> Health:
+def _health(spec: RouterSpec) -> Health:
     """Return the check of a router, which differs where it serves HTTPS."""
-    health = gate.kind.health
-    return replace(health, test=health.tls_test) if gate.options["tls"] is not None and health.tls_test else health
+    health = spec.kind.health
+    return replace(health, test=health.tls_test) if spec.options["tls"] is not None and health.tls_test else health
 
 
 def _metrics_port(options: Options) -> tuple[Port, ...]:
@@ -121,16 +123,16 @@ def _metrics_port(options: Options) -> tuple[Port, ...]:
     return published("127.0.0.1", str(port)) if isinstance(port, int) and options["bind"] is not False else ()
 
 
-def _upstream(site: ResolveContext, gate: RouterSpec, tier: Tier, tiers: tuple[Tier, ...], timeout: int) -> Upstream:
+def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tuple[Tier, ...], timeout: int) -> Upstream:
     """Return a tier as the router sees it: with those of its fallbacks that run in the same mode."""
-    table = gate.options["tiers"].get(tier.name, RouterTierTable())
+    table = spec.options["tiers"].get(tier.name, RouterTierTable())
     here: KeyPath = ("router", "tiers", tier.name, "timeout")
     told = table.timeout is not UNSET
     by_name = {other.name: other for other in tiers}
-    wanted = gate.options["fallbacks"].get(tier.name, ())
+    wanted = spec.options["fallbacks"].get(tier.name, ())
     return Upstream(
         tier=tier,
-        timeout=seconds_of(site, str(table.timeout), here) if told else timeout,
+        timeout=seconds_of(context, str(table.timeout), here) if told else timeout,
         concurrency=None if table.concurrency is UNSET else table.concurrency,
         fallbacks=tuple(by_name[name] for name in wanted if name in by_name),
     )
@@ -154,22 +156,22 @@ def _nameless(options: Options, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
     return tuple(found)
 
 
-def _check_tiers(site: ResolveContext, options: Options) -> None:
+def _check_tiers(context: ResolveContext, options: Options) -> None:
     """Report tiers that ``[router]`` names and that there are not, or that cannot stand in for each other."""
     for name in options["tiers"]:
-        check_tier(site, name, ("router", "tiers", name), key=True)
+        check_tier(context, name, ("router", "tiers", name), key=True)
     if options["default_tier"] is not None:
-        check_tier(site, options["default_tier"], ("router", "default_tier"))
+        check_tier(context, options["default_tier"], ("router", "default_tier"))
     for name, fallbacks in options["fallbacks"].items():
         here: KeyPath = ("router", "fallbacks", name)
-        known = check_tier(site, name, here, key=True)
+        known = check_tier(context, name, here, key=True)
         for index, other in enumerate(fallbacks):
-            if check_tier(site, other, (*here, index)) and known:
-                _check_fallback(site, name, other, (*here, index), fallbacks[:index])
+            if check_tier(context, other, (*here, index)) and known:
+                _check_fallback(context, name, other, (*here, index), fallbacks[:index])
 
 
-def _check_fallback(site: ResolveContext, name: str, other: str, path: KeyPath, before: list[str]) -> None:
-    collector, inventory = site.collector, site.inventory
+def _check_fallback(context: ResolveContext, name: str, other: str, path: KeyPath, before: list[str]) -> None:
+    collector, inventory = context.collector, context.inventory
     tasks = [table.task for table in (inventory.tiers[name], inventory.tiers[other], inventory.defaults)]
     own, task = (next((one for one in (told, tasks[2]) if one is not UNSET), "chat") for told in tasks[:2])
     together = any(name in mode.tiers and other in mode.tiers for mode in inventory.modes.values())
@@ -187,7 +189,7 @@ def _check_fallback(site: ResolveContext, name: str, other: str, path: KeyPath, 
 
 
 def build_routes(
-    site: ResolveContext, gate: RouterSpec, tiers: tuple[Tier, ...], aliases: Mapping[str, tuple[str, KeyPath]]
+    context: ResolveContext, spec: RouterSpec, tiers: tuple[Tier, ...], aliases: Mapping[str, tuple[str, KeyPath]]
 ) -> tuple[Route, ...]:
     """Return every name that a client may ask for: each tier's served name, then the aliases, sorted.
 
@@ -197,7 +199,7 @@ def build_routes(
         tiers: those that run together.
         aliases: further names, each with its tier and the place where it is written.
     """
-    kind, by_name = gate.kind, {tier.name: tier for tier in tiers}
+    kind, by_name = spec.kind, {tier.name: tier for tier in tiers}
     wanted = [
         (
             tier.served_name,
@@ -211,12 +213,12 @@ def build_routes(
     for alias, (target, path) in sorted(aliases.items()):
         tier = by_name.get(target)
         if tier is None:
-            _missing_tier(site, target, path, tiers)
+            _missing_tier(context, target, path, tiers)
         elif tier.task not in kind.alias_tasks:
             detail = f'{kind.title} routes "{tier.task}" by the served name alone'
-            others = kinds_that(site.catalog, partial(_takes_alias, tier.task))
+            others = kinds_that(context.catalog, partial(_takes_alias, tier.task))
             remedy = f'ask for "{tier.served_name}"' + (f", or write {others}" if others else "")
-            site.collector.add("alias that cannot be routed", path, detail, remedy)
+            context.collector.add("alias that cannot be routed", path, detail, remedy)
         else:
             wanted.append((alias, target, path, "an alias"))
     taken: dict[str, tuple[str, str]] = {}
@@ -224,14 +226,14 @@ def build_routes(
     for name, target, path, what in wanted:
         if not _reads_name(name, kind):
             detail = f'"{name}": {kind.title} {kind.name_help}'
-            others = kinds_that(site.catalog, partial(_reads_name, name))
+            others = kinds_that(context.catalog, partial(_reads_name, name))
             remedy = "write another name" + (f", or {others}" if others else "")
-            site.collector.add("model name that cannot be routed", path, detail, remedy)
+            context.collector.add("model name that cannot be routed", path, detail, remedy)
         folded = name if kind.case_sensitive else name.casefold()
         other, by = taken.setdefault(folded, (target, what))
         if other != target:
             remedy = "give it another name: a request names one tier"
-            site.collector.add("model name taken twice", path, f'"{name}" is already {by} of "{other}"', remedy)
+            context.collector.add("model name taken twice", path, f'"{name}" is already {by} of "{other}"', remedy)
         elif (other, by) == (target, what):
             tier = by_name[target]
             routes.append(Route(name=name, tier=target, task=tier.task, how=_how(kind, tier, name)))
@@ -255,9 +257,9 @@ def _how(kind: RouterKind, tier: Tier, name: str) -> Symbol:
     return Symbol("told" if name in tier.names else "any")
 
 
-def _missing_tier(site: ResolveContext, target: str, path: KeyPath, tiers: tuple[Tier, ...]) -> None:
+def _missing_tier(context: ResolveContext, target: str, path: KeyPath, tiers: tuple[Tier, ...]) -> None:
     """Report an alias whose tier does not exist, or does not run in the alias' mode."""
-    known, collector = site.inventory.tiers, site.collector
+    known, collector = context.inventory.tiers, context.collector
     if target in known:
         # One of [router] may well name a tier that only some modes run.
         if path[0] == "modes" and not collector.is_dropped(("tiers", target)):

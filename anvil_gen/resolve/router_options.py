@@ -25,14 +25,14 @@ _HEADERS = 64 << 10
 _LARGEST_BODY = 1 << 30
 
 
-def check_supported(site: ResolveContext, kind: RouterKind, options: Options) -> None:
+def check_supported(context: ResolveContext, kind: RouterKind, options: Options) -> None:
     """Report every wish that the router of this name cannot fulfil, with those that can."""
     for path, capability in _requested(options):
         if capability not in kind.capabilities:
             what = kind.limits.get(capability, f"it has no {REQUESTABLE[capability]}")
-            others = kinds_that(site.catalog, partial(_supports, capability))
+            others = kinds_that(context.catalog, partial(_supports, capability))
             remedy = f"write {others}, or remove it" if others else "remove it"
-            site.collector.add("not for this router", path, f"{kind.title}: {what}", remedy, key=True)
+            context.collector.add("not for this router", path, f"{kind.title}: {what}", remedy, key=True)
 
 
 def _supports(capability: str, kind: RouterKind) -> bool:
@@ -74,53 +74,53 @@ def clients_of(options: Options) -> tuple[Client, ...]:
     return tuple(Client(name=variable, variable=variable) for variable in ([keys] if isinstance(keys, str) else keys))
 
 
-def check_clients(site: ResolveContext, kind: RouterKind, clients: tuple[Client, ...]) -> None:
+def check_clients(context: ResolveContext, kind: RouterKind, clients: tuple[Client, ...]) -> None:
     """Report variables that hold the key of two clients, or that the router's container uses otherwise."""
     for client in clients:
         if client.variable in kind.reserved_variables:
             detail = f'the router\'s container has another use for "{client.variable}"'
             remedy = 'write "ROUTER_TOKEN", for example'
-            site.collector.add("variable taken twice", ("router", "api_key_env"), detail, remedy)
+            context.collector.add("variable taken twice", ("router", "api_key_env"), detail, remedy)
     for variable in sorted({client.variable for client in clients}):
         if sum(client.variable == variable for client in clients) > 1:
             detail = f'"{variable}" stands there twice: each client has a key of its own'
-            site.collector.add("variable taken twice", ("router", "api_key_env"), detail, "name another variable")
+            context.collector.add("variable taken twice", ("router", "api_key_env"), detail, "name another variable")
 
 
-def seconds_of(site: ResolveContext, duration: str, path: KeyPath) -> int:
+def seconds_of(context: ResolveContext, duration: str, path: KeyPath) -> int:
     """Return a duration of the inventory in whole seconds; what is out of range is reported."""
     total = sum(float(amount) * _UNITS[unit] for amount, unit in re.findall(r"([0-9]+)(ms|us|s|m|h)", duration))
     if not 1 <= total <= _LONGEST:
-        site.collector.add("number out of range", path, f'"{duration}"', "write between 1s and 168h")
+        context.collector.add("number out of range", path, f'"{duration}"', "write between 1s and 168h")
     return min(max(int(total), 1), _LONGEST)
 
 
-def _bytes(site: ResolveContext, size: str | None, path: KeyPath) -> int | None:
+def _bytes(context: ResolveContext, size: str | None, path: KeyPath) -> int | None:
     """Return a size of the inventory in bytes; what is out of range is reported."""
     if size is None:
         return None
     amount = int(size[:-1]) * _SIZES[size[-1]]
     if not 1 << 10 <= amount <= _LARGEST_BODY:
-        site.collector.add("number out of range", path, f'"{size}"', 'write between "1k" and "1g"')
+        context.collector.add("number out of range", path, f'"{size}"', 'write between "1k" and "1g"')
         amount = _LARGEST_BODY
     return amount
 
 
-def router_limits(site: ResolveContext, options: Options) -> RouterLimits:
+def router_limits(context: ResolveContext, options: Options) -> RouterLimits:
     """Return what a router keeps to; what is out of range is reported."""
-    body, metrics = _bytes(site, options["body_limit"], ("router", "body_limit")), options["metrics"]
+    body, metrics = _bytes(context, options["body_limit"], ("router", "body_limit")), options["metrics"]
     return RouterLimits(
-        timeout=seconds_of(site, options["timeout"], ("router", "timeout")),
+        timeout=seconds_of(context, options["timeout"], ("router", "timeout")),
         body_limit=body,
         body_buffer=None if body is None else body + _HEADERS,
         metrics_port=metrics if isinstance(metrics, int) else None,
         metrics_key=metrics == "key",
-        tls=_tls(site, options),
-        sealed=site.sealed,
+        tls=_tls(context, options),
+        sealed=context.sealed,
     )
 
 
-def _tls(site: ResolveContext, options: Options) -> Tls | None:
+def _tls(context: ResolveContext, options: Options) -> Tls | None:
     """Return the certificate's files; relative paths are reported."""
     table = options["tls"]
     if table is None:
@@ -128,17 +128,17 @@ def _tls(site: ResolveContext, options: Options) -> Tls | None:
     for name in ("certificate", "key"):
         if not is_absolute(getattr(table, name)):
             remedy = "write it from the root on, as the machine has it: it is no part of the tree"
-            site.collector.add("not an absolute path", ("router", "tls", name), f'"{getattr(table, name)}"', remedy)
+            context.collector.add("not an absolute path", ("router", "tls", name), f'"{getattr(table, name)}"', remedy)
     return Tls(certificate=table.certificate, key=table.key)
 
 
-def check_tier(site: ResolveContext, name: str, path: KeyPath, *, key: bool = False) -> bool:
+def check_tier(context: ResolveContext, name: str, path: KeyPath, *, key: bool = False) -> bool:
     """Tell whether there is a tier of this name; that there is none is reported."""
-    known = site.inventory.tiers
+    known = context.inventory.tiers
     if name in known:
         return True
-    if known and not site.collector.is_dropped(("tiers", name)):
+    if known and not context.collector.is_dropped(("tiers", name)):
         remedy = did_you_mean(name, known) or "name one of them"
         detail = f'"{name}" is no tier: the inventory has {join_words(known)}'
-        site.collector.add("unknown tier", path, detail, remedy, key=key)
+        context.collector.add("unknown tier", path, detail, remedy, key=key)
     return False

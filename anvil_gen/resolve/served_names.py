@@ -14,38 +14,38 @@ from anvil_gen.values import KeyPath
 
 
 def further_names(
-    site: ResolveContext, gate: RouterSpec | None, serves: Mapping[str, ModelServer]
+    context: ResolveContext, spec: RouterSpec | None, servers: Mapping[str, ModelServer]
 ) -> dict[str, tuple[str, ...]]:
     """Return the names that each tier must answer to, beside its own.
 
     Those are its aliases, in whatever mode, and the names of the tiers that it stands in for. There are none where the
     router writes the served name into the request. What an engine cannot be told is reported.
     """
-    if gate is None or "rewrite" in gate.kind.capabilities:
+    if spec is None or "rewrite" in spec.kind.capabilities:
         return {}
-    wanted: dict[str, dict[str, KeyPath]] = {name: {} for name in serves}
-    for alias, target, path in _aliases(site):
+    wanted: dict[str, dict[str, KeyPath]] = {name: {} for name in servers}
+    for alias, target, path in _aliases(context):
         if target in wanted:
             wanted[target].setdefault(alias, path)
-    own = {name: {serve.options["served_name"]: serve.path, **wanted[name]} for name, serve in serves.items()}
-    for name, fallbacks in gate.options["fallbacks"].items():
+    own = {name: {server.options["served_name"]: server.path, **wanted[name]} for name, server in servers.items()}
+    for name, fallbacks in spec.options["fallbacks"].items():
         for index, other in enumerate(fallbacks):
             if name in own and other in wanted and other != name:
                 path = ("router", "fallbacks", name, index)
                 wanted[other].update({alias: path for alias in own[name] if alias not in wanted[other]})
-    return {name: _told(site, gate, serve, wanted[name]) for name, serve in serves.items()}
+    return {name: _told(context, spec, server, wanted[name]) for name, server in servers.items()}
 
 
 def _rewrites(kind: RouterKind) -> bool:
     return "rewrite" in kind.capabilities
 
 
-def _aliases(site: ResolveContext) -> Iterator[tuple[str, str, KeyPath]]:
+def _aliases(context: ResolveContext) -> Iterator[tuple[str, str, KeyPath]]:
     """Yield every alias with its tier and where it is written, in order of the names."""
-    router = site.inventory.router
+    router = context.inventory.router
     tables: list[tuple[KeyPath, dict[str, str] | UnsetType]] = []
     tables += [(("router", "aliases"), UNSET if router is UNSET else router.aliases)]
-    tables += [(("modes", name, "aliases"), mode.aliases) for name, mode in site.inventory.modes.items()]
+    tables += [(("modes", name, "aliases"), mode.aliases) for name, mode in context.inventory.modes.items()]
     found: list[tuple[str, str, KeyPath]] = [
         (alias, target, (*path, alias))
         for path, aliases in tables
@@ -55,9 +55,11 @@ def _aliases(site: ResolveContext) -> Iterator[tuple[str, str, KeyPath]]:
     yield from sorted(found)
 
 
-def _told(site: ResolveContext, gate: RouterSpec, serve: ModelServer, names: Mapping[str, KeyPath]) -> tuple[str, ...]:
+def _told(
+    context: ResolveContext, spec: RouterSpec, server: ModelServer, names: Mapping[str, KeyPath]
+) -> tuple[str, ...]:
     """Return the names that an engine can be told; the others are reported."""
-    engine, served = serve.engine, serve.options["served_name"]
+    engine, served = server.engine, server.options["served_name"]
     if engine.served_names == "any":
         return ()
     told = []
@@ -69,8 +71,8 @@ def _told(site: ResolveContext, gate: RouterSpec, serve: ModelServer, names: Map
             told.append(name)
             continue
         why = f'would take "{name}" for a flag' if as_flag else f'answers to "{served}" alone'
-        detail = f"{gate.kind.title} passes requests on as they are, and {engine.title} {why}"
-        others = kinds_that(site.catalog, _rewrites)
+        detail = f"{spec.kind.title} passes requests on as they are, and {engine.title} {why}"
+        others = kinds_that(context.catalog, _rewrites)
         remedy = f'ask for "{served}"' + (f", or write {others}, which rewrites names" if others else "")
-        site.collector.add("alias that cannot be routed", path, detail, remedy)
+        context.collector.add("alias that cannot be routed", path, detail, remedy)
     return tuple(told)

@@ -15,20 +15,20 @@ from anvil_gen.resolve.model_source import tier_sources
 from anvil_gen.values import KeyPath, Symbol, canonical_flag
 
 
-def build_tier(site: ResolveContext, name: str, serve: ModelServer, further_names: tuple[str, ...]) -> Tier:
+def build_tier(context: ResolveContext, name: str, server: ModelServer, further_names: tuple[str, ...]) -> Tier:
     """Return a tier that answers to further model names too; its faults go to the collector."""
-    options, engine = serve.options, serve.engine
-    files = _files(site, serve, name)
-    sources = tier_sources(site, serve)
-    check_sealed(site, serve, sources)
+    options, engine = server.options, server.engine
+    files = _files(context, server, name)
+    sources = tier_sources(context, server)
+    check_sealed(context, server, sources)
     facts = ServiceInputs(
         service=options["service"],
         container_name=options["container_name"],
         served_name=options["served_name"],
         further_names=further_names,
         port=str(options["port"]),
-        uuids=tuple(gpu.uuid for gpu in serve.gpus),
-        share=share_of(site, serve),
+        uuids=tuple(gpu.uuid for gpu in server.gpus),
+        share=share_of(context, server),
         sources=sources,
         files=tuple(
             Mount(source=f"./{file.path.removeprefix('tiers/')}", target=target, read_only=True)
@@ -39,7 +39,7 @@ def build_tier(site: ResolveContext, name: str, serve: ModelServer, further_name
     model = sources.get("model")
     return Tier(
         name=name,
-        engine=serve.engine_name,
+        engine=server.engine_name,
         task=Symbol(options["task"]),
         served_name=options["served_name"],
         names=(options["served_name"], *further_names),
@@ -51,9 +51,9 @@ def build_tier(site: ResolveContext, name: str, serve: ModelServer, further_name
         root_file=Symbol(f"tiers/{name}.yml"),
         model=str(model.argument) if model else "",
         files=tuple(files.values()),
-        gpus=serve.gpus,
+        gpus=server.gpus,
         share=facts.share,
-        service=build_service(site, serve, facts),
+        service=build_service(context, server, facts),
         options=options,
     )
 
@@ -63,23 +63,23 @@ def _has_tools(engine: Engine, options: Options) -> bool:
     return bool(engine.tools) and all(flags.get(flag, False) is not False for flag in engine.tools)
 
 
-def _files(site: ResolveContext, serve: ModelServer, name: str) -> dict[str, TreeFile]:
+def _files(context: ResolveContext, server: ModelServer, name: str) -> dict[str, TreeFile]:
     """Return the files that a tier mounts, by their place in the container, as they are copied into the tree."""
     found = {}
-    for target, source in sorted(serve.options["files"].items()):
-        here = (*serve.path, "files", target)
+    for target, source in sorted(server.options["files"].items()):
+        here = (*server.path, "files", target)
         if not is_below(target.lstrip("/")) or target.endswith("/"):
-            site.collector.add(
+            context.collector.add(
                 "name that is not allowed", here, "it is no plain path of a file", "write it out", key=True
             )
         else:
-            text = _read(site, site.folder / source, here)
+            text = _read(context, context.folder / source, here)
             if text is not None:
                 found[target] = TreeFile(path=f"tiers/{name}.files{target}", text=text)
     return found
 
 
-def _read(site: ResolveContext, file: Path, path: KeyPath) -> str | None:
+def _read(context: ResolveContext, file: Path, path: KeyPath) -> str | None:
     try:
         with open(file, encoding="utf-8", newline="") as opened:  # noqa: PTH123  line ends stay as they are
             return opened.read()
@@ -88,5 +88,5 @@ def _read(site: ResolveContext, file: Path, path: KeyPath) -> str | None:
     except UnicodeDecodeError:
         what = "it is no UTF-8 text"
     remedy = "a path is relative to the inventory's folder; only small text files belong here"
-    site.collector.add("cannot read the file", path, f"{file.as_posix()}: {what}", remedy)
+    context.collector.add("cannot read the file", path, f"{file.as_posix()}: {what}", remedy)
     return None
