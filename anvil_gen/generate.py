@@ -12,16 +12,17 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.changes import Change, compare
 from anvil_gen.deploy_folder import DeployFolder, FileChange
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
-from anvil_gen.inventory.fleet import cache_folder, fleet_root
+from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.outcome import Outcome, Rendered, parsed
 from anvil_gen.overwriting import faults_of
-from anvil_gen.proof import Prover
-from anvil_gen.render import Renderer, path_of_mode
+from anvil_gen.render.jinja_env import cache_folder
+from anvil_gen.render.renderer import Renderer, path_of_mode
+from anvil_gen.render.syntaxes import syntax_of
+from anvil_gen.render.verify import Prover
 from anvil_gen.resolve.load import read_host
 from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, EXPERIMENT_FILE, ROOT_FILE, Stack, Tree
 from anvil_gen.resolve.resolved_host import resolve_host
 from anvil_gen.resolve.uniqueness import check_helpers
-from anvil_gen.templating import syntax_of
 from anvil_gen.values import KeyPath
 
 _Item = TypeVar("_Item")

@@ -11,7 +11,7 @@ from anvil_gen.changes import by_name
 from anvil_gen.diagnostics import may_hold_secret
 from anvil_gen.inventory.schema import TierTable
 from anvil_gen.inventory.schema_router import RouterTable
-from anvil_gen.quoting import toml_string
+from anvil_gen.render.quoting import toml_string
 from anvil_gen.values import KeyPath, address, canonical_flag
 
 _LONGEST = 8

@@ -9,7 +9,7 @@ from anvil_gen.diagnostics import Diagnostic, Location, display_path
 from anvil_gen.diffs import diff_text, visible, without_secrets
 from anvil_gen.hand_edits import lost_lines, same_meaning, suggestion
 from anvil_gen.outcome import Outcome, Rendered, parsed
-from anvil_gen.templating import syntax_of
+from anvil_gen.render.syntaxes import syntax_of
 
 
 def faults_of(outcome: Outcome) -> Iterator[Diagnostic]:

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strange_values import HOSTILE
 
-from anvil_gen.cfg_words import COMMENT, load_cfg
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.generate import Generator
-from anvil_gen.quoting import cfg_variable, to_cfg, to_map
-from anvil_gen.templating import QUOTES
+from anvil_gen.render.cfg_words import COMMENT, load_cfg
+from anvil_gen.render.jinja_env import QUOTES
+from anvil_gen.render.quoting import cfg_variable, to_cfg, to_map
 
 TIER = '[tiers.one]\nengine = "llamacpp"\nmodel = { file = "/m/x.gguf" }\nport = 9000\n'
 

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.clients import Endpoint, endpoints_of, kinds, text_for
 from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.render.client_snippets import Endpoint, endpoints_of, kinds, text_for
 from anvil_gen.resolve.load import read_host
 from anvil_gen.resolve.resolved_host import resolve_host
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.overrides import overridden
+from anvil_gen.render.overrides import overridden
 from anvil_gen.resolve.model import Mount
 
 FILE = """# mine

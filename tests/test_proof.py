@@ -9,11 +9,11 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from anvil_gen import quoting, template_rules, templating
 from anvil_gen.catalog.catalog import shipped_templates
 from anvil_gen.diagnostics import DiagnosticError, InternalError
 from anvil_gen.generate import Generator
-from anvil_gen.render import Piece, Renderer
+from anvil_gen.render import jinja_env, quoting, template_lint
+from anvil_gen.render.renderer import RenderedFile, Renderer
 
 ENV_EXAMPLE = "compose/env.example.j2"
 INVENTORY = """
@@ -43,7 +43,7 @@ def test_a_hostile_value_is_proven(value: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [value for value in HOSTILE if value != "plain"])
 def test_a_broken_quoter_is_found(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(templating.QUOTES, "yaml", str)
+    monkeypatch.setitem(jinja_env.QUOTES, "yaml", str)
 
     with pytest.raises(InternalError, match="does not"):
         render(tmp_path, value)
@@ -217,15 +217,15 @@ def test_a_broken_cache_file_is_a_miss(kept: int, tmp_path: Path) -> None:
 def test_the_cache_is_kept_apart_by_jinja_and_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rules = tmp_path / "rules.py"
     rules.write_text("other")
-    first = templating.TemplateCache(tmp_path).directory
-    monkeypatch.setattr(template_rules, "__file__", str(rules))
+    first = jinja_env.TemplateCache(tmp_path).directory
+    monkeypatch.setattr(template_lint, "__file__", str(rules))
 
     assert f"jinja-{jinja2.__version__}-" in first
-    assert templating.TemplateCache(tmp_path).directory != first
+    assert jinja_env.TemplateCache(tmp_path).directory != first
 
 
 def test_a_difference_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(templating.QUOTES, "yaml", str)
+    monkeypatch.setitem(jinja_env.QUOTES, "yaml", str)
     with pytest.raises(InternalError):
         render(tmp_path, "a: b")
 
@@ -253,7 +253,7 @@ def test_a_twin_is_shared_by_what_has_one_shape(tmp_path: Path, monkeypatch: pyt
     rendered: list[str] = []
     text = Renderer.text
 
-    def recorded(renderer: Renderer, piece: Piece, context: Mapping[str, object] | None = None) -> str:
+    def recorded(renderer: Renderer, piece: RenderedFile, context: Mapping[str, object] | None = None) -> str:
         rendered.append(piece.path if context is None else f"twin of {piece.path}")
         return text(renderer, piece, context)
 
@@ -266,7 +266,7 @@ def test_a_twin_is_shared_by_what_has_one_shape(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("value", [value for value in HOSTILE if value != "plain"])
 def test_a_shared_twin_finds_a_broken_quoter(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(templating.QUOTES, "yaml", str)
+    monkeypatch.setitem(jinja_env.QUOTES, "yaml", str)
     plain = PLAIN.replace("it's-$HOME", "name")
 
     with pytest.raises(InternalError, match="does not"):

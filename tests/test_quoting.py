@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.quoting import comment, to_toml, to_word, to_yaml, toml_string, yaml_block, yaml_folded, yaml_string
+from anvil_gen.render.quoting import (
+    comment,
+    to_toml,
+    to_word,
+    to_yaml,
+    toml_string,
+    yaml_block,
+    yaml_folded,
+    yaml_string,
+)
 from anvil_gen.values import ComposeText, EnvRef, Number, VariableText, compose_text
 
 HOSTILE = [

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.render.verify_service import missing_keys
 from anvil_gen.resolve.model import EnvVar, ExtraService, HealthCheck, Mount, Port, Reservation, Service
-from anvil_gen.said import unsaid
 from anvil_gen.values import KeyPath, Symbol
 
 SERVICE = Service(
@@ -71,7 +71,7 @@ WRONG: list[tuple[str, Any, KeyPath]] = [
 
 def faults(kind: str, model: Any, service: Any) -> list[KeyPath]:
     """Return what a file with this service leaves unsaid."""
-    return list(unsaid(Catalog(Path("nowhere")), kind, model, {"services": {"one": service}}))
+    return list(missing_keys(Catalog(Path("nowhere")), kind, model, {"services": {"one": service}}))
 
 
 def test_a_file_may_say_more() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from anvil_gen.render.stand_ins import Reading, Recorder, Step, Tokens
 from anvil_gen.resolve.model import EnvVar, ExtraService, Gpu, Mount, Options, Port
-from anvil_gen.stand_ins import Reading, Recorder, Step, Tokens
 from anvil_gen.values import ComposeText, EnvRef, Number, Symbol, VariableText
 
 TOKENS = Tokens("zq", "709314285000")

@@ -10,8 +10,9 @@ from markupsafe import Markup
 
 from anvil_gen.catalog.catalog import Catalog, shipped_templates
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.quoting import to_yaml
-from anvil_gen.template_rules import (
+from anvil_gen.render.jinja_env import TemplateEnvironment
+from anvil_gen.render.quoting import to_yaml
+from anvil_gen.render.template_lint import (
     AUTOESCAPE,
     COMMENT,
     CONSTANT,
@@ -24,7 +25,6 @@ from anvil_gen.template_rules import (
     WHOLE,
     Rule,
 )
-from anvil_gen.templating import TemplateEnvironment
 
 BROKEN = [
     ("a: {{ 'x' }}\n", CONSTANT),

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from anvil_gen.diagnostics import InternalError
+from anvil_gen.render.stand_ins import Reading, Recorder, Tokens
+from anvil_gen.render.twins import MOST_TWINS, Escape, Twin, Twins, Values
 from anvil_gen.resolve.model import Mount
-from anvil_gen.stand_ins import Reading, Recorder, Tokens
-from anvil_gen.twins import MOST_TWINS, Escape, Twin, Twins, Values
 from anvil_gen.values import KeyPath, escape_dollars
 
 TOKENS = Tokens("zq", "709314285000")

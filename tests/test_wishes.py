@@ -9,8 +9,8 @@ from inventories import Fault, compared
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.router_features import FEATURES, REQUESTABLE
-from anvil_gen.cfg_words import load_cfg
 from anvil_gen.generate import Generator
+from anvil_gen.render.cfg_words import load_cfg
 
 FAST = '[tiers.fast]\nengine = "vllm"\nmodel = { path = "/m/f" }\nport = 9001\n'
 SLOW = '[tiers.slow]\nengine = "vllm"\nmodel = { path = "/m/s" }\nport = 9002\n'

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.yaml_data import load_yaml
+from anvil_gen.render.yaml_loader import load_yaml
 
 TEXTS = [
     "",

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from anvil_gen.clients import endpoints_of, kinds, text_for
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.operate.deployment import mode_of
 from anvil_gen.operate.target import find_target
+from anvil_gen.render.client_snippets import endpoints_of, kinds, text_for
 from anvil_gen.resolve.resolved_host import resolve_host
 from anvil_gen.views.client import endpoints_json, show_endpoints
 

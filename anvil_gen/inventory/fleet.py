@@ -6,10 +6,8 @@ Also what git has of a rendered tree, and which process may write to it.
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
-from anvil_gen import __version__
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
 
 HOSTS = "hosts"
@@ -75,19 +73,6 @@ def header_name(inventory: Path) -> str:
     """Return how rendered files name their inventory: the same wherever the fleet lies."""
     folder = Path(os.path.abspath(inventory)).parent  # noqa: PTH100
     return f"{HOSTS}/{inventory.name}" if folder.name == HOSTS else inventory.name
-
-
-def cache_folder() -> Path | None:
-    """Return where compiled templates may be kept; None where the machine offers no such folder."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA")
-    elif sys.platform == "darwin":
-        base = os.path.expanduser("~/Library/Caches")  # noqa: PTH111  stays as it is without a home
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
-    if not base or not Path(base).is_absolute():
-        return None
-    return Path(base) / "anvil-gen" / f"templates-{__version__}"
 
 
 def _inventories(folder: Path | None) -> list[Path]:

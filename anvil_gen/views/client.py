@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from anvil_gen.clients import Endpoint
+from anvil_gen.render.client_snippets import Endpoint
 from anvil_gen.resolve.model import DEFAULT_MODE
 from anvil_gen.views.answer import print_json
 

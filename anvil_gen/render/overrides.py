@@ -9,11 +9,11 @@ import yaml
 from msgspec import Struct
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.quoting import yaml_block
+from anvil_gen.render.quoting import yaml_block
+from anvil_gen.render.yaml_loader import FASTEST, load_yaml
 from anvil_gen.resolve.compose_keys import merge
 from anvil_gen.resolve.model import Mount
 from anvil_gen.values import ComposeText, Number
-from anvil_gen.yaml_data import FASTEST, load_yaml
 
 
 class _Entry(Struct, frozen=True, kw_only=True):

@@ -16,17 +16,17 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.cfg_words import COMMENT, load_cfg
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.quoting import comment
-from anvil_gen.render import Piece, Renderer
+from anvil_gen.render.cfg_words import COMMENT, load_cfg
+from anvil_gen.render.quoting import comment
+from anvil_gen.render.renderer import RenderedFile, Renderer
+from anvil_gen.render.stand_ins import Reading, Recorder, Tokens
+from anvil_gen.render.syntaxes import syntax_of
+from anvil_gen.render.twins import Escape, Twin, Twins, Values
+from anvil_gen.render.verify_service import missing_keys
+from anvil_gen.render.yaml_loader import load_yaml
 from anvil_gen.resolve.model import Stack
-from anvil_gen.said import unsaid
-from anvil_gen.stand_ins import Reading, Recorder, Tokens
-from anvil_gen.templating import syntax_of
-from anvil_gen.twins import Escape, Twin, Twins, Values
 from anvil_gen.values import KeyPath, address, escape_dollars
-from anvil_gen.yaml_data import load_yaml
 
 
 class _Syntax(Struct, frozen=True, kw_only=True):
@@ -104,7 +104,7 @@ class Prover:
                 raise self.renderer.fault(piece, str(error)) from None
         return files, data
 
-    def _proven(self, piece: Piece, text: str, marks: tuple[str, str]) -> Any:
+    def _proven(self, piece: RenderedFile, text: str, marks: tuple[str, str]) -> Any:
         """Return the data of a rendered file that is equal to its twin."""
         syntax = _SYNTAXES[syntax_of(piece.path)]
         got = syntax.parse(text, piece.path)
@@ -121,14 +121,14 @@ class Prover:
             raise _not_said(piece.path, difference)
         return got
 
-    def _new_twin(self, piece: Piece, syntax: _Syntax, tokens: Tokens) -> tuple[Recorder, Twin]:
+    def _new_twin(self, piece: RenderedFile, syntax: _Syntax, tokens: Tokens) -> tuple[Recorder, Twin]:
         """Return a file's twin, and what was read for it: by its template, and to tell that nothing is left out."""
         recorder = Recorder(tokens)
         try:
             context = recorder.context(piece.context)
             data = syntax.parse(self.renderer.text(piece, context), piece.path)
             if piece.owner:
-                for key in unsaid(self.renderer.catalog, piece.owner, context[piece.owner], data):
+                for key in missing_keys(self.renderer.catalog, piece.owner, context[piece.owner], data):
                     raise _not_said(piece.path, ("services", piece.service, *key))
             return recorder, Twin(data, tokens, len(recorder.reading.values), syntax.escape)
         finally:

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.digests import digest
-from anvil_gen.overrides import overridden
+from anvil_gen.render.jinja_env import QUOTES, TEMPLATE_FAULTS, TemplateCache, TemplateEnvironment
+from anvil_gen.render.overrides import overridden
+from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, Mode, Stack
-from anvil_gen.templating import QUOTES, TEMPLATE_FAULTS, TemplateCache, TemplateEnvironment, syntax_of
 from anvil_gen.values import Symbol
 
 _OVERRIDDEN = ("service", "router")
@@ -23,7 +24,7 @@ _ROUTER_COMPOSE = "router/compose."
 _ROUTER_BUILD = "router/build/"
 
 
-class Piece(Struct, frozen=True, kw_only=True):
+class RenderedFile(Struct, frozen=True, kw_only=True):
     """A file of the tree that a template makes."""
 
     path: str
@@ -47,7 +48,7 @@ class Renderer:
         self._cache = TemplateCache(cache_folder) if cache_folder is not None else None
         self._environments: dict[str, TemplateEnvironment] = {}
 
-    def render(self, stack: Stack) -> tuple[dict[str, str], list[Piece]]:
+    def render(self, stack: Stack) -> tuple[dict[str, str], list[RenderedFile]]:
         """Return the texts of the tree by path, and what those that are no copies were made from.
 
         Raises:
@@ -67,7 +68,7 @@ class Renderer:
             files[piece.path] = self.text(piece)
         return files, [*mounted, *naming]
 
-    def text(self, piece: Piece, context: Mapping[str, Any] | None = None) -> str:
+    def text(self, piece: RenderedFile, context: Mapping[str, Any] | None = None) -> str:
         """Return the text of a file, made from another context where one is given.
 
         Raises:
@@ -88,7 +89,7 @@ class Renderer:
         except InternalError as error:
             raise self.fault(piece, str(error)) from None
 
-    def _router_pieces(self, stack: Stack) -> Iterator[Piece]:
+    def _router_pieces(self, stack: Stack) -> Iterator[RenderedFile]:
         """Yield every file of a router's tree.
 
         A mode with routes of its own has its own version of what stands in ``router/``; the build context is shared.
@@ -107,15 +108,15 @@ class Renderer:
                         continue
                     path = path_of_mode(path, mode.name)
                 owner = "router" if path == mode.router_file else ""
-                yield Piece(path=path, template=f"{folder}/{name}", context=context, owner=owner)
+                yield RenderedFile(path=path, template=f"{folder}/{name}", context=context, owner=owner)
 
-    def _compose_pieces(self, stack: Stack) -> Iterator[Piece]:
+    def _compose_pieces(self, stack: Stack) -> Iterator[RenderedFile]:
         """Yield every other file."""
         common = _context(stack, stack.modes[0])
         for mode in stack.modes:
-            yield Piece(path=mode.root_file, template="compose/root.yml.j2", context={**common, "mode": mode})
+            yield RenderedFile(path=mode.root_file, template="compose/root.yml.j2", context={**common, "mode": mode})
         for tier in stack.tiers:
-            yield Piece(
+            yield RenderedFile(
                 path=f"tiers/{tier.name}.yml",
                 template=self._own_or(f"engines/{tier.engine}/service.yml.j2", "compose/tier.yml.j2"),
                 context={**common, "tier": tier, "service": tier.service},
@@ -124,22 +125,22 @@ class Renderer:
         for extra in stack.services:
             context = {**common, "extra": extra, "service": extra}
             path = f"services/{extra.name}.yml"
-            yield Piece(path=path, template="compose/extra.yml.j2", context=context, owner="extra")
+            yield RenderedFile(path=path, template="compose/extra.yml.j2", context=context, owner="extra")
         experiment = stack.experiment
         if experiment is not None:
-            yield Piece(
+            yield RenderedFile(
                 path=experiment.root_file,
                 template=self._own_or(f"engines/{experiment.engine}/experiment.yml.j2", "compose/experiment.yml.j2"),
                 context={**common, "experiment": experiment, "service": experiment.service},
                 owner="service",
             )
         if stack.variables:
-            yield Piece(path=ENV_EXAMPLE_FILE, template="compose/env.example.j2", context=common)
+            yield RenderedFile(path=ENV_EXAMPLE_FILE, template="compose/env.example.j2", context=common)
 
     def _own_or(self, own: str, common: str) -> str:
         return own if self.catalog.find(own) is not None else common
 
-    def fault(self, piece: Piece, what: str) -> DiagnosticError | InternalError:
+    def fault(self, piece: RenderedFile, what: str) -> DiagnosticError | InternalError:
         """Return the error for a rendered file that is wrong: ours, unless a user's template took part."""
         own = self._environment(piece.path).own_templates
         if not own:

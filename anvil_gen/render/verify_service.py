@@ -12,7 +12,7 @@ from anvil_gen.values import ComposeText, KeyPath, Text, compose_text, escape_do
 _RESERVED: KeyPath = ("deploy", "resources", "reservations", "devices")
 
 
-def unsaid(catalog: Catalog, kind: str, model: Any, data: Any) -> Iterator[KeyPath]:
+def missing_keys(catalog: Catalog, kind: str, model: Any, data: Any) -> Iterator[KeyPath]:
     """Yield keys of what the model says of a service and the parsed file does not.
 
     Args:

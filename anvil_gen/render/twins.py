@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.stand_ins import Reading, Shape, Step, Tokens, Value
+from anvil_gen.render.stand_ins import Reading, Shape, Step, Tokens, Value
 from anvil_gen.values import KeyPath
 
 MOST_TWINS = 32

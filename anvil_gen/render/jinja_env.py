@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
+import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,10 +17,11 @@ from jinja2 import nodes
 from jinja2.runtime import BlockReference, Context, Macro
 from markupsafe import Markup
 
-from anvil_gen import template_rules
+from anvil_gen import __version__
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location, display_path
-from anvil_gen.quoting import (
+from anvil_gen.render import template_lint
+from anvil_gen.render.quoting import (
     cfg_variable,
     comment,
     to_cfg,
@@ -31,8 +34,7 @@ from anvil_gen.quoting import (
     yaml_folded,
     yaml_string,
 )
-from anvil_gen.template_rules import broken_rules, hidden
-from anvil_gen.values import Symbol
+from anvil_gen.render.template_lint import broken_rules, hidden
 
 TEMPLATE_FAULTS = (
     *(jinja2.TemplateError, InternalError),
@@ -151,7 +153,7 @@ class TemplateEnvironment(jinja2.Environment):
     def getitem(self, obj: Any, argument: Any) -> Any:
         """Return an item; an attribute only where no template is kept from it."""
         if isinstance(argument, str) and hidden(argument):
-            raise jinja2.TemplateRuntimeError(template_rules.HIDDEN.what)
+            raise jinja2.TemplateRuntimeError(template_lint.HIDDEN.what)
         return super().getitem(obj, argument)
 
     def fault(self, error: BaseException, template: str) -> DiagnosticError:
@@ -213,17 +215,6 @@ QUOTES: dict[str, Callable[[object], str]] = {
 """Syntax -> what turns a printed value into text of it."""
 
 
-def syntax_of(path: str) -> Symbol:
-    """Return the syntax of a rendered file, by its name; "raw" for one that is copied as it is."""
-    if ".files/" in path:
-        return Symbol("raw")
-    _, _, suffix = path.rpartition(".")
-    return Symbol(_SYNTAXES.get(suffix, "words"))
-
-
-_SYNTAXES = {"yml": "yaml", "yaml": "data", "toml": "toml", "cfg": "cfg", "map": "map"}
-
-
 class TemplateCache(jinja2.FileSystemBytecodeCache):
     """Compiled templates on disk; a folder that cannot be written, or a broken file, costs time, never a failure.
 
@@ -233,7 +224,7 @@ class TemplateCache(jinja2.FileSystemBytecodeCache):
     def __init__(self, folder: Path) -> None:
         rules = hashlib.sha256()
         with suppress(OSError):
-            for module in (template_rules.__file__, __file__):
+            for module in (template_lint.__file__, __file__):
                 rules.update(Path(module).read_bytes())
         super().__init__(str(folder / f"jinja-{jinja2.__version__}-{rules.hexdigest()[:12]}"))
 
@@ -247,3 +238,16 @@ class TemplateCache(jinja2.FileSystemBytecodeCache):
             super().load_bytecode(bucket)
         except (OSError, pickle.PickleError, EOFError, ValueError, TypeError, LookupError, AttributeError, ImportError):
             bucket.reset()
+
+
+def cache_folder() -> Path | None:
+    """Return where compiled templates may be kept; None where the machine offers no such folder."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA")
+    elif sys.platform == "darwin":
+        base = os.path.expanduser("~/Library/Caches")  # noqa: PTH111  stays as it is without a home
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    if not base or not Path(base).is_absolute():
+        return None
+    return Path(base) / "anvil-gen" / f"templates-{__version__}"

@@ -13,8 +13,8 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.template_tree import CLIENTS
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, did_you_mean, join_words
 from anvil_gen.inventory.env_references import env_reference
+from anvil_gen.render.jinja_env import TEMPLATE_FAULTS, TemplateEnvironment
 from anvil_gen.resolve.model import Mode, Router, Tier
-from anvil_gen.templating import TEMPLATE_FAULTS, TemplateEnvironment
 from anvil_gen.values import ComposeText, Symbol, canonical_flag
 
 _QUESTION = "Say hello."
