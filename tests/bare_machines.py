@@ -15,12 +15,12 @@ from fake_machine import LINUX_KERNEL, WSL2_KERNEL, kernel, no_programs, nvidia
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.generate import Generator
+from anvil_gen.machine.docker import Docker
+from anvil_gen.machine.subprocesses import Answer, Run
 from anvil_gen.onboard.answers import Answers
 from anvil_gen.onboard.find import Found, Surroundings, find
 from anvil_gen.onboard.lay_down import LaidDown, lay_down
 from anvil_gen.onboard.source import Source
-from anvil_gen.operate.docker import Docker
-from anvil_gen.probe.programs import Answer, Run
 
 RTX5090 = Card("GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1", "NVIDIA GeForce RTX 5090", 32607)
 PRO6000 = Card("GPU-d0f446cf-1771-414c-e116-a39138798a8c", "NVIDIA RTX PRO 6000 Blackwell Workstation Edition", 97887)

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from running import fleet
 
 from anvil_gen.doctor.subject import Subject
+from anvil_gen.machine.docker import Docker
+from anvil_gen.machine.subprocesses import Run
 from anvil_gen.operate.deployment import open_deployment
-from anvil_gen.operate.docker import Docker
-from anvil_gen.probe.programs import Run
 
 HANGS = "hangs"
 """The answer of a command that does not end."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from e2e.cards import Card as PretendedCard
 from e2e.cards import nvidia_smi  # the text of a program
 
-from anvil_gen.probe.programs import Answer, Run, run_program
+from anvil_gen.machine.subprocesses import Answer, Run, run_program
 
 WSL2_KERNEL = "5.15.167.4-microsoft-standard-WSL2"
 LINUX_KERNEL = "6.1.0-28-amd64"

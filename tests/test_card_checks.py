@@ -11,7 +11,7 @@ from fake_engine import INFO, engine, subject, told
 from fake_machine import kernel, no_programs, nvidia, programs
 
 from anvil_gen.doctor.card_checks import check_cards, check_runtimes
-from anvil_gen.probe.programs import Answer, Run
+from anvil_gen.machine.subprocesses import Answer, Run
 
 UUID = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
 OTHER = "GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1"

@@ -11,8 +11,8 @@ from fake_machine import kernel, no_programs, nvidia, programs
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.gpu_vendor import Vendor
-from anvil_gen.probe.cards import Card, Listing, list_cards
-from anvil_gen.probe.programs import Answer, Run
+from anvil_gen.machine.gpus import DetectedGpu, GpuListing, list_gpus
+from anvil_gen.machine.subprocesses import Answer, Run
 
 BIG = Pretended("GPU-d0f446cf-1771-414c-e116-a39138798a8c", "NVIDIA RTX PRO 6000, 96 GB", 97887)
 SHARED = Pretended("GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1", "NVIDIA GB10", 0, "12.1")
@@ -22,17 +22,17 @@ GPU 0: NVIDIA A100 (UUID: GPU-a)
 """
 
 
-def listed(vendor: str, *, run: Run = no_programs, root: Path = Path("/nowhere")) -> Listing:
+def listed(vendor: str, *, run: Run = no_programs, root: Path = Path("/nowhere")) -> GpuListing:
     """Return what the shipped data of a vendor finds."""
     data = Catalog().vendor(vendor)
     assert data is not None
-    return list_cards(vendor, data, run=run, root=root)
+    return list_gpus(vendor, data, run=run, root=root)
 
 
 def test_cards_that_a_program_lists() -> None:
     first, second = listed("nvidia", run=nvidia(BIG, SHARED)).cards
 
-    assert first == Card(
+    assert first == DetectedGpu(
         vendor="nvidia",
         uuid=BIG.uuid,
         index=0,
@@ -69,7 +69,7 @@ def test_slices_and_cards_of_an_old_driver() -> None:
     ],
 )
 def test_why_there_are_none(answer: Answer, fault: str) -> None:
-    assert listed("nvidia", run=programs({"nvidia-smi": answer})) == Listing(vendor="nvidia", fault=fault)
+    assert listed("nvidia", run=programs({"nvidia-smi": answer})) == GpuListing(vendor="nvidia", fault=fault)
 
 
 def test_cards_that_the_kernel_lists(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_cards_that_the_kernel_lists(tmp_path: Path) -> None:
     (root / drm / "card1-DP-1").mkdir()
 
     with_name, without = listed("amd", root=root).cards
-    assert with_name == Card(
+    assert with_name == DetectedGpu(
         vendor="amd", uuid="GPU-1a2b3c4d5e6f7a8b", index=0, name="Radeon PRO W7900", memory_mib=46064
     )
     assert (without.uuid, without.memory_mib) == ("1", None)
@@ -97,8 +97,8 @@ def test_cards_that_the_kernel_lists(tmp_path: Path) -> None:
 
 
 def test_a_card_is_found_by_its_uuid_or_number() -> None:
-    cards = (Card(vendor="v", uuid="GPU-AB", index=0), Card(vendor="v", uuid="1", index=1))
-    found = Listing(vendor="v", cards=cards)
+    cards = (DetectedGpu(vendor="v", uuid="GPU-AB", index=0), DetectedGpu(vendor="v", uuid="1", index=1))
+    found = GpuListing(vendor="v", cards=cards)
 
     assert [found.find(name) for name in ("gpu-ab", "0", "1", "2", "GPU-")] == [cards[0], *cards, None, None]
 

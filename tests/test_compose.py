@@ -8,7 +8,7 @@ import pytest
 from fake_engine import FakeDocker
 
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.operate.compose import Hashes, Project
+from anvil_gen.machine.compose import Hashes, Project
 
 
 def project(folder: Path, **answers: str) -> Project:

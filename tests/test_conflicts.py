@@ -7,8 +7,8 @@ import os
 import pytest
 from fake_engine import FakeDocker, container, having
 
-from anvil_gen.operate.conflicts import Publishers, name_conflict, port_conflict, taken_ports
-from anvil_gen.operate.containers import container as read
+from anvil_gen.machine.conflicts import Publishers, name_conflict, port_conflict, taken_ports
+from anvil_gen.machine.containers import container as read
 
 
 def test_who_has_a_name_and_how_it_is_moved() -> None:

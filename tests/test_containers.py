@@ -9,7 +9,7 @@ import pytest
 from fake_engine import FakeDocker
 
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.operate.containers import Look, container, containers_named, images_of
+from anvil_gen.machine.containers import ContainerQuery, container, containers_named, images_of
 
 PROJECT = "com.docker.compose.project"
 
@@ -84,7 +84,7 @@ def test_a_look_joins_the_project_with_names_and_leaves_one_off_runs_out() -> No
             "container inspect b c": json.dumps([raw("b", project="box"), raw("c", project="box", oneoff="True")]),
         }
     )
-    found = Look(docker, "box", ["other", "name-a"]).containers()
+    found = ContainerQuery(docker, "box", ["other", "name-a"]).containers()
 
     assert [one.id for one in found] == ["a", "b"]
 
@@ -92,16 +92,16 @@ def test_a_look_joins_the_project_with_names_and_leaves_one_off_runs_out() -> No
 def test_a_look_without_names_asks_for_what_the_project_has() -> None:
     docker = FakeDocker({"ps --all": "b\n", "container inspect b": json.dumps([raw("b")])})
 
-    assert [one.id for one in Look(docker, "box").containers()] == ["b"]
+    assert [one.id for one in ContainerQuery(docker, "box").containers()] == ["b"]
     assert len(docker.asked) == 2
 
 
 def test_one_that_goes_while_it_is_looked_at() -> None:
-    assert Look(FakeDocker({"ps --all": "b\n", "container inspect b": ""}), "box").containers() == []
+    assert ContainerQuery(FakeDocker({"ps --all": "b\n", "container inspect b": ""}), "box").containers() == []
 
 
 def test_a_fault_is_told_where_the_answer_is_needed() -> None:
-    look = Look(FakeDocker({"": "it fell over"}), "box")
+    look = ContainerQuery(FakeDocker({"": "it fell over"}), "box")
 
     with pytest.raises(DiagnosticError) as caught:
         look.containers()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.operate.docker import BAD_VARIABLES, Docker, failure, parsed
+from anvil_gen.machine.docker import BAD_VARIABLES, Docker, failure, parse_json
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_variables_that_cannot_be_read_are_not_shown(said: str, file: str, told:
 def test_no_docker_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DiagnosticError) as caught:
-        Docker().ask("ps")
+        Docker().output("ps")
 
     assert [fault.summary for fault in caught.value.diagnostics] == ["Docker is not installed"]
 
@@ -86,7 +86,7 @@ def test_what_has_the_name_and_is_no_program(
     program.chmod(mode)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DiagnosticError) as caught:
-        Docker().ask("ps")
+        Docker().output("ps")
 
     (fault,) = caught.value.diagnostics
     assert fault.summary == "Docker cannot be run"
@@ -95,7 +95,7 @@ def test_what_has_the_name_and_is_no_program(
 
 def test_what_prints_something_else() -> None:
     with pytest.raises(DiagnosticError) as caught:
-        parsed("hello\x1b[2J\n")
+        parse_json("hello\x1b[2J\n")
 
     (fault,) = caught.value.diagnostics
     assert fault.summary == "not the words of Docker"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from compose_cli import compose_config
 
-from anvil_gen.doctor.dotenv import filled, references, variables
+from anvil_gen.machine.dotenv import filled, references, variables
 
 TEXT = """\
 # COMMENTED=1

@@ -10,7 +10,7 @@ import pytest
 from fake_engine import FakeDocker, engine
 from test_forms import inspected
 
-from anvil_gen.operate.compose import Project
+from anvil_gen.machine.compose import Project
 from anvil_gen.operate.drift import Files, config_drift, form_changes, image_drift
 from anvil_gen.operate.variable_values import Hidden
 

@@ -9,9 +9,9 @@ from e2e.cards import Card, write_nvidia_smi
 from fake_engine import FakeDocker
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.onboard.elsewhere import over_ssh
+from anvil_gen.machine.docker import Docker
+from anvil_gen.machine.ssh import over_ssh
 from anvil_gen.onboard.find import find, machine_of
-from anvil_gen.operate.docker import Docker
 
 RTX5090 = Card("GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1", "NVIDIA GeForce RTX 5090", 32607)
 # It runs the command here, in a shell as there, and notes what it was called with.

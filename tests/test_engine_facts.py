@@ -7,26 +7,26 @@ import json
 import pytest
 from fake_engine import NO_DAEMON, FakeDocker, engine
 
-from anvil_gen.operate.docker import Docker
-from anvil_gen.operate.engine_facts import ask_engine, is_older
+from anvil_gen.machine.docker import Docker
+from anvil_gen.machine.docker_info import docker_info, is_older
 
 
 def test_an_engine_that_answers() -> None:
-    facts = ask_engine(FakeDocker(engine()))
+    facts = docker_info(FakeDocker(engine()))
 
     assert (facts.client, facts.compose, facts.server, facts.answers) == ("28.2.2", "2.40.0", "28.2.2", True)
     assert (facts.kernel, facts.local) == ("6.1.0-28-amd64", True)
 
 
 def test_an_engine_on_another_machine() -> None:
-    facts = ask_engine(FakeDocker(engine(), at="ssh://me@box"))
+    facts = docker_info(FakeDocker(engine(), at="ssh://me@box"))
 
     assert (facts.local, facts.endpoint) == (False, "ssh://me@box")
 
 
 def test_an_engine_that_is_away() -> None:
     answers = {"version": json.dumps({"Client": {"Version": "28.2.2"}, "Server": None}), "": NO_DAEMON}
-    facts = ask_engine(FakeDocker(answers))
+    facts = docker_info(FakeDocker(answers))
 
     assert (facts.client, facts.compose, facts.answers, facts.info) == ("28.2.2", "", False, {})
     assert facts.fault is not None
@@ -35,7 +35,7 @@ def test_an_engine_that_is_away() -> None:
 
 def test_no_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    facts = ask_engine(Docker())
+    facts = docker_info(Docker())
 
     assert (facts.client, facts.answers) == ("", False)
     assert facts.fault is not None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.operate.containers import Container, container
+from anvil_gen.machine.containers import Container, container
 from anvil_gen.operate.forms import form_of_container, form_of_service
 
 UUID = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"

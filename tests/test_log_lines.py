@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 from test_forms import inspected
 
-from anvil_gen.operate.docker import Docker
-from anvil_gen.operate.log_lines import LogReader, parsed
+from anvil_gen.machine.container_logs import LogReader, parse_line
+from anvil_gen.machine.docker import Docker
 
 T = "2026-11-02T09:14:0{}.000000001Z"
 ONE = replace(inspected(), started_at="2026-11-02T09:14:00.5Z")
@@ -32,7 +32,7 @@ ONE = replace(inspected(), started_at="2026-11-02T09:14:00.5Z")
     ],
 )
 def test_lines(printed: str, lines: list[str]) -> None:
-    assert [text for _, text in parsed(printed)] == lines
+    assert [text for _, text in parse_line(printed)] == lines
 
 
 class Printing(Docker):

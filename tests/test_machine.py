@@ -9,7 +9,7 @@ from e2e.cards import Card as Pretended
 from fake_machine import LINUX_KERNEL, WSL2_KERNEL, kernel, no_programs, nvidia
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.probe.machine import Machine, free_gib, look, platform_of, platform_of_machine
+from anvil_gen.machine.system import Machine, free_gib, look, platform_of, platform_of_machine
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from anvil_gen.probe.ports import Holder, free_port, holder_of, is_taken, port_state, who_holds
+from anvil_gen.machine.ports import Holder, free_port, holder_of, is_taken, port_state, who_holds
 
 
 def test_a_port_that_is_held(held: int) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from anvil_gen.probe import programs
-from anvil_gen.probe.programs import Answer, run_program
+from anvil_gen.machine import subprocesses
+from anvil_gen.machine.subprocesses import Answer, run_program
 
 
 def test_what_a_program_prints() -> None:
@@ -20,6 +20,6 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_program_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "_SECONDS", 0.05)
+    monkeypatch.setattr(subprocesses, "_SECONDS", 0.05)
 
     assert run_program(["sleep", "60"]).code is None

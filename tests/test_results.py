@@ -11,9 +11,9 @@ from fake_engine import FakeDocker
 from msgspec.structs import replace
 from test_forms import inspected
 
+from anvil_gen.machine.compose import Project
+from anvil_gen.machine.containers import Container, ContainerQuery
 from anvil_gen.operate.bring_up import remove_unfinished
-from anvil_gen.operate.compose import Project
-from anvil_gen.operate.containers import Container, Look
 from anvil_gen.operate.results import Step, results
 
 
@@ -73,7 +73,7 @@ def test_what_compose_has_not_finished_is_removed_and_does_not_count() -> None:
     replacing = {"Image": "vllm:1", "Labels": {**labels, "com.docker.compose.replace": "0123456789abcdef"}}
     half = {**good, "Id": "b", "Name": "/0123456789ab_fast", "State": {"Status": "created"}, "Config": replacing}
     docker = FakeDocker({"ps": "a\nb\n", "container inspect a b": json.dumps([good, half]), "container rm b": "b\n"})
-    look = Look(docker, "box")
+    look = ContainerQuery(docker, "box")
 
     assert remove_unfinished(Project(docker=docker, folder=Path(), name="box"), look) == ["0123456789ab_fast"]
     assert docker.asked[-1] == ("container", "rm", "b")

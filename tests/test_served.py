@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from anvil_gen.catalog.engine import ModelsEndpoint
-from anvil_gen.operate.served import Address, served_models
+from anvil_gen.machine.models_api import Address, served_models
 
 
 @contextmanager

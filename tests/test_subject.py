@@ -10,7 +10,7 @@ from fake_machine import LINUX_KERNEL, WSL2_KERNEL, kernel
 from running import INVENTORY, SECOND_TIER
 
 from anvil_gen.doctor.subject import Subject
-from anvil_gen.probe.programs import Answer
+from anvil_gen.machine.subprocesses import Answer
 
 
 def test_some_services_of_a_mode(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from anvil_gen.operate.turn import turn
+from anvil_gen.machine.project_lock import project_lock
 
 HOLD = """
 import pathlib, subprocess, sys
@@ -32,7 +32,7 @@ def holder(folder: Path, seconds: float) -> subprocess.Popen[str]:
 def waited(folder: Path) -> tuple[float, int]:
     """Have a turn; return the seconds until then, and how often a wait was told."""
     began, told = time.monotonic(), list[str]()
-    with turn(folder, lambda: told.append("wait")):
+    with project_lock(folder, lambda: told.append("wait")):
         return time.monotonic() - began, len(told)
 
 
@@ -62,6 +62,6 @@ def test_other_folders_are_free(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_has_no_turns(tmp_path: Path) -> None:
-    with turn(tmp_path / "none", lambda: None) as held:
+    with project_lock(tmp_path / "none", lambda: None) as held:
         assert held == ()
     assert list(tmp_path.iterdir()) == []

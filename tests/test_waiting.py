@@ -10,7 +10,7 @@ from test_forms import inspected
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.log_patterns import known_log
-from anvil_gen.operate.containers import Container
+from anvil_gen.machine.containers import Container
 from anvil_gen.operate.waiting import (
     Phase,
     Progress,

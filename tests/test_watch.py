@@ -11,7 +11,7 @@ from test_waiting import box
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.log_patterns import known_log
-from anvil_gen.operate.containers import Container
+from anvil_gen.machine.containers import Container
 from anvil_gen.operate.waiting import Progress
 from anvil_gen.operate.watch import Eyes, Waited, faults_of, glance, watch
 

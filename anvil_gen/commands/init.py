@@ -12,13 +12,13 @@ from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, display_path, join_words
 from anvil_gen.generate import against_disk, generator, write_readable
 from anvil_gen.inventory.fleet import hosts_folder
+from anvil_gen.machine.docker import Docker
 from anvil_gen.onboard.answers import Answers, answers_of
 from anvil_gen.onboard.find import find, machine_of
 from anvil_gen.onboard.first_steps import make_repository, make_volume, missing_volume, write_key
 from anvil_gen.onboard.lacks import lacking
 from anvil_gen.onboard.lay_down import BrokenOffError, FirstSteps, LaidDown, lay_down, questions
 from anvil_gen.onboard.source import source_of
-from anvil_gen.operate.docker import Docker
 from anvil_gen.views.onboarding import JsonView, TextView, View
 
 _ROUTER_PORT = 8000

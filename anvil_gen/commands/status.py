@@ -8,8 +8,8 @@ import click
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.operate.compose import Hashes
-from anvil_gen.operate.containers import Look
+from anvil_gen.machine.compose import Hashes
+from anvil_gen.machine.containers import ContainerQuery
 from anvil_gen.operate.target import find_target
 
 
@@ -32,7 +32,7 @@ def command(*, host: str, mode: str | None, as_json: bool) -> ExitCode:
     """
     target = find_target(host, Path.cwd())
     project = target.project
-    look, hashes = Look(project.docker, project.name), Hashes(project)
+    look, hashes = ContainerQuery(project.docker, project.name), Hashes(project)
 
     # Imported and done while Docker is asked.
     from anvil_gen.operate.deployment import deployment_of  # noqa: PLC0415

@@ -9,9 +9,9 @@ import click
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import Diagnostic, ExitCode
-from anvil_gen.operate.containers import Look
+from anvil_gen.machine.containers import ContainerQuery
+from anvil_gen.machine.project_lock import project_lock
 from anvil_gen.operate.target import find_target
-from anvil_gen.operate.turn import turn
 
 
 @click.command("up")
@@ -58,8 +58,8 @@ def command(
     if timeout is not None and not wait:
         raise click.UsageError("--timeout is for --wait")
     target = find_target(host, Path.cwd())
-    with turn(target.project.folder, partial(parameters.say_waiting, host)) as held:
-        look = Look(target.project.docker, target.project.name)
+    with project_lock(target.project.folder, partial(parameters.say_waiting, host)) as held:
+        look = ContainerQuery(target.project.docker, target.project.name)
         # Imported, and the inventory resolved, while Docker is asked.
         from anvil_gen.operate.bring_up import Order, bring_up  # noqa: PLC0415
 

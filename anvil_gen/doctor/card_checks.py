@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from anvil_gen.catalog.gpu_vendor import Runtime, Vendor
 from anvil_gen.doctor.check import Check, by_command, wrong
 from anvil_gen.doctor.subject import Subject
-from anvil_gen.probe.cards import Card, Listing
+from anvil_gen.machine.gpus import DetectedGpu, GpuListing
 from anvil_gen.resolve.model import Gpu
 
 NONE_LISTED = "no card is listed"
@@ -48,7 +48,7 @@ def check_cards(subject: Subject, *, every: bool = False, measured: bool = False
             yield _compared(subject, gpu, card) if card is not None else _absent(subject, data, gpu, listing)
 
 
-def _none_listed(subject: Subject, data: Vendor, listing: Listing, *, measured: bool) -> Check:
+def _none_listed(subject: Subject, data: Vendor, listing: GpuListing, *, measured: bool) -> Check:
     detail = listing.fault or f"this machine has no {data.title} card that its driver lists"
     if measured:
         remedy = "a container sees them: put the driver's programs on the PATH, so that they can be compared here"
@@ -57,7 +57,7 @@ def _none_listed(subject: Subject, data: Vendor, listing: Listing, *, measured: 
     return wrong(f"{data.title} cards", NONE_LISTED, detail, remedy or "load its driver")
 
 
-def _absent(subject: Subject, data: Vendor, gpu: Gpu, listing: Listing) -> Check:
+def _absent(subject: Subject, data: Vendor, gpu: Gpu, listing: GpuListing) -> Check:
     others = "".join(f"\n    {card.uuid}  {card.name}".rstrip() for card in listing.cards)
     detail = f"this machine has no {data.title} card {gpu.uuid}; it has:\n{others}\n"
     used = {other.uuid.casefold() for other in subject.deployment.stack.gpus}
@@ -67,7 +67,7 @@ def _absent(subject: Subject, data: Vendor, gpu: Gpu, listing: Listing) -> Check
     return wrong(f"card {gpu.name}", "no such card", detail, remedy, at=subject.place("gpus", gpu.name, "uuid"))
 
 
-def _compared(subject: Subject, gpu: Gpu, card: Card) -> Check:
+def _compared(subject: Subject, gpu: Gpu, card: DetectedGpu) -> Check:
     what = f"card {gpu.name}"
     told = ", ".join(part for part in (card.name, _memory(card), _capability(card), _driver(card)) if part)
     stated, real = gpu.memory_mib, card.memory_mib
@@ -85,15 +85,15 @@ def _compared(subject: Subject, gpu: Gpu, card: Card) -> Check:
     return Check(what=what, found=told)
 
 
-def _memory(card: Card) -> str:
+def _memory(card: DetectedGpu) -> str:
     return f"{card.memory_mib} MiB" if card.memory_mib is not None else "memory shared with the processor, or not told"
 
 
-def _capability(card: Card) -> str:
+def _capability(card: DetectedGpu) -> str:
     return f"compute capability {card.compute_capability}" if card.compute_capability else ""
 
 
-def _driver(card: Card) -> str:
+def _driver(card: DetectedGpu) -> str:
     return f"driver {card.driver}" if card.driver else ""
 
 

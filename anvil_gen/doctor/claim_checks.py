@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from anvil_gen.doctor.check import Check, by_command, wrong
 from anvil_gen.doctor.subject import Subject
 from anvil_gen.doctor.wants import Wanted
-from anvil_gen.operate.conflicts import Conflict, Publishers, name_conflict, port_conflict
-from anvil_gen.operate.containers import Container
-from anvil_gen.probe.ports import port_state
+from anvil_gen.machine.conflicts import Conflict, Publishers, name_conflict, port_conflict
+from anvil_gen.machine.containers import Container
+from anvil_gen.machine.ports import port_state
 
 
 def check_names(subject: Subject) -> Iterator[Check]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from anvil_gen.doctor.check import Check, by_command, wrong
 from anvil_gen.doctor.subject import Subject
-from anvil_gen.operate.containers import Container
+from anvil_gen.machine.containers import Container
 
 
 def check_paused(subject: Subject) -> Iterator[Check]:

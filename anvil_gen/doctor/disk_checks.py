@@ -12,8 +12,8 @@ from anvil_gen.doctor.check import Check, by_command, wrong
 from anvil_gen.doctor.subject import Subject
 from anvil_gen.doctor.wants import Bind, Wanted
 from anvil_gen.host_paths import seen_from_here
-from anvil_gen.operate.containers import images_of
-from anvil_gen.probe.machine import device_of, free_gib
+from anvil_gen.machine.containers import images_of
+from anvil_gen.machine.system import device_of, free_gib
 from anvil_gen.resolve.model import Tier
 
 _IMAGE_GIB = 5.0

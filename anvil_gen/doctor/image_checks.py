@@ -11,7 +11,7 @@ from anvil_gen.diagnostics import display_path, printable
 from anvil_gen.doctor.check import Check, by_command, wrong
 from anvil_gen.doctor.subject import Subject
 from anvil_gen.doctor.wants import Wanted
-from anvil_gen.operate.containers import images_of
+from anvil_gen.machine.containers import images_of
 
 _SECONDS = 20.0
 """How long a registry may take to say whether it has an image."""
@@ -54,7 +54,7 @@ def unobtainable(subject: Subject) -> Iterator[Check]:
     there = images_of(subject.docker, [wanted.image for wanted in subject.wants])
     missing = {wanted.image: wanted for wanted in reversed(subject.wants) if wanted.image not in there}
     pulled = [image for image, wanted in missing.items() if not wanted.built]
-    asked = {image: subject.docker.start("manifest", "inspect", image) for image in pulled}
+    asked = {image: subject.docker.popen("manifest", "inspect", image) for image in pulled}
     for image, wanted in missing.items():
         if wanted.built:
             what, at = f"image of {wanted.name}", subject.place(*wanted.table, "image")

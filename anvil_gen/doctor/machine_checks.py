@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic, Location, Severity, display_path
 from anvil_gen.doctor.check import Check, Place, by_command, wrong
-from anvil_gen.doctor.dotenv import FILE
 from anvil_gen.doctor.remote import unmountable
 from anvil_gen.doctor.subject import Subject
+from anvil_gen.machine.docker import BAD_VARIABLES, INSTALL_DOCS, failure
+from anvil_gen.machine.docker_info import OLDEST_COMPOSE, OLDEST_DOCKER, is_older
+from anvil_gen.machine.dotenv import FILE
 from anvil_gen.operate.deployment import staleness
-from anvil_gen.operate.docker import BAD_VARIABLES, INSTALL_DOCS, failure
-from anvil_gen.operate.engine_facts import OLDEST_COMPOSE, OLDEST_DOCKER, is_older
 from anvil_gen.resolve.model import ENV_EXAMPLE_FILE
 
 _COMPOSE_DOCS = "https://docs.docker.com/compose/install/"

@@ -14,7 +14,7 @@ from anvil_gen.catalog.gpu_vendor import PinProbe, Vendor
 from anvil_gen.diagnostics import DiagnosticError, Severity, printable
 from anvil_gen.doctor.check import Check, by_command, wrong
 from anvil_gen.doctor.subject import Subject
-from anvil_gen.operate.containers import images_of, of_project
+from anvil_gen.machine.containers import images_of, of_project
 from anvil_gen.resolve.model import Gpu, Tier
 
 _SERVICE = "probe"

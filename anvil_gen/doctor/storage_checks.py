@@ -147,7 +147,7 @@ def check_volumes(subject: Subject) -> Iterator[Check]:
     if not subject.engine.answers:
         return
     names = dict.fromkeys(name for wanted in subject.stored for name in wanted.volumes)
-    there = set(subject.docker.ask("volume", "ls", "--quiet").split()) if names else set()
+    there = set(subject.docker.output("volume", "ls", "--quiet").split()) if names else set()
     for name in names:
         if name in there:
             yield Check(what=f"volume {name}", found="there")

@@ -9,18 +9,18 @@ from pathlib import Path
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.doctor.check import Place
-from anvil_gen.doctor.dotenv import variables
 from anvil_gen.doctor.wants import Wanted, slot_wants, wants_of
 from anvil_gen.generate import generator
 from anvil_gen.inventory.fields import Platform
 from anvil_gen.inventory.toml_file import Document
-from anvil_gen.operate.containers import Container, Look
+from anvil_gen.machine.containers import Container, ContainerQuery
+from anvil_gen.machine.docker import Docker
+from anvil_gen.machine.docker_info import DockerInfo, docker_info
+from anvil_gen.machine.dotenv import variables
+from anvil_gen.machine.gpus import GpuListing, list_gpus
+from anvil_gen.machine.subprocesses import Run, run_program
+from anvil_gen.machine.system import platform_of, platform_of_machine
 from anvil_gen.operate.deployment import Deployment
-from anvil_gen.operate.docker import Docker
-from anvil_gen.operate.engine_facts import EngineFacts, ask_engine
-from anvil_gen.probe.cards import Listing, list_cards
-from anvil_gen.probe.machine import platform_of, platform_of_machine
-from anvil_gen.probe.programs import Run, run_program
 from anvil_gen.resolve.model import Mode, Tree
 from anvil_gen.values import address
 
@@ -67,9 +67,9 @@ class Subject:
         return self.deployment.resolved.inventory.as_posix()
 
     @cached_property
-    def engine(self) -> EngineFacts:
+    def engine(self) -> DockerInfo:
         """What Docker says of itself."""
-        return ask_engine(self.docker)
+        return docker_info(self.docker)
 
     @cached_property
     def values(self) -> Mapping[str, str]:
@@ -99,7 +99,7 @@ class Subject:
         if not self.engine.answers:
             return []
         names = [one.container_name for one in self.wants]
-        return Look(self.docker, self.deployment.project.name, names).containers()
+        return ContainerQuery(self.docker, self.deployment.project.name, names).containers()
 
     @cached_property
     def platform(self) -> Platform | None:
@@ -112,14 +112,16 @@ class Subject:
         """Return where the inventory says something."""
         return Place(address(path), Document(self.deployment.resolved.inventory).location(path))
 
-    def listing(self, vendor: str) -> Listing:
+    def listing(self, vendor: str) -> GpuListing:
         """Return the cards of a vendor on this machine."""
         if vendor not in self._listings:
             data = self.catalog.vendor(vendor)
-            listed = Listing(vendor=vendor) if data is None else list_cards(vendor, data, run=self.run, root=self.root)
+            listed = (
+                GpuListing(vendor=vendor) if data is None else list_gpus(vendor, data, run=self.run, root=self.root)
+            )
             self._listings[vendor] = listed
         return self._listings[vendor]
 
     @cached_property
-    def _listings(self) -> dict[str, Listing]:
+    def _listings(self) -> dict[str, GpuListing]:
         return {}

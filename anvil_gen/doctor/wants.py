@@ -13,8 +13,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from anvil_gen.doctor.dotenv import filled, references
 from anvil_gen.host_paths import is_absolute
+from anvil_gen.machine.dotenv import filled, references
 from anvil_gen.resolve.compose_keys import published_ports
 from anvil_gen.resolve.model import EXPERIMENT_FILE, Mode, Stack, Tier, Tree
 from anvil_gen.values import KeyPath

@@ -6,9 +6,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from anvil_gen.machine.gpus import DetectedGpu
 from anvil_gen.onboard.find import Found
 from anvil_gen.onboard.weights import Model
-from anvil_gen.probe.cards import Card
 
 _LEAST_RESERVE_MIB = 8192
 _RESERVED_SHARE = 10
@@ -46,7 +46,7 @@ def answers_of(found: Found, *, context: str | None = None) -> Answers:
     return Answers(known=known, suggested=suggested)
 
 
-def card_line(card: Card, found: Found) -> str:
+def card_line(card: DetectedGpu, found: Found) -> str:
     """Return a card as a line of the question for cards."""
     memory, reserve = card_memory(card, found)
     parts = [
@@ -60,7 +60,7 @@ def card_line(card: Card, found: Found) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def card_memory(card: Card, found: Found) -> tuple[int | None, int]:
+def card_memory(card: DetectedGpu, found: Found) -> tuple[int | None, int]:
     """Return a card's memory, and what of it is to be left alone, in MiB.
 
     A card that says what it computes but no memory shares the machine's: a part of that belongs to everything else.

@@ -15,14 +15,14 @@ from msgspec import Struct
 
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.inventory.fields import NAME_LENGTH, Platform
-from anvil_gen.onboard.elsewhere import over_ssh
+from anvil_gen.machine.docker import Docker
+from anvil_gen.machine.docker_info import DockerInfo, docker_info
+from anvil_gen.machine.gpus import DetectedGpu, GpuListing
+from anvil_gen.machine.ports import free_port, is_taken
+from anvil_gen.machine.ssh import over_ssh
+from anvil_gen.machine.subprocesses import Answer, Run, run_program
+from anvil_gen.machine.system import Machine, look, platform_of
 from anvil_gen.onboard.weights import ModelFolder, find_hub_cache, find_models
-from anvil_gen.operate.docker import Docker
-from anvil_gen.operate.engine_facts import EngineFacts, ask_engine
-from anvil_gen.probe.cards import Card, Listing
-from anvil_gen.probe.machine import Machine, look, platform_of
-from anvil_gen.probe.ports import free_port, is_taken
-from anvil_gen.probe.programs import Answer, Run, run_program
 
 if TYPE_CHECKING:
     from anvil_gen.catalog.catalog import Catalog
@@ -93,7 +93,7 @@ class Found(Struct, frozen=True, kw_only=True):
 
     name: str
     machine: Machine
-    docker: EngineFacts
+    docker: DockerInfo
     volumes: tuple[str, ...]
     faults: tuple[str, ...]
     """Why cards of a vendor could not be listed, although its program is there."""
@@ -103,7 +103,7 @@ class Found(Struct, frozen=True, kw_only=True):
     first_port: int
 
     @property
-    def cards(self) -> tuple[Card, ...]:
+    def cards(self) -> tuple[DetectedGpu, ...]:
         """The cards that a model may run on: none that tells nothing of itself, or is a processor's own small one."""
         return tuple(
             card
@@ -130,7 +130,7 @@ class Found(Struct, frozen=True, kw_only=True):
 def find(catalog: Catalog, at: Surroundings, *, router_port: int, first_port: int) -> Found:
     """Return what a machine has; the ports are those to begin the search with."""
     nowhere = Path("/nonexistent")
-    docker = ask_engine(at.docker)
+    docker = docker_info(at.docker)
     volumes = at.docker.run("volume", "ls", "--format", "{{.Name}}").stdout.split() if docker.answers else []
     machine = look(catalog, run=at.run, root=at.root or nowhere, system=at.system)
     return Found(
@@ -146,7 +146,7 @@ def find(catalog: Catalog, at: Surroundings, *, router_port: int, first_port: in
     )
 
 
-def is_broken(listing: Listing, catalog: Catalog, at: Surroundings) -> bool:
+def is_broken(listing: GpuListing, catalog: Catalog, at: Surroundings) -> bool:
     """Tell whether a vendor's cards could not be listed, although its program is there."""
     data = catalog.vendor(listing.vendor)
     programs = [one.command[0] for one in data.listing] if data is not None else []

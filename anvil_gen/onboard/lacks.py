@@ -14,9 +14,9 @@ from anvil_gen.catalog.template_tree import ONBOARD
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.inventory.fields import Platform
 from anvil_gen.inventory.toml_file import Document
+from anvil_gen.machine.docker import INSTALL_DOCS
+from anvil_gen.machine.docker_info import OLDEST_COMPOSE, DockerInfo, is_older
 from anvil_gen.onboard.find import Found, Surroundings, is_broken
-from anvil_gen.operate.docker import INSTALL_DOCS
-from anvil_gen.operate.engine_facts import OLDEST_COMPOSE, EngineFacts, is_older
 
 if TYPE_CHECKING:
     from anvil_gen.catalog.catalog import Catalog
@@ -32,7 +32,7 @@ def lacking(found: Found, catalog: Catalog, at: Surroundings) -> list[Diagnostic
 
 
 def _docker(
-    docker: EngineFacts, platform: Platform | None, install: Mapping[str, Any], names: list[str]
+    docker: DockerInfo, platform: Platform | None, install: Mapping[str, Any], names: list[str]
 ) -> Iterator[Diagnostic]:
     if docker.fault is not None:
         fault = structs.replace(docker.fault, severity="warning")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -9,8 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
-from anvil_gen.operate.compose import Project
-from anvil_gen.operate.containers import Container, Look
+from anvil_gen.machine.compose import Project
+from anvil_gen.machine.containers import Container, ContainerQuery
 from anvil_gen.operate.deployment import Deployment, deployment_of, staleness
 from anvil_gen.operate.results import Result, results, snapshot
 from anvil_gen.operate.target import Target
@@ -40,7 +41,7 @@ class BroughtUp(Struct, frozen=True, kw_only=True):
 def bring_up(
     order: Order,
     target: Target,
-    look: Look,
+    look: ContainerQuery,
     *,
     inherited: Sequence[int],
     warn: Callable[[Diagnostic], None],
@@ -73,8 +74,10 @@ def bring_up(
     for name in remove_unfinished(target.project, look):
         detail = f"{name}: an `up` that was cut short had not finished it"
         warn(Diagnostic(summary="container removed", detail=detail, severity="warning"))
-    tell = partial(target.project.tell, root_file=mode.root_file, inherited=inherited)
-    code = _compose(order, named, tell, meanwhile)
+    run = partial(
+        target.project.run_interactive, root_file=mode.root_file, stdout=sys.stderr.fileno(), inherited=inherited
+    )
+    code = _compose(order, named, run, meanwhile)
     failed = code not in (ExitCode.OK, ExitCode.INTERRUPTED)
     return BroughtUp(
         deployment=deployment,
@@ -119,7 +122,7 @@ def _refuse_unmountable(deployment: Deployment, mode: Mode, services: Sequence[s
         raise DiagnosticError([fault])
 
 
-def remove_unfinished(project: Project, look: Look) -> list[str]:
+def remove_unfinished(project: Project, look: ContainerQuery) -> list[str]:
     """Remove the containers that a Compose that was cut short has not finished, and return their names.
 
     They are in the way of the next one, which wants to give their names again. They never ran, and no volume goes.
@@ -129,15 +132,15 @@ def remove_unfinished(project: Project, look: Look) -> list[str]:
     """
     unfinished = [one for one in look.containers() if one.project == project.name and one.is_unfinished]
     if unfinished:
-        project.docker.ask("container", "rm", *(one.id for one in unfinished))
+        project.docker.output("container", "rm", *(one.id for one in unfinished))
     return [one.name for one in unfinished]
 
 
-def _compose(order: Order, services: Sequence[str], tell: Callable[..., int], meanwhile: Callable[[], None]) -> int:
+def _compose(order: Order, services: Sequence[str], run: Callable[..., int], meanwhile: Callable[[], None]) -> int:
     """Run Compose, and return its exit code. A mode that is named stops what is not in it."""
     orphans = ("--remove-orphans",) if order.mode is not None else ()
-    code = tell("pull", "--ignore-buildable", *services) if order.pull else 0
-    return code or tell("up", "--detach", *orphans, *services, meanwhile=meanwhile)
+    code = run("pull", "--ignore-buildable", *services) if order.pull else 0
+    return code or run("up", "--detach", *orphans, *services, meanwhile=meanwhile)
 
 
 def _causes(deployment: Deployment, mode: Mode, services: Sequence[str]) -> list[Diagnostic]:

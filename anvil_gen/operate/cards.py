@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from anvil_gen.operate.containers import Container
+from anvil_gen.machine.containers import Container
 from anvil_gen.resolve.model import Gpu, Stack
 from anvil_gen.values import Number
 

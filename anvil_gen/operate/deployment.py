@@ -19,9 +19,9 @@ from anvil_gen.diagnostics import (
     display_path,
     join_words,
 )
-from anvil_gen.operate.compose import Project
+from anvil_gen.machine.compose import Project
+from anvil_gen.machine.project_lock import project_lock
 from anvil_gen.operate.target import Target, find_target
-from anvil_gen.operate.turn import turn
 from anvil_gen.resolve.model import DEFAULT_MODE, Mode, Stack, Tier
 from anvil_gen.resolve.resolved_host import Resolved, resolve_host
 
@@ -174,11 +174,11 @@ def delegate(
     fault = staleness(deployment, then="run this again")
     if fault is not None and not (deployment.project.folder / chosen.root_file).is_file():
         raise DiagnosticError([fault])
-    deployment.project.docker.ask("version", "--format", "{{.Server.Version}}")
-    with turn(deployment.project.folder, on_wait) if on_wait is not None else nullcontext(()) as held:
-        code = deployment.project.show(*arguments, *services, root_file=chosen.root_file, inherited=held)
+    deployment.project.docker.output("version", "--format", "{{.Server.Version}}")
+    with project_lock(deployment.project.folder, on_wait) if on_wait is not None else nullcontext(()) as held:
+        code = deployment.project.run_interactive(*arguments, *services, root_file=chosen.root_file, inherited=held)
     if code not in (ExitCode.OK, ExitCode.INTERRUPTED):
-        deployment.project.docker.ask("compose", "version")  # without Compose, docker itself has been at a loss
+        deployment.project.docker.output("compose", "version")  # without Compose, docker itself has been at a loss
     return code
 
 

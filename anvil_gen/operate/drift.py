@@ -10,8 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.changes import Change, compare
-from anvil_gen.operate.compose import Project
-from anvil_gen.operate.containers import Container, images_of
+from anvil_gen.machine.compose import Project
+from anvil_gen.machine.containers import Container, images_of
 from anvil_gen.operate.forms import Form, form_of_container, form_of_service
 from anvil_gen.operate.variable_values import Hidden
 
@@ -69,7 +69,7 @@ class Files:
 
     @cached_property
     def _compose_version(self) -> str:
-        return self._project.docker.ask("compose", "version", "--short").strip()
+        return self._project.docker.output("compose", "version", "--short").strip()
 
     def drift_of(self, service: str, one: Container, hidden: Hidden = _ONLY_ENVIRONMENT) -> Drift:
         """Return how a container that Compose would not make again differs from what its service says.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from anvil_gen.operate.containers import Container
+from anvil_gen.machine.containers import Container
 from anvil_gen.resolve.model import VARIABLE_LABEL
 
 Form = dict[str, Any]

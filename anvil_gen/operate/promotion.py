@@ -14,7 +14,7 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display
 from anvil_gen.file_edit import replace_file
 from anvil_gen.inventory.edit import tier_section, with_tier
 from anvil_gen.inventory.fields import NAME_LENGTH, NAME_PATTERN
-from anvil_gen.operate.containers import Container
+from anvil_gen.machine.containers import Container
 from anvil_gen.operate.slot import Slot
 from anvil_gen.operate.trial import container_of, drift_of, variables_of_container
 from anvil_gen.promote import Facts, free_port, tier_of_trial

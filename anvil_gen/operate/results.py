@@ -8,8 +8,8 @@ from enum import Enum
 from msgspec import Struct
 
 from anvil_gen.changes import Change
-from anvil_gen.operate.compose import Project
-from anvil_gen.operate.containers import Container, Look, images_of
+from anvil_gen.machine.compose import Project
+from anvil_gen.machine.containers import Container, ContainerQuery, images_of
 from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.drift import form_changes
 from anvil_gen.operate.forms import form_of_container
@@ -38,7 +38,7 @@ class Result(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-def snapshot(deployment: Deployment, look: Look | None = None) -> dict[str, Container]:
+def snapshot(deployment: Deployment, look: ContainerQuery | None = None) -> dict[str, Container]:
     """Return the project's containers by service, as they are now or were at an earlier look.
 
     Raises:
@@ -46,7 +46,7 @@ def snapshot(deployment: Deployment, look: Look | None = None) -> dict[str, Cont
     """
     project = deployment.project
     # Asked by name and by project at once: most often the names are the whole answer.
-    look = look or Look(project.docker, project.name, deployment.container_names)
+    look = look or ContainerQuery(project.docker, project.name, deployment.container_names)
     found = (one for one in look.containers() if one.project == project.name and not one.is_unfinished)
     return {one.service: one for one in found if one.service}
 

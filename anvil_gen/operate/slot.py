@@ -21,7 +21,7 @@ from anvil_gen.diagnostics import (
     printable,
 )
 from anvil_gen.inventory.fields import ALIAS_PATTERN, REPO_PATTERN
-from anvil_gen.operate.compose import Project
+from anvil_gen.machine.compose import Project
 from anvil_gen.operate.deployment import Deployment, open_deployment, staleness
 from anvil_gen.resolve.model import Experiment, Gpu
 from anvil_gen.values import canonical_flag

@@ -10,16 +10,16 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.engine import ModelsEndpoint
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.operate.compose import Hashes
-from anvil_gen.operate.conflicts import name_conflict, taken_ports
-from anvil_gen.operate.containers import Container, Look, containers_named, images_of
+from anvil_gen.machine.compose import Hashes
+from anvil_gen.machine.conflicts import name_conflict, taken_ports
+from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
 from anvil_gen.operate.deployment import Deployment, services_of, staleness, tier_of
 from anvil_gen.operate.drift import Drift, Files, image_drift
 from anvil_gen.operate.variable_values import hidden_of
 from anvil_gen.resolve.model import Mode, Stack, Tier
 
 if TYPE_CHECKING:
-    from anvil_gen.operate.served import Address
+    from anvil_gen.machine.models_api import Address
 
 ABSENT = "absent"
 """The state of a service without a container."""
@@ -71,7 +71,7 @@ class _Facts(Struct, frozen=True, kw_only=True):
 
 
 def status_of(
-    deployment: Deployment, mode: str | None, look: Look | None = None, hashes: Hashes | None = None
+    deployment: Deployment, mode: str | None, look: ContainerQuery | None = None, hashes: Hashes | None = None
 ) -> Status:
     """Return what runs; without a mode, against the mode whose services have the containers.
 
@@ -86,7 +86,7 @@ def status_of(
     """
     project, stack = deployment.project, deployment.stack
     chosen = deployment.mode(mode) if mode is not None else None
-    look = look or Look(project.docker, project.name)
+    look = look or ContainerQuery(project.docker, project.name)
     hashes = hashes or Hashes(project, (chosen or stack.modes[0]).root_file)
     counting = (one for one in look.containers() if one.project == project.name and not one.is_unfinished)
     by_service = {one.service: one for one in counting if one.service}
@@ -127,7 +127,7 @@ def _hashes(deployment: Deployment, mode: Mode, asked: Hashes) -> Mapping[str, s
 
 
 def _models(deployment: Deployment, by_service: Mapping[str, Container]) -> dict[str, tuple[str, ...]]:
-    from anvil_gen.operate.served import served_models  # noqa: PLC0415  imported while Docker is asked
+    from anvil_gen.machine.models_api import served_models  # noqa: PLC0415  imported while Docker is asked
 
     return served_models(_asked(deployment, by_service))
 

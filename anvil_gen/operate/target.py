@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.inventory.fleet import find_inventory, fleet_root
-from anvil_gen.operate.compose import Project
-from anvil_gen.operate.docker import Docker
+from anvil_gen.machine.compose import Project
+from anvil_gen.machine.docker import Docker
 from anvil_gen.resolve.load import HostReading, read_host
 
 

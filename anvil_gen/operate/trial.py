@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
@@ -13,10 +14,10 @@ from anvil_gen.command_reading import HIDDEN, without_secrets
 from anvil_gen.deploy_folder import STATE_FOLDER
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.lock import FolderLock
+from anvil_gen.machine.compose import Project
+from anvil_gen.machine.conflicts import name_conflict, taken_ports
+from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
 from anvil_gen.operate.cards import CardUse, card_use
-from anvil_gen.operate.compose import Project
-from anvil_gen.operate.conflicts import name_conflict, taken_ports
-from anvil_gen.operate.containers import Container, Look, containers_named, images_of
 from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.drift import Drift, Files, image_drift
 from anvil_gen.operate.results import Result, results, snapshot
@@ -70,7 +71,7 @@ def container_of(slot: Slot) -> Container | None:
 
 
 def _containers(project: Project) -> dict[str, Container]:
-    found = Look(project.docker, project.name).containers()
+    found = ContainerQuery(project.docker, project.name).containers()
     return {one.service: one for one in found if one.service and one.project == project.name}
 
 
@@ -117,7 +118,9 @@ def start(slot: Slot, trial: Trial) -> Started:
         faults = [*_taken_port(slot, trial, before.get(SERVICE)), *_taken_name(slot, trial)]
         if faults:
             raise DiagnosticError(faults)
-        code = project.tell("up", "--detach", root_file=slot.experiment.root_file)
+        code = project.run_interactive(
+            "up", "--detach", root_file=slot.experiment.root_file, stdout=sys.stderr.fileno()
+        )
         (result, *_) = results(project, [SERVICE], before, _containers(project))
     address = next((f"{host}:{trial.port}" for host in _hosts(slot)), "")
     return Started(host=slot.host, trial=trial, result=result, address=address, code=code)
@@ -135,7 +138,7 @@ def delegate(slot: Slot, arguments: Sequence[str], *, needs_trial: bool = False)
         detail, remedy = "the slot is empty", f"start one:\n\n    anvil-gen experiment up {slot.host} MODEL"
         raise DiagnosticError([Diagnostic(summary="no trial", detail=detail, remedy=remedy)])
     folder = slot.project.folder if slot.project.folder.is_dir() else None
-    return slot.project.docker.show(*slot.project.arguments(*arguments), folder=folder)
+    return slot.project.docker.run_interactive(*slot.project.arguments(*arguments), folder=folder)
 
 
 def _hosts(slot: Slot) -> list[str]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.catalog.log_patterns import Cause, KnownLog
-from anvil_gen.operate.containers import Container
+from anvil_gen.machine.containers import Container
 
 SETTLE_SECONDS = 3.0
 """How long a service without a health check has to run, and one that has been restarted has to be healthy."""

@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from anvil_gen.catalog.log_patterns import KnownLog, known_log
 from anvil_gen.diagnostics import Diagnostic, printable
-from anvil_gen.operate.containers import Container
+from anvil_gen.machine.container_logs import LogReader
+from anvil_gen.machine.containers import Container
 from anvil_gen.operate.deployment import Deployment, tier_of
-from anvil_gen.operate.log_lines import LogReader
 from anvil_gen.operate.results import snapshot
 from anvil_gen.operate.waiting import (
     Phase,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anvil_gen.diagnostics import Diagnostic
-from anvil_gen.operate.containers import moment
+from anvil_gen.machine.containers import moment
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.results import Result, Step
 from anvil_gen.views.answer import print_json

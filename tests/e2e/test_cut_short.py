@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.operate.turn import turn
+from anvil_gen.machine.project_lock import project_lock
 from e2e.box import Box
 from e2e.test_drift import life, two_tiers
 
@@ -90,7 +90,7 @@ def test_a_verb_that_changes_what_runs_waits_for_its_turn(box: Box, verb: str) -
     box.render(two_tiers(box))
     box.anvil_gen("up", "box")
     before = life(box, "one", "two")
-    with turn(box.tree, lambda: None):
+    with project_lock(box.tree, lambda: None):
         process = box.start(verb, "box")
         assert process.stderr is not None
         assert process.stderr.readline() == "waiting: another run changes what runs on box\n"

@@ -50,7 +50,7 @@ class Docker:
             return os.environ["DOCKER_HOST"]
         if self.context is None and not os.environ.get("DOCKER_CONTEXT") and not _has_current_context():
             return ""
-        return self.ask("context", "inspect", "--format", "{{.Endpoints.docker.Host}}").strip()
+        return self.output("context", "inspect", "--format", "{{.Endpoints.docker.Host}}").strip()
 
     @property
     def is_remote(self) -> bool:
@@ -70,7 +70,7 @@ class Docker:
 
         return shlex.join(self.command(*arguments))
 
-    def ask(self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None) -> str:
+    def output(self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None) -> str:
         """Return what a command prints.
 
         Raises:
@@ -107,7 +107,7 @@ class Docker:
         except OSError as error:
             raise _not_started(error, folder) from None
 
-    def start(
+    def popen(
         self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None
     ) -> subprocess.Popen[str]:
         """Start a command whose output is read later."""
@@ -125,7 +125,7 @@ class Docker:
         except OSError as error:
             raise _not_started(error, folder) from None
 
-    def start_merged(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def popen_merged(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a command whose output and errors are read later, as one stream."""
         try:
             return subprocess.Popen(  # noqa: S603
@@ -138,7 +138,7 @@ class Docker:
         except OSError as error:
             raise _not_started(error, None) from None
 
-    def show(
+    def run_interactive(
         self,
         *arguments: str,
         folder: Path | None = None,
@@ -167,7 +167,7 @@ class Docker:
             raise _not_started(error, folder) from None
 
 
-def finished(started: subprocess.Popen[str]) -> str:
+def wait_output(started: subprocess.Popen[str]) -> str:
     """Return what a command prints that was started earlier.
 
     Raises:
@@ -233,7 +233,7 @@ def _not_started(error: OSError, folder: Path | None) -> DiagnosticError | OSErr
     return DiagnosticError([Diagnostic(summary="Docker cannot be run", detail=detail, remedy=remedy)])
 
 
-def parsed(printed: str) -> Any:
+def parse_json(printed: str) -> Any:
     """Return the JSON that a docker command has printed.
 
     Raises:

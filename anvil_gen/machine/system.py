@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from anvil_gen.inventory.fields import Platform
-from anvil_gen.probe.cards import Card, Listing, list_cards
-from anvil_gen.probe.programs import Run, run_program
+from anvil_gen.machine.gpus import DetectedGpu, GpuListing, list_gpus
+from anvil_gen.machine.subprocesses import Run, run_program
 
 if TYPE_CHECKING:
     from anvil_gen.catalog.catalog import Catalog
@@ -23,10 +23,10 @@ class Machine(Struct, frozen=True, kw_only=True):
 
     platform: Platform | None
     memory_mib: int | None
-    listings: tuple[Listing, ...]
+    listings: tuple[GpuListing, ...]
 
     @property
-    def cards(self) -> tuple[Card, ...]:
+    def cards(self) -> tuple[DetectedGpu, ...]:
         """The cards of all vendors."""
         return tuple(card for listing in self.listings for card in listing.cards)
 
@@ -37,7 +37,7 @@ def look(catalog: Catalog, *, run: Run = run_program, root: Path = Path("/"), sy
     return Machine(
         platform=platform_of_machine(root=root, system=system),
         memory_mib=memory_mib(root=root),
-        listings=tuple(list_cards(name, data, run=run, root=root) for name, data in vendors if data is not None),
+        listings=tuple(list_gpus(name, data, run=run, root=root) for name, data in vendors if data is not None),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.operate.docker import Docker, finished, parsed
+from anvil_gen.machine.docker import Docker, parse_json, wait_output
 
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
@@ -91,7 +91,7 @@ class Container(Struct, frozen=True, kw_only=True):
                     yield inside, entry.get("HostIp", ""), entry["HostPort"]
 
 
-class Look:
+class ContainerQuery:
     """A look at the containers of a compose project, running or not, and at those that have certain names.
 
     It begins at once, beside whatever else is done until its `containers` are asked for.
@@ -127,14 +127,14 @@ class Look:
 
     def _look(self) -> list[Container]:
         docker, belonging = self._docker, of_project(self._project)
-        listing = docker.start("ps", "--all", "--quiet", "--no-trunc", *belonging)
+        listing = docker.popen("ps", "--all", "--quiet", "--no-trunc", *belonging)
         # A name that no container has is told on stderr, beside what was found.
-        named = docker.start("container", "inspect", *self._names) if self._names else None
-        found = {raw["Id"]: raw for raw in parsed((named.communicate()[0] if named else "") or "[]")}
-        others = [one for one in finished(listing).split() if one not in found]
+        named = docker.popen("container", "inspect", *self._names) if self._names else None
+        found = {raw["Id"]: raw for raw in parse_json((named.communicate()[0] if named else "") or "[]")}
+        others = [one for one in wait_output(listing).split() if one not in found]
         if others:
             # One that has gone since is left out in the same way.
-            inspected = parsed(docker.run("container", "inspect", *others).stdout or "[]")
+            inspected = parse_json(docker.run("container", "inspect", *others).stdout or "[]")
             found |= {raw["Id"]: raw for raw in inspected}
         return [container(raw) for raw in found.values() if not _is_one_off(raw)]
 
@@ -152,7 +152,7 @@ def containers_named(docker: Docker, names: Iterable[str]) -> list[Container]:
     """Return the containers that have one of ``names``, whoever made them."""
     wanted = sorted(set(names))
     printed = docker.run("container", "inspect", *wanted).stdout if wanted else ""
-    return [container(raw) for raw in parsed(printed or "[]")]
+    return [container(raw) for raw in parse_json(printed or "[]")]
 
 
 def container_listing(docker: Docker, *filters: str) -> list[Container]:
@@ -162,8 +162,8 @@ def container_listing(docker: Docker, *filters: str) -> list[Container]:
         DiagnosticError: Docker does not answer.
     """
     options = [word for one in filters for word in ("--filter", one)]
-    found = docker.ask("ps", "--quiet", "--no-trunc", *options).split()
-    said = parsed(docker.run("container", "inspect", *found).stdout or "[]") if found else []
+    found = docker.output("ps", "--quiet", "--no-trunc", *options).split()
+    said = parse_json(docker.run("container", "inspect", *found).stdout or "[]") if found else []
     return [container(raw) for raw in said]
 
 
@@ -199,7 +199,7 @@ def images_of(docker: Docker, references: Iterable[str]) -> dict[str, Mapping[st
     wanted = sorted(set(references))
     if not wanted:
         return {}
-    found = parsed(docker.run("image", "inspect", *wanted).stdout or "[]")
+    found = parse_json(docker.run("image", "inspect", *wanted).stdout or "[]")
     known: dict[str, Mapping[str, Any]] = {}
     for image in found:
         for name in (image["Id"], *(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())):

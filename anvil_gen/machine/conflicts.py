@@ -8,9 +8,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from anvil_gen.operate.containers import Container, container_listing
-from anvil_gen.operate.docker import Docker
-from anvil_gen.probe.ports import is_taken, who_holds
+from anvil_gen.machine.containers import Container, container_listing
+from anvil_gen.machine.docker import Docker
+from anvil_gen.machine.ports import is_taken, who_holds
 
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  compared, not bound
 

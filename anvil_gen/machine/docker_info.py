@@ -10,13 +10,13 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.operate.docker import Docker, failure
+from anvil_gen.machine.docker import Docker, failure
 
 OLDEST_DOCKER = (20, 10)
 OLDEST_COMPOSE = (2, 20)
 
 
-class EngineFacts(Struct, frozen=True, kw_only=True):
+class DockerInfo(Struct, frozen=True, kw_only=True):
     """Versions are empty where they could not be had; ``fault`` is why the engine does not answer.
 
     ``info`` is what ``docker info`` says; empty without an engine. ``local``: the engine sees this machine's files.
@@ -41,7 +41,7 @@ class EngineFacts(Struct, frozen=True, kw_only=True):
         return str(self.info.get("KernelVersion") or "")
 
 
-def ask_engine(docker: Docker) -> EngineFacts:
+def docker_info(docker: Docker) -> DockerInfo:
     """Return what Docker says of itself; that there is none is an answer too."""
     try:
         compose = docker.run("compose", "version", "--short")
@@ -49,11 +49,11 @@ def ask_engine(docker: Docker) -> EngineFacts:
         endpoint, local = docker.endpoint, not docker.is_remote
         asked = docker.run("info", "--format", "{{json .}}")
     except DiagnosticError as error:  # no docker at all, or an unknown context
-        return EngineFacts(client=_client(docker), fault=error.diagnostics[0])
+        return DockerInfo(client=_client(docker), fault=error.diagnostics[0])
     said, info = _json(version.stdout), _json(asked.stdout)
     server = (said.get("Server") or {}).get("Version") or ""
     stderr = version.stderr or asked.stderr or "\n".join(info.get("ServerErrors") or ())
-    return EngineFacts(
+    return DockerInfo(
         client=(said.get("Client") or {}).get("Version") or "",
         compose=compose.stdout.strip() if compose.returncode == 0 else "",
         server=server,

@@ -9,8 +9,8 @@ from datetime import timedelta
 from subprocess import Popen
 from typing import IO
 
-from anvil_gen.operate.containers import Container, moment
-from anvil_gen.operate.docker import Docker
+from anvil_gen.machine.containers import Container, moment
+from anvil_gen.machine.docker import Docker
 
 _TAIL = "2000"
 _KEPT = 4 << 20  # bytes of one look: its end tells most
@@ -43,14 +43,14 @@ class LogReader:
 
     def _start(self, container: Container) -> Popen[bytes]:
         since = self._last.get(container.id) or _before(container.started_at)
-        return self._docker.start_merged("logs", "--timestamps", "--tail", _TAIL, "--since", since, container.id)
+        return self._docker.popen_merged("logs", "--timestamps", "--tail", _TAIL, "--since", since, container.id)
 
     def _new(self, container_id: str, process: Popen[bytes]) -> tuple[str, ...]:
         with process:
             printed = b"" if process.stdout is None else _end_of(process.stdout)
             process.kill()  # it has ended, or has more to say than is read now
         last = self._last.get(container_id, "")
-        stamped = [(time, text) for time, text in parsed(printed.decode("utf-8", "replace")) if time > last]
+        stamped = [(time, text) for time, text in parse_line(printed.decode("utf-8", "replace")) if time > last]
         if stamped:
             self._last[container_id] = stamped[-1][0]
         return tuple(text for _, text in stamped if text)
@@ -67,7 +67,7 @@ def _end_of(stream: IO[bytes]) -> bytes:
     return b"".join(pieces)
 
 
-def parsed(printed: str) -> Iterator[tuple[str, str]]:
+def parse_line(printed: str) -> Iterator[tuple[str, str]]:
     """Yield the time and the text of each line that `docker logs --timestamps` prints.
 
     What a program wrote over on its line with carriage returns, as progress bars are, are lines of the same time. What

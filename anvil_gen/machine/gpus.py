@@ -9,12 +9,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from anvil_gen.catalog.gpu_vendor import DeviceListing, ProgramListing, Vendor
-from anvil_gen.probe.programs import Answer, Run, run_program
+from anvil_gen.machine.subprocesses import Answer, Run, run_program
 
 _MIB = 1 << 20
 
 
-class Card(Struct, frozen=True, kw_only=True):
+class DetectedGpu(Struct, frozen=True, kw_only=True):
     """One card. ``index`` is its place in the vendor's listing, from 0.
 
     ``uuid`` is what pins it: the index as text where the vendor gives it no other name. ``memory_mib`` is None where
@@ -30,22 +30,22 @@ class Card(Struct, frozen=True, kw_only=True):
     driver: str = ""
 
 
-class Listing(Struct, frozen=True, kw_only=True):
+class GpuListing(Struct, frozen=True, kw_only=True):
     """The cards of one vendor; ``fault`` says why there are none, where something failed."""
 
     vendor: str
-    cards: tuple[Card, ...] = ()
+    cards: tuple[DetectedGpu, ...] = ()
     fault: str = ""
 
-    def find(self, uuid: str) -> Card | None:
+    def find(self, uuid: str) -> DetectedGpu | None:
         """Return the card that is pinned by a UUID or a number; None where there is none."""
         wanted = uuid.casefold()
         return next((card for card in self.cards if wanted in (card.uuid.casefold(), str(card.index))), None)
 
 
-def list_cards(vendor: str, data: Vendor, *, run: Run = run_program, root: Path = Path("/")) -> Listing:
+def list_gpus(vendor: str, data: Vendor, *, run: Run = run_program, root: Path = Path("/")) -> GpuListing:
     """Return the cards of a vendor: by its programs, run by ``run``, and by the kernel's folders below ``root``."""
-    found: dict[str, Card] = {}
+    found: dict[str, DetectedGpu] = {}
     faults = []
     for listing in data.listing:
         answer = run(listing.command)
@@ -58,16 +58,16 @@ def list_cards(vendor: str, data: Vendor, *, run: Run = run_program, root: Path 
     if data.devices is not None:
         for card in _devices(vendor, data.devices, root):
             found.setdefault(card.uuid.casefold(), card)
-    return Listing(vendor=vendor, cards=_numbered(found), fault=faults[0] if faults and not found else "")
+    return GpuListing(vendor=vendor, cards=_numbered(found), fault=faults[0] if faults and not found else "")
 
 
-def _numbered(found: dict[str, Card]) -> tuple[Card, ...]:
+def _numbered(found: dict[str, DetectedGpu]) -> tuple[DetectedGpu, ...]:
     from msgspec.structs import replace  # noqa: PLC0415
 
     return tuple(replace(card, index=index) for index, card in enumerate(found.values()))
 
 
-def _told(vendor: str, listing: ProgramListing, answer: Answer) -> Iterator[Card]:
+def _told(vendor: str, listing: ProgramListing, answer: Answer) -> Iterator[DetectedGpu]:
     pattern = re.compile(listing.pattern)
     for line in answer.stdout.splitlines():
         match = pattern.match(line)
@@ -76,7 +76,7 @@ def _told(vendor: str, listing: ProgramListing, answer: Answer) -> Iterator[Card
             memory = said.pop("memory_mib", "")
             number = int(memory) if memory.isascii() and memory.isdecimal() else None
             known = {name: text for name, text in said.items() if not text.startswith("[")}  # [N/A], [Not Supported]
-            yield Card(vendor=vendor, index=0, memory_mib=number or None, **known)
+            yield DetectedGpu(vendor=vendor, index=0, memory_mib=number or None, **known)
 
 
 def _fault(listing: ProgramListing, answer: Answer) -> str:
@@ -84,7 +84,7 @@ def _fault(listing: ProgramListing, answer: Answer) -> str:
     return f"`{listing.command[0]}`: {lines[0] if lines else f'exit code {answer.code}'}"
 
 
-def _devices(vendor: str, listing: DeviceListing, root: Path) -> Iterator[Card]:
+def _devices(vendor: str, listing: DeviceListing, root: Path) -> Iterator[DetectedGpu]:
     """Yield the cards that the kernel lists, in the order of their places on the bus."""
     folders = {folder.resolve() for folder in root.glob(listing.folders)}
     fitting = [
@@ -94,7 +94,7 @@ def _devices(vendor: str, listing: DeviceListing, root: Path) -> Iterator[Card]:
     ]
     for index, folder in enumerate(fitting):
         uuid, memory = _text(folder, listing.uuid), _text(folder, listing.memory_bytes)
-        yield Card(
+        yield DetectedGpu(
             vendor=vendor,
             # Cards that have no name of their own say 0.
             uuid=listing.uuid_form.replace("{uuid}", uuid) if uuid.strip("0") else str(index),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def turn(folder: Path, on_wait: Callable[[], None]) -> Iterator[tuple[int, ...]]:
+def project_lock(folder: Path, on_wait: Callable[[], None]) -> Iterator[tuple[int, ...]]:
     """Wait until nobody else has its turn in a deploy folder, and have it.
 
     What is yielded are descriptors for the command to inherit: the system holds the turn until the last process that

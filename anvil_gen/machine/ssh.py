@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from anvil_gen.probe.programs import Answer, Run, run_program
+from anvil_gen.machine.subprocesses import Answer, Run, run_program
 
 _NO_SUCH_PROGRAM = 127  # what a shell says
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from subprocess import Popen
@@ -11,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.operate.docker import Docker, finished, parsed
+from anvil_gen.machine.docker import Docker, parse_json, wait_output
 from anvil_gen.resolve.model import ROOT_FILE
 
 # What has a profile may run too, started by its name: it is asked about like all else.
@@ -32,27 +31,27 @@ class Project(Struct, frozen=True, kw_only=True):
         file = () if root_file == ROOT_FILE else ("--file", root_file)
         return ["compose", "--project-name", self.name, *file, *arguments]
 
-    def question(self, *arguments: str, root_file: str = ROOT_FILE) -> list[str]:
+    def query_arguments(self, *arguments: str, root_file: str = ROOT_FILE) -> list[str]:
         """Return what follows ``docker`` where the files are asked about, whatever profiles are on."""
         return self.arguments(*_EVERY_PROFILE, *arguments, root_file=root_file)
 
-    def show(self, *arguments: str, root_file: str = ROOT_FILE, inherited: Sequence[int] = ()) -> int:
-        """Run a compose command on this terminal, and return its exit code; it keeps ``inherited`` descriptors open."""
-        whole = self.arguments(*arguments, root_file=root_file)
-        return self.docker.show(*whole, folder=self.folder, variables=self.variables, inherited=inherited)
-
-    def tell(
+    def run_interactive(
         self,
         *arguments: str,
         root_file: str = ROOT_FILE,
+        stdout: int | None = None,
         inherited: Sequence[int] = (),
         meanwhile: Callable[[], None] | None = None,
     ) -> int:
-        """Do the same; all that the command prints goes to stderr, and ``meanwhile`` is called while it runs."""
-        return self.docker.show(
+        """Run a compose command on this terminal, and return its exit code.
+
+        ``stdout`` is where its answer goes instead; ``inherited`` are descriptors that it keeps open; ``meanwhile`` is
+        called while it runs.
+        """
+        return self.docker.run_interactive(
             *self.arguments(*arguments, root_file=root_file),
             folder=self.folder,
-            stdout=sys.stderr.fileno(),
+            stdout=stdout,
             variables=self.variables,
             inherited=inherited,
             meanwhile=meanwhile,
@@ -64,9 +63,9 @@ class Project(Struct, frozen=True, kw_only=True):
         Raises:
             DiagnosticError: Compose refuses the files.
         """
-        arguments = self.question("config", "--format", "json", root_file=root_file)
-        printed = self.docker.ask(*arguments, folder=self.folder, variables=self.variables)
-        config: Mapping[str, Any] = parsed(printed)
+        arguments = self.query_arguments("config", "--format", "json", root_file=root_file)
+        printed = self.docker.output(*arguments, folder=self.folder, variables=self.variables)
+        config: Mapping[str, Any] = parse_json(printed)
         return config
 
     def hashes(self, root_file: str = ROOT_FILE) -> dict[str, str]:
@@ -84,12 +83,12 @@ class Hashes:
     def __init__(self, project: Project, root_file: str = ROOT_FILE) -> None:
         """Let Compose read the files of a mode; nothing is asked where there are none."""
         self.root_file = root_file
-        arguments = project.question("config", "--hash", "*", root_file=root_file)
+        arguments = project.query_arguments("config", "--hash", "*", root_file=root_file)
         self._asked: Popen[str] | None = None
         self._fault: DiagnosticError | None = None
         try:
             if (project.folder / root_file).is_file():
-                self._asked = project.docker.start(*arguments, folder=project.folder, variables=project.variables)
+                self._asked = project.docker.popen(*arguments, folder=project.folder, variables=project.variables)
         except DiagnosticError as fault:  # told to who asks for the answer
             self._fault = fault
 
@@ -101,6 +100,6 @@ class Hashes:
         """
         if self._fault is not None:
             raise self._fault
-        printed = finished(self._asked) if self._asked is not None else ""
+        printed = wait_output(self._asked) if self._asked is not None else ""
         pairs = (line.split() for line in printed.splitlines())
         return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
