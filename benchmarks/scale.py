@@ -20,7 +20,7 @@ import argparse  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 
-from anvil_gen.generate import Generator  # noqa: E402
+from anvil_gen.deploy.pipeline import Generator  # noqa: E402
 
 TIERS = 8
 STEP = 100

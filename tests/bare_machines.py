@@ -13,8 +13,8 @@ from fake_engine import FakeDocker
 from fake_machine import LINUX_KERNEL, WSL2_KERNEL, kernel, no_programs, nvidia
 
 from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.generate import Generator
 from anvil_gen.machine.docker import Docker
 from anvil_gen.machine.subprocesses import Answer, Run
 from anvil_gen.onboard.answers import Answers

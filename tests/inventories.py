@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import chain, repeat
 from pathlib import Path
 
+from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.generate import Generator
 
 MARK = "▸"
 """Stands in a test's text before each place that a fault is told at, in the order of the file."""

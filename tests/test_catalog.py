@@ -11,8 +11,8 @@ import yaml
 from msgspec import Struct
 
 from anvil_gen.catalog.catalog import Catalog, shipped_templates
+from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.generate import Generator
 from anvil_gen.inventory.schema import ExperimentTable, GpuTable, HostTable, ModelTable, TierTable
 from anvil_gen.inventory.schema_router import RouterTable
 

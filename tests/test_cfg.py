@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strange_values import HOSTILE
 
+from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.generate import Generator
 from anvil_gen.render.cfg_words import COMMENT, load_cfg
 from anvil_gen.render.jinja_env import QUOTES
 from anvil_gen.render.quoting import cfg_variable, to_cfg, to_map

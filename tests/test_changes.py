@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.changes import Action, Change, compare, recreated
+from anvil_gen.deploy.compose_diff import Action, Change, compare, recreated
 
 SELF: dict[str, Any] = {"image": "a"}
 SELF["x"] = SELF

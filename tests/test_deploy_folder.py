@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from running import commit_all, git, listing, tree
 
-from anvil_gen.deploy_folder import HEADER, DeployFolder
+from anvil_gen.deploy.deploy_tree import HEADER, DeployFolder
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.resolve.resolved_host import Sources
 

@@ -11,9 +11,9 @@ from fake_engine import FakeDocker
 from msgspec.structs import replace
 
 from anvil_gen import __version__
+from anvil_gen.deploy.pipeline import generator, plan, write_trees
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.digests import digest_of
-from anvil_gen.generate import against_disk, generator, write_readable
 from anvil_gen.operate.deployment import Deployment, delegate, open_deployment, services_of, staleness, tier_of
 
 INVENTORY = """schema = 1
@@ -50,7 +50,7 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def rendered(fleet: Path) -> Deployment:
     """Render the host, and open it again."""
-    write_readable([against_disk(generator().render(fleet / "hosts" / "box.toml"))])
+    write_trees([plan(generator().render(fleet / "hosts" / "box.toml"))])
     return open_deployment("box", fleet)
 
 

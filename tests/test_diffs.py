@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from anvil_gen.deploy_folder import FileChange
-from anvil_gen.diffs import diff_text, visible, without_secrets
+from anvil_gen.deploy.deploy_tree import FileChange
+from anvil_gen.deploy.diff_text import diff_text, visible, without_secrets
 
 
 def change(before: str | None, after: str | None) -> FileChange:

@@ -10,8 +10,8 @@ from test_catalog import TOY_ENGINE, TOY_INVENTORY, fleet
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.log_patterns import Cause, Failure, KnownLog, LogData, Stage, known_log, log_data
 from anvil_gen.catalog.template_tree import KINDS, LOG_FILE
+from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.generate import Generator
 
 SHIPPED = Catalog()
 WITH_LOG = [

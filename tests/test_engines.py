@@ -10,7 +10,7 @@ import pytest
 from compose_cli import compose_config
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.generate import Generator
+from anvil_gen.deploy.pipeline import Generator
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 ROOTS = sorted(EXAMPLES.glob("*/docker-compose*.yml"))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from anvil_gen.deploy.atomic_write import replace_file
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.file_edit import replace_file
 
 
 def test_a_file_is_replaced_with_its_permissions(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from inventories import HUB, Fault, compared
 
-from anvil_gen.generate import Generator
+from anvil_gen.deploy.pipeline import Generator
 
 HEAD = f"schema = 1\nhfcache.volume = 'hub'\n[tiers.fast]\nengine = 'vllm'\nmodel = {HUB}\n"
 FORM = "not of the right form"

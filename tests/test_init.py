@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from onboarding import TemplateRepository, commit_all, files, git, make
 
 from anvil_gen.catalog.catalog import Catalog, shipped_templates
+from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.generate import Generator
 from anvil_gen.onboard.answers import answers_of
 from anvil_gen.onboard.find import machine_name
 from anvil_gen.onboard.lacks import lacking

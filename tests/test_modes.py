@@ -8,7 +8,7 @@ import pytest
 import yaml
 from inventories import Fault, compared
 
-from anvil_gen.generate import Generator
+from anvil_gen.deploy.pipeline import Generator
 
 HEAD = """
 schema = 1

@@ -10,8 +10,8 @@ import jinja2
 import pytest
 
 from anvil_gen.catalog.catalog import shipped_templates
+from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import DiagnosticError, InternalError
-from anvil_gen.generate import Generator
 from anvil_gen.render import jinja_env, quoting, template_lint
 from anvil_gen.render.renderer import RenderedFile, Renderer
 

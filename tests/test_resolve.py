@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from inventories import HUB, UUID_A, UUID_B, Fault, compared, faults_of
 
-from anvil_gen.generate import Generator
+from anvil_gen.deploy.pipeline import Generator
 
 HEAD = f"""\
 schema = 1

@@ -20,7 +20,7 @@ import yaml
 from anvil_serving import serves
 from reference_facts import FAST, HEAVY, ROUTER, ROUTES
 
-from anvil_gen.generate import Generator
+from anvil_gen.deploy.pipeline import Generator
 
 TREE = Path(__file__).parent.parent / "examples" / "fakoli-dark"
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from inventories import Fault, compared
 
-from anvil_gen.generate import Generator
+from anvil_gen.deploy.pipeline import Generator
 
 TIERS = {
     "chat": '[tiers.chat]\nengine = "vllm"\nmodel = { path = "/m/c" }\nport = 9001\n',

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from anvil_gen.changes import Action, Change
+from anvil_gen.deploy.compose_diff import Action, Change
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.results import Result, Step

@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from running import INVENTORY, ROUTER, SECOND_TIER, anvil_gen, fleet
 from strace_cli import changing_calls, kill_before, unknown_calls
 
-from anvil_gen.generate import Generator, against_disk, write
-from anvil_gen.outcome import Rendered
+from anvil_gen.deploy.pipeline import Generator, plan, write
+from anvil_gen.deploy.plan import Rendered
 
 RENDER = [sys.executable, "-m", "anvil_gen", "render", "box"]
 CHECK = [*RENDER, "--check"]
@@ -61,7 +61,7 @@ def scenario(request: pytest.FixtureRequest, tmp_path: Path) -> Scenario:
 
 def finish(rendered: Rendered) -> Path:
     """Write a rendered tree, and return its folder."""
-    write([against_disk(rendered)])
+    write([plan(rendered)])
     return rendered.output
 
 
@@ -132,7 +132,7 @@ def assert_whole(scenario: Scenario, case: Path) -> None:
 def assert_settled(scenario: Scenario, case: Path) -> None:
     """After `render --check` there is the old tree or the new one, and after `render` the new one: nothing else."""
     rendered = replace(scenario.rendered, output=case / "deploy" / "box")
-    outcome = against_disk(rendered)
+    outcome = plan(rendered)
     assert snapshot(rendered.output) in (scenario.old, scenario.new)
     write([outcome])
     assert snapshot(case / "deploy") == {"box": None, **{f"box/{path}": it for path, it in scenario.new.items()}}

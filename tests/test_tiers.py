@@ -10,7 +10,7 @@ import yaml
 from compose_cli import compose_config
 from inventories import Fault, compared
 
-from anvil_gen.generate import Generator
+from anvil_gen.deploy.pipeline import Generator
 
 TIER = '[tiers.tier]\nengine = "vllm"\nmodel = { path = "/m/x" }\n'
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from test_forms import inspected
 from test_slot import slot
 
-from anvil_gen.changes import Action, Change
+from anvil_gen.deploy.compose_diff import Action, Change
 from anvil_gen.operate.cards import CardUse, Holder
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.results import Result, Step

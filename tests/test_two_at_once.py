@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from running import EXPERIMENT, INVENTORY, ROUTER, SECOND_TIER, TIMEOUT_SECONDS, anvil_gen, commit_all, fleet, tree
 
-from anvil_gen.generate import Generator
+from anvil_gen.deploy.pipeline import Generator
 
 ONE = INVENTORY + SECOND_TIER + ROUTER
 OTHER = INVENTORY.replace("65536", "32768") + EXPERIMENT

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.changes import Action, Change
+from anvil_gen.deploy.compose_diff import Action, Change
 from anvil_gen.diagnostics import Diagnostic, Location
 from anvil_gen.views.change_lines import change_lines
 from anvil_gen.views.faults import show_faults

@@ -9,8 +9,8 @@ import click
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.commands import parameters
+from anvil_gen.deploy.pipeline import generator, plan, write_trees
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, display_path, join_words
-from anvil_gen.generate import against_disk, generator, write_readable
 from anvil_gen.inventory.fleet import hosts_folder
 from anvil_gen.machine.docker import Docker
 from anvil_gen.onboard.answers import Answers, answers_of
@@ -101,7 +101,7 @@ def _with(answers: Answers, given: tuple[str, ...]) -> Answers:
 def _render(laid_down: LaidDown) -> Path | None:
     """Render the new inventory, and give it a key; return the file of the key, or None where there is no new one."""
     rendered = generator().render(laid_down.inventory)
-    write_readable([against_disk(rendered)])
+    write_trees([plan(rendered)])
     variable = str(laid_down.answers.get("api_key_env") or "")
     has_key = laid_down.answers.get("router") != "none" and variable != ""
     return rendered.output / ".env" if has_key and write_key(rendered.output, variable) else None

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from anvil_gen.commands import parameters
+from anvil_gen.deploy.pipeline import collect_all, generator, plan, write_trees
+from anvil_gen.deploy.plan import Rendered
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.generate import against_disk, gather, generator, write_readable
 from anvil_gen.inventory.fleet import all_inventories, find_inventory
-from anvil_gen.outcome import Rendered
 from anvil_gen.views.faults import show_faults
 from anvil_gen.views.trees import JsonView, TextView, View
 
@@ -59,7 +59,7 @@ def command(
     if as_json and to_stdout:
         raise click.UsageError("--stdout prints the files themselves: it takes no --json")
     here = Path.cwd()
-    found = all_inventories(here) if every else gather(lambda host: find_inventory(host, here), hosts)
+    found = all_inventories(here) if every else collect_all(lambda host: find_inventory(host, here), hosts)
     # A host may be named twice, by its name and by its path.
     inventories = {path.absolute(): path for path in found}.values()
     rendered = generator().render_all(inventories, output=Path(output) if output is not None else None)
@@ -68,11 +68,11 @@ def command(
         _print_trees(rendered)
         return ExitCode.OK
     view: View = JsonView() if as_json else TextView()
-    outcomes = gather(against_disk, rendered)
+    outcomes = collect_all(plan, rendered)
     if check:
         view.checked(outcomes)
         return ExitCode.DIFFERS if any(outcome.files for outcome in outcomes) else ExitCode.OK
-    view.written(write_readable(outcomes, force=force))
+    view.written(write_trees(outcomes, force=force))
     return ExitCode.OK
 
 

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.deploy.pipeline import generator
 from anvil_gen.doctor.check import Place
 from anvil_gen.doctor.wants import Wanted, slot_wants, wants_of
-from anvil_gen.generate import generator
 from anvil_gen.inventory.fields import Platform
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.machine.containers import Container, ContainerQuery

@@ -96,9 +96,9 @@ def _current(deployment: Deployment, warn: Callable[[Diagnostic], None], *, rend
         DiagnosticError: they are not what the inventory renders.
     """
     if render and deployment.stale:
-        from anvil_gen.generate import against_disk, generator, write_readable  # noqa: PLC0415  only this needs it
+        from anvil_gen.deploy.pipeline import generator, plan, write_trees  # noqa: PLC0415  only this needs it
 
-        write_readable([against_disk(generator().render(deployment.resolved.inventory))])
+        write_trees([plan(generator().render(deployment.resolved.inventory))])
         return replace(deployment, outcome=None)
     fault = staleness(deployment, then="run this again (or add --render)")
     if fault is not None and fault.severity == "error":

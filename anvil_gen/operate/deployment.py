@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from anvil_gen.deploy_folder import DeployFolder
+from anvil_gen.deploy.deploy_tree import DeployFolder
 from anvil_gen.diagnostics import (
     Diagnostic,
     DiagnosticError,
@@ -26,14 +26,14 @@ from anvil_gen.resolve.model import DEFAULT_MODE, Mode, Stack, Tier
 from anvil_gen.resolve.resolved_host import Resolved, resolve_host
 
 if TYPE_CHECKING:
-    from anvil_gen.outcome import Outcome
+    from anvil_gen.deploy.plan import Plan
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
     """A host that can be operated. ``outcome`` is what a render would change; None where that is nothing."""
 
     resolved: Resolved
-    outcome: Outcome | None
+    outcome: Plan | None
     project: Project
 
     @property
@@ -141,16 +141,16 @@ def deployment_of(target: Target) -> Deployment:
     return Deployment(resolved=resolved, outcome=_outcome(resolved), project=target.project)
 
 
-def _outcome(resolved: Resolved) -> Outcome | None:
+def _outcome(resolved: Resolved) -> Plan | None:
     """Return what a render would change; None where that is nothing."""
     folder = DeployFolder(resolved.output, inventory=resolved.header)
     folder.recover()
     if folder.is_as_rendered(resolved.sources):
         return None
-    from anvil_gen.generate import against_disk, generator  # noqa: PLC0415  only what is not known to be fresh needs it
+    from anvil_gen.deploy.pipeline import generator, plan  # noqa: PLC0415  only what is not known to be fresh needs it
 
     # Compared only: what is on disk was proven when it was written.
-    outcome = against_disk(generator().render(resolved.inventory, proven=False))
+    outcome = plan(generator().render(resolved.inventory, proven=False))
     return outcome if outcome.files else None
 
 

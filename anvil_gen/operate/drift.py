@@ -9,7 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from anvil_gen.changes import Change, compare
+from anvil_gen.deploy.compose_diff import Change, compare
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.containers import Container, images_of
 from anvil_gen.operate.forms import Form, form_of_container, form_of_service

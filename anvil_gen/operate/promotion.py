@@ -8,10 +8,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.changes import Change, compare
-from anvil_gen.deploy_folder import FileChange
+from anvil_gen.deploy.atomic_write import replace_file
+from anvil_gen.deploy.compose_diff import Change, compare
+from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, printable
-from anvil_gen.file_edit import replace_file
 from anvil_gen.inventory.edit import tier_section, with_tier
 from anvil_gen.inventory.fields import NAME_LENGTH, NAME_PATTERN
 from anvil_gen.machine.containers import Container

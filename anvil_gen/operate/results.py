@@ -7,7 +7,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from anvil_gen.changes import Change
+from anvil_gen.deploy.compose_diff import Change
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.containers import Container, ContainerQuery, images_of
 from anvil_gen.operate.deployment import Deployment

@@ -11,9 +11,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.command_reading import HIDDEN, without_secrets
-from anvil_gen.deploy_folder import STATE_FOLDER
+from anvil_gen.deploy.deploy_tree import STATE_FOLDER
+from anvil_gen.deploy.lock import FolderLock
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.lock import FolderLock
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.conflicts import name_conflict, taken_ports
 from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from anvil_gen.changes import Action, Change
+from anvil_gen.deploy.compose_diff import Action, Change
 from anvil_gen.diagnostics import printable
 
 _VALUE_WIDTH = 72

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from anvil_gen.command_reading import without_secrets
+from anvil_gen.deploy.diff_text import visible
 from anvil_gen.diagnostics import Diagnostic
-from anvil_gen.diffs import visible
 from anvil_gen.operate.cards import CardUse, Holder
 from anvil_gen.operate.trial import Started, TrialStatus, shown_flags
 from anvil_gen.views.answer import print_json

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 import click
 
-from anvil_gen.changes import Action, recreated
+from anvil_gen.deploy.compose_diff import Action, recreated
+from anvil_gen.deploy.diff_text import diff_text
+from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import display_path
-from anvil_gen.diffs import diff_text
-from anvil_gen.outcome import Outcome
 from anvil_gen.resolve.model import Mode, Route
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.change_lines import change_json, change_lines
@@ -22,22 +22,22 @@ _VERBS = {"create": "wrote", "update": "wrote", "delete": "removed"}
 class View(Protocol):
     """How the answer of a verb is shown."""
 
-    def written(self, outcomes: Sequence[Outcome]) -> None:
+    def written(self, outcomes: Sequence[Plan]) -> None:
         """Show what was written."""
 
-    def checked(self, outcomes: Sequence[Outcome]) -> None:
+    def checked(self, outcomes: Sequence[Plan]) -> None:
         """Show what a write would change."""
 
 
 class TextView:
     """Answers as lines on stdout."""
 
-    def written(self, outcomes: Sequence[Outcome]) -> None:
+    def written(self, outcomes: Sequence[Plan]) -> None:
         """Print a line for each file, and what it means for each service."""
         for outcome in outcomes:
             self._host(outcome, _VERBS)
 
-    def checked(self, outcomes: Sequence[Outcome]) -> None:
+    def checked(self, outcomes: Sequence[Plan]) -> None:
         """Print a diff where the tree on disk differs."""
         for outcome in outcomes:
             for change in outcome.files:
@@ -48,7 +48,7 @@ class TextView:
             else:
                 self._host(outcome, {})
 
-    def _mend(self, outcome: Outcome) -> None:
+    def _mend(self, outcome: Plan) -> None:
         """Print what makes the tree what it should be; where that would lose somebody's work, both ways out."""
         command = outcome.rendered.command
         by_hand = [change.path for change in outcome.folder.foreign(outcome.files)]
@@ -59,7 +59,7 @@ class TextView:
         else:
             click.echo(f"  to mend it:\n\n    {command}\n")
 
-    def _host(self, outcome: Outcome, verbs: dict[str, str]) -> None:
+    def _host(self, outcome: Plan, verbs: dict[str, str]) -> None:
         rendered = outcome.rendered
         head = f"{click.style(rendered.host, bold=True)} -> {display_path(rendered.output)}"
         if not outcome.files:
@@ -83,16 +83,16 @@ class TextView:
 class JsonView:
     """Answers as one JSON document on stdout."""
 
-    def written(self, outcomes: Sequence[Outcome]) -> None:
+    def written(self, outcomes: Sequence[Plan]) -> None:
         """Print what was written."""
         print_json(hosts=[_outcome_json(outcome) for outcome in outcomes], diagnostics=_warnings(outcomes))
 
-    def checked(self, outcomes: Sequence[Outcome]) -> None:
+    def checked(self, outcomes: Sequence[Plan]) -> None:
         """Print what a write would change."""
         self.written(outcomes)
 
 
-def _gone(outcome: Outcome) -> list[str]:
+def _gone(outcome: Plan) -> list[str]:
     """Return the services of the main project that are no longer in it: Compose leaves their containers running."""
     return [
         change.address[1]
@@ -110,7 +110,7 @@ def _coloured(diff: str) -> str:
     return "".join(click.style(line, fg=colours[line[0]]) if line[:1] in colours else line for line in lines)
 
 
-def _outcome_json(outcome: Outcome) -> dict[str, Any]:
+def _outcome_json(outcome: Plan) -> dict[str, Any]:
     return {
         "host": outcome.rendered.host,
         "inventory": outcome.rendered.inventory.as_posix(),
@@ -130,5 +130,5 @@ def _route_json(mode: Mode, route: Route) -> dict[str, Any]:
     return {"mode": mode.title, "name": route.name, "tier": route.tier, "how": route.how}
 
 
-def _warnings(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def _warnings(outcomes: Sequence[Plan]) -> list[dict[str, Any]]:
     return [diagnostic_json(warning) for outcome in outcomes for warning in outcome.rendered.warnings]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from anvil_gen.deploy_folder import HEADER, FileChange
+from anvil_gen.deploy.deploy_tree import HEADER, FileChange
+from anvil_gen.deploy.diff_text import diff_text, visible, without_secrets
+from anvil_gen.deploy.manual_edits import lost_lines, same_meaning, suggestion
+from anvil_gen.deploy.plan import Plan, Rendered, parse_existing
 from anvil_gen.diagnostics import Diagnostic, Location, display_path
-from anvil_gen.diffs import diff_text, visible, without_secrets
-from anvil_gen.hand_edits import lost_lines, same_meaning, suggestion
-from anvil_gen.outcome import Outcome, Rendered, parsed
 from anvil_gen.render.syntaxes import syntax_of
 
 
-def faults_of(outcome: Outcome) -> Iterator[Diagnostic]:
+def overwrite_errors(outcome: Plan) -> Iterator[Diagnostic]:
     """Yield what speaks against writing a tree over what is there."""
     rendered = outcome.rendered
     other = outcome.folder.other_inventory(outcome.files)
@@ -39,7 +39,7 @@ def _says_the_same(rendered: Rendered, change: FileChange) -> bool:
     """Tell whether what a person edited is what the inventory says by now, be it in other lines."""
     if syntax_of(change.path) != "yaml":
         return False
-    before, after = parsed(change.before, change.path), rendered.tree.data[change.path]
+    before, after = parse_existing(change.before, change.path), rendered.tree.data[change.path]
     return same_meaning(before, after, free_flags=_flags(rendered, change.path) is not None)
 
 
@@ -88,5 +88,5 @@ def _keep(rendered: Rendered) -> str:
 def _example(rendered: Rendered, change: FileChange) -> list[str]:
     if syntax_of(change.path) != "yaml":
         return []
-    before, after = parsed(change.before, change.path), rendered.tree.data[change.path]
+    before, after = parse_existing(change.before, change.path), rendered.tree.data[change.path]
     return suggestion(change.path, before, after, fields=_flags(rendered, change.path))

@@ -20,11 +20,11 @@ import msgspec
 from msgspec import Struct
 
 from anvil_gen import __version__
-from anvil_gen.committed import committed
-from anvil_gen.deploy_state import Journal, State, load
+from anvil_gen.deploy.git import committed
+from anvil_gen.deploy.lock import FolderLock
+from anvil_gen.deploy.state import Journal, State, load
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.digests import digest_of
-from anvil_gen.lock import FolderLock
 from anvil_gen.resolve.resolved_host import Sources
 
 STATE_FOLDER = ".anvil-gen"

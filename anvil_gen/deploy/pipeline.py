@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 from msgspec.structs import asdict, replace
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.changes import Change, compare
-from anvil_gen.deploy_folder import DeployFolder, FileChange
+from anvil_gen.deploy.compose_diff import Change, compare
+from anvil_gen.deploy.deploy_tree import DeployFolder, FileChange
+from anvil_gen.deploy.overwrite_check import overwrite_errors
+from anvil_gen.deploy.plan import Plan, Rendered, parse_existing
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 from anvil_gen.inventory.fleet import fleet_root
-from anvil_gen.outcome import Outcome, Rendered, parsed
-from anvil_gen.overwriting import faults_of
 from anvil_gen.render.jinja_env import cache_folder
 from anvil_gen.render.renderer import Renderer, path_of_mode
 from anvil_gen.render.syntaxes import syntax_of
@@ -67,7 +67,7 @@ class Generator:
         Raises:
             DiagnosticError: at least one has a fault, or two would write to one folder.
         """
-        rendered = gather(lambda inventory: self.render(inventory, output=output), inventories)
+        rendered = collect_all(lambda inventory: self.render(inventory, output=output), inventories)
         faults = _shared_outputs(rendered)
         if faults:
             raise DiagnosticError(faults)
@@ -88,7 +88,7 @@ def _services(stack: Stack, data: Mapping[str, Any]) -> dict[KeyPath, list[str]]
     return {**found, ("router",): [stack.router.service] if stack.router is not None else []}
 
 
-def gather(function: Callable[[_Item], _Value], items: Iterable[_Item]) -> list[_Value]:
+def collect_all(function: Callable[[_Item], _Value], items: Iterable[_Item]) -> list[_Value]:
     """Return the function's value for each item.
 
     Raises:
@@ -111,7 +111,7 @@ def generator() -> Generator:
     return Generator(cache=cache_folder())
 
 
-def against_disk(rendered: Rendered) -> Outcome:
+def plan(rendered: Rendered) -> Plan:
     """Compare a rendered tree with what is on disk. A write that was killed is finished or dropped first.
 
     Raises:
@@ -121,17 +121,17 @@ def against_disk(rendered: Rendered) -> Outcome:
     folder.recover()
     outcome = _compared(rendered, folder)
     # Another process may have written while the files were read.
-    return outcome if folder.is_current() else against_disk(rendered)
+    return outcome if folder.is_current() else plan(rendered)
 
 
-def write_readable(outcomes: Sequence[Outcome], *, force: bool = False) -> list[Outcome]:
+def write_trees(outcomes: Sequence[Plan], *, force: bool = False) -> list[Plan]:
     """Write like `write`, so that users of other names can read it, as the containers are: whatever the umask says."""
     os.umask(os.umask(0o022) & 0o022)
     return write(outcomes, force=force)
 
 
-def write(outcomes: Sequence[Outcome], *, force: bool = False) -> list[Outcome]:
-    """Write what `against_disk` found, for all hosts or for none.
+def write(outcomes: Sequence[Plan], *, force: bool = False) -> list[Plan]:
+    """Write what `plan` found, for all hosts or for none.
 
     Returns:
         What was written: something else than what was found, where another process wrote to the same folder since.
@@ -158,12 +158,12 @@ def write(outcomes: Sequence[Outcome], *, force: bool = False) -> list[Outcome]:
     return current
 
 
-def _compared(rendered: Rendered, folder: DeployFolder) -> Outcome:
+def _compared(rendered: Rendered, folder: DeployFolder) -> Plan:
     files = folder.compare(rendered.tree.files, _earlier(rendered, folder))
-    return Outcome(rendered=rendered, folder=folder, files=tuple(files), changes=_service_changes(rendered, files))
+    return Plan(rendered=rendered, folder=folder, files=tuple(files), changes=_service_changes(rendered, files))
 
 
-def _locked(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def _locked(outcomes: Sequence[Plan]) -> list[Plan]:
     """Return outcomes that stay true until they are written: no other process can write to their folders."""
     current = list(outcomes)
     # In one order in every process, so that no two wait for each other.
@@ -176,8 +176,8 @@ def _locked(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return current
 
 
-def _refuse_foreign(outcomes: Iterable[Outcome]) -> None:
-    faults = [fault for outcome in outcomes for fault in faults_of(outcome)]
+def _refuse_foreign(outcomes: Iterable[Plan]) -> None:
+    faults = [fault for outcome in outcomes for fault in overwrite_errors(outcome)]
     if faults:
         raise DiagnosticError(faults)
 
@@ -193,7 +193,7 @@ def _earlier(rendered: Rendered, folder: DeployFolder) -> Iterator[str]:
     yield from sorted(of_routers)
     for root in sorted({ROOT_FILE, *(path.name for path in folder.path.glob("docker-compose.*.yml"))}):
         yield root
-        included = parsed(folder.read(root), root).get("include")
+        included = parse_existing(folder.read(root), root).get("include")
         if isinstance(included, list):
             yield from (path for path in included if isinstance(path, str) and path.startswith(_OWN_FOLDERS))
             for mode in (path[15:-4] for path in included if isinstance(path, str) and _MODE_ROUTER.fullmatch(path)):
@@ -207,7 +207,7 @@ def _service_changes(rendered: Rendered, files: Sequence[FileChange]) -> tuple[C
     compose = {change.path: change for change in files if syntax_of(change.path) == "yaml"}
     # A volume may stand in several files, and goes only with the last of them.
     kept = [data for path, data in rendered.tree.data.items() if path not in compose and syntax_of(path) == "yaml"]
-    before = [parsed(change.before, change.path) for change in compose.values()]
+    before = [parse_existing(change.before, change.path) for change in compose.values()]
     after = [rendered.tree.data[change.path] for change in compose.values() if change.after is not None]
     changes = compare([*kept, *before], [*kept, *after]) if compose else []
     return tuple(sorted(changes, key=lambda change: change.project != rendered.project))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from anvil_gen.deploy_folder import FileChange
+from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.diagnostics import HIDDEN_WORD
 
 # What a person may have written into a rendered file under the name of a secret; a variable is none.

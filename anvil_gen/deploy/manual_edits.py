@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from anvil_gen.changes import by_name
+from anvil_gen.deploy.compose_diff import by_name
 from anvil_gen.diagnostics import may_hold_secret
 from anvil_gen.inventory.schema import TierTable
 from anvil_gen.inventory.schema_router import RouterTable

@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.changes import Change
-from anvil_gen.deploy_folder import DeployFolder, FileChange
+from anvil_gen.deploy.compose_diff import Change
+from anvil_gen.deploy.deploy_tree import DeployFolder, FileChange
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.verify import parse
 from anvil_gen.resolve.model import Tree
@@ -20,7 +20,7 @@ class Rendered(Resolved, frozen=True, kw_only=True):
     tree: Tree
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Plan(Struct, frozen=True, kw_only=True):
     """What a rendered tree changes against the one on disk."""
 
     rendered: Rendered
@@ -29,7 +29,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
 
 
-def parsed(text: str | None, path: str) -> dict[str, Any]:
+def parse_existing(text: str | None, path: str) -> dict[str, Any]:
     """Return the data of a file that is on disk; none where there is no file or somebody's edit has broken it."""
     try:
         data = parse(text or "", path)

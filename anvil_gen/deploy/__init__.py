@@ -1,0 +1,1 @@
+"""The rendered tree on disk: comparing, writing, and what would be overwritten."""
