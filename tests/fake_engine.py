@@ -12,10 +12,10 @@ from fake_machine import no_programs
 from msgspec.structs import replace
 from running import fleet
 
-from anvil_gen.doctor.subject import Subject
 from anvil_gen.machine.docker import Docker
 from anvil_gen.machine.subprocesses import Run
 from anvil_gen.operate.deployment import open_deployment
+from anvil_gen.operate.doctor.context import DoctorContext
 
 HANGS = "hangs"
 """The answer of a command that does not end."""
@@ -124,12 +124,12 @@ def subject(
     shell: Mapping[str, str] | None = None,
     mode: str | None = None,
     with_slot: bool = False,
-) -> Subject:
+) -> DoctorContext:
     """Return a host of an inventory on an engine and a machine that are made up; without answers nothing answers."""
     deployment = open_deployment(str(fleet(folder, box=text) / "hosts" / "box.toml"), folder)
     docker = FakeDocker(answers if answers is not None else {}, at=at)
     made = replace(deployment, project=replace(deployment.project, docker=docker))
-    return Subject(
+    return DoctorContext(
         made,
         made.mode(mode),
         run=run,

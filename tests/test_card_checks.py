@@ -10,8 +10,8 @@ from e2e.cards import Card as Pretended
 from fake_engine import INFO, engine, subject, told
 from fake_machine import kernel, no_programs, nvidia, programs
 
-from anvil_gen.doctor.card_checks import check_cards, check_runtimes
 from anvil_gen.machine.subprocesses import Answer, Run
+from anvil_gen.operate.doctor.gpus import check_gpus, check_runtimes
 
 UUID = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
 OTHER = "GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1"
@@ -54,13 +54,13 @@ def card(uuid: str = UUID, memory: int = 97887, capability: str = "12.0") -> Run
     ],
 )
 def test_a_card(run: Run, verdict: str, outcome: str, tmp_path: Path) -> None:
-    ((found, _, text),) = told(check_cards(subject(tmp_path, INVENTORY, engine(), run=run)))
+    ((found, _, text),) = told(check_gpus(subject(tmp_path, INVENTORY, engine(), run=run)))
 
     assert (found, text.startswith(outcome)) == (verdict, True)
 
 
 def test_what_to_write_instead(tmp_path: Path) -> None:
-    (check,) = check_cards(subject(tmp_path, INVENTORY, engine(), run=card(OTHER, 32607)))
+    (check,) = check_gpus(subject(tmp_path, INVENTORY, engine(), run=card(OTHER, 32607)))
 
     assert check.fault is not None
     assert check.fault.address == "gpus.big.uuid"
@@ -71,7 +71,7 @@ def test_what_to_write_instead(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("system", "part"), [("linux", "ubuntu-drivers install"), ("win32", "wsl --update")])
 def test_a_driver_that_is_not_there(system: str, part: str, tmp_path: Path) -> None:
     failed = programs({"nvidia-smi": Answer(code=9, stdout="NVIDIA-SMI has failed\n")})
-    (check,) = check_cards(subject(tmp_path, INVENTORY, engine(info="{}"), run=failed, system=system))
+    (check,) = check_gpus(subject(tmp_path, INVENTORY, engine(info="{}"), run=failed, system=system))
 
     assert check.fault is not None
     assert check.fault.detail == "`nvidia-smi`: NVIDIA-SMI has failed"
@@ -81,12 +81,12 @@ def test_a_driver_that_is_not_there(system: str, part: str, tmp_path: Path) -> N
 def test_cards_that_a_container_has_had_are_there(tmp_path: Path) -> None:
     host = subject(tmp_path, INVENTORY, engine())
 
-    assert [verdict for verdict, _, _ in told(check_cards(host, measured=True))] == ["warn"]
+    assert [verdict for verdict, _, _ in told(check_gpus(host, measured=True))] == ["warn"]
     assert [verdict for verdict, _, _ in told(check_runtimes(host, measured=True))] == ["pass"]
 
 
 def test_cards_of_another_machine_are_not_looked_at(tmp_path: Path) -> None:
-    assert told(check_cards(subject(tmp_path, INVENTORY, engine(), at="ssh://me@box"))) == []
+    assert told(check_gpus(subject(tmp_path, INVENTORY, engine(), at="ssh://me@box"))) == []
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_devices(tmp_path: Path) -> None:
     )
     host = subject(tmp_path / "fleet", AMD, engine(), root=root)
 
-    assert [verdict for verdict, _, _ in told(check_cards(host))] == ["pass"]
+    assert [verdict for verdict, _, _ in told(check_gpus(host))] == ["pass"]
     assert told(check_runtimes(host)) == [("fail", "GPU runtime", "no GPU runtime")]
     (root / "dev/dri").mkdir()
     assert [verdict for verdict, _, _ in told(check_runtimes(host))] == ["pass"]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from test_forms import inspected
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.operate.cards import CardUse, card_use
+from anvil_gen.operate.gpu_usage import GpuUse, gpu_use
 from anvil_gen.resolve.load import read_host
 from anvil_gen.resolve.model import Stack
 from anvil_gen.resolve.resolved_host import resolve_host
@@ -30,7 +30,7 @@ def stack(folder: Path) -> Stack:
     return resolve_host(read_host(folder / "box.toml", Catalog())).stack
 
 
-def holders(use: CardUse) -> list[tuple[str, bool, bool, int | None]]:
+def holders(use: GpuUse) -> list[tuple[str, bool, bool, int | None]]:
     """Return the holders as plain values."""
     return [(one.tier, one.running, one.in_default_mode, one.takes_mib) for one in use.holders]
 
@@ -48,7 +48,7 @@ def test_the_holders_of_a_card(
 ) -> None:
     found = stack(tmp_path)
     containers = {name: replace(inspected(), state=state) for name, state in running.items()}
-    use = card_use(found, found.gpus[0], containers)
+    use = gpu_use(found, found.gpus[0], containers)
 
     assert (holders(use), use.left_mib) == (expected, left)
     assert use.busy == tuple(name for name, state in running.items() if state == "running")
@@ -57,13 +57,13 @@ def test_the_holders_of_a_card(
 def test_a_tier_that_was_given_another_card_does_not_hold_this_one(tmp_path: Path) -> None:
     found = stack(tmp_path)
     elsewhere = {"DeviceRequests": [{"DeviceIDs": ["GPU-other"]}]}
-    use = card_use(found, found.gpus[0], {"one": replace(inspected(elsewhere), state="running")})
+    use = gpu_use(found, found.gpus[0], {"one": replace(inspected(elsewhere), state="running")})
 
     assert (use.busy, use.left_mib) == ((), 900)
 
 
 def test_without_its_memory_nobody_can_tell_what_is_left(tmp_path: Path) -> None:
     found = stack(tmp_path)
-    use = card_use(found, replace(found.gpus[0], memory_mib=None), {})
+    use = gpu_use(found, replace(found.gpus[0], memory_mib=None), {})
 
     assert use.left_mib is None

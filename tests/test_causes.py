@@ -9,7 +9,7 @@ import pytest
 from fake_engine import NO_DAEMON, container, engine, having, images, subject
 from fake_machine import kernel
 
-from anvil_gen.doctor.causes import causes
+from anvil_gen.operate.doctor.diagnose import causes
 
 INVENTORY = """schema = 1
 [paths]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fake_engine import container, engine, having, subject, told
 
-from anvil_gen.doctor.claim_checks import check_names, check_ports
+from anvil_gen.operate.doctor.ports_and_names import check_names, check_ports
 
 INVENTORY = """schema = 1
 [paths]

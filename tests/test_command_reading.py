@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.command_reading import flag_entry, read_line, typed_value, without_secrets
+from anvil_gen.operate.experiment.parse_args import flag_entry, read_line, typed_value, without_secrets
 from anvil_gen.resolve.command_line import flag_arguments
 from anvil_gen.values import Number
 

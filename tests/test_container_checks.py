@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fake_engine import container, having, subject
 
-from anvil_gen.doctor.container_checks import check_networks, check_paused
+from anvil_gen.operate.doctor.containers import check_networks, check_paused
 
 INVENTORY = """schema = 1
 [tiers.fast]

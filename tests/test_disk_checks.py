@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fake_engine import INFO, engine, images, subject, told
 
-from anvil_gen.doctor.disk_checks import check_disk
-from anvil_gen.doctor.subject import Subject
+from anvil_gen.operate.doctor.context import DoctorContext
+from anvil_gen.operate.doctor.disk import check_disk
 
 # No disk has what these weights could take.
 INVENTORY = """schema = 1
@@ -28,7 +28,7 @@ FOLDER = INVENTORY.replace('volume = "hub"', 'path = "/cache"')
 THERE = images("vllm/vllm-openai:latest")
 
 
-def host(folder: Path, text: str = INVENTORY, **more: str) -> Subject:
+def host(folder: Path, text: str = INVENTORY, **more: str) -> DoctorContext:
     """Return a host whose Docker keeps all in one folder."""
     (folder / "docker").mkdir(exist_ok=True)
     return subject(folder / "fleet", text, engine(info=json.dumps({"DockerRootDir": "/docker"}), **more), root=folder)

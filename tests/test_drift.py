@@ -11,8 +11,8 @@ from fake_engine import FakeDocker, engine
 from test_forms import inspected
 
 from anvil_gen.machine.compose import Project
-from anvil_gen.operate.drift import Files, config_drift, form_changes, image_drift
-from anvil_gen.operate.variable_values import Hidden
+from anvil_gen.operate.drift import Files, config_drift, image_drift, service_changes
+from anvil_gen.operate.redact import Redaction
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from anvil_gen.operate.variable_values import Hidden
     ],
 )
 def test_changes_of_a_service(before: dict[str, Any], after: dict[str, Any], expected: list[Any]) -> None:
-    changes = form_changes("box", "fast", {"image": "x", **before}, {"image": "x", **after})
+    changes = service_changes("box", "fast", {"image": "x", **before}, {"image": "x", **after})
 
     assert [(*change.address[2:], change.before, change.after, change.reason) for change in changes] == expected
 
@@ -42,8 +42,8 @@ def test_changes_of_a_service(before: dict[str, Any], after: dict[str, Any], exp
 def test_values_of_variables_are_not_told() -> None:
     before = {"command": ["serve", "--a=1", "old secret"], "labels": {"x": "old secret"}, "restart": "always"}
     after = {"command": ["serve", "--a=2", "secret"], "labels": {"x": "secret"}}
-    hidden = Hidden(keys=frozenset({"command", "labels"}), plain_flags=frozenset({"--a"}))
-    changes = form_changes("box", "fast", before, after, hidden)
+    hidden = Redaction(keys=frozenset({"command", "labels"}), plain_flags=frozenset({"--a"}))
+    changes = service_changes("box", "fast", before, after, hidden)
 
     told = [(change.reason or change.address[-1], change.before, change.after) for change in changes]
     assert told == [

@@ -10,17 +10,17 @@ from fake_engine import NO_DAEMON, engine, images, subject
 from fake_machine import kernel
 from running import INVENTORY, anvil_gen, fleet
 
-from anvil_gen.doctor.examination import Examination, examine
+from anvil_gen.operate.doctor.run import DoctorResult, run_checks
 from anvil_gen.views.doctor import show_examination
 
 EVERYTHING = engine(image_inspect=images("vllm/vllm-openai:latest"))
 MODEL = {"srv/models/gpt-oss-20b/model.safetensors": "weights"}
 
 
-def examined(folder: Path, answers: dict[str, str], **more: str) -> Examination:
+def examined(folder: Path, answers: dict[str, str], **more: str) -> DoctorResult:
     """Return the examination of a small host that has its model."""
     host = subject(folder, INVENTORY, answers, root=kernel(folder / "root", MODEL), **more)  # type: ignore[arg-type]
-    return examine(host, probe=True)
+    return run_checks(host, probe=True)
 
 
 def test_a_machine_that_has_all_of_it(tmp_path: Path) -> None:

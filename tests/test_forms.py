@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from anvil_gen.machine.containers import Container, container
-from anvil_gen.operate.forms import form_of_container, form_of_service
+from anvil_gen.operate.normalize import normalize_container, normalize_service
 
 UUID = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
 RESERVED = {"resources": {"reservations": {"devices": [{"device_ids": [UUID]}]}}}
@@ -127,15 +127,15 @@ def test_both_sides_have_one_form(
 ) -> None:
     form = {"image": "vllm:1", "container_name": "fast", **expected}
 
-    assert form_of_container(inspected(**docker), None) == form
-    assert form_of_service("fast", service(**compose)) == form
+    assert normalize_container(inspected(**docker), None) == form
+    assert normalize_service("fast", service(**compose)) == form
 
 
 def test_what_the_image_says_is_left_out() -> None:
     image = {"Config": {"Env": ["PATH=/bin"], "Labels": {"maker": "x"}, "Cmd": ["a"], "Entrypoint": ["b"], "User": "1"}}
     one = inspected(Env=["PATH=/bin", "A=1"], Labels={"maker": "x", "own": "y"}, Cmd=["a"], Entrypoint=["b"], User="1")
 
-    assert form_of_container(one, image) == {
+    assert normalize_container(one, image) == {
         "image": "vllm:1",
         "container_name": "fast",
         "environment": {"A": "1"},
@@ -148,8 +148,8 @@ def test_a_service_that_says_what_its_image_says_adds_nothing() -> None:
     same = service(command=["a"], entrypoint=["b"], user="1")
     other = service(command=["c"], entrypoint=["b"], user="2")
 
-    assert form_of_service("fast", same, image) == {"image": "vllm:1", "container_name": "fast"}
-    assert form_of_service("fast", other, image) == {
+    assert normalize_service("fast", same, image) == {"image": "vllm:1", "container_name": "fast"}
+    assert normalize_service("fast", other, image) == {
         "image": "vllm:1",
         "container_name": "fast",
         "command": ["c"],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fake_engine import HANGS, engine, images, subject, told
 
-from anvil_gen.doctor.image_checks import check_images, unobtainable
+from anvil_gen.operate.doctor.images import check_images, unobtainable
 
 INVENTORY = """schema = 1
 [paths]

@@ -9,7 +9,7 @@ import pytest
 from fake_engine import INFO, NO_DAEMON, engine, subject, told
 from running import anvil_gen
 
-from anvil_gen.doctor.machine_checks import check_docker, check_platform, check_remote, check_tree, check_variables
+from anvil_gen.operate.doctor.environment import check_docker, check_platform, check_remote, check_tree, check_variables
 
 INVENTORY = """schema = 1
 [paths]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from fake_engine import FakeDocker, engine, images, subject
 
-from anvil_gen.doctor.check import Check
-from anvil_gen.doctor.pin_proof import check_pins
+from anvil_gen.operate.doctor.check import Check
+from anvil_gen.operate.doctor.gpu_pinning import check_pins
 
 UUID = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
 OTHER = "GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1"

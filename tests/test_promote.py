@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.promote import Facts, free_port, tier_of_trial
+from anvil_gen.operate.experiment.tier_from_trial import TrialFacts, free_port, tier_of_trial
 from anvil_gen.values import Number
 
 OWN = (
@@ -22,7 +22,7 @@ OPTIONS = {"served_name": "experiment", "gpu_memory_utilization": Number("0.90")
 BASE = {"engine": "vllm", "gpus": ["big"], "port": 1, "model": {"repo": "org/name"}}
 
 
-def facts(*extra: str, engine: str = "vllm", **known: Any) -> Facts:
+def facts(*extra: str, engine: str = "vllm", **known: Any) -> TrialFacts:
     """Return a trial with some flags."""
     found = Catalog().engine(engine)
     assert found is not None
@@ -37,7 +37,7 @@ def facts(*extra: str, engine: str = "vllm", **known: Any) -> Facts:
         "card": "big",
         "port": 1,
     }
-    return Facts(engine_name=engine, engine=found, extra=extra, **{**usual, **known})
+    return TrialFacts(engine_name=engine, engine=found, extra=extra, **{**usual, **known})
 
 
 def added(*extra: str, **known: Any) -> dict[str, Any]:

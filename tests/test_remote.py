@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fake_engine import engine, subject
 
-from anvil_gen.doctor.remote import unmountable
+from anvil_gen.operate.doctor.remote import unmountable
 
 INVENTORY = """schema = 1
 [paths]
@@ -36,7 +36,7 @@ PLAIN = INVENTORY.partition("[router]")[0]
 )
 def test_the_way_on(endpoint: str, commands: list[str], tmp_path: Path) -> None:
     host = subject(tmp_path, INVENTORY, engine(), at=endpoint)
-    fault = unmountable(host.deployment, host.wants, endpoint)
+    fault = unmountable(host.deployment, host.requirements, endpoint)
 
     assert fault is not None
     assert "router/router.toml (by router)" in fault.detail
@@ -48,4 +48,4 @@ def test_the_way_on(endpoint: str, commands: list[str], tmp_path: Path) -> None:
 def test_a_tree_without_such_files(tmp_path: Path) -> None:
     host = subject(tmp_path, PLAIN, engine(), at="ssh://me@box")
 
-    assert unmountable(host.deployment, host.wants, "ssh://me@box") is None
+    assert unmountable(host.deployment, host.requirements, "ssh://me@box") is None

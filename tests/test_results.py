@@ -13,8 +13,8 @@ from test_forms import inspected
 
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.containers import Container, ContainerQuery
-from anvil_gen.operate.bring_up import remove_unfinished
-from anvil_gen.operate.results import Step, results
+from anvil_gen.operate.service_results import ServiceAction, results
+from anvil_gen.operate.up import remove_unfinished
 
 
 def one(number: str, **state: Any) -> Container:
@@ -26,35 +26,35 @@ def one(number: str, **state: Any) -> Container:
 @pytest.mark.parametrize(
     ("before", "after", "step", "reason"),
     [
-        (None, one("a"), Step.CREATED, ""),
-        (one("a"), one("a"), Step.UNCHANGED, ""),
-        (one("a", state="exited"), one("a", started_at="2026-01-01T00:00:00Z"), Step.STARTED, "it was exited"),
+        (None, one("a"), ServiceAction.CREATED, ""),
+        (one("a"), one("a"), ServiceAction.UNCHANGED, ""),
+        (one("a", state="exited"), one("a", started_at="2026-01-01T00:00:00Z"), ServiceAction.STARTED, "it was exited"),
         (
             one("a", state="exited"),
             one("a", state="exited", exit_code=3, started_at="2026-01-01T00:00:00Z"),
-            Step.STARTED,
+            ServiceAction.STARTED,
             "it was exited, and has ended again with exit code 3",
         ),
-        (one("a"), None, Step.REMOVED, ""),
-        (None, None, Step.MISSING, ""),
-        (one("a"), one("b", level="2"), Step.RECREATED, ""),
-        (one("a"), one("b", image_id="sha256:3"), Step.RECREATED, "vllm:1 is another image now"),
+        (one("a"), None, ServiceAction.REMOVED, ""),
+        (None, None, ServiceAction.MISSING, ""),
+        (one("a"), one("b", level="2"), ServiceAction.RECREATED, ""),
+        (one("a"), one("b", image_id="sha256:3"), ServiceAction.RECREATED, "vllm:1 is another image now"),
         (
             one("a"),
             one("b", compose_version="2.40.0"),
-            Step.RECREATED,
+            ServiceAction.RECREATED,
             "Compose 2.26.1 made it, and 2.40.0 says it otherwise",
         ),
-        (one("a"), one("b"), Step.RECREATED, "its configuration differs in what Docker does not tell"),
+        (one("a"), one("b"), ServiceAction.RECREATED, "its configuration differs in what Docker does not tell"),
     ],
 )
-def test_a_service(before: Container | None, after: Container | None, step: Step, reason: str) -> None:
+def test_a_service(before: Container | None, after: Container | None, step: ServiceAction, reason: str) -> None:
     project = Project(docker=FakeDocker({"image inspect": "[]"}), folder=Path(), name="box")
     old, new = ({} if found is None else {"fast": found} for found in (before, after))
 
     (result,) = results(project, ["fast"], old, new)
     assert (result.service, result.step, result.reason) == ("fast", step, reason)
-    assert bool(result.changes) == (step is Step.RECREATED and not reason)
+    assert bool(result.changes) == (step is ServiceAction.RECREATED and not reason)
 
 
 def test_what_was_not_asked_for_is_told_only_where_it_changed() -> None:
@@ -63,7 +63,7 @@ def test_what_was_not_asked_for_is_told_only_where_it_changed() -> None:
     after = {"fast": one("a"), "other": one("b")}
 
     told = [(result.service, result.step) for result in results(project, ["fast"], before, after)]
-    assert told == [("fast", Step.UNCHANGED), ("gone", Step.REMOVED)]
+    assert told == [("fast", ServiceAction.UNCHANGED), ("gone", ServiceAction.REMOVED)]
 
 
 def test_what_compose_has_not_finished_is_removed_and_does_not_count() -> None:

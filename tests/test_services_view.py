@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from anvil_gen.deploy.compose_diff import Action, Change
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.operate.drift import Drift
-from anvil_gen.operate.results import Result, Step
+from anvil_gen.operate.service_results import Result, ServiceAction
 from anvil_gen.operate.status import Row, Status
 from anvil_gen.views.services import show_results, show_status
 
@@ -24,10 +24,10 @@ LENGTH = Change(
     after="32768",
 )
 RESULTS = [
-    Result(service="heavy", step=Step.UNCHANGED, container="heavy"),
-    Result(service="fast", step=Step.RECREATED, container="fast", changes=(LENGTH,)),
-    Result(service="ui", step=Step.STARTED, container="ui", reason="it was exited"),
-    Result(service="web", step=Step.MISSING, container=""),
+    Result(service="heavy", step=ServiceAction.UNCHANGED, container="heavy"),
+    Result(service="fast", step=ServiceAction.RECREATED, container="fast", changes=(LENGTH,)),
+    Result(service="ui", step=ServiceAction.STARTED, container="ui", reason="it was exited"),
+    Result(service="web", step=ServiceAction.MISSING, container=""),
 ]
 ROW = Row(
     tier="fast",

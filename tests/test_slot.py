@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.operate.slot import Request, Slot, open_slot, trial_of
+from anvil_gen.operate.experiment.slot import Request, Slot, open_slot, trial_of
 
 INVENTORY = """schema = 1
 [paths]

@@ -10,7 +10,7 @@ import pytest
 from fake_engine import engine, subject, told
 from fake_machine import kernel
 
-from anvil_gen.doctor.storage_checks import check_mounts, check_volumes
+from anvil_gen.operate.doctor.mounts import check_mounts, check_volumes
 
 INVENTORY = """schema = 1
 [paths]

@@ -9,16 +9,16 @@ from fake_engine import FakeDocker, engine, subject
 from fake_machine import LINUX_KERNEL, WSL2_KERNEL, kernel
 from running import INVENTORY, SECOND_TIER
 
-from anvil_gen.doctor.subject import Subject
 from anvil_gen.machine.subprocesses import Answer
+from anvil_gen.operate.doctor.context import DoctorContext
 
 
 def test_some_services_of_a_mode(tmp_path: Path) -> None:
     whole = subject(tmp_path, INVENTORY + SECOND_TIER, engine())
-    some = Subject(whole.deployment, whole.mode, ["heavy"])
+    some = DoctorContext(whole.deployment, whole.mode, ["heavy"])
 
-    assert [one.service for one in whole.wants] == ["fast", "heavy"]
-    assert [one.service for one in some.wants] == ["heavy"]
+    assert [one.service for one in whole.requirements] == ["fast", "heavy"]
+    assert [one.service for one in some.requirements] == ["heavy"]
 
 
 def test_facts_are_asked_for_once(tmp_path: Path) -> None:
@@ -26,7 +26,11 @@ def test_facts_are_asked_for_once(tmp_path: Path) -> None:
     host = subject(tmp_path, INVENTORY, engine(), run=lambda command: runs.append(command) or Answer())  # type: ignore[func-returns-value]
     assert isinstance(host.docker, FakeDocker)
 
-    assert (host.engine, host.wants, host.containers) == (host.engine, host.wants, host.containers)
+    assert (host.docker_info, host.requirements, host.containers) == (
+        host.docker_info,
+        host.requirements,
+        host.containers,
+    )
     assert host.listing("nvidia") == host.listing("nvidia")
     assert len(host.docker.asked) == len(set(host.docker.asked))
     assert len(runs) == 1

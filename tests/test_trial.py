@@ -13,11 +13,11 @@ from test_forms import inspected
 from test_slot import slot
 
 from anvil_gen.deploy.compose_diff import Action, Change
-from anvil_gen.operate.cards import CardUse, Holder
 from anvil_gen.operate.drift import Drift
-from anvil_gen.operate.results import Result, Step
-from anvil_gen.operate.slot import Request, trial_of
-from anvil_gen.operate.trial import Started, TrialStatus, again, shown_flags, variables_of_container
+from anvil_gen.operate.experiment.slot import Request, trial_of
+from anvil_gen.operate.experiment.trial import Started, TrialStatus, again, shown_flags, variables_of_container
+from anvil_gen.operate.gpu_usage import GpuUse, Holder
+from anvil_gen.operate.service_results import Result, ServiceAction
 from anvil_gen.views.experiment import held_card, show_started, show_trial
 
 SMALL = "GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1"
@@ -99,10 +99,10 @@ def test_an_empty_slot_says_how_to_fill_it(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out.endswith("\n\n    anvil-gen experiment up box MODEL\n")
 
 
-def use(folder: Path, *holders: Holder, memory: int | None = 1000, left: int | None = 500) -> CardUse:
+def use(folder: Path, *holders: Holder, memory: int | None = 1000, left: int | None = 500) -> GpuUse:
     """Return how a card is used."""
     card = replace(slot(folder).deployment.stack.gpus[0], memory_mib=memory)
-    return CardUse(card=card, holders=holders, left_mib=left)
+    return GpuUse(card=card, holders=holders, left_mib=left)
 
 
 def holder(**facts: Any) -> Holder:
@@ -140,7 +140,7 @@ def test_what_was_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     change = Change(
         action=Action.UPDATE, project="p", address=("services", "experiment", "command", "--x"), before="1", after="2"
     )
-    result = Result(service="experiment", step=Step.RECREATED, container="c", changes=(change,))
+    result = Result(service="experiment", step=ServiceAction.RECREATED, container="c", changes=(change,))
     started = Started(host="box", trial=trial, result=result, address="127.0.0.1:30002", code=0)
     show_started(started, None, as_json=False)
     text = capsys.readouterr().out

@@ -8,7 +8,7 @@ import pytest
 from running import fleet
 
 from anvil_gen.operate.deployment import open_deployment
-from anvil_gen.operate.variable_values import Hidden, hidden_of
+from anvil_gen.operate.redact import Redaction, redaction_of
 
 INVENTORY = """schema = 1
 
@@ -60,12 +60,12 @@ def test_what_is_hidden(
     service: str, shown: list[str], hidden: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(fleet(tmp_path, box=INVENTORY + '\n[hfcache]\nvolume = "hub"\n'))
-    found = hidden_of(open_deployment("box", tmp_path).stack, service)
+    found = redaction_of(open_deployment("box", tmp_path).stack, service)
 
     addresses = [tuple(one.split(".", 1)) for one in (*shown, *hidden)]
     assert [".".join(one) for one in addresses if found.hides(one)] == hidden
 
 
 def test_by_itself_it_hides_the_environment() -> None:
-    assert Hidden().hides(("environment", "A"))
-    assert not Hidden().hides(("labels", "a"))
+    assert Redaction().hides(("environment", "A"))
+    assert not Redaction().hides(("labels", "a"))

@@ -11,17 +11,17 @@ from test_forms import inspected
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.log_patterns import known_log
 from anvil_gen.machine.containers import Container
-from anvil_gen.operate.waiting import (
+from anvil_gen.operate.readiness import (
+    Observation,
     Phase,
     Progress,
-    Seen,
+    advance,
     duration,
-    first,
     given_up,
+    initial,
     is_over,
+    relevant_lines,
     shown_causes,
-    step,
-    telling,
 )
 
 VLLM = known_log(Catalog(), "engines", "vllm")
@@ -40,10 +40,10 @@ def after(
     *looks: tuple[float, Container | None] | tuple[float, Container | None, str], start: Progress | None = None
 ) -> Progress:
     """Return what is known of a service after looks at it, each a time, a container and lines of its log."""
-    known = start or first("fast")
+    known = start or initial("fast")
     for now, container, *text in looks:
         lines = tuple(text[0].split("\n")) if text else ()
-        known = step(known, Seen(now=now, container=container, lines=lines), VLLM)
+        known = advance(known, Observation(now=now, container=container, lines=lines), VLLM)
     return known
 
 
@@ -140,8 +140,8 @@ def test_the_time_of_what_is_ready_stands_still() -> None:
 def test_what_has_run_before_is_not_waited_for() -> None:
     same = box("running", None)
 
-    assert after((0, same), start=first("fast", same)).phase is R
-    assert after((0, box("running", None, started="t2")), start=first("fast", same)).phase is W
+    assert after((0, same), start=initial("fast", same)).phase is R
+    assert after((0, box("running", None, started="t2")), start=initial("fast", same)).phase is W
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_what_has_run_before_is_not_waited_for() -> None:
     ],
 )
 def test_restarts_before_the_wait_do_not_count(before: Container, now: Container, phase: Phase) -> None:
-    assert after((0, now), start=first("fast", before)).phase is phase
+    assert after((0, now), start=initial("fast", before)).phase is phase
 
 
 def test_a_stage_ends_with_its_run() -> None:
@@ -170,7 +170,7 @@ def test_each_cause_is_kept_once_with_its_line() -> None:
     known = after((0, box("restarting", restarts=1), f"{line}\n{line}"), (1, box("restarting", restarts=2), line))
 
     assert [cause.line for cause in known.causes] == [line]
-    assert telling(known) == [line]
+    assert relevant_lines(known) == [line]
 
 
 def test_the_programs_own_words_hide_a_librarys() -> None:
@@ -178,7 +178,7 @@ def test_the_programs_own_words_hide_a_librarys() -> None:
     known = after((0, box(), f"torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.\n{own}"))
 
     assert len(known.causes) == 2
-    assert telling(known) == [own]
+    assert relevant_lines(known) == [own]
     assert [cause.general for cause in shown_causes(known)] == [False]
 
 
@@ -191,14 +191,14 @@ ValueError: it cannot be
 INFO shutting down
 INFO bye"""
 
-    assert telling(after((0, box(), text))) == ["ValueError: it cannot be", "INFO shutting down", "INFO bye"]
+    assert relevant_lines(after((0, box(), text))) == ["ValueError: it cannot be", "INFO shutting down", "INFO bye"]
 
 
 def test_of_a_log_without_errors_the_end_is_shown() -> None:
     text = "\n".join(f"line {number}" for number in range(1000))
 
-    assert telling(after((0, box(), text))) == [f"line {number}" for number in range(992, 1000)]
-    assert telling(after((0, box()))) == []
+    assert relevant_lines(after((0, box(), text))) == [f"line {number}" for number in range(992, 1000)]
+    assert relevant_lines(after((0, box()))) == []
 
 
 def test_what_is_not_ready_in_time_is_given_up() -> None:
@@ -229,7 +229,7 @@ def test_a_duration(seconds: float, text: str) -> None:
 
 def test_how_it_ended_before_up_is_no_verdict() -> None:
     ended = box("restarting", exit_code=2, restarts=7)
-    known = after((0, ended, UNKNOWN), start=first("fast", ended))
+    known = after((0, ended, UNKNOWN), start=initial("fast", ended))
     assert (known.phase, known.words) == (W, "restarting: it ended with exit code 2")
 
     mended = after((9, box("running", "healthy", started="t2", restarts=8)), start=known)

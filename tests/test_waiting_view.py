@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from test_waiting import after, box
 from test_watch import HEALTHY, UNKNOWN_FLAG
 
-from anvil_gen.operate.waiting import Progress
-from anvil_gen.operate.watch import Waited
+from anvil_gen.operate.readiness import Progress
+from anvil_gen.operate.wait import Waited
 from anvil_gen.views.waiting import Board, print_waited_json, show_waited
 
 ENDED = after((0, box("exited", exit_code=2), f"INFO\n{UNKNOWN_FLAG}"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fake_engine import subject
 
-from anvil_gen.doctor.wants import Bind, Wanted
+from anvil_gen.operate.doctor.requirements import Bind, Requirements
 
 INVENTORY = """schema = 1
 [paths]
@@ -41,9 +41,9 @@ tiers = ["fast", "hub"]
 """
 
 
-def wants(folder: Path, *, mode: str | None = None, **shell: str) -> dict[str, Wanted]:
+def wants(folder: Path, *, mode: str | None = None, **shell: str) -> dict[str, Requirements]:
     """Return what each service of a mode wants."""
-    return {one.service: one for one in subject(folder, INVENTORY, mode=mode, shell=shell).wants}
+    return {one.service: one for one in subject(folder, INVENTORY, mode=mode, shell=shell).requirements}
 
 
 def test_services_of_a_mode(tmp_path: Path) -> None:
@@ -100,7 +100,9 @@ def test_a_service_in_composes_own_keys(tmp_path: Path) -> None:
 
 def test_the_slot_wants_what_is_there_before_a_trial(tmp_path: Path) -> None:
     text = INVENTORY + "[experiment]\nengine = 'vllm'\nport = 30010\n"
-    plain, with_slot = (subject(tmp_path, text, with_slot=asked, shell={}).stored for asked in (False, True))
+    plain, with_slot = (
+        subject(tmp_path, text, with_slot=asked, shell={}).storage_requirements for asked in (False, True)
+    )
     (slot,) = (one for one in with_slot if one not in plain)
 
     assert (slot.name, slot.image, slot.volumes) == ("experiment", "vllm/vllm-openai:latest", ("hub",))

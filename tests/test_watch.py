@@ -12,8 +12,8 @@ from test_waiting import box
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.log_patterns import known_log
 from anvil_gen.machine.containers import Container
-from anvil_gen.operate.waiting import Progress
-from anvil_gen.operate.watch import Eyes, Waited, faults_of, glance, watch
+from anvil_gen.operate.readiness import Progress
+from anvil_gen.operate.wait import Observer, Waited, check_once, readiness_errors, wait
 
 LOGS = {name: known_log(Catalog(), "engines", "vllm") for name in ("fast", "heavy")}
 HEALTHY = box("running", "healthy")
@@ -48,11 +48,11 @@ class Play:
 
     def watch(self, timeout: float | None = None, before: Mapping[str, Container] | None = None) -> Waited:
         """Watch both services."""
-        return watch(LOGS, before or {}, self.eyes(), timeout=timeout, show=self.shown.append)
+        return wait(LOGS, before or {}, self.eyes(), timeout=timeout, show=self.shown.append)
 
-    def eyes(self) -> Eyes:
+    def eyes(self) -> Observer:
         """Return what looks at it."""
-        return Eyes(containers=self.containers, lines=self.lines, clock=lambda: self.now, sleep=self.sleep)
+        return Observer(containers=self.containers, lines=self.lines, clock=lambda: self.now, sleep=self.sleep)
 
 
 def test_it_ends_when_all_are_ready() -> None:
@@ -66,7 +66,7 @@ def test_it_ends_when_all_are_ready() -> None:
     assert waited.outcome == "ready"
     assert [(one.service, one.seconds) for one in waited.services] == [("fast", 4), ("heavy", 70)]
     assert play.read[-2:] == [{"2"}, {"1"}]  # heavy alone, as long as it is not ready
-    assert faults_of(waited, "box", "") == []
+    assert readiness_errors(waited, "box", "") == []
 
 
 def test_where_all_is_ready_nothing_is_waited_for() -> None:
@@ -92,7 +92,7 @@ def test_a_failure_ends_it_while_others_are_on_their_way() -> None:
 
     assert (waited.outcome, waited.seconds) == ("failed", 2)
     assert [one.phase.value for one in waited.services] == ["failed", "waiting"]
-    assert len(faults_of(waited, "box", "")) == 1
+    assert len(readiness_errors(waited, "box", "")) == 1
 
 
 def test_the_time_is_over() -> None:
@@ -116,14 +116,14 @@ def test_an_interrupt_ends_it_with_what_is_known() -> None:
     def interrupted(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    waited = watch(LOGS, {}, replace(play.eyes(), sleep=interrupted), timeout=None, show=play.shown.append)
+    waited = wait(LOGS, {}, replace(play.eyes(), sleep=interrupted), timeout=None, show=play.shown.append)
     assert waited.outcome == "interrupted"
     assert [one.phase.value for one in waited.services] == ["ready", "waiting"]
 
 
 def test_one_look_tells_what_has_ended_and_nothing_of_the_rest() -> None:
     play = Play((0, {"fast": ENDED, "heavy": box(id="3")}), lines={"2": UNKNOWN_FLAG})
-    waited = glance(LOGS, {}, play.eyes())
+    waited = check_once(LOGS, {}, play.eyes())
 
     assert (waited.outcome, [one.service for one in waited.services]) == ("failed", ["fast"])
     assert waited.services[0].causes[0].line == UNKNOWN_FLAG
@@ -132,7 +132,7 @@ def test_one_look_tells_what_has_ended_and_nothing_of_the_rest() -> None:
 @pytest.mark.parametrize(("mode", "option"), [("", ""), ("coding", " --mode coding")])
 def test_what_is_said_of_a_failure(mode: str, option: str) -> None:
     play = Play((0, {"fast": ENDED, "heavy": HEALTHY}), lines={"2": f"\x1bINFO\n{UNKNOWN_FLAG}"})
-    (fault,) = faults_of(play.watch(), "box", mode)
+    (fault,) = readiness_errors(play.watch(), "box", mode)
 
     assert fault.summary == "service is not ready"
     assert fault.detail.split("\n") == [
@@ -146,7 +146,7 @@ def test_what_is_said_of_a_failure(mode: str, option: str) -> None:
 
 def test_lines_of_a_log_cannot_steer_the_terminal() -> None:
     play = Play((0, {"fast": ENDED, "heavy": HEALTHY}), lines={"2": "error: \x07\x9b" + "x" * 1000})
-    (fault,) = faults_of(play.watch(), "box", "")
+    (fault,) = readiness_errors(play.watch(), "box", "")
 
     line = fault.detail.split("\n")[2]
     assert line.startswith("  | error: \\u0007\\u009bxxx")
@@ -154,6 +154,6 @@ def test_lines_of_a_log_cannot_steer_the_terminal() -> None:
 
 
 def test_a_service_that_said_nothing() -> None:
-    (fault,) = faults_of(Play((0, {"fast": ENDED, "heavy": HEALTHY})).watch(), "box", "")
+    (fault,) = readiness_errors(Play((0, {"fast": ENDED, "heavy": HEALTHY})).watch(), "box", "")
 
     assert fault.detail.split("\n")[1:] == ["its log says nothing"]

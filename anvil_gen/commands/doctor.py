@@ -8,9 +8,9 @@ import click
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.doctor.examination import examine
-from anvil_gen.doctor.subject import Subject
 from anvil_gen.operate.deployment import open_deployment
+from anvil_gen.operate.doctor.context import DoctorContext
+from anvil_gen.operate.doctor.run import run_checks
 from anvil_gen.views.doctor import show_examination
 
 
@@ -33,6 +33,6 @@ def command(*, host: str, mode: str | None, probe: bool, as_json: bool) -> ExitC
       anvil-gen doctor lab-quad --mode coding   what another mode wants
     """
     deployment = open_deployment(host, Path.cwd())
-    examination = examine(Subject(deployment, deployment.mode(mode), with_slot=True), probe=probe)
+    examination = run_checks(DoctorContext(deployment, deployment.mode(mode), with_slot=True), probe=probe)
     show_examination(examination, as_json=as_json)
     return ExitCode.ERROR if examination.count("fail") else ExitCode.OK

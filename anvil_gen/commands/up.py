@@ -61,11 +61,11 @@ def command(
     with project_lock(target.project.folder, partial(parameters.say_waiting, host)) as held:
         look = ContainerQuery(target.project.docker, target.project.name)
         # Imported, and the inventory resolved, while Docker is asked.
-        from anvil_gen.operate.bring_up import Order, bring_up  # noqa: PLC0415
+        from anvil_gen.operate.up import UpRequest, start_services  # noqa: PLC0415
 
-        order = Order(tiers=tiers, mode=mode, pull=pull, render=render_first)
+        order = UpRequest(tiers=tiers, mode=mode, pull=pull, render=render_first)
         warn = partial(_warn, as_json=as_json)
-        up = bring_up(order, target, look, inherited=held, warn=warn, meanwhile=_import_views)
+        up = start_services(order, target, look, inherited=held, warn=warn, meanwhile=_import_views)
     if up.faults and not as_json:
         _warn(*up.faults, as_json=False)
     if wait and up.code != ExitCode.INTERRUPTED:

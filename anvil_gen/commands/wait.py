@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.operate.bring_up import BroughtUp
-from anvil_gen.operate.results import Step
-from anvil_gen.operate.watch import eyes_of, faults_of, glance, logs_of, watch
+from anvil_gen.operate.service_results import ServiceAction
+from anvil_gen.operate.up import UpResult
+from anvil_gen.operate.wait import check_once, logs_of, observer_of, readiness_errors, wait
 from anvil_gen.views.faults import show_faults
 from anvil_gen.views.services import show_results
 from anvil_gen.views.waiting import Board, print_waited_json, show_interrupted, show_waited
 
 
-def wait_and_tell(up: BroughtUp, *, timeout: float | None, as_json: bool) -> ExitCode:
+def wait_and_tell(up: UpResult, *, timeout: float | None, as_json: bool) -> ExitCode:
     """Wait until all that is up is ready, and tell how that ended.
 
     Where Compose has failed, there is nothing to wait for: what it leaves is looked at once.
@@ -19,13 +19,13 @@ def wait_and_tell(up: BroughtUp, *, timeout: float | None, as_json: bool) -> Exi
     host = up.deployment.stack.host
     if not as_json:
         show_results(host, up.results, as_json=False)
-    there = (one.service for one in up.results if one.step not in (Step.REMOVED, Step.MISSING))
+    there = (one.service for one in up.results if one.step not in (ServiceAction.REMOVED, ServiceAction.MISSING))
     logs = logs_of(up.deployment, up.mode, there)
-    board, eyes = Board(), eyes_of(up.deployment)
+    board, eyes = Board(), observer_of(up.deployment)
     waited = (
-        glance(logs, up.before, eyes) if up.code else watch(logs, up.before, eyes, timeout=timeout, show=board.show)
+        check_once(logs, up.before, eyes) if up.code else wait(logs, up.before, eyes, timeout=timeout, show=board.show)
     )
-    faults = faults_of(waited, host, up.mode.name)
+    faults = readiness_errors(waited, host, up.mode.name)
     if as_json:
         print_waited_json(host, up.results, waited, [*up.faults, *faults])
     if waited.outcome == "interrupted":

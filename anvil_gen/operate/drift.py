@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from anvil_gen.deploy.compose_diff import Change, compare
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.containers import Container, images_of
-from anvil_gen.operate.forms import Form, form_of_container, form_of_service
-from anvil_gen.operate.variable_values import Hidden
+from anvil_gen.operate.normalize import NormalizedService, normalize_container, normalize_service
+from anvil_gen.operate.redact import Redaction
 
 Kind = Literal["config", "image", "unknown", "foreign", "port"]
 
@@ -31,11 +31,15 @@ class Drift(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
 
 
-_ONLY_ENVIRONMENT = Hidden()
+_ONLY_ENVIRONMENT = Redaction()
 
 
-def form_changes(
-    project: str, service: str, before: Form, after: Form, hidden: Hidden = _ONLY_ENVIRONMENT
+def service_changes(
+    project: str,
+    service: str,
+    before: NormalizedService,
+    after: NormalizedService,
+    hidden: Redaction = _ONLY_ENVIRONMENT,
 ) -> tuple[Change, ...]:
     """Return what differs between two forms of a service, without the values that may be secret.
 
@@ -45,7 +49,7 @@ def form_changes(
     return tuple(_without_value(change) if hidden.hides(change.address[2:]) else change for change in found)
 
 
-def _file(project: str, service: str, form: Form) -> Mapping[str, Any]:
+def _file(project: str, service: str, form: NormalizedService) -> Mapping[str, Any]:
     return {"name": project, "services": {service: form}}
 
 
@@ -71,15 +75,15 @@ class Files:
     def _compose_version(self) -> str:
         return self._project.docker.output("compose", "version", "--short").strip()
 
-    def drift_of(self, service: str, one: Container, hidden: Hidden = _ONLY_ENVIRONMENT) -> Drift:
+    def drift_of(self, service: str, one: Container, hidden: Redaction = _ONLY_ENVIRONMENT) -> Drift:
         """Return how a container that Compose would not make again differs from what its service says.
 
         Raises:
             DiagnosticError: Docker does not answer, or Compose refuses the files.
         """
         image = images_of(self._project.docker, [one.image_id]).get(one.image_id)
-        is_, should_be = form_of_container(one, image), form_of_service(service, self._config, image)
-        changes = form_changes(self._project.name, service, is_, should_be, hidden)
+        is_, should_be = normalize_container(one, image), normalize_service(service, self._config, image)
+        changes = service_changes(self._project.name, service, is_, should_be, hidden)
         return config_drift(one, changes, self._compose_version)
 
 

@@ -15,7 +15,7 @@ from anvil_gen.machine.conflicts import name_conflict, taken_ports
 from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
 from anvil_gen.operate.deployment import Deployment, services_of, staleness, tier_of
 from anvil_gen.operate.drift import Drift, Files, image_drift
-from anvil_gen.operate.variable_values import hidden_of
+from anvil_gen.operate.redact import redaction_of
 from anvil_gen.resolve.model import Mode, Stack, Tier
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Status(Struct, frozen=True, kw_only=True):
         return self.stale is not None or any(row.drift for row in self.rows)
 
 
-class _Facts(Struct, frozen=True, kw_only=True):
+class _Queried(Struct, frozen=True, kw_only=True):
     """What was asked of Docker, for all rows."""
 
     deployment: Deployment
@@ -96,7 +96,7 @@ def status_of(
     names = set(deployment.container_names) - {one.name for one in by_service.values()}
     by_name = {one.name: one for one in (*by_service.values(), *containers_named(project.docker, names))}
     images = images_of(project.docker, (one.image for one in by_service.values()))
-    facts = _Facts(
+    facts = _Queried(
         deployment=deployment,
         mode=running,
         by_service=by_service,
@@ -159,7 +159,7 @@ def _reachable(one: Container, tier: Tier) -> Address | None:
     return (addresses[0], tier.port) if addresses and tier.port else None
 
 
-def _rows(facts: _Facts) -> Iterable[Row]:
+def _rows(facts: _Queried) -> Iterable[Row]:
     stack = facts.deployment.stack
     known = services_of(stack, facts.mode)
     for name, service in known.items():
@@ -172,7 +172,7 @@ def _rows(facts: _Facts) -> Iterable[Row]:
         yield _row(facts, tier.name if tier is not None else "", service, (_left_over(facts, service),))
 
 
-def _left_over(facts: _Facts, service: str) -> Drift:
+def _left_over(facts: _Queried, service: str) -> Drift:
     elsewhere = any(
         service in services_of(facts.deployment.stack, mode).values() for mode in facts.deployment.stack.modes
     )
@@ -181,7 +181,7 @@ def _left_over(facts: _Facts, service: str) -> Drift:
     return Drift(kind="unknown", detail=detail, remedy=remedy)
 
 
-def _row(facts: _Facts, name: str, service: str, drift: tuple[Drift, ...]) -> Row:
+def _row(facts: _Queried, name: str, service: str, drift: tuple[Drift, ...]) -> Row:
     tier, one = tier_of(facts.deployment.stack, service), facts.by_service.get(service)
     return Row(
         tier=name,
@@ -210,7 +210,7 @@ def _cards(stack: Stack, tier: Tier | None, one: Container | None) -> tuple[str,
     return tuple(gpu.name for gpu in tier.gpus) if tier is not None and one is not None else ()
 
 
-def _drift(facts: _Facts, service: str, tier: Tier | None, one: Container | None) -> Iterable[Drift]:
+def _drift(facts: _Queried, service: str, tier: Tier | None, one: Container | None) -> Iterable[Drift]:
     host = facts.deployment.stack.host
     again = f"anvil-gen up {host} {tier.name if tier is not None else service}"
     if one is None:
@@ -225,13 +225,13 @@ def _drift(facts: _Facts, service: str, tier: Tier | None, one: Container | None
         yield replace(moved, remedy=again)
 
 
-def _config_drift(facts: _Facts, service: str, one: Container) -> Drift:
+def _config_drift(facts: _Queried, service: str, one: Container) -> Drift:
     if service not in facts.hashes:  # what is to be rendered is told above the services
         return Drift(kind="config", detail="the rendered files do not have it")
-    return facts.files.drift_of(service, one, hidden_of(facts.deployment.stack, service))
+    return facts.files.drift_of(service, one, redaction_of(facts.deployment.stack, service))
 
 
-def _in_the_way(facts: _Facts, service: str, tier: Tier | None, again: str) -> Iterable[Drift]:
+def _in_the_way(facts: _Queried, service: str, tier: Tier | None, again: str) -> Iterable[Drift]:
     """Yield what keeps a service that has no container from getting one: its name or its port is taken.
 
     ``again`` brings it up, once the name is free.
@@ -252,6 +252,6 @@ def _in_the_way(facts: _Facts, service: str, tier: Tier | None, again: str) -> I
         yield from _taken_ports(facts, [(host, int(number)) for host, number in numbers if number.isdigit()])
 
 
-def _taken_ports(facts: _Facts, addresses: Iterable[tuple[str, int]]) -> Iterator[Drift]:
+def _taken_ports(facts: _Queried, addresses: Iterable[tuple[str, int]]) -> Iterator[Drift]:
     for conflict in taken_ports(facts.deployment.project.docker, addresses):
         yield Drift(kind="port", detail=conflict.detail, remedy=conflict.command)

@@ -19,7 +19,7 @@ from anvil_gen.resolve.env_variables import variables_of
 from anvil_gen.resolve.experiment import build_experiment
 from anvil_gen.resolve.layers import Layer, layered, set_fields
 from anvil_gen.resolve.model import ExtraService, Gpu, Mode, Options, Stack, Tier
-from anvil_gen.resolve.model_server import ResolveContext, resolve_server
+from anvil_gen.resolve.model_server import ModelServer, ResolveContext, resolve_server
 from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.router import resolve_router_spec
 from anvil_gen.resolve.served_names import further_names
@@ -30,15 +30,15 @@ from anvil_gen.values import KeyPath, Symbol
 def resolve(
     inventory: Inventory, catalog: Catalog, collector: Collector, host: Options, *, header: str, folder: Path
 ) -> Stack:
-    """Resolve an inventory; faults go to ``collector``, and what they hit is left out of the result.
+    """Resolve an inventory; errors go to ``collector``, and what they are about is left out of the result.
 
     Args:
-        inventory: the parsed inventory.
+        inventory: the decoded inventory.
         catalog: engines, routers, vendors and defaults.
-        collector: takes every fault, so that all are told at once.
+        collector: takes every error, so that all are reported at once.
         host: the resolved ``[host]`` options.
         header: the inventory's name as the rendered files' headers give it.
-        folder: the inventory's folder, from which the sources of ``files`` are read.
+        folder: the inventory's folder, where the sources of ``files`` are.
     """
     context = ResolveContext(
         inventory=inventory,
@@ -53,9 +53,7 @@ def resolve(
     check_free_values(collector)
     spec = resolve_router_spec(context, project=host["project"])
     check_way_in(context)
-    servers = {
-        name: resolve_server(context, table, ("tiers", name), {"name": name}) for name, table in inventory.tiers.items()
-    }
+    servers = _servers(context)
     names = further_names(context, spec, servers)
     tiers = tuple(build_tier(context, name, server, names.get(name, ())) for name, server in servers.items())
     if _has_no_tiers(inventory, collector):
@@ -78,6 +76,11 @@ def resolve(
     )
     check_stack(stack, inventory, collector)
     return stack
+
+
+def _servers(context: ResolveContext) -> dict[str, ModelServer]:
+    tiers = context.inventory.tiers.items()
+    return {name: resolve_server(context, table, ("tiers", name), {"name": name}) for name, table in tiers}
 
 
 def _has_no_tiers(inventory: Inventory, collector: Collector) -> bool:

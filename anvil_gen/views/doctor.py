@@ -6,15 +6,15 @@ from typing import Any
 
 import click
 
-from anvil_gen.doctor.check import Check
-from anvil_gen.doctor.examination import Examination
+from anvil_gen.operate.doctor.check import Check
+from anvil_gen.operate.doctor.run import DoctorResult
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.faults import diagnostic_json
 
 _COLOURS = {"pass": "green", "warn": "yellow", "fail": "red"}
 
 
-def show_examination(examination: Examination, *, as_json: bool) -> None:
+def show_examination(examination: DoctorResult, *, as_json: bool) -> None:
     """Print what was looked at, and how each came out."""
     if as_json:
         print_json(**_json(examination))
@@ -40,7 +40,7 @@ def _verdict(check: Check) -> str:
     return click.style(check.verdict, fg=_COLOURS[check.verdict])
 
 
-def _json(examination: Examination) -> dict[str, Any]:
+def _json(examination: DoctorResult) -> dict[str, Any]:
     return {
         "host": examination.host,
         "mode": examination.mode,

@@ -8,18 +8,18 @@ from typing import Any
 
 import click
 
-from anvil_gen.command_reading import without_secrets
 from anvil_gen.deploy.diff_text import visible
 from anvil_gen.diagnostics import Diagnostic
-from anvil_gen.operate.cards import CardUse, Holder
-from anvil_gen.operate.trial import Started, TrialStatus, shown_flags
+from anvil_gen.operate.experiment.parse_args import without_secrets
+from anvil_gen.operate.experiment.trial import Started, TrialStatus, shown_flags
+from anvil_gen.operate.gpu_usage import GpuUse, Holder
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.change_lines import reasons
 from anvil_gen.views.faults import diagnostic_json, diagnostic_text
 from anvil_gen.views.services import drift_json, result_json, show_drift, told, uptime
 
 
-def held_card(host: str, use: CardUse | None, takes_mib: int | None) -> Diagnostic | None:
+def held_card(host: str, use: GpuUse | None, takes_mib: int | None) -> Diagnostic | None:
     """Return what is to be said of a trial's card; None where no tier holds it."""
     if use is None or not use.holders:
         return None
@@ -47,7 +47,7 @@ def _takes(mib: int | None) -> str:
     return f", takes {mib} MiB" if mib is not None else ""
 
 
-def show_started(started: Started, use: CardUse | None, faults: Sequence[Diagnostic] = (), *, as_json: bool) -> None:
+def show_started(started: Started, use: GpuUse | None, faults: Sequence[Diagnostic] = (), *, as_json: bool) -> None:
     """Print what was started, and where it answers; ``faults`` are for programs."""
     trial = started.trial
     if as_json:
@@ -71,7 +71,7 @@ def show_started(started: Started, use: CardUse | None, faults: Sequence[Diagnos
         click.echo(f"    anvil-gen experiment logs {started.host} -f")
 
 
-def _card_json(use: CardUse | None) -> dict[str, Any] | None:
+def _card_json(use: GpuUse | None) -> dict[str, Any] | None:
     if use is None:
         return None
     holders = [{name: getattr(holder, name) for name in holder.__struct_fields__} for holder in use.holders]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from anvil_gen.deploy.diff_text import diff_text
-from anvil_gen.operate.promotion import Promotion
+from anvil_gen.operate.experiment.promote import Promotion
 from anvil_gen.values import Number
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.change_lines import change_json, reasons

@@ -11,7 +11,7 @@ import click
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.machine.containers import moment
 from anvil_gen.operate.drift import Drift
-from anvil_gen.operate.results import Result, Step
+from anvil_gen.operate.service_results import Result, ServiceAction
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.change_lines import change_json, reasons
 from anvil_gen.views.faults import diagnostic_json, diagnostic_text
@@ -40,7 +40,7 @@ def show_results(
 
 def told(result: Result) -> str:
     """Return what happened to a service, in a few words."""
-    word = result.step.name.lower() if result.step is not Step.MISSING else "has no container"
+    word = result.step.name.lower() if result.step is not ServiceAction.MISSING else "has no container"
     return f"{word}: {result.reason}" if result.reason else word
 
 

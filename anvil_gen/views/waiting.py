@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from anvil_gen.diagnostics import Diagnostic, printable
-from anvil_gen.operate.results import Result
-from anvil_gen.operate.waiting import Phase, Progress, duration, shown_causes, telling
-from anvil_gen.operate.watch import Waited
+from anvil_gen.operate.readiness import Phase, Progress, duration, relevant_lines, shown_causes
+from anvil_gen.operate.service_results import Result
+from anvil_gen.operate.wait import Waited
 from anvil_gen.views.answer import print_json
 from anvil_gen.views.faults import diagnostic_json
 from anvil_gen.views.services import result_json
@@ -96,7 +96,7 @@ def _progress_json(one: Progress) -> dict[str, Any]:
         "stage": one.stage,
         "told": one.words,
         "seconds": round(one.seconds, 1),
-        "log": telling(one) if failed else [],
+        "log": relevant_lines(one) if failed else [],
         "causes": [
             {"cause": cause.cause, "remedy": cause.remedy, "source": cause.source, "line": cause.line}
             for cause in (shown_causes(one) if failed else ())

@@ -8,8 +8,8 @@ import click
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.operate.slot import open_slot
-from anvil_gen.operate.trial import delegate
+from anvil_gen.operate.experiment.slot import open_slot
+from anvil_gen.operate.experiment.trial import delegate
 
 
 @click.command("down")

@@ -9,8 +9,8 @@ import click
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
-from anvil_gen.operate.promotion import promotion_of
-from anvil_gen.operate.slot import open_slot
+from anvil_gen.operate.experiment.promote import promotion_of
+from anvil_gen.operate.experiment.slot import open_slot
 from anvil_gen.views.promotion import show_promoted, show_proposal
 
 

@@ -8,8 +8,8 @@ import click
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.operate.slot import open_slot
-from anvil_gen.operate.trial import status_of_trial
+from anvil_gen.operate.experiment.slot import open_slot
+from anvil_gen.operate.experiment.trial import status_of_trial
 from anvil_gen.views.experiment import show_trial
 
 

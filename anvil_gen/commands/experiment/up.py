@@ -8,9 +8,9 @@ import click
 
 from anvil_gen.commands import parameters
 from anvil_gen.diagnostics import Diagnostic, ExitCode
-from anvil_gen.operate.cards import taken
-from anvil_gen.operate.slot import SERVICE, Request, Slot, fresh, open_slot, trial_of
-from anvil_gen.operate.trial import start, use_of_card
+from anvil_gen.operate.experiment.slot import SERVICE, Request, Slot, open_slot, require_current, trial_of
+from anvil_gen.operate.experiment.trial import start, use_of_card
+from anvil_gen.operate.gpu_usage import taken
 from anvil_gen.views.experiment import held_card, show_started
 from anvil_gen.views.faults import show_faults
 
@@ -58,7 +58,7 @@ def command(
       anvil-gen experiment up fakoli-dark org/name --gpu pro6000 --served-name coder -- --max-model-len 8192
     """
     slot = open_slot(host, Path.cwd())
-    warning = fresh(slot)
+    warning = require_current(slot)
     trial = trial_of(slot, Request(model=model, gpu=gpu, port=port, served_name=served_name, flags=flags))
     use = use_of_card(slot, trial)
     takes = taken(slot.experiment.share, trial.card) if trial.card is not None else None
@@ -74,8 +74,8 @@ def command(
 
 def _causes(slot: Slot) -> list[Diagnostic]:
     """Return what of the slot's wants is not there: its volumes, folders and image."""
-    from anvil_gen.doctor.causes import causes  # noqa: PLC0415  only a failure needs it
-    from anvil_gen.doctor.subject import Subject  # noqa: PLC0415
+    from anvil_gen.operate.doctor.context import DoctorContext  # noqa: PLC0415
+    from anvil_gen.operate.doctor.diagnose import causes  # noqa: PLC0415  only a failure needs it
 
     deployment = slot.deployment
-    return causes(Subject(deployment, deployment.stack.modes[0], [SERVICE], with_slot=True))
+    return causes(DoctorContext(deployment, deployment.stack.modes[0], [SERVICE], with_slot=True))

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from msgspec import UNSET, Struct
 
-from anvil_gen.doctor.check import Check, by_command, wrong
-from anvil_gen.doctor.subject import Subject
-from anvil_gen.doctor.wants import Bind, Wanted
 from anvil_gen.host_paths import seen_from_here
 from anvil_gen.machine.containers import images_of
 from anvil_gen.machine.system import device_of, free_gib
+from anvil_gen.operate.doctor.check import Check, failed, with_commands
+from anvil_gen.operate.doctor.context import DoctorContext
+from anvil_gen.operate.doctor.requirements import Bind, Requirements
 from anvil_gen.resolve.model import Tier
 
 _IMAGE_GIB = 5.0
@@ -29,15 +29,15 @@ class _Need(Struct, frozen=True, kw_only=True):
     told: str
 
 
-def check_disk(subject: Subject) -> Iterator[Check]:
+def check_disk(context: DoctorContext) -> Iterator[Check]:
     """Compare the room on each disk with what is to come there at most.
 
     A disk of another machine, or inside of Docker Desktop's, is not seen from here.
     """
-    if not subject.engine.local or not subject.engine.answers:
+    if not context.docker_info.local or not context.docker_info.answers:
         return
     by_disk: dict[int | None, list[_Need]] = {}
-    for need in _needs(subject):
+    for need in _needs(context):
         by_disk.setdefault(device_of(need.folder), []).append(need)
     for needs in by_disk.values():
         folder, gib = needs[0].folder, sum(need.gib for need in needs)
@@ -49,41 +49,43 @@ def check_disk(subject: Subject) -> Iterator[Check]:
             yield Check(what="disk", found=found)
             continue
         told = " and ".join(need.told for need in needs if need.gib)
-        remedy = by_command(
+        remedy = with_commands(
             "make room; neither takes an image that a container has",
-            subject.docker.typed("image", "prune", "--all"),
-            subject.docker.typed("builder", "prune"),
+            context.docker.typed("image", "prune", "--all"),
+            context.docker.typed("builder", "prune"),
         )
-        yield wrong("disk", "little room", f"{found}, and there is to come: {told}", remedy, severity="warning")
+        yield failed("disk", "little room", f"{found}, and there is to come: {told}", remedy, severity="warning")
 
 
-def _needs(subject: Subject) -> Iterator[_Need]:
-    said = str(subject.engine.info.get("DockerRootDir") or "")
-    root = subject.root / said.lstrip("/")
+def _needs(context: DoctorContext) -> Iterator[_Need]:
+    said = str(context.docker_info.info.get("DockerRootDir") or "")
+    root = context.root / said.lstrip("/")
     there = said != "" and root.is_dir()
     if there:
-        gib = sum(_image_gib(subject, wanted) for wanted in _missing_images(subject))
+        gib = sum(_image_gib(context, required) for required in _missing_images(context))
         yield _Need(folder=root, gib=gib, told=f"{gib:.0f} GiB for images")
-    volumes = set(subject.docker.run("volume", "ls", "--quiet").stdout.split())
-    for wanted in subject.wants:
-        gib = _weights_gib(wanted.tier) if wanted.tier is not None else 0.0
-        told = f"up to {gib:.0f} GiB for the weights of {wanted.name}"
-        if gib and there and not set(wanted.volumes) <= volumes:  # what is in a volume that is there, nobody knows
+    volumes = set(context.docker.run("volume", "ls", "--quiet").stdout.split())
+    for required in context.requirements:
+        gib = _weights_gib(required.tier) if required.tier is not None else 0.0
+        told = f"up to {gib:.0f} GiB for the weights of {required.name}"
+        if gib and there and not set(required.volumes) <= volumes:  # what is in a volume that is there, nobody knows
             yield _Need(folder=root, gib=gib, told=told)
-        for bind in wanted.binds if gib else ():
-            cache = seen_from_here(bind.source, system=subject.system, root=subject.root)
-            if cache is not None and _is_cache(subject, wanted, bind) and not _has_weights(cache, wanted):
+        for bind in required.binds if gib else ():
+            cache = seen_from_here(bind.source, system=context.system, root=context.root)
+            if cache is not None and _is_cache(context, required, bind) and not _has_weights(cache, required):
                 yield _Need(folder=cache, gib=gib, told=told)
 
 
-def _missing_images(subject: Subject) -> list[Wanted]:
-    there = images_of(subject.docker, [wanted.image for wanted in subject.stored])
-    return list({wanted.image: wanted for wanted in subject.stored if wanted.image not in there}.values())
+def _missing_images(context: DoctorContext) -> list[Requirements]:
+    there = images_of(context.docker, [required.image for required in context.storage_requirements])
+    return list(
+        {required.image: required for required in context.storage_requirements if required.image not in there}.values()
+    )
 
 
-def _image_gib(subject: Subject, wanted: Wanted) -> float:
-    engine = subject.catalog.engine(wanted.engine)
-    return engine.image_gib if engine is not None else _BUILT_GIB if wanted.built else _IMAGE_GIB
+def _image_gib(context: DoctorContext, required: Requirements) -> float:
+    engine = context.catalog.engine(required.engine)
+    return engine.image_gib if engine is not None else _BUILT_GIB if required.built else _IMAGE_GIB
 
 
 def _weights_gib(tier: Tier) -> float:
@@ -93,14 +95,14 @@ def _weights_gib(tier: Tier) -> float:
     return sum(gpu.memory_mib or 0 for gpu in tier.gpus) / 1024 if from_hub else 0.0
 
 
-def _is_cache(subject: Subject, wanted: Wanted, bind: Bind) -> bool:
-    engine = subject.catalog.engine(wanted.engine)
+def _is_cache(context: DoctorContext, required: Requirements, bind: Bind) -> bool:
+    engine = context.catalog.engine(required.engine)
     return engine is not None and engine.hub_cache == bind.target
 
 
-def _has_weights(cache: Path, wanted: Wanted) -> bool:
+def _has_weights(cache: Path, required: Requirements) -> bool:
     """Tell whether a cache has something of a tier's repository: each engine's layout has its name in it."""
-    name = str(wanted.tier.options["model"].repo).rpartition("/")[2].casefold() if wanted.tier is not None else ""
+    name = str(required.tier.options["model"].repo).rpartition("/")[2].casefold() if required.tier is not None else ""
     return any(name in entry.casefold() for folder in (cache, cache / "hub") for entry in _names(folder))
 
 

@@ -20,7 +20,7 @@ class Holder(Struct, frozen=True, kw_only=True):
     takes_mib: int | None
 
 
-class CardUse(Struct, frozen=True, kw_only=True):
+class GpuUse(Struct, frozen=True, kw_only=True):
     """A card and its holders. ``left_mib`` is None where it cannot be told."""
 
     card: Gpu
@@ -33,7 +33,7 @@ class CardUse(Struct, frozen=True, kw_only=True):
         return tuple(holder.tier for holder in self.holders if holder.running)
 
 
-def card_use(stack: Stack, card: Gpu, containers: Mapping[str, Container]) -> CardUse:
+def gpu_use(stack: Stack, card: Gpu, containers: Mapping[str, Container]) -> GpuUse:
     """Return who holds a card, by the project's containers."""
     standing = {tier.name for tier in stack.modes[0].tiers}
     holders = []
@@ -48,7 +48,7 @@ def card_use(stack: Stack, card: Gpu, containers: Mapping[str, Container]) -> Ca
                 takes_mib=taken(tier.share, card),
             )
             holders.append(holder)
-    return CardUse(card=card, holders=tuple(holders), left_mib=_left(card, holders))
+    return GpuUse(card=card, holders=tuple(holders), left_mib=_left(card, holders))
 
 
 def taken(share: Number | None, card: Gpu) -> int | None:

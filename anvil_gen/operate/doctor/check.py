@@ -37,7 +37,7 @@ class Check(Struct, frozen=True, kw_only=True):
         return "fail" if self.fault.severity == "error" else "warn"
 
 
-def wrong(
+def failed(
     what: str, summary: str, detail: str, remedy: str, *, at: Place = NOWHERE, severity: Severity = "error"
 ) -> Check:
     """Return a check that did not pass; ``summary`` is constant for its kind, ``remedy`` has a command to paste."""
@@ -47,12 +47,12 @@ def wrong(
     return Check(what=what, fault=fault)
 
 
-def of_severity(check: Check, severity: Severity) -> Check:
+def with_severity(check: Check, severity: Severity) -> Check:
     """Return a check that fails for what it would warn of, or warns of what it would fail for."""
     return check if check.fault is None else replace(check, fault=replace(check.fault, severity=severity))
 
 
-def by_command(text: str, *commands: str) -> str:
+def with_commands(text: str, *commands: str) -> str:
     """Return a remedy: what to do, and the commands that do it, each on its own indented line."""
     lines = "\n".join(f"    {command}" for command in commands)
     return f"{text}:\n\n{lines}"

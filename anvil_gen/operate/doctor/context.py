@@ -9,8 +9,6 @@ from pathlib import Path
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import generator
-from anvil_gen.doctor.check import Place
-from anvil_gen.doctor.wants import Wanted, slot_wants, wants_of
 from anvil_gen.inventory.fields import Platform
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.machine.containers import Container, ContainerQuery
@@ -21,11 +19,13 @@ from anvil_gen.machine.gpus import GpuListing, list_gpus
 from anvil_gen.machine.subprocesses import Run, run_program
 from anvil_gen.machine.system import platform_of, platform_of_machine
 from anvil_gen.operate.deployment import Deployment
+from anvil_gen.operate.doctor.check import Place
+from anvil_gen.operate.doctor.requirements import Requirements, requirements_of, slot_requirements
 from anvil_gen.resolve.model import Mode, Tree
 from anvil_gen.values import address
 
 
-class Subject:
+class DoctorContext:
     """Some services of a mode on a machine; each fact is asked for once, when first wanted."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Subject:
         return self.deployment.resolved.inventory.as_posix()
 
     @cached_property
-    def engine(self) -> DockerInfo:
+    def docker_info(self) -> DockerInfo:
         """What Docker says of itself."""
         return docker_info(self.docker)
 
@@ -77,16 +77,16 @@ class Subject:
         return variables(self.deployment.project.folder, self._shell)
 
     @cached_property
-    def wants(self) -> list[Wanted]:
+    def requirements(self) -> list[Requirements]:
         """What each service wants."""
-        every = wants_of(self.deployment.stack, self.mode, self._tree, self.values)
+        every = requirements_of(self.deployment.stack, self.mode, self._tree, self.values)
         return [one for one in every if not self._services or one.service in self._services]
 
     @cached_property
-    def stored(self) -> list[Wanted]:
+    def storage_requirements(self) -> list[Requirements]:
         """What each service wants, and the experiment's slot: of files, volumes and images."""
-        slot = slot_wants(self.deployment.stack, self._tree, self.values) if self._with_slot else None
-        return [*self.wants, slot] if slot is not None else self.wants
+        slot = slot_requirements(self.deployment.stack, self._tree, self.values) if self._with_slot else None
+        return [*self.requirements, slot] if slot is not None else self.requirements
 
     @cached_property
     def _tree(self) -> Tree:
@@ -96,17 +96,17 @@ class Subject:
     @cached_property
     def containers(self) -> list[Container]:
         """The containers of the project, and those that have a name of its services; none without an engine."""
-        if not self.engine.answers:
+        if not self.docker_info.answers:
             return []
-        names = [one.container_name for one in self.wants]
+        names = [one.container_name for one in self.requirements]
         return ContainerQuery(self.docker, self.deployment.project.name, names).containers()
 
     @cached_property
     def platform(self) -> Platform | None:
         """The platform that containers run on, by the engine's kernel; without an engine, by this machine's."""
-        if self.engine.kernel:
-            return platform_of(self.engine.kernel)
-        return platform_of_machine(root=self.root, system=self.system) if self.engine.local else None
+        if self.docker_info.kernel:
+            return platform_of(self.docker_info.kernel)
+        return platform_of_machine(root=self.root, system=self.system) if self.docker_info.local else None
 
     def place(self, *path: str | int) -> Place:
         """Return where the inventory says something."""

@@ -15,7 +15,7 @@ from anvil_gen.values import parts_of
 _SHOWN = frozenset({"image", "container_name", "ports", "volumes", "devices"})
 
 
-class Hidden(Struct, frozen=True, kw_only=True):
+class Redaction(Struct, frozen=True, kw_only=True):
     """Keys of a service that have values of variables in them, and flags of its command that have none."""
 
     keys: frozenset[str] = frozenset()
@@ -29,11 +29,11 @@ class Hidden(Struct, frozen=True, kw_only=True):
         )
 
 
-def hidden_of(stack: Stack, service: str) -> Hidden:
+def redaction_of(stack: Stack, service: str) -> Redaction:
     """Return what of a service is not to be shown, by what the inventory takes from variables."""
     said = _said(stack, service)
     keys = {key for key, value in said.items() if key not in _SHOWN and _has_variable(value)}
-    return Hidden(keys=frozenset(keys), plain_flags=_plain_flags(said.get("command")))
+    return Redaction(keys=frozenset(keys), plain_flags=_plain_flags(said.get("command")))
 
 
 def _said(stack: Stack, service: str) -> Mapping[str, Any]:

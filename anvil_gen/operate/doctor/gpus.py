@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Iterator
 
 from anvil_gen.catalog.gpu_vendor import Runtime, Vendor
-from anvil_gen.doctor.check import Check, by_command, wrong
-from anvil_gen.doctor.subject import Subject
 from anvil_gen.machine.gpus import DetectedGpu, GpuListing
+from anvil_gen.operate.doctor.check import Check, failed, with_commands
+from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.resolve.model import Gpu
 
 NONE_LISTED = "no card is listed"
@@ -18,70 +18,72 @@ _TOLERANCE = 0.02
 _DESKTOP = "Docker Desktop"  # as it calls its operating system
 
 
-def wanted_cards(subject: Subject, *, every: bool = False) -> dict[str, list[Gpu]]:
+def required_gpus(context: DoctorContext, *, every: bool = False) -> dict[str, list[Gpu]]:
     """Return the cards that the examined tiers have, or ``every`` one of the inventory, by vendor."""
-    held = [gpu.name for wanted in subject.wants if wanted.tier is not None for gpu in wanted.tier.gpus]
+    held = [gpu.name for required in context.requirements if required.tier is not None for gpu in required.tier.gpus]
     found: dict[str, list[Gpu]] = {}
-    for gpu in subject.deployment.stack.gpus:
+    for gpu in context.deployment.stack.gpus:
         if every or gpu.name in held:
             found.setdefault(str(gpu.vendor), []).append(gpu)
     return found
 
 
-def check_cards(subject: Subject, *, every: bool = False, measured: bool = False) -> Iterator[Check]:
+def check_gpus(context: DoctorContext, *, every: bool = False, measured: bool = False) -> Iterator[Check]:
     """Look for each card by its UUID, and compare what it says of itself with what the inventory says.
 
     ``every`` card of the inventory, or those of the examined tiers. ``measured``: a container has had its cards, so
     that they are there even where this machine lists none.
     """
-    if not subject.engine.local:
+    if not context.docker_info.local:
         return
-    for vendor, gpus in wanted_cards(subject, every=every).items():
-        data, listing = subject.catalog.vendor(vendor), subject.listing(vendor)
+    for vendor, gpus in required_gpus(context, every=every).items():
+        data, listing = context.catalog.vendor(vendor), context.listing(vendor)
         if data is None:
             continue
         if not listing.cards:
-            yield _none_listed(subject, data, listing, measured=measured)
+            yield _none_listed(context, data, listing, measured=measured)
             continue
         for gpu in gpus:
             card = listing.find(gpu.uuid)
-            yield _compared(subject, gpu, card) if card is not None else _absent(subject, data, gpu, listing)
+            yield _compared(context, gpu, card) if card is not None else _absent(context, data, gpu, listing)
 
 
-def _none_listed(subject: Subject, data: Vendor, listing: GpuListing, *, measured: bool) -> Check:
+def _none_listed(context: DoctorContext, data: Vendor, listing: GpuListing, *, measured: bool) -> Check:
     detail = listing.fault or f"this machine has no {data.title} card that its driver lists"
     if measured:
         remedy = "a container sees them: put the driver's programs on the PATH, so that they can be compared here"
-        return wrong(f"{data.title} cards", NONE_LISTED, detail, remedy, severity="warning")
-    remedy = data.driver.get(subject.platform or "linux", "").strip()
-    return wrong(f"{data.title} cards", NONE_LISTED, detail, remedy or "load its driver")
+        return failed(f"{data.title} cards", NONE_LISTED, detail, remedy, severity="warning")
+    remedy = data.driver.get(context.platform or "linux", "").strip()
+    return failed(f"{data.title} cards", NONE_LISTED, detail, remedy or "load its driver")
 
 
-def _absent(subject: Subject, data: Vendor, gpu: Gpu, listing: GpuListing) -> Check:
+def _absent(context: DoctorContext, data: Vendor, gpu: Gpu, listing: GpuListing) -> Check:
     others = "".join(f"\n    {card.uuid}  {card.name}".rstrip() for card in listing.cards)
     detail = f"this machine has no {data.title} card {gpu.uuid}; it has:\n{others}\n"
-    used = {other.uuid.casefold() for other in subject.deployment.stack.gpus}
+    used = {other.uuid.casefold() for other in context.deployment.stack.gpus}
     left = [card.uuid for card in listing.cards if card.uuid.casefold() not in used]
     lines = [f"[gpus.{gpu.name}]", f'uuid = "{left[0] if len(left) == 1 else "..."}"']
-    remedy = by_command(f"write the one that is meant into {subject.inventory}", *lines)
-    return wrong(f"card {gpu.name}", "no such card", detail, remedy, at=subject.place("gpus", gpu.name, "uuid"))
+    remedy = with_commands(f"write the one that is meant into {context.inventory}", *lines)
+    return failed(f"card {gpu.name}", "no such card", detail, remedy, at=context.place("gpus", gpu.name, "uuid"))
 
 
-def _compared(subject: Subject, gpu: Gpu, card: DetectedGpu) -> Check:
+def _compared(context: DoctorContext, gpu: Gpu, card: DetectedGpu) -> Check:
     what = f"card {gpu.name}"
     told = ", ".join(part for part in (card.name, _memory(card), _capability(card), _driver(card)) if part)
     stated, real = gpu.memory_mib, card.memory_mib
     if stated is not None and real is not None and abs(stated - real) > _TOLERANCE * real:
         detail = f"the inventory says {stated} MiB, and the card has {real} MiB"
-        remedy = by_command(f"write into {subject.inventory}", f"[gpus.{gpu.name}]", f"memory_mib = {real}")
-        return wrong(what, "other memory than stated", detail, remedy, at=subject.place("gpus", gpu.name, "memory_mib"))
+        remedy = with_commands(f"write into {context.inventory}", f"[gpus.{gpu.name}]", f"memory_mib = {real}")
+        return failed(
+            what, "other memory than stated", detail, remedy, at=context.place("gpus", gpu.name, "memory_mib")
+        )
     ability = gpu.compute_capability
     if ability is not None and card.compute_capability and ability != card.compute_capability:
         detail = f"the inventory says {ability}, and the card has {card.compute_capability}"
         line = f'compute_capability = "{card.compute_capability}"'
-        remedy = by_command(f"write into {subject.inventory}", f"[gpus.{gpu.name}]", line)
-        at = subject.place("gpus", gpu.name, "compute_capability")
-        return wrong(what, "other compute capability than stated", detail, remedy, at=at)
+        remedy = with_commands(f"write into {context.inventory}", f"[gpus.{gpu.name}]", line)
+        at = context.place("gpus", gpu.name, "compute_capability")
+        return failed(what, "other compute capability than stated", detail, remedy, at=at)
     return Check(what=what, found=told)
 
 
@@ -97,39 +99,39 @@ def _driver(card: DetectedGpu) -> str:
     return f"driver {card.driver}" if card.driver else ""
 
 
-def check_runtimes(subject: Subject, *, measured: bool = False) -> Iterator[Check]:
+def check_runtimes(context: DoctorContext, *, measured: bool = False) -> Iterator[Check]:
     """Look for what lets containers have the cards of each vendor; ``measured``: one has had them."""
-    for vendor in wanted_cards(subject):
-        data = subject.catalog.vendor(vendor)
-        if data is None or data.runtime is None or not (subject.engine.local or subject.engine.answers):
+    for vendor in required_gpus(context):
+        data = context.catalog.vendor(vendor)
+        if data is None or data.runtime is None or not (context.docker_info.local or context.docker_info.answers):
             continue
-        found = _shown_by(subject, data.runtime)
+        found = _shown_by(context, data.runtime)
         if found:
             yield Check(what="GPU runtime", found=f"{data.runtime.title}: {found}")
         elif measured:
             yield Check(what="GPU runtime", found=f"{data.runtime.title}: a container has had its cards")
-        elif subject.engine.local:
-            remedy = data.runtime.install.get(subject.platform or "linux", "").strip()
+        elif context.docker_info.local:
+            remedy = data.runtime.install.get(context.platform or "linux", "").strip()
             detail = f"nothing shows the {data.runtime.title}: {_looked_for(data.runtime)}"
-            yield wrong("GPU runtime", "no GPU runtime", detail, remedy or "install it")
+            yield failed("GPU runtime", "no GPU runtime", detail, remedy or "install it")
 
 
-def _shown_by(subject: Subject, runtime: Runtime) -> str:
+def _shown_by(context: DoctorContext, runtime: Runtime) -> str:
     """Return what shows that a runtime is there; empty where nothing does."""
-    info = subject.engine.info
+    info = context.docker_info.info
     listed = [name for name in runtime.runtimes if name in (info.get("Runtimes") or {})]
     if listed:
         return f"Docker has the runtime {listed[0]}"
     if runtime.runtimes and info.get("OperatingSystem") == _DESKTOP:
         return f"{_DESKTOP} brings it"
-    if not subject.engine.local:
+    if not context.docker_info.local:
         return ""
     programs = [path for name in runtime.programs if (path := shutil.which(name)) is not None]
     if programs:
         return programs[0]
     if runtime.runtimes or runtime.programs:
         return ""
-    devices = [device for device in runtime.devices if (subject.root / device.lstrip("/")).exists()]
+    devices = [device for device in runtime.devices if (context.root / device.lstrip("/")).exists()]
     return ", ".join(devices) if len(devices) == len(runtime.devices) else ""
 
 

@@ -10,18 +10,18 @@ from contextlib import contextmanager, suppress
 from msgspec import Struct
 from msgspec.structs import replace
 
-from anvil_gen.command_reading import HIDDEN, without_secrets
 from anvil_gen.deploy.deploy_tree import STATE_FOLDER
 from anvil_gen.deploy.lock import FolderLock
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.conflicts import name_conflict, taken_ports
 from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
-from anvil_gen.operate.cards import CardUse, card_use
 from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.drift import Drift, Files, image_drift
-from anvil_gen.operate.results import Result, results, snapshot
-from anvil_gen.operate.slot import SERVICE, Slot, Trial
+from anvil_gen.operate.experiment.parse_args import HIDDEN, without_secrets
+from anvil_gen.operate.experiment.slot import SERVICE, Slot, Trial
+from anvil_gen.operate.gpu_usage import GpuUse, gpu_use
+from anvil_gen.operate.service_results import Result, results, snapshot
 from anvil_gen.resolve.model import TRIAL_VARIABLES, VARIABLE_LABEL, Port
 from anvil_gen.values import parts_of
 
@@ -95,7 +95,7 @@ def with_variables(slot: Slot, variables: Mapping[str, str]) -> Project:
     return replace(slot.project, variables={**dict.fromkeys(TRIAL_VARIABLES, ""), **variables})
 
 
-def use_of_card(slot: Slot, trial: Trial) -> CardUse | None:
+def use_of_card(slot: Slot, trial: Trial) -> GpuUse | None:
     """Return who else holds a trial's card; None without a card.
 
     Raises:
@@ -103,7 +103,7 @@ def use_of_card(slot: Slot, trial: Trial) -> CardUse | None:
     """
     if trial.card is None:
         return None
-    return card_use(slot.deployment.stack, trial.card, snapshot(slot.deployment))
+    return gpu_use(slot.deployment.stack, trial.card, snapshot(slot.deployment))
 
 
 def start(slot: Slot, trial: Trial) -> Started:

@@ -31,7 +31,7 @@ class Phase(Enum):
     FAILED = "failed"
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class Observation(Struct, frozen=True, kw_only=True):
     """One look at a service, ``now`` seconds after the wait began: its container, and what that has printed since."""
 
     now: float
@@ -62,7 +62,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     state: str = ""
 
 
-def first(service: str, before: Container | None = None) -> Progress:
+def initial(service: str, before: Container | None = None) -> Progress:
     """Return what is known of a service before it is looked at; ``before`` is its container before `up`."""
     if before is None:
         return Progress(service=service)
@@ -77,7 +77,7 @@ def first(service: str, before: Container | None = None) -> Progress:
     )
 
 
-def step(before: Progress, seen: Seen, log: KnownLog) -> Progress:
+def advance(before: Progress, seen: Observation, log: KnownLog) -> Progress:
     """Return what is known of a service after a look at it; a failure stays one, and more of its log is read."""
     container = seen.container
     if before.phase is Phase.FAILED:
@@ -210,7 +210,7 @@ _FRAME = re.compile(r'^\W*(?:\([^)]*\))?[^"]*File ".*", line \d+|\^\^\^|^\s*Trac
 _MOST = 8
 
 
-def telling(progress: Progress) -> list[str]:
+def relevant_lines(progress: Progress) -> list[str]:
     """Return the lines of a log that tell most about a failure: known ones, else what speaks of errors and the end."""
     causes = shown_causes(progress)
     if causes:

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from anvil_gen.doctor.card_checks import check_cards, check_runtimes, wanted_cards
-from anvil_gen.doctor.check import Check, Verdict
-from anvil_gen.doctor.claim_checks import check_names, check_ports
-from anvil_gen.doctor.container_checks import check_networks, check_paused
-from anvil_gen.doctor.disk_checks import check_disk
-from anvil_gen.doctor.image_checks import check_images
-from anvil_gen.doctor.machine_checks import (
+from anvil_gen.operate.doctor.check import Check, Verdict
+from anvil_gen.operate.doctor.containers import check_networks, check_paused
+from anvil_gen.operate.doctor.context import DoctorContext
+from anvil_gen.operate.doctor.disk import check_disk
+from anvil_gen.operate.doctor.environment import (
     check_docker,
     check_env_file,
     check_inventory,
@@ -21,12 +19,14 @@ from anvil_gen.doctor.machine_checks import (
     check_tree,
     check_variables,
 )
-from anvil_gen.doctor.pin_proof import check_pins
-from anvil_gen.doctor.storage_checks import check_mounts, check_volumes
-from anvil_gen.doctor.subject import Subject
+from anvil_gen.operate.doctor.gpu_pinning import check_pins
+from anvil_gen.operate.doctor.gpus import check_gpus, check_runtimes, required_gpus
+from anvil_gen.operate.doctor.images import check_images
+from anvil_gen.operate.doctor.mounts import check_mounts, check_volumes
+from anvil_gen.operate.doctor.ports_and_names import check_names, check_ports
 
 
-class Examination(Struct, frozen=True, kw_only=True):
+class DoctorResult(Struct, frozen=True, kw_only=True):
     """The answer of ``anvil-gen doctor``; ``unchecked`` says what could not be looked at, and why."""
 
     host: str
@@ -39,7 +39,7 @@ class Examination(Struct, frozen=True, kw_only=True):
         return sum(check.verdict == verdict for check in self.checks)
 
 
-ROSTER = (
+CHECKS = (
     *(
         check_inventory,
         check_docker,
@@ -55,25 +55,25 @@ ROSTER = (
 )
 
 
-def examine(subject: Subject, *, probe: bool) -> Examination:
+def run_checks(context: DoctorContext, *, probe: bool) -> DoctorResult:
     """Look at all of it; with ``probe``, containers are started to see which cards they get."""
-    checks = [check for look in ROSTER for check in look(subject)]
-    pins = list(check_pins(subject)) if probe else []
+    checks = [check for look in CHECKS for check in look(context)]
+    pins = list(check_pins(context)) if probe else []
     measured = any(pin.fault is None for pin in pins)
-    checks += [*check_cards(subject, every=True, measured=measured), *check_runtimes(subject, measured=measured), *pins]
-    return Examination(
-        host=subject.deployment.stack.host,
-        mode=subject.mode.title,
+    checks += [*check_gpus(context, every=True, measured=measured), *check_runtimes(context, measured=measured), *pins]
+    return DoctorResult(
+        host=context.deployment.stack.host,
+        mode=context.mode.title,
         checks=tuple(checks),
-        unchecked=tuple(_unchecked(subject, probe=probe)),
+        unchecked=tuple(_unchecked(context, probe=probe)),
     )
 
 
-def _unchecked(subject: Subject, *, probe: bool) -> Iterator[str]:
-    host = subject.deployment.stack.host
-    if not subject.engine.answers:
+def _unchecked(context: DoctorContext, *, probe: bool) -> Iterator[str]:
+    host = context.deployment.stack.host
+    if not context.docker_info.answers:
         yield "volumes, images, container names and Docker's disk: the engine is asked for them, and does not answer"
-    if not subject.engine.local:
+    if not context.docker_info.local:
         yield f"cards, files and ports of the other machine: `anvil-gen doctor {host}` over there looks at them"
-    if wanted_cards(subject) and not probe:
+    if required_gpus(context) and not probe:
         yield f"which cards containers really get: `anvil-gen doctor {host} --probe` starts some that list them"

@@ -13,7 +13,7 @@ from typing import Any
 from anvil_gen.machine.containers import Container
 from anvil_gen.resolve.model import VARIABLE_LABEL
 
-Form = dict[str, Any]
+NormalizedService = dict[str, Any]
 """Keys of a compose service, with times in seconds, sizes in bytes and mounts in long form."""
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
@@ -30,7 +30,7 @@ _ADDED_OPTION = "label=disable"
 _SAME = {"cap_add": "CapAdd", "cap_drop": "CapDrop", "group_add": "GroupAdd", "security_opt": "SecurityOpt"}
 
 
-def form_of_container(container: Container, image: Mapping[str, Any] | None) -> Form:
+def normalize_container(container: Container, image: Mapping[str, Any] | None) -> NormalizedService:
     """Return what a container adds to its image; ``image`` is what ``docker image inspect`` says, while it is there."""
     host, config = container.raw["HostConfig"], container.raw["Config"]
     own = (image or {}).get("Config") or {}
@@ -39,7 +39,7 @@ def form_of_container(container: Container, image: Mapping[str, Any] | None) -> 
         for name, value in (config.get("Labels") or {}).items()
         if not name.startswith(_UNTOLD_LABELS) and (own.get("Labels") or {}).get(name) != value
     }
-    form: Form = {
+    form: NormalizedService = {
         "image": config["Image"],
         "container_name": container.name,
         **{key: _unless(config.get(name), own.get(name)) for key, name in _OF_IMAGE.items()},
@@ -65,11 +65,13 @@ def form_of_container(container: Container, image: Mapping[str, Any] | None) -> 
     return _said(form)
 
 
-def form_of_service(name: str, config: Mapping[str, Any], image: Mapping[str, Any] | None = None) -> Form:
+def normalize_service(
+    name: str, config: Mapping[str, Any], image: Mapping[str, Any] | None = None
+) -> NormalizedService:
     """Return what a service of a canonical compose configuration adds to its image, as far as that is told."""
     service, project = config["services"][name], config["name"]
     own = (image or {}).get("Config") or {}
-    form: Form = {
+    form: NormalizedService = {
         "image": service.get("image", f"{project}-{name}"),
         "container_name": service.get("container_name", f"{project}-{name}-1"),
         **{key: service.get(key) for key in ("init", "read_only")},
@@ -94,7 +96,7 @@ def form_of_service(name: str, config: Mapping[str, Any], image: Mapping[str, An
     return _said(form)
 
 
-def _said(form: Form) -> Form:
+def _said(form: NormalizedService) -> NormalizedService:
     return {key: value for key, value in form.items() if value}
 
 

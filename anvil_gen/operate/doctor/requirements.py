@@ -33,7 +33,7 @@ class Bind(Struct, frozen=True, kw_only=True):
     made: bool = False
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class Requirements(Struct, frozen=True, kw_only=True):
     """What one service wants.
 
     ``volumes`` are external ones. ``ports`` are host addresses and numbers. ``variables`` have no default: name, and
@@ -59,7 +59,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
         return self.tier.name if self.tier is not None else self.service
 
 
-def wants_of(stack: Stack, mode: Mode, tree: Tree, values: Mapping[str, str]) -> list[Wanted]:
+def requirements_of(stack: Stack, mode: Mode, tree: Tree, values: Mapping[str, str]) -> list[Requirements]:
     """Return what each service of a mode wants, ``values`` being those of the variables.
 
     Services that a template adds beside a tier's own are among them.
@@ -83,7 +83,7 @@ def wants_of(stack: Stack, mode: Mode, tree: Tree, values: Mapping[str, str]) ->
     return found
 
 
-def slot_wants(stack: Stack, tree: Tree, values: Mapping[str, str]) -> Wanted | None:
+def slot_requirements(stack: Stack, tree: Tree, values: Mapping[str, str]) -> Requirements | None:
     """Return what the experiment's slot wants to be there before a trial; None without a slot.
 
     Its name, its port and its variables are the trial's own.
@@ -112,12 +112,12 @@ class _File(Struct, frozen=True, kw_only=True):
     engine: str
 
 
-def _wanted(file: _File, name: str, tier: Tier | None) -> Wanted:
+def _wanted(file: _File, name: str, tier: Tier | None) -> Requirements:
     service = file.data["services"][name]
     said = _filled(service, file.values)
     mounts = [_long(mount) for mount in said.get("volumes") or ()]
     folder = PurePosixPath(file.path).parent
-    return Wanted(
+    return Requirements(
         service=name,
         table=file.table,
         engine=file.engine,

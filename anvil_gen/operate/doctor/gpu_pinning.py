@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from anvil_gen.catalog.gpu_vendor import PinProbe, Vendor
 from anvil_gen.diagnostics import DiagnosticError, Severity, printable
-from anvil_gen.doctor.check import Check, by_command, wrong
-from anvil_gen.doctor.subject import Subject
 from anvil_gen.machine.containers import images_of, of_project
+from anvil_gen.operate.doctor.check import Check, failed, with_commands
+from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.resolve.model import Gpu, Tier
 
 _SERVICE = "probe"
@@ -23,45 +23,45 @@ _RESERVING = ("deploy", "devices", "device_cgroup_rules", "gpus", "group_add", "
 _NOT_THERE = 127  # how a shell and Docker tell of a program that is not in the image
 
 
-def check_pins(subject: Subject) -> Iterator[Check]:
+def check_pins(context: DoctorContext) -> Iterator[Check]:
     """Start a container for each tier with cards, from the tier's image, and compare what it sees with its pins."""
-    tiers = [wanted.tier for wanted in subject.wants if wanted.tier is not None and wanted.tier.gpus]
-    if not tiers or not subject.engine.answers:
+    tiers = [required.tier for required in context.requirements if required.tier is not None and required.tier.gpus]
+    if not tiers or not context.docker_info.answers:
         return
-    project = subject.deployment.project
+    project = context.deployment.project
     try:
-        config = project.services(subject.mode.root_file)
+        config = project.services(context.mode.root_file)
     except (DiagnosticError, FileNotFoundError) as error:
         why = error.diagnostics[0].detail if isinstance(error, DiagnosticError) else "nothing is rendered"
         detail = f"Compose cannot read the files: {why}"
-        yield _unmeasured("pins", detail, by_command("render them", subject.deployment.resolved.command))
+        yield _unmeasured("pins", detail, with_commands("render them", context.deployment.resolved.command))
         return
     try:
         for tier in tiers:
-            yield _proof(subject, tier, config)
+            yield _proof(context, tier, config)
     finally:
-        _sweep(subject)
+        _sweep(context)
 
 
-def _sweep(subject: Subject) -> None:
+def _sweep(context: DoctorContext) -> None:
     """Remove what an interrupt, now or in an earlier run, has kept from being removed by itself."""
-    left = subject.docker.run("ps", "--all", "--quiet", *of_project(_project_name(subject))).stdout.split()
+    left = context.docker.run("ps", "--all", "--quiet", *of_project(_project_name(context))).stdout.split()
     if left:
-        subject.docker.run("rm", "--force", *left)
+        context.docker.run("rm", "--force", *left)
 
 
-def _project_name(subject: Subject) -> str:
-    return f"{subject.deployment.project.name}-pin-proof"
+def _project_name(context: DoctorContext) -> str:
+    return f"{context.deployment.project.name}-pin-proof"
 
 
 def _unmeasured(what: str, detail: str, remedy: str) -> Check:
-    return wrong(what, "pins were not measured", detail, remedy, severity="warning")
+    return failed(what, "pins were not measured", detail, remedy, severity="warning")
 
 
 class _Case(Struct, frozen=True, kw_only=True):
     """A tier whose pins are measured: how its vendor's cards are listed, and its service as Compose reads it."""
 
-    subject: Any
+    context: Any
     tier: Tier
     data: Vendor
     probe: PinProbe
@@ -74,39 +74,39 @@ class _Case(Struct, frozen=True, kw_only=True):
 
     def wrong(self, summary: str, detail: str, remedy: str, *, severity: Severity = "error") -> Check:
         """Return a check of it that did not pass."""
-        at = self.subject.place("tiers", self.tier.name, "gpus")
-        return wrong(self.what, summary, detail, remedy, at=at, severity=severity)
+        at = self.context.place("tiers", self.tier.name, "gpus")
+        return failed(self.what, summary, detail, remedy, at=at, severity=severity)
 
 
-def _proof(subject: Subject, tier: Tier, config: Mapping[str, Any]) -> Check:
+def _proof(context: DoctorContext, tier: Tier, config: Mapping[str, Any]) -> Check:
     what, vendor = f"pins of {tier.name}", str(tier.gpus[0].vendor)
-    data, service = subject.catalog.vendor(vendor), config["services"].get(tier.service.name)
+    data, service = context.catalog.vendor(vendor), config["services"].get(tier.service.name)
     if data is None or data.probe is None or service is None:
         detail = f"no program is known that lists {vendor} cards in a container"
-        logs = f"anvil-gen logs {subject.deployment.stack.host} {tier.name}"
-        return _unmeasured(what, detail, by_command("the engine's log names the card that it runs on", logs))
-    case = _Case(subject=subject, tier=tier, data=data, probe=data.probe, service=service)
+        logs = f"anvil-gen logs {context.deployment.stack.host} {tier.name}"
+        return _unmeasured(what, detail, with_commands("the engine's log names the card that it runs on", logs))
+    case = _Case(context=context, tier=tier, data=data, probe=data.probe, service=service)
     image = str(service["image"])
-    if image not in images_of(subject.docker, [image]):
+    if image not in images_of(context.docker, [image]):
         detail = f"{image} is not on this machine yet"
-        return _unmeasured(what, detail, by_command("pull it", subject.docker.typed("pull", image)))
+        return _unmeasured(what, detail, with_commands("pull it", context.docker.typed("pull", image)))
     # From the tree: Compose reads an `.env` wherever it is run.
-    folder = subject.deployment.project.folder
-    done = subject.docker.run(*_arguments(subject), text=json.dumps(_project(case)), folder=folder)
+    folder = context.deployment.project.folder
+    done = context.docker.run(*_arguments(context), text=json.dumps(_project(case)), folder=folder)
     if done.returncode == _NOT_THERE:
-        by_hand = subject.docker.typed("exec", str(tier.service.container_name), *case.probe.command)
+        by_hand = context.docker.typed("exec", str(tier.service.container_name), *case.probe.command)
         detail = f"{image} has no {case.probe.command[0]}"
-        return _unmeasured(what, detail, by_command("ask the tier itself, while it runs", by_hand))
+        return _unmeasured(what, detail, with_commands("ask the tier itself, while it runs", by_hand))
     if done.returncode != 0:
         return _refused(case, done.stderr)
     return _judged(case, [match["uuid"] for match in re.finditer(case.probe.pattern, done.stdout)])
 
 
-def _arguments(subject: Subject) -> list[str]:
+def _arguments(context: DoctorContext) -> list[str]:
     return [
         "compose",
         "--project-name",
-        _project_name(subject),
+        _project_name(context),
         "--file",
         "-",
         "run",
@@ -153,26 +153,26 @@ def _refused(case: _Case, stderr: str) -> Check:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     detail = printable(lines[-1]) if lines else "Docker did not say why"
     install = case.data.runtime.install if case.data.runtime is not None else {}
-    how = install.get(case.subject.platform, "").strip()
+    how = install.get(case.context.platform, "").strip()
     return case.wrong("a container cannot have the cards", detail, how or "see that the machine has the cards")
 
 
 def _judged(case: _Case, seen: list[str]) -> Check:
     gpus = case.tier.gpus
     pinned, found = {gpu.uuid.casefold() for gpu in gpus}, {uuid.casefold() for uuid in seen}
-    told, wanted = ", ".join(_named(gpus, uuid) for uuid in seen) or "none", ", ".join(gpu.name for gpu in gpus)
+    told, required = ", ".join(_named(gpus, uuid) for uuid in seen) or "none", ", ".join(gpu.name for gpu in gpus)
     # Cards without UUIDs are numbered from 0 again inside of the container.
     if found == pinned or (all(uuid.isdecimal() for uuid in pinned) and len(found) == len(pinned)):
         return Check(what=case.what, found=f"a container sees {told}, and no other card")
     if not found > pinned:
-        detail = f"a container that reserves {wanted} sees: {told}"
+        detail = f"a container that reserves {required} sees: {told}"
         listed = case.data.listing[-1].command if case.data.listing else case.probe.command
-        remedy = by_command("compare with what the machine lists", shlex.join(listed))
+        remedy = with_commands("compare with what the machine lists", shlex.join(listed))
         return case.wrong("a container sees other cards", detail, remedy)
-    detail = f"a container that reserves {wanted} alone sees: {told}"
+    detail = f"a container that reserves {required} alone sees: {told}"
     variable, value = next(iter(_pins(case.data)), ""), ",".join(gpu.uuid for gpu in gpus)
     if variable and (case.service.get("environment") or {}).get(variable) == value:
-        remedy = by_command(
+        remedy = with_commands(
             f"{variable} pins the engine all the same; while it runs, see which card it is on",
             shlex.join(case.data.listing[-1].command[:1] if case.data.listing else case.probe.command),
         )
@@ -181,7 +181,9 @@ def _judged(case: _Case, seen: list[str]) -> Check:
         remedy = "no variable is known that pins its engine: give the tier every card that it sees"
         return case.wrong("this platform ignores pins", detail, remedy)
     line = f'environment.{variable} = "{value}"'
-    remedy = by_command(f"pin the engine too: write into {case.subject.inventory}", f"[tiers.{case.tier.name}]", line)
+    remedy = with_commands(
+        f"pin the engine too: write into {case.context.inventory}", f"[tiers.{case.tier.name}]", line
+    )
     return case.wrong("this platform ignores pins", detail, remedy)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.catalog.engine import Engine
-from anvil_gen.command_reading import Flag, flag_entry, read_line, typed_value
 from anvil_gen.diagnostics import Diagnostic, holds_secret, printable
 from anvil_gen.inventory.schema import ModelServerTable
+from anvil_gen.operate.experiment.parse_args import Flag, flag_entry, read_line, typed_value
 from anvil_gen.values import Number
 
 # Option of an engine -> the type of its field, for those that a trial's flag may set.
@@ -26,7 +26,7 @@ _NOT_TAKEN = ("engine", "image", "port", "restart", "environment", "flags")
 _AGAIN = "start the trial again without it, then promote it"
 
 
-class Facts(Struct, frozen=True, kw_only=True):
+class TrialFacts(Struct, frozen=True, kw_only=True):
     """What is known of a trial that runs as its slot's file says.
 
     ``slot`` and ``defaults`` are the inventory's ``[experiment]`` and ``[defaults]`` as they are written, ``options``
@@ -54,7 +54,7 @@ class Mapped(Struct, frozen=True, kw_only=True):
     faults: tuple[Diagnostic, ...]
 
 
-def tier_of_trial(facts: Facts, *, name: str, standby: bool) -> Mapped:
+def tier_of_trial(facts: TrialFacts, *, name: str, standby: bool) -> Mapped:
     """Return the table of the tier that serves what a trial serves."""
     line = read_line(facts.extra)
     faults = [_unsayable(word) for word in line.stray]
@@ -81,7 +81,7 @@ def _repeats(engine: Engine, flag: Flag) -> bool:
     return engine.list_style == "repeat" and flag.canonical not in engine.fields and bool(flag.values)
 
 
-def _options(facts: Facts, mapped: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, Any], list[Diagnostic]]:
+def _options(facts: TrialFacts, mapped: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, Any], list[Diagnostic]]:
     """Return the fields that a trial's flags say, and what no field can say."""
     by_option: dict[str, dict[str, tuple[str, ...]]] = {}
     for flag, values in mapped.items():
@@ -100,7 +100,7 @@ def _options(facts: Facts, mapped: Mapping[str, tuple[str, ...]]) -> tuple[dict[
     return said, faults
 
 
-def _misfit(facts: Facts, option: str, flags: Mapping[str, tuple[str, ...]]) -> Diagnostic | None:
+def _misfit(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, ...]]) -> Diagnostic | None:
     """Return why a field cannot say what flags of its option say; None where it can."""
     flag, values = next(iter(flags.items()))
     written, field = " ".join((f"--{flag}", *values)), option
@@ -130,7 +130,7 @@ def _misfit(facts: Facts, option: str, flags: Mapping[str, tuple[str, ...]]) -> 
 
 
 def _table(
-    facts: Facts, said: Mapping[str, Any], flags: Mapping[str, Any], *, name: str, standby: bool
+    facts: TrialFacts, said: Mapping[str, Any], flags: Mapping[str, Any], *, name: str, standby: bool
 ) -> dict[str, Any]:
     """Return the tier's table, in the order in which a person writes one."""
     slot, defaults = facts.slot, facts.defaults

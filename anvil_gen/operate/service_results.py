@@ -11,13 +11,13 @@ from anvil_gen.deploy.compose_diff import Change
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.containers import Container, ContainerQuery, images_of
 from anvil_gen.operate.deployment import Deployment
-from anvil_gen.operate.drift import form_changes
-from anvil_gen.operate.forms import form_of_container
-from anvil_gen.operate.variable_values import Hidden, hidden_of
+from anvil_gen.operate.drift import service_changes
+from anvil_gen.operate.normalize import normalize_container
+from anvil_gen.operate.redact import Redaction, redaction_of
 from anvil_gen.resolve.model import Stack
 
 
-class Step(Enum):
+class ServiceAction(Enum):
     """What happened to a service, by the symbol that stands for it."""
 
     UNCHANGED = "="
@@ -32,7 +32,7 @@ class Result(Struct, frozen=True, kw_only=True):
     """What happened to one service, and why."""
 
     service: str
-    step: Step
+    step: ServiceAction
     container: str
     changes: tuple[Change, ...] = ()
     reason: str = ""
@@ -68,25 +68,27 @@ def results(
     asked = set(services)
 
     def recreated(service: str) -> tuple[Change, ...]:
-        hidden = hidden_of(stack, service) if stack is not None else Hidden()
-        old, new = (form_of_container(one, images.get(one.image_id)) for one in (before[service], after[service]))
-        return form_changes(project.name, service, old, new, hidden)
+        hidden = redaction_of(stack, service) if stack is not None else Redaction()
+        old, new = (normalize_container(one, images.get(one.image_id)) for one in (before[service], after[service]))
+        return service_changes(project.name, service, old, new, hidden)
 
     found = [_result(service, before.get(service), after.get(service), recreated) for service in wanted]
-    return [one for one in found if one.service in asked or one.step not in (Step.UNCHANGED, Step.MISSING)]
+    return [
+        one for one in found if one.service in asked or one.step not in (ServiceAction.UNCHANGED, ServiceAction.MISSING)
+    ]
 
 
 def _result(
     service: str, before: Container | None, after: Container | None, recreated: Callable[[str], tuple[Change, ...]]
 ) -> Result:
     if after is None:
-        step = Step.MISSING if before is None else Step.REMOVED
+        step = ServiceAction.MISSING if before is None else ServiceAction.REMOVED
         return Result(service=service, step=step, container=before.name if before is not None else "")
     if before is None:
-        return Result(service=service, step=Step.CREATED, container=after.name)
+        return Result(service=service, step=ServiceAction.CREATED, container=after.name)
     if before.id == after.id:
         started = before.started_at != after.started_at and before.state != "restarting"
-        step = Step.STARTED if started else Step.UNCHANGED
+        step = ServiceAction.STARTED if started else ServiceAction.UNCHANGED
         reason = f"it was {before.state}" if started and before.state != "running" else ""
         if started and after.state == "exited":
             reason += f", and has ended again with exit code {after.exit_code}"
@@ -94,7 +96,7 @@ def _result(
     changes = recreated(service)
     return Result(
         service=service,
-        step=Step.RECREATED,
+        step=ServiceAction.RECREATED,
         container=after.name,
         changes=changes,
         reason="; ".join(_other_reasons(before, after, changes)),

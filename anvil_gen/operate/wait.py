@@ -12,19 +12,19 @@ from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.machine.container_logs import LogReader
 from anvil_gen.machine.containers import Container
 from anvil_gen.operate.deployment import Deployment, tier_of
-from anvil_gen.operate.results import snapshot
-from anvil_gen.operate.waiting import (
+from anvil_gen.operate.readiness import (
+    Observation,
     Phase,
     Progress,
-    Seen,
+    advance,
     duration,
-    first,
     given_up,
+    initial,
     is_over,
+    relevant_lines,
     shown_causes,
-    step,
-    telling,
 )
+from anvil_gen.operate.service_results import snapshot
 from anvil_gen.resolve.model import Mode
 
 LINGER_SECONDS = 2.0
@@ -40,7 +40,7 @@ class Waited(Struct, frozen=True, kw_only=True):
     services: tuple[Progress, ...]
 
 
-class Eyes(Struct, frozen=True, kw_only=True):
+class Observer(Struct, frozen=True, kw_only=True):
     """What a wait looks with: containers by service, their new lines by container id, and a clock."""
 
     containers: Callable[[], Mapping[str, Container]]
@@ -49,10 +49,10 @@ class Eyes(Struct, frozen=True, kw_only=True):
     sleep: Callable[[float], None] = time.sleep
 
 
-def eyes_of(deployment: Deployment) -> Eyes:
+def observer_of(deployment: Deployment) -> Observer:
     """Return what looks at a host's containers."""
     reader = LogReader(deployment.project.docker)
-    return Eyes(containers=lambda: snapshot(deployment), lines=reader.read)
+    return Observer(containers=lambda: snapshot(deployment), lines=reader.read)
 
 
 def logs_of(deployment: Deployment, mode: Mode, services: Iterable[str]) -> dict[str, KnownLog]:
@@ -74,10 +74,10 @@ def logs_of(deployment: Deployment, mode: Mode, services: Iterable[str]) -> dict
     return found
 
 
-def watch(
+def wait(
     logs: Mapping[str, KnownLog],
     before: Mapping[str, Container],
-    eyes: Eyes,
+    eyes: Observer,
     *,
     timeout: float | None,
     show: Callable[[tuple[Progress, ...]], None],
@@ -90,11 +90,11 @@ def watch(
         DiagnosticError: Docker does not answer.
     """
     began = eyes.clock()
-    known = {service: first(service, before.get(service)) for service in logs}
+    known = {service: initial(service, before.get(service)) for service in logs}
     failed_at: float | None = None
     try:
         while True:
-            known = _after_a_look(known, logs, eyes, began)
+            known = _advance_all(known, logs, eyes, began)
             services, now = tuple(known.values()), eyes.clock() - began
             show(services)
             if failed_at is None and any(one.phase is Phase.FAILED for one in services):
@@ -111,25 +111,25 @@ def watch(
         return Waited(outcome="interrupted", seconds=eyes.clock() - began, services=tuple(known.values()))
 
 
-def glance(logs: Mapping[str, KnownLog], before: Mapping[str, Container], eyes: Eyes) -> Waited:
+def check_once(logs: Mapping[str, KnownLog], before: Mapping[str, Container], eyes: Observer) -> Waited:
     """Look once, at what is left where Compose itself has failed; what may still become ready is left out.
 
     Raises:
         DiagnosticError: Docker does not answer.
     """
     began = eyes.clock()
-    known = _after_a_look({service: first(service, before.get(service)) for service in logs}, logs, eyes, began)
+    known = _advance_all({service: initial(service, before.get(service)) for service in logs}, logs, eyes, began)
     failed = tuple(one for one in known.values() if one.phase is Phase.FAILED)
     return Waited(outcome="failed", seconds=eyes.clock() - began, services=failed)
 
 
-def faults_of(waited: Waited, host: str, mode: str) -> list[Diagnostic]:
+def readiness_errors(waited: Waited, host: str, mode: str) -> list[Diagnostic]:
     """Return what is to be said of each service that has failed; ``mode`` is empty for the default one."""
     return [_fault(one, host, mode) for one in waited.services if one.phase is Phase.FAILED]
 
 
-def _after_a_look(
-    known: Mapping[str, Progress], logs: Mapping[str, KnownLog], eyes: Eyes, began: float
+def _advance_all(
+    known: Mapping[str, Progress], logs: Mapping[str, KnownLog], eyes: Observer, began: float
 ) -> dict[str, Progress]:
     containers = eyes.containers()
     # What is ready is not read any more: a busy engine prints a line for each request.
@@ -140,7 +140,7 @@ def _after_a_look(
     for service, one in known.items():
         container = containers.get(service)
         new = lines.get(container.id, ()) if container is not None else ()
-        after[service] = step(one, Seen(now=now, container=container, lines=new), logs[service])
+        after[service] = advance(one, Observation(now=now, container=container, lines=new), logs[service])
     return after
 
 
@@ -155,7 +155,7 @@ def _fault(progress: Progress, host: str, mode: str) -> Diagnostic:
     # Where the time was over, that says it already.
     when = "" if after in progress.words else f"; {after}, while {progress.stage}"
     detail = [printable(f"{name} {progress.words}") + when]
-    lines = [printable(line[:_LONGEST_LINE]) for line in telling(progress)]
+    lines = [printable(line[:_LONGEST_LINE]) for line in relevant_lines(progress)]
     detail += ["its log says:", *(f"  | {line}" for line in lines)] if lines else ["its log says nothing"]
     remedies = []
     for cause in shown_causes(progress):

@@ -6,29 +6,29 @@ import shlex
 from collections.abc import Iterable
 
 from anvil_gen.diagnostics import Diagnostic, join_words
-from anvil_gen.doctor.check import by_command
-from anvil_gen.doctor.wants import Wanted
 from anvil_gen.operate.deployment import Deployment
+from anvil_gen.operate.doctor.check import with_commands
+from anvil_gen.operate.doctor.requirements import Requirements
 
 _SSH = "ssh://"
 
 
-def unmountable(deployment: Deployment, wants: Iterable[Wanted], endpoint: str) -> Diagnostic | None:
+def unmountable(deployment: Deployment, requirements: Iterable[Requirements], endpoint: str) -> Diagnostic | None:
     """Return why services cannot run on an engine elsewhere; None where they mount no generated file."""
-    files = {bind.source: one.name for one in wants for bind in one.binds if bind.generated}
+    files = {bind.source: one.name for one in requirements for bind in one.binds if bind.generated}
     if not files:
         return None
     told = ", ".join(f"{path} (by {name})" for path, name in sorted(files.items()))
     return Diagnostic(
         summary="generated files cannot be mounted on another machine",
         detail=f"the engine runs at {endpoint}, and these files lie here: {told}\n"
-        f"Services without such files can be brought up from here: {_others(wants)}",
-        remedy=by_command("take the rendered folder there, and run it there", *_way(deployment, endpoint)),
+        f"Services without such files can be brought up from here: {_others(requirements)}",
+        remedy=with_commands("take the rendered folder there, and run it there", *_way(deployment, endpoint)),
     )
 
 
-def _others(wants: Iterable[Wanted]) -> str:
-    names = [one.name for one in wants if not any(bind.generated for bind in one.binds)]
+def _others(requirements: Iterable[Requirements]) -> str:
+    names = [one.name for one in requirements if not any(bind.generated for bind in one.binds)]
     return join_words(names) or "none here"
 
 

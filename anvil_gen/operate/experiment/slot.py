@@ -117,7 +117,7 @@ def open_slot(host: str, here: Path) -> Slot:
     return Slot(deployment=deployment, experiment=experiment)
 
 
-def fresh(slot: Slot) -> Diagnostic | None:
+def require_current(slot: Slot) -> Diagnostic | None:
     """Return what is to be said of files of another version.
 
     Raises:

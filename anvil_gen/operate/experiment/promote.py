@@ -15,9 +15,9 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display
 from anvil_gen.inventory.edit import tier_section, with_tier
 from anvil_gen.inventory.fields import NAME_LENGTH, NAME_PATTERN
 from anvil_gen.machine.containers import Container
-from anvil_gen.operate.slot import Slot
-from anvil_gen.operate.trial import container_of, drift_of, variables_of_container
-from anvil_gen.promote import Facts, free_port, tier_of_trial
+from anvil_gen.operate.experiment.slot import Slot
+from anvil_gen.operate.experiment.tier_from_trial import TrialFacts, free_port, tier_of_trial
+from anvil_gen.operate.experiment.trial import container_of, drift_of, variables_of_container
 from anvil_gen.resolve.compose_keys import published_ports
 from anvil_gen.resolve.load import read_host
 from anvil_gen.resolve.model import VARIABLE_LABEL, Service, Stack, Tier
@@ -69,7 +69,7 @@ def promotion_of(slot: Slot, name: str, *, standby: bool = False) -> Promotion:
         raise DiagnosticError(faults)
     before = resolved.inventory.read_bytes()
     text = before.decode("utf-8")
-    facts, port_of = _facts(slot, one)
+    facts, port_of = _trial_facts(slot, one)
     mapped = tier_of_trial(facts, name=name, standby=standby)
     if mapped.faults:
         raise DiagnosticError(mapped.faults)
@@ -133,7 +133,7 @@ def _trial_faults(slot: Slot, one: Container | None) -> Iterator[Diagnostic]:
                 yield Diagnostic(summary="trial is not what the file says", detail=drift.detail, remedy=status)
 
 
-def _facts(slot: Slot, one: Container) -> tuple[Facts, str]:
+def _trial_facts(slot: Slot, one: Container) -> tuple[TrialFacts, str]:
     """Return what is known of a trial, and what has its port in the inventory, where the tier gets another one."""
     resolved, experiment = slot.deployment.resolved, slot.experiment
     variables = variables_of_container(one)
@@ -146,7 +146,7 @@ def _facts(slot: Slot, one: Container) -> tuple[Facts, str]:
     card = slot.card_of(variables.get("GPU_UUID", ""))
     wanted, taken = int(variables["PORT"]), _ports(slot.deployment.stack)
     port = free_port(wanted, taken)
-    facts = Facts(
+    facts = TrialFacts(
         engine_name=experiment.engine,
         engine=engine,
         slot=data.get("experiment", {}),

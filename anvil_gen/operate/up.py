@@ -13,12 +13,12 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.containers import Container, ContainerQuery
 from anvil_gen.operate.deployment import Deployment, deployment_of, staleness
-from anvil_gen.operate.results import Result, results, snapshot
+from anvil_gen.operate.service_results import Result, results, snapshot
 from anvil_gen.operate.target import Target
 from anvil_gen.resolve.model import Mode
 
 
-class Order(Struct, frozen=True, kw_only=True):
+class UpRequest(Struct, frozen=True, kw_only=True):
     """What is to be brought up: tiers by the inventory's names, all for none; None is the default mode."""
 
     tiers: Sequence[str] = ()
@@ -27,7 +27,7 @@ class Order(Struct, frozen=True, kw_only=True):
     render: bool = False
 
 
-class BroughtUp(Struct, frozen=True, kw_only=True):
+class UpResult(Struct, frozen=True, kw_only=True):
     """What one `up` did: the services before it, what happened to each, Compose's exit code, and why it failed."""
 
     deployment: Deployment
@@ -38,15 +38,15 @@ class BroughtUp(Struct, frozen=True, kw_only=True):
     faults: Sequence[Diagnostic] = ()
 
 
-def bring_up(
-    order: Order,
+def start_services(
+    order: UpRequest,
     target: Target,
     look: ContainerQuery,
     *,
     inherited: Sequence[int],
     warn: Callable[[Diagnostic], None],
     meanwhile: Callable[[], None],
-) -> BroughtUp:
+) -> UpResult:
     """Bring a host's services up.
 
     Args:
@@ -79,7 +79,7 @@ def bring_up(
     )
     code = _compose(order, named, run, meanwhile)
     failed = code not in (ExitCode.OK, ExitCode.INTERRUPTED)
-    return BroughtUp(
+    return UpResult(
         deployment=deployment,
         mode=mode,
         before=before,
@@ -114,10 +114,10 @@ def _refuse_unmountable(deployment: Deployment, mode: Mode, services: Sequence[s
     Raises:
         DiagnosticError: there are such files.
     """
-    from anvil_gen.doctor.machine_checks import remote_fault  # noqa: PLC0415  most engines are here
-    from anvil_gen.doctor.subject import Subject  # noqa: PLC0415
+    from anvil_gen.operate.doctor.context import DoctorContext  # noqa: PLC0415
+    from anvil_gen.operate.doctor.environment import remote_fault  # noqa: PLC0415  most engines are here
 
-    fault = remote_fault(Subject(deployment, mode, services))
+    fault = remote_fault(DoctorContext(deployment, mode, services))
     if fault is not None:
         raise DiagnosticError([fault])
 
@@ -136,7 +136,7 @@ def remove_unfinished(project: Project, look: ContainerQuery) -> list[str]:
     return [one.name for one in unfinished]
 
 
-def _compose(order: Order, services: Sequence[str], run: Callable[..., int], meanwhile: Callable[[], None]) -> int:
+def _compose(order: UpRequest, services: Sequence[str], run: Callable[..., int], meanwhile: Callable[[], None]) -> int:
     """Run Compose, and return its exit code. A mode that is named stops what is not in it."""
     orphans = ("--remove-orphans",) if order.mode is not None else ()
     code = run("pull", "--ignore-buildable", *services) if order.pull else 0
@@ -144,6 +144,6 @@ def _compose(order: Order, services: Sequence[str], run: Callable[..., int], mea
 
 
 def _causes(deployment: Deployment, mode: Mode, services: Sequence[str]) -> list[Diagnostic]:
-    from anvil_gen.doctor.causes import causes_of  # noqa: PLC0415  only a failure needs it
+    from anvil_gen.operate.doctor.diagnose import diagnose  # noqa: PLC0415  only a failure needs it
 
-    return causes_of(deployment, mode, services)
+    return diagnose(deployment, mode, services)

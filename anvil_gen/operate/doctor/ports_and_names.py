@@ -1,0 +1,88 @@
+"""Whether what only one container of a machine can have is free: ports and container names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from anvil_gen.machine.conflicts import Conflict, Publishers, name_conflict, port_conflict
+from anvil_gen.machine.containers import Container
+from anvil_gen.machine.ports import port_state
+from anvil_gen.operate.doctor.check import Check, failed, with_commands
+from anvil_gen.operate.doctor.context import DoctorContext
+from anvil_gen.operate.doctor.requirements import Requirements
+
+
+def check_names(context: DoctorContext) -> Iterator[Check]:
+    """Look for containers that have a service's name, and are not that service's."""
+    for required in context.requirements if context.docker_info.answers else ():
+        what = f"name of {required.name}"
+        other = next((one for one in context.containers if one.name == required.container_name), None)
+        if other is None or _is_own(context, required, other):
+            yield Check(what=what, found=f"{required.container_name} {'is free' if other is None else 'is its own'}")
+            continue
+        conflict = name_conflict(context.docker, other)
+        remedy = with_commands(
+            "to take its place, remove it (its volumes stay), and bring this one up",
+            conflict.command,
+            f"anvil-gen up {context.deployment.stack.host} {required.name}",
+        )
+        yield failed(
+            what,
+            "container name is taken",
+            conflict.detail,
+            remedy,
+            at=context.place(*required.table, "container_name"),
+        )
+
+
+def _is_own(context: DoctorContext, required: Requirements, one: Container) -> bool:
+    return (one.project, one.service) == (context.deployment.project.name, required.service)
+
+
+def check_ports(context: DoctorContext) -> Iterator[Check]:
+    """Look for who has a port that a service publishes; ports of another machine are not seen from here."""
+    ports = [port for required in context.requirements for _, port in required.ports]
+    publishers = Publishers(context.docker, ports if context.docker_info.answers else ())
+    for required in context.requirements:
+        for host, port in required.ports:
+            what = f"port of {required.name}"
+            holder = publishers.at(host, port)
+            if holder is not None:
+                yield _held_by_container(context, required, holder, host, port)
+                continue
+            state = port_state(host, port) if context.docker_info.local else "free"
+            if state == "free":
+                yield Check(what=what, found=f"{host}:{port}" + (" is free" if context.docker_info.local else ""))
+            elif state == "taken":
+                yield _held_by_process(context, required, port)
+            else:
+                detail = f"this machine has no address {host} to publish on"
+                remedy = with_commands("write one that it has", "ip -brief address")
+                yield failed(what, "no such address", detail, remedy, at=context.place(*required.table, "bind"))
+
+
+def _held_by_container(context: DoctorContext, required: Requirements, one: Container, host: str, port: int) -> Check:
+    what = f"port of {required.name}"
+    if _is_own(context, required, one):
+        return Check(what=what, found=f"{host}:{port} is its own")
+    conflict = port_conflict(context.docker, one, port)
+    if one.project != context.deployment.project.name:
+        return _port_taken(context, required, conflict)
+    remedy = with_commands(
+        "switch to this mode, which stops what is not in it",
+        f"anvil-gen up {context.deployment.stack.host} --mode {context.mode.title}",
+    )
+    detail = f"{conflict.detail}, which is not in this mode"
+    at = context.place(*required.table, "port")
+    return failed(what, "port is taken", detail, remedy, at=at, severity="warning")
+
+
+def _held_by_process(context: DoctorContext, required: Requirements, port: int) -> Check:
+    proc = context.root / "proc"
+    return _port_taken(context, required, port_conflict(context.docker, None, port, proc=proc, system=context.system))
+
+
+def _port_taken(context: DoctorContext, required: Requirements, conflict: Conflict) -> Check:
+    remedy = with_commands("stop it, or publish another port", conflict.command)
+    at = context.place(*required.table, "port")
+    return failed(f"port of {required.name}", "port is taken", conflict.detail, remedy, at=at)
