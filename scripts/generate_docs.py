@@ -20,7 +20,7 @@ from anvil_gen.catalog.engine import Engine, Quirk
 from anvil_gen.catalog.log_patterns import Failure, log_data
 from anvil_gen.catalog.router_features import OBSERVED, REQUESTABLE
 from anvil_gen.catalog.template_tree import LOG_FILE
-from anvil_gen.cli import cli
+from anvil_gen.cli.main import cli
 from anvil_gen.inventory.json_schema import inventory_schema
 from anvil_gen.values import address
 

@@ -17,10 +17,10 @@ from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.machine.docker import Docker
 from anvil_gen.machine.subprocesses import Answer, Run
-from anvil_gen.onboard.answers import Answers
-from anvil_gen.onboard.find import Found, Surroundings, find
-from anvil_gen.onboard.lay_down import LaidDown, lay_down
-from anvil_gen.onboard.source import Source
+from anvil_gen.onboard.copier_answers import Answers
+from anvil_gen.onboard.detect import DetectedMachine, MachineAccess, detect
+from anvil_gen.onboard.scaffold import ScaffoldResult, scaffold
+from anvil_gen.onboard.template_source import Source
 
 RTX5090 = Card("GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1", "NVIDIA GeForce RTX 5090", 32607)
 PRO6000 = Card("GPU-d0f446cf-1771-414c-e116-a39138798a8c", "NVIDIA RTX PRO 6000 Blackwell Workstation Edition", 97887)
@@ -72,10 +72,10 @@ def machine(
     files: Mapping[str, str] | None = None,
     programs: Sequence[str] = (),
     memory_gib: int = 64,
-) -> Surroundings:
+) -> MachineAccess:
     """Return a machine of these programs and files, as Debian."""
     told = {"proc/sys/kernel/osrelease": LINUX_KERNEL, "proc/meminfo": f"MemTotal: {memory_gib << 20} kB\n"}
-    return Surroundings(
+    return MachineAccess(
         run=run,
         docker=engine or NoDocker(),
         root=kernel(root, {**told, **DEBIAN, **(files or {})}),
@@ -98,7 +98,7 @@ def broken(command: Sequence[str]) -> Answer:
 class Case(NamedTuple):
     """A machine; the preset and the cards of its inventory; what is lacking."""
 
-    at: Callable[[Path], Surroundings]
+    at: Callable[[Path], MachineAccess]
     preset: str
     cards: dict[str, int | None]
     lacks: list[str]
@@ -149,17 +149,17 @@ CASES = {
 }
 
 
-def look(at: Surroundings) -> Found:
+def look(at: MachineAccess) -> DetectedMachine:
     """Return what is found on a machine."""
-    return find(Catalog(), at, router_port=8000, first_port=30000)
+    return detect(Catalog(), at, router_port=8000, first_port=30000)
 
 
-def laid(folder: Path, answers: Answers, **given: str) -> LaidDown:
+def laid(folder: Path, answers: Answers, **given: str) -> ScaffoldResult:
     """Lay down what was found, without asking."""
     known = Answers(known={**answers.known, **given}, suggested=answers.suggested)
-    return lay_down(folder, known, SOURCE, ask=False, check=Generator().render)
+    return scaffold(folder, known, SOURCE, ask=False, check=Generator().render)
 
 
-def inventory_of(laid_down: LaidDown) -> dict[str, Any]:
+def inventory_of(laid_down: ScaffoldResult) -> dict[str, Any]:
     """Return the inventory as data."""
     return tomllib.loads(laid_down.inventory.read_text("utf-8"))

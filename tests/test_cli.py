@@ -307,7 +307,7 @@ def test_interrupted(home: Path) -> None:
     os.mkfifo(home / "pipe.toml")
     # A shell's background jobs ignore the signal, and their children with them: Python's own handler is put back.
     script = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    script += "from anvil_gen.cli import main; main(['render', 'pipe.toml'])"
+    script += "from anvil_gen.cli.main import main; main(['render', 'pipe.toml'])"
     process: Any = subprocess.Popen([sys.executable, "-c", script], cwd=home, stderr=subprocess.PIPE, text=True)
     # Opening waits until the other side reads the pipe: from then on the render is under way.
     with (home / "pipe.toml").open("w"):
@@ -325,7 +325,7 @@ def test_completion_of_hosts(home: Path, words: str, expected: list[str]) -> Non
     fleet(home, able=INVENTORY)
     env = {"COMP_WORDS": f"anvil-gen {words}", "COMP_CWORD": "2", "_ANVIL_GEN_COMPLETE": "bash_complete"}
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; sys.argv[0] = 'anvil-gen'; from anvil_gen.cli import main; main()"],
+        [sys.executable, "-c", "import sys; sys.argv[0] = 'anvil-gen'; from anvil_gen.cli.main import main; main()"],
         cwd=home,
         env={**os.environ, **env},
         capture_output=True,

@@ -14,7 +14,7 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.gpu_vendor import Vendor
 from anvil_gen.catalog.router import RouterKind
-from anvil_gen.cli import VERBS, cli
+from anvil_gen.cli.main import VERBS, cli
 from anvil_gen.inventory.json_schema import inventory_schema
 
 REPOSITORY = Path(__file__).parent.parent

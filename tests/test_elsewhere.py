@@ -11,7 +11,7 @@ from fake_engine import FakeDocker
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.machine.docker import Docker
 from anvil_gen.machine.ssh import over_ssh
-from anvil_gen.onboard.find import find, machine_of
+from anvil_gen.onboard.detect import detect, machine_of
 
 RTX5090 = Card("GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1", "NVIDIA GeForce RTX 5090", 32607)
 # It runs the command here, in a shell as there, and notes what it was called with.
@@ -65,7 +65,7 @@ def test_the_machine_of_a_context_is_looked_at(far_away: Path) -> None:
     info = '{"KernelVersion": "6.1.0", "MemTotal": 68719476736, "Runtimes": {"nvidia": {}}}'
     versions = '{"Client": {"Version": "28.0.1"}, "Server": {"Version": "28.0.1"}}'
     at = machine_of(FarAway({"info": info, "version": versions, "compose": "2.33.1", "volume": "hf-cache\n"}))
-    found = find(Catalog(), at, router_port=8000, first_port=30000)
+    found = detect(Catalog(), at, router_port=8000, first_port=30000)
 
     assert (found.name, found.platform, found.memory_mib) == ("far-away", "linux", 65536)
     assert [card.uuid for card in found.cards] == [RTX5090.uuid]

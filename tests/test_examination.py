@@ -10,8 +10,8 @@ from fake_engine import NO_DAEMON, engine, images, subject
 from fake_machine import kernel
 from running import INVENTORY, anvil_gen, fleet
 
+from anvil_gen.cli.views.doctor import show_doctor
 from anvil_gen.operate.doctor.run import DoctorResult, run_checks
-from anvil_gen.views.doctor import show_examination
 
 EVERYTHING = engine(image_inspect=images("vllm/vllm-openai:latest"))
 MODEL = {"srv/models/gpt-oss-20b/model.safetensors": "weights"}
@@ -44,7 +44,7 @@ def test_what_could_not_be_looked_at_is_said(answers: dict[str, str], at: str, p
 
 def test_the_list(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    show_examination(examined(tmp_path, EVERYTHING), as_json=False)
+    show_doctor(examined(tmp_path, EVERYTHING), as_json=False)
     printed = capsys.readouterr().out
 
     assert printed == LISTED.format(inventory=tmp_path / "hosts" / "box.toml")
@@ -73,7 +73,7 @@ box: 9 pass, 0 warn, 1 fail
 
 
 def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    show_examination(examined(tmp_path, EVERYTHING), as_json=True)
+    show_doctor(examined(tmp_path, EVERYTHING), as_json=True)
     answer = json.loads(capsys.readouterr().out)
 
     assert (answer["format"], answer["host"], answer["mode"], answer["ok"]) == (1, "box", "default", False)

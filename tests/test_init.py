@@ -18,11 +18,11 @@ from onboarding import TemplateRepository, commit_all, files, git, make
 from anvil_gen.catalog.catalog import Catalog, shipped_templates
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.onboard.answers import answers_of
-from anvil_gen.onboard.find import machine_name
-from anvil_gen.onboard.lacks import lacking
-from anvil_gen.onboard.lay_down import BrokenOffError, lay_down
-from anvil_gen.onboard.source import Source
+from anvil_gen.onboard.copier_answers import answers_of
+from anvil_gen.onboard.detect import machine_name
+from anvil_gen.onboard.prerequisites import missing_prerequisites
+from anvil_gen.onboard.scaffold import AbortedError, scaffold
+from anvil_gen.onboard.template_source import Source
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -37,7 +37,7 @@ def test_a_machine_gets_an_inventory_that_runs_on_it(name: str, tmp_path: Path) 
     assert made.machine == "my-box"
     assert made.answers["preset"] == case.preset
     assert {card: table.get("memory_mib") for card, table in inventory.get("gpus", {}).items()} == case.cards
-    assert [lack.summary for lack in lacking(found, Catalog(), at)] == case.lacks
+    assert [lack.summary for lack in missing_prerequisites(found, Catalog(), at)] == case.lacks
     assert set(tomllib.loads(made.inventory.read_text("utf-8"))["tiers"]) <= {
         path.removeprefix("tiers/").removesuffix(".yml") for path in rendered.tree.files
     }
@@ -72,7 +72,7 @@ def test_shared_memory_keeps_a_part_for_the_machine(tmp_path: Path) -> None:
 )
 def test_what_is_missing_has_commands_to_copy(files: dict[str, str], commands: list[str], tmp_path: Path) -> None:
     at = machine(tmp_path, run=nvidia(RTX5090), files=files)
-    lacks = lacking(look(at), Catalog(), at)
+    lacks = missing_prerequisites(look(at), Catalog(), at)
 
     for lack, command in zip(lacks, commands, strict=True):
         (line,) = [line for line in lack.remedy.splitlines() if command in line]
@@ -82,7 +82,7 @@ def test_what_is_missing_has_commands_to_copy(files: dict[str, str], commands: l
 
 def test_wsl2_has_a_second_way_to_docker(tmp_path: Path) -> None:
     at = machine(tmp_path, files={"proc/sys/kernel/osrelease": WSL2_KERNEL})
-    (lack,) = lacking(look(at), Catalog(), at)
+    (lack,) = missing_prerequisites(look(at), Catalog(), at)
 
     assert lack.remedy.startswith("turn on Docker Desktop's integration of this distribution, or install it")
 
@@ -97,7 +97,7 @@ def test_an_engine_that_does_not_answer_says_why(tmp_path: Path) -> None:
     refused = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock"
     silent = {"version": '{"Client": {"Version": "28.0.1"}}', "info": json.dumps({"ServerErrors": [refused]})}
     at = machine(tmp_path, engine=FakeDocker({**silent, "compose": "2.33.1"}))
-    (lack,) = lacking(look(at), Catalog(), at)
+    (lack,) = missing_prerequisites(look(at), Catalog(), at)
 
     assert (lack.summary, lack.severity) == ("not allowed to talk to Docker", "warning")
     assert "    sudo usermod -aG docker $USER" in lack.remedy
@@ -105,7 +105,7 @@ def test_an_engine_that_does_not_answer_says_why(tmp_path: Path) -> None:
 
 def test_an_old_compose_is_told(tmp_path: Path) -> None:
     at = machine(tmp_path, engine=docker(compose="v2.17.2"))
-    (lack,) = lacking(look(at), Catalog(), at)
+    (lack,) = missing_prerequisites(look(at), Catalog(), at)
 
     assert (lack.summary, lack.detail) == ("Docker Compose is missing", "v2.17.2 is here, and 2.20 or newer is needed")
     assert "    sudo apt-get update && sudo apt-get install -y docker-compose" in lack.remedy
@@ -235,7 +235,7 @@ def test_an_update_takes_over_a_later_version(tmp_path: Path) -> None:
     template = TemplateRepository(tmp_path / "template")
     answers = answers_of(look(CASES["one card"].at(tmp_path / "root")))
     source = Source(url=str(template.folder), ref="v0.1.0")
-    made = lay_down(tmp_path / "fleet", answers, source, ask=False, check=Generator().render)
+    made = scaffold(tmp_path / "fleet", answers, source, ask=False, check=Generator().render)
     git(made.folder, "init", "--quiet")
     (made.folder / "requirements.txt").write_text("anvil-gen==0.2.0\n", "utf-8")
     commit_all(made.folder)
@@ -285,7 +285,7 @@ def test_an_interrupt_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: 
         return write(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", interrupted)
-    with pytest.raises(BrokenOffError):
+    with pytest.raises(AbortedError):
         laid(tmp_path / "fleet", answers)
 
     assert not (tmp_path / "fleet").exists()

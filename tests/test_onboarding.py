@@ -32,7 +32,7 @@ from onboarding import (
 from running import anvil_gen
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.cli import VERBS
+from anvil_gen.cli.main import VERBS
 from anvil_gen.inventory.json_schema import schema_text
 
 SHARED = [

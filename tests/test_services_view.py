@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from anvil_gen.cli.views.services import show_results, show_status
 from anvil_gen.deploy.compose_diff import Action, Change
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.service_results import Result, ServiceAction
 from anvil_gen.operate.status import Row, Status
-from anvil_gen.views.services import show_results, show_status
 
 LENGTH = Change(
     action=Action.UPDATE,

@@ -11,7 +11,7 @@ import pytest
 from onboarding import TemplateRepository, git
 
 from anvil_gen import __version__
-from anvil_gen.onboard.source import Source, source_of
+from anvil_gen.onboard.template_source import Source, source_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "anvil_gen"
+GROUND = ("diagnostics", "digests", "host_paths", "values")
+"""Modules that belong to no room."""
 ROOMS = [
-    ("diagnostics", "digests", "host_paths", "values"),  # the ground: modules of no room
+    ("ground",),
     ("inventory",),
     ("catalog",),
     ("resolve",),
@@ -30,7 +32,7 @@ MODULES = {
 def room_of(module: str) -> str:
     """Return the room of a module of the package; empty for the package itself and its entry point."""
     room = module.split(".")[1] if "." in module else ""
-    return "" if room == "__main__" else room
+    return {"__main__": ""}.get(room, "ground" if room in GROUND else room)
 
 
 def imports(path: Path) -> set[str]:

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from test_forms import inspected
 from test_slot import slot
 
+from anvil_gen.cli.views.experiment import held_card, show_started, show_trial
 from anvil_gen.deploy.compose_diff import Action, Change
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.experiment.slot import Request, trial_of
 from anvil_gen.operate.experiment.trial import Started, TrialStatus, again, shown_flags, variables_of_container
 from anvil_gen.operate.gpu_usage import GpuUse, Holder
 from anvil_gen.operate.service_results import Result, ServiceAction
-from anvil_gen.views.experiment import held_card, show_started, show_trial
 
 SMALL = "GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1"
 STATUS = TrialStatus(

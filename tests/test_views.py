@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from anvil_gen.cli.views.changes import change_lines
+from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.deploy.compose_diff import Action, Change
 from anvil_gen.diagnostics import Diagnostic, Location
-from anvil_gen.views.change_lines import change_lines
-from anvil_gen.views.faults import show_faults
 
 
 @pytest.mark.parametrize(
@@ -76,21 +76,21 @@ def test_a_whole_service_in_a_line(action: Action, address: tuple[str, ...], rea
     ],
 )
 def test_a_diagnostic(diagnostic: Diagnostic, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
-    show_faults([diagnostic], as_json=False)
+    show_diagnostics([diagnostic], as_json=False)
 
     assert capsys.readouterr() == ("", f"{expected}\n")
 
 
 def test_several_errors_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     error, warning = Diagnostic(summary="a"), Diagnostic(summary="b", severity="warning")
-    show_faults([error, warning, error], as_json=False)
+    show_diagnostics([error, warning, error], as_json=False)
 
     assert capsys.readouterr().err == "error: a\n\nwarning: b\n\nerror: a\n\n2 errors\n"
 
 
 def test_errors_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     fault = Diagnostic(summary="what", detail="\udcff é", location=Location(file="a.toml", line=1))
-    show_faults([fault], as_json=True)
+    show_diagnostics([fault], as_json=True)
 
     assert json.loads(capsys.readouterr().out) == {
         "format": 1,
@@ -111,6 +111,6 @@ def test_errors_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_warnings_alone_are_part_of_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    show_faults([Diagnostic(summary="what", severity="warning")], as_json=True)
+    show_diagnostics([Diagnostic(summary="what", severity="warning")], as_json=True)
 
     assert capsys.readouterr() == ("", "")

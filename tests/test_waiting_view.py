@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from test_waiting import after, box
 from test_watch import HEALTHY, UNKNOWN_FLAG
 
+from anvil_gen.cli.views.progress import ProgressDisplay, print_waited_json, show_waited
 from anvil_gen.operate.readiness import Progress
 from anvil_gen.operate.wait import Waited
-from anvil_gen.views.waiting import Board, print_waited_json, show_waited
 
 ENDED = after((0, box("exited", exit_code=2), f"INFO\n{UNKNOWN_FLAG}"))
 LOADING = after((0, box()), (75, box(), "Starting to load model"))
@@ -39,7 +39,7 @@ def plain(text: str) -> str:
 
 
 def test_elsewhere_a_line_for_each_change(capsys: pytest.CaptureFixture[str]) -> None:
-    board = Board()
+    board = ProgressDisplay()
     for services in ([LOADING], [LOADING], [named(LOADING, "fast"), named(READY, "heavy")], [READY]):
         board.show(services)
 
@@ -54,7 +54,7 @@ def test_on_a_terminal_lines_are_written_over_and_cut(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_a_terminal(monkeypatch)
-    board = Board()
+    board = ProgressDisplay()
     both = [named(LOADING, "fast"), named(READY, "heavy")]
     board.show(both)
     board.show(both)
@@ -67,7 +67,7 @@ def test_more_services_than_rows_are_told_by_the_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_a_terminal(monkeypatch)
-    board = Board()
+    board = ProgressDisplay()
     board.show([named(LOADING, f"s{number}") for number in range(5)])
 
     assert "\x1b[J" not in capsys.readouterr().err
@@ -77,7 +77,7 @@ def test_a_terminal_that_cannot_go_back_gets_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_a_terminal(monkeypatch, "dumb")
-    board = Board()
+    board = ProgressDisplay()
     board.show([LOADING])
     board.show([LOADING])
 
@@ -86,7 +86,7 @@ def test_a_terminal_that_cannot_go_back_gets_lines(
 
 def test_words_of_a_container_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     unhealthy = box("running", "unhealthy", raw={"Health": {"Log": [{"Output": "\x1b[2J\x07"}]}})
-    Board().show([after((0, unhealthy))])
+    ProgressDisplay().show([after((0, unhealthy))])
 
     assert capsys.readouterr().err == "fast      0s  is unhealthy: its check says \\u001b[2J\\u0007\n"
 

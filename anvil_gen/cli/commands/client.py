@@ -1,0 +1,47 @@
+"""``anvil-gen client``: how to point a program at a host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from anvil_gen.cli import options
+from anvil_gen.cli.views.client import endpoints_json, show_endpoints
+from anvil_gen.diagnostics import ExitCode
+from anvil_gen.operate.deployment import mode_of
+from anvil_gen.operate.target import find_target
+from anvil_gen.render.client_snippets import endpoints_of, kinds, text_for
+from anvil_gen.resolve.resolved_host import resolve_host
+
+
+@click.command("client")
+@options.host
+@click.argument("kind", required=False)
+@options.mode
+@options.as_json
+def command(*, host: str, kind: str | None, mode: str | None, as_json: bool) -> ExitCode:
+    """Tell how programs reach a host's models.
+
+    That is the address, the model names, and the variable that holds the key. With KIND, print it ready to paste: a
+    shell line, a program, or a client's configuration. Without one, list what there is. It goes by the inventory, and
+    asks nothing that runs.
+
+    \b
+    Examples:
+      anvil-gen client fakoli-dark
+      anvil-gen client fakoli-dark curl | sh
+      eval "$(anvil-gen client fakoli-dark env)"
+    """
+    resolved = resolve_host(find_target(host, Path.cwd()).reading)
+    chosen = mode_of(resolved.stack, mode)
+    endpoints = endpoints_of(resolved.host, chosen)
+    known = kinds(resolved.catalog)
+    text = text_for(resolved.catalog, kind, resolved.host, endpoints) if kind is not None else None
+    if as_json:
+        endpoints_json(resolved.host, chosen.name, endpoints, known, **({"text": text} if text is not None else {}))
+    elif text is not None:
+        click.echo(text, nl=False)
+    else:
+        show_endpoints(resolved.host, chosen.name, endpoints, known)
+    return ExitCode.OK

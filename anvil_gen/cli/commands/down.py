@@ -1,0 +1,31 @@
+"""``anvil-gen down``: stop and remove containers, and never a volume."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from anvil_gen.cli import options
+from anvil_gen.diagnostics import ExitCode
+from anvil_gen.operate.deployment import delegate, open_deployment
+
+
+@click.command("down")
+@options.host
+@options.tiers
+@options.mode
+def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
+    """Stop and remove a host's containers, or those of some tiers. Volumes and weights stay.
+
+    \b
+    Examples:
+      anvil-gen down fakoli-dark         all of the project, whatever its mode
+      anvil-gen down fakoli-dark fast    one tier: its card is free
+    """
+    # For some tiers not `down` but `rm`: it leaves the network that the others are on.
+    arguments = ["rm", "--stop", "--force"] if tiers else ["down", "--remove-orphans"]
+    on_wait = partial(options.say_waiting, host)
+    code = delegate(open_deployment(host, Path.cwd()), arguments, tiers, mode, on_wait=on_wait)
+    return ExitCode.of_command(code)

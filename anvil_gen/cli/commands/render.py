@@ -1,0 +1,83 @@
+"""``anvil-gen render``: inventories into deploy trees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from anvil_gen.cli import options
+from anvil_gen.cli.views.diagnostics import show_diagnostics
+from anvil_gen.cli.views.render import JsonView, TextView, View
+from anvil_gen.deploy.pipeline import collect_all, generator, plan, write_trees
+from anvil_gen.deploy.plan import Rendered
+from anvil_gen.diagnostics import ExitCode
+from anvil_gen.inventory.fleet import all_inventories, find_inventory
+
+
+@click.command("render")
+@click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=options.complete_host)
+@click.option("--all", "every", is_flag=True, help="Render every inventory in hosts/.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 2 with a diff where the files on disk differ.")
+@click.option("--stdout", "to_stdout", is_flag=True, help="Write nothing; print the files.")
+@click.option(
+    "--output", metavar="DIR", type=click.Path(), help="Render into DIR, not the inventory's own output folder."
+)
+@click.option("--force", is_flag=True, help="Overwrite files that were changed by hand.")
+@options.as_json
+def command(
+    *,
+    hosts: tuple[str, ...],
+    every: bool,
+    check: bool,
+    to_stdout: bool,
+    output: str | None,
+    force: bool,
+    as_json: bool,
+) -> ExitCode:
+    """Render inventories into deploy trees.
+
+    HOST is the path of an inventory, or the name of one in hosts/. Every inventory is read and every file proven
+    before the first one is written: with an error in any of them, nothing changes.
+
+    \b
+    Examples:
+      anvil-gen render hosts/fakoli-dark.toml    by path
+      anvil-gen render fakoli-dark               by name
+      anvil-gen render --all --check             in CI: exits 2 with a diff where a tree is stale
+      anvil-gen render fakoli-dark --stdout      only look
+    """
+    if every == bool(hosts):
+        raise click.UsageError("name at least one HOST, or --all" if not hosts else "name a HOST or --all, not both")
+    if output is not None and (every or len(hosts) > 1):
+        raise click.UsageError("--output takes one host: each host has a folder of its own")
+    if output == "":
+        raise click.UsageError("--output is empty: name a folder")
+    if check and to_stdout:
+        raise click.UsageError("--check compares and --stdout prints: choose one")
+    if as_json and to_stdout:
+        raise click.UsageError("--stdout prints the files themselves: it takes no --json")
+    here = Path.cwd()
+    found = all_inventories(here) if every else collect_all(lambda host: find_inventory(host, here), hosts)
+    # A host may be named twice, by its name and by its path.
+    inventories = {path.absolute(): path for path in found}.values()
+    rendered = generator().render_all(inventories, output=Path(output) if output is not None else None)
+    show_diagnostics([warning for one in rendered for warning in one.warnings], as_json=as_json)
+    if to_stdout:
+        _print_trees(rendered)
+        return ExitCode.OK
+    view: View = JsonView() if as_json else TextView()
+    outcomes = collect_all(plan, rendered)
+    if check:
+        view.checked(outcomes)
+        return ExitCode.DIFFERS if any(outcome.files for outcome in outcomes) else ExitCode.OK
+    view.written(write_trees(outcomes, force=force))
+    return ExitCode.OK
+
+
+def _print_trees(rendered: Sequence[Rendered]) -> None:
+    for one in rendered:
+        for path, text in one.tree.files.items():
+            click.echo(f"==> {path if len(rendered) == 1 else f'{one.host}/{path}'} <==")
+            click.echo(text)

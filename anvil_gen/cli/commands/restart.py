@@ -1,0 +1,28 @@
+"""``anvil-gen restart``: the same containers once more."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from anvil_gen.cli import options
+from anvil_gen.diagnostics import ExitCode
+from anvil_gen.operate.deployment import delegate, open_deployment
+
+
+@click.command("restart")
+@options.host
+@options.tiers
+@options.mode
+def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
+    """Restart a host's containers as they are. What changed in the files is taken over by `up`, not by this.
+
+    \b
+    Examples:
+      anvil-gen restart fakoli-dark fast
+    """
+    on_wait = partial(options.say_waiting, host)
+    code = delegate(open_deployment(host, Path.cwd()), ["restart"], tiers, mode, on_wait=on_wait)
+    return ExitCode.of_command(code)

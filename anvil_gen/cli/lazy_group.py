@@ -1,0 +1,30 @@
+"""A group of verbs, of which only the one that runs is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """Verbs that are modules of one package, each with its `command`."""
+
+    def __init__(self, *args: Any, package: str, verbs: Sequence[str], **kwargs: Any) -> None:
+        """Take the package, and its verbs in the order of the help text."""
+        super().__init__(*args, **kwargs)
+        self._package = package
+        self._verbs = tuple(verbs)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs by name."""
+        return list(self._verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a verb; None where there is none of that name."""
+        if cmd_name not in self._verbs:
+            return None
+        command: click.Command = import_module(f"{self._package}.{cmd_name}").command
+        return command

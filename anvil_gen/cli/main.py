@@ -1,0 +1,110 @@
+"""The command line: which verbs there are, and how each run ends. A verb is a module of `anvil_gen.cli.commands`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from anvil_gen import __version__
+from anvil_gen.cli.lazy_group import LazyGroup
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, InternalError, Location
+
+VERBS = ("init", "render", "up", "down", "restart", "status", "logs", "doctor", "experiment", "client", "schema")
+"""The verbs, in the order of the help text; each is a module and its `command`."""
+
+_COMPLETION = 'eval "$(_ANVIL_GEN_COMPLETE=bash_source anvil-gen)"'
+
+
+@click.group(
+    cls=LazyGroup,
+    package="anvil_gen.cli.commands",
+    verbs=VERBS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=f"\b\nShell completion (zsh_source and fish_source for those shells):\n  {_COMPLETION}",
+)
+@click.version_option(__version__, prog_name="anvil-gen")
+def cli() -> None:
+    """Render the facts of GPU boxes, kept once in hosts/*.toml, into Docker Compose files, and run them.
+
+    \b
+    Examples:
+      anvil-gen render hosts/fakoli-dark.toml    write the compose files of one machine
+      git diff                                   review what changed
+      anvil-gen up fakoli-dark fast              docker compose up -d fast
+      anvil-gen status fakoli-dark               what runs, and what differs
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line, and end the process.
+
+    It ends without tearing its modules down, which would take longer than some of what they did.
+    """
+    _open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = _run(words)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        code = ExitCode.INTERRUPTED
+    except OSError as error:  # of the answer itself
+        click.echo(f"error: cannot write the answer: {error.strerror}", err=True)
+        code = ExitCode.ERROR
+    _end(int(code or 0))
+
+
+def _open_closed_streams() -> None:
+    """Put nothing behind the streams that were closed (``>&-``), also for the commands that inherit them.
+
+    Else the next file that is opened would get such a stream's number, and what is printed.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115  stays open to the end
+
+
+def _run(words: list[str]) -> int:
+    as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
+    color = False if os.environ.get("NO_COLOR") else None  # None: as the terminal takes it
+    try:
+        code: int = cli.main(args=words, standalone_mode=False, color=color)
+    except click.ClickException as error:
+        if not as_json:
+            error.show()
+            return ExitCode.ERROR
+        return _fail([Diagnostic(summary="usage error", detail=error.format_message())], as_json=True)
+    except DiagnosticError as error:
+        return _fail(error.diagnostics, as_json=as_json)
+    except InternalError as error:
+        fault = Diagnostic(summary="internal error", detail=str(error), remedy="please report it")
+        return _fail([fault], as_json=as_json)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # the reader has gone, as `| head` does
+            raise
+        what = (error.strerror or str(error)).lower()
+        location = Location(file=str(error.filename)) if error.filename else None
+        return _fail([Diagnostic(summary="cannot read or write", detail=what, location=location)], as_json=as_json)
+    return code
+
+
+def _fail(diagnostics: Sequence[Diagnostic], *, as_json: bool) -> ExitCode:
+    from anvil_gen.cli.views.diagnostics import show_diagnostics  # noqa: PLC0415
+
+    show_diagnostics(diagnostics, as_json=as_json)
+    return ExitCode.ERROR
+
+
+def _end(code: int) -> NoReturn:
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # the reader has gone, as `| head` does
+        code = code or ExitCode.ERROR
+    os._exit(code)

@@ -1,0 +1,38 @@
+"""What ``anvil-gen up --wait`` does once Compose has ended."""
+
+from __future__ import annotations
+
+from anvil_gen.cli.views.diagnostics import show_diagnostics
+from anvil_gen.cli.views.progress import ProgressDisplay, print_waited_json, show_interrupted, show_waited
+from anvil_gen.cli.views.services import show_results
+from anvil_gen.diagnostics import ExitCode
+from anvil_gen.operate.service_results import ServiceAction
+from anvil_gen.operate.up import UpResult
+from anvil_gen.operate.wait import check_once, logs_of, observer_of, readiness_errors, wait
+
+
+def wait_and_tell(up: UpResult, *, timeout: float | None, as_json: bool) -> ExitCode:
+    """Wait until all that is up is ready, and tell how that ended.
+
+    Where Compose has failed, there is nothing to wait for: what it leaves is looked at once.
+    """
+    host = up.deployment.stack.host
+    if not as_json:
+        show_results(host, up.results, as_json=False)
+    there = (one.service for one in up.results if one.step not in (ServiceAction.REMOVED, ServiceAction.MISSING))
+    logs = logs_of(up.deployment, up.mode, there)
+    board, eyes = ProgressDisplay(), observer_of(up.deployment)
+    waited = (
+        check_once(logs, up.before, eyes) if up.code else wait(logs, up.before, eyes, timeout=timeout, show=board.show)
+    )
+    faults = readiness_errors(waited, host, up.mode.name)
+    if as_json:
+        print_waited_json(host, up.results, waited, [*up.faults, *faults])
+    if waited.outcome == "interrupted":
+        show_interrupted(host)
+        return ExitCode.INTERRUPTED
+    if not as_json:
+        if not up.code:  # else nothing was waited for
+            show_waited(waited)
+        show_diagnostics(faults, as_json=False)
+    return ExitCode.OK if waited.outcome == "ready" else ExitCode.ERROR

@@ -1,0 +1,137 @@
+"""The experiment slot: what was started, and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from anvil_gen.cli.views.changes import reasons
+from anvil_gen.cli.views.diagnostics import diagnostic_json, diagnostic_text
+from anvil_gen.cli.views.json_output import print_json
+from anvil_gen.cli.views.services import drift_json, result_json, show_drift, told, uptime
+from anvil_gen.deploy.diff_text import visible
+from anvil_gen.diagnostics import Diagnostic
+from anvil_gen.operate.experiment.parse_args import without_secrets
+from anvil_gen.operate.experiment.trial import Started, TrialStatus, shown_flags
+from anvil_gen.operate.gpu_usage import GpuUse, Holder
+
+
+def held_card(host: str, use: GpuUse | None, takes_mib: int | None) -> Diagnostic | None:
+    """Return what is to be said of a trial's card; None where no tier holds it."""
+    if use is None or not use.holders:
+        return None
+    lines = [f"{holder.tier}: {_holder(holder)}" for holder in use.holders]
+    if use.card.memory_mib is not None:
+        left = "nobody can tell how many" if use.left_mib is None else use.left_mib
+        asked = "" if takes_mib is None else f", and the trial takes {takes_mib} MiB"
+        lines.append(f"{left} of its {use.card.memory_mib} MiB are left{asked}")
+    if use.busy:
+        remedy = f"to free it:\n\n    anvil-gen down {host} {' '.join(use.busy)}"
+        summary = "card is in use"
+    else:
+        remedy = "to give it back before the next `up`:\n\n" + f"    anvil-gen experiment down {host}"
+        summary = "card is a tier's too"
+    return Diagnostic(summary=f"{summary}: {use.card.name}", detail="\n".join(lines), remedy=remedy, severity="warning")
+
+
+def _holder(holder: Holder) -> str:
+    where = "in the default mode" if holder.in_default_mode else "in another mode"
+    state = "runs" if holder.running else "does not run now"
+    return f"{where}, {state}{_takes(holder.takes_mib)}"
+
+
+def _takes(mib: int | None) -> str:
+    return f", takes {mib} MiB" if mib is not None else ""
+
+
+def show_started(started: Started, use: GpuUse | None, faults: Sequence[Diagnostic] = (), *, as_json: bool) -> None:
+    """Print what was started, and where it answers; ``faults`` are for programs."""
+    trial = started.trial
+    if as_json:
+        print_json(
+            host=started.host,
+            model=trial.model,
+            served_name=trial.served_name,
+            address=started.address,
+            flags=without_secrets(trial.flags),
+            card=_card_json(use),
+            service=result_json(started.result),
+            diagnostics=[diagnostic_json(fault) for fault in faults],
+        )
+        return
+    click.echo(f"{started.result.step.value} {started.result.service}  {told(started.result)}")
+    for line in reasons(started.result.changes):
+        click.echo(f"    {line}")
+    if started.code == 0:
+        where = f" at http://{started.address}" if started.address else ""
+        click.echo(f'\n{trial.model} as "{trial.served_name}"{where}; to see it load:\n')
+        click.echo(f"    anvil-gen experiment logs {started.host} -f")
+
+
+def _card_json(use: GpuUse | None) -> dict[str, Any] | None:
+    if use is None:
+        return None
+    holders = [{name: getattr(holder, name) for name in holder.__struct_fields__} for holder in use.holders]
+    return {
+        "name": use.card.name,
+        "uuid": use.card.uuid,
+        "memory_mib": use.card.memory_mib,
+        "left_mib": use.left_mib,
+        "holders": holders,
+    }
+
+
+def show_trial(status: TrialStatus, *, as_json: bool) -> None:
+    """Print what is in the slot, and below it each drift with what mends it."""
+    if as_json:
+        print_json(**_status_json(status))
+        return
+    if not status.container:
+        click.echo(f"no trial: to start one:\n\n    anvil-gen experiment up {status.host} MODEL")
+    else:
+        for name, value in _facts(status, datetime.now(UTC)):
+            click.echo(f"{name:12} {value}".rstrip())
+    if status.stale is not None:
+        click.echo(f"\n{diagnostic_text(status.stale).rstrip()}")
+    for drift in status.drift:
+        show_drift("experiment", drift)
+
+
+def _facts(status: TrialStatus, now: datetime) -> Iterator[tuple[str, str]]:
+    said = status.variables
+    yield "model", said.get("MODEL") or "-"
+    yield "served name", said.get("SERVED_NAME") or "-"
+    if said.get("EXTRA_ARGS"):
+        yield "flags", visible(shown_flags(said))
+    yield "card", status.card or "-"
+    yield "port", status.port or "-"
+    yield "state", status.state if status.started_at else f"{status.state} ({status.exit_code})"
+    yield "health", status.health or "-"
+    yield "up", uptime(status.started_at, now)
+    yield "drift", ", ".join(dict.fromkeys(drift.kind for drift in status.drift)) or "-"
+
+
+def _status_json(status: TrialStatus) -> dict[str, Any]:
+    said = status.variables
+    trial = {
+        "container": status.container,
+        "model": said.get("MODEL", ""),
+        "served_name": said.get("SERVED_NAME", ""),
+        "flags": shown_flags(said),
+        "card": status.card,
+        "port": status.port,
+        "state": status.state,
+        "health": status.health,
+        "exit_code": status.exit_code,
+        "started_at": status.started_at,
+        "drift": [drift_json(drift) for drift in status.drift],
+    }
+    return {
+        "host": status.host,
+        "project": status.project,
+        "stale": None if status.stale is None else diagnostic_json(status.stale),
+        "trial": trial if status.container else None,
+    }

@@ -1,0 +1,104 @@
+"""Services on their way: in place on a terminal, else a line for each change; and how it ended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from anvil_gen.cli.views.diagnostics import diagnostic_json
+from anvil_gen.cli.views.json_output import print_json
+from anvil_gen.cli.views.services import result_json
+from anvil_gen.diagnostics import Diagnostic, printable
+from anvil_gen.operate.readiness import Phase, Progress, duration, relevant_lines, shown_causes
+from anvil_gen.operate.service_results import Result
+from anvil_gen.operate.wait import Waited
+
+_COLOURS = {Phase.WAITING: "yellow", Phase.READY: "green", Phase.FAILED: "red"}
+_UP, _CLEAR = "\x1b[{}F", "\x1b[J"
+
+
+class ProgressDisplay:
+    """What the services do, on stderr: a line each, written over as long as there is a terminal to do that on."""
+
+    def __init__(self) -> None:
+        """Find out whether there is one."""
+        self._steers = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._drawn = 0
+        self._told: dict[str, tuple[Phase, str]] = {}
+
+    def show(self, services: Sequence[Progress]) -> None:
+        """Show how far each service is."""
+        columns, rows = shutil.get_terminal_size()
+        if self._steers and len(services) < rows:
+            lines = [_line(one, services, columns - 1) for one in services]
+            self._write(self._back() + "".join(f"{line}\n" for line in lines))
+            self._drawn = len(lines)
+            return
+        for one in services:
+            if self._told.get(one.service) != (one.phase, one.words):
+                self._told[one.service] = (one.phase, one.words)
+                self._write(f"{_line(one, services, None)}\n")
+
+    def _back(self) -> str:
+        return f"{_UP.format(self._drawn)}{_CLEAR}" if self._drawn else ""
+
+    def _write(self, text: str) -> None:
+        click.echo(text, nl=False, err=True)
+
+
+def _line(one: Progress, services: Sequence[Progress], width: int | None) -> str:
+    name = max(len(other.service) for other in services)
+    text = f"{one.service:{name}}  {duration(one.seconds):>6}  {printable(one.words)}"
+    return click.style(text if width is None else text[: max(width, 1)], fg=_COLOURS[one.phase])
+
+
+def show_waited(waited: Waited) -> None:
+    """Print how the wait ended; how far each service came stands above, where the wait was shown."""
+    words = {"ready": "ready", "failed": "failed", "timeout": "not ready"}[waited.outcome]
+    names = ", ".join(one.service for one in waited.services if one.phase is Phase.FAILED)
+    click.echo(f"{words} after {duration(waited.seconds)}{f': {names}' if names else ''}")
+
+
+def show_interrupted(host: str) -> None:
+    """Say that the waiting alone has ended, and how to follow on."""
+    click.echo(f"interrupted: the containers go on; anvil-gen status {host}, anvil-gen logs {host} -f", err=True)
+
+
+def print_waited_json(host: str, results: Sequence[Result], waited: Waited, faults: Sequence[Diagnostic]) -> None:
+    """Print what `up` did and how the wait ended as one JSON document."""
+    print_json(
+        host=host,
+        services=[result_json(result) for result in results],
+        wait=_waited_json(waited),
+        diagnostics=[diagnostic_json(fault) for fault in faults],
+    )
+
+
+def _waited_json(waited: Waited) -> dict[str, Any]:
+    return {
+        "outcome": waited.outcome,
+        "seconds": round(waited.seconds, 1),
+        "services": [_progress_json(one) for one in waited.services],
+    }
+
+
+def _progress_json(one: Progress) -> dict[str, Any]:
+    failed = one.phase is Phase.FAILED
+    return {
+        "service": one.service,
+        "container": one.container,
+        "phase": one.phase.value,
+        "stage": one.stage,
+        "told": one.words,
+        "seconds": round(one.seconds, 1),
+        "log": relevant_lines(one) if failed else [],
+        "causes": [
+            {"cause": cause.cause, "remedy": cause.remedy, "source": cause.source, "line": cause.line}
+            for cause in (shown_causes(one) if failed else ())
+        ],
+    }

@@ -1,0 +1,143 @@
+"""Running services: what `up` did, and what `status` found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from anvil_gen.cli.views.changes import change_json, reasons
+from anvil_gen.cli.views.diagnostics import diagnostic_json, diagnostic_text
+from anvil_gen.cli.views.json_output import print_json
+from anvil_gen.diagnostics import Diagnostic
+from anvil_gen.machine.containers import moment
+from anvil_gen.operate.drift import Drift
+from anvil_gen.operate.service_results import Result, ServiceAction
+
+if TYPE_CHECKING:
+    from anvil_gen.operate.status import Row, Status
+
+_COLOURS = {"running": "green", "healthy": "green", "starting": "yellow", "unhealthy": "red", "restarting": "red"}
+_HEAD = ("tier", "service", "state", "health", "model", "cards", "up", "port", "drift")
+
+
+def show_results(
+    host: str, results: Sequence[Result], diagnostics: Sequence[Diagnostic] = (), *, as_json: bool
+) -> None:
+    """Print what `up` did to each service, and why; in JSON also the causes of what failed."""
+    if as_json:
+        faults = [diagnostic_json(diagnostic) for diagnostic in diagnostics]
+        print_json(host=host, services=[result_json(result) for result in results], diagnostics=faults)
+        return
+    width = max((len(result.service) for result in results), default=0)
+    for result in results:
+        click.echo(f"{result.step.value} {result.service:{width}}  {told(result)}")
+        for line in reasons(result.changes):
+            click.echo(f"    {line}")
+
+
+def told(result: Result) -> str:
+    """Return what happened to a service, in a few words."""
+    word = result.step.name.lower() if result.step is not ServiceAction.MISSING else "has no container"
+    return f"{word}: {result.reason}" if result.reason else word
+
+
+def result_json(result: Result) -> dict[str, Any]:
+    """Return what happened to a service as JSON answers have it."""
+    return {
+        "service": result.service,
+        "action": result.step.name.lower(),
+        "container": result.container,
+        "reason": result.reason,
+        "changes": [change_json(change) for change in result.changes],
+    }
+
+
+def show_status(status: Status, *, as_json: bool) -> None:
+    """Print what runs: one table, and below it each drift with what mends it."""
+    if as_json:
+        print_json(**_status_json(status))
+        return
+    now = datetime.now(UTC)
+    _table([_HEAD, *(_cells(row, now) for row in status.rows)])
+    if status.stale is not None:
+        click.echo(f"\n{diagnostic_text(status.stale).rstrip()}")
+    for row in status.rows:
+        for drift in row.drift:
+            show_drift(row.service, drift)
+
+
+def show_drift(service: str, drift: Drift) -> None:
+    """Print one drift of a service, each change, and what mends it."""
+    click.echo(f"\n{click.style(service, bold=True)}: {drift.detail}")
+    for line in reasons(drift.changes):
+        click.echo(f"  {line}")
+    if drift.remedy:
+        click.echo(f"\n    {drift.remedy}")
+
+
+def _cells(row: Row, now: datetime) -> tuple[str, ...]:
+    return (
+        row.tier,
+        row.service,
+        row.state,
+        row.health or "-",
+        _model(row),
+        ", ".join(row.cards) or "-",
+        uptime(row.started_at, now),
+        ", ".join(row.ports) or "-",
+        ", ".join(dict.fromkeys(drift.kind for drift in row.drift)) or "-",
+    )
+
+
+def _model(row: Row) -> str:
+    if row.models:
+        return ", ".join(row.models)
+    return f"({row.served_name})" if row.served_name else "-"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> None:
+    used = [place for place in range(len(rows[0])) if place < 3 or any(row[place] != "-" for row in rows[1:])]
+    widths = {place: max(len(row[place]) for row in rows) for place in used}
+    for number, row in enumerate(rows):
+        cells = ((row[place], " " * (widths[place] - len(row[place]))) for place in used)
+        coloured = [click.style(cell, fg=_COLOURS.get(cell), bold=number == 0) + blanks for cell, blanks in cells]
+        click.echo("  ".join(coloured).rstrip())
+
+
+def uptime(started_at: str, now: datetime) -> str:
+    """Return how long something has run, in its largest unit; a dash where it does not."""
+    if not started_at:
+        return "-"
+    seconds = max(0, int((now - moment(started_at)).total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def _status_json(status: Status) -> dict[str, Any]:
+    return {
+        "host": status.host,
+        "project": status.project,
+        "mode": status.mode,
+        "stale": None if status.stale is None else diagnostic_json(status.stale),
+        "services": [_row_json(row) for row in status.rows],
+    }
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    plain = {name: getattr(row, name) for name in row.__struct_fields__ if name != "drift"}
+    return {**plain, "drift": [drift_json(drift) for drift in row.drift]}
+
+
+def drift_json(drift: Drift) -> dict[str, Any]:
+    """Return a drift as JSON answers have it."""
+    return {
+        "kind": drift.kind,
+        "detail": drift.detail,
+        "remedy": drift.remedy,
+        "changes": [change_json(change) for change in drift.changes],
+    }

@@ -1,0 +1,97 @@
+"""What a machine lacks until its models can run, each with the commands that install it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
+
+from anvil_gen.catalog.catalog import shipped_templates
+from anvil_gen.catalog.template_tree import ONBOARD
+from anvil_gen.diagnostics import Diagnostic
+from anvil_gen.inventory.fields import Platform
+from anvil_gen.inventory.toml_file import Document
+from anvil_gen.machine.docker import INSTALL_DOCS
+from anvil_gen.machine.docker_info import OLDEST_COMPOSE, DockerInfo, is_older
+from anvil_gen.onboard.detect import DetectedMachine, MachineAccess, is_broken
+
+if TYPE_CHECKING:
+    from anvil_gen.catalog.catalog import Catalog
+
+_COMPOSE_DOCS = "https://docs.docker.com/compose/install/"
+
+
+def missing_prerequisites(found: DetectedMachine, catalog: Catalog, at: MachineAccess) -> list[Diagnostic]:
+    """Return a warning for each thing that is missing."""
+    install = Document(shipped_templates() / ONBOARD / "install.toml").data
+    names = _distribution(at.root)
+    return [*_docker(found.docker, found.platform, install, names), *_cards(found, catalog, at, install, names)]
+
+
+def _docker(
+    docker: DockerInfo, platform: Platform | None, install: Mapping[str, Any], names: list[str]
+) -> Iterator[Diagnostic]:
+    if docker.fault is not None:
+        fault = structs.replace(docker.fault, severity="warning")
+        if not docker.client:
+            remedy = _commands(install["docker"], names, INSTALL_DOCS)
+            desktop = "turn on Docker Desktop's integration of this distribution, or " if platform == "wsl2" else ""
+            fault = structs.replace(fault, remedy=f"{desktop}install it, then log in again:\n\n{remedy}")
+        yield fault
+    elif not docker.compose or is_older(docker.compose, OLDEST_COMPOSE):
+        detail = f"{docker.compose or 'none'} is here, and 2.20 or newer is needed"
+        remedy = f"install it:\n\n{_commands(install['compose'], names, _COMPOSE_DOCS)}"
+        yield Diagnostic(summary="Docker Compose is missing", detail=detail, remedy=remedy, severity="warning")
+
+
+def _cards(
+    found: DetectedMachine, catalog: Catalog, at: MachineAccess, install: Mapping[str, Any], names: list[str]
+) -> Iterator[Diagnostic]:
+    platform = found.platform or "linux"
+    for listing in found.machine.listings:
+        data = catalog.vendor(listing.vendor)
+        if data is None:
+            continue
+        if is_broken(listing, catalog, at):
+            remedy = data.driver.get(platform, "").strip()
+            summary = "cards cannot be listed"
+            yield Diagnostic(summary=summary, detail=listing.fault, remedy=remedy, severity="warning")
+        runtime = data.runtime
+        if not set(listing.cards) & set(found.cards) or runtime is None or at.root is None:
+            continue
+        known = found.docker.info.get("Runtimes") or {}
+        devices = [device for device in runtime.devices if not (at.root / device.lstrip("/")).exists()]
+        named = bool(runtime.runtimes or runtime.programs)
+        is_there = known.keys() & set(runtime.runtimes) or any(map(at.which, runtime.programs))
+        if not is_there if named else devices:
+            first = _commands(install.get("runtimes", {}).get(listing.vendor, {}), names, "")
+            turned_on = runtime.install.get(platform, "").strip()
+            yield Diagnostic(
+                summary="containers cannot have the cards yet",
+                detail=f"the {runtime.title} is missing",
+                remedy=f"{first}\n{turned_on.rpartition(chr(10))[2]}" if first and platform == "linux" else turned_on,
+                severity="warning",
+            )
+
+
+def _distribution(root: Path | None) -> list[str]:
+    """Return the names of a machine's distribution, the most exact first: ``ubuntu-24``, ``ubuntu``, ``debian``."""
+    try:
+        text = (root / "etc/os-release").read_text("utf-8") if root is not None else ""
+    except OSError:
+        text = ""
+    said = {
+        key: " ".join(shlex.split(value))
+        for key, _, value in (line.partition("=") for line in text.splitlines() if "=" in line)
+    }
+    name = said.get("ID", "")
+    return [f"{name}-{said.get('VERSION_ID', '').partition('.')[0]}", name, *said.get("ID_LIKE", "").split()]
+
+
+def _commands(table: Mapping[str, str], names: list[str], otherwise: str) -> str:
+    """Return the commands for a distribution, each on its own indented line."""
+    text = next((table[name] for name in names if name in table), otherwise)
+    return "\n".join(f"    {line}" for line in text.strip().splitlines())
