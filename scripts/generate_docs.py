@@ -318,7 +318,7 @@ def contract_page(catalog: Catalog) -> str:
 def quirk_row(quirk: Quirk) -> tuple[str, str, str]:
     """Return the cells of one quirk."""
     where = [
-        *((f"{quirk.cards_from} cards or more",) if quirk.cards_from else ()),
+        *((f"{quirk.gpus_from} cards or more",) if quirk.gpus_from else ()),
         *((f"platform `{quirk.platform}`",) if quirk.platform else ()),
         *((f"compute capability below {quirk.compute_capability_below}",) if quirk.compute_capability_below else ()),
         *((f"compute capability from {quirk.compute_capability_from}",) if quirk.compute_capability_from else ()),

@@ -57,11 +57,11 @@ def docker(
 class NoDocker(Docker):
     """A machine without a `docker`."""
 
-    def start(self, *arguments: str, **options: Any) -> Any:
+    def popen(self, *arguments: str, **options: Any) -> Any:
         """Fail as a program that is not there."""
         raise DiagnosticError([Diagnostic(summary="Docker is not installed")])
 
-    run = start
+    run = popen
 
 
 def machine(

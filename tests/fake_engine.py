@@ -54,7 +54,7 @@ class FakeDocker(Docker):
             return subprocess.CompletedProcess(arguments, 1, "", self.answers.get("", NO_DAEMON))
         return subprocess.CompletedProcess(arguments, 0, found, "")
 
-    def start(self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None) -> Any:
+    def popen(self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None) -> Any:
         """Answer a command later."""
         done = self.run(*arguments, folder=folder)
 
@@ -142,4 +142,4 @@ def subject(
 
 def told(checks: Any) -> list[tuple[str, str, str]]:
     """Return verdict, name and outcome of each check: what was found, or the summary of what is wrong."""
-    return [(one.verdict, one.what, one.found if one.fault is None else one.fault.summary) for one in checks]
+    return [(one.verdict, one.what, one.found if one.diagnostic is None else one.diagnostic.summary) for one in checks]

@@ -44,8 +44,8 @@ def compared(marked: str, expected: Sequence[Fault], folder: Path) -> tuple[list
     """Return what is told of a marked text beside what should be: each fault once, at its mark, and no other."""
     text, places = without_marks(marked)
     found = faults_of(text, folder)
-    told = [(fault.summary, fault.address, _place(fault), fault.remedy) for fault in found]
-    remedies = chain((fault.remedy for fault in found), repeat(""))
+    told = [(diagnostic.summary, diagnostic.address, _place(diagnostic), diagnostic.remedy) for diagnostic in found]
+    remedies = chain((diagnostic.remedy for diagnostic in found), repeat(""))
     wanted = [
         (summary, where, place, whole if remedy in whole else remedy)
         for ((summary, where, remedy), place), whole in zip(zip(expected, places, strict=True), remedies, strict=False)
@@ -53,5 +53,5 @@ def compared(marked: str, expected: Sequence[Fault], folder: Path) -> tuple[list
     return [*told], [*wanted]
 
 
-def _place(fault: Diagnostic) -> tuple[int | None, int | None] | None:
-    return (fault.location.line, fault.location.column) if fault.location else None
+def _place(diagnostic: Diagnostic) -> tuple[int | None, int | None] | None:
+    return (diagnostic.location.line, diagnostic.location.column) if diagnostic.location else None

@@ -55,9 +55,12 @@ def changed(edits: list[tuple[str, int, str | int]]) -> str:
 @REPEATABLE
 @given(st.lists(changes, min_size=1, max_size=5))
 def test_a_changed_inventory_is_rendered_or_refused(tmp_path: Path, edits: list[tuple[str, int, str | int]]) -> None:
-    faults = faults_of(changed(edits), tmp_path)
+    diagnostics = faults_of(changed(edits), tmp_path)
 
-    assert all(fault.summary and (fault.remedy or fault.detail) and fault.location for fault in faults)
+    assert all(
+        diagnostic.summary and (diagnostic.remedy or diagnostic.detail) and diagnostic.location
+        for diagnostic in diagnostics
+    )
 
 
 @REPEATABLE

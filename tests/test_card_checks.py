@@ -62,10 +62,10 @@ def test_a_card(run: Run, verdict: str, outcome: str, tmp_path: Path) -> None:
 def test_what_to_write_instead(tmp_path: Path) -> None:
     (check,) = check_gpus(subject(tmp_path, INVENTORY, engine(), run=card(OTHER, 32607)))
 
-    assert check.fault is not None
-    assert check.fault.address == "gpus.big.uuid"
-    assert f"\n    {OTHER}  NVIDIA RTX" in check.fault.detail
-    assert check.fault.remedy.endswith(f'\n    [gpus.big]\n    uuid = "{OTHER}"')
+    assert check.diagnostic is not None
+    assert check.diagnostic.address == "gpus.big.uuid"
+    assert f"\n    {OTHER}  NVIDIA RTX" in check.diagnostic.detail
+    assert check.diagnostic.remedy.endswith(f'\n    [gpus.big]\n    uuid = "{OTHER}"')
 
 
 @pytest.mark.parametrize(("system", "part"), [("linux", "ubuntu-drivers install"), ("win32", "wsl --update")])
@@ -73,9 +73,9 @@ def test_a_driver_that_is_not_there(system: str, part: str, tmp_path: Path) -> N
     failed = programs({"nvidia-smi": Answer(code=9, stdout="NVIDIA-SMI has failed\n")})
     (check,) = check_gpus(subject(tmp_path, INVENTORY, engine(info="{}"), run=failed, system=system))
 
-    assert check.fault is not None
-    assert check.fault.detail == "`nvidia-smi`: NVIDIA-SMI has failed"
-    assert part in check.fault.remedy
+    assert check.diagnostic is not None
+    assert check.diagnostic.detail == "`nvidia-smi`: NVIDIA-SMI has failed"
+    assert part in check.diagnostic.remedy
 
 
 def test_cards_that_a_container_has_had_are_there(tmp_path: Path) -> None:

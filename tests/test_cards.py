@@ -30,7 +30,7 @@ def listed(vendor: str, *, run: Run = no_programs, root: Path = Path("/nowhere")
 
 
 def test_cards_that_a_program_lists() -> None:
-    first, second = listed("nvidia", run=nvidia(BIG, SHARED)).cards
+    first, second = listed("nvidia", run=nvidia(BIG, SHARED)).gpus
 
     assert first == DetectedGpu(
         vendor="nvidia",
@@ -52,15 +52,15 @@ def test_slices_and_cards_of_an_old_driver() -> None:
 
     found = listed("nvidia", run=run)
 
-    assert [(card.uuid, card.name, card.memory_mib) for card in found.cards] == [
+    assert [(card.uuid, card.name, card.memory_mib) for card in found.gpus] == [
         ("GPU-a", "NVIDIA A100", None),
         ("MIG-b", "MIG 3g.20gb     Device  0", None),
     ]
-    assert found.fault == ""
+    assert found.diagnostic == ""
 
 
 @pytest.mark.parametrize(
-    ("answer", "fault"),
+    ("answer", "diagnostic"),
     [
         (Answer(stderr="there is no such program here"), "`nvidia-smi`: there is no such program here"),
         (Answer(code=9, stdout="NVIDIA-SMI has failed\nMake sure\n"), "`nvidia-smi`: NVIDIA-SMI has failed"),
@@ -68,8 +68,8 @@ def test_slices_and_cards_of_an_old_driver() -> None:
         (Answer(code=0, stdout="what is this\n, , ,\n"), ""),
     ],
 )
-def test_why_there_are_none(answer: Answer, fault: str) -> None:
-    assert listed("nvidia", run=programs({"nvidia-smi": answer})) == GpuListing(vendor="nvidia", fault=fault)
+def test_why_there_are_none(answer: Answer, diagnostic: str) -> None:
+    assert listed("nvidia", run=programs({"nvidia-smi": answer})) == GpuListing(vendor="nvidia", diagnostic=diagnostic)
 
 
 def test_cards_that_the_kernel_lists(tmp_path: Path) -> None:
@@ -88,17 +88,17 @@ def test_cards_that_the_kernel_lists(tmp_path: Path) -> None:
     )
     (root / drm / "card1-DP-1").mkdir()
 
-    with_name, without = listed("amd", root=root).cards
+    with_name, without = listed("amd", root=root).gpus
     assert with_name == DetectedGpu(
         vendor="amd", uuid="GPU-1a2b3c4d5e6f7a8b", index=0, name="Radeon PRO W7900", memory_mib=46064
     )
     assert (without.uuid, without.memory_mib) == ("1", None)
-    assert [card.uuid for card in listed("intel", root=root).cards] == ["0"]
+    assert [card.uuid for card in listed("intel", root=root).gpus] == ["0"]
 
 
 def test_a_card_is_found_by_its_uuid_or_number() -> None:
     cards = (DetectedGpu(vendor="v", uuid="GPU-AB", index=0), DetectedGpu(vendor="v", uuid="1", index=1))
-    found = GpuListing(vendor="v", cards=cards)
+    found = GpuListing(vendor="v", gpus=cards)
 
     assert [found.find(name) for name in ("gpu-ab", "0", "1", "2", "GPU-")] == [cards[0], *cards, None, None]
 

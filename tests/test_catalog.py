@@ -132,16 +132,20 @@ def test_a_faulty_engine_file_is_told_with_its_line(
 
 def test_all_that_is_wrong_in_a_data_file_is_told(tmp_path: Path) -> None:
     quirk = '[[quirks]]\nreason = "x"\nplatform = "wls2"\ncompute_capability_below = "abc"\n[tasks]\nchatt = {}\n'
-    faults = data_faults(tmp_path, TOY_ENGINE + quirk)
+    diagnostics = data_faults(tmp_path, TOY_ENGINE + quirk)
 
-    assert [fault.address for fault in faults] == [
+    assert [diagnostic.address for diagnostic in diagnostics] == [
         "tasks.chatt",
         "quirks[0].platform",
         "quirks[0].compute_capability_below",
     ]
     more = '[aliases]\nx = "prot"\n[[quirks]]\nreason = "x"\nrefuse = { option = "kv", values = [], remedy = "" }\n'
-    faults = data_faults(tmp_path, TOY_ENGINE.replace("port = 9000", 'port = "abc"') + more)
-    assert [fault.address for fault in faults] == ["defaults.port", "aliases.x", "quirks[0].refuse.option"]
+    diagnostics = data_faults(tmp_path, TOY_ENGINE.replace("port = 9000", 'port = "abc"') + more)
+    assert [diagnostic.address for diagnostic in diagnostics] == [
+        "defaults.port",
+        "aliases.x",
+        "quirks[0].refuse.option",
+    ]
 
 
 def data_faults(folder: Path, engine: str) -> list[Diagnostic]:
@@ -149,7 +153,10 @@ def data_faults(folder: Path, engine: str) -> list[Diagnostic]:
     inventory = fleet(folder, TOY_INVENTORY, **{"templates/engines/toy/engine.toml": engine})
     with pytest.raises(DiagnosticError) as caught:
         Generator().render(inventory)
-    assert all(fault.location and fault.location.line and fault.location.source for fault in caught.value.diagnostics)
+    assert all(
+        diagnostic.location and diagnostic.location.line and diagnostic.location.source
+        for diagnostic in caught.value.diagnostics
+    )
     return list(caught.value.diagnostics)
 
 
@@ -169,7 +176,7 @@ def test_a_template_that_nothing_reads_is_refused(path: str, tmp_path: Path) -> 
     with pytest.raises(DiagnosticError) as caught:
         Generator().render(inventory)
 
-    assert [fault.summary for fault in caught.value.diagnostics] == ["template that nothing reads"]
+    assert [diagnostic.summary for diagnostic in caught.value.diagnostics] == ["template that nothing reads"]
 
 
 def test_an_engine_goes_by_its_listing(monkeypatch: pytest.MonkeyPatch) -> None:

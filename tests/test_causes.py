@@ -29,7 +29,7 @@ IMAGE = images("vllm/vllm-openai:latest")
 def summaries(folder: Path, answers: dict[str, str], text: str = INVENTORY, *, model: bool = True) -> list[str]:
     """Return what is found to be in the way."""
     root = kernel(folder / "root", MODEL if model else {})
-    return [fault.summary for fault in causes(subject(folder, text, answers, root=root))]
+    return [diagnostic.summary for diagnostic in causes(subject(folder, text, answers, root=root))]
 
 
 def test_nothing_is_in_the_way(tmp_path: Path) -> None:
@@ -58,9 +58,9 @@ def test_an_engine_that_is_away_is_the_whole_cause(tmp_path: Path) -> None:
 def test_another_modes_port_is_a_cause(tmp_path: Path) -> None:
     there = having(container("coder", project="box", service="coder", port=30001))
     root = kernel(tmp_path / "root", MODEL)
-    (fault,) = causes(subject(tmp_path, INVENTORY, {**there, "image inspect": IMAGE}, root=root))
+    (diagnostic,) = causes(subject(tmp_path, INVENTORY, {**there, "image inspect": IMAGE}, root=root))
 
-    assert (fault.severity, fault.summary) == ("error", "port is taken")
+    assert (diagnostic.severity, diagnostic.summary) == ("error", "port is taken")
 
 
 def test_cards_that_are_not_listed_are_a_cause_only_where_nothing_else_is(

@@ -236,9 +236,9 @@ def test_nothing_is_wrong(tmp_path: Path, text: str) -> None:
     ],
 )
 def test_a_file_name_that_is_no_project_name(tmp_path: Path, name: str, remedy: str) -> None:
-    faults = faults_of(HEAD + f"tiers.one = {{ {TIER} }}\n", tmp_path, name=name)
+    diagnostics = faults_of(HEAD + f"tiers.one = {{ {TIER} }}\n", tmp_path, name=name)
 
-    assert [(fault.summary, fault.address, fault.remedy) for fault in faults] == [
+    assert [(diagnostic.summary, diagnostic.address, diagnostic.remedy) for diagnostic in diagnostics] == [
         ("name that Compose refuses", "host", remedy)
     ]
     assert faults_of(HEAD + f"tiers.one = {{ {TIER} }}\nhost.name = 'box'\n", tmp_path, name=name) == ()

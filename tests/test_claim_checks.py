@@ -44,10 +44,10 @@ def test_names(there: list[Any], outcome: tuple[str, str, str], tmp_path: Path) 
 def test_how_a_name_is_taken_over(tmp_path: Path) -> None:
     (check,) = check_names(subject(tmp_path, text(), having(container("fast"))))
 
-    assert check.fault is not None
-    assert "made by hand, without Compose (image:1, running)" in check.fault.detail
-    assert check.fault.remedy.endswith("\n    docker rm --force fast\n    anvil-gen up box fast")
-    assert check.fault.address == "tiers.fast.container_name"
+    assert check.diagnostic is not None
+    assert "made by hand, without Compose (image:1, running)" in check.diagnostic.detail
+    assert check.diagnostic.remedy.endswith("\n    docker rm --force fast\n    anvil-gen up box fast")
+    assert check.diagnostic.address == "tiers.fast.container_name"
 
 
 @pytest.mark.parametrize(
@@ -70,31 +70,31 @@ def test_a_port_of_another_mode(tmp_path: Path) -> None:
     (check,) = check_ports(subject(tmp_path, text(), having(other)))
 
     assert check.verdict == "warn"
-    assert check.fault is not None
-    assert check.fault.remedy.endswith("\n    anvil-gen up box --mode default")
+    assert check.diagnostic is not None
+    assert check.diagnostic.remedy.endswith("\n    anvil-gen up box --mode default")
 
 
 def test_a_port_of_a_process(held: int, tmp_path: Path) -> None:
     (check,) = check_ports(subject(tmp_path, text(held), engine(), root=Path("/")))
 
-    assert check.fault is not None
-    assert (check.fault.summary, check.fault.address) == ("port is taken", "tiers.fast.port")
-    assert f"(process {os.getpid()})" in check.fault.detail
-    assert check.fault.remedy.endswith(f"\n    kill {os.getpid()}")
+    assert check.diagnostic is not None
+    assert (check.diagnostic.summary, check.diagnostic.address) == ("port is taken", "tiers.fast.port")
+    assert f"(process {os.getpid()})" in check.diagnostic.detail
+    assert check.diagnostic.remedy.endswith(f"\n    kill {os.getpid()}")
 
 
 def test_a_port_of_a_process_of_somebody_else(held: int, tmp_path: Path) -> None:
     (check,) = check_ports(subject(tmp_path, text(held)))
 
-    assert check.fault is not None
-    assert check.fault.remedy.endswith(f"\n    sudo ss -ltnp 'sport = :{held}'")
+    assert check.diagnostic is not None
+    assert check.diagnostic.remedy.endswith(f"\n    sudo ss -ltnp 'sport = :{held}'")
 
 
 def test_an_address_that_the_machine_lacks(tmp_path: Path) -> None:
     (check,) = check_ports(subject(tmp_path, text(bind="192.0.2.7"), engine()))
 
-    assert check.fault is not None
-    assert (check.fault.summary, check.fault.address) == ("no such address", "tiers.fast.bind")
+    assert check.diagnostic is not None
+    assert (check.diagnostic.summary, check.diagnostic.address) == ("no such address", "tiers.fast.bind")
 
 
 def test_ports_of_another_machine(held: int, tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def test_errors_exit_1_in_both_forms(home: Path, arguments: list[str], summary: 
     plain, as_json = anvil_gen(*arguments, cwd=home), anvil_gen(*arguments, "--json", cwd=home)
 
     assert as_json.code == 1
-    assert [fault["summary"] for fault in json.loads(as_json.stdout)["diagnostics"]] == [summary]
+    assert [diagnostic["summary"] for diagnostic in json.loads(as_json.stdout)["diagnostics"]] == [summary]
     if arguments != ["render", "box", "--stdout"]:
         assert (plain.code, plain.stdout) == (1, "")
         assert "Traceback" not in plain.stderr

@@ -90,7 +90,7 @@ def test_what_is_not_published_is_not_reached(text: str, tmp_path: Path) -> None
     with pytest.raises(DiagnosticError) as caught:
         endpoints(text, tmp_path)
 
-    assert [fault.summary for fault in caught.value.diagnostics] == ["nothing is published"]
+    assert [diagnostic.summary for diagnostic in caught.value.diagnostics] == ["nothing is published"]
 
 
 def test_the_listing_is_the_registry(tmp_path: Path) -> None:
@@ -113,14 +113,14 @@ def test_a_file_that_is_no_clients_template_is_told(name: str, tmp_path: Path) -
     with pytest.raises(DiagnosticError) as caught:
         Catalog(tmp_path)
 
-    assert [fault.summary for fault in caught.value.diagnostics] == ["template that nothing reads"]
+    assert [diagnostic.summary for diagnostic in caught.value.diagnostics] == ["template that nothing reads"]
 
 
 def test_an_unknown_kind_is_told(tmp_path: Path) -> None:
     with pytest.raises(DiagnosticError) as caught:
         pasted("opencod", tmp_path)
 
-    assert [fault.remedy for fault in caught.value.diagnostics] == ['did you mean "opencode"?']
+    assert [diagnostic.remedy for diagnostic in caught.value.diagnostics] == ['did you mean "opencode"?']
 
 
 def test_curl(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ def made(state: str, project: str = "box", *, network: str = "") -> Any:
 def test_a_paused_container(project: str, state: str, paused: int, tmp_path: Path) -> None:
     found = list(check_paused(subject(tmp_path, INVENTORY, having(made(state, project)))))
 
-    assert [check.fault.summary for check in found if check.fault] == ["container is paused"] * paused
-    assert all(check.fault.remedy.endswith("\n    docker unpause fast") for check in found if check.fault)
+    assert [check.diagnostic.summary for check in found if check.diagnostic] == ["container is paused"] * paused
+    assert all(check.diagnostic.remedy.endswith("\n    docker unpause fast") for check in found if check.diagnostic)
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,12 @@ def test_a_paused_container(project: str, state: str, paused: int, tmp_path: Pat
 )
 def test_a_network_that_has_gone(one: Any, gone: list[str], tmp_path: Path) -> None:
     answers = {**having(one), "network ls": "new\nother\n"}
-    found = [check.fault for check in check_networks(subject(tmp_path, INVENTORY, answers)) if check.fault]
+    found = [check.diagnostic for check in check_networks(subject(tmp_path, INVENTORY, answers)) if check.diagnostic]
 
-    assert [fault.detail.split()[0] for fault in found] == gone
-    assert all(fault.remedy.endswith("\n    anvil-gen down box fast\n    anvil-gen up box fast") for fault in found)
+    assert [diagnostic.detail.split()[0] for diagnostic in found] == gone
+    assert all(
+        diagnostic.remedy.endswith("\n    anvil-gen down box fast\n    anvil-gen up box fast") for diagnostic in found
+    )
 
 
 def test_networks_that_are_not_told(tmp_path: Path) -> None:

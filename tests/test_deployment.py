@@ -56,40 +56,43 @@ def rendered(fleet: Path) -> Deployment:
 
 def test_before_and_after_a_render(fleet: Path) -> None:
     first = open_deployment("box", fleet)
-    fault = staleness(first)
+    diagnostic = staleness(first)
 
     assert first.unrendered
-    assert fault is not None
-    assert (fault.summary, fault.severity) == ("nothing is rendered yet", "error")
+    assert diagnostic is not None
+    assert (diagnostic.summary, diagnostic.severity) == ("nothing is rendered yet", "error")
     assert staleness(rendered(fleet)) is None
 
 
 def test_a_file_that_has_gone_is_not_all_of_them(fleet: Path) -> None:
     (rendered(fleet).project.folder / "tiers" / "heavy.yml").unlink()
-    fault = staleness(open_deployment("box", fleet))
+    diagnostic = staleness(open_deployment("box", fleet))
 
-    assert fault is not None
-    assert (fault.summary, fault.detail) == ("files are not what the inventory renders", "missing: tiers/heavy.yml")
+    assert diagnostic is not None
+    assert (diagnostic.summary, diagnostic.detail) == (
+        "files are not what the inventory renders",
+        "missing: tiers/heavy.yml",
+    )
 
 
 @pytest.mark.parametrize(("then", "told"), [("", "render, and review:"), ("go on", "render, review, and go on:")])
 def test_what_comes_after_a_render(then: str, told: str, fleet: Path) -> None:
-    fault = staleness(open_deployment("box", fleet), then=then)
+    diagnostic = staleness(open_deployment("box", fleet), then=then)
 
-    assert fault is not None
-    assert fault.remedy.splitlines() == [told, "", "    anvil-gen render hosts/box.toml"]
+    assert diagnostic is not None
+    assert diagnostic.remedy.splitlines() == [told, "", "    anvil-gen render hosts/box.toml"]
 
 
 def test_a_changed_inventory_is_named_by_its_files(fleet: Path) -> None:
     rendered(fleet)
     (fleet / "hosts" / "box.toml").write_text(INVENTORY.replace("30002", "30012"), "utf-8")
-    fault = staleness(open_deployment("box", fleet))
+    diagnostic = staleness(open_deployment("box", fleet))
 
-    assert fault is not None
-    assert (fault.summary, fault.severity) == ("files are not what the inventory renders", "error")
-    assert fault.detail.startswith("different: ")
-    assert "tiers/heavy.yml" in fault.detail
-    assert "anvil-gen render" in fault.remedy
+    assert diagnostic is not None
+    assert (diagnostic.summary, diagnostic.severity) == ("files are not what the inventory renders", "error")
+    assert diagnostic.detail.startswith("different: ")
+    assert "tiers/heavy.yml" in diagnostic.detail
+    assert "anvil-gen render" in diagnostic.remedy
 
 
 def test_files_of_another_version_are_only_warned_of(fleet: Path) -> None:
@@ -103,9 +106,9 @@ def test_files_of_another_version_are_only_warned_of(fleet: Path) -> None:
     (shipped,) = re.findall('"shipped": ?"([^"]+)"', known)
     state.write_text(known.replace(shipped, "0"), "utf-8")
 
-    fault = staleness(open_deployment("box", fleet))
-    assert fault is not None
-    assert (fault.summary, fault.severity) == ("files are of another version of anvil-gen", "warning")
+    diagnostic = staleness(open_deployment("box", fleet))
+    assert diagnostic is not None
+    assert (diagnostic.summary, diagnostic.severity) == ("files are of another version of anvil-gen", "warning")
 
 
 def test_services_by_tier_and_by_service(fleet: Path) -> None:
@@ -136,17 +139,17 @@ def test_a_name_that_the_mode_does_not_have(
 
     with pytest.raises(DiagnosticError) as caught:
         deployment.services(deployment.mode(mode), [name])
-    (fault,) = caught.value.diagnostics
-    assert fault.summary == summary
-    assert remedy in fault.remedy
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.summary == summary
+    assert remedy in diagnostic.remedy
 
 
 def test_an_unknown_mode_names_those_there_are(fleet: Path) -> None:
     with pytest.raises(DiagnosticError) as caught:
         open_deployment("box", fleet).mode("drak")
-    (fault,) = caught.value.diagnostics
-    assert "dark, default" in fault.detail
-    assert fault.remedy == 'did you mean "dark"?'
+    (diagnostic,) = caught.value.diagnostics
+    assert "dark, default" in diagnostic.detail
+    assert diagnostic.remedy == 'did you mean "dark"?'
 
 
 def test_a_path_finds_the_same_host(fleet: Path) -> None:
@@ -158,7 +161,7 @@ def test_a_path_finds_the_same_host(fleet: Path) -> None:
 class Failing(FakeDocker):
     """An engine on which each command fails that is to be shown."""
 
-    def show(self, *_arguments: str, **_options: Any) -> int:
+    def run_interactive(self, *_arguments: str, **_options: Any) -> int:
         """Fail."""
         return 125
 
@@ -174,4 +177,4 @@ def test_without_compose_that_is_the_fault(fleet: Path) -> None:
     assert delegate(having, ["restart"], [], None) == 125
     with pytest.raises(DiagnosticError) as caught:
         delegate(lacking, ["restart"], [], None)
-    assert [fault.summary for fault in caught.value.diagnostics] == ["Docker Compose is missing"]
+    assert [diagnostic.summary for diagnostic in caught.value.diagnostics] == ["Docker Compose is missing"]

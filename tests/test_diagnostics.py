@@ -72,6 +72,6 @@ def test_a_list_ends_somewhere() -> None:
 
 
 def test_all_faults_are_told() -> None:
-    faults = [Diagnostic(summary="one", location=Location(file="x.toml", line=3)), Diagnostic(summary="two")]
+    diagnostics = [Diagnostic(summary="one", location=Location(file="x.toml", line=3)), Diagnostic(summary="two")]
 
-    assert str(DiagnosticError(iter(faults))) == "x.toml:3: one; two"
+    assert str(DiagnosticError(iter(diagnostics))) == "x.toml:3: one; two"

@@ -56,10 +56,10 @@ def test_weights_that_are_there_take_no_more_room(entry: str, tmp_path: Path) ->
 def test_what_is_to_come_is_told(tmp_path: Path) -> None:
     (check,) = check_disk(host(tmp_path))
 
-    assert check.fault is not None
-    assert f" GiB free at {tmp_path}/docker, and there is to come: " in check.fault.detail
-    assert check.fault.detail.endswith("25 GiB for images and up to 976562 GiB for the weights of fast")
-    assert check.fault.remedy.endswith("\n    docker image prune --all\n    docker builder prune")
+    assert check.diagnostic is not None
+    assert f" GiB free at {tmp_path}/docker, and there is to come: " in check.diagnostic.detail
+    assert check.diagnostic.detail.endswith("25 GiB for images and up to 976562 GiB for the weights of fast")
+    assert check.diagnostic.remedy.endswith("\n    docker image prune --all\n    docker builder prune")
 
 
 @pytest.mark.parametrize("at", ["", "ssh://me@box"])

@@ -36,10 +36,10 @@ from anvil_gen.machine.docker import BAD_VARIABLES, Docker, failure, parse_json
     ],
 )
 def test_failures(stderr: str, summary: str, remedy: str) -> None:
-    fault = failure(stderr, ["docker", "compose", "a b"])
+    diagnostic = failure(stderr, ["docker", "compose", "a b"])
 
-    assert fault.summary == summary
-    assert remedy in fault.remedy
+    assert diagnostic.summary == summary
+    assert remedy in diagnostic.remedy
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def test_failures(stderr: str, summary: str, remedy: str) -> None:
     ],
 )
 def test_variables_that_cannot_be_read_are_not_shown(said: str, file: str, told: str) -> None:
-    fault = failure(said, ["docker", "compose"])
+    diagnostic = failure(said, ["docker", "compose"])
 
-    assert (fault.summary, fault.detail) == (BAD_VARIABLES, f"Compose says: {told}")
-    assert fault.location is not None
-    assert fault.location.file == file
-    assert "secret" not in str(fault)
+    assert (diagnostic.summary, diagnostic.detail) == (BAD_VARIABLES, f"Compose says: {told}")
+    assert diagnostic.location is not None
+    assert diagnostic.location.file == file
+    assert "secret" not in str(diagnostic)
 
 
 def test_no_docker_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_no_docker_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     with pytest.raises(DiagnosticError) as caught:
         Docker().output("ps")
 
-    assert [fault.summary for fault in caught.value.diagnostics] == ["Docker is not installed"]
+    assert [diagnostic.summary for diagnostic in caught.value.diagnostics] == ["Docker is not installed"]
 
 
 @pytest.mark.parametrize(("mode", "why"), [(0o755, "exec format error"), (0o644, "permission denied")])
@@ -88,18 +88,18 @@ def test_what_has_the_name_and_is_no_program(
     with pytest.raises(DiagnosticError) as caught:
         Docker().output("ps")
 
-    (fault,) = caught.value.diagnostics
-    assert fault.summary == "Docker cannot be run"
-    assert why in fault.detail
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.summary == "Docker cannot be run"
+    assert why in diagnostic.detail
 
 
 def test_what_prints_something_else() -> None:
     with pytest.raises(DiagnosticError) as caught:
         parse_json("hello\x1b[2J\n")
 
-    (fault,) = caught.value.diagnostics
-    assert fault.summary == "not the words of Docker"
-    assert fault.detail.endswith("prints: hello\\u001b[2J")
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.summary == "not the words of Docker"
+    assert diagnostic.detail.endswith("prints: hello\\u001b[2J")
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ def fault_of(path: Path) -> Diagnostic:
     """Return the one fault of a document."""
     with pytest.raises(DiagnosticError) as caught:
         Document(path, display="box.toml")
-    [fault] = caught.value.diagnostics
-    return fault
+    [diagnostic] = caught.value.diagnostics
+    return diagnostic
 
 
 def written(folder: Path, content: str | bytes) -> Path:
@@ -56,14 +56,14 @@ def written(folder: Path, content: str | bytes) -> Path:
 )
 def test_a_syntax_error_has_a_place_and_a_remedy(tmp_path: Path, marked: str, detail: str, remedy: str) -> None:
     text, [place] = without_marks(marked)
-    fault = fault_of(written(tmp_path, text))
+    diagnostic = fault_of(written(tmp_path, text))
 
-    assert fault.summary == "not valid TOML"
-    assert fault.location is not None
-    assert (fault.location.line, fault.location.column) == place
-    assert fault.location.source == text.split("\n")[place[0] - 1].removesuffix("\r")
-    assert detail in fault.detail
-    assert remedy in fault.remedy
+    assert diagnostic.summary == "not valid TOML"
+    assert diagnostic.location is not None
+    assert (diagnostic.location.line, diagnostic.location.column) == place
+    assert diagnostic.location.source == text.split("\n")[place[0] - 1].removesuffix("\r")
+    assert detail in diagnostic.detail
+    assert remedy in diagnostic.remedy
 
 
 @pytest.mark.parametrize(
@@ -78,18 +78,18 @@ def test_a_syntax_error_has_a_place_and_a_remedy(tmp_path: Path, marked: str, de
 def test_what_is_not_utf_8_is_told_with_its_byte(
     tmp_path: Path, content: bytes, line: int, column: int, byte: str
 ) -> None:
-    fault = fault_of(written(tmp_path, content))
+    diagnostic = fault_of(written(tmp_path, content))
 
-    assert (fault.summary, fault.detail) == ("not valid TOML", f"byte {byte} is not UTF-8")
-    assert str(fault.location) == f"box.toml:{line}:{column}"
-    assert "UTF-8" in fault.remedy
+    assert (diagnostic.summary, diagnostic.detail) == ("not valid TOML", f"byte {byte} is not UTF-8")
+    assert str(diagnostic.location) == f"box.toml:{line}:{column}"
+    assert "UTF-8" in diagnostic.remedy
 
 
 def test_a_folder_a_missing_file_and_an_impossible_name_are_told(tmp_path: Path) -> None:
-    faults = [fault_of(path) for path in (tmp_path, tmp_path / "none.toml", tmp_path / "a\0.toml")]
+    diagnostics = [fault_of(path) for path in (tmp_path, tmp_path / "none.toml", tmp_path / "a\0.toml")]
 
-    assert [fault.summary for fault in faults] == ["cannot read the file"] * 3
-    assert [fault.detail for fault in faults] == [
+    assert [diagnostic.summary for diagnostic in diagnostics] == ["cannot read the file"] * 3
+    assert [diagnostic.detail for diagnostic in diagnostics] == [
         "it is a folder",
         "there is no such file",
         "no file name may hold a NUL character",
@@ -113,12 +113,12 @@ def test_a_folder_a_missing_file_and_an_impossible_name_are_told(tmp_path: Path)
     ids=lambda text: f"{text[:12]} {len(text)}",
 )
 def test_deep_nesting_is_told(tmp_path: Path, text: str) -> None:
-    fault = fault_of(written(tmp_path, f"# a comment {'[' * 99}\n{text}"))
+    diagnostic = fault_of(written(tmp_path, f"# a comment {'[' * 99}\n{text}"))
 
-    assert fault.summary == "nested too deeply"
-    assert "five levels" in fault.remedy
-    assert fault.location is not None
-    assert fault.location.line == 2
+    assert diagnostic.summary == "nested too deeply"
+    assert "five levels" in diagnostic.remedy
+    assert diagnostic.location is not None
+    assert diagnostic.location.line == 2
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def test_what_only_looks_deep_is_read(tmp_path: Path, text: str) -> None:
 
 
 def test_a_number_of_thousands_of_digits_is_told(tmp_path: Path) -> None:
-    fault = fault_of(written(tmp_path, "schema = 1\n[tiers.fast]\nport = " + "9" * 5_000 + "\n"))
+    diagnostic = fault_of(written(tmp_path, "schema = 1\n[tiers.fast]\nport = " + "9" * 5_000 + "\n"))
 
-    assert fault.summary == "number out of range"
-    assert str(fault.location) == "box.toml:3:8"
+    assert diagnostic.summary == "number out of range"
+    assert str(diagnostic.location) == "box.toml:3:8"
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> None:
@@ -160,10 +160,10 @@ def test_a_float_keeps_its_spelling(tmp_path: Path) -> None:
     ],
 )
 def test_a_secret_in_the_wrong_place_is_not_shown(tmp_path: Path, line: str) -> None:
-    fault = fault_of(written(tmp_path, line + "\n"))
+    diagnostic = fault_of(written(tmp_path, line + "\n"))
 
-    assert fault.location is not None
-    assert "1234" not in fault.location.source + fault.detail + fault.remedy
+    assert diagnostic.location is not None
+    assert "1234" not in diagnostic.location.source + diagnostic.detail + diagnostic.remedy
 
 
 @pytest.mark.parametrize(

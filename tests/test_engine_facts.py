@@ -29,8 +29,8 @@ def test_an_engine_that_is_away() -> None:
     facts = docker_info(FakeDocker(answers))
 
     assert (facts.client, facts.compose, facts.answers, facts.info) == ("28.2.2", "", False, {})
-    assert facts.fault is not None
-    assert facts.fault.summary == "Docker does not answer"
+    assert facts.diagnostic is not None
+    assert facts.diagnostic.summary == "Docker does not answer"
 
 
 def test_no_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
@@ -38,8 +38,8 @@ def test_no_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     facts = docker_info(Docker())
 
     assert (facts.client, facts.answers) == ("", False)
-    assert facts.fault is not None
-    assert facts.fault.summary == "Docker is not installed"
+    assert facts.diagnostic is not None
+    assert facts.diagnostic.summary == "Docker is not installed"
 
 
 @pytest.mark.parametrize(

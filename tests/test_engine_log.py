@@ -153,7 +153,10 @@ def test_every_fault_of_a_log_is_told_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(DiagnosticError) as caught:
         known_log(Catalog(tmp_path / "templates"), "engines", "toy")
 
-    found = [(fault.address, fault.location.line if fault.location else 0) for fault in caught.value.diagnostics]
+    found = [
+        (diagnostic.address, diagnostic.location.line if diagnostic.location else 0)
+        for diagnostic in caught.value.diagnostics
+    ]
     assert found == [("stage[0].pattern", 3), ("failure[0].cause", 6)]
     assert caught.value.diagnostics[1].detail == '"{z}" is no named group of the pattern'
 
@@ -168,7 +171,9 @@ def test_a_misspelt_key_of_a_log_is_told(tmp_path: Path) -> None:
     with pytest.raises(DiagnosticError) as caught:
         known_log(Catalog(tmp_path / "templates"), "engines", "toy")
 
-    assert [fault.detail for fault in caught.value.diagnostics] == ['"stages" is no key: did you mean "stage"?']
+    assert [diagnostic.detail for diagnostic in caught.value.diagnostics] == [
+        '"stages" is no key: did you mean "stage"?'
+    ]
 
 
 def test_a_stage_may_stand_alone() -> None:

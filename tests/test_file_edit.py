@@ -31,7 +31,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "real" / "box.toml").read_bytes() == b"b"
 
 
-def fault(file: Path, before: bytes = b"a") -> str:
+def diagnostic(file: Path, before: bytes = b"a") -> str:
     """Return why a file is not replaced; it is as it was."""
     was = file.read_bytes() if file.is_file() else None
     with pytest.raises(DiagnosticError) as caught:
@@ -43,12 +43,12 @@ def fault(file: Path, before: bytes = b"a") -> str:
 
 def test_what_cannot_be_replaced_stays_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "box.toml"
-    assert fault(file) == "no such file or directory"
+    assert diagnostic(file) == "no such file or directory"
     file.write_bytes(b"somebody's")
-    assert fault(file) == "somebody has changed it meanwhile"
+    assert diagnostic(file) == "somebody has changed it meanwhile"
     file.write_bytes(b"a")
     file.chmod(0o444)
-    assert fault(file) == "it is read-only"
+    assert diagnostic(file) == "it is read-only"
 
 
 def test_an_interrupt_leaves_nothing_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,8 +68,8 @@ def test_found(fleet: Path, host: str, start: str, expected: str) -> None:
 def test_unknown(fleet: Path, host: str, detail: str, remedy: str) -> None:
     with pytest.raises(DiagnosticError) as caught:
         find_inventory(host, fleet)
-    (fault,) = caught.value.diagnostics
-    assert (fault.summary, fault.detail, fault.remedy) == ("unknown host", detail, remedy)
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.summary, diagnostic.detail, diagnostic.remedy) == ("unknown host", detail, remedy)
 
 
 def test_all(fleet: Path) -> None:
@@ -108,5 +108,5 @@ def test_a_fleet_without_inventories(tmp_path: Path) -> None:
     for detail in ("there is no hosts/ folder here or above", "hosts/ holds no .toml file"):
         with pytest.raises(DiagnosticError) as caught:
             find_inventory("box", tmp_path)
-        assert [fault.detail for fault in caught.value.diagnostics] == [f'"box" is no inventory: {detail}']
+        assert [diagnostic.detail for diagnostic in caught.value.diagnostics] == [f'"box" is no inventory: {detail}']
         (tmp_path / "hosts").mkdir(exist_ok=True)

@@ -49,9 +49,9 @@ SLIPS: list[tuple[str, Fault]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "fault"), SLIPS)
-def test_a_slip_is_told(text: str, fault: Fault, tmp_path: Path) -> None:
-    found, wanted = compared(HEAD + text, [fault], tmp_path)
+@pytest.mark.parametrize(("text", "diagnostic"), SLIPS)
+def test_a_slip_is_told(text: str, diagnostic: Fault, tmp_path: Path) -> None:
+    found, wanted = compared(HEAD + text, [diagnostic], tmp_path)
 
     assert found == wanted
 

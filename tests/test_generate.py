@@ -19,7 +19,7 @@ def render(folder: Path, *hosts: str, force: bool = False, output: Path | None =
     return [(change.action, change.path) for outcome in outcomes for change in outcome.files]
 
 
-def faults(folder: Path, *hosts: str) -> list[tuple[str, str]]:
+def diagnostics(folder: Path, *hosts: str) -> list[tuple[str, str]]:
     with pytest.raises(DiagnosticError) as caught:
         render(folder, *hosts)
     return [(d.summary, Path(d.location.file).name) for d in caught.value.diagnostics if d.location is not None]
@@ -80,7 +80,7 @@ class TestFreshClone:
         edit(box / "tiers" / "fast.yml", "65536", "1")
         edit(box / "router" / "haproxy.cfg", "fast:30001", "fast:1")
 
-        assert faults(tmp_path, "box") == [
+        assert diagnostics(tmp_path, "box") == [
             ("file was changed by hand", "fast.yml"),
             ("file was changed by hand", "haproxy.cfg"),
         ]
@@ -112,7 +112,7 @@ class TestNothingWritten:
         for host in "bc":
             edit(tmp_path / "deploy" / host / "tiers" / "fast.yml", "65536", "1")
 
-        assert faults(tmp_path, "a", "b", "c") == [("file was changed by hand", "fast.yml")] * 2
+        assert diagnostics(tmp_path, "a", "b", "c") == [("file was changed by hand", "fast.yml")] * 2
         assert sorted(path.name for path in (tmp_path / "deploy").iterdir()) == ["b", "c"]
 
     def test_a_last_host_that_cannot_be_written(self, tmp_path: Path) -> None:
@@ -121,14 +121,14 @@ class TestNothingWritten:
         (tmp_path / "deploy" / "b" / ".anvil-gen").write_text("a file\n")
         before = listing(tmp_path)
 
-        assert faults(tmp_path, "a", "b") == [("cannot write the rendered files", "stage")]
+        assert diagnostics(tmp_path, "a", "b") == [("cannot write the rendered files", "stage")]
         assert listing(tmp_path) == before
 
     def test_two_hosts_with_one_output(self, tmp_path: Path) -> None:
         same = INVENTORY + '\n[host]\noutput = "../out"\n'
         fleet(tmp_path, a=same, b=same)
 
-        assert faults(tmp_path, "a", "b") == [("output taken twice", "b.toml")]
+        assert diagnostics(tmp_path, "a", "b") == [("output taken twice", "b.toml")]
         assert not (tmp_path / "out").exists()
 
 
@@ -138,7 +138,7 @@ def test_the_output_of_another_inventory_is_refused(tmp_path: Path) -> None:
     render(tmp_path, "a")
     before = tree(tmp_path / "out")
 
-    assert faults(tmp_path, "b") == [("output taken twice", "b.toml")]
+    assert diagnostics(tmp_path, "b") == [("output taken twice", "b.toml")]
     assert tree(tmp_path / "out") == before
     render(tmp_path, "b", force=True)
     assert sorted(tree(tmp_path / "out")) == ["docker-compose.yml", "tiers/slow.yml"]
@@ -151,10 +151,10 @@ def test_a_hand_edit_tells_the_diff_and_both_ways_on(tmp_path: Path) -> None:
 
     with pytest.raises(DiagnosticError) as caught:
         render(tmp_path, "box", output=tmp_path / "my out")
-    (fault,) = caught.value.diagnostics
+    (diagnostic,) = caught.value.diagnostics
     inventory = (tmp_path / "hosts" / "box.toml").as_posix()
-    assert "-      - --max-model-len=1\\x1b[31m\n+      - --max-model-len=65536\n" in fault.detail
-    assert fault.remedy == (
+    assert "-      - --max-model-len=1\\x1b[31m\n+      - --max-model-len=65536\n" in diagnostic.detail
+    assert diagnostic.remedy == (
         f"to keep it, write what it says into {inventory} (flags as `flags`, other keys as `override`)\n"
         f"and render again; to overwrite it:\n\n    anvil-gen render {inventory} --output '{tmp_path}/my out' --force"
     )

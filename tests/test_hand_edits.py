@@ -23,7 +23,10 @@ def home(tmp_path: Path) -> Path:
 
 def told(result: Result) -> list[tuple[str, str]]:
     """Return summary and file of each fault."""
-    return [(fault["summary"], Path(fault["file"]).name) for fault in json.loads(result.stdout)["diagnostics"]]
+    return [
+        (diagnostic["summary"], Path(diagnostic["file"]).name)
+        for diagnostic in json.loads(result.stdout)["diagnostics"]
+    ]
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -40,7 +40,9 @@ def test_images(tmp_path: Path) -> None:
 
 
 def test_how_an_image_comes(tmp_path: Path) -> None:
-    remedies = [check.fault.remedy for check in check_images(subject(tmp_path, INVENTORY, engine())) if check.fault]
+    remedies = [
+        check.diagnostic.remedy for check in check_images(subject(tmp_path, INVENTORY, engine())) if check.diagnostic
+    ]
 
     assert any(remedy.endswith("\n    docker pull vllm/vllm-openai:v1") for remedy in remedies)
     assert any(" && docker compose build router" in remedy for remedy in remedies)
@@ -57,8 +59,8 @@ def test_how_an_image_comes(tmp_path: Path) -> None:
 def test_an_image_that_did_not_come(more: dict[str, str], verdict: str, detail: str, tmp_path: Path) -> None:
     pulled, built = sorted(unobtainable(subject(tmp_path, INVENTORY, engine() | more)), key=lambda check: check.what)
 
-    assert pulled.fault is not None
-    assert built.fault is not None
-    assert (pulled.verdict, pulled.fault.address) == (verdict, "tiers.fast.image")
-    assert detail in pulled.fault.detail
-    assert built.fault.summary == "image was not built"
+    assert pulled.diagnostic is not None
+    assert built.diagnostic is not None
+    assert (pulled.verdict, pulled.diagnostic.address) == (verdict, "tiers.fast.image")
+    assert detail in pulled.diagnostic.detail
+    assert built.diagnostic.summary == "image was not built"

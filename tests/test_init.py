@@ -188,16 +188,16 @@ def test_the_same_machine_again_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DiagnosticError) as caught:
         laid(tmp_path / "fleet", answers)
 
-    assert [fault.summary for fault in caught.value.diagnostics] == ["machine that is in the fleet already"]
+    assert [diagnostic.summary for diagnostic in caught.value.diagnostics] == ["machine that is in the fleet already"]
 
 
 def test_an_answer_that_cannot_be_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(DiagnosticError) as caught:
         laid(tmp_path / "fleet", answers_of(look(machine(tmp_path / "root"))), machine="My Box")
 
-    (fault,) = caught.value.diagnostics
-    assert fault.summary == "answer that cannot be"
-    assert fault.detail.startswith("machine: a machine's name has lower-case letters")
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.summary == "answer that cannot be"
+    assert diagnostic.detail.startswith("machine: a machine's name has lower-case letters")
     assert not (tmp_path / "fleet").exists()
 
 

@@ -45,7 +45,7 @@ class Printing(Docker):
         for path, answer in zip(self._answers, answers, strict=True):
             path.write_bytes(answer)
 
-    def start_merged(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def popen_merged(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Print the next answer."""
         path = self._answers[len(self.asked)]
         self.asked.append(arguments)

@@ -31,14 +31,14 @@ def test_a_machine_as_a_whole(tmp_path: Path) -> None:
     machine = look(Catalog(), run=nvidia(card), root=kernel(tmp_path, files), system="linux")
 
     assert (machine.platform, machine.memory_mib) == ("wsl2", 64000)
-    assert [(one.vendor, one.name, one.memory_mib) for one in machine.cards] == [("nvidia", "NVIDIA RTX 5090", 32607)]
+    assert [(one.vendor, one.name, one.memory_mib) for one in machine.gpus] == [("nvidia", "NVIDIA RTX 5090", 32607)]
 
 
 def test_a_machine_that_tells_nothing(tmp_path: Path) -> None:
     machine = look(Catalog(), run=no_programs, root=tmp_path, system="linux")
 
     assert machine == Machine(platform="linux", memory_mib=None, listings=machine.listings)
-    assert machine.cards == ()
+    assert machine.gpus == ()
 
 
 def test_the_space_for_what_is_not_there_yet(tmp_path: Path) -> None:

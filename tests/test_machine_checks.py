@@ -76,7 +76,7 @@ def test_the_platform(stated: str, kernel: str, verdict: str, tmp_path: Path) ->
     (check,) = check_platform(host)
 
     assert check.verdict == verdict
-    assert check.fault is None or check.fault.address == "host.platform"
+    assert check.diagnostic is None or check.diagnostic.address == "host.platform"
 
 
 def test_a_platform_that_nobody_tells(tmp_path: Path) -> None:
@@ -104,7 +104,9 @@ def test_variables(tmp_path: Path) -> None:
 def test_how_a_variable_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     remedies = {
-        check.what: check.fault.remedy for check in check_variables(subject(tmp_path, INVENTORY)) if check.fault
+        check.what: check.diagnostic.remedy
+        for check in check_variables(subject(tmp_path, INVENTORY))
+        if check.diagnostic
     }
 
     copy = "cp deploy/box/.env.example deploy/box/.env"
@@ -114,7 +116,7 @@ def test_how_a_variable_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     (tmp_path / "deploy/box").mkdir(parents=True)
     (tmp_path / "deploy/box/.env").write_text("HF_TOKEN=x\n")
-    again = {check.what: check.fault for check in check_variables(subject(tmp_path, INVENTORY))}
+    again = {check.what: check.diagnostic for check in check_variables(subject(tmp_path, INVENTORY))}
     assert again["variable HF_TOKEN"] is None
     assert again["variable ROUTER_KEY"] is not None
     assert "cp " not in again["variable ROUTER_KEY"].remedy
@@ -124,6 +126,6 @@ def test_an_engine_that_cannot_mount_what_is_rendered(tmp_path: Path) -> None:
     far = subject(tmp_path, INVENTORY, engine(), at="ssh://me@box")
     (check,) = check_remote(far)
 
-    assert check.fault is not None
-    assert check.fault.summary == "generated files cannot be mounted on another machine"
+    assert check.diagnostic is not None
+    assert check.diagnostic.summary == "generated files cannot be mounted on another machine"
     assert told(check_remote(subject(tmp_path, INVENTORY, engine()))) == []

@@ -68,14 +68,14 @@ def line(uuid: str) -> str:
 def test_what_is_seen(seen: str | None, service: Any, verdict: str, outcome: str, tmp_path: Path) -> None:
     check, _ = proof(tmp_path, seen, service=service)
 
-    assert (check.verdict, check.found if check.fault is None else check.fault.summary) == (verdict, outcome)
+    assert (check.verdict, check.found if check.diagnostic is None else check.diagnostic.summary) == (verdict, outcome)
 
 
 def test_how_an_engine_is_pinned_all_the_same(tmp_path: Path) -> None:
     check, _ = proof(tmp_path, line(UUID) + line(OTHER), service={**SERVICE, "environment": {}})
 
-    assert check.fault is not None
-    assert check.fault.remedy.endswith(f'\n    [tiers.fast]\n    environment.CUDA_VISIBLE_DEVICES = "{UUID}"')
+    assert check.diagnostic is not None
+    assert check.diagnostic.remedy.endswith(f'\n    [tiers.fast]\n    environment.CUDA_VISIBLE_DEVICES = "{UUID}"')
 
 
 def test_what_is_started_has_the_reservation_and_no_more(tmp_path: Path) -> None:
@@ -99,15 +99,15 @@ def test_an_image_that_is_not_there_is_not_pulled(tmp_path: Path) -> None:
     answers = {**docker.answers, "image inspect": "[]"}
     (check,) = check_pins(subject(tmp_path, INVENTORY, answers))
 
-    assert (check.verdict, check.fault and check.fault.summary) == ("warn", "pins were not measured")
+    assert (check.verdict, check.diagnostic and check.diagnostic.summary) == ("warn", "pins were not measured")
 
 
 def test_files_that_compose_cannot_read(tmp_path: Path) -> None:
     (check,) = check_pins(subject(tmp_path, INVENTORY, engine() | {"": "no configuration file provided: not found"}))
 
     assert check.verdict == "warn"
-    assert check.fault is not None
-    assert "    anvil-gen render " in check.fault.remedy
+    assert check.diagnostic is not None
+    assert "    anvil-gen render " in check.diagnostic.remedy
 
 
 def test_what_an_interrupt_has_left_is_removed(tmp_path: Path) -> None:
@@ -123,9 +123,9 @@ def test_cards_that_no_program_lists_are_not_measured(tmp_path: Path) -> None:
     answers["compose --project-name box --profile * config"] = json.dumps(config)
     (check,) = check_pins(subject(tmp_path, text.replace('path = "gpt', 'file = "gpt'), answers))
 
-    assert (check.verdict, check.fault and check.fault.summary) == ("warn", "pins were not measured")
-    assert check.fault is not None
-    assert check.fault.remedy.endswith("\n    anvil-gen logs box fast")
+    assert (check.verdict, check.diagnostic and check.diagnostic.summary) == ("warn", "pins were not measured")
+    assert check.diagnostic is not None
+    assert check.diagnostic.remedy.endswith("\n    anvil-gen logs box fast")
 
 
 def test_nothing_is_started_without_an_engine(tmp_path: Path) -> None:

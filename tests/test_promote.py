@@ -43,14 +43,14 @@ def facts(*extra: str, engine: str = "vllm", **known: Any) -> TrialFacts:
 def added(*extra: str, **known: Any) -> dict[str, Any]:
     """Return what a trial's table has beside what every one has."""
     mapped = tier_of_trial(facts(*extra, **known), name="coder", standby=False)
-    assert mapped.faults == ()
+    assert mapped.diagnostics == ()
     return {key: value for key, value in mapped.table.items() if key not in BASE or value != BASE[key]}
 
 
 def told(*extra: str, **known: Any) -> list[tuple[str, str]]:
     """Return summary and detail of what an inventory cannot say of a trial."""
     mapped = tier_of_trial(facts(*extra, **known), name="coder", standby=False)
-    return [(fault.summary, fault.detail) for fault in mapped.faults]
+    return [(diagnostic.summary, diagnostic.detail) for diagnostic in mapped.diagnostics]
 
 
 @pytest.mark.parametrize(

@@ -36,13 +36,15 @@ PLAIN = INVENTORY.partition("[router]")[0]
 )
 def test_the_way_on(endpoint: str, commands: list[str], tmp_path: Path) -> None:
     host = subject(tmp_path, INVENTORY, engine(), at=endpoint)
-    fault = unmountable(host.deployment, host.requirements, endpoint)
+    diagnostic = unmountable(host.deployment, host.requirements, endpoint)
 
-    assert fault is not None
-    assert "router/router.toml (by router)" in fault.detail
-    assert "brought up from here: fast" in fault.detail
+    assert diagnostic is not None
+    assert "router/router.toml (by router)" in diagnostic.detail
+    assert "brought up from here: fast" in diagnostic.detail
     folder = tmp_path / "deploy" / "box"
-    assert [line.strip() for line in fault.remedy.splitlines()[2:]] == [line.format(folder=folder) for line in commands]
+    assert [line.strip() for line in diagnostic.remedy.splitlines()[2:]] == [
+        line.format(folder=folder) for line in commands
+    ]
 
 
 def test_a_tree_without_such_files(tmp_path: Path) -> None:

@@ -69,24 +69,24 @@ WRONG: list[tuple[str, Any, KeyPath]] = [
 ]
 
 
-def faults(kind: str, model: Any, service: Any) -> list[KeyPath]:
+def diagnostics(kind: str, model: Any, service: Any) -> list[KeyPath]:
     """Return what a file with this service leaves unsaid."""
     return list(missing_keys(Catalog(Path("nowhere")), kind, model, {"services": {"one": service}}))
 
 
 def test_a_file_may_say_more() -> None:
-    assert faults("service", SERVICE, SAID) == []
+    assert diagnostics("service", SERVICE, SAID) == []
 
 
 @pytest.mark.parametrize(("key", "value", "place"), WRONG)
 def test_what_is_said_otherwise_is_told(key: str, value: Any, place: KeyPath) -> None:
-    assert faults("service", SERVICE, {**SAID, key: value}) == [place]
+    assert diagnostics("service", SERVICE, {**SAID, key: value}) == [place]
 
 
 def test_a_service_that_is_not_there_is_told() -> None:
     extra = ExtraService(name="one", mapping={"image": "x"}, volumes=())
 
-    assert faults("service", SERVICE, None) == [()]
-    assert faults("extra", extra, None) == [()]
-    assert faults("extra", extra, {"image": "y"}) == [()]
-    assert faults("extra", extra, {"image": "x"}) == []
+    assert diagnostics("service", SERVICE, None) == [()]
+    assert diagnostics("extra", extra, None) == [()]
+    assert diagnostics("extra", extra, {"image": "y"}) == [()]
+    assert diagnostics("extra", extra, {"image": "x"}) == []

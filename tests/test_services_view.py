@@ -37,7 +37,7 @@ ROW = Row(
     health="healthy",
     served_name="gpt-oss-20b",
     models=("gpt-oss-20b", "fast"),
-    cards=("rtx5090",),
+    gpus=("rtx5090",),
     started_at="",
     ports=("127.0.0.1:30001",),
     drift=(),
@@ -72,7 +72,7 @@ def printed(status: Status, capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_a_table_has_no_column_that_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    idle = replace(ROW, tier="heavy", service="sglang", state="absent", health=None, models=(), cards=(), ports=())
+    idle = replace(ROW, tier="heavy", service="sglang", state="absent", health=None, models=(), gpus=(), ports=())
 
     assert printed(replace(STATUS, rows=(ROW, idle)), capsys) == [
         "tier   service  state    health   model              cards    port",

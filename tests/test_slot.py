@@ -43,7 +43,7 @@ def told(found: Slot, **request: Any) -> list[tuple[str, str]]:
     """Return summary and remedy of each fault of a request."""
     with pytest.raises(DiagnosticError) as caught:
         trial_of(found, Request(**{"model": "org/name", **request}))
-    return [(fault.summary, fault.remedy) for fault in caught.value.diagnostics]
+    return [(diagnostic.summary, diagnostic.remedy) for diagnostic in caught.value.diagnostics]
 
 
 def test_the_variables_of_a_trial(tmp_path: Path) -> None:
@@ -152,5 +152,5 @@ def test_a_host_without_a_slot_says_so(tmp_path: Path) -> None:
     with pytest.raises(DiagnosticError) as caught:
         open_slot(str(inventory), tmp_path)
 
-    (fault,) = caught.value.diagnostics
-    assert (fault.summary, fault.detail) == ("no experiment slot", "box has no table [experiment]")
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.summary, diagnostic.detail) == ("no experiment slot", "box has no table [experiment]")

@@ -49,22 +49,24 @@ def test_a_missing_one_with_a_near_name(tmp_path: Path) -> None:
     kernel(tmp_path, {"srv/models/gpt-oss-20B-mxfp4/x": ""})
     (check,) = check_mounts(subject(tmp_path / "fleet", INVENTORY, engine(), root=tmp_path))
 
-    assert check.fault is not None
-    assert (check.fault.summary, check.fault.address) == ("missing model folder", "tiers.fast.model")
-    assert check.fault.location is not None
-    assert check.fault.location.line == 9
-    assert 'did you mean "gpt-oss-20B-mxfp4"?' in check.fault.remedy
-    assert "\n    hf download REPOSITORY --local-dir " in check.fault.remedy
+    assert check.diagnostic is not None
+    assert (check.diagnostic.summary, check.diagnostic.address) == ("missing model folder", "tiers.fast.model")
+    assert check.diagnostic.location is not None
+    assert check.diagnostic.location.line == 9
+    assert 'did you mean "gpt-oss-20B-mxfp4"?' in check.diagnostic.remedy
+    assert "\n    hf download REPOSITORY --local-dir " in check.diagnostic.remedy
 
 
 def test_a_missing_certificate_is_no_model(tmp_path: Path) -> None:
     kernel(tmp_path, {f"{FOLDER}/config.json": "{}"})
     text = INVENTORY + '[router]\ntls = { certificate = "/etc/tls/a.pem", key = "/etc/tls/a.key" }\n'
     checks = check_mounts(subject(tmp_path / "fleet", text, engine(), root=tmp_path))
-    faults = [check.fault for check in checks if check.fault is not None]
+    diagnostics = [check.diagnostic for check in checks if check.diagnostic is not None]
 
-    assert [fault.summary for fault in faults] == ["missing file"] * 2
-    assert all("\n    ls -l " in fault.remedy and fault.remedy.endswith("/etc/tls") for fault in faults)
+    assert [diagnostic.summary for diagnostic in diagnostics] == ["missing file"] * 2
+    assert all(
+        "\n    ls -l " in diagnostic.remedy and diagnostic.remedy.endswith("/etc/tls") for diagnostic in diagnostics
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,9 +127,9 @@ def test_a_cache_folder_that_is_written_to(tmp_path: Path) -> None:
     text = INVENTORY.replace('volume = "hub"', 'path = "/srv/hub"').replace('path = "gpt', 'repo = "org/gpt')
     (check,) = check_mounts(subject(tmp_path / "fleet", text, engine(), root=tmp_path))
 
-    assert check.fault is not None
-    assert check.fault.summary == "missing folder"
-    assert check.fault.remedy.endswith(f"\n    mkdir -p {tmp_path}/srv/hub")
+    assert check.diagnostic is not None
+    assert check.diagnostic.summary == "missing folder"
+    assert check.diagnostic.remedy.endswith(f"\n    mkdir -p {tmp_path}/srv/hub")
 
 
 def test_a_folder_that_only_root_can_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,8 +137,8 @@ def test_a_folder_that_only_root_can_make(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     (check,) = check_mounts(subject(tmp_path / "fleet", text, engine(), root=tmp_path))
 
-    assert check.fault is not None
-    assert check.fault.remedy.endswith(f"\n    sudo mkdir -p {tmp_path}/srv/hub")
+    assert check.diagnostic is not None
+    assert check.diagnostic.remedy.endswith(f"\n    sudo mkdir -p {tmp_path}/srv/hub")
 
 
 def test_a_mount_in_composes_own_keys(tmp_path: Path) -> None:
@@ -170,9 +172,9 @@ def test_what_only_a_trial_needs_is_warned_of(tmp_path: Path) -> None:
 def test_volumes(tmp_path: Path) -> None:
     text = INVENTORY + HUB
     (check,) = check_volumes(subject(tmp_path, text, engine(volume_ls="other\nhubs\n")))
-    assert check.fault is not None
-    assert check.fault.summary == "missing external volume"
-    assert check.fault.remedy.endswith("\n    docker volume create hub")
+    assert check.diagnostic is not None
+    assert check.diagnostic.summary == "missing external volume"
+    assert check.diagnostic.remedy.endswith("\n    docker volume create hub")
 
     there = subject(tmp_path, text, engine(volume_ls="other\nhub\n"))
     assert told(check_volumes(there)) == [("pass", "volume hub", "there")]

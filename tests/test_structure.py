@@ -214,9 +214,9 @@ aliases.coder = ▸"fasst"
 
 
 def test_a_value_cannot_steer_the_terminal(tmp_path: Path) -> None:
-    [fault] = faults_of(tier('kv_cache_dtype = "\\u001b[31m\\u202e\\r\\n "'), tmp_path)
+    [diagnostic] = faults_of(tier('kv_cache_dtype = "\\u001b[31m\\u202e\\r\\n "'), tmp_path)
 
-    assert fault.detail == r'"\u001b[31m\u202e\r\n "'
+    assert diagnostic.detail == r'"\u001b[31m\u202e\r\n "'
 
 
 @pytest.mark.parametrize(
@@ -232,21 +232,24 @@ def test_a_value_cannot_steer_the_terminal(tmp_path: Path) -> None:
     ],
 )
 def test_a_secret_in_the_wrong_place_is_not_shown(tmp_path: Path, text: str) -> None:
-    faults = faults_of(HEAD + text + "\n", tmp_path)
+    diagnostics = faults_of(HEAD + text + "\n", tmp_path)
 
-    assert faults != ()
+    assert diagnostics != ()
     assert "1234" not in "".join(
-        fault.summary + fault.detail + fault.remedy + (fault.location.source if fault.location else "")
-        for fault in faults
+        diagnostic.summary
+        + diagnostic.detail
+        + diagnostic.remedy
+        + (diagnostic.location.source if diagnostic.location else "")
+        for diagnostic in diagnostics
     )
 
 
 def test_a_value_of_any_length_is_told_in_short(tmp_path: Path) -> None:
     long = "k" * 100_000
-    faults = faults_of(tier(f'"{long}" = 1\nengine_ = "{long}"\nport = "{long}"'), tmp_path)
+    diagnostics = faults_of(tier(f'"{long}" = 1\nengine_ = "{long}"\nport = "{long}"'), tmp_path)
 
-    assert [fault.summary for fault in faults] == ["unknown key", "unknown key", "wrong type"]
-    assert all(len(fault.detail + fault.address + fault.remedy) < 1500 for fault in faults)
+    assert [diagnostic.summary for diagnostic in diagnostics] == ["unknown key", "unknown key", "wrong type"]
+    assert all(len(diagnostic.detail + diagnostic.address + diagnostic.remedy) < 1500 for diagnostic in diagnostics)
 
 
 @pytest.mark.parametrize(

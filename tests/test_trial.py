@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from test_forms import inspected
 from test_slot import slot
 
-from anvil_gen.cli.views.experiment import held_card, show_started, show_trial
+from anvil_gen.cli.views.experiment import held_gpu, show_started, show_trial
 from anvil_gen.deploy.compose_diff import Action, Change
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.experiment.slot import Request, trial_of
@@ -26,7 +26,7 @@ STATUS = TrialStatus(
     project="box-experiment",
     container="slot",
     variables={"MODEL": "org/name", "SERVED_NAME": "trial", "EXTRA_ARGS": "--api-key k3y --x 'a b'"},
-    card="small",
+    gpu="small",
     port="127.0.0.1:1",
     state="exited",
     health=None,
@@ -102,7 +102,7 @@ def test_an_empty_slot_says_how_to_fill_it(capsys: pytest.CaptureFixture[str]) -
 def use(folder: Path, *holders: Holder, memory: int | None = 1000, left: int | None = 500) -> GpuUse:
     """Return how a card is used."""
     card = replace(slot(folder).deployment.stack.gpus[0], memory_mib=memory)
-    return GpuUse(card=card, holders=holders, left_mib=left)
+    return GpuUse(gpu=card, holders=holders, left_mib=left)
 
 
 def holder(**facts: Any) -> Holder:
@@ -111,28 +111,28 @@ def holder(**facts: Any) -> Holder:
 
 
 def test_who_holds_a_card(tmp_path: Path) -> None:
-    fault = held_card("box", use(tmp_path, holder(), holder(tier="two", running=False, takes_mib=None)), 250)
-    assert fault is not None
+    diagnostic = held_gpu("box", use(tmp_path, holder(), holder(tier="two", running=False, takes_mib=None)), 250)
+    assert diagnostic is not None
 
-    assert (fault.summary, fault.severity) == ("card is in use: big", "warning")
-    assert fault.detail.splitlines() == [
+    assert (diagnostic.summary, diagnostic.severity) == ("card is in use: big", "warning")
+    assert diagnostic.detail.splitlines() == [
         "one: in the default mode, runs, takes 500 MiB",
         "two: in the default mode, does not run now",
         "500 of its 1000 MiB are left, and the trial takes 250 MiB",
     ]
-    assert fault.remedy.endswith("\n    anvil-gen down box one")
+    assert diagnostic.remedy.endswith("\n    anvil-gen down box one")
 
 
 def test_what_cannot_be_told_of_a_card_is_not(tmp_path: Path) -> None:
-    unknown = held_card("box", use(tmp_path, holder(in_default_mode=False), left=None), None)
+    unknown = held_gpu("box", use(tmp_path, holder(in_default_mode=False), left=None), None)
     assert unknown is not None
 
     assert unknown.detail.splitlines() == [
         "one: in another mode, runs, takes 500 MiB",
         "nobody can tell how many of its 1000 MiB are left",
     ]
-    assert held_card("box", use(tmp_path / "2"), 1) is None
-    assert held_card("box", None, None) is None
+    assert held_gpu("box", use(tmp_path / "2"), 1) is None
+    assert held_gpu("box", None, None) is None
 
 
 def test_what_was_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,8 +11,8 @@ from anvil_gen.machine.project_lock import project_lock
 
 HOLD = """
 import pathlib, subprocess, sys
-from anvil_gen.operate.turn import turn
-with turn(pathlib.Path(sys.argv[1]), lambda: None) as held:
+from anvil_gen.machine.project_lock import project_lock
+with project_lock(pathlib.Path(sys.argv[1]), lambda: None) as held:
     child = subprocess.Popen(["sleep", sys.argv[2]], pass_fds=held, stdout=subprocess.DEVNULL)
     print(child.pid, flush=True)
     child.wait()

@@ -25,19 +25,19 @@ WRITE_OFTEN = """
 import sys
 from pathlib import Path
 from msgspec.structs import replace
-from anvil_gen.generate import Generator, against_disk, write
+from anvil_gen.deploy.pipeline import Generator, plan, write
 
 *homes, out = map(Path, sys.argv[2:])
 rendered = [replace(Generator().render(home / "hosts" / "box.toml"), output=out) for home in homes]
 for number in range(int(sys.argv[1])):
-    write([against_disk(rendered[number % 2])])
+    write([plan(rendered[number % 2])])
 """
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from anvil_gen.deploy_folder import DeployFolder
-from anvil_gen.deploy_state import Sources
+from anvil_gen.deploy.deploy_tree import DeployFolder
+from anvil_gen.resolve.resolved_host import Sources
 
 folder = DeployFolder(Path(sys.argv[1]), inventory="hosts/box.toml")
 folder.lock()

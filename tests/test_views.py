@@ -89,8 +89,8 @@ def test_several_errors_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_errors_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    fault = Diagnostic(summary="what", detail="\udcff é", location=Location(file="a.toml", line=1))
-    show_diagnostics([fault], as_json=True)
+    diagnostic = Diagnostic(summary="what", detail="\udcff é", location=Location(file="a.toml", line=1))
+    show_diagnostics([diagnostic], as_json=True)
 
     assert json.loads(capsys.readouterr().out) == {
         "format": 1,

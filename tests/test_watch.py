@@ -132,28 +132,28 @@ def test_one_look_tells_what_has_ended_and_nothing_of_the_rest() -> None:
 @pytest.mark.parametrize(("mode", "option"), [("", ""), ("coding", " --mode coding")])
 def test_what_is_said_of_a_failure(mode: str, option: str) -> None:
     play = Play((0, {"fast": ENDED, "heavy": HEALTHY}), lines={"2": f"\x1bINFO\n{UNKNOWN_FLAG}"})
-    (fault,) = readiness_errors(play.watch(), "box", mode)
+    (diagnostic,) = readiness_errors(play.watch(), "box", mode)
 
-    assert fault.summary == "service is not ready"
-    assert fault.detail.split("\n") == [
+    assert diagnostic.summary == "service is not ready"
+    assert diagnostic.detail.split("\n") == [
         "fast (container fast) ended with exit code 2; after 0s, while starting",
         "its log says:",
         f"  | {UNKNOWN_FLAG}",
         "known cause: this version of the program does not know: --x (Python's argparse)",
     ]
-    assert fault.remedy.endswith(f"its whole log:\n\n    anvil-gen logs box fast{option}")
+    assert diagnostic.remedy.endswith(f"its whole log:\n\n    anvil-gen logs box fast{option}")
 
 
 def test_lines_of_a_log_cannot_steer_the_terminal() -> None:
     play = Play((0, {"fast": ENDED, "heavy": HEALTHY}), lines={"2": "error: \x07\x9b" + "x" * 1000})
-    (fault,) = readiness_errors(play.watch(), "box", "")
+    (diagnostic,) = readiness_errors(play.watch(), "box", "")
 
-    line = fault.detail.split("\n")[2]
+    line = diagnostic.detail.split("\n")[2]
     assert line.startswith("  | error: \\u0007\\u009bxxx")
     assert len(line) < 350
 
 
 def test_a_service_that_said_nothing() -> None:
-    (fault,) = readiness_errors(Play((0, {"fast": ENDED, "heavy": HEALTHY})).watch(), "box", "")
+    (diagnostic,) = readiness_errors(Play((0, {"fast": ENDED, "heavy": HEALTHY})).watch(), "box", "")
 
-    assert fault.detail.split("\n")[1:] == ["its log says nothing"]
+    assert diagnostic.detail.split("\n")[1:] == ["its log says nothing"]

@@ -91,8 +91,8 @@ def test_a_wish_that_makes_no_sense(router: str, expected: list[Fault], tmp_path
 def test_a_fallback_needs_a_mode_in_which_both_run(tmp_path: Path) -> None:
     standby = SLOW + "standby = true\n"
     router = '[router]\nfallbacks.fast = [▸"slow"]\n'
-    fault: Fault = ("fallback that never runs", "router.fallbacks.fast[0]", "a mode")
-    found, wanted = compared(f"schema = 1\n{FAST}{standby}{router}", [fault], tmp_path)
+    diagnostic: Fault = ("fallback that never runs", "router.fallbacks.fast[0]", "a mode")
+    found, wanted = compared(f"schema = 1\n{FAST}{standby}{router}", [diagnostic], tmp_path)
     assert found == wanted
 
     together = f'schema = 1\n{FAST}{standby}{router.replace("▸", "")}[modes.both]\ntiers = ["fast", "slow"]\n'

@@ -45,9 +45,9 @@ class Catalog:
         shipped = shipped_templates()
         self.roots: tuple[Path, ...] = (shipped,)
         if user_templates is not None and user_templates.is_dir() and not user_templates.samefile(shipped):
-            faults = list(unused_files(user_templates, shipped))
-            if faults:
-                raise DiagnosticError(faults)
+            diagnostics = list(unused_files(user_templates, shipped))
+            if diagnostics:
+                raise DiagnosticError(diagnostics)
             self.roots = (user_templates, shipped)
         self._data: dict[str, Any] = {}
         self._names: dict[str, list[str]] = {}
@@ -158,10 +158,12 @@ def decoded(document: Document, kind: type[_Form], check: Callable[[_Form], Iter
     try:
         data = msgspec.convert(document.data, kind)
     except msgspec.ValidationError:
-        raise DiagnosticError(_faulty(document, *fault) for fault in struct_errors(document.data, kind, ())) from None
-    faults = list(check(data))
-    if faults:
-        raise DiagnosticError(_faulty(document, *fault) for fault in faults)
+        raise DiagnosticError(
+            _faulty(document, *diagnostic) for diagnostic in struct_errors(document.data, kind, ())
+        ) from None
+    diagnostics = list(check(data))
+    if diagnostics:
+        raise DiagnosticError(_faulty(document, *diagnostic) for diagnostic in diagnostics)
     return data
 
 

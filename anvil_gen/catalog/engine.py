@@ -63,7 +63,7 @@ class Quirk(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     reason: str
     platform: Platform | None = None
-    cards_from: int = 0
+    gpus_from: int = 0
     compute_capability_below: ComputeCapability | None = None
     compute_capability_from: ComputeCapability | None = None
     environment: Mapping[str, str] = {}

@@ -83,8 +83,8 @@ def _run(words: list[str]) -> int:
     except DiagnosticError as error:
         return _fail(error.diagnostics, as_json=as_json)
     except InternalError as error:
-        fault = Diagnostic(summary="internal error", detail=str(error), remedy="please report it")
-        return _fail([fault], as_json=as_json)
+        diagnostic = Diagnostic(summary="internal error", detail=str(error), remedy="please report it")
+        return _fail([diagnostic], as_json=as_json)
     except OSError as error:
         if isinstance(error, BrokenPipeError):  # the reader has gone, as `| head` does
             raise

@@ -25,14 +25,14 @@ def wait_and_tell(up: UpResult, *, timeout: float | None, as_json: bool) -> Exit
     waited = (
         check_once(logs, up.before, eyes) if up.code else wait(logs, up.before, eyes, timeout=timeout, show=board.show)
     )
-    faults = readiness_errors(waited, host, up.mode.name)
+    diagnostics = readiness_errors(waited, host, up.mode.name)
     if as_json:
-        print_waited_json(host, up.results, waited, [*up.faults, *faults])
+        print_waited_json(host, up.results, waited, [*up.diagnostics, *diagnostics])
     if waited.outcome == "interrupted":
         show_interrupted(host)
         return ExitCode.INTERRUPTED
     if not as_json:
         if not up.code:  # else nothing was waited for
             show_waited(waited)
-        show_diagnostics(faults, as_json=False)
+        show_diagnostics(diagnostics, as_json=False)
     return ExitCode.OK if waited.outcome == "ready" else ExitCode.ERROR

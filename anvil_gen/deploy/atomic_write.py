@@ -21,12 +21,12 @@ def replace_file(path: Path, before: bytes, after: bytes) -> None:
     try:
         mode = stat.S_IMODE(target.stat().st_mode)
         if target.read_bytes() != before:
-            raise _fault(path, "somebody has changed it meanwhile", "look at it, and run this again")
+            raise _diagnostic(path, "somebody has changed it meanwhile", "look at it, and run this again")
         if not mode & stat.S_IWUSR:  # which holds nobody back who is root
-            raise _fault(path, "it is read-only", "make it writable, and run this again")
+            raise _diagnostic(path, "it is read-only", "make it writable, and run this again")
         _replace(target, after, mode)
     except OSError as error:
-        raise _fault(path, (error.strerror or str(error)).lower(), "") from None
+        raise _diagnostic(path, (error.strerror or str(error)).lower(), "") from None
 
 
 def _replace(target: Path, content: bytes, mode: int) -> None:
@@ -43,7 +43,7 @@ def _replace(target: Path, content: bytes, mode: int) -> None:
             Path(name).unlink()
 
 
-def _fault(path: Path, detail: str, remedy: str) -> DiagnosticError:
+def _diagnostic(path: Path, detail: str, remedy: str) -> DiagnosticError:
     location = Location(file=path.as_posix())
     return DiagnosticError(
         [Diagnostic(summary="cannot write the file", detail=detail, remedy=remedy, location=location)]

@@ -298,7 +298,7 @@ class DeployFolder:
         if journal is None:
             detail = "its journal is damaged, or of another version of anvil-gen"
             remedy = f"remove {display_path(self._stage)}, and render again"
-            raise _fault("cannot finish an earlier write", detail, remedy, self._journal)
+            raise _diagnostic("cannot finish an earlier write", detail, remedy, self._journal)
         return journal
 
     def _removals(self, paths: Iterable[str]) -> list[FileChange]:
@@ -357,20 +357,20 @@ def _remove_folder(folder: Path) -> None:
 
 
 def _in_the_way(place: Path, what: str) -> DiagnosticError:
-    return _fault("something is in the way", what, "move it, and render again", place)
+    return _diagnostic("something is in the way", what, "move it, and render again", place)
 
 
 def _cannot_write(error: OSError, place: Path) -> DiagnosticError:
     remedy = "mend that, and render again: what was there is untouched"
-    return _fault("cannot write the rendered files", _reason(error), remedy, place)
+    return _diagnostic("cannot write the rendered files", _reason(error), remedy, place)
 
 
 def _unfinished(error: OSError, folder: Path) -> DiagnosticError:
     remedy = "mend that, and render again to finish it: until then each file is either the old or the new one"
-    return _fault("cannot finish a write", _reason(error), remedy, Path(error.filename or folder))
+    return _diagnostic("cannot finish a write", _reason(error), remedy, Path(error.filename or folder))
 
 
-def _fault(summary: str, detail: str, remedy: str, place: Path) -> DiagnosticError:
+def _diagnostic(summary: str, detail: str, remedy: str, place: Path) -> DiagnosticError:
     return DiagnosticError(
         [Diagnostic(summary=summary, detail=detail, remedy=remedy, location=Location(file=display_path(place)))]
     )

@@ -68,9 +68,9 @@ class Generator:
             DiagnosticError: at least one has a fault, or two would write to one folder.
         """
         rendered = collect_all(lambda inventory: self.render(inventory, output=output), inventories)
-        faults = _shared_outputs(rendered)
-        if faults:
-            raise DiagnosticError(faults)
+        diagnostics = _shared_outputs(rendered)
+        if diagnostics:
+            raise DiagnosticError(diagnostics)
         return rendered
 
     def _prover(self, root: Path) -> Prover:
@@ -95,14 +95,14 @@ def collect_all(function: Callable[[_Item], _Value], items: Iterable[_Item]) -> 
         DiagnosticError: with what it raised for any of them.
     """
     values: list[_Value] = []
-    faults: list[Diagnostic] = []
+    diagnostics: list[Diagnostic] = []
     for item in items:
         try:
             values.append(function(item))
         except DiagnosticError as error:
-            faults += error.diagnostics
-    if faults:
-        raise DiagnosticError(faults)
+            diagnostics += error.diagnostics
+    if diagnostics:
+        raise DiagnosticError(diagnostics)
     return values
 
 
@@ -177,9 +177,9 @@ def _locked(outcomes: Sequence[Plan]) -> list[Plan]:
 
 
 def _refuse_foreign(outcomes: Iterable[Plan]) -> None:
-    faults = [fault for outcome in outcomes for fault in overwrite_errors(outcome)]
-    if faults:
-        raise DiagnosticError(faults)
+    diagnostics = [diagnostic for outcome in outcomes for diagnostic in overwrite_errors(outcome)]
+    if diagnostics:
+        raise DiagnosticError(diagnostics)
 
 
 def _earlier(rendered: Rendered, folder: DeployFolder) -> Iterator[str]:
@@ -215,11 +215,11 @@ def _service_changes(rendered: Rendered, files: Sequence[FileChange]) -> tuple[C
 
 def _shared_outputs(rendered: list[Rendered]) -> list[Diagnostic]:
     seen: dict[str, Rendered] = {}
-    faults = []
+    diagnostics = []
     for one in rendered:
         other = seen.setdefault(os.path.normcase(os.path.realpath(one.output)), one)
         if other is not one:
-            faults.append(
+            diagnostics.append(
                 Diagnostic(
                     summary="output taken twice",
                     detail=f"{other.inventory.as_posix()} is rendered into the same folder",
@@ -228,4 +228,4 @@ def _shared_outputs(rendered: list[Rendered]) -> list[Diagnostic]:
                     location=Location(file=one.inventory.as_posix()),
                 )
             )
-    return faults
+    return diagnostics

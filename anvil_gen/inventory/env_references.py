@@ -36,9 +36,9 @@ def env_reference(value: Any) -> EnvRef | None:
 def check_free_values(collector: Collector) -> None:
     """Report tables that are clearly meant as references to variables and are none, dates, and names with a `=`."""
     for path, table in _places(collector.document.data):
-        fault = _fault(table)
-        if fault is not None:
-            key, detail, remedy = fault
+        diagnostic = _diagnostic(table)
+        if diagnostic is not None:
+            key, detail, remedy = diagnostic
             collector.add("not of the right form", (*path, key), detail, remedy, key=key not in ("env", "default"))
     for path, table in _own_keys(collector.document.data):
         _check_environment(collector, (*path, "environment"), table.get("environment"))
@@ -108,7 +108,7 @@ def _in_table(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, dict[str, An
         yield from _in_table(item, (*path, key))
 
 
-def _fault(table: dict[str, Any]) -> tuple[str, str, str] | None:
+def _diagnostic(table: dict[str, Any]) -> tuple[str, str, str] | None:
     """Return what is wrong with a table that is clearly meant as a reference: the key, detail and remedy."""
     if env_reference(table) is not None:
         return None

@@ -85,12 +85,12 @@ class Hashes:
         self.root_file = root_file
         arguments = project.query_arguments("config", "--hash", "*", root_file=root_file)
         self._asked: Popen[str] | None = None
-        self._fault: DiagnosticError | None = None
+        self._diagnostic: DiagnosticError | None = None
         try:
             if (project.folder / root_file).is_file():
                 self._asked = project.docker.popen(*arguments, folder=project.folder, variables=project.variables)
-        except DiagnosticError as fault:  # told to who asks for the answer
-            self._fault = fault
+        except DiagnosticError as diagnostic:  # told to who asks for the answer
+            self._diagnostic = diagnostic
 
     def by_service(self) -> dict[str, str]:
         """Return each service's hash.
@@ -98,8 +98,8 @@ class Hashes:
         Raises:
             DiagnosticError: Compose refuses the files.
         """
-        if self._fault is not None:
-            raise self._fault
+        if self._diagnostic is not None:
+            raise self._diagnostic
         printed = wait_output(self._asked) if self._asked is not None else ""
         pairs = (line.split() for line in printed.splitlines())
         return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}

@@ -103,7 +103,7 @@ class ContainerQuery:
         self._project = project
         self._names = sorted(set(names))
         self._found: list[Container] = []
-        self._fault: DiagnosticError | OSError | None = None
+        self._diagnostic: DiagnosticError | OSError | None = None
         # A thread, since a second question follows from the first answer. It dies with the process.
         self._thread = Thread(target=self._ask, daemon=True)
         self._thread.start()
@@ -115,15 +115,15 @@ class ContainerQuery:
             DiagnosticError: Docker does not answer.
         """
         self._thread.join()
-        if self._fault is not None:
-            raise self._fault
+        if self._diagnostic is not None:
+            raise self._diagnostic
         return self._found
 
     def _ask(self) -> None:
         try:
             self._found = self._look()
-        except (DiagnosticError, OSError) as fault:  # told to who asks for the answer
-            self._fault = fault
+        except (DiagnosticError, OSError) as diagnostic:  # told to who asks for the answer
+            self._diagnostic = diagnostic
 
     def _look(self) -> list[Container]:
         docker, belonging = self._docker, of_project(self._project)

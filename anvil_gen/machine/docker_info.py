@@ -17,7 +17,7 @@ OLDEST_COMPOSE = (2, 20)
 
 
 class DockerInfo(Struct, frozen=True, kw_only=True):
-    """Versions are empty where they could not be had; ``fault`` is why the engine does not answer.
+    """Versions are empty where they could not be had; ``diagnostic`` is why the engine does not answer.
 
     ``info`` is what ``docker info`` says; empty without an engine. ``local``: the engine sees this machine's files.
     """
@@ -28,12 +28,12 @@ class DockerInfo(Struct, frozen=True, kw_only=True):
     endpoint: str = ""
     local: bool = True
     info: Mapping[str, Any] = {}
-    fault: Diagnostic | None = None
+    diagnostic: Diagnostic | None = None
 
     @property
     def answers(self) -> bool:
         """Tell whether there is an engine to ask."""
-        return self.fault is None
+        return self.diagnostic is None
 
     @property
     def kernel(self) -> str:
@@ -49,7 +49,7 @@ def docker_info(docker: Docker) -> DockerInfo:
         endpoint, local = docker.endpoint, not docker.is_remote
         asked = docker.run("info", "--format", "{{json .}}")
     except DiagnosticError as error:  # no docker at all, or an unknown context
-        return DockerInfo(client=_client(docker), fault=error.diagnostics[0])
+        return DockerInfo(client=_client(docker), diagnostic=error.diagnostics[0])
     said, info = _json(version.stdout), _json(asked.stdout)
     server = (said.get("Server") or {}).get("Version") or ""
     stderr = version.stderr or asked.stderr or "\n".join(info.get("ServerErrors") or ())
@@ -60,7 +60,7 @@ def docker_info(docker: Docker) -> DockerInfo:
         endpoint=endpoint,
         local=local,
         info=info if server else {},
-        fault=None if server else failure(stderr, docker.command("version")),
+        diagnostic=None if server else failure(stderr, docker.command("version")),
     )
 
 

@@ -31,40 +31,42 @@ class DetectedGpu(Struct, frozen=True, kw_only=True):
 
 
 class GpuListing(Struct, frozen=True, kw_only=True):
-    """The cards of one vendor; ``fault`` says why there are none, where something failed."""
+    """The cards of one vendor; ``diagnostic`` says why there are none, where something failed."""
 
     vendor: str
-    cards: tuple[DetectedGpu, ...] = ()
-    fault: str = ""
+    gpus: tuple[DetectedGpu, ...] = ()
+    diagnostic: str = ""
 
     def find(self, uuid: str) -> DetectedGpu | None:
         """Return the card that is pinned by a UUID or a number; None where there is none."""
         wanted = uuid.casefold()
-        return next((card for card in self.cards if wanted in (card.uuid.casefold(), str(card.index))), None)
+        return next((gpu for gpu in self.gpus if wanted in (gpu.uuid.casefold(), str(gpu.index))), None)
 
 
 def list_gpus(vendor: str, data: Vendor, *, run: Run = run_program, root: Path = Path("/")) -> GpuListing:
     """Return the cards of a vendor: by its programs, run by ``run``, and by the kernel's folders below ``root``."""
     found: dict[str, DetectedGpu] = {}
-    faults = []
+    diagnostics = []
     for listing in data.listing:
         answer = run(listing.command)
-        for card in _told(vendor, listing, answer):
-            found.setdefault(card.uuid.casefold(), card)
+        for gpu in _told(vendor, listing, answer):
+            found.setdefault(gpu.uuid.casefold(), gpu)
         if answer.code != 0:
-            faults.append(_fault(listing, answer))
+            diagnostics.append(_diagnostic(listing, answer))
             if answer.code is None:  # the next one would wait as long
                 break
     if data.devices is not None:
-        for card in _devices(vendor, data.devices, root):
-            found.setdefault(card.uuid.casefold(), card)
-    return GpuListing(vendor=vendor, cards=_numbered(found), fault=faults[0] if faults and not found else "")
+        for gpu in _devices(vendor, data.devices, root):
+            found.setdefault(gpu.uuid.casefold(), gpu)
+    return GpuListing(
+        vendor=vendor, gpus=_numbered(found), diagnostic=diagnostics[0] if diagnostics and not found else ""
+    )
 
 
 def _numbered(found: dict[str, DetectedGpu]) -> tuple[DetectedGpu, ...]:
     from msgspec.structs import replace  # noqa: PLC0415
 
-    return tuple(replace(card, index=index) for index, card in enumerate(found.values()))
+    return tuple(replace(gpu, index=index) for index, gpu in enumerate(found.values()))
 
 
 def _told(vendor: str, listing: ProgramListing, answer: Answer) -> Iterator[DetectedGpu]:
@@ -79,7 +81,7 @@ def _told(vendor: str, listing: ProgramListing, answer: Answer) -> Iterator[Dete
             yield DetectedGpu(vendor=vendor, index=0, memory_mib=number or None, **known)
 
 
-def _fault(listing: ProgramListing, answer: Answer) -> str:
+def _diagnostic(listing: ProgramListing, answer: Answer) -> str:
     lines = [line.strip() for line in (answer.stderr or answer.stdout).splitlines() if line.strip()]
     return f"`{listing.command[0]}`: {lines[0] if lines else f'exit code {answer.code}'}"
 

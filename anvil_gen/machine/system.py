@@ -26,9 +26,9 @@ class Machine(Struct, frozen=True, kw_only=True):
     listings: tuple[GpuListing, ...]
 
     @property
-    def cards(self) -> tuple[DetectedGpu, ...]:
+    def gpus(self) -> tuple[DetectedGpu, ...]:
         """The cards of all vendors."""
-        return tuple(card for listing in self.listings for card in listing.cards)
+        return tuple(gpu for listing in self.listings for gpu in listing.gpus)
 
 
 def look(catalog: Catalog, *, run: Run = run_program, root: Path = Path("/"), system: str = sys.platform) -> Machine:

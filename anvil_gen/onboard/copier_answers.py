@@ -38,7 +38,7 @@ def answers_of(found: DetectedMachine, *, context: str | None = None) -> Answers
     if found.platform is not None:
         known["platform"] = found.platform
     # Where a listing failed there may be cards that only their owner knows of.
-    if found.cards or not any(found.faults):
+    if found.cards or not any(found.diagnostics):
         known["gpus"] = "\n".join(gpu_line(card, found) for card in found.cards)
     own = own_model(found)
     if own is not None:

@@ -95,7 +95,7 @@ class DetectedMachine(Struct, frozen=True, kw_only=True):
     machine: Machine
     docker: DockerInfo
     volumes: tuple[str, ...]
-    faults: tuple[str, ...]
+    diagnostics: tuple[str, ...]
     """Why cards of a vendor could not be listed, although its program is there."""
     models: ModelFolder | None
     hub_cache: Path | None
@@ -107,7 +107,7 @@ class DetectedMachine(Struct, frozen=True, kw_only=True):
         """The cards that a model may run on: none that tells nothing of itself, or is a processor's own small one."""
         return tuple(
             card
-            for card in self.machine.cards
+            for card in self.machine.gpus
             if (card.name or card.memory_mib) and (card.memory_mib is None or card.memory_mib >= _SMALLEST_MIB)
         )
 
@@ -138,7 +138,7 @@ def detect(catalog: Catalog, at: MachineAccess, *, router_port: int, first_port:
         machine=machine,
         docker=docker,
         volumes=tuple(volumes),
-        faults=tuple(listing.fault for listing in machine.listings if is_broken(listing, catalog, at)),
+        diagnostics=tuple(listing.diagnostic for listing in machine.listings if is_broken(listing, catalog, at)),
         models=find_models(root=at.root, home=at.home) if at.root is not None else None,
         hub_cache=find_hub_cache(at.environment, home=at.home) if at.root is not None else None,
         router_port=(free_port(router_port, taken=at.taken) or router_port) if at.root is not None else router_port,
@@ -150,7 +150,7 @@ def is_broken(listing: GpuListing, catalog: Catalog, at: MachineAccess) -> bool:
     """Tell whether a vendor's cards could not be listed, although its program is there."""
     data = catalog.vendor(listing.vendor)
     programs = [one.command[0] for one in data.listing] if data is not None else []
-    return bool(listing.fault) and not listing.cards and any(map(at.which, programs))
+    return bool(listing.diagnostic) and not listing.gpus and any(map(at.which, programs))
 
 
 def machine_name(hostname: str) -> str:

@@ -34,13 +34,13 @@ def missing_prerequisites(found: DetectedMachine, catalog: Catalog, at: MachineA
 def _docker(
     docker: DockerInfo, platform: Platform | None, install: Mapping[str, Any], names: list[str]
 ) -> Iterator[Diagnostic]:
-    if docker.fault is not None:
-        fault = structs.replace(docker.fault, severity="warning")
+    if docker.diagnostic is not None:
+        diagnostic = structs.replace(docker.diagnostic, severity="warning")
         if not docker.client:
             remedy = _commands(install["docker"], names, INSTALL_DOCS)
             desktop = "turn on Docker Desktop's integration of this distribution, or " if platform == "wsl2" else ""
-            fault = structs.replace(fault, remedy=f"{desktop}install it, then log in again:\n\n{remedy}")
-        yield fault
+            diagnostic = structs.replace(diagnostic, remedy=f"{desktop}install it, then log in again:\n\n{remedy}")
+        yield diagnostic
     elif not docker.compose or is_older(docker.compose, OLDEST_COMPOSE):
         detail = f"{docker.compose or 'none'} is here, and 2.20 or newer is needed"
         remedy = f"install it:\n\n{_commands(install['compose'], names, _COMPOSE_DOCS)}"
@@ -58,9 +58,9 @@ def _cards(
         if is_broken(listing, catalog, at):
             remedy = data.driver.get(platform, "").strip()
             summary = "cards cannot be listed"
-            yield Diagnostic(summary=summary, detail=listing.fault, remedy=remedy, severity="warning")
+            yield Diagnostic(summary=summary, detail=listing.diagnostic, remedy=remedy, severity="warning")
         runtime = data.runtime
-        if not set(listing.cards) & set(found.cards) or runtime is None or at.root is None:
+        if not set(listing.gpus) & set(found.cards) or runtime is None or at.root is None:
             continue
         known = found.docker.info.get("Runtimes") or {}
         devices = [device for device in runtime.devices if not (at.root / device.lstrip("/")).exists()]

@@ -171,9 +171,9 @@ def delegate(
     """
     chosen = deployment.mode(mode)
     services = deployment.services(chosen, tiers) if tiers else []
-    fault = staleness(deployment, then="run this again")
-    if fault is not None and not (deployment.project.folder / chosen.root_file).is_file():
-        raise DiagnosticError([fault])
+    diagnostic = staleness(deployment, then="run this again")
+    if diagnostic is not None and not (deployment.project.folder / chosen.root_file).is_file():
+        raise DiagnosticError([diagnostic])
     deployment.project.docker.output("version", "--format", "{{.Server.Version}}")
     with project_lock(deployment.project.folder, on_wait) if on_wait is not None else nullcontext(()) as held:
         code = deployment.project.run_interactive(*arguments, *services, root_file=chosen.root_file, inherited=held)

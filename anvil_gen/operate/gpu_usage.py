@@ -23,7 +23,7 @@ class Holder(Struct, frozen=True, kw_only=True):
 class GpuUse(Struct, frozen=True, kw_only=True):
     """A card and its holders. ``left_mib`` is None where it cannot be told."""
 
-    card: Gpu
+    gpu: Gpu
     holders: tuple[Holder, ...]
     left_mib: int | None
 
@@ -33,36 +33,36 @@ class GpuUse(Struct, frozen=True, kw_only=True):
         return tuple(holder.tier for holder in self.holders if holder.running)
 
 
-def gpu_use(stack: Stack, card: Gpu, containers: Mapping[str, Container]) -> GpuUse:
+def gpu_use(stack: Stack, gpu: Gpu, containers: Mapping[str, Container]) -> GpuUse:
     """Return who holds a card, by the project's containers."""
     standing = {tier.name for tier in stack.modes[0].tiers}
     holders = []
     for tier in stack.tiers:
         one = containers.get(tier.service.name)
-        running = one is not None and one.running and _has(one, card, planned=card in tier.gpus)
-        if running or (card in tier.gpus and tier.name in standing):
+        running = one is not None and one.running and _has(one, gpu, planned=gpu in tier.gpus)
+        if running or (gpu in tier.gpus and tier.name in standing):
             holder = Holder(
                 tier=tier.name,
                 running=running,
-                in_default_mode=tier.name in standing and card in tier.gpus,
-                takes_mib=taken(tier.share, card),
+                in_default_mode=tier.name in standing and gpu in tier.gpus,
+                takes_mib=taken(tier.share, gpu),
             )
             holders.append(holder)
-    return GpuUse(card=card, holders=tuple(holders), left_mib=_left(card, holders))
+    return GpuUse(gpu=gpu, holders=tuple(holders), left_mib=_left(gpu, holders))
 
 
-def taken(share: Number | None, card: Gpu) -> int | None:
+def taken(share: Number | None, gpu: Gpu) -> int | None:
     """Return the MiB of a card that a share is; None where one of the two is not known."""
-    return None if share is None or card.memory_mib is None else round(card.memory_mib * share)
+    return None if share is None or gpu.memory_mib is None else round(gpu.memory_mib * share)
 
 
-def _has(one: Container, card: Gpu, *, planned: bool) -> bool:
+def _has(one: Container, gpu: Gpu, *, planned: bool) -> bool:
     """Tell whether a container has a card: by what it was granted, and else by the inventory."""
-    return card.uuid in one.device_ids if one.device_ids else planned
+    return gpu.uuid in one.device_ids if one.device_ids else planned
 
 
-def _left(card: Gpu, holders: Iterable[Holder]) -> int | None:
+def _left(gpu: Gpu, holders: Iterable[Holder]) -> int | None:
     takes = [holder.takes_mib for holder in holders if holder.running]
-    if card.memory_mib is None or None in takes:
+    if gpu.memory_mib is None or None in takes:
         return None
-    return max(0, card.memory_mib - card.reserve_mib - sum(filter(None, takes)))
+    return max(0, gpu.memory_mib - gpu.reserve_mib - sum(filter(None, takes)))

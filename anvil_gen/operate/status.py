@@ -35,7 +35,7 @@ class Row(Struct, frozen=True, kw_only=True):
     health: str | None
     served_name: str
     models: tuple[str, ...]
-    cards: tuple[str, ...]
+    gpus: tuple[str, ...]
     started_at: str
     ports: tuple[str, ...]
     drift: tuple[Drift, ...]
@@ -191,7 +191,7 @@ def _row(facts: _Queried, name: str, service: str, drift: tuple[Drift, ...]) -> 
         health=one.health if one is not None and one.running else None,
         served_name=tier.served_name if tier is not None else "",
         models=facts.models.get(service, ()),
-        cards=_cards(facts.deployment.stack, tier, one),
+        gpus=_gpus(facts.deployment.stack, tier, one),
         started_at=one.started_at if one is not None and one.running else "",
         ports=tuple(f"{host}:{port}" for host, port in one.published) if one is not None else _ports(tier),
         drift=drift,
@@ -202,7 +202,7 @@ def _ports(tier: Tier | None) -> tuple[str, ...]:
     return tuple(str(port.spec).rpartition(":")[0] for port in tier.service.ports) if tier is not None else ()
 
 
-def _cards(stack: Stack, tier: Tier | None, one: Container | None) -> tuple[str, ...]:
+def _gpus(stack: Stack, tier: Tier | None, one: Container | None) -> tuple[str, ...]:
     """Return the cards that a container was granted; the inventory's where the platform grants none by name."""
     names = {gpu.uuid: gpu.name for each in stack.tiers for gpu in each.gpus}
     if one is not None and one.device_ids:

@@ -35,7 +35,7 @@ class UpResult(Struct, frozen=True, kw_only=True):
     before: Mapping[str, Container]
     results: Sequence[Result]
     code: int
-    faults: Sequence[Diagnostic] = ()
+    diagnostics: Sequence[Diagnostic] = ()
 
 
 def start_services(
@@ -83,7 +83,7 @@ def start_services(
         deployment=deployment,
         mode=mode,
         before=before,
-        faults=_causes(deployment, mode, named) if failed else (),
+        diagnostics=_causes(deployment, mode, named) if failed else (),
         results=results(target.project, services, before, snapshot(deployment), deployment.stack),
         code=code,
     )
@@ -100,11 +100,11 @@ def _current(deployment: Deployment, warn: Callable[[Diagnostic], None], *, rend
 
         write_trees([plan(generator().render(deployment.resolved.inventory))])
         return replace(deployment, outcome=None)
-    fault = staleness(deployment, then="run this again (or add --render)")
-    if fault is not None and fault.severity == "error":
-        raise DiagnosticError([fault])
-    if fault is not None:
-        warn(fault)
+    diagnostic = staleness(deployment, then="run this again (or add --render)")
+    if diagnostic is not None and diagnostic.severity == "error":
+        raise DiagnosticError([diagnostic])
+    if diagnostic is not None:
+        warn(diagnostic)
     return deployment
 
 
@@ -115,11 +115,11 @@ def _refuse_unmountable(deployment: Deployment, mode: Mode, services: Sequence[s
         DiagnosticError: there are such files.
     """
     from anvil_gen.operate.doctor.context import DoctorContext  # noqa: PLC0415
-    from anvil_gen.operate.doctor.environment import remote_fault  # noqa: PLC0415  most engines are here
+    from anvil_gen.operate.doctor.environment import remote_diagnostic  # noqa: PLC0415  most engines are here
 
-    fault = remote_fault(DoctorContext(deployment, mode, services))
-    if fault is not None:
-        raise DiagnosticError([fault])
+    diagnostic = remote_diagnostic(DoctorContext(deployment, mode, services))
+    if diagnostic is not None:
+        raise DiagnosticError([diagnostic])
 
 
 def remove_unfinished(project: Project, look: ContainerQuery) -> list[str]:

@@ -125,7 +125,7 @@ def check_once(logs: Mapping[str, KnownLog], before: Mapping[str, Container], ey
 
 def readiness_errors(waited: Waited, host: str, mode: str) -> list[Diagnostic]:
     """Return what is to be said of each service that has failed; ``mode`` is empty for the default one."""
-    return [_fault(one, host, mode) for one in waited.services if one.phase is Phase.FAILED]
+    return [_diagnostic(one, host, mode) for one in waited.services if one.phase is Phase.FAILED]
 
 
 def _advance_all(
@@ -148,7 +148,7 @@ def _is_read(one: Progress) -> bool:
     return one.phase is not Phase.READY
 
 
-def _fault(progress: Progress, host: str, mode: str) -> Diagnostic:
+def _diagnostic(progress: Progress, host: str, mode: str) -> Diagnostic:
     """Return how a service has failed, the lines of its log that matter, why, and what to do."""
     name = f"{progress.service} (container {progress.container})" if progress.container else progress.service
     after = f"after {duration(progress.seconds)}"

@@ -13,7 +13,7 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.template_tree import CLIENTS
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, did_you_mean, join_words
 from anvil_gen.inventory.env_references import env_reference
-from anvil_gen.render.jinja_env import TEMPLATE_FAULTS, TemplateEnvironment
+from anvil_gen.render.jinja_env import TEMPLATE_ERRORS, TemplateEnvironment
 from anvil_gen.resolve.model import Mode, Router, Tier
 from anvil_gen.values import ComposeText, Symbol, canonical_flag
 
@@ -161,8 +161,8 @@ def text_for(catalog: Catalog, kind: str, host: str, endpoints: tuple[Endpoint, 
     first = min(endpoints, key=lambda endpoint: (endpoint.task != "chat", endpoint.task != "embedding"))
     try:
         return environment.get_template(path).render(host=host, endpoints=endpoints, first=first)
-    except TEMPLATE_FAULTS as error:
-        raise environment.fault(error, path) from None
+    except TEMPLATE_ERRORS as error:
+        raise environment.diagnostic(error, path) from None
 
 
 def _word(value: object) -> str:

@@ -36,7 +36,7 @@ from anvil_gen.render.quoting import (
 )
 from anvil_gen.render.template_lint import broken_rules, hidden
 
-TEMPLATE_FAULTS = (
+TEMPLATE_ERRORS = (
     *(jinja2.TemplateError, InternalError),
     *(ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError),
 )
@@ -156,7 +156,7 @@ class TemplateEnvironment(jinja2.Environment):
             raise jinja2.TemplateRuntimeError(template_lint.HIDDEN.what)
         return super().getitem(obj, argument)
 
-    def fault(self, error: BaseException, template: str) -> DiagnosticError:
+    def diagnostic(self, error: BaseException, template: str) -> DiagnosticError:
         """Return what to tell of an error that a template raised, with the place in it."""
         if isinstance(error, jinja2.TemplateSyntaxError):
             file = self._files.shown(error.filename) if error.filename else f"templates/{error.name or template}"

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.digests import digest
-from anvil_gen.render.jinja_env import QUOTES, TEMPLATE_FAULTS, TemplateCache, TemplateEnvironment
+from anvil_gen.render.jinja_env import QUOTES, TEMPLATE_ERRORS, TemplateCache, TemplateEnvironment
 from anvil_gen.render.overrides import overridden
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, Mode, Stack
@@ -79,15 +79,15 @@ class Renderer:
         environment = self._environment(piece.path)
         try:
             text = environment.get_template(piece.template).render(given)
-        except TEMPLATE_FAULTS as error:
-            raise environment.fault(error, piece.template) from None
+        except TEMPLATE_ERRORS as error:
+            raise environment.diagnostic(error, piece.template) from None
         if piece.owner not in _OVERRIDDEN:
             return text
         owner = given[piece.owner]
         try:
             return overridden(text, piece.path, _named(piece.owner, given), owner.override, owner.override_volumes)
         except InternalError as error:
-            raise self.fault(piece, str(error)) from None
+            raise self.diagnostic(piece, str(error)) from None
 
     def _router_pieces(self, stack: Stack) -> Iterator[RenderedFile]:
         """Yield every file of a router's tree.
@@ -140,7 +140,7 @@ class Renderer:
     def _own_or(self, own: str, common: str) -> str:
         return own if self.catalog.find(own) is not None else common
 
-    def fault(self, piece: RenderedFile, what: str) -> DiagnosticError | InternalError:
+    def diagnostic(self, piece: RenderedFile, what: str) -> DiagnosticError | InternalError:
         """Return the error for a rendered file that is wrong: ours, unless a user's template took part."""
         own = self._environment(piece.path).own_templates
         if not own:

@@ -101,7 +101,7 @@ class Prover:
             try:
                 data[piece.path] = self._proven(piece, files[piece.path], marks)
             except InternalError as error:
-                raise self.renderer.fault(piece, str(error)) from None
+                raise self.renderer.diagnostic(piece, str(error)) from None
         return files, data
 
     def _proven(self, piece: RenderedFile, text: str, marks: tuple[str, str]) -> Any:

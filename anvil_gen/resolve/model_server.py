@@ -179,7 +179,7 @@ def matching_quirks(context: ResolveContext, server: ModelServer) -> Iterator[Qu
             continue
         if start is not None and not any(capability >= _version(start) for capability in capabilities):
             continue
-        if len(server.gpus) < quirk.cards_from:
+        if len(server.gpus) < quirk.gpus_from:
             continue
         yield quirk
 

@@ -108,7 +108,7 @@ def summaries(box: Box, *arguments: str) -> list[str]:
     before = path.read_bytes()
     done = box.anvil_gen("experiment", "promote", "box", *arguments, "--json", check=False)
     assert (done.code, path.read_bytes()) == (1, before), done.stdout + done.stderr
-    return [fault["summary"] for fault in json.loads(done.stdout)["diagnostics"]]
+    return [diagnostic["summary"] for diagnostic in json.loads(done.stdout)["diagnostics"]]
 
 
 def flags_of(command: list[str]) -> dict[str, list[str]]:

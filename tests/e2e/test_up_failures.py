@@ -153,7 +153,7 @@ def test_json_has_the_causes(box: Box) -> None:
     inventory["hfcache"] = {"volume": box.name("hub")}
     answer = json.loads(failed(box, inventory, "--json").stdout)
 
-    assert [fault["summary"] for fault in answer["diagnostics"]] == ["missing external volume"]
+    assert [diagnostic["summary"] for diagnostic in answer["diagnostics"]] == ["missing external volume"]
     assert [service["action"] for service in answer["services"]] == ["missing"]
 
 

@@ -66,15 +66,15 @@ def command(
         order = UpRequest(tiers=tiers, mode=mode, pull=pull, render=render_first)
         warn = partial(_warn, as_json=as_json)
         up = start_services(order, target, look, inherited=held, warn=warn, meanwhile=_import_views)
-    if up.faults and not as_json:
-        _warn(*up.faults, as_json=False)
+    if up.diagnostics and not as_json:
+        _warn(*up.diagnostics, as_json=False)
     if wait and up.code != ExitCode.INTERRUPTED:
         from anvil_gen.cli.up_wait import wait_and_tell  # noqa: PLC0415  only waiting needs it
 
         return wait_and_tell(up, timeout=timeout, as_json=as_json)
     from anvil_gen.cli.views.services import show_results  # noqa: PLC0415
 
-    show_results(up.deployment.stack.host, up.results, up.faults, as_json=as_json)
+    show_results(up.deployment.stack.host, up.results, up.diagnostics, as_json=as_json)
     return ExitCode.of_command(up.code)
 
 

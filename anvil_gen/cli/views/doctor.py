@@ -21,12 +21,12 @@ def show_doctor(examination: DoctorResult, *, as_json: bool) -> None:
         return
     width = max(len(check.what) for check in examination.checks)
     for check in examination.checks:
-        told = check.found if check.fault is None else check.fault.summary
+        told = check.found if check.diagnostic is None else check.diagnostic.summary
         click.echo(f"{_verdict(check)}  {check.what:{width}}  {told}".rstrip())
     for check in examination.checks:
-        if check.fault is not None:
+        if check.diagnostic is not None:
             click.echo(f"\n{_verdict(check)}  {click.style(check.what, bold=True)}")
-            for line in (*check.fault.detail.strip().splitlines(), *check.fault.remedy.splitlines()):
+            for line in (*check.diagnostic.detail.strip().splitlines(), *check.diagnostic.remedy.splitlines()):
                 click.echo(f"  {line}".rstrip())
     if examination.unchecked:
         click.echo()
@@ -50,7 +50,7 @@ def _json(examination: DoctorResult) -> dict[str, Any]:
                 "what": check.what,
                 "verdict": check.verdict,
                 "found": check.found,
-                "fault": None if check.fault is None else diagnostic_json(check.fault),
+                "fault": None if check.diagnostic is None else diagnostic_json(check.diagnostic),
             }
             for check in examination.checks
         ],

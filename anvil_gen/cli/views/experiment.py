@@ -19,22 +19,22 @@ from anvil_gen.operate.experiment.trial import Started, TrialStatus, shown_flags
 from anvil_gen.operate.gpu_usage import GpuUse, Holder
 
 
-def held_card(host: str, use: GpuUse | None, takes_mib: int | None) -> Diagnostic | None:
+def held_gpu(host: str, use: GpuUse | None, takes_mib: int | None) -> Diagnostic | None:
     """Return what is to be said of a trial's card; None where no tier holds it."""
     if use is None or not use.holders:
         return None
     lines = [f"{holder.tier}: {_holder(holder)}" for holder in use.holders]
-    if use.card.memory_mib is not None:
+    if use.gpu.memory_mib is not None:
         left = "nobody can tell how many" if use.left_mib is None else use.left_mib
         asked = "" if takes_mib is None else f", and the trial takes {takes_mib} MiB"
-        lines.append(f"{left} of its {use.card.memory_mib} MiB are left{asked}")
+        lines.append(f"{left} of its {use.gpu.memory_mib} MiB are left{asked}")
     if use.busy:
         remedy = f"to free it:\n\n    anvil-gen down {host} {' '.join(use.busy)}"
         summary = "card is in use"
     else:
         remedy = "to give it back before the next `up`:\n\n" + f"    anvil-gen experiment down {host}"
         summary = "card is a tier's too"
-    return Diagnostic(summary=f"{summary}: {use.card.name}", detail="\n".join(lines), remedy=remedy, severity="warning")
+    return Diagnostic(summary=f"{summary}: {use.gpu.name}", detail="\n".join(lines), remedy=remedy, severity="warning")
 
 
 def _holder(holder: Holder) -> str:
@@ -47,8 +47,10 @@ def _takes(mib: int | None) -> str:
     return f", takes {mib} MiB" if mib is not None else ""
 
 
-def show_started(started: Started, use: GpuUse | None, faults: Sequence[Diagnostic] = (), *, as_json: bool) -> None:
-    """Print what was started, and where it answers; ``faults`` are for programs."""
+def show_started(
+    started: Started, use: GpuUse | None, diagnostics: Sequence[Diagnostic] = (), *, as_json: bool
+) -> None:
+    """Print what was started, and where it answers; ``diagnostics`` are for programs."""
     trial = started.trial
     if as_json:
         print_json(
@@ -57,9 +59,9 @@ def show_started(started: Started, use: GpuUse | None, faults: Sequence[Diagnost
             served_name=trial.served_name,
             address=started.address,
             flags=without_secrets(trial.flags),
-            card=_card_json(use),
+            card=_gpu_json(use),
             service=result_json(started.result),
-            diagnostics=[diagnostic_json(fault) for fault in faults],
+            diagnostics=[diagnostic_json(diagnostic) for diagnostic in diagnostics],
         )
         return
     click.echo(f"{started.result.step.value} {started.result.service}  {told(started.result)}")
@@ -71,14 +73,14 @@ def show_started(started: Started, use: GpuUse | None, faults: Sequence[Diagnost
         click.echo(f"    anvil-gen experiment logs {started.host} -f")
 
 
-def _card_json(use: GpuUse | None) -> dict[str, Any] | None:
+def _gpu_json(use: GpuUse | None) -> dict[str, Any] | None:
     if use is None:
         return None
     holders = [{name: getattr(holder, name) for name in holder.__struct_fields__} for holder in use.holders]
     return {
-        "name": use.card.name,
-        "uuid": use.card.uuid,
-        "memory_mib": use.card.memory_mib,
+        "name": use.gpu.name,
+        "uuid": use.gpu.uuid,
+        "memory_mib": use.gpu.memory_mib,
         "left_mib": use.left_mib,
         "holders": holders,
     }
@@ -106,7 +108,7 @@ def _facts(status: TrialStatus, now: datetime) -> Iterator[tuple[str, str]]:
     yield "served name", said.get("SERVED_NAME") or "-"
     if said.get("EXTRA_ARGS"):
         yield "flags", visible(shown_flags(said))
-    yield "card", status.card or "-"
+    yield "card", status.gpu or "-"
     yield "port", status.port or "-"
     yield "state", status.state if status.started_at else f"{status.state} ({status.exit_code})"
     yield "health", status.health or "-"
@@ -121,7 +123,7 @@ def _status_json(status: TrialStatus) -> dict[str, Any]:
         "model": said.get("MODEL", ""),
         "served_name": said.get("SERVED_NAME", ""),
         "flags": shown_flags(said),
-        "card": status.card,
+        "card": status.gpu,
         "port": status.port,
         "state": status.state,
         "health": status.health,

@@ -156,6 +156,6 @@ def _found_json(found: DetectedMachine) -> dict[str, Any]:
 
 
 def _docker(found: DetectedMachine) -> str:
-    if found.docker.fault is not None:
-        return found.docker.fault.summary
+    if found.docker.diagnostic is not None:
+        return found.docker.diagnostic.summary
     return f"{found.docker.server}, Compose {found.docker.compose or 'missing'}"

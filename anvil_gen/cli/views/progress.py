@@ -69,13 +69,13 @@ def show_interrupted(host: str) -> None:
     click.echo(f"interrupted: the containers go on; anvil-gen status {host}, anvil-gen logs {host} -f", err=True)
 
 
-def print_waited_json(host: str, results: Sequence[Result], waited: Waited, faults: Sequence[Diagnostic]) -> None:
+def print_waited_json(host: str, results: Sequence[Result], waited: Waited, diagnostics: Sequence[Diagnostic]) -> None:
     """Print what `up` did and how the wait ended as one JSON document."""
     print_json(
         host=host,
         services=[result_json(result) for result in results],
         wait=_waited_json(waited),
-        diagnostics=[diagnostic_json(fault) for fault in faults],
+        diagnostics=[diagnostic_json(diagnostic) for diagnostic in diagnostics],
     )
 
 

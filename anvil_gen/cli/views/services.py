@@ -28,8 +28,11 @@ def show_results(
 ) -> None:
     """Print what `up` did to each service, and why; in JSON also the causes of what failed."""
     if as_json:
-        faults = [diagnostic_json(diagnostic) for diagnostic in diagnostics]
-        print_json(host=host, services=[result_json(result) for result in results], diagnostics=faults)
+        print_json(
+            host=host,
+            services=[result_json(result) for result in results],
+            diagnostics=[diagnostic_json(diagnostic) for diagnostic in diagnostics],
+        )
         return
     width = max((len(result.service) for result in results), default=0)
     for result in results:
@@ -85,7 +88,7 @@ def _cells(row: Row, now: datetime) -> tuple[str, ...]:
         row.state,
         row.health or "-",
         _model(row),
-        ", ".join(row.cards) or "-",
+        ", ".join(row.gpus) or "-",
         uptime(row.started_at, now),
         ", ".join(row.ports) or "-",
         ", ".join(dict.fromkeys(drift.kind for drift in row.drift)) or "-",

@@ -23,33 +23,35 @@ NOWHERE = Place("", None)
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """What was looked at, and what was found; ``fault`` is what is wrong with it, None where nothing is."""
+    """What was looked at, and what was found; ``diagnostic`` is what is wrong with it, None where nothing is."""
 
     what: str
     found: str = ""
-    fault: Diagnostic | None = None
+    diagnostic: Diagnostic | None = None
 
     @property
     def verdict(self) -> Verdict:
         """How it came out: an error fails, a warning does not."""
-        if self.fault is None:
+        if self.diagnostic is None:
             return "pass"
-        return "fail" if self.fault.severity == "error" else "warn"
+        return "fail" if self.diagnostic.severity == "error" else "warn"
 
 
 def failed(
     what: str, summary: str, detail: str, remedy: str, *, at: Place = NOWHERE, severity: Severity = "error"
 ) -> Check:
     """Return a check that did not pass; ``summary`` is constant for its kind, ``remedy`` has a command to paste."""
-    fault = Diagnostic(
+    diagnostic = Diagnostic(
         summary=summary, detail=detail, remedy=remedy, address=at.address, location=at.location, severity=severity
     )
-    return Check(what=what, fault=fault)
+    return Check(what=what, diagnostic=diagnostic)
 
 
 def with_severity(check: Check, severity: Severity) -> Check:
     """Return a check that fails for what it would warn of, or warns of what it would fail for."""
-    return check if check.fault is None else replace(check, fault=replace(check.fault, severity=severity))
+    return (
+        check if check.diagnostic is None else replace(check, diagnostic=replace(check.diagnostic, severity=severity))
+    )
 
 
 def with_commands(text: str, *commands: str) -> str:

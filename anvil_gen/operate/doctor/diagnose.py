@@ -24,13 +24,13 @@ def diagnose(deployment: Deployment, mode: Mode, services: Iterable[str] = ()) -
 
 def causes(context: DoctorContext) -> list[Diagnostic]:
     """Return what keeps the examined services from running, what is certain first."""
-    if context.docker_info.fault is not None:
-        return [context.docker_info.fault]
-    faults = [check.fault for check in _looked_at(context) if check.fault is not None]
-    errors = [fault for fault in faults if fault.severity == "error"]
-    certain = [fault for fault in errors if fault.summary != NONE_LISTED]
+    if context.docker_info.diagnostic is not None:
+        return [context.docker_info.diagnostic]
+    diagnostics = [check.diagnostic for check in _looked_at(context) if check.diagnostic is not None]
+    errors = [diagnostic for diagnostic in diagnostics if diagnostic.severity == "error"]
+    certain = [diagnostic for diagnostic in errors if diagnostic.summary != NONE_LISTED]
     # A machine may list no card only because its program is not on this PATH.
-    return certain or errors or faults
+    return certain or errors or diagnostics
 
 
 def _looked_at(context: DoctorContext) -> Iterator[Check]:

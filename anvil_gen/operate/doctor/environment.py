@@ -23,7 +23,7 @@ _COMPOSE_DOCS = "https://docs.docker.com/compose/install/"
 def check_inventory(context: DoctorContext) -> Iterator[Check]:
     """Repeat what a render warns of; with an error in it, nothing could have been looked at."""
     warnings = context.deployment.resolved.warnings
-    yield from (Check(what="inventory", fault=warning) for warning in warnings)
+    yield from (Check(what="inventory", diagnostic=warning) for warning in warnings)
     if not warnings:
         yield Check(what="inventory", found=context.inventory)
 
@@ -32,7 +32,7 @@ def check_docker(context: DoctorContext) -> Iterator[Check]:
     """Look for Docker, for Compose, and for an engine that answers."""
     engine = context.docker_info
     if not engine.client:
-        yield Check(what="docker", fault=engine.fault)
+        yield Check(what="docker", diagnostic=engine.diagnostic)
         return
     yield _version("docker", engine.client, OLDEST_DOCKER, INSTALL_DOCS)
     if engine.compose:
@@ -43,8 +43,8 @@ def check_docker(context: DoctorContext) -> Iterator[Check]:
             "sudo apt-get update && sudo apt-get install docker-compose-plugin",
         )
         yield failed("compose", "Docker Compose is missing", "`docker compose` is no command here", remedy)
-    if engine.fault is not None:
-        yield Check(what="engine", fault=engine.fault)
+    if engine.diagnostic is not None:
+        yield Check(what="engine", diagnostic=engine.diagnostic)
         return
     where = "this machine's" if engine.local else f"on another machine, {engine.endpoint}"
     system = str(engine.info.get("OperatingSystem") or "")
@@ -81,17 +81,17 @@ def check_tree(context: DoctorContext) -> Iterator[Check]:
         folder = display_path(context.deployment.project.folder)
         yield Check(what="files", found=f"{folder} is what the inventory renders")
     else:
-        yield Check(what="files", fault=stale)
+        yield Check(what="files", diagnostic=stale)
 
 
 def check_remote(context: DoctorContext) -> Iterator[Check]:
     """Look for generated files that an engine on another machine would have to mount."""
-    fault = remote_fault(context)
-    if fault is not None:
-        yield Check(what="mounts", fault=fault)
+    diagnostic = remote_diagnostic(context)
+    if diagnostic is not None:
+        yield Check(what="mounts", diagnostic=diagnostic)
 
 
-def remote_fault(context: DoctorContext) -> Diagnostic | None:
+def remote_diagnostic(context: DoctorContext) -> Diagnostic | None:
     """Return why services cannot run on an engine elsewhere; None where they can, or the engine is here."""
     engine = context.docker_info
     return None if engine.local else unmountable(context.deployment, context.requirements, engine.endpoint)
@@ -104,9 +104,9 @@ def check_env_file(context: DoctorContext) -> Iterator[Check]:
         return
     arguments = ("compose", "--project-name", "env", "--file", "-", "config", "--quiet")
     done = context.docker.run(*arguments, text='{"services": {"x": {"image": "x"}}}', folder=folder)
-    fault = failure(done.stderr, arguments) if done.returncode != 0 else None
-    if fault is not None and fault.summary == BAD_VARIABLES:
-        yield Check(what="variables", fault=replace(fault, location=Location(file=_env_file(context))))
+    diagnostic = failure(done.stderr, arguments) if done.returncode != 0 else None
+    if diagnostic is not None and diagnostic.summary == BAD_VARIABLES:
+        yield Check(what="variables", diagnostic=replace(diagnostic, location=Location(file=_env_file(context))))
 
 
 def check_variables(context: DoctorContext) -> Iterator[Check]:

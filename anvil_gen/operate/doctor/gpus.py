@@ -40,16 +40,16 @@ def check_gpus(context: DoctorContext, *, every: bool = False, measured: bool = 
         data, listing = context.catalog.vendor(vendor), context.listing(vendor)
         if data is None:
             continue
-        if not listing.cards:
+        if not listing.gpus:
             yield _none_listed(context, data, listing, measured=measured)
             continue
         for gpu in gpus:
-            card = listing.find(gpu.uuid)
-            yield _compared(context, gpu, card) if card is not None else _absent(context, data, gpu, listing)
+            detected = listing.find(gpu.uuid)
+            yield _compared(context, gpu, detected) if detected is not None else _absent(context, data, gpu, listing)
 
 
 def _none_listed(context: DoctorContext, data: Vendor, listing: GpuListing, *, measured: bool) -> Check:
-    detail = listing.fault or f"this machine has no {data.title} card that its driver lists"
+    detail = listing.diagnostic or f"this machine has no {data.title} card that its driver lists"
     if measured:
         remedy = "a container sees them: put the driver's programs on the PATH, so that they can be compared here"
         return failed(f"{data.title} cards", NONE_LISTED, detail, remedy, severity="warning")
@@ -58,19 +58,21 @@ def _none_listed(context: DoctorContext, data: Vendor, listing: GpuListing, *, m
 
 
 def _absent(context: DoctorContext, data: Vendor, gpu: Gpu, listing: GpuListing) -> Check:
-    others = "".join(f"\n    {card.uuid}  {card.name}".rstrip() for card in listing.cards)
+    others = "".join(f"\n    {detected.uuid}  {detected.name}".rstrip() for detected in listing.gpus)
     detail = f"this machine has no {data.title} card {gpu.uuid}; it has:\n{others}\n"
     used = {other.uuid.casefold() for other in context.deployment.stack.gpus}
-    left = [card.uuid for card in listing.cards if card.uuid.casefold() not in used]
+    left = [detected.uuid for detected in listing.gpus if detected.uuid.casefold() not in used]
     lines = [f"[gpus.{gpu.name}]", f'uuid = "{left[0] if len(left) == 1 else "..."}"']
     remedy = with_commands(f"write the one that is meant into {context.inventory}", *lines)
     return failed(f"card {gpu.name}", "no such card", detail, remedy, at=context.place("gpus", gpu.name, "uuid"))
 
 
-def _compared(context: DoctorContext, gpu: Gpu, card: DetectedGpu) -> Check:
+def _compared(context: DoctorContext, gpu: Gpu, detected: DetectedGpu) -> Check:
     what = f"card {gpu.name}"
-    told = ", ".join(part for part in (card.name, _memory(card), _capability(card), _driver(card)) if part)
-    stated, real = gpu.memory_mib, card.memory_mib
+    told = ", ".join(
+        part for part in (detected.name, _memory(detected), _capability(detected), _driver(detected)) if part
+    )
+    stated, real = gpu.memory_mib, detected.memory_mib
     if stated is not None and real is not None and abs(stated - real) > _TOLERANCE * real:
         detail = f"the inventory says {stated} MiB, and the card has {real} MiB"
         remedy = with_commands(f"write into {context.inventory}", f"[gpus.{gpu.name}]", f"memory_mib = {real}")
@@ -78,25 +80,29 @@ def _compared(context: DoctorContext, gpu: Gpu, card: DetectedGpu) -> Check:
             what, "other memory than stated", detail, remedy, at=context.place("gpus", gpu.name, "memory_mib")
         )
     ability = gpu.compute_capability
-    if ability is not None and card.compute_capability and ability != card.compute_capability:
-        detail = f"the inventory says {ability}, and the card has {card.compute_capability}"
-        line = f'compute_capability = "{card.compute_capability}"'
+    if ability is not None and detected.compute_capability and ability != detected.compute_capability:
+        detail = f"the inventory says {ability}, and the card has {detected.compute_capability}"
+        line = f'compute_capability = "{detected.compute_capability}"'
         remedy = with_commands(f"write into {context.inventory}", f"[gpus.{gpu.name}]", line)
         at = context.place("gpus", gpu.name, "compute_capability")
         return failed(what, "other compute capability than stated", detail, remedy, at=at)
     return Check(what=what, found=told)
 
 
-def _memory(card: DetectedGpu) -> str:
-    return f"{card.memory_mib} MiB" if card.memory_mib is not None else "memory shared with the processor, or not told"
+def _memory(detected: DetectedGpu) -> str:
+    return (
+        f"{detected.memory_mib} MiB"
+        if detected.memory_mib is not None
+        else "memory shared with the processor, or not told"
+    )
 
 
-def _capability(card: DetectedGpu) -> str:
-    return f"compute capability {card.compute_capability}" if card.compute_capability else ""
+def _capability(detected: DetectedGpu) -> str:
+    return f"compute capability {detected.compute_capability}" if detected.compute_capability else ""
 
 
-def _driver(card: DetectedGpu) -> str:
-    return f"driver {card.driver}" if card.driver else ""
+def _driver(detected: DetectedGpu) -> str:
+    return f"driver {detected.driver}" if detected.driver else ""
 
 
 def check_runtimes(context: DoctorContext, *, measured: bool = False) -> Iterator[Check]:

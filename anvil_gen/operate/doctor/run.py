@@ -59,7 +59,7 @@ def run_checks(context: DoctorContext, *, probe: bool) -> DoctorResult:
     """Look at all of it; with ``probe``, containers are started to see which cards they get."""
     checks = [check for look in CHECKS for check in look(context)]
     pins = list(check_pins(context)) if probe else []
-    measured = any(pin.fault is None for pin in pins)
+    measured = any(pin.diagnostic is None for pin in pins)
     checks += [*check_gpus(context, every=True, measured=measured), *check_runtimes(context, measured=measured), *pins]
     return DoctorResult(
         host=context.deployment.stack.host,

@@ -64,15 +64,15 @@ def promotion_of(slot: Slot, name: str, *, standby: bool = False) -> Promotion:
     """
     resolved = slot.deployment.resolved
     one = container_of(slot)
-    faults = [*_name_faults(slot, name), *_trial_faults(slot, one)]
-    if faults or one is None:
-        raise DiagnosticError(faults)
+    diagnostics = [*_name_diagnostics(slot, name), *_trial_diagnostics(slot, one)]
+    if diagnostics or one is None:
+        raise DiagnosticError(diagnostics)
     before = resolved.inventory.read_bytes()
     text = before.decode("utf-8")
     facts, port_of = _trial_facts(slot, one)
     mapped = tier_of_trial(facts, name=name, standby=standby)
-    if mapped.faults:
-        raise DiagnosticError(mapped.faults)
+    if mapped.diagnostics:
+        raise DiagnosticError(mapped.diagnostics)
     after = with_tier(text, name, mapped.table)
     if after is None:
         raise DiagnosticError([_not_edited(resolved, name, mapped.table)])
@@ -99,7 +99,7 @@ def _lines(text: str) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
-def _name_faults(slot: Slot, name: str) -> Iterator[Diagnostic]:
+def _name_diagnostics(slot: Slot, name: str) -> Iterator[Diagnostic]:
     resolved = slot.deployment.resolved
     if not re.search(NAME_PATTERN, name) or len(name) > NAME_LENGTH:
         detail = f'"{printable(name)}": a tier\'s name is a file\'s name too: lower-case letters, digits, "-", "_", "."'
@@ -113,7 +113,7 @@ def _name_faults(slot: Slot, name: str) -> Iterator[Diagnostic]:
         )
 
 
-def _trial_faults(slot: Slot, one: Container | None) -> Iterator[Diagnostic]:
+def _trial_diagnostics(slot: Slot, one: Container | None) -> Iterator[Diagnostic]:
     status = f"to see what is there:\n\n    anvil-gen experiment status {slot.host}"
     outcome = slot.deployment.outcome
     if one is None:
@@ -143,7 +143,7 @@ def _trial_facts(slot: Slot, one: Container) -> tuple[TrialFacts, str]:
     data = resolved.data
     command = tuple(one.raw["Config"].get("Cmd") or ())
     own = len(experiment.service.words) - 1  # the last one is the trial's own arguments
-    card = slot.card_of(variables.get("GPU_UUID", ""))
+    gpu = slot.gpu_of(variables.get("GPU_UUID", ""))
     wanted, taken = int(variables["PORT"]), _ports(slot.deployment.stack)
     port = free_port(wanted, taken)
     facts = TrialFacts(
@@ -157,7 +157,7 @@ def _trial_facts(slot: Slot, one: Container) -> tuple[TrialFacts, str]:
         extra=command[own:],
         model=variables["MODEL"],
         served_name=variables["SERVED_NAME"],
-        card=card.name if card is not None else None,
+        gpu=gpu.name if gpu is not None else None,
         port=port or wanted,
     )
     return facts, taken.get(wanted, "")
@@ -194,7 +194,7 @@ def _checked(resolved: Resolved, text: str, name: str, *, standby: bool) -> Stac
     try:
         return resolve_host(read_host(resolved.inventory, resolved.catalog, text=text.removeprefix("\ufeff"))).stack
     except DiagnosticError as error:
-        shares = any(fault.summary in _SHARING for fault in error.diagnostics) and not standby
+        shares = any(diagnostic.summary in _SHARING for diagnostic in error.diagnostics) and not standby
         remedy = "with --standby the tier stays out of the default mode, and a mode that has it can run it"
         note = Diagnostic(
             summary="nothing was written",

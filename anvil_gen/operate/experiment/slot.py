@@ -54,12 +54,12 @@ class Slot(Struct, frozen=True, kw_only=True):
         return replace(self.deployment.project, name=self.experiment.project)
 
     @property
-    def card(self) -> Gpu | None:
+    def gpu(self) -> Gpu | None:
         """The card that a trial gets where it names none."""
         name = self.experiment.options["gpu"]
         return next((gpu for gpu in self.deployment.stack.gpus if gpu.name == name), None)
 
-    def card_of(self, uuid: str) -> Gpu | None:
+    def gpu_of(self, uuid: str) -> Gpu | None:
         """Return the inventory's card of a UUID; None where it has none."""
         return next((gpu for gpu in self.deployment.stack.gpus if gpu.uuid == uuid), None)
 
@@ -80,7 +80,7 @@ class Trial(Struct, frozen=True, kw_only=True):
     model: str
     served_name: str
     port: int
-    card: Gpu | None
+    gpu: Gpu | None
     flags: tuple[str, ...]
 
     @property
@@ -90,7 +90,7 @@ class Trial(Struct, frozen=True, kw_only=True):
             "MODEL": self.model,
             "SERVED_NAME": self.served_name,
             "PORT": str(self.port),
-            "GPU_UUID": self.card.uuid if self.card is not None else "",
+            "GPU_UUID": self.gpu.uuid if self.gpu is not None else "",
             "EXTRA_ARGS": shlex.join(self.flags),
         }
 
@@ -123,10 +123,10 @@ def require_current(slot: Slot) -> Diagnostic | None:
     Raises:
         DiagnosticError: the files on disk are not what the inventory renders.
     """
-    fault = staleness(slot.deployment, then="run this again")
-    if fault is not None and fault.severity == "error":
-        raise DiagnosticError([fault])
-    return fault
+    diagnostic = staleness(slot.deployment, then="run this again")
+    if diagnostic is not None and diagnostic.severity == "error":
+        raise DiagnosticError([diagnostic])
+    return diagnostic
 
 
 def trial_of(slot: Slot, request: Request) -> Trial:
@@ -135,23 +135,27 @@ def trial_of(slot: Slot, request: Request) -> Trial:
     Raises:
         DiagnosticError: with everything that is wrong in the request.
     """
-    faults = [*_model_faults(slot, request.model), *_name_faults(request.served_name), *_flag_faults(slot, request)]
-    card = slot.card
+    diagnostics = [
+        *_model_diagnostics(slot, request.model),
+        *_name_diagnostics(request.served_name),
+        *_flag_diagnostics(slot, request),
+    ]
+    gpu = slot.gpu
     if request.gpu is not None:
-        card = next((gpu for gpu in slot.deployment.stack.gpus if gpu.name == request.gpu), None)
-        faults += _card_faults(slot, request.gpu, card)
-    if faults:
-        raise DiagnosticError(faults)
+        gpu = next((gpu for gpu in slot.deployment.stack.gpus if gpu.name == request.gpu), None)
+        diagnostics += _gpu_diagnostics(slot, request.gpu, gpu)
+    if diagnostics:
+        raise DiagnosticError(diagnostics)
     return Trial(
         model=request.model,
         served_name=request.served_name or slot.experiment.options["served_name"],
         port=request.port or slot.experiment.port,
-        card=card,
+        gpu=gpu,
         flags=request.flags,
     )
 
 
-def _model_faults(slot: Slot, model: str) -> Iterator[Diagnostic]:
+def _model_diagnostics(slot: Slot, model: str) -> Iterator[Diagnostic]:
     summary = "not a model of the hub"
     local = slot.deployment.resolved.models
     if re.search(REPO_PATTERN, model) and ("/" in model or local is None or not _is_there(Path(local, model))):
@@ -175,29 +179,29 @@ def _is_there(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110  `Path.exists` raises for a name that is too long
 
 
-def _name_faults(name: str | None) -> Iterator[Diagnostic]:
+def _name_diagnostics(name: str | None) -> Iterator[Diagnostic]:
     # Compose splits the slot's command like a shell, where these two mean something inside quotes.
     if name is not None and (not re.search(ALIAS_PATTERN, name) or set(name) & {'"', "\\"}):
         detail = f'"{printable(name)}": a model name is not empty, and holds no space, double quote or backslash'
         yield Diagnostic(summary="name that is not allowed", detail=detail, remedy="write another --served-name")
 
 
-def _card_faults(slot: Slot, name: str, card: Gpu | None) -> Iterator[Diagnostic]:
-    own, known = slot.card, [gpu.name for gpu in slot.deployment.stack.gpus]
-    if card is None:
+def _gpu_diagnostics(slot: Slot, name: str, gpu: Gpu | None) -> Iterator[Diagnostic]:
+    own, known = slot.gpu, [gpu.name for gpu in slot.deployment.stack.gpus]
+    if gpu is None:
         has = f"it has {join_words(known)}" if known else "it has none"
         detail = f'"{printable(name)}" is no card of {slot.host}: {has}'
         yield Diagnostic(summary="unknown GPU", detail=detail, remedy=did_you_mean(name, known) or "name one of them")
     elif own is None:
         detail = f'the slot of {slot.host} reserves no card, so "{name}" would not reach its container'
         yield Diagnostic(summary="slot without a card", detail=detail, remedy=f'set gpu = "{name}" in [experiment]')
-    elif card.vendor != own.vendor:
-        detail = f'"{name}" is of vendor "{card.vendor}", and the slot reserves cards of "{own.vendor}"'
+    elif gpu.vendor != own.vendor:
+        detail = f'"{name}" is of vendor "{gpu.vendor}", and the slot reserves cards of "{own.vendor}"'
         remedy = f'set gpu = "{name}" in [experiment], with an engine and image for it'
         yield Diagnostic(summary="card of another vendor", detail=detail, remedy=remedy)
 
 
-def _flag_faults(slot: Slot, request: Request) -> Iterator[Diagnostic]:
+def _flag_diagnostics(slot: Slot, request: Request) -> Iterator[Diagnostic]:
     flags = request.flags
     if flags and not flags[0].startswith("-"):
         detail = f'"{printable(flags[0])}" stands where the engine\'s first flag belongs'

@@ -43,21 +43,21 @@ class TrialFacts(Struct, frozen=True, kw_only=True):
     extra: tuple[str, ...]
     model: str
     served_name: str
-    card: str | None
+    gpu: str | None
     port: int
 
 
 class Mapped(Struct, frozen=True, kw_only=True):
-    """A trial as a tier's table; ``faults`` are what an inventory cannot say of it."""
+    """A trial as a tier's table; ``diagnostics`` are what an inventory cannot say of it."""
 
     table: dict[str, Any]
-    faults: tuple[Diagnostic, ...]
+    diagnostics: tuple[Diagnostic, ...]
 
 
 def tier_of_trial(facts: TrialFacts, *, name: str, standby: bool) -> Mapped:
     """Return the table of the tier that serves what a trial serves."""
     line = read_line(facts.extra)
-    faults = [_unsayable(word) for word in line.stray]
+    diagnostics = [_unsayable(word) for word in line.stray]
     own: dict[str, tuple[str, ...]] = {flag.canonical: flag.values for flag in read_line(facts.own).flags}
     added: dict[str, tuple[str, ...]] = {}
     spelled: dict[str, str] = {}
@@ -67,13 +67,13 @@ def tier_of_trial(facts: TrialFacts, *, name: str, standby: bool) -> Mapped:
             added[flag.canonical] = (*added.get(flag.canonical, ()), *flag.values)
             spelled.setdefault(flag.canonical, flag.name)
         elif known != flag.values:
-            faults.append(_two_values(flag, known, of_slot=flag.canonical in own))
+            diagnostics.append(_two_values(flag, known, of_slot=flag.canonical in own))
     fields = facts.engine.fields
     mapped = {name: values for name, values in added.items() if name in fields}
     said, unfit = _options(facts, mapped)
     flags = {spelled[name]: flag_entry(values) for name, values in added.items() if name not in fields}
     table = _table(facts, said, flags, name=name, standby=standby)
-    return Mapped(table=table, faults=(*faults, *unfit))
+    return Mapped(table=table, diagnostics=(*diagnostics, *unfit))
 
 
 def _repeats(engine: Engine, flag: Flag) -> bool:
@@ -87,17 +87,17 @@ def _options(facts: TrialFacts, mapped: Mapping[str, tuple[str, ...]]) -> tuple[
     for flag, values in mapped.items():
         by_option.setdefault(facts.engine.fields[flag], {})[flag] = values
     said: dict[str, Any] = {}
-    faults: list[Diagnostic] = []
+    diagnostics: list[Diagnostic] = []
     for option, flags in by_option.items():
         flag, values = next(iter(flags.items()))
-        fault = _misfit(facts, option, flags)
-        if fault is not None:
-            faults.append(fault)
+        diagnostic = _misfit(facts, option, flags)
+        if diagnostic is not None:
+            diagnostics.append(diagnostic)
         elif option in _FIELDS:
             said[option] = typed_value(values[0]) if _FIELDS[option] is not str else values[0]
         elif option == "revision":
             said[option] = values[0]
-    return said, faults
+    return said, diagnostics
 
 
 def _misfit(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, ...]]) -> Diagnostic | None:
@@ -138,8 +138,8 @@ def _table(
     table: dict[str, Any] = {"engine": facts.engine_name}
     if "image" in slot or "image" in defaults:
         table["image"] = slot.get("image", facts.image)
-    if facts.card is not None or "gpus" in defaults:
-        table["gpus"] = [facts.card] if facts.card is not None else []
+    if facts.gpu is not None or "gpus" in defaults:
+        table["gpus"] = [facts.gpu] if facts.gpu is not None else []
     table |= {"port": facts.port, "model": model}
     if facts.served_name != facts.options["served_name"]:
         table["served_name"] = facts.served_name

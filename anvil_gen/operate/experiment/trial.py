@@ -46,7 +46,7 @@ class TrialStatus(Struct, frozen=True, kw_only=True):
     project: str
     container: str
     variables: Mapping[str, str]
-    card: str
+    gpu: str
     port: str
     state: str
     health: str | None
@@ -95,15 +95,15 @@ def with_variables(slot: Slot, variables: Mapping[str, str]) -> Project:
     return replace(slot.project, variables={**dict.fromkeys(TRIAL_VARIABLES, ""), **variables})
 
 
-def use_of_card(slot: Slot, trial: Trial) -> GpuUse | None:
+def use_of_gpu(slot: Slot, trial: Trial) -> GpuUse | None:
     """Return who else holds a trial's card; None without a card.
 
     Raises:
         DiagnosticError: Docker does not answer.
     """
-    if trial.card is None:
+    if trial.gpu is None:
         return None
-    return gpu_use(slot.deployment.stack, trial.card, snapshot(slot.deployment))
+    return gpu_use(slot.deployment.stack, trial.gpu, snapshot(slot.deployment))
 
 
 def start(slot: Slot, trial: Trial) -> Started:
@@ -115,9 +115,9 @@ def start(slot: Slot, trial: Trial) -> Started:
     project = with_variables(slot, trial.variables)
     with _alone(slot):
         before = _containers(project)
-        faults = [*_taken_port(slot, trial, before.get(SERVICE)), *_taken_name(slot, trial)]
-        if faults:
-            raise DiagnosticError(faults)
+        diagnostics = [*_taken_port(slot, trial, before.get(SERVICE)), *_taken_name(slot, trial)]
+        if diagnostics:
+            raise DiagnosticError(diagnostics)
         code = project.run_interactive(
             "up", "--detach", root_file=slot.experiment.root_file, stdout=sys.stderr.fileno()
         )
@@ -189,13 +189,13 @@ def status_of_trial(slot: Slot) -> TrialStatus:
     """
     one = container_of(slot)
     variables = variables_of_container(one) if one is not None else {}
-    card = slot.card_of(variables.get("GPU_UUID", ""))
+    gpu = slot.gpu_of(variables.get("GPU_UUID", ""))
     return TrialStatus(
         host=slot.host,
         project=slot.project.name,
         container=one.name if one is not None else "",
         variables=variables,
-        card=card.name if card is not None else variables.get("GPU_UUID", ""),
+        gpu=gpu.name if gpu is not None else variables.get("GPU_UUID", ""),
         port=", ".join(f"{host}:{port}" for host, port in one.published) if one is not None else "",
         state=one.state if one is not None else "",
         health=one.health if one is not None and one.running else None,
@@ -209,9 +209,9 @@ def status_of_trial(slot: Slot) -> TrialStatus:
 def again(slot: Slot, variables: Mapping[str, str]) -> str:
     """Return the command that starts a trial once more, as it was started."""
     words = ["anvil-gen", "experiment", "up", slot.host, variables.get("MODEL", "MODEL")]
-    card = slot.card_of(variables.get("GPU_UUID", ""))
+    gpu = slot.gpu_of(variables.get("GPU_UUID", ""))
     given = {
-        "gpu": card.name if card else None,
+        "gpu": gpu.name if gpu else None,
         "port": variables.get("PORT"),
         "served-name": variables.get("SERVED_NAME"),
     }

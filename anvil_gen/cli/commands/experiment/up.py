@@ -8,10 +8,10 @@ import click
 
 from anvil_gen.cli import options
 from anvil_gen.cli.views.diagnostics import show_diagnostics
-from anvil_gen.cli.views.experiment import held_card, show_started
+from anvil_gen.cli.views.experiment import held_gpu, show_started
 from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.operate.experiment.slot import SERVICE, Request, Slot, open_slot, require_current, trial_of
-from anvil_gen.operate.experiment.trial import start, use_of_card
+from anvil_gen.operate.experiment.trial import start, use_of_gpu
 from anvil_gen.operate.gpu_usage import taken
 
 
@@ -60,15 +60,15 @@ def command(
     slot = open_slot(host, Path.cwd())
     warning = require_current(slot)
     trial = trial_of(slot, Request(model=model, gpu=gpu, port=port, served_name=served_name, flags=flags))
-    use = use_of_card(slot, trial)
-    takes = taken(slot.experiment.share, trial.card) if trial.card is not None else None
-    said = [fault for fault in (warning, held_card(slot.host, use, takes)) if fault is not None]
+    use = use_of_gpu(slot, trial)
+    takes = taken(slot.experiment.share, trial.gpu) if trial.gpu is not None else None
+    said = [diagnostic for diagnostic in (warning, held_gpu(slot.host, use, takes)) if diagnostic is not None]
     show_diagnostics(said, as_json=as_json)
     started = start(slot, trial)
-    faults = _causes(slot) if started.code != 0 else []
-    show_started(started, use, [*said, *faults], as_json=as_json)
+    diagnostics = _causes(slot) if started.code != 0 else []
+    show_started(started, use, [*said, *diagnostics], as_json=as_json)
     if not as_json:
-        show_diagnostics(faults, as_json=False)
+        show_diagnostics(diagnostics, as_json=False)
     return ExitCode.OK if started.code == 0 else ExitCode.ERROR
 
 
