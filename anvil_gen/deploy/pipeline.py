@@ -1,8 +1,7 @@
 """The one pipeline: inventory + catalog -> resolve -> render -> proof, for one or many hosts."""
 
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,20 +15,17 @@ from anvil_gen.deploy.plan import Plan, Rendered, parse_existing
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.render.jinja_env import cache_folder
-from anvil_gen.render.renderer import Renderer, path_of_mode
+from anvil_gen.render.renderer import Renderer
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.render.verify import Prover
 from anvil_gen.resolve.load import read_host
-from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, EXPERIMENT_FILE, ROOT_FILE, Stack, Tree
+from anvil_gen.resolve.model import Stack, Tree
 from anvil_gen.resolve.resolved_host import resolve_host
 from anvil_gen.resolve.uniqueness import check_helpers
 from anvil_gen.values import KeyPath
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
-
-_MODE_ROUTER = re.compile(r"router/compose\.[^/]+\.yml")
-_OWN_FOLDERS = ("tiers/", "services/", "router/")
 
 
 class Generator:
@@ -112,13 +108,12 @@ def generator() -> Generator:
 
 
 def plan(rendered: Rendered) -> Plan:
-    """Compare a rendered tree with what is on disk. A write that was killed is finished or dropped first.
+    """Compare a rendered tree with what is on disk.
 
     Raises:
         DiagnosticError: something that is no file stands where a file belongs.
     """
     folder = DeployFolder(rendered.output, inventory=rendered.header)
-    folder.recover()
     outcome = _compared(rendered, folder)
     # Another process may have written while the files were read.
     return outcome if folder.is_current() else plan(rendered)
@@ -149,17 +144,17 @@ def write(outcomes: Sequence[Plan], *, force: bool = False) -> list[Plan]:
         for outcome in current:
             rendered = outcome.rendered
             outcome.folder.stage(rendered.tree.files, outcome.files, sources=rendered.sources)
+        for outcome in current:
+            outcome.folder.commit()
     except DiagnosticError:
         for outcome in reversed(outcomes):
             outcome.folder.drop()
         raise
-    for outcome in current:
-        outcome.folder.commit()
     return current
 
 
 def _compared(rendered: Rendered, folder: DeployFolder) -> Plan:
-    files = folder.compare(rendered.tree.files, _earlier(rendered, folder))
+    files = folder.compare(rendered.tree.files, _names(rendered))
     return Plan(rendered=rendered, folder=folder, files=tuple(files), changes=_service_changes(rendered, files))
 
 
@@ -182,22 +177,13 @@ def _refuse_foreign(outcomes: Iterable[Plan]) -> None:
         raise DiagnosticError(diagnostics)
 
 
-def _earlier(rendered: Rendered, folder: DeployFolder) -> Iterator[str]:
-    """Yield the files that an earlier render may have made, going by the root file that it left."""
-    yield from (EXPERIMENT_FILE, ENV_EXAMPLE_FILE)
-    of_routers = {
+def _names(rendered: Rendered) -> set[str]:
+    """Return the files that some router's folder puts next to the root file."""
+    return {
         name.removesuffix(".j2")
         for router in rendered.catalog.names("routers")
         for name in rendered.catalog.below(f"routers/{router}/tree")
     }
-    yield from sorted(of_routers)
-    for root in sorted({ROOT_FILE, *(path.name for path in folder.path.glob("docker-compose.*.yml"))}):
-        yield root
-        included = parse_existing(folder.read(root), root).get("include")
-        if isinstance(included, list):
-            yield from (path for path in included if isinstance(path, str) and path.startswith(_OWN_FOLDERS))
-            for mode in (path[15:-4] for path in included if isinstance(path, str) and _MODE_ROUTER.fullmatch(path)):
-                yield from (path_of_mode(path, mode) for path in sorted(of_routers) if path.startswith("router/"))
 
 
 def _service_changes(rendered: Rendered, files: Sequence[FileChange]) -> tuple[Change, ...]:

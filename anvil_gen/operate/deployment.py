@@ -144,7 +144,6 @@ def deployment_of(target: Target) -> Deployment:
 def _outcome(resolved: Resolved) -> Plan | None:
     """Return what a render would change; None where that is nothing."""
     folder = DeployFolder(resolved.output, inventory=resolved.header)
-    folder.recover()
     if folder.is_as_rendered(resolved.sources):
         return None
     from anvil_gen.deploy.pipeline import generator, plan  # noqa: PLC0415  only what is not known to be fresh needs it

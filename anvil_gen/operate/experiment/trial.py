@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from msgspec import Struct
 from msgspec.structs import replace
 
+from anvil_gen.deploy.contained_folder import ContainedFolder
 from anvil_gen.deploy.deploy_tree import STATE_FOLDER
 from anvil_gen.deploy.lock import FolderLock
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
@@ -149,7 +150,7 @@ def _hosts(slot: Slot) -> list[str]:
 @contextmanager
 def _alone(slot: Slot) -> Iterator[None]:
     """Let one start go on at a time: two that make the same network leave a project that none can start any more."""
-    lock = FolderLock(slot.project.folder / STATE_FOLDER, "slot.lock", b"")
+    lock = FolderLock(ContainedFolder(slot.project.folder), f"{STATE_FOLDER}/slot.lock", b"")
     with suppress(OSError):  # a tree that cannot be written to has no lock
         lock.acquire()
     try:
