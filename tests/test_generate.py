@@ -58,7 +58,8 @@ class TestFreshClone:
         fleet(tmp_path, box=INVENTORY + SECOND_TIER + ROUTER + EXPERIMENT)
         render(tmp_path, "box")
         box = tmp_path / "deploy" / "box"
-        (box / "tiers" / "copy.yml").write_text((box / "tiers" / "heavy.yml").read_text())
+        mine = (box / "tiers" / "heavy.yml").read_text().replace("# Made by anvil-gen", "# Once made by anvil-gen")
+        (box / "tiers" / "copy.yml").write_text(mine)
         (box / ".env").write_text((box / ".env.example").read_text())
         commit_all(tmp_path)
         git(tmp_path, "clean", "-ffdxq")
@@ -74,6 +75,13 @@ class TestFreshClone:
         render(tmp_path, "box")
 
         assert sorted(tree(box)) == [".env", "docker-compose.yml", "tiers/copy.yml", "tiers/fast.yml"]
+
+    def test_what_nothing_renders_goes_where_git_has_it(self, tmp_path: Path, box: Path) -> None:
+        (box / "tiers" / "gone.yml").write_text((box / "tiers" / "heavy.yml").read_text())
+        assert diagnostics(tmp_path, "box") == [("file was changed manually", "gone.yml")]
+
+        commit_all(tmp_path)
+        assert render(tmp_path, "box") == [("delete", "tiers/gone.yml")]
 
     def test_a_hand_edit_stops_it(self, tmp_path: Path, box: Path) -> None:
         fleet(tmp_path, box=INVENTORY + SECOND_TIER)

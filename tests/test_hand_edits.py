@@ -62,7 +62,9 @@ def test_the_diff_shows_what_would_be_lost(home: Path) -> None:
 
     assert "  -    init: false\n" in result.stderr
     assert "\n  to keep it, write what it says into hosts/box.toml\n" in result.stderr
-    assert result.stderr.endswith("  and render again; to remove it:\n\n      anvil-gen render hosts/box.toml --force\n\n")
+    assert result.stderr.endswith(
+        "  and render again; to remove it:\n\n      anvil-gen render hosts/box.toml --force\n\n"
+    )
 
 
 def test_an_edit_that_the_inventory_says_too_is_kept(home: Path) -> None:
@@ -114,7 +116,10 @@ def test_the_message_says_where_it_belongs(home: Path, path: str, where: str) ->
         file.write("x-mine: 1\n")
     stderr = anvil_gen("render", "box", cwd=home).stderr
 
-    assert f"\n  to keep it, write what it says into hosts/box.toml{where}\n  and render again; to overwrite it:\n" in stderr
+    assert (
+        f"\n  to keep it, write what it says into hosts/box.toml{where}\n  and render again; to overwrite it:\n"
+        in stderr
+    )
 
 
 @pytest.mark.parametrize("check", [[], ["--check"]])

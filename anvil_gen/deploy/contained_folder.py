@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.digests import digest
@@ -40,24 +39,38 @@ class _Open(NamedTuple):
     """A folder that is open; without a descriptor where the system has none for folders."""
 
     descriptor: int | None
-    path: Path
+    path: str
 
     def name(self, name: str) -> str:
         """Return what the system is given for a file in it."""
-        return name if self.descriptor is not None else str(self.path / name)
+        return name if self.descriptor is not None else os.path.join(self.path, name)  # noqa: PTH118
 
 
 class ContainedFolder:
     """A folder, and the files below it by their paths, with `/` between components.
 
     Each method raises a `DiagnosticError` that names what is in the way: a link, or what is no regular file or folder.
+    As a context, it keeps folders open from one call to the next.
     """
 
     def __init__(self, path: Path) -> None:
         """Take the folder at ``path``, which itself is no link. It need not exist."""
         self.path = path
-        self._made: list[tuple[str, str]] = []
+        self._made: list[str] = []
         self._made_above: list[Path] = []
+        self._folders: dict[str, _Open] = {}
+        self._contexts = 0
+
+    def __enter__(self) -> Self:
+        self._contexts += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._contexts -= 1
+        if not self._contexts:
+            for opened in self._folders.values():
+                _close(opened)
+            self._folders.clear()
 
     def read(self, path: str) -> bytes | None:
         """Return what a file holds; None where there is nothing."""
@@ -72,7 +85,8 @@ class ContainedFolder:
 
     def open(self, path: str, flags: int, *, make: bool = False) -> int:
         """Open a file; with ``make``, the folders that it is in are made."""
-        with self._parent(path, make=make) as (parent, name):
+        with self:
+            parent, name = self._parent(path, make=make)
             return _open_file(parent, name, flags)
 
     def create(self, path: str, content: bytes, *, mode: int | None = None, time_ns: int | None = None) -> None:
@@ -81,39 +95,41 @@ class ContainedFolder:
         Raises:
             FileExistsError: there is one.
         """
-        file = self.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, make=True)
-        with os.fdopen(file, "wb") as opened:
-            opened.write(content)
+        with self:
+            file = self.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, make=True)
+            with os.fdopen(file, "wb") as opened:
+                opened.write(content)
+                if mode is not None:
+                    opened.flush()
+                    os.fsync(file)
+            parent, name = self._parent(path)
             if mode is not None:
-                opened.flush()
-                os.fsync(file)
-        if mode is None and time_ns is None:
-            return
-        with self._parent(path) as (parent, name):
-            there, at = parent.name(name), parent.descriptor
-            if mode is not None:
-                os.chmod(there, mode, dir_fd=at)
+                os.chmod(parent.name(name), mode, dir_fd=parent.descriptor)
             if time_ns is not None:
-                os.utime(there, ns=(time_ns, time_ns), dir_fd=at)
+                os.utime(parent.name(name), ns=(time_ns, time_ns), dir_fd=parent.descriptor)
 
     def rename(self, source: str, path: str) -> None:
         """Put a file in the place of another one in the same folder."""
-        with self._parent(path) as (parent, name):
+        with self:
+            parent, name = self._parent(path)
             old, at = parent.name(source.rpartition("/")[2]), parent.descriptor
             os.replace(old, parent.name(name), src_dir_fd=at, dst_dir_fd=at)
 
     def remove(self, path: str) -> None:
         """Remove a file, if it is there, and the folders that are empty then."""
-        with suppress(FileNotFoundError), self._parent(path) as (parent, name):
-            os.unlink(parent.name(name), dir_fd=parent.descriptor)
-        folder = path.rpartition("/")[0]
-        while folder:
-            self._remove_folder(folder)
-            folder = folder.rpartition("/")[0]
+        with self:
+            with suppress(FileNotFoundError):
+                parent, name = self._parent(path)
+                os.unlink(parent.name(name), dir_fd=parent.descriptor)
+            folder = path.rpartition("/")[0]
+            while folder:
+                self._remove_folder(folder)
+                folder = folder.rpartition("/")[0]
 
     def stat(self, path: str) -> os.stat_result:
         """Return what the system knows of a file."""
-        with self._parent(path) as (parent, name):
+        with self:
+            parent, name = self._parent(path)
             return os.stat(parent.name(name), dir_fd=parent.descriptor, follow_symlinks=False)
 
     def entries(self, folder: str) -> list[tuple[str, bool]]:
@@ -122,52 +138,47 @@ class ContainedFolder:
         Where no folder is, nothing is.
         """
         try:
-            with self._opened(folder) as opened, os.scandir(_scanned(opened)) as found:
-                return [
-                    (entry.name, entry.is_dir(follow_symlinks=False))
-                    for entry in found
-                    if entry.name.isprintable()
-                    and (entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False))
-                ]
-        except (FileNotFoundError, DiagnosticError):
+            with self:
+                opened = self._opened(folder)
+                with os.scandir(opened.path if opened.descriptor is None else opened.descriptor) as found:
+                    kinds = [(entry.name, _kind(entry)) for entry in found if entry.name.isprintable()]
+        except (OSError, DiagnosticError):
             return []
+        return [(name, kind == "folder") for name, kind in kinds if kind]
 
     def remove_made(self) -> None:
         """Remove the folders that were made for files, where they are empty."""
-        for parent, name in reversed(self._made):
-            self._remove_folder(f"{parent}/{name}" if parent else name)
+        for folder in reversed(self._made):
+            self._remove_folder(folder)
         for path in reversed(self._made_above):
             with suppress(OSError):  # not empty, or gone
                 path.rmdir()
         self._made, self._made_above = [], []
 
     def _remove_folder(self, folder: str) -> None:
-        with suppress(OSError), self._parent(folder) as (parent, name):  # not empty, or gone
+        with self, suppress(OSError):  # not empty, or gone
+            parent, name = self._parent(folder)
             os.rmdir(parent.name(name), dir_fd=parent.descriptor)
+            if folder in self._folders:
+                _close(self._folders.pop(folder))
 
-    @contextmanager
-    def _parent(self, path: str, *, make: bool = False) -> Iterator[tuple[_Open, str]]:
-        """Open the folder that a file is in; yield it with the file's name."""
+    def _parent(self, path: str, *, make: bool = False) -> tuple[_Open, str]:
+        """Return the folder that a file is in, open, and the file's name."""
         folder, _, name = path.rpartition("/")
-        with self._opened(folder, make=make) as opened:
-            yield opened, name
+        return self._opened(folder, make=make), name
 
-    @contextmanager
-    def _opened(self, folder: str, *, make: bool = False) -> Iterator[_Open]:
-        if make:
-            self._make_root()
-        opened = self._enter(None, "")
-        try:
-            parent = ""
-            for name in folder.split("/") if folder else ():
+    def _opened(self, folder: str, *, make: bool = False) -> _Open:
+        if folder not in self._folders:
+            if folder:
+                parent, name = self._parent(folder, make=make)
                 if make:
-                    self._make_folder(opened, parent, name)
-                before, opened = opened, self._enter(opened, name)
-                _close(before)
-                parent = f"{parent}/{name}" if parent else name
-            yield opened
-        finally:
-            _close(opened)
+                    self._make(parent, folder)
+                self._folders[folder] = self._enter(parent, name)
+            else:
+                if make:
+                    self._make_root()
+                self._folders[""] = self._enter(None, "")
+        return self._folders[folder]
 
     def _make_root(self) -> None:
         missing = [folder for folder in (self.path, *self.path.parents) if not os.path.lexists(folder)]
@@ -175,58 +186,56 @@ class ContainedFolder:
             folder.mkdir(exist_ok=True)
             self._made_above.append(folder)
 
-    def _make_folder(self, opened: _Open, parent: str, name: str) -> None:
+    def _make(self, parent: _Open, folder: str) -> None:
         with suppress(FileExistsError):
-            os.mkdir(opened.name(name), dir_fd=opened.descriptor)
-            self._made.append((parent, name))
+            os.mkdir(parent.name(folder.rpartition("/")[2]), dir_fd=parent.descriptor)
+            self._made.append(folder)
 
     def _enter(self, opened: _Open | None, name: str) -> _Open:
         """Open a folder in one that is open; without one, the root."""
-        place = self.path if opened is None else opened.path / name
+        place = str(self.path) if opened is None else os.path.join(opened.path, name)  # noqa: PTH118
         if name == "..":
-            raise in_the_way(place, "it is outside")
+            raise in_the_way(Path(place), "it is outside")
         try:
             if _BY_DESCRIPTOR:
                 at = opened.descriptor if opened is not None else None
                 return _Open(os.open(name or place, _FOLDER, dir_fd=at), place)
-            if not _is_folder(place):
+            if not _is_folder(Path(place)):
                 raise NotADirectoryError
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise _no_folder(place, error) from None
+            raise _no_folder(Path(place), error) from None
         return _Open(None, place)
 
 
 def _open_file(parent: _Open, name: str, flags: int) -> int:
     """Open a regular file in a folder that is open."""
-    place = parent.path / name
     try:
         if parent.descriptor is None:
             with suppress(FileNotFoundError):
-                _require_file(place, place.lstat())
+                _require_file(parent, name)
         file = os.open(parent.name(name), flags | _FILE, 0o666, dir_fd=parent.descriptor)
     except FileNotFoundError:
         raise
     except OSError:
         with suppress(OSError):
-            _require_file(place, place.lstat())
+            _require_file(parent, name)
         raise
     try:
-        _require_file(place, os.fstat(file))
+        _require_file(parent, name, os.fstat(file))
     except DiagnosticError:
         os.close(file)
         raise
     return file
 
 
-def _require_file(place: Path, found: os.stat_result) -> None:
-    if stat.S_ISLNK(found.st_mode):
-        raise in_the_way(place, "it is a link")
-    if stat.S_ISDIR(found.st_mode):
-        raise in_the_way(place, "it is a folder")
-    if not stat.S_ISREG(found.st_mode):
-        raise in_the_way(place, "it is no regular file")
+def _require_file(parent: _Open, name: str, found: os.stat_result | None = None) -> None:
+    found = found or Path(parent.path, name).lstat()
+    if stat.S_ISREG(found.st_mode):
+        return
+    kinds = {stat.S_IFLNK: "it is a link", stat.S_IFDIR: "it is a folder"}
+    raise in_the_way(Path(parent.path, name), kinds.get(stat.S_IFMT(found.st_mode), "it is no regular file"))
 
 
 def _no_folder(place: Path, error: OSError) -> DiagnosticError:
@@ -245,8 +254,10 @@ def _is_folder(place: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and getattr(found, "st_reparse_tag", 0) != _JUNCTION
 
 
-def _scanned(opened: _Open) -> int | str:
-    return opened.descriptor if opened.descriptor is not None else str(opened.path)
+def _kind(entry: os.DirEntry[str]) -> str:
+    if entry.is_dir(follow_symlinks=False):
+        return "folder"
+    return "file" if entry.is_file(follow_symlinks=False) else ""
 
 
 def _close(opened: _Open) -> None:

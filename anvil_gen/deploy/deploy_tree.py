@@ -11,7 +11,7 @@ wrote in the meantime.
 import re
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -38,6 +38,8 @@ _PLACE = re.compile(
     r"docker-compose(?:\.[^/]+)?\.yml|\.env\.example|tiers/[^/]+\.yml|tiers/[^/]+\.files/.+|services/[^/]+\.yml|router/.+"
 )
 """Where the files of a tree are; a router's own, such as `serves.toml`, are named by its data."""
+
+_DEEPEST = 32  # no file of a tree is in as many folders
 
 FileAction = Literal["create", "update", "delete"]
 
@@ -83,28 +85,20 @@ class DeployFolder:
         raw = self._folder.read(path)
         return None if raw is None else _text(raw)
 
-    def compare(self, files: Mapping[str, str], names: Collection[str] = ()) -> list[FileChange]:
+    def compare(self, files: Mapping[str, str], names: Callable[[], Collection[str]] = tuple) -> list[FileChange]:
         """Return what writing ``files`` would change, by path.
 
-        What a render on another machine has left, as in a fresh clone, is ours where its header says so. ``names`` are
-        further files that some render could have made.
+        What a render on another machine has left, as in a fresh clone, is ours where its header says so. ``names``
+        returns further files next to the root file that some render could have made.
         """
-        changes = []
-        for path, text in sorted(files.items()):
-            before = self.read(path)
-            if before != text:
-                action: FileAction = "create" if before is None else "update"
-                changes.append(FileChange(path=path, action=action, before=before, after=text))
-        written = self._state.paths if self._state is not None else ()
-        others = sorted(
-            path
-            for path in self._listing()
-            if (_PLACE.fullmatch(path) or path in names) and path not in files and not is_temporary(path)
-        )
-        changes += self._removals(path for path in others if path in written)
-        if self._state is None or self._unlike_written(changes):
-            unknown = self._removals(path for path in others if path not in written)
-            changes += [change for change in unknown if (change.before or "").startswith(self._header)]
+        with self._folder:
+            changes = [*self._replacements(files)]
+            others = sorted(path for path in self._listing() if path not in files and _is_place(path, names))
+            written = self._state.paths if self._state is not None else set()
+            changes += self._removals(path for path in others if path in written)
+            if self._state is None or self._unlike_written(changes):
+                unknown = self._removals(path for path in others if path not in written)
+                changes += [change for change in unknown if (change.before or "").startswith(self._header)]
         return changes
 
     def foreign(self, changes: Iterable[FileChange]) -> list[FileChange]:
@@ -173,12 +167,15 @@ class DeployFolder:
         if self.is_written(files, changes, sources=sources):
             return
         self.lock()
-        for path in self._left_over():
-            if not path.endswith(".yml"):  # a root file may include that until the last step
+        with self._folder:
+            left_over = self._left_over()
+            # What a root file may include stays until the last step.
+            copies = {path for path in left_over if path.endswith(".yml")}
+            for path in left_over - copies:
                 self._folder.remove(path)
-        self._steps = self._write_steps(files, changes, sources)
-        for step in self._steps:
-            self._stage(step)
+            self._steps = self._write_steps(files, changes, sources, copies)
+            for step in self._steps:
+                self._stage(step)
 
     def commit(self) -> None:
         """Put in place what `stage` made ready.
@@ -187,8 +184,9 @@ class DeployFolder:
             DiagnosticError: not all of it could be; the next write goes on.
         """
         try:
-            for step in self._steps:
-                self._apply(step)
+            with self._folder:
+                for step in self._steps:
+                    self._apply(step)
         finally:
             self._lock.release()
         self._steps = []
@@ -197,7 +195,7 @@ class DeployFolder:
         """Take back what a `stage` without a `commit` has made."""
         if self._lock.held:
             for step in self._steps:
-                with suppress(OSError):
+                with suppress(OSError):  # not made yet
                     self._folder.remove(_temporary(step))
         self._lock.release_unused()
         self._steps = []
@@ -225,25 +223,24 @@ class DeployFolder:
                 path = f"{folder}/{name}"
                 if not is_folder:
                     yield path
-                elif _PLACE.fullmatch(f"{path}/."):
+                elif _PLACE.fullmatch(f"{path}/.") and path.count("/") < _DEEPEST:
                     folders.append(path)
 
-    def _left_over(self) -> list[str]:
+    def _left_over(self) -> set[str]:
         """Return the temporary files of a write that was killed."""
-        return [path for path in self._listing() if is_temporary(path)]
+        return {path for path in self._listing() if is_temporary(path)}
 
-    def _write_steps(self, files: Mapping[str, str], changes: Sequence[FileChange], sources: Sources) -> list[Step]:
+    def _write_steps(
+        self, files: Mapping[str, str], changes: Sequence[FileChange], sources: Sources, left_over: set[str]
+    ) -> list[Step]:
         """Return all that a write does, the state first and last."""
-        by_action: dict[str, set[str]] = {"create": set(), "update": set(), "delete": set()}
+        paths: dict[FileAction, set[str]] = {"create": set(), "update": set(), "delete": set()}
         for change in changes:
-            by_action[change.action].add(change.path)
-        steps = [
-            *write_steps(files, created=by_action["create"], updated=by_action["update"], removed=by_action["delete"])
-        ]
+            paths[change.action].add(change.path)
+        steps = [*write_steps(files, created=paths["create"], updated=paths["update"], removed=paths["delete"])]
+        steps += [Step(path, None) for path in sorted(left_over.difference(step.path for step in steps))]
         after = _state_of(files, sources)
         during = replace(after, unfinished=self._possible(changes, steps))
-        left_over = {*self._left_over()}.difference(step.path for step in steps)
-        steps += [Step(path, None) for path in sorted(left_over)]
         return [Step(_STATE, during.encode()), *steps, Step(_STATE, after.encode())]
 
     def _possible(self, changes: Iterable[FileChange], steps: Iterable[Step]) -> dict[str, list[str]]:
@@ -276,11 +273,18 @@ class DeployFolder:
         except OSError as error:
             raise _unfinished(error, self.path / step.path) from None
 
-    def _removals(self, paths: Iterable[str]) -> list[FileChange]:
-        texts = [(path, self.read(path)) for path in paths]
-        return [
-            FileChange(path=path, action="delete", before=text, after=None) for path, text in texts if text is not None
-        ]
+    def _replacements(self, files: Mapping[str, str]) -> Iterator[FileChange]:
+        for path, text in sorted(files.items()):
+            before = self.read(path)
+            if before != text:
+                action: FileAction = "create" if before is None else "update"
+                yield FileChange(path=path, action=action, before=before, after=text)
+
+    def _removals(self, paths: Iterable[str]) -> Iterator[FileChange]:
+        for path in paths:
+            before = self.read(path)
+            if before is not None:
+                yield FileChange(path=path, action="delete", before=before, after=None)
 
     def _unlike_written(self, changes: Iterable[FileChange]) -> list[FileChange]:
         return [change for change in changes if change.before is not None and not self._knows(change)]
@@ -295,6 +299,13 @@ class DeployFolder:
             return set()
         texts = (None if raw is None else _text(raw) for raw in committed(self.path, ours))
         return {path for path, text in zip(ours, texts, strict=False) if text == ours[path]}
+
+
+def _is_place(path: str, names: Callable[[], Collection[str]]) -> bool:
+    """Tell whether a file of a tree can be there."""
+    if is_temporary(path):
+        return False
+    return _PLACE.fullmatch(path) is not None or ("/" not in path and path in names())
 
 
 def _temporary(step: Step) -> str:

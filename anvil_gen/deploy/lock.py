@@ -74,11 +74,11 @@ class FolderLock:
             _wait_for(file)
             # Who held it may have removed it: then another one stands there, or none.
             if os.path.samestat(os.fstat(file), self._folder.stat(self._path)):
+                self._file = file
                 if os.fstat(file).st_size == 0:
                     # By this descriptor: closing any other of the file would end the lock.
                     os.lseek(file, 0, os.SEEK_SET)
                     os.write(file, self._content)
-                self._file = file
         finally:
             if self._file is None:
                 os.close(file)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -154,7 +155,7 @@ def write(outcomes: Sequence[Plan], *, force: bool = False) -> list[Plan]:
 
 
 def _compared(rendered: Rendered, folder: DeployFolder) -> Plan:
-    files = folder.compare(rendered.tree.files, _names(rendered))
+    files = folder.compare(rendered.tree.files, cache(lambda: _names(rendered)))
     return Plan(rendered=rendered, folder=folder, files=tuple(files), changes=_service_changes(rendered, files))
 
 
