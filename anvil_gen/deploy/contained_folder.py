@@ -97,12 +97,16 @@ class ContainedFolder:
         """
         with self:
             file = self.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, make=True)
-            with os.fdopen(file, "wb") as opened:
-                opened.write(content)
-                if mode is not None:
-                    opened.flush()
-                    os.fsync(file)
             parent, name = self._parent(path)
+            try:
+                with os.fdopen(file, "wb") as opened:
+                    opened.write(content)
+                    if mode is not None:
+                        opened.flush()
+                        os.fsync(file)
+            except OSError:
+                os.unlink(parent.name(name), dir_fd=parent.descriptor)
+                raise
             if mode is not None:
                 os.chmod(parent.name(name), mode, dir_fd=parent.descriptor)
             if time_ns is not None:

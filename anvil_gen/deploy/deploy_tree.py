@@ -173,9 +173,9 @@ class DeployFolder:
             copies = {path for path in left_over if path.endswith(".yml")}
             for path in left_over - copies:
                 self._folder.remove(path)
-            self._steps = self._write_steps(files, changes, sources, copies)
-            for step in self._steps:
+            for step in self._write_steps(files, changes, sources, copies):
                 self._stage(step)
+                self._steps.append(step)
 
     def commit(self) -> None:
         """Put in place what `stage` made ready.
@@ -195,8 +195,9 @@ class DeployFolder:
         """Take back what a `stage` without a `commit` has made."""
         if self._lock.held:
             for step in self._steps:
-                with suppress(OSError):  # not made yet
-                    self._folder.remove(_temporary(step))
+                if step.text is not None:
+                    with suppress(OSError):
+                        self._folder.remove(_temporary(step))
         self._lock.release_unused()
         self._steps = []
 
