@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from running import EXPERIMENT, INVENTORY, ROUTER, SECOND_TIER, TIMEOUT_SECONDS, anvil_gen, commit_all, fleet, tree
 
+from anvil_gen.deploy.deploy_tree import DeployFolder
 from anvil_gen.deploy.pipeline import Generator
 
 ONE = INVENTORY + SECOND_TIER + ROUTER
@@ -163,15 +164,17 @@ def test_a_killed_holder_keeps_nobody_out(tmp_path: Path, verb: list[str]) -> No
     assert sorted(path.name for path in (home / "deploy" / "box" / ".anvil-gen").iterdir()) == STATE
 
 
-def test_git_sees_nothing_of_the_lock(tmp_path: Path) -> None:
+def test_git_sees_nothing_of_the_lock_and_the_state(tmp_path: Path) -> None:
     home = fleet(tmp_path, box=ONE)
     anvil_gen("render", "box", cwd=home)
     commit_all(home)
-    with held(home / "deploy" / "box"):
-        status = subprocess.run(
-            ["git", "-C", str(home), "status", "--porcelain", "--ignored"], capture_output=True, text=True, check=True
-        )
-        assert status.stdout == "!! deploy/box/.anvil-gen/\n"
+    folder = DeployFolder(home / "deploy" / "box", inventory="hosts/box.toml")
+    assert folder.lock()
+    status = subprocess.run(
+        ["git", "-C", str(home), "status", "--porcelain", "--ignored"], capture_output=True, text=True, check=True
+    )
+    assert status.stdout == "!! deploy/box/.anvil-gen/\n"
+    folder.drop()
 
 
 def test_nothing_to_write_waits_for_nobody(tmp_path: Path) -> None:

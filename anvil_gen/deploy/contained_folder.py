@@ -120,15 +120,18 @@ class ContainedFolder:
             os.replace(old, parent.name(name), src_dir_fd=at, dst_dir_fd=at)
 
     def remove(self, path: str) -> None:
-        """Remove a file, if it is there, and the folders that are empty then."""
-        with self:
-            with suppress(FileNotFoundError):
-                parent, name = self._parent(path)
-                os.unlink(parent.name(name), dir_fd=parent.descriptor)
-            folder = path.rpartition("/")[0]
-            while folder:
-                self._remove_folder(folder)
-                folder = folder.rpartition("/")[0]
+        """Remove a file, if it is there."""
+        with self, suppress(FileNotFoundError):
+            parent, name = self._parent(path)
+            os.unlink(parent.name(name), dir_fd=parent.descriptor)
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove a folder, if it is there and empty."""
+        with self, suppress(OSError):
+            parent, name = self._parent(folder)
+            os.rmdir(parent.name(name), dir_fd=parent.descriptor)
+            if folder in self._folders:
+                _close(self._folders.pop(folder))
 
     def stat(self, path: str) -> os.stat_result:
         """Return what the system knows of a file."""
@@ -153,18 +156,11 @@ class ContainedFolder:
     def remove_made(self) -> None:
         """Remove the folders that were made for files, where they are empty."""
         for folder in reversed(self._made):
-            self._remove_folder(folder)
+            self.remove_folder(folder)
         for path in reversed(self._made_above):
             with suppress(OSError):  # not empty, or gone
                 path.rmdir()
         self._made, self._made_above = [], []
-
-    def _remove_folder(self, folder: str) -> None:
-        with self, suppress(OSError):  # not empty, or gone
-            parent, name = self._parent(folder)
-            os.rmdir(parent.name(name), dir_fd=parent.descriptor)
-            if folder in self._folders:
-                _close(self._folders.pop(folder))
 
     def _parent(self, path: str, *, make: bool = False) -> tuple[_Open, str]:
         """Return the folder that a file is in, open, and the file's name."""

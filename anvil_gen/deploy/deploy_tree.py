@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -185,8 +186,11 @@ class DeployFolder:
         """
         try:
             with self._folder:
-                for step in self._steps:
+                for step in self._steps[:-1]:
                     self._apply(step)
+                if self._steps:
+                    self._remove_empty_folders()
+                    self._apply(self._steps[-1])
         finally:
             self._lock.release()
         self._steps = []
@@ -216,16 +220,20 @@ class DeployFolder:
 
     def _listing(self) -> Iterator[str]:
         """Yield the files that are where files of a tree are, by path."""
-        yield from (name for name, is_folder in self._folder.entries("") if not is_folder)
-        folders = [STATE_FOLDER, *_FOLDERS]
-        while folders:
-            folder = folders.pop()
-            for name, is_folder in self._folder.entries(folder):
-                path = f"{folder}/{name}"
-                if not is_folder:
-                    yield path
-                elif _PLACE.fullmatch(f"{path}/.") and path.count("/") < _DEEPEST:
-                    folders.append(path)
+        return chain.from_iterable(files for _, files in self._walk())
+
+    def _walk(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield the folders that can have files of a tree, each with its files and before those in it."""
+        folders = ["", STATE_FOLDER, *_FOLDERS]
+        for folder in folders:
+            entries = [(f"{folder}/{name}".lstrip("/"), kind) for name, kind in self._folder.entries(folder)]
+            yield folder, [path for path, is_folder in entries if not is_folder]
+            if folder and folder.count("/") < _DEEPEST:
+                folders += (path for path, is_folder in entries if is_folder and _PLACE.fullmatch(f"{path}/."))
+
+    def _remove_empty_folders(self) -> None:
+        for folder in reversed([folder for folder, _ in self._walk() if folder]):
+            self._folder.remove_folder(folder)
 
     def _left_over(self) -> set[str]:
         """Return the temporary files of a write that was killed."""

@@ -65,6 +65,7 @@ class FolderLock:
             if self._folder.entries(folder) == [(name, False)]:
                 with suppress(OSError):
                     self._folder.remove(self._path)
+                self._folder.remove_folder(folder)
         self._folder.remove_made()
         self.release()
 
