@@ -34,7 +34,7 @@ def facts(*extra: str, engine: str = "vllm", **known: Any) -> TrialFacts:
         "own": OWN,
         "model": "org/name",
         "served_name": "experiment",
-        "card": "big",
+        "gpu": "big",
         "port": 1,
     }
     return TrialFacts(engine_name=engine, engine=found, extra=extra, **{**usual, **known})
