@@ -52,7 +52,9 @@ def missing_names(text: str) -> list[tuple[int, str]]:
         names += [name for name in MODULE_FILE.findall(code) if fenced or "/" in name or name == code]
         missing += [(number, name) for name in dict.fromkeys(names) if not exists(name)]
     for number, line in enumerate(text.split("\n"), start=1):
-        missing += [(number, f"{module} ({name})") for module, name in INSIDE.findall(line) if not defines(module, name)]
+        missing += [
+            (number, f"{module} ({name})") for module, name in INSIDE.findall(line) if not defines(module, name)
+        ]
     return missing
 
 
