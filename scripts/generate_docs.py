@@ -34,7 +34,7 @@ FAILURES_NOTE = (
 LISTED = {
     ("TierTable", "engine"): "engines",
     ("ExperimentTable", "engine"): "engines",
-    ("RouterTable", "engine"): "routers",
+    ("RouterTable", "kind"): "routers",
     ("GpuTable", "vendor"): "gpus",
 }
 INVENTORY_PAGE = "docs/inventory.md"

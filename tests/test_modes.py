@@ -30,7 +30,7 @@ gpus = ["card"]
 port = 9000
 standby = true
 [router]
-engine = "anvil"
+kind = "anvil"
 """
 
 

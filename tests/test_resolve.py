@@ -38,14 +38,14 @@ TIER = f'engine = "vllm", model = {HUB}'
             f"tiers.one = {{ {TIER} }}\ngpus.new = {{ uuid = 'MIG-{UUID_A[4:]}', vendor = ▸'nvida' }}",
             [("unknown vendor", "gpus.new.vendor", 'did you mean "nvidia"?')],
         ),
-        (f"tiers.one = {{ {TIER} }}\nrouter.engine = ▸'anvl'", [("unknown router", "router.engine", '"anvil"?')]),
+        (f"tiers.one = {{ {TIER} }}\nrouter.kind = ▸'anvl'", [("unknown router", "router.kind", '"anvil"?')]),
         (
             f"tiers.fast = {{ {TIER} }}\nrouter.aliases.coder = ▸'fasst'",
             [("alias to a missing tier", "router.aliases.coder", 'did you mean "fast"?')],
         ),
         (
             f"tiers.one = {{ {TIER} }}\ntiers.two = {{ {TIER}, port = 1, served_name = ▸'ONE' }}\n"
-            "router.engine = 'anvil'",
+            "router.kind = 'anvil'",
             [("model name taken twice", "tiers.two.served_name", "a request names one tier")],
         ),
         (

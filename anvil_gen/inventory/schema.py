@@ -19,6 +19,9 @@ SCHEMA = 1
 REQUIRED = {"Inventory": ("schema", "tiers"), "GpuTable": ("uuid",), "TierTable": ()}
 """Keys that must be there, by struct."""
 
+RENAMED = {("router", "engine"): "kind"}
+"""Keys of older versions -> what they are called now."""
+
 
 class HostTable(Table, frozen=True, kw_only=True):
     """The machine."""

@@ -33,7 +33,7 @@ class RouterTierTable(Table, frozen=True, kw_only=True):
 class RouterTable(Table, frozen=True, kw_only=True):
     """The front door: one OpenAI-compatible endpoint for all tiers, a service of the same project."""
 
-    engine: (
+    kind: (
         Annotated[
             str,
             t.text("Router: a folder of `templates/routers/`.", t.SERVICE_PATTERN, t.NAME_LENGTH),

@@ -251,7 +251,7 @@ class Router(Struct, frozen=True, kw_only=True):
     slash; ``variables`` come from the router's data file, for its own templates.
     """
 
-    engine: Symbol
+    kind: Symbol
     service: str
     container_name: str
     image: Text | None

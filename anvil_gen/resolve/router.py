@@ -45,10 +45,10 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     table, catalog = context.inventory.router, context.catalog
     if table is UNSET:
         return None
-    name = Symbol(catalog.defaults["router"]["engine"] if table.engine is UNSET else table.engine)
+    name = Symbol(catalog.defaults["router"]["kind"] if table.kind is UNSET else table.kind)
     kind = catalog.router(name)
     if kind is None:
-        context.collector.add("unknown router", ("router", "engine"), *catalog.unknown("routers", name))
+        context.collector.add("unknown router", ("router", "kind"), *catalog.unknown("routers", name))
         return None
     options = layered(
         Layer(
@@ -80,7 +80,7 @@ def build_router(
             "too many model names", ("router",), detail, "write fewer aliases, or shorter ones", key=True
         )
     return Router(
-        engine=spec.name,
+        kind=spec.name,
         service=options["service"],
         container_name=options["container_name"],
         image=None if options["image"] is None else env_text(options["image"]),

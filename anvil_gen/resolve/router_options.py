@@ -40,10 +40,10 @@ def _supports(capability: str, kind: RouterKind) -> bool:
 
 
 def kinds_that(catalog: Catalog, suits: Callable[[RouterKind], bool]) -> str:
-    """Return how an inventory names the routers that suit: ``engine = "a" or "b"``; an empty text where none does."""
+    """Return how an inventory names the routers that suit: ``kind = "a" or "b"``; an empty text where none does."""
     kinds = ((name, catalog.router(name)) for name in catalog.names("routers"))
     found = [f'"{name}"' for name, kind in kinds if kind is not None and suits(kind)]
-    return f"engine = {' or '.join(found)}" if found else ""
+    return f"kind = {' or '.join(found)}" if found else ""
 
 
 def _requested(options: Options) -> Iterator[tuple[KeyPath, str]]:

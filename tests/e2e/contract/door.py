@@ -193,7 +193,7 @@ def inventory(box: Box, router: str, kind: RouterKind) -> dict[str, Any]:
     tasks = {name: tier for name, tier in TIERS.items() if tier[0] in kind.tasks}
     aliases = {alias: name for name, (task, names, _) in tasks.items() for alias in names if task in kind.alias_tasks}
     table: dict[str, Any] = {
-        "engine": router,
+        "kind": router,
         "container_name": box.name("router"),
         "port": box.port("router"),
         "aliases": aliases,
