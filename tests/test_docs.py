@@ -151,7 +151,7 @@ def test_every_flag_of_an_engine_is_documented(name: str) -> None:
     assert engine is not None
     page = PAGES[f"docs/engines/{name}.md"]
 
-    flags = [flag for named in engine.options.values() for flag in ((named,) if isinstance(named, str) else named)]
+    flags = [flag for named in engine.fields.values() for flag in ((named,) if isinstance(named, str) else named)]
     assert [flag for flag in flags if f"`--{flag}`" not in page] == []
     assert [quirk.reason for quirk in engine.quirks if quirk.reason not in page] == []
 

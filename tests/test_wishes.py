@@ -114,13 +114,13 @@ def test_every_capability_is_claimed_or_denied(name: str) -> None:
     kind = Catalog().router(name)
     assert kind is not None
 
-    assert sorted({*kind.capabilities, *kind.limits}) == sorted(FEATURES)
-    assert set(kind.capabilities).isdisjoint(kind.limits)
-    assert list(kind.capabilities) == sorted(kind.capabilities)
+    assert sorted({*kind.supports, *kind.unsupported}) == sorted(FEATURES)
+    assert set(kind.supports).isdisjoint(kind.unsupported)
+    assert list(kind.supports) == sorted(kind.supports)
 
 
 @pytest.mark.parametrize("wish", REQUESTABLE)
 def test_every_wish_comes_true_with_some_router(wish: str) -> None:
     kinds = [Catalog().router(name) for name in Catalog().names("routers")]
 
-    assert any(kind is not None and wish in kind.capabilities for kind in kinds)
+    assert any(kind is not None and wish in kind.supports for kind in kinds)

@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.catalog.gpu_vendor import Vendor, semantic_errors
+from anvil_gen.catalog.health import health_errors, with_probe
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.catalog.router_features import FEATURES
 from anvil_gen.catalog.template_tree import KINDS, texts, unused_files
@@ -122,7 +124,10 @@ class Catalog:
 
     def _read(self, path: str, found: Path, kind: type[_Data]) -> _Data:
         display = f"templates/{path}" if found.is_relative_to(self.roots[-1]) else display_path(found)
-        return decoded(Document(found, display=display), kind, self._check)
+        data = decoded(Document(found, display=display), kind, self._check)
+        if isinstance(data, Vendor) or data.health is None:
+            return data
+        return replace(data, health=with_probe(data.health, self.defaults["probes"]))
 
     def _check(self, data: Engine | Vendor | RouterKind) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is of the right form in a data file, and names what there is not."""
@@ -135,15 +140,15 @@ class Catalog:
         for name, value in data.defaults.items():
             if name in section:
                 yield from struct_errors({name: value}, struct, ("defaults",))
+        if data.health is not None:
+            yield from health_errors(data.health, self.defaults["probes"])
         if isinstance(data, RouterKind):
-            told = [(("capabilities", at), name) for at, name in enumerate(data.capabilities)]
-            yield from unknown_names([*told, *((("limits", name), name) for name in data.limits)], FEATURES)
+            features = [(("supports", at), name) for at, name in enumerate(data.supports)]
+            yield from unknown_names(
+                [*features, *((("unsupported", name), name) for name in data.unsupported)], FEATURES
+            )
         else:
-            known = {*section, *DERIVED_OPTIONS}
-            keys = ("options", "variables", "option_flags")
-            named: list[tuple[KeyPath, str]] = [((key, name), name) for key in keys for name in getattr(data, key)]
-            named += [(("aliases", flag), option) for flag, option in data.aliases.items()]
-            yield from unknown_names(named, known)
+            yield from unknown_names(data.named_fields(), {*section, *DERIVED_OPTIONS})
             yield from unknown_names([(("reasons", name), name) for name in data.reasons], self.defaults["reasons"])
             refusals = [(("quirks", at, "refuse", "option"), quirk.refuse) for at, quirk in enumerate(data.quirks)]
             yield from unknown_names([(path, refusal.option) for path, refusal in refusals if refusal], section)

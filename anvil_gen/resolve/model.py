@@ -179,9 +179,10 @@ class Tier(Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]  # the served name, and further ones that the engine is told
     port: int
     context_length: int | None
-    tool_support: bool
-    health_path: str
-    api_base: str
+    tool_support: bool = False
+    health_path: str = ""
+    api_base: str = ""
+    hub_cache: str = ""  # the folder of the shared cache in its container
     root_file: Symbol  # the tree's root file that runs it
     model: str  # the engine's argument for the model; empty without one
     files: tuple[TreeFile, ...]

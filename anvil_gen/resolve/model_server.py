@@ -30,23 +30,6 @@ _EGRESS = ("host", "egress")
 _MIB = {"MiB": 1, "GiB": 1024}
 
 
-_UNKNOWN = Engine(
-    title="an unknown engine",
-    docs="",
-    image="",
-    entrypoint=(),
-    flag_style="equals",
-    list_style="repeat",
-    models=("path", "repo", "file"),
-    model_needed=False,
-    model_dir="/models",
-    hub_cache="/hub",
-    api_base="",
-    vendors=(),
-    options={},
-)
-
-
 class ResolveContext(Struct, frozen=True, kw_only=True):
     """What all serves of one inventory share."""
 
@@ -64,7 +47,7 @@ class ModelServer(Struct, frozen=True, kw_only=True):
 
     path: KeyPath
     engine_name: Symbol
-    engine: Engine
+    engine: Engine | None  # None where there is none of that name: its other errors are reported all the same
     options: Options
     gpus: tuple[Gpu, ...]
     image: Text
@@ -82,19 +65,16 @@ def resolve_server(
         values: what the placeholders of the defaults stand for.
 
     Returns:
-        The serve. Where its engine is not known it has a stand-in, so that its other faults are told all the same.
+        The serve.
     """
     common = context.inventory.defaults if isinstance(table, TierTable) else TierTable()
     name, engine = _engine_of(context, table, common, path)
     section = context.catalog.defaults[_SECTIONS[str(path[0])]]
-    if engine is not _UNKNOWN:
+    if engine is not None:
         engine = _limited(engine, (*section, *DERIVED_OPTIONS, "draft_model", "mmproj", "lora"))
-    own = {option: value for option, value in engine.defaults.items() if option in section}
-    if section["port"] is not None:  # the experiment's: it runs beside the tiers of the same engine
-        own.pop("port", None)
     options = layered(
         Layer(name="templates/defaults.toml", values=fill_placeholders(section, {**values, "engine": str(name)})),
-        Layer(name=f"templates/engines/{name}/engine.toml", values=own),
+        Layer(name=f"templates/engines/{name}/engine.toml", values=_engine_defaults(engine, section)),
         *(
             [Layer(name="[host]", values={"bind": False}, path=_EGRESS)]
             if context.sealed and path[0] == "tiers"
@@ -114,50 +94,58 @@ def resolve_server(
         gpus=gpus,
         image=_image(context, options, engine, gpus, path),
     )
-    checks = (_check_vendors, _check_needs, _check_fields, _check_flags, _refuse_quirks)
-    for check in checks if engine is not _UNKNOWN else ():
-        check(context, server)
+    if engine is not None:
+        for check in (_check_vendors, _check_needs, _check_fields, _check_flags, _refuse_quirks):
+            check(context, server, engine)
     _check_secrets(context, server)
     return server
 
 
+def _engine_defaults(engine: Engine | None, section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an engine's defaults of the options of a section."""
+    if engine is None:
+        return {}
+    # The experiment has a port of its own: it runs next to the tiers of the same engine.
+    known = [option for option in section if option != "port" or section["port"] is None]
+    return {option: value for option, value in engine.defaults.items() if option in known}
+
+
 def _limited(engine: Engine, known: tuple[str, ...]) -> Engine:
     """Return an engine without flags and variables for options that the table at hand has not."""
-    if all(option in known for option in (*engine.options, *engine.variables)):
+    if all(field in known for field in (*engine.fields, *engine.field_env)):
         return engine
-    options = {option: flags for option, flags in engine.options.items() if option in known}
-    variables = {option: name for option, name in engine.variables.items() if option in known}
-    return replace(engine, options=options, variables=variables)
+    fields = {field: flags for field, flags in engine.fields.items() if field in known}
+    variables = {field: name for field, name in engine.field_env.items() if field in known}
+    return replace(engine, fields=fields, field_env=variables)
 
 
-def _image(context: ResolveContext, options: Options, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> Text:
+def _image(
+    context: ResolveContext, options: Options, engine: Engine | None, gpus: tuple[Gpu, ...], path: KeyPath
+) -> Text:
     """Return the image that the inventory names, else the engine's for these cards."""
     named = options["image"]
     if named is not None:
         return env_text(named)
-    for choice in engine.images:
-        capabilities = {gpu.compute_capability for gpu in gpus if gpu.vendor == choice.vendor}
-        if capabilities and choice.compute_capability in (None, *capabilities):
-            return choice.image
-    if engine is _UNKNOWN:
+    if engine is None:
         return ""
+    images = engine.images.get(gpus[0].vendor, {}) if gpus else {}
+    capabilities = {gpu.compute_capability for gpu in gpus}
+    fitting = next((image for key, image in images.items() if key in capabilities), images.get("default"))
+    if fitting is not None:
+        return fitting
     if not engine.image:
         context.collector.missing_key(path, "image", f'write image = "…": {engine.title} has no image of its own')
-    elif gpus:
+    elif images:
         _no_image(context, engine, gpus, path)
     return engine.image
 
 
 def _no_image(context: ResolveContext, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> None:
     """Report cards for which an engine has images, but none for their compute capability."""
-    known = [choice.compute_capability or "" for choice in engine.images if choice.vendor == gpus[0].vendor]
-    if known:
-        told = gpus[0].compute_capability
-        detail = (
-            f"{engine.title} has images for compute capability {', '.join(known)}; the card's is {told or 'not told'}"
-        )
-        remedy = "set image" if told else f"set compute_capability of gpus.{gpus[0].name}, or image"
-        context.collector.add("no image for this card", path, detail, remedy, key=True)
+    known, told = ", ".join(engine.images[gpus[0].vendor]), gpus[0].compute_capability
+    detail = f"{engine.title} has images for compute capability {known}; the card's is {told or 'not told'}"
+    remedy = "set image" if told else f"set compute_capability of gpus.{gpus[0].name}, or image"
+    context.collector.add("no image for this card", path, detail, remedy, key=True)
 
 
 def env_text(value: Any) -> Text:
@@ -168,10 +156,10 @@ def env_text(value: Any) -> Text:
     return str(value)
 
 
-def matching_quirks(context: ResolveContext, server: ModelServer) -> Iterator[Quirk]:
-    """Yield the engine's quirks that apply on this platform and these cards."""
-    capabilities = [_version(gpu.compute_capability) for gpu in server.gpus if gpu.compute_capability]
-    for quirk in server.engine.quirks:
+def matching_quirks(context: ResolveContext, engine: Engine, gpus: tuple[Gpu, ...]) -> Iterator[Quirk]:
+    """Yield an engine's quirks that apply on this platform and these cards."""
+    capabilities = [_version(gpu.compute_capability) for gpu in gpus if gpu.compute_capability]
+    for quirk in engine.quirks:
         below, start = quirk.compute_capability_below, quirk.compute_capability_from
         if quirk.platform is not None and quirk.platform != context.platform:
             continue
@@ -179,7 +167,7 @@ def matching_quirks(context: ResolveContext, server: ModelServer) -> Iterator[Qu
             continue
         if start is not None and not any(capability >= _version(start) for capability in capabilities):
             continue
-        if len(server.gpus) < quirk.gpus_from:
+        if len(gpus) < quirk.gpus_from:
             continue
         yield quirk
 
@@ -232,17 +220,17 @@ def _gpus_have_errors(context: ResolveContext, server: ModelServer) -> bool:
 
 def _engine_of(
     context: ResolveContext, table: TierTable | ExperimentTable, common: TierTable, path: KeyPath
-) -> tuple[Symbol, Engine]:
-    """Return the engine that a table or the defaults name; a stand-in, with a diagnostic, where it is none."""
+) -> tuple[Symbol, Engine | None]:
+    """Return the engine that a table or the defaults name; None, with a diagnostic, where it is none."""
     name, where = (table.engine, path) if table.engine is not UNSET else (common.engine, ("defaults",))
     if name is UNSET:
         engines = context.catalog.names("engines")
         context.collector.missing_key(path, "engine", f'write engine = "…", with one of: {join_words(engines)}')
-        return Symbol("unknown"), _UNKNOWN
+        return Symbol("unknown"), None
     engine = context.catalog.engine(name)
     if engine is None:
         context.collector.add("unknown engine", (*where, "engine"), *context.catalog.unknown("engines", name))
-    return Symbol(name), engine or _UNKNOWN
+    return Symbol(name), engine
 
 
 def _find_gpus(context: ResolveContext, options: Options, path: KeyPath) -> tuple[Gpu, ...]:
@@ -276,7 +264,7 @@ def _unknown_gpu(context: ResolveContext, name: str, path: KeyPath) -> None:
     context.collector.add("unknown GPU", path, detail, remedy)
 
 
-def _check_vendors(context: ResolveContext, server: ModelServer) -> None:
+def _check_vendors(context: ResolveContext, server: ModelServer, engine: Engine) -> None:
     path = (*server.path, "gpus" if "gpus" in server.options else "gpu")
     vendors = sorted({gpu.vendor for gpu in server.gpus})
     if len(vendors) > 1:
@@ -284,15 +272,15 @@ def _check_vendors(context: ResolveContext, server: ModelServer) -> None:
             "cards of two vendors", path, " and ".join(vendors), "one tier takes the cards of one vendor"
         )
     for vendor in vendors:
-        if vendor not in server.engine.vendors:
-            runs = join_words(server.engine.vendors) or "the processor only"
-            detail = f'{server.engine.title} has no cards of vendor "{vendor}": it runs on {runs}'
+        if vendor not in engine.vendors:
+            runs = join_words(engine.vendors) or "the processor only"
+            detail = f'{engine.title} has no cards of vendor "{vendor}": it runs on {runs}'
             context.collector.add("not for this engine", path, detail, "take another card, or another engine")
 
 
-def _check_needs(context: ResolveContext, server: ModelServer) -> None:
+def _check_needs(context: ResolveContext, server: ModelServer, engine: Engine) -> None:
     """Report what a tier needs and has not: a port, a task that its engine serves."""
-    options, engine = server.options, server.engine
+    options = server.options
     if options["port"] is None:
         context.collector.missing_key(server.path, "port", "write the port that the container listens on")
     if "task" in options and options["task"] not in engine.tasks:
@@ -302,9 +290,8 @@ def _check_needs(context: ResolveContext, server: ModelServer) -> None:
         context.collector.add("not for this engine", path or server.path, detail, remedy, key=path is None)
 
 
-def _check_fields(context: ResolveContext, server: ModelServer) -> None:
+def _check_fields(context: ResolveContext, server: ModelServer, engine: Engine) -> None:
     """Report fields that say what this engine cannot be told."""
-    engine = server.engine
     unable = [] if engine.own_command else [name for name in MAPPED_FIELDS if not _is_mapped(engine, name)]
     unable += OWN_FIELDS if not engine.own_command else ("flags",)
     for name in unable:
@@ -327,13 +314,13 @@ def _check_secrets(context: ResolveContext, server: ModelServer) -> None:
 
 
 def _is_mapped(engine: Engine, name: str) -> bool:
-    return name in engine.options or name in engine.variables
+    return name in engine.fields or name in engine.field_env
 
 
-def _check_flags(context: ResolveContext, server: ModelServer) -> None:
+def _check_flags(context: ResolveContext, server: ModelServer, engine: Engine) -> None:
     """Report flags that a field says already, and values that no command line can carry."""
     flags_path = (*server.path, "flags")
-    by_flag = server.engine.fields
+    by_flag = engine.flag_fields
     spelled: dict[str, str] = {}
     for name, value in server.options["flags"].items():
         here = (*flags_path, name)
@@ -370,9 +357,9 @@ def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
         collector.add("wrong type", path, "a date or time", "write it in quotes")
 
 
-def _refuse_quirks(context: ResolveContext, server: ModelServer) -> None:
+def _refuse_quirks(context: ResolveContext, server: ModelServer, engine: Engine) -> None:
     """Report options whose values do not work on this platform or these cards."""
-    for quirk in matching_quirks(context, server):
+    for quirk in matching_quirks(context, engine, server.gpus):
         refusal = quirk.refuse
         if refusal is None or refusal.option not in server.options:
             continue

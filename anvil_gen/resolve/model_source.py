@@ -28,7 +28,7 @@ def tier_sources(context: ResolveContext, server: ModelServer) -> dict[str, Sour
     for name in ("model", "draft_model"):
         if options[name] is not None:
             found[name] = _model_source(context, server, options[name], name)
-        elif name == "model" and server.engine.model_needed:
+        elif name == "model" and server.engine is not None and server.engine.model_needed:
             kinds = " or ".join(f"model = {{ {kind} = {_EXAMPLES[kind]} }}" for kind in server.engine.models)
             context.collector.missing_key(server.path, "model", f"write {kinds}")
     if options["mmproj"] is not None:
@@ -51,7 +51,7 @@ def _model_source(context: ResolveContext, server: ModelServer, model: ModelTabl
         )
         return None
     kind = kinds[0]
-    if kind not in server.engine.models:
+    if server.engine is not None and kind not in server.engine.models:
         detail = f'{server.engine.title} loads no model by "{kind}"'
         collector.add("not for this engine", (*path, kind), detail, f"use {' or '.join(server.engine.models)}")
         return None
@@ -67,10 +67,11 @@ def _model_source(context: ResolveContext, server: ModelServer, model: ModelTabl
 
 def hub_mount(context: ResolveContext, server: ModelServer, path: KeyPath) -> Mount | None:
     """Return the mount of the shared hub cache, with a diagnostic where the inventory has none."""
-    cache, target = context.inventory.hfcache, server.engine.hub_cache
+    cache, engine = context.inventory.hfcache, server.engine
+    target = engine.hub_cache if engine is not None else ""
     if cache.volume is not UNSET:
-        if cache.volume in [own.volume for own in server.engine.caches]:
-            detail = f'"{cache.volume}" is the volume of what {server.engine.title} compiles'
+        if engine is not None and cache.volume in [own.volume for own in engine.caches]:
+            detail = f'"{cache.volume}" is the volume of what {engine.title} compiles'
             context.collector.add("volume taken twice", ("hfcache", "volume"), detail, "name another volume")
         return Mount(source=cache.volume, target=target, volume=True, external=True)
     if cache.path is not UNSET:
@@ -102,5 +103,5 @@ def _local_source(
             "not a place below the model folder", path, f'"{written}"', "name a folder or file below it"
         )
         return None
-    target = f"{server.engine.model_dir}/{inside}"
+    target = f"{server.engine.model_dir if server.engine is not None else ''}/{inside}"
     return Source(kind=kind, argument=target, revision=None, mount=Mount(source=source, target=target, read_only=True))

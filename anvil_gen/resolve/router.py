@@ -9,7 +9,7 @@ from functools import partial
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from anvil_gen.catalog.engine import Health
+from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
@@ -252,7 +252,7 @@ def _how(kind: RouterKind, tier: Tier, name: str) -> Symbol:
     """Return how it comes that a tier answers to a name."""
     if name == tier.served_name:
         return Symbol("served")
-    if "rewrite" in kind.capabilities:
+    if "rewrite" in kind.supports:
         return Symbol("rewritten")
     return Symbol("told" if name in tier.names else "any")
 

@@ -21,7 +21,7 @@ def further_names(
     Those are its aliases, in whatever mode, and the names of the tiers that it stands in for. There are none where the
     router writes the served name into the request. What an engine cannot be told is reported.
     """
-    if spec is None or "rewrite" in spec.kind.capabilities:
+    if spec is None or "rewrite" in spec.kind.supports:
         return {}
     wanted: dict[str, dict[str, KeyPath]] = {name: {} for name in servers}
     for alias, target, path in _aliases(context):
@@ -37,7 +37,7 @@ def further_names(
 
 
 def _rewrites(kind: RouterKind) -> bool:
-    return "rewrite" in kind.capabilities
+    return "rewrite" in kind.supports
 
 
 def _aliases(context: ResolveContext) -> Iterator[tuple[str, str, KeyPath]]:
@@ -60,7 +60,7 @@ def _told(
 ) -> tuple[str, ...]:
     """Return the names that an engine can be told; the others are reported."""
     engine, served = server.engine, server.options["served_name"]
-    if engine.served_names == "any":
+    if engine is None or engine.served_names == "any":
         return ()
     told = []
     for name, path in names.items():
