@@ -34,7 +34,7 @@ def facts(*extra: str, engine: str = "vllm", **known: Any) -> TrialFacts:
         "own": OWN,
         "model": "org/name",
         "served_name": "experiment",
-        "card": "big",
+        "gpu": "big",
         "port": 1,
     }
     return TrialFacts(engine_name=engine, engine=found, extra=extra, **{**usual, **known})
@@ -179,7 +179,7 @@ def test_what_the_defaults_of_tiers_would_change_is_said_otherwise() -> None:
         "ipc": "host",
         "flags": {"seed": 3, "x": False},
     }
-    assert added(defaults=defaults, card=None)["gpus"] == []
+    assert added(defaults=defaults, gpu=None)["gpus"] == []
 
 
 def test_a_served_name_that_was_asked_for_stays() -> None:
