@@ -17,6 +17,7 @@ import click
 from anvil_gen import __version__
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
+from anvil_gen.catalog.json_schema import data_schema
 from anvil_gen.catalog.log_patterns import Failure, log_data
 from anvil_gen.catalog.router_features import OBSERVED, REQUESTABLE
 from anvil_gen.catalog.template_tree import LOG_FILE
@@ -57,6 +58,34 @@ TABLES = {
 }
 
 
+# Data file -> its name in templates/, and its tables: title, struct of the schema.
+DATA_TABLES = {
+    "engine": (
+        "engines/NAME/engine.toml",
+        {
+            "(top level)": "Engine",
+            "[health], of a router too": "Health",
+            "[models_endpoint]": "ModelsEndpoint",
+            "[[caches]]": "Cache",
+            "[[quirks]]": "Quirk",
+            "refuse of a quirk": "Refusal",
+        },
+    ),
+    "router": ("routers/NAME/router.toml", {"(top level)": "RouterKind"}),
+    "gpu": (
+        "gpus/NAME/gpu.toml",
+        {
+            "(top level)": "Vendor",
+            "[[listing]]": "ProgramListing",
+            "[devices]": "DeviceListing",
+            "[runtime]": "Runtime",
+            "[probe]": "PinProbe",
+        },
+    ),
+    "log": ("log.toml", {"[[stage]]": "Stage", "[[failure]]": "Failure"}),
+}
+
+
 # What an engine answers to.
 NAMES = {
     "one": "its served name: an alias needs a router that rewrites names",
@@ -71,6 +100,7 @@ def pages() -> dict[str, str]:
     engines = {f"docs/engines/{name}.md": engine_page(name, catalog) for name in catalog.names("engines")}
     others = {"docs/cli.md": cli_page(), "docs/failures.md": failures_page(catalog)}
     others["docs/router-contract.md"] = contract_page(catalog)
+    others["docs/template-data.md"] = data_page()
     return {INVENTORY_PAGE: inventory_page(catalog), **others, **engines}
 
 
@@ -109,8 +139,41 @@ def inventory_page(catalog: Catalog) -> str:
     return "\n".join(lines) + "\n"
 
 
+def data_page() -> str:
+    """Return the page of the keys of the data files in templates/."""
+    lines = [
+        NOTE,
+        "# Keys of the data files",
+        "",
+        "What the files are for is in [templates.md](templates.md). Every key but the required ones may be left out.",
+        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`) prints the same as a JSON Schema, which a file",
+        "names in its first line for editors: `#:schema ../../engine.schema.json`.",
+    ]
+    for kind, (file, tables) in DATA_TABLES.items():
+        definitions = data_schema(kind)["$defs"]
+        lines += ["", f"## `{file}`"]
+        for title, struct in tables.items():
+            definition = definitions[struct]
+            lines += ["", f"#{heading(title)}", "", definition["description"], ""] if len(tables) > 1 else [""]
+            required = definition.get("required", ())
+            rows = (
+                data_row(name, option, definitions, name in required)
+                for name, option in definition["properties"].items()
+            )
+            lines += table(("key", "type", "default", "meaning"), rows)
+    return "\n".join(lines) + "\n"
+
+
+def data_row(name: str, option: dict[str, Any], definitions: dict[str, Any], required: bool) -> list[str]:
+    """Return the cells of one key of a data file."""
+    described = option.get("description") or definitions[option["$ref"].rpartition("/")[2]]["description"]
+    default = option.get("default")
+    said = "**required**" if required else NONE if default in (None, "", (), {}) else f"`{toml(default)}`"
+    return [f"`{name}`", type_of(option), said, described]
+
+
 def heading(title: str) -> str:
-    """Return the heading of a table of the inventory."""
+    """Return the heading of a table."""
     return f"## {title if title.startswith('(') else f'`{title}`'}"
 
 

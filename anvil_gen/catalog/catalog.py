@@ -176,7 +176,7 @@ def _faulty(document: Document, path: KeyPath, detail: str) -> Diagnostic:
     return Diagnostic(
         summary="template data is not as it should be",
         detail=detail,
-        remedy="docs/templates.md lists every key",
+        remedy="docs/template-data.md lists every key",
         address=address(path),
         location=document.location(path, key=True),
     )

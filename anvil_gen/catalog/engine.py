@@ -49,7 +49,7 @@ class Quirk(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A peculiarity, applied where all of its conditions hold."""
 
     reason: Annotated[str, Meta(description="Why it is there: a comment above the variables that it sets.")]
-    platform: Platform | None = None
+    platform: Annotated[Platform, Meta(description="Condition: the platform of the host.")] | None = None
     gpus_from: Annotated[int, Meta(description="Condition: this many GPUs or more.")] = 0
     compute_capability_below: (
         Annotated[ComputeCapability, Meta(description="Condition: a GPU below this compute capability.")] | None

@@ -14,7 +14,7 @@ from anvil_gen.values import KeyPath, duration_seconds, fill
 
 
 class Health(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A health check. ``{port}`` and ``{path}`` are filled into its test when a service is built."""
+    """How a container is asked whether it serves: by a `probe`, or by a `test` of its own."""
 
     path: Annotated[str, Meta(description="Path of the request.")]
     probe: Annotated[

@@ -12,7 +12,7 @@ from anvil_gen.inventory.fields import Task
 
 
 class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A router; its ``tree/`` is rendered into the deploy tree."""
+    """A router; its `tree/` is rendered into the deploy tree."""
 
     RENAMED: ClassVar[Mapping[str, str]] = {"capabilities": "supports", "limits": "unsupported"}
 

@@ -14,6 +14,9 @@ KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
 LOG_FILE = "log.toml"
 """What is known of a program's log: beside an engine's or router's data file, and above all for any program's."""
 
+SCHEMA_SUFFIX = ".schema.json"
+"""What the JSON Schema of a data file ends with, which editors read, and nothing here."""
+
 ONBOARD = "onboard"
 """The folder of the shipped templates that copier lays down for a new fleet; no machine is rendered from it."""
 
@@ -25,7 +28,7 @@ def unused_files(own: Path, shipped: Path) -> Iterator[Diagnostic]:
     """Yield the files and folders of a user's templates that nothing reads."""
     known = (*KINDS, "compose", CLIENTS)
     for entry in sorted(own.iterdir()):
-        if entry.name.startswith(".") or entry.suffix == ".md":
+        if entry.name.startswith(".") or entry.name.endswith((".md", SCHEMA_SUFFIX)):
             continue
         if entry.name not in known or not entry.is_dir():
             remedy = did_you_mean(entry.name, known) or f"templates/ holds the folders {join_words(known)}"

@@ -17,9 +17,9 @@ from anvil_gen.inventory.fleet import all_inventories, find_inventory
 @click.command("migrate")
 @click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=options.complete_host)
 def command(*, hosts: tuple[str, ...]) -> ExitCode:
-    """Rewrite renamed keys of inventories, of all in hosts/ without a HOST.
+    """Rename keys of inventories that older versions wrote.
 
-    HOST is the path of an inventory, or the name of one in hosts/. Comments and everything else stay as they are.
+    HOST is the path of an inventory, or the name of one in hosts/; without it, all of hosts/. Comments and everything else stay as they are.
 
     \b
     Examples:
