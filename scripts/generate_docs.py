@@ -111,7 +111,7 @@ def inventory_page(catalog: Catalog) -> str:
         NOTE,
         "# The inventory",
         "",
-        "One TOML file a machine, `hosts/<machine>.toml`. Every table but one `[tiers.NAME]` is optional. Names in the",
+        "One TOML file a host, `hosts/<host>.toml`. Every table but one `[tiers.NAME]` is optional. Names in the",
         "default column stand for: `{name}` the entry's own name, `{host}`, `{project}`, `{engine}` and `{port}` what",
         "they say, `{file}` the file's name, `{deploy}` the folder `deploy/` beside `hosts/`. Engines have defaults of",
         "their own, on [their pages](engines). `anvil-gen schema` prints the same as a JSON Schema for editors.",
@@ -214,7 +214,7 @@ def key_row(
 
 
 def has_table(option: dict[str, Any]) -> bool:
-    """Tell whether a key is a table that has a section of its own, or several of them under names of the user's."""
+    """Return whether a key is a table that has a section of its own, or several of them under names of the user's."""
     return "$ref" in option or "$ref" in option.get("additionalProperties", {})
 
 
@@ -345,7 +345,7 @@ def engine_rows(engine: Engine) -> Iterator[tuple[str, str]]:
     yield "models by", ", ".join(f"`{kind}`" for kind in engine.models)
     yield "model names", NAMES[engine.served_names]
     yield "tasks", ", ".join(f"`{task}`" for task in engine.tasks)
-    yield "cards", ", ".join(engine.vendors) or "none: it runs on the processor"
+    yield "GPUs", ", ".join(engine.vendors) or "none: it runs on the processor"
     if "port" in engine.defaults:
         yield "default of `port`", f"`{toml(engine.defaults['port'])}`"
     for flag, value in engine.flags.items():
@@ -382,7 +382,7 @@ def contract_page(catalog: Catalog) -> str:
 def quirk_row(quirk: Quirk) -> tuple[str, str, str]:
     """Return the cells of one quirk."""
     where = [
-        *((f"{quirk.gpus_from} cards or more",) if quirk.gpus_from else ()),
+        *((f"{quirk.gpus_from} GPUs or more",) if quirk.gpus_from else ()),
         *((f"platform `{quirk.platform}`",) if quirk.platform else ()),
         *((f"compute capability below {quirk.compute_capability_below}",) if quirk.compute_capability_below else ()),
         *((f"compute capability from {quirk.compute_capability_from}",) if quirk.compute_capability_from else ()),
@@ -418,7 +418,7 @@ def main() -> int:
 
 
 def same(path: Path, text: str) -> bool:
-    """Tell whether a file holds a text."""
+    """Return whether a file holds a text."""
     return path.is_file() and path.read_text("utf-8") == text
 
 

@@ -1,6 +1,6 @@
-"""What anvil-gen knows as data: engines, routers, card vendors and defaults, found by listing folders.
+"""What anvil-gen knows as data: engines, routers, GPU vendors and defaults, found by listing folders.
 
-A user's ``templates/`` beside ``hosts/`` adds to the shipped folders or overrides them, file by file.
+A user's ``templates/`` next to ``hosts/`` adds to the shipped folders or overrides them, file by file.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,12 +31,12 @@ _Form = TypeVar("_Form", bound=Struct)
 
 @cache
 def shipped_templates() -> Path:
-    """Return the templates of this installation: inside the wheel, or beside the package in a checkout."""
+    """Return the templates of this installation: inside the wheel, or next to the package in a checkout."""
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "templates", package.parent / "templates"):
         if (folder / "defaults.toml").is_file():
             return folder
-    raise FileNotFoundError(f"no templates beside {package}: the installation is not complete")
+    raise FileNotFoundError(f"no templates next to {package}: the installation is not complete")
 
 
 class Catalog:
@@ -75,7 +75,7 @@ class Catalog:
         return self._load("engines", name, Engine)
 
     def vendor(self, name: str) -> Vendor | None:
-        """Return a card vendor's data, None where no folder has that name."""
+        """Return a GPU vendor's data, None where no folder has that name."""
         return self._load("gpus", name, Vendor)
 
     def router(self, name: str) -> RouterKind | None:
@@ -174,7 +174,7 @@ def decoded(document: Document, kind: type[_Form], check: Callable[[_Form], Iter
 
 def _faulty(document: Document, path: KeyPath, detail: str) -> Diagnostic:
     return Diagnostic(
-        summary="template data is not as it should be",
+        summary="invalid template data",
         detail=detail,
         remedy="docs/template-data.md lists every key",
         address=address(path),

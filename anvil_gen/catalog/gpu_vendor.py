@@ -1,4 +1,4 @@
-"""What is known of a maker of cards, from ``templates/gpus/<name>/gpu.toml``."""
+"""What is known of a vendor of GPUs, from ``templates/gpus/<name>/gpu.toml``."""
 
 import re
 from collections.abc import Iterator, Mapping

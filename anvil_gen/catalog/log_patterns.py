@@ -1,4 +1,4 @@
-"""What a program's log tells while it starts, and what ends it: `log.toml` beside an engine's or router's own data."""
+"""What a program's log reports while it starts, and what ends it: `log.toml` of an engine or router."""
 
 import re
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ class LogData(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """A known failure as a log tells it, with what the line says filled in."""
+    """A known failure as a log reports it, with the values of the line."""
 
     cause: str
     remedy: str
@@ -69,7 +69,7 @@ class KnownLog:
         return next(((n, words) for n, (pattern, words) in enumerate(self._stages) if pattern.search(line)), None)
 
     def cause(self, line: str) -> Cause | None:
-        """Return the failure that a line tells, if it is known."""
+        """Return the failure that a line reports, if it is known."""
         for pattern, failure, general in self._failures:
             match = pattern.search(line)
             if match is not None:
@@ -88,7 +88,7 @@ def known_log(catalog: Catalog, kind: str = "", name: str = "") -> KnownLog:
     """Return what is known of a program's log: an engine's, a router's, or of any program's for no name.
 
     Raises:
-        DiagnosticError: a data file has faults.
+        DiagnosticError: a data file has errors.
     """
     own = log_data(catalog, f"{kind}/{name}/{LOG_FILE}") if name else LogData()
     return KnownLog(own, log_data(catalog, LOG_FILE))
@@ -98,7 +98,7 @@ def log_data(catalog: Catalog, path: str) -> LogData:
     """Return the data file of a path below the templates; empty where there is none.
 
     Raises:
-        DiagnosticError: it has faults.
+        DiagnosticError: it has errors.
     """
     found = catalog.find(path)
     if found is None:

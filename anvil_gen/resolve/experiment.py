@@ -58,13 +58,13 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
 
 
 def _takes_model(engine: Engine) -> bool:
-    """Tell whether an engine's command says which model it serves."""
+    """Return whether an engine's command says which model it serves."""
     in_command = any("{model}" in part for part in engine.command)
     return not engine.own_command and (in_command or not engine.fields.keys().isdisjoint(("model", "model.repo")))
 
 
 def _labels(served_name: Text, port: Text, uuids: tuple[Text, ...]) -> Iterator[tuple[str, Text]]:
-    """Yield what a trial was started with, as its container keeps it: its command alone does not tell where it ends."""
+    """Yield what a trial was started with, as its container keeps it: its command alone does not show where it ends."""
     yield f"{VARIABLE_LABEL}MODEL", _variable("MODEL", default="")
     yield f"{VARIABLE_LABEL}SERVED_NAME", served_name
     yield f"{VARIABLE_LABEL}PORT", port

@@ -31,7 +31,7 @@ _MIB = {"MiB": 1, "GiB": 1024}
 
 
 class ResolveContext(Struct, frozen=True, kw_only=True):
-    """What all serves of one inventory share."""
+    """What all model servers of one inventory share."""
 
     inventory: Inventory
     catalog: Catalog
@@ -56,16 +56,16 @@ class ModelServer(Struct, frozen=True, kw_only=True):
 def resolve_server(
     context: ResolveContext, table: TierTable | ExperimentTable, path: KeyPath, values: Mapping[str, Text]
 ) -> ModelServer:
-    """Resolve and check the options of one serve.
+    """Resolve and check the options of one model server.
 
     Args:
-        site: what all serves share; takes the faults.
+        context: what all model servers share; takes the errors.
         table: the inventory's table.
         path: its key path, whose first part names its section of the defaults.
-        values: what the placeholders of the defaults stand for.
+        values: values of the placeholders in the defaults.
 
     Returns:
-        The serve.
+        The model server.
     """
     common = context.inventory.defaults if isinstance(table, TierTable) else TierTable()
     name, engine = _engine_of(context, table, common, path)
@@ -122,7 +122,7 @@ def _limited(engine: Engine, known: tuple[str, ...]) -> Engine:
 def _image(
     context: ResolveContext, options: Options, engine: Engine | None, gpus: tuple[Gpu, ...], path: KeyPath
 ) -> Text:
-    """Return the image that the inventory names, else the engine's for these cards."""
+    """Return the image that the inventory names, else the engine's for these GPUs."""
     named = options["image"]
     if named is not None:
         return env_text(named)
@@ -141,15 +141,15 @@ def _image(
 
 
 def _no_image(context: ResolveContext, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> None:
-    """Report cards for which an engine has images, but none for their compute capability."""
-    known, told = ", ".join(engine.images[gpus[0].vendor]), gpus[0].compute_capability
-    detail = f"{engine.title} has images for compute capability {known}; the card's is {told or 'not told'}"
-    remedy = "set image" if told else f"set compute_capability of gpus.{gpus[0].name}, or image"
-    context.collector.add("no image for this card", path, detail, remedy, key=True)
+    """Report GPUs for which an engine has images, but none for their compute capability."""
+    known, capability = ", ".join(engine.images[gpus[0].vendor]), gpus[0].compute_capability
+    detail = f"{engine.title} has images for compute capability {known}; the GPU's is {capability or 'not set'}"
+    remedy = "set image" if capability else f"set compute_capability of gpus.{gpus[0].name}, or image"
+    context.collector.add("no image for this GPU", path, detail, remedy, key=True)
 
 
 def env_text(value: Any) -> Text:
-    """Return a value of the inventory as text: a reference to a variable, or what stands there."""
+    """Return a value of the inventory as text: a reference to a variable, or the value itself."""
     if isinstance(value, EnvTable):
         default = None if value.default is UNSET else value.default
         return VariableText((EnvRef(name=value.env, default=default),))
@@ -157,7 +157,7 @@ def env_text(value: Any) -> Text:
 
 
 def matching_quirks(context: ResolveContext, engine: Engine, gpus: tuple[Gpu, ...]) -> Iterator[Quirk]:
-    """Yield an engine's quirks that apply on this platform and these cards."""
+    """Yield an engine's quirks that apply on this platform and these GPUs."""
     capabilities = [_version(gpu.compute_capability) for gpu in gpus if gpu.compute_capability]
     for quirk in engine.quirks:
         below, start = quirk.compute_capability_below, quirk.compute_capability_from
@@ -173,7 +173,7 @@ def matching_quirks(context: ResolveContext, engine: Engine, gpus: tuple[Gpu, ..
 
 
 def share_of(context: ResolveContext, server: ModelServer) -> Number | None:
-    """Return the share of each card that a serve takes, from either of its two fields."""
+    """Return the share of each GPU that a model server takes, from either of its two fields."""
     options = server.options
     fraction, memory = options["gpu_memory_utilization"], options["gpu_memory"]
     if memory is None:
@@ -183,7 +183,7 @@ def share_of(context: ResolveContext, server: ModelServer) -> Number | None:
         context.collector.add(
             "two fields for one thing",
             path,
-            '"gpu_memory" and "gpu_memory_utilization" both say how much of a card is taken',
+            '"gpu_memory" and "gpu_memory_utilization" both say how much of a GPU is taken',
             "keep one of them",
         )
         return fraction if isinstance(fraction, Number) else None
@@ -191,22 +191,22 @@ def share_of(context: ResolveContext, server: ModelServer) -> Number | None:
     total = totals.pop() if len(totals) == 1 else None
     if total is None:
         if not _gpus_have_errors(context, server):
-            why, remedy = "its cards' memory is unknown or differs", "set memory_mib of each card, all alike"
+            why, remedy = "its GPUs' memory is unknown or differs", "set memory_mib of each GPU, all alike"
             if not server.gpus:
-                why, remedy = "it holds no card", "name the card that it holds"
+                why, remedy = "it holds no GPU", "name the GPU that it holds"
             remedy = f"{remedy}, or use gpu_memory_utilization"
-            context.collector.add("share of a card cannot be computed", path, why, remedy)
+            context.collector.add("share of a GPU cannot be computed", path, why, remedy)
         return None
     ten_thousandths = int(min(float(memory[:-3]) * _MIB[memory[-3:]] / total * 10_000, 20_000))
     if not 1 <= ten_thousandths <= 10_000:
-        detail = f"{memory} is {'more than the card has' if ten_thousandths else 'next to nothing'}"
+        detail = f"{memory} is {'more than the GPU has' if ten_thousandths else 'next to nothing'}"
         context.collector.add("number out of range", path, detail, f"{total} MiB at most")
         return None
     return Number(f"{ten_thousandths / 10_000:.4f}".rstrip("0").rstrip("."))
 
 
 def _gpus_have_errors(context: ResolveContext, server: ModelServer) -> bool:
-    """Tell whether a fault of the serve's cards, or of their memory, has been told."""
+    """Return whether an error of the server's GPUs, or of their memory, has been reported."""
     key = "gpus" if "gpus" in server.options else "gpu"
     written = server.options[key]
     asked = len(written) if isinstance(written, list) else int(written is not None)
@@ -234,7 +234,7 @@ def _engine_of(
 
 
 def _find_gpus(context: ResolveContext, options: Options, path: KeyPath) -> tuple[Gpu, ...]:
-    """Return the cards of a serve, with a diagnostic for each that is unknown or named twice."""
+    """Return the GPUs of a model server, with a diagnostic for each that is unknown or named twice."""
     if "gpus" in options:
         named = [((*path, "gpus", index), name) for index, name in enumerate(options["gpus"])]
     else:
@@ -245,9 +245,7 @@ def _find_gpus(context: ResolveContext, options: Options, path: KeyPath) -> tupl
         if gpu is None:
             _unknown_gpu(context, name, here)
         elif gpu in found:
-            context.collector.add(
-                "GPU named twice", here, f'"{name}" stands in this list already', "name each card once"
-            )
+            context.collector.add("GPU named twice", here, f'"{name}" is in this list already', "name each GPU once")
         else:
             found.append(gpu)
     return tuple(found)
@@ -255,11 +253,9 @@ def _find_gpus(context: ResolveContext, options: Options, path: KeyPath) -> tupl
 
 def _unknown_gpu(context: ResolveContext, name: str, path: KeyPath) -> None:
     known = context.inventory.gpus
-    if name in known or context.collector.is_dropped(("gpus", name)):  # it is there, with a fault that has been told
+    if name in known or context.collector.is_dropped(("gpus", name)):  # it is there, and its error has been reported
         return
-    detail = f'"{name}" is no card of [gpus]: ' + (
-        f"the inventory has: {join_words(known)}" if known else "it has none"
-    )
+    detail = f'"{name}" is not defined in [gpus]' + (f" (defined: {join_words(known)})" if known else "")
     remedy = did_you_mean(name, known) or f'add a table [gpus.{name}] with its "uuid"'
     context.collector.add("unknown GPU", path, detail, remedy)
 
@@ -269,13 +265,13 @@ def _check_vendors(context: ResolveContext, server: ModelServer, engine: Engine)
     vendors = sorted({gpu.vendor for gpu in server.gpus})
     if len(vendors) > 1:
         context.collector.add(
-            "cards of two vendors", path, " and ".join(vendors), "one tier takes the cards of one vendor"
+            "GPUs of two vendors", path, " and ".join(vendors), "one tier takes the GPUs of one vendor"
         )
     for vendor in vendors:
         if vendor not in engine.vendors:
             runs = join_words(engine.vendors) or "the processor only"
-            detail = f'{engine.title} has no cards of vendor "{vendor}": it runs on {runs}'
-            context.collector.add("not for this engine", path, detail, "take another card, or another engine")
+            detail = f'{engine.title} has no GPUs of vendor "{vendor}": it runs on {runs}'
+            context.collector.add("not for this engine", path, detail, "take another GPU, or another engine")
 
 
 def _check_needs(context: ResolveContext, server: ModelServer, engine: Engine) -> None:
@@ -291,7 +287,7 @@ def _check_needs(context: ResolveContext, server: ModelServer, engine: Engine) -
 
 
 def _check_fields(context: ResolveContext, server: ModelServer, engine: Engine) -> None:
-    """Report fields that say what this engine cannot be told."""
+    """Report fields that this engine has no flag or variable for."""
     unable = [] if engine.own_command else [name for name in MAPPED_FIELDS if not _is_mapped(engine, name)]
     unable += OWN_FIELDS if not engine.own_command else ("flags",)
     for name in unable:
@@ -309,7 +305,7 @@ def _check_secrets(context: ResolveContext, server: ModelServer) -> None:
             if isinstance(value, str) and value and holds_secret(name):
                 path = (*server.path, table, name)
                 variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
-                remedy = f'name a variable, whose value stands in .env: {name} = {{ env = "{variable}" }}'
+                remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{variable}" }}'
                 context.collector.add("secret in the inventory", path, "rendered files would hold it", remedy, key=True)
 
 
@@ -358,7 +354,7 @@ def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
 
 
 def _refuse_quirks(context: ResolveContext, server: ModelServer, engine: Engine) -> None:
-    """Report options whose values do not work on this platform or these cards."""
+    """Report options whose values do not work on this platform or these GPUs."""
     for quirk in matching_quirks(context, engine, server.gpus):
         refusal = quirk.refuse
         if refusal is None or refusal.option not in server.options:
@@ -366,7 +362,7 @@ def _refuse_quirks(context: ResolveContext, server: ModelServer, engine: Engine)
         if server.options[refusal.option] in refusal.values:
             value = server.options[refusal.option]
             path = (*server.path, refusal.option)
-            context.collector.add("not on this card", path, f'"{value}": {quirk.reason}', refusal.remedy)
+            context.collector.add("not on this GPU", path, f'"{value}": {quirk.reason}', refusal.remedy)
 
 
 def _version(text: str) -> tuple[int, ...]:

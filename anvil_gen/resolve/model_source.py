@@ -1,4 +1,4 @@
-"""Where a tier's weights come from: a folder or file of the machine, or the hub through its shared cache."""
+"""Where a tier's weights come from: a folder or file of the host, or the Hugging Face Hub through its shared cache."""
 
 from msgspec import UNSET, Struct
 
@@ -60,13 +60,13 @@ def _model_source(context: ResolveContext, server: ModelServer, model: ModelTabl
         mount = hub_mount(context, server, (*path, "repo"))
         return Source(kind="repo", argument=str(model.repo), revision=revision, mount=mount)
     if revision is not None:
-        detail = "only a repository of the hub has revisions"
+        detail = "only a repository of the Hugging Face Hub has revisions"
         collector.add("not for this model", (*path, "revision"), detail, "remove it, or use repo")
     return _local_source(context, server, getattr(model, kind), (*path, kind), kind)
 
 
 def hub_mount(context: ResolveContext, server: ModelServer, path: KeyPath) -> Mount | None:
-    """Return the mount of the shared hub cache, with a diagnostic where the inventory has none."""
+    """Return the mount of the shared Hugging Face cache, with a diagnostic where the inventory has none."""
     cache, engine = context.inventory.hfcache, server.engine
     target = engine.hub_cache if engine is not None else ""
     if cache.volume is not UNSET:
@@ -76,7 +76,7 @@ def hub_mount(context: ResolveContext, server: ModelServer, path: KeyPath) -> Mo
         return Mount(source=cache.volume, target=target, volume=True, external=True)
     if cache.path is not UNSET:
         return Mount(source=cache.path, target=target)
-    detail = "weights from the hub need a cache that outlives the container"
+    detail = "weights from the Hugging Face Hub need a cache that outlives the container"
     context.collector.missing_elsewhere(
         ("hfcache", "volume"), path, detail, 'add a table [hfcache] with volume = "hfcache"'
     )

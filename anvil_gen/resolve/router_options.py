@@ -81,7 +81,7 @@ def check_clients(context: ResolveContext, kind: RouterKind, clients: tuple[Clie
             context.collector.add("variable taken twice", ("router", "api_key_env"), detail, remedy)
     for variable in sorted({client.variable for client in clients}):
         if sum(client.variable == variable for client in clients) > 1:
-            detail = f'"{variable}" stands there twice: each client has a key of its own'
+            detail = f'"{variable}" is listed twice: each client has a key of its own'
             context.collector.add("variable taken twice", ("router", "api_key_env"), detail, "name another variable")
 
 
@@ -125,13 +125,13 @@ def _tls(context: ResolveContext, options: Options) -> Tls | None:
         return None
     for name in ("certificate", "key"):
         if not is_absolute(getattr(table, name)):
-            remedy = "write it from the root on, as the machine has it: it is no part of the tree"
+            remedy = "write it from the root on, as the host has it: it is no part of the tree"
             context.collector.add("not an absolute path", ("router", "tls", name), f'"{getattr(table, name)}"', remedy)
     return Tls(certificate=table.certificate, key=table.key)
 
 
 def check_tier(context: ResolveContext, name: str, path: KeyPath, *, key: bool = False) -> bool:
-    """Tell whether there is a tier of this name; that there is none is reported."""
+    """Return whether there is a tier of this name; that there is none is reported."""
     known = context.inventory.tiers
     if name in known:
         return True

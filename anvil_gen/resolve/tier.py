@@ -17,7 +17,7 @@ from anvil_gen.values import KeyPath, Symbol, canonical_flag
 
 
 def build_tier(context: ResolveContext, name: str, server: ModelServer, further_names: tuple[str, ...]) -> Tier:
-    """Return a tier that answers to further model names too; its faults go to the collector."""
+    """Return a tier that answers to further model names too; its errors go to the collector."""
     options = server.options
     files = _files(context, server, name)
     sources = tier_sources(context, server)

@@ -19,7 +19,8 @@ from anvil_gen.inventory.fleet import all_inventories, find_inventory
 def command(*, hosts: tuple[str, ...]) -> ExitCode:
     """Rename keys of inventories that older versions wrote.
 
-    HOST is the path of an inventory, or the name of one in hosts/; without it, all of hosts/. Comments and everything else stay as they are.
+    HOST is the path of an inventory, or the name of one in hosts/; without it, all of hosts/. Comments and everything
+    else stay as they are.
 
     \b
     Examples:
