@@ -31,9 +31,11 @@ format: ## Rewrite the Python files in the project's format
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-schema: ## Rewrite templates/inventory.schema.json from the code
+schema: ## Rewrite templates/*.schema.json from the code
 	scripts/setup
-	.venv/bin/anvil-gen schema --write templates/inventory.schema.json
+	for kind in inventory engine router gpu log; do \
+	  .venv/bin/anvil-gen schema --of $$kind --write templates/$$kind.schema.json || exit 1; \
+	done
 
 docs: ## Rewrite the generated pages of docs/
 	scripts/setup

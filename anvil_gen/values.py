@@ -15,6 +15,7 @@ KeyPath = tuple[str | int, ...]
 """A key path inside an inventory: ``("tiers", "fast", "gpus", 0)``."""
 
 
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001}
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -107,6 +108,11 @@ def fill(pattern: str, values: Mapping[str, Text]) -> Text:
         pieces += [rest[:start], values[rest[start + 1 : end]]]
         rest = rest[end + 1 :]
     return concat(*pieces, rest)
+
+
+def duration_seconds(text: str) -> float:
+    """Return a duration as Compose spells it (``1m30s``) in seconds."""
+    return sum(float(amount) * _SECONDS[unit] for amount, unit in re.findall(r"([0-9]+)(ms|us|s|m|h)", text))
 
 
 def canonical_flag(name: str) -> str:

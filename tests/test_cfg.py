@@ -95,7 +95,7 @@ def test_a_broken_quoter_is_refused(
     syntax: str, quoter: Callable[[object], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(QUOTES, syntax, quoter)
-    router = '[router]\nengine = "litellm"\n' if syntax == "data" else "[router]\n"
+    router = '[router]\nkind = "litellm"\n' if syntax == "data" else "[router]\n"
     inventory = tmp_path / "box.toml"
     inventory.write_text(f'schema = 1\n{TIER}{router}aliases."{{a:\'b,#" = "one"\n', "utf-8")
 

@@ -129,7 +129,7 @@ def test_what_an_override_says_may_stand_otherwise(tmp_path: Path) -> None:
 )
 def test_a_router_that_is_not_there_is_found(old: str, new: str, tmp_path: Path) -> None:
     change(tmp_path, old, new, "routers/anvil/tree/router/compose.yml.j2")
-    detail, file, _ = fault_of(tmp_path, more='port = 8100\n[router]\nengine = "anvil"\nimage = "own/router:1"\n')
+    detail, file, _ = fault_of(tmp_path, more='port = 8100\n[router]\nkind = "anvil"\nimage = "own/router:1"\n')
 
     assert "router/compose.yml does not say what the model says, at services.router" in detail
     assert file.endswith("routers/anvil/tree/router/compose.yml.j2")

@@ -178,6 +178,15 @@ def test_a_fault_of_a_whole_table(tmp_path: Path, text: str, expected: list[Faul
             HEAD + f'tiers.one = {{ {TIER}, image = ▸"a\\u0000 b" }}',
             [("NUL character", "tiers.one.image", "remove it")],
         ),
+        # HAProxy, which is the default, could not route the name.
+        (
+            HEAD + f"tiers.one = {{ {TIER} }}\nrouter = {{ ▸engine = 'anvil', aliases.\"é\" = 'one' }}",
+            [("renamed key", "router.engine", 'write kind = "anvil"')],
+        ),
+        (
+            HEAD + f"tiers.one = {{ {TIER} }}\nrouter = {{ kind = 'anvil', ▸engine = 'haproxy' }}",
+            [("renamed key", "router.engine", "remove it")],
+        ),
     ],
 )
 def test_what_follows_from_a_fault_is_not_told(tmp_path: Path, text: str, expected: list[Fault]) -> None:

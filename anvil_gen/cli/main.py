@@ -13,7 +13,20 @@ from anvil_gen import __version__
 from anvil_gen.cli.lazy_group import LazyGroup
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, InternalError, Location
 
-VERBS = ("init", "render", "up", "down", "restart", "status", "logs", "doctor", "experiment", "client", "schema")
+VERBS = (
+    "init",
+    "render",
+    "up",
+    "down",
+    "restart",
+    "status",
+    "logs",
+    "doctor",
+    "experiment",
+    "client",
+    "migrate",
+    "schema",
+)
 """The verbs, in the order of the help text; each is a module and its `command`."""
 
 _COMPLETION = 'eval "$(_ANVIL_GEN_COMPLETE=bash_source anvil-gen)"'

@@ -47,7 +47,7 @@ def _flags(rendered: Rendered, path: str) -> dict[str, str] | None:
     """Return the fields of a tier by the flags that they set; None for a file whose command is not made of flags."""
     tier = next((tier for tier in rendered.stack.tiers if path == f"tiers/{tier.name}.yml"), None)
     engine = rendered.catalog.engine(tier.engine) if tier is not None else None
-    return None if engine is None or engine.own_command else engine.fields
+    return None if engine is None or engine.own_command else engine.flag_fields
 
 
 def _comments(rendered: Rendered, change: FileChange, lost: Sequence[str]) -> Diagnostic:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, join_words
 from anvil_gen.inventory.collector import Collector
-from anvil_gen.inventory.schema import REQUIRED, SCHEMA, GpuTable, Inventory, TierTable
+from anvil_gen.inventory.schema import RENAMED, REQUIRED, SCHEMA, GpuTable, Inventory, TierTable
 from anvil_gen.inventory.toml_file import decode
 from anvil_gen.values import KeyPath, Number, address
 
@@ -39,7 +39,7 @@ def parse(collector: Collector) -> Inventory:
     Raises:
         DiagnosticError: the document is of a format that this version does not read.
     """
-    data = _readable(collector)
+    data = _renamed(collector, _readable(collector))
     _check_version(collector, data)
     try:
         return msgspec.convert(data, Inventory, dec_hook=decode)
@@ -80,6 +80,19 @@ def _readable(collector: Collector) -> dict[str, Any]:
             collector.add("number out of range", path, detail, "write a smaller number, or text in quotes")
             wrong.append(path)
     return _without(collector, data, wrong) if wrong else data
+
+
+def _renamed(collector: Collector, data: dict[str, Any]) -> dict[str, Any]:
+    """Return data with the present names of keys, so that an old name is one error and nothing follows from it."""
+    for (table, old), new in RENAMED.items():
+        keys = data.get(table)
+        if not isinstance(keys, dict) or old not in keys:
+            continue
+        remedy = f"write {new} = {_shown(keys[old])}" if new not in keys else f'remove it: "{new}" is set'
+        collector.add("renamed key", (table, old), f'"{old}" of [{table}] is now called "{new}"', remedy, key=True)
+        others = {key: value for key, value in keys.items() if key != old}
+        data = {**data, table: {new: keys[old], **others}}
+    return data
 
 
 def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any, bool]]:

@@ -1,4 +1,4 @@
-"""A tier written into an inventory's text: everything else in it stays as it is, byte for byte."""
+"""Edits of an inventory's text: everything else in it stays as it is, byte for byte."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Float, InlineTable, Item, Trivia
 
+from anvil_gen.inventory.schema import RENAMED
 from anvil_gen.inventory.toml_positions import Positions
 from anvil_gen.values import Number
 
@@ -35,6 +36,22 @@ def with_tier(text: str, name: str, table: Mapping[str, Any]) -> str | None:
         if _data(edited) == wanted:
             return bom + edited
     return None
+
+
+def with_present_keys(text: str) -> str:
+    """Return a TOML text in which every renamed key has its present name, unless that is there as well."""
+    bom = _BOM if text.startswith(_BOM) else ""
+    body = text.removeprefix(_BOM)
+    for (table, old), new in RENAMED.items():
+        keys = _data(body).get(table)
+        span = (
+            Positions(body).key_range((table, old))
+            if isinstance(keys, dict) and {old, new} & {*keys} == {old}
+            else None
+        )
+        if span is not None:
+            body = body[: span[0]] + new + body[span[1] :]
+    return bom + body
 
 
 def tier_section(name: str, table: Mapping[str, Any]) -> str:

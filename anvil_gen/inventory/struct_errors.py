@@ -57,9 +57,13 @@ def _plain(kind: Any) -> Any:
 def _keys_with_errors(value: Mapping[str, Any], struct: type[Struct], path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     fields = {field.name: field for field in msgspec.structs.fields(struct)}
     unknown = [key for key in value if key not in fields]
-    yield from (
-        ((*path, key), f'"{key}" is no key: {did_you_mean(key, fields) or join_words(fields)}') for key in unknown
-    )
+    renamed = getattr(struct, "RENAMED", {})
+    for key in unknown:
+        near = did_you_mean(key, fields) or join_words(fields)
+        yield (
+            (*path, key),
+            f'"{key}" is now called "{renamed[key]}"' if key in renamed else f'"{key}" is no key: {near}',
+        )
     for name, field in fields.items():
         if name in value:
             yield from struct_errors(value[name], field.type, (*path, name))

@@ -37,6 +37,14 @@ class Positions:
                 return self._span(node)
         return 1, 1, 1
 
+    def key_range(self, path: KeyPath) -> tuple[int, int] | None:
+        """Return where the last part of a key stands, as indices of characters; None where there is no such key."""
+        node = self._keys.get(path)
+        if node is None:
+            return None
+        start, end = (len(self._source[:at].decode("utf-8", "replace")) for at in (node.start_byte, node.end_byte))
+        return start, end
+
     def end_of_sections(self, first: str) -> int | None:
         """Return where the last section ends whose name begins with a key, without the comments behind it.
 

@@ -68,7 +68,7 @@ def logs_of(deployment: Deployment, mode: Mode, services: Iterable[str]) -> dict
         if tier is not None:
             found[service] = known_log(catalog, "engines", tier.engine)
         elif mode.router is not None and mode.router.service == service:
-            found[service] = known_log(catalog, "routers", mode.router.engine)
+            found[service] = known_log(catalog, "routers", mode.router.kind)
         else:
             found[service] = known_log(catalog)
     return found

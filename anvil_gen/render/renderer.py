@@ -97,7 +97,7 @@ class Renderer:
         for mode in stack.modes:
             if mode.router is None or (mode.name and mode.router_file == stack.modes[0].router_file):
                 continue
-            folder = f"routers/{mode.router.engine}/tree"
+            folder = f"routers/{mode.router.kind}/tree"
             context = _context(stack, mode)
             for name in self.catalog.below(folder):
                 path = name.removesuffix(".j2")

@@ -1,4 +1,4 @@
-"""Faults that only show between the parts: names and ports taken twice, cards shared beyond what they have."""
+"""Errors that only show between the parts: names and ports taken twice, GPUs shared beyond what they have."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _reserves(inventory: Inventory, collector: Collector) -> None:
     for name, table in inventory.gpus.items():
         memory, reserve = table.memory_mib, table.reserve_mib
         if memory is not UNSET and reserve is not UNSET and reserve >= memory:
-            detail = f"{reserve} leaves nothing of the card's {memory} MiB"
+            detail = f"{reserve} leaves nothing of the GPU's {memory} MiB"
             collector.add("number out of range", ("gpus", name, "reserve_mib"), detail, f"write less than {memory}")
 
 
@@ -75,7 +75,7 @@ def _binds(stack: Stack, collector: Collector) -> None:
         bind = options["bind"]
         if bind is not False and not is_address(bind):
             path, key = option_location(options, "bind", table)
-            remedy = 'write "127.0.0.1", "0.0.0.0", an address of the machine, or false'
+            remedy = 'write "127.0.0.1", "0.0.0.0", an address of the host, or false'
             collector.add("not an IP address", path, f'"{bind}"', remedy, key=key)
 
 
@@ -96,7 +96,7 @@ def _key_beyond_loopback(stack: Stack, collector: Collector) -> None:
         collector.add(
             "router without a key beyond loopback",
             ("router", "bind"),
-            f'on "{bind}" everybody who reaches the machine can use its models',
+            f'on "{bind}" everybody who reaches the host can use its models',
             'set api_key_env = "ROUTER_TOKEN" (the name of a variable), or bind = "127.0.0.1"',
         )
 
@@ -109,7 +109,7 @@ def _tiers_beyond_loopback(stack: Stack, collector: Collector) -> None:
             continue
         if bind is not False and is_address(bind) and not _is_loopback(bind):
             path, key = option_location(tier.options, "bind", ("tiers", tier.name))
-            detail = f'"{tier.name}" asks for no key: on "{bind}" everybody who reaches the machine can use it'
+            detail = f'"{tier.name}" asks for no key: on "{bind}" everybody who reaches the host can use it'
             remedy = 'write bind = "127.0.0.1", and let clients come by the router'
             collector.add("tier without a key beyond loopback", path, detail, remedy, key=key, severity="warning")
 
@@ -170,7 +170,7 @@ def _shares(mode: Mode, collector: Collector) -> None:
         tiers = [tier for _, tier in held]
         whole = _whole(held[0][0])
         if len(tiers) > 1:
-            _told(name, tiers, mode, collector)
+            _without_share(name, tiers, mode, collector)
         shares = [tier.share for tier in tiers if tier.share is not None]
         if len(shares) == len(tiers) and sum(shares) > whole + _ROUNDING:
             _too_much(name, tiers, whole, mode, collector)
@@ -180,17 +180,17 @@ def _in_mode(mode: Mode) -> str:
     return f' in the mode "{mode.name}"' if mode.name else ""
 
 
-def _told(name: str, tiers: list[Tier], mode: Mode, collector: Collector) -> None:
+def _without_share(name: str, tiers: list[Tier], mode: Mode, collector: Collector) -> None:
     for tier in tiers:
         if tier.share is None and not _has_written(tier, collector):
             others = ", ".join(f'"{other.name}"' for other in tiers if other is not tier)
             detail = f'it shares "{name}" with {others}{_in_mode(mode)}, and does not say how much of it it takes'
             remedy = "set gpu_memory_utilization (or gpu_memory) in each of them"
-            collector.add("card shared without shares", ("tiers", tier.name), detail, remedy, key=True)
+            collector.add("GPU shared without shares", ("tiers", tier.name), detail, remedy, key=True)
 
 
 def _has_written(tier: Tier, collector: Collector) -> bool:
-    """Tell whether the inventory does state a share; that it came to nothing has been reported already."""
+    """Return whether the inventory does state a share; that it came to nothing has been reported already."""
     written: dict[str, Any] = collector.document.data["tiers"][tier.name]
     return "gpu_memory_utilization" in written or "gpu_memory" in written
 
@@ -202,11 +202,11 @@ def _too_much(name: str, tiers: list[Tier], whole: float, mode: Mode, collector:
     last = tiers[-1]
     option = "gpu_memory" if last.options["gpu_memory"] is not None else "gpu_memory_utilization"
     path, key = option_location(last.options, option, ("tiers", last.name))
-    collector.add("shares above the whole card", path, detail, "lower them, or move a tier to another card", key=key)
+    collector.add("shares above the whole GPU", path, detail, "lower them, or move a tier to another GPU", key=key)
 
 
 def _whole(gpu: Gpu) -> float:
-    """Return the share of a card that tiers may take together; all of it where the reserve is faulty."""
+    """Return the share of a GPU that tiers may take together; all of it where the reserve is invalid."""
     if gpu.memory_mib is None or gpu.reserve_mib >= gpu.memory_mib:
         return 1.0
     return 1.0 - gpu.reserve_mib / gpu.memory_mib

@@ -10,7 +10,7 @@ from anvil_gen.resolve.model_server import ModelServer, ResolveContext
 from anvil_gen.resolve.model_source import Source
 
 OFFLINE = "HF_HUB_OFFLINE"
-"""The variable by which the hub's libraries take what is in the cache, and ask nobody."""
+"""The variable by which the Hugging Face libraries take what is in the cache, and ask nobody."""
 
 _NO = ("", "0")
 """What those libraries take for a no, or might."""

@@ -21,7 +21,7 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
         return None
     server = resolve_server(context, table, ("experiment",), {"host": host})
     options = server.options
-    if context.catalog.engine(server.engine_name) is not None and not _takes_model(server.engine):
+    if server.engine is not None and not _takes_model(server.engine):
         detail = f"{server.engine.title} has no command to put MODEL into"
         context.collector.add("not for the experiment", ("experiment", "engine"), detail, "take another engine")
         return None
@@ -58,13 +58,13 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
 
 
 def _takes_model(engine: Engine) -> bool:
-    """Tell whether an engine's command says which model it serves."""
+    """Return whether an engine's command says which model it serves."""
     in_command = any("{model}" in part for part in engine.command)
-    return not engine.own_command and (in_command or not engine.options.keys().isdisjoint(("model", "model.repo")))
+    return not engine.own_command and (in_command or not engine.fields.keys().isdisjoint(("model", "model.repo")))
 
 
 def _labels(served_name: Text, port: Text, uuids: tuple[Text, ...]) -> Iterator[tuple[str, Text]]:
-    """Yield what a trial was started with, as its container keeps it: its command alone does not tell where it ends."""
+    """Yield what a trial was started with, as its container keeps it: its command alone does not show where it ends."""
     yield f"{VARIABLE_LABEL}MODEL", _variable("MODEL", default="")
     yield f"{VARIABLE_LABEL}SERVED_NAME", served_name
     yield f"{VARIABLE_LABEL}PORT", port

@@ -1,6 +1,6 @@
 """An inventory that has been read: which host it is of, and where that host's files and containers are.
 
-The rest of it is resolved later (`resolved.py`), so that Docker can be asked meanwhile.
+The rest of it is resolved later (`resolved_host.py`), so that Docker can be asked at the same time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from anvil_gen.values import Text, fill
 
 
 class HostReading(Struct, frozen=True, kw_only=True):
-    """One inventory, parsed. Faults are in ``collector`` so far: what they hit is left out of ``inventory``."""
+    """One inventory, parsed. Errors are in ``collector`` so far: what they hit is left out of ``inventory``."""
 
     path: Path
     catalog: Catalog
@@ -50,7 +50,7 @@ class HostReading(Struct, frozen=True, kw_only=True):
 
 
 def read_host(path: Path, catalog: Catalog, *, output: Path | None = None, text: str | None = None) -> HostReading:
-    """Read an inventory, whose tree goes to ``output`` instead of where it says; with ``text`` as if that stood there.
+    """Read an inventory, whose tree goes to ``output`` instead of where it says; ``text`` replaces its content.
 
     Raises:
         DiagnosticError: the file cannot be read, or is no TOML.

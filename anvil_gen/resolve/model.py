@@ -63,7 +63,7 @@ class Options(Struct, frozen=True):
 
 
 class Gpu(Struct, frozen=True, kw_only=True):
-    """A card. Memory in MiB; None where the inventory does not tell."""
+    """A GPU. Memory in MiB; None where the inventory does not set it."""
 
     name: str
     uuid: str
@@ -114,7 +114,7 @@ class HealthCheck(Struct, frozen=True, kw_only=True):
 
 
 class Reservation(Struct, frozen=True, kw_only=True):
-    """The cards of one service, all of one vendor."""
+    """The GPUs of one service, all of one vendor."""
 
     vendor: Symbol
     uuids: tuple[Text, ...]
@@ -162,7 +162,7 @@ class TreeFile(Struct, frozen=True, kw_only=True):
 
 
 class ExtraService(Struct, frozen=True, kw_only=True):
-    """A further service of the machine, in Compose's own keys and form; ``volumes`` are the named ones it mounts."""
+    """A further service of the host, in Compose's own keys and form; ``volumes`` are the named ones it mounts."""
 
     name: str
     mapping: Mapping[str, Any]
@@ -170,23 +170,24 @@ class ExtraService(Struct, frozen=True, kw_only=True):
 
 
 class Tier(Struct, frozen=True, kw_only=True):
-    """One model serve: the service, and what a router or a client must know of it."""
+    """One model server: the service, and what a router or a client must know of it."""
 
     name: str
     engine: Symbol
     task: Symbol
     served_name: str
-    names: tuple[str, ...]  # the served name, and further ones that the engine is told
+    names: tuple[str, ...]  # the served name, and further ones that the engine is given
     port: int
     context_length: int | None
-    tool_support: bool
-    health_path: str
-    api_base: str
+    tool_support: bool = False
+    health_path: str = ""
+    api_base: str = ""
+    hub_cache: str = ""  # the folder of the shared cache in its container
     root_file: Symbol  # the tree's root file that runs it
     model: str  # the engine's argument for the model; empty without one
     files: tuple[TreeFile, ...]
     gpus: tuple[Gpu, ...]
-    share: Number | None  # of each card, as a fraction
+    share: Number | None  # of each GPU, as a fraction
     service: Service
     options: Options
 
@@ -217,14 +218,14 @@ class Client(Struct, frozen=True, kw_only=True):
 
 
 class Tls(Struct, frozen=True, kw_only=True):
-    """The machine's files with which the router serves HTTPS."""
+    """The host's files with which the router serves HTTPS."""
 
     certificate: str
     key: str
 
 
 class RouterLimits(Struct, frozen=True, kw_only=True):
-    """What the front door keeps to, whichever router it is."""
+    """What the router keeps to, of whichever kind it is."""
 
     timeout: int  # seconds
     body_limit: int | None  # bytes; None where the router has a limit of its own
@@ -244,14 +245,14 @@ class ResponseBodies(Struct, frozen=True, kw_only=True):
 
 
 class Router(Struct, frozen=True, kw_only=True):
-    """The front door.
+    """The router.
 
     ``image`` is None where the image is built from the generated context; ``stack`` is the project's name without the
     prefix that the router wants of it; ``omitted`` are files of its tree that are of no use here, a folder with its
     slash; ``variables`` come from the router's data file, for its own templates.
     """
 
-    engine: Symbol
+    kind: Symbol
     service: str
     container_name: str
     image: Text | None
@@ -308,9 +309,9 @@ class Experiment(Struct, frozen=True, kw_only=True):
     root_file: Symbol
     engine: Symbol
     port: int
-    share: Number | None  # of its card, as a fraction
+    share: Number | None  # of its GPU, as a fraction
     service: Service
-    neighbours: tuple[str, ...]  # services of the tiers that hold its card too
+    neighbours: tuple[str, ...]  # services of the tiers that hold its GPU too
     options: Options
 
 

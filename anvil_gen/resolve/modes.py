@@ -88,8 +88,6 @@ def _tiers(context: ResolveContext, mode: str, table: ModeTable, tiers: tuple[Ti
                 "unknown tier", path, f'"{name}" is no tier: the inventory has {join_words(known)}', remedy
             )
         elif name in table.tiers[:index]:
-            context.collector.add(
-                "tier named twice", path, f'"{name}" stands in this list already', "name each tier once"
-            )
+            context.collector.add("tier named twice", path, f'"{name}" is in this list already', "name each tier once")
     # In the inventory's order, whatever the mode's: a reordered mode changes nothing.
     return tuple(tier for name, tier in by_name.items() if name in table.tiers)

@@ -57,7 +57,7 @@ def resolve(
     names = further_names(context, spec, servers)
     tiers = tuple(build_tier(context, name, server, names.get(name, ())) for name, server in servers.items())
     if _has_no_tiers(inventory, collector):
-        spec = None  # a front door to nothing
+        spec = None  # a router to nothing
     services = tuple(_extra(name, mapping) for name, mapping in inventory.services.items())
     modes = build_modes(context, spec, tiers)
     experiment = build_experiment(context, tiers, host=host["name"])
@@ -84,7 +84,7 @@ def _servers(context: ResolveContext) -> dict[str, ModelServer]:
 
 
 def _has_no_tiers(inventory: Inventory, collector: Collector) -> bool:
-    """Tell whether an inventory serves nothing yet, and warn of it."""
+    """Return whether an inventory serves nothing yet, and warn of it."""
     if inventory.tiers or collector.is_dropped(("tiers",)):
         return False
     remedy = 'add a table [tiers.NAME] with its "engine"'
@@ -117,7 +117,7 @@ def _extra(name: str, mapping: dict[str, Any]) -> ExtraService:
 
 def _gpus(inventory: Inventory, catalog: Catalog, collector: Collector, platform: str) -> dict[str, Gpu]:
     gpus: dict[str, Gpu] = {}
-    seen: dict[tuple[str, str], str] = {}  # by vendor, since some of them only number their cards
+    seen: dict[tuple[str, str], str] = {}  # by vendor, since some of them only number their GPUs
     for name, table in inventory.gpus.items():
         path: KeyPath = ("gpus", name)
         options = layered(
@@ -134,7 +134,7 @@ def _gpus(inventory: Inventory, catalog: Catalog, collector: Collector, platform
         else:
             other = seen.setdefault((options["vendor"], options["uuid"].lower()), name)
             if platform in vendor.unsupported:
-                remedy = "add what it needs by override, or take another card"
+                remedy = "add what it needs by override, or take another GPU"
                 where = (*path, "vendor")
                 collector.add("not on this platform", where, vendor.unsupported[platform], remedy, severity="warning")
             if other != name:
@@ -142,7 +142,7 @@ def _gpus(inventory: Inventory, catalog: Catalog, collector: Collector, platform
                     "UUID taken twice",
                     (*path, "uuid"),
                     f'"{other}" has it already',
-                    f"each card has its own: {vendor.uuid_help}",
+                    f"each GPU has its own: {vendor.uuid_help}",
                 )
             gpus[name] = Gpu(
                 name=name, **{key: options[key] for key in options if key != "vendor"}, vendor=Symbol(options["vendor"])

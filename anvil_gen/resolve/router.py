@@ -1,4 +1,4 @@
-"""The front door: which model names reach which tier."""
+"""The router: which model names reach which tier."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from anvil_gen.catalog.engine import Health
+from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
@@ -45,10 +45,10 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     table, catalog = context.inventory.router, context.catalog
     if table is UNSET:
         return None
-    name = Symbol(catalog.defaults["router"]["engine"] if table.engine is UNSET else table.engine)
+    name = Symbol(catalog.defaults["router"]["kind"] if table.kind is UNSET else table.kind)
     kind = catalog.router(name)
     if kind is None:
-        context.collector.add("unknown router", ("router", "engine"), *catalog.unknown("routers", name))
+        context.collector.add("unknown router", ("router", "kind"), *catalog.unknown("routers", name))
         return None
     options = layered(
         Layer(
@@ -80,7 +80,7 @@ def build_router(
             "too many model names", ("router",), detail, "write fewer aliases, or shorter ones", key=True
         )
     return Router(
-        engine=spec.name,
+        kind=spec.name,
         service=options["service"],
         container_name=options["container_name"],
         image=None if options["image"] is None else env_text(options["image"]),
@@ -118,7 +118,7 @@ def _health(spec: RouterSpec) -> Health:
 
 
 def _metrics_port(options: Options) -> tuple[Port, ...]:
-    """Return where metrics without a key are published: to the machine itself."""
+    """Return where metrics without a key are published: to the host itself."""
     port = options["metrics"]
     return published("127.0.0.1", str(port)) if isinstance(port, int) and options["bind"] is not False else ()
 
@@ -127,12 +127,12 @@ def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tupl
     """Return a tier as the router sees it: with those of its fallbacks that run in the same mode."""
     table = spec.options["tiers"].get(tier.name, RouterTierTable())
     here: KeyPath = ("router", "tiers", tier.name, "timeout")
-    told = table.timeout is not UNSET
+    has_own = table.timeout is not UNSET
     by_name = {other.name: other for other in tiers}
     wanted = spec.options["fallbacks"].get(tier.name, ())
     return Upstream(
         tier=tier,
-        timeout=seconds_of(context, str(table.timeout), here) if told else timeout,
+        timeout=seconds_of(context, str(table.timeout), here) if has_own else timeout,
         concurrency=None if table.concurrency is UNSET else table.concurrency,
         fallbacks=tuple(by_name[name] for name in wanted if name in by_name),
     )
@@ -157,7 +157,7 @@ def _nameless(options: Options, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
 
 
 def _check_tiers(context: ResolveContext, options: Options) -> None:
-    """Report tiers that ``[router]`` names and that there are not, or that cannot stand in for each other."""
+    """Report tiers that ``[router]`` names and that there are not, or that cannot replace each other."""
     for name in options["tiers"]:
         check_tier(context, name, ("router", "tiers", name), key=True)
     if options["default_tier"] is not None:
@@ -173,13 +173,13 @@ def _check_tiers(context: ResolveContext, options: Options) -> None:
 def _check_fallback(context: ResolveContext, name: str, other: str, path: KeyPath, before: list[str]) -> None:
     collector, inventory = context.collector, context.inventory
     tasks = [table.task for table in (inventory.tiers[name], inventory.tiers[other], inventory.defaults)]
-    own, task = (next((one for one in (told, tasks[2]) if one is not UNSET), "chat") for told in tasks[:2])
+    own, task = (next((one for one in (written, tasks[2]) if one is not UNSET), "chat") for written in tasks[:2])
     together = any(name in mode.tiers and other in mode.tiers for mode in inventory.modes.values())
     standby = [table.standby is True for table in (inventory.tiers[name], inventory.tiers[other])]
     if other == name:
         collector.add("fallback to itself", path, f'"{name}" is the tier that cannot answer', "name another tier")
     elif other in before:
-        collector.add("tier named twice", path, f'"{other}" stands in this list already', "name each tier once")
+        collector.add("tier named twice", path, f'"{other}" is in this list already', "name each tier once")
     elif own != task:
         detail = f'"{other}" does {task}, and "{name}" {own}'
         collector.add("fallback of another task", path, detail, f"name a tier for {own}")
@@ -194,8 +194,8 @@ def build_routes(
     """Return every name that a client may ask for: each tier's served name, then the aliases, sorted.
 
     Args:
-        site: takes the faults.
-        gate: the router.
+        context: takes the errors.
+        spec: the router.
         tiers: those that run together.
         aliases: further names, each with its tier and the place where it is written.
     """
@@ -252,7 +252,7 @@ def _how(kind: RouterKind, tier: Tier, name: str) -> Symbol:
     """Return how it comes that a tier answers to a name."""
     if name == tier.served_name:
         return Symbol("served")
-    if "rewrite" in kind.capabilities:
+    if "rewrite" in kind.supports:
         return Symbol("rewritten")
     return Symbol("told" if name in tier.names else "any")
 

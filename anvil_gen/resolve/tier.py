@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.digests import digest
@@ -16,8 +17,8 @@ from anvil_gen.values import KeyPath, Symbol, canonical_flag
 
 
 def build_tier(context: ResolveContext, name: str, server: ModelServer, further_names: tuple[str, ...]) -> Tier:
-    """Return a tier that answers to further model names too; its faults go to the collector."""
-    options, engine = server.options, server.engine
+    """Return a tier that answers to further model names too; its errors go to the collector."""
+    options = server.options
     files = _files(context, server, name)
     sources = tier_sources(context, server)
     check_sealed(context, server, sources)
@@ -45,9 +46,6 @@ def build_tier(context: ResolveContext, name: str, server: ModelServer, further_
         names=(options["served_name"], *further_names),
         port=options["port"] or 0,
         context_length=options["context_length"],
-        tool_support=_has_tools(engine, options),
-        health_path=engine.health.path if engine.health else "",
-        api_base=engine.api_base,
         root_file=Symbol(f"tiers/{name}.yml"),
         model=str(model.argument) if model else "",
         files=tuple(files.values()),
@@ -55,12 +53,25 @@ def build_tier(context: ResolveContext, name: str, server: ModelServer, further_
         share=facts.share,
         service=build_service(context, server, facts),
         options=options,
+        **_engine_facts(server.engine, options),
     )
+
+
+def _engine_facts(engine: Engine | None, options: Options) -> dict[str, Any]:
+    """Return what a router or a template needs to know of a tier's engine."""
+    if engine is None:
+        return {}
+    return {
+        "tool_support": _has_tools(engine, options),
+        "health_path": engine.health.path if engine.health else "",
+        "api_base": engine.api_base,
+        "hub_cache": engine.hub_cache,
+    }
 
 
 def _has_tools(engine: Engine, options: Options) -> bool:
     flags = {canonical_flag(flag): value for flag, value in {**engine.flags, **options["flags"]}.items()}
-    return bool(engine.tools) and all(flags.get(flag, False) is not False for flag in engine.tools)
+    return bool(engine.tool_flags) and all(flags.get(flag, False) is not False for flag in engine.tool_flags)
 
 
 def _files(context: ResolveContext, server: ModelServer, name: str) -> dict[str, TreeFile]:

@@ -54,7 +54,7 @@ def option_location(options: Options, name: str, table: KeyPath) -> tuple[KeyPat
 
 
 def is_explicit(options: Options, name: str, table: KeyPath, collector: Collector) -> bool:
-    """Tell whether an option's value is meant: no default that stands in for a faulty value, or is a faulty name."""
+    """Return whether an option's value is meant: no default in place of an invalid value, and no invalid name."""
     if options.origin(name).path is not None:
         return True
     return not collector.is_dropped((*table, name)) and not (
@@ -63,7 +63,7 @@ def is_explicit(options: Options, name: str, table: KeyPath, collector: Collecto
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is an IP address as Compose takes it."""
+    """Return whether a text is an IP address as Compose takes it."""
     if text in COMMON_BINDS:
         return True
     from ipaddress import ip_address  # noqa: PLC0415  costs 2 ms, and hardly any inventory needs it
@@ -76,7 +76,7 @@ def is_address(text: str) -> bool:
 
 
 def _address(text: str) -> str:
-    """Return one spelling of an address; what is none has been told."""
+    """Return one spelling of an address; what is none has been reported."""
     if text in COMMON_BINDS or not is_address(text):
         return text
     from ipaddress import ip_address  # noqa: PLC0415
@@ -157,9 +157,9 @@ def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
 
 
 def _metrics(owner: str, table: KeyPath, options: Options) -> Iterator[_Owner]:
-    """Yield the further port on which a router tells its metrics, to the machine itself.
+    """Yield the further port on which a router publishes its metrics, to the host itself.
 
-    That it is the router's own port is told where the router is read: no container has both, whatever it publishes.
+    That it is the router's own port is reported where the router is read: no container has both, whatever it publishes.
     """
     if "metrics" in options and isinstance(options["metrics"], int) and options["metrics"] != options["port"]:
         value, path, remedy = (options["metrics"], "127.0.0.1"), (*table, "metrics"), "write another port"
@@ -171,7 +171,7 @@ def _runs(claim: _Owner, mode: Mode) -> bool:
 
 
 def check_helpers(services: Mapping[KeyPath, Iterable[str]], collector: Collector) -> None:
-    """Report services of one name that only the rendered files tell: templates add some beside a tier's own."""
+    """Report services of one name that only the rendered files show: templates add some next to a tier's own."""
     seen: dict[str, KeyPath] = {}
     for table, names in services.items():
         for name in names:

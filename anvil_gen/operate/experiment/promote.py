@@ -24,7 +24,7 @@ from anvil_gen.resolve.model import VARIABLE_LABEL, Service, Stack, Tier
 from anvil_gen.resolve.resolved_host import Resolved, resolve_host
 from anvil_gen.values import EnvRef, Text, parts_of
 
-_SHARING = ("card shared without shares", "shares above the whole card")
+_SHARING = ("GPU shared without shares", "shares above the whole GPU")
 
 
 class Promotion(Struct, frozen=True, kw_only=True):

@@ -222,4 +222,4 @@ def _flags_of(slot: Slot, words: tuple[str, ...]) -> Iterator[str]:
 def slot_fields(slot: Slot) -> dict[str, str]:
     """Return the engine's flags by their canonical names, with the option that each sets."""
     engine = slot.deployment.resolved.catalog.engine(slot.experiment.engine)
-    return engine.fields if engine is not None else {}
+    return engine.flag_fields if engine is not None else {}

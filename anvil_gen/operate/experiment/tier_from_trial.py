@@ -68,7 +68,7 @@ def tier_of_trial(facts: TrialFacts, *, name: str, standby: bool) -> Mapped:
             spelled.setdefault(flag.canonical, flag.name)
         elif known != flag.values:
             diagnostics.append(_two_values(flag, known, of_slot=flag.canonical in own))
-    fields = facts.engine.fields
+    fields = facts.engine.flag_fields
     mapped = {name: values for name, values in added.items() if name in fields}
     said, unfit = _options(facts, mapped)
     flags = {spelled[name]: flag_entry(values) for name, values in added.items() if name not in fields}
@@ -78,14 +78,14 @@ def tier_of_trial(facts: TrialFacts, *, name: str, standby: bool) -> Mapped:
 
 def _repeats(engine: Engine, flag: Flag) -> bool:
     """Tell whether a flag that stands twice is a list of its values: as this engine takes lists, and no field's."""
-    return engine.list_style == "repeat" and flag.canonical not in engine.fields and bool(flag.values)
+    return engine.list_style == "repeat" and flag.canonical not in engine.flag_fields and bool(flag.values)
 
 
 def _options(facts: TrialFacts, mapped: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, Any], list[Diagnostic]]:
     """Return the fields that a trial's flags say, and what no field can say."""
     by_option: dict[str, dict[str, tuple[str, ...]]] = {}
     for flag, values in mapped.items():
-        by_option.setdefault(facts.engine.fields[flag], {})[flag] = values
+        by_option.setdefault(facts.engine.flag_fields[flag], {})[flag] = values
     said: dict[str, Any] = {}
     diagnostics: list[Diagnostic] = []
     for option, flags in by_option.items():
@@ -114,7 +114,7 @@ def _misfit(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, ...]]
     elif option not in _FIELDS:
         fits, why = False, f'the field "{option}" takes what lies on the machine, and the trial has it from elsewhere'
     else:
-        named = facts.engine.options.get(option, ())
+        named = facts.engine.fields.get(option, ())
         needed = {named} if isinstance(named, str) else {*named}
         if len(needed) > 1 and len(flags) < len(needed):
             both = " and ".join(f"--{one}" for one in sorted(needed))
