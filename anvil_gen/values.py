@@ -45,12 +45,6 @@ class Number(float):
         return self.text
 
 
-class Symbol(str):
-    """A word of a closed vocabulary (an engine's, vendor's or platform's name): templates may compare it."""
-
-    __slots__ = ()
-
-
 class ComposeText(str):
     """Text that is already as Compose reads it: variables in place, every other ``$`` doubled."""
 

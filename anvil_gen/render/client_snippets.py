@@ -15,7 +15,7 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, di
 from anvil_gen.inventory.env_references import env_reference
 from anvil_gen.render.jinja_env import TEMPLATE_ERRORS, TemplateEnvironment
 from anvil_gen.resolve.model import Mode, Router, Tier
-from anvil_gen.values import ComposeText, Symbol, canonical_flag
+from anvil_gen.values import ComposeText, canonical_flag
 
 _QUESTION = "Say hello."
 _API_BASE = "/v1"
@@ -28,7 +28,7 @@ class Name(Struct, frozen=True, kw_only=True):
 
     name: str
     tier: str
-    task: Symbol
+    task: str
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return self.first.name
 
     @property
-    def task(self) -> Symbol:
+    def task(self) -> str:
         """What the example's model does."""
         return self.first.task
 

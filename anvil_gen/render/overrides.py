@@ -13,7 +13,7 @@ from anvil_gen.render.quoting import yaml_block
 from anvil_gen.render.yaml_loader import FASTEST, load_yaml
 from anvil_gen.resolve.compose_keys import merge
 from anvil_gen.resolve.model import Mount
-from anvil_gen.values import ComposeText, Number
+from anvil_gen.values import ComposeText, Number, address
 
 
 class _Entry(Struct, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ def overridden(text: str, path: str, service: str, override: Mapping[str, Any], 
     data = _ready(load_yaml(text, path))
     services = data.get("services") if isinstance(data, dict) else None
     if not isinstance(services, dict) or not isinstance(services.get(service), dict):
-        raise InternalError(f"{path} does not say what the model says, at services.{service}")
+        raise InternalError(f"{path} does not match the inventory at {address(('services', service))}")
     above: dict[str, Any] = {"services": {service: override}}
     known = data.get("volumes") or {}
     declared: dict[str, Any] = {mount.source: {} for mount in volumes if mount.source not in known}
