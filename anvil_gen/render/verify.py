@@ -33,12 +33,13 @@ def verify(renderer: Renderer, files: Mapping[str, str], rendered: Iterable[Rend
     for file in rendered:
         try:
             data[file.path] = parse(files[file.path], file.path)
-            expected = _expected(renderer, file)
-            key = first_difference(data[file.path], expected) if expected is not None else None
-            if key is not None:
-                raise InternalError(f"{file.path} does not match the inventory at {address(key) or 'its top level'}")
         except InternalError as error:
             raise renderer.diagnostic(file, str(error)) from None
+        expected = _expected(renderer, file)
+        key = first_difference(data[file.path], expected) if expected is not None else None
+        if key is not None:
+            place = address(key) or "its top level"
+            raise renderer.diagnostic(file, f"{file.path} does not match the inventory at {place}")
     return data
 
 

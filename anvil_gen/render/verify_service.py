@@ -1,7 +1,7 @@
 """What a compose file must hold, by the model's own fields, and the first key at which a parsed file differs.
 
-What is expected is data. Of a mapping the file may have more entries; a list must be equal; of a tuple every item must be
-among the file's, in any order; and a key that is `_ABSENT` must not be there.
+What is expected is data. Of a mapping the file may have more entries; a list must be equal; of a tuple every item must
+be among the file's, in any order; and a key that is `_ABSENT` must not be there.
 """
 
 from __future__ import annotations
