@@ -303,11 +303,12 @@ def test_a_broken_cache_file_is_a_miss(kept: int, tmp_path: Path) -> None:
 def test_the_cache_is_kept_apart_by_jinja_and_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rules = tmp_path / "rules.py"
     rules.write_text("other")
-    first = jinja_env.TemplateCache(tmp_path).directory
+    first = jinja_env.TemplateCache(tmp_path, "yaml").directory
+    other = jinja_env.TemplateCache(tmp_path, "cfg").directory
     monkeypatch.setattr(template_lint, "__file__", str(rules))
 
     assert f"jinja-{jinja2.__version__}-" in first
-    assert jinja_env.TemplateCache(tmp_path).directory != first
+    assert len({first, other, jinja_env.TemplateCache(tmp_path, "yaml").directory}) == 3
 
 
 def test_a_difference_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.values import ComposeText, Number, VariableText, compose_text, escape_dollars
+from anvil_gen.values import ComposeText, Number, Text, VariableText, compose_text
 
 # Plain scalars only where YAML 1.1 and 1.2 readers agree that it is this string: it starts with a letter, a slash or
 # dashes (a flag), and holds nothing that could end or change it; or it is a duration or a size. Words that some
@@ -65,8 +65,13 @@ def yaml_folded(texts: Iterable[str], indent: int) -> str:
     """Return one quoted YAML string of the texts joined by spaces, each on a line of its own.
 
     A line break inside a quoted scalar reads as one space, so no text may begin or end with white space.
+
+    Raises:
+        InternalError: one does, or is empty.
     """
     lines = list(texts)
+    if any(not line or line != line.strip(" \t") for line in lines):
+        raise InternalError(f"{lines!r} cannot be folded: white space at the end of a line is lost")
     between = "\n" + " " * indent
     if all(map(_is_literal, lines)):
         return f"'{between.join(lines)}'"
@@ -112,12 +117,15 @@ def toml_string(text: str) -> str:
     return f'"{_escaped(text, _TOML_ESCAPES)}"'
 
 
+def compose_string(text: Text) -> str:
+    """Return a text as the YAML string that Compose is to read."""
+    return text if isinstance(text, ComposeText) else compose_text(text)
+
+
 def to_yaml(value: object) -> str:
     """Return a value of a compose file."""
-    if isinstance(value, str):
-        return yaml_string(value if isinstance(value, ComposeText) else escape_dollars(value))
-    if isinstance(value, VariableText):
-        return yaml_string(compose_text(value))
+    if isinstance(value, str | VariableText):
+        return yaml_string(compose_string(value))
     return _yaml_float(str(value)) if isinstance(value, Number) else _scalar(value)
 
 

@@ -39,7 +39,7 @@ class Renderer:
     def __init__(self, catalog: Catalog, *, cache_folder: Path | None = None) -> None:
         """Keep compiled templates in ``cache_folder``, where one is given."""
         self.catalog = catalog
-        self._cache = TemplateCache(cache_folder) if cache_folder is not None else None
+        self._cache_folder = cache_folder
         self._environments: dict[str, TemplateEnvironment] = {}
 
     def render(self, stack: Stack) -> tuple[dict[str, str], list[RenderedFile]]:
@@ -154,7 +154,8 @@ class Renderer:
     def _environment(self, path: str) -> TemplateEnvironment:
         syntax = syntax_of(path)
         if syntax not in self._environments:
-            self._environments[syntax] = TemplateEnvironment(self.catalog, QUOTES[syntax], self._cache)
+            cache = TemplateCache(self._cache_folder, syntax) if self._cache_folder is not None else None
+            self._environments[syntax] = TemplateEnvironment(self.catalog, QUOTES[syntax], cache, syntax=syntax)
         return self._environments[syntax]
 
 

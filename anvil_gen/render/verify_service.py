@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.compose_keys import merge
 from anvil_gen.resolve.model import ExtraService, HealthCheck, Mode, Mount, Reservation, Router, Service, Stack
-from anvil_gen.values import ComposeText, KeyPath, Text, compose_text
+from anvil_gen.values import KeyPath, Text
 
 _ABSENT = object()
 
@@ -33,7 +34,7 @@ def expected_root(stack: Stack, mode: Mode) -> dict[str, Any]:
     files = [f"tiers/{tier.name}.yml" for tier in mode.tiers]
     files += [f"services/{extra.name}.yml" for extra in stack.services]
     files += [mode.router_file] if mode.router is not None and files else []
-    return {"name": _form(stack.project), "include": tuple(files) or _ABSENT}
+    return {"name": compose_string(stack.project), "include": tuple(files) or _ABSENT}
 
 
 def first_difference(got: Any, want: Any) -> KeyPath | None:
@@ -74,47 +75,47 @@ def _is_scalar(got: Any, want: Any) -> bool:
     return type(got) is kind and (got == want or (got != got and want != want))  # noqa: PLR0124  two NaN are equal
 
 
-def _form(text: Text) -> str:
-    """Return a text as a parsed compose file holds it."""
-    return text if isinstance(text, ComposeText) else compose_text(text)
-
-
 def _forms(texts: Iterable[Text]) -> Any:
     """Return a list of texts; none where there are no texts, since the key is left out then."""
-    return [_form(text) for text in texts] or _ABSENT
+    return [compose_string(text) for text in texts] or _ABSENT
 
 
 def _optional(text: Text | None) -> Any:
-    return _ABSENT if text is None else _form(text)
+    return _ABSENT if text is None else compose_string(text)
 
 
 def _upkeep(service: Service | Router) -> dict[str, Any]:
     """Return what a tier's service and a router have in common."""
     return {
-        "container_name": _form(service.container_name),
-        "restart": _form(service.restart),
-        "stop_grace_period": _form(service.stop_grace_period),
+        "container_name": compose_string(service.container_name),
+        "restart": compose_string(service.restart),
+        "stop_grace_period": compose_string(service.stop_grace_period),
         "ports": _forms(port.spec for port in service.ports),
         "healthcheck": _health(service.health) if service.health is not None else _ABSENT,
-        "logging": {"options": {"max-size": _form(service.log_max_size), "max-file": _form(service.log_max_file)}},
+        "logging": {
+            "options": {
+                "max-size": compose_string(service.log_max_size),
+                "max-file": compose_string(service.log_max_file),
+            }
+        },
     }
 
 
 def _health(health: HealthCheck) -> dict[str, Any]:
     return {
         "test": _forms(health.test),
-        "interval": _form(health.interval),
-        "timeout": _form(health.timeout),
+        "interval": compose_string(health.interval),
+        "timeout": compose_string(health.timeout),
         "retries": health.retries,
-        "start_period": _form(health.start_period),
+        "start_period": compose_string(health.start_period),
     }
 
 
 def _mount(mount: Mount) -> dict[str, Any]:
     return {
         "type": "volume" if mount.volume else "bind",
-        "source": _form(mount.source),
-        "target": _form(mount.target),
+        "source": compose_string(mount.source),
+        "target": compose_string(mount.target),
         "read_only": True if mount.read_only and not mount.volume else _ABSENT,
     }
 
@@ -136,10 +137,10 @@ def _volumes(declared: Iterable[Mount]) -> dict[str, Any]:
 
 def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
     environment = {variable.name: _optional_value(variable.value) for variable in service.environment}
-    labels = {name: _form(value) for name, value in service.labels}
+    labels = {name: compose_string(value) for name, value in service.labels}
     own = {
         **_upkeep(service),
-        "image": _form(service.image),
+        "image": compose_string(service.image),
         "ipc": _optional(service.ipc),
         "shm_size": _optional(service.shm_size),
         "entrypoint": _forms(service.entrypoint),
@@ -154,17 +155,19 @@ def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
 
 
 def _optional_value(value: Text | None) -> str | None:
-    return None if value is None else _form(value)
+    return None if value is None else compose_string(value)
 
 
 def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
     tls = router.limits.tls
-    mounts = tuple({"source": _form(source)} for source in ((tls.certificate, tls.key) if tls is not None else ()))
+    mounts = tuple(
+        {"source": compose_string(source)} for source in ((tls.certificate, tls.key) if tls is not None else ())
+    )
     environment: dict[str, None] = {client.variable: None for client in router.clients}
     own = {
         **_upkeep(router),
         # Without an image, it is built, or its template has one: Compose refuses a service with neither.
-        **({"image": _form(router.image), "build": _ABSENT} if router.image is not None else {}),
+        **({"image": compose_string(router.image), "build": _ABSENT} if router.image is not None else {}),
         **({"environment": environment} if environment else {}),
         **({"networks": ("internal",)} if router.limits.sealed else {}),
         **({"volumes": mounts} if mounts else {}),
