@@ -238,8 +238,8 @@ def test_what_an_override_says_may_stand_otherwise(tmp_path: Path) -> None:
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     change(tmp_path, "    init: true\n", "    init: true\n    init: true\n")
 
-    assert "'init' stands twice" in fault_of(tmp_path)[0]
-    assert "'init' stands twice" in fault_of(tmp_path, more='override.image = "other"\n')[0]
+    assert "'init' is there twice" in fault_of(tmp_path)[0]
+    assert "'init' is there twice" in fault_of(tmp_path, more='override.image = "other"\n')[0]
 
 
 FAULTS = [
@@ -323,7 +323,7 @@ def test_a_difference_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_value_that_becomes_a_key_of_the_template_is_found(tmp_path: Path) -> None:
     change(tmp_path, "    environment:\n", "    environment:\n      FIXED: x\n")
 
-    assert "'FIXED' stands twice" in fault_of(tmp_path, more='environment.FIXED = "y"\n')[0]
+    assert "'FIXED' is there twice" in fault_of(tmp_path, more='environment.FIXED = "y"\n')[0]
 
 
 def test_a_fleet_is_rendered_as_each_host_alone() -> None:

@@ -19,7 +19,7 @@ from anvil_gen.values import ComposeText, canonical_flag
 
 _QUESTION = "Say hello."
 _API_BASE = "/v1"
-"""Where the front door has OpenAI's API, whichever router it is."""
+"""Where the router has OpenAI's API, whichever kind it is."""
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -87,7 +87,7 @@ def _variable(name: str | None) -> str:
 
 
 def endpoints_of(host: str, mode: Mode) -> tuple[Endpoint, ...]:
-    """Return where the models of a host's mode are reached from the machine itself: at its router, else at each tier.
+    """Return where the models of a host's mode are reached from the host itself: at its router, else at each tier.
 
     Raises:
         DiagnosticError: nothing of it is published.
@@ -130,7 +130,7 @@ def _own_key(tier: Tier) -> str | None:
 
 
 def _base(bind: str | bool, port: int, scheme: str) -> str | None:
-    """Return where an address of the machine is reached from itself; None where nothing is published."""
+    """Return where an address of the host is reached from itself; None where nothing is published."""
     if not isinstance(bind, str) or not port:
         return None
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104  compared, not bound
@@ -148,7 +148,7 @@ def text_for(catalog: Catalog, kind: str, host: str, endpoints: tuple[Endpoint, 
     """Return what is to be pasted for one kind of client.
 
     Raises:
-        DiagnosticError: there is no such kind, or its template is at fault.
+        DiagnosticError: there is no such kind, or its template has an error.
     """
     known = kinds(catalog)
     if kind not in known:

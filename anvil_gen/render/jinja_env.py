@@ -123,7 +123,7 @@ class TemplateEnvironment(jinja2.Environment):
             if value is None:
                 raise jinja2.UndefinedError("the value that is printed here is not set")
             if isinstance(value, Markup):
-                raise jinja2.TemplateRuntimeError("what a macro, a filter or a set block made is joined to text")
+                raise jinja2.TemplateRuntimeError("the result of a macro, a filter or a set block is joined to text")
             return quote(value)
 
         self._files = _Loader(catalog)
@@ -155,7 +155,7 @@ class TemplateEnvironment(jinja2.Environment):
         return super().getitem(obj, argument)
 
     def diagnostic(self, error: BaseException, template: str) -> DiagnosticError:
-        """Return what to tell of an error that a template raised, with the place in it."""
+        """Return the diagnostic of an error that a template raised, with the place in it."""
         if isinstance(error, jinja2.TemplateSyntaxError):
             file = self._files.shown(error.filename) if error.filename else f"templates/{error.name or template}"
             return DiagnosticError([_uncompiled(error.message or "", file, error.lineno)])
@@ -249,7 +249,7 @@ class TemplateCache(jinja2.FileSystemBytecodeCache):
 
 
 def cache_folder() -> Path | None:
-    """Return where compiled templates may be kept; None where the machine offers no such folder."""
+    """Return where compiled templates may be kept; None where the system has no such folder."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA")
     elif sys.platform == "darwin":

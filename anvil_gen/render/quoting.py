@@ -1,6 +1,6 @@
 """Values as text of a file format, each so that every reader gets the same value back.
 
-One function per format turns a value into text that stands for exactly that value. Templates never quote: the
+One function per format turns a value into text that every reader takes for exactly that value. Templates never quote: the
 environment of `anvil_gen.render` calls these for whatever a template prints.
 """
 
@@ -57,7 +57,7 @@ def yaml_string(text: str) -> str:
 
 
 def _is_literal(text: str) -> bool:
-    """Tell whether a text can stand between single quotes as it is."""
+    """Tell whether a text can be put between single quotes as it is."""
     return text.isascii() and text.isprintable() and "'" not in text
 
 
@@ -160,7 +160,7 @@ def to_word(value: object) -> str:
     text = str(value)
     if isinstance(value, str | int) and not isinstance(value, bool) and _WORD.fullmatch(text):
         return text
-    raise InternalError(f"{value!r} cannot stand in a file that has no quotes")
+    raise InternalError(f"{value!r} cannot be written to a file that has no quotes")
 
 
 def to_cfg(value: object) -> str:
@@ -169,7 +169,7 @@ def to_cfg(value: object) -> str:
     if _CFG_WORD.fullmatch(text):
         return text
     if not text or "\0" in text:
-        raise InternalError(f"{text!r} cannot stand in a configuration of HAProxy: its words end at a NUL")
+        raise InternalError(f"{text!r} cannot be written to a configuration of HAProxy: its words end at a NUL")
     if _is_literal(text):
         return f"'{text}'"
     escaped = _CFG_SPECIAL.sub(_cfg_escape, text)
@@ -190,7 +190,7 @@ def to_map(value: object) -> str:
     """Return a word of a map file of HAProxy, which has no quotes: white space ends it, `#` begins a comment."""
     text = value if isinstance(value, str) else _scalar(value)
     if not text or text.startswith("#") or _MAP_SPECIAL.search(text):
-        raise InternalError(f"{value!r} cannot stand in a map file, which has no quotes")
+        raise InternalError(f"{value!r} cannot be written to a map file, which has no quotes")
     return text
 
 

@@ -86,7 +86,7 @@ class Renderer:
     def _router_files(self, stack: Stack) -> Iterator[RenderedFile]:
         """Yield every file of a router's tree.
 
-        A mode with routes of its own has its own version of what stands in ``router/``; the build context is shared.
+        A mode with routes of its own has its own version of what is in ``router/``; the build context is shared.
         """
         for mode in stack.modes:
             if mode.router is None or (mode.name and mode.router_file == stack.modes[0].router_file):

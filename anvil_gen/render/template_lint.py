@@ -21,7 +21,7 @@ CONSTANT = Rule(
     instead="write the text itself, without braces",
 )
 GLUED = Rule(
-    what="a value is printed against other text, so that its quotes would stand inside",
+    what="a value is printed against other text, so that its quotes would be a part of it",
     instead='join the text first: {{ "prefix-" ~ value }}',
 )
 NO_ELSE = Rule(
@@ -38,11 +38,11 @@ KEPT_FILTER = Rule(
     instead="print it at once: {{ value | filter }}",
 )
 COMMENT = Rule(
-    what="`comment` stands outside a comment: it quotes nothing",
+    what="`comment` is used outside a comment: it quotes nothing",
     instead="print the value itself, or put `# ` before it on the line",
 )
 KEY = Rule(
-    what="`key` stands where no `:` follows: Compose would interpolate what is no key",
+    what="`key` is used where no `:` follows: Compose would interpolate what is no key",
     instead="print the value itself: {{ value }}",
 )
 WHOLE = Rule(
@@ -131,13 +131,13 @@ class _Pending(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where in YAML the next text will stand."""
+    """Where in YAML the next text will be."""
 
     text: bool = False  # in a plain text
     flow: int = 0  # in so many brackets
     indent: int = 0  # behind so many spaces
     header: bool = False  # behind the `|` or `>` of a block text
-    block: int = -1  # on which indent the key of this block text stands; -1 outside of one
+    block: int = -1  # the indent of the key of this block text; -1 outside of one
 
     def next_line(self) -> _Place:
         return _Place(flow=self.flow, block=self.indent if self.header else self.block)
@@ -163,7 +163,7 @@ class _Place(NamedTuple):
 
 
 class _State(NamedTuple):
-    """Where on a line of the output the next text will stand."""
+    """Where on a line of the output the next text will be."""
 
     quote: str = ""  # the open quote, or "#" inside a comment
     last: str = ""  # the character before, empty at the start of a line
@@ -176,7 +176,7 @@ _States = frozenset[_State]
 
 
 class _Walk:
-    """Follows every way through a template, and knows what may stand around each value."""
+    """Follows every way through a template, and knows what may be around each value."""
 
     def __init__(self, place: _Place | None, captured: frozenset[str]) -> None:
         self.found: set[Found] = set()
@@ -220,7 +220,7 @@ class _Walk:
         return states
 
     def _loop(self, loop: nodes.For, states: _States) -> _States:
-        """Go round a loop until nothing new can stand before its body."""
+        """Go round a loop until nothing new can be before its body."""
         seen: _States = frozenset()
         ends: _States = frozenset()
         new = states
@@ -328,5 +328,5 @@ def _is_constant(node: nodes.Node) -> bool:
     except nodes.Impossible:
         return False
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        return False  # it fails when it runs, and is told then
+        return False  # it fails when it runs, and is reported then
     return True

@@ -1,4 +1,4 @@
-"""The check that a rendered tree holds what its stack says, value by value, whatever the templates do.
+"""The check that a rendered tree holds the values of its stack, key by key, whatever the templates do.
 
 Every file of a data syntax is parsed, and every compose file compared with the values that it was rendered from. Other
 syntaxes (HAProxy's configuration and maps, Dockerfiles) have no parser here: what guards them is that each value is
@@ -18,7 +18,7 @@ from anvil_gen.values import address
 
 
 def verify(renderer: Renderer, files: Mapping[str, str], rendered: Iterable[RenderedFile]) -> dict[str, Any]:
-    """Return the data of a tree's files by path, once they are known to be what the model says.
+    """Return the data of a tree's files by path, once they are known to match the model.
 
     Args:
         renderer: what made the files.

@@ -132,7 +132,7 @@ def _reservation(catalog: Catalog, gpus: Reservation | None) -> dict[str, Any]:
 def _volumes(declared: Iterable[Mount]) -> dict[str, Any]:
     """Return the named volumes at a file's top level."""
     volumes = {mount.source: {"external": True if mount.external else _ABSENT} for mount in declared}
-    return {"volumes": volumes} if volumes else {}
+    return _without_empty({"volumes": volumes})
 
 
 def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
@@ -145,13 +145,15 @@ def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
         "shm_size": _optional(service.shm_size),
         "entrypoint": _forms(service.entrypoint),
         "command": " ".join(service.words) or _forms(service.command),
-        **({"environment": environment} if environment else {}),
+        "environment": environment,
+        "volumes": tuple(map(_mount, service.mounts)),
+        "labels": labels,
         **({"networks": ["internal"]} if service.sealed else {}),
-        **({"volumes": tuple(map(_mount, service.mounts))} if service.mounts else {}),
-        **({"labels": labels} if labels else {}),
         **_reservation(catalog, service.gpus),
     }
-    return _file(service.name, merge(own, service.override), sealed=service.sealed, volumes=service.volumes)
+    return _file(
+        service.name, merge(_without_empty(own), service.override), sealed=service.sealed, volumes=service.volumes
+    )
 
 
 def _optional_value(value: Text | None) -> str | None:
@@ -160,19 +162,23 @@ def _optional_value(value: Text | None) -> str | None:
 
 def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
     tls = router.limits.tls
-    mounts = tuple(
-        {"source": compose_string(source)} for source in ((tls.certificate, tls.key) if tls is not None else ())
-    )
+    sources = (tls.certificate, tls.key) if tls is not None else ()
+    mounts = tuple({"source": compose_string(source)} for source in sources)
     environment: dict[str, None] = {client.variable: None for client in router.clients}
     own = {
         **_upkeep(router),
         # Without an image, it is built, or its template has one: Compose refuses a service with neither.
         **({"image": compose_string(router.image), "build": _ABSENT} if router.image is not None else {}),
-        **({"environment": environment} if environment else {}),
+        "environment": environment,
+        "volumes": mounts,
         **({"networks": ("internal",)} if router.limits.sealed else {}),
-        **({"volumes": mounts} if mounts else {}),
     }
-    return _file(router.service, merge(own, router.override), sealed=router.limits.sealed, volumes=())
+    return _file(router.service, merge(_without_empty(own), router.override), sealed=router.limits.sealed, volumes=())
+
+
+def _without_empty(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keys without those to which a template alone may have something to add."""
+    return {key: value for key, value in keys.items() if value != {} and value != ()}
 
 
 def _expected_extra(_: Catalog, extra: ExtraService) -> dict[str, Any]:
