@@ -115,7 +115,9 @@ def escape_dollars(text: str) -> str:
 
 def compose_text(text: Text) -> str:
     """Return a text as Compose interpolates it: variables as ``${NAME}``, every other ``$`` doubled."""
-    return "".join(escape_dollars(part) if isinstance(part, str) else _variable(part) for part in parts_of(text))
+    if isinstance(text, str):
+        return escape_dollars(text)
+    return "".join(escape_dollars(part) if isinstance(part, str) else _variable(part) for part in text.parts)
 
 
 def _variable(ref: EnvRef) -> str:

@@ -1,7 +1,7 @@
 """Values as text of a file format, each so that every reader gets the same value back.
 
-One function per format turns a value into text that every reader takes for exactly that value. Templates never quote: the
-environment of `anvil_gen.render` calls these for whatever a template prints.
+One function per format turns a value into text that every reader takes for exactly that value. Templates never quote:
+their environment (`jinja_env`) calls these for whatever a template prints.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ be among the file's, in any order; and a key that is `_ABSENT` must not be there
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
@@ -39,30 +39,35 @@ def expected_root(stack: Stack, mode: Mode) -> dict[str, Any]:
 
 def first_difference(got: Any, want: Any) -> KeyPath | None:
     """Return the first key at which parsed data is not what is expected; None where all of it is."""
-    if isinstance(want, Mapping):
-        if not isinstance(got, dict):
-            return ()
-        return _first((key, _entry_difference(got, key, item)) for key, item in want.items())
+    if isinstance(want, dict):
+        return _mapping_difference(got, want) if isinstance(got, dict) else ()
     if isinstance(want, list):
-        if not isinstance(got, list) or len(got) != len(want):
-            return ()
-        return _first((place, first_difference(got[place], item)) for place, item in enumerate(want))
+        return _list_difference(got, want) if isinstance(got, list) and len(got) == len(want) else ()
     if isinstance(want, tuple):
         found = isinstance(got, list | dict) and all(any(_matches(item, one) for item in got) for one in want)
         return None if found else ()
     return None if _is_scalar(got, want) else ()
 
 
-def _first(differences: Iterable[tuple[str | int, KeyPath | None]]) -> KeyPath | None:
-    return next(((key, *found) for key, found in differences if found is not None), None)
+def _mapping_difference(got: Mapping[str, Any], want: Mapping[str, Any]) -> KeyPath | None:
+    for key, item in want.items():
+        if item is _ABSENT:
+            found: KeyPath | None = () if key in got else None
+        elif key in got:
+            found = first_difference(got[key], item)
+        else:
+            found = first_difference({}, item) if item and isinstance(item, dict) else ()
+        if found is not None:
+            return (key, *found)
+    return None
 
 
-def _entry_difference(got: Mapping[str, Any], key: str, want: Any) -> KeyPath | None:
-    if want is _ABSENT:
-        return () if key in got else None
-    if key not in got:
-        return first_difference({}, want) if want and isinstance(want, Mapping) else ()
-    return first_difference(got[key], want)
+def _list_difference(got: Sequence[Any], want: Sequence[Any]) -> KeyPath | None:
+    for place, item in enumerate(want):
+        found = first_difference(got[place], item)
+        if found is not None:
+            return (place, *found)
+    return None
 
 
 def _matches(got: Any, want: Any) -> bool:
@@ -71,7 +76,7 @@ def _matches(got: Any, want: Any) -> bool:
 
 def _is_scalar(got: Any, want: Any) -> bool:
     """Tell whether a parsed value is the one that is expected, of the same type: `1` is neither `1.0` nor `true`."""
-    kind = next((kind for kind in (str, float) if isinstance(want, kind)), type(want))
+    kind = str if isinstance(want, str) else float if isinstance(want, float) else type(want)
     return type(got) is kind and (got == want or (got != got and want != want))  # noqa: PLR0124  two NaN are equal
 
 
@@ -178,7 +183,7 @@ def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
 
 def _without_empty(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Return keys without those to which a template alone may have something to add."""
-    return {key: value for key, value in keys.items() if value != {} and value != ()}
+    return {key: value for key, value in keys.items() if value not in ({}, ())}
 
 
 def _expected_extra(_: Catalog, extra: ExtraService) -> dict[str, Any]:
