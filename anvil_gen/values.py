@@ -46,12 +46,6 @@ class Number(float):
         return self.text
 
 
-class Symbol(str):
-    """A word of a closed vocabulary (an engine's, vendor's or platform's name): templates may compare it."""
-
-    __slots__ = ()
-
-
 class ComposeText(str):
     """Text that is already as Compose reads it: variables in place, every other ``$`` doubled."""
 
@@ -127,7 +121,9 @@ def escape_dollars(text: str) -> str:
 
 def compose_text(text: Text) -> str:
     """Return a text as Compose interpolates it: variables as ``${NAME}``, every other ``$`` doubled."""
-    return "".join(escape_dollars(part) if isinstance(part, str) else _variable(part) for part in parts_of(text))
+    if isinstance(text, str):
+        return escape_dollars(text)
+    return "".join(escape_dollars(part) if isinstance(part, str) else _variable(part) for part in text.parts)
 
 
 def _variable(ref: EnvRef) -> str:

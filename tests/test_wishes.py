@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from haproxy_words import load_cfg
 from inventories import Fault, compared
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.router_features import FEATURES, REQUESTABLE
 from anvil_gen.deploy.pipeline import Generator
-from anvil_gen.render.cfg_words import load_cfg
 
 FAST = '[tiers.fast]\nengine = "vllm"\nmodel = { path = "/m/f" }\nport = 9001\n'
 SLOW = '[tiers.slow]\nengine = "vllm"\nmodel = { path = "/m/s" }\nport = 9002\n'

@@ -149,8 +149,7 @@ def _outcome(resolved: Resolved) -> Plan | None:
         return None
     from anvil_gen.deploy.pipeline import generator, plan  # noqa: PLC0415  only what is not known to be fresh needs it
 
-    # Compared only: what is on disk was proven when it was written.
-    outcome = plan(generator().render(resolved.inventory, proven=False))
+    outcome = plan(generator().render(resolved.inventory))
     return outcome if outcome.files else None
 
 

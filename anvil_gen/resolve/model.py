@@ -5,16 +5,16 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.values import ComposeText, KeyPath, Number, Symbol, Text, concat
+from anvil_gen.values import ComposeText, KeyPath, Number, Text, concat
 
-ROOT_FILE = Symbol("docker-compose.yml")
+ROOT_FILE = "docker-compose.yml"
 """The default mode's root file, which Compose finds by itself."""
 DEFAULT_MODE = "default"
 """How a person names the default mode."""
 FILE_LABEL = "anvil-gen.file."
 """Prefix of the labels that carry the digest of a generated file which the service mounts."""
 ENV_EXAMPLE_FILE = ".env.example"
-EXPERIMENT_FILE = Symbol("docker-compose.experiment.yml")
+EXPERIMENT_FILE = "docker-compose.experiment.yml"
 VARIABLE_LABEL = "anvil-gen.trial."
 """Prefix of the labels that carry the variables which a trial was started with."""
 TRIAL_VARIABLES = {
@@ -67,7 +67,7 @@ class Gpu(Struct, frozen=True, kw_only=True):
 
     name: str
     uuid: str
-    vendor: Symbol
+    vendor: str
     memory_mib: int | None
     reserve_mib: int
     compute_capability: str | None
@@ -116,7 +116,7 @@ class HealthCheck(Struct, frozen=True, kw_only=True):
 class Reservation(Struct, frozen=True, kw_only=True):
     """The GPUs of one service, all of one vendor."""
 
-    vendor: Symbol
+    vendor: str
     uuids: tuple[Text, ...]
 
 
@@ -173,8 +173,8 @@ class Tier(Struct, frozen=True, kw_only=True):
     """One model server: the service, and what a router or a client must know of it."""
 
     name: str
-    engine: Symbol
-    task: Symbol
+    engine: str
+    task: str
     served_name: str
     names: tuple[str, ...]  # the served name, and further ones that the engine is given
     port: int
@@ -183,7 +183,7 @@ class Tier(Struct, frozen=True, kw_only=True):
     health_path: str = ""
     api_base: str = ""
     hub_cache: str = ""  # the folder of the shared cache in its container
-    root_file: Symbol  # the tree's root file that runs it
+    root_file: str  # the tree's root file that runs it
     model: str  # the engine's argument for the model; empty without one
     files: tuple[TreeFile, ...]
     gpus: tuple[Gpu, ...]
@@ -197,8 +197,8 @@ class Route(Struct, frozen=True, kw_only=True):
 
     name: str
     tier: str
-    task: Symbol
-    how: Symbol  # "served" by its own name, "rewritten" by the router, "told" to the engine, or one that takes "any"
+    task: str
+    how: str  # "served" by its own name, "rewritten" by the router, "told" to the engine, or one that takes "any"
 
 
 class Upstream(Struct, frozen=True, kw_only=True):
@@ -252,7 +252,7 @@ class Router(Struct, frozen=True, kw_only=True):
     slash; ``variables`` come from the router's data file, for its own templates.
     """
 
-    kind: Symbol
+    kind: str
     service: str
     container_name: str
     image: Text | None
@@ -266,10 +266,10 @@ class Router(Struct, frozen=True, kw_only=True):
     log_max_file: str
     health: HealthCheck
     stack: str
-    omitted: tuple[Symbol, ...]
+    omitted: tuple[str, ...]
     tiers: tuple[Tier, ...]  # those that it routes to
     upstreams: tuple[Upstream, ...]  # the same
-    alias_tasks: tuple[Symbol, ...]
+    alias_tasks: tuple[str, ...]
     routes: tuple[Route, ...]
     nameless: tuple[Route, ...]  # where a request without a model goes, by task
     responses: ResponseBodies
@@ -290,11 +290,11 @@ class Mode(Struct, frozen=True, kw_only=True):
     ``router`` routes to this mode's tiers; ``router_file`` is its service in the tree.
     """
 
-    name: Symbol
-    root_file: Symbol
+    name: str
+    root_file: str
     tiers: tuple[Tier, ...]
     router: Router | None
-    router_file: Symbol
+    router_file: str
 
     @property
     def title(self) -> str:
@@ -306,8 +306,8 @@ class Experiment(Struct, frozen=True, kw_only=True):
     """The one-off slot: a project and a service of its own."""
 
     project: str
-    root_file: Symbol
-    engine: Symbol
+    root_file: str
+    engine: str
     port: int
     share: Number | None  # of its GPU, as a fraction
     service: Service
@@ -329,7 +329,7 @@ class Stack(Struct, frozen=True, kw_only=True):
 
     host: str
     project: str
-    platform: Symbol
+    platform: str
     inventory: str  # as the headers name it
     gpus: tuple[Gpu, ...]
     tiers: tuple[Tier, ...]

@@ -16,7 +16,7 @@ from anvil_gen.inventory.schema import ExperimentTable, Inventory, TierTable
 from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Gpu, Options
-from anvil_gen.values import EnvRef, KeyPath, Number, Symbol, Text, VariableText, address, canonical_flag
+from anvil_gen.values import EnvRef, KeyPath, Number, Text, VariableText, address, canonical_flag
 
 # Options of an engine's flag table that no single field of a tier names.
 FIELDS = {"tensor_parallel": "gpus", "revision": "model.revision"}
@@ -36,7 +36,7 @@ class ResolveContext(Struct, frozen=True, kw_only=True):
     inventory: Inventory
     catalog: Catalog
     collector: Collector
-    platform: Symbol
+    platform: str
     gpus: Mapping[str, Gpu]
     folder: Path  # the inventory's
     sealed: bool  # tiers reach nothing but each other and the router
@@ -46,7 +46,7 @@ class ModelServer(Struct, frozen=True, kw_only=True):
     """A tier's or the experiment's table on its way to a service."""
 
     path: KeyPath
-    engine_name: Symbol
+    engine_name: str
     engine: Engine | None  # None where there is none of that name: its other errors are reported all the same
     options: Options
     gpus: tuple[Gpu, ...]
@@ -220,17 +220,17 @@ def _gpus_have_errors(context: ResolveContext, server: ModelServer) -> bool:
 
 def _engine_of(
     context: ResolveContext, table: TierTable | ExperimentTable, common: TierTable, path: KeyPath
-) -> tuple[Symbol, Engine | None]:
+) -> tuple[str, Engine | None]:
     """Return the engine that a table or the defaults name; None, with a diagnostic, where it is none."""
     name, where = (table.engine, path) if table.engine is not UNSET else (common.engine, ("defaults",))
     if name is UNSET:
         engines = context.catalog.names("engines")
         context.collector.missing_key(path, "engine", f'write engine = "…", with one of: {join_words(engines)}')
-        return Symbol("unknown"), None
+        return "unknown", None
     engine = context.catalog.engine(name)
     if engine is None:
         context.collector.add("unknown engine", (*where, "engine"), *context.catalog.unknown("engines", name))
-    return Symbol(name), engine
+    return name, engine
 
 
 def _find_gpus(context: ResolveContext, options: Options, path: KeyPath) -> tuple[Gpu, ...]:

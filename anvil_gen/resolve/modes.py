@@ -9,9 +9,9 @@ from anvil_gen.inventory.schema import ModeTable
 from anvil_gen.resolve.model import DEFAULT_MODE, ROOT_FILE, Mode, Tier
 from anvil_gen.resolve.model_server import ResolveContext
 from anvil_gen.resolve.router import RouterSpec, build_router, build_routes
-from anvil_gen.values import KeyPath, Symbol
+from anvil_gen.values import KeyPath
 
-ROUTER_FILE = Symbol("router/compose.yml")
+ROUTER_FILE = "router/compose.yml"
 # Name that no mode may have -> why.
 RESERVED = {
     "experiment": "docker-compose.experiment.yml is another file",
@@ -25,14 +25,14 @@ def build_modes(context: ResolveContext, spec: RouterSpec | None, tiers: tuple[T
     if tiers and not standing:
         detail = "every tier is on standby: without a mode, nothing would run"
         context.collector.add("no tiers", ("tiers", tiers[0].name, "standby"), detail, "take standby from one of them")
-    default = _mode(context, spec, Symbol(""), standing, None)
+    default = _mode(context, spec, "", standing, None)
     modes = [default]
     for name, table in context.inventory.modes.items():
         if name in RESERVED:
             collector = context.collector
             collector.add("name that is not allowed", ("modes", name), RESERVED[name], "write another name", key=True)
             continue
-        mode = _mode(context, spec, Symbol(name), _tiers(context, name, table, tiers), table)
+        mode = _mode(context, spec, name, _tiers(context, name, table, tiers), table)
         same = _routing(mode) == _routing(default)
         modes.append(
             Mode(
@@ -47,7 +47,7 @@ def build_modes(context: ResolveContext, spec: RouterSpec | None, tiers: tuple[T
 
 
 def _mode(
-    context: ResolveContext, spec: RouterSpec | None, name: Symbol, tiers: tuple[Tier, ...], table: ModeTable | None
+    context: ResolveContext, spec: RouterSpec | None, name: str, tiers: tuple[Tier, ...], table: ModeTable | None
 ) -> Mode:
     router = None
     if spec is not None:
@@ -66,10 +66,10 @@ def _mode(
         router = build_router(context, spec, tiers, build_routes(context, spec, tiers, aliases))
     return Mode(
         name=name,
-        root_file=Symbol(f"docker-compose.{name}.yml") if name else ROOT_FILE,
+        root_file=f"docker-compose.{name}.yml" if name else ROOT_FILE,
         tiers=tiers,
         router=router,
-        router_file=Symbol(f"router/compose.{name}.yml") if name else ROUTER_FILE,
+        router_file=f"router/compose.{name}.yml" if name else ROUTER_FILE,
     )
 
 

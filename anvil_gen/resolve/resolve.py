@@ -24,7 +24,7 @@ from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.router import resolve_router_spec
 from anvil_gen.resolve.served_names import further_names
 from anvil_gen.resolve.tier import build_tier
-from anvil_gen.values import KeyPath, Symbol
+from anvil_gen.values import KeyPath
 
 
 def resolve(
@@ -44,7 +44,7 @@ def resolve(
         inventory=inventory,
         catalog=catalog,
         collector=collector,
-        platform=Symbol(host["platform"]),
+        platform=host["platform"],
         gpus=_gpus(inventory, catalog, collector, host["platform"]),
         folder=folder,
         sealed=host["egress"] == "deny",
@@ -144,7 +144,5 @@ def _gpus(inventory: Inventory, catalog: Catalog, collector: Collector, platform
                     f'"{other}" has it already',
                     f"each GPU has its own: {vendor.uuid_help}",
                 )
-            gpus[name] = Gpu(
-                name=name, **{key: options[key] for key in options if key != "vendor"}, vendor=Symbol(options["vendor"])
-            )
+            gpus[name] = Gpu(name=name, **{key: options[key] for key in options})
     return gpus

@@ -28,13 +28,13 @@ from anvil_gen.resolve.router_options import (
     seconds_of,
 )
 from anvil_gen.resolve.router_responses import response_bodies
-from anvil_gen.values import KeyPath, Symbol
+from anvil_gen.values import KeyPath
 
 
 class RouterSpec(Struct, frozen=True, kw_only=True):
     """A router before it is known which tiers it routes to."""
 
-    name: Symbol
+    name: str
     kind: RouterKind
     options: Options
     project: str
@@ -45,7 +45,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     table, catalog = context.inventory.router, context.catalog
     if table is UNSET:
         return None
-    name = Symbol(catalog.defaults["router"]["kind"] if table.kind is UNSET else table.kind)
+    name = catalog.defaults["router"]["kind"] if table.kind is UNSET else table.kind
     kind = catalog.router(name)
     if kind is None:
         context.collector.add("unknown router", ("router", "kind"), *catalog.unknown("routers", name))
@@ -95,12 +95,12 @@ def build_router(
         health=health_check(_health(spec), str(options["port"]), kind.health.start_period),
         stack=spec.project.removeprefix(kind.project_prefix),
         omitted=(
-            *((Symbol("router/build/"),) if options["image"] is not None else ()),
-            *(() if spec.project.startswith(kind.project_prefix) else map(Symbol, kind.prefixed_files)),
+            *(("router/build/",) if options["image"] is not None else ()),
+            *(() if spec.project.startswith(kind.project_prefix) else kind.prefixed_files),
         ),
         tiers=served,
         upstreams=tuple(_upstream(context, spec, tier, served, limits.timeout) for tier in served),
-        alias_tasks=tuple(Symbol(task) for task in kind.alias_tasks),
+        alias_tasks=kind.alias_tasks,
         routes=routes,
         nameless=_nameless(options, served),
         responses=responses,
@@ -143,7 +143,7 @@ def _nameless(options: Options, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
 
     Some engines' own clients name no model for other tasks than chat.
     """
-    by_task: dict[Symbol, list[Tier]] = {}
+    by_task: dict[str, list[Tier]] = {}
     for tier in tiers:
         by_task.setdefault(tier.task, []).append(tier)
     found = []
@@ -152,7 +152,7 @@ def _nameless(options: Options, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
         only = candidates[0] if len(candidates) == 1 and task != "chat" else None
         chosen = default or only
         if chosen is not None:
-            found.append(Route(name="", tier=chosen.name, task=task, how=Symbol("any")))
+            found.append(Route(name="", tier=chosen.name, task=task, how="any"))
     return tuple(found)
 
 
@@ -248,13 +248,13 @@ def _reads_name(name: str, kind: RouterKind) -> bool:
     return not kind.name_pattern or re.fullmatch(kind.name_pattern, name) is not None
 
 
-def _how(kind: RouterKind, tier: Tier, name: str) -> Symbol:
+def _how(kind: RouterKind, tier: Tier, name: str) -> str:
     """Return how it comes that a tier answers to a name."""
     if name == tier.served_name:
-        return Symbol("served")
+        return "served"
     if "rewrite" in kind.supports:
-        return Symbol("rewritten")
-    return Symbol("told" if name in tier.names else "any")
+        return "rewritten"
+    return "told" if name in tier.names else "any"
 
 
 def _missing_tier(context: ResolveContext, target: str, path: KeyPath, tiers: tuple[Tier, ...]) -> None:

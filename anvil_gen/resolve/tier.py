@@ -13,7 +13,7 @@ from anvil_gen.resolve.egress import check_sealed
 from anvil_gen.resolve.model import FILE_LABEL, Mount, Options, Tier, TreeFile
 from anvil_gen.resolve.model_server import ModelServer, ResolveContext, share_of
 from anvil_gen.resolve.model_source import tier_sources
-from anvil_gen.values import KeyPath, Symbol, canonical_flag
+from anvil_gen.values import KeyPath, canonical_flag
 
 
 def build_tier(context: ResolveContext, name: str, server: ModelServer, further_names: tuple[str, ...]) -> Tier:
@@ -41,12 +41,12 @@ def build_tier(context: ResolveContext, name: str, server: ModelServer, further_
     return Tier(
         name=name,
         engine=server.engine_name,
-        task=Symbol(options["task"]),
+        task=options["task"],
         served_name=options["served_name"],
         names=(options["served_name"], *further_names),
         port=options["port"] or 0,
         context_length=options["context_length"],
-        root_file=Symbol(f"tiers/{name}.yml"),
+        root_file=f"tiers/{name}.yml",
         model=str(model.argument) if model else "",
         files=tuple(files.values()),
         gpus=server.gpus,
