@@ -1,4 +1,4 @@
-"""Small values that every room uses: key paths, and texts with variables in them."""
+"""Small values that every room uses: key paths, and texts with variables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def address(path: KeyPath) -> str:
-    """Spell a key path as a person writes it: ``tiers.fast.gpus[0]``."""
+    """Format a key path: ``tiers.fast.gpus[0]``."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -47,7 +47,7 @@ class Number(float):
 
 
 class ComposeText(str):
-    """Text that is already as Compose reads it: variables in place, every other ``$`` doubled."""
+    """Text that is already escaped for Compose: variables in place, every other ``$`` doubled."""
 
     __slots__ = ()
 
@@ -76,7 +76,7 @@ def parts_of(text: Text) -> tuple[str | EnvRef, ...]:
 
 
 def concat(*texts: Text) -> Text:
-    """Join texts; the result is a plain string where no variable is in them."""
+    """Join texts; the result is a plain string if it contains no variable."""
     if all(isinstance(text, str) for text in texts):
         return "".join(texts)  # type: ignore[arg-type]
     parts: list[str | EnvRef] = []
@@ -110,7 +110,7 @@ def duration_seconds(text: str) -> float:
 
 
 def canonical_flag(name: str) -> str:
-    """Return one spelling for the spellings that argument parsers take for the same flag."""
+    """Return the canonical spelling of a flag: argument parsers accept `_` for `-`."""
     return name.replace("_", "-")
 
 

@@ -104,7 +104,7 @@ class Case(NamedTuple):
     lacks: list[str]
 
 
-TOOLKIT = "containers cannot have the cards yet"
+TOOLKIT = "containers cannot access the GPUs yet"
 CASES = {
     "no card": Case(lambda root: machine(root, engine=docker(), files=INTEGRATED), "cpu-demo", {}, []),
     "one card": Case(
@@ -138,7 +138,7 @@ CASES = {
         lambda root: machine(root, run=broken, engine=docker(), programs=["nvidia-smi"]),
         "cpu-demo",
         {},
-        ["cards cannot be listed"],
+        ["GPUs cannot be listed"],
     ),
     "no Docker": Case(
         lambda root: machine(root, run=nvidia(RTX5090)),

@@ -42,8 +42,8 @@ def test_all_that_is_in_the_way_is_told_at_once(tmp_path: Path) -> None:
 
     assert summaries(tmp_path, {**there, "": "no such manifest: x"}, text, model=False) == [
         "missing model folder",
-        "image cannot be had",
-        "image cannot be had",
+        "image cannot be pulled",
+        "image cannot be pulled",
         "container name is taken",
         "port is taken",
     ]

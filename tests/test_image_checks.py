@@ -34,7 +34,7 @@ def test_images(tmp_path: Path) -> None:
 
     assert sorted(found) == [
         ("pass", "image of fast", "vllm/vllm-openai:v1, 3.0 GiB"),
-        ("warn", "image of router", "image is not there yet"),
+        ("warn", "image of router", "image is not available yet"),
     ]
     assert told(check_images(subject(tmp_path, INVENTORY))) == []
 

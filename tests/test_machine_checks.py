@@ -90,7 +90,7 @@ def test_the_files(tmp_path: Path) -> None:
     anvil_gen("render", "box", cwd=tmp_path)
     assert [verdict for verdict, _, _ in told(check_tree(subject(tmp_path, INVENTORY)))] == ["pass"]
     ((verdict, _, outcome),) = told(check_tree(subject(tmp_path, INVENTORY.replace("30001", "30009"))))
-    assert (verdict, outcome) == ("fail", "files are not what the inventory renders")
+    assert (verdict, outcome) == ("fail", "files do not match the inventory")
 
 
 def test_variables(tmp_path: Path) -> None:

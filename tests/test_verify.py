@@ -197,7 +197,7 @@ def test_a_template_that_alters_a_file_is_refused(  # noqa: PLR0917
 
 ROUTER = """port = 8100
 [router]
-engine = "haproxy"
+kind = "haproxy"
 image = "own/router:1"
 api_key_env = "KEY"
 tls = { certificate = "/c.pem", key = "/k.pem" }

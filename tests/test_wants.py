@@ -91,7 +91,7 @@ def test_a_service_in_composes_own_keys(tmp_path: Path) -> None:
         ("C:/ui", False, False),
         ("services/here", False, True),
     ]
-    assert all(bind.made for bind in ui.binds)
+    assert all(bind.created for bind in ui.binds)
     assert ui.container_name == "box-ui-1"
     assert ui.ports == (("0.0.0.0", 3000), ("::1", 3001))
     assert ui.variables == (("A", False),)

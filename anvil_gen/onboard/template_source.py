@@ -1,4 +1,4 @@
-"""Where this installation came from, so that copier finds later versions of the template there."""
+"""The source of this installation, where copier finds later versions of the template."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Source(Struct, frozen=True, kw_only=True):
 
 
 def source_of(installed: Distribution | None = None) -> Source:
-    """Return the repository that this installation was made from, or the one that its package names."""
+    """Return the repository that this installation comes from, or the one that its package names."""
     try:
         installed = installed or distribution("anvil-gen")
     except PackageNotFoundError:
@@ -57,9 +57,9 @@ def ref_of(version: str) -> str:
 
 
 def _tag(vcs: dict[str, Any]) -> str:
-    """Return what was asked for, where that is a version: a branch would be another thing later."""
-    asked = str(vcs.get("requested_revision", ""))
-    return asked if asked.removeprefix("v")[:1].isdigit() and "." in asked else ""
+    """Return the requested revision if it is a version: a branch would mean another commit later."""
+    revision = str(vcs.get("requested_revision", ""))
+    return revision if revision.removeprefix("v")[:1].isdigit() and "." in revision else ""
 
 
 def _named_url(line: str) -> tuple[str, str]:
@@ -68,7 +68,7 @@ def _named_url(line: str) -> tuple[str, str]:
 
 
 def _checkout(folder: Path) -> Source:
-    """Return what a clone on this machine was cloned from; the clone itself where that is nowhere else."""
+    """Return what a local clone was cloned from; the clone itself if it has no remote."""
     ref = _git(folder, "describe", "--tags", "--always")
     if not ref:
         return Source(url="", ref=ref_of(__version__))

@@ -64,7 +64,7 @@ def test_a_platform_that_ignores_pins_is_measured(cards: Box, engine: Engine) ->
         code, checks = doctor(cards, "--probe")
 
     assert code == 1
-    assert outcomes(checks, "pins of fast", "pins of heavy") == ["this platform ignores pins"] * 2
+    assert outcomes(checks, "pins of fast", "pins of heavy") == ["platform ignores GPU pinning"] * 2
     assert PRO6000.uuid in checks["pins of fast"]["fault"]["detail"]
     line = f'environment.CUDA_VISIBLE_DEVICES = "{RTX5090.uuid}"'
     assert checks["pins of fast"]["fault"]["remedy"].endswith(f"\n    [tiers.fast]\n    {line}")
@@ -77,7 +77,7 @@ def test_an_engine_that_is_pinned_all_the_same(box: Box, machine_path: str, engi
         _, checks = doctor(box, "--probe")
 
     assert (checks["pins of fast"]["verdict"], checks["pins of heavy"]["verdict"]) == ("warn", "warn")
-    assert outcomes(checks, "platform") == ["other platform than stated"]
+    assert outcomes(checks, "platform") == ["platform differs from the inventory"]
 
 
 def test_a_card_that_the_machine_lacks(cards: Box) -> None:
@@ -89,9 +89,9 @@ def test_a_card_that_the_machine_lacks(cards: Box) -> None:
 
     assert code == 1
     assert outcomes(checks, "card rtx5090", "card pro6000", "pins of fast", "pins of heavy") == [
-        "no such card",
-        "other memory than stated",
-        "a container cannot have the cards",
+        "GPU not found",
+        "memory differs from the inventory",
+        "container cannot access the GPUs",
         "pass",
     ]
     assert "unknown device" in checks["pins of fast"]["fault"]["detail"]
@@ -117,7 +117,7 @@ def test_all_that_is_missing_at_once(box: Box, engine: Engine) -> None:
         *("image of hub", "name of small", "port of hub"),
     ) == [
         *("variable is not set", "missing model file", "missing external volume"),
-        *("image is not there yet", "container name is taken", "port is taken"),
+        *("image is not available yet", "container name is taken", "port is taken"),
     ]
 
 

@@ -19,19 +19,21 @@ from anvil_gen.diagnostics import ExitCode
     show_default=True,
     help="The file that the schema describes: an inventory, or a data file of templates/.",
 )
-@click.option("--write", metavar="FILE", help="Write the schema to FILE.")
-@click.option("--check", metavar="FILE", help="Exit 2 where FILE is not the schema of this version.")
+@click.option("--write", metavar="FILE", help="Write the schema to FILE (default: standard output).")
+@click.option("--check", metavar="FILE", help="Write nothing; exit 2 if FILE is not the schema of this version.")
 def command(*, kind: str, write: str | None, check: str | None) -> ExitCode:
-    """Print the JSON Schema of a file, for editors.
+    """Print the JSON Schema of an inventory, or of a template data file.
+
+    Editors use it to complete and check them.
 
     \b
     Examples:
       anvil-gen schema --write inventory.schema.json
-      #:schema inventory.schema.json             as the first line of an inventory (Taplo reads it)
+      #:schema inventory.schema.json             first line of an inventory, read by Taplo
       anvil-gen schema --of engine --write templates/engine.schema.json
     """
     if write is not None and check is not None:
-        raise click.UsageError("--write and --check: choose one")
+        raise click.UsageError("--write and --check cannot be combined")
     text = schema_text(kind)
     if check is not None:
         path = Path(check)
