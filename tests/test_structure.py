@@ -24,7 +24,7 @@ def tier(key: str) -> str:
         ("port = ▸true", ("wrong type", "tiers.fast.port", "For example: 8000")),
         ("port = ▸0", ("number out of range", "tiers.fast.port", "TCP port")),
         ("port = ▸65536", ("number out of range", "tiers.fast.port", "TCP port")),
-        ("port = ▸nan", ("number out of range", "tiers.fast.port", "TCP port")),
+        ("port = ▸nan", ("wrong type", "tiers.fast.port", "TCP port")),
         ("port = ▸9223372036854775808", ("number out of range", "tiers.fast.port", "write a smaller number")),
         (f"port = ▸0x{'f' * 5000}", ("number out of range", "tiers.fast.port", "write a smaller number")),
         ("flags.seed = ▸18446744073709551615", ("number out of range", "tiers.fast.flags.seed", "text in quotes")),
@@ -224,6 +224,8 @@ def test_a_value_cannot_steer_the_terminal(tmp_path: Path) -> None:
     [
         "router.api_key_env = 'sk-1234'",
         "router.api_key = 'sk-1234'",
+        "router.api_key_env = { sk-1234 = 'laptop' }",
+        "router.api_key_env = { 'sk 1234' = 'LAPTOP' }",
         "router = { port = 'x', api_key_env = 'sk-1234' }",
         "api_token = 'sk-1234'",
         f"[tiers.fast]\nengine = 'vllm'\nmodel = {HUB}\nflags.api-key = ['sk-1234',\n['sk-1234']]",
@@ -237,6 +239,7 @@ def test_a_secret_in_the_wrong_place_is_not_shown(tmp_path: Path, text: str) -> 
     assert diagnostics != ()
     assert "1234" not in "".join(
         diagnostic.summary
+        + diagnostic.address
         + diagnostic.detail
         + diagnostic.remedy
         + (diagnostic.location.source if diagnostic.location else "")

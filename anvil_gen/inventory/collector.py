@@ -35,7 +35,7 @@ class Collector:
         where = printable(address(path))
         if any(may_hold_secret(part) for part in (path[:-1] if key else path) if isinstance(part, str)):
             detail = "what is written there is not shown: it may be a secret"
-            remedy = "" if any(text in remedy for text in _texts(self._written(path))) else remedy
+            remedy = "" if any(text in remedy for text in _texts(self.written(path))) else remedy
         detail, remedy = printable(detail), printable(remedy)
         if (summary, where, detail) in self._diagnostics:
             return
@@ -48,7 +48,7 @@ class Collector:
             severity=severity,
         )
 
-    def _written(self, path: KeyPath) -> Any:
+    def written(self, path: KeyPath) -> Any:
         """Return what the document has at ``path``; None where it has nothing."""
         value: Any = self.document.data
         for part in path:

@@ -22,12 +22,16 @@ MAX_DEPTH = 32
 
 # A dotted key of 1,000 parts: the parser keeps each of its prefixes, which at 100,000 parts no memory holds.
 _MANY_PARTS = r"""(?m)(?:^|[\[{,])[ \t]*(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){1000}"""
-# What opens and closes, and keys of many parts; texts and comments are passed over.
-_BRACKETS = (
-    rf"""(?P<key>(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{MAX_DEPTH - 1}}})"""
-    r"""|\"{3}(?s:.*?)"{3}|'{3}(?s:.*?)'{3}|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+'|[\w-]++|#[^\n]*+|[][{}]"""
+_TOO_DEEP = (
+    "nested too deeply",
+    f"tables and arrays are nested more than {MAX_DEPTH} levels deep",
+    "an inventory needs five levels at most",
 )
-_LONG_NUMBER = r"(?<=[=\[,\s])[+-]?[0-9][0-9_]{4000,}"
+_LONG_NUMBER = (
+    "number out of range",
+    "a number has thousands of digits, and TOML's whole numbers have 64 bits",
+    "write a smaller number, or text in quotes",
+)
 _KEY_PATH = r"\((?:(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"),? ?)+\)"
 _REMEDIES = {
     "cannot overwrite a value": "the key has a value already: keep one of the two",
@@ -94,49 +98,24 @@ class Document:
 
     def _parse(self) -> dict[str, Any]:
         if self.text.count(".") >= 1000 and re.search(_MANY_PARTS, self.text):
-            raise DiagnosticError([self._too_deep()])
+            raise self._refused(*_TOO_DEEP)
         try:
             # TOML knows only LF and CRLF; a lone CR is left in, for the parser to refuse.
             data = tomllib.loads(self.text.replace("\r\n", "\n"), parse_float=Number)
         except tomllib.TOMLDecodeError as error:
             raise DiagnosticError([self._syntax_error(str(error))]) from None
         except RecursionError:
-            raise DiagnosticError([self._too_deep()]) from None
+            raise self._refused(*_TOO_DEEP) from None
         except ValueError:
-            raise DiagnosticError([self._long_number()]) from None
+            raise self._refused(*_LONG_NUMBER) from None
         if _deeper_than(data, MAX_DEPTH):
-            raise DiagnosticError([self._too_deep()])
+            raise self._refused(*_TOO_DEEP)
         return data
 
-    def _too_deep(self) -> Diagnostic:
-        """Return the fault of a value or a key with too many levels, at the first that has them."""
-        depth, start = 0, 0
-        for token in re.finditer(_BRACKETS, self.text):
-            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
-            if depth > MAX_DEPTH or token["key"]:
-                start = token.start("key") if token["key"] else token.start()
-                break
-        line = self.text.count("\n", 0, start) + 1
-        column = start - (self.text.rfind("\n", 0, start) + 1) + 1
-        return Diagnostic(
-            summary="nested too deeply",
-            detail=f"tables and arrays stand more than {MAX_DEPTH} levels inside one another",
-            remedy="an inventory needs five levels at most",
-            location=self._at(line, column),
-        )
-
-    def _long_number(self) -> Diagnostic:
-        """Return the fault of a whole number so long that Python refuses to convert it."""
-        match = re.search(_LONG_NUMBER, self.text)
-        start = match.start() if match else 0
-        line = self.text.count("\n", 0, start) + 1
-        column = start - (self.text.rfind("\n", 0, start) + 1) + 1
-        return Diagnostic(
-            summary="number out of range",
-            detail="TOML's whole numbers have 64 bits",
-            remedy="write a smaller number, or text in quotes",
-            location=self._at(line, column, len(match[0]) if match else 1),
-        )
+    def _refused(self, summary: str, detail: str, remedy: str) -> DiagnosticError:
+        """Return the error of a file that no person writes: it has no line, since the parser reports none."""
+        location = Location(file=self.display)
+        return DiagnosticError([Diagnostic(summary=summary, detail=detail, remedy=remedy, location=location)])
 
     def _syntax_error(self, message: str) -> Diagnostic:
         from ast import literal_eval  # noqa: PLC0415  only an error needs it
@@ -168,13 +147,6 @@ class Document:
                 goes_on = above < line - 1 and may_hold_secret(text.partition("=")[0])
                 return replace(location, source="") if goes_on else location
         return location
-
-
-def decode(kind: type, value: Any) -> Any:
-    """Return a share of a card, whose range msgspec cannot check, since it keeps its spelling."""
-    if kind is Number and type(value) in (int, Number) and 0 < value <= 1:
-        return Number(str(value))
-    raise ValueError(f"{value} is no share")
 
 
 def _syntax_remedy(reason: str, location: Location) -> str:
