@@ -1,4 +1,4 @@
-"""What stands where an inventory takes anything: references, plain tables, and slips."""
+"""Values where an inventory takes anything: references, plain tables, and mistakes."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ SLIPS: list[tuple[str, Fault]] = [
 
 
 @pytest.mark.parametrize(("text", "diagnostic"), SLIPS)
-def test_a_slip_is_told(text: str, diagnostic: Fault, tmp_path: Path) -> None:
+def test_a_slip_is_reported(text: str, diagnostic: Fault, tmp_path: Path) -> None:
     found, wanted = compared(HEAD + text, [diagnostic], tmp_path)
 
     assert found == wanted
 
 
-def test_a_slip_is_told_whatever_else_is_wrong(tmp_path: Path) -> None:
+def test_a_slip_is_reported_whatever_else_is_wrong(tmp_path: Path) -> None:
     text = "schema = 1\n[tiers.Fast]\nengine = 'vlm'\nflags.x = { env = ▸'A B' }\n".replace("'vlm'", "▸'vlm'")
     marked = text.replace("Fast", "Fast").replace("[tiers", "[▸tiers")
     expected: list[Fault] = [

@@ -27,7 +27,7 @@ BASES: list[tuple[Any, dict[str, Any]]] = [
         (Engine, "templates/engines/vllm/engine.toml"),
     )
 ]
-VALUES = (
+VALUES: tuple[Any, ...] = (
     *("", "x", "a b", "key", "linux", "chat", "1m", "8g", "80", "[]", "/x", 0, 1, -1, 8000, 70_000, True, False),
     *(Number("0.5"), Number("1.5"), Number("nan"), Number("inf"), [], ["x"], [3], {}, [{}], {"x": 1}, {"x": "X"}),
     *({"env": "X"}, {"env": 3}, {"env": "X", "default": "y"}, {"env": "X", "defualt": "y"}, {"path": "x"}),
@@ -44,7 +44,7 @@ def replaced(value: Any, path: KeyPath, new: Any) -> Any:
     """Return a copy of a value with something else at a path."""
     if not path:
         return new
-    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
     copy[path[0]] = replaced(value[path[0]], path[1:], new)
     return copy
 

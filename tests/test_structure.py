@@ -1,4 +1,4 @@
-"""Keys, types and ranges of an inventory: every fault at its place, once, with what to write instead."""
+"""Keys, types and ranges of an inventory: every error at its place, once, with what to write instead."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def tier(key: str) -> str:
         ('kv_cache_dtype = ▸"\\u001b[31m "', ("not of the right form", "tiers.fast.kv_cache_dtype", '"fp8"')),
     ],
 )  # fmt: skip
-def test_a_fault_inside_a_tier(tmp_path: Path, key: str, expected: Fault) -> None:
+def test_an_error_inside_a_tier(tmp_path: Path, key: str, expected: Fault) -> None:
     found, wanted = compared(tier(key), [expected], tmp_path)
 
     assert found == wanted
@@ -120,7 +120,7 @@ def test_a_fault_inside_a_tier(tmp_path: Path, key: str, expected: Fault) -> Non
         ]),
     ],
 )  # fmt: skip
-def test_a_fault_of_a_whole_table(tmp_path: Path, text: str, expected: list[Fault]) -> None:
+def test_an_error_of_a_whole_table(tmp_path: Path, text: str, expected: list[Fault]) -> None:
     found, wanted = compared(text, expected, tmp_path)
 
     assert found == wanted
@@ -180,13 +180,13 @@ def test_a_fault_of_a_whole_table(tmp_path: Path, text: str, expected: list[Faul
         ),
     ],
 )
-def test_what_follows_from_a_fault_is_not_told(tmp_path: Path, text: str, expected: list[Fault]) -> None:
+def test_what_follows_from_an_error_is_not_reported(tmp_path: Path, text: str, expected: list[Fault]) -> None:
     found, wanted = compared(text, expected, tmp_path)
 
     assert found == wanted
 
 
-def test_all_faults_are_told_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_all_errors_are_reported_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = """\
 schema = 1
 [host]
@@ -247,7 +247,7 @@ def test_a_secret_in_the_wrong_place_is_not_shown(tmp_path: Path, text: str) -> 
     )
 
 
-def test_a_value_of_any_length_is_told_in_short(tmp_path: Path) -> None:
+def test_a_value_of_any_length_is_reported_in_short(tmp_path: Path) -> None:
     long = "k" * 100_000
     diagnostics = faults_of(tier(f'"{long}" = 1\nengine_ = "{long}"\nport = "{long}"'), tmp_path)
 
@@ -292,7 +292,7 @@ def test_a_value_of_any_length_is_told_in_short(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_name_that_is_not_allowed_hides_no_other_fault(marked: str, expected: list[Fault], tmp_path: Path) -> None:
+def test_a_name_that_is_not_allowed_hides_no_other_error(marked: str, expected: list[Fault], tmp_path: Path) -> None:
     found, wanted = compared(HEAD + marked, expected, tmp_path)
 
     assert found == wanted

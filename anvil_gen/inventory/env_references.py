@@ -1,4 +1,4 @@
-"""What stands where an inventory takes anything, in `flags`, `override` and services: slips that no type could find."""
+"""Mistakes that no type can find, where an inventory takes anything: in `flags`, `override` and services."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ TABLES = (
     *("additional_contexts", "annotations", "args", "driver_opts", "environment", "extra_hosts"),
     *("labels", "options", "storage_opt", "sysctls", "ulimits"),
 )
-"""Keys of Compose whose tables have names of the user's: one that holds `env` alone is a table all the same."""
+"""Keys of Compose whose tables have user-defined names: one that has only `env` is not a reference."""
 
 _KEYS = {"env", "default"}
-_NAME = ("an environment name holds no `=`, and is not empty", "write another name")
+_NAME = ("an environment name has no `=`, and is not empty", "write another name")
 _FORM = 'a reference is { env = "NAME" }, and may have a default: { env = "NAME", default = "x" }'
 
 
 def env_reference(value: Any) -> EnvRef | None:
-    """Return the variable that a table like ``{ env = "NAME", default = "x" }`` stands for."""
+    """Return the variable of a table like ``{ env = "NAME", default = "x" }``; None for any other value."""
     if not isinstance(value, dict) or not value.keys() <= _KEYS:
         return None
     name, default = value.get("env"), value.get("default", "")
@@ -35,7 +35,7 @@ def env_reference(value: Any) -> EnvRef | None:
 
 
 def check_free_values(collector: Collector) -> None:
-    """Report tables that are clearly meant as references to variables and are none, dates, and names with a `=`."""
+    """Report tables that are meant as references to variables and are not, dates, and names with a `=`."""
     for path, table in _places(collector.document.data):
         error = _reference_error(table)
         if error is not None:
@@ -49,7 +49,7 @@ def check_free_values(collector: Collector) -> None:
 
 
 def _check_environment(collector: Collector, path: KeyPath, environment: Any) -> None:
-    """Report names that hold a `=`, or are none: Compose takes them, and a container reads something else."""
+    """Report names that are empty or have a `=`: Compose accepts them, and a container reads something else."""
     for name, _ in _entries(environment):
         if not name or "=" in name:
             collector.add("name that is not allowed", (*path, name), *_NAME, key=True)
@@ -59,7 +59,7 @@ def _check_environment(collector: Collector, path: KeyPath, environment: Any) ->
 
 
 def _own_keys(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """Yield the tables of an inventory that are in Compose's own keys."""
+    """Yield the tables of an inventory in Compose's own keys."""
     tables = [((*path, "override"), table.get("override")) for path, table in _tables(data)]
     tables += [(("services", name), table) for name, table in _entries(data.get("services"))]
     yield from ((path, table) for path, table in tables if isinstance(table, dict))
@@ -80,7 +80,7 @@ def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
 
 
 def _places(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """Yield every table of an inventory that may be a reference, where anything may stand."""
+    """Yield every table of an inventory that may be a reference, where any value is allowed."""
     for path, table in _tables(data):
         for flag, value in _entries(table.get("flags")):
             yield from _in_list(value, (*path, "flags", flag))

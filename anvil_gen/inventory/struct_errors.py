@@ -178,7 +178,7 @@ class _Decoder:
 
 
 def _accepts(kind: types.Type, value: Any) -> bool:
-    """Tell whether a value is of a type's kind: its range and form are another question."""
+    """Return whether a value is of a type's kind, whatever its range and form."""
     if isinstance(kind, types.Metadata):
         return _accepts(kind.type, value)
     if isinstance(kind, types.UnionType):

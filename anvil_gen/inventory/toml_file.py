@@ -1,4 +1,4 @@
-"""A TOML file as read from disk: its text, its data, and where each key stands."""
+"""A TOML file as read from disk: its text, its data, and the place of each key."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _LONG_NUMBER = (
 _KEY_PATH = r"\((?:(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"),? ?)+\)"
 _REMEDIES = {
     "cannot overwrite a value": "the key has a value already: keep one of the two",
-    "cannot declare": "its keys stand under another heading already: put them together, under one",
-    "cannot redefine": "its keys stand under another heading already: put them together, under one",
+    "cannot declare": "another heading has its keys already: put them together, under one",
+    "cannot redefine": "another heading has its keys already: put them together, under one",
     "cannot mutate": "a table in braces is complete: write the key inside them",
     "duplicate inline table key": "the key has a value already: keep one of the two",
     "expected '=' after a key": "write key = value",
-    "expected newline": "one key a line; a text with spaces stands in quotes",
+    "expected newline": "write one key per line, and text with spaces in quotes",
     "unclosed array": "close the list with ]",
     "unclosed inline table": "close the table with }, on the same line",
     "unterminated string": "close the quotes",
@@ -48,7 +48,7 @@ _REMEDIES = {
 }
 """By how the parser's message begins."""
 
-# Who writes a key or a token where its name belongs must not find it again in a log.
+# A key or a token that is written where its name belongs must not appear in a log.
 _HIDDEN = rf"""(?i)({HIDDEN_WORD}[\w-]*["']?[ \t]*(?:\.[^=\n]*)?=[ \t]*).+"""
 _STATEMENT = r"""[ \t]*(?:[\w-]+|"[^"]*"|'[^']*')[ \t]*[.=]"""
 _AT_LINE = r"\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$"
@@ -58,7 +58,7 @@ class Document:
     """A parsed TOML file. ``display`` is how messages name it."""
 
     def __init__(self, path: Path, *, display: str | None = None, text: str | None = None) -> None:
-        """Read and parse ``path``, or parse ``text`` as what will stand there.
+        """Read and parse ``path``, or parse ``text`` as its future content.
 
         Raises:
             DiagnosticError: the file cannot be read, or is not TOML.
@@ -69,7 +69,7 @@ class Document:
         self.data = self._parse()
 
     def location(self, path: KeyPath, *, key: bool = False) -> Location:
-        """Return where the value at ``path`` stands (or its key); its nearest parent where it does not exist."""
+        """Return the place of the value at ``path`` (or of its key); of its nearest parent where it does not exist."""
         line, column, length = self._positions.find(path, key=key)
         found = self._at(line, column, length)
         parts = path[:-1] if key else path
@@ -126,7 +126,7 @@ class Document:
             location = self._at(int(match["line"]), int(match["column"]))
         else:
             location = self._at(len(self._lines), len(self._lines[-1]) + 1)
-        if message.startswith("Cannot"):  # told where the statement ends
+        if message.startswith("Cannot"):  # it is reported at the end of the statement
             statement = location.source.strip()
             location = self._at(location.line or 1, location.source.find(statement) + 1, len(statement))
         location = self._without_secret(location)
@@ -154,7 +154,7 @@ def _syntax_remedy(reason: str, location: Location) -> str:
     key, equals, value = location.source.partition("=")
     value = value.split("#")[0].strip()
     if equals and re.fullmatch(r"[A-Za-z][\w./:-]*", value) and value not in ("true", "false", "inf", "nan"):
-        return f'text stands in quotes: {key.strip()} = "{value}"'
+        return f'write text in quotes: {key.strip()} = "{value}"'
     if equals and "\\" in value and value.startswith('"'):
         return "in double quotes a backslash is an escape: write forward slashes, or single quotes around the text"
     return next((remedy for start, remedy in _REMEDIES.items() if reason.startswith(start)), "")
