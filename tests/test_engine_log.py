@@ -172,7 +172,7 @@ def test_a_misspelt_key_of_a_log_is_told(tmp_path: Path) -> None:
         known_log(Catalog(tmp_path / "templates"), "engines", "toy")
 
     assert [diagnostic.detail for diagnostic in caught.value.diagnostics] == [
-        '"stages" is no key: did you mean "stage"?'
+        '"stages" is not a key of this table; did you mean "stage"?'
     ]
 
 

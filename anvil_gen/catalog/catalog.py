@@ -21,7 +21,7 @@ from anvil_gen.catalog.template_tree import KINDS, texts, unused_files
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
 from anvil_gen.inventory.schema import TierTable
 from anvil_gen.inventory.schema_router import RouterTable
-from anvil_gen.inventory.struct_errors import struct_errors, unknown_names
+from anvil_gen.inventory.struct_errors import decode_valid, struct_errors, unknown_names
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.values import KeyPath, address
 
@@ -163,9 +163,9 @@ def decoded(document: Document, kind: type[_Form], check: Callable[[_Form], Iter
     try:
         data = msgspec.convert(document.data, kind)
     except msgspec.ValidationError:
-        raise DiagnosticError(
-            _faulty(document, *diagnostic) for diagnostic in struct_errors(document.data, kind, ())
-        ) from None
+        data, errors = decode_valid(document.data, kind)  # also reads a fraction, which to msgspec is no float
+        if errors:
+            raise DiagnosticError(_faulty(document, error.path, error.text) for error in errors) from None
     diagnostics = list(check(data))
     if diagnostics:
         raise DiagnosticError(_faulty(document, *diagnostic) for diagnostic in diagnostics)

@@ -20,7 +20,7 @@ def inventory_schema() -> dict[str, Any]:
         if keys:
             schema["$defs"][name]["required"] = list(keys)
     for definition in schema["$defs"].values():
-        # Defaults are in templates/defaults.toml: an empty table here would be a second opinion.
+        # The defaults are in templates/defaults.toml: an empty table here would contradict them.
         for option in definition["properties"].values():
             option.pop("default", None)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": TITLE, **schema}

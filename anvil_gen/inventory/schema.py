@@ -20,7 +20,7 @@ SCHEMA = 1
 REQUIRED = {"Inventory": ("schema", "tiers"), "GpuTable": ("uuid",), "TierTable": ()}
 """Keys that must be there, by struct."""
 
-RENAMED = {("router", "engine"): "kind"}
+RENAMED = {("router", old): new for old, new in RouterTable.RENAMED.items()}
 """Keys of older versions -> what they are called now."""
 
 

@@ -1,6 +1,7 @@
 """The router's table: what the router shall do, of whichever kind it is."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -32,6 +33,8 @@ class RouterTierTable(Table, frozen=True, kw_only=True):
 
 class RouterTable(Table, frozen=True, kw_only=True):
     """The router: one OpenAI-compatible endpoint for all tiers, a service of the same project."""
+
+    RENAMED: ClassVar[Mapping[str, str]] = {"engine": "kind"}
 
     kind: (
         Annotated[

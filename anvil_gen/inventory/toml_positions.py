@@ -1,4 +1,4 @@
-"""Where the keys and values of a TOML text stand: imported only when there is an error to show."""
+"""The places of the keys and values of a TOML text: imported only when there is an error to show."""
 
 from __future__ import annotations
 
