@@ -25,7 +25,7 @@ RENAMED = {("router", old): new for old, new in RouterTable.RENAMED.items()}
 
 
 class HostTable(Table, frozen=True, kw_only=True):
-    """The host."""
+    """The host, and how its services are run."""
 
     name: t.HostName | UnsetType = UNSET
     project: t.ProjectName | UnsetType = UNSET

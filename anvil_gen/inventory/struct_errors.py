@@ -155,7 +155,7 @@ class _Decoder:
         for old in [key for key in table if key in names]:
             new = names[old]
             plain = not isinstance(table[old], dict | list)
-            remedy = f"write {new} = {_show(table[old])}" if plain else f'write "{new}"'
+            remedy = f"write {new} = {_show(table[old])}" if plain else ""
             remedy = f'remove it: "{new}" is set' if new in table else remedy
             problem = _Problem("renamed key", f'"{old}" is now called "{new}"', remedy)
             self._add((*path, old), problem, at_key=True)
