@@ -107,7 +107,7 @@ def endpoints_of(host: str, mode: Mode) -> tuple[Endpoint, ...]:
 
 def _of_router(host: str, router: Router) -> Endpoint | None:
     scheme = "https" if router.limits.tls is not None else "http"
-    base = _base(router.options["bind"], router.port, scheme)
+    base = _base(router.options.bind, router.port, scheme)
     models = tuple(Name(name=route.name, tier=route.tier, task=route.task) for route in router.routes)
     if base is None:
         return None
@@ -115,7 +115,7 @@ def _of_router(host: str, router: Router) -> Endpoint | None:
 
 
 def _of_tier(tier: Tier) -> Endpoint | None:
-    base = _base(tier.options["bind"], tier.port, "http")
+    base = _base(tier.options.bind, tier.port, "http")
     models = tuple(Name(name=name, tier=tier.name, task=tier.task) for name in tier.names or (tier.served_name,))
     if base is None:
         return None
@@ -124,7 +124,7 @@ def _of_tier(tier: Tier) -> Endpoint | None:
 
 def _own_key(tier: Tier) -> str | None:
     """Return the variable of the key that an engine itself asks for; None where it asks for none."""
-    flags = {canonical_flag(flag): value for flag, value in tier.options["flags"].items()}
+    flags = {canonical_flag(flag): value for flag, value in tier.options.flags.items()}
     key = env_reference(flags.get("api-key"))
     return key.name if key is not None else None
 

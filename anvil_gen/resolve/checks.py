@@ -63,7 +63,7 @@ def _reserves(inventory: Inventory, collector: Collector) -> None:
 
 def _container_names(stack: Stack, collector: Collector) -> None:
     for entry, table, options in owners(stack):
-        name = options["container_name"].replace("{port}", "1")
+        name = options.container_name.replace("{port}", "1")
         if not _CONTAINER.match(name) and is_explicit(options, "container_name", table, collector):
             path, key = option_location(options, "container_name", table)
             detail = f'"{name}" has not the two characters that Docker asks for'
@@ -72,7 +72,7 @@ def _container_names(stack: Stack, collector: Collector) -> None:
 
 def _binds(stack: Stack, collector: Collector) -> None:
     for _, table, options in owners(stack):
-        bind = options["bind"]
+        bind = options.bind
         if bind is not False and not is_address(bind):
             path, key = option_location(options, "bind", table)
             remedy = 'write "127.0.0.1", "0.0.0.0", an address of the host, or false'
@@ -91,7 +91,7 @@ def _key_beyond_loopback(stack: Stack, collector: Collector) -> None:
     router = stack.router
     if router is None or router.clients or not is_explicit(router.options, "api_key_env", ("router",), collector):
         return
-    bind = router.options["bind"]
+    bind = router.options.bind
     if bind is not False and is_address(bind) and not _is_loopback(bind):
         collector.add(
             "router without a key beyond loopback",
@@ -103,8 +103,8 @@ def _key_beyond_loopback(stack: Stack, collector: Collector) -> None:
 
 def _tiers_beyond_loopback(stack: Stack, collector: Collector) -> None:
     for tier in stack.tiers:
-        bind = tier.options["bind"]
-        names = (*tier.options["flags"], *tier.options["environment"])
+        bind = tier.options.bind
+        names = (*tier.options.flags, *tier.options.environment)
         if any(re.search(r"(?i)api[_-]key$", name) for name in names):
             continue
         if bind is not False and is_address(bind) and not _is_loopback(bind):
@@ -116,15 +116,15 @@ def _tiers_beyond_loopback(stack: Stack, collector: Collector) -> None:
 
 def _own_ipc(stack: Stack, collector: Collector) -> None:
     for tier in stack.tiers:
-        if tier.options["ipc"] == f"service:{tier.options['service']}":
+        if tier.options.ipc == f"service:{tier.options.service}":
             path, key = option_location(tier.options, "ipc", ("tiers", tier.name))
-            detail = f'"{tier.options["service"]}" is this service itself'
+            detail = f'"{tier.options.service}" is this service itself'
             collector.add("not for this service", path, detail, 'name another service, or write "host"', key=key)
 
 
 def _images(stack: Stack, collector: Collector) -> None:
     for _, table, options in owners(stack):
-        image = options["image"]
+        image = options.image
         if isinstance(image, EnvTable) and image.default == "":
             path, _ = option_location(options, "image", table)
             detail = "without the variable there would be no image"
@@ -200,7 +200,7 @@ def _too_much(name: str, tiers: list[Tier], whole: float, mode: Mode, collector:
     listed = " + ".join(f"{tier.name} {tier.share}" for tier in tiers)
     detail = f'on "{name}"{_in_mode(mode)}: {listed} = {total:.4g}, and {whole:.4g} of it is there to take'
     last = tiers[-1]
-    option = "gpu_memory" if last.options["gpu_memory"] is not None else "gpu_memory_utilization"
+    option = "gpu_memory" if last.options.gpu_memory is not None else "gpu_memory_utilization"
     path, key = option_location(last.options, option, ("tiers", last.name))
     collector.add("shares above the whole GPU", path, detail, "lower them, or move a tier to another GPU", key=key)
 

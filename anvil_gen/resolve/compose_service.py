@@ -10,9 +10,10 @@ from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.command_line import arguments, shell_words
 from anvil_gen.resolve.compose_keys import compose_form, flag_value, named_volumes
 from anvil_gen.resolve.layers import set_fields
-from anvil_gen.resolve.model import EnvVar, HealthCheck, Mount, Options, Port, Reservation, Service
-from anvil_gen.resolve.model_server import ModelServer, ResolveContext, env_text, matching_quirks
+from anvil_gen.resolve.model import EnvVar, HealthCheck, Mount, Port, Reservation, Service
+from anvil_gen.resolve.model_server import AnyServer, ResolveContext, env_text, matching_quirks
 from anvil_gen.resolve.model_source import KINDS, Source
+from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.values import EnvRef, Number, Text, canonical_flag, concat, fill
 
 
@@ -49,7 +50,7 @@ class _EngineParts(Struct, frozen=True, kw_only=True):
     health: HealthCheck | None = None
 
 
-def build_service(context: ResolveContext, server: ModelServer, facts: ServiceInputs) -> Service:
+def build_service(context: ResolveContext, server: AnyServer, facts: ServiceInputs) -> Service:
     """Lay out the service of one serve."""
     options, engine = server.options, server.engine
     parts = _engine_parts(context, server, engine, facts) if engine is not None else _EngineParts()
@@ -62,26 +63,26 @@ def build_service(context: ResolveContext, server: ModelServer, facts: ServiceIn
         command=parts.command,
         words=shell_words(parts.command, facts.extra_arguments) if facts.extra_arguments else (),
         environment=parts.environment,
-        ports=published(options["bind"], facts.port),
+        ports=published(options.bind, facts.port),
         mounts=parts.mounts,
         sealed=context.sealed and server.path[0] == "tiers",
         gpus=Reservation(vendor=vendor, uuids=facts.uuids) if vendor else None,
         health=parts.health,
-        restart=options["restart"],
-        stop_grace_period=options["stop_grace_period"],
-        shm_size=options["shm_size"],
-        ipc=options["ipc"],
-        log_max_size=options["log_max_size"],
-        log_max_file=str(options["log_max_files"]),
+        restart=options.restart,
+        stop_grace_period=options.stop_grace_period,
+        shm_size=options.shm_size,
+        ipc=options.ipc,
+        log_max_size=options.log_max_size,
+        log_max_file=str(options.log_max_files),
         labels=facts.labels,
-        override=compose_form(options["override"]) if "override" in options else {},
-        override_volumes=named_volumes(options["override"].get("volumes")) if "override" in options else (),
+        override=compose_form(options.override),
+        override_volumes=named_volumes(options.override.get("volumes")),
     )
 
 
-def _engine_parts(context: ResolveContext, server: ModelServer, engine: Engine, facts: ServiceInputs) -> _EngineParts:
+def _engine_parts(context: ResolveContext, server: AnyServer, engine: Engine, facts: ServiceInputs) -> _EngineParts:
     return _EngineParts(
-        entrypoint=tuple(server.options["entrypoint"] or ()) if engine.own_command else engine.entrypoint,
+        entrypoint=tuple(server.options.entrypoint or ()) if engine.own_command else engine.entrypoint,
         command=_command(context, server, engine, facts),
         environment=_environment(context, server, engine, facts),
         mounts=_mounts(engine, facts),
@@ -101,8 +102,8 @@ def health_check(health: Health, port: Text, start_period: str) -> HealthCheck:
     )
 
 
-def _health(options: Options, engine: Engine, port: Text) -> HealthCheck | None:
-    own = options["healthcheck"] if engine.own_command else None
+def _health(options: ServerOptions, engine: Engine, port: Text) -> HealthCheck | None:
+    own = options.healthcheck if engine.own_command else None
     if own is not None:
         health = Health(
             path="", test=tuple(own.test), **{key: value for key, value in set_fields(own).items() if key != "test"}
@@ -111,13 +112,13 @@ def _health(options: Options, engine: Engine, port: Text) -> HealthCheck | None:
         health = engine.health
     else:
         return None
-    return health_check(health, port, options["start_period"])
+    return health_check(health, port, options.start_period)
 
 
-def _command(context: ResolveContext, server: ModelServer, engine: Engine, facts: ServiceInputs) -> tuple[Text, ...]:
+def _command(context: ResolveContext, server: AnyServer, engine: Engine, facts: ServiceInputs) -> tuple[Text, ...]:
     options = server.options
     if engine.own_command:
-        return tuple(options["command"] or ())
+        return tuple(options.command or ())
     known = _known(server, engine, facts)
     mapped: dict[str, Any] = {}
     for field, named in engine.fields.items():
@@ -125,9 +126,9 @@ def _command(context: ResolveContext, server: ModelServer, engine: Engine, facts
             mapped.update(dict.fromkeys((named,) if isinstance(named, str) else named, known[field]))
             mapped.update(engine.field_flags.get(field, {}))
     passed: dict[str, Any] = {}
-    task = engine.tasks.get(options["task"], {}) if "task" in options else {}
+    task = engine.tasks.get(options.task, {}) if options.task is not None else {}
     quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpus))
-    own = {name: flag_value(value) for name, value in sorted(options["flags"].items())}
+    own = {name: flag_value(value) for name, value in sorted(options.flags.items())}
     # Sorted, so that the order in the inventory, which means nothing, changes nothing.
     for flags in (engine.flags, task, *quirks, own):
         spelled = {canonical_flag(name): name for name in passed}
@@ -136,7 +137,7 @@ def _command(context: ResolveContext, server: ModelServer, engine: Engine, facts
     return arguments(engine.command, values, {**mapped, **passed}, style=engine.flag_style, lists=engine.list_style)
 
 
-def _known(server: ModelServer, engine: Engine, facts: ServiceInputs) -> dict[str, Any]:
+def _known(server: AnyServer, engine: Engine, facts: ServiceInputs) -> dict[str, Any]:
     """Return what an engine's flags can say of a serve, by option; None for what is not set."""
     sources = facts.sources
     model = sources.get("model")
@@ -147,7 +148,7 @@ def _known(server: ModelServer, engine: Engine, facts: ServiceInputs) -> dict[st
         if name.startswith("lora.")
     ]
     return {
-        **{name: server.options[name] for name in server.options},
+        **{name: server.options.get(name) for name in server.options},
         **{f"model.{kind}": model.argument if model and model.kind == kind else None for kind in KINDS},
         **{name: by_name.get(name) for name in ("model", "draft_model", "mmproj")},
         "lora": lora or None,
@@ -160,7 +161,7 @@ def _known(server: ModelServer, engine: Engine, facts: ServiceInputs) -> dict[st
 
 
 def _environment(
-    context: ResolveContext, server: ModelServer, engine: Engine, facts: ServiceInputs
+    context: ResolveContext, server: AnyServer, engine: Engine, facts: ServiceInputs
 ) -> tuple[EnvVar, ...]:
     """Return the environment, each source over those before it; a variable keeps the place that it was first given."""
     places: dict[str, Text] = {"port": facts.port, "hub_cache": engine.hub_cache}
@@ -173,12 +174,12 @@ def _environment(
             for name, value in quirk.environment.items()
         ),
         _hub_environment(context, engine, facts, places),
-        (EnvVar(name=name, value=env_text(value)) for name, value in sorted(server.options["environment"].items())),
+        (EnvVar(name=name, value=env_text(value)) for name, value in sorted(server.options.environment.items())),
     )
     return tuple({variable.name: variable for source in sources for variable in source}.values())
 
 
-def _pins(context: ResolveContext, server: ModelServer, facts: ServiceInputs) -> Iterator[EnvVar]:
+def _pins(context: ResolveContext, server: AnyServer, facts: ServiceInputs) -> Iterator[EnvVar]:
     vendor = context.catalog.vendor(server.gpus[0].vendor) if server.gpus else None
     if vendor is not None:
         pinned = concat(
@@ -189,7 +190,7 @@ def _pins(context: ResolveContext, server: ModelServer, facts: ServiceInputs) ->
 
 
 def _engine_environment(
-    server: ModelServer, engine: Engine, facts: ServiceInputs, places: Mapping[str, Text]
+    server: AnyServer, engine: Engine, facts: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
     for name, value in engine.environment.items():
         yield EnvVar(name=name, value=fill(value, places))

@@ -18,7 +18,7 @@ from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
-from anvil_gen.resolve.model import Options
+from anvil_gen.resolve.options import HostOptions
 from anvil_gen.values import Text, fill
 
 
@@ -29,7 +29,7 @@ class HostReading(Struct, frozen=True, kw_only=True):
     catalog: Catalog
     collector: Collector
     inventory: Inventory
-    options: Options
+    options: HostOptions
     """Those of ``[host]``, with their defaults."""
     output: Path
     """The folder of the rendered tree, absolute."""
@@ -39,13 +39,13 @@ class HostReading(Struct, frozen=True, kw_only=True):
     @property
     def project(self) -> str:
         """The name of the host's compose project."""
-        project: str = self.options["project"]
+        project: str = self.options.project
         return project
 
     @property
     def docker_context(self) -> str | None:
         """The Docker context that its containers run in; None for the current one."""
-        context: str | None = self.options["docker_context"]
+        context: str | None = self.options.docker_context
         return context
 
 
@@ -64,18 +64,20 @@ def read_host(path: Path, catalog: Catalog, *, output: Path | None = None, text:
         collector=collector,
         inventory=inventory,
         options=options,
-        output=Path(os.path.abspath(output or path.parent / options["output"])),  # noqa: PTH100
+        output=Path(os.path.abspath(output or path.parent / options.output)),  # noqa: PTH100
         command=_command(path, output),
     )
 
 
-def _host_options(inventory: Inventory, catalog: Catalog, path: Path) -> Options:
+def _host_options(inventory: Inventory, catalog: Catalog, path: Path) -> HostOptions:
     table, stem = set_fields(inventory.host), path.name.removesuffix(".toml")
     name = table.get("name", fill(catalog.defaults["host"]["name"], {"file": stem}))
     values: dict[str, Text] = {"file": stem, "host": name, "deploy": str(fleet_root(path) / "deploy")}
     defaults = fill_placeholders(catalog.defaults["host"], values)
     return layered(
-        Layer(name="templates/defaults.toml", values=defaults), Layer(name="[host]", values=table, path=("host",))
+        HostOptions,
+        Layer(name="templates/defaults.toml", values=defaults),
+        Layer(name="[host]", values=table, path=("host",)),
     )
 
 

@@ -1,11 +1,12 @@
 """Frozen values that the stages hand on: parsed once at the border, with every field present."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.values import ComposeText, KeyPath, Number, Text, concat
+from anvil_gen.resolve.options import ExperimentOptions, RouterOptions, TierOptions
+from anvil_gen.values import ComposeText, Number, Text, concat
 
 ROOT_FILE = "docker-compose.yml"
 """The default mode's root file, which Compose finds by itself."""
@@ -25,41 +26,6 @@ TRIAL_VARIABLES = {
     "EXTRA_ARGS": "Further arguments of the engine, as in a shell line.",
 }
 """What drives the slot, each with its meaning."""
-
-
-class Origin(Struct, frozen=True, kw_only=True):
-    """Where a value was written: a layer's name, and the key path where that layer is the inventory."""
-
-    layer: str
-    path: KeyPath | None = None
-
-
-class Option(Struct, frozen=True, kw_only=True):
-    """A resolved option: its value after all layers, and the layer that had the last word."""
-
-    value: Any
-    origin: Origin
-
-
-class Options(Struct, frozen=True):
-    """The resolved options of one tier, router or experiment. Reading an option that is not listed is a bug."""
-
-    entries: Mapping[str, Option]
-
-    def __getitem__(self, name: str) -> Any:
-        return self.entries[name].value
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.entries)
-
-    def without(self, name: str) -> "Options":
-        """Return these options with one of them unset."""
-        unset = Option(value=None, origin=self.entries[name].origin)
-        return Options({**self.entries, name: unset})
-
-    def origin(self, name: str) -> Origin:
-        """Return the layer that gave an option its value."""
-        return self.entries[name].origin
 
 
 class Gpu(Struct, frozen=True, kw_only=True):
@@ -189,7 +155,7 @@ class Tier(Struct, frozen=True, kw_only=True):
     gpus: tuple[Gpu, ...]
     share: Number | None  # of each GPU, as a fraction
     service: Service
-    options: Options
+    options: TierOptions
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -276,7 +242,7 @@ class Router(Struct, frozen=True, kw_only=True):
     override: Mapping[str, Any]
     override_volumes: tuple[Mount, ...]
     variables: Mapping[str, Any]
-    options: Options
+    options: RouterOptions
 
     @property
     def api_key_env(self) -> str | None:
@@ -312,7 +278,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
     share: Number | None  # of its GPU, as a fraction
     service: Service
     neighbours: tuple[str, ...]  # services of the tiers that hold its GPU too
-    options: Options
+    options: ExperimentOptions
 
 
 class Variable(Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -15,7 +15,8 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import ExperimentTable, Inventory, TierTable
 from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
-from anvil_gen.resolve.model import Gpu, Options
+from anvil_gen.resolve.model import Gpu
+from anvil_gen.resolve.options import ServerOptions, TierOptions
 from anvil_gen.values import EnvRef, KeyPath, Number, Text, VariableText, address, canonical_flag
 
 # Options of an engine's flag table that no single field of a tier names.
@@ -30,6 +31,9 @@ _EGRESS = ("host", "egress")
 _MIB = {"MiB": 1, "GiB": 1024}
 
 
+_Options = TypeVar("_Options", bound=ServerOptions)
+
+
 class ResolveContext(Struct, frozen=True, kw_only=True):
     """What all model servers of one inventory share."""
 
@@ -42,24 +46,34 @@ class ResolveContext(Struct, frozen=True, kw_only=True):
     sealed: bool  # tiers reach nothing but each other and the router
 
 
-class ModelServer(Struct, frozen=True, kw_only=True):
+class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):
     """A tier's or the experiment's table on its way to a service."""
 
     path: KeyPath
     engine_name: str
     engine: Engine | None  # None where there is none of that name: its other errors are reported all the same
-    options: Options
+    options: _Options
     gpus: tuple[Gpu, ...]
     image: Text
 
 
+AnyServer = ModelServer[Any]
+"""One that may be a tier's or the experiment's."""
+TierServer = ModelServer[TierOptions]
+
+
 def resolve_server(
-    context: ResolveContext, table: TierTable | ExperimentTable, path: KeyPath, values: Mapping[str, Text]
-) -> ModelServer:
+    context: ResolveContext,
+    kind: type[_Options],
+    table: TierTable | ExperimentTable,
+    path: KeyPath,
+    values: Mapping[str, Text],
+) -> ModelServer[_Options]:
     """Resolve and check the options of one model server.
 
     Args:
         context: what all model servers share; takes the errors.
+        kind: the options of this table.
         table: the inventory's table.
         path: its key path, whose first part names its section of the defaults.
         values: values of the placeholders in the defaults.
@@ -73,6 +87,7 @@ def resolve_server(
     if engine is not None:
         engine = _limited(engine, (*section, *DERIVED_OPTIONS, "draft_model", "mmproj", "lora"))
     options = layered(
+        kind,
         Layer(name="templates/defaults.toml", values=fill_placeholders(section, {**values, "engine": str(name)})),
         Layer(name=f"templates/engines/{name}/engine.toml", values=_engine_defaults(engine, section)),
         *(
@@ -84,7 +99,7 @@ def resolve_server(
         Layer(name=f"[{'.'.join(map(str, path))}]", values=set_fields(table), path=path),
     )
     if options.origin("shm_size").path and not options.origin("ipc").path:
-        options = options.without("ipc")  # Docker ignores a size where the memory is the host's
+        options = replace(options, ipc=None)  # Docker ignores a size where the memory is the host's
     gpus = _find_gpus(context, options, path)
     server = ModelServer(
         path=path,
@@ -120,10 +135,10 @@ def _limited(engine: Engine, known: tuple[str, ...]) -> Engine:
 
 
 def _image(
-    context: ResolveContext, options: Options, engine: Engine | None, gpus: tuple[Gpu, ...], path: KeyPath
+    context: ResolveContext, options: ServerOptions, engine: Engine | None, gpus: tuple[Gpu, ...], path: KeyPath
 ) -> Text:
     """Return the image that the inventory names, else the engine's for these GPUs."""
-    named = options["image"]
+    named = options.image
     if named is not None:
         return env_text(named)
     if engine is None:
@@ -172,10 +187,10 @@ def matching_quirks(context: ResolveContext, engine: Engine, gpus: tuple[Gpu, ..
         yield quirk
 
 
-def share_of(context: ResolveContext, server: ModelServer) -> Number | None:
+def share_of(context: ResolveContext, server: AnyServer) -> Number | None:
     """Return the share of each GPU that a model server takes, from either of its two fields."""
     options = server.options
-    fraction, memory = options["gpu_memory_utilization"], options["gpu_memory"]
+    fraction, memory = options.gpu_memory_utilization, options.gpu_memory
     if memory is None:
         return fraction if isinstance(fraction, Number) else None
     path = (*server.path, "gpu_memory")
@@ -205,15 +220,12 @@ def share_of(context: ResolveContext, server: ModelServer) -> Number | None:
     return Number(f"{ten_thousandths / 10_000:.4f}".rstrip("0").rstrip("."))
 
 
-def _gpus_have_errors(context: ResolveContext, server: ModelServer) -> bool:
+def _gpus_have_errors(context: ResolveContext, server: AnyServer) -> bool:
     """Return whether an error of the server's GPUs, or of their memory, has been reported."""
-    key = "gpus" if "gpus" in server.options else "gpu"
-    written = server.options[key]
-    asked = len(written) if isinstance(written, list) else int(written is not None)
     left_out = context.collector.is_dropped
     return (
-        len(server.gpus) < asked
-        or left_out((*server.path, key))
+        len(server.gpus) < len(server.options.named_gpus)
+        or left_out((*server.path, server.options.gpus_key))
         or any(left_out(("gpus", gpu.name, "memory_mib")) for gpu in server.gpus)
     )
 
@@ -233,15 +245,11 @@ def _engine_of(
     return name, engine
 
 
-def _find_gpus(context: ResolveContext, options: Options, path: KeyPath) -> tuple[Gpu, ...]:
+def _find_gpus(context: ResolveContext, options: ServerOptions, path: KeyPath) -> tuple[Gpu, ...]:
     """Return the GPUs of a model server, with a diagnostic for each that is unknown or named twice."""
-    if "gpus" in options:
-        named = [((*path, "gpus", index), name) for index, name in enumerate(options["gpus"])]
-    else:
-        named = [((*path, "gpu"), options["gpu"])] if options["gpu"] is not None else []
     found: list[Gpu] = []
-    for here, name in named:
-        gpu = context.gpus.get(name)
+    for place, name in options.named_gpus:
+        here, gpu = (*path, *place), context.gpus.get(name)
         if gpu is None:
             _unknown_gpu(context, name, here)
         elif gpu in found:
@@ -260,8 +268,8 @@ def _unknown_gpu(context: ResolveContext, name: str, path: KeyPath) -> None:
     context.collector.add("unknown GPU", path, detail, remedy)
 
 
-def _check_vendors(context: ResolveContext, server: ModelServer, engine: Engine) -> None:
-    path = (*server.path, "gpus" if "gpus" in server.options else "gpu")
+def _check_vendors(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
+    path = (*server.path, server.options.gpus_key)
     vendors = sorted({gpu.vendor for gpu in server.gpus})
     if len(vendors) > 1:
         context.collector.add(
@@ -274,34 +282,34 @@ def _check_vendors(context: ResolveContext, server: ModelServer, engine: Engine)
             context.collector.add("not for this engine", path, detail, "take another GPU, or another engine")
 
 
-def _check_needs(context: ResolveContext, server: ModelServer, engine: Engine) -> None:
+def _check_needs(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
     """Report what a tier needs and has not: a port, a task that its engine serves."""
     options = server.options
-    if options["port"] is None:
+    if options.port is None:
         context.collector.missing_key(server.path, "port", "write the port that the container listens on")
-    if "task" in options and options["task"] not in engine.tasks:
+    if options.task is not None and options.task not in engine.tasks:
         path = options.origin("task").path
-        detail = f'{engine.title} does not serve "{options["task"]}": it serves {", ".join(engine.tasks)}'
+        detail = f'{engine.title} does not serve "{options.task}": it serves {", ".join(engine.tasks)}'
         remedy = f'write task = "{next(iter(engine.tasks))}", or take another engine'
         context.collector.add("not for this engine", path or server.path, detail, remedy, key=path is None)
 
 
-def _check_fields(context: ResolveContext, server: ModelServer, engine: Engine) -> None:
+def _check_fields(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
     """Report fields that this engine has no flag or variable for."""
     unable = [] if engine.own_command else [name for name in MAPPED_FIELDS if not _is_mapped(engine, name)]
     unable += OWN_FIELDS if not engine.own_command else ("flags",)
     for name in unable:
-        path = server.options.origin(name).path if name in server.options else None
+        path = server.options.path_of(name)
         if path is not None and path[: len(server.path)] == server.path:
             detail = f'{engine.title} has nothing to say it with: "{name}" would be lost'
             remedy = "remove it" if name in ("flags", *OWN_FIELDS) else "remove it, or look for a flag that says it"
             context.collector.add("not for this engine", path, detail, remedy, key=True)
 
 
-def _check_secrets(context: ResolveContext, server: ModelServer) -> None:
+def _check_secrets(context: ResolveContext, server: AnyServer) -> None:
     """Report secrets that are written out: the rendered files would hold them, and git after them."""
-    for table in ("environment", "flags"):
-        for name, value in server.options[table].items():
+    for table, values in (("environment", server.options.environment), ("flags", server.options.flags)):
+        for name, value in values.items():
             if isinstance(value, str) and value and holds_secret(name):
                 path = (*server.path, table, name)
                 variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
@@ -313,12 +321,12 @@ def _is_mapped(engine: Engine, name: str) -> bool:
     return name in engine.fields or name in engine.field_env
 
 
-def _check_flags(context: ResolveContext, server: ModelServer, engine: Engine) -> None:
+def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
     """Report flags that a field says already, and values that no command line can carry."""
     flags_path = (*server.path, "flags")
     by_flag = engine.flag_fields
     spelled: dict[str, str] = {}
-    for name, value in server.options["flags"].items():
+    for name, value in server.options.flags.items():
         here = (*flags_path, name)
         other = spelled.setdefault(canonical_flag(name), name)
         option = by_flag.get(canonical_flag(name))
@@ -353,14 +361,12 @@ def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
         collector.add("wrong type", path, "a date or time", "write it in quotes")
 
 
-def _refuse_quirks(context: ResolveContext, server: ModelServer, engine: Engine) -> None:
+def _refuse_quirks(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
     """Report options whose values do not work on this platform or these GPUs."""
     for quirk in matching_quirks(context, engine, server.gpus):
         refusal = quirk.refuse
-        if refusal is None or refusal.option not in server.options:
-            continue
-        if server.options[refusal.option] in refusal.values:
-            value = server.options[refusal.option]
+        value = server.options.get(refusal.option) if refusal is not None else None
+        if refusal is not None and value in refusal.values:
             path = (*server.path, refusal.option)
             context.collector.add("not on this GPU", path, f'"{value}": {quirk.reason}', refusal.remedy)
 

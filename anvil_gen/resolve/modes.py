@@ -21,7 +21,7 @@ RESERVED = {
 
 def build_modes(context: ResolveContext, spec: RouterSpec | None, tiers: tuple[Tier, ...]) -> tuple[Mode, ...]:
     """Return the modes of an inventory, the default one first: every tier that is not on standby."""
-    standing = tuple(tier for tier in tiers if not tier.options["standby"])
+    standing = tuple(tier for tier in tiers if not tier.options.standby)
     if tiers and not standing:
         detail = "every tier is on standby: without a mode, nothing would run"
         context.collector.add("no tiers", ("tiers", tiers[0].name, "standby"), detail, "take standby from one of them")
@@ -52,7 +52,7 @@ def _mode(
     router = None
     if spec is not None:
         aliases: dict[str, tuple[str, KeyPath]] = {
-            alias: (target, ("router", "aliases", alias)) for alias, target in spec.options["aliases"].items()
+            alias: (target, ("router", "aliases", alias)) for alias, target in spec.options.aliases.items()
         }
         if table is not None and table.aliases is not UNSET:
             own = {alias: (target, ("modes", name, "aliases", alias)) for alias, target in table.aliases.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from msgspec import UNSET, Struct
@@ -16,8 +16,9 @@ from anvil_gen.inventory.schema_router import RouterTierTable
 from anvil_gen.resolve.compose_keys import compose_form, named_volumes
 from anvil_gen.resolve.compose_service import health_check, published
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
-from anvil_gen.resolve.model import Options, Port, Route, Router, Tier, Upstream
+from anvil_gen.resolve.model import Port, Route, Router, Tier, Upstream
 from anvil_gen.resolve.model_server import ResolveContext, env_text
+from anvil_gen.resolve.options import RouterOptions
 from anvil_gen.resolve.router_options import (
     check_clients,
     check_supported,
@@ -36,7 +37,7 @@ class RouterSpec(Struct, frozen=True, kw_only=True):
 
     name: str
     kind: RouterKind
-    options: Options
+    options: RouterOptions
     project: str
 
 
@@ -51,6 +52,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
         context.collector.add("unknown router", ("router", "kind"), *catalog.unknown("routers", name))
         return None
     options = layered(
+        RouterOptions,
         Layer(
             name="templates/defaults.toml", values=fill_placeholders(catalog.defaults["router"], {"project": project})
         ),
@@ -60,8 +62,8 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     check_supported(context, kind, options)
     check_clients(context, kind, clients_of(options))
     _check_tiers(context, options)
-    if options["metrics"] == options["port"]:
-        detail = f"{options['port']} is the router's own port in its container"
+    if options.metrics == options.port:
+        detail = f"{options.port} is the router's own port in its container"
         context.collector.add("port taken twice", ("router", "metrics"), detail, "write another port")
     return RouterSpec(name=name, kind=kind, options=options, project=project)
 
@@ -81,21 +83,21 @@ def build_router(
         )
     return Router(
         kind=spec.name,
-        service=options["service"],
-        container_name=options["container_name"],
-        image=None if options["image"] is None else env_text(options["image"]),
-        port=options["port"],
-        ports=(*published(options["bind"], str(options["port"])), *_metrics_port(options)),
+        service=options.service,
+        container_name=options.container_name,
+        image=None if options.image is None else env_text(options.image),
+        port=options.port,
+        ports=(*published(options.bind, str(options.port)), *_metrics_port(options)),
         clients=clients_of(options),
         limits=limits,
-        restart=options["restart"],
-        stop_grace_period=options["stop_grace_period"],
-        log_max_size=options["log_max_size"],
-        log_max_file=str(options["log_max_files"]),
-        health=health_check(_health(spec), str(options["port"]), kind.health.start_period),
+        restart=options.restart,
+        stop_grace_period=options.stop_grace_period,
+        log_max_size=options.log_max_size,
+        log_max_file=str(options.log_max_files),
+        health=health_check(_health(spec), str(options.port), kind.health.start_period),
         stack=spec.project.removeprefix(kind.project_prefix),
         omitted=(
-            *(("router/build/",) if options["image"] is not None else ()),
+            *(("router/build/",) if options.image is not None else ()),
             *(() if spec.project.startswith(kind.project_prefix) else kind.prefixed_files),
         ),
         tiers=served,
@@ -104,8 +106,8 @@ def build_router(
         routes=routes,
         nameless=_nameless(options, served),
         responses=responses,
-        override=compose_form(options["override"]),
-        override_volumes=named_volumes(options["override"].get("volumes")),
+        override=compose_form(options.override),
+        override_volumes=named_volumes(options.override.get("volumes")),
         variables=kind.variables,
         options=options,
     )
@@ -114,22 +116,22 @@ def build_router(
 def _health(spec: RouterSpec) -> Health:
     """Return the check of a router, which differs where it serves HTTPS."""
     health = spec.kind.health
-    return replace(health, test=health.tls_test) if spec.options["tls"] is not None and health.tls_test else health
+    return replace(health, test=health.tls_test) if spec.options.tls is not None and health.tls_test else health
 
 
-def _metrics_port(options: Options) -> tuple[Port, ...]:
+def _metrics_port(options: RouterOptions) -> tuple[Port, ...]:
     """Return where metrics without a key are published: to the host itself."""
-    port = options["metrics"]
-    return published("127.0.0.1", str(port)) if isinstance(port, int) and options["bind"] is not False else ()
+    port = options.metrics
+    return published("127.0.0.1", str(port)) if isinstance(port, int) and options.bind is not False else ()
 
 
 def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tuple[Tier, ...], timeout: int) -> Upstream:
     """Return a tier as the router sees it: with those of its fallbacks that run in the same mode."""
-    table = spec.options["tiers"].get(tier.name, RouterTierTable())
+    table = spec.options.tiers.get(tier.name, RouterTierTable())
     here: KeyPath = ("router", "tiers", tier.name, "timeout")
     has_own = table.timeout is not UNSET
     by_name = {other.name: other for other in tiers}
-    wanted = spec.options["fallbacks"].get(tier.name, ())
+    wanted = spec.options.fallbacks.get(tier.name, ())
     return Upstream(
         tier=tier,
         timeout=seconds_of(context, str(table.timeout), here) if has_own else timeout,
@@ -138,7 +140,7 @@ def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tupl
     )
 
 
-def _nameless(options: Options, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
+def _nameless(options: RouterOptions, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
     """Return where a request without a model goes, by its task: to the default tier, or the only one that is no chat.
 
     Some engines' own clients name no model for other tasks than chat.
@@ -148,7 +150,7 @@ def _nameless(options: Options, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
         by_task.setdefault(tier.task, []).append(tier)
     found = []
     for task, candidates in sorted(by_task.items()):
-        default = next((tier for tier in candidates if tier.name == options["default_tier"]), None)
+        default = next((tier for tier in candidates if tier.name == options.default_tier), None)
         only = candidates[0] if len(candidates) == 1 and task != "chat" else None
         chosen = default or only
         if chosen is not None:
@@ -156,13 +158,13 @@ def _nameless(options: Options, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
     return tuple(found)
 
 
-def _check_tiers(context: ResolveContext, options: Options) -> None:
+def _check_tiers(context: ResolveContext, options: RouterOptions) -> None:
     """Report tiers that ``[router]`` names and that there are not, or that cannot replace each other."""
-    for name in options["tiers"]:
+    for name in options.tiers:
         check_tier(context, name, ("router", "tiers", name), key=True)
-    if options["default_tier"] is not None:
-        check_tier(context, options["default_tier"], ("router", "default_tier"))
-    for name, fallbacks in options["fallbacks"].items():
+    if options.default_tier is not None:
+        check_tier(context, options.default_tier, ("router", "default_tier"))
+    for name, fallbacks in options.fallbacks.items():
         here: KeyPath = ("router", "fallbacks", name)
         known = check_tier(context, name, here, key=True)
         for index, other in enumerate(fallbacks):
@@ -170,7 +172,7 @@ def _check_tiers(context: ResolveContext, options: Options) -> None:
                 _check_fallback(context, name, other, (*here, index), fallbacks[:index])
 
 
-def _check_fallback(context: ResolveContext, name: str, other: str, path: KeyPath, before: list[str]) -> None:
+def _check_fallback(context: ResolveContext, name: str, other: str, path: KeyPath, before: Sequence[str]) -> None:
     collector, inventory = context.collector, context.inventory
     tasks = [table.task for table in (inventory.tiers[name], inventory.tiers[other], inventory.defaults)]
     own, task = (next((one for one in (written, tasks[2]) if one is not UNSET), "chat") for written in tasks[:2])

@@ -12,8 +12,9 @@ from anvil_gen.catalog.router import RouterKind
 from anvil_gen.catalog.router_features import REQUESTABLE
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.resolve.model import Client, Options, RouterLimits, Tls
+from anvil_gen.resolve.model import Client, RouterLimits, Tls
 from anvil_gen.resolve.model_server import ResolveContext
+from anvil_gen.resolve.options import RouterOptions
 from anvil_gen.values import KeyPath, duration_seconds
 
 _SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -23,7 +24,7 @@ _HEADERS = 64 << 10
 _LARGEST_BODY = 1 << 30
 
 
-def check_supported(context: ResolveContext, kind: RouterKind, options: Options) -> None:
+def check_supported(context: ResolveContext, kind: RouterKind, options: RouterOptions) -> None:
     """Report every requested feature that a router lacks, with the routers that have it."""
     for path, feature in _requested(options):
         if feature not in kind.supports:
@@ -44,27 +45,27 @@ def kinds_that(catalog: Catalog, suits: Callable[[RouterKind], bool]) -> str:
     return f"kind = {' or '.join(found)}" if found else ""
 
 
-def _requested(options: Options) -> Iterator[tuple[KeyPath, str]]:
+def _requested(options: RouterOptions) -> Iterator[tuple[KeyPath, str]]:
     """Yield where ``[router]`` requests something, and the feature that it takes."""
-    keys = options["api_key_env"]
+    keys = options.api_key_env
     if not isinstance(keys, str | None) and len(keys) > 1:
         yield ("router", "api_key_env"), "clients"
     for name in ("default_tier", "timeout", "body_limit", "tls", "fallbacks"):
         path = options.origin(name).path
-        if path is not None and options[name]:
+        if path is not None and options.get(name):
             yield path, name
-    if options["metrics"] is not None:
-        yield ("router", "metrics"), "metrics_key" if options["metrics"] == "key" else "metrics_port"
-    for tier, table in options["tiers"].items():
+    if options.metrics is not None:
+        yield ("router", "metrics"), "metrics_key" if options.metrics == "key" else "metrics_port"
+    for tier, table in options.tiers.items():
         if table.timeout is not UNSET:
             yield ("router", "tiers", tier, "timeout"), "tier_timeout"
         if table.concurrency is not UNSET:
             yield ("router", "tiers", tier, "concurrency"), "concurrency"
 
 
-def clients_of(options: Options) -> tuple[Client, ...]:
+def clients_of(options: RouterOptions) -> tuple[Client, ...]:
     """Return the clients of a router; where the inventory names none of them, they are called after their variable."""
-    keys = options["api_key_env"]
+    keys = options.api_key_env
     if keys is None:
         return ()
     if isinstance(keys, dict):
@@ -104,11 +105,11 @@ def _bytes(context: ResolveContext, size: str | None, path: KeyPath) -> int | No
     return amount
 
 
-def router_limits(context: ResolveContext, options: Options) -> RouterLimits:
+def router_limits(context: ResolveContext, options: RouterOptions) -> RouterLimits:
     """Return what a router keeps to; what is out of range is reported."""
-    body, metrics = _bytes(context, options["body_limit"], ("router", "body_limit")), options["metrics"]
+    body, metrics = _bytes(context, options.body_limit, ("router", "body_limit")), options.metrics
     return RouterLimits(
-        timeout=seconds_of(context, options["timeout"], ("router", "timeout")),
+        timeout=seconds_of(context, options.timeout, ("router", "timeout")),
         body_limit=body,
         body_buffer=None if body is None else body + _HEADERS,
         metrics_port=metrics if isinstance(metrics, int) else None,
@@ -118,9 +119,9 @@ def router_limits(context: ResolveContext, options: Options) -> RouterLimits:
     )
 
 
-def _tls(context: ResolveContext, options: Options) -> Tls | None:
+def _tls(context: ResolveContext, options: RouterOptions) -> Tls | None:
     """Return the certificate's files; relative paths are reported."""
-    table = options["tls"]
+    table = options.tls
     if table is None:
         return None
     for name in ("certificate", "key"):

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from msgspec import UNSET, UnsetType
 
 from anvil_gen.catalog.router import RouterKind
-from anvil_gen.resolve.model_server import ModelServer, ResolveContext
+from anvil_gen.resolve.model_server import ResolveContext, TierServer
 from anvil_gen.resolve.router import RouterSpec
 from anvil_gen.resolve.router_options import kinds_that
 from anvil_gen.values import KeyPath
 
 
 def further_names(
-    context: ResolveContext, spec: RouterSpec | None, servers: Mapping[str, ModelServer]
+    context: ResolveContext, spec: RouterSpec | None, servers: Mapping[str, TierServer]
 ) -> dict[str, tuple[str, ...]]:
     """Return the names that each tier must answer to, besides its own.
 
@@ -27,8 +27,8 @@ def further_names(
     for alias, target, path in _aliases(context):
         if target in wanted:
             wanted[target].setdefault(alias, path)
-    own = {name: {server.options["served_name"]: server.path, **wanted[name]} for name, server in servers.items()}
-    for name, fallbacks in spec.options["fallbacks"].items():
+    own = {name: {server.options.served_name: server.path, **wanted[name]} for name, server in servers.items()}
+    for name, fallbacks in spec.options.fallbacks.items():
         for index, other in enumerate(fallbacks):
             if name in own and other in wanted and other != name:
                 path = ("router", "fallbacks", name, index)
@@ -56,10 +56,10 @@ def _aliases(context: ResolveContext) -> Iterator[tuple[str, str, KeyPath]]:
 
 
 def _given_names(
-    context: ResolveContext, spec: RouterSpec, server: ModelServer, names: Mapping[str, KeyPath]
+    context: ResolveContext, spec: RouterSpec, server: TierServer, names: Mapping[str, KeyPath]
 ) -> tuple[str, ...]:
     """Return the names that an engine can be given; the others are reported."""
-    engine, served = server.engine, server.options["served_name"]
+    engine, served = server.engine, server.options.served_name
     if engine is None or engine.served_names == "any":
         return ()
     given = []

@@ -124,7 +124,7 @@ def _fetch(required: Requirements, bind: Bind) -> str:
     if required.tier is None:
         return with_commands("put it there; to see what is there now", f"ls -l {_quoted(Path(bind.source).parent)}")
     source = Path(bind.source)
-    model = required.tier.options["model"]
+    model = required.tier.options.model
     is_file = model is not None and model.file is not UNSET
     command = f"hf download REPOSITORY {shlex.quote(source.name)} --local-dir {_quoted(source.parent)}"
     whole = f"hf download REPOSITORY --local-dir {_quoted(source)}"

@@ -151,7 +151,7 @@ def _trial_facts(slot: Slot, one: Container) -> tuple[TrialFacts, str]:
         engine=engine,
         slot=data.get("experiment", {}),
         defaults=data.get("defaults", {}),
-        options={option: experiment.options[option] for option in experiment.options},
+        options={option: experiment.options.get(option) for option in experiment.options},
         image=one.image,
         own=command[:own],
         extra=command[own:],

@@ -56,7 +56,7 @@ class Slot(Struct, frozen=True, kw_only=True):
     @property
     def gpu(self) -> Gpu | None:
         """The default GPU of a trial."""
-        name = self.experiment.options["gpu"]
+        name = self.experiment.options.gpu
         return next((gpu for gpu in self.deployment.stack.gpus if gpu.name == name), None)
 
     def gpu_of(self, uuid: str) -> Gpu | None:
@@ -148,7 +148,7 @@ def trial_of(slot: Slot, request: Request) -> Trial:
         raise DiagnosticError(diagnostics)
     return Trial(
         model=request.model,
-        served_name=request.served_name or slot.experiment.options["served_name"],
+        served_name=request.served_name or slot.experiment.options.served_name,
         port=request.port or slot.experiment.port,
         gpu=gpu,
         flags=request.flags,
