@@ -36,7 +36,7 @@ def tier(key: str) -> str:
         ('gpu_memory_utilization = ▸"0.9"', ("wrong type", "tiers.fast.gpu_memory_utilization", "write 0.9")),
         ("gpu_memory_utilization = ▸true", ("wrong type", "tiers.fast.gpu_memory_utilization", "0.9")),
         ('gpus = ▸"big"', ("wrong type", "tiers.fast.gpus", 'write it as a list: ["big"]')),
-        ("gpus = [\n  # one\n  ▸3,\n]", ("wrong type", "tiers.fast.gpus[0]", "A card's name")),
+        ("gpus = [\n  # one\n  ▸3,\n]", ("wrong type", "tiers.fast.gpus[0]", "A GPU's name")),
         ('flags = ▸"--x"', ("wrong type", "tiers.fast.flags", "write it as a table: [tiers.fast.flags]")),
         ("bind = ▸true", ("wrong type", "tiers.fast.bind", "an IP address, or `false`")),
         ("restart = ▸2020-01-01", ("wrong type", "tiers.fast.restart", "unless-stopped")),
@@ -172,7 +172,7 @@ def test_a_fault_of_a_whole_table(tmp_path: Path, text: str, expected: list[Faul
         (
             HEAD + f"gpus.big = {{ uuid = '{UUID_A}', memory_mib = ▸'x' }}\n"
             f"tiers.fast = {{ {TIER}, gpus = ['big'], gpu_memory = '2GiB' }}",
-            [("wrong type", "gpus.big.memory_mib", "Memory of the card")],
+            [("wrong type", "gpus.big.memory_mib", "Memory of the GPU")],
         ),
         (
             HEAD + f'tiers.one = {{ {TIER}, image = ▸"a\\u0000 b" }}',

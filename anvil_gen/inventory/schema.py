@@ -25,7 +25,7 @@ RENAMED = {("router", "engine"): "kind"}
 
 
 class HostTable(Table, frozen=True, kw_only=True):
-    """The host."""
+    """The host that runs the services."""
 
     name: t.HostName | UnsetType = UNSET
     project: t.ProjectName | UnsetType = UNSET
