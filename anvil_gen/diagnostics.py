@@ -74,7 +74,7 @@ class InternalError(Exception):
 
 
 def may_hold_secret(name: str) -> bool:
-    """Tell whether a name's value is better not shown: also ``api_key_env``, where many put the key."""
+    """Tell whether a name's value is better not shown: also ``api_key_env``, which often holds the key."""
     return _SECRET.search(name) is not None
 
 
@@ -84,7 +84,7 @@ def holds_secret(name: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """Return text that is safe and short enough to show: escapes for what would control a terminal or break the line."""
+    """Return text that is safe and short enough to show: what would control a terminal or break the line is escaped."""
     if len(text) > _LONGEST:
         # The ends matter most: a list of choices follows a value of any length.
         text = f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from anvil_gen.machine.ports import Holder, free_port, holder_of, is_taken, port_state, describe_holder
+from anvil_gen.machine.ports import Holder, describe_holder, free_port, holder_of, is_taken, port_state
 
 
 def test_a_port_that_is_held(held: int) -> None:
