@@ -79,7 +79,8 @@ def test_check_names_both_ways_out_of_a_hand_edit(home: Path) -> None:
     assert result.code == 2
     assert result.stdout.endswith(
         "  manually edited: tiers/fast.yml\n"
-        "  to keep the edits, write them into hosts/box.toml and render again:\n\n    anvil-gen render hosts/box.toml\n\n"
+        "  to keep the edits, write them into hosts/box.toml and render again:\n\n"
+        "    anvil-gen render hosts/box.toml\n\n"
         "  to overwrite them:\n\n    anvil-gen render hosts/box.toml --force\n\n"
     )
 
@@ -249,7 +250,7 @@ def test_a_hand_edit_is_refused_and_forced(home: Path) -> None:
     assert refused.stderr.endswith(
         "  to keep it, write what it says into hosts/box.toml (flags as `flags`, other keys as `override`):\n\n"
         "      [tiers.fast]\n      context_length = 1\n\n"
-        "  and render again; to overwrite them:\n\n      anvil-gen render hosts/box.toml --force\n\n"
+        "  and render again; to overwrite it:\n\n      anvil-gen render hosts/box.toml --force\n\n"
     )
     assert "--max-model-len=1\n" in path.read_text()
     assert anvil_gen("render", "box", "--force", cwd=home).code == 0
