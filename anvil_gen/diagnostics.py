@@ -74,7 +74,7 @@ class InternalError(Exception):
 
 
 def may_hold_secret(name: str) -> bool:
-    """Tell whether a name's value is better not shown: also ``api_key_env``, where many put the key."""
+    """Tell whether a name's value is better not shown: also ``api_key_env``, which often holds the key."""
     return _SECRET.search(name) is not None
 
 

@@ -160,6 +160,6 @@ def laid(folder: Path, answers: Answers, **given: str) -> ScaffoldResult:
     return scaffold(folder, known, SOURCE, ask=False, check=Generator().render)
 
 
-def inventory_of(laid_down: ScaffoldResult) -> dict[str, Any]:
+def inventory_of(result: ScaffoldResult) -> dict[str, Any]:
     """Return the inventory as data."""
-    return tomllib.loads(laid_down.inventory.read_text("utf-8"))
+    return tomllib.loads(result.inventory.read_text("utf-8"))

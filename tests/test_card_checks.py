@@ -50,7 +50,7 @@ def card(uuid: str = UUID, memory: int = 97887, capability: str = "12.0") -> Run
         (card(memory=32607), "fail", "memory differs from the inventory"),
         (card(capability="8.6"), "fail", "compute capability differs from the inventory"),
         (card(OTHER), "fail", "GPU not found"),
-        (no_programs, "fail", "no card is listed"),
+        (no_programs, "fail", "no GPU is listed"),
     ],
 )
 def test_a_card(run: Run, verdict: str, outcome: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from anvil_gen.machine.containers import container as read
 def test_who_has_a_name_and_how_it_is_moved() -> None:
     found = name_conflict(FakeDocker({}, context="gpu"), read(container("fast")))
 
-    assert found.detail == 'a container named "fast" is there already, created without Compose (image:1, running)'
+    assert found.detail == 'a container named "fast" exists already, created without Compose (image:1, running)'
     assert found.command == "docker --context gpu rm --force fast"
 
 

@@ -99,7 +99,7 @@ def test_what_prints_something_else() -> None:
 
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.summary == "unexpected output from docker"
-    assert diagnostic.detail.endswith("prints: hello\\u001b[2J")
+    assert diagnostic.detail.endswith("printed: hello\\u001b[2J")
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_a_hand_edit_tells_the_diff_and_both_ways_on(tmp_path: Path) -> None:
     assert "-      - --max-model-len=1\\x1b[31m\n+      - --max-model-len=65536\n" in diagnostic.detail
     assert diagnostic.remedy == (
         f"to keep it, write what it says into {inventory} (flags as `flags`, other keys as `override`)\n"
-        f"and render again; to overwrite them:\n\n    anvil-gen render {inventory} --output '{tmp_path}/my out' --force"
+        f"and render again; to overwrite it:\n\n    anvil-gen render {inventory} --output '{tmp_path}/my out' --force"
     )
     assert render(tmp_path, "box", output=tmp_path / "my out", force=True) == [("update", "tiers/fast.yml")]
 

@@ -200,7 +200,7 @@ def test_an_answer_that_cannot_be_writes_nothing(tmp_path: Path) -> None:
 
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.summary == "invalid answer"
-    assert diagnostic.detail.startswith("machine: a machine's name has lower-case letters")
+    assert diagnostic.detail.startswith("machine: a host name has lower-case letters")
     assert not (tmp_path / "fleet").exists()
 
 

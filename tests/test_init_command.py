@@ -110,11 +110,11 @@ def test_the_json_answer_has_all_of_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("machine=My Box", "machine: a machine's name has lower-case letters"),
-        ("preset=coder-fast", "preset: it needs two cards"),
+        ("machine=My Box", "machine: a host name has lower-case letters"),
+        ("preset=coder-fast", "preset: it needs two GPUs"),
         ("preset=nonsense", "preset: "),
         ("router=nonsense", "router: "),
-        ("gpus=rtx, GPU-123", 'gpus: "GPU-123" is no UUID of a card'),
+        ("gpus=rtx, GPU-123", 'gpus: "GPU-123" is not the UUID of a GPU'),
         ("platform", '"platform" is not of the form QUESTION=ANSWER'),
         ("router_port=70000", "70000 is not from 1 to 65535"),
         ("first_port=8000", "8000 is published by"),
@@ -143,7 +143,7 @@ def test_it_needs_no_git(tmp_path: Path) -> None:
     done = init(tmp_path, "fleet", "--yes", *PROCESSOR, PATH="/nonexistent")
 
     assert done.code == 0, done.stderr
-    assert "made: a git repository" not in done.stdout
+    assert "created: a git repository" not in done.stdout
     assert not (tmp_path / "fleet/.git").exists()
 
 
@@ -205,7 +205,7 @@ def test_two_answers_are_enough(tmp_path: Path) -> None:
 
     assert code == 0, shown
     assert (tmp_path / "fleet/hosts/mine.toml").is_file()
-    assert "it needs a card" in shown
+    assert "it needs a GPU" in shown
 
 
 def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_conflict_is_told_and_leaves_nothing_half_written(versions: TemplateRe
     after = files(mine)
 
     assert done.code == 2  # make's own code for a recipe that failed
-    assert "to be merged by hand, then `git add`: Makefile" in done.stderr
+    assert "merge manually, then `git add`: Makefile" in done.stderr
     assert "# Our verbs." in after["Makefile"]
     assert "# The verbs of each day." in after["Makefile"]
     assert after["NEW.md"] == "new\n"

@@ -57,7 +57,7 @@ def line(uuid: str) -> str:
 @pytest.mark.parametrize(
     ("seen", "service", "verdict", "outcome"),
     [
-        (line(UUID), SERVICE, "pass", f"a container sees big ({UUID}), and no other card"),
+        (line(UUID), SERVICE, "pass", f"a container sees big ({UUID}) and no other GPU"),
         (line(UUID) + line(OTHER), SERVICE, "warn", "platform ignores GPU pinning"),
         (line(UUID) + line(OTHER), {**SERVICE, "environment": {}}, "fail", "platform ignores GPU pinning"),
         (line(OTHER), SERVICE, "fail", "container sees other GPUs"),

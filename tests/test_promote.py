@@ -82,12 +82,12 @@ def test_the_flags_of_a_trial(extra: Any, expected: dict[str, Any]) -> None:
         (
             ("--gpu-memory-utilization=0.5",),
             "conflicting values",
-            "--gpu-memory-utilization: the slot says 0.90, and the trial 0.5",
+            "--gpu-memory-utilization: the slot sets 0.90, the trial 0.5",
         ),
-        (("--host", "::"), "conflicting values", "--host: the slot says 0.0.0.0, and the trial ::"),
-        (("--seed=1", "--seed=2"), "conflicting values", "--seed: the trial says 1 and 2"),
-        (("--a", "--a=2"), "conflicting values", "--a: the trial says nothing and 2"),
-        (("--api-key=x", "--api-key=y"), "conflicting values", "--api-key: the trial says … and …"),
+        (("--host", "::"), "conflicting values", "--host: the slot sets 0.0.0.0, the trial ::"),
+        (("--seed=1", "--seed=2"), "conflicting values", "--seed: the trial sets both 1 and 2"),
+        (("--a", "--a=2"), "conflicting values", "--a: the trial sets both nothing and 2"),
+        (("--api-key=x", "--api-key=y"), "conflicting values", "--api-key: the trial sets both … and …"),
         (
             ("-tp", "2"),
             "argument cannot be written in an inventory",

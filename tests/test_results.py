@@ -38,12 +38,12 @@ def one(number: str, **state: Any) -> Container:
         (one("a"), None, ServiceAction.REMOVED, ""),
         (None, None, ServiceAction.MISSING, ""),
         (one("a"), one("b", level="2"), ServiceAction.RECREATED, ""),
-        (one("a"), one("b", image_id="sha256:3"), ServiceAction.RECREATED, "vllm:1 is another image now"),
+        (one("a"), one("b", image_id="sha256:3"), ServiceAction.RECREATED, "vllm:1 points to another image now"),
         (
             one("a"),
             one("b", compose_version="2.40.0"),
             ServiceAction.RECREATED,
-            "Compose 2.26.1 made it, and 2.40.0 says it otherwise",
+            "created by Compose 2.26.1; 2.40.0 writes it differently",
         ),
         (
             one("a"),

@@ -75,7 +75,7 @@ def test_a_table_has_no_column_that_says_nothing(capsys: pytest.CaptureFixture[s
     idle = replace(ROW, tier="heavy", service="sglang", state="absent", health=None, models=(), gpus=(), ports=())
 
     assert printed(replace(STATUS, rows=(ROW, idle)), capsys) == [
-        "tier   service  state    health   model              cards    port",
+        "tier   service  state    health   model              gpus     port",
         "fast   fast     running  healthy  gpt-oss-20b, fast  rtx5090  127.0.0.1:30001",
         "heavy  sglang   absent   -        (gpt-oss-20b)      -        -",
     ]

@@ -107,7 +107,7 @@ def test_a_repository_may_have_the_name_of_a_local_folder(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["", "two words", 'a"b', "a\\b", "a\x00b", "a\n", "\t"])
 def test_a_served_name_that_is_none(name: str, tmp_path: Path) -> None:
-    assert told(slot(tmp_path), served_name=name) == [("name that is not allowed", "choose another --served-name")]
+    assert told(slot(tmp_path), served_name=name) == [("name that is not allowed", "write another --served-name")]
 
 
 @pytest.mark.parametrize(

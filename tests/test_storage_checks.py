@@ -148,8 +148,8 @@ def test_a_mount_in_composes_own_keys(tmp_path: Path) -> None:
 
     assert mounts(tmp_path, text)[1:] == [
         ("pass", "files of ui", "/a: does not exist yet, Docker creates it"),
-        ("pass", "files of ui", "/b: there"),
-        ("pass", "files of ui", "/c: there"),
+        ("pass", "files of ui", "/b: exists"),
+        ("pass", "files of ui", "/c: exists"),
     ]
 
 
@@ -177,5 +177,5 @@ def test_volumes(tmp_path: Path) -> None:
     assert check.diagnostic.remedy.endswith("\n    docker volume create hub")
 
     there = subject(tmp_path, text, engine(volume_ls="other\nhub\n"))
-    assert told(check_volumes(there)) == [("pass", "volume hub", "there")]
+    assert told(check_volumes(there)) == [("pass", "volume hub", "exists")]
     assert told(check_volumes(subject(tmp_path, text))) == []

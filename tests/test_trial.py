@@ -75,7 +75,7 @@ def test_the_facts_of_a_trial(capsys: pytest.CaptureFixture[str]) -> None:
         "model        org/name\n"
         "served name  trial\n"
         "flags        --api-key … --x 'a b'\n"
-        "card         small\n"
+        "gpu          small\n"
         "port         127.0.0.1:1\n"
         "state        exited (3)\n"
         "health       -\n"
@@ -122,9 +122,9 @@ def test_who_holds_a_card(tmp_path: Path) -> None:
 
     assert (diagnostic.summary, diagnostic.severity) == ("GPU is in use: big", "warning")
     assert diagnostic.detail.splitlines() == [
-        "one: in the default mode, runs, takes 500 MiB",
-        "two: in the default mode, does not run now",
-        "500 of its 1000 MiB are left, and the trial takes 250 MiB",
+        "one: in the default mode, running, uses 500 MiB",
+        "two: in the default mode, not running",
+        "1000 MiB, 500 MiB free; the trial needs 250 MiB",
     ]
     assert diagnostic.remedy.endswith("\n    anvil-gen down box one")
 
@@ -134,8 +134,8 @@ def test_what_cannot_be_told_of_a_card_is_not(tmp_path: Path) -> None:
     assert unknown is not None
 
     assert unknown.detail.splitlines() == [
-        "one: in another mode, runs, takes 500 MiB",
-        "nobody can tell how many of its 1000 MiB are left",
+        "one: in another mode, running, uses 500 MiB",
+        "1000 MiB, free memory unknown",
     ]
     assert held_gpu("box", use(tmp_path / "2"), 1) is None
     assert held_gpu("box", None, None) is None

@@ -67,7 +67,7 @@ def after(
         # without a health check: it runs, and stays so for a moment
         ([(0, box("running", None))], W, "starting"),
         ([(0, box("running", None)), (2.9, box("running", None))], W, "starting"),
-        ([(0, box("running", None)), (3, box("running", None))], R, "runs"),
+        ([(0, box("running", None)), (3, box("running", None))], R, "is running"),
         (
             [
                 (0, box("running", None)),
@@ -113,7 +113,7 @@ def after(
         ([(0, box()), (5, box("paused")), (35, box("paused"))], F, "is paused"),
         ([(0, None)], W, "has no container"),
         ([(0, box()), (1, None), (30, None)], W, "has no container"),
-        ([(0, box()), (1, None), (31, None)], F, "has no container any more"),
+        ([(0, box()), (1, None), (31, None)], F, "no longer has a container"),
         # another `up` makes it anew: the other container counts
         (
             [(0, box(), "Loading pt checkpoint shards"), (1, None), (2, box(id="2", started="t2", restarts=0))],

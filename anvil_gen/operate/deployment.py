@@ -91,7 +91,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
             detail, remedy = f'"{name}" is on standby and in no mode', 'add it to the "tiers" of a mode'
             return Diagnostic(summary="not in any mode", detail=detail, remedy=remedy)
         detail = f'"{name}" is neither a tier nor a service of {host} (defined: {join_words(known)})'
-        remedy = did_you_mean(name, known) or "use one of these"
+        remedy = did_you_mean(name, known) or "name one of them"
         return Diagnostic(summary="unknown tier", detail=detail, remedy=remedy)
 
 
@@ -106,7 +106,7 @@ def mode_of(stack: Stack, name: str | None) -> Mode:
     if title in modes:
         return modes[title]
     detail = f'"{title}" is not a mode of {stack.host} (defined: {join_words(modes)})'
-    remedy = did_you_mean(title, modes) or "use one of these"
+    remedy = did_you_mean(title, modes) or "name one of them"
     raise DiagnosticError([Diagnostic(summary="unknown mode", detail=detail, remedy=remedy)])
 
 

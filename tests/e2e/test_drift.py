@@ -278,7 +278,7 @@ def test_a_moved_tag_is_seen_and_followed(box: Box, engine: Engine, registry: st
     assert actions(answer(box, "up", "box")) == {"one": "unchanged", "two": "unchanged"}
     said = answer(box, "up", "box", "one", "--pull")
     assert actions(said) == {"one": "recreated"}
-    assert said["services"][0]["reason"] == f"{image} is another image now"
+    assert said["services"][0]["reason"] == f"{image} points to another image now"
     assert box.container("one")["Image"] == new
     assert drifts(answer(box, "status", "box", code=2)) == {"one": [], "two": ["image"]}
 

@@ -47,7 +47,7 @@ def test_a_missing_volume(box: Box) -> None:
     inventory["hfcache"] = {"volume": box.name("hub")}
     done = failed(box, inventory)
 
-    assert f"there is no volume {box.name('hub')}, which small mounts" in done.stderr
+    assert f"the volume {box.name('hub')}, which small mounts, does not exist" in done.stderr
     assert f"\n      docker volume create {box.name('hub')}\n" in done.stderr
 
 

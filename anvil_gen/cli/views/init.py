@@ -43,7 +43,7 @@ class TextView:
         """Print the files, and the commands that follow."""
         click.echo(f"{click.style(result.machine, bold=True)} -> {display_path(result.inventory)}")
         for tier in result.answers.get("tiers") or []:
-            click.echo(f"  {tier['name']}: {_model(tier)} by {tier['engine']} on {tier.get('card', 'the CPU')}")
+            click.echo(f"  {tier['name']}: {_model(tier)} by {tier['engine']} on {tier.get('gpu', 'the CPU')}")
         if result.kept:
             click.echo(f"  kept: {', '.join(result.kept)}")
         for created in (

@@ -132,7 +132,8 @@ def _status_json(status: Status) -> dict[str, Any]:
 
 
 def _row_json(row: Row) -> dict[str, Any]:
-    plain = {name: getattr(row, name) for name in row.__struct_fields__ if name != "drift"}
+    names = {name: "cards" if name == "gpus" else name for name in row.__struct_fields__}
+    plain = {key: getattr(row, name) for name, key in names.items() if name != "drift"}
     return {**plain, "drift": [drift_json(drift) for drift in row.drift]}
 
 

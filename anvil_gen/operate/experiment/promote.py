@@ -103,12 +103,12 @@ def _name_diagnostics(slot: Slot, name: str) -> Iterator[Diagnostic]:
     resolved = slot.deployment.resolved
     if not re.search(NAME_PATTERN, name) or len(name) > NAME_LENGTH:
         detail = f'"{printable(name)}": a tier name is also a file name: lower-case letters, digits, "-", "_", "."'
-        yield Diagnostic(summary="invalid name", detail=detail, remedy="choose another name")
+        yield Diagnostic(summary="name that is not allowed", detail=detail, remedy="write another name")
     elif any(tier.name == name for tier in slot.deployment.stack.tiers):
         yield Diagnostic(
             summary="tier exists",
             detail=f'"{name}" is a tier of {slot.host} already',
-            remedy="choose another name, or remove that tier from the inventory first",
+            remedy="write another name, or remove that tier from the inventory first",
             location=Location(file=display_path(resolved.inventory)),
         )
 

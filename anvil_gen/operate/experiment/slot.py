@@ -183,7 +183,7 @@ def _name_diagnostics(name: str | None) -> Iterator[Diagnostic]:
     # Compose splits the slot's command like a shell, where these two are special inside quotes.
     if name is not None and (not re.search(ALIAS_PATTERN, name) or set(name) & {'"', "\\"}):
         detail = f'"{printable(name)}": a model name is not empty, and holds no space, double quote or backslash'
-        yield Diagnostic(summary="invalid name", detail=detail, remedy="choose another --served-name")
+        yield Diagnostic(summary="name that is not allowed", detail=detail, remedy="write another --served-name")
 
 
 def _gpu_diagnostics(slot: Slot, name: str, gpu: Gpu | None) -> Iterator[Diagnostic]:
@@ -191,7 +191,7 @@ def _gpu_diagnostics(slot: Slot, name: str, gpu: Gpu | None) -> Iterator[Diagnos
     if gpu is None:
         defined = join_words(known) or "none"
         detail = f'"{printable(name)}" is not defined in [gpus] (defined: {defined})'
-        yield Diagnostic(summary="unknown GPU", detail=detail, remedy=did_you_mean(name, known) or "use one of these")
+        yield Diagnostic(summary="unknown GPU", detail=detail, remedy=did_you_mean(name, known) or "name one of them")
     elif own is None:
         detail = f'the slot of {slot.host} reserves no GPU, so "{name}" would not reach its container'
         yield Diagnostic(summary="slot has no GPU", detail=detail, remedy=f'set gpu = "{name}" in [experiment]')
