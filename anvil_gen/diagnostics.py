@@ -1,4 +1,4 @@
-"""What went wrong, where, and what to do about it; and the exit codes."""
+"""Diagnostics: what is wrong, where, and how to fix it; and the exit codes."""
 
 import os
 import re
@@ -15,21 +15,21 @@ _LONGEST = 400
 HIDDEN_WORD = (
     r"(?:(?<![A-Za-z])keys?|api[_-]?keys?|token|secrets?|passphrase|passwords?|passwd|credentials?)(?![A-Za-z])"
 )
-"""What the names of keys, variables and flags have in them that hold a secret, in any case (``max_tokens`` has not)."""
+"""Matches the names of keys, variables and flags that hold a secret, in any case (not ``max_tokens``)."""
 _SECRET = re.compile(HIDDEN_WORD, re.IGNORECASE)
 
 
 class ExitCode(IntEnum):
-    """Process exit codes: "differs" is told from "failed"."""
+    """Process exit codes; "differs" is distinct from "failed"."""
 
     OK = 0
     ERROR = 1
     DIFFERS = 2
-    INTERRUPTED = 130  # as a shell tells it of a program that Ctrl-C ended
+    INTERRUPTED = 130  # as shells report a program that Ctrl-C ended
 
     @classmethod
     def of_command(cls, code: int) -> "ExitCode":
-        """Return how we end after a command that ended with a code."""
+        """Return the exit code for that of a command that was run."""
         return cls.OK if code == 0 else cls.INTERRUPTED if code == cls.INTERRUPTED else cls.ERROR
 
 
@@ -47,10 +47,10 @@ class Location(Struct, frozen=True, kw_only=True):
 
 
 class Diagnostic(Struct, frozen=True, kw_only=True):
-    """One thing that is wrong.
+    """One error or warning.
 
-    ``summary`` is constant per kind of fault, so that it becomes familiar; ``detail`` says what exactly; ``remedy``
-    says what to write or run instead. ``address`` is the dotted key path inside the file.
+    ``summary`` is constant for each kind, so that it becomes familiar; ``detail`` says what exactly is wrong;
+    ``remedy`` says what to write or run instead. ``address`` is the dotted key path inside the file.
     """
 
     summary: str
@@ -70,23 +70,23 @@ class DiagnosticError(Exception):
 
 
 class InternalError(Exception):
-    """A promise of anvil-gen's own that does not hold: never the user's fault, and nothing has been written."""
+    """An invariant of anvil-gen that does not hold: never the user's mistake, and nothing has been written."""
 
 
 def may_hold_secret(name: str) -> bool:
-    """Tell whether what stands under a name is better not shown: also ``api_key_env``, where many write the key."""
+    """Tell whether a name's value is better not shown: also ``api_key_env``, which often holds the key."""
     return _SECRET.search(name) is not None
 
 
 def holds_secret(name: str) -> bool:
-    """Tell whether a name is that of a secret itself, and not of its file, its length or its variable."""
+    """Tell whether a name is that of a secret itself, not of its file, its length or its variable."""
     return any(match.end() == len(name) for match in _SECRET.finditer(name))
 
 
 def printable(text: str) -> str:
-    """Return text that is safe and short enough to show: escapes for what would steer a terminal or break the line."""
+    """Return text that is safe and short enough to show, with escapes for what would control a terminal."""
     if len(text) > _LONGEST:
-        # The ends tell most: a list of choices follows a value that may be of any length.
+        # The ends matter most: a list of choices follows a value of any length.
         text = f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
@@ -113,7 +113,7 @@ def join_words(words: Iterable[str], *, limit: int = 12) -> str:
 
 
 def display_path(path: Path, start: Path | None = None) -> str:
-    """Return a path as a person in ``start``, or else in the working folder, would write it."""
+    """Return a path for messages, relative to ``start`` or else to the working folder."""
     try:
         relative = Path(os.path.relpath(path, start or os.curdir)).as_posix()
     except ValueError:  # another drive

@@ -1,4 +1,4 @@
-"""Paths of the machine that is described, which need not be the one that renders: pure text, in any style."""
+"""Paths of the described host, which need not be the one that renders: pure text, POSIX or Windows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def is_absolute(path: str) -> bool:
 
 
 def join(base: str, inside: str) -> str:
-    """Join in the base's own style: with backslashes only where the base is written with them alone."""
+    """Join in the base's own style: with backslashes only if the base uses nothing else."""
     separator = "\\" if "\\" in base and "/" not in base else "/"
     return base.rstrip("/\\") + separator + inside.replace("\\", "/").strip("/").replace("/", separator)
 
@@ -26,25 +26,25 @@ def last_part(path: str) -> str:
 
 
 def is_below(path: str) -> bool:
-    """Tell whether a relative path leads to something below the folder that it starts from."""
+    """Tell whether a relative path leads to something below the folder that it is relative to."""
     parts = set(path.replace("\\", "/").split("/"))
     return ".." not in parts and not parts <= {"", "."} and PureWindowsPath(path).drive == ""
 
 
 _DRIVES = "mnt"
-"""Where WSL2 has the drives of Windows."""
+"""Where WSL2 mounts the drives of Windows."""
 
 
-def is_of_windows(path: str) -> bool:
-    """Tell whether an absolute path is one of Windows: with a drive, or on another machine."""
+def is_windows_path(path: str) -> bool:
+    """Tell whether an absolute path is a Windows path: with a drive, or UNC."""
     return not path.startswith("/") and PureWindowsPath(path).drive != ""
 
 
-def seen_from_here(path: str, *, system: str, root: Path = Path("/")) -> Path | None:
-    """Return an absolute path as this machine's programs open it; None where they cannot."""
+def local_path(path: str, *, system: str, root: Path = Path("/")) -> Path | None:
+    """Return an absolute path as programs of this machine open it; None if they cannot."""
     if system == "win32":
-        return Path(path) if is_of_windows(path) else None
-    if not is_of_windows(path):
+        return Path(path) if is_windows_path(path) else None
+    if not is_windows_path(path):
         return root / path.lstrip("/")
     windows = PureWindowsPath(path)
     drive = root / _DRIVES / windows.drive[:1].lower()

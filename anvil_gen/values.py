@@ -1,4 +1,4 @@
-"""Small values that every room uses: key paths, and texts with variables in them."""
+"""Small values that every room uses: key paths, and texts with variables."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ KeyPath = tuple[str | int, ...]
 """A key path inside an inventory: ``("tiers", "fast", "gpus", 0)``."""
 
 
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001}
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def address(path: KeyPath) -> str:
-    """Spell a key path as a person writes it: ``tiers.fast.gpus[0]``."""
+    """Format a key path: ``tiers.fast.gpus[0]``."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -45,14 +46,8 @@ class Number(float):
         return self.text
 
 
-class Symbol(str):
-    """A word of a closed vocabulary (an engine's, vendor's or platform's name): templates may compare it."""
-
-    __slots__ = ()
-
-
 class ComposeText(str):
-    """Text that is already as Compose reads it: variables in place, every other ``$`` doubled."""
+    """Text that is already escaped for Compose: variables in place, every other ``$`` doubled."""
 
     __slots__ = ()
 
@@ -81,7 +76,7 @@ def parts_of(text: Text) -> tuple[str | EnvRef, ...]:
 
 
 def concat(*texts: Text) -> Text:
-    """Join texts; the result is a plain string where no variable is in them."""
+    """Join texts; the result is a plain string if it contains no variable."""
     if all(isinstance(text, str) for text in texts):
         return "".join(texts)  # type: ignore[arg-type]
     parts: list[str | EnvRef] = []
@@ -109,8 +104,13 @@ def fill(pattern: str, values: Mapping[str, Text]) -> Text:
     return concat(*pieces, rest)
 
 
+def duration_seconds(text: str) -> float:
+    """Return a duration as Compose spells it (``1m30s``) in seconds."""
+    return sum(float(amount) * _SECONDS[unit] for amount, unit in re.findall(r"([0-9]+)(ms|us|s|m|h)", text))
+
+
 def canonical_flag(name: str) -> str:
-    """Return one spelling for the spellings that argument parsers take for the same flag."""
+    """Return the canonical spelling of a flag: argument parsers accept `_` for `-`."""
     return name.replace("_", "-")
 
 
@@ -121,7 +121,9 @@ def escape_dollars(text: str) -> str:
 
 def compose_text(text: Text) -> str:
     """Return a text as Compose interpolates it: variables as ``${NAME}``, every other ``$`` doubled."""
-    return "".join(escape_dollars(part) if isinstance(part, str) else _variable(part) for part in parts_of(text))
+    if isinstance(text, str):
+        return escape_dollars(text)
+    return "".join(escape_dollars(part) if isinstance(part, str) else _variable(part) for part in text.parts)
 
 
 def _variable(ref: EnvRef) -> str:

@@ -104,7 +104,7 @@ class Case(NamedTuple):
     lacks: list[str]
 
 
-TOOLKIT = "containers cannot have the cards yet"
+TOOLKIT = "containers cannot access the GPUs yet"
 CASES = {
     "no card": Case(lambda root: machine(root, engine=docker(), files=INTEGRATED), "cpu-demo", {}, []),
     "one card": Case(
@@ -138,7 +138,7 @@ CASES = {
         lambda root: machine(root, run=broken, engine=docker(), programs=["nvidia-smi"]),
         "cpu-demo",
         {},
-        ["cards cannot be listed"],
+        ["GPUs cannot be listed"],
     ),
     "no Docker": Case(
         lambda root: machine(root, run=nvidia(RTX5090)),
@@ -160,6 +160,6 @@ def laid(folder: Path, answers: Answers, **given: str) -> ScaffoldResult:
     return scaffold(folder, known, SOURCE, ask=False, check=Generator().render)
 
 
-def inventory_of(laid_down: ScaffoldResult) -> dict[str, Any]:
+def inventory_of(result: ScaffoldResult) -> dict[str, Any]:
     """Return the inventory as data."""
-    return tomllib.loads(laid_down.inventory.read_text("utf-8"))
+    return tomllib.loads(result.inventory.read_text("utf-8"))

@@ -16,7 +16,7 @@ LINUX_KERNEL = "6.1.0-28-amd64"
 
 def no_programs(command: Sequence[str]) -> Answer:
     """Answer as on a machine that has none."""
-    return Answer(stderr="there is no such program on the PATH")
+    return Answer(stderr="not found on the PATH")
 
 
 def programs(answers: Mapping[str, Answer]) -> Run:

@@ -46,11 +46,11 @@ def card(uuid: str = UUID, memory: int = 97887, capability: str = "12.0") -> Run
     [
         (card(), "pass", "NVIDIA RTX, 97887 MiB, compute capability 12.0, driver 575.57.08"),
         (card(memory=97251), "pass", "NVIDIA RTX, 97251 MiB, compute capability 12.0, driver 575.57.08"),
-        (card(memory=0), "pass", "NVIDIA RTX, memory shared with the processor, or not told, "),
-        (card(memory=32607), "fail", "other memory than stated"),
-        (card(capability="8.6"), "fail", "other compute capability than stated"),
-        (card(OTHER), "fail", "no such card"),
-        (no_programs, "fail", "no card is listed"),
+        (card(memory=0), "pass", "NVIDIA RTX, memory shared with the CPU, or not reported, "),
+        (card(memory=32607), "fail", "memory differs from the inventory"),
+        (card(capability="8.6"), "fail", "compute capability differs from the inventory"),
+        (card(OTHER), "fail", "GPU not found"),
+        (no_programs, "fail", "no GPU is listed"),
     ],
 )
 def test_a_card(run: Run, verdict: str, outcome: str, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_cards_of_another_machine_are_not_looked_at(tmp_path: Path) -> None:
     [
         ({}, "fail", "no GPU runtime"),
         ({"Runtimes": {"nvidia": {}}}, "pass", "NVIDIA Container Toolkit: Docker has the runtime nvidia"),
-        ({"OperatingSystem": "Docker Desktop"}, "pass", "NVIDIA Container Toolkit: Docker Desktop brings it"),
+        ({"OperatingSystem": "Docker Desktop"}, "pass", "NVIDIA Container Toolkit: Docker Desktop includes it"),
     ],
 )
 def test_a_runtime(

@@ -42,8 +42,8 @@ def test_all_that_is_in_the_way_is_told_at_once(tmp_path: Path) -> None:
 
     assert summaries(tmp_path, {**there, "": "no such manifest: x"}, text, model=False) == [
         "missing model folder",
-        "image cannot be had",
-        "image cannot be had",
+        "image cannot be pulled",
+        "image cannot be pulled",
         "container name is taken",
         "port is taken",
     ]
@@ -71,6 +71,6 @@ def test_cards_that_are_not_listed_are_a_cause_only_where_nothing_else_is(
     with_runtime = engine(image_inspect=IMAGE, info=json.dumps({"Runtimes": {"nvidia": {}}}))
 
     assert summaries(tmp_path, engine(image_inspect=IMAGE), text) == ["no GPU runtime"]
-    assert summaries(tmp_path, with_runtime, text) == ["no card is listed"]
+    assert summaries(tmp_path, with_runtime, text) == ["no GPU is listed"]
     (tmp_path / "root" / "srv/models/gpt-oss-20b/model.safetensors").unlink()
     assert summaries(tmp_path, with_runtime, text, model=False) == ["empty model folder"]

@@ -45,7 +45,7 @@ def test_how_a_name_is_taken_over(tmp_path: Path) -> None:
     (check,) = check_names(subject(tmp_path, text(), having(container("fast"))))
 
     assert check.diagnostic is not None
-    assert "made by hand, without Compose (image:1, running)" in check.diagnostic.detail
+    assert "created without Compose (image:1, running)" in check.diagnostic.detail
     assert check.diagnostic.remedy.endswith("\n    docker rm --force fast\n    anvil-gen up box fast")
     assert check.diagnostic.address == "tiers.fast.container_name"
 

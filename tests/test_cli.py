@@ -57,7 +57,7 @@ def test_check_exits_2_with_a_diff_and_the_command(home: Path) -> None:
     assert result.stdout.endswith(
         "box -> deploy/box\n  differs  tiers/fast.yml\n  ~ fast: --max-model-len 65536 -> 32768\n"
         "  the next `docker compose up -d` recreates: fast\n"
-        "  to mend it:\n\n    anvil-gen render hosts/box.toml\n\n"
+        "  to fix it:\n\n    anvil-gen render hosts/box.toml\n\n"
     )
     assert tree(home / "deploy") == before
 
@@ -78,9 +78,10 @@ def test_check_names_both_ways_out_of_a_hand_edit(home: Path) -> None:
 
     assert result.code == 2
     assert result.stdout.endswith(
-        "  changed by hand: tiers/fast.yml\n"
-        "  to keep that, write it into hosts/box.toml and render again:\n\n    anvil-gen render hosts/box.toml\n\n"
-        "  to overwrite it:\n\n    anvil-gen render hosts/box.toml --force\n\n"
+        "  manually edited: tiers/fast.yml\n"
+        "  to keep the edits, write them into hosts/box.toml and render again:\n\n"
+        "    anvil-gen render hosts/box.toml\n\n"
+        "  to overwrite them:\n\n    anvil-gen render hosts/box.toml --force\n\n"
     )
 
 
@@ -92,7 +93,7 @@ def test_a_service_that_goes_away_is_told_with_what_stops_it(home: Path) -> None
 
     assert result.stdout.endswith(
         "  - heavy: removed\n"
-        "  until it is stopped, a container keeps its card and port: heavy; to stop it:\n\n"
+        "  still running, with their GPUs and ports: heavy; to stop them:\n\n"
         "    docker compose up -d --remove-orphans\n\n"
     )
 
@@ -235,7 +236,7 @@ def test_unknown_hosts_are_told_together(home: Path) -> None:
     result = anvil_gen("render", "one", "box", "two", cwd=home)
 
     assert result.code == 1
-    assert ['"one" is no inventory' in result.stderr, '"two" is no inventory' in result.stderr] == [True, True]
+    assert ['"one" is not an inventory' in result.stderr, '"two" is not an inventory' in result.stderr] == [True, True]
 
 
 def test_a_hand_edit_is_refused_and_forced(home: Path) -> None:
@@ -291,7 +292,7 @@ def test_a_full_device_is_an_error(home: Path) -> None:
             command, cwd=home, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
         )
 
-    assert (done.returncode, done.stderr) == (1, "error: cannot write the answer: No space left on device\n")
+    assert (done.returncode, done.stderr) == (1, "error: cannot write the output: No space left on device\n")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])

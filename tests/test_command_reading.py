@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.operate.experiment.parse_args import flag_entry, read_line, typed_value, without_secrets
+from anvil_gen.operate.experiment.parse_args import flag_entry, parse_arguments, typed_value, without_secrets
 from anvil_gen.resolve.command_line import flag_arguments
 from anvil_gen.values import Number
 
@@ -29,7 +29,7 @@ from anvil_gen.values import Number
     ],
 )
 def test_a_line(words: list[str], flags: list[tuple[str, tuple[str, ...]]], stray: list[str]) -> None:
-    line = read_line(words)
+    line = parse_arguments(words)
 
     assert [(flag.name, flag.values) for flag in line.flags] == flags
     assert list(line.stray) == stray
@@ -97,7 +97,7 @@ def test_a_float_keeps_its_spelling(text: str) -> None:
     ],
 )
 def test_what_is_read_is_written_the_same(words: list[str]) -> None:
-    (flag,) = read_line(words).flags
+    (flag,) = parse_arguments(words).flags
 
     assert list(flag_arguments(flag.name, flag_entry(flag.values), "equals", "spread")) == words
 

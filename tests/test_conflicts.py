@@ -14,7 +14,7 @@ from anvil_gen.machine.containers import container as read
 def test_who_has_a_name_and_how_it_is_moved() -> None:
     found = name_conflict(FakeDocker({}, context="gpu"), read(container("fast")))
 
-    assert found.detail == 'a container named "fast" is there already, made by hand, without Compose (image:1, running)'
+    assert found.detail == 'a container named "fast" exists already, created without Compose (image:1, running)'
     assert found.command == "docker --context gpu rm --force fast"
 
 
@@ -52,7 +52,7 @@ def test_a_port_of_a_container(held: int) -> None:
     docker = FakeDocker(having(container("old", port=held)), context="gpu")
     (found,) = taken_ports(docker, [("127.0.0.1", held)])
 
-    assert found.detail == f"port {held} is held by the container old, made by hand, without Compose"
+    assert found.detail == f"port {held} is in use by the container old, created without Compose"
     assert found.command == "docker --context gpu stop old"
 
 

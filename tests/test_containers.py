@@ -105,7 +105,7 @@ def test_a_fault_is_told_where_the_answer_is_needed() -> None:
 
     with pytest.raises(DiagnosticError) as caught:
         look.containers()
-    assert [diagnostic.summary for diagnostic in caught.value.diagnostics] == ["docker failed"]
+    assert [diagnostic.summary for diagnostic in caught.value.diagnostics] == ["docker command failed"]
 
 
 def test_names_are_asked_for_once() -> None:

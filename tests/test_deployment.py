@@ -70,7 +70,7 @@ def test_a_file_that_has_gone_is_not_all_of_them(fleet: Path) -> None:
 
     assert diagnostic is not None
     assert (diagnostic.summary, diagnostic.detail) == (
-        "files are not what the inventory renders",
+        "files do not match the inventory",
         "missing: tiers/heavy.yml",
     )
 
@@ -89,7 +89,7 @@ def test_a_changed_inventory_is_named_by_its_files(fleet: Path) -> None:
     diagnostic = staleness(open_deployment("box", fleet))
 
     assert diagnostic is not None
-    assert (diagnostic.summary, diagnostic.severity) == ("files are not what the inventory renders", "error")
+    assert (diagnostic.summary, diagnostic.severity) == ("files do not match the inventory", "error")
     assert diagnostic.detail.startswith("different: ")
     assert "tiers/heavy.yml" in diagnostic.detail
     assert "anvil-gen render" in diagnostic.remedy
@@ -108,7 +108,10 @@ def test_files_of_another_version_are_only_warned_of(fleet: Path) -> None:
 
     diagnostic = staleness(open_deployment("box", fleet))
     assert diagnostic is not None
-    assert (diagnostic.summary, diagnostic.severity) == ("files are of another version of anvil-gen", "warning")
+    assert (diagnostic.summary, diagnostic.severity) == (
+        "files were rendered by another version of anvil-gen",
+        "warning",
+    )
 
 
 def test_services_by_tier_and_by_service(fleet: Path) -> None:

@@ -57,7 +57,7 @@ def test_what_is_to_come_is_told(tmp_path: Path) -> None:
     (check,) = check_disk(host(tmp_path))
 
     assert check.diagnostic is not None
-    assert f" GiB free at {tmp_path}/docker, and there is to come: " in check.diagnostic.detail
+    assert f" GiB free at {tmp_path}/docker; still needed: " in check.diagnostic.detail
     assert check.diagnostic.detail.endswith("25 GiB for images and up to 976562 GiB for the weights of fast")
     assert check.diagnostic.remedy.endswith("\n    docker image prune --all\n    docker builder prune")
 

@@ -20,7 +20,7 @@ from anvil_gen.machine.docker import BAD_VARIABLES, Docker, failure, parse_json
         ),
         (
             "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
-            "not allowed to talk to Docker",
+            "no permission to use Docker",
             "usermod -aG docker",
         ),
         ("docker: unknown command: docker compose\n\nRun 'docker --help'", "Docker Compose is missing", "2.20"),
@@ -31,8 +31,8 @@ from anvil_gen.machine.docker import BAD_VARIABLES, Docker, failure, parse_json
         ),
         ("unknown shorthand flag: 'p' in -p\nSee 'docker --help'.", "Docker Compose is missing", "2.20"),
         ('Failed to initialize: context "x": context not found: open x', "unknown Docker context", "docker context ls"),
-        ("no configuration file provided: not found\n", "docker failed", "    docker compose 'a b'"),
-        ("", "docker failed", "docker compose"),
+        ("no configuration file provided: not found\n", "docker command failed", "    docker compose 'a b'"),
+        ("", "docker command failed", "docker compose"),
     ],
 )
 def test_failures(stderr: str, summary: str, remedy: str) -> None:
@@ -63,7 +63,7 @@ def test_failures(stderr: str, summary: str, remedy: str) -> None:
 def test_variables_that_cannot_be_read_are_not_shown(said: str, file: str, told: str) -> None:
     diagnostic = failure(said, ["docker", "compose"])
 
-    assert (diagnostic.summary, diagnostic.detail) == (BAD_VARIABLES, f"Compose says: {told}")
+    assert (diagnostic.summary, diagnostic.detail) == (BAD_VARIABLES, f"Compose reports: {told}")
     assert diagnostic.location is not None
     assert diagnostic.location.file == file
     assert "secret" not in str(diagnostic)
@@ -98,8 +98,8 @@ def test_what_prints_something_else() -> None:
         parse_json("hello\x1b[2J\n")
 
     (diagnostic,) = caught.value.diagnostics
-    assert diagnostic.summary == "not the words of Docker"
-    assert diagnostic.detail.endswith("prints: hello\\u001b[2J")
+    assert diagnostic.summary == "unexpected output from docker"
+    assert diagnostic.detail.endswith("printed: hello\\u001b[2J")
 
 
 @pytest.mark.parametrize(
@@ -125,4 +125,4 @@ def test_where_the_engine_is(host: str, remote: bool, monkeypatch: pytest.Monkey
 
 def test_a_context_comes_before_the_command() -> None:
     assert Docker("box").command("ps", "-a") == ["docker", "--context", "box", "ps", "-a"]
-    assert Docker("my box").typed("pull", "a b") == "docker --context 'my box' pull 'a b'"
+    assert Docker("my box").shell_command("pull", "a b") == "docker --context 'my box' pull 'a b'"

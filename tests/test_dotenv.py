@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from compose_cli import compose_config
 
-from anvil_gen.machine.dotenv import filled, references, variables
+from anvil_gen.machine.dotenv import fill_variables, references, variables
 
 TEXT = """\
 # COMMENTED=1
@@ -70,7 +70,7 @@ def test_a_file_that_says_nothing(kind: str, tmp_path: Path) -> None:
     ],
 )
 def test_filling_in(text: str, expected: str) -> None:
-    assert filled(text, {"SET": "x", "EMPTY": ""}) == expected
+    assert fill_variables(text, {"SET": "x", "EMPTY": ""}) == expected
 
 
 def test_what_a_text_needs() -> None:

@@ -72,7 +72,7 @@ def test_compose_is_asked_once_for_all_that_differs(tmp_path: Path) -> None:
 def test_another_compose_is_a_cause_where_nothing_else_is() -> None:
     one = inspected(Labels={"com.docker.compose.version": "2.26.1"})
 
-    assert config_drift(one, (), "v2.40.0").detail == "made by Compose 2.26.1, and 2.40.0 says it otherwise"
+    assert config_drift(one, (), "v2.40.0").detail == "created by Compose 2.26.1; 2.40.0 writes it differently"
     assert "does not tell" in config_drift(one, (), "2.26.1").detail
 
 
@@ -83,4 +83,4 @@ def test_an_image_whose_name_means_another() -> None:
     assert image_drift(one, {}) is None
     moved = image_drift(one, {"vllm:1": {"Id": "sha256:3"}})
     assert moved is not None
-    assert moved.detail == "vllm:1 is another image now: runs 2, means 3"
+    assert moved.detail == "vllm:1 points to another image now (running: 2, now: 3)"

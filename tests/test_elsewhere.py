@@ -68,7 +68,7 @@ def test_the_machine_of_a_context_is_looked_at(far_away: Path) -> None:
     found = detect(Catalog(), at, router_port=8000, first_port=30000)
 
     assert (found.name, found.platform, found.memory_mib) == ("far-away", "linux", 65536)
-    assert [card.uuid for card in found.cards] == [RTX5090.uuid]
+    assert [card.uuid for card in found.gpus] == [RTX5090.uuid]
     assert (found.models, found.hub_cache, found.cache_volume) == (None, None, "hf-cache")
     assert far_away.exists()
 

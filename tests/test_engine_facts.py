@@ -14,7 +14,7 @@ from anvil_gen.machine.docker_info import docker_info, is_older
 def test_an_engine_that_answers() -> None:
     facts = docker_info(FakeDocker(engine()))
 
-    assert (facts.client, facts.compose, facts.server, facts.answers) == ("28.2.2", "2.40.0", "28.2.2", True)
+    assert (facts.client, facts.compose, facts.server, facts.is_available) == ("28.2.2", "2.40.0", "28.2.2", True)
     assert (facts.kernel, facts.local) == ("6.1.0-28-amd64", True)
 
 
@@ -28,7 +28,7 @@ def test_an_engine_that_is_away() -> None:
     answers = {"version": json.dumps({"Client": {"Version": "28.2.2"}, "Server": None}), "": NO_DAEMON}
     facts = docker_info(FakeDocker(answers))
 
-    assert (facts.client, facts.compose, facts.answers, facts.info) == ("28.2.2", "", False, {})
+    assert (facts.client, facts.compose, facts.is_available, facts.info) == ("28.2.2", "", False, {})
     assert facts.diagnostic is not None
     assert facts.diagnostic.summary == "Docker does not answer"
 
@@ -37,7 +37,7 @@ def test_no_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     facts = docker_info(Docker())
 
-    assert (facts.client, facts.answers) == ("", False)
+    assert (facts.client, facts.is_available) == ("", False)
     assert facts.diagnostic is not None
     assert facts.diagnostic.summary == "Docker is not installed"
 

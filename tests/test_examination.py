@@ -28,7 +28,7 @@ def test_a_machine_that_has_all_of_it(tmp_path: Path) -> None:
     found = examined(tmp_path, EVERYTHING)
 
     assert [check.what for check in found.checks] == [
-        *("inventory", "docker", "compose", "engine", "platform", "files"),
+        *("inventory", "docker", "compose", "daemon", "platform", "files"),
         *("files of fast", "image of fast", "name of fast", "port of fast"),
     ]
     assert (found.count("pass"), found.unchecked) == (10, ())
@@ -54,7 +54,7 @@ LISTED = """\
 pass  inventory      {inventory}
 pass  docker         28.2.2
 pass  compose        2.40.0
-pass  engine         28.2.2, Debian GNU/Linux 12, this machine's
+pass  daemon         28.2.2, Debian GNU/Linux 12, on this host
 pass  platform       linux
 fail  files          nothing is rendered yet
 pass  files of fast  /srv/models/gpt-oss-20b: 7 bytes

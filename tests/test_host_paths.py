@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anvil_gen.host_paths import is_of_windows, seen_from_here
+from anvil_gen.host_paths import is_windows_path, local_path
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from anvil_gen.host_paths import is_of_windows, seen_from_here
     [("/srv/models", False), ("//srv/x", False), ("C:/models", True), ("c:\\m", True), ("\\\\nas\\share\\m", True)],
 )
 def test_whose_path_it_is(path: str, windows: bool) -> None:
-    assert is_of_windows(path) is windows
+    assert is_windows_path(path) is windows
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,11 @@ def test_whose_path_it_is(path: str, windows: bool) -> None:
 )
 def test_in_wsl2(path: str, expected: str | None, tmp_path: Path) -> None:
     (tmp_path / "mnt" / "c").mkdir(parents=True)
-    seen = seen_from_here(path, system="linux", root=tmp_path)
+    seen = local_path(path, system="linux", root=tmp_path)
 
     assert seen == (tmp_path / expected if expected is not None else None)
 
 
 def test_on_windows() -> None:
-    assert seen_from_here("C:/models", system="win32") == Path("C:/models")
-    assert seen_from_here("/srv/models", system="win32") is None
+    assert local_path("C:/models", system="win32") == Path("C:/models")
+    assert local_path("/srv/models", system="win32") is None

@@ -23,7 +23,7 @@ image = "vllm/vllm-openai:v1"
 port = 30002
 model = { path = "gpt-oss-20b" }
 [router]
-engine = "anvil"
+kind = "anvil"
 api_key_env = "KEY"
 """
 
@@ -34,7 +34,7 @@ def test_images(tmp_path: Path) -> None:
 
     assert sorted(found) == [
         ("pass", "image of fast", "vllm/vllm-openai:v1, 3.0 GiB"),
-        ("warn", "image of router", "image is not there yet"),
+        ("warn", "image of router", "image is not available yet"),
     ]
     assert told(check_images(subject(tmp_path, INVENTORY))) == []
 
@@ -51,9 +51,9 @@ def test_how_an_image_comes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "verdict", "detail"),
     [
-        ({"": "no such manifest: docker.io/vllm/vllm-openai:v1\n"}, "fail", "cannot be had: no such manifest"),
+        ({"": "no such manifest: docker.io/vllm/vllm-openai:v1\n"}, "fail", "cannot be pulled: no such manifest"),
         ({"manifest inspect": "{}"}, "warn", "its registry has it"),
-        ({"manifest inspect": HANGS}, "fail", "cannot be had: its registry did not answer within 20 seconds"),
+        ({"manifest inspect": HANGS}, "fail", "cannot be pulled: its registry did not answer within 20 seconds"),
     ],
 )
 def test_an_image_that_did_not_come(more: dict[str, str], verdict: str, detail: str, tmp_path: Path) -> None:

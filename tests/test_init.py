@@ -84,7 +84,7 @@ def test_wsl2_has_a_second_way_to_docker(tmp_path: Path) -> None:
     at = machine(tmp_path, files={"proc/sys/kernel/osrelease": WSL2_KERNEL})
     (lack,) = missing_prerequisites(look(at), Catalog(), at)
 
-    assert lack.remedy.startswith("turn on Docker Desktop's integration of this distribution, or install it")
+    assert lack.remedy.startswith("enable Docker Desktop's integration for this distribution, or install it")
 
 
 def test_commands_are_known_for_vendors_that_there_are() -> None:
@@ -99,7 +99,7 @@ def test_an_engine_that_does_not_answer_says_why(tmp_path: Path) -> None:
     at = machine(tmp_path, engine=FakeDocker({**silent, "compose": "2.33.1"}))
     (lack,) = missing_prerequisites(look(at), Catalog(), at)
 
-    assert (lack.summary, lack.severity) == ("not allowed to talk to Docker", "warning")
+    assert (lack.summary, lack.severity) == ("no permission to use Docker", "warning")
     assert "    sudo usermod -aG docker $USER" in lack.remedy
 
 
@@ -107,7 +107,10 @@ def test_an_old_compose_is_told(tmp_path: Path) -> None:
     at = machine(tmp_path, engine=docker(compose="v2.17.2"))
     (lack,) = missing_prerequisites(look(at), Catalog(), at)
 
-    assert (lack.summary, lack.detail) == ("Docker Compose is missing", "v2.17.2 is here, and 2.20 or newer is needed")
+    assert (lack.summary, lack.detail) == (
+        "Docker Compose is missing",
+        "v2.17.2 is installed; 2.20 or newer is required",
+    )
     assert "    sudo apt-get update && sudo apt-get install -y docker-compose" in lack.remedy
 
 
@@ -188,7 +191,7 @@ def test_the_same_machine_again_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DiagnosticError) as caught:
         laid(tmp_path / "fleet", answers)
 
-    assert [diagnostic.summary for diagnostic in caught.value.diagnostics] == ["machine that is in the fleet already"]
+    assert [diagnostic.summary for diagnostic in caught.value.diagnostics] == ["host is already in the fleet"]
 
 
 def test_an_answer_that_cannot_be_writes_nothing(tmp_path: Path) -> None:
@@ -196,8 +199,8 @@ def test_an_answer_that_cannot_be_writes_nothing(tmp_path: Path) -> None:
         laid(tmp_path / "fleet", answers_of(look(machine(tmp_path / "root"))), machine="My Box")
 
     (diagnostic,) = caught.value.diagnostics
-    assert diagnostic.summary == "answer that cannot be"
-    assert diagnostic.detail.startswith("machine: a machine's name has lower-case letters")
+    assert diagnostic.summary == "invalid answer"
+    assert diagnostic.detail.startswith("machine: a host name has lower-case letters")
     assert not (tmp_path / "fleet").exists()
 
 

@@ -34,7 +34,7 @@ def test_without_a_terminal_it_says_what_to_do_and_writes_nothing(tmp_path: Path
 
     assert done.code == 1
     assert done.stderr.startswith("Found on ")
-    assert "error: no terminal to ask on" in done.stderr
+    assert "error: no terminal to prompt on" in done.stderr
     assert "\n      anvil-gen init --yes\n" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -63,7 +63,7 @@ def test_one_more_machine_joins_in_the_folder_of_the_fleet(tmp_path: Path) -> No
     after = files(tmp_path)
 
     assert (again.code, second.code) == (1, 0)
-    assert "error: machine that is in the fleet already\n  --> hosts/box.toml" in again.stderr
+    assert "error: host is already in the fleet\n  --> hosts/box.toml" in again.stderr
     assert {path: after[path] for path in before} == before
     assert {path.split("/")[0] for path in set(after) - set(before)} == {
         ".copier-answers.second.yml",
@@ -110,12 +110,12 @@ def test_the_json_answer_has_all_of_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("machine=My Box", "machine: a machine's name has lower-case letters"),
-        ("preset=coder-fast", "preset: it needs two cards"),
+        ("machine=My Box", "machine: a host name has lower-case letters"),
+        ("preset=coder-fast", "preset: it needs two GPUs"),
         ("preset=nonsense", "preset: "),
         ("router=nonsense", "router: "),
-        ("gpus=rtx, GPU-123", 'gpus: "GPU-123" is no UUID of a card'),
-        ("platform", '"platform" is no QUESTION=ANSWER'),
+        ("gpus=rtx, GPU-123", 'gpus: "GPU-123" is not the UUID of a GPU'),
+        ("platform", '"platform" is not of the form QUESTION=ANSWER'),
         ("router_port=70000", "70000 is not from 1 to 65535"),
         ("first_port=8000", "8000 is published by"),
         ("api_key_env=PATH", "variable taken twice"),
@@ -143,7 +143,7 @@ def test_it_needs_no_git(tmp_path: Path) -> None:
     done = init(tmp_path, "fleet", "--yes", *PROCESSOR, PATH="/nonexistent")
 
     assert done.code == 0, done.stderr
-    assert "made: a git repository" not in done.stdout
+    assert "created: a git repository" not in done.stdout
     assert not (tmp_path / "fleet/.git").exists()
 
 
@@ -205,7 +205,7 @@ def test_two_answers_are_enough(tmp_path: Path) -> None:
 
     assert code == 0, shown
     assert (tmp_path / "fleet/hosts/mine.toml").is_file()
-    assert "it needs a card" in shown
+    assert "it needs a GPU" in shown
 
 
 def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from e2e.cards import Card as Pretended
 from fake_machine import LINUX_KERNEL, WSL2_KERNEL, kernel, no_programs, nvidia
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.machine.system import Machine, free_gib, look, platform_of, platform_of_machine
+from anvil_gen.machine.system import Machine, free_gib, inspect_machine, platform_of, platform_of_machine
 
 
 @pytest.mark.parametrize(
@@ -28,14 +28,14 @@ def test_a_platform_is_told_by_the_system(system: str, platform: str | None, tmp
 def test_a_machine_as_a_whole(tmp_path: Path) -> None:
     card = Pretended("GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1", "NVIDIA RTX 5090", 32607)
     files = {"proc/sys/kernel/osrelease": WSL2_KERNEL, "proc/meminfo": "MemTotal:  65536000 kB\nMemFree: 1 kB\n"}
-    machine = look(Catalog(), run=nvidia(card), root=kernel(tmp_path, files), system="linux")
+    machine = inspect_machine(Catalog(), run=nvidia(card), root=kernel(tmp_path, files), system="linux")
 
     assert (machine.platform, machine.memory_mib) == ("wsl2", 64000)
     assert [(one.vendor, one.name, one.memory_mib) for one in machine.gpus] == [("nvidia", "NVIDIA RTX 5090", 32607)]
 
 
 def test_a_machine_that_tells_nothing(tmp_path: Path) -> None:
-    machine = look(Catalog(), run=no_programs, root=tmp_path, system="linux")
+    machine = inspect_machine(Catalog(), run=no_programs, root=tmp_path, system="linux")
 
     assert machine == Machine(platform="linux", memory_mib=None, listings=machine.listings)
     assert machine.gpus == ()

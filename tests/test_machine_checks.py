@@ -24,10 +24,10 @@ model = { repo = "org/name" }
 [services.ui]
 image = { env = "UI_IMAGE" }
 [router]
-engine = "anvil"
+kind = "anvil"
 api_key_env = "ROUTER_KEY"
 """
-HERE = ", Debian GNU/Linux 12, this machine's"
+HERE = ", Debian GNU/Linux 12, on this host"
 OLD = json.dumps({"Client": {"Version": "19.03.15"}, "Server": {"Version": "19.03.15"}})
 
 
@@ -36,14 +36,14 @@ OLD = json.dumps({"Client": {"Version": "19.03.15"}, "Server": {"Version": "19.0
     [
         (
             engine(),
-            [("pass", "docker", "28.2.2"), ("pass", "compose", "2.40.0"), ("pass", "engine", f"28.2.2{HERE}")],
+            [("pass", "docker", "28.2.2"), ("pass", "compose", "2.40.0"), ("pass", "daemon", f"28.2.2{HERE}")],
         ),
         (
             engine(version=OLD, compose_version="2.19.1"),
             [
                 ("fail", "docker", "docker is too old"),
                 ("fail", "compose", "compose is too old"),
-                ("pass", "engine", f"19.03.15{HERE}"),
+                ("pass", "daemon", f"19.03.15{HERE}"),
             ],
         ),
         (
@@ -51,7 +51,7 @@ OLD = json.dumps({"Client": {"Version": "19.03.15"}, "Server": {"Version": "19.0
             [
                 ("pass", "docker", "28.2.2"),
                 ("fail", "compose", "Docker Compose is missing"),
-                ("fail", "engine", "Docker does not answer"),
+                ("fail", "daemon", "Docker does not answer"),
             ],
         ),
         ({"": NO_DAEMON}, [("fail", "docker", "Docker does not answer")]),
@@ -90,7 +90,7 @@ def test_the_files(tmp_path: Path) -> None:
     anvil_gen("render", "box", cwd=tmp_path)
     assert [verdict for verdict, _, _ in told(check_tree(subject(tmp_path, INVENTORY)))] == ["pass"]
     ((verdict, _, outcome),) = told(check_tree(subject(tmp_path, INVENTORY.replace("30001", "30009"))))
-    assert (verdict, outcome) == ("fail", "files are not what the inventory renders")
+    assert (verdict, outcome) == ("fail", "files do not match the inventory")
 
 
 def test_variables(tmp_path: Path) -> None:

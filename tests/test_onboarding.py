@@ -32,8 +32,8 @@ from onboarding import (
 from running import anvil_gen
 
 from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.json_schema import schema_text
 from anvil_gen.cli.main import VERBS
-from anvil_gen.inventory.json_schema import schema_text
 
 SHARED = [
     ".editorconfig",
@@ -151,28 +151,28 @@ def test_cards_are_read_as_tools_print_them(plain: Path, lines: str, names: list
         ({"machine": ""}, "lower-case letters"),
         ({"machine": "../x"}, "at most: x"),
         ({"gpus": "rtx5090, 32607 MiB"}, '"rtx5090, 32607 MiB" has no UUID: `nvidia-smi -L` prints it'),
-        ({"gpus": "rtx5090, 32607 MiB, GPU-04d3b6e7-5691"}, '"GPU-04d3b6e7-5691" is no UUID of a card'),
+        ({"gpus": "rtx5090, 32607 MiB, GPU-04d3b6e7-5691"}, '"GPU-04d3b6e7-5691" is not the UUID of a GPU'),
         ({"gpus": RTX5090.replace("cf1", "cg1")}, 'c37999440cg1" is no UUID'),
-        ({"gpus": f"{RTX5090}\nagain, {RTX5090.split(', ')[2].replace('d', 'D')}"}, "two lines have the card"),
+        ({"gpus": f"{RTX5090}\nagain, {RTX5090.split(', ')[2].replace('d', 'D')}"}, "two lines have the GPU"),
         (
             {"gpus": "x, amd, GPU-1a2b3c4d5e6f7a81; x, amd, GPU-1a2b3c4d5e6f7a82; x-0, amd, GPU-1a2b3c4d5e6f7a83"},
-            "two cards would have one name: x-0, x-0, x-1",
+            "two GPUs would have the same name: x-0, x-0, x-1",
         ),
         ({"gpus": "amd, 1 GiB, GPU-123"}, "`rocminfo` prints it"),
-        ({"gpus": "x\x1b, 1 GiB"}, 'a control character has no place in "x?, 1 GiB"'),
+        ({"gpus": "x\x1b, 1 GiB"}, 'control characters are not allowed in "x?, 1 GiB"'),
         ({"models": "models"}, "write an absolute path, like /srv/models"),
         ({"models": "~/models"}, "write an absolute path"),
-        ({"models": "C:/Users/me/models"}, "that is a path of Windows, and the platform is linux"),
+        ({"models": "C:/Users/me/models"}, "this is a Windows path, but the platform is linux"),
         ({"models": "models", "platform": "wsl2"}, "like C:/Users/me/models"),
         ({"models": "/a\nb"}, "control character"),
-        ({"hfcache": "x"}, "the name of a volume has at least two of letters"),
+        ({"hfcache": "x"}, "a volume name has at least two characters of letters"),
         ({"hfcache": "./cache"}, "write an absolute path"),
         ({"hfcache": ""}, "the name of a volume"),
-        ({"preset": "chat"}, "it needs a card"),
-        ({"preset": "coder-fast", "gpus": RTX5090}, "it needs two cards"),
+        ({"preset": "chat"}, "it needs a GPU"),
+        ({"preset": "coder-fast", "gpus": RTX5090}, "it needs two GPUs"),
         ({"preset": "own", "own_model": "x"}, "there is no models folder"),
-        ({"preset": "own", "own_model": "x", "models": "/m"}, "the processor runs .gguf files"),
-        ({"preset": "own", "own_model": "x", "models": "/m", "gpus": RX7900}, "these cards run .gguf files"),
+        ({"preset": "own", "own_model": "x", "models": "/m"}, "the CPU runs .gguf files"),
+        ({"preset": "own", "own_model": "x", "models": "/m", "gpus": RX7900}, "these GPUs run .gguf files"),
         ({"preset": "own", "own_model": "../x.gguf", "models": "/m"}, "of a .gguf file inside /m"),
         ({"preset": "own", "models": "/m"}, "of a .gguf file inside /m"),
         ({"preset": "embed-rerank", "router": "anvil"}, "it needs a chat model"),
@@ -225,7 +225,7 @@ def test_the_makefile_asks_which_machine(template: TemplateRepository, tmp_path:
     done = make(mine, "up")
 
     assert done.code == 2
-    assert "which machine? HOST=... is one of: box second" in done.stderr
+    assert "which host? HOST=... is one of: box second" in done.stderr
 
 
 def test_the_makefile_runs_verbs_that_there_are(fleet: Path) -> None:
@@ -234,11 +234,11 @@ def test_the_makefile_runs_verbs_that_there_are(fleet: Path) -> None:
 
     assert verbs <= set(VERBS)
     assert verbs >= {"render", "up", "down", "status", "logs", "doctor", "init"}
-    assert make(fleet).stdout.endswith("machines: box\n")
+    assert make(fleet).stdout.endswith("hosts: box\n")
 
 
 def test_the_schema_for_editors_is_the_programs(fleet: Path) -> None:
-    assert (fleet / "hosts/inventory.schema.json").read_text("utf-8").strip() == schema_text().strip()
+    assert (fleet / "hosts/inventory.schema.json").read_text("utf-8").strip() == schema_text("inventory").strip()
 
 
 def test_the_question_offers_the_routers_that_there_are() -> None:

@@ -57,12 +57,12 @@ def line(uuid: str) -> str:
 @pytest.mark.parametrize(
     ("seen", "service", "verdict", "outcome"),
     [
-        (line(UUID), SERVICE, "pass", f"a container sees big ({UUID}), and no other card"),
-        (line(UUID) + line(OTHER), SERVICE, "warn", "this platform ignores pins"),
-        (line(UUID) + line(OTHER), {**SERVICE, "environment": {}}, "fail", "this platform ignores pins"),
-        (line(OTHER), SERVICE, "fail", "a container sees other cards"),
-        ("No devices were found\n", SERVICE, "fail", "a container sees other cards"),
-        (None, SERVICE, "fail", "a container cannot have the cards"),
+        (line(UUID), SERVICE, "pass", f"a container sees big ({UUID}) and no other GPU"),
+        (line(UUID) + line(OTHER), SERVICE, "warn", "platform ignores GPU pinning"),
+        (line(UUID) + line(OTHER), {**SERVICE, "environment": {}}, "fail", "platform ignores GPU pinning"),
+        (line(OTHER), SERVICE, "fail", "container sees other GPUs"),
+        ("No devices were found\n", SERVICE, "fail", "container sees other GPUs"),
+        (None, SERVICE, "fail", "container cannot access the GPUs"),
     ],
 )
 def test_what_is_seen(seen: str | None, service: Any, verdict: str, outcome: str, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_an_image_that_is_not_there_is_not_pulled(tmp_path: Path) -> None:
     answers = {**docker.answers, "image inspect": "[]"}
     (check,) = check_pins(subject(tmp_path, INVENTORY, answers))
 
-    assert (check.verdict, check.diagnostic and check.diagnostic.summary) == ("warn", "pins were not measured")
+    assert (check.verdict, check.diagnostic and check.diagnostic.summary) == ("warn", "GPU pinning was not measured")
 
 
 def test_files_that_compose_cannot_read(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_cards_that_no_program_lists_are_not_measured(tmp_path: Path) -> None:
     answers["compose --project-name box --profile * config"] = json.dumps(config)
     (check,) = check_pins(subject(tmp_path, text.replace('path = "gpt', 'file = "gpt'), answers))
 
-    assert (check.verdict, check.diagnostic and check.diagnostic.summary) == ("warn", "pins were not measured")
+    assert (check.verdict, check.diagnostic and check.diagnostic.summary) == ("warn", "GPU pinning was not measured")
     assert check.diagnostic is not None
     assert check.diagnostic.remedy.endswith("\n    anvil-gen logs box fast")
 

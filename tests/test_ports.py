@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from anvil_gen.machine.ports import Holder, free_port, holder_of, is_taken, port_state, who_holds
+from anvil_gen.machine.ports import Holder, describe_holder, free_port, holder_of, is_taken, port_state
 
 
 def test_a_port_that_is_held(held: int) -> None:
@@ -30,13 +30,13 @@ def test_who_holds_a_port(held: int) -> None:
 
 
 def test_how_it_is_ended_or_found(held: int, tmp_path: Path) -> None:
-    process, command = who_holds(held)
+    process, command = describe_holder(held)
     assert (process.endswith(f"(process {os.getpid()})"), command) == (True, f"kill {os.getpid()}")
 
-    unseen = [who_holds(80, proc=tmp_path, system=system) for system in ("linux", "win32")]
+    unseen = [describe_holder(80, proc=tmp_path, system=system) for system in ("linux", "win32")]
     assert unseen == [
-        ("a process of this machine", "sudo ss -ltnp 'sport = :80'"),
-        ("a process of this machine", "netstat -ano | findstr :80"),
+        ("a process on this host", "sudo ss -ltnp 'sport = :80'"),
+        ("a process on this host", "netstat -ano | findstr :80"),
     ]
 
 

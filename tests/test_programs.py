@@ -15,8 +15,8 @@ def test_what_a_program_prints() -> None:
 
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
-    assert run_program(["not-there-at-all"]) == Answer(stderr="there is no such program on the PATH")
-    assert run_program([str(tmp_path)]) == Answer(stderr="it cannot be run: permission denied")
+    assert run_program(["not-there-at-all"]) == Answer(stderr="not found on the PATH")
+    assert run_program([str(tmp_path)]) == Answer(stderr="cannot be run: permission denied")
 
 
 def test_a_program_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def facts(*extra: str, engine: str = "vllm", **known: Any) -> TrialFacts:
         "own": OWN,
         "model": "org/name",
         "served_name": "experiment",
-        "card": "big",
+        "gpu": "big",
         "port": 1,
     }
     return TrialFacts(engine_name=engine, engine=found, extra=extra, **{**usual, **known})
@@ -81,28 +81,28 @@ def test_the_flags_of_a_trial(extra: Any, expected: dict[str, Any]) -> None:
     [
         (
             ("--gpu-memory-utilization=0.5",),
-            "two values for one fact",
-            "--gpu-memory-utilization: the slot says 0.90, and the trial 0.5",
+            "conflicting values",
+            "--gpu-memory-utilization: the slot sets 0.90, the trial 0.5",
         ),
-        (("--host", "::"), "two values for one fact", "--host: the slot says 0.0.0.0, and the trial ::"),
-        (("--seed=1", "--seed=2"), "two values for one fact", "--seed: the trial says 1 and 2"),
-        (("--a", "--a=2"), "two values for one fact", "--a: the trial says nothing and 2"),
-        (("--api-key=x", "--api-key=y"), "two values for one fact", "--api-key: the trial says … and …"),
+        (("--host", "::"), "conflicting values", "--host: the slot sets 0.0.0.0, the trial ::"),
+        (("--seed=1", "--seed=2"), "conflicting values", "--seed: the trial sets both 1 and 2"),
+        (("--a", "--a=2"), "conflicting values", "--a: the trial sets both nothing and 2"),
+        (("--api-key=x", "--api-key=y"), "conflicting values", "--api-key: the trial sets both … and …"),
         (
             ("-tp", "2"),
-            "argument that an inventory cannot say",
-            '"-tp" is a short flag, and an inventory names flags by their long names',
+            "argument cannot be written in an inventory",
+            '"-tp" is a short flag; inventories use long names',
         ),
         (
             ("--max-model-len=32k",),
-            "not for the field",
+            "value not supported by the field",
             '--max-model-len 32k: the field "context_length" takes a whole number',
         ),
-        (("--max-model-len", "1", "2"), "not for the field", None),
-        (("--max-model-len",), "not for the field", None),
-        (("--tp=1", "--tensor-parallel-size=2"), "two values for one fact", None),
-        (("--tensor-parallel-size=2",), "not for the field", None),
-        (("--lora-modules=a=/x",), "not for the field", None),
+        (("--max-model-len", "1", "2"), "value not supported by the field", None),
+        (("--max-model-len",), "value not supported by the field", None),
+        (("--tp=1", "--tensor-parallel-size=2"), "conflicting values", None),
+        (("--tensor-parallel-size=2",), "value not supported by the field", None),
+        (("--lora-modules=a=/x",), "value not supported by the field", None),
     ],
 )
 def test_what_an_inventory_cannot_say(extra: tuple[str, ...], summary: str, detail: str | None) -> None:
@@ -114,10 +114,10 @@ def test_what_an_inventory_cannot_say(extra: tuple[str, ...], summary: str, deta
 
 def test_all_of_it_is_told_at_once() -> None:
     assert [summary for summary, _ in told("stray", "-x", "--host=::", "--max-model-len=x")] == [
-        "argument that an inventory cannot say",
-        "argument that an inventory cannot say",
-        "two values for one fact",
-        "not for the field",
+        "argument cannot be written in an inventory",
+        "argument cannot be written in an inventory",
+        "conflicting values",
+        "value not supported by the field",
     ]
 
 
@@ -128,12 +128,12 @@ def test_a_flag_that_repeats_is_a_list_where_the_engine_takes_lists_so() -> None
     assert added("--cache-type-k", "q8_0", "--cache-type-v", "q8_0", **llama)["kv_cache_dtype"] == "q8_0"
     assert told("--cache-type-k", "q8_0", **llama) == [
         (
-            "not for the field",
+            "value not supported by the field",
             '--cache-type-k q8_0: the field "kv_cache_dtype" gives --cache-type-k and --cache-type-v one value',
         )
     ]
     assert [summary for summary, _ in told("--cache-type-k", "a", "--cache-type-v", "b", **llama)] == [
-        "two values for one fact"
+        "conflicting values"
     ]
 
 
@@ -179,7 +179,7 @@ def test_what_the_defaults_of_tiers_would_change_is_said_otherwise() -> None:
         "ipc": "host",
         "flags": {"seed": 3, "x": False},
     }
-    assert added(defaults=defaults, card=None)["gpus"] == []
+    assert added(defaults=defaults, gpu=None)["gpus"] == []
 
 
 def test_a_served_name_that_was_asked_for_stays() -> None:

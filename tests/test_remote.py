@@ -17,7 +17,7 @@ engine = "vllm"
 port = 30001
 model = { path = "gpt-oss-20b" }
 [router]
-engine = "anvil"
+kind = "anvil"
 api_key_env = "KEY"
 """
 PLAIN = INVENTORY.partition("[router]")[0]
@@ -40,7 +40,7 @@ def test_the_way_on(endpoint: str, commands: list[str], tmp_path: Path) -> None:
 
     assert diagnostic is not None
     assert "router/router.toml (by router)" in diagnostic.detail
-    assert "brought up from here: fast" in diagnostic.detail
+    assert "started from here: fast" in diagnostic.detail
     folder = tmp_path / "deploy" / "box"
     assert [line.strip() for line in diagnostic.remedy.splitlines()[2:]] == [
         line.format(folder=folder) for line in commands

@@ -33,19 +33,24 @@ def one(number: str, **state: Any) -> Container:
             one("a", state="exited"),
             one("a", state="exited", exit_code=3, started_at="2026-01-01T00:00:00Z"),
             ServiceAction.STARTED,
-            "it was exited, and has ended again with exit code 3",
+            "it was exited, and exited again with code 3",
         ),
         (one("a"), None, ServiceAction.REMOVED, ""),
         (None, None, ServiceAction.MISSING, ""),
         (one("a"), one("b", level="2"), ServiceAction.RECREATED, ""),
-        (one("a"), one("b", image_id="sha256:3"), ServiceAction.RECREATED, "vllm:1 is another image now"),
+        (one("a"), one("b", image_id="sha256:3"), ServiceAction.RECREATED, "vllm:1 points to another image now"),
         (
             one("a"),
             one("b", compose_version="2.40.0"),
             ServiceAction.RECREATED,
-            "Compose 2.26.1 made it, and 2.40.0 says it otherwise",
+            "created by Compose 2.26.1; 2.40.0 writes it differently",
         ),
-        (one("a"), one("b"), ServiceAction.RECREATED, "its configuration differs in what Docker does not tell"),
+        (
+            one("a"),
+            one("b"),
+            ServiceAction.RECREATED,
+            "its configuration differs in something that Docker does not report",
+        ),
     ],
 )
 def test_a_service(before: Container | None, after: Container | None, step: ServiceAction, reason: str) -> None:
@@ -53,7 +58,7 @@ def test_a_service(before: Container | None, after: Container | None, step: Serv
     old, new = ({} if found is None else {"fast": found} for found in (before, after))
 
     (result,) = results(project, ["fast"], old, new)
-    assert (result.service, result.step, result.reason) == ("fast", step, reason)
+    assert (result.service, result.action, result.reason) == ("fast", step, reason)
     assert bool(result.changes) == (step is ServiceAction.RECREATED and not reason)
 
 
@@ -62,7 +67,7 @@ def test_what_was_not_asked_for_is_told_only_where_it_changed() -> None:
     before = {"fast": one("a"), "other": one("b"), "gone": one("c")}
     after = {"fast": one("a"), "other": one("b")}
 
-    told = [(result.service, result.step) for result in results(project, ["fast"], before, after)]
+    told = [(result.service, result.action) for result in results(project, ["fast"], before, after)]
     assert told == [("fast", ServiceAction.UNCHANGED), ("gone", ServiceAction.REMOVED)]
 
 

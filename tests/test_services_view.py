@@ -24,10 +24,10 @@ LENGTH = Change(
     after="32768",
 )
 RESULTS = [
-    Result(service="heavy", step=ServiceAction.UNCHANGED, container="heavy"),
-    Result(service="fast", step=ServiceAction.RECREATED, container="fast", changes=(LENGTH,)),
-    Result(service="ui", step=ServiceAction.STARTED, container="ui", reason="it was exited"),
-    Result(service="web", step=ServiceAction.MISSING, container=""),
+    Result(service="heavy", action=ServiceAction.UNCHANGED, container="heavy"),
+    Result(service="fast", action=ServiceAction.RECREATED, container="fast", changes=(LENGTH,)),
+    Result(service="ui", action=ServiceAction.STARTED, container="ui", reason="it was exited"),
+    Result(service="web", action=ServiceAction.MISSING, container=""),
 ]
 ROW = Row(
     tier="fast",
@@ -75,19 +75,21 @@ def test_a_table_has_no_column_that_says_nothing(capsys: pytest.CaptureFixture[s
     idle = replace(ROW, tier="heavy", service="sglang", state="absent", health=None, models=(), gpus=(), ports=())
 
     assert printed(replace(STATUS, rows=(ROW, idle)), capsys) == [
-        "tier   service  state    health   model              cards    port",
+        "tier   service  state    health   model              gpus     port",
         "fast   fast     running  healthy  gpt-oss-20b, fast  rtx5090  127.0.0.1:30001",
         "heavy  sglang   absent   -        (gpt-oss-20b)      -        -",
     ]
 
 
 def test_a_drift_stands_below_with_its_command(capsys: pytest.CaptureFixture[str]) -> None:
-    drift = Drift(kind="config", detail="made from another configuration", remedy="anvil-gen up box", changes=(LENGTH,))
+    drift = Drift(
+        kind="config", detail="created from another configuration", remedy="anvil-gen up box", changes=(LENGTH,)
+    )
     lines = printed(replace(STATUS, rows=(replace(ROW, drift=(drift, drift)),)), capsys)
 
     assert lines[1].endswith("  config")
     assert lines[3:7] == [
-        "fast: made from another configuration",
+        "fast: created from another configuration",
         "  --max-model-len 65536 -> 32768",
         "",
         "    anvil-gen up box",
@@ -95,9 +97,9 @@ def test_a_drift_stands_below_with_its_command(capsys: pytest.CaptureFixture[str
 
 
 def test_stale_files_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    stale = Diagnostic(summary="files are not what the inventory renders", remedy="render")
+    stale = Diagnostic(summary="files do not match the inventory", remedy="render")
 
-    assert "error: files are not what the inventory renders" in printed(replace(STATUS, stale=stale), capsys)
+    assert "error: files do not match the inventory" in printed(replace(STATUS, stale=stale), capsys)
 
 
 @pytest.mark.parametrize(

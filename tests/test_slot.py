@@ -81,17 +81,17 @@ def test_what_a_person_says_goes_before_the_slots_own(tmp_path: Path) -> None:
         ("a/b\n", 'write it like "openai/gpt-oss-20b"'),
         (
             "--trust-remote-code",
-            'write it like "openai/gpt-oss-20b"; flags of the engine follow --:\n\n'
+            'write it like "openai/gpt-oss-20b"; engine flags go after --:\n\n'
             "    anvil-gen experiment up box MODEL -- --flag",
         ),
         *(
-            (path, 'give the folder a tier of its own, with "standby = true" and a mode that has it')
+            (path, 'give the folder a tier of its own, with "standby = true", and add it to a mode')
             for path in ("/srv/models/x", "./x", "../x", "~/x", "C:/models/x", "C:\\models\\x", "\\\\nas\\x", "local")
         ),
     ],
 )
 def test_a_model_that_the_slot_cannot_load(model: str, remedy: str, tmp_path: Path) -> None:
-    assert told(slot(tmp_path), model=model) == [("not a model of the hub", remedy)]
+    assert told(slot(tmp_path), model=model) == [("not a model of the Hugging Face Hub", remedy)]
 
 
 def test_a_name_may_be_too_long_for_a_file(tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_a_served_name_that_is_none(name: str, tmp_path: Path) -> None:
     [
         ('gpu = "big"\n', "Big", ("unknown GPU", 'did you mean "big"?')),
         ('gpu = "big"\n', "", ("unknown GPU", "name one of them")),
-        ('gpu = "big"\n', "red", ("card of another vendor", 'set gpu = "red" in [experiment]')),
-        ("", "big", ("slot without a card", 'set gpu = "big" in [experiment]')),
+        ('gpu = "big"\n', "red", ("GPU of another vendor", 'set gpu = "red" in [experiment]')),
+        ("", "big", ("slot has no GPU", 'set gpu = "big" in [experiment]')),
     ],
 )
 def test_a_card_that_the_slot_cannot_reserve(own: str, gpu: str, expected: tuple[str, str], tmp_path: Path) -> None:
@@ -128,10 +128,10 @@ def test_a_card_that_the_slot_cannot_reserve(own: str, gpu: str, expected: tuple
 @pytest.mark.parametrize(
     ("flags", "summary", "remedy"),
     [
-        (("stray", "--a"), "not a flag", "flags start with a dash; one MODEL a trial"),
-        (("--port", "9"), "flag of the slot", "--port NUMBER"),
-        (("--served_model_name=x",), "flag of the slot", "--served-name NAME"),
-        (("--model=x",), "flag of the slot", "MODEL"),
+        (("stray", "--a"), "not a flag", "flags start with a dash; a trial takes one MODEL"),
+        (("--port", "9"), "flag is set by the slot", "--port NUMBER"),
+        (("--served_model_name=x",), "flag is set by the slot", "--served-name NAME"),
+        (("--model=x",), "flag is set by the slot", "MODEL"),
     ],
 )
 def test_flags_that_belong_before_the_dashes(flags: tuple[str, ...], summary: str, remedy: str, tmp_path: Path) -> None:
@@ -143,7 +143,12 @@ def test_flags_that_belong_before_the_dashes(flags: tuple[str, ...], summary: st
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     summaries = [one for one, _ in told(slot(tmp_path), model="", served_name="", gpu="x", flags=("--port=1", "--a"))]
 
-    assert summaries == ["not a model of the hub", "name that is not allowed", "flag of the slot", "unknown GPU"]
+    assert summaries == [
+        "not a model of the Hugging Face Hub",
+        "name that is not allowed",
+        "flag is set by the slot",
+        "unknown GPU",
+    ]
 
 
 def test_a_host_without_a_slot_says_so(tmp_path: Path) -> None:

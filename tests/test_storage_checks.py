@@ -75,7 +75,7 @@ def test_a_missing_certificate_is_no_model(tmp_path: Path) -> None:
         ({}, "missing model folder"),
         (
             {f"{FOLDER}/model.safetensors": "version https://git-lfs.github.com/spec/v1\n"},
-            "weights that were not fetched",
+            "weights were not fetched",
         ),
         ({FOLDER: ""}, "empty model folder"),
     ],
@@ -98,7 +98,7 @@ def test_a_link_that_leads_nowhere_or_in_a_circle(tmp_path: Path) -> None:
 
     folder.unlink()
     folder.symlink_to(folder.name)
-    assert mounts(tmp_path) == [("fail", "files of fast", "files that cannot be seen")]
+    assert mounts(tmp_path) == [("fail", "files of fast", "files cannot be checked")]
 
 
 def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Monke
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)  # mode bits do not hold root back
-    assert mounts(tmp_path) == [("warn", "files of fast", "files that cannot be seen")]
+    assert mounts(tmp_path) == [("warn", "files of fast", "files cannot be checked")]
 
 
 def test_a_path_of_windows(tmp_path: Path) -> None:
@@ -147,9 +147,9 @@ def test_a_mount_in_composes_own_keys(tmp_path: Path) -> None:
     (tmp_path / "c").symlink_to("/dev/null")
 
     assert mounts(tmp_path, text)[1:] == [
-        ("pass", "files of ui", "/a: not there yet, Docker makes it"),
-        ("pass", "files of ui", "/b: there"),
-        ("pass", "files of ui", "/c: there"),
+        ("pass", "files of ui", "/a: does not exist yet, Docker creates it"),
+        ("pass", "files of ui", "/b: exists"),
+        ("pass", "files of ui", "/c: exists"),
     ]
 
 
@@ -177,5 +177,5 @@ def test_volumes(tmp_path: Path) -> None:
     assert check.diagnostic.remedy.endswith("\n    docker volume create hub")
 
     there = subject(tmp_path, text, engine(volume_ls="other\nhub\n"))
-    assert told(check_volumes(there)) == [("pass", "volume hub", "there")]
+    assert told(check_volumes(there)) == [("pass", "volume hub", "exists")]
     assert told(check_volumes(subject(tmp_path, text))) == []

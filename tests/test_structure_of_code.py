@@ -32,7 +32,7 @@ MODULES = {
 def room_of(module: str) -> str:
     """Return the room of a module of the package; empty for the package itself and its entry point."""
     room = module.split(".")[1] if "." in module else ""
-    return {"__main__": ""}.get(room, "ground" if room in GROUND else room)
+    return {"__main__": "", "_version": ""}.get(room, "ground" if room in GROUND else room)
 
 
 def imports(path: Path) -> set[str]:

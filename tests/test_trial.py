@@ -16,7 +16,13 @@ from anvil_gen.cli.views.experiment import held_gpu, show_started, show_trial
 from anvil_gen.deploy.compose_diff import Action, Change
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.experiment.slot import Request, trial_of
-from anvil_gen.operate.experiment.trial import Started, TrialStatus, again, shown_flags, variables_of_container
+from anvil_gen.operate.experiment.trial import (
+    Started,
+    TrialStatus,
+    display_flags,
+    restart_command,
+    variables_of_container,
+)
 from anvil_gen.operate.gpu_usage import GpuUse, Holder
 from anvil_gen.operate.service_results import Result, ServiceAction
 
@@ -47,7 +53,7 @@ def test_a_container_tells_the_variables_of_its_trial() -> None:
 def test_a_trial_is_started_again_as_it_was(tmp_path: Path) -> None:
     found = slot(tmp_path)
     asked = Request(model="a/b", gpu="small", port=5, served_name="it's", flags=("--x", "a b", "--y=", "-5"))
-    words = shlex.split(again(found, trial_of(found, asked).variables))
+    words = shlex.split(restart_command(found, trial_of(found, asked).variables))
 
     assert words == [
         *("anvil-gen", "experiment", "up", "box", "a/b", "--gpu", "small", "--port", "5", "--served-name", "it's"),
@@ -59,7 +65,7 @@ def test_a_trial_is_started_again_as_it_was(tmp_path: Path) -> None:
     ("extra", "shown"), [("", ""), ("--x 'a b'", "--x 'a b'"), ("--api-key k3y", "--api-key …"), ("--x 'open", "…")]
 )
 def test_flags_are_shown_without_secrets(extra: str, shown: str) -> None:
-    assert shown_flags({"EXTRA_ARGS": extra}) == shown
+    assert display_flags({"EXTRA_ARGS": extra}) == shown
 
 
 def test_the_facts_of_a_trial(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +75,7 @@ def test_the_facts_of_a_trial(capsys: pytest.CaptureFixture[str]) -> None:
         "model        org/name\n"
         "served name  trial\n"
         "flags        --api-key … --x 'a b'\n"
-        "card         small\n"
+        "gpu          small\n"
         "port         127.0.0.1:1\n"
         "state        exited (3)\n"
         "health       -\n"
@@ -114,11 +120,11 @@ def test_who_holds_a_card(tmp_path: Path) -> None:
     diagnostic = held_gpu("box", use(tmp_path, holder(), holder(tier="two", running=False, takes_mib=None)), 250)
     assert diagnostic is not None
 
-    assert (diagnostic.summary, diagnostic.severity) == ("card is in use: big", "warning")
+    assert (diagnostic.summary, diagnostic.severity) == ("GPU is in use: big", "warning")
     assert diagnostic.detail.splitlines() == [
-        "one: in the default mode, runs, takes 500 MiB",
-        "two: in the default mode, does not run now",
-        "500 of its 1000 MiB are left, and the trial takes 250 MiB",
+        "one: in the default mode, running, uses 500 MiB",
+        "two: in the default mode, not running",
+        "1000 MiB, 500 MiB free; the trial needs 250 MiB",
     ]
     assert diagnostic.remedy.endswith("\n    anvil-gen down box one")
 
@@ -128,8 +134,8 @@ def test_what_cannot_be_told_of_a_card_is_not(tmp_path: Path) -> None:
     assert unknown is not None
 
     assert unknown.detail.splitlines() == [
-        "one: in another mode, runs, takes 500 MiB",
-        "nobody can tell how many of its 1000 MiB are left",
+        "one: in another mode, running, uses 500 MiB",
+        "1000 MiB, free memory unknown",
     ]
     assert held_gpu("box", use(tmp_path / "2"), 1) is None
     assert held_gpu("box", None, None) is None
@@ -140,7 +146,7 @@ def test_what_was_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     change = Change(
         action=Action.UPDATE, project="p", address=("services", "experiment", "command", "--x"), before="1", after="2"
     )
-    result = Result(service="experiment", step=ServiceAction.RECREATED, container="c", changes=(change,))
+    result = Result(service="experiment", action=ServiceAction.RECREATED, container="c", changes=(change,))
     started = Started(host="box", trial=trial, result=result, address="127.0.0.1:30002", code=0)
     show_started(started, None, as_json=False)
     text = capsys.readouterr().out
@@ -149,7 +155,7 @@ def test_what_was_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
     assert text == (
         "~ experiment  recreated\n    --x 1 -> 2\n\n"
-        'a/b as "experiment" at http://127.0.0.1:30002; to see it load:\n\n    anvil-gen experiment logs box -f\n'
+        'a/b as "experiment" at http://127.0.0.1:30002; to follow its log:\n\n    anvil-gen experiment logs box -f\n'
     )
     assert (said["model"], said["card"], said["service"]["action"]) == ("a/b", None, "recreated")
     assert said["flags"] == ["--hf-token", "…"]

@@ -62,12 +62,12 @@ def after(
         (
             [(0, box("running", "unhealthy", raw={"Health": {"Log": [{"Output": "a"}, {"Output": "no\n route"}]}}))],
             F,
-            "is unhealthy: its check says no route",
+            "is unhealthy: its health check printed no route",
         ),
         # without a health check: it runs, and stays so for a moment
         ([(0, box("running", None))], W, "starting"),
         ([(0, box("running", None)), (2.9, box("running", None))], W, "starting"),
-        ([(0, box("running", None)), (3, box("running", None))], R, "runs"),
+        ([(0, box("running", None)), (3, box("running", None))], R, "is running"),
         (
             [
                 (0, box("running", None)),
@@ -78,25 +78,25 @@ def after(
             "starting",
         ),
         # it ends
-        ([(0, box("exited", None))], R, "has done its work"),
-        ([(0, box("exited", "starting"))], F, "ended with exit code 0"),
-        ([(0, box("exited", None, exit_code=2))], F, "ended with exit code 2"),
-        ([(0, box("exited", None, exit_code=139))], F, "ended with exit code 139 (a segmentation fault)"),
+        ([(0, box("exited", None))], R, "has completed"),
+        ([(0, box("exited", "starting"))], F, "exited with code 0"),
+        ([(0, box("exited", None, exit_code=2))], F, "exited with code 2"),
+        ([(0, box("exited", None, exit_code=139))], F, "exited with code 139 (segmentation fault)"),
         (
             [(0, box("exited", None, exit_code=137, raw={"OOMKilled": True}))],
             F,
-            "ended with exit code 137 (the kernel killed it: the machine's memory, or the container's limit, was full)",
+            "exited with code 137 (killed by the kernel: the host or the container's limit ran out of memory)",
         ),
         # it is restarted
-        ([(0, box("restarting", exit_code=1, restarts=1))], W, "restarting: it ended with exit code 1"),
-        ([(0, box("restarting", exit_code=1, restarts=3))], F, "ended with exit code 1, 3 times"),
+        ([(0, box("restarting", exit_code=1, restarts=1))], W, "restarting: it exited with code 1"),
+        ([(0, box("restarting", exit_code=1, restarts=3))], F, "exited with code 1, 3 times"),
         ([(0, box(restarts=3))], F, "was restarted 3 times"),
         ([(0, box(restarts=2))], W, "starting"),
-        ([(0, box("restarting", exit_code=2, restarts=1), UNKNOWN)], F, "ended with exit code 2"),
+        ([(0, box("restarting", exit_code=2, restarts=1), UNKNOWN)], F, "exited with code 2"),
         (
             [(0, box("restarting", exit_code=1, restarts=1), "CUDA out of memory. Tried to allocate 1.00 GiB.")],
             W,
-            "restarting: it ended with exit code 1",
+            "restarting: it exited with code 1",
         ),
         # it flaps: healthy counts when it lasts
         ([(0, box("running", "healthy", restarts=1))], W, "starting"),
@@ -104,7 +104,7 @@ def after(
         (
             [(0, box("running", "healthy")), (1, box("restarting", exit_code=1, restarts=1))],
             W,
-            "restarting: it ended with exit code 1",
+            "restarting: it exited with code 1",
         ),
         # it stands still
         ([(0, box("created", None))], W, "is not started"),
@@ -113,7 +113,7 @@ def after(
         ([(0, box()), (5, box("paused")), (35, box("paused"))], F, "is paused"),
         ([(0, None)], W, "has no container"),
         ([(0, box()), (1, None), (30, None)], W, "has no container"),
-        ([(0, box()), (1, None), (31, None)], F, "has no container any more"),
+        ([(0, box()), (1, None), (31, None)], F, "no longer has a container"),
         # another `up` makes it anew: the other container counts
         (
             [(0, box(), "Loading pt checkpoint shards"), (1, None), (2, box(id="2", started="t2", restarts=0))],
@@ -121,13 +121,13 @@ def after(
             "starting",
         ),
         # a failure stays one
-        ([(0, box("exited", None, exit_code=2)), (1, box("running", "healthy"))], F, "ended with exit code 2"),
+        ([(0, box("exited", None, exit_code=2)), (1, box("running", "healthy"))], F, "exited with code 2"),
     ],
 )
 def test_what_a_service_does(looks: list[Any], phase: Phase, words: str) -> None:
     known = after(*looks)
 
-    assert (known.phase, known.words) == (phase, words)
+    assert (known.phase, known.message) == (phase, words)
 
 
 def test_the_time_of_what_is_ready_stands_still() -> None:
@@ -162,7 +162,7 @@ def test_restarts_before_the_wait_do_not_count(before: Container, now: Container
 def test_a_stage_ends_with_its_run() -> None:
     known = after((0, box(), "Loading pt checkpoint shards"), (1, box(started="t2")))
 
-    assert (known.stage, known.words) == ("starting", "starting")
+    assert (known.stage, known.message) == ("starting", "starting")
 
 
 def test_each_cause_is_kept_once_with_its_line() -> None:
@@ -204,7 +204,7 @@ def test_of_a_log_without_errors_the_end_is_shown() -> None:
 def test_what_is_not_ready_in_time_is_given_up() -> None:
     loading, ready = after((0, box(), "Starting to load model")), after((0, box("running", "healthy")))
 
-    assert (given_up(loading, 30.4).phase, given_up(loading, 30.4).words) == (
+    assert (given_up(loading, 30.4).phase, given_up(loading, 30.4).message) == (
         F,
         "is not ready after 30s: loading weights",
     )
@@ -230,7 +230,7 @@ def test_a_duration(seconds: float, text: str) -> None:
 def test_how_it_ended_before_up_is_no_verdict() -> None:
     ended = box("restarting", exit_code=2, restarts=7)
     known = after((0, ended, UNKNOWN), start=initial("fast", ended))
-    assert (known.phase, known.words) == (W, "restarting: it ended with exit code 2")
+    assert (known.phase, known.message) == (W, "restarting: it exited with code 2")
 
     mended = after((9, box("running", "healthy", started="t2", restarts=8)), start=known)
     assert after((12, box("running", "healthy", started="t2", restarts=8)), start=mended).phase is R

@@ -88,7 +88,7 @@ def test_words_of_a_container_cannot_steer_the_terminal(capsys: pytest.CaptureFi
     unhealthy = box("running", "unhealthy", raw={"Health": {"Log": [{"Output": "\x1b[2J\x07"}]}})
     ProgressDisplay().show([after((0, unhealthy))])
 
-    assert capsys.readouterr().err == "fast      0s  is unhealthy: its check says \\u001b[2J\\u0007\n"
+    assert capsys.readouterr().err == "fast      0s  is unhealthy: its health check printed \\u001b[2J\\u0007\n"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +115,6 @@ def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
     assert (said["format"], said["host"], said["services"], said["diagnostics"]) == (1, "box", [], [])
     assert (said["wait"]["outcome"], said["wait"]["seconds"]) == ("failed", 1.2)
     fast, heavy = said["wait"]["services"]
-    assert (fast["phase"], fast["stage"], fast["told"]) == ("failed", "starting", "ended with exit code 2")
+    assert (fast["phase"], fast["stage"], fast["told"]) == ("failed", "starting", "exited with code 2")
     assert (fast["log"], fast["causes"][0]["line"]) == ([UNKNOWN_FLAG], UNKNOWN_FLAG)
     assert (heavy["phase"], heavy["seconds"], heavy["log"], heavy["causes"]) == ("ready", 9, [], [])

@@ -34,7 +34,7 @@ environment = ["A", "B=1", "C=$$"]
 image = "plain"
 environment.D = { env = "D" }
 [router]
-engine = "anvil"
+kind = "anvil"
 api_key_env = "ROUTER_KEY"
 [modes.all]
 tiers = ["fast", "hub"]
@@ -91,7 +91,7 @@ def test_a_service_in_composes_own_keys(tmp_path: Path) -> None:
         ("C:/ui", False, False),
         ("services/here", False, True),
     ]
-    assert all(bind.made for bind in ui.binds)
+    assert all(bind.created for bind in ui.binds)
     assert ui.container_name == "box-ui-1"
     assert ui.ports == (("0.0.0.0", 3000), ("::1", 3001))
     assert ui.variables == (("A", False),)

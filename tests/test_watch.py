@@ -84,7 +84,7 @@ def test_a_failure_ends_it_soon_and_others_that_fail_at_once_are_told_too() -> N
     waited = play.watch()
 
     assert (waited.outcome, waited.seconds) == ("failed", 11)
-    assert [one.words for one in waited.services] == ["ended with exit code 1", "ended with exit code 2"]
+    assert [one.message for one in waited.services] == ["exited with code 1", "exited with code 2"]
 
 
 def test_a_failure_ends_it_while_others_are_on_their_way() -> None:
@@ -99,7 +99,7 @@ def test_the_time_is_over() -> None:
     waited = Play((0, {"fast": HEALTHY, "heavy": box(id="2")})).watch(timeout=7.2)
 
     assert (waited.outcome, round(waited.seconds, 1)) == ("timeout", 7.2)
-    assert [one.words for one in waited.services] == ["is healthy", "is not ready after 7s: starting"]
+    assert [one.message for one in waited.services] == ["is healthy", "is not ready after 7s: starting"]
 
 
 def test_no_time_at_all_is_one_look() -> None:
@@ -136,12 +136,12 @@ def test_what_is_said_of_a_failure(mode: str, option: str) -> None:
 
     assert diagnostic.summary == "service is not ready"
     assert diagnostic.detail.split("\n") == [
-        "fast (container fast) ended with exit code 2; after 0s, while starting",
-        "its log says:",
+        "fast (container fast) exited with code 2; after 0s, while starting",
+        "relevant log lines:",
         f"  | {UNKNOWN_FLAG}",
         "known cause: this version of the program does not know: --x (Python's argparse)",
     ]
-    assert diagnostic.remedy.endswith(f"its whole log:\n\n    anvil-gen logs box fast{option}")
+    assert diagnostic.remedy.endswith(f"full log:\n\n    anvil-gen logs box fast{option}")
 
 
 def test_lines_of_a_log_cannot_steer_the_terminal() -> None:
@@ -156,4 +156,4 @@ def test_lines_of_a_log_cannot_steer_the_terminal() -> None:
 def test_a_service_that_said_nothing() -> None:
     (diagnostic,) = readiness_errors(Play((0, {"fast": ENDED, "heavy": HEALTHY})).watch(), "box", "")
 
-    assert diagnostic.detail.split("\n")[1:] == ["its log says nothing"]
+    assert diagnostic.detail.split("\n")[1:] == ["its log is empty"]

@@ -1,1 +1,1 @@
-"""What is typed and what is printed: options, a module for each verb, and views in text and JSON."""
+"""The command line: options, a module for each command, and views in text and JSON."""

@@ -1,4 +1,4 @@
-"""A group of verbs, of which only the one that runs is imported."""
+"""A group of commands that imports only the one that runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 
 class LazyGroup(click.Group):
-    """Verbs that are modules of one package, each with its `command`."""
+    """A group whose commands are modules of one package, each with its `command`."""
 
     def __init__(self, *args: Any, package: str, verbs: Sequence[str], **kwargs: Any) -> None:
         """Take the package, and its verbs in the order of the help text."""
@@ -19,11 +19,11 @@ class LazyGroup(click.Group):
         self._verbs = tuple(verbs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs by name."""
+        """Return the names of the commands."""
         return list(self._verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a verb; None where there is none of that name."""
+        """Return a command; None where there is none of that name."""
         if cmd_name not in self._verbs:
             return None
         command: click.Command = import_module(f"{self._package}.{cmd_name}").command

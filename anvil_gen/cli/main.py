@@ -13,7 +13,20 @@ from anvil_gen import __version__
 from anvil_gen.cli.lazy_group import LazyGroup
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, InternalError, Location
 
-VERBS = ("init", "render", "up", "down", "restart", "status", "logs", "doctor", "experiment", "client", "schema")
+VERBS = (
+    "init",
+    "render",
+    "up",
+    "down",
+    "restart",
+    "status",
+    "logs",
+    "doctor",
+    "experiment",
+    "client",
+    "migrate",
+    "schema",
+)
 """The verbs, in the order of the help text; each is a module and its `command`."""
 
 _COMPLETION = 'eval "$(_ANVIL_GEN_COMPLETE=bash_source anvil-gen)"'
@@ -28,14 +41,14 @@ _COMPLETION = 'eval "$(_ANVIL_GEN_COMPLETE=bash_source anvil-gen)"'
 )
 @click.version_option(__version__, prog_name="anvil-gen")
 def cli() -> None:
-    """Render the facts of GPU boxes, kept once in hosts/*.toml, into Docker Compose files, and run them.
+    """Render the facts of GPU hosts, kept once in hosts/*.toml, into Docker Compose files, and run them.
 
     \b
     Examples:
-      anvil-gen render hosts/fakoli-dark.toml    write the compose files of one machine
+      anvil-gen render hosts/fakoli-dark.toml    write the Compose files of one host
       git diff                                   review what changed
-      anvil-gen up fakoli-dark fast              docker compose up -d fast
-      anvil-gen status fakoli-dark               what runs, and what differs
+      anvil-gen up fakoli-dark fast              start the tier: docker compose up -d fast
+      anvil-gen status fakoli-dark               show what runs and what differs
     """
 
 
@@ -54,16 +67,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except click.Abort:
         click.echo("interrupted", err=True)
         code = ExitCode.INTERRUPTED
-    except OSError as error:  # of the answer itself
-        click.echo(f"error: cannot write the answer: {error.strerror}", err=True)
+    except OSError as error:  # of the output itself
+        click.echo(f"error: cannot write the output: {error.strerror}", err=True)
         code = ExitCode.ERROR
     _end(int(code or 0))
 
 
 def _open_closed_streams() -> None:
-    """Put nothing behind the streams that were closed (``>&-``), also for the commands that inherit them.
+    """Open the null device for streams that were closed (``>&-``), also for the commands that inherit them.
 
-    Else the next file that is opened would get such a stream's number, and what is printed.
+    Otherwise the next file that is opened would get such a stream's descriptor, and what is printed.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:

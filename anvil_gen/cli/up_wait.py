@@ -11,19 +11,21 @@ from anvil_gen.operate.up import UpResult
 from anvil_gen.operate.wait import check_once, logs_of, observer_of, readiness_errors, wait
 
 
-def wait_and_tell(up: UpResult, *, timeout: float | None, as_json: bool) -> ExitCode:
-    """Wait until all that is up is ready, and tell how that ended.
+def wait_and_report(up: UpResult, *, timeout: float | None, as_json: bool) -> ExitCode:
+    """Wait until all started services are ready, and report how that ended.
 
-    Where Compose has failed, there is nothing to wait for: what it leaves is looked at once.
+    Where Compose has failed there is nothing to wait for: what it has left is checked once.
     """
     host = up.deployment.stack.host
     if not as_json:
         show_results(host, up.results, as_json=False)
-    there = (one.service for one in up.results if one.step not in (ServiceAction.REMOVED, ServiceAction.MISSING))
-    logs = logs_of(up.deployment, up.mode, there)
-    board, eyes = ProgressDisplay(), observer_of(up.deployment)
+    present = (one.service for one in up.results if one.action not in (ServiceAction.REMOVED, ServiceAction.MISSING))
+    logs = logs_of(up.deployment, up.mode, present)
+    display, observer = ProgressDisplay(), observer_of(up.deployment)
     waited = (
-        check_once(logs, up.before, eyes) if up.code else wait(logs, up.before, eyes, timeout=timeout, show=board.show)
+        check_once(logs, up.before, observer)
+        if up.code
+        else wait(logs, up.before, observer, timeout=timeout, show=display.show)
     )
     diagnostics = readiness_errors(waited, host, up.mode.name)
     if as_json:
@@ -32,7 +34,7 @@ def wait_and_tell(up: UpResult, *, timeout: float | None, as_json: bool) -> Exit
         show_interrupted(host)
         return ExitCode.INTERRUPTED
     if not as_json:
-        if not up.code:  # else nothing was waited for
+        if not up.code:  # otherwise nothing was waited for
             show_waited(waited)
         show_diagnostics(diagnostics, as_json=False)
     return ExitCode.OK if waited.outcome == "ready" else ExitCode.ERROR

@@ -1,4 +1,4 @@
-"""The one pipeline: inventory + catalog -> resolve -> render -> proof, for one or many hosts."""
+"""The one pipeline: inventory + catalog -> resolve -> render -> verify, for one or many hosts."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.render.jinja_env import cache_folder
 from anvil_gen.render.renderer import Renderer
 from anvil_gen.render.syntaxes import syntax_of
-from anvil_gen.render.verify import Prover
+from anvil_gen.render.verify import verify
 from anvil_gen.resolve.load import read_host
 from anvil_gen.resolve.model import Stack, Tree
 from anvil_gen.resolve.resolved_host import resolve_host
@@ -35,26 +35,22 @@ class Generator:
     def __init__(self, *, cache: Path | None = None) -> None:
         """Keep compiled templates in ``cache``, where one is given."""
         self._cache = cache
-        self._provers: dict[Path, Prover] = {}
+        self._renderers: dict[Path, Renderer] = {}
 
-    def render(self, inventory: Path, *, output: Path | None = None, proven: bool = True) -> Rendered:
+    def render(self, inventory: Path, *, output: Path | None = None) -> Rendered:
         """Render one inventory, to ``output`` instead of where it says.
-
-        What is only compared with files that a render has proven, and not written, need not be proven again: without
-        ``proven`` the tree has no data.
 
         Raises:
             DiagnosticError: with everything that is wrong in the inventory.
-            InternalError: a rendered file does not say what the inventory says.
+            InternalError: a rendered file does not match the inventory.
         """
-        prover = self._prover(fleet_root(inventory))
-        reading = read_host(inventory, prover.renderer.catalog, output=output)
+        renderer = self._renderer(fleet_root(inventory))
+        reading = read_host(inventory, renderer.catalog, output=output)
         resolved, collector = resolve_host(reading), reading.collector
-        stack = resolved.stack
-        files, data = prover.render(stack) if proven else (prover.renderer.render(stack)[0], {})
-        if proven:
-            check_helpers(_services(stack, data), collector)
-            collector.raise_errors()
+        files, rendered = renderer.render(resolved.stack)
+        data = verify(renderer, files, rendered)
+        check_helpers(_services(resolved.stack, data), collector)
+        collector.raise_errors()
         tree = Tree(files=dict(sorted(files.items())), data=data)
         return Rendered(**asdict(replace(resolved, warnings=collector.diagnostics)), tree=tree)
 
@@ -70,11 +66,10 @@ class Generator:
             raise DiagnosticError(diagnostics)
         return rendered
 
-    def _prover(self, root: Path) -> Prover:
-        if root not in self._provers:
-            catalog = Catalog(root / "templates")
-            self._provers[root] = Prover(Renderer(catalog, cache_folder=self._cache))
-        return self._provers[root]
+    def _renderer(self, root: Path) -> Renderer:
+        if root not in self._renderers:
+            self._renderers[root] = Renderer(Catalog(root / "templates"), cache_folder=self._cache)
+        return self._renderers[root]
 
 
 def _services(stack: Stack, data: Mapping[str, Any]) -> dict[KeyPath, list[str]]:
@@ -188,9 +183,7 @@ def _names(rendered: Rendered) -> set[str]:
 
 
 def _service_changes(rendered: Rendered, files: Sequence[FileChange]) -> tuple[Change, ...]:
-    """Return the changes per service, those of the host's main project first; none where the tree is not proven."""
-    if not rendered.tree.data:
-        return ()
+    """Return the changes per service, those of the host's main project first."""
     compose = {change.path: change for change in files if syntax_of(change.path) == "yaml"}
     # A volume may stand in several files, and goes only with the last of them.
     kept = [data for path, data in rendered.tree.data.items() if path not in compose and syntax_of(path) == "yaml"]

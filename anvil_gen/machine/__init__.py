@@ -1,1 +1,1 @@
-"""What a machine says: Docker and Compose, containers and their logs, GPUs, ports, memory and disks."""
+"""Facts of the machine: Docker and Compose, containers and their logs, GPUs, ports, memory and disks."""

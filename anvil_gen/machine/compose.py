@@ -1,4 +1,4 @@
-"""A host's compose project on its engine: the one place that calls ``docker compose``."""
+"""A host's compose project: the one place that calls ``docker compose``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.machine.docker import Docker, parse_json, wait_output
 from anvil_gen.resolve.model import ROOT_FILE
 
-# What has a profile may run too, started by its name: it is asked about like all else.
+# Services with a profile may run too, started by name: they are queried like all others.
 _EVERY_PROFILE = ("--profile", "*")
 
 
@@ -24,15 +24,15 @@ class Project(Struct, frozen=True, kw_only=True):
     folder: Path
     name: str
     variables: Mapping[str, str] = {}
-    """What its files read, besides the shell's variables and ``.env``, and before them."""
+    """Variables of its files; they take precedence over the shell's and those of ``.env``."""
 
     def arguments(self, *arguments: str, root_file: str = ROOT_FILE) -> list[str]:
-        """Return what follows ``docker``. The default root file is left to Compose, which also knows its overrides."""
+        """Return the arguments after ``docker``. Compose finds the default root file itself, with its overrides."""
         file = () if root_file == ROOT_FILE else ("--file", root_file)
         return ["compose", "--project-name", self.name, *file, *arguments]
 
     def query_arguments(self, *arguments: str, root_file: str = ROOT_FILE) -> list[str]:
-        """Return what follows ``docker`` where the files are asked about, whatever profiles are on."""
+        """Return the arguments after ``docker`` for a query of the files, with all profiles enabled."""
         return self.arguments(*_EVERY_PROFILE, *arguments, root_file=root_file)
 
     def run_interactive(
@@ -41,12 +41,12 @@ class Project(Struct, frozen=True, kw_only=True):
         root_file: str = ROOT_FILE,
         stdout: int | None = None,
         inherited: Sequence[int] = (),
-        meanwhile: Callable[[], None] | None = None,
+        while_running: Callable[[], None] | None = None,
     ) -> int:
         """Run a compose command on this terminal, and return its exit code.
 
-        ``stdout`` is where its answer goes instead; ``inherited`` are descriptors that it keeps open; ``meanwhile`` is
-        called while it runs.
+        ``stdout`` redirects its output; ``inherited`` are descriptors that it keeps open; ``while_running`` is called
+        while it runs.
         """
         return self.docker.run_interactive(
             *self.arguments(*arguments, root_file=root_file),
@@ -54,7 +54,7 @@ class Project(Struct, frozen=True, kw_only=True):
             stdout=stdout,
             variables=self.variables,
             inherited=inherited,
-            meanwhile=meanwhile,
+            while_running=while_running,
         )
 
     def services(self, root_file: str = ROOT_FILE) -> Mapping[str, Any]:
@@ -78,18 +78,18 @@ class Project(Struct, frozen=True, kw_only=True):
 
 
 class Hashes:
-    """What Compose compares containers with; it is asked beside whatever else is done until `by_service` is called."""
+    """The hashes that Compose compares containers with, queried in the background until `by_service` is called."""
 
     def __init__(self, project: Project, root_file: str = ROOT_FILE) -> None:
-        """Let Compose read the files of a mode; nothing is asked where there are none."""
+        """Let Compose read the files of a mode, if there are any."""
         self.root_file = root_file
         arguments = project.query_arguments("config", "--hash", "*", root_file=root_file)
-        self._asked: Popen[str] | None = None
+        self._process: Popen[str] | None = None
         self._diagnostic: DiagnosticError | None = None
         try:
             if (project.folder / root_file).is_file():
-                self._asked = project.docker.popen(*arguments, folder=project.folder, variables=project.variables)
-        except DiagnosticError as diagnostic:  # told to who asks for the answer
+                self._process = project.docker.popen(*arguments, folder=project.folder, variables=project.variables)
+        except DiagnosticError as diagnostic:  # raised in `by_service`
             self._diagnostic = diagnostic
 
     def by_service(self) -> dict[str, str]:
@@ -100,6 +100,6 @@ class Hashes:
         """
         if self._diagnostic is not None:
             raise self._diagnostic
-        printed = wait_output(self._asked) if self._asked is not None else ""
+        printed = wait_output(self._process) if self._process is not None else ""
         pairs = (line.split() for line in printed.splitlines())
         return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}

@@ -1,4 +1,4 @@
-"""Who has already what only one container of a machine can have: a container name, or a port."""
+"""What occupies a container name or a port that a service needs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from msgspec import Struct
 
 from anvil_gen.machine.containers import Container, container_listing
 from anvil_gen.machine.docker import Docker
-from anvil_gen.machine.ports import is_taken, who_holds
+from anvil_gen.machine.ports import describe_holder, is_taken
 
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  compared, not bound
 
 
 class Conflict(Struct, frozen=True, kw_only=True):
-    """What is in the way, and the command that moves it; ``container`` is None for any other process."""
+    """What occupies a name or port, and the command that removes it; ``container`` is None for another process."""
 
     detail: str
     command: str
@@ -24,10 +24,10 @@ class Conflict(Struct, frozen=True, kw_only=True):
 
 
 class Publishers:
-    """The running containers that publish some ports, whatever project they are of."""
+    """The running containers of any project that publish certain ports."""
 
     def __init__(self, docker: Docker, ports: Iterable[int]) -> None:
-        """Ask Docker for them, where there are ports.
+        """Query Docker, unless there are no ports.
 
         Raises:
             DiagnosticError: Docker does not answer.
@@ -36,7 +36,7 @@ class Publishers:
         self._found = container_listing(docker, *filters) if filters else []
 
     def at(self, host: str, port: int) -> Container | None:
-        """Return the container that has an address of the machine; None where none has it."""
+        """Return the container that publishes an address of the host; None where none does."""
         for one in self._found:
             for address, number in one.published:
                 if number == port and (address == host or address in _EVERY_ADDRESS or host in _EVERY_ADDRESS):
@@ -45,9 +45,9 @@ class Publishers:
 
 
 def name_conflict(docker: Docker, one: Container) -> Conflict:
-    """Return what is to be said of a container whose name another one is to have."""
-    detail = f'a container named "{one.name}" is there already, {_made_by(one)} ({one.image}, {one.state})'
-    return Conflict(detail=detail, command=docker.typed("rm", "--force", one.name), container=one)
+    """Return the conflict with a container whose name another one needs."""
+    detail = f'a container named "{one.name}" exists already, {_origin(one)} ({one.image}, {one.state})'
+    return Conflict(detail=detail, command=docker.shell_command("rm", "--force", one.name), container=one)
 
 
 def port_conflict(
@@ -58,16 +58,16 @@ def port_conflict(
     proc: Path = Path("/proc"),
     system: str = sys.platform,
 ) -> Conflict:
-    """Return what is to be said of a port that a container publishes, or a process of this machine has for None."""
+    """Return the conflict over a port that a container publishes, or, for None, another process of this machine."""
     if one is not None:
-        detail = f"port {port} is held by the container {one.name}, {_made_by(one)}"
-        return Conflict(detail=detail, command=docker.typed("stop", one.name), container=one)
-    process, command = who_holds(port, proc=proc, system=system)
-    return Conflict(detail=f"port {port} is held by {process}", command=command)
+        detail = f"port {port} is in use by the container {one.name}, {_origin(one)}"
+        return Conflict(detail=detail, command=docker.shell_command("stop", one.name), container=one)
+    process, command = describe_holder(port, proc=proc, system=system)
+    return Conflict(detail=f"port {port} is in use by {process}", command=command)
 
 
 def taken_ports(docker: Docker, addresses: Iterable[tuple[str, int]]) -> Iterator[Conflict]:
-    """Yield what has those of some addresses of this machine that are taken; Docker is asked only where one is.
+    """Yield what holds those of some addresses of this machine that are taken; queries Docker only if one is.
 
     Raises:
         DiagnosticError: Docker does not answer.
@@ -78,7 +78,7 @@ def taken_ports(docker: Docker, addresses: Iterable[tuple[str, int]]) -> Iterato
         yield port_conflict(docker, publishers.at(host, port), port)
 
 
-def _made_by(one: Container) -> str:
+def _origin(one: Container) -> str:
     if not one.project:
-        return "made by hand, without Compose"
+        return "created without Compose"
     return f"of the compose project {one.project}" + (f" in {one.project_folder}" if one.project_folder else "")

@@ -1,4 +1,4 @@
-"""The lines that containers have printed since one looked last."""
+"""The lines that containers have printed since the last read."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from anvil_gen.machine.containers import Container, moment
 from anvil_gen.machine.docker import Docker
 
 _TAIL = "2000"
-_KEPT = 4 << 20  # bytes of one look: its end tells most
-_LARGEST = 16 * _KEPT  # bytes that are read at one look; a program that floods its log could print faster
-_LONGEST = 2000  # characters of a line; what follows tells nothing new
+_KEPT = 4 << 20  # bytes of one read: the end matters most
+_LARGEST = 16 * _KEPT  # bytes of one read at most; a program that floods its log could print faster
+_LONGEST = 2000  # characters of a line; the rest adds nothing
 # A quick program prints before Docker has noted that it runs.
 _SLACK = timedelta(seconds=2)
 _NEVER = "0001-01-01"
-_STAMPED = re.compile(r"(?P<time>\d{4}-\d\d-\d\dT[\d:.]+Z) ?(?P<text>.*)", re.DOTALL)
-# Colours, cursor movements and titles, which steer a terminal and say nothing.
-_STEERING = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
+_TIMESTAMPED = re.compile(r"(?P<time>\d{4}-\d\d-\d\dT[\d:.]+Z) ?(?P<text>.*)", re.DOTALL)
+# Colours, cursor movements and titles, which control a terminal and carry no text.
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 
 
 class LogReader:
-    """Reads on in the logs of containers: each time from where it was, at first from where the container started."""
+    """Reads the logs of containers incrementally, from the start of each container."""
 
     def __init__(self, docker: Docker) -> None:
-        """Take the engine to ask."""
+        """Read by a `docker` command line."""
         self._docker = docker
         self._last: dict[str, str] = {}  # by container id: the time of the last line
 
     def read(self, containers: Iterable[Container]) -> dict[str, tuple[str, ...]]:
-        """Return the new lines of each container by its id, without what steers a terminal.
+        """Return the new lines of each container by its id, without terminal control sequences.
 
-        Where a log cannot be read, as with the driver `none`, there are none.
+        There are none where a log cannot be read, as with the driver `none`.
         """
         # All at once, since most of the time is Docker's.
-        asked = {one.id: self._start(one) for one in containers if not one.started_at.startswith(_NEVER)}
-        return {container_id: self._new(container_id, process) for container_id, process in asked.items()}
+        started = {one.id: self._start(one) for one in containers if not one.started_at.startswith(_NEVER)}
+        return {container_id: self._new(container_id, process) for container_id, process in started.items()}
 
     def _start(self, container: Container) -> Popen[bytes]:
         since = self._last.get(container.id) or _before(container.started_at)
@@ -47,17 +47,17 @@ class LogReader:
 
     def _new(self, container_id: str, process: Popen[bytes]) -> tuple[str, ...]:
         with process:
-            printed = b"" if process.stdout is None else _end_of(process.stdout)
-            process.kill()  # it has ended, or has more to say than is read now
+            printed = b"" if process.stdout is None else _read_tail(process.stdout)
+            process.kill()  # it has ended, or has more output than is read now
         last = self._last.get(container_id, "")
-        stamped = [(time, text) for time, text in parse_line(printed.decode("utf-8", "replace")) if time > last]
-        if stamped:
-            self._last[container_id] = stamped[-1][0]
-        return tuple(text for _, text in stamped if text)
+        timestamped = [(time, text) for time, text in parse_line(printed.decode("utf-8", "replace")) if time > last]
+        if timestamped:
+            self._last[container_id] = timestamped[-1][0]
+        return tuple(text for _, text in timestamped if text)
 
 
-def _end_of(stream: IO[bytes]) -> bytes:
-    """Return the last bytes of a stream, or of as much of it as is read at one look."""
+def _read_tail(stream: IO[bytes]) -> bytes:
+    """Return the last bytes of a stream, or of as much of it as one read takes."""
     pieces: deque[bytes] = deque(maxlen=2)
     for _ in range(_LARGEST // _KEPT):
         piece = stream.read(_KEPT)
@@ -70,15 +70,15 @@ def _end_of(stream: IO[bytes]) -> bytes:
 def parse_line(printed: str) -> Iterator[tuple[str, str]]:
     """Yield the time and the text of each line that `docker logs --timestamps` prints.
 
-    What a program wrote over on its line with carriage returns, as progress bars are, are lines of the same time. What
-    has no time is Docker's own word.
+    What a program overwrites with carriage returns, such as a progress bar, counts as lines of the same time. Lines
+    without a time are Docker's own.
     """
     for line in printed.split("\n"):
-        match = _STAMPED.match(line)
+        match = _TIMESTAMPED.match(line)
         if match is None:
             continue
         for part in match["text"].split("\r"):
-            text = _STEERING.sub("", part[:_LONGEST]).rstrip()
+            text = _CONTROL.sub("", part[:_LONGEST]).rstrip()
             yield match["time"], text
 
 

@@ -20,14 +20,14 @@ _ONE_OFF = "com.docker.compose.oneoff"
 _COMPOSE = "com.docker.compose.version"
 _FOLDER = "com.docker.compose.project.working_dir"
 _REPLACES = "com.docker.compose.replace"
-_PASSING_NAME = re.compile(r"[0-9a-f]{12}_")
+_TEMPORARY_NAME = re.compile(r"[0-9a-f]{12}_")
 
 
 class Container(Struct, frozen=True, kw_only=True):
-    """One container: what runs, and by what it was made.
+    """One container: what it runs, and from what it was created.
 
-    ``state`` is Docker's word (running, exited, restarting, created, paused, dead); ``health`` is None without a health
-    check. Times are ISO 8601 in UTC, as Docker prints them. ``raw`` is what ``docker inspect`` says.
+    ``state`` is Docker's (running, exited, restarting, created, paused, dead); ``health`` is None without a health
+    check. Times are ISO 8601 in UTC, as Docker prints them. ``raw`` is the output of ``docker inspect``.
     """
 
     id: str
@@ -47,13 +47,13 @@ class Container(Struct, frozen=True, kw_only=True):
 
     @property
     def is_unfinished(self) -> bool:
-        """Tell whether it was to replace another one, and Compose was cut short before it had its name and started."""
+        """Tell whether Compose was interrupted before this replacement of a container got its name and started."""
         labels = self.raw["Config"].get("Labels") or {}
-        return self.state == "created" and _REPLACES in labels and _PASSING_NAME.match(self.name) is not None
+        return self.state == "created" and _REPLACES in labels and _TEMPORARY_NAME.match(self.name) is not None
 
     @property
     def project_folder(self) -> str:
-        """The folder that its compose project was run in; empty where Compose did not make it."""
+        """The folder that its compose project was run in; empty if Compose did not create it."""
         folder: str = (self.raw["Config"].get("Labels") or {}).get(_FOLDER) or ""
         return folder
 
@@ -64,27 +64,27 @@ class Container(Struct, frozen=True, kw_only=True):
 
     @property
     def published(self) -> tuple[tuple[str, int], ...]:
-        """The host addresses and ports that it asks for; of a range, the port that it has got while it runs."""
-        got = (self.raw.get("NetworkSettings") or {}).get("Ports") or {}
+        """The host addresses and ports that it publishes; for a range, the port that it was assigned while it runs."""
+        assigned = (self.raw.get("NetworkSettings") or {}).get("Ports") or {}
         found = []
         for inside, address, port in self._bindings():
-            ports = [port] if port.isdigit() else [one["HostPort"] for one in (got.get(inside) or ())[:1]]
+            ports = [port] if port.isdigit() else [one["HostPort"] for one in (assigned.get(inside) or ())[:1]]
             found += [(address, int(number)) for number in ports]
         return tuple(found)
 
     @property
     def asked_ports(self) -> tuple[str, ...]:
-        """The host addresses and ports that it asks for, as ``address:port`` or ``address:first-last``."""
+        """The host addresses and ports that it publishes, as ``address:port`` or ``address:first-last``."""
         return tuple(f"{address}:{port}" for _, address, port in self._bindings())
 
     @property
     def device_ids(self) -> tuple[str, ...]:
-        """The UUIDs of the cards that it was granted."""
+        """The UUIDs of the GPUs that it was granted."""
         requests = self.raw["HostConfig"].get("DeviceRequests") or ()
         return tuple(uuid for request in requests for uuid in request.get("DeviceIDs") or ())
 
     def _bindings(self) -> Iterator[tuple[str, str, str]]:
-        """Yield what is asked for: the port inside with its protocol, the host's address, and its port or range."""
+        """Yield each binding: the port inside with its protocol, the host's address, and its port or range."""
         for inside, entries in (self.raw["HostConfig"].get("PortBindings") or {}).items():
             for entry in entries or ():
                 if entry.get("HostPort"):
@@ -92,20 +92,20 @@ class Container(Struct, frozen=True, kw_only=True):
 
 
 class ContainerQuery:
-    """A look at the containers of a compose project, running or not, and at those that have certain names.
+    """A query for the containers of a compose project, running or not, and for those with certain names.
 
-    It begins at once, beside whatever else is done until its `containers` are asked for.
+    It starts at once and runs in the background until its `containers` are called for.
     """
 
     def __init__(self, docker: Docker, project: str, names: Iterable[str] = ()) -> None:
-        """Ask Docker for them."""
+        """Start the query."""
         self._docker = docker
         self._project = project
         self._names = sorted(set(names))
         self._found: list[Container] = []
         self._diagnostic: DiagnosticError | OSError | None = None
-        # A thread, since a second question follows from the first answer. It dies with the process.
-        self._thread = Thread(target=self._ask, daemon=True)
+        # A thread, since a second query depends on the first. It ends with the process.
+        self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def containers(self) -> list[Container]:
@@ -119,21 +119,21 @@ class ContainerQuery:
             raise self._diagnostic
         return self._found
 
-    def _ask(self) -> None:
+    def _run(self) -> None:
         try:
-            self._found = self._look()
-        except (DiagnosticError, OSError) as diagnostic:  # told to who asks for the answer
+            self._found = self._query()
+        except (DiagnosticError, OSError) as diagnostic:  # raised in `containers`
             self._diagnostic = diagnostic
 
-    def _look(self) -> list[Container]:
-        docker, belonging = self._docker, of_project(self._project)
-        listing = docker.popen("ps", "--all", "--quiet", "--no-trunc", *belonging)
-        # A name that no container has is told on stderr, beside what was found.
+    def _query(self) -> list[Container]:
+        docker, filters = self._docker, of_project(self._project)
+        listing = docker.popen("ps", "--all", "--quiet", "--no-trunc", *filters)
+        # A name that no container has is reported on stderr, next to what was found.
         named = docker.popen("container", "inspect", *self._names) if self._names else None
         found = {raw["Id"]: raw for raw in parse_json((named.communicate()[0] if named else "") or "[]")}
         others = [one for one in wait_output(listing).split() if one not in found]
         if others:
-            # One that has gone since is left out in the same way.
+            # One that has been removed since is left out in the same way.
             inspected = parse_json(docker.run("container", "inspect", *others).stdout or "[]")
             found |= {raw["Id"]: raw for raw in inspected}
         return [container(raw) for raw in found.values() if not _is_one_off(raw)]
@@ -149,26 +149,26 @@ def of_project(project: str) -> tuple[str, str]:
 
 
 def containers_named(docker: Docker, names: Iterable[str]) -> list[Container]:
-    """Return the containers that have one of ``names``, whoever made them."""
-    wanted = sorted(set(names))
-    printed = docker.run("container", "inspect", *wanted).stdout if wanted else ""
+    """Return the containers that have one of ``names``, whatever created them."""
+    requested = sorted(set(names))
+    printed = docker.run("container", "inspect", *requested).stdout if requested else ""
     return [container(raw) for raw in parse_json(printed or "[]")]
 
 
 def container_listing(docker: Docker, *filters: str) -> list[Container]:
-    """Return the running containers that any of some filters of ``docker ps`` fits.
+    """Return the running containers that match any of some filters of ``docker ps``.
 
     Raises:
         DiagnosticError: Docker does not answer.
     """
     options = [word for one in filters for word in ("--filter", one)]
     found = docker.output("ps", "--quiet", "--no-trunc", *options).split()
-    said = parse_json(docker.run("container", "inspect", *found).stdout or "[]") if found else []
-    return [container(raw) for raw in said]
+    inspected = parse_json(docker.run("container", "inspect", *found).stdout or "[]") if found else []
+    return [container(raw) for raw in inspected]
 
 
 def container(raw: Mapping[str, Any]) -> Container:
-    """Return a container from what ``docker inspect`` says of it."""
+    """Return a container from the output of ``docker inspect``."""
     state, config = raw["State"], raw["Config"]
     labels = config.get("Labels") or {}
     return Container(
@@ -195,16 +195,16 @@ def moment(time: str) -> datetime:
 
 
 def images_of(docker: Docker, references: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-    """Return what ``docker image inspect`` says, by the names or ids that were asked for; missing ones are left out."""
-    wanted = sorted(set(references))
-    if not wanted:
+    """Return the output of ``docker image inspect`` by the requested names or ids; missing ones are left out."""
+    requested = sorted(set(references))
+    if not requested:
         return {}
-    found = parse_json(docker.run("image", "inspect", *wanted).stdout or "[]")
+    found = parse_json(docker.run("image", "inspect", *requested).stdout or "[]")
     known: dict[str, Mapping[str, Any]] = {}
     for image in found:
         for name in (image["Id"], *(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())):
             known[name] = image
-    return {name: known[full] for name in wanted if (full := _full_name(name)) in known}
+    return {name: known[full] for name in requested if (full := _full_name(name)) in known}
 
 
 def _full_name(reference: str) -> str:

@@ -13,8 +13,8 @@ from typing import Any, cast
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Location, printable
 
 INSTALL_DOCS = "https://docs.docker.com/engine/install/"
-# What names a project or files for Compose: an operating verb says both itself.
-_OVERRULING = ("COMPOSE_FILE", "COMPOSE_PROJECT_NAME")
+# Name a project or files for Compose: the operating commands set both themselves.
+_OVERRIDDEN = ("COMPOSE_FILE", "COMPOSE_PROJECT_NAME")
 _LONGEST_LINE = 400
 
 _NO_DAEMON = re.compile(r"cannot connect to the docker daemon|error during connect|dial unix|failed to connect", re.I)
@@ -24,24 +24,24 @@ _NO_COMPOSE = re.compile(
     re.I,
 )
 _NO_CONTEXT = re.compile(r"context .*(not found|does not exist)", re.I)
-# What it says behind a quote may be a secret.
+# What Compose prints after a quote may be a secret.
 _BAD_VARIABLES = re.compile(
     r"failed to read (?P<file>.*\.env): (?:line \d+: )?(?P<why>[^\"':$]*)|setenv: (?P<empty>.*)"
 )
 BAD_VARIABLES = "variables cannot be read"
-"""The summary of what is wrong where Compose does not understand an ``.env``."""
+"""The summary of the error when Compose cannot parse an ``.env``."""
 
 
 class Docker:
-    """The engine that a host's containers run on, by its command line."""
+    """The Docker that a host's containers run on, through its command line."""
 
     def __init__(self, context: str | None = None) -> None:
-        """Talk to the engine of a Docker context; without one to that of DOCKER_HOST, or the current context."""
+        """Use a Docker context; without one, DOCKER_HOST or the current context."""
         self.context = context
 
     @property
     def endpoint(self) -> str:
-        """Where the engine is: a URL like ``unix:///var/run/docker.sock``; empty for this machine's own.
+        """The endpoint of the daemon: a URL like ``unix:///var/run/docker.sock``; empty for the local default.
 
         Raises:
             DiagnosticError: the context is not known.
@@ -54,7 +54,7 @@ class Docker:
 
     @property
     def is_remote(self) -> bool:
-        """Tell whether the engine runs on another machine, which sees none of this one's files."""
+        """Tell whether the daemon runs on another machine, which does not see the files of this one."""
         scheme, _, rest = self.endpoint.partition("://")
         if scheme in ("", "unix", "npipe", "fd"):
             return False
@@ -64,14 +64,14 @@ class Docker:
         """Return a whole command line."""
         return ["docker", *(("--context", self.context) if self.context else ()), *arguments]
 
-    def typed(self, *arguments: str) -> str:
-        """Return a whole command line as a person types it."""
+    def shell_command(self, *arguments: str) -> str:
+        """Return a whole command line, quoted for a shell."""
         import shlex  # noqa: PLC0415  only a remedy needs it
 
         return shlex.join(self.command(*arguments))
 
     def output(self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None) -> str:
-        """Return what a command prints.
+        """Return the output of a command.
 
         Raises:
             DiagnosticError: it failed.
@@ -88,7 +88,7 @@ class Docker:
         folder: Path | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command that reads ``text`` to its end, with ``variables`` in its environment; return what it printed.
+        """Run a command to its end, with ``text`` on its stdin and ``variables`` in its environment.
 
         Raises:
             DiagnosticError: there is no ``docker`` on this machine, or it cannot be run.
@@ -145,12 +145,12 @@ class Docker:
         stdout: int | None = None,
         variables: Mapping[str, str] | None = None,
         inherited: Sequence[int] = (),
-        meanwhile: Callable[[], None] | None = None,
+        while_running: Callable[[], None] | None = None,
     ) -> int:
         """Run a command on this terminal, and return its exit code.
 
-        ``stdout`` is where its answer goes instead; ``inherited`` are descriptors that it keeps open; ``meanwhile`` is
-        called while it runs.
+        ``stdout`` redirects its output; ``inherited`` are descriptors that it keeps open; ``while_running`` is called
+        while it runs.
         """
         try:
             with subprocess.Popen(  # noqa: S603
@@ -160,15 +160,15 @@ class Docker:
                 stdout=stdout,
                 pass_fds=inherited,
             ) as process:
-                if meanwhile is not None:
-                    meanwhile()
+                if while_running is not None:
+                    while_running()
                 return _wait(process)
         except OSError as error:
             raise _not_started(error, folder) from None
 
 
 def wait_output(started: subprocess.Popen[str]) -> str:
-    """Return what a command prints that was started earlier.
+    """Return the output of a command that was started earlier.
 
     Raises:
         DiagnosticError: it failed.
@@ -180,7 +180,7 @@ def wait_output(started: subprocess.Popen[str]) -> str:
 
 
 def _has_current_context() -> bool:
-    """Tell whether somebody has chosen a context; asking docker itself would take longer than the rest."""
+    """Tell whether a current context is configured; querying docker itself would take longer than the rest."""
     folder = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")  # noqa: PTH111
     try:
         return '"currentContext"' in Path(folder, "config.json").read_text("utf-8")
@@ -189,9 +189,9 @@ def _has_current_context() -> bool:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a command to end; an interrupt from the keyboard reaches it by itself, and it decides what to finish.
+    """Wait for a command to end; Ctrl-C reaches it by itself, and it decides what to finish.
 
-    After an interrupt the code says so, whatever the command makes of it.
+    After an interrupt the exit code is that of an interrupt, whatever the command returns.
     """
     interrupted = False
     while True:
@@ -206,15 +206,15 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
 def _environment(folder: Path | None, variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a command in a folder.
 
-    Relative mounts become absolute by the working folder, and the result decides about recreating: it is spelled in one
-    way, whatever links somebody came in by.
+    Compose makes relative mounts absolute by the working folder, and recreates a service if the result differs: so the
+    folder is spelled in one way, whatever symbolic links led to it.
     """
-    kept = {name: value for name, value in os.environ.items() if name not in _OVERRULING} | dict(variables or {})
+    kept = {name: value for name, value in os.environ.items() if name not in _OVERRIDDEN} | dict(variables or {})
     return kept if folder is None else {**kept, "PWD": os.path.realpath(folder)}
 
 
 def _not_started(error: OSError, folder: Path | None) -> DiagnosticError | OSError:
-    """Return what is to be raised where a command could not be started in a folder."""
+    """Return the error to raise where a command could not be started in a folder."""
     if folder is not None and (error.filename == str(folder) or not folder.is_dir()):
         return OSError(error.errno, error.strerror, str(folder))
     if isinstance(error, FileNotFoundError):
@@ -222,49 +222,51 @@ def _not_started(error: OSError, folder: Path | None) -> DiagnosticError | OSErr
             [
                 Diagnostic(
                     summary="Docker is not installed",
-                    detail="there is no `docker` on the PATH of this machine; rendering needs none, running does",
+                    detail="`docker` is not on the PATH; rendering works without it, running does not",
                     remedy=f"install it ({INSTALL_DOCS}), for instance:\n\n"
                     "    curl -fsSL https://get.docker.com | sudo sh",
                 )
             ]
         )
-    detail = f"`docker` on the PATH of this machine: {(error.strerror or str(error)).lower()}"
-    remedy = f"see which it is, and mend or replace it ({INSTALL_DOCS}):\n\n    command -v docker"
+    detail = f"`docker` on the PATH: {(error.strerror or str(error)).lower()}"
+    remedy = f"find the program, and fix or replace it ({INSTALL_DOCS}):\n\n    command -v docker"
     return DiagnosticError([Diagnostic(summary="Docker cannot be run", detail=detail, remedy=remedy)])
 
 
 def parse_json(printed: str) -> Any:
-    """Return the JSON that a docker command has printed.
+    """Parse the JSON that a docker command has printed.
 
     Raises:
-        DiagnosticError: it is none, as where something else has the name of docker.
+        DiagnosticError: it is not JSON, for instance because another program is called docker.
     """
     try:
         return json.loads(printed)
     except ValueError:
-        detail = f"where it is to print JSON, `docker` prints: {printable(printed.strip())[:_LONGEST_LINE]}"
-        remedy = "see which program that is:\n\n    command -v docker"
-        raise DiagnosticError([Diagnostic(summary="not the words of Docker", detail=detail, remedy=remedy)]) from None
+        detail = f"expected JSON, but `docker` printed: {printable(printed.strip())[:_LONGEST_LINE]}"
+        remedy = "find out which program it is:\n\n    command -v docker"
+        raise DiagnosticError(
+            [Diagnostic(summary="unexpected output from docker", detail=detail, remedy=remedy)]
+        ) from None
 
 
 def failure(stderr: str, command: Sequence[str]) -> Diagnostic:
-    """Return what a failed docker command means, in one line where its cause is known."""
+    """Return what a failed docker command means, with its fix where the cause is known."""
     lines = [line for line in map(str.strip, stderr.splitlines()) if line]
-    last = printable(lines[-1])[:_LONGEST_LINE] if lines else "it said nothing"
+    last = printable(lines[-1])[:_LONGEST_LINE] if lines else "no error message"
     bad = _BAD_VARIABLES.search(stderr)
     if bad is not None:
         return Diagnostic(
             summary=BAD_VARIABLES,
-            detail=f"Compose says: {(bad['why'] or 'a line has no name').strip()}",
+            detail=f"Compose reports: {(bad['why'] or 'a line has no name').strip()}",
             remedy="each line is NAME=value; put a value with spaces, quotes, # or $ in single quotes",
             location=Location(file=bad["file"] or ".env"),
         )
     if _NOT_ALLOWED.search(stderr) and re.search(r"daemon|docker\.sock", stderr):
-        remedy = "join the group that may, and log in again:\n\n    sudo usermod -aG docker $USER"
-        return Diagnostic(summary="not allowed to talk to Docker", detail=last, remedy=remedy)
+        remedy = "add yourself to the docker group, then log in again:\n\n    sudo usermod -aG docker $USER"
+        return Diagnostic(summary="no permission to use Docker", detail=last, remedy=remedy)
     if _NO_CONTEXT.search(stderr):
         return Diagnostic(
-            summary="unknown Docker context", detail=last, remedy="see which there are:\n\n    docker context ls"
+            summary="unknown Docker context", detail=last, remedy="list the contexts:\n\n    docker context ls"
         )
     if _NO_DAEMON.search(stderr):
         remedy = "start it (Docker Desktop; on Linux as below), then run this again:\n\n    sudo systemctl start docker"
@@ -274,4 +276,6 @@ def failure(stderr: str, command: Sequence[str]) -> Diagnostic:
         return Diagnostic(summary="Docker Compose is missing", detail=last, remedy=remedy)
     import shlex  # noqa: PLC0415  only an unknown failure needs it
 
-    return Diagnostic(summary="docker failed", detail=last, remedy=f"the command was:\n\n    {shlex.join(command)}")
+    return Diagnostic(
+        summary="docker command failed", detail=last, remedy=f"the command was:\n\n    {shlex.join(command)}"
+    )

@@ -1,4 +1,4 @@
-"""What the Docker of a host says of itself: the program, Compose, and the engine, which may be elsewhere."""
+"""The Docker of a host: the client, Compose, and the daemon, which may run on another machine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ OLDEST_COMPOSE = (2, 20)
 
 
 class DockerInfo(Struct, frozen=True, kw_only=True):
-    """Versions are empty where they could not be had; ``diagnostic`` is why the engine does not answer.
+    """Versions are empty where they are not known; ``diagnostic`` is why the daemon does not answer.
 
-    ``info`` is what ``docker info`` says; empty without an engine. ``local``: the engine sees this machine's files.
+    ``info`` is the output of ``docker info``; empty without a daemon. ``local``: the daemon sees this machine's files.
     """
 
     client: str = ""
@@ -31,8 +31,8 @@ class DockerInfo(Struct, frozen=True, kw_only=True):
     diagnostic: Diagnostic | None = None
 
     @property
-    def answers(self) -> bool:
-        """Tell whether there is an engine to ask."""
+    def is_available(self) -> bool:
+        """Tell whether the daemon answers."""
         return self.diagnostic is None
 
     @property
@@ -42,19 +42,19 @@ class DockerInfo(Struct, frozen=True, kw_only=True):
 
 
 def docker_info(docker: Docker) -> DockerInfo:
-    """Return what Docker says of itself; that there is none is an answer too."""
+    """Return the facts of Docker, also where there is none."""
     try:
         compose = docker.run("compose", "version", "--short")
         version = docker.run("version", "--format", "{{json .}}")
         endpoint, local = docker.endpoint, not docker.is_remote
-        asked = docker.run("info", "--format", "{{json .}}")
+        info_json = docker.run("info", "--format", "{{json .}}")
     except DiagnosticError as error:  # no docker at all, or an unknown context
         return DockerInfo(client=_client(docker), diagnostic=error.diagnostics[0])
-    said, info = _json(version.stdout), _json(asked.stdout)
-    server = (said.get("Server") or {}).get("Version") or ""
-    stderr = version.stderr or asked.stderr or "\n".join(info.get("ServerErrors") or ())
+    versions, info = _json(version.stdout), _json(info_json.stdout)
+    server = (versions.get("Server") or {}).get("Version") or ""
+    stderr = version.stderr or info_json.stderr or "\n".join(info.get("ServerErrors") or ())
     return DockerInfo(
-        client=(said.get("Client") or {}).get("Version") or "",
+        client=(versions.get("Client") or {}).get("Version") or "",
         compose=compose.stdout.strip() if compose.returncode == 0 else "",
         server=server,
         endpoint=endpoint,
@@ -65,7 +65,7 @@ def docker_info(docker: Docker) -> DockerInfo:
 
 
 def _client(docker: Docker) -> str:
-    """Return the version of the program, which may be there where its context is not."""
+    """Return the version of the client, which may be installed although its context is unknown."""
     try:
         return Docker().run("version", "--format", "{{.Client.Version}}").stdout.strip() if docker.context else ""
     except DiagnosticError:
@@ -74,13 +74,13 @@ def _client(docker: Docker) -> str:
 
 def _json(text: str) -> dict[str, Any]:
     try:
-        said = json.loads(text)
+        data = json.loads(text)
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return data if isinstance(data, dict) else {}
 
 
 def is_older(version: str, oldest: tuple[int, int]) -> bool:
-    """Tell whether a version like ``v2.26.1-4`` is older than one that is needed; what is no version is not."""
+    """Tell whether a version like ``v2.26.1-4`` is too old; what is not a version is not."""
     found = re.match(r"v?([0-9]+)\.([0-9]+)", version)
     return found is not None and (int(found[1]), int(found[2])) < oldest

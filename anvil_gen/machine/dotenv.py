@@ -1,4 +1,4 @@
-"""Values of the variables that Compose fills in: the shell's, else those of the folder's ``.env``."""
+"""Values of the variables that Compose interpolates: the shell's, else those of the folder's ``.env``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REFERENCE = re.compile(
 def variables(folder: Path, shell: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the values that Compose has in a folder: the shell's (this process's, if None) before those of ``.env``.
 
-    A ``.env`` that cannot be read has none: that is told by whoever looks for a variable in it.
+    A ``.env`` that cannot be read has none: the check for a missing variable reports that.
     """
     try:
         text = (folder / FILE).read_text("utf-8", errors="replace")
@@ -37,8 +37,8 @@ def _assignments(text: str) -> Iterator[tuple[str, str]]:
         yield match["name"], quoted if quoted is not None else _COMMENT.sub("", match["plain"]).strip()
 
 
-def filled(text: str, values: Mapping[str, str]) -> str:
-    """Return a text of a compose file with its variables filled in; those that are not set are empty."""
+def fill_variables(text: str, values: Mapping[str, str]) -> str:
+    """Return a text of a compose file with its variables interpolated; those that are not set are empty."""
 
     def value(match: re.Match[str]) -> str:
         if match["dollar"]:
@@ -53,7 +53,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def references(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield the names of the variables in a text, and whether Compose refuses the file where one is not set.
+    """Yield the names of the variables in a text, and whether Compose refuses the file if one is not set.
 
     Those with a default are left out.
     """

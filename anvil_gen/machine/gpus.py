@@ -1,4 +1,4 @@
-"""The cards that a machine has, listed as the data of their vendors says."""
+"""The GPUs of a machine, listed as the data of their vendors describes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _MIB = 1 << 20
 
 
 class DetectedGpu(Struct, frozen=True, kw_only=True):
-    """One card. ``index`` is its place in the vendor's listing, from 0.
+    """One GPU. ``index`` is its position in the vendor's listing, from 0.
 
-    ``uuid`` is what pins it: the index as text where the vendor gives it no other name. ``memory_mib`` is None where
-    none is told, as of memory that is shared with the processor; a text that is not told is empty.
+    ``uuid`` is what pins it: the index as text where the vendor has no other identifier. ``memory_mib`` is None where
+    none is reported, as for memory that is shared with the CPU; a text that is not reported is empty.
     """
 
     vendor: str
@@ -31,25 +31,25 @@ class DetectedGpu(Struct, frozen=True, kw_only=True):
 
 
 class GpuListing(Struct, frozen=True, kw_only=True):
-    """The cards of one vendor; ``diagnostic`` says why there are none, where something failed."""
+    """The GPUs of one vendor; ``diagnostic`` is why there are none, if something failed."""
 
     vendor: str
     gpus: tuple[DetectedGpu, ...] = ()
     diagnostic: str = ""
 
     def find(self, uuid: str) -> DetectedGpu | None:
-        """Return the card that is pinned by a UUID or a number; None where there is none."""
-        wanted = uuid.casefold()
-        return next((gpu for gpu in self.gpus if wanted in (gpu.uuid.casefold(), str(gpu.index))), None)
+        """Return the GPU that is pinned by a UUID or a number; None where there is none."""
+        folded = uuid.casefold()
+        return next((gpu for gpu in self.gpus if folded in (gpu.uuid.casefold(), str(gpu.index))), None)
 
 
 def list_gpus(vendor: str, data: Vendor, *, run: Run = run_program, root: Path = Path("/")) -> GpuListing:
-    """Return the cards of a vendor: by its programs, run by ``run``, and by the kernel's folders below ``root``."""
+    """Return the GPUs of a vendor: by its programs, run by ``run``, and by the kernel's folders below ``root``."""
     found: dict[str, DetectedGpu] = {}
     diagnostics = []
     for listing in data.listing:
         answer = run(listing.command)
-        for gpu in _told(vendor, listing, answer):
+        for gpu in _parse(vendor, listing, answer):
             found.setdefault(gpu.uuid.casefold(), gpu)
         if answer.code != 0:
             diagnostics.append(_diagnostic(listing, answer))
@@ -69,15 +69,15 @@ def _numbered(found: dict[str, DetectedGpu]) -> tuple[DetectedGpu, ...]:
     return tuple(replace(gpu, index=index) for index, gpu in enumerate(found.values()))
 
 
-def _told(vendor: str, listing: ProgramListing, answer: Answer) -> Iterator[DetectedGpu]:
+def _parse(vendor: str, listing: ProgramListing, answer: Answer) -> Iterator[DetectedGpu]:
     pattern = re.compile(listing.pattern)
     for line in answer.stdout.splitlines():
         match = pattern.match(line)
         if match is not None:
-            said = {name: (text or "").strip() for name, text in match.groupdict().items()}
-            memory = said.pop("memory_mib", "")
+            fields = {name: (text or "").strip() for name, text in match.groupdict().items()}
+            memory = fields.pop("memory_mib", "")
             number = int(memory) if memory.isascii() and memory.isdecimal() else None
-            known = {name: text for name, text in said.items() if not text.startswith("[")}  # [N/A], [Not Supported]
+            known = {name: text for name, text in fields.items() if not text.startswith("[")}  # [N/A], [Not Supported]
             yield DetectedGpu(vendor=vendor, index=0, memory_mib=number or None, **known)
 
 
@@ -87,18 +87,18 @@ def _diagnostic(listing: ProgramListing, answer: Answer) -> str:
 
 
 def _devices(vendor: str, listing: DeviceListing, root: Path) -> Iterator[DetectedGpu]:
-    """Yield the cards that the kernel lists, in the order of their places on the bus."""
+    """Yield the GPUs that the kernel lists, in the order of their addresses on the bus."""
     folders = {folder.resolve() for folder in root.glob(listing.folders)}
-    fitting = [
+    matching = [
         folder
         for folder in sorted(folders)
-        if all(_text(folder, file) == wanted for file, wanted in listing.where.items())
+        if all(_text(folder, file) == expected for file, expected in listing.where.items())
     ]
-    for index, folder in enumerate(fitting):
+    for index, folder in enumerate(matching):
         uuid, memory = _text(folder, listing.uuid), _text(folder, listing.memory_bytes)
         yield DetectedGpu(
             vendor=vendor,
-            # Cards that have no name of their own say 0.
+            # GPUs without an identifier of their own report 0.
             uuid=listing.uuid_form.replace("{uuid}", uuid) if uuid.strip("0") else str(index),
             index=index,
             name=_text(folder, listing.name),
@@ -111,5 +111,5 @@ def _text(folder: Path, file: str) -> str:
         return ""
     try:
         return (folder / file).read_text("utf-8", errors="replace").strip()
-    except OSError:  # not every card has every file
+    except OSError:  # not every GPU has every file
         return ""

@@ -1,4 +1,4 @@
-"""Which models a tier serves, by its own answer."""
+"""Which models a tier serves, as its model server reports them."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from typing import Any
 from anvil_gen.catalog.engine import ModelsEndpoint
 
 _SECONDS = 2.0
-_LARGEST = 1 << 20  # bytes of an answer
+_LARGEST = 1 << 20  # bytes of a response
 
 Address = tuple[str, int]
 """Host and port."""
 
 
-def served_models(asked: Mapping[str, tuple[Address, ModelsEndpoint]]) -> dict[str, tuple[str, ...]]:
-    """Return the models that each service names; none where it does not answer within two seconds."""
-    if not asked:
+def served_models(endpoints: Mapping[str, tuple[Address, ModelsEndpoint]]) -> dict[str, tuple[str, ...]]:
+    """Return the models that each service reports; none where it does not answer within two seconds."""
+    if not endpoints:
         return {}
-    with ThreadPoolExecutor(max_workers=len(asked)) as pool:
-        answers = pool.map(lambda one: _ask(*one), asked.values())
-        return dict(zip(asked, answers, strict=True))
+    with ThreadPoolExecutor(max_workers=len(endpoints)) as pool:
+        responses = pool.map(lambda one: _query(*one), endpoints.values())
+        return dict(zip(endpoints, responses, strict=True))
 
 
-def _ask(address: Address, endpoint: ModelsEndpoint) -> tuple[str, ...]:
-    from http.client import HTTPConnection, HTTPException  # noqa: PLC0415  imported while Docker is asked
+def _query(address: Address, endpoint: ModelsEndpoint) -> tuple[str, ...]:
+    from http.client import HTTPConnection, HTTPException  # noqa: PLC0415  imported while Docker answers
 
     connection = HTTPConnection(*address, timeout=_SECONDS)
     try:
         connection.request("GET", endpoint.path)
         response = connection.getresponse()
         return tuple(_found(json.loads(response.read(_LARGEST)), endpoint.names.split(".")))
-    except (OSError, HTTPException, ValueError):  # it loads, or is something else
+    except (OSError, HTTPException, ValueError):  # it is loading, or is not a model server
         return ()
     finally:
         connection.close()
 
 
 def _found(value: Any, steps: list[str]) -> Iterator[str]:
-    """Yield the texts at the end of a way like ``data[].id``."""
+    """Yield the texts at the end of a path like ``data[].id``."""
     if not steps:
         if isinstance(value, str):
             yield value

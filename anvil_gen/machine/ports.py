@@ -27,7 +27,7 @@ class Holder(Struct, frozen=True, kw_only=True):
 
 
 def port_state(host: str, port: int) -> PortState:
-    """Return what would meet who listens at an address of this machine; an IPv6 address may have brackets."""
+    """Return whether a program could listen at an address of this machine; an IPv6 address may have brackets."""
     address = host.strip("[]")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
@@ -50,30 +50,30 @@ def is_taken(host: str, port: int) -> bool:
     return port_state(host, port) == "taken"
 
 
-def free_port(wanted: int, host: str = "127.0.0.1", *, taken: Callable[[str, int], bool] = is_taken) -> int | None:
-    """Return the first free port from ``wanted`` on; None where there is none."""
-    return next((port for port in range(wanted, _HIGHEST + 1) if not taken(host, port)), None)
+def free_port(first: int, host: str = "127.0.0.1", *, taken: Callable[[str, int], bool] = is_taken) -> int | None:
+    """Return the first free port from ``first`` on; None where there is none."""
+    return next((port for port in range(first, _HIGHEST + 1) if not taken(host, port)), None)
 
 
 def holder_of(port: int, *, proc: Path = Path("/proc")) -> Holder | None:
-    """Return the process that listens on a port; None where the kernel does not tell, as of other users' ones."""
-    wanted = {f"socket:[{inode}]" for inode in _inodes(port, proc)}
-    if not wanted:
+    """Return the process that listens on a port; None where the kernel does not tell, as for those of other users."""
+    sockets = {f"socket:[{inode}]" for inode in _inodes(port, proc)}
+    if not sockets:
         return None
     for folder in proc.glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it ended, or is another user's
-            if any(link.readlink().name in wanted for link in (folder / "fd").iterdir() if link.is_symlink()):
+            if any(link.readlink().name in sockets for link in (folder / "fd").iterdir() if link.is_symlink()):
                 return Holder(pid=int(folder.name), name=(folder / "comm").read_text("utf-8").strip())
     return None
 
 
-def who_holds(port: int, *, proc: Path = Path("/proc"), system: str = sys.platform) -> tuple[str, str]:
-    """Return the process that listens on a port, in words, and the command that ends it, or else finds it."""
+def describe_holder(port: int, *, proc: Path = Path("/proc"), system: str = sys.platform) -> tuple[str, str]:
+    """Describe the process that listens on a port, and return the command that ends it, or else finds it."""
     holder = holder_of(port, proc=proc)
     if holder is not None:
         return f'"{printable(holder.name)}" (process {holder.pid})', f"kill {holder.pid}"
     find = f"netstat -ano | findstr :{port}" if system == "win32" else f"sudo ss -ltnp 'sport = :{port}'"
-    return "a process of this machine", find
+    return "a process on this host", find
 
 
 def _inodes(port: int, proc: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""One after the other: two Composes that change the same project at once get in each other's way."""
+"""A lock for each project: two runs of Compose that change the same project at once interfere."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 
 @contextmanager
 def project_lock(folder: Path, on_wait: Callable[[], None]) -> Iterator[tuple[int, ...]]:
-    """Wait until nobody else has its turn in a deploy folder, and have it.
+    """Wait for the lock of a deploy folder, and hold it.
 
-    What is yielded are descriptors for the command to inherit: the system holds the turn until the last process that
-    has one ends. So what a killed `up` leaves at work is waited for too, and no turn is ever stale. ``on_wait`` is
-    called before a wait. Where the system or the file system knows no such locks, there are no turns.
+    Yields the descriptors for the command to inherit: the system holds the lock until the last process that has one
+    ends. So the lock also waits for what a killed `up` has left running, and is never stale. ``on_wait`` is called
+    before a wait. Where the system or the file system has no such locks, nothing is locked.
     """
-    file = _opened(folder)
+    file = _open(folder)
     if file is None:
         yield ()
         return
@@ -28,7 +28,7 @@ def project_lock(folder: Path, on_wait: Callable[[], None]) -> Iterator[tuple[in
         os.close(file)
 
 
-def _opened(folder: Path) -> int | None:
+def _open(folder: Path) -> int | None:
     if sys.platform == "win32":
         return None
     try:

@@ -1,4 +1,4 @@
-"""Programs of a machine that is reached by SSH."""
+"""Runs programs on a machine over SSH."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 from anvil_gen.machine.subprocesses import Answer, Run, run_program
 
-_NO_SUCH_PROGRAM = 127  # what a shell says
+_NO_SUCH_PROGRAM = 127  # the exit code of a shell
 
 
 def over_ssh(endpoint: str) -> Run | None:
-    """Return how programs are run on the machine of an engine that is reached by SSH; None for any other endpoint."""
+    """Return what runs programs on the machine of a Docker endpoint over SSH; None for any other endpoint."""
     address = urlsplit(endpoint)
     if address.scheme != "ssh" or not address.hostname:
         return None

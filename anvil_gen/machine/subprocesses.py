@@ -1,4 +1,4 @@
-"""Programs of the machine, and what they answer."""
+"""Runs programs of the machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SECONDS = 20.0
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What a program printed; ``code`` is None where there is no such program, or it did not end in time."""
+    """What a program printed; ``code`` is None if there is no such program, or it timed out."""
 
     code: int | None = None
     stdout: str = ""
@@ -35,9 +35,9 @@ def run_program(command: Sequence[str]) -> Answer:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Answer(stderr=f"it did not end within {_SECONDS:.0f} seconds")
+        return Answer(stderr=f"timed out after {_SECONDS:.0f} seconds")
     except FileNotFoundError:
-        return Answer(stderr="there is no such program on the PATH")
+        return Answer(stderr="not found on the PATH")
     except OSError as error:
-        return Answer(stderr=f"it cannot be run: {(error.strerror or str(error)).lower()}")
+        return Answer(stderr=f"cannot be run: {(error.strerror or str(error)).lower()}")
     return Answer(code=done.returncode, stdout=done.stdout, stderr=done.stderr)

@@ -1,4 +1,4 @@
-"""A machine as a whole: its platform, its memory, its disks and its cards."""
+"""A machine as a whole: its platform, its memory, its disks and its GPUs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Machine(Struct, frozen=True, kw_only=True):
-    """What a machine has; None stands for what it does not tell."""
+    """What a machine has; None where that is not known."""
 
     platform: Platform | None
     memory_mib: int | None
@@ -27,11 +27,13 @@ class Machine(Struct, frozen=True, kw_only=True):
 
     @property
     def gpus(self) -> tuple[DetectedGpu, ...]:
-        """The cards of all vendors."""
+        """The GPUs of all vendors."""
         return tuple(gpu for listing in self.listings for gpu in listing.gpus)
 
 
-def look(catalog: Catalog, *, run: Run = run_program, root: Path = Path("/"), system: str = sys.platform) -> Machine:
+def inspect_machine(
+    catalog: Catalog, *, run: Run = run_program, root: Path = Path("/"), system: str = sys.platform
+) -> Machine:
     """Return what a machine has: its programs run by ``run``, its kernel's files below ``root``."""
     vendors = ((name, catalog.vendor(name)) for name in catalog.names("gpus"))
     return Machine(
@@ -42,7 +44,7 @@ def look(catalog: Catalog, *, run: Run = run_program, root: Path = Path("/"), sy
 
 
 def platform_of(kernel: str) -> Platform:
-    """Return the platform of a Linux kernel, by its release, as ``uname -r`` and ``docker info`` tell it."""
+    """Return the platform of a Linux kernel, by its release, as ``uname -r`` and ``docker info`` report it."""
     return "wsl2" if "wsl2" in kernel.lower() else "linux"
 
 
@@ -69,7 +71,7 @@ def memory_mib(*, root: Path = Path("/")) -> int | None:
 
 
 def free_gib(path: Path) -> float | None:
-    """Return the free space of the disk that a path is on, or will be; None where it cannot be told."""
+    """Return the free space of the disk that a path is or will be on; None where that is not known."""
     existing = _existing(path)
     try:
         return shutil.disk_usage(existing).free / (1 << 30) if existing is not None else None
@@ -78,7 +80,7 @@ def free_gib(path: Path) -> float | None:
 
 
 def device_of(path: Path) -> int | None:
-    """Return the kernel's number of the disk that a path is on, or will be; None where it cannot be told."""
+    """Return the kernel's number of the disk that a path is or will be on; None where that is not known."""
     existing = _existing(path)
     try:
         return existing.stat().st_dev if existing is not None else None

@@ -1,1 +1,1 @@
-"""A fleet for a machine: what is found there, the answers that follow, and the files that copier makes of them."""
+"""`init`: detect a host, derive answers, and let copier scaffold a fleet repository from them."""

@@ -1,4 +1,4 @@
-"""What a machine has that an inventory says: found by asking its programs, its kernel and its Docker engine."""
+"""Detects the facts of a machine that belong in an inventory, through its programs, its kernel and Docker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from anvil_gen.machine.gpus import DetectedGpu, GpuListing
 from anvil_gen.machine.ports import free_port, is_taken
 from anvil_gen.machine.ssh import over_ssh
 from anvil_gen.machine.subprocesses import Answer, Run, run_program
-from anvil_gen.machine.system import Machine, look, platform_of
+from anvil_gen.machine.system import Machine, inspect_machine, platform_of
 from anvil_gen.onboard.local_models import ModelFolder, find_hub_cache, find_models
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ _VOLUME = re.compile(r"hf[-_.]?(hub[-_.]?)?cache|hugging[-_.]?face", re.IGNORECA
 
 
 class MachineAccess(Struct, frozen=True, kw_only=True):
-    """Where to look, and how to ask: the machine itself, or one that is far away or made up.
+    """How a machine is accessed: this machine, a remote one, or a fake one.
 
-    ``root`` is None for a machine whose files cannot be read from here.
+    ``root`` is None if the machine's files cannot be read from here.
     """
 
     run: Run = run_program
@@ -48,8 +48,8 @@ class MachineAccess(Struct, frozen=True, kw_only=True):
     which: Callable[[str], str | None] = shutil.which
 
 
-def here(docker: Docker) -> MachineAccess:
-    """Return this machine, with an engine."""
+def this_machine(docker: Docker) -> MachineAccess:
+    """Return the access to this machine, with a Docker client."""
     home = os.path.expanduser("~")  # noqa: PTH111  stays as it is without a home
     return MachineAccess(
         docker=docker,
@@ -60,61 +60,61 @@ def here(docker: Docker) -> MachineAccess:
 
 
 def machine_of(docker: Docker) -> MachineAccess:
-    """Return the machine of an engine: this one, unless the engine is on another machine.
+    """Return the access to the machine that Docker runs on: this one, or a remote one.
 
-    On another machine programs are asked over SSH, where the engine is reached by it; its files are not seen from here.
+    Programs of a remote machine run over SSH, if its Docker is reached by SSH; its files are not seen from here.
 
     Raises:
         DiagnosticError: the context that was named is not known.
     """
     try:
-        is_elsewhere = docker.is_remote
+        is_remote = docker.is_remote
     except DiagnosticError:
         if docker.context is not None:
             raise
-        is_elsewhere = False  # without a `docker` nothing is
-    if not is_elsewhere:
-        return here(docker)
+        is_remote = False  # without a `docker` nothing is remote
+    if not is_remote:
+        return this_machine(docker)
     run = over_ssh(docker.endpoint) or _unreachable
     name = run(("hostname",)).stdout.strip() or docker.context or ""
-    return MachineAccess(run=run, docker=docker, root=None, hostname=name, system="linux", which=_over(run))
+    return MachineAccess(run=run, docker=docker, root=None, hostname=name, system="linux", which=_which_over(run))
 
 
-def _over(run: Run) -> Callable[[str], str | None]:
+def _which_over(run: Run) -> Callable[[str], str | None]:
     return lambda program: program if run((program, "--version")).code is not None else None
 
 
 def _unreachable(_command: Sequence[str]) -> Answer:
-    return Answer(stderr="programs of that machine cannot be asked from here")
+    return Answer(stderr="programs of that machine cannot be run from here")
 
 
 class DetectedMachine(Struct, frozen=True, kw_only=True):
-    """What was found. Ports are the first free ones from the usual on."""
+    """What was detected. Ports are the first free ones from the usual ports on."""
 
     name: str
     machine: Machine
     docker: DockerInfo
     volumes: tuple[str, ...]
     diagnostics: tuple[str, ...]
-    """Why cards of a vendor could not be listed, although its program is there."""
+    """Why GPUs of a vendor could not be listed, although its program is installed."""
     models: ModelFolder | None
     hub_cache: Path | None
     router_port: int
     first_port: int
 
     @property
-    def cards(self) -> tuple[DetectedGpu, ...]:
-        """The cards that a model may run on: none that tells nothing of itself, or is a processor's own small one."""
+    def gpus(self) -> tuple[DetectedGpu, ...]:
+        """The GPUs that a model may run on: none that reports nothing, and no small one integrated in a CPU."""
         return tuple(
-            card
-            for card in self.machine.gpus
-            if (card.name or card.memory_mib) and (card.memory_mib is None or card.memory_mib >= _SMALLEST_MIB)
+            gpu
+            for gpu in self.machine.gpus
+            if (gpu.name or gpu.memory_mib) and (gpu.memory_mib is None or gpu.memory_mib >= _SMALLEST_MIB)
         )
 
     @property
     def platform(self) -> Platform | None:
-        """The platform that containers run on: the engine knows best."""
-        return platform_of(self.docker.kernel) if self.docker.answers else self.machine.platform
+        """The platform that containers run on, by Docker's kernel if known."""
+        return platform_of(self.docker.kernel) if self.docker.is_available else self.machine.platform
 
     @property
     def memory_mib(self) -> int | None:
@@ -123,45 +123,45 @@ class DetectedMachine(Struct, frozen=True, kw_only=True):
 
     @property
     def cache_volume(self) -> str:
-        """The volume that looks like the hub's cache; empty without one."""
+        """The volume that looks like the Hugging Face cache; empty without one."""
         return next((name for name in self.volumes if _VOLUME.search(name)), "")
 
 
 def detect(catalog: Catalog, at: MachineAccess, *, router_port: int, first_port: int) -> DetectedMachine:
-    """Return what a machine has; the ports are those to begin the search with."""
+    """Return what a machine has; the search for free ports starts with the given ones."""
     nowhere = Path("/nonexistent")
     docker = docker_info(at.docker)
-    volumes = at.docker.run("volume", "ls", "--format", "{{.Name}}").stdout.split() if docker.answers else []
-    machine = look(catalog, run=at.run, root=at.root or nowhere, system=at.system)
+    volumes = at.docker.run("volume", "ls", "--format", "{{.Name}}").stdout.split() if docker.is_available else []
+    machine = inspect_machine(catalog, run=at.run, root=at.root or nowhere, system=at.system)
     return DetectedMachine(
         name=machine_name(at.hostname),
         machine=machine,
         docker=docker,
         volumes=tuple(volumes),
-        diagnostics=tuple(listing.diagnostic for listing in machine.listings if is_broken(listing, catalog, at)),
+        diagnostics=tuple(listing.diagnostic for listing in machine.listings if listing_failed(listing, catalog, at)),
         models=find_models(root=at.root, home=at.home) if at.root is not None else None,
         hub_cache=find_hub_cache(at.environment, home=at.home) if at.root is not None else None,
         router_port=(free_port(router_port, taken=at.taken) or router_port) if at.root is not None else router_port,
-        first_port=_pair(first_port, at.taken) if at.root is not None else first_port,
+        first_port=_free_pair(first_port, at.taken) if at.root is not None else first_port,
     )
 
 
-def is_broken(listing: GpuListing, catalog: Catalog, at: MachineAccess) -> bool:
-    """Tell whether a vendor's cards could not be listed, although its program is there."""
+def listing_failed(listing: GpuListing, catalog: Catalog, at: MachineAccess) -> bool:
+    """Tell whether a vendor's GPUs could not be listed, although its program is installed."""
     data = catalog.vendor(listing.vendor)
     programs = [one.command[0] for one in data.listing] if data is not None else []
     return bool(listing.diagnostic) and not listing.gpus and any(map(at.which, programs))
 
 
 def machine_name(hostname: str) -> str:
-    """Return a machine's name out of its host's: lower-case letters, digits and `-`; "box" where nothing is left."""
+    """Return a host name for the inventory: lower-case letters, digits, `_` and `-`; "box" if nothing is left."""
     short = hostname.partition(".")[0].lower()
     return re.sub(r"[^a-z0-9_-]+", "-", short).strip("-_")[:NAME_LENGTH] or "box"
 
 
-def _pair(wanted: int, taken: Callable[[str, int], bool]) -> int:
-    """Return the first port from ``wanted`` on that is free together with the next one."""
-    port = free_port(wanted, taken=taken)
+def _free_pair(first: int, taken: Callable[[str, int], bool]) -> int:
+    """Return the first port from ``first`` on that is free together with the next one."""
+    port = free_port(first, taken=taken)
     while port is not None and taken("127.0.0.1", port + 1):
         port = free_port(port + 2, taken=taken)
-    return port or wanted
+    return port or first

@@ -1,4 +1,4 @@
-"""Models that lie on a machine already: in a folder of models, or in the hub's cache."""
+"""Models that are on a machine already: in a model folder, or in the Hugging Face cache."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from msgspec import Struct
 
 _USUAL_FOLDERS = ("srv/models", "models", "data/models", "mnt/models", "opt/models", "var/lib/models")
-_MOST_ENTRIES = 1000  # of a folder: more are no folder of models
+_MOST_ENTRIES = 1000  # of a folder: one with more is not a model folder
 _PART = re.compile(r"-(\d+)-of-\d+\.gguf$")
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    """A model in a folder of models: ``name`` is its path inside, a folder of weights or a GGUF file."""
+    """A model in a model folder: ``name`` is its path inside, a folder of weights or a GGUF file."""
 
     name: str
     size: int  # bytes
@@ -27,21 +27,21 @@ class Model(Struct, frozen=True, kw_only=True):
 
 
 class ModelFolder(Struct, frozen=True, kw_only=True):
-    """A folder of models, the largest first."""
+    """A model folder, with its largest model first."""
 
     path: Path
     models: tuple[Model, ...]
 
 
 def find_models(*, root: Path = Path("/"), home: Path | None = None) -> ModelFolder | None:
-    """Return the usual folder that has the most models; without any, one that is there; else None."""
+    """Return the usual folder with the most models; without models, one that exists; else None."""
     candidates = [*([home / "models"] if home is not None else ()), *(root / name for name in _USUAL_FOLDERS)]
     found = [ModelFolder(path=folder, models=_models(folder)) for folder in candidates if folder.is_dir()]
     return max(found, key=lambda folder: len(folder.models), default=None)
 
 
 def find_hub_cache(environment: Mapping[str, str], *, home: Path | None = None) -> Path | None:
-    """Return the folder of the hub's cache, where it holds a model."""
+    """Return the folder of the Hugging Face cache, if it holds a model."""
     named = environment.get("HF_HOME")
     cache = Path(named) if named else home / ".cache" / "huggingface" if home is not None else None
     return cache if cache is not None and any((cache / "hub").glob("models--*")) else None
@@ -54,7 +54,7 @@ def _models(folder: Path) -> tuple[Model, ...]:
 
 def _inside(folder: Path, *, depth: int) -> Iterator[tuple[Path, int]]:
     """Yield each model below a folder, with its size."""
-    with contextlib.suppress(OSError):  # a folder that may not be read has no models for us
+    with contextlib.suppress(OSError):  # a folder without read permission offers no models
         entries = sorted(folder.iterdir())[:_MOST_ENTRIES]
         files = {entry: entry.stat().st_size for entry in entries if entry.is_file()}
         weights = sum(size for file, size in files.items() if file.suffix == ".safetensors")
@@ -68,7 +68,7 @@ def _inside(folder: Path, *, depth: int) -> Iterator[tuple[Path, int]]:
 
 
 def _ggufs(files: Mapping[Path, int]) -> Iterator[tuple[Path, int]]:
-    """Yield each GGUF model: one of several files is called by its first."""
+    """Yield each GGUF model: a model of several files is named by its first."""
     for file, size in files.items():
         if file.suffix != ".gguf" or file.name.startswith("mmproj"):
             continue

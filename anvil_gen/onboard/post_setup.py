@@ -1,4 +1,4 @@
-"""What is made once for a new machine beside its files: a repository, a key, a volume; none is ever replaced."""
+"""Creates what a new host needs besides its files: a repository, a key, a volume; none is ever replaced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEY_BYTES = 32
 
 
 def make_repository(folder: Path) -> bool:
-    """Make a git repository of a folder that is in none; False where it is in one, or where there is no git."""
+    """Initialize a git repository in a folder; False if the folder is in one already, or git is not installed."""
     try:
         inside = subprocess.run(  # noqa: S603
             ["git", "-C", str(folder), "rev-parse", "--is-inside-work-tree"],  # noqa: S607
@@ -23,18 +23,18 @@ def make_repository(folder: Path) -> bool:
         )
         if inside.returncode == 0:
             return False
-        made = subprocess.run(  # noqa: S603
+        created = subprocess.run(  # noqa: S603
             ["git", "-C", str(folder), "init", "--quiet"],  # noqa: S607
             capture_output=True,
             check=False,
         )
     except OSError:
         return False
-    return made.returncode == 0
+    return created.returncode == 0
 
 
 def write_key(tree: Path, variable: str) -> bool:
-    """Write a new key into the ``.env`` of a rendered tree, for its owner's eyes alone; False where one is there."""
+    """Write a new key into the ``.env`` of a rendered tree, readable by its owner only; False if the file exists."""
     file = tree / ".env"
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -45,14 +45,14 @@ def write_key(tree: Path, variable: str) -> bool:
     return True
 
 
-def missing_volume(laid_down: ScaffoldResult, found: DetectedMachine) -> str:
-    """Return the volume of the hub's cache where models need it and the engine lacks it; else an empty text."""
-    cache = str(laid_down.answers.get("hfcache", ""))
-    if not laid_down.answers.get("uses_hub") or "/" in cache or "\\" in cache:
+def missing_volume(result: ScaffoldResult, found: DetectedMachine) -> str:
+    """Return the volume of the Hugging Face cache if models need it and Docker lacks it; else an empty text."""
+    cache = str(result.answers.get("hfcache", ""))
+    if not result.answers.get("uses_hub") or "/" in cache or "\\" in cache:
         return ""
     return "" if cache in found.volumes else cache
 
 
 def make_volume(volume: str, found: DetectedMachine, at: MachineAccess) -> bool:
-    """Make a volume; False where no engine answers, or it refuses."""
-    return found.docker.answers and at.docker.run("volume", "create", volume).returncode == 0
+    """Create a volume; False if Docker does not answer or refuses."""
+    return found.docker.is_available and at.docker.run("volume", "create", volume).returncode == 0

@@ -1,4 +1,4 @@
-"""What a machine lacks until its models can run, each with the commands that install it."""
+"""What a host lacks to run its models, each with the commands that install it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from anvil_gen.inventory.fields import Platform
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.machine.docker import INSTALL_DOCS
 from anvil_gen.machine.docker_info import OLDEST_COMPOSE, DockerInfo, is_older
-from anvil_gen.onboard.detect import DetectedMachine, MachineAccess, is_broken
+from anvil_gen.onboard.detect import DetectedMachine, MachineAccess, listing_failed
 
 if TYPE_CHECKING:
     from anvil_gen.catalog.catalog import Catalog
@@ -28,7 +28,7 @@ def missing_prerequisites(found: DetectedMachine, catalog: Catalog, at: MachineA
     """Return a warning for each thing that is missing."""
     install = Document(shipped_templates() / ONBOARD / "install.toml").data
     names = _distribution(at.root)
-    return [*_docker(found.docker, found.platform, install, names), *_cards(found, catalog, at, install, names)]
+    return [*_docker(found.docker, found.platform, install, names), *_gpus(found, catalog, at, install, names)]
 
 
 def _docker(
@@ -38,16 +38,16 @@ def _docker(
         diagnostic = structs.replace(docker.diagnostic, severity="warning")
         if not docker.client:
             remedy = _commands(install["docker"], names, INSTALL_DOCS)
-            desktop = "turn on Docker Desktop's integration of this distribution, or " if platform == "wsl2" else ""
+            desktop = "enable Docker Desktop's integration for this distribution, or " if platform == "wsl2" else ""
             diagnostic = structs.replace(diagnostic, remedy=f"{desktop}install it, then log in again:\n\n{remedy}")
         yield diagnostic
     elif not docker.compose or is_older(docker.compose, OLDEST_COMPOSE):
-        detail = f"{docker.compose or 'none'} is here, and 2.20 or newer is needed"
+        detail = f"{docker.compose or 'none'} is installed; 2.20 or newer is required"
         remedy = f"install it:\n\n{_commands(install['compose'], names, _COMPOSE_DOCS)}"
         yield Diagnostic(summary="Docker Compose is missing", detail=detail, remedy=remedy, severity="warning")
 
 
-def _cards(
+def _gpus(
     found: DetectedMachine, catalog: Catalog, at: MachineAccess, install: Mapping[str, Any], names: list[str]
 ) -> Iterator[Diagnostic]:
     platform = found.platform or "linux"
@@ -55,40 +55,42 @@ def _cards(
         data = catalog.vendor(listing.vendor)
         if data is None:
             continue
-        if is_broken(listing, catalog, at):
+        if listing_failed(listing, catalog, at):
             remedy = data.driver.get(platform, "").strip()
-            summary = "cards cannot be listed"
+            summary = "GPUs cannot be listed"
             yield Diagnostic(summary=summary, detail=listing.diagnostic, remedy=remedy, severity="warning")
         runtime = data.runtime
-        if not set(listing.gpus) & set(found.cards) or runtime is None or at.root is None:
+        if not set(listing.gpus) & set(found.gpus) or runtime is None or at.root is None:
             continue
         known = found.docker.info.get("Runtimes") or {}
         devices = [device for device in runtime.devices if not (at.root / device.lstrip("/")).exists()]
         named = bool(runtime.runtimes or runtime.programs)
-        is_there = known.keys() & set(runtime.runtimes) or any(map(at.which, runtime.programs))
-        if not is_there if named else devices:
-            first = _commands(install.get("runtimes", {}).get(listing.vendor, {}), names, "")
-            turned_on = runtime.install.get(platform, "").strip()
+        is_installed = known.keys() & set(runtime.runtimes) or any(map(at.which, runtime.programs))
+        if not is_installed if named else devices:
+            install_commands = _commands(install.get("runtimes", {}).get(listing.vendor, {}), names, "")
+            setup = runtime.install.get(platform, "").strip()
             yield Diagnostic(
-                summary="containers cannot have the cards yet",
+                summary="containers cannot access the GPUs yet",
                 detail=f"the {runtime.title} is missing",
-                remedy=f"{first}\n{turned_on.rpartition(chr(10))[2]}" if first and platform == "linux" else turned_on,
+                remedy=f"{install_commands}\n{setup.rpartition(chr(10))[2]}"
+                if install_commands and platform == "linux"
+                else setup,
                 severity="warning",
             )
 
 
 def _distribution(root: Path | None) -> list[str]:
-    """Return the names of a machine's distribution, the most exact first: ``ubuntu-24``, ``ubuntu``, ``debian``."""
+    """Return the names of a machine's distribution, the most specific first: ``ubuntu-24``, ``ubuntu``, ``debian``."""
     try:
         text = (root / "etc/os-release").read_text("utf-8") if root is not None else ""
     except OSError:
         text = ""
-    said = {
+    fields = {
         key: " ".join(shlex.split(value))
         for key, _, value in (line.partition("=") for line in text.splitlines() if "=" in line)
     }
-    name = said.get("ID", "")
-    return [f"{name}-{said.get('VERSION_ID', '').partition('.')[0]}", name, *said.get("ID_LIKE", "").split()]
+    name = fields.get("ID", "")
+    return [f"{name}-{fields.get('VERSION_ID', '').partition('.')[0]}", name, *fields.get("ID_LIKE", "").split()]
 
 
 def _commands(table: Mapping[str, str], names: list[str], otherwise: str) -> str:

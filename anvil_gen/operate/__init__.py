@@ -1,1 +1,1 @@
-"""What runs on a machine, and the verbs over Docker Compose. Rendering needs nothing of it."""
+"""The commands that operate a deployment through Docker Compose. Rendering needs none of this."""

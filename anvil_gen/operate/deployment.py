@@ -1,4 +1,4 @@
-"""One host as the operating verbs see it: what its inventory renders, what is on disk, and its project."""
+"""A host as the operating commands see it: what its inventory renders, what is on disk, and its project."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ if TYPE_CHECKING:
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
-    """A host that can be operated. ``outcome`` is what a render would change; None where that is nothing."""
+    """A host that can be operated. ``pending`` is what a render would change; None if nothing."""
 
     resolved: Resolved
-    outcome: Plan | None
+    pending: Plan | None
     project: Project
 
     @property
     def stack(self) -> Stack:
-        """What the inventory says."""
+        """What the inventory resolves to."""
         return self.resolved.stack
 
     @property
     def stale(self) -> bool:
         """Tell whether the files on disk are not what the inventory renders."""
-        return self.outcome is not None
+        return self.pending is not None
 
     @property
     def unrendered(self) -> bool:
-        """Tell whether there is nothing on disk at all."""
-        missing = [change for change in self.outcome.files if change.action == "create"] if self.outcome else []
-        return self.outcome is not None and len(missing) == len(self.outcome.rendered.tree.files)
+        """Tell whether no rendered file is on disk."""
+        missing = [change for change in self.pending.files if change.action == "create"] if self.pending else []
+        return self.pending is not None and len(missing) == len(self.pending.rendered.tree.files)
 
     @property
     def container_names(self) -> list[str]:
-        """The names that the inventory gives to containers, as far as it writes them."""
+        """The container names that the inventory sets, without those that contain variables."""
         names = [tier.service.container_name for tier in self.stack.tiers]
         names += [self.stack.router.container_name] if self.stack.router is not None else []
         return [name for name in names if isinstance(name, str)]
@@ -63,12 +63,12 @@ class Deployment(Struct, frozen=True, kw_only=True):
         """Return a mode by its name; without one, the default mode.
 
         Raises:
-            DiagnosticError: there is none of that name.
+            DiagnosticError: there is no mode of that name.
         """
         return mode_of(self.stack, name)
 
     def services(self, mode: Mode, names: Sequence[str]) -> list[str]:
-        """Return the services that are meant by names of tiers or services; all of the mode's for no name.
+        """Return the services of a mode by names of tiers or services; all of them for no name.
 
         Raises:
             DiagnosticError: with every name that the mode does not have.
@@ -84,13 +84,13 @@ class Deployment(Struct, frozen=True, kw_only=True):
         host = self.stack.host
         elsewhere = next((other for other in self.stack.modes if name in services_of(self.stack, other)), None)
         if elsewhere is not None:
-            detail = f'"{name}" does not run in the mode "{mode.title}"'
-            remedy = f"name its mode too:\n\n    anvil-gen up {host} {name} --mode {elsewhere.title}"
+            detail = f'"{name}" is not part of the mode "{mode.title}"'
+            remedy = f"add its mode:\n\n    anvil-gen up {host} {name} --mode {elsewhere.title}"
             return Diagnostic(summary="not in this mode", detail=detail, remedy=remedy)
         if any(tier.name == name for tier in self.stack.tiers):
-            detail, remedy = f'"{name}" is on standby, and no mode has it', 'add it to the "tiers" of a mode'
+            detail, remedy = f'"{name}" is on standby and in no mode', 'add it to the "tiers" of a mode'
             return Diagnostic(summary="not in any mode", detail=detail, remedy=remedy)
-        detail = f'"{name}" is neither a tier nor a service of {host}: it has {join_words(known)}'
+        detail = f'"{name}" is neither a tier nor a service of {host} (defined: {join_words(known)})'
         remedy = did_you_mean(name, known) or "name one of them"
         return Diagnostic(summary="unknown tier", detail=detail, remedy=remedy)
 
@@ -99,14 +99,14 @@ def mode_of(stack: Stack, name: str | None) -> Mode:
     """Return a mode by its name; without one, the default mode.
 
     Raises:
-        DiagnosticError: there is none of that name.
+        DiagnosticError: there is no mode of that name.
     """
-    wanted = name or DEFAULT_MODE
+    title = name or DEFAULT_MODE
     modes = {mode.title: mode for mode in stack.modes}
-    if wanted in modes:
-        return modes[wanted]
-    detail = f'"{wanted}" is no mode of {stack.host}: it has {join_words(modes)}'
-    remedy = did_you_mean(wanted, modes) or "name one of them"
+    if title in modes:
+        return modes[title]
+    detail = f'"{title}" is not a mode of {stack.host} (defined: {join_words(modes)})'
+    remedy = did_you_mean(title, modes) or "name one of them"
     raise DiagnosticError([Diagnostic(summary="unknown mode", detail=detail, remedy=remedy)])
 
 
@@ -123,10 +123,10 @@ def tier_of(stack: Stack, service: str) -> Tier | None:
 
 
 def open_deployment(host: str, here: Path) -> Deployment:
-    """Return the host that a name or a path means.
+    """Return the host that a name or a path refers to.
 
     Raises:
-        DiagnosticError: there is no such host, or its inventory has faults.
+        DiagnosticError: there is no such host, or its inventory has errors.
     """
     return deployment_of(find_target(host, here))
 
@@ -135,22 +135,21 @@ def deployment_of(target: Target) -> Deployment:
     """Return a host that has been found, resolved and compared with the disk.
 
     Raises:
-        DiagnosticError: its inventory has faults.
+        DiagnosticError: its inventory has errors.
     """
     resolved = resolve_host(target.reading)
-    return Deployment(resolved=resolved, outcome=_outcome(resolved), project=target.project)
+    return Deployment(resolved=resolved, pending=_pending(resolved), project=target.project)
 
 
-def _outcome(resolved: Resolved) -> Plan | None:
-    """Return what a render would change; None where that is nothing."""
+def _pending(resolved: Resolved) -> Plan | None:
+    """Return what a render would change; None if nothing."""
     folder = DeployFolder(resolved.output, inventory=resolved.header)
     if folder.is_as_rendered(resolved.sources):
         return None
     from anvil_gen.deploy.pipeline import generator, plan  # noqa: PLC0415  only what is not known to be fresh needs it
 
-    # Compared only: what is on disk was proven when it was written.
-    outcome = plan(generator().render(resolved.inventory, proven=False))
-    return outcome if outcome.files else None
+    pending = plan(generator().render(resolved.inventory))
+    return pending if pending.files else None
 
 
 def delegate(
@@ -161,12 +160,12 @@ def delegate(
     *,
     on_wait: Callable[[], None] | None = None,
 ) -> int:
-    """Run a compose command for some tiers of a mode, or for all of it, on this terminal; return its exit code.
+    """Run a compose command for some tiers of a mode, or for the whole mode, on this terminal; return its exit code.
 
-    With ``on_wait`` it is one that changes what runs: it waits for its turn, and calls that before.
+    With ``on_wait`` the command changes what runs: it takes the project's lock, and calls ``on_wait`` before a wait.
 
     Raises:
-        DiagnosticError: nothing is rendered, there is no such mode or tier, or Docker or Compose is not there.
+        DiagnosticError: nothing is rendered, there is no such mode or tier, or Docker or Compose is missing.
     """
     chosen = deployment.mode(mode)
     services = deployment.services(chosen, tiers) if tiers else []
@@ -177,31 +176,31 @@ def delegate(
     with project_lock(deployment.project.folder, on_wait) if on_wait is not None else nullcontext(()) as held:
         code = deployment.project.run_interactive(*arguments, *services, root_file=chosen.root_file, inherited=held)
     if code not in (ExitCode.OK, ExitCode.INTERRUPTED):
-        deployment.project.docker.output("compose", "version")  # without Compose, docker itself has been at a loss
+        deployment.project.docker.output("compose", "version")  # without Compose, docker itself has failed
     return code
 
 
 def staleness(deployment: Deployment, *, then: str = "") -> Diagnostic | None:
-    """Return what is to be said where the files on disk are not what the inventory renders now.
+    """Return the diagnostic for files on disk that are not what the inventory renders now.
 
-    ``then`` is what is to be done after a render.
+    ``then`` is the step after a render.
     """
-    resolved, outcome = deployment.resolved, deployment.outcome
-    if outcome is None:
+    resolved, pending = deployment.resolved, deployment.pending
+    if pending is None:
         return None
-    paths = join_words((change.path for change in outcome.files), limit=6)
-    if outcome.folder.is_of_another_version(outcome.files, sources=resolved.sources):
+    paths = join_words((change.path for change in pending.files), limit=6)
+    if pending.folder.is_of_another_version(pending.files, sources=resolved.sources):
         return Diagnostic(
-            summary="files are of another version of anvil-gen",
-            detail=f"what is on disk is used as it is; this version renders otherwise: {paths}",
-            remedy=f"to take it over, and review it:\n\n    {resolved.command}",
+            summary="files were rendered by another version of anvil-gen",
+            detail=f"the files on disk are used as they are; this version renders them differently: {paths}",
+            remedy=f"to update and review them:\n\n    {resolved.command}",
             location=Location(file=display_path(resolved.output)),
             severity="warning",
         )
     by_word = {"missing": ("create",), "different": ("update",), "left over": ("delete",)}
-    found = {word: [one.path for one in outcome.files if one.action in actions] for word, actions in by_word.items()}
+    found = {word: [one.path for one in pending.files if one.action in actions] for word, actions in by_word.items()}
     return Diagnostic(
-        summary="nothing is rendered yet" if deployment.unrendered else "files are not what the inventory renders",
+        summary="nothing is rendered yet" if deployment.unrendered else "files do not match the inventory",
         detail="; ".join(f"{word}: {join_words(paths, limit=6)}" for word, paths in found.items() if paths),
         remedy=f"render, {f'review, and {then}' if then else 'and review'}:\n\n    {resolved.command}",
         location=Location(file=display_path(resolved.output)),

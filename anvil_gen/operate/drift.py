@@ -1,4 +1,4 @@
-"""How running containers differ from what they should be, as changes with their reasons."""
+"""How running containers differ from the files, as changes with their reasons."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ Kind = Literal["config", "image", "unknown", "foreign", "port"]
 
 
 class Drift(Struct, frozen=True, kw_only=True):
-    """One way in which what runs is not what the files say.
+    """One way in which a container differs from the files.
 
-    ``config``: made from another configuration; ``image``: its tag means another image now; ``unknown``: a container
-    of the project that no mode has; ``foreign``: another container has its name; ``port``: something else has its port.
+    ``config``: created from another configuration; ``image``: its tag points to another image now; ``unknown``: a
+    container of the project that is in no mode; ``foreign``: another container has its name; ``port``: its port is in
+    use.
     """
 
     kind: Kind
@@ -41,16 +42,16 @@ def service_changes(
     after: NormalizedService,
     hidden: Redaction = _ONLY_ENVIRONMENT,
 ) -> tuple[Change, ...]:
-    """Return what differs between two forms of a service, without the values that may be secret.
+    """Return the differences between two normalized services, without values that may be secret.
 
-    Those of the environment may come from `.env`, and so may what is ``hidden``.
+    Values of the environment may come from `.env`, and so may those that ``hidden`` names.
     """
     found = compare([_file(project, service, before)], [_file(project, service, after)])
     return tuple(_without_value(change) if hidden.hides(change.address[2:]) else change for change in found)
 
 
-def _file(project: str, service: str, form: NormalizedService) -> Mapping[str, Any]:
-    return {"name": project, "services": {service: form}}
+def _file(project: str, service: str, normalized: NormalizedService) -> Mapping[str, Any]:
+    return {"name": project, "services": {service: normalized}}
 
 
 def _without_value(change: Change) -> Change:
@@ -60,10 +61,10 @@ def _without_value(change: Change) -> Change:
 
 
 class Files:
-    """What a project's files say; Compose is asked once, when something differs from them."""
+    """The configuration of a project's files; Compose is queried once, when a container differs."""
 
     def __init__(self, project: Project, root_file: str) -> None:
-        """Take the files of one root."""
+        """Read the files of one root file on demand."""
         self._project = project
         self._root_file = root_file
 
@@ -76,31 +77,33 @@ class Files:
         return self._project.docker.output("compose", "version", "--short").strip()
 
     def drift_of(self, service: str, one: Container, hidden: Redaction = _ONLY_ENVIRONMENT) -> Drift:
-        """Return how a container that Compose would not make again differs from what its service says.
+        """Return how a container that Compose would recreate differs from its service.
 
         Raises:
             DiagnosticError: Docker does not answer, or Compose refuses the files.
         """
         image = images_of(self._project.docker, [one.image_id]).get(one.image_id)
-        is_, should_be = normalize_container(one, image), normalize_service(service, self._config, image)
-        changes = service_changes(self._project.name, service, is_, should_be, hidden)
+        actual, expected = normalize_container(one, image), normalize_service(service, self._config, image)
+        changes = service_changes(self._project.name, service, actual, expected, hidden)
         return config_drift(one, changes, self._compose_version)
 
 
 def config_drift(container: Container, changes: Sequence[Change], compose_version: str) -> Drift:
-    """Return the drift of a container whose configuration Compose would not make again."""
+    """Return the drift of a container that Compose would recreate for its configuration."""
     if changes:
-        return Drift(kind="config", detail="made from another configuration", changes=tuple(changes))
+        return Drift(kind="config", detail="created from another configuration", changes=tuple(changes))
     if container.compose_version and container.compose_version != compose_version.lstrip("v"):
-        detail = f"made by Compose {container.compose_version}, and {compose_version.lstrip('v')} says it otherwise"
+        detail = f"created by Compose {container.compose_version}; {compose_version.lstrip('v')} writes it differently"
         return Drift(kind="config", detail=detail)
-    return Drift(kind="config", detail="made from another configuration, in what Docker does not tell")
+    return Drift(kind="config", detail="created from another configuration, in something that Docker does not report")
 
 
 def image_drift(container: Container, images: Mapping[str, Mapping[str, Any]]) -> Drift | None:
-    """Return the drift of a container whose image's name means another image by now."""
+    """Return the drift of a container whose image tag points to another image now."""
     image = images.get(container.image)
     if image is None or image["Id"] == container.image_id:
         return None
     before, after = container.image_id.removeprefix("sha256:")[:12], image["Id"].removeprefix("sha256:")[:12]
-    return Drift(kind="image", detail=f"{container.image} is another image now: runs {before}, means {after}")
+    return Drift(
+        kind="image", detail=f"{container.image} points to another image now (running: {before}, now: {after})"
+    )

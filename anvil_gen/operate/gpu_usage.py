@@ -1,4 +1,4 @@
-"""Who holds a card, and what is left of its memory: as the inventory counts it, by what runs."""
+"""Which tiers use a GPU, and how much of its memory is free: by the inventory's numbers, for what runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from anvil_gen.values import Number
 
 
 class Holder(Struct, frozen=True, kw_only=True):
-    """A tier that holds a card now, or will with the next `up`; ``takes_mib`` is None where it does not tell."""
+    """A tier that holds a GPU now, or will with the next `up`; ``takes_mib`` is None where that is not known."""
 
     tier: str
     running: bool
@@ -21,7 +21,7 @@ class Holder(Struct, frozen=True, kw_only=True):
 
 
 class GpuUse(Struct, frozen=True, kw_only=True):
-    """A card and its holders. ``left_mib`` is None where it cannot be told."""
+    """A GPU and its holders. ``left_mib`` is None where that is not known."""
 
     gpu: Gpu
     holders: tuple[Holder, ...]
@@ -29,12 +29,12 @@ class GpuUse(Struct, frozen=True, kw_only=True):
 
     @property
     def busy(self) -> tuple[str, ...]:
-        """The tiers that run on it."""
+        """The tiers that run on the GPU."""
         return tuple(holder.tier for holder in self.holders if holder.running)
 
 
 def gpu_use(stack: Stack, gpu: Gpu, containers: Mapping[str, Container]) -> GpuUse:
-    """Return who holds a card, by the project's containers."""
+    """Return who holds a GPU, by the project's containers."""
     standing = {tier.name for tier in stack.modes[0].tiers}
     holders = []
     for tier in stack.tiers:
@@ -45,19 +45,19 @@ def gpu_use(stack: Stack, gpu: Gpu, containers: Mapping[str, Container]) -> GpuU
                 tier=tier.name,
                 running=running,
                 in_default_mode=tier.name in standing and gpu in tier.gpus,
-                takes_mib=taken(tier.share, gpu),
+                takes_mib=share_mib(tier.share, gpu),
             )
             holders.append(holder)
     return GpuUse(gpu=gpu, holders=tuple(holders), left_mib=_left(gpu, holders))
 
 
-def taken(share: Number | None, gpu: Gpu) -> int | None:
-    """Return the MiB of a card that a share is; None where one of the two is not known."""
+def share_mib(share: Number | None, gpu: Gpu) -> int | None:
+    """Return a share of a GPU in MiB; None where the share or the memory is not known."""
     return None if share is None or gpu.memory_mib is None else round(gpu.memory_mib * share)
 
 
 def _has(one: Container, gpu: Gpu, *, planned: bool) -> bool:
-    """Tell whether a container has a card: by what it was granted, and else by the inventory."""
+    """Tell whether a container has a GPU: by what it was granted, else by the inventory."""
     return gpu.uuid in one.device_ids if one.device_ids else planned
 
 

@@ -1,7 +1,7 @@
-"""What a container was made with, in Compose's own keys, so that it can be compared like any compose file.
+"""The configuration of a container in Compose's own keys, so that it can be compared like any compose file.
 
 Both sides of a comparison pass through here: a container as ``docker inspect`` describes it, and a service as ``docker
-compose config --format json`` prints it. What neither says is left out.
+compose config --format json`` prints it. Defaults and empty values are left out.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ NormalizedService = dict[str, Any]
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _SIZES = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _ANONYMOUS = re.compile("[0-9a-f]{64}")
-# Compose's own, and those that only repeat what the command says.
-_UNTOLD_LABELS = ("com.docker.compose.", VARIABLE_LABEL)
+# Compose's own, and those that only repeat the command.
+_IGNORED_LABELS = ("com.docker.compose.", VARIABLE_LABEL)
 _DEFAULT_SHM = 64 << 20
-# Key of a service -> key of the image's configuration, for what Docker does not tell apart where both say the same.
+# Key of a service -> key of the image's configuration: Docker does not report which of the two a value comes from.
 _OF_IMAGE = {"entrypoint": "Entrypoint", "command": "Cmd", "user": "User"}
-# What Docker adds by itself to a container that shares a namespace with the machine.
+# Docker adds this to a container that shares a namespace with the machine.
 _ADDED_OPTION = "label=disable"
-# Key of a service -> key of HostConfig, for what both say in the same words.
+# Key of a service -> key of HostConfig with the same values.
 _SAME = {"cap_add": "CapAdd", "cap_drop": "CapDrop", "group_add": "GroupAdd", "security_opt": "SecurityOpt"}
 
 
 def normalize_container(container: Container, image: Mapping[str, Any] | None) -> NormalizedService:
-    """Return what a container adds to its image; ``image`` is what ``docker image inspect`` says, while it is there."""
+    """Return what a container adds to its image; ``image`` is from ``docker image inspect``, if it still exists."""
     host, config = container.raw["HostConfig"], container.raw["Config"]
     own = (image or {}).get("Config") or {}
     labels = {
         name: value
         for name, value in (config.get("Labels") or {}).items()
-        if not name.startswith(_UNTOLD_LABELS) and (own.get("Labels") or {}).get(name) != value
+        if not name.startswith(_IGNORED_LABELS) and (own.get("Labels") or {}).get(name) != value
     }
     form: NormalizedService = {
         "image": config["Image"],
@@ -62,20 +62,20 @@ def normalize_container(container: Container, image: Mapping[str, Any] | None) -
         **{key: sorted(set(host.get(name) or ()) - {_ADDED_OPTION}) for key, name in _SAME.items()},
         **_reserved(container.device_ids),
     }
-    return _said(form)
+    return _without_empty(form)
 
 
 def normalize_service(
     name: str, config: Mapping[str, Any], image: Mapping[str, Any] | None = None
 ) -> NormalizedService:
-    """Return what a service of a canonical compose configuration adds to its image, as far as that is told."""
+    """Return what a service of a canonical compose configuration adds to its image, as far as Docker reports it."""
     service, project = config["services"][name], config["name"]
     own = (image or {}).get("Config") or {}
     form: NormalizedService = {
         "image": service.get("image", f"{project}-{name}"),
         "container_name": service.get("container_name", f"{project}-{name}-1"),
         **{key: service.get(key) for key in ("init", "read_only")},
-        "labels": _told_labels(service.get("labels") or {}),
+        "labels": _own_labels(service.get("labels") or {}),
         **{key: _unless(service.get(key), own.get(name)) for key, name in _OF_IMAGE.items()},
         **{key: sorted(set(map(str, service.get(key) or ())) - {_ADDED_OPTION}) for key in _SAME},
         "privileged": service.get("privileged"),
@@ -93,15 +93,15 @@ def normalize_service(
         "networks": sorted(_network(net, project, config) for net in service.get("networks") or ()),
         **_reserved(tuple(_device_ids(service))),
     }
-    return _said(form)
+    return _without_empty(form)
 
 
-def _said(form: NormalizedService) -> NormalizedService:
+def _without_empty(form: NormalizedService) -> NormalizedService:
     return {key: value for key, value in form.items() if value}
 
 
-def _told_labels(labels: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in labels.items() if not name.startswith(_UNTOLD_LABELS)}
+def _own_labels(labels: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in labels.items() if not name.startswith(_IGNORED_LABELS)}
 
 
 def _unless(value: Any, usual: Any) -> Any:
@@ -123,8 +123,8 @@ def _mounts(mounts: Any) -> Iterator[dict[str, Any]]:
     for mount in mounts:
         source = mount.get("Name") if mount["Type"] == "volume" else mount.get("Source")
         if not _ANONYMOUS.fullmatch(source or ""):
-            said = {"type": mount["Type"], "source": source, "target": mount["Destination"]}
-            yield said if mount.get("RW", True) else {**said, "read_only": True}
+            entry = {"type": mount["Type"], "source": source, "target": mount["Destination"]}
+            yield entry if mount.get("RW", True) else {**entry, "read_only": True}
 
 
 def _service_mounts(mounts: Any, volumes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -133,16 +133,16 @@ def _service_mounts(mounts: Any, volumes: Mapping[str, Any]) -> Iterator[dict[st
         if mount["type"] == "volume":
             source = (volumes.get(source) or {}).get("name", source)
         if source:
-            said = {"type": mount["type"], "source": source, "target": mount["target"]}
-            yield {**said, "read_only": True} if mount.get("read_only") else said
+            entry = {"type": mount["type"], "source": source, "target": mount["target"]}
+            yield {**entry, "read_only": True} if mount.get("read_only") else entry
 
 
 def _health(check: Any) -> dict[str, Any] | None:
     if not check:
         return None
     times = {"interval": "Interval", "timeout": "Timeout", "start_period": "StartPeriod"}
-    said = {key: _whole(check[name] / 1e9) for key, name in times.items() if check.get(name)}
-    return {"test": check.get("Test"), "retries": check.get("Retries"), **said}
+    durations = {key: _whole(check[name] / 1e9) for key, name in times.items() if check.get(name)}
+    return {"test": check.get("Test"), "retries": check.get("Retries"), **durations}
 
 
 def _service_health(check: Any) -> dict[str, Any] | None:
@@ -179,8 +179,8 @@ def _reserved(uuids: tuple[str, ...]) -> dict[str, Any]:
 
 def _network(name: str, project: str, config: Mapping[str, Any]) -> str:
     network = (config.get("networks") or {}).get(name) or {}
-    said: str = network.get("name", f"{project}_{name}")
-    return said
+    full: str = network.get("name", f"{project}_{name}")
+    return full
 
 
 def _seconds(duration: str | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Waiting for services, as values: what one look at a service makes of what was known of it before."""
+"""Readiness of services as a state machine without I/O: one observation advances the progress of a service."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from anvil_gen.catalog.log_patterns import Cause, KnownLog
 from anvil_gen.machine.containers import Container
 
 SETTLE_SECONDS = 3.0
-"""How long a service without a health check has to run, and one that has been restarted has to be healthy."""
+"""How long a service without a health check must have run, and one that was restarted must have been healthy."""
 STUCK_SECONDS = 30.0
-"""How long a container may be away, not started or paused before that is a failure."""
+"""How long a container may be missing, not started or paused before that is a failure."""
 RESTARTS = 2
-"""How often a service may be restarted: what it waits for may come up after it."""
+"""How often a service may be restarted: it may start before what it waits for."""
 _KEPT_LINES = 400
 _STARTING = "starting"
 _ALWAYS = float("-inf")
 
 
 class Phase(Enum):
-    """How far a service has come."""
+    """The phase of a service."""
 
     WAITING = "waiting"
     READY = "ready"
@@ -32,7 +32,7 @@ class Phase(Enum):
 
 
 class Observation(Struct, frozen=True, kw_only=True):
-    """One look at a service, ``now`` seconds after the wait began: its container, and what that has printed since."""
+    """A service ``now`` seconds after the wait began: its container, and the new lines of its log."""
 
     now: float
     container: Container | None
@@ -42,14 +42,14 @@ class Observation(Struct, frozen=True, kw_only=True):
 class Progress(Struct, frozen=True, kw_only=True):
     """What is known of a service. Times are seconds since the wait began.
 
-    ``stage`` is what it does, or did last, by its log; ``words`` tell the phase: what it does, how it is ready, or what
-    went wrong, as words that follow on the service's name.
+    ``stage`` is the latest startup stage in its log; ``message`` describes the phase: what the service does, how it is
+    ready, or what went wrong, as words that follow the service's name.
     """
 
     service: str
     phase: Phase = Phase.WAITING
     stage: str = _STARTING
-    words: str = _STARTING
+    message: str = _STARTING
     seconds: float = 0.0  # until it was ready or had failed, or until now
     container: str = ""
     lines: tuple[str, ...] = ()
@@ -58,12 +58,12 @@ class Progress(Struct, frozen=True, kw_only=True):
     container_id: str = ""
     started_at: str = ""
     restarts_before: int = 0
-    since: float = 0.0  # when the present run, or the present standstill, was seen first
+    since: float = 0.0  # when the current run, or the current state, was first seen
     state: str = ""
 
 
 def initial(service: str, before: Container | None = None) -> Progress:
-    """Return what is known of a service before it is looked at; ``before`` is its container before `up`."""
+    """Return the progress of a service before the first observation; ``before`` is its container before `up`."""
     if before is None:
         return Progress(service=service)
     return Progress(
@@ -71,35 +71,35 @@ def initial(service: str, before: Container | None = None) -> Progress:
         container_id=before.id,
         started_at=before.started_at,
         restarts_before=before.restarts,
-        # What has run before goes on running.
+        # A container that ran before keeps running.
         since=_ALWAYS,
         state=before.state,
     )
 
 
 def advance(before: Progress, seen: Observation, log: KnownLog) -> Progress:
-    """Return what is known of a service after a look at it; a failure stays one, and more of its log is read."""
+    """Return the progress of a service after an observation; a failure is final, but more of its log is read."""
     container = seen.container
     if before.phase is Phase.FAILED:
         return _read(before, seen.lines, log)
     if container is None:
         return _absent(before, seen.now)
-    known = _read(_in_its_run(before, container, seen.now), seen.lines, log)
-    phase, words = _judged(known, container, seen.now)
+    known = _read(_in_current_run(before, container, seen.now), seen.lines, log)
+    phase, message = _judge(known, container, seen.now)
     seconds = before.seconds if phase is before.phase is not Phase.WAITING else seen.now
-    return replace(known, phase=phase, words=words, seconds=seconds)
+    return replace(known, phase=phase, message=message, seconds=seconds)
 
 
 def given_up(progress: Progress, seconds: float) -> Progress:
-    """Return a service that has not become ready in the time that it was given."""
+    """Return the progress of a service that was not ready in time."""
     if progress.phase is not Phase.WAITING:
         return progress
-    words = f"is not ready after {duration(seconds)}: {progress.words}"
-    return replace(progress, phase=Phase.FAILED, words=words, seconds=seconds)
+    message = f"is not ready after {duration(seconds)}: {progress.message}"
+    return replace(progress, phase=Phase.FAILED, message=message, seconds=seconds)
 
 
 def duration(seconds: float) -> str:
-    """Return a time for people: ``8s``, ``1m05s``, ``2h01m``."""
+    """Return a human-readable duration: ``8s``, ``1m05s``, ``2h01m``."""
     whole = max(0, int(seconds))
     if whole < 60:
         return f"{whole}s"
@@ -112,31 +112,31 @@ def _absent(before: Progress, now: float) -> Progress:
     since = before.since if before.state == "" else now
     known = replace(before, state="", since=since, seconds=now)
     if now - since >= STUCK_SECONDS:
-        return replace(known, phase=Phase.FAILED, words="has no container any more")
-    return replace(known, phase=Phase.WAITING, words="has no container")
+        return replace(known, phase=Phase.FAILED, message="no longer has a container")
+    return replace(known, phase=Phase.WAITING, message="has no container")
 
 
-def _in_its_run(before: Progress, container: Container, now: float) -> Progress:
-    """Return what is known of a service, its stage forgotten where it has started anew since."""
+def _in_current_run(before: Progress, container: Container, now: float) -> Progress:
+    """Return the progress of a service, with its stage reset if it has started again since."""
     is_new = container.id != before.container_id
-    starts_anew = is_new or container.started_at != before.started_at
-    waits_anew = starts_anew or container.state != before.state
+    has_restarted = is_new or container.started_at != before.started_at
+    state_changed = has_restarted or container.state != before.state
     return replace(
         before,
         container=container.name,
         container_id=container.id,
         started_at=container.started_at,
         state=container.state,
-        since=now if waits_anew else before.since,
+        since=now if state_changed else before.since,
         restarts_before=0 if is_new else min(before.restarts_before, container.restarts),
-        stage=_STARTING if starts_anew else before.stage,
-        rank=-1 if starts_anew else before.rank,
+        stage=_STARTING if has_restarted else before.stage,
+        rank=-1 if has_restarted else before.rank,
         causes=() if is_new else before.causes,
     )
 
 
 def _read(known: Progress, lines: tuple[str, ...], log: KnownLog) -> Progress:
-    """Return what is known of a service after some lines of its log; its stages only go forward."""
+    """Return the progress of a service after some lines of its log; stages only move forward."""
     rank, stage, causes = known.rank, known.stage, list(known.causes)
     for line in lines:
         begun = log.stage(line)
@@ -149,7 +149,7 @@ def _read(known: Progress, lines: tuple[str, ...], log: KnownLog) -> Progress:
     return replace(known, rank=rank, stage=stage, causes=tuple(causes), lines=kept)
 
 
-def _judged(known: Progress, container: Container, now: float) -> tuple[Phase, str]:
+def _judge(known: Progress, container: Container, now: float) -> tuple[Phase, str]:
     restarted = container.restarts - known.restarts_before
     settled = now - known.since >= SETTLE_SECONDS
     if container.state == "running":
@@ -160,48 +160,48 @@ def _judged(known: Progress, container: Container, now: float) -> tuple[Phase, s
         if restarted > RESTARTS:
             return Phase.FAILED, f"was restarted {restarted} times"
         if container.health is None and settled:
-            return Phase.READY, "runs"
+            return Phase.READY, "is running"
         return Phase.WAITING, known.stage
-    ended = f"ended with exit code {container.exit_code}{_meaning(container)}"
+    ended = f"exited with code {container.exit_code}{_meaning(container)}"
     if container.state == "restarting":
-        # How it ended before this `up` says nothing of its next run: what was wrong may be mended.
-        is_of_now = known.since != _ALWAYS
-        if restarted > RESTARTS or (is_of_now and any(not cause.transient for cause in known.causes)):
+        # How it exited before this `up` does not predict its next run: the cause may be fixed.
+        is_current = known.since != _ALWAYS
+        if restarted > RESTARTS or (is_current and any(not cause.transient for cause in known.causes)):
             times = f", {restarted} times" if restarted > 1 else ""
             return Phase.FAILED, f"{ended}{times}"
         return Phase.WAITING, f"restarting: it {ended}"
     if container.state == "exited":
-        # What has no health check and is not started again by Docker has been asked to do something, and has done it.
+        # Without a health check and a restart by Docker, it was a task, and has completed it.
         done = container.exit_code == 0 and container.health is None
-        return (Phase.READY, "has done its work") if done else (Phase.FAILED, ended)
-    words = {"created": "is not started", "paused": "is paused"}.get(container.state, f"is {container.state}")
-    return (Phase.FAILED if now - known.since >= STUCK_SECONDS else Phase.WAITING), words
+        return (Phase.READY, "has completed") if done else (Phase.FAILED, ended)
+    message = {"created": "is not started", "paused": "is paused"}.get(container.state, f"is {container.state}")
+    return (Phase.FAILED if now - known.since >= STUCK_SECONDS else Phase.WAITING), message
 
 
 def _last_check(container: Container) -> str:
     checks = (container.raw["State"].get("Health") or {}).get("Log") or ()
-    said = str(checks[-1].get("Output") or "").split() if checks else ()
-    return f": its check says {' '.join(said)}" if said else ""
+    output = str(checks[-1].get("Output") or "").split() if checks else ()
+    return f": its health check printed {' '.join(output)}" if output else ""
 
 
 _SIGNALS = {
-    132: "an illegal instruction: the image is made for another processor",
-    134: "it aborted itself",
-    135: "a bus error: shared memory may be full",
+    132: "illegal instruction: the image is built for another CPU",
+    134: "it aborted",
+    135: "bus error: shared memory may be full",
     137: "it was killed",
-    139: "a segmentation fault",
-    143: "it was asked to end",
+    139: "segmentation fault",
+    143: "it was asked to stop",
 }
 
 
 def _meaning(container: Container) -> str:
     if container.raw["State"].get("OOMKilled"):
-        return " (the kernel killed it: the machine's memory, or the container's limit, was full)"
+        return " (killed by the kernel: the host or the container's limit ran out of memory)"
     meaning = _SIGNALS.get(container.exit_code)
     return f" ({meaning})" if meaning else ""
 
 
-_TELLING = re.compile(
+_ERROR_WORDS = re.compile(
     r"error|exception|fatal|fail|refused|denied|cannot|can't|could ?n.t|unable|no such|not found|invalid|unrecognized|"
     r"unknown|panic|abort|killed|out of memory|traceback",
     re.IGNORECASE,
@@ -211,18 +211,18 @@ _MOST = 8
 
 
 def relevant_lines(progress: Progress) -> list[str]:
-    """Return the lines of a log that tell most about a failure: known ones, else what speaks of errors and the end."""
+    """Return the relevant lines of a log after a failure: those of known causes, else error lines and the last ones."""
     causes = shown_causes(progress)
     if causes:
         return list(dict.fromkeys(cause.line for cause in causes))
     lines = [line for line in dict.fromkeys(progress.lines) if not _FRAME.search(line)]
-    speaking = [line for line in lines if _TELLING.search(line)][-_MOST:]
-    chosen = {*speaking, *lines[-2:]} if speaking else set(lines[-_MOST:])
+    errors = [line for line in lines if _ERROR_WORDS.search(line)][-_MOST:]
+    chosen = {*errors, *lines[-2:]} if errors else set(lines[-_MOST:])
     return [line for line in lines if line in chosen]
 
 
 def shown_causes(progress: Progress) -> tuple[Cause, ...]:
-    """Return the known causes of a failure, those in the program's own words where there are such."""
+    """Return the known causes of a failure, those specific to the program if there are any."""
     own = tuple(cause for cause in progress.causes if not cause.general)
     return own or progress.causes
 

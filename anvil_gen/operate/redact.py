@@ -1,4 +1,4 @@
-"""Which parts of a service hold values of variables: those may be secret, and are never shown."""
+"""Which parts of a service contain values of variables: they may be secret, and are never shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from anvil_gen.resolve.env_variables import names_in
 from anvil_gen.resolve.model import Stack
 from anvil_gen.values import parts_of
 
-# What is told all the same: where a variable names an image or a folder, that is no secret.
+# Shown all the same: an image or folder that a variable names is no secret.
 _SHOWN = frozenset({"image", "container_name", "ports", "volumes", "devices"})
 
 
@@ -22,7 +22,7 @@ class Redaction(Struct, frozen=True, kw_only=True):
     plain_flags: frozenset[str] = frozenset()
 
     def hides(self, parts: tuple[str, ...]) -> bool:
-        """Tell whether the value at an address in the service is not to be shown; all variables are hidden."""
+        """Tell whether the value at an address in the service must not be shown; the environment is always hidden."""
         key, *rest = parts or ("",)
         return key == "environment" or (
             key in self.keys and not (key == "command" and rest[:1] and rest[0] in self.plain_flags)
@@ -30,22 +30,22 @@ class Redaction(Struct, frozen=True, kw_only=True):
 
 
 def redaction_of(stack: Stack, service: str) -> Redaction:
-    """Return what of a service is not to be shown, by what the inventory takes from variables."""
-    said = _said(stack, service)
-    keys = {key for key, value in said.items() if key not in _SHOWN and _has_variable(value)}
-    return Redaction(keys=frozenset(keys), plain_flags=_plain_flags(said.get("command")))
+    """Return what must not be shown of a service: what the inventory takes from variables."""
+    declared = _declared(stack, service)
+    keys = {key for key, value in declared.items() if key not in _SHOWN and _has_variable(value)}
+    return Redaction(keys=frozenset(keys), plain_flags=_plain_flags(declared.get("command")))
 
 
-def _said(stack: Stack, service: str) -> Mapping[str, Any]:
-    """Return what the inventory says of a service that may hold variables, in Compose's keys."""
+def _declared(stack: Stack, service: str) -> Mapping[str, Any]:
+    """Return the keys of a service that may contain variables, as the inventory sets them."""
     for extra in stack.services:
         if extra.name == service:
             return extra.mapping
     for tier in stack.tiers:
         if tier.service.name == service:
             own = tier.service
-            said = {"command": own.command, "labels": own.labels, "healthcheck": own.health and own.health.test}
-            return {**said, **own.override}
+            generated = {"command": own.command, "labels": own.labels, "healthcheck": own.health and own.health.test}
+            return {**generated, **own.override}
     routers = (mode.router for mode in stack.modes if mode.router is not None)
     return next((router.override for router in routers if router.service == service), {})
 
@@ -56,12 +56,12 @@ def _has_variable(value: Any) -> bool:
 
 def _plain_flags(command: Any) -> frozenset[str]:
     """Return the flags of a command whose values are written out in the inventory."""
-    flag, flags, filled = "", set[str](), set[str]()
+    flag, flags, variable_flags = "", set[str](), set[str]()
     for word in command if isinstance(command, list | tuple) else ():
         first = parts_of(word)[0]
         if isinstance(first, str) and first.startswith("-"):
             flag = first.partition("=")[0]
             flags.add(flag)
         if _has_variable(word):
-            filled.add(flag)
-    return frozenset(flags - filled)
+            variable_flags.add(flag)
+    return frozenset(flags - variable_flags)

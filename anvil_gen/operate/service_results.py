@@ -18,7 +18,7 @@ from anvil_gen.resolve.model import Stack
 
 
 class ServiceAction(Enum):
-    """What happened to a service, by the symbol that stands for it."""
+    """What happened to a service, with its symbol."""
 
     UNCHANGED = "="
     CREATED = "+"
@@ -32,22 +32,22 @@ class Result(Struct, frozen=True, kw_only=True):
     """What happened to one service, and why."""
 
     service: str
-    step: ServiceAction
+    action: ServiceAction
     container: str
     changes: tuple[Change, ...] = ()
     reason: str = ""
 
 
-def snapshot(deployment: Deployment, look: ContainerQuery | None = None) -> dict[str, Container]:
-    """Return the project's containers by service, as they are now or were at an earlier look.
+def snapshot(deployment: Deployment, query: ContainerQuery | None = None) -> dict[str, Container]:
+    """Return the project's containers by service, as they are now or were at an earlier query.
 
     Raises:
         DiagnosticError: Docker does not answer.
     """
     project = deployment.project
-    # Asked by name and by project at once: most often the names are the whole answer.
-    look = look or ContainerQuery(project.docker, project.name, deployment.container_names)
-    found = (one for one in look.containers() if one.project == project.name and not one.is_unfinished)
+    # Queried by name and by project at once: usually the names are the whole answer.
+    query = query or ContainerQuery(project.docker, project.name, deployment.container_names)
+    found = (one for one in query.containers() if one.project == project.name and not one.is_unfinished)
     return {one.service: one for one in found if one.service}
 
 
@@ -58,23 +58,25 @@ def results(
     after: Mapping[str, Container],
     stack: Stack | None = None,
 ) -> list[Result]:
-    """Return what happened: to each of ``services``, and to whatever else changed.
+    """Return what happened: to each of ``services``, and to every other service that changed.
 
-    ``stack`` tells which values come from variables, and are not to be shown.
+    ``stack`` says which values come from variables, and must not be shown.
     """
-    wanted = list(dict.fromkeys((*services, *sorted(before.keys() | after.keys()))))
-    changed = [s for s in wanted if s in before and s in after and before[s].id != after[s].id]
+    every = list(dict.fromkeys((*services, *sorted(before.keys() | after.keys()))))
+    changed = [s for s in every if s in before and s in after and before[s].id != after[s].id]
     images = images_of(project.docker, (one.image_id for s in changed for one in (before[s], after[s])))
-    asked = set(services)
+    requested = set(services)
 
     def recreated(service: str) -> tuple[Change, ...]:
         hidden = redaction_of(stack, service) if stack is not None else Redaction()
         old, new = (normalize_container(one, images.get(one.image_id)) for one in (before[service], after[service]))
         return service_changes(project.name, service, old, new, hidden)
 
-    found = [_result(service, before.get(service), after.get(service), recreated) for service in wanted]
+    found = [_result(service, before.get(service), after.get(service), recreated) for service in every]
     return [
-        one for one in found if one.service in asked or one.step not in (ServiceAction.UNCHANGED, ServiceAction.MISSING)
+        one
+        for one in found
+        if one.service in requested or one.action not in (ServiceAction.UNCHANGED, ServiceAction.MISSING)
     ]
 
 
@@ -82,21 +84,21 @@ def _result(
     service: str, before: Container | None, after: Container | None, recreated: Callable[[str], tuple[Change, ...]]
 ) -> Result:
     if after is None:
-        step = ServiceAction.MISSING if before is None else ServiceAction.REMOVED
-        return Result(service=service, step=step, container=before.name if before is not None else "")
+        action = ServiceAction.MISSING if before is None else ServiceAction.REMOVED
+        return Result(service=service, action=action, container=before.name if before is not None else "")
     if before is None:
-        return Result(service=service, step=ServiceAction.CREATED, container=after.name)
+        return Result(service=service, action=ServiceAction.CREATED, container=after.name)
     if before.id == after.id:
         started = before.started_at != after.started_at and before.state != "restarting"
-        step = ServiceAction.STARTED if started else ServiceAction.UNCHANGED
+        action = ServiceAction.STARTED if started else ServiceAction.UNCHANGED
         reason = f"it was {before.state}" if started and before.state != "running" else ""
         if started and after.state == "exited":
-            reason += f", and has ended again with exit code {after.exit_code}"
-        return Result(service=service, step=step, container=after.name, reason=reason)
+            reason += f", and exited again with code {after.exit_code}"
+        return Result(service=service, action=action, container=after.name, reason=reason)
     changes = recreated(service)
     return Result(
         service=service,
-        step=ServiceAction.RECREATED,
+        action=ServiceAction.RECREATED,
         container=after.name,
         changes=changes,
         reason="; ".join(_other_reasons(before, after, changes)),
@@ -105,8 +107,8 @@ def _result(
 
 def _other_reasons(before: Container, after: Container, changes: tuple[Change, ...]) -> Iterator[str]:
     if before.image_id != after.image_id and before.image == after.image:
-        yield f"{after.image} is another image now"
+        yield f"{after.image} points to another image now"
     elif not changes and before.compose_version != after.compose_version:
-        yield f"Compose {before.compose_version} made it, and {after.compose_version} says it otherwise"
+        yield f"created by Compose {before.compose_version}; {after.compose_version} writes it differently"
     elif not changes:
-        yield "its configuration differs in what Docker does not tell"
+        yield "its configuration differs in something that Docker does not report"

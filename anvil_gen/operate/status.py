@@ -1,4 +1,4 @@
-"""What runs on a host, joined with what should: one row a service, each with its drift."""
+"""What runs on a host, compared with what should run: a row for each service, with its drift."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """The answer of ``anvil-gen status``; ``stale`` tells of files that the inventory renders otherwise."""
+    """The answer of ``anvil-gen status``; ``stale`` is set if the files do not match the inventory."""
 
     host: str
     project: str
@@ -52,12 +52,12 @@ class Status(Struct, frozen=True, kw_only=True):
 
     @property
     def drifts(self) -> bool:
-        """Tell whether anything is not as the inventory says."""
+        """Tell whether anything differs from the inventory."""
         return self.stale is not None or any(row.drift for row in self.rows)
 
 
 class _Queried(Struct, frozen=True, kw_only=True):
-    """What was asked of Docker, for all rows."""
+    """The answers of Docker, for all rows."""
 
     deployment: Deployment
     mode: Mode
@@ -71,25 +71,25 @@ class _Queried(Struct, frozen=True, kw_only=True):
 
 
 def status_of(
-    deployment: Deployment, mode: str | None, look: ContainerQuery | None = None, hashes: Hashes | None = None
+    deployment: Deployment, mode: str | None, query: ContainerQuery | None = None, hashes: Hashes | None = None
 ) -> Status:
-    """Return what runs; without a mode, against the mode whose services have the containers.
+    """Return what runs, compared with a mode; without a name, with the mode whose services have the containers.
 
     Args:
         deployment: the host.
         mode: a mode's name, or None.
-        look: one at the project's containers, where it has begun already.
-        hashes: those of the default mode, where they are being asked for already.
+        query: the query for the project's containers, if it has started already.
+        hashes: the query for the hashes of the default mode, if it has started already.
 
     Raises:
         DiagnosticError: Docker does not answer, or Compose refuses the files.
     """
     project, stack = deployment.project, deployment.stack
     chosen = deployment.mode(mode) if mode is not None else None
-    look = look or ContainerQuery(project.docker, project.name)
+    query = query or ContainerQuery(project.docker, project.name)
     hashes = hashes or Hashes(project, (chosen or stack.modes[0]).root_file)
-    counting = (one for one in look.containers() if one.project == project.name and not one.is_unfinished)
-    by_service = {one.service: one for one in counting if one.service}
+    own = (one for one in query.containers() if one.project == project.name and not one.is_unfinished)
+    by_service = {one.service: one for one in own if one.service}
     running = chosen or _running_mode(stack, by_service)
     local = not project.docker.is_remote
     models = _models(deployment, by_service) if local else {}
@@ -116,10 +116,12 @@ def status_of(
     )
 
 
-def _hashes(deployment: Deployment, mode: Mode, asked: Hashes) -> Mapping[str, str]:
-    """Return what the files of a mode say; nothing where Compose refuses files that are to be rendered anew anyway."""
+def _hashes(deployment: Deployment, mode: Mode, started: Hashes) -> Mapping[str, str]:
+    """Return the hashes of a mode's services; none if Compose refuses files that must be rendered again anyway."""
     try:
-        return (asked if asked.root_file == mode.root_file else Hashes(deployment.project, mode.root_file)).by_service()
+        return (
+            started if started.root_file == mode.root_file else Hashes(deployment.project, mode.root_file)
+        ).by_service()
     except DiagnosticError:
         if not deployment.stale:
             raise
@@ -127,31 +129,33 @@ def _hashes(deployment: Deployment, mode: Mode, asked: Hashes) -> Mapping[str, s
 
 
 def _models(deployment: Deployment, by_service: Mapping[str, Container]) -> dict[str, tuple[str, ...]]:
-    from anvil_gen.machine.models_api import served_models  # noqa: PLC0415  imported while Docker is asked
+    from anvil_gen.machine.models_api import served_models  # noqa: PLC0415  imported while Docker answers
 
-    return served_models(_asked(deployment, by_service))
+    return served_models(_endpoints(deployment, by_service))
 
 
 def _running_mode(stack: Stack, by_service: Mapping[str, Container]) -> Mode:
-    """Return the mode that has exactly the services that have containers; the default one where none fits."""
+    """Return the mode that has exactly the services that have containers; the default mode if none matches."""
     have = set(by_service)
-    fitting = (mode for mode in stack.modes if set(services_of(stack, mode).values()) == have)
-    return next(fitting, stack.modes[0])
+    matching = (mode for mode in stack.modes if set(services_of(stack, mode).values()) == have)
+    return next(matching, stack.modes[0])
 
 
-def _asked(deployment: Deployment, by_service: Mapping[str, Container]) -> dict[str, tuple[Address, ModelsEndpoint]]:
-    asked = {}
+def _endpoints(
+    deployment: Deployment, by_service: Mapping[str, Container]
+) -> dict[str, tuple[Address, ModelsEndpoint]]:
+    endpoints = {}
     for service, one in by_service.items():
         tier = tier_of(deployment.stack, service)
         engine = deployment.resolved.catalog.engine(tier.engine) if tier is not None else None
         address = _reachable(one, tier) if tier is not None and one.running else None
         if engine is not None and address is not None:
-            asked[service] = (address, engine.models_endpoint)
-    return asked
+            endpoints[service] = (address, engine.models_endpoint)
+    return endpoints
 
 
 def _reachable(one: Container, tier: Tier) -> Address | None:
-    """Return where a tier can be asked from this machine: at its published port, else at its own address."""
+    """Return where a tier can be reached from this machine: at its published port, else at its own address."""
     for host, port in one.published:
         return ("127.0.0.1" if host in ("", "0.0.0.0") else host.strip("[]"), port)  # noqa: S104
     networks = (one.raw.get("NetworkSettings") or {}).get("Networks") or {}
@@ -165,7 +169,7 @@ def _rows(facts: _Queried) -> Iterable[Row]:
     for name, service in known.items():
         tier, one = tier_of(stack, service), facts.by_service.get(service)
         yield _row(facts, name, service, tuple(_drift(facts, service, tier, one)))
-    # What a template adds to a tier, such as a service that pulls its model, is in the files and in no mode.
+    # A service that a template adds to a tier, for instance to pull its model, is in the files and in no mode.
     shown = {*known.values(), *facts.hashes}
     for service in sorted(facts.by_service.keys() - shown):
         tier = tier_of(stack, service)
@@ -173,11 +177,11 @@ def _rows(facts: _Queried) -> Iterable[Row]:
 
 
 def _left_over(facts: _Queried, service: str) -> Drift:
-    elsewhere = any(
+    in_another_mode = any(
         service in services_of(facts.deployment.stack, mode).values() for mode in facts.deployment.stack.modes
     )
-    detail = "it is of another mode" if elsewhere else "the inventory knows it no longer"
-    remedy = facts.deployment.project.docker.typed("rm", "--force", facts.by_service[service].name)
+    detail = "it belongs to another mode" if in_another_mode else "it is no longer in the inventory"
+    remedy = facts.deployment.project.docker.shell_command("rm", "--force", facts.by_service[service].name)
     return Drift(kind="unknown", detail=detail, remedy=remedy)
 
 
@@ -203,7 +207,7 @@ def _ports(tier: Tier | None) -> tuple[str, ...]:
 
 
 def _gpus(stack: Stack, tier: Tier | None, one: Container | None) -> tuple[str, ...]:
-    """Return the cards that a container was granted; the inventory's where the platform grants none by name."""
+    """Return the GPUs that a container was granted; the inventory's if the platform grants none by name."""
     names = {gpu.uuid: gpu.name for each in stack.tiers for gpu in each.gpus}
     if one is not None and one.device_ids:
         return tuple(names.get(uuid, uuid) for uuid in one.device_ids)
@@ -214,7 +218,7 @@ def _drift(facts: _Queried, service: str, tier: Tier | None, one: Container | No
     host = facts.deployment.stack.host
     again = f"anvil-gen up {host} {tier.name if tier is not None else service}"
     if one is None:
-        yield from _in_the_way(facts, service, tier, again)
+        yield from _conflicts(facts, service, tier, again)
         return
     if not one.running and facts.local:
         yield from _taken_ports(facts, one.published)
@@ -226,22 +230,22 @@ def _drift(facts: _Queried, service: str, tier: Tier | None, one: Container | No
 
 
 def _config_drift(facts: _Queried, service: str, one: Container) -> Drift:
-    if service not in facts.hashes:  # what is to be rendered is told above the services
-        return Drift(kind="config", detail="the rendered files do not have it")
+    if service not in facts.hashes:  # stale files are reported above the services
+        return Drift(kind="config", detail="it is missing from the rendered files")
     return facts.files.drift_of(service, one, redaction_of(facts.deployment.stack, service))
 
 
-def _in_the_way(facts: _Queried, service: str, tier: Tier | None, again: str) -> Iterable[Drift]:
-    """Yield what keeps a service that has no container from getting one: its name or its port is taken.
+def _conflicts(facts: _Queried, service: str, tier: Tier | None, again: str) -> Iterable[Drift]:
+    """Yield what keeps a service without a container from starting: its name or its port is taken.
 
-    ``again`` brings it up, once the name is free.
+    ``again`` is the command that starts it, once the name is free.
     """
     router = facts.mode.router
     if tier is not None:
         name, ports = tier.service.container_name, tier.service.ports
     elif router is not None and router.service == service:
         name, ports = router.container_name, router.ports
-    else:  # Compose's own keys: `up` looks them up where it fails
+    else:  # Compose's own keys: `up` checks them if it fails
         return
     other = facts.by_name.get(str(name))
     if other is not None and (other.project, other.service) != (facts.deployment.project.name, service):

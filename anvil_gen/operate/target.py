@@ -1,4 +1,4 @@
-"""Which project a verb is about: known as soon as the inventory is read, before it is resolved."""
+"""The project that a command operates on: known once the inventory is read, before it is resolved."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from anvil_gen.resolve.load import HostReading, read_host
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """A host's project, and its inventory so far."""
+    """A host's project, and its inventory as read."""
 
     reading: HostReading
     project: Project
 
 
 def find_target(host: str, here: Path) -> Target:
-    """Return the host that a name or a path means.
+    """Return the host that a name or a path refers to.
 
     Raises:
         DiagnosticError: there is no such host, or its inventory cannot be read.

@@ -1,4 +1,4 @@
-"""``docker compose up -d``, always: what goes before it, and what it did."""
+"""``docker compose up -d``: the checks before it, and what it did."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from anvil_gen.resolve.model import Mode
 
 
 class UpRequest(Struct, frozen=True, kw_only=True):
-    """What is to be brought up: tiers by the inventory's names, all for none; None is the default mode."""
+    """What to start: tiers by the inventory's names, all of them for none; a mode, None for the default mode."""
 
     tiers: Sequence[str] = ()
     mode: str | None = None
@@ -39,45 +39,45 @@ class UpResult(Struct, frozen=True, kw_only=True):
 
 
 def start_services(
-    order: UpRequest,
+    request: UpRequest,
     target: Target,
-    look: ContainerQuery,
+    query: ContainerQuery,
     *,
     inherited: Sequence[int],
     warn: Callable[[Diagnostic], None],
-    meanwhile: Callable[[], None],
+    while_running: Callable[[], None],
 ) -> UpResult:
-    """Bring a host's services up.
+    """Start or update a host's services.
 
     Args:
-        order: what is wanted.
+        request: what to start.
         target: the host.
-        look: one at its containers, which has begun.
+        query: the query for its containers, which has started.
         inherited: descriptors that Compose keeps open.
-        warn: is told what does not stop it.
-        meanwhile: is called while Compose runs.
+        warn: is called with each warning.
+        while_running: is called while Compose runs.
 
     Raises:
-        DiagnosticError: the inventory has faults, the files are not what it renders, or Docker does not answer.
+        DiagnosticError: the inventory has errors, the files do not match it, or Docker does not answer.
     """
-    deployment = _current(deployment_of(target), warn, render=order.render)
-    mode = deployment.mode(order.mode)
-    services = deployment.services(mode, order.tiers)
+    deployment = _require_current(deployment_of(target), warn, render=request.render)
+    mode = deployment.mode(request.mode)
+    services = deployment.services(mode, request.tiers)
     if not services:
-        remedy = "give it a tier, and render it"
-        raise DiagnosticError([Diagnostic(summary="nothing to bring up", detail="it has no tier", remedy=remedy)])
-    # Compose is told no services where all are meant.
-    named = services if order.tiers else []
+        remedy = "add a tier to it, and render it"
+        raise DiagnosticError([Diagnostic(summary="nothing to start", detail="the mode has no tier", remedy=remedy)])
+    # Compose gets no service names if all of them are meant.
+    named = services if request.tiers else []
     if target.project.docker.is_remote:
         _refuse_unmountable(deployment, mode, named)
-    before = snapshot(deployment, look)
-    for name in remove_unfinished(target.project, look):
-        detail = f"{name}: an `up` that was cut short had not finished it"
+    before = snapshot(deployment, query)
+    for name in remove_unfinished(target.project, query):
+        detail = f"{name}: left unfinished by an interrupted `up`"
         warn(Diagnostic(summary="container removed", detail=detail, severity="warning"))
     run = partial(
         target.project.run_interactive, root_file=mode.root_file, stdout=sys.stderr.fileno(), inherited=inherited
     )
-    code = _compose(order, named, run, meanwhile)
+    code = _compose(request, named, run, while_running)
     failed = code not in (ExitCode.OK, ExitCode.INTERRUPTED)
     return UpResult(
         deployment=deployment,
@@ -89,17 +89,17 @@ def start_services(
     )
 
 
-def _current(deployment: Deployment, warn: Callable[[Diagnostic], None], *, render: bool) -> Deployment:
-    """Return the host with files that may be run.
+def _require_current(deployment: Deployment, warn: Callable[[Diagnostic], None], *, render: bool) -> Deployment:
+    """Return the host, with files that match the inventory.
 
     Raises:
-        DiagnosticError: they are not what the inventory renders.
+        DiagnosticError: they do not match it.
     """
     if render and deployment.stale:
         from anvil_gen.deploy.pipeline import generator, plan, write_trees  # noqa: PLC0415  only this needs it
 
         write_trees([plan(generator().render(deployment.resolved.inventory))])
-        return replace(deployment, outcome=None)
+        return replace(deployment, pending=None)
     diagnostic = staleness(deployment, then="run this again (or add --render)")
     if diagnostic is not None and diagnostic.severity == "error":
         raise DiagnosticError([diagnostic])
@@ -109,38 +109,40 @@ def _current(deployment: Deployment, warn: Callable[[Diagnostic], None], *, rend
 
 
 def _refuse_unmountable(deployment: Deployment, mode: Mode, services: Sequence[str]) -> None:
-    """Refuse an engine on another machine that would have to mount files of this one.
+    """Refuse a Docker daemon on another machine that would have to mount files of this one.
 
     Raises:
         DiagnosticError: there are such files.
     """
     from anvil_gen.operate.doctor.context import DoctorContext  # noqa: PLC0415
-    from anvil_gen.operate.doctor.environment import remote_diagnostic  # noqa: PLC0415  most engines are here
+    from anvil_gen.operate.doctor.environment import remote_diagnostic  # noqa: PLC0415  most daemons are local
 
     diagnostic = remote_diagnostic(DoctorContext(deployment, mode, services))
     if diagnostic is not None:
         raise DiagnosticError([diagnostic])
 
 
-def remove_unfinished(project: Project, look: ContainerQuery) -> list[str]:
-    """Remove the containers that a Compose that was cut short has not finished, and return their names.
+def remove_unfinished(project: Project, query: ContainerQuery) -> list[str]:
+    """Remove the containers that an interrupted Compose has left unfinished, and return their names.
 
-    They are in the way of the next one, which wants to give their names again. They never ran, and no volume goes.
+    They block the next run, which would use their names again. They never ran, and no volume is removed.
 
     Raises:
-        DiagnosticError: Docker does not answer, or one has been started meanwhile.
+        DiagnosticError: Docker does not answer, or one has been started in the meantime.
     """
-    unfinished = [one for one in look.containers() if one.project == project.name and one.is_unfinished]
+    unfinished = [one for one in query.containers() if one.project == project.name and one.is_unfinished]
     if unfinished:
         project.docker.output("container", "rm", *(one.id for one in unfinished))
     return [one.name for one in unfinished]
 
 
-def _compose(order: UpRequest, services: Sequence[str], run: Callable[..., int], meanwhile: Callable[[], None]) -> int:
-    """Run Compose, and return its exit code. A mode that is named stops what is not in it."""
-    orphans = ("--remove-orphans",) if order.mode is not None else ()
-    code = run("pull", "--ignore-buildable", *services) if order.pull else 0
-    return code or run("up", "--detach", *orphans, *services, meanwhile=meanwhile)
+def _compose(
+    request: UpRequest, services: Sequence[str], run: Callable[..., int], while_running: Callable[[], None]
+) -> int:
+    """Run Compose, and return its exit code. An explicit mode stops the services that are not in it."""
+    orphans = ("--remove-orphans",) if request.mode is not None else ()
+    code = run("pull", "--ignore-buildable", *services) if request.pull else 0
+    return code or run("up", "--detach", *orphans, *services, while_running=while_running)
 
 
 def _causes(deployment: Deployment, mode: Mode, services: Sequence[str]) -> list[Diagnostic]:

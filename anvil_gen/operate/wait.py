@@ -1,4 +1,4 @@
-"""The loop that looks at services until each is ready, or one has failed."""
+"""The loop that polls services until all are ready or one has failed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from anvil_gen.operate.service_results import snapshot
 from anvil_gen.resolve.model import Mode
 
 LINGER_SECONDS = 2.0
-"""How long the others are looked at after the first failure: what fails at once is told at once."""
+"""How long polling continues after the first failure, so that simultaneous failures are reported together."""
 _LONGEST_LINE = 300
 
 
@@ -41,7 +41,7 @@ class Waited(Struct, frozen=True, kw_only=True):
 
 
 class Observer(Struct, frozen=True, kw_only=True):
-    """What a wait looks with: containers by service, their new lines by container id, and a clock."""
+    """The inputs of a wait: containers by service, their new log lines by container id, and a clock."""
 
     containers: Callable[[], Mapping[str, Container]]
     lines: Callable[[Iterable[Container]], Mapping[str, tuple[str, ...]]]
@@ -50,7 +50,7 @@ class Observer(Struct, frozen=True, kw_only=True):
 
 
 def observer_of(deployment: Deployment) -> Observer:
-    """Return what looks at a host's containers."""
+    """Return the observer of a host's containers."""
     reader = LogReader(deployment.project.docker)
     return Observer(containers=lambda: snapshot(deployment), lines=reader.read)
 
@@ -59,7 +59,7 @@ def logs_of(deployment: Deployment, mode: Mode, services: Iterable[str]) -> dict
     """Return what is known of each service's log, by its engine or router.
 
     Raises:
-        DiagnosticError: a data file has faults.
+        DiagnosticError: a data file has errors.
     """
     catalog = deployment.resolved.catalog
     found = {}
@@ -68,7 +68,7 @@ def logs_of(deployment: Deployment, mode: Mode, services: Iterable[str]) -> dict
         if tier is not None:
             found[service] = known_log(catalog, "engines", tier.engine)
         elif mode.router is not None and mode.router.service == service:
-            found[service] = known_log(catalog, "routers", mode.router.engine)
+            found[service] = known_log(catalog, "routers", mode.router.kind)
         else:
             found[service] = known_log(catalog)
     return found
@@ -77,25 +77,25 @@ def logs_of(deployment: Deployment, mode: Mode, services: Iterable[str]) -> dict
 def wait(
     logs: Mapping[str, KnownLog],
     before: Mapping[str, Container],
-    eyes: Observer,
+    observer: Observer,
     *,
     timeout: float | None,
     show: Callable[[tuple[Progress, ...]], None],
 ) -> Waited:
-    """Look at services until each is ready, one has failed, or the time is over; ``show`` is called after each look.
+    """Poll services until all are ready, one has failed, or time is up; ``show`` is called after each poll.
 
-    An interrupt from the keyboard ends it too; the containers go on in any case.
+    Ctrl-C ends it too; the containers keep running in any case.
 
     Raises:
         DiagnosticError: Docker does not answer.
     """
-    began = eyes.clock()
+    began = observer.clock()
     known = {service: initial(service, before.get(service)) for service in logs}
     failed_at: float | None = None
     try:
         while True:
-            known = _advance_all(known, logs, eyes, began)
-            services, now = tuple(known.values()), eyes.clock() - began
+            known = _advance_all(known, logs, observer, began)
+            services, now = tuple(known.values()), observer.clock() - began
             show(services)
             if failed_at is None and any(one.phase is Phase.FAILED for one in services):
                 failed_at = now
@@ -106,36 +106,36 @@ def wait(
                 late = tuple(given_up(one, now) for one in services)
                 return Waited(outcome="timeout", seconds=now, services=late)
             pause = 0.5 if now < 10 else 1.0
-            eyes.sleep(pause if timeout is None else max(0.05, min(pause, timeout - now)))
+            observer.sleep(pause if timeout is None else max(0.05, min(pause, timeout - now)))
     except KeyboardInterrupt:
-        return Waited(outcome="interrupted", seconds=eyes.clock() - began, services=tuple(known.values()))
+        return Waited(outcome="interrupted", seconds=observer.clock() - began, services=tuple(known.values()))
 
 
-def check_once(logs: Mapping[str, KnownLog], before: Mapping[str, Container], eyes: Observer) -> Waited:
-    """Look once, at what is left where Compose itself has failed; what may still become ready is left out.
+def check_once(logs: Mapping[str, KnownLog], before: Mapping[str, Container], observer: Observer) -> Waited:
+    """Check once what is left after Compose itself has failed; services that may still become ready are left out.
 
     Raises:
         DiagnosticError: Docker does not answer.
     """
-    began = eyes.clock()
-    known = _advance_all({service: initial(service, before.get(service)) for service in logs}, logs, eyes, began)
+    began = observer.clock()
+    known = _advance_all({service: initial(service, before.get(service)) for service in logs}, logs, observer, began)
     failed = tuple(one for one in known.values() if one.phase is Phase.FAILED)
-    return Waited(outcome="failed", seconds=eyes.clock() - began, services=failed)
+    return Waited(outcome="failed", seconds=observer.clock() - began, services=failed)
 
 
 def readiness_errors(waited: Waited, host: str, mode: str) -> list[Diagnostic]:
-    """Return what is to be said of each service that has failed; ``mode`` is empty for the default one."""
+    """Return a diagnostic for each service that has failed; ``mode`` is empty for the default mode."""
     return [_diagnostic(one, host, mode) for one in waited.services if one.phase is Phase.FAILED]
 
 
 def _advance_all(
-    known: Mapping[str, Progress], logs: Mapping[str, KnownLog], eyes: Observer, began: float
+    known: Mapping[str, Progress], logs: Mapping[str, KnownLog], observer: Observer, began: float
 ) -> dict[str, Progress]:
-    containers = eyes.containers()
-    # What is ready is not read any more: a busy engine prints a line for each request.
-    asked = [containers[service] for service, one in known.items() if service in containers and _is_read(one)]
-    lines = eyes.lines(asked)
-    now = eyes.clock() - began
+    containers = observer.containers()
+    # The log of a ready service is not read any more: a busy engine prints a line for each request.
+    unready = [containers[service] for service, one in known.items() if service in containers and _is_read(one)]
+    lines = observer.lines(unready)
+    now = observer.clock() - began
     after = {}
     for service, one in known.items():
         container = containers.get(service)
@@ -152,15 +152,15 @@ def _diagnostic(progress: Progress, host: str, mode: str) -> Diagnostic:
     """Return how a service has failed, the lines of its log that matter, why, and what to do."""
     name = f"{progress.service} (container {progress.container})" if progress.container else progress.service
     after = f"after {duration(progress.seconds)}"
-    # Where the time was over, that says it already.
-    when = "" if after in progress.words else f"; {after}, while {progress.stage}"
-    detail = [printable(f"{name} {progress.words}") + when]
+    # On a timeout the message says it already.
+    when = "" if after in progress.message else f"; {after}, while {progress.stage}"
+    detail = [printable(f"{name} {progress.message}") + when]
     lines = [printable(line[:_LONGEST_LINE]) for line in relevant_lines(progress)]
-    detail += ["its log says:", *(f"  | {line}" for line in lines)] if lines else ["its log says nothing"]
+    detail += ["relevant log lines:", *(f"  | {line}" for line in lines)] if lines else ["its log is empty"]
     remedies = []
     for cause in shown_causes(progress):
         detail.append(f"known cause: {cause.cause}" + (f" ({cause.source})" if cause.source else ""))
         remedies.append(cause.remedy)
     option = f" --mode {mode}" if mode else ""
-    remedies.append(f"its whole log:\n\n    anvil-gen logs {host} {progress.service}{option}")
+    remedies.append(f"full log:\n\n    anvil-gen logs {host} {progress.service}{option}")
     return Diagnostic(summary="service is not ready", detail="\n".join(detail), remedy="\n".join(remedies))

@@ -42,7 +42,7 @@ def granted(wanted: str, cards: Sequence[Card]) -> list[Card]:
     """Return the cards that a container asks for, by UUID or index.
 
     Raises:
-        LookupError: the machine has no such card.
+        LookupError: the machine has no such GPU.
 
     """
     if wanted in NO_CARDS:

@@ -93,7 +93,7 @@ def test_a_verb_that_changes_what_runs_waits_for_its_turn(box: Box, verb: str) -
     with project_lock(box.tree, lambda: None):
         process = box.start(verb, "box")
         assert process.stderr is not None
-        assert process.stderr.readline() == "waiting: another run changes what runs on box\n"
+        assert process.stderr.readline() == "waiting: another anvil-gen run is changing box\n"
         assert life(box, "one", "two") == before
     process.communicate(timeout=WAIT_SECONDS)
 

@@ -45,9 +45,9 @@ def test_a_machine_that_has_all_of_it(cards: Box) -> None:
 
     assert {what: check["fault"] for what, check in checks.items() if check["verdict"] != "pass"} == {}
     assert code == 0
-    assert checks["card rtx5090"]["found"].startswith(f"{RTX5090.name}, 32607 MiB, compute capability 12.0")
-    assert checks["pins of fast"]["found"] == f"a container sees rtx5090 ({RTX5090.uuid}), and no other card"
-    assert checks["pins of heavy"]["found"] == f"a container sees pro6000 ({PRO6000.uuid}), and no other card"
+    assert checks["GPU rtx5090"]["found"].startswith(f"{RTX5090.name}, 32607 MiB, compute capability 12.0")
+    assert checks["GPU pinning of fast"]["found"] == f"a container sees rtx5090 ({RTX5090.uuid}) and no other GPU"
+    assert checks["GPU pinning of heavy"]["found"] == f"a container sees pro6000 ({PRO6000.uuid}) and no other GPU"
 
 
 def test_what_is_started_to_measure_leaves_nothing(cards: Box) -> None:
@@ -64,10 +64,10 @@ def test_a_platform_that_ignores_pins_is_measured(cards: Box, engine: Engine) ->
         code, checks = doctor(cards, "--probe")
 
     assert code == 1
-    assert outcomes(checks, "pins of fast", "pins of heavy") == ["this platform ignores pins"] * 2
-    assert PRO6000.uuid in checks["pins of fast"]["fault"]["detail"]
+    assert outcomes(checks, "GPU pinning of fast", "GPU pinning of heavy") == ["platform ignores GPU pinning"] * 2
+    assert PRO6000.uuid in checks["GPU pinning of fast"]["fault"]["detail"]
     line = f'environment.CUDA_VISIBLE_DEVICES = "{RTX5090.uuid}"'
-    assert checks["pins of fast"]["fault"]["remedy"].endswith(f"\n    [tiers.fast]\n    {line}")
+    assert checks["GPU pinning of fast"]["fault"]["remedy"].endswith(f"\n    [tiers.fast]\n    {line}")
 
 
 def test_an_engine_that_is_pinned_all_the_same(box: Box, machine_path: str, engine: Engine) -> None:
@@ -76,8 +76,8 @@ def test_an_engine_that_is_pinned_all_the_same(box: Box, machine_path: str, engi
     with engine.ignoring_pins():
         _, checks = doctor(box, "--probe")
 
-    assert (checks["pins of fast"]["verdict"], checks["pins of heavy"]["verdict"]) == ("warn", "warn")
-    assert outcomes(checks, "platform") == ["other platform than stated"]
+    assert (checks["GPU pinning of fast"]["verdict"], checks["GPU pinning of heavy"]["verdict"]) == ("warn", "warn")
+    assert outcomes(checks, "platform") == ["platform differs from the inventory"]
 
 
 def test_a_card_that_the_machine_lacks(cards: Box) -> None:
@@ -88,13 +88,13 @@ def test_a_card_that_the_machine_lacks(cards: Box) -> None:
     code, checks = doctor(cards, "--probe")
 
     assert code == 1
-    assert outcomes(checks, "card rtx5090", "card pro6000", "pins of fast", "pins of heavy") == [
-        "no such card",
-        "other memory than stated",
-        "a container cannot have the cards",
+    assert outcomes(checks, "GPU rtx5090", "GPU pro6000", "GPU pinning of fast", "GPU pinning of heavy") == [
+        "GPU not found",
+        "memory differs from the inventory",
+        "container cannot access the GPUs",
         "pass",
     ]
-    assert "unknown device" in checks["pins of fast"]["fault"]["detail"]
+    assert "unknown device" in checks["GPU pinning of fast"]["fault"]["detail"]
 
 
 def test_all_that_is_missing_at_once(box: Box, engine: Engine) -> None:
@@ -117,7 +117,7 @@ def test_all_that_is_missing_at_once(box: Box, engine: Engine) -> None:
         *("image of hub", "name of small", "port of hub"),
     ) == [
         *("variable is not set", "missing model file", "missing external volume"),
-        *("image is not there yet", "container name is taken", "port is taken"),
+        *("image is not available yet", "container name is taken", "port is taken"),
     ]
 
 
@@ -134,7 +134,7 @@ def test_what_runs_is_no_obstacle(box: Box) -> None:
 def test_remedies_mend(box: Box) -> None:
     """Each command is run as it is printed, and then the check passes."""
     inventory = box.adapted("cpu-demo")
-    inventory["router"]["engine"] = "anvil"  # whose image is built
+    inventory["router"]["kind"] = "anvil"  # whose image is built
     inventory["hfcache"] = {"volume": box.name("hub")}
     inventory["tiers"]["hub"] = {"engine": "llamacpp", "port": box.port("hub"), "model": {"repo": "org/name"}}
     box.render(inventory)

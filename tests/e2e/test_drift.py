@@ -160,7 +160,7 @@ def test_another_version_alone_is_a_warning(box: Box) -> None:
     state.write_text(json.dumps(said), "utf-8")
     done = box.anvil_gen("up", "box")
 
-    assert done.stderr.startswith("warning: files are of another version of anvil-gen\n")
+    assert done.stderr.startswith("warning: files were rendered by another version of anvil-gen\n")
     assert box.container("one")["State"]["Running"]
     box.write(two_tiers(box) | {"services": {box.name("more"): {"image": IMAGE, "entrypoint": SLEEP}}})
     assert box.anvil_gen("up", "box", check=False).code == 1
@@ -185,7 +185,7 @@ def test_a_port_that_something_else_holds_is_told(box: Box) -> None:
 
     row = answer(box, "status", "box", code=2)["services"][1]
     assert [(drift["kind"], drift["detail"]) for drift in row["drift"]] == [
-        ("port", f"port {port} is held by the container {box.name('other')}, made by hand, without Compose")
+        ("port", f"port {port} is in use by the container {box.name('other')}, created without Compose")
     ]
 
 
@@ -233,7 +233,7 @@ def test_a_tier_that_runs_and_is_not_rendered_any_more_is_told(box: Box) -> None
     said = answer(box, "status", "box", code=2)
 
     assert drifts(said) == {"one": [], "two": ["config"]}
-    assert said["stale"]["summary"] == "files are not what the inventory renders"
+    assert said["stale"]["summary"] == "files do not match the inventory"
 
 
 def test_values_of_variables_are_never_shown(box: Box) -> None:
@@ -278,7 +278,7 @@ def test_a_moved_tag_is_seen_and_followed(box: Box, engine: Engine, registry: st
     assert actions(answer(box, "up", "box")) == {"one": "unchanged", "two": "unchanged"}
     said = answer(box, "up", "box", "one", "--pull")
     assert actions(said) == {"one": "recreated"}
-    assert said["services"][0]["reason"] == f"{image} is another image now"
+    assert said["services"][0]["reason"] == f"{image} points to another image now"
     assert box.container("one")["Image"] == new
     assert drifts(answer(box, "status", "box", code=2)) == {"one": [], "two": ["image"]}
 

@@ -138,17 +138,17 @@ def test_a_changed_file_is_drift_of_the_trial(box: Box, model_folder: Path) -> N
 def test_a_card_that_a_tier_holds_is_told(box: Box, model_folder: Path) -> None:
     box.render(slot_box(box, model_folder))
     done = box.anvil_gen("experiment", "up", "box", MODEL)
-    assert "warning: card is a tier's too: rtx5090\n  fast: in the default mode, does not run now" in done.stderr
+    assert "warning: GPU is also used by a tier: rtx5090\n  fast: in the default mode, not running" in done.stderr
     box.anvil_gen("up", "box", "fast")
     done = box.anvil_gen("experiment", "up", "box", MODEL)
 
-    assert "warning: card is in use: rtx5090\n  fast: in the default mode, runs, takes 29346 MiB\n" in done.stderr
-    assert "  3261 of its 32607 MiB are left, and the trial takes 29346 MiB\n" in done.stderr
+    assert "warning: GPU is in use: rtx5090\n  fast: in the default mode, running, uses 29346 MiB\n" in done.stderr
+    assert "  32607 MiB, 3261 MiB free; the trial needs 29346 MiB\n" in done.stderr
     assert "\n      anvil-gen down box fast\n" in done.stderr
     said = experiment(box, "up", MODEL, "--gpu", "pro6000")
     assert [(holder["tier"], holder["running"]) for holder in said["card"]["holders"]] == [("heavy", False)]
     assert [(diagnostic["severity"], diagnostic["summary"]) for diagnostic in said["diagnostics"]] == [
-        ("warning", "card is a tier's too: pro6000")
+        ("warning", "GPU is also used by a tier: pro6000")
     ]
 
 
@@ -162,8 +162,8 @@ def test_a_taken_port_is_told_before_anything_starts(box: Box, model_folder: Pat
     assert done.code == 1
     assert done.stderr.endswith(
         f"error: port is taken\n"
-        f"  port {port} is held by the container {box.name('other')}, made by hand, without Compose\n"
-        f"  take another one with --port, or free it:\n\n      docker stop {box.name('other')}\n\n"
+        f"  port {port} is in use by the container {box.name('other')}, created without Compose\n"
+        f"  choose another one with --port, or free it:\n\n      docker stop {box.name('other')}\n\n"
     )
     assert experiment(box, "status")["trial"] is None
 
@@ -229,7 +229,7 @@ def test_a_stale_tree_is_refused(box: Box, model_folder: Path) -> None:
     done = box.anvil_gen("experiment", "up", "box", MODEL, check=False)
 
     assert (done.code, done.stdout) == (1, "")
-    assert "error: files are not what the inventory renders\n" in done.stderr
+    assert "error: files do not match the inventory\n" in done.stderr
     assert "\n      anvil-gen render hosts/box.toml\n" in done.stderr
 
 

@@ -174,7 +174,7 @@ def test_the_answer_for_programs(box: Box, model_folder: Path) -> None:
 
 
 def test_a_card_of_another_tier_needs_standby(running: Box) -> None:
-    assert summaries(running, "coder", "--yes") == ["shares above the whole card", "nothing was written"]
+    assert summaries(running, "coder", "--yes") == ["shares above the whole GPU", "nothing was written"]
     inventory = running.folder / "hosts" / "box.toml"
     before = inventory.read_bytes()
     done = running.anvil_gen("experiment", "promote", "box", "coder", "--yes", "--standby")
@@ -209,19 +209,19 @@ def test_without_a_trial_there_is_nothing_to_promote(box: Box, model_folder: Pat
 
     box.anvil_gen("experiment", "up", "box", MODEL, "--", "--no-such-flag")
     box.engine.docker("wait", box.name("experiment"))
-    assert summaries(box, "coder", "--yes") == ["trial does not run"]
+    assert summaries(box, "coder", "--yes") == ["trial is not running"]
 
     box.anvil_gen("experiment", "up", "box", MODEL, "--", "--gpu-memory-utilization=0.40", "-x", "--seed=1", "--seed=2")
     assert summaries(box, "coder", "--yes") == [
-        "argument that an inventory cannot say",
-        "two values for one fact",
-        "two values for one fact",
+        "argument cannot be written in an inventory",
+        "conflicting values",
+        "conflicting values",
     ]
 
     inventory.write_bytes(inventory.read_bytes().replace(b"0.50", b"0.60"))
-    assert summaries(box, "coder", "--yes") == ["files are not what the inventory renders"]
+    assert summaries(box, "coder", "--yes") == ["files do not match the inventory"]
     box.anvil_gen("render", "box")
-    assert summaries(box, "coder", "--yes") == ["trial is not what the file says"]
+    assert summaries(box, "coder", "--yes") == ["trial differs from the slot's file"]
 
 
 @pytest.mark.parametrize(

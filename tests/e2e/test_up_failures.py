@@ -47,7 +47,7 @@ def test_a_missing_volume(box: Box) -> None:
     inventory["hfcache"] = {"volume": box.name("hub")}
     done = failed(box, inventory)
 
-    assert f"there is no volume {box.name('hub')}, which small mounts" in done.stderr
+    assert f"the volume {box.name('hub')}, which small mounts, does not exist" in done.stderr
     assert f"\n      docker volume create {box.name('hub')}\n" in done.stderr
 
 
@@ -66,7 +66,7 @@ def test_a_port_of_a_container(box: Box, engine: Engine) -> None:
     engine.docker("run", "--detach", "--name", other, "--publish", f"127.0.0.1:{port}:80", IMAGE, "sleep", "60")
     done = failed(box, small(box))
 
-    assert f"{port} is held by the container {other}, made by hand, without Compose" in done.stderr
+    assert f"{port} is in use by the container {other}, created without Compose" in done.stderr
     assert f"\n      docker stop {other}\n" in done.stderr
 
 
@@ -85,7 +85,7 @@ def test_a_name_that_is_taken_and_taken_over(box: Box, engine: Engine) -> None:
 def test_an_image_that_is_nowhere(box: Box, registry: str) -> None:
     done = failed(box, small(box, image=f"{registry}/nothing:1"))
 
-    assert "error: image cannot be had\n  --> hosts/box.toml:" in done.stderr
+    assert "error: image cannot be pulled\n  --> hosts/box.toml:" in done.stderr
     assert f"\n      docker pull {registry}/nothing:1\n" in done.stderr
 
 
@@ -101,7 +101,7 @@ def test_a_card_that_the_machine_lacks(box: Box, machine_path: str) -> None:
     inventory["gpus"]["rtx5090"]["uuid"] = "GPU-00000000-0000-0000-0000-000000000000"
     done = failed(box, inventory, "fast")
 
-    assert "error: no such card\n  --> hosts/box.toml:" in done.stderr
+    assert "error: GPU not found\n  --> hosts/box.toml:" in done.stderr
     assert f"{RTX5090.uuid}  {RTX5090.name}" in done.stderr
     assert "no GPU runtime" not in done.stderr
 
@@ -130,7 +130,7 @@ def test_a_network_that_has_gone(box: Box, engine: Engine) -> None:
     done = box.anvil_gen("up", "box", check=False)
 
     assert done.code == 1
-    assert "error: network has gone\n" in done.stderr
+    assert "error: network was removed\n" in done.stderr
     box.anvil_gen("down", "box", "small")
     box.anvil_gen("up", "box", "small")
 

@@ -123,15 +123,15 @@ def test_an_unhealthy_service_is_told_with_its_last_check(box: Box) -> None:
     box.render(sleeping(box, healthcheck=check, start_period="0s"))
     _, one = waited(box, code=1)
 
-    assert one["told"] == "is unhealthy: its check says nobody is here"
+    assert one["told"] == "is unhealthy: its health check printed nobody is here"
 
 
 @pytest.mark.parametrize(
     ("script", "restart", "code", "told"),
     [
         ("exec sleep 600", "no", 0, "runs"),
-        ("exit 0", "no", 0, "has done its work"),
-        ("echo it is wrong >&2; exit 3", "no", 1, "ended with exit code 3"),
+        ("exit 0", "no", 0, "has completed"),
+        ("echo it is wrong >&2; exit 3", "no", 1, "exited with code 3"),
         ("echo bye; exit 3", "on-failure:5", 1, "3 times"),
         ("sleep 0.3; exit 0", "always", 1, "restarted"),
     ],
@@ -149,12 +149,12 @@ def test_a_further_service_counts_too(box: Box) -> None:
     box.render(inventory)
     said, _ = waited(box, code=1)
 
-    assert [one["told"] for one in said["wait"]["services"] if one["phase"] == "failed"] == ["ended with exit code 4"]
+    assert [one["told"] for one in said["wait"]["services"] if one["phase"] == "failed"] == ["exited with code 4"]
 
 
 def test_a_router_without_its_key_is_told_what_is_missing(box: Box) -> None:
     inventory = box.adapted("cpu-demo")
-    inventory["router"] |= {"engine": "haproxy", "api_key_env": "KEY_OF_NOBODY"}
+    inventory["router"] |= {"kind": "haproxy", "api_key_env": "KEY_OF_NOBODY"}
     box.render(inventory)
     said, router = waited(box, "router", code=1)
 
@@ -168,8 +168,8 @@ def test_a_log_that_cannot_be_read_costs_no_answer(box: Box) -> None:
     box.render(inventory)
     said, one = waited(box, code=1)
 
-    assert (one["told"], one["log"]) == ("ended with exit code 3", [])
-    assert "its log says nothing" in said["diagnostics"][0]["detail"]
+    assert (one["told"], one["log"]) == ("exited with code 3", [])
+    assert "its log is empty" in said["diagnostics"][0]["detail"]
 
 
 def test_a_strange_log_neither_steers_nor_stops_anything(box: Box) -> None:
@@ -200,7 +200,7 @@ def test_an_interrupt_ends_the_waiting_and_nothing_else(box: Box, option: tuple[
     done = interrupted(process)
 
     assert (done.code, seen.split()[0]) == (130, "fast")
-    assert "interrupted: the containers go on; anvil-gen status box, anvil-gen logs box -f\n" in done.stderr
+    assert "interrupted: the containers keep running; anvil-gen status box, anvil-gen logs box -f\n" in done.stderr
     assert "Traceback" not in done.stderr
     assert box.container("fast")["State"]["Running"]
     if option:

@@ -1,1 +1,1 @@
-"""The verbs, a module each: it reads the options, calls the rooms below, and hands the result to a view."""
+"""The commands, a module each: it reads the options, calls the rooms below, and passes the result to a view."""

@@ -1,4 +1,4 @@
-"""``anvil-gen client``: how to point a program at a host."""
+"""``anvil-gen client``: connect clients to a host."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from anvil_gen.resolve.resolved_host import resolve_host
 @options.mode
 @options.as_json
 def command(*, host: str, kind: str | None, mode: str | None, as_json: bool) -> ExitCode:
-    """Tell how programs reach a host's models.
+    """Show how clients connect to a host's models.
 
-    That is the address, the model names, and the variable that holds the key. With KIND, print it ready to paste: a
-    shell line, a program, or a client's configuration. Without one, list what there is. It goes by the inventory, and
-    asks nothing that runs.
+    Prints each base URL with its model names and the variable that holds the API key, and lists the available kinds
+    of client. With KIND, prints a shell line, a program or a client configuration that is ready to paste. Reads the
+    inventory only: nothing has to run.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``anvil-gen doctor``: what a machine has, against what its inventory wants."""
+"""``anvil-gen doctor``: check a host against its inventory."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ from anvil_gen.operate.doctor.run import run_checks
 @click.command("doctor")
 @options.host
 @options.mode
-@click.option("--probe", is_flag=True, help="Also start a container for each tier with cards, to see which it gets.")
+@click.option(
+    "--probe", is_flag=True, help="Also start a container for each tier with GPUs, to measure which GPUs it sees."
+)
 @options.as_json
 def command(*, host: str, mode: str | None, probe: bool, as_json: bool) -> ExitCode:
-    """Check a machine against its inventory.
+    """Check that a host can run what its inventory describes.
 
-    Looks at Docker and Compose, the platform, the rendered files and their variables, model folders, volumes, images,
-    room on the disk, container names, ports and cards. What is missing is told with the command that mends it. Changes
-    nothing, and exits 1 where something fails.
+    Checks Docker and Compose, the platform, the rendered files and their variables, model folders, volumes, images,
+    disk space, container names, ports and GPUs. Reports each problem with the command that fixes it. Makes no changes;
+    exits 1 if a check fails.
 
     \b
     Examples:
       anvil-gen doctor fakoli-dark
-      anvil-gen doctor fakoli-dark --probe      measure which cards each tier's container sees
-      anvil-gen doctor lab-quad --mode coding   what another mode wants
+      anvil-gen doctor fakoli-dark --probe      also measure which GPUs each tier's container sees
+      anvil-gen doctor lab-quad --mode coding   check what another mode needs
     """
     deployment = open_deployment(host, Path.cwd())
-    examination = run_checks(DoctorContext(deployment, deployment.mode(mode), with_slot=True), probe=probe)
-    show_doctor(examination, as_json=as_json)
-    return ExitCode.ERROR if examination.count("fail") else ExitCode.OK
+    result = run_checks(DoctorContext(deployment, deployment.mode(mode), with_slot=True), probe=probe)
+    show_doctor(result, as_json=as_json)
+    return ExitCode.ERROR if result.count("fail") else ExitCode.OK

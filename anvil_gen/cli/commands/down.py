@@ -1,4 +1,4 @@
-"""``anvil-gen down``: stop and remove containers, and never a volume."""
+"""``anvil-gen down``: stop and remove containers, never a volume."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from anvil_gen.operate.deployment import delegate, open_deployment
 @options.tiers
 @options.mode
 def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
-    """Stop and remove a host's containers, or those of some tiers. Volumes and weights stay.
+    """Stop and remove a host's containers.
+
+    Removes the containers of the named tiers, or all of the host's. Volumes and weights are kept.
 
     \b
     Examples:
-      anvil-gen down fakoli-dark         all of the project, whatever its mode
-      anvil-gen down fakoli-dark fast    one tier: its card is free
+      anvil-gen down fakoli-dark         the whole project, in any mode
+      anvil-gen down fakoli-dark fast    one tier; frees its GPU
     """
     # For some tiers not `down` but `rm`: it leaves the network that the others are on.
     arguments = ["rm", "--stop", "--force"] if tiers else ["down", "--remove-orphans"]
-    on_wait = partial(options.say_waiting, host)
+    on_wait = partial(options.report_waiting, host)
     code = delegate(open_deployment(host, Path.cwd()), arguments, tiers, mode, on_wait=on_wait)
     return ExitCode.of_command(code)

@@ -1,4 +1,4 @@
-"""``anvil-gen init``: a fleet for this machine, or this machine for a fleet."""
+"""``anvil-gen init``: create a fleet for this host, or add the host to one."""
 
 from __future__ import annotations
 
@@ -27,58 +27,63 @@ _FIRST_PORT = 30000
 
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False))
-@click.option("--yes", is_flag=True, help="Ask nothing: take what was found, and defaults for the rest.")
+@click.option("--yes", is_flag=True, help="Do not prompt: use what is detected, and defaults for the rest.")
 @click.option(
-    "--data", "-d", "given", metavar="QUESTION=ANSWER", multiple=True, help="Answer a question of docs/onboarding.md."
+    "--data",
+    "-d",
+    "given",
+    metavar="QUESTION=ANSWER",
+    multiple=True,
+    help="Answer to a question (see docs/onboarding.md); repeatable.",
 )
-@click.option("--context", metavar="NAME", help="The Docker context of the machine, instead of the current one.")
+@click.option("--context", metavar="NAME", help="Docker context of the host (default: the current context).")
 @options.as_json
 def command(*, folder: str | None, yes: bool, given: tuple[str, ...], context: str | None, as_json: bool) -> ExitCode:
-    """Lay down a fleet for this machine, or add it to one.
+    """Create a fleet repository for this host, or add the host to one.
 
-    The fleet is in DIR, or will be; without DIR it is the one around the working folder, or a new one here. Looks for
-    the machine's cards, memory, Docker engine, models and free ports, shows what it found, and asks the rest. Then it
-    renders, and says how to go on. Files that are there already are kept.
+    DIR is the folder of the fleet, new or existing. Without DIR, uses the fleet that contains the working folder, or
+    creates one in the working folder. Detects the host's GPUs, memory, Docker, models and free ports, shows what it
+    found, and prompts for the rest. Then renders the files and prints the next commands. Existing files are kept.
 
     \b
     Examples:
-      anvil-gen init my-fleet                      a new fleet, with this machine
-      anvil-gen init                               one more machine, in the fleet's folder
-      anvil-gen init my-fleet --yes -d preset=chat asks nothing
+      anvil-gen init my-fleet                      create a fleet with this host
+      anvil-gen init                               add this host, from inside the fleet
+      anvil-gen init my-fleet --yes -d preset=chat run without prompts
     """
     if as_json and not yes:
-        raise click.UsageError("--json asks nothing: it takes --yes")
+        raise click.UsageError("--json requires --yes")
     view: View = JsonView() if as_json else TextView()
     catalog = Catalog()
     at = machine_of(Docker(context))
     found = detect(catalog, at, router_port=_ROUTER_PORT, first_port=_FIRST_PORT)
-    lacks = missing_prerequisites(found, catalog, at)
-    view.found(found, lacks)
+    missing = missing_prerequisites(found, catalog, at)
+    view.found(found, missing)
     answers = _with(answers_of(found, context=context), given)
     if not yes and not sys.stdin.isatty():
         raise DiagnosticError([_NO_TERMINAL])
     try:
-        laid_down = scaffold(_fleet(folder), answers, source_of(), ask=not yes, check=generator().render)
+        result = scaffold(_fleet(folder), answers, source_of(), ask=not yes, check=generator().render)
     except AbortedError:
         raise click.Abort from None
-    repository = make_repository(laid_down.folder)
-    key = _render(laid_down)
-    volume = missing_volume(laid_down, found)
+    repository = make_repository(result.folder)
+    key = _render(result)
+    volume = missing_volume(result, found)
     made = volume if volume and make_volume(volume, found, at) else ""
     steps = PostSetup(repository=repository, key=key, volume=made, missing_volume="" if made else volume)
-    view.laid_down(laid_down, steps)
+    view.scaffolded(result, steps)
     return ExitCode.OK
 
 
 _NO_TERMINAL = Diagnostic(
-    summary="no terminal to ask on",
-    detail="what was found above needs a few answers",
-    remedy="to take defaults for them:\n\n    anvil-gen init --yes",
+    summary="no terminal to prompt on",
+    detail="a few questions cannot be answered from what was detected",
+    remedy="to use defaults for them:\n\n    anvil-gen init --yes",
 )
 
 
 def _fleet(folder: str | None) -> Path:
-    """Return the folder of the fleet: the one that is named, or around the working folder, or that itself."""
+    """Return the named folder, else the fleet around the working folder, else the working folder."""
     if folder is not None:
         return Path(folder)
     hosts = hosts_folder(Path.cwd())
@@ -86,22 +91,22 @@ def _fleet(folder: str | None) -> Path:
 
 
 def _with(answers: Answers, given: tuple[str, ...]) -> Answers:
-    """Return the answers with those of the command line, which come first."""
+    """Return the answers, overridden by those of the command line."""
     pairs = [text.partition("=") for text in given]
     names = questions()
     for question, equals, _ in pairs:
         if not equals:
-            raise click.BadParameter(f'"{question}" is no QUESTION=ANSWER', param_hint="--data")
+            raise click.BadParameter(f'"{question}" is not of the form QUESTION=ANSWER', param_hint="--data")
         if question not in names:
-            near = did_you_mean(question, names) or f"they are: {join_words(names, limit=len(names))}"
-            raise click.BadParameter(f'"{question}" is no question; {near}', param_hint="--data")
+            near = did_you_mean(question, names) or f"the questions are: {join_words(names, limit=len(names))}"
+            raise click.BadParameter(f'"{question}" is not a question; {near}', param_hint="--data")
     return Answers(known={**answers.known, **{name: text for name, _, text in pairs}}, suggested=answers.suggested)
 
 
-def _render(laid_down: ScaffoldResult) -> Path | None:
-    """Render the new inventory, and give it a key; return the file of the key, or None where there is no new one."""
-    rendered = generator().render(laid_down.inventory)
+def _render(result: ScaffoldResult) -> Path | None:
+    """Render the new inventory and write its API key; return the key's file, or None where no key was written."""
+    rendered = generator().render(result.inventory)
     write_trees([plan(rendered)])
-    variable = str(laid_down.answers.get("api_key_env") or "")
-    has_key = laid_down.answers.get("router") != "none" and variable != ""
+    variable = str(result.answers.get("api_key_env") or "")
+    has_key = result.answers.get("router") != "none" and variable != ""
     return rendered.output / ".env" if has_key and write_key(rendered.output, variable) else None

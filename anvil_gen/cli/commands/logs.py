@@ -1,4 +1,4 @@
-"""``anvil-gen logs``: what the containers print."""
+"""``anvil-gen logs``: print the logs of containers."""
 
 from __future__ import annotations
 

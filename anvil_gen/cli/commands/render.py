@@ -1,4 +1,4 @@
-"""``anvil-gen render``: inventories into deploy trees."""
+"""``anvil-gen render``: render inventories into deploy trees."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from anvil_gen.inventory.fleet import all_inventories, find_inventory
 @click.command("render")
 @click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=options.complete_host)
 @click.option("--all", "every", is_flag=True, help="Render every inventory in hosts/.")
-@click.option("--check", is_flag=True, help="Write nothing; exit 2 with a diff where the files on disk differ.")
-@click.option("--stdout", "to_stdout", is_flag=True, help="Write nothing; print the files.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 2 with a diff if files on disk differ.")
+@click.option("--stdout", "to_stdout", is_flag=True, help="Write nothing; print the rendered files.")
 @click.option(
-    "--output", metavar="DIR", type=click.Path(), help="Render into DIR, not the inventory's own output folder."
+    "--output",
+    metavar="DIR",
+    type=click.Path(),
+    help="Folder to render into (default: the output folder of the inventory).",
 )
-@click.option("--force", is_flag=True, help="Overwrite files that were changed by hand.")
+@click.option("--force", is_flag=True, help="Overwrite manually edited files.")
 @options.as_json
 def command(
     *,
@@ -38,26 +41,26 @@ def command(
 ) -> ExitCode:
     """Render inventories into deploy trees.
 
-    HOST is the path of an inventory, or the name of one in hosts/. Every inventory is read and every file proven
-    before the first one is written: with an error in any of them, nothing changes.
+    HOST is the path of an inventory, or the name of one in hosts/. All inventories are read and all files verified
+    before the first file is written: if any of them has an error, nothing changes.
 
     \b
     Examples:
-      anvil-gen render hosts/fakoli-dark.toml    by path
-      anvil-gen render fakoli-dark               by name
-      anvil-gen render --all --check             in CI: exits 2 with a diff where a tree is stale
-      anvil-gen render fakoli-dark --stdout      only look
+      anvil-gen render hosts/fakoli-dark.toml    select the inventory by path
+      anvil-gen render fakoli-dark               select the inventory by name
+      anvil-gen render --all --check             in CI: exit 2 with a diff if a tree is out of date
+      anvil-gen render fakoli-dark --stdout      print the files without writing them
     """
     if every == bool(hosts):
         raise click.UsageError("name at least one HOST, or --all" if not hosts else "name a HOST or --all, not both")
     if output is not None and (every or len(hosts) > 1):
-        raise click.UsageError("--output takes one host: each host has a folder of its own")
+        raise click.UsageError("--output takes a single HOST: each host has its own folder")
     if output == "":
         raise click.UsageError("--output is empty: name a folder")
     if check and to_stdout:
-        raise click.UsageError("--check compares and --stdout prints: choose one")
+        raise click.UsageError("--check and --stdout cannot be combined")
     if as_json and to_stdout:
-        raise click.UsageError("--stdout prints the files themselves: it takes no --json")
+        raise click.UsageError("--stdout and --json cannot be combined")
     here = Path.cwd()
     found = all_inventories(here) if every else collect_all(lambda host: find_inventory(host, here), hosts)
     # A host may be named twice, by its name and by its path.
@@ -68,11 +71,11 @@ def command(
         _print_trees(rendered)
         return ExitCode.OK
     view: View = JsonView() if as_json else TextView()
-    outcomes = collect_all(plan, rendered)
+    plans = collect_all(plan, rendered)
     if check:
-        view.checked(outcomes)
-        return ExitCode.DIFFERS if any(outcome.files for outcome in outcomes) else ExitCode.OK
-    view.written(write_trees(outcomes, force=force))
+        view.checked(plans)
+        return ExitCode.DIFFERS if any(one.files for one in plans) else ExitCode.OK
+    view.written(write_trees(plans, force=force))
     return ExitCode.OK
 
 

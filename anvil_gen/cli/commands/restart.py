@@ -1,4 +1,4 @@
-"""``anvil-gen restart``: the same containers once more."""
+"""``anvil-gen restart``: restart the same containers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from anvil_gen.operate.deployment import delegate, open_deployment
 @options.tiers
 @options.mode
 def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
-    """Restart a host's containers as they are. What changed in the files is taken over by `up`, not by this.
+    """Restart a host's containers without changing them.
+
+    Changes in the files take effect with `up`, not with `restart`.
 
     \b
     Examples:
       anvil-gen restart fakoli-dark fast
     """
-    on_wait = partial(options.say_waiting, host)
+    on_wait = partial(options.report_waiting, host)
     code = delegate(open_deployment(host, Path.cwd()), ["restart"], tiers, mode, on_wait=on_wait)
     return ExitCode.of_command(code)

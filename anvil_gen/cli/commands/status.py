@@ -1,4 +1,4 @@
-"""``anvil-gen status``: what runs, and where it differs from the files and the inventory."""
+"""``anvil-gen status``: show what runs, and how it differs from the files and the inventory."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from anvil_gen.operate.target import find_target
 @options.mode
 @options.as_json
 def command(*, host: str, mode: str | None, as_json: bool) -> ExitCode:
-    """Show what runs on a host, and where it has drifted.
+    """Show what runs on a host and how it has drifted.
 
-    Each drift is told with its cause and with what mends it; exits 2 where there is any.
+    Reports each drift with its cause and its fix; exits 2 if there is any.
 
-    A model in parentheses is the one that the inventory names; without them it is what the engine itself answers.
-    Without --mode, services are held against the mode that has exactly those that have containers.
+    A model in parentheses is the one that the inventory names; without parentheses it is what the engine reports.
+    Without --mode, compares with the mode whose services are exactly those that have containers.
 
     \b
     Examples:
@@ -32,13 +32,13 @@ def command(*, host: str, mode: str | None, as_json: bool) -> ExitCode:
     """
     target = find_target(host, Path.cwd())
     project = target.project
-    look, hashes = ContainerQuery(project.docker, project.name), Hashes(project)
+    query, hashes = ContainerQuery(project.docker, project.name), Hashes(project)
 
-    # Imported and done while Docker is asked.
+    # Imported and run while Docker answers.
     from anvil_gen.cli.views.services import show_status  # noqa: PLC0415
     from anvil_gen.operate.deployment import deployment_of  # noqa: PLC0415
     from anvil_gen.operate.status import status_of  # noqa: PLC0415
 
-    status = status_of(deployment_of(target), mode, look, hashes)
+    status = status_of(deployment_of(target), mode, query, hashes)
     show_status(status, as_json=as_json)
     return ExitCode.DIFFERS if status.drifts else ExitCode.OK

@@ -1,4 +1,4 @@
-"""``anvil-gen up``: ``docker compose up -d``, always."""
+"""``anvil-gen up``: start or update services with ``docker compose up -d``."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from anvil_gen.operate.target import find_target
 @options.host
 @options.tiers
 @options.mode
-@click.option("--pull", is_flag=True, help="Pull the images first, and so follow tags that have moved.")
-@click.option("--render", "render_first", is_flag=True, help="Render first, where the files are not up to date.")
-@click.option("--wait", is_flag=True, help="Wait until all is healthy, and show what each engine does meanwhile.")
+@click.option("--pull", is_flag=True, help="Pull the images first, to follow tags that have moved.")
+@click.option("--render", "render_first", is_flag=True, help="Render first if the files are out of date.")
+@click.option("--wait", is_flag=True, help="Wait until all services are healthy, and show their progress.")
 @click.option(
     "--timeout",
     metavar="SECONDS",
     type=click.FloatRange(min=0),
-    help="How long --wait waits; as long as the health checks do by default.",
+    help="Maximum time for --wait (default: as long as the health checks allow).",
 )
 @options.as_json
 def command(
@@ -39,39 +39,40 @@ def command(
     timeout: float | None,
     as_json: bool,
 ) -> ExitCode:
-    """Bring a host's services up, and say what happened to each.
+    """Start or update a host's services.
 
-    Runs `docker compose up -d` in the host's folder, also where all of it runs already: what differs from the files
-    is recreated, and nothing else is touched. Files that are not what the inventory renders are refused.
+    Runs `docker compose up -d` in the host's folder, even if everything runs already: services that differ from the
+    files are recreated, all others are left alone. Reports what happened to each service. Refuses to run if the files
+    are not what the inventory renders.
 
-    With --wait it ends when every service is healthy, or runs where it has no health check; else it exits 1 when one
-    ends, keeps restarting, turns unhealthy or is not ready in time, with the lines of its log that matter and the cause
-    where that is known. Ctrl-C ends the waiting, and nothing else.
+    With --wait, returns when every service is healthy, or running if it has no health check. Exits 1 if a service
+    exits, keeps restarting, becomes unhealthy or is not ready in time, and prints the relevant lines of its log and
+    the cause, if known. Ctrl-C stops the waiting, not the containers.
 
     \b
     Examples:
-      anvil-gen up fakoli-dark              everything of the default mode
+      anvil-gen up fakoli-dark              all services of the default mode
       anvil-gen up fakoli-dark fast         one tier
-      anvil-gen up fakoli-dark --wait       and wait until the models answer
-      anvil-gen up lab-quad --mode coding   switch to a mode: what is not in it is stopped
+      anvil-gen up fakoli-dark --wait       wait until the models answer
+      anvil-gen up lab-quad --mode coding   switch to a mode; stops what is not in it
     """
     if timeout is not None and not wait:
-        raise click.UsageError("--timeout is for --wait")
+        raise click.UsageError("--timeout requires --wait")
     target = find_target(host, Path.cwd())
-    with project_lock(target.project.folder, partial(options.say_waiting, host)) as held:
-        look = ContainerQuery(target.project.docker, target.project.name)
-        # Imported, and the inventory resolved, while Docker is asked.
+    with project_lock(target.project.folder, partial(options.report_waiting, host)) as held:
+        query = ContainerQuery(target.project.docker, target.project.name)
+        # Imported, and the inventory resolved, while Docker answers.
         from anvil_gen.operate.up import UpRequest, start_services  # noqa: PLC0415
 
-        order = UpRequest(tiers=tiers, mode=mode, pull=pull, render=render_first)
+        request = UpRequest(tiers=tiers, mode=mode, pull=pull, render=render_first)
         warn = partial(_warn, as_json=as_json)
-        up = start_services(order, target, look, inherited=held, warn=warn, meanwhile=_import_views)
+        up = start_services(request, target, query, inherited=held, warn=warn, while_running=_import_views)
     if up.diagnostics and not as_json:
         _warn(*up.diagnostics, as_json=False)
     if wait and up.code != ExitCode.INTERRUPTED:
-        from anvil_gen.cli.up_wait import wait_and_tell  # noqa: PLC0415  only waiting needs it
+        from anvil_gen.cli.up_wait import wait_and_report  # noqa: PLC0415  only waiting needs it
 
-        return wait_and_tell(up, timeout=timeout, as_json=as_json)
+        return wait_and_report(up, timeout=timeout, as_json=as_json)
     from anvil_gen.cli.views.services import show_results  # noqa: PLC0415
 
     show_results(up.deployment.stack.host, up.results, up.diagnostics, as_json=as_json)

@@ -1,1 +1,1 @@
-"""What is printed: each view takes a result and writes it as text or as JSON."""
+"""The output: each view takes a result and prints it as text or as JSON."""

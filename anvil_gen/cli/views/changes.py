@@ -1,4 +1,4 @@
-"""Changes of services, a line each, and as JSON."""
+"""Changes of services: one line each, or JSON."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _HIDDEN = "…"
 
 
 def change_lines(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield one line a change: ``~ fast: --max-model-len 65536 -> 32768``."""
+    """Yield one line for each change: ``~ fast: --max-model-len 65536 -> 32768``."""
     for change in _of_services(changes):
         symbol = change.action if _is_whole(change) else Action.UPDATE
         yield f"{symbol.value} {change.service}: {_what(change)}"
 
 
 def reasons(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield one line a change, without the service that stands above it: ``--max-model-len 65536 -> 32768``."""
+    """Yield one line a change, without the name of the service: ``--max-model-len 65536 -> 32768``."""
     return map(_what, _of_services(changes))
 
 
@@ -46,9 +46,11 @@ def _what(change: Change) -> str:
     if change.secret:
         return f"{what} {change.action.done}"
     before, after = _value(change.before, is_flag), _value(change.after, is_flag)
-    if max(len(before), len(after)) > _VALUE_WIDTH and change.action is Action.UPDATE:  # cut, they may look the same
+    if (
+        max(len(before), len(after)) > _VALUE_WIDTH and change.action is Action.UPDATE
+    ):  # truncated, they may look the same
         return f"{what} changed"
-    before, after = _cut(before), _cut(after)
+    before, after = _truncate(before), _truncate(after)
     if change.action is Action.CREATE:
         return f"{what} {after} added" if after else f"{what} added"
     if change.action is Action.DELETE:
@@ -62,12 +64,12 @@ def _value(value: Any, is_flag: bool) -> str:
     return printable(str(value).lower() if isinstance(value, bool) else str(value))
 
 
-def _cut(text: str) -> str:
+def _truncate(text: str) -> str:
     return text if len(text) <= _VALUE_WIDTH else text[: _VALUE_WIDTH - 1] + "…"
 
 
 def change_json(change: Change) -> dict[str, Any]:
-    """Return a change as JSON answers have it; the values of secrets are left out."""
+    """Return a change as JSON; the values of secrets are left out."""
     return {
         "action": change.action.name.lower(),
         "project": change.project,

@@ -1,4 +1,4 @@
-"""How a host's models are reached."""
+"""How clients reach a host's models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anvil_gen.resolve.model import DEFAULT_MODE
 
 
 def show_endpoints(host: str, mode: str, endpoints: Sequence[Endpoint], kinds: Iterable[str]) -> None:
-    """Print each address with its model names, and the kinds of clients that there is more for."""
+    """Print each base URL with its model names, and the kinds of clients that text can be printed for."""
     for endpoint in endpoints:
         key = f"the key is in ${endpoint.key}" if endpoint.key is not None else "no key"
         click.echo(f"{endpoint.base_url}  {key}")
@@ -27,7 +27,7 @@ def show_endpoints(host: str, mode: str, endpoints: Sequence[Endpoint], kinds: I
 
 
 def endpoints_json(host: str, mode: str, endpoints: Sequence[Endpoint], kinds: Iterable[str], **more: Any) -> None:
-    """Print the same for programs."""
+    """Print the same as JSON."""
     print_json(
         host=host,
         mode=mode or DEFAULT_MODE,

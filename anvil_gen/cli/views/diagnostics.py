@@ -1,4 +1,4 @@
-"""Errors and warnings, for people and programs."""
+"""Errors and warnings, as text or JSON."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from anvil_gen.diagnostics import Diagnostic
 
 
 def show_diagnostics(diagnostics: Sequence[Diagnostic], *, as_json: bool) -> None:
-    """Print each fault with its line, and how many there are.
+    """Print each diagnostic with its line, and the number of errors.
 
-    In JSON, errors are the whole answer; warnings are part of the answer of a verb.
+    In JSON, errors are a document of their own; warnings are part of the command's document.
     """
     errors = sum(diagnostic.severity == "error" for diagnostic in diagnostics)
     if as_json:
@@ -28,7 +28,7 @@ def show_diagnostics(diagnostics: Sequence[Diagnostic], *, as_json: bool) -> Non
 
 
 def diagnostic_text(diagnostic: Diagnostic) -> str:
-    """Return a diagnostic as a person reads it: what, where with the line and a caret, why, and what to do."""
+    """Return a diagnostic as text: what is wrong, where (with the line and a caret), why, and how to fix it."""
     error = diagnostic.severity == "error"
     lines = [click.style(diagnostic.severity, fg="red" if error else "yellow", bold=True) + f": {diagnostic.summary}"]
     location = diagnostic.location
@@ -51,7 +51,7 @@ def _excerpt(number: int, column: int, length: int, source: str) -> list[str]:
 
 
 def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
-    """Return a diagnostic as JSON answers have it."""
+    """Return a diagnostic as JSON."""
     location = diagnostic.location
     return {
         "severity": diagnostic.severity,

@@ -11,46 +11,46 @@ import click
 from anvil_gen.cli.views.changes import reasons
 from anvil_gen.cli.views.diagnostics import diagnostic_json, diagnostic_text
 from anvil_gen.cli.views.json_output import print_json
-from anvil_gen.cli.views.services import drift_json, result_json, show_drift, told, uptime
+from anvil_gen.cli.views.services import describe, drift_json, result_json, show_drift, uptime
 from anvil_gen.deploy.diff_text import visible
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.operate.experiment.parse_args import without_secrets
-from anvil_gen.operate.experiment.trial import Started, TrialStatus, shown_flags
+from anvil_gen.operate.experiment.trial import Started, TrialStatus, display_flags
 from anvil_gen.operate.gpu_usage import GpuUse, Holder
 
 
-def held_gpu(host: str, use: GpuUse | None, takes_mib: int | None) -> Diagnostic | None:
-    """Return what is to be said of a trial's card; None where no tier holds it."""
+def held_gpu(host: str, use: GpuUse | None, needed_mib: int | None) -> Diagnostic | None:
+    """Return the warning about a trial's GPU; None where no tier holds it."""
     if use is None or not use.holders:
         return None
     lines = [f"{holder.tier}: {_holder(holder)}" for holder in use.holders]
     if use.gpu.memory_mib is not None:
-        left = "nobody can tell how many" if use.left_mib is None else use.left_mib
-        asked = "" if takes_mib is None else f", and the trial takes {takes_mib} MiB"
-        lines.append(f"{left} of its {use.gpu.memory_mib} MiB are left{asked}")
+        free = "free memory unknown" if use.left_mib is None else f"{use.left_mib} MiB free"
+        needed = "" if needed_mib is None else f"; the trial needs {needed_mib} MiB"
+        lines.append(f"{use.gpu.memory_mib} MiB, {free}{needed}")
     if use.busy:
         remedy = f"to free it:\n\n    anvil-gen down {host} {' '.join(use.busy)}"
-        summary = "card is in use"
+        summary = "GPU is in use"
     else:
-        remedy = "to give it back before the next `up`:\n\n" + f"    anvil-gen experiment down {host}"
-        summary = "card is a tier's too"
+        remedy = "to free it before the next `up`:\n\n" + f"    anvil-gen experiment down {host}"
+        summary = "GPU is also used by a tier"
     return Diagnostic(summary=f"{summary}: {use.gpu.name}", detail="\n".join(lines), remedy=remedy, severity="warning")
 
 
 def _holder(holder: Holder) -> str:
     where = "in the default mode" if holder.in_default_mode else "in another mode"
-    state = "runs" if holder.running else "does not run now"
-    return f"{where}, {state}{_takes(holder.takes_mib)}"
+    state = "running" if holder.running else "not running"
+    return f"{where}, {state}{_memory(holder.takes_mib)}"
 
 
-def _takes(mib: int | None) -> str:
-    return f", takes {mib} MiB" if mib is not None else ""
+def _memory(mib: int | None) -> str:
+    return f", uses {mib} MiB" if mib is not None else ""
 
 
 def show_started(
     started: Started, use: GpuUse | None, diagnostics: Sequence[Diagnostic] = (), *, as_json: bool
 ) -> None:
-    """Print what was started, and where it answers; ``diagnostics`` are for programs."""
+    """Print what was started and its address; ``diagnostics`` are printed in JSON only."""
     trial = started.trial
     if as_json:
         print_json(
@@ -64,12 +64,12 @@ def show_started(
             diagnostics=[diagnostic_json(diagnostic) for diagnostic in diagnostics],
         )
         return
-    click.echo(f"{started.result.step.value} {started.result.service}  {told(started.result)}")
+    click.echo(f"{started.result.action.value} {started.result.service}  {describe(started.result)}")
     for line in reasons(started.result.changes):
         click.echo(f"    {line}")
     if started.code == 0:
         where = f" at http://{started.address}" if started.address else ""
-        click.echo(f'\n{trial.model} as "{trial.served_name}"{where}; to see it load:\n')
+        click.echo(f'\n{trial.model} as "{trial.served_name}"{where}; to follow its log:\n')
         click.echo(f"    anvil-gen experiment logs {started.host} -f")
 
 
@@ -87,12 +87,12 @@ def _gpu_json(use: GpuUse | None) -> dict[str, Any] | None:
 
 
 def show_trial(status: TrialStatus, *, as_json: bool) -> None:
-    """Print what is in the slot, and below it each drift with what mends it."""
+    """Print what is in the slot, then each drift with its fix."""
     if as_json:
         print_json(**_status_json(status))
         return
     if not status.container:
-        click.echo(f"no trial: to start one:\n\n    anvil-gen experiment up {status.host} MODEL")
+        click.echo(f"no trial; to start one:\n\n    anvil-gen experiment up {status.host} MODEL")
     else:
         for name, value in _facts(status, datetime.now(UTC)):
             click.echo(f"{name:12} {value}".rstrip())
@@ -103,12 +103,12 @@ def show_trial(status: TrialStatus, *, as_json: bool) -> None:
 
 
 def _facts(status: TrialStatus, now: datetime) -> Iterator[tuple[str, str]]:
-    said = status.variables
-    yield "model", said.get("MODEL") or "-"
-    yield "served name", said.get("SERVED_NAME") or "-"
-    if said.get("EXTRA_ARGS"):
-        yield "flags", visible(shown_flags(said))
-    yield "card", status.gpu or "-"
+    variables = status.variables
+    yield "model", variables.get("MODEL") or "-"
+    yield "served name", variables.get("SERVED_NAME") or "-"
+    if variables.get("EXTRA_ARGS"):
+        yield "flags", visible(display_flags(variables))
+    yield "gpu", status.gpu or "-"
     yield "port", status.port or "-"
     yield "state", status.state if status.started_at else f"{status.state} ({status.exit_code})"
     yield "health", status.health or "-"
@@ -117,12 +117,12 @@ def _facts(status: TrialStatus, now: datetime) -> Iterator[tuple[str, str]]:
 
 
 def _status_json(status: TrialStatus) -> dict[str, Any]:
-    said = status.variables
+    variables = status.variables
     trial = {
         "container": status.container,
-        "model": said.get("MODEL", ""),
-        "served_name": said.get("SERVED_NAME", ""),
-        "flags": shown_flags(said),
+        "model": variables.get("MODEL", ""),
+        "served_name": variables.get("SERVED_NAME", ""),
+        "flags": display_flags(variables),
         "card": status.gpu,
         "port": status.port,
         "state": status.state,

@@ -1,4 +1,4 @@
-"""What `init` found on a machine, and what it laid down."""
+"""What `init` detected on a host, and what it created."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from anvil_gen.onboard.scaffold import PostSetup, ScaffoldResult
 
 
 class View(Protocol):
-    """How the answer of `init` is shown."""
+    """How the result of `init` is printed."""
 
-    def found(self, found: DetectedMachine, lacks: Sequence[Diagnostic]) -> None:
-        """Show what the machine has and lacks."""
+    def found(self, found: DetectedMachine, missing: Sequence[Diagnostic]) -> None:
+        """Show what was detected, and what is missing."""
 
-    def laid_down(self, laid_down: ScaffoldResult, steps: PostSetup) -> None:
-        """Show what was made, and how to go on."""
+    def scaffolded(self, result: ScaffoldResult, steps: PostSetup) -> None:
+        """Show what was created, and the next commands."""
 
 
 class TextView:
-    """Lines: what was found on stderr, before the questions; what was made on stdout."""
+    """Lines: what was detected on stderr, before the prompts; what was created on stdout."""
 
-    def found(self, found: DetectedMachine, lacks: Sequence[Diagnostic]) -> None:
-        """Print a line for each kind of thing."""
+    def found(self, found: DetectedMachine, missing: Sequence[Diagnostic]) -> None:
+        """Print a line for each detected fact."""
         click.echo(f"Found on {found.name}:", err=True)
         for name, text in _facts(found):
             click.echo(f"  {name:9} {text}", err=True)
         click.echo(err=True)
-        for lack in lacks:
-            click.echo(diagnostic_text(lack), err=True)
+        for diagnostic in missing:
+            click.echo(diagnostic_text(diagnostic), err=True)
 
-    def laid_down(self, laid_down: ScaffoldResult, steps: PostSetup) -> None:
+    def scaffolded(self, result: ScaffoldResult, steps: PostSetup) -> None:
         """Print the files, and the commands that follow."""
-        click.echo(f"{click.style(laid_down.machine, bold=True)} -> {display_path(laid_down.inventory)}")
-        for tier in laid_down.answers.get("tiers") or []:
-            click.echo(f"  {tier['name']}: {_model(tier)} by {tier['engine']} on {tier.get('card', 'the processor')}")
-        if laid_down.kept:
-            click.echo(f"  kept: {', '.join(laid_down.kept)}")
-        for made in (
+        click.echo(f"{click.style(result.machine, bold=True)} -> {display_path(result.inventory)}")
+        for tier in result.answers.get("tiers") or []:
+            click.echo(f"  {tier['name']}: {_model(tier)} by {tier['engine']} on {tier.get('gpu', 'the CPU')}")
+        if result.kept:
+            click.echo(f"  kept: {', '.join(result.kept)}")
+        for created in (
             "a git repository" if steps.repository else "",
             f"a key for clients, in {display_path(steps.key)}" if steps.key is not None else "",
             f"the Docker volume {steps.volume}" if steps.volume else "",
         ):
-            if made:
-                click.echo(f"  made: {made}")
-        click.echo("\nLook at it, change what you like, then:\n")
-        for line in next_steps(laid_down, steps):
+            if created:
+                click.echo(f"  created: {created}")
+        click.echo("\nReview the inventory, edit it as needed, then run:\n")
+        for line in next_steps(result, steps):
             click.echo(f"    {line}")
         click.echo()
 
@@ -63,51 +63,51 @@ class JsonView:
     """One JSON document at the end."""
 
     def __init__(self) -> None:
-        """Start with nothing found."""
+        """Start with nothing detected."""
         self._found: dict[str, Any] = {}
 
-    def found(self, found: DetectedMachine, lacks: Sequence[Diagnostic]) -> None:
-        """Keep what was found for the end."""
-        self._found = {"found": _found_json(found), "lacks": [diagnostic_json(lack) for lack in lacks]}
+    def found(self, found: DetectedMachine, missing: Sequence[Diagnostic]) -> None:
+        """Keep what was detected for the end."""
+        self._found = {"found": _found_json(found), "lacks": [diagnostic_json(one) for one in missing]}
 
-    def laid_down(self, laid_down: ScaffoldResult, steps: PostSetup) -> None:
+    def scaffolded(self, result: ScaffoldResult, steps: PostSetup) -> None:
         """Print all of it."""
         print_json(
             **self._found,
-            machine=laid_down.machine,
-            inventory=display_path(laid_down.inventory),
-            written=laid_down.written,
-            kept=laid_down.kept,
+            machine=result.machine,
+            inventory=display_path(result.inventory),
+            written=result.written,
+            kept=result.kept,
             repository=steps.repository,
             key_file=display_path(steps.key) if steps.key is not None else None,
             volume=steps.volume or None,
-            next=list(next_steps(laid_down, steps)),
+            next=list(next_steps(result, steps)),
         )
 
 
-def next_steps(laid_down: ScaffoldResult, steps: PostSetup) -> Iterator[str]:
-    """Yield the commands from here to a running machine."""
-    if display_path(laid_down.folder) != ".":
-        yield f"cd {shlex.quote(display_path(laid_down.folder))}"
+def next_steps(result: ScaffoldResult, steps: PostSetup) -> Iterator[str]:
+    """Yield the commands that lead to running services."""
+    if display_path(result.folder) != ".":
+        yield f"cd {shlex.quote(display_path(result.folder))}"
     if steps.missing_volume:
         yield f"docker volume create {steps.missing_volume}"
-    if not laid_down.answers.get("tiers"):
-        yield f"anvil-gen render {laid_down.machine}"
-    yield f"anvil-gen up {laid_down.machine} --wait"
-    yield from _question(laid_down)
+    if not result.answers.get("tiers"):
+        yield f"anvil-gen render {result.machine}"
+    yield f"anvil-gen up {result.machine} --wait"
+    yield from _question(result)
 
 
-def _question(laid_down: ScaffoldResult) -> Iterator[str]:
-    """Yield the command that asks a chat model through the router, and streams the answer; else, how to ask."""
-    answers = laid_down.answers
+def _question(result: ScaffoldResult) -> Iterator[str]:
+    """Yield the command that queries a chat model through the router; without one, how clients connect."""
+    answers = result.answers
     tiers = answers.get("tiers") or []
     if not tiers:
         return
     if answers.get("router") == "none" or "task" in tiers[0]:
-        yield f"anvil-gen client {laid_down.machine}"
+        yield f"anvil-gen client {result.machine}"
         return
     variable = answers.get("api_key_env")
-    file = f"deploy/{laid_down.machine}/.env"
+    file = f"deploy/{result.machine}/.env"
     key = f""" -H "Authorization: Bearer $(sed -n 's/^{variable}=//p' {file})" """ if variable else " "
     question = json.dumps(
         {"model": tiers[0]["name"], "stream": True, "messages": [{"role": "user", "content": "Hello"}]}
@@ -122,30 +122,30 @@ def _model(tier: dict[str, Any]) -> str:
 
 def _facts(found: DetectedMachine) -> Iterator[tuple[str, str]]:
     yield "platform", found.platform or "unknown"
-    for card in found.cards:
-        memory, reserve = gpu_memory(card, found)
-        shared = ", shared with the processor" if reserve else ""
-        yield "card", f"{card.name or card.vendor}, {f'{memory} MiB{shared}' if memory else 'memory unknown'}"
-    if not found.cards:
-        yield "cards", "none"
+    for gpu in found.gpus:
+        memory, reserve = gpu_memory(gpu, found)
+        shared = ", shared with the CPU" if reserve else ""
+        yield "gpu", f"{gpu.name or gpu.vendor}, {f'{memory} MiB{shared}' if memory else 'memory unknown'}"
+    if not found.gpus:
+        yield "gpu", "none"
     yield "docker", _docker(found)
     if found.models is not None:
         count = len(found.models.models)
         yield "models", f"{found.models.path.as_posix()}, {count} {'model' if count == 1 else 'models'}"
     if found.cache_volume or found.hub_cache is not None:
-        yield "hub cache", f"volume {found.cache_volume}" if found.cache_volume else str(found.hub_cache)
-    yield "ports", f"free: {found.router_port} for the router, from {found.first_port} on for models"
+        yield "hf cache", f"volume {found.cache_volume}" if found.cache_volume else str(found.hub_cache)
+    yield "ports", f"free: {found.router_port} for the router, {found.first_port} and up for models"
 
 
 def _found_json(found: DetectedMachine) -> dict[str, Any]:
-    memory = [gpu_memory(card, found) for card in found.cards]
+    memory = [gpu_memory(gpu, found) for gpu in found.gpus]
     return {
         "name": found.name,
         "platform": found.platform,
         "memory_mib": found.memory_mib,
         "cards": [
-            {"vendor": card.vendor, "uuid": card.uuid, "name": card.name, "memory_mib": mib, "reserve_mib": reserve}
-            for card, (mib, reserve) in zip(found.cards, memory, strict=True)
+            {"vendor": gpu.vendor, "uuid": gpu.uuid, "name": gpu.name, "memory_mib": mib, "reserve_mib": reserve}
+            for gpu, (mib, reserve) in zip(found.gpus, memory, strict=True)
         ],
         "docker": {"version": found.docker.server or None, "compose": found.docker.compose or None},
         "models": found.models.path.as_posix() if found.models is not None else None,

@@ -1,4 +1,4 @@
-"""The form of every JSON answer."""
+"""The envelope of all JSON output."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 JSON_FORMAT = 1
-"""Changes when a reader of the answers would have to."""
+"""Incremented when programs that read the output have to change."""
 
 
-def print_json(**answer: Any) -> None:
-    """Print one answer as a JSON document."""
-    click.echo(json.dumps({"format": JSON_FORMAT, **answer}, indent=2))
+def print_json(**content: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps({"format": JSON_FORMAT, **content}, indent=2))

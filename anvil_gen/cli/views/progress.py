@@ -1,4 +1,4 @@
-"""Services on their way: in place on a terminal, else a line for each change; and how it ended."""
+"""Progress of services: redrawn in place on a terminal, otherwise a line for each change; and the outcome."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ _UP, _CLEAR = "\x1b[{}F", "\x1b[J"
 
 
 class ProgressDisplay:
-    """What the services do, on stderr: a line each, written over as long as there is a terminal to do that on."""
+    """The progress of services on stderr: a line each, redrawn in place where stderr is a terminal."""
 
     def __init__(self) -> None:
-        """Find out whether there is one."""
-        self._steers = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        """Find out whether stderr is such a terminal."""
+        self._redraws = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._drawn = 0
-        self._told: dict[str, tuple[Phase, str]] = {}
+        self._printed: dict[str, tuple[Phase, str]] = {}
 
     def show(self, services: Sequence[Progress]) -> None:
         """Show how far each service is."""
         columns, rows = shutil.get_terminal_size()
-        if self._steers and len(services) < rows:
+        if self._redraws and len(services) < rows:
             lines = [_line(one, services, columns - 1) for one in services]
-            self._write(self._back() + "".join(f"{line}\n" for line in lines))
+            self._write(self._cursor_back() + "".join(f"{line}\n" for line in lines))
             self._drawn = len(lines)
             return
         for one in services:
-            if self._told.get(one.service) != (one.phase, one.words):
-                self._told[one.service] = (one.phase, one.words)
+            if self._printed.get(one.service) != (one.phase, one.message):
+                self._printed[one.service] = (one.phase, one.message)
                 self._write(f"{_line(one, services, None)}\n")
 
-    def _back(self) -> str:
+    def _cursor_back(self) -> str:
         return f"{_UP.format(self._drawn)}{_CLEAR}" if self._drawn else ""
 
     def _write(self, text: str) -> None:
@@ -53,20 +53,20 @@ class ProgressDisplay:
 
 def _line(one: Progress, services: Sequence[Progress], width: int | None) -> str:
     name = max(len(other.service) for other in services)
-    text = f"{one.service:{name}}  {duration(one.seconds):>6}  {printable(one.words)}"
+    text = f"{one.service:{name}}  {duration(one.seconds):>6}  {printable(one.message)}"
     return click.style(text if width is None else text[: max(width, 1)], fg=_COLOURS[one.phase])
 
 
 def show_waited(waited: Waited) -> None:
-    """Print how the wait ended; how far each service came stands above, where the wait was shown."""
+    """Print how the wait ended; the progress of each service has been printed before."""
     words = {"ready": "ready", "failed": "failed", "timeout": "not ready"}[waited.outcome]
     names = ", ".join(one.service for one in waited.services if one.phase is Phase.FAILED)
     click.echo(f"{words} after {duration(waited.seconds)}{f': {names}' if names else ''}")
 
 
 def show_interrupted(host: str) -> None:
-    """Say that the waiting alone has ended, and how to follow on."""
-    click.echo(f"interrupted: the containers go on; anvil-gen status {host}, anvil-gen logs {host} -f", err=True)
+    """Report that only the waiting has stopped, and how to continue."""
+    click.echo(f"interrupted: the containers keep running; anvil-gen status {host}, anvil-gen logs {host} -f", err=True)
 
 
 def print_waited_json(host: str, results: Sequence[Result], waited: Waited, diagnostics: Sequence[Diagnostic]) -> None:
@@ -94,7 +94,7 @@ def _progress_json(one: Progress) -> dict[str, Any]:
         "container": one.container,
         "phase": one.phase.value,
         "stage": one.stage,
-        "told": one.words,
+        "told": one.message,
         "seconds": round(one.seconds, 1),
         "log": relevant_lines(one) if failed else [],
         "causes": [

@@ -1,4 +1,4 @@
-"""A trial that becomes a tier: the diff of the inventory, and what to do next."""
+"""The promotion of a trial to a tier: the diff of the inventory, and the next commands."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from anvil_gen.values import Number
 
 
 def show_proposal(promotion: Promotion) -> None:
-    """Print what would be written, and in what the tier would not be the trial."""
+    """Print what would be written, and how the tier would differ from the trial."""
     click.echo(diff_text(promotion.change))
     if promotion.port_of:
-        moved = f"port {promotion.trial_port} is that of {promotion.port_of}: the tier gets {promotion.tier.port}"
+        moved = f"port {promotion.trial_port} belongs to {promotion.port_of}: the tier gets port {promotion.tier.port}"
         click.echo(f"{moved}\n")
-    told = list(reasons(promotion.differences))
-    if told:
+    differences = list(reasons(promotion.differences))
+    if differences:
         click.echo("the tier differs from the trial:")
-        for line in told:
+        for line in differences:
             click.echo(f"  {line}")
         click.echo()
 
 
 def show_promoted(promotion: Promotion, *, as_json: bool) -> None:
-    """Print what comes next, once the inventory is written."""
+    """Print the next commands, once the inventory is written."""
     if as_json:
         print_json(
             host=promotion.host,
@@ -45,7 +45,7 @@ def show_promoted(promotion: Promotion, *, as_json: bool) -> None:
     for command in _next(promotion):
         click.echo(f"    {command}")
     if promotion.standby:
-        click.echo(f'\nand a mode that has it: tiers = ["{promotion.tier.name}", …] in [modes.NAME] of the inventory')
+        click.echo(f'\nthen add it to a mode: tiers = ["{promotion.tier.name}", …] in [modes.NAME] of the inventory')
 
 
 def _next(promotion: Promotion) -> Iterator[str]:
@@ -56,7 +56,7 @@ def _next(promotion: Promotion) -> Iterator[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a TOML value as JSON has it."""
+    """Return a TOML value as JSON."""
     if isinstance(value, Number):
         return float(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Rendered trees: what was written, or would be."""
+"""Rendered trees: what was written, or would be written."""
 
 from __future__ import annotations
 
@@ -20,84 +20,84 @@ _VERBS = {"create": "wrote", "update": "wrote", "delete": "removed"}
 
 
 class View(Protocol):
-    """How the answer of a verb is shown."""
+    """How the result of a render is printed."""
 
-    def written(self, outcomes: Sequence[Plan]) -> None:
+    def written(self, plans: Sequence[Plan]) -> None:
         """Show what was written."""
 
-    def checked(self, outcomes: Sequence[Plan]) -> None:
+    def checked(self, plans: Sequence[Plan]) -> None:
         """Show what a write would change."""
 
 
 class TextView:
-    """Answers as lines on stdout."""
+    """Lines on stdout."""
 
-    def written(self, outcomes: Sequence[Plan]) -> None:
+    def written(self, plans: Sequence[Plan]) -> None:
         """Print a line for each file, and what it means for each service."""
-        for outcome in outcomes:
-            self._host(outcome, _VERBS)
+        for plan in plans:
+            self._host(plan, _VERBS)
 
-    def checked(self, outcomes: Sequence[Plan]) -> None:
+    def checked(self, plans: Sequence[Plan]) -> None:
         """Print a diff where the tree on disk differs."""
-        for outcome in outcomes:
-            for change in outcome.files:
+        for plan in plans:
+            for change in plan.files:
                 click.echo(_coloured(diff_text(change)), nl=False)
-            if outcome.files:
-                self._host(outcome, {"create": "missing", "update": "differs", "delete": "is left over"})
-                self._mend(outcome)
+            if plan.files:
+                self._host(plan, {"create": "missing", "update": "differs", "delete": "left over"})
+                self._print_fix(plan)
             else:
-                self._host(outcome, {})
+                self._host(plan, {})
 
-    def _mend(self, outcome: Plan) -> None:
-        """Print what makes the tree what it should be; where that would lose somebody's work, both ways out."""
-        command = outcome.rendered.command
-        by_hand = [change.path for change in outcome.folder.foreign(outcome.files)]
-        if by_hand:
-            click.echo(f"  changed by hand: {', '.join(by_hand)}")
-            click.echo(f"  to keep that, write it into {outcome.rendered.inventory.as_posix()} and render again:\n")
-            click.echo(f"    {command}\n\n  to overwrite it:\n\n    {command} --force\n")
+    def _print_fix(self, plan: Plan) -> None:
+        """Print the command that updates the tree; where it would overwrite manual edits, both options."""
+        command = plan.rendered.command
+        edited = [change.path for change in plan.folder.foreign(plan.files)]
+        if edited:
+            click.echo(f"  manually edited: {', '.join(edited)}")
+            click.echo(f"  to keep the edits, write them into {plan.rendered.inventory.as_posix()} and render again:\n")
+            click.echo(f"    {command}\n\n  to overwrite them:\n\n    {command} --force\n")
         else:
-            click.echo(f"  to mend it:\n\n    {command}\n")
+            click.echo(f"  to fix it:\n\n    {command}\n")
 
-    def _host(self, outcome: Plan, verbs: dict[str, str]) -> None:
-        rendered = outcome.rendered
+    def _host(self, plan: Plan, verbs: dict[str, str]) -> None:
+        rendered = plan.rendered
         head = f"{click.style(rendered.host, bold=True)} -> {display_path(rendered.output)}"
-        if not outcome.files:
+        if not plan.files:
             click.echo(f"{head}: {len(rendered.tree.files)} files, nothing changed")
             return
         click.echo(head)
-        width = max(len(verbs[change.action]) for change in outcome.files)
-        for change in outcome.files:
+        width = max(len(verbs[change.action]) for change in plan.files)
+        for change in plan.files:
             click.echo(f"  {verbs[change.action]:{width}}  {change.path}")
-        for line in change_lines(outcome.changes):
+        for line in change_lines(plan.changes):
             click.echo(f"  {line}")
-        services = recreated(outcome.changes, outcome.rendered.project)
+        services = recreated(plan.changes, plan.rendered.project)
         if services:
             click.echo(f"  the next `docker compose up -d` recreates: {', '.join(services)}")
-        gone = _gone(outcome)
+        gone = _gone(plan)
         if gone:
-            click.echo(f"  until it is stopped, a container keeps its card and port: {', '.join(gone)}; to stop it:\n")
+            click.echo(f"  still running, with their GPUs and ports: {', '.join(gone)}; to stop them:\n")
             click.echo("    docker compose up -d --remove-orphans\n")
 
 
 class JsonView:
-    """Answers as one JSON document on stdout."""
+    """One JSON document on stdout."""
 
-    def written(self, outcomes: Sequence[Plan]) -> None:
+    def written(self, plans: Sequence[Plan]) -> None:
         """Print what was written."""
-        print_json(hosts=[_outcome_json(outcome) for outcome in outcomes], diagnostics=_warnings(outcomes))
+        print_json(hosts=[_plan_json(plan) for plan in plans], diagnostics=_warnings(plans))
 
-    def checked(self, outcomes: Sequence[Plan]) -> None:
+    def checked(self, plans: Sequence[Plan]) -> None:
         """Print what a write would change."""
-        self.written(outcomes)
+        self.written(plans)
 
 
-def _gone(outcome: Plan) -> list[str]:
+def _gone(plan: Plan) -> list[str]:
     """Return the services of the main project that are no longer in it: Compose leaves their containers running."""
     return [
         change.address[1]
-        for change in outcome.changes
-        if change.project == outcome.rendered.project
+        for change in plan.changes
+        if change.project == plan.rendered.project
         and change.action is Action.DELETE
         and change.service is not None
         and len(change.address) == 2
@@ -110,15 +110,15 @@ def _coloured(diff: str) -> str:
     return "".join(click.style(line, fg=colours[line[0]]) if line[:1] in colours else line for line in lines)
 
 
-def _outcome_json(outcome: Plan) -> dict[str, Any]:
+def _plan_json(plan: Plan) -> dict[str, Any]:
     return {
-        "host": outcome.rendered.host,
-        "inventory": outcome.rendered.inventory.as_posix(),
-        "output": outcome.rendered.output.as_posix(),
-        "files": [{"path": change.path, "action": change.action} for change in outcome.files],
-        "changes": [change_json(change) for change in outcome.changes],
-        "recreates": recreated(outcome.changes, outcome.rendered.project),
-        "routes": [_route_json(mode, route) for mode in outcome.rendered.stack.modes for route in _routes(mode)],
+        "host": plan.rendered.host,
+        "inventory": plan.rendered.inventory.as_posix(),
+        "output": plan.rendered.output.as_posix(),
+        "files": [{"path": change.path, "action": change.action} for change in plan.files],
+        "changes": [change_json(change) for change in plan.changes],
+        "recreates": recreated(plan.changes, plan.rendered.project),
+        "routes": [_route_json(mode, route) for mode in plan.rendered.stack.modes for route in _routes(mode)],
     }
 
 
@@ -130,5 +130,5 @@ def _route_json(mode: Mode, route: Route) -> dict[str, Any]:
     return {"mode": mode.title, "name": route.name, "tier": route.tier, "how": route.how}
 
 
-def _warnings(outcomes: Sequence[Plan]) -> list[dict[str, Any]]:
-    return [diagnostic_json(warning) for outcome in outcomes for warning in outcome.rendered.warnings]
+def _warnings(plans: Sequence[Plan]) -> list[dict[str, Any]]:
+    return [diagnostic_json(warning) for plan in plans for warning in plan.rendered.warnings]

@@ -1,4 +1,4 @@
-"""Running services: what `up` did, and what `status` found."""
+"""Services: what `up` did, and what `status` found."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from anvil_gen.operate.status import Row, Status
 
 _COLOURS = {"running": "green", "healthy": "green", "starting": "yellow", "unhealthy": "red", "restarting": "red"}
-_HEAD = ("tier", "service", "state", "health", "model", "cards", "up", "port", "drift")
+_HEAD = ("tier", "service", "state", "health", "model", "gpus", "up", "port", "drift")
 
 
 def show_results(
     host: str, results: Sequence[Result], diagnostics: Sequence[Diagnostic] = (), *, as_json: bool
 ) -> None:
-    """Print what `up` did to each service, and why; in JSON also the causes of what failed."""
+    """Print what `up` did to each service and why; in JSON also the causes of a failure."""
     if as_json:
         print_json(
             host=host,
@@ -36,22 +36,22 @@ def show_results(
         return
     width = max((len(result.service) for result in results), default=0)
     for result in results:
-        click.echo(f"{result.step.value} {result.service:{width}}  {told(result)}")
+        click.echo(f"{result.action.value} {result.service:{width}}  {describe(result)}")
         for line in reasons(result.changes):
             click.echo(f"    {line}")
 
 
-def told(result: Result) -> str:
-    """Return what happened to a service, in a few words."""
-    word = result.step.name.lower() if result.step is not ServiceAction.MISSING else "has no container"
+def describe(result: Result) -> str:
+    """Describe what happened to a service, in a few words."""
+    word = result.action.name.lower() if result.action is not ServiceAction.MISSING else "has no container"
     return f"{word}: {result.reason}" if result.reason else word
 
 
 def result_json(result: Result) -> dict[str, Any]:
-    """Return what happened to a service as JSON answers have it."""
+    """Return what happened to a service as JSON."""
     return {
         "service": result.service,
-        "action": result.step.name.lower(),
+        "action": result.action.name.lower(),
         "container": result.container,
         "reason": result.reason,
         "changes": [change_json(change) for change in result.changes],
@@ -59,7 +59,7 @@ def result_json(result: Result) -> dict[str, Any]:
 
 
 def show_status(status: Status, *, as_json: bool) -> None:
-    """Print what runs: one table, and below it each drift with what mends it."""
+    """Print what runs: a table, then each drift with its fix."""
     if as_json:
         print_json(**_status_json(status))
         return
@@ -73,7 +73,7 @@ def show_status(status: Status, *, as_json: bool) -> None:
 
 
 def show_drift(service: str, drift: Drift) -> None:
-    """Print one drift of a service, each change, and what mends it."""
+    """Print one drift of a service, its changes and its fix."""
     click.echo(f"\n{click.style(service, bold=True)}: {drift.detail}")
     for line in reasons(drift.changes):
         click.echo(f"  {line}")
@@ -132,12 +132,13 @@ def _status_json(status: Status) -> dict[str, Any]:
 
 
 def _row_json(row: Row) -> dict[str, Any]:
-    plain = {name: getattr(row, name) for name in row.__struct_fields__ if name != "drift"}
+    names = {name: "cards" if name == "gpus" else name for name in row.__struct_fields__}
+    plain = {key: getattr(row, name) for name, key in names.items() if name != "drift"}
     return {**plain, "drift": [drift_json(drift) for drift in row.drift]}
 
 
 def drift_json(drift: Drift) -> dict[str, Any]:
-    """Return a drift as JSON answers have it."""
+    """Return a drift as JSON."""
     return {
         "kind": drift.kind,
         "detail": drift.detail,

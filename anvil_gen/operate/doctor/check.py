@@ -1,4 +1,4 @@
-"""One thing that was looked at, and what came out."""
+"""A single check and its result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Verdict = Literal["pass", "warn", "fail"]
 
 
 class Place(NamedTuple):
-    """Where an inventory says what is looked at."""
+    """Where an inventory sets what is checked."""
 
     address: str
     location: Location | None
@@ -23,7 +23,7 @@ NOWHERE = Place("", None)
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """What was looked at, and what was found; ``diagnostic`` is what is wrong with it, None where nothing is."""
+    """What was checked, and what was found; ``diagnostic`` is the problem, None if there is none."""
 
     what: str
     found: str = ""
@@ -31,7 +31,7 @@ class Check(Struct, frozen=True, kw_only=True):
 
     @property
     def verdict(self) -> Verdict:
-        """How it came out: an error fails, a warning does not."""
+        """The verdict: an error fails, a warning does not."""
         if self.diagnostic is None:
             return "pass"
         return "fail" if self.diagnostic.severity == "error" else "warn"
@@ -40,7 +40,7 @@ class Check(Struct, frozen=True, kw_only=True):
 def failed(
     what: str, summary: str, detail: str, remedy: str, *, at: Place = NOWHERE, severity: Severity = "error"
 ) -> Check:
-    """Return a check that did not pass; ``summary`` is constant for its kind, ``remedy`` has a command to paste."""
+    """Return a failed check; ``summary`` is constant for its kind, ``remedy`` contains a command to paste."""
     diagnostic = Diagnostic(
         summary=summary, detail=detail, remedy=remedy, address=at.address, location=at.location, severity=severity
     )
@@ -48,7 +48,7 @@ def failed(
 
 
 def with_severity(check: Check, severity: Severity) -> Check:
-    """Return a check that fails for what it would warn of, or warns of what it would fail for."""
+    """Return the same check with its diagnostic at another severity."""
     return (
         check if check.diagnostic is None else replace(check, diagnostic=replace(check.diagnostic, severity=severity))
     )

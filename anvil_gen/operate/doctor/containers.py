@@ -1,4 +1,4 @@
-"""Whether a service's own container keeps it from being started: Compose goes on with the one that is there."""
+"""Checks for a container of a service that keeps it from starting: Compose reuses an existing one."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from anvil_gen.operate.doctor.context import DoctorContext
 
 
 def check_paused(context: DoctorContext) -> Iterator[Check]:
-    """Look for containers that somebody has paused: Compose can neither start them nor leave them alone."""
+    """Check for paused containers: Compose can neither start nor ignore them."""
     for name, one in _own(context):
         if one.state == "paused":
-            detail = f"{one.name} is paused: it holds its cards and its port, and answers nothing"
-            remedy = with_commands("let it go on", context.docker.typed("unpause", one.name))
+            detail = f"{one.name} is paused: it keeps its GPUs and its port, but does not respond"
+            remedy = with_commands("resume it", context.docker.shell_command("unpause", one.name))
             yield failed(f"container of {name}", "container is paused", detail, remedy)
 
 
 def check_networks(context: DoctorContext) -> Iterator[Check]:
-    """Look for stopped containers whose network has gone, by name and id: a new one of that name does not count."""
+    """Check for stopped containers whose network was removed, by name and id: a new one of that name does not count."""
     required = {name: _networks(one) for name, one in _own(context) if not one.running}
     if not any(required.values()):
         return
     listed = context.docker.run("network", "ls", "--quiet", "--no-trunc")
-    there = set(listed.stdout.split())
+    existing = set(listed.stdout.split())
     for name, networks in required.items() if listed.returncode == 0 else ():
-        gone = [network for network, number in networks.items() if number not in there]
-        if gone:
+        missing = [network for network, number in networks.items() if number not in existing]
+        if missing:
             host = context.deployment.stack.host
-            detail = f"{', '.join(gone)} has gone since, as by `docker network prune`, and the container cannot start"
-            remedy = with_commands("make it anew", f"anvil-gen down {host} {name}", f"anvil-gen up {host} {name}")
-            yield failed(f"container of {name}", "network has gone", detail, remedy)
+            detail = f"{', '.join(missing)} was removed, as by `docker network prune`: the container cannot start"
+            remedy = with_commands("recreate it", f"anvil-gen down {host} {name}", f"anvil-gen up {host} {name}")
+            yield failed(f"container of {name}", "network was removed", detail, remedy)
 
 
 def _own(context: DoctorContext) -> Iterator[tuple[str, Container]]:
@@ -44,6 +44,6 @@ def _own(context: DoctorContext) -> Iterator[tuple[str, Container]]:
 
 
 def _networks(one: Container) -> dict[str, str]:
-    """Return the ids of the networks that a container is to be attached to, by their names."""
+    """Return the ids of the networks that a container is attached to when it starts, by their names."""
     networks = (one.raw.get("NetworkSettings") or {}).get("Networks") or {}
-    return {name: said["NetworkID"] for name, said in networks.items() if (said or {}).get("NetworkID")}
+    return {name: network["NetworkID"] for name, network in networks.items() if (network or {}).get("NetworkID")}

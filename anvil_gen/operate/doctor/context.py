@@ -1,4 +1,4 @@
-"""What is examined: some services of a host's mode, what they want, and the machine that they want it of."""
+"""The context of all checks: services of a host's mode, their requirements, and the facts of the machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from anvil_gen.values import address
 
 
 class DoctorContext:
-    """Some services of a mode on a machine; each fact is asked for once, when first wanted."""
+    """Services of a mode on a machine; each fact is queried once, when it is first needed."""
 
     def __init__(
         self,
@@ -40,9 +40,9 @@ class DoctorContext:
         shell: Mapping[str, str] | None = None,
         with_slot: bool = False,
     ) -> None:
-        """Take services of a mode, all of it for none, and where to ask about this machine.
+        """Check the given services of a mode, or all of them for none, on a machine.
 
-        ``with_slot``: what the experiment's slot wants to be there is examined too.
+        ``with_slot``: the requirements of the experiment slot are checked too.
         """
         self.deployment = deployment
         self.mode = mode
@@ -53,22 +53,22 @@ class DoctorContext:
 
     @property
     def docker(self) -> Docker:
-        """The engine's command line."""
+        """The Docker of the host."""
         return self.deployment.project.docker
 
     @property
     def catalog(self) -> Catalog:
-        """What is known of engines and cards."""
+        """The catalog of engines and GPUs."""
         return self.deployment.resolved.catalog
 
     @property
     def inventory(self) -> str:
-        """The inventory, as a person writes its path."""
+        """The path of the inventory, for messages."""
         return self.deployment.resolved.inventory.as_posix()
 
     @cached_property
     def docker_info(self) -> DockerInfo:
-        """What Docker says of itself."""
+        """The facts of Docker."""
         return docker_info(self.docker)
 
     @cached_property
@@ -78,13 +78,13 @@ class DoctorContext:
 
     @cached_property
     def requirements(self) -> list[Requirements]:
-        """What each service wants."""
+        """The requirements of each service."""
         every = requirements_of(self.deployment.stack, self.mode, self._tree, self.values)
         return [one for one in every if not self._services or one.service in self._services]
 
     @cached_property
     def storage_requirements(self) -> list[Requirements]:
-        """What each service wants, and the experiment's slot: of files, volumes and images."""
+        """The requirements for files, volumes and images, of each service and of the experiment slot."""
         slot = slot_requirements(self.deployment.stack, self._tree, self.values) if self._with_slot else None
         return [*self.requirements, slot] if slot is not None else self.requirements
 
@@ -95,25 +95,25 @@ class DoctorContext:
 
     @cached_property
     def containers(self) -> list[Container]:
-        """The containers of the project, and those that have a name of its services; none without an engine."""
-        if not self.docker_info.answers:
+        """The containers of the project, and those that have a name of its services; none without Docker."""
+        if not self.docker_info.is_available:
             return []
         names = [one.container_name for one in self.requirements]
         return ContainerQuery(self.docker, self.deployment.project.name, names).containers()
 
     @cached_property
     def platform(self) -> Platform | None:
-        """The platform that containers run on, by the engine's kernel; without an engine, by this machine's."""
+        """The platform that containers run on, by the kernel of Docker; without Docker, by this machine's."""
         if self.docker_info.kernel:
             return platform_of(self.docker_info.kernel)
         return platform_of_machine(root=self.root, system=self.system) if self.docker_info.local else None
 
     def place(self, *path: str | int) -> Place:
-        """Return where the inventory says something."""
+        """Return where the inventory sets a key."""
         return Place(address(path), Document(self.deployment.resolved.inventory).location(path))
 
     def listing(self, vendor: str) -> GpuListing:
-        """Return the cards of a vendor on this machine."""
+        """Return the GPUs of a vendor on this machine."""
         if vendor not in self._listings:
             data = self.catalog.vendor(vendor)
             listed = (

@@ -1,4 +1,4 @@
-"""Why services did not come up: facts that are looked up, whatever Compose said."""
+"""Why services did not start: checked independently of what Compose printed."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from anvil_gen.resolve.model import Mode
 
 
 def diagnose(deployment: Deployment, mode: Mode, services: Iterable[str] = ()) -> list[Diagnostic]:
-    """Return what keeps services of a mode from running (all of it for none); empty where nothing is found."""
+    """Return what keeps services of a mode from running (all services for none); empty if nothing is found."""
     return causes(DoctorContext(deployment, mode, services))
 
 
 def causes(context: DoctorContext) -> list[Diagnostic]:
-    """Return what keeps the examined services from running, what is certain first."""
+    """Return what keeps the checked services from running: certain causes if there are any."""
     if context.docker_info.diagnostic is not None:
         return [context.docker_info.diagnostic]
-    diagnostics = [check.diagnostic for check in _looked_at(context) if check.diagnostic is not None]
+    diagnostics = [check.diagnostic for check in _checks(context) if check.diagnostic is not None]
     errors = [diagnostic for diagnostic in diagnostics if diagnostic.severity == "error"]
     certain = [diagnostic for diagnostic in errors if diagnostic.summary != NONE_LISTED]
-    # A machine may list no card only because its program is not on this PATH.
+    # A host may list no GPU only because the program that lists them is not on the PATH.
     return certain or errors or diagnostics
 
 
-def _looked_at(context: DoctorContext) -> Iterator[Check]:
+def _checks(context: DoctorContext) -> Iterator[Check]:
     yield from (check for check in check_docker(context) if check.verdict == "fail")
     yield from check_remote(context)
     yield from check_env_file(context)
@@ -45,7 +45,7 @@ def _looked_at(context: DoctorContext) -> Iterator[Check]:
     yield from check_paused(context)
     yield from check_networks(context)
     for check in check_ports(context):
-        # Another mode's container is in the way by now.
+        # By now another mode's container is a conflict.
         yield with_severity(check, "error")
     yield from check_gpus(context)
     yield from check_runtimes(context)

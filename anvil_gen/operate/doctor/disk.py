@@ -1,4 +1,4 @@
-"""Whether there is room for what is still to come: images, and weights of the hub."""
+"""Checks the disk space for what is still to be downloaded: images, and weights from the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import UNSET, Struct
 
-from anvil_gen.host_paths import seen_from_here
+from anvil_gen.host_paths import local_path
 from anvil_gen.machine.containers import images_of
 from anvil_gen.machine.system import device_of, free_gib
 from anvil_gen.operate.doctor.check import Check, failed, with_commands
@@ -17,24 +17,24 @@ from anvil_gen.operate.doctor.requirements import Bind, Requirements
 from anvil_gen.resolve.model import Tier
 
 _IMAGE_GIB = 5.0
-"""What an image takes whose engine does not say."""
+"""The size of an image whose engine does not state it."""
 _BUILT_GIB = 1.0
 
 
 class _Need(Struct, frozen=True, kw_only=True):
-    """What will take room in a folder, in GiB."""
+    """Disk space that is needed in a folder, in GiB."""
 
     folder: Path
     gib: float
-    told: str
+    description: str
 
 
 def check_disk(context: DoctorContext) -> Iterator[Check]:
-    """Compare the room on each disk with what is to come there at most.
+    """Compare the free space of each disk with what will be written there at most.
 
-    A disk of another machine, or inside of Docker Desktop's, is not seen from here.
+    A disk of another machine, or of Docker Desktop's virtual machine, is not seen from here.
     """
-    if not context.docker_info.local or not context.docker_info.answers:
+    if not context.docker_info.local or not context.docker_info.is_available:
         return
     by_disk: dict[int | None, list[_Need]] = {}
     for need in _needs(context):
@@ -48,38 +48,40 @@ def check_disk(context: DoctorContext) -> Iterator[Check]:
         if free >= gib:
             yield Check(what="disk", found=found)
             continue
-        told = " and ".join(need.told for need in needs if need.gib)
+        needed = " and ".join(need.description for need in needs if need.gib)
         remedy = with_commands(
-            "make room; neither takes an image that a container has",
-            context.docker.typed("image", "prune", "--all"),
-            context.docker.typed("builder", "prune"),
+            "free disk space; neither command removes an image that a container uses",
+            context.docker.shell_command("image", "prune", "--all"),
+            context.docker.shell_command("builder", "prune"),
         )
-        yield failed("disk", "little room", f"{found}, and there is to come: {told}", remedy, severity="warning")
+        yield failed("disk", "low disk space", f"{found}; still needed: {needed}", remedy, severity="warning")
 
 
 def _needs(context: DoctorContext) -> Iterator[_Need]:
-    said = str(context.docker_info.info.get("DockerRootDir") or "")
-    root = context.root / said.lstrip("/")
-    there = said != "" and root.is_dir()
-    if there:
+    folder = str(context.docker_info.info.get("DockerRootDir") or "")
+    root = context.root / folder.lstrip("/")
+    is_seen = folder != "" and root.is_dir()
+    if is_seen:
         gib = sum(_image_gib(context, required) for required in _missing_images(context))
-        yield _Need(folder=root, gib=gib, told=f"{gib:.0f} GiB for images")
+        yield _Need(folder=root, gib=gib, description=f"{gib:.0f} GiB for images")
     volumes = set(context.docker.run("volume", "ls", "--quiet").stdout.split())
     for required in context.requirements:
         gib = _weights_gib(required.tier) if required.tier is not None else 0.0
-        told = f"up to {gib:.0f} GiB for the weights of {required.name}"
-        if gib and there and not set(required.volumes) <= volumes:  # what is in a volume that is there, nobody knows
-            yield _Need(folder=root, gib=gib, told=told)
+        description = f"up to {gib:.0f} GiB for the weights of {required.name}"
+        if gib and is_seen and not set(required.volumes) <= volumes:  # the contents of an existing volume are not known
+            yield _Need(folder=root, gib=gib, description=description)
         for bind in required.binds if gib else ():
-            cache = seen_from_here(bind.source, system=context.system, root=context.root)
+            cache = local_path(bind.source, system=context.system, root=context.root)
             if cache is not None and _is_cache(context, required, bind) and not _has_weights(cache, required):
-                yield _Need(folder=cache, gib=gib, told=told)
+                yield _Need(folder=cache, gib=gib, description=description)
 
 
 def _missing_images(context: DoctorContext) -> list[Requirements]:
-    there = images_of(context.docker, [required.image for required in context.storage_requirements])
+    existing = images_of(context.docker, [required.image for required in context.storage_requirements])
     return list(
-        {required.image: required for required in context.storage_requirements if required.image not in there}.values()
+        {
+            required.image: required for required in context.storage_requirements if required.image not in existing
+        }.values()
     )
 
 
@@ -89,8 +91,8 @@ def _image_gib(context: DoctorContext, required: Requirements) -> float:
 
 
 def _weights_gib(tier: Tier) -> float:
-    """Return what the weights of a tier from the hub can take at most: they fit onto its cards."""
-    model = tier.options["model"]
+    """Return the maximum size of a tier's weights from the Hugging Face Hub: they fit onto its GPUs."""
+    model = tier.options.model
     from_hub = model is not None and model.repo is not UNSET
     return sum(gpu.memory_mib or 0 for gpu in tier.gpus) / 1024 if from_hub else 0.0
 
@@ -101,13 +103,14 @@ def _is_cache(context: DoctorContext, required: Requirements, bind: Bind) -> boo
 
 
 def _has_weights(cache: Path, required: Requirements) -> bool:
-    """Tell whether a cache has something of a tier's repository: each engine's layout has its name in it."""
-    name = str(required.tier.options["model"].repo).rpartition("/")[2].casefold() if required.tier is not None else ""
+    """Tell whether a cache contains a tier's repository: every engine's layout has its name in it."""
+    model = required.tier.options.model if required.tier is not None else None
+    name = str(model.repo).rpartition("/")[2].casefold() if model is not None else ""
     return any(name in entry.casefold() for folder in (cache, cache / "hub") for entry in _names(folder))
 
 
 def _names(folder: Path) -> list[str]:
     try:
-        return os.listdir(folder)  # noqa: PTH208  names are all that is wanted
+        return os.listdir(folder)  # noqa: PTH208  only names are needed
     except OSError:
         return []

@@ -1,4 +1,4 @@
-"""Whether the machine can run what is rendered: Docker, Compose, the platform, the files and their variables."""
+"""Checks of the environment: Docker, Compose, the platform, the rendered files and their variables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COMPOSE_DOCS = "https://docs.docker.com/compose/install/"
 
 
 def check_inventory(context: DoctorContext) -> Iterator[Check]:
-    """Repeat what a render warns of; with an error in it, nothing could have been looked at."""
+    """Repeat the warnings of a render; with an error in the inventory, no check could have run."""
     warnings = context.deployment.resolved.warnings
     yield from (Check(what="inventory", diagnostic=warning) for warning in warnings)
     if not warnings:
@@ -29,33 +29,33 @@ def check_inventory(context: DoctorContext) -> Iterator[Check]:
 
 
 def check_docker(context: DoctorContext) -> Iterator[Check]:
-    """Look for Docker, for Compose, and for an engine that answers."""
-    engine = context.docker_info
-    if not engine.client:
-        yield Check(what="docker", diagnostic=engine.diagnostic)
+    """Check for Docker, Compose and a daemon that answers."""
+    info = context.docker_info
+    if not info.client:
+        yield Check(what="docker", diagnostic=info.diagnostic)
         return
-    yield _version("docker", engine.client, OLDEST_DOCKER, INSTALL_DOCS)
-    if engine.compose:
-        yield _version("compose", engine.compose, OLDEST_COMPOSE, _COMPOSE_DOCS)
+    yield _version("docker", info.client, OLDEST_DOCKER, INSTALL_DOCS)
+    if info.compose:
+        yield _version("compose", info.compose, OLDEST_COMPOSE, _COMPOSE_DOCS)
     else:
         remedy = with_commands(
             f"install it (other systems: {_COMPOSE_DOCS})",
             "sudo apt-get update && sudo apt-get install docker-compose-plugin",
         )
-        yield failed("compose", "Docker Compose is missing", "`docker compose` is no command here", remedy)
-    if engine.diagnostic is not None:
-        yield Check(what="engine", diagnostic=engine.diagnostic)
+        yield failed("compose", "Docker Compose is missing", "`docker compose` is not available", remedy)
+    if info.diagnostic is not None:
+        yield Check(what="daemon", diagnostic=info.diagnostic)
         return
-    where = "this machine's" if engine.local else f"on another machine, {engine.endpoint}"
-    system = str(engine.info.get("OperatingSystem") or "")
-    yield Check(what="engine", found=", ".join(part for part in (engine.server, system, where) if part))
+    where = "on this host" if info.local else f"on another machine, {info.endpoint}"
+    system = str(info.info.get("OperatingSystem") or "")
+    yield Check(what="daemon", found=", ".join(part for part in (info.server, system, where) if part))
 
 
 def _version(what: str, version: str, oldest: tuple[int, int], docs: str) -> Check:
     needed = ".".join(map(str, oldest))
     if not is_older(version, oldest):
         return Check(what=what, found=version)
-    detail = f"{version} is here, and {needed} or newer is needed"
+    detail = f"{version} is installed; {needed} or newer is required"
     packages = "docker-ce-cli" if oldest == OLDEST_DOCKER else "docker-compose-plugin"
     remedy = with_commands(
         f"install a newer one (other systems: {docs})", f"sudo apt-get update && sudo apt-get install {packages}"
@@ -64,14 +64,16 @@ def _version(what: str, version: str, oldest: tuple[int, int], docs: str) -> Che
 
 
 def check_platform(context: DoctorContext) -> Iterator[Check]:
-    """Compare the platform that containers run on with the one that the inventory says."""
+    """Compare the platform that containers run on with the inventory."""
     stated, real = str(context.deployment.stack.platform), context.platform
     if real is None or real == stated:
-        yield Check(what="platform", found=stated if real else f"{stated}, as the inventory says")
+        yield Check(what="platform", found=stated if real else f"{stated}, according to the inventory")
         return
-    remedy = with_commands(f"write into {context.inventory}", "[host]", f'platform = "{real}"')
-    detail = f'the inventory says "{stated}", and containers run on "{real}" here'
-    yield failed("platform", "other platform than stated", detail, remedy, at=context.place("host", "platform"))
+    remedy = with_commands(f"set in {context.inventory}", "[host]", f'platform = "{real}"')
+    detail = f'the inventory says "{stated}", but containers run on "{real}" here'
+    yield failed(
+        "platform", "platform differs from the inventory", detail, remedy, at=context.place("host", "platform")
+    )
 
 
 def check_tree(context: DoctorContext) -> Iterator[Check]:
@@ -79,26 +81,26 @@ def check_tree(context: DoctorContext) -> Iterator[Check]:
     stale = staleness(context.deployment)
     if stale is None:
         folder = display_path(context.deployment.project.folder)
-        yield Check(what="files", found=f"{folder} is what the inventory renders")
+        yield Check(what="files", found=f"{folder} is up to date")
     else:
         yield Check(what="files", diagnostic=stale)
 
 
 def check_remote(context: DoctorContext) -> Iterator[Check]:
-    """Look for generated files that an engine on another machine would have to mount."""
+    """Check for generated files that Docker on another machine would have to mount."""
     diagnostic = remote_diagnostic(context)
     if diagnostic is not None:
         yield Check(what="mounts", diagnostic=diagnostic)
 
 
 def remote_diagnostic(context: DoctorContext) -> Diagnostic | None:
-    """Return why services cannot run on an engine elsewhere; None where they can, or the engine is here."""
-    engine = context.docker_info
-    return None if engine.local else unmountable(context.deployment, context.requirements, engine.endpoint)
+    """Return why services cannot run with Docker on another machine; None if they can, or Docker is local."""
+    info = context.docker_info
+    return None if info.local else unmountable(context.deployment, context.requirements, info.endpoint)
 
 
 def check_env_file(context: DoctorContext) -> Iterator[Check]:
-    """Let Compose read the ``.env``, beside a project that has nothing else to be wrong with."""
+    """Let Compose read the ``.env``, with a minimal project that is otherwise valid."""
     folder = context.deployment.project.folder
     if not context.docker_info.compose or not (folder / FILE).is_file():
         return
@@ -110,11 +112,11 @@ def check_env_file(context: DoctorContext) -> Iterator[Check]:
 
 
 def check_variables(context: DoctorContext) -> Iterator[Check]:
-    """Look for a value of each variable that is read and has no default."""
+    """Check that each variable without a default has a value."""
     needed = _needed(context)
     for name, (services, is_needed) in needed.items():
         file = _env_file(context)
-        detail = f"{name} has no value, neither in the shell nor in {file}; read by {', '.join(services)}"
+        detail = f"{name} has no value, neither in the shell nor in {file}; it is read by {', '.join(services)}"
         remedy = _set_variable(context, name)
         at = Place("", Location(file=file))
         severity: Severity = "error" if is_needed else "warning"
@@ -125,13 +127,13 @@ def check_variables(context: DoctorContext) -> Iterator[Check]:
 
 
 def _needed(context: DoctorContext) -> dict[str, tuple[list[str], bool]]:
-    """Return the variables without a value: the services that read them, and whether one cannot do without."""
+    """Return the variables without a value: the services that read them, and whether one of them requires it."""
     found: dict[str, tuple[list[str], bool]] = {}
     router = context.mode.router
     for required in context.requirements:
         for name, refused in required.variables:
             services, is_needed = found.get(name, ([], False))
-            # A router without its key lets nobody in, or everybody.
+            # A router without its key admits nobody, or everybody.
             is_key = router is not None and router.service == required.service and router.api_key_env == name
             found[name] = ([*services, required.name], is_needed or refused or is_key)
     return found
@@ -142,11 +144,11 @@ def _env_file(context: DoctorContext) -> str:
 
 
 def _set_variable(context: DoctorContext, name: str) -> str:
-    """Return how a variable gets its value: the clients' key is made, others are written by hand."""
+    """Return how to set a variable: the clients' key is generated, others are written manually."""
     folder = context.deployment.project.folder
     file, example = shlex.quote(display_path(folder / FILE)), shlex.quote(display_path(folder / ENV_EXAMPLE_FILE))
     commands = [] if (folder / FILE).exists() else [f"cp {example} {file}"]
     router = context.mode.router
     if router is None or router.api_key_env != name:
-        return with_commands(f"write {name}=... there", *commands, f"${{EDITOR:-vi}} {file}")
-    return with_commands("write it there", *commands, f'echo "{name}=$(openssl rand -hex 32)" >> {file}')
+        return with_commands(f"set {name}=... in it", *commands, f"${{EDITOR:-vi}} {file}")
+    return with_commands("generate it", *commands, f'echo "{name}=$(openssl rand -hex 32)" >> {file}')

@@ -1,4 +1,4 @@
-"""Whether the cards of an inventory are in the machine, and whether containers can have them."""
+"""Checks that the GPUs of an inventory are in the machine, and that containers can access them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from anvil_gen.operate.doctor.check import Check, failed, with_commands
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.resolve.model import Gpu
 
-NONE_LISTED = "no card is listed"
+NONE_LISTED = "no GPU is listed"
 _TOLERANCE = 0.02
-"""Drivers keep more or less of a card's memory for themselves."""
-_DESKTOP = "Docker Desktop"  # as it calls its operating system
+"""Drivers reserve a varying part of a GPU's memory."""
+_DESKTOP = "Docker Desktop"  # the operating system that it reports
 
 
 def required_gpus(context: DoctorContext, *, every: bool = False) -> dict[str, list[Gpu]]:
-    """Return the cards that the examined tiers have, or ``every`` one of the inventory, by vendor."""
+    """Return the GPUs of the checked tiers, or ``every`` one of the inventory, by vendor."""
     held = [gpu.name for required in context.requirements if required.tier is not None for gpu in required.tier.gpus]
     found: dict[str, list[Gpu]] = {}
     for gpu in context.deployment.stack.gpus:
@@ -29,10 +29,10 @@ def required_gpus(context: DoctorContext, *, every: bool = False) -> dict[str, l
 
 
 def check_gpus(context: DoctorContext, *, every: bool = False, measured: bool = False) -> Iterator[Check]:
-    """Look for each card by its UUID, and compare what it says of itself with what the inventory says.
+    """Look for each GPU by its UUID, and compare what it reports with the inventory.
 
-    ``every`` card of the inventory, or those of the examined tiers. ``measured``: a container has had its cards, so
-    that they are there even where this machine lists none.
+    ``every``: all GPUs of the inventory, not only those of the checked tiers. ``measured``: a container has accessed
+    its GPUs, so that they exist even if this machine lists none.
     """
     if not context.docker_info.local:
         return
@@ -45,55 +45,55 @@ def check_gpus(context: DoctorContext, *, every: bool = False, measured: bool = 
             continue
         for gpu in gpus:
             detected = listing.find(gpu.uuid)
-            yield _compared(context, gpu, detected) if detected is not None else _absent(context, data, gpu, listing)
+            yield _compare(context, gpu, detected) if detected is not None else _not_found(context, data, gpu, listing)
 
 
 def _none_listed(context: DoctorContext, data: Vendor, listing: GpuListing, *, measured: bool) -> Check:
-    detail = listing.diagnostic or f"this machine has no {data.title} card that its driver lists"
+    detail = listing.diagnostic or f"the driver lists no {data.title} GPU on this host"
     if measured:
         remedy = "a container sees them: put the driver's programs on the PATH, so that they can be compared here"
-        return failed(f"{data.title} cards", NONE_LISTED, detail, remedy, severity="warning")
+        return failed(f"{data.title} GPUs", NONE_LISTED, detail, remedy, severity="warning")
     remedy = data.driver.get(context.platform or "linux", "").strip()
-    return failed(f"{data.title} cards", NONE_LISTED, detail, remedy or "load its driver")
+    return failed(f"{data.title} GPUs", NONE_LISTED, detail, remedy or "load the driver")
 
 
-def _absent(context: DoctorContext, data: Vendor, gpu: Gpu, listing: GpuListing) -> Check:
+def _not_found(context: DoctorContext, data: Vendor, gpu: Gpu, listing: GpuListing) -> Check:
     others = "".join(f"\n    {detected.uuid}  {detected.name}".rstrip() for detected in listing.gpus)
-    detail = f"this machine has no {data.title} card {gpu.uuid}; it has:\n{others}\n"
+    detail = f"this host has no {data.title} GPU {gpu.uuid}; it has:\n{others}\n"
     used = {other.uuid.casefold() for other in context.deployment.stack.gpus}
     left = [detected.uuid for detected in listing.gpus if detected.uuid.casefold() not in used]
     lines = [f"[gpus.{gpu.name}]", f'uuid = "{left[0] if len(left) == 1 else "..."}"']
-    remedy = with_commands(f"write the one that is meant into {context.inventory}", *lines)
-    return failed(f"card {gpu.name}", "no such card", detail, remedy, at=context.place("gpus", gpu.name, "uuid"))
+    remedy = with_commands(f"set the right one in {context.inventory}", *lines)
+    return failed(f"GPU {gpu.name}", "GPU not found", detail, remedy, at=context.place("gpus", gpu.name, "uuid"))
 
 
-def _compared(context: DoctorContext, gpu: Gpu, detected: DetectedGpu) -> Check:
-    what = f"card {gpu.name}"
-    told = ", ".join(
+def _compare(context: DoctorContext, gpu: Gpu, detected: DetectedGpu) -> Check:
+    what = f"GPU {gpu.name}"
+    description = ", ".join(
         part for part in (detected.name, _memory(detected), _capability(detected), _driver(detected)) if part
     )
     stated, real = gpu.memory_mib, detected.memory_mib
     if stated is not None and real is not None and abs(stated - real) > _TOLERANCE * real:
-        detail = f"the inventory says {stated} MiB, and the card has {real} MiB"
-        remedy = with_commands(f"write into {context.inventory}", f"[gpus.{gpu.name}]", f"memory_mib = {real}")
+        detail = f"the inventory says {stated} MiB, but the GPU has {real} MiB"
+        remedy = with_commands(f"set in {context.inventory}", f"[gpus.{gpu.name}]", f"memory_mib = {real}")
         return failed(
-            what, "other memory than stated", detail, remedy, at=context.place("gpus", gpu.name, "memory_mib")
+            what, "memory differs from the inventory", detail, remedy, at=context.place("gpus", gpu.name, "memory_mib")
         )
     ability = gpu.compute_capability
     if ability is not None and detected.compute_capability and ability != detected.compute_capability:
-        detail = f"the inventory says {ability}, and the card has {detected.compute_capability}"
+        detail = f"the inventory says {ability}, but the GPU has {detected.compute_capability}"
         line = f'compute_capability = "{detected.compute_capability}"'
-        remedy = with_commands(f"write into {context.inventory}", f"[gpus.{gpu.name}]", line)
+        remedy = with_commands(f"set in {context.inventory}", f"[gpus.{gpu.name}]", line)
         at = context.place("gpus", gpu.name, "compute_capability")
-        return failed(what, "other compute capability than stated", detail, remedy, at=at)
-    return Check(what=what, found=told)
+        return failed(what, "compute capability differs from the inventory", detail, remedy, at=at)
+    return Check(what=what, found=description)
 
 
 def _memory(detected: DetectedGpu) -> str:
     return (
         f"{detected.memory_mib} MiB"
         if detected.memory_mib is not None
-        else "memory shared with the processor, or not told"
+        else "memory shared with the CPU, or not reported"
     )
 
 
@@ -106,30 +106,30 @@ def _driver(detected: DetectedGpu) -> str:
 
 
 def check_runtimes(context: DoctorContext, *, measured: bool = False) -> Iterator[Check]:
-    """Look for what lets containers have the cards of each vendor; ``measured``: one has had them."""
+    """Check what gives containers access to the GPUs of each vendor; ``measured``: one has accessed them."""
     for vendor in required_gpus(context):
         data = context.catalog.vendor(vendor)
-        if data is None or data.runtime is None or not (context.docker_info.local or context.docker_info.answers):
+        if data is None or data.runtime is None or not (context.docker_info.local or context.docker_info.is_available):
             continue
-        found = _shown_by(context, data.runtime)
+        found = _evidence(context, data.runtime)
         if found:
             yield Check(what="GPU runtime", found=f"{data.runtime.title}: {found}")
         elif measured:
-            yield Check(what="GPU runtime", found=f"{data.runtime.title}: a container has had its cards")
+            yield Check(what="GPU runtime", found=f"{data.runtime.title}: a container has accessed its GPUs")
         elif context.docker_info.local:
             remedy = data.runtime.install.get(context.platform or "linux", "").strip()
-            detail = f"nothing shows the {data.runtime.title}: {_looked_for(data.runtime)}"
+            detail = f"the {data.runtime.title} was not found: {_searched(data.runtime)}"
             yield failed("GPU runtime", "no GPU runtime", detail, remedy or "install it")
 
 
-def _shown_by(context: DoctorContext, runtime: Runtime) -> str:
-    """Return what shows that a runtime is there; empty where nothing does."""
+def _evidence(context: DoctorContext, runtime: Runtime) -> str:
+    """Return what proves that a runtime is installed; empty if nothing does."""
     info = context.docker_info.info
     listed = [name for name in runtime.runtimes if name in (info.get("Runtimes") or {})]
     if listed:
         return f"Docker has the runtime {listed[0]}"
     if runtime.runtimes and info.get("OperatingSystem") == _DESKTOP:
-        return f"{_DESKTOP} brings it"
+        return f"{_DESKTOP} includes it"
     if not context.docker_info.local:
         return ""
     programs = [path for name in runtime.programs if (path := shutil.which(name)) is not None]
@@ -141,8 +141,8 @@ def _shown_by(context: DoctorContext, runtime: Runtime) -> str:
     return ", ".join(devices) if len(devices) == len(runtime.devices) else ""
 
 
-def _looked_for(runtime: Runtime) -> str:
+def _searched(runtime: Runtime) -> str:
     if runtime.runtimes or runtime.programs:
         names = ", ".join(map(shlex.quote, (*runtime.runtimes, *runtime.programs)))
-        return f"Docker lists no runtime, and the PATH has no program, of: {names}"
-    return f"not all of these are there: {', '.join(runtime.devices)}"
+        return f"no Docker runtime and no program on the PATH is called: {names}"
+    return f"some of these devices do not exist: {', '.join(runtime.devices)}"

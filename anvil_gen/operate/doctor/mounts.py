@@ -1,4 +1,4 @@
-"""Whether the files, folders and volumes that services mount are there."""
+"""Checks that the files, folders and volumes that services mount exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import UNSET
 
 from anvil_gen.diagnostics import did_you_mean
-from anvil_gen.host_paths import is_of_windows, seen_from_here
+from anvil_gen.host_paths import is_windows_path, local_path
 from anvil_gen.operate.doctor.check import Check, Place, failed, with_commands, with_severity
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.operate.doctor.requirements import Bind, Requirements
@@ -21,7 +21,7 @@ _WEIGHTS = (".safetensors", ".gguf", ".bin")
 
 
 def check_mounts(context: DoctorContext) -> Iterator[Check]:
-    """Look at each file and folder that is mounted, once; an engine on another machine has none that we see."""
+    """Check each mounted file and folder once; those of a remote Docker are not seen from here."""
     if not context.docker_info.local:
         return
     seen = set()
@@ -35,42 +35,42 @@ def check_mounts(context: DoctorContext) -> Iterator[Check]:
 
 def _mount(context: DoctorContext, required: Requirements, bind: Bind) -> Check:
     what, at = f"files of {required.name}", _place(context, required, bind)
-    path = seen_from_here(bind.source, system=context.system, root=context.root)
-    if path is None and is_of_windows(bind.source) and context.platform == "linux":
-        detail = f"{bind.source} is a path of Windows, and this engine runs on Linux"
-        remedy = f'write a path of this machine, or platform = "wsl2" where that is so, in {context.inventory}'
+    path = local_path(bind.source, system=context.system, root=context.root)
+    if path is None and is_windows_path(bind.source) and context.platform == "linux":
+        detail = f"{bind.source} is a Windows path, but Docker runs on Linux"
+        remedy = f'use a Linux path, or set platform = "wsl2" if Docker runs in WSL2, in {context.inventory}'
         return failed(what, "missing model folder", detail, remedy, at=at)
     if path is None:
-        detail, remedy = f"{bind.source} cannot be looked at from here", "look there by hand"
-        return failed(what, "files that cannot be seen", detail, remedy, at=at, severity="warning")
+        detail, remedy = f"{bind.source} cannot be checked from here", "check it manually"
+        return failed(what, "files cannot be checked", detail, remedy, at=at, severity="warning")
     try:
         found = _found(path)
         size = _size(found)
     except FileNotFoundError:
-        if bind.made:
-            return Check(what=what, found=f"{bind.source}: not there yet, Docker makes it")
+        if bind.created:
+            return Check(what=what, found=f"{bind.source}: does not exist yet, Docker creates it")
         return _missing(context, required, bind, path)
     except PermissionError:
-        detail = f"you may not read {bind.source}; the engine may, where it runs as root"
-        remedy = with_commands("look as root", f"sudo ls -l {shlex.quote(str(path))}")
-        return failed(what, "files that cannot be seen", detail, remedy, at=at, severity="warning")
+        detail = f"no permission to read {bind.source}; the container may have it, if it runs as root"
+        remedy = with_commands("check as root", f"sudo ls -l {shlex.quote(str(path))}")
+        return failed(what, "files cannot be checked", detail, remedy, at=at, severity="warning")
     except OSError as error:
         detail = f"{bind.source}: {(error.strerror or str(error)).lower()}"
-        remedy = with_commands("look at it", f"ls -ld {shlex.quote(str(path))}")
-        return failed(what, "files that cannot be seen", detail, remedy, at=at)
+        remedy = with_commands("check it", f"ls -ld {shlex.quote(str(path))}")
+        return failed(what, "files cannot be checked", detail, remedy, at=at)
     if bind.read_only and required.tier is not None and not found:
-        detail = f"there is nothing in {bind.source}"
+        detail = f"{bind.source} is empty"
         return failed(what, "empty model folder", detail, _fetch(required, bind), at=at)
     pointers = [name for name, file in found.items() if name.endswith(_WEIGHTS) and _is_pointer(file)]
     if pointers:
-        detail = f"{pointers[0]} in {bind.source} is a pointer of Git LFS, and not the weights"
+        detail = f"{pointers[0]} in {bind.source} is a Git LFS pointer, not the weights"
         remedy = with_commands("fetch them", f"git -C {shlex.quote(str(path))} lfs pull")
-        return failed(what, "weights that were not fetched", detail, remedy, at=at)
-    return Check(what=what, found=f"{bind.source}: {size if required.tier is not None else 'there'}")
+        return failed(what, "weights were not fetched", detail, remedy, at=at)
+    return Check(what=what, found=f"{bind.source}: {size if required.tier is not None else 'exists'}")
 
 
 def _found(path: Path) -> dict[str, Path]:
-    """Return the files in a folder by their names; a file's is its own."""
+    """Return the files in a folder by name; for a file, the file itself."""
     if not path.is_dir():
         state = path.stat()
         return {path.name: path} if state.st_size or not stat.S_ISREG(state.st_mode) else {}
@@ -80,11 +80,11 @@ def _found(path: Path) -> dict[str, Path]:
 def _size(found: dict[str, Path]) -> str:
     size = sum(file.stat().st_size for file in found.values() if file.is_file())
     if not size:
-        return "there"
-    told = f"{size / (1 << 30):.1f} GiB" if size >= 1 << 27 else f"{size / (1 << 20):.1f} MiB"
+        return "exists"
+    text = f"{size / (1 << 30):.1f} GiB" if size >= 1 << 27 else f"{size / (1 << 20):.1f} MiB"
     if size < 1 << 17:
-        told = f"{size} bytes"
-    return told if len(found) == 1 else f"{len(found)} files, {told}"
+        text = f"{size} bytes"
+    return text if len(found) == 1 else f"{len(found)} files, {text}"
 
 
 def _is_pointer(file: Path) -> bool:
@@ -97,17 +97,17 @@ def _is_pointer(file: Path) -> bool:
 
 def _missing(context: DoctorContext, required: Requirements, bind: Bind, path: Path) -> Check:
     what, at = f"files of {required.name}", _place(context, required, bind)
-    parent = next(folder for folder in path.parents if os.path.isdir(folder))  # noqa: PTH112  it never raises
+    parent = next(folder for folder in path.parents if os.path.isdir(folder))  # noqa: PTH112  never raises
     if not bind.read_only:
-        detail = f"there is no folder {bind.source}, which {required.name} writes to"
+        detail = f"the folder {bind.source}, which {required.name} writes to, does not exist"
         as_root = "" if os.access(parent, os.W_OK) else "sudo "
-        remedy = with_commands("make it", f"{as_root}mkdir -p {_quoted(path)}")
+        remedy = with_commands("create it", f"{as_root}mkdir -p {_quoted(path)}")
         return failed(what, "missing folder", detail, remedy, at=at)
-    detail = f"there is no {bind.source}"
+    detail = f"{bind.source} does not exist"
     if parent != path.parent:
-        detail += f", nor its folder {path.parent}"
+        detail += f", nor does its folder {path.parent}"
     near = did_you_mean(path.name, _names(parent)) if parent == path.parent else ""
-    remedy = f"{near}\nelse {_fetch(required, bind)}" if near else _fetch(required, bind)
+    remedy = f"{near}\notherwise {_fetch(required, bind)}" if near else _fetch(required, bind)
     kind = "model " if required.tier is not None else ""
     return failed(what, f"missing {kind}{'file' if path.suffix else 'folder'}", detail, remedy, at=at)
 
@@ -120,15 +120,15 @@ def _names(folder: Path) -> list[str]:
 
 
 def _fetch(required: Requirements, bind: Bind) -> str:
-    """Return how files get to where they are mounted from."""
+    """Return how to get files to where they are mounted from."""
     if required.tier is None:
-        return with_commands("put it there; what is there now", f"ls -l {_quoted(Path(bind.source).parent)}")
+        return with_commands("put it there; to see what is there now", f"ls -l {_quoted(Path(bind.source).parent)}")
     source = Path(bind.source)
-    model = required.tier.options["model"]
+    model = required.tier.options.model
     is_file = model is not None and model.file is not UNSET
     command = f"hf download REPOSITORY {shlex.quote(source.name)} --local-dir {_quoted(source.parent)}"
     whole = f"hf download REPOSITORY --local-dir {_quoted(source)}"
-    return with_commands("put the model there; from the hub", command if is_file else whole)
+    return with_commands("put the model there; to download it from the Hugging Face Hub", command if is_file else whole)
 
 
 def _quoted(path: Path) -> str:
@@ -143,19 +143,21 @@ def _place(context: DoctorContext, required: Requirements, bind: Bind) -> Place:
 
 
 def check_volumes(context: DoctorContext) -> Iterator[Check]:
-    """Look for each external volume, on whatever machine the engine runs."""
-    if not context.docker_info.answers:
+    """Check for each external volume, on the machine that Docker runs on."""
+    if not context.docker_info.is_available:
         return
     names = dict.fromkeys(name for required in context.storage_requirements for name in required.volumes)
-    there = set(context.docker.output("volume", "ls", "--quiet").split()) if names else set()
+    existing = set(context.docker.output("volume", "ls", "--quiet").split()) if names else set()
     for name in names:
-        if name in there:
-            yield Check(what=f"volume {name}", found="there")
+        if name in existing:
+            yield Check(what=f"volume {name}", found="exists")
             continue
         users = ", ".join(required.name for required in context.storage_requirements if name in required.volumes)
-        remedy = with_commands("make it: nothing here removes it again", context.docker.typed("volume", "create", name))
+        remedy = with_commands(
+            "create it; anvil-gen never removes it", context.docker.shell_command("volume", "create", name)
+        )
         at = context.place("hfcache", "volume")
-        detail = f"there is no volume {name}, which {users} mounts"
+        detail = f"the volume {name}, which {users} mounts, does not exist"
         check = failed(f"volume {name}", "missing external volume", detail, remedy, at=at)
         yield (
             check

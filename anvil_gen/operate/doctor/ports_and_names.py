@@ -1,4 +1,4 @@
-"""Whether what only one container of a machine can have is free: ports and container names."""
+"""Checks that ports and container names are free."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from anvil_gen.operate.doctor.requirements import Requirements
 
 
 def check_names(context: DoctorContext) -> Iterator[Check]:
-    """Look for containers that have a service's name, and are not that service's."""
-    for required in context.requirements if context.docker_info.answers else ():
+    """Check for other containers with the name of a service's container."""
+    for required in context.requirements if context.docker_info.is_available else ():
         what = f"name of {required.name}"
         other = next((one for one in context.containers if one.name == required.container_name), None)
         if other is None or _is_own(context, required, other):
@@ -22,7 +22,7 @@ def check_names(context: DoctorContext) -> Iterator[Check]:
             continue
         conflict = name_conflict(context.docker, other)
         remedy = with_commands(
-            "to take its place, remove it (its volumes stay), and bring this one up",
+            "remove it (its volumes are kept), then start this service",
             conflict.command,
             f"anvil-gen up {context.deployment.stack.host} {required.name}",
         )
@@ -40,9 +40,9 @@ def _is_own(context: DoctorContext, required: Requirements, one: Container) -> b
 
 
 def check_ports(context: DoctorContext) -> Iterator[Check]:
-    """Look for who has a port that a service publishes; ports of another machine are not seen from here."""
+    """Check the ports that services publish; processes of another machine are not seen from here."""
     ports = [port for required in context.requirements for _, port in required.ports]
-    publishers = Publishers(context.docker, ports if context.docker_info.answers else ())
+    publishers = Publishers(context.docker, ports if context.docker_info.is_available else ())
     for required in context.requirements:
         for host, port in required.ports:
             what = f"port of {required.name}"
@@ -56,8 +56,8 @@ def check_ports(context: DoctorContext) -> Iterator[Check]:
             elif state == "taken":
                 yield _held_by_process(context, required, port)
             else:
-                detail = f"this machine has no address {host} to publish on"
-                remedy = with_commands("write one that it has", "ip -brief address")
+                detail = f"this host has no address {host} to publish on"
+                remedy = with_commands("use one of its addresses", "ip -brief address")
                 yield failed(what, "no such address", detail, remedy, at=context.place(*required.table, "bind"))
 
 
@@ -69,10 +69,10 @@ def _held_by_container(context: DoctorContext, required: Requirements, one: Cont
     if one.project != context.deployment.project.name:
         return _port_taken(context, required, conflict)
     remedy = with_commands(
-        "switch to this mode, which stops what is not in it",
+        "switch to this mode, which stops everything else",
         f"anvil-gen up {context.deployment.stack.host} --mode {context.mode.title}",
     )
-    detail = f"{conflict.detail}, which is not in this mode"
+    detail = f"{conflict.detail}, which is not part of this mode"
     at = context.place(*required.table, "port")
     return failed(what, "port is taken", detail, remedy, at=at, severity="warning")
 

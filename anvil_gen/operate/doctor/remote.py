@@ -1,4 +1,4 @@
-"""Engines on another machine, which cannot mount files of this one."""
+"""Docker on another machine, which cannot mount files of this one."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _SSH = "ssh://"
 
 
 def unmountable(deployment: Deployment, requirements: Iterable[Requirements], endpoint: str) -> Diagnostic | None:
-    """Return why services cannot run on an engine elsewhere; None where they mount no generated file."""
+    """Return why services cannot run with Docker on another machine; None if they mount no generated file."""
     files = {bind.source: one.name for one in requirements for bind in one.binds if bind.generated}
     if not files:
         return None
-    told = ", ".join(f"{path} (by {name})" for path, name in sorted(files.items()))
+    mounts = ", ".join(f"{path} (by {name})" for path, name in sorted(files.items()))
     return Diagnostic(
         summary="generated files cannot be mounted on another machine",
-        detail=f"the engine runs at {endpoint}, and these files lie here: {told}\n"
-        f"Services without such files can be brought up from here: {_others(requirements)}",
-        remedy=with_commands("take the rendered folder there, and run it there", *_way(deployment, endpoint)),
+        detail=f"Docker runs at {endpoint}, but these files are on this machine: {mounts}\n"
+        f"Services without such files can be started from here: {_others(requirements)}",
+        remedy=with_commands("copy the rendered folder there and run it there", *_way(deployment, endpoint)),
     )
 
 
 def _others(requirements: Iterable[Requirements]) -> str:
     names = [one.name for one in requirements if not any(bind.generated for bind in one.binds)]
-    return join_words(names) or "none here"
+    return join_words(names) or "none"
 
 
 def _way(deployment: Deployment, endpoint: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""What the services of a mode want of their machine, as their rendered files say it.
+"""The requirements of a mode's services, read from their rendered files.
 
-The files are read as they are rendered, not as they lie on the disk, so that a machine can be looked at before anything
-is written to it; whether the disk has the same is a question of its own.
+The files are read as rendered in memory, not from disk, so that a host can be checked before anything is written; that
+the disk has the same files is a check of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.machine.dotenv import filled, references
+from anvil_gen.machine.dotenv import fill_variables, references
 from anvil_gen.resolve.compose_keys import published_ports
 from anvil_gen.resolve.model import EXPERIMENT_FILE, Mode, Stack, Tier, Tree
 from anvil_gen.values import KeyPath
@@ -23,22 +23,22 @@ from anvil_gen.values import KeyPath
 class Bind(Struct, frozen=True, kw_only=True):
     """A file or folder that is mounted.
 
-    ``generated``: one of the tree's own, its source relative to the tree. ``made``: by Docker, where it is not there.
+    ``generated``: one of the tree's own, its source relative to the tree. ``created``: by Docker, if it does not exist.
     """
 
     source: str
     target: str
     read_only: bool
     generated: bool
-    made: bool = False
+    created: bool = False
 
 
 class Requirements(Struct, frozen=True, kw_only=True):
-    """What one service wants.
+    """The requirements of one service.
 
     ``volumes`` are external ones. ``ports`` are host addresses and numbers. ``variables`` have no default: name, and
-    whether Compose refuses the file without it. ``table`` is where the inventory speaks of it, ``engine`` is empty for
-    what is neither tier nor experiment, and ``tier`` is None for what is no tier.
+    whether Compose refuses the file without it. ``table`` is its table in the inventory, ``engine`` is empty for what
+    is neither tier nor experiment, and ``tier`` is None for what is not a tier.
     """
 
     service: str
@@ -55,14 +55,14 @@ class Requirements(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """How the inventory calls it: by its tier's name where it is one."""
+        """Its name in the inventory: that of its tier if it is one."""
         return self.tier.name if self.tier is not None else self.service
 
 
 def requirements_of(stack: Stack, mode: Mode, tree: Tree, values: Mapping[str, str]) -> list[Requirements]:
-    """Return what each service of a mode wants, ``values`` being those of the variables.
+    """Return the requirements of each service of a mode, with the ``values`` of the variables.
 
-    Services that a template adds beside a tier's own are among them.
+    Includes services that a template adds to a tier.
     """
     tiers = {f"tiers/{tier.name}.yml": tier for tier in mode.tiers}
     found = []
@@ -79,14 +79,14 @@ def requirements_of(stack: Stack, mode: Mode, tree: Tree, values: Mapping[str, s
         )
         for service in file.data["services"]:
             own = tier if tier is not None and tier.service.name == service else None
-            found.append(_wanted(file, service, own))
+            found.append(_service_requirements(file, service, own))
     return found
 
 
 def slot_requirements(stack: Stack, tree: Tree, values: Mapping[str, str]) -> Requirements | None:
-    """Return what the experiment's slot wants to be there before a trial; None without a slot.
+    """Return the requirements of the experiment slot before a trial; None without a slot.
 
-    Its name, its port and its variables are the trial's own.
+    Name, port and variables depend on the trial.
     """
     if stack.experiment is None:
         return None
@@ -98,11 +98,11 @@ def slot_requirements(stack: Stack, tree: Tree, values: Mapping[str, str]) -> Re
         table=("experiment",),
         engine=str(stack.experiment.engine),
     )
-    return replace(_wanted(file, stack.experiment.service.name, None), ports=(), variables=())
+    return replace(_service_requirements(file, stack.experiment.service.name, None), ports=(), variables=())
 
 
 class _File(Struct, frozen=True, kw_only=True):
-    """A rendered file of some services, the values of its variables, and what the inventory has it from."""
+    """A rendered file with services, the values of its variables, and its table in the inventory."""
 
     project: str
     path: str
@@ -112,32 +112,32 @@ class _File(Struct, frozen=True, kw_only=True):
     engine: str
 
 
-def _wanted(file: _File, name: str, tier: Tier | None) -> Requirements:
+def _service_requirements(file: _File, name: str, tier: Tier | None) -> Requirements:
     service = file.data["services"][name]
-    said = _filled(service, file.values)
-    mounts = [_long(mount) for mount in said.get("volumes") or ()]
+    config = _interpolate(service, file.values)
+    mounts = [_long(mount) for mount in config.get("volumes") or ()]
     folder = PurePosixPath(file.path).parent
     return Requirements(
         service=name,
         table=file.table,
         engine=file.engine,
-        container_name=str(said.get("container_name") or f"{file.project}-{name}-1"),
-        image=str(said.get("image") or f"{file.project}-{name}"),
-        built="build" in said,
+        container_name=str(config.get("container_name") or f"{file.project}-{name}-1"),
+        image=str(config.get("image") or f"{file.project}-{name}"),
+        built="build" in config,
         binds=tuple(_bind(mount, folder) for mount in mounts if mount["type"] == "bind"),
-        volumes=tuple(_external(mounts, _filled(file.data.get("volumes") or {}, file.values))),
-        ports=tuple((address, number) for _, address, number in published_ports(said.get("ports"))),
+        volumes=tuple(_external(mounts, _interpolate(file.data.get("volumes") or {}, file.values))),
+        ports=tuple((address, number) for _, address, number in published_ports(config.get("ports"))),
         variables=tuple(dict(sorted(_unset(service, file.values))).items()),
         tier=tier,
     )
 
 
-def _filled(value: Any, values: Mapping[str, str]) -> Any:
+def _interpolate(value: Any, values: Mapping[str, str]) -> Any:
     if isinstance(value, Mapping):
-        return {key: _filled(item, values) for key, item in value.items()}
+        return {key: _interpolate(item, values) for key, item in value.items()}
     if isinstance(value, list):
-        return [_filled(item, values) for item in value]
-    return filled(value, values) if isinstance(value, str) else value
+        return [_interpolate(item, values) for item in value]
+    return fill_variables(value, values) if isinstance(value, str) else value
 
 
 def _long(mount: Any) -> dict[str, Any]:
@@ -151,8 +151,8 @@ def _long(mount: Any) -> dict[str, Any]:
     if not target:  # an anonymous volume
         return {"type": "volume", "source": "", "target": source}
     read_only = "ro" in options.split(",")
-    made = {"create_host_path": True}
-    return {"type": kind, "source": drive + source, "target": target, "read_only": read_only, "bind": made}
+    bind = {"create_host_path": True}
+    return {"type": kind, "source": drive + source, "target": target, "read_only": read_only, "bind": bind}
 
 
 def _bind(mount: Mapping[str, Any], folder: PurePosixPath) -> Bind:
@@ -163,7 +163,7 @@ def _bind(mount: Mapping[str, Any], folder: PurePosixPath) -> Bind:
         target=str(mount["target"]),
         read_only=bool(mount.get("read_only")),
         generated=generated,
-        made=bool((mount.get("bind") or {}).get("create_host_path")),
+        created=bool((mount.get("bind") or {}).get("create_host_path")),
     )
 
 
@@ -180,7 +180,7 @@ def _unset(value: Any, values: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
         for key, item in value.items():
             if key == "environment":
                 yield from ((name, False) for name in _passed_on(item) if not values.get(name))
-            if key == "image":  # nothing runs without one, though Compose takes it for a name that is empty
+            if key == "image":  # nothing runs without an image, although Compose accepts an empty one
                 yield from ((name, True) for name, _ in references(str(item)) if not values.get(name))
                 continue
             yield from _unset(item, values)

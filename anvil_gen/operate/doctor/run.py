@@ -1,4 +1,4 @@
-"""All that is looked at before a host is brought up, in the order in which it is mended."""
+"""All checks of a host, in the order in which problems are best fixed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from anvil_gen.operate.doctor.ports_and_names import check_names, check_ports
 
 
 class DoctorResult(Struct, frozen=True, kw_only=True):
-    """The answer of ``anvil-gen doctor``; ``unchecked`` says what could not be looked at, and why."""
+    """The result of ``anvil-gen doctor``; ``unchecked`` says what could not be checked, and why."""
 
     host: str
     mode: str
@@ -35,7 +35,7 @@ class DoctorResult(Struct, frozen=True, kw_only=True):
     unchecked: tuple[str, ...]
 
     def count(self, verdict: Verdict) -> int:
-        """Return how many checks came out in one way."""
+        """Return the number of checks with a verdict."""
         return sum(check.verdict == verdict for check in self.checks)
 
 
@@ -56,8 +56,8 @@ CHECKS = (
 
 
 def run_checks(context: DoctorContext, *, probe: bool) -> DoctorResult:
-    """Look at all of it; with ``probe``, containers are started to see which cards they get."""
-    checks = [check for look in CHECKS for check in look(context)]
+    """Run all checks; with ``probe``, start containers to measure which GPUs they see."""
+    checks = [check for run_check in CHECKS for check in run_check(context)]
     pins = list(check_pins(context)) if probe else []
     measured = any(pin.diagnostic is None for pin in pins)
     checks += [*check_gpus(context, every=True, measured=measured), *check_runtimes(context, measured=measured), *pins]
@@ -71,9 +71,9 @@ def run_checks(context: DoctorContext, *, probe: bool) -> DoctorResult:
 
 def _unchecked(context: DoctorContext, *, probe: bool) -> Iterator[str]:
     host = context.deployment.stack.host
-    if not context.docker_info.answers:
-        yield "volumes, images, container names and Docker's disk: the engine is asked for them, and does not answer"
+    if not context.docker_info.is_available:
+        yield "volumes, images, container names and Docker's disk: Docker does not answer"
     if not context.docker_info.local:
-        yield f"cards, files and ports of the other machine: `anvil-gen doctor {host}` over there looks at them"
+        yield f"GPUs, files and ports of the other machine: run `anvil-gen doctor {host}` there"
     if required_gpus(context) and not probe:
-        yield f"which cards containers really get: `anvil-gen doctor {host} --probe` starts some that list them"
+        yield f"which GPUs containers really see: `anvil-gen doctor {host} --probe` starts containers that list them"

@@ -1,1 +1,1 @@
-"""The experiment slot: start a trial, look at it, and make a tier of it."""
+"""The experiment slot: start a trial, show its status, and promote it to a tier."""

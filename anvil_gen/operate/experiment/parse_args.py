@@ -1,4 +1,4 @@
-"""Command lines read backwards: which flags arguments are, and what an inventory writes for their values."""
+"""Parses command lines back into flags, and into the values that an inventory writes for them."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from anvil_gen.inventory.env_references import env_reference
 from anvil_gen.values import Number, canonical_flag
 
 HIDDEN = "…"
-"""Stands for a value that may be a secret."""
+"""Replaces a value that may be a secret."""
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _FLAG = re.compile(r"--([A-Za-z0-9][A-Za-z0-9._-]*)(?:=(.*))?", re.DOTALL)
 
 
 class Flag(Struct, frozen=True, kw_only=True):
-    """A flag as a command line has it: ``values`` are the arguments that follow it, none for a bare one."""
+    """A flag of a command line: ``values`` are the arguments that follow it, none for a bare flag."""
 
     name: str
     values: tuple[str, ...]
 
     @property
     def canonical(self) -> str:
-        """The one spelling for those that argument parsers take for the same flag."""
+        """The canonical spelling of the flag."""
         return canonical_flag(self.name)
 
 
-class Line(Struct, frozen=True, kw_only=True):
-    """The flags of a command line in their order, and the arguments that are neither flags nor values of one."""
+class ParsedArguments(Struct, frozen=True, kw_only=True):
+    """The flags of a command line in order, and the arguments that are neither flags nor values of one."""
 
     flags: tuple[Flag, ...]
     stray: tuple[str, ...]
 
 
-def read_line(words: Iterable[str]) -> Line:
-    """Return the flags of a command line, in either style: ``--flag=value`` or ``--flag value``.
+def parse_arguments(words: Iterable[str]) -> ParsedArguments:
+    """Parse the flags of a command line, in either style: ``--flag=value`` or ``--flag value``.
 
-    A value that starts with a dash is one only behind a ``=``, or as a number.
+    A value may start with a dash only after ``=``, or if it is a number.
     """
     flags: list[tuple[str, list[str]]] = []
     stray: list[str] = []
@@ -54,7 +54,9 @@ def read_line(words: Iterable[str]) -> Line:
             flags[-1][1].append(word)
         else:
             stray.append(word)
-    return Line(flags=tuple(Flag(name=name, values=tuple(values)) for name, values in flags), stray=tuple(stray))
+    return ParsedArguments(
+        flags=tuple(Flag(name=name, values=tuple(values)) for name, values in flags), stray=tuple(stray)
+    )
 
 
 def flag_entry(values: Sequence[str]) -> Any:
@@ -64,20 +66,20 @@ def flag_entry(values: Sequence[str]) -> Any:
 
 
 def typed_value(text: str) -> Any:
-    """Return a value in its TOML type: a number that is spelled the same, a table for JSON's object, else text."""
+    """Return a value in its TOML type: a number that is spelled the same, a table for a JSON object, else text."""
     if _INTEGER.fullmatch(text):
         return int(text) if len(text) < 20 and -(2**63) <= int(text) < 2**63 and text != "-0" else text
     if _FLOAT.fullmatch(text):
         return Number(text)
     if text.startswith("{"):
         table = _table(text)
-        # A table that names a variable would mean that variable.
+        # A table with the key "env" would be read as a reference to a variable.
         return text if table is None or "env" in table or env_reference(table) is not None else table
     return text
 
 
 def _table(text: str) -> dict[str, Any] | None:
-    """Return a JSON object that TOML can say; None for anything else."""
+    """Return a JSON object that TOML can represent; None for anything else."""
     try:
         found = json.loads(text, parse_float=Number, parse_constant=_refuse, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
@@ -92,7 +94,7 @@ def _refuse(constant: str) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) != len(pairs):
-        raise ValueError("a key that stands twice")
+        raise ValueError("duplicate key")
     return table
 
 
@@ -105,7 +107,7 @@ def _has_toml_types(value: Any) -> bool:
 
 
 def without_secrets(words: Iterable[str]) -> list[str]:
-    """Return arguments as they may be shown: without the values of flags whose names say that they are secret."""
+    """Return arguments as they may be shown: without the values of flags that are secret by their names."""
     shown: list[str] = []
     secret = False
     for word in words:

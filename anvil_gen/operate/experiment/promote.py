@@ -1,4 +1,4 @@
-"""The trial that runs, as a tier of the inventory: worked out and checked before anything is written."""
+"""Promotes the running trial to a tier of the inventory: computed and checked before anything is written."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from anvil_gen.resolve.model import VARIABLE_LABEL, Service, Stack, Tier
 from anvil_gen.resolve.resolved_host import Resolved, resolve_host
 from anvil_gen.values import EnvRef, Text, parts_of
 
-_SHARING = ("card shared without shares", "shares above the whole card")
+_SHARING = ("GPU shared without shares", "shares above the whole GPU")
 
 
 class Promotion(Struct, frozen=True, kw_only=True):
-    """An inventory with a tier more, not yet written.
+    """An inventory with an additional tier, not yet written.
 
-    ``differences`` are what the tier would run otherwise than the trial, as changes of the trial's service;
-    ``port_of`` is what has the trial's port in the inventory, where the tier got another one.
+    ``differences`` are how the tier would run differently from the trial, as changes of the trial's service;
+    ``port_of`` is what uses the trial's port in the inventory, if the tier got another one.
     """
 
     host: str
@@ -51,16 +51,16 @@ class Promotion(Struct, frozen=True, kw_only=True):
         """Write the inventory.
 
         Raises:
-            DiagnosticError: it has changed meanwhile, or cannot be written.
+            DiagnosticError: it has changed in the meantime, or cannot be written.
         """
         replace_file(self._resolved.inventory, self._before, self._after)
 
 
 def promotion_of(slot: Slot, name: str, *, standby: bool = False) -> Promotion:
-    """Return what promoting the slot's trial to a tier would write.
+    """Return the promotion of the slot's trial to a tier.
 
     Raises:
-        DiagnosticError: there is no trial that runs as the files say, or the inventory cannot say it.
+        DiagnosticError: no trial runs as the files define it, or an inventory cannot express it.
     """
     resolved = slot.deployment.resolved
     one = container_of(slot)
@@ -75,8 +75,8 @@ def promotion_of(slot: Slot, name: str, *, standby: bool = False) -> Promotion:
         raise DiagnosticError(mapped.diagnostics)
     after = with_tier(text, name, mapped.table)
     if after is None:
-        raise DiagnosticError([_not_edited(resolved, name, mapped.table)])
-    stack = _checked(resolved, after, name, standby=standby)
+        raise DiagnosticError([_cannot_add(resolved, name, mapped.table)])
+    stack = _resolve_edited(resolved, after, name, standby=standby)
     tier = next(tier for tier in stack.tiers if tier.name == name)
     path = display_path(resolved.inventory)
     return Promotion(
@@ -102,7 +102,7 @@ def _lines(text: str) -> str:
 def _name_diagnostics(slot: Slot, name: str) -> Iterator[Diagnostic]:
     resolved = slot.deployment.resolved
     if not re.search(NAME_PATTERN, name) or len(name) > NAME_LENGTH:
-        detail = f'"{printable(name)}": a tier\'s name is a file\'s name too: lower-case letters, digits, "-", "_", "."'
+        detail = f'"{printable(name)}": a tier name is also a file name: lower-case letters, digits, "-", "_", "."'
         yield Diagnostic(summary="name that is not allowed", detail=detail, remedy="write another name")
     elif any(tier.name == name for tier in slot.deployment.stack.tiers):
         yield Diagnostic(
@@ -115,26 +115,26 @@ def _name_diagnostics(slot: Slot, name: str) -> Iterator[Diagnostic]:
 
 def _trial_diagnostics(slot: Slot, one: Container | None) -> Iterator[Diagnostic]:
     status = f"to see what is there:\n\n    anvil-gen experiment status {slot.host}"
-    outcome = slot.deployment.outcome
+    pending = slot.deployment.pending
     if one is None:
         remedy = f"start one:\n\n    anvil-gen experiment up {slot.host} MODEL"
         yield Diagnostic(summary="no trial", detail="the slot is empty", remedy=remedy)
     elif not one.running:
         detail = f'its container is in the state "{one.state}", with exit code {one.exit_code}'
         remedy = f"to see why:\n\n    anvil-gen experiment logs {slot.host}"
-        yield Diagnostic(summary="trial does not run", detail=detail, remedy=remedy)
-    elif outcome is not None and any(change.path == slot.experiment.root_file for change in outcome.files):
-        detail = "the slot's file on disk is not what the inventory renders now"
+        yield Diagnostic(summary="trial is not running", detail=detail, remedy=remedy)
+    elif pending is not None and any(change.path == slot.experiment.root_file for change in pending.files):
+        detail = "the slot's file on disk is not what the inventory renders"
         remedy = f"render, and run this again:\n\n    {slot.deployment.resolved.command}"
-        yield Diagnostic(summary="files are not what the inventory renders", detail=detail, remedy=remedy)
+        yield Diagnostic(summary="files do not match the inventory", detail=detail, remedy=remedy)
     else:
         for drift in drift_of(slot, one, variables_of_container(one)):
             if drift.kind != "image":
-                yield Diagnostic(summary="trial is not what the file says", detail=drift.detail, remedy=status)
+                yield Diagnostic(summary="trial differs from the slot's file", detail=drift.detail, remedy=status)
 
 
 def _trial_facts(slot: Slot, one: Container) -> tuple[TrialFacts, str]:
-    """Return what is known of a trial, and what has its port in the inventory, where the tier gets another one."""
+    """Return the facts of a trial, and what uses its port in the inventory, if the tier gets another one."""
     resolved, experiment = slot.deployment.resolved, slot.experiment
     variables = variables_of_container(one)
     engine = resolved.catalog.engine(experiment.engine)
@@ -142,29 +142,29 @@ def _trial_facts(slot: Slot, one: Container) -> tuple[TrialFacts, str]:
         raise LookupError(experiment.engine)
     data = resolved.data
     command = tuple(one.raw["Config"].get("Cmd") or ())
-    own = len(experiment.service.words) - 1  # the last one is the trial's own arguments
+    own = len(experiment.service.words) - 1  # the last one stands for the trial's own arguments
     gpu = slot.gpu_of(variables.get("GPU_UUID", ""))
-    wanted, taken = int(variables["PORT"]), _ports(slot.deployment.stack)
-    port = free_port(wanted, taken)
+    port_of_trial, taken = int(variables["PORT"]), _ports(slot.deployment.stack)
+    port = free_port(port_of_trial, taken)
     facts = TrialFacts(
         engine_name=experiment.engine,
         engine=engine,
         slot=data.get("experiment", {}),
         defaults=data.get("defaults", {}),
-        options={option: experiment.options[option] for option in experiment.options},
+        options={option: experiment.options.get(option) for option in experiment.options},
         image=one.image,
         own=command[:own],
         extra=command[own:],
         model=variables["MODEL"],
         served_name=variables["SERVED_NAME"],
         gpu=gpu.name if gpu is not None else None,
-        port=port or wanted,
+        port=port or port_of_trial,
     )
-    return facts, taken.get(wanted, "")
+    return facts, taken.get(port_of_trial, "")
 
 
 def _ports(stack: Stack) -> dict[int, str]:
-    """Return the ports that an inventory gives away, each with what has it."""
+    """Return the ports that an inventory assigns, each with what uses it."""
     taken = {tier.port: f'the tier "{tier.name}"' for tier in stack.tiers}
     if stack.router is not None:
         taken[stack.router.port] = "the router"
@@ -175,45 +175,45 @@ def _ports(stack: Stack) -> dict[int, str]:
     return taken
 
 
-def _not_edited(resolved: Resolved, name: str, table: Mapping[str, Any]) -> Diagnostic:
+def _cannot_add(resolved: Resolved, name: str, table: Mapping[str, Any]) -> Diagnostic:
     section = "\n".join(f"    {line}" for line in tier_section(name, table).splitlines())
     return Diagnostic(
-        summary="inventory that cannot be added to",
-        detail="its tiers are written in a way in which one more would touch what is there",
-        remedy=f"write the tier yourself:\n\n{section}",
+        summary="tier cannot be added to the inventory",
+        detail="its tiers are written in such a way that adding one would change existing lines",
+        remedy=f"add the tier manually:\n\n{section}",
         location=Location(file=display_path(resolved.inventory)),
     )
 
 
-def _checked(resolved: Resolved, text: str, name: str, *, standby: bool) -> Stack:
-    """Return what an inventory would be with another text.
+def _resolve_edited(resolved: Resolved, text: str, name: str, *, standby: bool) -> Stack:
+    """Return what an edited inventory resolves to.
 
     Raises:
-        DiagnosticError: with what would be wrong in it.
+        DiagnosticError: with the errors that it would have.
     """
     try:
         return resolve_host(read_host(resolved.inventory, resolved.catalog, text=text.removeprefix("\ufeff"))).stack
     except DiagnosticError as error:
         shares = any(diagnostic.summary in _SHARING for diagnostic in error.diagnostics) and not standby
-        remedy = "with --standby the tier stays out of the default mode, and a mode that has it can run it"
+        remedy = "use --standby to keep the tier out of the default mode, and add it to another mode"
         note = Diagnostic(
             summary="nothing was written",
-            detail=f'the lines above are those of the inventory with the tier "{name}" in it',
+            detail=f'the lines above refer to the inventory with the tier "{name}" added',
             remedy=remedy if shares else "",
         )
         raise DiagnosticError([*error.diagnostics, note]) from None
 
 
 def _differences(slot: Slot, one: Container, tier: Tier) -> Iterator[Change]:
-    """Yield what a tier would run otherwise than the trial."""
+    """Yield how a tier would run differently from the trial."""
     variables = variables_of_container(one)
-    trial = _form(slot.experiment.service, variables) | {"command": one.raw["Config"].get("Cmd") or []}
-    pair = [{"name": "", "services": {tier.name: form}} for form in (trial, _form(tier.service, {}))]
+    trial = _normalize(slot.experiment.service, variables) | {"command": one.raw["Config"].get("Cmd") or []}
+    pair = [{"name": "", "services": {tier.name: service}} for service in (trial, _normalize(tier.service, {}))]
     yield from compare(pair[:1], pair[1:])
 
 
-def _form(service: Service, variables: Mapping[str, str]) -> dict[str, Any]:
-    """Return what decides about an engine's behaviour, with variables filled in."""
+def _normalize(service: Service, variables: Mapping[str, str]) -> dict[str, Any]:
+    """Return the keys that determine an engine's behaviour, with variables filled in."""
     return {
         "image": _text(service.image, variables),
         "entrypoint": list(service.entrypoint),

@@ -1,4 +1,4 @@
-"""A host's experiment slot, and what a trial asks of it: the variables that drive its compose file."""
+"""A host's experiment slot, and the variables with which a trial drives its compose file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from anvil_gen.values import canonical_flag
 SERVICE = "experiment"
 """The slot's only service."""
 
-# Option of the engine -> what says it of a trial.
+# Option of the engine -> the argument that sets it for a trial.
 _ARGUMENTS = {
     "served_name": "--served-name NAME",
     "port": "--port NUMBER",
@@ -55,17 +55,17 @@ class Slot(Struct, frozen=True, kw_only=True):
 
     @property
     def gpu(self) -> Gpu | None:
-        """The card that a trial gets where it names none."""
-        name = self.experiment.options["gpu"]
+        """The default GPU of a trial."""
+        name = self.experiment.options.gpu
         return next((gpu for gpu in self.deployment.stack.gpus if gpu.name == name), None)
 
     def gpu_of(self, uuid: str) -> Gpu | None:
-        """Return the inventory's card of a UUID; None where it has none."""
+        """Return the inventory's GPU with a UUID; None if there is none."""
         return next((gpu for gpu in self.deployment.stack.gpus if gpu.uuid == uuid), None)
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """What a person asks for; None where the slot's default is meant. ``flags`` are arguments of the engine."""
+    """A requested trial; None stands for the slot's default. ``flags`` are arguments of the engine."""
 
     model: str
     gpu: str | None = None
@@ -75,7 +75,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Trial(Struct, frozen=True, kw_only=True):
-    """A trial that the slot can run: a request with all that it left open filled in."""
+    """A trial that the slot can run: a request with its defaults filled in."""
 
     model: str
     served_name: str
@@ -85,7 +85,7 @@ class Trial(Struct, frozen=True, kw_only=True):
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables of the slot's compose file; each is there, so that none comes from the shell or `.env`."""
+        """The variables of the slot's compose file: all of them, so that none comes from the shell or `.env`."""
         return {
             "MODEL": self.model,
             "SERVED_NAME": self.served_name,
@@ -96,10 +96,10 @@ class Trial(Struct, frozen=True, kw_only=True):
 
 
 def open_slot(host: str, here: Path) -> Slot:
-    """Return the slot of the host that a name or a path means.
+    """Return the slot of the host that a name or a path refers to.
 
     Raises:
-        DiagnosticError: there is no such host, its inventory has faults, or it has no slot.
+        DiagnosticError: there is no such host, its inventory has errors, or it has no slot.
     """
     deployment = open_deployment(host, here)
     experiment = deployment.stack.experiment
@@ -109,7 +109,7 @@ def open_slot(host: str, here: Path) -> Slot:
                 Diagnostic(
                     summary="no experiment slot",
                     detail=f"{deployment.stack.host} has no table [experiment]",
-                    remedy='add one with its "engine", and a "gpu" where it has cards: docs/inventory.md',
+                    remedy='add one with an "engine", and a "gpu" if the host has GPUs: docs/inventory.md',
                     location=Location(file=display_path(deployment.resolved.inventory)),
                 )
             ]
@@ -118,10 +118,10 @@ def open_slot(host: str, here: Path) -> Slot:
 
 
 def require_current(slot: Slot) -> Diagnostic | None:
-    """Return what is to be said of files of another version.
+    """Return a warning if the files were rendered by another version.
 
     Raises:
-        DiagnosticError: the files on disk are not what the inventory renders.
+        DiagnosticError: the files on disk do not match the inventory.
     """
     diagnostic = staleness(slot.deployment, then="run this again")
     if diagnostic is not None and diagnostic.severity == "error":
@@ -130,7 +130,7 @@ def require_current(slot: Slot) -> Diagnostic | None:
 
 
 def trial_of(slot: Slot, request: Request) -> Trial:
-    """Return the trial that a request means.
+    """Return the trial that a request describes.
 
     Raises:
         DiagnosticError: with everything that is wrong in the request.
@@ -148,7 +148,7 @@ def trial_of(slot: Slot, request: Request) -> Trial:
         raise DiagnosticError(diagnostics)
     return Trial(
         model=request.model,
-        served_name=request.served_name or slot.experiment.options["served_name"],
+        served_name=request.served_name or slot.experiment.options.served_name,
         port=request.port or slot.experiment.port,
         gpu=gpu,
         flags=request.flags,
@@ -156,31 +156,31 @@ def trial_of(slot: Slot, request: Request) -> Trial:
 
 
 def _model_diagnostics(slot: Slot, model: str) -> Iterator[Diagnostic]:
-    summary = "not a model of the hub"
+    summary = "not a model of the Hugging Face Hub"
     local = slot.deployment.resolved.models
-    if re.search(REPO_PATTERN, model) and ("/" in model or local is None or not _is_there(Path(local, model))):
+    if re.search(REPO_PATTERN, model) and ("/" in model or local is None or not _exists(Path(local, model))):
         return
     if not model:
         yield Diagnostic(
             summary=summary, detail="MODEL is empty", remedy='name a repository, like "openai/gpt-oss-20b"'
         )
     elif re.match(r"[./\\~]|[A-Za-z]:[/\\]", model) or "\\" in model or re.search(REPO_PATTERN, model):
-        detail = f'"{printable(model)}" is a local path: the slot mounts the hub\'s cache, and no folder of models'
-        remedy = 'give the folder a tier of its own, with "standby = true" and a mode that has it'
+        detail = f'"{printable(model)}" is a local path: the slot mounts the Hugging Face cache, not a model folder'
+        remedy = 'give the folder a tier of its own, with "standby = true", and add it to a mode'
         yield Diagnostic(summary=summary, detail=detail, remedy=remedy)
     else:
-        detail = f'"{printable(model)}" is no name of a repository: letters, digits, ".", "_", "-" and "/"'
-        flags = f"; flags of the engine follow --:\n\n    anvil-gen experiment up {slot.host} MODEL -- --flag"
+        detail = f'"{printable(model)}" is not a repository name: letters, digits, ".", "_", "-" and "/"'
+        flags = f"; engine flags go after --:\n\n    anvil-gen experiment up {slot.host} MODEL -- --flag"
         remedy = f'write it like "openai/gpt-oss-20b"{flags if model.startswith("-") else ""}'
         yield Diagnostic(summary=summary, detail=detail, remedy=remedy)
 
 
-def _is_there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110  `Path.exists` raises for a name that is too long
 
 
 def _name_diagnostics(name: str | None) -> Iterator[Diagnostic]:
-    # Compose splits the slot's command like a shell, where these two mean something inside quotes.
+    # Compose splits the slot's command like a shell, where these two are special inside quotes.
     if name is not None and (not re.search(ALIAS_PATTERN, name) or set(name) & {'"', "\\"}):
         detail = f'"{printable(name)}": a model name is not empty, and holds no space, double quote or backslash'
         yield Diagnostic(summary="name that is not allowed", detail=detail, remedy="write another --served-name")
@@ -189,37 +189,37 @@ def _name_diagnostics(name: str | None) -> Iterator[Diagnostic]:
 def _gpu_diagnostics(slot: Slot, name: str, gpu: Gpu | None) -> Iterator[Diagnostic]:
     own, known = slot.gpu, [gpu.name for gpu in slot.deployment.stack.gpus]
     if gpu is None:
-        has = f"it has {join_words(known)}" if known else "it has none"
-        detail = f'"{printable(name)}" is no card of {slot.host}: {has}'
+        defined = join_words(known) or "none"
+        detail = f'"{printable(name)}" is not defined in [gpus] (defined: {defined})'
         yield Diagnostic(summary="unknown GPU", detail=detail, remedy=did_you_mean(name, known) or "name one of them")
     elif own is None:
-        detail = f'the slot of {slot.host} reserves no card, so "{name}" would not reach its container'
-        yield Diagnostic(summary="slot without a card", detail=detail, remedy=f'set gpu = "{name}" in [experiment]')
+        detail = f'the slot of {slot.host} reserves no GPU, so "{name}" would not reach its container'
+        yield Diagnostic(summary="slot has no GPU", detail=detail, remedy=f'set gpu = "{name}" in [experiment]')
     elif gpu.vendor != own.vendor:
-        detail = f'"{name}" is of vendor "{gpu.vendor}", and the slot reserves cards of "{own.vendor}"'
+        detail = f'"{name}" is of vendor "{gpu.vendor}", and the slot reserves GPUs of "{own.vendor}"'
         remedy = f'set gpu = "{name}" in [experiment], with an engine and image for it'
-        yield Diagnostic(summary="card of another vendor", detail=detail, remedy=remedy)
+        yield Diagnostic(summary="GPU of another vendor", detail=detail, remedy=remedy)
 
 
 def _flag_diagnostics(slot: Slot, request: Request) -> Iterator[Diagnostic]:
     flags = request.flags
     if flags and not flags[0].startswith("-"):
-        detail = f'"{printable(flags[0])}" stands where the engine\'s first flag belongs'
-        yield Diagnostic(summary="not a flag", detail=detail, remedy="flags start with a dash; one MODEL a trial")
+        detail = f'"{printable(flags[0])}" is in the place of the engine\'s first flag'
+        yield Diagnostic(summary="not a flag", detail=detail, remedy="flags start with a dash; a trial takes one MODEL")
     for flag in _flags_of(slot, flags):
         option = slot_fields(slot).get(canonical_flag(flag))
         if option in _ARGUMENTS:
-            detail = f'"--{flag}" is written by the slot: the engine would get it twice'
-            remedy = f"say it before the --:\n\n    anvil-gen experiment up {slot.host} … {_ARGUMENTS[option]}"
-            yield Diagnostic(summary="flag of the slot", detail=detail, remedy=remedy)
+            detail = f'"--{flag}" is set by the slot: the engine would get it twice'
+            remedy = f"set it before the --:\n\n    anvil-gen experiment up {slot.host} … {_ARGUMENTS[option]}"
+            yield Diagnostic(summary="flag is set by the slot", detail=detail, remedy=remedy)
 
 
 def _flags_of(slot: Slot, words: tuple[str, ...]) -> Iterator[str]:
-    """Yield the names of long flags; short ones are the engine's own affair."""
+    """Yield the names of long flags; short ones are not checked."""
     yield from (word.removeprefix("--").partition("=")[0] for word in words if re.match("--[A-Za-z]", word))
 
 
 def slot_fields(slot: Slot) -> dict[str, str]:
     """Return the engine's flags by their canonical names, with the option that each sets."""
     engine = slot.deployment.resolved.catalog.engine(slot.experiment.engine)
-    return engine.fields if engine is not None else {}
+    return engine.flag_fields if engine is not None else {}

@@ -1,4 +1,4 @@
-"""From a trial to a tier: the slot's table of the inventory and the trial's own flags, as one ``[tiers.NAME]``."""
+"""Converts a trial to a tier: the slot's table and the trial's own flags, as one ``[tiers.NAME]``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.diagnostics import Diagnostic, holds_secret, printable
 from anvil_gen.inventory.schema import ModelServerTable
-from anvil_gen.operate.experiment.parse_args import Flag, flag_entry, read_line, typed_value
+from anvil_gen.operate.experiment.parse_args import Flag, flag_entry, parse_arguments, typed_value
 from anvil_gen.values import Number
 
 # Option of an engine -> the type of its field, for those that a trial's flag may set.
@@ -21,13 +21,13 @@ _FIELDS: dict[str, type] = {
     "gpu_memory_utilization": Number,
 }
 _TYPES = {int: "a whole number", Number: "a fraction like 0.90", str: "text"}
-# Keys of [experiment] that are habits of a slot, or are said by the trial itself.
-_NOT_TAKEN = ("engine", "image", "port", "restart", "environment", "flags")
+# Keys of [experiment] that are specific to the slot, or set by the trial itself.
+_NOT_COPIED = ("engine", "image", "port", "restart", "environment", "flags")
 _AGAIN = "start the trial again without it, then promote it"
 
 
 class TrialFacts(Struct, frozen=True, kw_only=True):
-    """What is known of a trial that runs as its slot's file says.
+    """The facts of a trial that runs as its slot's file defines it.
 
     ``slot`` and ``defaults`` are the inventory's ``[experiment]`` and ``[defaults]`` as they are written, ``options``
     the slot's resolved ones; ``own`` are the arguments that the slot gives to the engine, ``extra`` the trial's.
@@ -48,7 +48,7 @@ class TrialFacts(Struct, frozen=True, kw_only=True):
 
 
 class Mapped(Struct, frozen=True, kw_only=True):
-    """A trial as a tier's table; ``diagnostics`` are what an inventory cannot say of it."""
+    """A trial as a tier's table; ``diagnostics`` are what an inventory cannot express."""
 
     table: dict[str, Any]
     diagnostics: tuple[Diagnostic, ...]
@@ -56,9 +56,9 @@ class Mapped(Struct, frozen=True, kw_only=True):
 
 def tier_of_trial(facts: TrialFacts, *, name: str, standby: bool) -> Mapped:
     """Return the table of the tier that serves what a trial serves."""
-    line = read_line(facts.extra)
-    diagnostics = [_unsayable(word) for word in line.stray]
-    own: dict[str, tuple[str, ...]] = {flag.canonical: flag.values for flag in read_line(facts.own).flags}
+    line = parse_arguments(facts.extra)
+    diagnostics = [_unsupported_argument(word) for word in line.stray]
+    own: dict[str, tuple[str, ...]] = {flag.canonical: flag.values for flag in parse_arguments(facts.own).flags}
     added: dict[str, tuple[str, ...]] = {}
     spelled: dict[str, str] = {}
     for flag in line.flags:
@@ -67,58 +67,58 @@ def tier_of_trial(facts: TrialFacts, *, name: str, standby: bool) -> Mapped:
             added[flag.canonical] = (*added.get(flag.canonical, ()), *flag.values)
             spelled.setdefault(flag.canonical, flag.name)
         elif known != flag.values:
-            diagnostics.append(_two_values(flag, known, of_slot=flag.canonical in own))
-    fields = facts.engine.fields
+            diagnostics.append(_conflicting_values(flag, known, of_slot=flag.canonical in own))
+    fields = facts.engine.flag_fields
     mapped = {name: values for name, values in added.items() if name in fields}
-    said, unfit = _options(facts, mapped)
+    fields_set, errors = _options(facts, mapped)
     flags = {spelled[name]: flag_entry(values) for name, values in added.items() if name not in fields}
-    table = _table(facts, said, flags, name=name, standby=standby)
-    return Mapped(table=table, diagnostics=(*diagnostics, *unfit))
+    table = _table(facts, fields_set, flags, name=name, standby=standby)
+    return Mapped(table=table, diagnostics=(*diagnostics, *errors))
 
 
 def _repeats(engine: Engine, flag: Flag) -> bool:
-    """Tell whether a flag that stands twice is a list of its values: as this engine takes lists, and no field's."""
-    return engine.list_style == "repeat" and flag.canonical not in engine.fields and bool(flag.values)
+    """Tell whether a repeated flag is a list: if the engine takes lists that way and no field has the flag."""
+    return engine.list_style == "repeat" and flag.canonical not in engine.flag_fields and bool(flag.values)
 
 
 def _options(facts: TrialFacts, mapped: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, Any], list[Diagnostic]]:
-    """Return the fields that a trial's flags say, and what no field can say."""
+    """Return the fields that a trial's flags set, and errors for those that no field can express."""
     by_option: dict[str, dict[str, tuple[str, ...]]] = {}
     for flag, values in mapped.items():
-        by_option.setdefault(facts.engine.fields[flag], {})[flag] = values
-    said: dict[str, Any] = {}
+        by_option.setdefault(facts.engine.flag_fields[flag], {})[flag] = values
+    fields: dict[str, Any] = {}
     diagnostics: list[Diagnostic] = []
     for option, flags in by_option.items():
         flag, values = next(iter(flags.items()))
-        diagnostic = _misfit(facts, option, flags)
+        diagnostic = _field_error(facts, option, flags)
         if diagnostic is not None:
             diagnostics.append(diagnostic)
         elif option in _FIELDS:
-            said[option] = typed_value(values[0]) if _FIELDS[option] is not str else values[0]
+            fields[option] = typed_value(values[0]) if _FIELDS[option] is not str else values[0]
         elif option == "revision":
-            said[option] = values[0]
-    return said, diagnostics
+            fields[option] = values[0]
+    return fields, diagnostics
 
 
-def _misfit(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, ...]]) -> Diagnostic | None:
-    """Return why a field cannot say what flags of its option say; None where it can."""
+def _field_error(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, ...]]) -> Diagnostic | None:
+    """Return why a field cannot express the flags of its option; None if it can."""
     flag, values = next(iter(flags.items()))
     written, field = " ".join((f"--{flag}", *values)), option
     if len(set(flags.values())) > 1:
-        told = " and ".join(" ".join((f"--{name}", *given)) for name, given in flags.items())
-        return Diagnostic(summary="two values for one fact", detail=f"{field}: {printable(told)}", remedy=_AGAIN)
+        given = " and ".join(" ".join((f"--{name}", *texts)) for name, texts in flags.items())
+        return Diagnostic(summary="conflicting values", detail=f"{field}: {printable(given)}", remedy=_AGAIN)
     if option == "tensor_parallel":
-        fits, why = values == ("1",), "a tier's parallel cards are its `gpus`, and the slot has one"
+        fits, why = values == ("1",), "a tier's parallel GPUs are its `gpus`, and the slot has one"
     elif option == "revision":
         fits, why = len(values) == 1, "a revision is one name"
     elif option not in _FIELDS:
-        fits, why = False, f'the field "{option}" takes what lies on the machine, and the trial has it from elsewhere'
+        fits, why = False, f'the field "{option}" takes what is on the host, and the trial gets it from elsewhere'
     else:
-        named = facts.engine.options.get(option, ())
+        named = facts.engine.fields.get(option, ())
         needed = {named} if isinstance(named, str) else {*named}
         if len(needed) > 1 and len(flags) < len(needed):
             both = " and ".join(f"--{one}" for one in sorted(needed))
-            fits, why = False, f'the field "{field}" gives {both} one value'
+            fits, why = False, f'the field "{field}" sets {both} to one value'
         else:
             kind = _FIELDS[option]
             value = typed_value(values[0]) if len(values) == 1 else None
@@ -126,15 +126,15 @@ def _misfit(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, ...]]
             why = f'the field "{field}" takes {_TYPES[kind]}'
     if fits:
         return None
-    return Diagnostic(summary="not for the field", detail=f"{printable(written)}: {why}", remedy=_AGAIN)
+    return Diagnostic(summary="value not supported by the field", detail=f"{printable(written)}: {why}", remedy=_AGAIN)
 
 
 def _table(
-    facts: TrialFacts, said: Mapping[str, Any], flags: Mapping[str, Any], *, name: str, standby: bool
+    facts: TrialFacts, fields: Mapping[str, Any], flags: Mapping[str, Any], *, name: str, standby: bool
 ) -> dict[str, Any]:
     """Return the tier's table, in the order in which a person writes one."""
     slot, defaults = facts.slot, facts.defaults
-    model = {"repo": facts.model, **({"revision": said["revision"]} if "revision" in said else {})}
+    model = {"repo": facts.model, **({"revision": fields["revision"]} if "revision" in fields else {})}
     table: dict[str, Any] = {"engine": facts.engine_name}
     if "image" in slot or "image" in defaults:
         table["image"] = slot.get("image", facts.image)
@@ -146,44 +146,44 @@ def _table(
     elif "served_name" in defaults:
         table["served_name"] = name
     for key in ModelServerTable.__struct_fields__:
-        if key in said:
-            table[key] = said[key]
-        elif key in slot and key not in _NOT_TAKEN:
+        if key in fields:
+            table[key] = fields[key]
+        elif key in slot and key not in _NOT_COPIED:
             table[key] = slot[key]
-        elif key in defaults and key not in _NOT_TAKEN and facts.options[key] not in (None, defaults[key]):
+        elif key in defaults and key not in _NOT_COPIED and facts.options[key] not in (None, defaults[key]):
             table[key] = facts.options[key]
     if standby:
         table["standby"] = True
     own = {**slot.get("flags", {}), **flags}
-    # What the defaults of tiers set is no part of the trial.
+    # Flags that only [defaults] sets are not part of the trial.
     removed = {flag: False for flag in defaults.get("flags", {}) if flag not in own}
     tables = {"environment": slot.get("environment", {}), "flags": {**own, **removed}}
     return table | {key: dict(sorted(entries.items())) for key, entries in tables.items() if entries}
 
 
-def _unsayable(word: str) -> Diagnostic:
+def _unsupported_argument(word: str) -> Diagnostic:
     if word.startswith("-") and word != "--":
-        detail = f'"{printable(word)}" is a short flag, and an inventory names flags by their long names'
+        detail = f'"{printable(word)}" is a short flag; inventories use long names'
         remedy = "start the trial again with its long name, then promote it"
     else:
         detail, remedy = f'"{printable(word)}" is neither a flag nor the value of one', _AGAIN
-    return Diagnostic(summary="argument that an inventory cannot say", detail=detail, remedy=remedy)
+    return Diagnostic(summary="argument cannot be written in an inventory", detail=detail, remedy=remedy)
 
 
-def _two_values(flag: Flag, known: tuple[str, ...], *, of_slot: bool) -> Diagnostic:
+def _conflicting_values(flag: Flag, known: tuple[str, ...], *, of_slot: bool) -> Diagnostic:
     before, after = (printable(" ".join(values)) or "nothing" for values in (known, flag.values))
     if holds_secret(flag.name):
         before = after = "…"
     remedy = "change it in [experiment], render, and start the trial again without it" if of_slot else _AGAIN
-    told = f"the slot says {before}, and the trial {after}" if of_slot else f"the trial says {before} and {after}"
-    detail = f"--{flag.name}: {told}"
-    return Diagnostic(summary="two values for one fact", detail=detail, remedy=remedy)
+    conflict = f"the slot sets {before}, the trial {after}" if of_slot else f"the trial sets both {before} and {after}"
+    detail = f"--{flag.name}: {conflict}"
+    return Diagnostic(summary="conflicting values", detail=detail, remedy=remedy)
 
 
-def free_port(wanted: int, taken: Mapping[int, str]) -> int | None:
-    """Return a port that the inventory gives to nothing else: the wanted one, or the next; None where there is none."""
-    return next(_ports(wanted, taken), None)
+def free_port(first: int, taken: Mapping[int, str]) -> int | None:
+    """Return the first port, from ``first`` on, that the inventory assigns to nothing else; None if there is none."""
+    return next(_ports(first, taken), None)
 
 
-def _ports(wanted: int, taken: Mapping[int, str]) -> Iterator[int]:
-    yield from (port for port in range(wanted, 65536) if port not in taken)
+def _ports(first: int, taken: Mapping[int, str]) -> Iterator[int]:
+    yield from (port for port in range(first, 65536) if port not in taken)

@@ -1,4 +1,4 @@
-"""The trial that is in a slot: started, and held against the slot's file."""
+"""The trial in a slot: starting it, and comparing it with the slot's file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from anvil_gen.values import parts_of
 
 
 class Started(Struct, frozen=True, kw_only=True):
-    """What `experiment up` did; ``address`` is empty where nothing is published, ``code`` is Compose's."""
+    """What `experiment up` did; ``address`` is empty if nothing is published, ``code`` is Compose's exit code."""
 
     host: str
     trial: Trial
@@ -38,7 +38,7 @@ class Started(Struct, frozen=True, kw_only=True):
 
 
 class TrialStatus(Struct, frozen=True, kw_only=True):
-    """The answer of `experiment status`. All but ``host``, ``project`` and ``stale`` is empty where no trial is there.
+    """The result of `experiment status`. All but ``host``, ``project`` and ``stale`` is empty without a trial.
 
     ``variables`` are those that it was started with; ``started_at`` is ISO 8601 in UTC, empty unless it runs.
     """
@@ -58,7 +58,7 @@ class TrialStatus(Struct, frozen=True, kw_only=True):
 
     @property
     def drifts(self) -> bool:
-        """Tell whether anything is not as the files say."""
+        """Tell whether anything differs from the files."""
         return self.stale is not None or bool(self.drift)
 
 
@@ -82,22 +82,22 @@ def variables_of_container(one: Container) -> dict[str, str]:
     return {name: labels[label] for name in TRIAL_VARIABLES if (label := f"{VARIABLE_LABEL}{name}") in labels}
 
 
-def shown_flags(variables: Mapping[str, str]) -> str:
-    """Return a trial's flags as they are typed behind ``--``, without the values of secret ones."""
+def display_flags(variables: Mapping[str, str]) -> str:
+    """Return a trial's flags as they are typed after ``--``, without the values of secret ones."""
     try:
         words = shlex.split(variables.get("EXTRA_ARGS", ""))
-    except ValueError:  # Compose splits in its own way, and has taken it
+    except ValueError:  # Compose splits differently, and has accepted it
         return HIDDEN
     return " ".join(word if word == HIDDEN else shlex.quote(word) for word in without_secrets(words))
 
 
 def with_variables(slot: Slot, variables: Mapping[str, str]) -> Project:
-    """Return the slot's project as a trial of these variables drives it; what is not among them is empty."""
+    """Return the slot's project with the variables of a trial; missing ones are empty."""
     return replace(slot.project, variables={**dict.fromkeys(TRIAL_VARIABLES, ""), **variables})
 
 
 def use_of_gpu(slot: Slot, trial: Trial) -> GpuUse | None:
-    """Return who else holds a trial's card; None without a card.
+    """Return which tiers use a trial's GPU; None without a GPU.
 
     Raises:
         DiagnosticError: Docker does not answer.
@@ -108,15 +108,15 @@ def use_of_gpu(slot: Slot, trial: Trial) -> GpuUse | None:
 
 
 def start(slot: Slot, trial: Trial) -> Started:
-    """Put a trial into the slot, in the place of the one that is there.
+    """Start a trial in the slot, replacing the previous one.
 
     Raises:
         DiagnosticError: its port or its container's name is taken, or Docker does not answer.
     """
     project = with_variables(slot, trial.variables)
-    with _alone(slot):
+    with _exclusive(slot):
         before = _containers(project)
-        diagnostics = [*_taken_port(slot, trial, before.get(SERVICE)), *_taken_name(slot, trial)]
+        diagnostics = [*_port_errors(slot, trial, before.get(SERVICE)), *_name_errors(slot, trial)]
         if diagnostics:
             raise DiagnosticError(diagnostics)
         code = project.run_interactive(
@@ -130,10 +130,10 @@ def start(slot: Slot, trial: Trial) -> Started:
 def delegate(slot: Slot, arguments: Sequence[str], *, needs_trial: bool = False) -> int:
     """Run a compose command on the slot's project, on this terminal; return its exit code.
 
-    It goes by the project's name alone: the slot's file asks for variables that only a start has.
+    It uses the project's name alone: the slot's file needs variables that only a start sets.
 
     Raises:
-        DiagnosticError: Docker does not answer, or there is no trial where one is needed.
+        DiagnosticError: Docker does not answer, or a trial is needed and there is none.
     """
     if container_of(slot) is None and needs_trial:
         detail, remedy = "the slot is empty", f"start one:\n\n    anvil-gen experiment up {slot.host} MODEL"
@@ -148,8 +148,8 @@ def _hosts(slot: Slot) -> list[str]:
 
 
 @contextmanager
-def _alone(slot: Slot) -> Iterator[None]:
-    """Let one start go on at a time: two that make the same network leave a project that none can start any more."""
+def _exclusive(slot: Slot) -> Iterator[None]:
+    """Allow one start at a time: two that create the same network leave a project that cannot be started any more."""
     lock = FolderLock(ContainedFolder(slot.project.folder), f"{STATE_FOLDER}/slot.lock", b"")
     with suppress(OSError):  # a tree that cannot be written to has no lock
         lock.acquire()
@@ -159,8 +159,8 @@ def _alone(slot: Slot) -> Iterator[None]:
         lock.release_unused()
 
 
-def _taken_name(slot: Slot, trial: Trial) -> Iterator[Diagnostic]:
-    """Yield the fault of a container that has the trial's name, and is not the slot's."""
+def _name_errors(slot: Slot, trial: Trial) -> Iterator[Diagnostic]:
+    """Yield an error if another container than the slot's has the trial's name."""
     written = parts_of(slot.experiment.service.container_name)
     name = "".join(part if isinstance(part, str) else trial.variables[part.name] for part in written)
     for other in containers_named(slot.project.docker, [name]):
@@ -173,12 +173,12 @@ def _taken_name(slot: Slot, trial: Trial) -> Iterator[Diagnostic]:
             )
 
 
-def _taken_port(slot: Slot, trial: Trial, present: Container | None) -> Iterator[Diagnostic]:
+def _port_errors(slot: Slot, trial: Trial, present: Container | None) -> Iterator[Diagnostic]:
     own = {port for _, port in present.published} if present is not None and present.running else set()
     if trial.port in own or slot.project.docker.is_remote:
         return
     for conflict in taken_ports(slot.project.docker, [(host, trial.port) for host in _hosts(slot)]):
-        remedy = f"take another one with --port, or free it:\n\n    {conflict.command}"
+        remedy = f"choose another one with --port, or free it:\n\n    {conflict.command}"
         yield Diagnostic(summary="port is taken", detail=conflict.detail, remedy=remedy)
 
 
@@ -207,8 +207,8 @@ def status_of_trial(slot: Slot) -> TrialStatus:
     )
 
 
-def again(slot: Slot, variables: Mapping[str, str]) -> str:
-    """Return the command that starts a trial once more, as it was started."""
+def restart_command(slot: Slot, variables: Mapping[str, str]) -> str:
+    """Return the command that starts a trial again as it was started."""
     words = ["anvil-gen", "experiment", "up", slot.host, variables.get("MODEL", "MODEL")]
     gpu = slot.gpu_of(variables.get("GPU_UUID", ""))
     given = {
@@ -217,23 +217,23 @@ def again(slot: Slot, variables: Mapping[str, str]) -> str:
         "served-name": variables.get("SERVED_NAME"),
     }
     words += [word for name, value in given.items() if value for word in (f"--{name}", value)]
-    extra = shown_flags(variables)
+    extra = display_flags(variables)
     return f"{shlex.join(words)}{f' -- {extra}' if extra else ''}"
 
 
 def drift_of(slot: Slot, one: Container, variables: Mapping[str, str]) -> Iterator[Drift]:
-    """Yield how a trial's container differs from what the slot's file says for its variables.
+    """Yield how a trial's container differs from the slot's file with its variables.
 
     Raises:
         DiagnosticError: Compose refuses the file.
     """
     project, file = with_variables(slot, variables), slot.experiment.root_file
-    start_again = again(slot, variables)
+    start_again = restart_command(slot, variables)
     if not variables.get("MODEL"):
         yield Drift(
             kind="foreign",
-            detail="it was not made from the slot's file",
-            remedy=project.docker.typed("rm", "--force", one.name),
+            detail="it was not created from the slot's file",
+            remedy=project.docker.shell_command("rm", "--force", one.name),
         )
     elif (project.folder / file).is_file() and project.hashes(file).get(SERVICE) != one.config_hash:
         yield replace(Files(project, file).drift_of(SERVICE, one), remedy=start_again)

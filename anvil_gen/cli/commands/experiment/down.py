@@ -15,7 +15,9 @@ from anvil_gen.operate.experiment.trial import delegate
 @click.command("down")
 @options.host
 def command(*, host: str) -> ExitCode:
-    """Stop and remove the trial of a host. Volumes and weights stay.
+    """Stop and remove a host's trial.
+
+    Volumes and weights are kept.
 
     \b
     Examples:

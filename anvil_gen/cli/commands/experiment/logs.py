@@ -1,4 +1,4 @@
-"""``anvil-gen experiment logs``: what the trial prints."""
+"""``anvil-gen experiment logs``: print the log of the trial."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``anvil-gen experiment promote``: the trial becomes a tier of the inventory."""
+"""``anvil-gen experiment promote``: add the trial to the inventory as a tier."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from anvil_gen.operate.experiment.slot import open_slot
 @options.host
 @click.argument("tier")
 @click.option(
-    "--standby", is_flag=True, help="Keep the tier out of the default mode: its card is another tier's there."
+    "--standby", is_flag=True, help="Leave the tier out of the default mode, where another tier uses its GPU."
 )
-@click.option("--yes", is_flag=True, help="Write without asking.")
+@click.option("--yes", is_flag=True, help="Write without asking for confirmation.")
 @options.as_json
 def command(*, host: str, tier: str, standby: bool, yes: bool, as_json: bool) -> ExitCode:
-    """Make the trial that runs a tier of the inventory.
+    """Add the running trial to the inventory as a tier.
 
-    It gets the name TIER. Flags that a field says become fields. The diff is shown, and written once you agree;
-    everything else in the file stays as it is, comments and line ends too. Nothing is rendered or started.
+    The new tier is named TIER. Engine flags that have a field in the inventory are written as that field. Shows the
+    diff, and writes it once you confirm; the rest of the file is kept as it is, including comments and line endings.
+    Renders and starts nothing.
 
     \b
     Examples:
@@ -36,7 +37,7 @@ def command(*, host: str, tier: str, standby: bool, yes: bool, as_json: bool) ->
     slot = open_slot(host, Path.cwd())
     promotion = promotion_of(slot, tier, standby=standby)
     if not yes:
-        _refuse_unasked(as_json=as_json)
+        _refuse_without_prompt(as_json=as_json)
     if not as_json:
         show_proposal(promotion)
     if not yes and not click.confirm(f"write this to {promotion.change.path}?", err=True):
@@ -47,13 +48,13 @@ def command(*, host: str, tier: str, standby: bool, yes: bool, as_json: bool) ->
     return ExitCode.OK
 
 
-def _refuse_unasked(*, as_json: bool) -> None:
-    """Refuse to write where nobody can be asked.
+def _refuse_without_prompt(*, as_json: bool) -> None:
+    """Refuse to write where no confirmation can be asked for.
 
     Raises:
-        DiagnosticError: there is no terminal, or the answer is for a program.
+        DiagnosticError: there is no terminal, or the output is JSON.
     """
     if as_json or not sys.stdin.isatty():
-        detail = "--json asks nothing" if as_json else "there is no terminal to ask on"
-        remedy = "say yes beforehand, with --yes"
+        detail = "--json never prompts" if as_json else "there is no terminal to prompt on"
+        remedy = "confirm with --yes"
         raise DiagnosticError([Diagnostic(summary="not confirmed", detail=detail, remedy=remedy)])

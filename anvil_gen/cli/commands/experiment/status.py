@@ -1,4 +1,4 @@
-"""``anvil-gen experiment status``: what is in the slot."""
+"""``anvil-gen experiment status``: show what is in the slot."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from anvil_gen.operate.experiment.trial import status_of_trial
 @options.host
 @options.as_json
 def command(*, host: str, as_json: bool) -> ExitCode:
-    """Show the trial of a host, and where it has drifted.
+    """Show a host's trial and its drift.
 
-    Exits 2 where it differs from the slot's file.
+    Exits 2 if the trial differs from the slot's file.
 
     \b
     Examples:
