@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "anvil_gen"
-GROUND = ("diagnostics", "digests", "host_paths", "values")
+GROUND = ("diagnostic_codes", "diagnostics", "digests", "host_paths", "values")
 """Modules that belong to no room."""
 ROOMS = [
     ("ground",),

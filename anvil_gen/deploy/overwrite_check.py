@@ -19,7 +19,7 @@ def overwrite_errors(outcome: Plan) -> Iterator[Diagnostic]:
     other = outcome.folder.other_inventory(outcome.files)
     if other is not None:
         yield Diagnostic(
-            summary="output taken twice",
+            code="output-taken-twice",
             detail=f"{display_path(rendered.output)} holds what was rendered from {other}",
             remedy=f'set another "output" in [host]; or give the folder to this one:\n\n    {rendered.command} --force',
             address="host",
@@ -46,7 +46,7 @@ def _says_the_same(rendered: Rendered, change: FileChange) -> bool:
 def _comments(rendered: Rendered, change: FileChange, lost: Sequence[str]) -> Diagnostic:
     lines = "".join(f"\n    {without_secrets(line)}" for line in lost)
     return Diagnostic(
-        summary="file was changed manually",
+        code="file-was-changed-manually",
         detail=f"it says the same as the inventory by now, but for comments, which would be lost:\n{lines}\n",
         remedy=f"to keep them, write them into {rendered.inventory.as_posix()}, next to what they explain\n"
         f"then, to overwrite the file:\n\n    {rendered.command} --force",
@@ -58,7 +58,7 @@ def _not_ours(rendered: Rendered, change: FileChange, *, ours: bool) -> Diagnost
     keep = f"to keep it, write what it says into {rendered.inventory.as_posix()}{_where(change)}\nand render again"
     otherwise = "to remove it" if change.after is None else "to overwrite it"
     return Diagnostic(
-        summary="file was changed manually" if ours else "file was not made by anvil-gen",
+        code="file-was-changed-manually" if ours else "file-was-not-made-by-anvil-gen",
         detail=f"from what is there (-) to what would be (+):\n{diff_text(change)}\n",
         remedy=f"{keep}; {otherwise}:\n\n    {rendered.command} --force",
         location=Location(file=display_path(rendered.output / change.path)),

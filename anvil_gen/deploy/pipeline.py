@@ -201,7 +201,7 @@ def _shared_outputs(rendered: list[Rendered]) -> list[Diagnostic]:
         if other is not one:
             diagnostics.append(
                 Diagnostic(
-                    summary="output taken twice",
+                    code="output-taken-twice",
                     detail=f"{other.inventory.as_posix()} is rendered into the same folder",
                     remedy='set another "output" or "name" in [host]',
                     address="host",

@@ -23,7 +23,7 @@ class Collector:
 
     def add(
         self,
-        summary: str,
+        code: str,
         path: KeyPath,
         detail: str = "",
         remedy: str = "",
@@ -37,10 +37,10 @@ class Collector:
             detail = "what is written there is not shown: it may be a secret"
             remedy = "" if any(text in remedy for text in _texts(self.value_at(path))) else remedy
         detail, remedy = printable(detail), printable(remedy)
-        if (summary, where, detail) in self._diagnostics:
+        if (code, where, detail) in self._diagnostics:
             return
-        self._diagnostics[summary, where, detail] = Diagnostic(
-            summary=summary,
+        self._diagnostics[code, where, detail] = Diagnostic(
+            code=code,
             detail=detail,
             remedy=remedy,
             address=where,

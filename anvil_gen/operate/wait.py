@@ -163,4 +163,4 @@ def _diagnostic(progress: Progress, host: str, mode: str) -> Diagnostic:
         remedies.append(cause.remedy)
     option = f" --mode {mode}" if mode else ""
     remedies.append(f"full log:\n\n    anvil-gen logs {host} {progress.service}{option}")
-    return Diagnostic(summary="service is not ready", detail="\n".join(detail), remedy="\n".join(remedies))
+    return Diagnostic(code="service-is-not-ready", detail="\n".join(detail), remedy="\n".join(remedies))

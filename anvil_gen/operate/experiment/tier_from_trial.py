@@ -106,7 +106,7 @@ def _field_error(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, 
     written, field = " ".join((f"--{flag}", *values)), option
     if len(set(flags.values())) > 1:
         given = " and ".join(" ".join((f"--{name}", *texts)) for name, texts in flags.items())
-        return Diagnostic(summary="conflicting values", detail=f"{field}: {printable(given)}", remedy=_AGAIN)
+        return Diagnostic(code="conflicting-values", detail=f"{field}: {printable(given)}", remedy=_AGAIN)
     if option == "tensor_parallel":
         fits, why = values == ("1",), "a tier's parallel GPUs are its `gpus`, and the slot has one"
     elif option == "revision":
@@ -126,7 +126,7 @@ def _field_error(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, 
             why = f'the field "{field}" takes {_TYPES[kind]}'
     if fits:
         return None
-    return Diagnostic(summary="value not supported by the field", detail=f"{printable(written)}: {why}", remedy=_AGAIN)
+    return Diagnostic(code="value-not-supported-by-the-field", detail=f"{printable(written)}: {why}", remedy=_AGAIN)
 
 
 def _table(
@@ -167,7 +167,7 @@ def _unsupported_argument(word: str) -> Diagnostic:
         remedy = "start the trial again with its long name, then promote it"
     else:
         detail, remedy = f'"{printable(word)}" is neither a flag nor the value of one', _AGAIN
-    return Diagnostic(summary="argument cannot be written in an inventory", detail=detail, remedy=remedy)
+    return Diagnostic(code="argument-cannot-be-written-in-an-inventory", detail=detail, remedy=remedy)
 
 
 def _conflicting_values(flag: Flag, known: tuple[str, ...], *, of_slot: bool) -> Diagnostic:
@@ -177,7 +177,7 @@ def _conflicting_values(flag: Flag, known: tuple[str, ...], *, of_slot: bool) ->
     remedy = "change it in [experiment], render, and start the trial again without it" if of_slot else _AGAIN
     conflict = f"the slot sets {before}, the trial {after}" if of_slot else f"the trial sets both {before} and {after}"
     detail = f"--{flag.name}: {conflict}"
-    return Diagnostic(summary="conflicting values", detail=detail, remedy=remedy)
+    return Diagnostic(code="conflicting-values", detail=detail, remedy=remedy)
 
 
 def free_port(first: int, taken: Mapping[int, str]) -> int | None:

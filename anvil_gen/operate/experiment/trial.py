@@ -137,7 +137,7 @@ def delegate(slot: Slot, arguments: Sequence[str], *, needs_trial: bool = False)
     """
     if container_of(slot) is None and needs_trial:
         detail, remedy = "the slot is empty", f"start one:\n\n    anvil-gen experiment up {slot.host} MODEL"
-        raise DiagnosticError([Diagnostic(summary="no trial", detail=detail, remedy=remedy)])
+        raise DiagnosticError([Diagnostic(code="no-trial", detail=detail, remedy=remedy)])
     folder = slot.project.folder if slot.project.folder.is_dir() else None
     return slot.project.docker.run_interactive(*slot.project.arguments(*arguments), folder=folder)
 
@@ -167,7 +167,7 @@ def _name_errors(slot: Slot, trial: Trial) -> Iterator[Diagnostic]:
         if (other.project, other.service) != (slot.project.name, SERVICE):
             conflict = name_conflict(slot.project.docker, other)
             yield Diagnostic(
-                summary="container name is taken",
+                code="container-name-is-taken",
                 detail=conflict.detail,
                 remedy=f"remove it, and run this again:\n\n    {conflict.command}",
             )
@@ -179,7 +179,7 @@ def _port_errors(slot: Slot, trial: Trial, present: Container | None) -> Iterato
         return
     for conflict in taken_ports(slot.project.docker, [(host, trial.port) for host in _hosts(slot)]):
         remedy = f"choose another one with --port, or free it:\n\n    {conflict.command}"
-        yield Diagnostic(summary="port is taken", detail=conflict.detail, remedy=remedy)
+        yield Diagnostic(code="port-is-taken", detail=conflict.detail, remedy=remedy)
 
 
 def status_of_trial(slot: Slot) -> TrialStatus:
