@@ -67,7 +67,8 @@ def test_a_whole_service_in_a_line(action: Action, address: tuple[str, ...], rea
                 location=Location(file="a.toml", line=12, column=3, length=2, source="a bc\td"),
                 severity="warning",
             ),
-            "warning: unknown tier\n  --> a.toml:12:3  tiers.fast.port\n  12 | a bc d\n     |   ^^\n  why\n\n  +x\n  do\n",
+            "warning: unknown tier\n  --> a.toml:12:3  tiers.fast.port\n"
+            "  12 | a bc d\n     |   ^^\n  why\n\n  +x\n  do\n",
         ),
         (
             Diagnostic(

@@ -79,13 +79,13 @@ class Collector:
             written = written[part]
         misspelt = [str(path[-1]) for path in self._dropped if path[:-1] == table]
         if key not in written and did_you_mean(key, misspelt) == "":
-            self.add("missing key", table, f'"{key}" is not set', remedy, key=True)
+            self.add("missing-key", table, f'"{key}" is not set', remedy, key=True)
 
     def missing_elsewhere(self, fact: KeyPath, needed_by: KeyPath, detail: str, remedy: str) -> None:
         """Report once, however many need it, that a value of another table is not set, unless that table has errors."""
         if fact not in self._missing_elsewhere and not self.is_dropped(fact[:-1]):
             self._missing_elsewhere.add(fact)
-            self.add("missing key", needed_by, detail, remedy)
+            self.add("missing-key", needed_by, detail, remedy)
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

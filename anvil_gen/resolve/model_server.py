@@ -83,10 +83,14 @@ def resolve_server(
     """
     common = context.inventory.defaults if isinstance(table, TierTable) else TierTable()
     name, engine = _engine_of(context, table, common, path)
+    section = context.catalog.defaults[_SECTIONS[str(path[0])]]
     if engine is not None:
-        section = context.catalog.defaults[_SECTIONS[str(path[0])]]
         engine = _limited(engine, (*section, *DERIVED_OPTIONS, "draft_model", "mmproj", "lora"))
-    options = _options_of(context, kind, table, path, {**values, "engine": name}, engine)
+    below = (
+        Layer(name="templates/defaults.toml", values=fill_placeholders(section, {**values, "engine": name})),
+        Layer(name=f"templates/engines/{name}/engine.toml", values=_engine_defaults(engine, section)),
+    )
+    options = _options_of(context, kind, table, path, below)
     gpus = _find_gpus(context, options, path)
     server = ModelServer(
         path=path,
@@ -108,17 +112,14 @@ def _options_of(
     kind: type[_Options],
     table: TierTable | ExperimentTable,
     path: KeyPath,
-    values: Mapping[str, Text],
-    engine: Engine | None,
+    below: tuple[Layer, ...],
 ) -> _Options:
-    """Return the options of a table, with the last word to the inventory."""
+    """Return the options of a table: the layers below the inventory, then the inventory's."""
     common = context.inventory.defaults if isinstance(table, TierTable) else TierTable()
-    section = context.catalog.defaults[_SECTIONS[str(path[0])]]
     sealed = context.sealed and path[0] == "tiers"
     options = layered(
         kind,
-        Layer(name="templates/defaults.toml", values=fill_placeholders(section, values)),
-        Layer(name=f"templates/engines/{values['engine']}/engine.toml", values=_engine_defaults(engine, section)),
+        *below,
         *([Layer(name="[host]", values={"bind": False}, path=_EGRESS)] if sealed else []),
         Layer(name="[defaults]", values=set_fields(common), path=("defaults",)),
         Layer(name=f"[{'.'.join(map(str, path))}]", values=set_fields(table), path=path),
