@@ -1,6 +1,6 @@
 # Short names for the commands of this repository. Each one does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help setup render demo test lint format schema docs snapshots bench scale routers soak strange clean
+.PHONY: help setup quick render demo test lint format schema docs snapshots bench scale routers soak strange clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -14,23 +14,28 @@ render: ## Render the example host
 demo: ## Bring a real model up from nothing, and let it answer
 	scripts/demo
 
-test: ## Run lint, type checks and tests, as CI does
+quick: ## Run lint, type checks and unit tests: a minute, no Docker
+	scripts/quick
+
+test: ## Run lint, type checks and all tests, as CI does
 	scripts/test
 
 lint: ## Run lint, format and type checks only
-	scripts/setup --test
+	scripts/setup --dev
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
 format: ## Rewrite the Python files in the project's format
-	scripts/setup --test
+	scripts/setup --dev
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-schema: ## Rewrite templates/inventory.schema.json from the code
+schema: ## Rewrite templates/*.schema.json from the code
 	scripts/setup
-	.venv/bin/anvil-gen schema --write templates/inventory.schema.json
+	for kind in inventory engine router gpu log; do \
+	  .venv/bin/anvil-gen schema --of $$kind --write templates/$$kind.schema.json || exit 1; \
+	done
 
 docs: ## Rewrite the generated pages of docs/
 	scripts/setup
@@ -41,7 +46,7 @@ snapshots: ## Render everything in hosts/ again
 	.venv/bin/anvil-gen render --all
 
 bench: ## Time the renderer
-	scripts/setup --test
+	scripts/setup --dev
 	.venv/bin/python benchmarks/render.py
 
 scale: ## Time a fleet of 1,000 inventories
@@ -49,15 +54,15 @@ scale: ## Time a fleet of 1,000 inventories
 	.venv/bin/python benchmarks/scale.py
 
 routers: ## Time each router against its tiers asked directly; needs Debian's wrk
-	scripts/setup --test
+	scripts/setup --dev
 	PYTHONPATH=tests .venv/bin/python benchmarks/routers.py
 
 soak: ## Send the default router fifty streams for half an hour while its tiers die
-	scripts/setup --test
+	scripts/setup --dev
 	PYTHONPATH=tests .venv/bin/python benchmarks/soak.py --minutes $(or $(MINUTES),30)
 
 strange: ## Send eight times as many strange texts through every field as the tests do
-	scripts/setup --test
+	scripts/setup --dev
 	ANVIL_GEN_STRANGE=8 .venv/bin/python -m pytest tests/test_strange_values.py
 
 clean: ## Remove all that set-up, tests and builds leave behind

@@ -1,3 +1,8 @@
-"""anvil-gen: per-host TOML inventories rendered into Docker Compose files."""
+"""Render the facts of a GPU host, kept once in TOML, into Docker Compose files that can be reviewed."""
 
-__version__ = "0.1.0"
+__all__ = ["__version__"]
+
+try:
+    from anvil_gen._version import __version__
+except ImportError:  # a copy of the sources that nobody has built or installed
+    __version__ = "0.0.0.dev0"

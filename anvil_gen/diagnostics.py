@@ -9,6 +9,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from anvil_gen.diagnostic_codes import SUMMARIES
+
 Severity = Literal["error", "warning"]
 _LONGEST = 400
 
@@ -49,16 +51,21 @@ class Location(Struct, frozen=True, kw_only=True):
 class Diagnostic(Struct, frozen=True, kw_only=True):
     """One error or warning.
 
-    ``summary`` is constant for each kind, so that it becomes familiar; ``detail`` says what exactly is wrong;
-    ``remedy`` says what to write or run instead. ``address`` is the dotted key path inside the file.
+    ``code`` is its kind, a key of `SUMMARIES`; ``detail`` says what exactly is wrong; ``remedy`` says what to write or
+    run instead. ``address`` is the dotted key path inside the file.
     """
 
-    summary: str
+    code: str
     detail: str = ""
     remedy: str = ""
     address: str = ""
     location: Location | None = None
     severity: Severity = "error"
+
+    @property
+    def summary(self) -> str:
+        """What people read first; constant for each kind."""
+        return SUMMARIES[self.code]
 
 
 class DiagnosticError(Exception):
@@ -84,7 +91,7 @@ def holds_secret(name: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """Return text that is safe and short enough to show: what would control a terminal or break the line is escaped."""
+    """Return text that is safe and short enough to show, with escapes for what would control a terminal."""
     if len(text) > _LONGEST:
         # The ends matter most: a list of choices follows a value of any length.
         text = f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"

@@ -15,6 +15,7 @@ KeyPath = tuple[str | int, ...]
 """A key path inside an inventory: ``("tiers", "fast", "gpus", 0)``."""
 
 
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001}
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -43,12 +44,6 @@ class Number(float):
 
     def __str__(self) -> str:
         return self.text
-
-
-class Symbol(str):
-    """A word of a closed vocabulary (the name of an engine, vendor or platform): templates may compare it."""
-
-    __slots__ = ()
 
 
 class ComposeText(str):
@@ -109,6 +104,11 @@ def fill(pattern: str, values: Mapping[str, Text]) -> Text:
     return concat(*pieces, rest)
 
 
+def duration_seconds(text: str) -> float:
+    """Return a duration as Compose spells it (``1m30s``) in seconds."""
+    return sum(float(amount) * _SECONDS[unit] for amount, unit in re.findall(r"([0-9]+)(ms|us|s|m|h)", text))
+
+
 def canonical_flag(name: str) -> str:
     """Return the canonical spelling of a flag: argument parsers accept `_` for `-`."""
     return name.replace("_", "-")
@@ -121,7 +121,9 @@ def escape_dollars(text: str) -> str:
 
 def compose_text(text: Text) -> str:
     """Return a text as Compose interpolates it: variables as ``${NAME}``, every other ``$`` doubled."""
-    return "".join(escape_dollars(part) if isinstance(part, str) else _variable(part) for part in parts_of(text))
+    if isinstance(text, str):
+        return escape_dollars(text)
+    return "".join(escape_dollars(part) if isinstance(part, str) else _variable(part) for part in text.parts)
 
 
 def _variable(ref: EnvRef) -> str:

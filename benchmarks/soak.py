@@ -141,7 +141,7 @@ def prepared(door: Door) -> None:
         tiers[tier]["command"] = [*tiers[tier]["command"][:4], *own]
     door.inventory["tiers"] = {tier: tiers[tier] for tier in TIERS}
     door.inventory["router"] = {
-        **{key: router[key] for key in ("engine", "container_name", "port", "override")},
+        **{key: router[key] for key in ("kind", "container_name", "port", "override")},
         "api_key_env": "CONTRACT_KEY",
         "aliases": {"coder": "heavy", "talk": "fast"},
         "fallbacks": {"heavy": ["fast"], "fast": ["heavy"]},

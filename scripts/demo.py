@@ -122,15 +122,15 @@ def prepare() -> None:
 
 def page(demo: Demo, *, own_engine: bool) -> str:
     """Return what was shown as a page."""
-    engine = "the tests' Docker engine" if own_engine else "a Docker engine of its own"
-    machine = f"{os.cpu_count()} cores ({platform.machine()}), no card and {engine}"
+    engine = "the tests' Docker daemon" if own_engine else "a Docker daemon of its own"
+    machine = f"{os.cpu_count()} cores ({platform.machine()}), no GPU and {engine}"
     head = f"""<!-- Written by scripts/demo --write. -->
 
 # From nothing to the first word
 
-`make demo` brings [hosts/cpu-demo.toml](../hosts/cpu-demo.toml) up: a real, small model on the processor, behind the
-router. It needs no card. It sets up what it needs, uses Docker as it is on the machine (where none runs, root on Debian
-gets an engine of the clone's own: [testing.md](testing.md)), and takes down what it has started.
+`make demo` starts [hosts/cpu-demo.toml](../hosts/cpu-demo.toml): a real, small model on the processor, behind the
+router. It needs no GPU. It installs what it needs, uses Docker as it is on the machine (where none runs, root on Debian
+gets a daemon of the clone's own: [testing.md](testing.md)), and stops what it has started.
 
 Below is what it has printed on a machine with {machine}.
 The commands are run in a folder whose `hosts/cpu-demo.toml` names the place of the model.

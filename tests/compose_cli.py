@@ -34,7 +34,7 @@ def compose_command() -> list[str]:
         if version is not None and version >= MINIMUM_VERSION:
             return command
     wanted = ".".join(str(part) for part in MINIMUM_VERSION)
-    raise RuntimeError(f"Docker Compose {wanted} or newer is missing: run scripts/setup --test")
+    raise RuntimeError(f"Docker Compose {wanted} or newer is missing: run scripts/setup --e2e")
 
 
 def compose_config(folder: Path, *files: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:

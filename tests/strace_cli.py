@@ -46,7 +46,7 @@ def strace() -> str:
     """
     found = shutil.which("strace")
     if found is None:
-        raise RuntimeError("strace is missing: install it (apt-get install strace), or run scripts/setup --test")
+        raise RuntimeError("strace is missing: install it (apt-get install strace), or run scripts/setup --e2e")
     return found
 
 

@@ -25,7 +25,7 @@ class Box:
             "hfcache": {"path": "/srv/hub"},
             "tiers": {},
             "defaults": {},
-            "router": {"engine": "anvil", "aliases": {}},  # it takes any name
+            "router": {"kind": "anvil", "aliases": {}},  # it takes any name
         }
         self.main: list[tuple[str, str, Callable[[Config], Any]]] = []
         self.slot: list[tuple[str, str, Callable[[Config], Any]]] = []

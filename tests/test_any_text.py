@@ -1,4 +1,4 @@
-"""Whatever stands in an inventory, it is rendered or refused: never a crash, never an internal error."""
+"""Whatever is in an inventory, it is rendered or refused: never a crash, never an internal error."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ DATA = {"title": "Toy", "uuid_pattern": "TOY-[0-9]+", "uuid_help": "it stands on
             [(("listing", 0, "pattern"), '"colour" is no group that is read: uuid, name')],
         ),
         ({"probe": {"command": ["x"], "pattern": "x"}}, [(("probe", "pattern"), "no group (?P<uuid>")]),
-        ({"platforms": {"wsl1": {}}}, [(("platforms", "wsl1"), '"wsl1" is none of')]),
+        ({"platforms": {"wsl1": {}}}, [(("platforms", "wsl1"), '"wsl1" is not one of')]),
     ],
 )
 def test_meaningless_data(more: dict[str, Any], expected: list[Any]) -> None:

@@ -31,7 +31,7 @@ model_dir = "/weights"
 hub_cache = "/hub"
 api_base = "/v1"
 vendors = []
-[options]
+[fields]
 model = "weights"
 served_name = "alias"
 context_length = "ctx"
@@ -112,7 +112,7 @@ def test_a_users_file_overrides_the_shipped_one(tmp_path: Path) -> None:
     [
         ('flag_style = "space"', 'flag_style = "tab"', "flag_style", 6),
         ("port = 9000", "prot = 9000", "defaults.prot", 19),
-        ('context_length = "ctx"', 'contextlength = "ctx"', "options.contextlength", 16),
+        ('context_length = "ctx"', 'contextlength = "ctx"', "fields.contextlength", 16),
         ('title = "Toy"', 'titel = "Toy"', "titel", 2),
     ],
 )
@@ -139,13 +139,91 @@ def test_all_that_is_wrong_in_a_data_file_is_told(tmp_path: Path) -> None:
         "quirks[0].platform",
         "quirks[0].compute_capability_below",
     ]
-    more = '[aliases]\nx = "prot"\n[[quirks]]\nreason = "x"\nrefuse = { option = "kv", values = [], remedy = "" }\n'
+    more = (
+        '[flag_aliases]\nx = "prot"\n[[quirks]]\nreason = "x"\nrefuse = { option = "kv", values = [], remedy = "" }\n'
+    )
     diagnostics = data_faults(tmp_path, TOY_ENGINE.replace("port = 9000", 'port = "abc"') + more)
     assert [diagnostic.address for diagnostic in diagnostics] == [
         "defaults.port",
-        "aliases.x",
+        "flag_aliases.x",
         "quirks[0].refuse.option",
     ]
+
+
+RENAMED = """
+tools = ["a"]
+[variables]
+a = "A"
+[option_flags]
+[aliases]
+"""
+
+
+def test_a_renamed_key_of_an_engine_is_told_by_its_new_name(tmp_path: Path) -> None:
+    old = TOY_ENGINE.replace("vendors = []\n[fields]", f"vendors = []{RENAMED}[options]")
+    diagnostics = data_faults(tmp_path, old)
+
+    assert [(diagnostic.address, diagnostic.detail) for diagnostic in diagnostics] == [
+        ("tools", '"tools" is now called "tool_flags"'),
+        ("variables", '"variables" is now called "field_env"'),
+        ("option_flags", '"option_flags" is now called "field_flags"'),
+        ("aliases", '"aliases" is now called "flag_aliases"'),
+        ("options", '"options" is now called "fields"'),
+    ]
+
+
+TEST = 'test = ["CMD", "toy-server", "--probe", "{port}{path}"]'
+
+
+@pytest.mark.parametrize(
+    ("health", "address"),
+    [
+        (f'{TEST}\nprobe = "curl"', "health"),
+        ("", "health"),
+        ('probe = "crul"', "health.probe"),
+        (f'{TEST}\ntimeout = "soon"', "health.timeout"),
+    ],
+)
+def test_a_health_check_has_one_test(health: str, address: str, tmp_path: Path) -> None:
+    assert [diagnostic.address for diagnostic in data_faults(tmp_path, TOY_ENGINE.replace(TEST, health))] == [address]
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [("5s", "4"), ("1m30s", "89"), ("500ms", "1")])
+def test_a_probe_ends_before_compose_ends_it(timeout: str, seconds: str, tmp_path: Path) -> None:
+    engine = TOY_ENGINE.replace(TEST, f'probe = "curl"\ntimeout = "{timeout}"')
+    inventory = fleet(tmp_path, TOY_INVENTORY, **{"templates/engines/toy/engine.toml": engine})
+    service = yaml.safe_load(Generator().render(inventory).tree.files["tiers/small.yml"])["services"]["small"]
+
+    words = ["CMD", "curl", "-fsS", "-o", "/dev/null", "-m", seconds, "http://127.0.0.1:9000/ready"]
+    assert service["healthcheck"]["test"] == words
+
+
+def test_an_engine_chooses_its_image_by_the_gpus(tmp_path: Path) -> None:
+    data = TOY_ENGINE.replace("vendors = []", 'vendors = ["amd"]\nimages.amd = { default = "d:1", "8.9" = "new:1" }')
+    gpus = (
+        'gpus.a = { vendor = "amd", uuid = "0" }\ngpus.b = { vendor = "amd", uuid = "1", compute_capability = "8.9" }\n'
+    )
+    tiers = "".join(
+        f'[tiers.{name}]\nengine = "toy"\nmodel.path = "m"\nport = {port}\ngpus = {held}\n'
+        for name, port, held in (("none", 1, "[]"), ("old", 2, '["a"]'), ("new", 3, '["b"]'))
+    )
+    text = f'schema = 1\npaths.models = "/srv"\n{gpus}{tiers}'
+    inventory = fleet(tmp_path, text, **{"templates/engines/toy/engine.toml": data})
+    files = Generator().render(inventory).tree.files
+    images = [yaml.safe_load(files[f"tiers/{name}.yml"])["services"][name]["image"] for name in ("none", "old", "new")]
+
+    assert images == ["example/toy:1", "d:1", "new:1"]
+
+
+def test_the_place_of_the_cache_stands_once(tmp_path: Path) -> None:
+    data = TOY_ENGINE.replace('"file"]', '"repo"]').replace(
+        "[fields]", '[hub_environment]\nHUB = "{hub_cache}/x"\n[fields]'
+    )
+    text = 'schema = 1\nhfcache.volume = "hub"\ntiers.small = { engine = "toy", model.repo = "a/b" }\n'
+    inventory = fleet(tmp_path, text, **{"templates/engines/toy/engine.toml": data})
+    service = yaml.safe_load(Generator().render(inventory).tree.files["tiers/small.yml"])["services"]["small"]
+
+    assert (service["environment"], service["volumes"][0]["target"]) == ({"HUB": "/hub/x"}, "/hub")
 
 
 def data_faults(folder: Path, engine: str) -> list[Diagnostic]:
@@ -189,7 +267,7 @@ def test_an_engine_goes_by_its_listing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_option_of_tiers_alone_does_not_break_the_experiment(tmp_path: Path) -> None:
     engine = (
-        TOY_ENGINE.replace("[options]\n", '[options]\ntask = "task"\nport = "listen"\n', 1)
+        TOY_ENGINE.replace("[fields]\n", '[fields]\ntask = "task"\nport = "listen"\n', 1)
         .replace('context_length = "ctx"\nport = "listen"\n', 'context_length = "ctx"\n')
         .replace('"file"]', '"file", "repo"]')
     )

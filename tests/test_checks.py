@@ -125,7 +125,7 @@ TIER = f'engine = "vllm", model = {HUB}'
         ),
         (
             f"tiers.one = {{ {TIER} }}\ngpus.a = {{ vendor = ▸'amd', uuid = '0' }}\nhost.platform = 'wsl2'",
-            [("not on this platform", "gpus.a.vendor", "take another card")],
+            [("not on this platform", "gpus.a.vendor", "take another GPU")],
         ),
         (
             f"tiers.one = {{ {TIER} }}\ngpus.full = {{ uuid = 'MIG-{UUID_A[4:]}', memory_mib = 8, reserve_mib = ▸8 }}",
@@ -169,23 +169,23 @@ def test_a_thing_is_taken_twice_or_refused(tmp_path: Path, text: str, expected: 
         (
             f"tiers.▸one = {{ {TIER}, gpus = ['big'] }}\ntiers.▸two = {{ {TIER}, gpus = ['big'], port = 1 }}",
             [
-                ("card shared without shares", "tiers.one", "gpu_memory_utilization (or gpu_memory)"),
-                ("card shared without shares", "tiers.two", "gpu_memory_utilization (or gpu_memory)"),
+                ("GPU shared without shares", "tiers.one", "gpu_memory_utilization (or gpu_memory)"),
+                ("GPU shared without shares", "tiers.two", "gpu_memory_utilization (or gpu_memory)"),
             ],
         ),
         (
             f"tiers.one = {{ {TIER}, gpus = ['small'], gpu_memory_utilization = 0.6 }}\n"
             f"tiers.two = {{ {TIER}, gpus = ['small'], port = 1, gpu_memory_utilization = ▸0.5 }}",
-            [("shares above the whole card", "tiers.two.gpu_memory_utilization", "lower them")],
+            [("shares above the whole GPU", "tiers.two.gpu_memory_utilization", "lower them")],
         ),
         (
             f"tiers.one = {{ {TIER}, gpus = ['big'], gpu_memory_utilization = ▸0.96 }}",
-            [("shares above the whole card", "tiers.one.gpu_memory_utilization", "lower them")],
+            [("shares above the whole GPU", "tiers.one.gpu_memory_utilization", "lower them")],
         ),
         (
             f"tiers.one = {{ {TIER}, gpus = ['big'], gpu_memory = '12000MiB' }}\n"
             f"tiers.two = {{ {TIER}, gpus = ['big'], port = 1, gpu_memory = ▸'11GiB' }}",
-            [("shares above the whole card", "tiers.two.gpu_memory", "move a tier to another card")],
+            [("shares above the whole GPU", "tiers.two.gpu_memory", "move a tier to another GPU")],
         ),
         (
             f"tiers.one = {{ {TIER}, gpus = ['small'], gpu_memory_utilization = ▸'x' }}\n"

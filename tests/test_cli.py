@@ -236,7 +236,7 @@ def test_unknown_hosts_are_told_together(home: Path) -> None:
     result = anvil_gen("render", "one", "box", "two", cwd=home)
 
     assert result.code == 1
-    assert ['"one" is no inventory' in result.stderr, '"two" is no inventory' in result.stderr] == [True, True]
+    assert ['"one" is not an inventory' in result.stderr, '"two" is not an inventory' in result.stderr] == [True, True]
 
 
 def test_a_hand_edit_is_refused_and_forced(home: Path) -> None:

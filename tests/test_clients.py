@@ -25,7 +25,7 @@ tiers.small = {{ {TIER}, served_name = {json.dumps(STRANGE, ensure_ascii=False)}
 tiers.embed = {{ {TIER}, task = "embedding", served_name = "vectors", port = 2 }}
 tiers.night = {{ {TIER}, port = 3, standby = true }}
 modes.dark = {{ tiers = ["night"], aliases = {{ moon = "night" }} }}
-router = {{ engine = "anvil", api_key_env = "BOX_KEY" }}
+router = {{ kind = "anvil", api_key_env = "BOX_KEY" }}
 """
 PLAIN = f"schema = 1\ntiers.one = {{ {TIER} }}\nrouter = {{ api_key_env = 'K', PLACE }}\n"
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import click
+import msgspec
 import pytest
-from msgspec import Struct
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine
-from anvil_gen.catalog.gpu_vendor import Vendor
-from anvil_gen.catalog.router import RouterKind
+from anvil_gen.catalog.health import Health
+from anvil_gen.catalog.json_schema import DATA, data_schema
 from anvil_gen.cli.main import VERBS, cli
 from anvil_gen.inventory.json_schema import inventory_schema
 
@@ -151,13 +153,24 @@ def test_every_flag_of_an_engine_is_documented(name: str) -> None:
     assert engine is not None
     page = PAGES[f"docs/engines/{name}.md"]
 
-    flags = [flag for named in engine.options.values() for flag in ((named,) if isinstance(named, str) else named)]
+    flags = [flag for named in engine.fields.values() for flag in ((named,) if isinstance(named, str) else named)]
     assert [flag for flag in flags if f"`--{flag}`" not in page] == []
     assert [quirk.reason for quirk in engine.quirks if quirk.reason not in page] == []
 
 
-@pytest.mark.parametrize("kind", [Engine, Vendor, RouterKind], ids=lambda kind: kind.__name__)
-def test_the_templates_page_names_every_key(kind: type[Struct]) -> None:
-    page = (REPOSITORY / "docs" / "templates.md").read_text("utf-8")
+def test_the_example_of_an_engine_is_one() -> None:
+    example = (REPOSITORY / "docs" / "templates.md").read_text("utf-8").split("```toml\n")[1].partition("```")[0]
 
-    assert [key for key in kind.__struct_fields__ if f"`{key}`" not in page and f"[{key}" not in page] == []
+    assert msgspec.convert(tomllib.loads(example), Engine).flag_fields["ctx"] == "context_length"
+
+
+@pytest.mark.parametrize("kind", DATA)
+def test_every_key_of_a_data_file_is_documented(kind: str) -> None:
+    _, tables = generator().DATA_TABLES[kind]
+    definitions = data_schema(kind)["$defs"]
+    others = {DATA[kind].__name__, Health.__name__} - {*tables.values()}
+    page = PAGES["docs/template-data.md"]
+    required = [key for struct in tables.values() for key in definitions[struct].get("required", ())]
+
+    assert {*tables.values(), *others} >= definitions.keys()
+    assert [key for key in required if not re.search(rf"\| `{key}` \|.*\| \*\*required\*\* \|", page)] == []

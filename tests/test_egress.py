@@ -21,7 +21,7 @@ REPO = f'[hfcache]\nvolume = "hub"\n[tiers.two]\nengine = "vllm"\nport = 9002\nm
 def test_tiers_are_on_an_internal_network_and_the_router_on_both(router: str, tmp_path: Path) -> None:
     inventory = tmp_path / "hosts" / "box.toml"
     inventory.parent.mkdir()
-    text = f'{HEAD}{TIER}[router]\nengine = "{router}"\n[services.ui]\nimage = "x:1"\n'
+    text = f'{HEAD}{TIER}[router]\nkind = "{router}"\n[services.ui]\nimage = "x:1"\n'
     inventory.write_text(text, "utf-8")
     write([plan(Generator().render(inventory))])
     config = compose_config(tmp_path / "deploy" / "box", "docker-compose.yml", env={"ROUTER_TOKEN": "x"})

@@ -62,14 +62,14 @@ def test_each_failure_finds_its_own_line(kind: str, name: str, failure: Failure)
             "(EngineCore_DP0 pid=1) ERROR 10-08 20:33:48 [core.py:708] ValueError: To serve at least one request with "
             "the models's max seq len (40960), (5.62 GiB KV cache is needed, which is larger than the available KV "
             "cache memory (4.50 GiB). Based on the available memory, the estimated maximum model length is 32768. Try",
-            "one request of 40960 tokens needs 5.62 GiB of KV cache, and 4.50 GiB are left beside the weights",
+            "one request of 40960 tokens needs 5.62 GiB of KV cache, and 4.50 GiB are left next to the weights",
             "`context_length` at most 32768; or",
         ),
         (
             "vllm",
             "ValueError: Free memory on device (3.27/15.98 GiB) on startup is less than desired GPU memory utilization "
             "(0.9, 14.39 GiB)",
-            "something else holds the card: 3.27 of 15.98 GiB are free",
+            "something else holds the GPU: 3.27 of 15.98 GiB are free",
             "stop what holds it",
         ),
         ("vllm", "vllm: error: unrecognized arguments: --no-such-flag", "does not know: --no-such-flag", "misspelling"),
@@ -172,7 +172,7 @@ def test_a_misspelt_key_of_a_log_is_told(tmp_path: Path) -> None:
         known_log(Catalog(tmp_path / "templates"), "engines", "toy")
 
     assert [diagnostic.detail for diagnostic in caught.value.diagnostics] == [
-        '"stages" is no key: did you mean "stage"?'
+        '"stages" is not a key of this table; did you mean "stage"?'
     ]
 
 

@@ -1,4 +1,4 @@
-"""Realistic inventories with faults, and all that a person reads about them: the text beside each is the snapshot."""
+"""Realistic inventories with errors, and all that a person reads about them: the text beside each is the snapshot."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BesideTheInventory(SingleFileSnapshotExtension):
 
 @pytest.mark.parametrize("name", INVENTORIES)
 def test_what_a_person_reads(name: str, snapshot: SnapshotAssertion) -> None:
-    """To mend it, read the text as one who gets it, and then: pytest --snapshot-update."""
+    """To fix it, read the text as one who gets it, and then: pytest --snapshot-update."""
     command = [sys.executable, "-m", "anvil_gen", "render", f"{name}.toml"]
     done = subprocess.run(command, cwd=FAULTS, capture_output=True, encoding="utf-8", check=False, timeout=60)
 

@@ -41,7 +41,7 @@ def test_names_are_found_from_any_folder(fleet: Path, start: str) -> None:
         ("able", "hosts", "able.toml"),
         ("able", "deploy/a", "../../hosts/able.toml"),
         ("plain", "", "plain"),
-        ("deploy", "", "deploy"),  # a folder: told when it is read
+        ("deploy", "", "deploy"),  # a folder: reported when it is read
         ("link", "", "hosts/link.toml"),  # a link to nothing, likewise
         ("x.toml", "", "x.toml"),
         ("x/y", "", "x/y"),
@@ -54,15 +54,15 @@ def test_found(fleet: Path, host: str, start: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("host", "detail", "remedy"),
     [
-        ("abel", '"abel" is no inventory: hosts/ has: able, bravo', 'did you mean "able"?'),
-        ("zzz", '"zzz" is no inventory: hosts/ has: able, bravo', "name a host, or the path of its .toml file"),
-        ("", '"" is no inventory: hosts/ has: able, bravo', "name a host, or the path of its .toml file"),
+        ("abel", '"abel" is not an inventory: hosts/ has: able, bravo', 'did you mean "able"?'),
+        ("zzz", '"zzz" is not an inventory: hosts/ has: able, bravo', "name a host, or the path of its .toml file"),
+        ("", '"" is not an inventory: hosts/ has: able, bravo', "name a host, or the path of its .toml file"),
         (
             "y" * 300,
-            f'"{"y" * 300}" is no inventory: hosts/ has: able, bravo',
+            f'"{"y" * 300}" is not an inventory: hosts/ has: able, bravo',
             "name a host, or the path of its .toml file",
         ),
-        ("\0", '"\0" is no inventory: hosts/ has: able, bravo', "name a host, or the path of its .toml file"),
+        ("\0", '"\0" is not an inventory: hosts/ has: able, bravo', "name a host, or the path of its .toml file"),
     ],
 )
 def test_unknown(fleet: Path, host: str, detail: str, remedy: str) -> None:
@@ -108,5 +108,7 @@ def test_a_fleet_without_inventories(tmp_path: Path) -> None:
     for detail in ("there is no hosts/ folder here or above", "hosts/ holds no .toml file"):
         with pytest.raises(DiagnosticError) as caught:
             find_inventory("box", tmp_path)
-        assert [diagnostic.detail for diagnostic in caught.value.diagnostics] == [f'"box" is no inventory: {detail}']
+        assert [diagnostic.detail for diagnostic in caught.value.diagnostics] == [
+            f'"box" is not an inventory: {detail}'
+        ]
         (tmp_path / "hosts").mkdir(exist_ok=True)

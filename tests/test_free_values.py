@@ -1,4 +1,4 @@
-"""What stands where an inventory takes anything: references, plain tables, and slips."""
+"""Values where an inventory takes anything: references, plain tables, and mistakes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLIPS: list[tuple[str, Fault]] = [
     ("flags.x = { env = ▸3 }", (FORM, "tiers.fast.flags.x.env", '{ env = "NAME" }')),
     ('flags.x = { env = "A", ▸defualt = "x" }', (FORM, "tiers.fast.flags.x.defualt", 'did you mean "default"?')),
     ('flags.x = { ▸Env = "A", default = "x" }', (FORM, "tiers.fast.flags.x.Env", 'did you mean "env"?')),
-    ('flags.x = { ▸evn = "A", default = "x" }', (FORM, "tiers.fast.flags.x.evn", 'did you mean "env"?')),
+    ('flags.x = { ▸envs = "A", default = "x" }', (FORM, "tiers.fast.flags.x.envs", 'did you mean "env"?')),
     ('flags.x = { env = "A", default = ▸3 }', (FORM, "tiers.fast.flags.x.default", "in quotes")),
     ('flags.x = { env = "A", default = ▸"}" }', (FORM, "tiers.fast.flags.x.default", "may have a default")),
     ('flags.x = ["y", { env = ▸"A-B" }]', (FORM, "tiers.fast.flags.x[1].env", '{ env = "NAME" }')),
@@ -50,13 +50,13 @@ SLIPS: list[tuple[str, Fault]] = [
 
 
 @pytest.mark.parametrize(("text", "diagnostic"), SLIPS)
-def test_a_slip_is_told(text: str, diagnostic: Fault, tmp_path: Path) -> None:
+def test_a_slip_is_reported(text: str, diagnostic: Fault, tmp_path: Path) -> None:
     found, wanted = compared(HEAD + text, [diagnostic], tmp_path)
 
     assert found == wanted
 
 
-def test_a_slip_is_told_whatever_else_is_wrong(tmp_path: Path) -> None:
+def test_a_slip_is_reported_whatever_else_is_wrong(tmp_path: Path) -> None:
     text = "schema = 1\n[tiers.Fast]\nengine = 'vlm'\nflags.x = { env = ▸'A B' }\n".replace("'vlm'", "▸'vlm'")
     marked = text.replace("Fast", "Fast").replace("[tiers", "[▸tiers")
     expected: list[Fault] = [

@@ -23,7 +23,7 @@ image = "vllm/vllm-openai:v1"
 port = 30002
 model = { path = "gpt-oss-20b" }
 [router]
-engine = "anvil"
+kind = "anvil"
 api_key_env = "KEY"
 """
 

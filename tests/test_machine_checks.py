@@ -24,7 +24,7 @@ model = { repo = "org/name" }
 [services.ui]
 image = { env = "UI_IMAGE" }
 [router]
-engine = "anvil"
+kind = "anvil"
 api_key_env = "ROUTER_KEY"
 """
 HERE = ", Debian GNU/Linux 12, on this host"

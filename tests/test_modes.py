@@ -30,7 +30,7 @@ gpus = ["card"]
 port = 9000
 standby = true
 [router]
-engine = "anvil"
+kind = "anvil"
 """
 
 
@@ -113,9 +113,9 @@ FAULTS: list[tuple[str, list[Fault]]] = [
     (
         '[modes.both]\ntiers = ["day", "night"]\n',
         [
-            ("card shared without shares", "tiers.day", "gpu_memory_utilization"),
+            ("GPU shared without shares", "tiers.day", "gpu_memory_utilization"),
             ("port taken twice", "tiers.night.port", "9002"),
-            ("card shared without shares", "tiers.night", "gpu_memory_utilization"),
+            ("GPU shared without shares", "tiers.night", "gpu_memory_utilization"),
         ],
     ),
 ]

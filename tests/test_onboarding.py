@@ -32,8 +32,8 @@ from onboarding import (
 from running import anvil_gen
 
 from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.json_schema import schema_text
 from anvil_gen.cli.main import VERBS
-from anvil_gen.inventory.json_schema import schema_text
 
 SHARED = [
     ".editorconfig",
@@ -238,7 +238,7 @@ def test_the_makefile_runs_verbs_that_there_are(fleet: Path) -> None:
 
 
 def test_the_schema_for_editors_is_the_programs(fleet: Path) -> None:
-    assert (fleet / "hosts/inventory.schema.json").read_text("utf-8").strip() == schema_text().strip()
+    assert (fleet / "hosts/inventory.schema.json").read_text("utf-8").strip() == schema_text("inventory").strip()
 
 
 def test_the_question_offers_the_routers_that_there_are() -> None:

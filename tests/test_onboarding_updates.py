@@ -94,6 +94,35 @@ def test_machines_of_one_fleet_update_one_after_the_other(versions: TemplateRepo
     assert [answers_of(mine, machine)["_commit"] for machine in ("box", "second")] == ["v0.3.0", "v0.3.0"]
 
 
+OLD_ROUTERS = {
+    "table": ('[router] # the "engine"\n# engine = 1\nengine\t= "anvil" # engine = 2\n', "engine\t=", "kind\t="),
+    "quoted": ("[ 'router' ]\r\n\"engine\" = 'anvil'\r\n", '"engine" =', "kind ="),
+    "dotted": ('# router.engine = "x"\nrouter . engine="anvil"\n', ". engine=", ". kind="),
+    "inline": ('router = { port = 8100, engine = "anvil", bind = "127.0.0.1" } # é\n', ", engine =", ", kind ="),
+}
+
+
+def test_an_update_renames_keys_of_every_inventory(versions: TemplateRepository, tmp_path: Path) -> None:
+    mine = old_fleet(versions, tmp_path / "fleet")
+    expected = {}
+    for number, (name, (router, old, new)) in enumerate(OLD_ROUTERS.items()):
+        tier = f'engine = "vllm", port = {9000 + number}, model = {{ path = "/m/x" }}'
+        text = f"schema = 1\ntiers.engine = {{ {tier} }}\n{router}"
+        assert text.count(old) == 1
+        (mine / f"hosts/{name}.toml").write_bytes(text.encode())
+        expected[name] = text.replace(old, new).encode()
+    pin(mine, "v0.3.0")
+    refused = make(mine, "render")
+    updated = make(mine, "update", "HOST=box")
+    rendered = make(mine, "render")
+
+    assert (refused.code, refused.stderr.count('write kind = "anvil"')) == (2, len(OLD_ROUTERS))
+    assert updated.code == 0, updated.stderr
+    assert {name: (mine / f"hosts/{name}.toml").read_bytes() for name in expected} == expected
+    assert rendered.code == 0, rendered.stderr
+    assert make(mine, "migrate").stdout.count("migrated") == 0
+
+
 def test_a_conflict_is_told_and_leaves_nothing_half_written(versions: TemplateRepository, tmp_path: Path) -> None:
     mine = old_fleet(versions, tmp_path / "fleet")
     makefile = (mine / "Makefile").read_text("utf-8")

@@ -83,12 +83,36 @@ def test_the_shown_error_is_the_error(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[: len(shown)] == shown
 
 
-def test_links_lead_somewhere() -> None:
-    pages = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
-    for page in pages:
-        targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
-        missing = [target for target in targets if not (page.parent / target).exists()]
-        assert missing == [], page
+PAGES = [
+    page
+    for pattern in ("*.md", "docs/**/*.md", "examples/*/README.md", "templates/**/*.md")
+    for page in sorted(REPOSITORY.glob(pattern))
+]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that the headings of a page get: in lower case, without punctuation, spaces as dashes."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    missing = []
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)", page.read_text("utf-8")):
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            missing.append(f"{path}#{anchor}" if anchor else path)
+
+    assert missing == []
+
+
+def test_every_page_is_in_the_list_of_the_readme() -> None:
+    listed = README.partition("## Documentation")[2]
+
+    assert [
+        page.name for page in sorted((REPOSITORY / "docs").glob("*.md")) if f"(docs/{page.name})" not in listed
+    ] == []
 
 
 def test_the_first_run_is_what_the_first_chapter_says() -> None:

@@ -17,7 +17,7 @@ engine = "vllm"
 port = 30001
 model = { path = "gpt-oss-20b" }
 [router]
-engine = "anvil"
+kind = "anvil"
 api_key_env = "KEY"
 """
 PLAIN = INVENTORY.partition("[router]")[0]

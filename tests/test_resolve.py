@@ -38,14 +38,14 @@ TIER = f'engine = "vllm", model = {HUB}'
             f"tiers.one = {{ {TIER} }}\ngpus.new = {{ uuid = 'MIG-{UUID_A[4:]}', vendor = ▸'nvida' }}",
             [("unknown vendor", "gpus.new.vendor", 'did you mean "nvidia"?')],
         ),
-        (f"tiers.one = {{ {TIER} }}\nrouter.engine = ▸'anvl'", [("unknown router", "router.engine", '"anvil"?')]),
+        (f"tiers.one = {{ {TIER} }}\nrouter.kind = ▸'anvl'", [("unknown router", "router.kind", '"anvil"?')]),
         (
             f"tiers.fast = {{ {TIER} }}\nrouter.aliases.coder = ▸'fasst'",
             [("alias to a missing tier", "router.aliases.coder", 'did you mean "fast"?')],
         ),
         (
             f"tiers.one = {{ {TIER} }}\ntiers.two = {{ {TIER}, port = 1, served_name = ▸'ONE' }}\n"
-            "router.engine = 'anvil'",
+            "router.kind = 'anvil'",
             [("model name taken twice", "tiers.two.served_name", "a request names one tier")],
         ),
         (
@@ -66,7 +66,7 @@ TIER = f'engine = "vllm", model = {HUB}'
         ),
         (
             f"tiers.one = {{ {TIER}, gpus = ['old'], kv_cache_dtype = ▸'fp8' }}",
-            [("not on this card", "tiers.one.kv_cache_dtype", "fp8_e5m2")],
+            [("not on this GPU", "tiers.one.kv_cache_dtype", "fp8_e5m2")],
         ),
     ],
 )
@@ -160,11 +160,11 @@ def test_a_flag_cannot_be_written(tmp_path: Path, flags: str, expected: Fault) -
         ("gpus = ['big'], gpu_memory = ▸'1MiB'", [("number out of range", "tiers.one.gpu_memory", "24000 MiB")]),
         (
             "gpus = ['old'], gpu_memory = ▸'2GiB'",
-            [("share of a card cannot be computed", "tiers.one.gpu_memory", "set memory_mib")],
+            [("share of a GPU cannot be computed", "tiers.one.gpu_memory", "set memory_mib")],
         ),
         (
             "gpu_memory = ▸'2GiB'",
-            [("share of a card cannot be computed", "tiers.one.gpu_memory", "name the card that it holds")],
+            [("share of a GPU cannot be computed", "tiers.one.gpu_memory", "name the GPU that it holds")],
         ),
         ("gpu_memory = '2GiB', gpus = [▸'zzz']", [("unknown GPU", "tiers.one.gpus[0]", "[gpus.zzz]")]),
         ("gpu_memory = '2GiB', gpus = ▸'big'", [("wrong type", "tiers.one.gpus", '["big"]')]),

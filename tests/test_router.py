@@ -142,7 +142,7 @@ def test_every_mounted_file_is_named_by_its_digest(path: Path) -> None:
 )
 def test_only_files_of_use_are_rendered(host: str, router: str, missing: set[str], tmp_path: Path) -> None:
     tier = '[tiers.fast]\nengine = "vllm"\nmodel = { path = "/m/x" }'
-    text = f'schema = 1\n{host}\n{tier}\n[router]\nengine = "anvil"\n{router}\n'
+    text = f'schema = 1\n{host}\n{tier}\n[router]\nkind = "anvil"\n{router}\n'
     inventory = tmp_path / "box.toml"
     inventory.write_text(text, "utf-8")
     files = set(Generator().render(inventory).tree.files)

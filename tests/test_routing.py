@@ -23,7 +23,7 @@ MIXES = [("chat",), ("chat", "embedding"), ("chat", "rerank", "embedding"), ("ch
 @pytest.mark.parametrize("mix", MIXES, ids="+".join)
 def test_the_router_loads_every_mix_of_tasks(mix: tuple[str, ...], tmp_path: Path) -> None:
     inventory = tmp_path / "box.toml"
-    router = '[router]\nengine = "anvil"\naliases.x = "chat"\n'
+    router = '[router]\nkind = "anvil"\naliases.x = "chat"\n'
     inventory.write_text(f"schema = 1\n{''.join(TIERS[task] for task in mix)}{router}", "utf-8")
     (tmp_path / "router.toml").write_text(Generator().render(inventory).tree.files["router/router.toml"], "utf-8")
     config = router_config.load(str(tmp_path / "router.toml"))
@@ -33,19 +33,19 @@ def test_the_router_loads_every_mix_of_tasks(mix: tuple[str, ...], tmp_path: Pat
 
 
 FAULTS: list[tuple[str, list[Fault]]] = [
-    (TIERS["embedding"] + '[▸router]\nengine = "anvil"\n', [("router without a tier", "router", "add such a tier")]),
+    (TIERS["embedding"] + '[▸router]\nkind = "anvil"\n', [("router without a tier", "router", "add such a tier")]),
     (
-        TIERS["chat"] + TIERS["embedding"] + '[router]\nengine = "anvil"\naliases.e = ▸"embed"\n',
+        TIERS["chat"] + TIERS["embedding"] + '[router]\nkind = "anvil"\naliases.e = ▸"embed"\n',
         [
             (
                 "alias that cannot be routed",
                 "router.aliases.e",
-                'ask for "embed", or write engine = "haproxy" or "litellm"',
+                'ask for "embed", or write kind = "haproxy" or "litellm"',
             )
         ],
     ),
     (
-        TIERS["chat"] + '[router]\nengine = "anvil"\napi_key_env = ▸"HOME"\n',
+        TIERS["chat"] + '[router]\nkind = "anvil"\napi_key_env = ▸"HOME"\n',
         [("variable taken twice", "router.api_key_env", "ROUTER_TOKEN")],
     ),
 ]
@@ -60,7 +60,7 @@ def test_what_the_router_would_refuse(text: str, expected: list[Fault], tmp_path
 
 def test_names_in_yaml_that_compose_does_not_read_keep_their_dollars(tmp_path: Path) -> None:
     inventory = tmp_path / "box.toml"
-    router = "[router]\nengine = 'litellm'\nfallbacks.chat = ['other']\n[router.aliases]\n'a$b${C}' = 'chat'\n"
+    router = "[router]\nkind = 'litellm'\nfallbacks.chat = ['other']\n[router.aliases]\n'a$b${C}' = 'chat'\n"
     other = TIERS["chat"].replace("tiers.chat", "tiers.other").replace("9001", "9009")
     inventory.write_text(f"schema = 1\n{TIERS['chat']}{other}{router}", "utf-8")
     config = yaml.safe_load(Generator().render(inventory).tree.files["router/litellm.yaml"])

@@ -97,7 +97,7 @@ def test_a_drift_stands_below_with_its_command(capsys: pytest.CaptureFixture[str
 
 
 def test_stale_files_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    stale = Diagnostic(summary="files do not match the inventory", remedy="render")
+    stale = Diagnostic(code="files-do-not-match-the-inventory", remedy="render")
 
     assert "error: files do not match the inventory" in printed(replace(STATUS, stale=stale), capsys)
 

@@ -11,7 +11,7 @@ import pytest
 from onboarding import TemplateRepository, git
 
 from anvil_gen import __version__
-from anvil_gen.onboard.template_source import Source, source_of
+from anvil_gen.onboard.template_source import Source, ref_of, source_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -51,7 +51,7 @@ def test_from_a_repository(asked: str | None, ref: str, tmp_path: Path) -> None:
     ],
 )
 def test_from_an_index_or_a_file(direct: dict[str, Any] | None, urls: list[str], url: str, tmp_path: Path) -> None:
-    assert source_of(installed(tmp_path, direct, *urls)) == Source(url=url, ref=f"v{__version__}")
+    assert source_of(installed(tmp_path, direct, *urls)) == Source(url=url, ref=ref_of(__version__))
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,20 @@ def test_from_a_folder_without_versions(tmp_path: Path) -> None:
     (tmp_path / "unpacked").mkdir()
     found = source_of(installed(info, {"url": (tmp_path / "unpacked").as_uri(), "dir_info": {}}))
 
-    assert found == Source(url="", ref=f"v{__version__}")
+    assert found == Source(url="", ref=ref_of(__version__))
+
+
+@pytest.mark.parametrize(
+    ("version", "ref"),
+    [
+        ("0.1.0", "v0.1.0"),
+        ("1.2", "v1.2"),
+        ("1.2.0rc1", "v1.2.0rc1"),
+        ("0.1.1.dev3+gabcdef012", "abcdef012"),
+        ("0.1.1.dev3+gabcdef012.d20260101", "abcdef012"),
+        ("0.1.0+dirty", ""),
+        ("0.1.0.dev0", ""),
+    ],
+)
+def test_a_development_version_is_no_tag(version: str, ref: str) -> None:
+    assert ref_of(version) == ref

@@ -19,7 +19,7 @@ engine = "vllm"
 port = {port}
 model = {{ path = "gpt-oss-20b" }}
 [router]
-engine = "haproxy"
+kind = "haproxy"
 port = {router}
 """
 

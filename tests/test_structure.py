@@ -1,4 +1,4 @@
-"""Keys, types and ranges of an inventory: every fault at its place, once, with what to write instead."""
+"""Keys, types and ranges of an inventory: every error at its place, once, with what to write instead."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def tier(key: str) -> str:
         ("port = ▸true", ("wrong type", "tiers.fast.port", "For example: 8000")),
         ("port = ▸0", ("number out of range", "tiers.fast.port", "TCP port")),
         ("port = ▸65536", ("number out of range", "tiers.fast.port", "TCP port")),
-        ("port = ▸nan", ("number out of range", "tiers.fast.port", "TCP port")),
+        ("port = ▸nan", ("wrong type", "tiers.fast.port", "TCP port")),
         ("port = ▸9223372036854775808", ("number out of range", "tiers.fast.port", "write a smaller number")),
         (f"port = ▸0x{'f' * 5000}", ("number out of range", "tiers.fast.port", "write a smaller number")),
         ("flags.seed = ▸18446744073709551615", ("number out of range", "tiers.fast.flags.seed", "text in quotes")),
@@ -36,7 +36,7 @@ def tier(key: str) -> str:
         ('gpu_memory_utilization = ▸"0.9"', ("wrong type", "tiers.fast.gpu_memory_utilization", "write 0.9")),
         ("gpu_memory_utilization = ▸true", ("wrong type", "tiers.fast.gpu_memory_utilization", "0.9")),
         ('gpus = ▸"big"', ("wrong type", "tiers.fast.gpus", 'write it as a list: ["big"]')),
-        ("gpus = [\n  # one\n  ▸3,\n]", ("wrong type", "tiers.fast.gpus[0]", "A card's name")),
+        ("gpus = [\n  # one\n  ▸3,\n]", ("wrong type", "tiers.fast.gpus[0]", "A GPU's name")),
         ('flags = ▸"--x"', ("wrong type", "tiers.fast.flags", "write it as a table: [tiers.fast.flags]")),
         ("bind = ▸true", ("wrong type", "tiers.fast.bind", "an IP address, or `false`")),
         ("restart = ▸2020-01-01", ("wrong type", "tiers.fast.restart", "unless-stopped")),
@@ -77,7 +77,7 @@ def tier(key: str) -> str:
         ('kv_cache_dtype = ▸"\\u001b[31m "', ("not of the right form", "tiers.fast.kv_cache_dtype", '"fp8"')),
     ],
 )  # fmt: skip
-def test_a_fault_inside_a_tier(tmp_path: Path, key: str, expected: Fault) -> None:
+def test_an_error_inside_a_tier(tmp_path: Path, key: str, expected: Fault) -> None:
     found, wanted = compared(tier(key), [expected], tmp_path)
 
     assert found == wanted
@@ -120,7 +120,7 @@ def test_a_fault_inside_a_tier(tmp_path: Path, key: str, expected: Fault) -> Non
         ]),
     ],
 )  # fmt: skip
-def test_a_fault_of_a_whole_table(tmp_path: Path, text: str, expected: list[Fault]) -> None:
+def test_an_error_of_a_whole_table(tmp_path: Path, text: str, expected: list[Fault]) -> None:
     found, wanted = compared(text, expected, tmp_path)
 
     assert found == wanted
@@ -172,21 +172,30 @@ def test_a_fault_of_a_whole_table(tmp_path: Path, text: str, expected: list[Faul
         (
             HEAD + f"gpus.big = {{ uuid = '{UUID_A}', memory_mib = ▸'x' }}\n"
             f"tiers.fast = {{ {TIER}, gpus = ['big'], gpu_memory = '2GiB' }}",
-            [("wrong type", "gpus.big.memory_mib", "Memory of the card")],
+            [("wrong type", "gpus.big.memory_mib", "Memory of the GPU")],
         ),
         (
             HEAD + f'tiers.one = {{ {TIER}, image = ▸"a\\u0000 b" }}',
             [("NUL character", "tiers.one.image", "remove it")],
         ),
+        # HAProxy, which is the default, could not route the name.
+        (
+            HEAD + f"tiers.one = {{ {TIER} }}\nrouter = {{ ▸engine = 'anvil', aliases.\"é\" = 'one' }}",
+            [("renamed key", "router.engine", 'write kind = "anvil"')],
+        ),
+        (
+            HEAD + f"tiers.one = {{ {TIER} }}\nrouter = {{ kind = 'anvil', ▸engine = 'haproxy' }}",
+            [("renamed key", "router.engine", "remove it")],
+        ),
     ],
 )
-def test_what_follows_from_a_fault_is_not_told(tmp_path: Path, text: str, expected: list[Fault]) -> None:
+def test_what_follows_from_an_error_is_not_reported(tmp_path: Path, text: str, expected: list[Fault]) -> None:
     found, wanted = compared(text, expected, tmp_path)
 
     assert found == wanted
 
 
-def test_all_faults_are_told_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_all_errors_are_reported_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = """\
 schema = 1
 [host]
@@ -224,6 +233,8 @@ def test_a_value_cannot_steer_the_terminal(tmp_path: Path) -> None:
     [
         "router.api_key_env = 'sk-1234'",
         "router.api_key = 'sk-1234'",
+        "router.api_key_env = { sk-1234 = 'laptop' }",
+        "router.api_key_env = { 'sk 1234' = 'LAPTOP' }",
         "router = { port = 'x', api_key_env = 'sk-1234' }",
         "api_token = 'sk-1234'",
         f"[tiers.fast]\nengine = 'vllm'\nmodel = {HUB}\nflags.api-key = ['sk-1234',\n['sk-1234']]",
@@ -237,6 +248,7 @@ def test_a_secret_in_the_wrong_place_is_not_shown(tmp_path: Path, text: str) -> 
     assert diagnostics != ()
     assert "1234" not in "".join(
         diagnostic.summary
+        + diagnostic.address
         + diagnostic.detail
         + diagnostic.remedy
         + (diagnostic.location.source if diagnostic.location else "")
@@ -244,7 +256,7 @@ def test_a_secret_in_the_wrong_place_is_not_shown(tmp_path: Path, text: str) -> 
     )
 
 
-def test_a_value_of_any_length_is_told_in_short(tmp_path: Path) -> None:
+def test_a_value_of_any_length_is_reported_in_short(tmp_path: Path) -> None:
     long = "k" * 100_000
     diagnostics = faults_of(tier(f'"{long}" = 1\nengine_ = "{long}"\nport = "{long}"'), tmp_path)
 
@@ -289,7 +301,7 @@ def test_a_value_of_any_length_is_told_in_short(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_name_that_is_not_allowed_hides_no_other_fault(marked: str, expected: list[Fault], tmp_path: Path) -> None:
+def test_a_name_that_is_not_allowed_hides_no_other_error(marked: str, expected: list[Fault], tmp_path: Path) -> None:
     found, wanted = compared(HEAD + marked, expected, tmp_path)
 
     assert found == wanted

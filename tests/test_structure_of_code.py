@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "anvil_gen"
-GROUND = ("diagnostics", "digests", "host_paths", "values")
+GROUND = ("diagnostic_codes", "diagnostics", "digests", "host_paths", "values")
 """Modules that belong to no room."""
 ROOMS = [
     ("ground",),
@@ -32,7 +32,7 @@ MODULES = {
 def room_of(module: str) -> str:
     """Return the room of a module of the package; empty for the package itself and its entry point."""
     room = module.split(".")[1] if "." in module else ""
-    return {"__main__": ""}.get(room, "ground" if room in GROUND else room)
+    return {"__main__": "", "_version": ""}.get(room, "ground" if room in GROUND else room)
 
 
 def imports(path: Path) -> set[str]:

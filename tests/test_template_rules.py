@@ -9,15 +9,18 @@ import pytest
 from markupsafe import Markup
 
 from anvil_gen.catalog.catalog import Catalog, shipped_templates
-from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.catalog.template_tree import CLIENTS
+from anvil_gen.diagnostics import DiagnosticError, InternalError
 from anvil_gen.render.jinja_env import TemplateEnvironment
 from anvil_gen.render.quoting import to_yaml
+from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.render.template_lint import (
     AUTOESCAPE,
     COMMENT,
     CONSTANT,
     GLUED,
     HIDDEN,
+    INSIDE,
     JOINED_CALL,
     KEPT_FILTER,
     KEY,
@@ -25,6 +28,7 @@ from anvil_gen.render.template_lint import (
     WHOLE,
     Rule,
 )
+from anvil_gen.values import ComposeText
 
 BROKEN = [
     ("a: {{ 'x' }}\n", CONSTANT),
@@ -67,14 +71,50 @@ BROKEN = [
     ("a: {{ x.__class__ }}\n", HIDDEN),
     ("a: {{ x['__class__'] }}\n", HIDDEN),
     ("a: {{ x.format(y) }}\n", HIDDEN),
+    ("a: b {{ x }}\n", INSIDE),
+    ("a: b, {{ x }}\n", INSIDE),
+    ("a: b - {{ x }}\n", INSIDE),
+    ("- --flag {{ x }}\n", INSIDE),
+    ("- [a, b {{ x }}]\n", INSIDE),
+    ("- {{ x }} {{ y }}\n", INSIDE),
+    ("a: b [{{ x }}]\n", INSIDE),
+    ("{{ x }}\n", INSIDE),
+    ("a: b\n  {{ x }}\n", INSIDE),
+    ("a:\n  {{ x }}\n", INSIDE),
+    ("a: |\n  {{ x }}\n", INSIDE),
+    ("a: |\n  b: {{ x }}\n", INSIDE),
+    ("- >-  # why\n  it's\n\n    - {{ x }}\n", INSIDE),
+    ("a: |2\n    # {{ x | comment }}\n", INSIDE),
+    ("a: |\n  {% for v in x %}\n  b: {{ v }}\n  {% endfor %}\n", INSIDE),
+    ("{% set b %}x{% endset %}\na: b {{ b }}\n", INSIDE),
+    ('a: "b\n  c: {{ x }}"\n', GLUED),
     ("{% autoescape false %}\na: {{ x }}\n{% endautoescape %}\n", AUTOESCAPE),
 ]
+KEPT = [
+    "a: {{ x }}\n",
+    "- {{ x }}\n",
+    "- - {{ x }}\n",
+    "- {{ x }}: {{ y }}\n",
+    "'a b': {{ x }}\n",
+    "a: [{{ x }}, {b: {{ y }}}]\n",
+    "a: [\n  {{ x }},\n  b,\n  {{ y }}\n]\n",
+    "a: b  # it's {{ x | comment }}\nc: {{ y }}\n",
+    "a: rock 'n roll\nb: {{ x }}\n",
+    "a: |\n  it's \"b\nc: {{ x }}\n",
+    "- |-\n  a: |\n    b\n- {{ x }}\n",
+    "a: || b\nc: {{ x }}\n",
+    "a: >\n\n  b\n# {{ x | comment }}\nc: {{ x }}\n",
+    "{% if x %}\na: |\n  b\n{% else %}\na: c\n{% endif %}\nd: {{ x }}\n",
+    "{% set b %}\na: {{ x }}\n{% endset %}\n{{ b }}\n",
+]
+FILTERS = [("yaml", {"comment", "key", "folded", "block"}), ("data", {"comment", "key"}), ("toml", {"comment"})]
+FILTERS += [("cfg", {"comment", "variable"}), ("map", {"comment"}), ("words", {"comment"})]
 UNKNOWN_FILTERS = ["safe", "tojson", "e", "escape", "forceescape", "replace('a', 'b')", "indent", "sort", "string"]
 
 
-def compile_text(text: str) -> None:
+def compile_text(text: str, syntax: str = "yaml") -> None:
     """Compile a template as the renderer does."""
-    TemplateEnvironment(Catalog(), to_yaml, None).from_string(text)
+    TemplateEnvironment(Catalog(), to_yaml, None, syntax=syntax).from_string(text)
 
 
 @pytest.mark.parametrize(("text", "rule"), BROKEN)
@@ -83,7 +123,28 @@ def test_broken_rule_is_named_with_its_line(text: str, rule: Rule) -> None:
         compile_text(text)
 
     (found,) = {(d.detail, d.remedy, d.location and d.location.line) for d in caught.value.diagnostics}
-    assert found == (rule.what, rule.instead, text.count("\n") if rule is not AUTOESCAPE else 1)
+    printed = text.rfind("{{") if "{{" in text and rule is not AUTOESCAPE else 0
+    line = text[:printed].count("\n") + 1
+    assert found == (rule.what, rule.instead, line)
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_a_value_of_its_own_keeps_the_rules(text: str) -> None:
+    compile_text(text)
+
+
+@pytest.mark.parametrize(("syntax", "names"), FILTERS)
+def test_a_syntax_has_no_filter_of_another_one(syntax: str, names: set[str]) -> None:
+    assert TemplateEnvironment(Catalog(), to_yaml, None, syntax=syntax).filters.keys() == names
+
+
+def test_folded_words_are_escaped_for_compose() -> None:
+    template = TemplateEnvironment(Catalog(), to_yaml, None, syntax="yaml").from_string("a: {{ x | folded(2) }}\n")
+
+    assert template.render(x=["$A", ComposeText("$B")]) == "a: '$$A\n  $B'\n"
+    for words in ([""], ["a "], ["a", "\tb"]):
+        with pytest.raises(InternalError, match="cannot be folded"):
+            template.render(x=words)
 
 
 @pytest.mark.parametrize("name", UNKNOWN_FILTERS)
@@ -94,7 +155,7 @@ def test_no_filter_passes_a_value_by_the_quoting(name: str) -> None:
 
 @pytest.mark.parametrize("text", ["a: {{ x }}\n", "- {{ x }}\n", "a: [{{ x }}, {{ x }}]\n", "{{ x | key }}: {{ x }}\n"])
 def test_a_value_on_its_own_is_quoted(text: str) -> None:
-    environment = TemplateEnvironment(Catalog(), to_yaml, None)
+    environment = TemplateEnvironment(Catalog(), to_yaml, None, syntax="yaml")
 
     assert '"a: b"' in environment.from_string(text).render(x="a: b")
 
@@ -111,7 +172,7 @@ def test_a_value_on_its_own_is_quoted(text: str) -> None:
     ],
 )
 def test_what_macros_and_blocks_print_is_quoted_once(text: str, printed: str) -> None:
-    result = TemplateEnvironment(Catalog(), to_yaml, None).from_string(text).render(x="a: b")
+    result = TemplateEnvironment(Catalog(), to_yaml, None, syntax="yaml").from_string(text).render(x="a: b")
 
     assert printed in result
     assert '\\"' not in result
@@ -121,7 +182,7 @@ def test_what_macros_and_blocks_print_is_quoted_once(text: str, printed: str) ->
     "text", ["a: {{ x }}\n", "{% set y = x ~ z %}\na: {{ y }}\n", "{% set n = '__cl' ~ 'ass__' %}\na: {{ z[n] }}\n"]
 )
 def test_foreign_markup_and_hidden_names_are_refused_at_run_time(text: str) -> None:
-    template = TemplateEnvironment(Catalog(), to_yaml, None).from_string(text)
+    template = TemplateEnvironment(Catalog(), to_yaml, None, syntax="yaml").from_string(text)
 
     with pytest.raises(jinja2.TemplateRuntimeError):
         template.render(x=Markup("<b>"), z="plain")
@@ -129,4 +190,4 @@ def test_foreign_markup_and_hidden_names_are_refused_at_run_time(text: str) -> N
 
 @pytest.mark.parametrize("path", sorted(shipped_templates().rglob("*.j2")), ids=lambda path: path.name)
 def test_shipped_template_keeps_the_rules(path: Path) -> None:
-    compile_text(path.read_text("utf-8"))
+    compile_text(path.read_text("utf-8"), "" if path.parent.name == CLIENTS else syntax_of(path.stem))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.inventory.edit import tier_section, with_tier
+from anvil_gen.inventory.edit import tier_section, with_present_keys, with_tier
 from anvil_gen.values import Number
 
 HOSTS = Path(__file__).parent.parent / "hosts"
@@ -103,3 +103,18 @@ def test_a_number_keeps_its_spelling() -> None:
     assert tier_section("a", {"share": Number("0.90"), "flags": {"x": {"y": Number("1.50")}}}) == (
         "[tiers.a]\nshare = 0.90\nflags.x = { y = 1.50 }\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\ufeff[router]\r\n'engine' = 1 # é\r\n", "\ufeff[router]\r\nkind = 1 # é\r\n"),
+        ("x = 'é'\nrouter.engine = 1\n", "x = 'é'\nrouter.kind = 1\n"),
+        ("[router]\nengine = 1\nkind = 2\n", None),
+        ("[router.tiers.engine]\ntimeout = '1m'\n[tiers.router]\nengine = 1\n", None),
+        ("router = 'engine'\n", None),
+        ("[router]\nengine = \n", None),
+    ],
+)
+def test_a_renamed_key_gets_its_present_name(text: str, expected: str | None) -> None:
+    assert with_present_keys(text) == (text if expected is None else expected)

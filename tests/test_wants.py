@@ -34,7 +34,7 @@ environment = ["A", "B=1", "C=$$"]
 image = "plain"
 environment.D = { env = "D" }
 [router]
-engine = "anvil"
+kind = "anvil"
 api_key_env = "ROUTER_KEY"
 [modes.all]
 tiers = ["fast", "hub"]

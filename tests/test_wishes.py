@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from haproxy_words import load_cfg
 from inventories import Fault, compared
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.router_features import FEATURES, REQUESTABLE
 from anvil_gen.deploy.pipeline import Generator
-from anvil_gen.render.cfg_words import load_cfg
 
 FAST = '[tiers.fast]\nengine = "vllm"\nmodel = { path = "/m/f" }\nport = 9001\n'
 SLOW = '[tiers.slow]\nengine = "vllm"\nmodel = { path = "/m/s" }\nport = 9002\n'
 OTHER = '[tiers.embed]\nengine = "tei"\ntask = "embedding"\nmodel = { path = "/m/e" }\nport = 9003\n'
-ANVIL = '[router]\nengine = "anvil"\n'
+ANVIL = '[router]\nkind = "anvil"\n'
 
 # What the other router cannot do, one wish each.
 CANNOT = [
@@ -71,7 +71,7 @@ FAULTS: list[tuple[str, list[Fault]]] = [
     ("[router]\nbind = false\nmetrics = ▸8000\n", [("port taken twice", "router.metrics", "another port")]),
     (
         '[router]\naliases."é" = ▸"fast"\n',
-        [("model name that cannot be routed", 'router.aliases."é"', 'engine = "anvil" or "litellm"')],
+        [("model name that cannot be routed", 'router.aliases."é"', 'kind = "anvil" or "litellm"')],
     ),
     (
         '[router]\naliases."#a" = ▸"fast"\n',
@@ -114,13 +114,13 @@ def test_every_capability_is_claimed_or_denied(name: str) -> None:
     kind = Catalog().router(name)
     assert kind is not None
 
-    assert sorted({*kind.capabilities, *kind.limits}) == sorted(FEATURES)
-    assert set(kind.capabilities).isdisjoint(kind.limits)
-    assert list(kind.capabilities) == sorted(kind.capabilities)
+    assert sorted({*kind.supports, *kind.unsupported}) == sorted(FEATURES)
+    assert set(kind.supports).isdisjoint(kind.unsupported)
+    assert list(kind.supports) == sorted(kind.supports)
 
 
 @pytest.mark.parametrize("wish", REQUESTABLE)
 def test_every_wish_comes_true_with_some_router(wish: str) -> None:
     kinds = [Catalog().router(name) for name in Catalog().names("routers")]
 
-    assert any(kind is not None and wish in kind.capabilities for kind in kinds)
+    assert any(kind is not None and wish in kind.supports for kind in kinds)

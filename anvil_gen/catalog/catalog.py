@@ -1,6 +1,6 @@
-"""What anvil-gen knows as data: engines, routers, card vendors and defaults, found by listing folders.
+"""What anvil-gen knows as data: engines, routers, GPU vendors and defaults, found by listing folders.
 
-A user's ``templates/`` beside ``hosts/`` adds to the shipped folders or overrides them, file by file.
+A user's ``templates/`` next to ``hosts/`` adds to the shipped folders or overrides them, file by file.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,16 +10,18 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.catalog.gpu_vendor import Vendor, semantic_errors
+from anvil_gen.catalog.health import health_errors, with_probe
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.catalog.router_features import FEATURES
 from anvil_gen.catalog.template_tree import KINDS, texts, unused_files
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
 from anvil_gen.inventory.schema import TierTable
 from anvil_gen.inventory.schema_router import RouterTable
-from anvil_gen.inventory.struct_errors import struct_errors, unknown_names
+from anvil_gen.inventory.struct_errors import decode_valid, struct_errors, unknown_names
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.values import KeyPath, address
 
@@ -29,12 +31,12 @@ _Form = TypeVar("_Form", bound=Struct)
 
 @cache
 def shipped_templates() -> Path:
-    """Return the templates of this installation: inside the wheel, or beside the package in a checkout."""
+    """Return the templates of this installation: inside the wheel, or next to the package in a checkout."""
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "templates", package.parent / "templates"):
         if (folder / "defaults.toml").is_file():
             return folder
-    raise FileNotFoundError(f"no templates beside {package}: the installation is not complete")
+    raise FileNotFoundError(f"no templates next to {package}: the installation is not complete")
 
 
 class Catalog:
@@ -73,7 +75,7 @@ class Catalog:
         return self._load("engines", name, Engine)
 
     def vendor(self, name: str) -> Vendor | None:
-        """Return a card vendor's data, None where no folder has that name."""
+        """Return a GPU vendor's data, None where no folder has that name."""
         return self._load("gpus", name, Vendor)
 
     def router(self, name: str) -> RouterKind | None:
@@ -122,7 +124,10 @@ class Catalog:
 
     def _read(self, path: str, found: Path, kind: type[_Data]) -> _Data:
         display = f"templates/{path}" if found.is_relative_to(self.roots[-1]) else display_path(found)
-        return decoded(Document(found, display=display), kind, self._check)
+        data = decoded(Document(found, display=display), kind, self._check)
+        if isinstance(data, Vendor) or data.health is None:
+            return data
+        return replace(data, health=with_probe(data.health, self.defaults["probes"]))
 
     def _check(self, data: Engine | Vendor | RouterKind) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is of the right form in a data file, and names what there is not."""
@@ -135,15 +140,15 @@ class Catalog:
         for name, value in data.defaults.items():
             if name in section:
                 yield from struct_errors({name: value}, struct, ("defaults",))
+        if data.health is not None:
+            yield from health_errors(data.health, self.defaults["probes"])
         if isinstance(data, RouterKind):
-            told = [(("capabilities", at), name) for at, name in enumerate(data.capabilities)]
-            yield from unknown_names([*told, *((("limits", name), name) for name in data.limits)], FEATURES)
+            features = [(("supports", at), name) for at, name in enumerate(data.supports)]
+            yield from unknown_names(
+                [*features, *((("unsupported", name), name) for name in data.unsupported)], FEATURES
+            )
         else:
-            known = {*section, *DERIVED_OPTIONS}
-            keys = ("options", "variables", "option_flags")
-            named: list[tuple[KeyPath, str]] = [((key, name), name) for key in keys for name in getattr(data, key)]
-            named += [(("aliases", flag), option) for flag, option in data.aliases.items()]
-            yield from unknown_names(named, known)
+            yield from unknown_names(data.named_fields(), {*section, *DERIVED_OPTIONS})
             yield from unknown_names([(("reasons", name), name) for name in data.reasons], self.defaults["reasons"])
             refusals = [(("quirks", at, "refuse", "option"), quirk.refuse) for at, quirk in enumerate(data.quirks)]
             yield from unknown_names([(path, refusal.option) for path, refusal in refusals if refusal], section)
@@ -158,9 +163,9 @@ def decoded(document: Document, kind: type[_Form], check: Callable[[_Form], Iter
     try:
         data = msgspec.convert(document.data, kind)
     except msgspec.ValidationError:
-        raise DiagnosticError(
-            _faulty(document, *diagnostic) for diagnostic in struct_errors(document.data, kind, ())
-        ) from None
+        data, errors = decode_valid(document.data, kind)  # also reads a fraction, which to msgspec is no float
+        if errors:
+            raise DiagnosticError(_faulty(document, error.path, error.text) for error in errors) from None
     diagnostics = list(check(data))
     if diagnostics:
         raise DiagnosticError(_faulty(document, *diagnostic) for diagnostic in diagnostics)
@@ -169,9 +174,9 @@ def decoded(document: Document, kind: type[_Form], check: Callable[[_Form], Iter
 
 def _faulty(document: Document, path: KeyPath, detail: str) -> Diagnostic:
     return Diagnostic(
-        summary="template data is not as it should be",
+        code="invalid-template-data",
         detail=detail,
-        remedy="docs/templates.md lists every key",
+        remedy="docs/template-data.md lists every key",
         address=address(path),
         location=document.location(path, key=True),
     )

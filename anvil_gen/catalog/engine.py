@@ -2,138 +2,189 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from anvil_gen.catalog.health import Health
 from anvil_gen.inventory.fields import ComputeCapability, Platform, Task
 from anvil_gen.values import canonical_flag
 
 ModelKind = Literal["path", "repo", "file"]
-
-
-class Health(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """How a container is asked whether it serves. ``{port}`` and ``{path}`` are filled into ``test``."""
-
-    path: str
-    test: tuple[str, ...]
-    tls_test: tuple[str, ...] = ()
-    """Of a router that serves HTTPS, where ``test`` does not do."""
-    interval: str = "10s"
-    timeout: str = "5s"
-    retries: int = 3
-    start_period: str = "30s"  # of a router; an engine's is an option of its tier
+Variables = Annotated[
+    Mapping[str, str], Meta(description="Environment variables; `{port}` and `{hub_cache}` are filled in.")
+]
+ImageKey = Annotated[
+    str,
+    Meta(description="`default`, or a compute capability in quotes.", pattern=r"^(?:default|[0-9]{1,2}\.[0-9])$(?!\n)"),
+]
 
 
 class Cache(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A named volume of the project for what an engine can make again, so that a recreate does not cost minutes."""
 
-    volume: str
-    target: str
-    reason: str
+    volume: Annotated[str, Meta(description="Name of the volume.")]
+    target: Annotated[str, Meta(description="Folder in the container.")]
+    reason: Annotated[str, Meta(description="What it keeps, and what is lost without it.")]
 
 
 class ModelsEndpoint(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """Where an engine tells which models it serves: ``names`` is the way to them in its JSON, ``[]`` for each item."""
+    """Where an engine lists the models that it serves."""
 
-    path: str = "/v1/models"
-    names: str = "data[].id"
+    path: Annotated[str, Meta(description="Path of the request.")] = "/v1/models"
+    names: Annotated[str, Meta(description="Way to the names in its JSON, `[]` for each item of a list.")] = "data[].id"
 
 
 class Refusal(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A value of an option that does not work where its quirk applies."""
+    """Values of a field that do not work where the quirk applies."""
 
-    option: str
-    values: tuple[str, ...]
-    remedy: str
-
-
-class ImageChoice(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """An image for the cards of one vendor, or of one compute capability."""
-
-    image: str
-    vendor: str
-    compute_capability: ComputeCapability | None = None
+    option: Annotated[str, Meta(description="Field of a tier.")]
+    values: Annotated[tuple[str, ...], Meta(description="Values that are refused.")]
+    remedy: Annotated[str, Meta(description="What to write instead.")]
 
 
 class Quirk(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A peculiarity on one platform, some cards or several of them; ``reason`` says why it is there."""
+    """A peculiarity, applied where all of its conditions hold."""
 
-    reason: str
-    platform: Platform | None = None
-    gpus_from: int = 0
-    compute_capability_below: ComputeCapability | None = None
-    compute_capability_from: ComputeCapability | None = None
-    environment: Mapping[str, str] = {}
-    flags: Mapping[str, Any] = {}
+    reason: Annotated[str, Meta(description="Why it is there: a comment above the variables that it sets.")]
+    platform: Annotated[Platform, Meta(description="Condition: the platform of the host.")] | None = None
+    gpus_from: Annotated[int, Meta(description="Condition: this many GPUs or more.")] = 0
+    compute_capability_below: (
+        Annotated[ComputeCapability, Meta(description="Condition: a GPU below this compute capability.")] | None
+    ) = None
+    compute_capability_from: (
+        Annotated[ComputeCapability, Meta(description="Condition: a GPU of this compute capability or above.")] | None
+    ) = None
+    environment: Variables = {}
+    flags: Annotated[Mapping[str, Any], Meta(description="Flags that are added.")] = {}
     refuse: Refusal | None = None
 
 
 class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """An inference engine, from ``templates/engines/<name>/engine.toml``."""
+    """An inference engine."""
 
-    title: str
-    docs: str
-    image: str
-    """The image without cards, or where no choice of ``images`` fits; empty: the tier has to name one."""
-    images: tuple[ImageChoice, ...] = ()
-    image_gib: float = 10.0
-    """What the largest of its images takes on the disk, unpacked, in GiB and roughly."""
-    own_command: bool = False
-    """The tier brings Compose's ``entrypoint``, ``command`` and ``healthcheck``; nothing is added to them."""
-    entrypoint: tuple[str, ...]
-    command: tuple[str, ...] = ()
-    """Positional arguments before the flags; ``{model}`` is the model's place."""
-    flag_style: Literal["equals", "space"]
-    list_style: Literal["spread", "repeat"]
-    models: tuple[ModelKind, ...]
-    model_needed: bool = True
-    model_dir: str
-    hub_cache: str
-    api_base: str
-    vendors: tuple[str, ...]
-    options: Mapping[str, str | tuple[str, ...]]
-    """Option -> flag or flags, in the order of the command line."""
-    variables: Mapping[str, str] = {}
-    """Option -> environment variable, for an engine that takes no flag for it."""
-    option_flags: Mapping[str, Mapping[str, Any]] = {}
-    """Option -> flags that go with it where it is set."""
-    served_names: Literal["one", "several", "any"] = "one"
-    """Model names that it answers to: the served name alone, further ones that it is told too, or whatever is asked."""
-    lora_form: str = "{path}"
-    """How an adapter is written, by its ``{name}`` and ``{path}``."""
-    aliases: Mapping[str, str] = {}
-    """Other flags -> the option that they would set."""
-    flags: Mapping[str, Any] = {}
-    """Flags that are always there, unless the inventory sets or removes them."""
-    defaults: Mapping[str, Any] = {}
-    reasons: Mapping[str, str] = {}
-    """Habit of its services (a key of `[reasons]` in defaults.toml) -> why it is so with this engine."""
-    environment: Mapping[str, str] = {}
-    """Variables that are always there; ``{port}`` is filled in."""
-    hub_environment: Mapping[str, str] = {}
-    """Variables that are there where something comes from the hub."""
-    tasks: Mapping[Task, Mapping[str, Any]] = msgspec.field(default_factory=lambda: {"chat": {}})
-    """Task that it can serve -> the flags that make it do so."""
+    RENAMED: ClassVar[Mapping[str, str]] = {
+        "options": "fields",
+        "variables": "field_env",
+        "option_flags": "field_flags",
+        "aliases": "flag_aliases",
+        "tools": "tool_flags",
+    }
+
+    title: Annotated[str, Meta(description="Its name for people.")]
+    docs: Annotated[str, Meta(description="Where its flags are documented.")]
+    image: Annotated[
+        str,
+        Meta(description="Image without GPUs, or for GPUs that `images` does not list; without it, a tier names one."),
+    ] = ""
+    images: Annotated[
+        Mapping[str, Mapping[ImageKey, str]],
+        Meta(
+            description="Images for GPUs, by vendor (a folder of `gpus/`): by compute capability, "
+            "and `default` for any other GPU of the vendor."
+        ),
+    ] = {}
+    image_gib: Annotated[
+        float, Meta(description="Size of the largest image on disk, unpacked, in GiB and roughly.")
+    ] = 10.0
+    own_command: Annotated[
+        bool,
+        Meta(description="The tier sets Compose's `entrypoint`, `command` and `healthcheck`, and nothing is added."),
+    ] = False
+    entrypoint: Annotated[tuple[str, ...], Meta(description="The program; empty for the image's own.")] = ()
+    command: Annotated[
+        tuple[str, ...],
+        Meta(description="Positional arguments before the flags; `{model}` is the model, where no flag names it."),
+    ] = ()
+    flag_style: Annotated[
+        Literal["equals", "space"],
+        Meta(description="`equals`: `--flag=value`; `space`: `--flag` and `value` as two arguments."),
+    ] = "equals"
+    list_style: Annotated[
+        Literal["spread", "repeat"],
+        Meta(description="Several values of a flag: all after one flag (`spread`), or each after its own (`repeat`)."),
+    ] = "repeat"
+    models: Annotated[tuple[ModelKind, ...], Meta(description="Kinds of `model` that it can load.")] = (
+        "path",
+        "repo",
+        "file",
+    )
+    model_needed: Annotated[bool, Meta(description="A tier must have a `model`.")] = True
+    model_dir: Annotated[str, Meta(description="Folder in the container where local models are mounted.")] = "/models"
+    hub_cache: Annotated[
+        str, Meta(description="Folder in the container where the shared Hugging Face cache is mounted.")
+    ] = "/root/.cache/huggingface"
+    api_base: Annotated[str, Meta(description="Path of its OpenAI-compatible API.")] = "/v1"
+    vendors: Annotated[
+        tuple[str, ...],
+        Meta(description="Vendors of the GPUs that it runs on, by folder of `gpus/`; empty for the processor only."),
+    ]
+    fields: Annotated[
+        Mapping[str, str | tuple[str, ...]],
+        Meta(
+            description="Field of a tier -> flag or flags, in the order of the command line; also `model` (or "
+            "`model.path`, `model.repo`, `model.file`), `revision` and `tensor_parallel`."
+        ),
+    ] = {}
+    field_env: Annotated[
+        Mapping[str, str], Meta(description="Field -> environment variable, where there is no flag for it.")
+    ] = {}
+    field_flags: Annotated[
+        Mapping[str, Mapping[str, Any]], Meta(description="Field -> flags that go with it where it is set.")
+    ] = {}
+    served_names: Annotated[
+        Literal["one", "several", "any"],
+        Meta(
+            description="Model names that it answers to: the served name, further ones that a flag lists, or any name."
+        ),
+    ] = "one"
+    lora_form: Annotated[str, Meta(description="How an adapter is written: `{name}={path}`.")] = "{path}"
+    flag_aliases: Annotated[
+        Mapping[str, str], Meta(description="Other flags that would set the same -> the field.")
+    ] = {}
+    flags: Annotated[
+        Mapping[str, Any], Meta(description="Flags that are always set, unless a tier's `flags` set or remove them.")
+    ] = {}
+    defaults: Annotated[
+        Mapping[str, Any], Meta(description="Defaults of a tier's fields, over those of `templates/defaults.toml`.")
+    ] = {}
+    reasons: Annotated[
+        Mapping[str, str],
+        Meta(description="Why its services have a default of `[reasons]` in `templates/defaults.toml`, for its page."),
+    ] = {}
+    environment: Variables = {}
+    hub_environment: Annotated[
+        Variables, Meta(description="Likewise, only where something comes from the Hugging Face Hub.")
+    ] = {}
+    tasks: Annotated[
+        Mapping[Task, Mapping[str, Any]], Meta(description="Task that it serves -> the flags that make it do so.")
+    ] = msgspec.field(default_factory=lambda: {"chat": {}})
     health: Health | None = None
     models_endpoint: ModelsEndpoint = ModelsEndpoint()
-    caches: tuple[Cache, ...] = ()
-    tools: tuple[str, ...] = ()
-    """Flags that must all be set for the model to be offered tools."""
-    quirks: tuple[Quirk, ...] = ()
+    caches: Annotated[tuple[Cache, ...], Meta(description="Named volumes for what it can make again.")] = ()
+    tool_flags: Annotated[
+        tuple[str, ...], Meta(description="Flags that must all be set for the model to be offered tools.")
+    ] = ()
+    quirks: Annotated[tuple[Quirk, ...], Meta(description="Peculiarities on a platform or on some GPUs.")] = ()
 
     @property
-    def fields(self) -> dict[str, str]:
-        """Flag, by its canonical name -> the option that sets it."""
+    def flag_fields(self) -> dict[str, str]:
+        """Flag, by its canonical name -> the field that sets it."""
         mapped = {
-            canonical_flag(flag): option
-            for option, flags in self.options.items()
+            canonical_flag(flag): field
+            for field, flags in self.fields.items()
             for flag in ((flags,) if isinstance(flags, str) else flags)
         }
-        return {**mapped, **{canonical_flag(flag): option for flag, option in self.aliases.items()}}
+        return {**mapped, **{canonical_flag(flag): field for flag, field in self.flag_aliases.items()}}
+
+    def named_fields(self) -> Iterator[tuple[tuple[str, str], str]]:
+        """Yield each field that the data names, with its key path."""
+        for key in ("fields", "field_env", "field_flags"):
+            yield from (((key, name), name) for name in getattr(self, key))
+        yield from ((("flag_aliases", flag), field) for flag, field in self.flag_aliases.items())
 
 
 DERIVED_OPTIONS = ("model", "model.path", "model.repo", "model.file", "revision", "tensor_parallel")
-"""What an engine's flags may say beside the options of a tier: the model's argument, and the number of cards."""
+"""What an engine's flags may set besides the fields of a tier: the model's argument, and the number of GPUs."""

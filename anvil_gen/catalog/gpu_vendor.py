@@ -1,9 +1,10 @@
-"""What is known of a maker of cards, from ``templates/gpus/<name>/gpu.toml``."""
+"""What is known of a vendor of GPUs, from ``templates/gpus/<name>/gpu.toml``."""
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from anvil_gen.inventory.fields import Platform
 from anvil_gen.inventory.struct_errors import struct_errors
@@ -14,64 +15,70 @@ GPU_GROUPS = ("uuid", "name", "memory_mib", "compute_capability", "driver")
 
 
 class ProgramListing(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A program that lists the machine's cards, one a line; ``pattern`` finds in a line the groups of `GPU_GROUPS`."""
+    """A program that lists the host's GPUs, one a line. All are asked; what an earlier one says of a GPU is kept."""
 
-    command: tuple[str, ...]
-    pattern: str
+    command: Annotated[tuple[str, ...], Meta(description="The program and its arguments.")]
+    pattern: Annotated[
+        str,
+        Meta(
+            description="Finds a GPU in a line, with the groups `uuid`, `name`, `memory_mib`, `compute_capability` "
+            "and `driver`."
+        ),
+    ]
 
 
 class DeviceListing(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """Folders of the kernel's, one a card, with a small file for each fact; those where a file has the wanted text.
+    """Folders of the kernel, one a GPU, with a small file for each fact."""
 
-    ``folders`` is a glob below ``/``. ``uuid`` is a file whose text goes into ``uuid_form``; a card without it is
-    called by its number, counted from 0.
-    """
-
-    folders: str
-    where: Mapping[str, str] = {}
-    uuid: str = ""
-    uuid_form: str = "{uuid}"
-    name: str = ""
-    memory_bytes: str = ""
+    folders: Annotated[str, Meta(description="Glob below `/`.")]
+    where: Annotated[
+        Mapping[str, str], Meta(description="File -> the text that it must have for the folder to be a GPU's.")
+    ] = {}
+    uuid: Annotated[
+        str, Meta(description="File whose text goes into `uuid_form`; a GPU without it is numbered, from 0.")
+    ] = ""
+    uuid_form: Annotated[str, Meta(description="The UUID by that text, `{uuid}`.")] = "{uuid}"
+    name: Annotated[str, Meta(description="File with the GPU's name.")] = ""
+    memory_bytes: Annotated[str, Meta(description="File with the size of its memory, in bytes.")] = ""
 
 
 class Runtime(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What lets a container have cards: any one of ``runtimes`` (as Docker lists them), or of ``programs``.
+    """What lets a container have GPUs: any one of `runtimes` or `programs`; where neither is named, all `devices`."""
 
-    Where neither is named: all of ``devices``. ``install`` says what to do where that is missing, by platform.
-    """
-
-    title: str
-    runtimes: tuple[str, ...] = ()
-    programs: tuple[str, ...] = ()
-    devices: tuple[str, ...] = ()
-    install: Mapping[Platform, str]
+    title: Annotated[str, Meta(description="Its name for people.")]
+    runtimes: Annotated[tuple[str, ...], Meta(description="Runtimes as Docker lists them.")] = ()
+    programs: Annotated[tuple[str, ...], Meta(description="Programs on the host.")] = ()
+    devices: Annotated[tuple[str, ...], Meta(description="Device files of the host.")] = ()
+    install: Annotated[Mapping[Platform, str], Meta(description="Platform -> what to do without it.")]
 
 
 class PinProbe(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A command that lists, inside a container, the cards that it sees: each match of ``pattern`` is a card's UUID."""
+    """A command that lists, inside a container, the GPUs that it sees."""
 
-    command: tuple[str, ...]
-    pattern: str
-    environment: Mapping[str, str] = {}
+    command: Annotated[tuple[str, ...], Meta(description="The program and its arguments.")]
+    pattern: Annotated[str, Meta(description="Finds a GPU in what it prints, with the group `uuid`.")]
+    environment: Annotated[Mapping[str, str], Meta(description="Environment variables that it needs.")] = {}
 
 
 class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A maker of cards. ``{uuids}`` is the comma-separated list."""
+    """A vendor of GPUs."""
 
-    title: str
-    uuid_pattern: str
-    uuid_help: str
-    environment: Mapping[str, str] = {}
-    platforms: Mapping[str, Mapping[str, str]] = {}
-    """Platform -> further environment."""
-    unsupported: Mapping[str, str] = {}
-    """Platform -> why a container there does not see the card by these means alone."""
-    listing: tuple[ProgramListing, ...] = ()
-    """All are asked; what an earlier one says of a card is kept."""
+    title: Annotated[str, Meta(description="Its name for people.")]
+    uuid_pattern: Annotated[str, Meta(description="Form of a GPU's `uuid` in an inventory, as a regular expression.")]
+    uuid_help: Annotated[str, Meta(description="Where a person finds it, with an example.")]
+    environment: Annotated[
+        Mapping[str, str],
+        Meta(description="Environment variables that pin the GPUs; `{uuids}` is the list of UUIDs, with commas."),
+    ] = {}
+    platforms: Annotated[
+        Mapping[str, Mapping[str, str]], Meta(description="Platform -> further environment variables.")
+    ] = {}
+    unsupported: Annotated[
+        Mapping[str, str], Meta(description="Platform -> why a container there does not see the GPU by these means.")
+    ] = {}
+    listing: Annotated[tuple[ProgramListing, ...], Meta(description="Programs that list the host's GPUs.")] = ()
     devices: DeviceListing | None = None
-    driver: Mapping[Platform, str] = {}
-    """Platform -> what to do where no card is listed."""
+    driver: Annotated[Mapping[Platform, str], Meta(description="Platform -> what to do where no GPU is listed.")] = {}
     runtime: Runtime | None = None
     probe: PinProbe | None = None
 

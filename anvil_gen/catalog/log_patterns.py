@@ -1,10 +1,10 @@
-"""What a program's log tells while it starts, and what ends it: `log.toml` beside an engine's or router's own data."""
+"""What a program's log reports while it starts, and what ends it: `log.toml` of an engine or router."""
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from anvil_gen.catalog.catalog import Catalog, decoded
 from anvil_gen.catalog.template_tree import LOG_FILE
@@ -17,37 +17,35 @@ _LONGEST_VALUE = 120
 
 
 class Stage(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What the program does from the line on that ``pattern`` finds; ``words`` say it to people."""
+    """What the program does from a line on; the stages are in the order in which they come."""
 
-    words: str
-    pattern: str
-    example: str = ""
-    """A line that the pattern finds, as the program prints it."""
+    words: Annotated[str, Meta(description="What it does, for people.")]
+    pattern: Annotated[str, Meta(description="Finds the line with which it begins, as a regular expression.")]
+    example: Annotated[str, Meta(description="A line that the pattern finds, as the program prints it.")] = ""
 
 
 class Failure(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A known reason not to start. Named groups of ``pattern`` stand as ``{name}`` in ``cause`` and ``remedy``."""
+    """A known reason not to start."""
 
-    pattern: str
-    cause: str
-    remedy: str
-    """In the keys of the inventory."""
-    source: str = ""
-    """Where it is known from: an issue of the program, or the file that prints it."""
-    example: str = ""
-    transient: bool = False
-    """It may have passed by the next attempt."""
+    pattern: Annotated[str, Meta(description="Finds the line that reports it, as a regular expression.")]
+    cause: Annotated[str, Meta(description="What is wrong; `{name}` is what the group of that name found in the line.")]
+    remedy: Annotated[str, Meta(description="What to change, in the keys of the inventory; `{name}` likewise.")]
+    source: Annotated[
+        str, Meta(description="Where it is known from: an issue of the program, or the file that prints it.")
+    ] = ""
+    example: Annotated[str, Meta(description="A line that the pattern finds, as the program prints it.")] = ""
+    transient: Annotated[bool, Meta(description="It may have passed by the next attempt.")] = False
 
 
 class LogData(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A whole ``log.toml``; the stages stand in the order in which they come."""
+    """What the log of a program reports while it starts; patterns are searched in one line."""
 
-    stage: tuple[Stage, ...] = ()
-    failure: tuple[Failure, ...] = ()
+    stage: Annotated[tuple[Stage, ...], Meta(description="What it does, in order.")] = ()
+    failure: Annotated[tuple[Failure, ...], Meta(description="Known reasons not to start.")] = ()
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """A known failure as a log tells it, with what the line says filled in."""
+    """A known failure as a log reports it, with the values of the line."""
 
     cause: str
     remedy: str
@@ -71,7 +69,7 @@ class KnownLog:
         return next(((n, words) for n, (pattern, words) in enumerate(self._stages) if pattern.search(line)), None)
 
     def cause(self, line: str) -> Cause | None:
-        """Return the failure that a line tells, if it is known."""
+        """Return the failure that a line reports, if it is known."""
         for pattern, failure, general in self._failures:
             match = pattern.search(line)
             if match is not None:
@@ -90,7 +88,7 @@ def known_log(catalog: Catalog, kind: str = "", name: str = "") -> KnownLog:
     """Return what is known of a program's log: an engine's, a router's, or of any program's for no name.
 
     Raises:
-        DiagnosticError: a data file has faults.
+        DiagnosticError: a data file has errors.
     """
     own = log_data(catalog, f"{kind}/{name}/{LOG_FILE}") if name else LogData()
     return KnownLog(own, log_data(catalog, LOG_FILE))
@@ -100,7 +98,7 @@ def log_data(catalog: Catalog, path: str) -> LogData:
     """Return the data file of a path below the templates; empty where there is none.
 
     Raises:
-        DiagnosticError: it has faults.
+        DiagnosticError: it has errors.
     """
     found = catalog.find(path)
     if found is None:

@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from anvil_gen.catalog.engine import Health
+from anvil_gen.catalog.health import Health
 from anvil_gen.inventory.fields import Task
 
 
 class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A router, from ``templates/routers/<name>/router.toml``; its ``tree/`` is laid into the deploy tree."""
+    """A router; its `tree/` is rendered into the deploy tree."""
 
-    title: str
-    docs: str
-    tasks: tuple[Task, ...]
-    """Tasks that it routes, by the served name."""
-    alias_tasks: tuple[Task, ...]
-    """Those of them that it routes by aliases as well."""
-    case_sensitive: bool
-    capabilities: tuple[str, ...] = ()
-    """What it can do, of `anvil_gen.capabilities`."""
-    limits: Mapping[str, str] = {}
-    """What it cannot do -> what happens instead."""
-    name_pattern: str = ""
-    """What model names it can tell apart, where that is not every name; ``name_help`` says it in words."""
-    name_help: str = ""
-    names_limit: int | None = None
-    """Bytes of the longest list of models that it can answer with."""
-    api_base: str = ""
-    """The only path below which it can reach a tier's API; empty where it can reach any."""
-    reserved_variables: tuple[str, ...] = ()
-    """Variables of its container that cannot hold the clients' key."""
-    project_prefix: str = ""
-    """What a project's name must start with for ``prefixed_files`` to be of use."""
-    prefixed_files: tuple[str, ...] = ()
+    RENAMED: ClassVar[Mapping[str, str]] = {"capabilities": "supports", "limits": "unsupported"}
+
+    title: Annotated[str, Meta(description="Its name for people.")]
+    docs: Annotated[str, Meta(description="Where its configuration is documented.")]
+    tasks: Annotated[tuple[Task, ...], Meta(description="Tasks that it routes by the served name.")]
+    alias_tasks: Annotated[tuple[Task, ...], Meta(description="Those of them that it routes by aliases as well.")]
+    case_sensitive: Annotated[bool, Meta(description="Model names that differ in case alone are two.")]
+    supports: Annotated[
+        tuple[str, ...], Meta(description="Features that it has, of `anvil_gen/catalog/router_features.py`.")
+    ] = ()
+    unsupported: Annotated[Mapping[str, str], Meta(description="Feature that it lacks -> what happens instead.")] = {}
+    name_pattern: Annotated[
+        str, Meta(description="Model names that it can route, as a regular expression; empty for any.")
+    ] = ""
+    name_help: Annotated[str, Meta(description="What `name_pattern` says, in words.")] = ""
+    names_limit: (
+        Annotated[int, Meta(description="Bytes of the longest list of models that it can answer with.")] | None
+    ) = None
+    api_base: Annotated[str, Meta(description="The only path below which it reaches a tier's API; empty for any.")] = ""
+    reserved_variables: Annotated[
+        tuple[str, ...], Meta(description="Variables of its container that cannot hold the clients' key.")
+    ] = ()
+    project_prefix: Annotated[
+        str, Meta(description="What a project's name must start with for `prefixed_files` to be of use.")
+    ] = ""
+    prefixed_files: Annotated[tuple[str, ...], Meta(description="Files of its tree that need that prefix.")] = ()
     health: Health
-    defaults: Mapping[str, Any] = {}
-    variables: Mapping[str, Any] = {}
+    defaults: Annotated[
+        Mapping[str, Any], Meta(description="Defaults of `[router]`, over those of `templates/defaults.toml`.")
+    ] = {}
+    variables: Annotated[Mapping[str, Any], Meta(description="Values for its own templates.")] = {}

@@ -1,7 +1,7 @@
-"""What routers may be able to do: the words of their data files, of the wishes in `[router]` and of their contract.
+"""The features that routers may have: the words of their data files, of `[router]` and of their contract.
 
-A router's `router.toml` lists what it can do. A wish that it cannot fulfil is an error; the contract's tests show for
-each router and each capability that it is so, and write the table of `docs/routers.md`.
+A router's `router.toml` lists those that it supports. Requesting another one is an error; the contract's tests show for
+each router and each feature that it is so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REQUESTABLE: dict[str, str] = {
     "metrics_port": "metrics on a port of their own",
     "tls": "HTTPS by certificate files",
 }
-"""Capability that an inventory may ask for -> what it is, for messages and the docs."""
+"""Feature that an inventory may request -> what it is, for messages and the docs."""
 
 OBSERVED: dict[str, str] = {
     "rewrite": "an alias is rewritten to the tier's served name",
@@ -43,6 +43,6 @@ OBSERVED: dict[str, str] = {
     "transcription": "`/v1/audio/transcriptions`, a form with a file",
     "speech": "`/v1/audio/speech`",
 }
-"""Capability that no inventory asks for, but that a user of the router meets."""
+"""Feature that no inventory requests, but that a user of the router meets."""
 
 FEATURES = {**REQUESTABLE, **OBSERVED}

@@ -1,4 +1,4 @@
-"""The folders of templates: what stands where, and what a user has put there that nothing reads."""
+"""The folders of templates: which files belong where, and those of a user that nothing reads."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
 """Folder of templates -> the data file of each of its folders."""
 
 LOG_FILE = "log.toml"
-"""What is known of a program's log: beside an engine's or router's data file, and above all for any program's."""
+"""What is known of a program's log: next to an engine's or router's data file, and above all for any program's."""
+
+SCHEMA_SUFFIX = ".schema.json"
+"""What the JSON Schema of a data file ends with, which editors read, and nothing here."""
 
 ONBOARD = "onboard"
-"""The folder of the shipped templates that copier lays down for a new fleet; no machine is rendered from it."""
+"""The folder of the shipped templates that copier generates for a new fleet; no host is rendered from it."""
 
 CLIENTS = "clients"
 """The folder of the templates for clients: one a kind, KIND.SUFFIX.j2, whose suffix says how values are quoted."""
@@ -25,7 +28,7 @@ def unused_files(own: Path, shipped: Path) -> Iterator[Diagnostic]:
     """Yield the files and folders of a user's templates that nothing reads."""
     known = (*KINDS, "compose", CLIENTS)
     for entry in sorted(own.iterdir()):
-        if entry.name.startswith(".") or entry.suffix == ".md":
+        if entry.name.startswith(".") or entry.name.endswith((".md", SCHEMA_SUFFIX)):
             continue
         if entry.name not in known or not entry.is_dir():
             remedy = did_you_mean(entry.name, known) or f"templates/ holds the folders {join_words(known)}"
@@ -55,12 +58,12 @@ def _what_is_read(kind: str, shipped: Path) -> str:
     if kind == CLIENTS:
         return f"known here: {CLIENTS}/KIND.SUFFIX.j2, with a suffix like sh, py, json or yaml"
     log = f", {LOG_FILE}" if kind != "gpus" else ""
-    return f"known here: {kind}/NAME/{KINDS[kind]}{log}, and templates beside it, which end in .j2"
+    return f"known here: {kind}/NAME/{KINDS[kind]}{log}, and templates next to it, which end in .j2"
 
 
 def _nothing_reads(path: Path, remedy: str) -> Diagnostic:
     return Diagnostic(
-        summary="template that nothing reads",
+        code="template-that-nothing-reads",
         detail="no file or folder of that name has a meaning here",
         remedy=remedy,
         location=Location(file=display_path(path)),

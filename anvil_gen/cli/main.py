@@ -13,7 +13,20 @@ from anvil_gen import __version__
 from anvil_gen.cli.lazy_group import LazyGroup
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, InternalError, Location
 
-VERBS = ("init", "render", "up", "down", "restart", "status", "logs", "doctor", "experiment", "client", "schema")
+VERBS = (
+    "init",
+    "render",
+    "up",
+    "down",
+    "restart",
+    "status",
+    "logs",
+    "doctor",
+    "experiment",
+    "client",
+    "migrate",
+    "schema",
+)
 """The commands, in the order of the help text; each is a module with its `command`."""
 
 _COMPLETION = 'eval "$(_ANVIL_GEN_COMPLETE=bash_source anvil-gen)"'
@@ -79,18 +92,18 @@ def _run(words: list[str]) -> int:
         if not as_json:
             error.show()
             return ExitCode.ERROR
-        return _fail([Diagnostic(summary="usage error", detail=error.format_message())], as_json=True)
+        return _fail([Diagnostic(code="usage-error", detail=error.format_message())], as_json=True)
     except DiagnosticError as error:
         return _fail(error.diagnostics, as_json=as_json)
     except InternalError as error:
-        diagnostic = Diagnostic(summary="internal error", detail=str(error), remedy="please report it")
+        diagnostic = Diagnostic(code="internal-error", detail=str(error), remedy="please report it")
         return _fail([diagnostic], as_json=as_json)
     except OSError as error:
         if isinstance(error, BrokenPipeError):  # the reader has gone, as `| head` does
             raise
         what = (error.strerror or str(error)).lower()
         location = Location(file=str(error.filename)) if error.filename else None
-        return _fail([Diagnostic(summary="cannot read or write", detail=what, location=location)], as_json=as_json)
+        return _fail([Diagnostic(code="cannot-read-or-write", detail=what, location=location)], as_json=as_json)
     return code
 
 

@@ -215,7 +215,7 @@ def _as_line(words: Any) -> Any:
     return shlex.join(map(str, words)) if isinstance(words, list) else words
 
 
-def by_name(entries: Any) -> Any:
+def _by_name(entries: Any) -> Any:
     """Return ``["NAME=value", "NAME"]`` as the mapping that it stands for; anything else as it is."""
     if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
         return entries
@@ -227,8 +227,8 @@ _TRANSFORMS: dict[Address, Callable[[Any], Any]] = {
     ("command",): _by_flag,
     ("ports",): _as_text,
     ("volumes",): _by_target,
-    ("environment",): by_name,
-    ("labels",): by_name,
+    ("environment",): _by_name,
+    ("labels",): _by_name,
     ("healthcheck", "test"): _as_line,
     ("deploy", "resources", "reservations", "devices", "0", "device_ids"): _as_text,
 }

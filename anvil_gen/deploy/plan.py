@@ -9,7 +9,7 @@ from msgspec import Struct
 from anvil_gen.deploy.compose_diff import Change
 from anvil_gen.deploy.deploy_tree import DeployFolder, FileChange
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.render.verify import parse
+from anvil_gen.render.syntaxes import parse
 from anvil_gen.resolve.model import Tree
 from anvil_gen.resolve.resolved_host import Resolved
 

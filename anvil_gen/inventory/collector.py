@@ -1,4 +1,4 @@
-"""The faults of one inventory, collected while it is resolved, each at its place in the file."""
+"""The errors and warnings of one inventory, collected while it is resolved, each at its place in the file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from anvil_gen.values import KeyPath, address
 
 
 class Collector:
-    """Collects diagnostics, and knows what has been told: what only follows from that is not worth another line."""
+    """Collects diagnostics, and knows what has been reported: what only follows from that is not reported again."""
 
     def __init__(self, document: Document) -> None:
         """Start with nothing wrong in ``document``."""
@@ -23,7 +23,7 @@ class Collector:
 
     def add(
         self,
-        summary: str,
+        code: str,
         path: KeyPath,
         detail: str = "",
         remedy: str = "",
@@ -31,16 +31,16 @@ class Collector:
         key: bool = False,
         severity: Severity = "error",
     ) -> None:
-        """Note a fault at ``path``; with ``key``, at the key itself and not at its value."""
+        """Add a diagnostic at ``path``; with ``key``, at the key itself and not at its value."""
         where = printable(address(path))
         if any(may_hold_secret(part) for part in (path[:-1] if key else path) if isinstance(part, str)):
             detail = "what is written there is not shown: it may be a secret"
-            remedy = "" if any(text in remedy for text in _texts(self._written(path))) else remedy
+            remedy = "" if any(text in remedy for text in _texts(self.value_at(path))) else remedy
         detail, remedy = printable(detail), printable(remedy)
-        if (summary, where, detail) in self._diagnostics:
+        if (code, where, detail) in self._diagnostics:
             return
-        self._diagnostics[summary, where, detail] = Diagnostic(
-            summary=summary,
+        self._diagnostics[code, where, detail] = Diagnostic(
+            code=code,
             detail=detail,
             remedy=remedy,
             address=where,
@@ -48,7 +48,7 @@ class Collector:
             severity=severity,
         )
 
-    def _written(self, path: KeyPath) -> Any:
+    def value_at(self, path: KeyPath) -> Any:
         """Return what the document has at ``path``; None where it has nothing."""
         value: Any = self.document.data
         for part in path:
@@ -57,23 +57,23 @@ class Collector:
         return value
 
     def drop(self, path: KeyPath) -> None:
-        """Note that what stands at ``path`` is so wrong that it is no part of the inventory; it has been told."""
+        """Record that the value at ``path`` is left out, because of an error that has been reported."""
         self._dropped.add(path)
 
     def is_dropped(self, path: KeyPath) -> bool:
-        """Tell whether ``path`` was left out, or something inside it, or a table around it."""
+        """Return whether ``path`` was left out, or something inside it, or a table around it."""
         return any(path[: len(out)] == out[: len(path)] for out in self._dropped)
 
     def invalid_name(self, path: KeyPath) -> None:
-        """Note that the entry at ``path`` has a name that is not allowed; it has been told, and the entry is kept."""
+        """Record that the entry at ``path`` is kept under a name that is not allowed, which has been reported."""
         self._invalid_names.add(path)
 
     def has_invalid_name(self, path: KeyPath) -> bool:
-        """Tell whether the entry at ``path`` has a name that is not allowed: what is named after it is wrong too."""
+        """Return whether the entry at ``path`` has a name that is not allowed: what is named after it is wrong too."""
         return path in self._invalid_names
 
     def missing_key(self, table: KeyPath, key: str, remedy: str) -> None:
-        """Note that a table lacks a key, unless it is there but wrong, or there but misspelt."""
+        """Report that a table lacks a key, unless it is there but wrong, or misspelt."""
         written: Any = self.document.data
         for part in table:
             written = written[part]
@@ -82,14 +82,14 @@ class Collector:
             self.add("missing key", table, f'"{key}" is not set', remedy, key=True)
 
     def missing_elsewhere(self, fact: KeyPath, needed_by: KeyPath, detail: str, remedy: str) -> None:
-        """Note, once for all who need it, that a fact of another table is not set; a faulty table has been told."""
+        """Report once, however many need it, that a value of another table is not set, unless that table has errors."""
         if fact not in self._missing_elsewhere and not self.is_dropped(fact[:-1]):
             self._missing_elsewhere.add(fact)
             self.add("missing key", needed_by, detail, remedy)
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """All faults so far, in the order of the file."""
+        """All diagnostics so far, in the order of the file."""
 
         def place(diagnostic: Diagnostic) -> tuple[int, int]:
             location = diagnostic.location
@@ -98,7 +98,7 @@ class Collector:
         return tuple(sorted(self._diagnostics.values(), key=place))
 
     def raise_errors(self) -> None:
-        """Raise the errors among what was collected; the warnings of a faulty inventory may be wrong.
+        """Raise the errors among the diagnostics; the warnings of an inventory with errors may be wrong.
 
         Raises:
             DiagnosticError: with all errors.

@@ -1,4 +1,4 @@
-"""A tier written into an inventory's text: everything else in it stays as it is, byte for byte."""
+"""Edits of an inventory's text: everything else in it stays as it is, byte for byte."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Float, InlineTable, Item, Trivia
 
+from anvil_gen.inventory.schema import RENAMED
 from anvil_gen.inventory.toml_positions import Positions
 from anvil_gen.values import Number
 
@@ -18,7 +19,7 @@ _DOTTED = ("environment", "flags")
 
 
 def with_tier(text: str, name: str, table: Mapping[str, Any]) -> str | None:
-    """Return a TOML text with one tier more, behind those that it has.
+    """Return a TOML text with one more tier, after those that it has.
 
     Returns:
         The text; None where the tier cannot be put in without touching what is there.
@@ -35,6 +36,22 @@ def with_tier(text: str, name: str, table: Mapping[str, Any]) -> str | None:
         if _data(edited) == wanted:
             return bom + edited
     return None
+
+
+def with_present_keys(text: str) -> str:
+    """Return a TOML text in which every renamed key has its present name, unless that is there as well."""
+    bom = _BOM if text.startswith(_BOM) else ""
+    body = text.removeprefix(_BOM)
+    for (table, old), new in RENAMED.items():
+        keys = _data(body).get(table)
+        span = (
+            Positions(body).key_range((table, old))
+            if isinstance(keys, dict) and {old, new} & {*keys} == {old}
+            else None
+        )
+        if span is not None:
+            body = body[: span[0]] + new + body[span[1] :]
+    return bom + body
 
 
 def tier_section(name: str, table: Mapping[str, Any]) -> str:
@@ -59,11 +76,11 @@ def _section(body: str, name: str, table: Mapping[str, Any]) -> tuple[int, str]:
     at = len(body) if end is None else (body.find("\n", end) + 1 or len(body))
     before, after = body[:at], body[at:]
     line_end = "\r\n" if before.endswith("\r\n") or (not before.endswith("\n") and "\r\n" in before) else "\n"
-    lines = list(_around(before, tier_section(name, table).split("\n")[:-1], after))
+    lines = list(_with_blank_lines(before, tier_section(name, table).split("\n")[:-1], after))
     return at, line_end.join(lines)
 
 
-def _around(before: str, section: list[str], after: str) -> Iterator[str]:
+def _with_blank_lines(before: str, section: list[str], after: str) -> Iterator[str]:
     """Yield the lines of a section that goes between two texts, a blank line on either side."""
     if before and not before.endswith("\n"):
         yield ""
@@ -92,7 +109,7 @@ def _item(value: Any) -> Item:
         table = tomlkit.inline_table()
         for key, inner in value.items():
             table.append(tomlkit.key(key), _item(inner))
-        return _spaced(table)
+        return _with_inner_spaces(table)
     if isinstance(value, list | tuple):
         array = tomlkit.array()
         for inner in value:
@@ -102,7 +119,7 @@ def _item(value: Any) -> Item:
     return item
 
 
-def _spaced(table: InlineTable) -> InlineTable:
+def _with_inner_spaces(table: InlineTable) -> InlineTable:
     """Return a table with a space inside its braces."""
     items = [item for key, item in table.value.body if key is not None]
     if items:

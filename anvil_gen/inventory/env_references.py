@@ -1,4 +1,4 @@
-"""What stands where an inventory takes anything, in `flags`, `override` and services: slips that no type could find."""
+"""Mistakes that no type can find, where an inventory takes anything: in `flags`, `override` and services."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ TABLES = (
     *("additional_contexts", "annotations", "args", "driver_opts", "environment", "extra_hosts"),
     *("labels", "options", "storage_opt", "sysctls", "ulimits"),
 )
-"""Keys of Compose whose tables have names of the user's: one that holds `env` alone is a table all the same."""
+"""Keys of Compose whose tables have user-defined names: one that has only `env` is not a reference."""
 
-_NAME = ("an environment name holds no `=`, and is not empty", "write another name")
+_KEYS = {"env", "default"}
+_NAME = ("an environment name has no `=`, and is not empty", "write another name")
 _FORM = 'a reference is { env = "NAME" }, and may have a default: { env = "NAME", default = "x" }'
 
 
 def env_reference(value: Any) -> EnvRef | None:
-    """Return the variable that a table like ``{ env = "NAME", default = "x" }`` stands for."""
-    if not isinstance(value, dict) or not value.keys() <= {"env", "default"}:
+    """Return the variable of a table like ``{ env = "NAME", default = "x" }``; None for any other value."""
+    if not isinstance(value, dict) or not value.keys() <= _KEYS:
         return None
     name, default = value.get("env"), value.get("default", "")
     if isinstance(name, str) and isinstance(default, str) and _VARIABLE.fullmatch(name) and _DEFAULT.fullmatch(default):
@@ -34,31 +35,31 @@ def env_reference(value: Any) -> EnvRef | None:
 
 
 def check_free_values(collector: Collector) -> None:
-    """Report tables that are clearly meant as references to variables and are none, dates, and names with a `=`."""
+    """Report tables that are meant as references to variables and are not, dates, and names with a `=`."""
     for path, table in _places(collector.document.data):
-        diagnostic = _diagnostic(table)
-        if diagnostic is not None:
-            key, detail, remedy = diagnostic
-            collector.add("not of the right form", (*path, key), detail, remedy, key=key not in ("env", "default"))
+        error = _reference_error(table)
+        if error is not None:
+            key, detail, remedy = error
+            collector.add("invalid-form", (*path, key), detail, remedy, key=key not in _KEYS)
     for path, table in _own_keys(collector.document.data):
         _check_environment(collector, (*path, "environment"), table.get("environment"))
         for where, value in _scalars(table, path):
             if isinstance(value, date | time):
-                collector.add("wrong type", where, "a date or time", "write it in quotes")
+                collector.add("wrong-type", where, "a date or time", "write it in quotes")
 
 
 def _check_environment(collector: Collector, path: KeyPath, environment: Any) -> None:
-    """Report names that hold a `=`, or are none: Compose takes them, and a container reads something else."""
+    """Report names that are empty or have a `=`: Compose accepts them, and a container reads something else."""
     for name, _ in _entries(environment):
         if not name or "=" in name:
-            collector.add("name that is not allowed", (*path, name), *_NAME, key=True)
+            collector.add("invalid-name", (*path, name), *_NAME, key=True)
     for index, entry in enumerate(environment) if isinstance(environment, list) else ():
         if isinstance(entry, str) and entry[:1] in ("", "="):
-            collector.add("name that is not allowed", (*path, index), *_NAME)
+            collector.add("invalid-name", (*path, index), *_NAME)
 
 
 def _own_keys(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """Yield the tables of an inventory that are in Compose's own keys."""
+    """Yield the tables of an inventory in Compose's own keys."""
     tables = [((*path, "override"), table.get("override")) for path, table in _tables(data)]
     tables += [(("services", name), table) for name, table in _entries(data.get("services"))]
     yield from ((path, table) for path, table in tables if isinstance(table, dict))
@@ -79,7 +80,7 @@ def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
 
 
 def _places(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """Yield every table of an inventory that may be a reference, where anything may stand."""
+    """Yield every table of an inventory that may be a reference, where any value is allowed."""
     for path, table in _tables(data):
         for flag, value in _entries(table.get("flags")):
             yield from _in_list(value, (*path, "flags", flag))
@@ -108,26 +109,22 @@ def _in_table(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, dict[str, An
         yield from _in_table(item, (*path, key))
 
 
-def _diagnostic(table: dict[str, Any]) -> tuple[str, str, str] | None:
+def _reference_error(table: dict[str, Any]) -> tuple[str, str, str] | None:
     """Return what is wrong with a table that is clearly meant as a reference: the key, detail and remedy."""
-    if env_reference(table) is not None:
+    name = table.get("env", "")
+    if env_reference(table) is not None or not isinstance(name, str | int | float):
         return None
-    name, others = table.get("env"), [key for key in table if key != "env"]
-    if isinstance(name, str | int | float):
-        for key in others:
-            if key != "default":
-                meant = did_you_mean(key, ["default"])
-                return (key, f'"{key}" is no key of a reference', meant) if meant else None
-        if "default" in table and isinstance(table["default"], str) and _is_name(name):
-            return "default", "a default holds no brace, no line break and no NUL", _FORM
-        if "default" in table and _is_name(name):
-            return "default", "a default is text", f'write it in quotes: {{ env = "{name}", default = "…" }}'
-        return "env", "it is no name of a variable: letters, digits and _, no digit first", _FORM
-    stray = [key for key in table if key != "default"]
-    # Its letters in another order, one too many or one too few: short words are hardly alike for the usual measure.
-    if "default" in table and len(stray) == 1 and len(set(stray[0].lower()) ^ set("env")) <= 1:
-        return stray[0], f'"{stray[0]}" is no key of a reference', 'did you mean "env"?'
-    return None
+    known, others = table.keys() & _KEYS, [key for key in table if key not in _KEYS]
+    if others:
+        meant = did_you_mean(others[0], _KEYS - known) if len(known) == len(others) == 1 else ""
+        return (others[0], f'"{others[0]}" is not a key of a reference', meant) if meant else None
+    if "env" not in table:
+        return None
+    if not _is_name(name):
+        return "env", "it is not a variable name: letters, digits and _, no digit first", _FORM
+    if isinstance(table["default"], str):
+        return "default", "a default has no brace, no line break and no NUL", _FORM
+    return "default", "a default is text", f'write it in quotes: {{ env = "{name}", default = "…" }}'
 
 
 def _is_name(value: Any) -> bool:

@@ -53,7 +53,7 @@ ProjectName = Annotated[
 HostName = Annotated[
     str,
     text(
-        "The machine's name, else the file's without `.toml`: lower-case letters, digits, `-` and `_`.",
+        "The host's name, else the file's without `.toml`: lower-case letters, digits, `-` and `_`.",
         PROJECT_PATTERN,
         NAME_LENGTH,
         examples=["my-box"],
@@ -97,14 +97,14 @@ Bind = Annotated[
 Fraction = Annotated[
     Number,
     Meta(
-        description="Share of each card's memory that the engine may take, as it counts that: above 0 and at most 1.",
-        extra_json_schema={"exclusiveMinimum": 0, "maximum": 1, "x-unit": "fraction of a card", "examples": [0.9]},
+        description="Share of each GPU's memory that the engine may take, as it counts that: above 0 and at most 1.",
+        extra_json_schema={"exclusiveMinimum": 0, "maximum": 1, "x-unit": "fraction of a GPU", "examples": [0.9]},
     ),
 ]
 Memory = Annotated[
     str,
     text(
-        "Memory of each card that the engine may take, instead of `gpu_memory_utilization`.",
+        "Memory of each GPU that the engine may take, instead of `gpu_memory_utilization`.",
         MEMORY_PATTERN,
         unit="MiB or GiB, as written",
         examples=["20GiB"],
@@ -170,7 +170,7 @@ ModeName = Annotated[
 ]
 GpuKey = Annotated[
     str,
-    Meta(description="A card's name: letters, digits, `_`, `.`, `-`.", pattern=SERVICE_PATTERN, examples=["rtx5090"]),
+    Meta(description="A GPU's name: letters, digits, `_`, `.`, `-`.", pattern=SERVICE_PATTERN, examples=["rtx5090"]),
 ]
 Flags = Annotated[
     dict[FlagName, Any],
@@ -180,7 +180,7 @@ Flags = Annotated[
         examples=[{"enable-metrics": True}],
     ),
 ]
-GpuName = Annotated[str, text("A card's name, a key of `[gpus]`.", examples=["rtx5090"])]
+GpuName = Annotated[str, text("A GPU's name, a key of `[gpus]`.", examples=["rtx5090"])]
 EngineName = Annotated[str, text("Inference engine: a folder of `templates/engines/`.", SERVICE_PATTERN, NAME_LENGTH)]
 ContextLength = Annotated[
     int,
@@ -216,7 +216,7 @@ KeyName = Annotated[
 ClientName = Annotated[
     str,
     Meta(
-        description="A client's name stands in the router's log: letters, digits, `_`, `.`, `-`.",
+        description="A client's name, as in the router's log: letters, digits, `_`, `.`, `-`.",
         pattern=SERVICE_PATTERN,
         max_length=NAME_LENGTH,
         examples=["laptop"],
@@ -263,7 +263,7 @@ Concurrency = Annotated[
 Metrics = Annotated[
     PortNumber | Literal["key"],
     Meta(
-        description='Metrics in Prometheus\' form, at `/metrics`: `"key"` beside the models and behind their key, or a '
+        description='Metrics in Prometheus\' form, at `/metrics`: `"key"` next to the models, behind their key, or a '
         "port of their own, without a key and published on 127.0.0.1.",
         examples=["key", 9101],
     ),
@@ -276,7 +276,7 @@ ComputeCapability = Annotated[str, text("CUDA compute capability.", r"^[0-9]{1,2
 Uuid = Annotated[
     str,
     text(
-        "The card's UUID, as its vendor's tool prints it: `nvidia-smi -L`, `rocminfo`; for Intel its number.",
+        "The GPU's UUID, as its vendor's tool prints it: `nvidia-smi -L`, `rocminfo`; for Intel its number.",
         UUID_PATTERN,
         examples=["GPU-d0f446cf-1771-414c-e116-a39138798a8c"],
     ),
@@ -292,7 +292,7 @@ ModelsFolder = Annotated[
     ),
 ]
 GpuMemory = Annotated[
-    int, Meta(description="Memory of the card in MiB.", ge=1, examples=[32607], extra_json_schema={"x-unit": "MiB"})
+    int, Meta(description="Memory of the GPU in MiB.", ge=1, examples=[32607], extra_json_schema={"x-unit": "MiB"})
 ]
 Platform = Annotated[
     Literal["linux", "wsl2"],
@@ -305,7 +305,7 @@ Egress = Annotated[
     Literal["allow", "deny"],
     Meta(
         description="Whether tiers reach anything but the router: with `deny` they are on an internal network, nothing "
-        "of them is published, and weights have to be on the machine already.",
+        "of them is published, and weights have to be on the host already.",
         examples=["deny"],
     ),
 ]

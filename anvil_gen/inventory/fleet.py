@@ -1,7 +1,4 @@
-"""Where things of a fleet lie: inventories in ``hosts/``, templates and rendered trees beside it.
-
-Also what git has of a rendered tree, and which process may write to it.
-"""
+"""Where the files of a fleet are: inventories in ``hosts/``, templates and rendered trees next to it."""
 
 from __future__ import annotations
 
@@ -25,25 +22,25 @@ def host_names(start: Path) -> list[str]:
 
 
 def find_inventory(host: str, start: Path) -> Path:
-    """Return the inventory that a path or a host's name stands for.
+    """Return the inventory of a path or of a host's name.
 
     Raises:
-        DiagnosticError: there is none of that name. A path is not checked here.
+        DiagnosticError: there is no inventory of that name. A path is not checked here.
     """
-    if host.endswith(".toml") or "/" in host or os.sep in host or _exists(start / host):
+    if host.endswith(".toml") or "/" in host or os.sep in host or _is_file(start / host):
         return Path(host)
     folder = hosts_folder(start)
-    if host and folder is not None and _is_there(folder / f"{host}.toml"):
+    if host and folder is not None and _path_exists(folder / f"{host}.toml"):
         return Path(display_path(folder / f"{host}.toml", start))
-    if host and _is_there(start / host):  # a folder, or what else it is, is told when it is read
+    if host and _path_exists(start / host):  # a folder, or anything else, is reported when it is read
         return Path(host)
     names = host_names(start)
     known = f"hosts/ has: {join_words(names)}" if names else _NO_HOSTS[folder is not None]
     raise DiagnosticError(
         [
             Diagnostic(
-                summary="unknown host",
-                detail=f'"{host}" is no inventory: {known}',
+                code="unknown-host",
+                detail=f'"{host}" is not an inventory: {known}',
                 remedy=did_you_mean(host, names) or "name a host, or the path of its .toml file",
             )
         ]
@@ -59,7 +56,7 @@ def all_inventories(start: Path) -> list[Path]:
     folder = hosts_folder(start)
     found = _inventories(folder)
     if not found:
-        raise DiagnosticError([Diagnostic(summary="no inventories", detail=_NO_HOSTS[folder is not None])])
+        raise DiagnosticError([Diagnostic(code="no-inventories", detail=_NO_HOSTS[folder is not None])])
     return [Path(display_path(path, start)) for path in found]
 
 
@@ -81,15 +78,15 @@ def _inventories(folder: Path | None) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith(".") and path.is_file())
 
 
-def _exists(path: Path) -> bool:
+def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
     except (OSError, ValueError):  # a name that is too long, or has a NUL in it
         return False
 
 
-def _is_there(path: Path) -> bool:
-    """Tell whether something stands at a path: also a folder, or a link that leads nowhere."""
+def _path_exists(path: Path) -> bool:
+    """Return whether something exists at a path: also a folder, or a broken link."""
     try:
         return os.path.lexists(path)
     except ValueError:  # a NUL in the name

@@ -20,15 +20,15 @@ def inventory_schema() -> dict[str, Any]:
         if keys:
             schema["$defs"][name]["required"] = list(keys)
     for definition in schema["$defs"].values():
-        # Defaults stand in templates/defaults.toml: an empty table here would be a second opinion.
+        # The defaults are in templates/defaults.toml: an empty table here would contradict them.
         for option in definition["properties"].values():
             option.pop("default", None)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": TITLE, **schema}
 
 
-def schema_text() -> str:
-    """Return the schema as the file that is committed."""
-    return json.dumps(inventory_schema(), indent=2, ensure_ascii=False) + "\n"
+def as_text(schema: dict[str, Any]) -> str:
+    """Return a schema as the file that is committed."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _hook(kind: type) -> dict[str, Any]:

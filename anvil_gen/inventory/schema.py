@@ -1,8 +1,9 @@
 """The inventory's format: one definition of keys, types, units and descriptions.
 
-The JSON Schema is generated from these structs (`anvil_gen.schema`); defaults stand in ``templates/defaults.toml``.
-Every key is optional here, so that one missing key does not hide the other faults; what must be there is checked by
-`anvil_gen.checks`, and named in ``REQUIRED`` for the schema.
+The JSON Schema is generated from these structs (`anvil_gen.inventory.json_schema`); defaults are in
+``templates/defaults.toml``.
+Every key is optional here, so that one missing key does not hide the other errors; what must be there is checked by
+`anvil_gen.resolve.checks`, and named in ``REQUIRED`` for the schema.
 """
 
 from typing import Annotated, Any
@@ -19,9 +20,12 @@ SCHEMA = 1
 REQUIRED = {"Inventory": ("schema", "tiers"), "GpuTable": ("uuid",), "TierTable": ()}
 """Keys that must be there, by struct."""
 
+RENAMED = {("router", old): new for old, new in RouterTable.RENAMED.items()}
+"""Keys of older versions -> what they are called now."""
+
 
 class HostTable(Table, frozen=True, kw_only=True):
-    """The machine."""
+    """The host, and how its services are run."""
 
     name: t.HostName | UnsetType = UNSET
     project: t.ProjectName | UnsetType = UNSET
@@ -45,7 +49,7 @@ class HostTable(Table, frozen=True, kw_only=True):
 
 
 class PathsTable(Table, frozen=True, kw_only=True):
-    """Where things lie on the machine."""
+    """Where things are on the host."""
 
     models: t.ModelsFolder | UnsetType = UNSET
 
@@ -55,13 +59,13 @@ class HfCacheTable(Table, frozen=True, kw_only=True):
 
     volume: t.VolumeName | UnsetType = UNSET
     path: (
-        Annotated[str, t.text("Folder of the machine, instead of a volume.", examples=["/srv/huggingface"])] | UnsetType
+        Annotated[str, t.text("Folder of the host, instead of a volume.", examples=["/srv/huggingface"])] | UnsetType
     ) = UNSET
     token_env: (
         Annotated[
             str,
             t.text(
-                "Variable with the token for gated models: passed on by its name to what loads from the hub.",
+                "Variable with the token for gated models: passed on by name to what loads from the Hugging Face Hub.",
                 t.VARIABLE_PATTERN,
                 examples=["HF_TOKEN"],
             ),
@@ -71,7 +75,7 @@ class HfCacheTable(Table, frozen=True, kw_only=True):
 
 
 class GpuTable(Table, frozen=True, kw_only=True):
-    """One card."""
+    """One GPU."""
 
     uuid: t.Uuid | UnsetType = UNSET
     vendor: Annotated[str, t.text("A folder of `templates/gpus/`.", t.SERVICE_PATTERN, t.NAME_LENGTH)] | UnsetType = (
@@ -104,7 +108,7 @@ class ModelTable(Table, frozen=True, kw_only=True):
         Annotated[
             str,
             t.text(
-                "Repository on the hub, with a tag where the engine takes one.",
+                "Repository on the Hugging Face Hub, with a tag where the engine takes one.",
                 t.REPO_PATTERN,
                 examples=["openai/gpt-oss-20b"],
             ),
@@ -170,7 +174,7 @@ class HealthCheckTable(Table, frozen=True, kw_only=True):
 
 
 class TierTable(ModelServerTable, frozen=True, kw_only=True):
-    """One model serve."""
+    """One model server."""
 
     service: t.ServiceName | UnsetType = UNSET
     container_name: t.ContainerName | UnsetType = UNSET
@@ -182,7 +186,7 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         Annotated[
             list[t.GpuName],
             Meta(
-                description="Cards that the tier holds; several are one tensor-parallel group.", examples=[["rtx5090"]]
+                description="GPUs that the tier holds; several are one tensor-parallel group.", examples=[["rtx5090"]]
             ),
         ]
         | UnsetType
@@ -261,7 +265,7 @@ class ExperimentTable(ModelServerTable, frozen=True, kw_only=True):
         Annotated[
             str,
             t.text(
-                "Container name; `{port}` stands for the slot's port.",
+                "Container name; `{port}` is the slot's port.",
                 r"^[a-zA-Z0-9](?:[a-zA-Z0-9_.-]|\{port\})+$(?!\n)",
                 255,
                 examples=["try-{port}"],
@@ -291,7 +295,7 @@ class ModeTable(Table, frozen=True, kw_only=True):
 
 
 class Inventory(Table, frozen=True, kw_only=True):
-    """One machine and what it serves."""
+    """One host and what it serves."""
 
     schema: (
         Annotated[int, Meta(description="Version of this format.", ge=SCHEMA, le=SCHEMA, examples=[SCHEMA])] | UnsetType
@@ -299,18 +303,18 @@ class Inventory(Table, frozen=True, kw_only=True):
     host: HostTable = HostTable()
     paths: PathsTable = PathsTable()
     hfcache: HfCacheTable = HfCacheTable()
-    gpus: Annotated[dict[t.GpuKey, GpuTable], Meta(description="The cards, by names of yours.")] = field(
+    gpus: Annotated[dict[t.GpuKey, GpuTable], Meta(description="The GPUs, by names of yours.")] = field(
         default_factory=dict
     )
     tiers: Annotated[
         dict[t.TierName, TierTable],
-        Meta(description="The model serves, by names of yours: lower-case letters, digits, `-`, `_`, `.`."),
+        Meta(description="The model servers, by names of yours: lower-case letters, digits, `-`, `_`, `.`."),
     ] = field(default_factory=dict)
     defaults: Annotated[TierTable, Meta(description="Anything that a tier may set, for all of them.")] = TierTable()
     services: Annotated[
         dict[t.ServiceName, dict[str, Any]],
         Meta(
-            description="Further compose services of the machine, in Compose's own keys. They run in every mode.",
+            description="Further compose services of the host, in Compose's own keys. They run in every mode.",
             examples=[{"ui": {"image": "ghcr.io/open-webui/open-webui:main"}}],
         ),
     ] = field(default_factory=dict)

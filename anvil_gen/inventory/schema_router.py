@@ -1,6 +1,7 @@
-"""The router's table: what the front door shall do, whichever router does it."""
+"""The router's table: what the router shall do, of whichever kind it is."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -31,9 +32,11 @@ class RouterTierTable(Table, frozen=True, kw_only=True):
 
 
 class RouterTable(Table, frozen=True, kw_only=True):
-    """The front door: one OpenAI-compatible endpoint for all tiers, a service of the same project."""
+    """The router: one OpenAI-compatible endpoint for all tiers, a service of the same project."""
 
-    engine: (
+    RENAMED: ClassVar[Mapping[str, str]] = {"engine": "kind"}
+
+    kind: (
         Annotated[
             str,
             t.text("Router: a folder of `templates/routers/`.", t.SERVICE_PATTERN, t.NAME_LENGTH),

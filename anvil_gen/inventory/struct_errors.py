@@ -1,17 +1,72 @@
-"""Every place of a data file that is not as its types want it."""
+"""All errors of a value against its msgspec type, and the value without them: msgspec reports only the first."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from functools import cache
+from typing import Any, Literal
 
-import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
+from msgspec import inspect as types
 
 from anvil_gen.diagnostics import did_you_mean, join_words
-from anvil_gen.inventory.toml_file import decode
-from anvil_gen.values import KeyPath
+from anvil_gen.values import KeyPath, Number, address
+
+ErrorKind = Literal["unknown key", "renamed key", "missing key", "name", "type", "choice", "form", "range", "NUL"]
+
+_ANY = types.DictType(key_type=types.StrType(), value_type=types.AnyType())
+_ANY_LIST = types.ListType(item_type=types.AnyType())
+_TYPES: dict[type[types.Type], tuple[tuple[type, ...], str]] = {
+    types.StrType: ((str,), "text in quotes"),
+    types.IntType: ((int,), "a whole number"),
+    types.FloatType: ((int, float, Number), "a number"),
+    types.CustomType: ((int, Number), "a number"),
+    types.BoolType: ((bool,), "true or false"),
+    types.ListType: ((list,), "a list"),
+    types.VarTupleType: ((list,), "a list"),
+    types.DictType: ((dict,), "a table"),
+    types.StructType: ((dict,), "a table"),
+    types.NoneType: ((), ""),
+}
+"""What a type accepts, and how messages call it."""
+
+
+class StructError(Struct, frozen=True, kw_only=True):
+    """One place of a value that is not as its type requires."""
+
+    path: KeyPath
+    kind: ErrorKind
+    detail: str
+    remedy: str = ""
+    at_key: bool = False
+    """It is about the key of ``path``, not about its value."""
+    kept: bool = False
+    """The value of ``path`` is read all the same."""
+
+    @property
+    def text(self) -> str:
+        """Detail and remedy as one text."""
+        return f"{self.detail}; {self.remedy}" if self.remedy else self.detail
+
+
+class _Problem(Struct, frozen=True):
+    """What is wrong with one value, wherever it is."""
+
+    kind: ErrorKind
+    detail: str
+    remedy: str = ""
+
+
+def decode_number(kind: type, value: Any) -> Any:
+    """Return a share of a GPU as a `Number`: msgspec's hook for types that it does not know.
+
+    Raises:
+        ValueError: it is not above 0 and at most 1, or of another type.
+    """
+    if kind is Number and type(value) in (int, Number) and 0 < value <= 1:
+        return Number(str(value))
+    raise ValueError(f"{value} is not above 0 and at most 1")
 
 
 def unknown_names(named: Iterable[tuple[KeyPath, str]], known: Iterable[str]) -> Iterator[tuple[KeyPath, str]]:
@@ -22,46 +77,266 @@ def unknown_names(named: Iterable[tuple[KeyPath, str]], known: Iterable[str]) ->
 
 
 def struct_errors(value: Any, kind: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    """Yield each place of a value that is not as its type wants it; msgspec itself tells only the first."""
-    try:
-        msgspec.convert(value, kind, dec_hook=decode)
-    except msgspec.ValidationError as error:
-        message = str(error).partition(" - at `")[0]
+    """Yield each place of a value that is not as its type requires, and what is wrong there."""
+    yield from ((error.path, error.text) for error in decode_valid(value, kind, path)[1])
+
+
+def decode_valid(value: Any, kind: Any, path: KeyPath = ()) -> tuple[Any, list[StructError]]:
+    """Return a value as its type without all that is wrong in it, and the errors: one for each place.
+
+    A list with a wrong item is left out as a whole, and so is a table that lacks a required key. A table at the top
+    level keeps its entries under names that are not allowed. What is wrong as a whole is UNSET.
+    """
+    decoder = _Decoder()
+    decoded = decoder.decode(value, _type_info(kind), path)
+    return decoded, [*decoder.errors.values()]
+
+
+@cache
+def _type_info(kind: Any) -> types.Type:
+    return types.type_info(kind)
+
+
+class _Decoder:
+    """Decodes a value; ``errors`` has the first error of each place."""
+
+    def __init__(self) -> None:
+        self.errors: dict[KeyPath, StructError] = {}
+
+    def decode(self, value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, Any] | None = None) -> Any:
+        """Return a value as its type, UNSET where it is wrong; ``hints`` is what the JSON Schema says of the type."""
+        hints = hints or {}
+        if isinstance(kind, types.Metadata):
+            return self.decode(value, kind.type, path, kind.extra_json_schema)
+        if isinstance(kind, types.UnionType):
+            alternative = next((choice for choice in kind.types if _accepts(choice, value)), None)
+            if alternative is not None:
+                return self.decode(value, alternative, path, hints)
+        problem = _problem(value, kind, path, hints)
+        if problem is not None:
+            self._add(path, problem)
+            return UNSET
+        if isinstance(value, dict):
+            return (
+                self._struct(value, kind, path) if isinstance(kind, types.StructType) else self._dict(value, kind, path)
+            )
+        if isinstance(value, list):
+            return self._list(value, kind, path)
+        if isinstance(kind, types.FloatType):
+            return float(value)
+        return decode_number(kind.cls, value) if isinstance(kind, types.CustomType) else value
+
+    def _add(self, path: KeyPath, problem: _Problem, *, at_key: bool = False, kept: bool = False) -> None:
+        error = StructError(
+            path=path, kind=problem.kind, detail=problem.detail, remedy=problem.remedy, at_key=at_key, kept=kept
+        )
+        self.errors.setdefault(path, error)
+
+    def _struct(self, table: dict[str, Any], kind: types.StructType, path: KeyPath) -> Any:
+        fields = {field.encode_name: field for field in kind.fields}
+        table = self._renamed(table, getattr(kind.cls, "RENAMED", {}), path)
+        unknown = [key for key in table if key not in fields]
+        for key in unknown:
+            remedy = did_you_mean(key, fields) or f"keys here: {join_words(fields, limit=40)}"
+            problem = _Problem("unknown key", f'"{key}" is not a key of this table', remedy)
+            self._add((*path, key), problem, at_key=True)
+        required = [name for name, field in fields.items() if field.required]
+        for name in required:
+            if name not in table and not did_you_mean(name, unknown):
+                self._missing(fields[name], path)
+        values = {
+            name: self.decode(table[name], field.type, (*path, name)) for name, field in fields.items() if name in table
+        }
+        valid = {name: value for name, value in values.items() if value is not UNSET}
+        return kind.cls(**valid) if valid.keys() >= set(required) else UNSET
+
+    def _renamed(self, table: dict[str, Any], names: Mapping[str, str], path: KeyPath) -> dict[str, Any]:
+        """Report keys by former names, and return the table with the present ones, so that nothing follows from it."""
+        for old in [key for key in table if key in names]:
+            new = names[old]
+            plain = not isinstance(table[old], dict | list)
+            remedy = f"write {new} = {_show(table[old])}" if plain else ""
+            remedy = f'remove it: "{new}" is set' if new in table else remedy
+            problem = _Problem("renamed key", f'"{old}" is now called "{new}"', remedy)
+            self._add((*path, old), problem, at_key=True)
+            table = {new: table[old], **{key: value for key, value in table.items() if key != old}}
+        return table
+
+    def _missing(self, field: types.Field, path: KeyPath) -> None:
+        hints = field.type.extra_json_schema if isinstance(field.type, types.Metadata) else None
+        name = field.encode_name
+        # A table may lack several keys: one error for each of them.
+        self.errors[(*path, name)] = StructError(
+            path=path, kind="missing key", detail=f'"{name}" is not set', remedy=_help(hints or {}), at_key=True
+        )
+
+    def _dict(self, table: dict[str, Any], kind: types.Type, path: KeyPath) -> Any:
+        kind = kind if isinstance(kind, types.DictType) else _ANY
+        decoded = {}
+        for name, value in table.items():
+            problem, kept = _name_problem(name, kind.key_type, path), len(path) == 1 and isinstance(value, dict)
+            if problem is not None:
+                self._add((*path, name), problem, at_key=True, kept=kept)
+            item = self.decode(value, kind.value_type, (*path, name))
+            if item is not UNSET and (problem is None or kept):
+                decoded[name] = item
+        return decoded
+
+    def _list(self, items: list[Any], kind: types.Type, path: KeyPath) -> Any:
+        kind = kind if isinstance(kind, types.ListType | types.VarTupleType) else _ANY_LIST
+        decoded = [self.decode(item, kind.item_type, (*path, index)) for index, item in enumerate(items)]
+        if any(item is UNSET for item in decoded):
+            return UNSET
+        return tuple(decoded) if isinstance(kind, types.VarTupleType) else decoded
+
+
+def _accepts(kind: types.Type, value: Any) -> bool:
+    """Return whether a value is of a type's kind, whatever its range and form."""
+    if isinstance(kind, types.Metadata):
+        return _accepts(kind.type, value)
+    if isinstance(kind, types.UnionType):
+        return any(_accepts(choice, value) for choice in kind.types)
+    if isinstance(kind, types.LiteralType):
+        return any(type(choice) is type(value) and choice == value for choice in kind.values)
+    return isinstance(kind, types.AnyType) or type(value) in _TYPES[type(kind)][0]
+
+
+def _problem(value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, Any]) -> _Problem | None:
+    """Return what is wrong with a value itself, without what is in it."""
+    if isinstance(value, str) and "\0" in value:
+        return _Problem("NUL", "no path, argument or variable can hold it", "remove it")
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        return _Problem("range", "TOML's whole numbers have 64 bits", "write a smaller number, or text in quotes")
+    if isinstance(kind, types.LiteralType) and not _accepts(kind, value):
+        remedy = did_you_mean(str(value), map(str, kind.values)) or _help(hints)
+        return _Problem("choice", f"{_show(value)} is not one of: {', '.join(map(_show, kind.values))}", remedy)
+    if not _accepts(kind, value):
+        detail = f"{_show(value)} is {_type_name(value)}; it should be {' or '.join(_type_words(kind))}"
+        return _Problem("type", detail, _type_remedy(value, kind, path, hints))
+    if isinstance(kind, types.StrType):
+        return _form_problem(value, kind, hints)
+    if isinstance(kind, types.IntType | types.FloatType | types.CustomType):
+        return _range_problem(value, kind, hints)
+    if isinstance(kind, types.ListType | types.DictType) and len(value) < (kind.min_length or 0):
+        return _Problem("form", "it is empty", _help(hints))
+    return None
+
+
+def _name_problem(name: str, kind: types.Type, path: KeyPath) -> _Problem | None:
+    """Return what is wrong with the name of an entry of the table at ``path``."""
+    kind, hints = (kind.type, kind.extra_json_schema or {}) if isinstance(kind, types.Metadata) else (kind, {})
+    problem = _problem(name, kind, path, hints)
+    if problem is None or problem.kind == "NUL":
+        return problem
+    remedy = problem.remedy or "write another name"
+    plain = _plain_name(name)
+    if len(path) == 1 and _problem(plain, kind, path, hints) is None:
+        remedy = f"write {address((*path, plain))}. {remedy}"
+    return _Problem("name", problem.detail, remedy)
+
+
+def _plain_name(text: str) -> str:
+    """Return the name that is nearest to a text: lower-case letters without accents, digits, and what joins them."""
+    from unicodedata import combining, normalize  # noqa: PLC0415  only an error needs it
+
+    letters = "".join(char for char in normalize("NFKD", text.lower()) if not combining(char))
+    return re.sub("[^a-z0-9_.-]+", "-", letters).strip("-._")
+
+
+def _form_problem(value: str, kind: types.StrType, hints: Mapping[str, Any]) -> _Problem | None:
+    if kind.max_length is not None and len(value) > kind.max_length:
+        length = f"has {len(value)} characters; at most {kind.max_length} are allowed"
+        return _Problem("form", f"{_show(value)} {length}", _help(hints))
+    if len(value) < (kind.min_length or 0):
+        return _Problem("form", _show(value), _help(hints))
+    if kind.pattern is not None and not re.search(kind.pattern, value):
+        return _Problem("form", _show(value), _nearest_alternative(value, kind.pattern, hints))
+    return None
+
+
+def _nearest_alternative(value: str, pattern: str, hints: Mapping[str, Any]) -> str:
+    """Return the nearest of the words that a pattern consists of, or all of them."""
+    match = re.match(r"\^\(\?:((?:[a-z-]+\|)+)([a-z-]+:?)", pattern)
+    if match is None:
+        return _help(hints)
+    words = [*match[1].rstrip("|").split("|"), match[2]]
+    choices = ", ".join(f"{word}NAME" if word.endswith(":") else word for word in words)
+    plain = [word for word in words if not word.endswith(":")]
+    return did_you_mean(value, plain) or f"{hints['description']} One of: {choices}"
+
+
+def _range_problem(
+    value: float, kind: types.IntType | types.FloatType | types.CustomType, hints: Mapping[str, Any]
+) -> _Problem | None:
+    if isinstance(kind, types.CustomType):  # msgspec takes no range for it: the JSON Schema has it
+        low, above, high = hints.get("minimum"), hints.get("exclusiveMinimum"), hints.get("maximum")
     else:
-        return
-    inner = _plain(kind)
-    origin, arguments = get_origin(inner), get_args(inner)
-    if isinstance(inner, type) and issubclass(inner, Struct) and isinstance(value, dict):
-        yield from _keys_with_errors(value, inner, path)
-    elif isinstance(value, list) and origin in (tuple, list):
-        for index, item in enumerate(value):
-            yield from struct_errors(item, arguments[0], (*path, index))
-    elif isinstance(value, dict) and origin is not None and issubclass(origin, Mapping):
-        for key, item in value.items():
-            yield from struct_errors(key, arguments[0], (*path, key))
-            yield from struct_errors(item, arguments[1], (*path, key))
-    elif origin is Literal:
-        yield path, f'"{value}" is none of: {join_words(map(str, arguments))}'
+        low, above, high = kind.ge, kind.gt, kind.le
+    is_low = (low is not None and not value >= low) or (above is not None and not value > above)
+    if not is_low and (high is None or value <= high):
+        return None
+    if above is not None:
+        bounds = f"above {above} and at most {high}"
+    elif high is None:
+        bounds = f"{low} or more"
     else:
-        yield path, f"{message[:1].lower()}{message[1:]}"
+        bounds = f"from {low} to {high}" if low != high else str(low)
+    return _Problem("range", f"{value} is not {bounds}", _help(hints))
 
 
-def _plain(kind: Any) -> Any:
-    """Return a type without its annotations, and without the None that it may be instead."""
-    while get_origin(kind) in (Annotated, Union, UnionType):
-        choices = get_args(kind) if get_origin(kind) is not Annotated else get_args(kind)[:1]
-        kind = next(choice for choice in choices if choice is not type(None))
-    return kind
+def _type_words(kind: types.Type) -> list[str]:
+    """Return how messages call what a type accepts."""
+    if isinstance(kind, types.Metadata):
+        return _type_words(kind.type)
+    if isinstance(kind, types.UnionType):
+        return [word for choice in kind.types for word in _type_words(choice)]
+    if isinstance(kind, types.LiteralType):
+        return [_show(value) for value in kind.values]
+    word = _TYPES[type(kind)][1]
+    return [word] if word else []
 
 
-def _keys_with_errors(value: Mapping[str, Any], struct: type[Struct], path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    fields = {field.name: field for field in msgspec.structs.fields(struct)}
-    unknown = [key for key in value if key not in fields]
-    yield from (
-        ((*path, key), f'"{key}" is no key: {did_you_mean(key, fields) or join_words(fields)}') for key in unknown
-    )
-    for name, field in fields.items():
-        if name in value:
-            yield from struct_errors(value[name], field.type, (*path, name))
-        elif field.required and not did_you_mean(name, unknown):
-            yield path, f'"{name}" is not set'
+def _type_remedy(value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, Any]) -> str:
+    """Return what to write instead of a value of another type."""
+    if isinstance(kind, types.StructType):
+        names = [field.encode_name for field in kind.fields]
+        keys = f", with {join_words(names)}" if len(names) <= 6 else ""
+        return f"write it as a table: [{address(path)}]{keys}"
+    if isinstance(kind, types.DictType):
+        entry = ".NAME" if isinstance(kind.value_type, types.StructType | types.DictType) else ""
+        return f"write it as a table: [{address(path)}{entry}]"
+    if isinstance(kind, types.ListType | types.VarTupleType) and isinstance(value, str):
+        return f'write it as a list: ["{value}"]'
+    is_whole = isinstance(kind, types.IntType)
+    if (is_whole or isinstance(kind, types.CustomType)) and re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", str(value)):
+        return f"write {str(value).partition('.')[0] if is_whole else value}"
+    quoted = f'write it in quotes: "{_plain_text(value)}"' if "text in quotes" in _type_words(kind) else ""
+    return _help(hints) or quoted
+
+
+def _help(hints: Mapping[str, Any]) -> str:
+    """Return the description of a type, with its examples."""
+    description, examples = hints.get("description", ""), hints.get("examples", ())
+    shown = ", ".join(map(_show, examples))
+    return f"{description} For example: {shown}" if shown else description
+
+
+def _plain_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _show(value: Any) -> str:
+    """Return a value as a message shows it."""
+    if isinstance(value, str):
+        short = value if len(value) <= 60 else value[:57] + "…"
+        return f'"{short}"'
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        return f"[{', '.join(map(_show, value))}]"
+    if isinstance(value, dict | list):
+        return "this"
+    return _plain_text(value)
+
+
+def _type_name(value: Any) -> str:
+    names = {bool: "a boolean", str: "text", int: "a whole number", dict: "a table", list: "a list"}
+    return names.get(type(value), "a number" if isinstance(value, float) else "a date or time")

@@ -1,4 +1,4 @@
-"""A TOML file as read from disk: its text, its data, and where each key stands."""
+"""A TOML file as read from disk: its text, its data, and the place of each key."""
 
 from __future__ import annotations
 
@@ -22,21 +22,25 @@ MAX_DEPTH = 32
 
 # A dotted key of 1,000 parts: the parser keeps each of its prefixes, which at 100,000 parts no memory holds.
 _MANY_PARTS = r"""(?m)(?:^|[\[{,])[ \t]*(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){1000}"""
-# What opens and closes, and keys of many parts; texts and comments are passed over.
-_BRACKETS = (
-    rf"""(?P<key>(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{MAX_DEPTH - 1}}})"""
-    r"""|\"{3}(?s:.*?)"{3}|'{3}(?s:.*?)'{3}|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+'|[\w-]++|#[^\n]*+|[][{}]"""
+_TOO_DEEP = (
+    "nested-too-deeply",
+    f"tables and arrays are nested more than {MAX_DEPTH} levels deep",
+    "an inventory needs five levels at most",
 )
-_LONG_NUMBER = r"(?<=[=\[,\s])[+-]?[0-9][0-9_]{4000,}"
+_LONG_NUMBER = (
+    "number-out-of-range",
+    "a number has thousands of digits, and TOML's whole numbers have 64 bits",
+    "write a smaller number, or text in quotes",
+)
 _KEY_PATH = r"\((?:(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"),? ?)+\)"
 _REMEDIES = {
     "cannot overwrite a value": "the key has a value already: keep one of the two",
-    "cannot declare": "its keys stand under another heading already: put them together, under one",
-    "cannot redefine": "its keys stand under another heading already: put them together, under one",
+    "cannot declare": "another heading has its keys already: put them together, under one",
+    "cannot redefine": "another heading has its keys already: put them together, under one",
     "cannot mutate": "a table in braces is complete: write the key inside them",
     "duplicate inline table key": "the key has a value already: keep one of the two",
     "expected '=' after a key": "write key = value",
-    "expected newline": "one key a line; a text with spaces stands in quotes",
+    "expected newline": "write one key per line, and text with spaces in quotes",
     "unclosed array": "close the list with ]",
     "unclosed inline table": "close the table with }, on the same line",
     "unterminated string": "close the quotes",
@@ -44,7 +48,7 @@ _REMEDIES = {
 }
 """By how the parser's message begins."""
 
-# Who writes a key or a token where its name belongs must not find it again in a log.
+# A key or a token that is written where its name belongs must not appear in a log.
 _HIDDEN = rf"""(?i)({HIDDEN_WORD}[\w-]*["']?[ \t]*(?:\.[^=\n]*)?=[ \t]*).+"""
 _STATEMENT = r"""[ \t]*(?:[\w-]+|"[^"]*"|'[^']*')[ \t]*[.=]"""
 _AT_LINE = r"\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$"
@@ -54,7 +58,7 @@ class Document:
     """A parsed TOML file. ``display`` is how messages name it."""
 
     def __init__(self, path: Path, *, display: str | None = None, text: str | None = None) -> None:
-        """Read and parse ``path``, or parse ``text`` as what will stand there.
+        """Read and parse ``path``, or parse ``text`` as its future content.
 
         Raises:
             DiagnosticError: the file cannot be read, or is not TOML.
@@ -65,7 +69,7 @@ class Document:
         self.data = self._parse()
 
     def location(self, path: KeyPath, *, key: bool = False) -> Location:
-        """Return where the value at ``path`` stands (or its key); its nearest parent where it does not exist."""
+        """Return the place of the value at ``path`` (or of its key); of its nearest parent where it does not exist."""
         line, column, length = self._positions.find(path, key=key)
         found = self._at(line, column, length)
         parts = path[:-1] if key else path
@@ -94,49 +98,24 @@ class Document:
 
     def _parse(self) -> dict[str, Any]:
         if self.text.count(".") >= 1000 and re.search(_MANY_PARTS, self.text):
-            raise DiagnosticError([self._too_deep()])
+            raise self._refused(*_TOO_DEEP)
         try:
             # TOML knows only LF and CRLF; a lone CR is left in, for the parser to refuse.
             data = tomllib.loads(self.text.replace("\r\n", "\n"), parse_float=Number)
         except tomllib.TOMLDecodeError as error:
             raise DiagnosticError([self._syntax_error(str(error))]) from None
         except RecursionError:
-            raise DiagnosticError([self._too_deep()]) from None
+            raise self._refused(*_TOO_DEEP) from None
         except ValueError:
-            raise DiagnosticError([self._long_number()]) from None
+            raise self._refused(*_LONG_NUMBER) from None
         if _deeper_than(data, MAX_DEPTH):
-            raise DiagnosticError([self._too_deep()])
+            raise self._refused(*_TOO_DEEP)
         return data
 
-    def _too_deep(self) -> Diagnostic:
-        """Return the fault of a value or a key with too many levels, at the first that has them."""
-        depth, start = 0, 0
-        for token in re.finditer(_BRACKETS, self.text):
-            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
-            if depth > MAX_DEPTH or token["key"]:
-                start = token.start("key") if token["key"] else token.start()
-                break
-        line = self.text.count("\n", 0, start) + 1
-        column = start - (self.text.rfind("\n", 0, start) + 1) + 1
-        return Diagnostic(
-            summary="nested too deeply",
-            detail=f"tables and arrays stand more than {MAX_DEPTH} levels inside one another",
-            remedy="an inventory needs five levels at most",
-            location=self._at(line, column),
-        )
-
-    def _long_number(self) -> Diagnostic:
-        """Return the fault of a whole number so long that Python refuses to convert it."""
-        match = re.search(_LONG_NUMBER, self.text)
-        start = match.start() if match else 0
-        line = self.text.count("\n", 0, start) + 1
-        column = start - (self.text.rfind("\n", 0, start) + 1) + 1
-        return Diagnostic(
-            summary="number out of range",
-            detail="TOML's whole numbers have 64 bits",
-            remedy="write a smaller number, or text in quotes",
-            location=self._at(line, column, len(match[0]) if match else 1),
-        )
+    def _refused(self, code: str, detail: str, remedy: str) -> DiagnosticError:
+        """Return the error of a file that no person writes: it has no line, since the parser reports none."""
+        location = Location(file=self.display)
+        return DiagnosticError([Diagnostic(code=code, detail=detail, remedy=remedy, location=location)])
 
     def _syntax_error(self, message: str) -> Diagnostic:
         from ast import literal_eval  # noqa: PLC0415  only an error needs it
@@ -147,13 +126,13 @@ class Document:
             location = self._at(int(match["line"]), int(match["column"]))
         else:
             location = self._at(len(self._lines), len(self._lines[-1]) + 1)
-        if message.startswith("Cannot"):  # told where the statement ends
+        if message.startswith("Cannot"):  # it is reported at the end of the statement
             statement = location.source.strip()
             location = self._at(location.line or 1, location.source.find(statement) + 1, len(statement))
         location = self._without_secret(location)
         reason = re.sub(_KEY_PATH, lambda keys: address(literal_eval(keys[0])), reason[:1].lower() + reason[1:])
         return Diagnostic(
-            summary="not valid TOML",
+            code="not-valid-toml",
             detail=printable(reason),
             remedy=printable(_syntax_remedy(reason, location)),
             location=location,
@@ -170,19 +149,12 @@ class Document:
         return location
 
 
-def decode(kind: type, value: Any) -> Any:
-    """Return a share of a card, whose range msgspec cannot check, since it keeps its spelling."""
-    if kind is Number and type(value) in (int, Number) and 0 < value <= 1:
-        return Number(str(value))
-    raise ValueError(f"{value} is no share")
-
-
 def _syntax_remedy(reason: str, location: Location) -> str:
     """Guess the usual slip from the line; an empty string where none fits."""
     key, equals, value = location.source.partition("=")
     value = value.split("#")[0].strip()
     if equals and re.fullmatch(r"[A-Za-z][\w./:-]*", value) and value not in ("true", "false", "inf", "nan"):
-        return f'text stands in quotes: {key.strip()} = "{value}"'
+        return f'write text in quotes: {key.strip()} = "{value}"'
     if equals and "\\" in value and value.startswith('"'):
         return "in double quotes a backslash is an escape: write forward slashes, or single quotes around the text"
     return next((remedy for start, remedy in _REMEDIES.items() if reason.startswith(start)), "")
@@ -202,7 +174,7 @@ def _read(path: Path, display: str) -> bytes:
     except ValueError:
         detail, remedy = "no file name may hold a NUL character", ""
     raise DiagnosticError(
-        [Diagnostic(summary="cannot read the file", detail=detail, remedy=remedy, location=Location(file=display))]
+        [Diagnostic(code="cannot-read-the-file", detail=detail, remedy=remedy, location=Location(file=display))]
     )
 
 
@@ -215,7 +187,7 @@ def _decode(raw: bytes, display: str) -> str:
         raise DiagnosticError(
             [
                 Diagnostic(
-                    summary="not valid TOML",
+                    code="not-valid-toml",
                     detail=f"byte 0x{raw[error.start]:02x} is not UTF-8",
                     remedy="save the file as UTF-8 text",
                     location=Location(file=display, line=line, column=len(before) + 1),

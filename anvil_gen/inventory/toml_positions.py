@@ -1,4 +1,4 @@
-"""Where the keys and values of a TOML text stand: imported only when there is an error to show."""
+"""The places of the keys and values of a TOML text: imported only when there is an error to show."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ class Positions:
             if node is not None:
                 return self._span(node)
         return 1, 1, 1
+
+    def key_range(self, path: KeyPath) -> tuple[int, int] | None:
+        """Return where the last part of a key stands, as indices of characters; None where there is no such key."""
+        node = self._keys.get(path)
+        if node is None:
+            return None
+        start, end = (len(self._source[:at].decode("utf-8", "replace")) for at in (node.start_byte, node.end_byte))
+        return start, end
 
     def end_of_sections(self, first: str) -> int | None:
         """Return where the last section ends whose name begins with a key, without the comments behind it.

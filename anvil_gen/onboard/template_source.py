@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -16,6 +17,7 @@ from anvil_gen import __version__
 
 _URL_NAMES = ("repository", "source", "source code")
 _SECONDS = 10
+_RELEASE = re.compile(r"[0-9]+(\.[0-9]+)*((a|b|rc|\.post)[0-9]+)?")
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -30,7 +32,7 @@ def source_of(installed: Distribution | None = None) -> Source:
     try:
         installed = installed or distribution("anvil-gen")
     except PackageNotFoundError:
-        return Source(url="", ref=f"v{__version__}")
+        return Source(url="", ref=ref_of(__version__))
     direct = json.loads(installed.read_text("direct_url.json") or "{}")
     if "vcs_info" in direct:
         vcs = direct["vcs_info"]
@@ -39,7 +41,19 @@ def source_of(installed: Distribution | None = None) -> Source:
         return _checkout(Path(url2pathname(unquote(urlsplit(direct["url"]).path))))
     named = dict(_named_url(line) for line in installed.metadata.get_all("Project-URL") or [])
     url = next((named[name] for name in _URL_NAMES if name in named), "")
-    return Source(url=f"git+{url}" if url else "", ref=f"v{__version__}")
+    return Source(url=f"git+{url}" if url else "", ref=ref_of(__version__))
+
+
+def ref_of(version: str) -> str:
+    """Return what a version is called in its repository: a release by its tag, any other by its commit.
+
+    Empty where a version does not say its commit, as that of a copy without git.
+    """
+    public, _, local = version.partition("+")
+    if _RELEASE.fullmatch(public) and not local:
+        return f"v{version}"
+    commit = re.match(r"g([0-9a-f]{7,40})", local)
+    return commit[1] if commit else ""
 
 
 def _tag(vcs: dict[str, Any]) -> str:
@@ -57,7 +71,7 @@ def _checkout(folder: Path) -> Source:
     """Return what a local clone was cloned from; the clone itself if it has no remote."""
     ref = _git(folder, "describe", "--tags", "--always")
     if not ref:
-        return Source(url="", ref=f"v{__version__}")
+        return Source(url="", ref=ref_of(__version__))
     origin = _git(folder, "remote", "get-url", "origin")
     is_remote = ("://" in origin and not origin.startswith("file:")) or origin.startswith("git@")
     return Source(url=(f"git+{origin}" if "://" in origin else origin) if is_remote else folder.as_posix(), ref=ref)

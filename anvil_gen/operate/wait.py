@@ -68,7 +68,7 @@ def logs_of(deployment: Deployment, mode: Mode, services: Iterable[str]) -> dict
         if tier is not None:
             found[service] = known_log(catalog, "engines", tier.engine)
         elif mode.router is not None and mode.router.service == service:
-            found[service] = known_log(catalog, "routers", mode.router.engine)
+            found[service] = known_log(catalog, "routers", mode.router.kind)
         else:
             found[service] = known_log(catalog)
     return found
@@ -163,4 +163,4 @@ def _diagnostic(progress: Progress, host: str, mode: str) -> Diagnostic:
         remedies.append(cause.remedy)
     option = f" --mode {mode}" if mode else ""
     remedies.append(f"full log:\n\n    anvil-gen logs {host} {progress.service}{option}")
-    return Diagnostic(summary="service is not ready", detail="\n".join(detail), remedy="\n".join(remedies))
+    return Diagnostic(code="service-is-not-ready", detail="\n".join(detail), remedy="\n".join(remedies))

@@ -15,11 +15,11 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, di
 from anvil_gen.inventory.env_references import env_reference
 from anvil_gen.render.jinja_env import TEMPLATE_ERRORS, TemplateEnvironment
 from anvil_gen.resolve.model import Mode, Router, Tier
-from anvil_gen.values import ComposeText, Symbol, canonical_flag
+from anvil_gen.values import ComposeText, canonical_flag
 
 _QUESTION = "Say hello."
 _API_BASE = "/v1"
-"""Where the front door has OpenAI's API, whichever router it is."""
+"""Where the router has OpenAI's API, whichever kind it is."""
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -28,7 +28,7 @@ class Name(Struct, frozen=True, kw_only=True):
 
     name: str
     tier: str
-    task: Symbol
+    task: str
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return self.first.name
 
     @property
-    def task(self) -> Symbol:
+    def task(self) -> str:
         """What the example's model does."""
         return self.first.task
 
@@ -87,7 +87,7 @@ def _variable(name: str | None) -> str:
 
 
 def endpoints_of(host: str, mode: Mode) -> tuple[Endpoint, ...]:
-    """Return where the models of a host's mode are reached from the machine itself: at its router, else at each tier.
+    """Return where the models of a host's mode are reached from the host itself: at its router, else at each tier.
 
     Raises:
         DiagnosticError: nothing of it is published.
@@ -101,13 +101,13 @@ def endpoints_of(host: str, mode: Mode) -> tuple[Endpoint, ...]:
             f"http://{router.service}:{router.port}{_API_BASE}" if router is not None else "http://<service>:<port>"
         )
         detail = f"{what} no port: only containers of the project reach it, at {inside}"
-        raise DiagnosticError([Diagnostic(summary="nothing is published", detail=detail, remedy='set "bind"')])
+        raise DiagnosticError([Diagnostic(code="nothing-is-published", detail=detail, remedy='set "bind"')])
     return published
 
 
 def _of_router(host: str, router: Router) -> Endpoint | None:
     scheme = "https" if router.limits.tls is not None else "http"
-    base = _base(router.options["bind"], router.port, scheme)
+    base = _base(router.options.bind, router.port, scheme)
     models = tuple(Name(name=route.name, tier=route.tier, task=route.task) for route in router.routes)
     if base is None:
         return None
@@ -115,7 +115,7 @@ def _of_router(host: str, router: Router) -> Endpoint | None:
 
 
 def _of_tier(tier: Tier) -> Endpoint | None:
-    base = _base(tier.options["bind"], tier.port, "http")
+    base = _base(tier.options.bind, tier.port, "http")
     models = tuple(Name(name=name, tier=tier.name, task=tier.task) for name in tier.names or (tier.served_name,))
     if base is None:
         return None
@@ -124,13 +124,13 @@ def _of_tier(tier: Tier) -> Endpoint | None:
 
 def _own_key(tier: Tier) -> str | None:
     """Return the variable of the key that an engine itself asks for; None where it asks for none."""
-    flags = {canonical_flag(flag): value for flag, value in tier.options["flags"].items()}
+    flags = {canonical_flag(flag): value for flag, value in tier.options.flags.items()}
     key = env_reference(flags.get("api-key"))
     return key.name if key is not None else None
 
 
 def _base(bind: str | bool, port: int, scheme: str) -> str | None:
-    """Return where an address of the machine is reached from itself; None where nothing is published."""
+    """Return where an address of the host is reached from itself; None where nothing is published."""
     if not isinstance(bind, str) or not port:
         return None
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104  compared, not bound
@@ -148,13 +148,13 @@ def text_for(catalog: Catalog, kind: str, host: str, endpoints: tuple[Endpoint, 
     """Return what is to be pasted for one kind of client.
 
     Raises:
-        DiagnosticError: there is no such kind, or its template is at fault.
+        DiagnosticError: there is no such kind, or its template has an error.
     """
     known = kinds(catalog)
     if kind not in known:
         detail = f'"{kind}" is none of: {join_words(known)}'
         remedy = did_you_mean(kind, known) or f"name one of them, or add a template to templates/{CLIENTS}/"
-        raise DiagnosticError([Diagnostic(summary="unknown client", detail=detail, remedy=remedy)])
+        raise DiagnosticError([Diagnostic(code="unknown-client", detail=detail, remedy=remedy)])
     path = known[kind]
     suffix = path.removesuffix(".j2").rpartition(".")[2]
     environment = TemplateEnvironment(catalog, _QUOTES.get(suffix, _word), None)

@@ -24,6 +24,7 @@ from anvil_gen.render import template_lint
 from anvil_gen.render.quoting import (
     cfg_variable,
     comment,
+    compose_string,
     to_cfg,
     to_data,
     to_map,
@@ -109,8 +110,10 @@ class TemplateEnvironment(jinja2.Environment):
     context_class = _Context
     template_class = _Template
 
-    def __init__(self, catalog: Catalog, quote: Callable[[object], str], cache: jinja2.BytecodeCache | None) -> None:
-        """Take templates from the catalog's folders, and quote by ``quote``."""
+    def __init__(
+        self, catalog: Catalog, quote: Callable[[object], str], cache: jinja2.BytecodeCache | None, *, syntax: str = ""
+    ) -> None:
+        """Take templates from the catalog's folders, and quote by ``quote``; ``syntax`` has filters and rules."""
 
         def finalize(value: object) -> object:
             if type(value) is str:
@@ -120,7 +123,7 @@ class TemplateEnvironment(jinja2.Environment):
             if value is None:
                 raise jinja2.UndefinedError("the value that is printed here is not set")
             if isinstance(value, Markup):
-                raise jinja2.TemplateRuntimeError("what a macro, a filter or a set block made is joined to text")
+                raise jinja2.TemplateRuntimeError("the result of a macro, a filter or a set block is joined to text")
             return quote(value)
 
         self._files = _Loader(catalog)
@@ -135,14 +138,9 @@ class TemplateEnvironment(jinja2.Environment):
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        # Nothing that could pass a value by the quoting.
-        self.filters = {
-            "comment": lambda value: _Quoted(comment(value)),
-            "key": lambda value: _Quoted(yaml_string(value)),  # keys are not interpolated: `$` stays single
-            "folded": lambda texts, indent: _Quoted(yaml_folded(texts, indent)),
-            "block": lambda value, indent: _Quoted(yaml_block(value, indent)),
-            "variable": lambda value: _Quoted(cfg_variable(value)),
-        }
+        self._is_yaml = syntax in ("yaml", "data")
+        # Nothing that could pass a value by the quoting, nor quote it for another syntax.
+        self.filters = {name: _FILTERS[name] for name in ("comment", *_FILTERS_OF.get(syntax, ()))}
         self.globals = {}
 
     @property
@@ -157,7 +155,7 @@ class TemplateEnvironment(jinja2.Environment):
         return super().getitem(obj, argument)
 
     def diagnostic(self, error: BaseException, template: str) -> DiagnosticError:
-        """Return what to tell of an error that a template raised, with the place in it."""
+        """Return the diagnostic of an error that a template raised, with the place in it."""
         if isinstance(error, jinja2.TemplateSyntaxError):
             file = self._files.shown(error.filename) if error.filename else f"templates/{error.name or template}"
             return DiagnosticError([_uncompiled(error.message or "", file, error.lineno)])
@@ -168,7 +166,7 @@ class TemplateEnvironment(jinja2.Environment):
         return DiagnosticError(
             [
                 Diagnostic(
-                    summary="template asks for what is not there" if missing else "template fails",
+                    code="template-asks-for-what-is-not-there" if missing else "template-fails",
                     detail=str(error) if known else f"{type(error).__name__}: {error}",
                     remedy="docs/templates.md lists what a template is given, and the rules for it",
                     location=Location(file=file, line=line),
@@ -178,12 +176,12 @@ class TemplateEnvironment(jinja2.Environment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
-        broken = broken_rules(tree)
+        broken = broken_rules(tree, yaml=self._is_yaml)
         if broken:
             file = self._files.shown(filename) if filename else f"templates/{name}"
             raise DiagnosticError(
                 Diagnostic(
-                    summary="template rule broken",
+                    code="template-rule-broken",
                     detail=rule.what,
                     remedy=rule.instead,
                     location=Location(file=file, line=line),
@@ -193,8 +191,18 @@ class TemplateEnvironment(jinja2.Environment):
         return tree
 
 
+_FILTERS: dict[str, Callable[..., _Quoted]] = {
+    "comment": lambda value: _Quoted(comment(value)),
+    "key": lambda value: _Quoted(yaml_string(value)),  # keys are not interpolated: `$` stays single
+    "folded": lambda texts, indent: _Quoted(yaml_folded(map(compose_string, texts), indent)),
+    "block": lambda value, indent: _Quoted(yaml_block(value, indent)),
+    "variable": lambda value: _Quoted(cfg_variable(value)),
+}
+_FILTERS_OF = {"yaml": ("key", "folded", "block"), "data": ("key",), "cfg": ("variable",)}
+
+
 def _uncompiled(what: str, file: str, line: int) -> Diagnostic:
-    return Diagnostic(summary="template does not compile", detail=what, location=Location(file=file, line=line))
+    return Diagnostic(code="template-does-not-compile", detail=what, location=Location(file=file, line=line))
 
 
 def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
@@ -216,17 +224,17 @@ QUOTES: dict[str, Callable[[object], str]] = {
 
 
 class TemplateCache(jinja2.FileSystemBytecodeCache):
-    """Compiled templates on disk; a folder that cannot be written, or a broken file, costs time, never a failure.
+    """Compiled templates of one syntax on disk; a folder that cannot be written costs time, never a failure.
 
-    Other rules or another Jinja compile anew: their templates lie in another folder.
+    Other rules, another syntax or another Jinja compile again: their templates are in another folder.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, syntax: str) -> None:
         rules = hashlib.sha256()
         with suppress(OSError):
             for module in (template_lint.__file__, __file__):
                 rules.update(Path(module).read_bytes())
-        super().__init__(str(folder / f"jinja-{jinja2.__version__}-{rules.hexdigest()[:12]}"))
+        super().__init__(str(folder / f"jinja-{jinja2.__version__}-{rules.hexdigest()[:12]}-{syntax}"))
 
     def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
         with suppress(OSError):
@@ -241,7 +249,7 @@ class TemplateCache(jinja2.FileSystemBytecodeCache):
 
 
 def cache_folder() -> Path | None:
-    """Return where compiled templates may be kept; None where the machine offers no such folder."""
+    """Return where compiled templates may be kept; None where the system has no such folder."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA")
     elif sys.platform == "darwin":

@@ -13,7 +13,7 @@ from anvil_gen.render.quoting import yaml_block
 from anvil_gen.render.yaml_loader import FASTEST, load_yaml
 from anvil_gen.resolve.compose_keys import merge
 from anvil_gen.resolve.model import Mount
-from anvil_gen.values import ComposeText, Number
+from anvil_gen.values import ComposeText, Number, address
 
 
 class _Entry(Struct, frozen=True, kw_only=True):
@@ -27,7 +27,7 @@ class _Entry(Struct, frozen=True, kw_only=True):
 
 
 def overridden(text: str, path: str, service: str, override: Mapping[str, Any], volumes: Iterable[Mount]) -> str:
-    """Return a compose file whose service has ``override`` merged into it; lines that it says nothing of stay.
+    """Return a compose file whose service has ``override`` merged into it; lines that it does not name stay.
 
     ``volumes`` are the named volumes that the override mounts.
 
@@ -39,7 +39,7 @@ def overridden(text: str, path: str, service: str, override: Mapping[str, Any], 
     data = _ready(load_yaml(text, path))
     services = data.get("services") if isinstance(data, dict) else None
     if not isinstance(services, dict) or not isinstance(services.get(service), dict):
-        raise InternalError(f"{path} does not say what the model says, at services.{service}")
+        raise InternalError(f"{path} does not match the inventory at {address(('services', service))}")
     above: dict[str, Any] = {"services": {service: override}}
     known = data.get("volumes") or {}
     declared: dict[str, Any] = {mount.source: {} for mount in volumes if mount.source not in known}
@@ -84,12 +84,12 @@ def _laid_out(key: str, value: Any, column: int) -> list[str]:
 
 
 def _is_block(node: yaml.Node) -> bool:
-    """Tell whether each key of a mapping stands on lines of its own."""
+    """Tell whether each key of a mapping is on lines of its own."""
     return isinstance(node, yaml.MappingNode) and not node.flow_style and bool(node.value)
 
 
 def _has_aliases(text: str) -> bool:
-    """Tell whether something in a file stands for what is written elsewhere: then no lines are its own."""
+    """Tell whether a file has aliases: then a line may belong to several keys."""
     return "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, FASTEST))
 
 

@@ -1,7 +1,7 @@
 """Values as text of a file format, each so that every reader gets the same value back.
 
-One function per format turns a value into text that stands for exactly that value. Templates never quote: the
-environment of `anvil_gen.render` calls these for whatever a template prints.
+One function per format turns a value into text that every reader takes for exactly that value. Templates never quote:
+their environment (`jinja_env`) calls these for whatever a template prints.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.values import ComposeText, Number, VariableText, compose_text, escape_dollars
+from anvil_gen.values import ComposeText, Number, Text, VariableText, compose_text
 
 # Plain scalars only where YAML 1.1 and 1.2 readers agree that it is this string: it starts with a letter, a slash or
 # dashes (a flag), and holds nothing that could end or change it; or it is a duration or a size. Words that some
@@ -57,7 +57,7 @@ def yaml_string(text: str) -> str:
 
 
 def _is_literal(text: str) -> bool:
-    """Tell whether a text can stand between single quotes as it is."""
+    """Tell whether a text can be put between single quotes as it is."""
     return text.isascii() and text.isprintable() and "'" not in text
 
 
@@ -65,8 +65,13 @@ def yaml_folded(texts: Iterable[str], indent: int) -> str:
     """Return one quoted YAML string of the texts joined by spaces, each on a line of its own.
 
     A line break inside a quoted scalar reads as one space, so no text may begin or end with white space.
+
+    Raises:
+        InternalError: one does, or is empty.
     """
     lines = list(texts)
+    if any(not line or line != line.strip(" \t") for line in lines):
+        raise InternalError(f"{lines!r} cannot be folded: white space at the end of a line is lost")
     between = "\n" + " " * indent
     if all(map(_is_literal, lines)):
         return f"'{between.join(lines)}'"
@@ -112,12 +117,15 @@ def toml_string(text: str) -> str:
     return f'"{_escaped(text, _TOML_ESCAPES)}"'
 
 
+def compose_string(text: Text) -> str:
+    """Return a text as the YAML string that Compose is to read."""
+    return text if isinstance(text, ComposeText) else compose_text(text)
+
+
 def to_yaml(value: object) -> str:
     """Return a value of a compose file."""
-    if isinstance(value, str):
-        return yaml_string(value if isinstance(value, ComposeText) else escape_dollars(value))
-    if isinstance(value, VariableText):
-        return yaml_string(compose_text(value))
+    if isinstance(value, str | VariableText):
+        return yaml_string(compose_string(value))
     return _yaml_float(str(value)) if isinstance(value, Number) else _scalar(value)
 
 
@@ -152,7 +160,7 @@ def to_word(value: object) -> str:
     text = str(value)
     if isinstance(value, str | int) and not isinstance(value, bool) and _WORD.fullmatch(text):
         return text
-    raise InternalError(f"{value!r} cannot stand in a file that has no quotes")
+    raise InternalError(f"{value!r} cannot be written to a file that has no quotes")
 
 
 def to_cfg(value: object) -> str:
@@ -161,7 +169,7 @@ def to_cfg(value: object) -> str:
     if _CFG_WORD.fullmatch(text):
         return text
     if not text or "\0" in text:
-        raise InternalError(f"{text!r} cannot stand in a configuration of HAProxy: its words end at a NUL")
+        raise InternalError(f"{text!r} cannot be written to a configuration of HAProxy: its words end at a NUL")
     if _is_literal(text):
         return f"'{text}'"
     escaped = _CFG_SPECIAL.sub(_cfg_escape, text)
@@ -182,7 +190,7 @@ def to_map(value: object) -> str:
     """Return a word of a map file of HAProxy, which has no quotes: white space ends it, `#` begins a comment."""
     text = value if isinstance(value, str) else _scalar(value)
     if not text or text.startswith("#") or _MAP_SPECIAL.search(text):
-        raise InternalError(f"{value!r} cannot stand in a map file, which has no quotes")
+        raise InternalError(f"{value!r} cannot be written to a map file, which has no quotes")
     return text
 
 

@@ -16,7 +16,6 @@ from anvil_gen.render.jinja_env import QUOTES, TEMPLATE_ERRORS, TemplateCache, T
 from anvil_gen.render.overrides import overridden
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, Mode, Stack
-from anvil_gen.values import Symbol
 
 _OVERRIDDEN = ("service", "router")
 _ROUTER = "router/"
@@ -30,74 +29,69 @@ class RenderedFile(Struct, frozen=True, kw_only=True):
     path: str
     template: str
     context: Mapping[str, Any]  # what the template is given, by name
-    owner: str = ""
+    service_kind: str = ""
     """The name in the context of the model whose service the file holds: "service", "router" or "extra"."""
-
-    @property
-    def service(self) -> str:
-        """The name of the service that the file holds; empty without one."""
-        return _named(self.owner, self.context)
 
 
 class Renderer:
-    """Renders stacks; environments and compiled templates are shared between them."""
+    """Renders stacks: environments and compiled templates are shared between them."""
 
     def __init__(self, catalog: Catalog, *, cache_folder: Path | None = None) -> None:
         """Keep compiled templates in ``cache_folder``, where one is given."""
         self.catalog = catalog
-        self._cache = TemplateCache(cache_folder) if cache_folder is not None else None
+        self._cache_folder = cache_folder
         self._environments: dict[str, TemplateEnvironment] = {}
 
     def render(self, stack: Stack) -> tuple[dict[str, str], list[RenderedFile]]:
         """Return the texts of the tree by path, and what those that are no copies were made from.
 
         Raises:
-            DiagnosticError: a template is at fault.
-            InternalError: a file cannot take what an override says.
+            DiagnosticError: a template has an error.
+            InternalError: an override cannot be merged into its file.
         """
         files = {file.path: file.text for tier in stack.tiers for file in tier.files}
-        router = list(self._router_pieces(stack))
-        mounted = [piece for piece in router if not piece.path.startswith(_ROUTER_COMPOSE)]
-        for piece in mounted:
-            files[piece.path] = self.text(piece)
+        router = list(self._router_files(stack))
+        mounted = [file for file in router if not file.path.startswith(_ROUTER_COMPOSE)]
+        for file in mounted:
+            files[file.path] = self._text(file)
         digests = _digests(files)
-        naming = [piece for piece in router if piece.path.startswith(_ROUTER_COMPOSE)]
-        naming += self._compose_pieces(stack)
-        naming = [replace(piece, context={**piece.context, "digests": digests}) for piece in naming]
-        for piece in naming:
-            files[piece.path] = self.text(piece)
+        naming = [file for file in router if file.path.startswith(_ROUTER_COMPOSE)]
+        naming += self._compose_files(stack)
+        naming = [replace(file, context={**file.context, "digests": digests}) for file in naming]
+        for file in naming:
+            files[file.path] = self._text(file)
         return files, [*mounted, *naming]
 
-    def text(self, piece: RenderedFile, context: Mapping[str, Any] | None = None) -> str:
-        """Return the text of a file, made from another context where one is given.
+    def _text(self, file: RenderedFile) -> str:
+        """Return the text of a file.
 
         Raises:
-            DiagnosticError: a template is at fault.
-            InternalError: the file cannot take what an override says.
+            DiagnosticError: a template has an error.
+            InternalError: the override cannot be merged into the file.
         """
-        given = piece.context if context is None else context
-        environment = self._environment(piece.path)
+        environment = self._environment(file.path)
         try:
-            text = environment.get_template(piece.template).render(given)
+            text = environment.get_template(file.template).render(file.context)
         except TEMPLATE_ERRORS as error:
-            raise environment.diagnostic(error, piece.template) from None
-        if piece.owner not in _OVERRIDDEN:
+            raise environment.diagnostic(error, file.template) from None
+        if file.service_kind not in _OVERRIDDEN:
             return text
-        owner = given[piece.owner]
+        model = file.context[file.service_kind]
+        name = model.service if file.service_kind == "router" else model.name
         try:
-            return overridden(text, piece.path, _named(piece.owner, given), owner.override, owner.override_volumes)
+            return overridden(text, file.path, name, model.override, model.override_volumes)
         except InternalError as error:
-            raise self.diagnostic(piece, str(error)) from None
+            raise self.diagnostic(file, str(error)) from None
 
-    def _router_pieces(self, stack: Stack) -> Iterator[RenderedFile]:
+    def _router_files(self, stack: Stack) -> Iterator[RenderedFile]:
         """Yield every file of a router's tree.
 
-        A mode with routes of its own has its own version of what stands in ``router/``; the build context is shared.
+        A mode with routes of its own has its own version of what is in ``router/``; the build context is shared.
         """
         for mode in stack.modes:
             if mode.router is None or (mode.name and mode.router_file == stack.modes[0].router_file):
                 continue
-            folder = f"routers/{mode.router.engine}/tree"
+            folder = f"routers/{mode.router.kind}/tree"
             context = _context(stack, mode)
             for name in self.catalog.below(folder):
                 path = name.removesuffix(".j2")
@@ -107,10 +101,10 @@ class Renderer:
                     if not path.startswith(_ROUTER) or path.startswith(_ROUTER_BUILD):
                         continue
                     path = path_of_mode(path, mode.name)
-                owner = "router" if path == mode.router_file else ""
-                yield RenderedFile(path=path, template=f"{folder}/{name}", context=context, owner=owner)
+                kind = "router" if path == mode.router_file else ""
+                yield RenderedFile(path=path, template=f"{folder}/{name}", context=context, service_kind=kind)
 
-    def _compose_pieces(self, stack: Stack) -> Iterator[RenderedFile]:
+    def _compose_files(self, stack: Stack) -> Iterator[RenderedFile]:
         """Yield every other file."""
         common = _context(stack, stack.modes[0])
         for mode in stack.modes:
@@ -120,19 +114,19 @@ class Renderer:
                 path=f"tiers/{tier.name}.yml",
                 template=self._own_or(f"engines/{tier.engine}/service.yml.j2", "compose/tier.yml.j2"),
                 context={**common, "tier": tier, "service": tier.service},
-                owner="service",
+                service_kind="service",
             )
         for extra in stack.services:
             context = {**common, "extra": extra, "service": extra}
             path = f"services/{extra.name}.yml"
-            yield RenderedFile(path=path, template="compose/extra.yml.j2", context=context, owner="extra")
+            yield RenderedFile(path=path, template="compose/extra.yml.j2", context=context, service_kind="extra")
         experiment = stack.experiment
         if experiment is not None:
             yield RenderedFile(
                 path=experiment.root_file,
                 template=self._own_or(f"engines/{experiment.engine}/experiment.yml.j2", "compose/experiment.yml.j2"),
                 context={**common, "experiment": experiment, "service": experiment.service},
-                owner="service",
+                service_kind="service",
             )
         if stack.variables:
             yield RenderedFile(path=ENV_EXAMPLE_FILE, template="compose/env.example.j2", context=common)
@@ -140,17 +134,17 @@ class Renderer:
     def _own_or(self, own: str, common: str) -> str:
         return own if self.catalog.find(own) is not None else common
 
-    def diagnostic(self, piece: RenderedFile, what: str) -> DiagnosticError | InternalError:
+    def diagnostic(self, file: RenderedFile, what: str) -> DiagnosticError | InternalError:
         """Return the error for a rendered file that is wrong: ours, unless a user's template took part."""
-        own = self._environment(piece.path).own_templates
+        own = self._environment(file.path).own_templates
         if not own:
             return InternalError(what)
-        files = [own[piece.template]] if piece.template in own else sorted(own.values())
+        files = [own[file.template]] if file.template in own else sorted(own.values())
         return DiagnosticError(
             [
                 Diagnostic(
-                    summary="template does not say what the inventory says",
-                    detail=what if len(files) == 1 else f"{what}; what took part: {', '.join(files)}",
+                    code="template-does-not-render-what-the-inventory-says",
+                    detail=what if len(files) == 1 else f"{what}; templates that took part: {', '.join(files)}",
                     remedy='print every value of the service as it is: docs/templates.md, "The rules"',
                     location=Location(file=files[0]),
                 )
@@ -160,20 +154,13 @@ class Renderer:
     def _environment(self, path: str) -> TemplateEnvironment:
         syntax = syntax_of(path)
         if syntax not in self._environments:
-            self._environments[syntax] = TemplateEnvironment(self.catalog, QUOTES[syntax], self._cache)
+            cache = TemplateCache(self._cache_folder, syntax) if self._cache_folder is not None else None
+            self._environments[syntax] = TemplateEnvironment(self.catalog, QUOTES[syntax], cache, syntax=syntax)
         return self._environments[syntax]
 
 
-def _named(owner: str, context: Mapping[str, Any]) -> str:
-    """Return the name of the service that a model of this kind is."""
-    if not owner:
-        return ""
-    name: str = context[owner].service if owner == "router" else context[owner].name
-    return name
-
-
 def _context(stack: Stack, mode: Mode) -> dict[str, Any]:
-    suffix = Symbol(f".{mode.name}" if mode.name else "")
+    suffix = f".{mode.name}" if mode.name else ""
     return {"stack": stack, "mode": mode, "router": mode.router, "suffix": suffix}
 
 

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from anvil_gen.values import Symbol
+import tomllib
+from typing import Any
+
+from anvil_gen.diagnostics import InternalError
+from anvil_gen.render.yaml_loader import load_yaml
+
+_BY_SUFFIX = {"yml": "yaml", "yaml": "data", "toml": "toml", "cfg": "cfg", "map": "map"}
 
 
-def syntax_of(path: str) -> Symbol:
+def syntax_of(path: str) -> str:
     """Return the syntax of a rendered file, by its name; "raw" for one that is copied as it is."""
     if ".files/" in path:
-        return Symbol("raw")
+        return "raw"
     _, _, suffix = path.rpartition(".")
-    return Symbol(_SYNTAXES.get(suffix, "words"))
+    return _BY_SUFFIX.get(suffix, "words")
 
 
-_SYNTAXES = {"yml": "yaml", "yaml": "data", "toml": "toml", "cfg": "cfg", "map": "map"}
+def parse(text: str, path: str) -> Any:
+    """Return the data of a rendered file: of YAML and TOML what they hold, of any other syntax the text itself.
+
+    Raises:
+        InternalError: the text is not of its syntax.
+    """
+    syntax = syntax_of(path)
+    if syntax in ("yaml", "data"):
+        return load_yaml(text, path)
+    return _load_toml(text, path) if syntax == "toml" else text
+
+
+def _load_toml(text: str, path: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InternalError(f"{path} does not parse: {error}") from None

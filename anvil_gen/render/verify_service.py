@@ -1,146 +1,202 @@
-"""What a compose file must say, going by the model's own fields: whatever a template leaves out shows here."""
+"""What a compose file must hold, by the model's own fields, and the first key at which a parsed file differs.
+
+What is expected is data. Of a mapping the file may have more entries; a list must be equal; of a tuple every item must
+be among the file's, in any order; and a key that is `_ABSENT` must not be there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.resolve.model import ExtraService, Mount, Router, Service
-from anvil_gen.values import ComposeText, KeyPath, Text, compose_text, escape_dollars
+from anvil_gen.render.quoting import compose_string
+from anvil_gen.resolve.compose_keys import merge
+from anvil_gen.resolve.model import ExtraService, HealthCheck, Mode, Mount, Reservation, Router, Service, Stack
+from anvil_gen.values import KeyPath, Text
 
-_RESERVED: KeyPath = ("deploy", "resources", "reservations", "devices")
+_ABSENT = object()
 
 
-def missing_keys(catalog: Catalog, kind: str, model: Any, data: Any) -> Iterator[KeyPath]:
-    """Yield keys of what the model says of a service and the parsed file does not.
+def expected_service(catalog: Catalog, kind: str, model: Any) -> dict[str, Any]:
+    """Return what the compose file of a service must hold.
 
     Args:
-        catalog: tells what a vendor's reservation holds.
+        catalog: knows how the GPUs of a vendor are pinned.
         kind: of the model: "service", "router" or "extra".
-        model: a `Service`, `Router` or `ExtraService`, or a stand-in for one.
-        data: the parsed file.
+        model: a `Service`, `Router` or `ExtraService`.
     """
-    yield from _KINDS[kind](catalog, model, data)
+    return _KINDS[kind](catalog, model)
 
 
-def _form(text: Text | None) -> str | None:
-    """Return a text as a parsed compose file has it."""
-    if text is None or isinstance(text, ComposeText):
-        return text
-    return escape_dollars(text) if isinstance(text, str) else compose_text(text)
+def expected_root(stack: Stack, mode: Mode) -> dict[str, Any]:
+    """Return what the root file of a mode must hold."""
+    files = [f"tiers/{tier.name}.yml" for tier in mode.tiers]
+    files += [f"services/{extra.name}.yml" for extra in stack.services]
+    files += [mode.router_file] if mode.router is not None and files else []
+    return {"name": compose_string(stack.project), "include": tuple(files) or _ABSENT}
 
 
-def _environment(service: Service) -> dict[str, Any]:
-    return {variable.name: _form(variable.value) for variable in service.environment}
+def first_difference(got: Any, want: Any) -> KeyPath | None:
+    """Return the first key at which parsed data is not what is expected; None where all of it is."""
+    if isinstance(want, dict):
+        return _mapping_difference(got, want) if isinstance(got, dict) else ()
+    if isinstance(want, list):
+        return _list_difference(got, want) if isinstance(got, list) and len(got) == len(want) else ()
+    if isinstance(want, tuple):
+        found = isinstance(got, list | dict) and all(any(_matches(item, one) for item in got) for one in want)
+        return None if found else ()
+    return None if _is_scalar(got, want) else ()
+
+
+def _mapping_difference(got: Mapping[str, Any], want: Mapping[str, Any]) -> KeyPath | None:
+    for key, item in want.items():
+        if item is _ABSENT:
+            found: KeyPath | None = () if key in got else None
+        elif key in got:
+            found = first_difference(got[key], item)
+        else:
+            found = first_difference({}, item) if item and isinstance(item, dict) else ()
+        if found is not None:
+            return (key, *found)
+    return None
+
+
+def _list_difference(got: Sequence[Any], want: Sequence[Any]) -> KeyPath | None:
+    for place, item in enumerate(want):
+        found = first_difference(got[place], item)
+        if found is not None:
+            return (place, *found)
+    return None
+
+
+def _matches(got: Any, want: Any) -> bool:
+    return first_difference(got, want) is None
+
+
+def _is_scalar(got: Any, want: Any) -> bool:
+    """Tell whether a parsed value is the one that is expected, of the same type: `1` is neither `1.0` nor `true`."""
+    kind = str if isinstance(want, str) else float if isinstance(want, float) else type(want)
+    return type(got) is kind and (got == want or (got != got and want != want))  # noqa: PLR0124  two NaN are equal
+
+
+def _forms(texts: Iterable[Text]) -> Any:
+    """Return a list of texts; none where there are no texts, since the key is left out then."""
+    return [compose_string(text) for text in texts] or _ABSENT
+
+
+def _optional(text: Text | None) -> Any:
+    return _ABSENT if text is None else compose_string(text)
+
+
+def _upkeep(service: Service | Router) -> dict[str, Any]:
+    """Return what a tier's service and a router have in common."""
+    return {
+        "container_name": compose_string(service.container_name),
+        "restart": compose_string(service.restart),
+        "stop_grace_period": compose_string(service.stop_grace_period),
+        "ports": _forms(port.spec for port in service.ports),
+        "healthcheck": _health(service.health) if service.health is not None else _ABSENT,
+        "logging": {
+            "options": {
+                "max-size": compose_string(service.log_max_size),
+                "max-file": compose_string(service.log_max_file),
+            }
+        },
+    }
+
+
+def _health(health: HealthCheck) -> dict[str, Any]:
+    return {
+        "test": _forms(health.test),
+        "interval": compose_string(health.interval),
+        "timeout": compose_string(health.timeout),
+        "retries": health.retries,
+        "start_period": compose_string(health.start_period),
+    }
 
 
 def _mount(mount: Mount) -> dict[str, Any]:
-    said = {
-        "type": "volume" if mount.volume else "bind",
-        "source": _form(mount.source),
-        "target": _form(mount.target),
-    }
-    return {**said, "read_only": True} if mount.read_only and not mount.volume else said
-
-
-def _health(service: Service) -> dict[str, Any] | None:
-    health = service.health
-    if health is None:
-        return None
     return {
-        "test": [_form(part) for part in health.test],
-        "retries": health.retries,
-        "interval": _form(health.interval),
+        "type": "volume" if mount.volume else "bind",
+        "source": compose_string(mount.source),
+        "target": compose_string(mount.target),
+        "read_only": True if mount.read_only and not mount.volume else _ABSENT,
     }
 
 
-# Key of a service -> what the model says of it; None where it says nothing. A list stands as it is, of a mapping a
-# template may add to the entries.
-_SERVICE: dict[str, Callable[[Service], Any]] = {
-    "container_name": lambda service: _form(service.container_name),
-    "image": lambda service: _form(service.image),
-    "restart": lambda service: _form(service.restart),
-    "entrypoint": lambda service: [_form(part) for part in service.entrypoint],
-    "command": lambda service: " ".join(service.words) or [_form(part) for part in service.command],
-    "environment": _environment,
-    "ports": lambda service: [_form(port.spec) for port in service.ports],
-    "networks": lambda service: ["internal"] if service.sealed else None,
-    "healthcheck": _health,
-    "labels": lambda service: {name: _form(value) for name, value in service.labels},
+def _reservation(catalog: Catalog, gpus: Reservation | None) -> dict[str, Any]:
+    """Return the devices that a service reserves; nothing where its vendor's GPUs are pinned by the environment."""
+    vendor = catalog.vendor(gpus.vendor) if gpus is not None else None
+    if vendor is not None and any("{uuids}" in value for value in vendor.environment.values()):
+        return {}
+    devices = [{"device_ids": _forms(gpus.uuids), "count": _ABSENT}] if gpus is not None else _ABSENT
+    return {"deploy": {"resources": {"reservations": {"devices": devices}}}}
+
+
+def _volumes(declared: Iterable[Mount]) -> dict[str, Any]:
+    """Return the named volumes at a file's top level."""
+    volumes = {mount.source: {"external": True if mount.external else _ABSENT} for mount in declared}
+    return _without_empty({"volumes": volumes})
+
+
+def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
+    environment = {variable.name: _optional_value(variable.value) for variable in service.environment}
+    labels = {name: compose_string(value) for name, value in service.labels}
+    own = {
+        **_upkeep(service),
+        "image": compose_string(service.image),
+        "ipc": _optional(service.ipc),
+        "shm_size": _optional(service.shm_size),
+        "entrypoint": _forms(service.entrypoint),
+        "command": " ".join(service.words) or _forms(service.command),
+        "environment": environment,
+        "volumes": tuple(map(_mount, service.mounts)),
+        "labels": labels,
+        **({"networks": ["internal"]} if service.sealed else {}),
+        **_reservation(catalog, service.gpus),
+    }
+    return _file(
+        service.name, merge(_without_empty(own), service.override), sealed=service.sealed, volumes=service.volumes
+    )
+
+
+def _optional_value(value: Text | None) -> str | None:
+    return None if value is None else compose_string(value)
+
+
+def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
+    tls = router.limits.tls
+    sources = (tls.certificate, tls.key) if tls is not None else ()
+    mounts = tuple({"source": compose_string(source)} for source in sources)
+    environment: dict[str, None] = {client.variable: None for client in router.clients}
+    own = {
+        **_upkeep(router),
+        # Without an image, it is built, or its template has one: Compose refuses a service with neither.
+        **({"image": compose_string(router.image), "build": _ABSENT} if router.image is not None else {}),
+        "environment": environment,
+        "volumes": mounts,
+        **({"networks": ("internal",)} if router.limits.sealed else {}),
+    }
+    return _file(router.service, merge(_without_empty(own), router.override), sealed=router.limits.sealed, volumes=())
+
+
+def _without_empty(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keys without those to which a template alone may have something to add."""
+    return {key: value for key, value in keys.items() if value not in ({}, ())}
+
+
+def _expected_extra(_: Catalog, extra: ExtraService) -> dict[str, Any]:
+    return _file(extra.name, extra.mapping, sealed=False, volumes=extra.volumes)
+
+
+def _file(name: str, service: Mapping[str, Any], *, sealed: bool, volumes: Iterable[Mount]) -> dict[str, Any]:
+    networks = {"networks": {"internal": {"internal": True}}} if sealed else {}
+    return {"services": {name: service}, **networks, **_volumes(volumes)}
+
+
+_KINDS: dict[str, Callable[[Catalog, Any], dict[str, Any]]] = {
+    "service": _expected_service,
+    "router": _expected_router,
+    "extra": _expected_extra,
 }
-
-
-def _unsaid_of_service(catalog: Catalog, service: Service, data: Any) -> Iterator[KeyPath]:
-    said = _service(data, service.name)
-    if said is None:
-        yield ()
-        return
-    for key, expected in _SERVICE.items():
-        want = expected(service)
-        if key not in service.override and want is not None and not _says(said.get(key, type(want)()), want):
-            yield (key,)
-    if "volumes" not in service.override and not all(_among(said.get("volumes"), _mount(m)) for m in service.mounts):
-        yield ("volumes",)
-    if "deploy" not in service.override and not _reserves(catalog, service, said):
-        yield _RESERVED
-    if not _says(said, service.override):
-        yield ()
-
-
-def _reserves(catalog: Catalog, service: Service, said: Any) -> bool:
-    """Tell whether a service reserves its cards, where their vendor reserves them by name."""
-    if service.gpus is None:
-        return True
-    template = catalog.find(f"gpus/{service.gpus.vendor}/reservation.yml.j2")
-    if template is None or "device_ids" not in template.read_text("utf-8"):
-        return True
-    for part in _RESERVED:
-        said = said.get(part) if isinstance(said, dict) else None
-    return _among(said, {"device_ids": [_form(uuid) for uuid in service.gpus.uuids]})
-
-
-def _unsaid_of_router(_: Catalog, router: Router, data: Any) -> Iterator[KeyPath]:
-    said = _service(data, router.service)
-    if said is None or not _says(said, router.override):
-        yield ()
-    elif "image" not in router.override:
-        wrong = (
-            said.get("image") != _form(router.image)
-            if router.image is not None
-            else not said.keys() & {"image", "build"}
-        )
-        if wrong:
-            yield ("image",)
-
-
-def _unsaid_of_extra(_: Catalog, extra: ExtraService, data: Any) -> Iterator[KeyPath]:
-    said = _service(data, extra.name)
-    if said is None or not _says(said, extra.mapping):
-        yield ()
-
-
-_KINDS: dict[str, Callable[[Catalog, Any, Any], Iterator[KeyPath]]] = {
-    "service": _unsaid_of_service,
-    "router": _unsaid_of_router,
-    "extra": _unsaid_of_extra,
-}
-
-
-def _service(data: Any, name: str) -> dict[str, Any] | None:
-    services = data.get("services") if isinstance(data, dict) else None
-    service = services.get(name) if isinstance(services, dict) else None
-    return service if isinstance(service, dict) else None
-
-
-def _among(items: Any, wanted: Mapping[str, Any]) -> bool:
-    return isinstance(items, list) and any(_says(item, wanted) for item in items)
-
-
-def _says(got: Any, want: Any) -> bool:
-    """Tell whether parsed data is what was wanted; a mapping may have more entries."""
-    if isinstance(want, Mapping):
-        return isinstance(got, dict) and all(key in got and _says(got[key], item) for key, item in want.items())
-    if isinstance(want, list):
-        return isinstance(got, list) and len(got) == len(want) and all(map(_says, got, want))
-    return (got == want and isinstance(got, bool) == isinstance(want, bool)) or (got != got and want != want)  # noqa: PLR0124

@@ -2,7 +2,7 @@
 
 A rendered file is plain: no aliases, no tags, no merged mappings. Its data are built straight from the parser's events,
 in less than half of the time that PyYAML's nodes take; whatever is not plain is left to PyYAML's own safe loader. Both
-refuse a key that stands twice, as Compose does; PyYAML by itself would keep the last.
+refuse a key that is there twice, as Compose does; PyYAML by itself would keep the last.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _NotPlainError(Exception):
 
 
 class _Loader(FASTEST):  # type: ignore[misc, valid-type]
-    """A safe loader that refuses a key that stands twice."""
+    """A safe loader that refuses a key that is there twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         pairs = node.value  # without the merged ones, which are put into another list
@@ -94,7 +94,7 @@ def _value(event: Any, following: Callable[[], Any]) -> Any:
 
 
 def _twice(key: object, mark: Any) -> yaml.constructor.ConstructorError:
-    return yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", mark)
+    return yaml.constructor.ConstructorError(None, None, f"{key!r} is there twice", mark)
 
 
 _SCALARS: Any = yaml.SafeLoader("")  # of which only the rules for scalars are used

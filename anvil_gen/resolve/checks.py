@@ -1,4 +1,4 @@
-"""Faults that only show between the parts: names and ports taken twice, cards shared beyond what they have."""
+"""Errors that only show between the parts: names and ports taken twice, GPUs shared beyond what they have."""
 
 from __future__ import annotations
 
@@ -50,33 +50,33 @@ def _host_name(stack: Stack, collector: Collector) -> None:
     if not fits and not collector.is_dropped(("host", "name")):
         name = re.sub("[^a-z0-9_-]+", "-", stack.host.lower()).strip("-_")[:NAME_LENGTH] or "my-box"
         detail = f'"{stack.host}" is the file\'s name; Compose takes {NAME_LENGTH} of lower-case letters, digits, -, _'
-        collector.add("name that Compose refuses", ("host",), detail, f'set name = "{name}" in [host]', key=True)
+        collector.add("name-that-compose-refuses", ("host",), detail, f'set name = "{name}" in [host]', key=True)
 
 
 def _reserves(inventory: Inventory, collector: Collector) -> None:
     for name, table in inventory.gpus.items():
         memory, reserve = table.memory_mib, table.reserve_mib
         if memory is not UNSET and reserve is not UNSET and reserve >= memory:
-            detail = f"{reserve} leaves nothing of the card's {memory} MiB"
-            collector.add("number out of range", ("gpus", name, "reserve_mib"), detail, f"write less than {memory}")
+            detail = f"{reserve} leaves nothing of the GPU's {memory} MiB"
+            collector.add("number-out-of-range", ("gpus", name, "reserve_mib"), detail, f"write less than {memory}")
 
 
 def _container_names(stack: Stack, collector: Collector) -> None:
     for entry, table, options in owners(stack):
-        name = options["container_name"].replace("{port}", "1")
+        name = options.container_name.replace("{port}", "1")
         if not _CONTAINER.match(name) and is_explicit(options, "container_name", table, collector):
             path, key = option_location(options, "container_name", table)
             detail = f'"{name}" has not the two characters that Docker asks for'
-            collector.add("name that Docker refuses", path, detail, f'set "container_name" for {entry}', key=key)
+            collector.add("name-that-docker-refuses", path, detail, f'set "container_name" for {entry}', key=key)
 
 
 def _binds(stack: Stack, collector: Collector) -> None:
     for _, table, options in owners(stack):
-        bind = options["bind"]
+        bind = options.bind
         if bind is not False and not is_address(bind):
             path, key = option_location(options, "bind", table)
-            remedy = 'write "127.0.0.1", "0.0.0.0", an address of the machine, or false'
-            collector.add("not an IP address", path, f'"{bind}"', remedy, key=key)
+            remedy = 'write "127.0.0.1", "0.0.0.0", an address of the host, or false'
+            collector.add("not-an-ip-address", path, f'"{bind}"', remedy, key=key)
 
 
 def _is_loopback(text: str) -> bool:
@@ -91,46 +91,44 @@ def _key_beyond_loopback(stack: Stack, collector: Collector) -> None:
     router = stack.router
     if router is None or router.clients or not is_explicit(router.options, "api_key_env", ("router",), collector):
         return
-    bind = router.options["bind"]
+    bind = router.options.bind
     if bind is not False and is_address(bind) and not _is_loopback(bind):
         collector.add(
-            "router without a key beyond loopback",
+            "router-without-a-key-beyond-loopback",
             ("router", "bind"),
-            f'on "{bind}" everybody who reaches the machine can use its models',
+            f'on "{bind}" everybody who reaches the host can use its models',
             'set api_key_env = "ROUTER_TOKEN" (the name of a variable), or bind = "127.0.0.1"',
         )
 
 
 def _tiers_beyond_loopback(stack: Stack, collector: Collector) -> None:
     for tier in stack.tiers:
-        bind = tier.options["bind"]
-        names = (*tier.options["flags"], *tier.options["environment"])
+        bind = tier.options.bind
+        names = (*tier.options.flags, *tier.options.environment)
         if any(re.search(r"(?i)api[_-]key$", name) for name in names):
             continue
         if bind is not False and is_address(bind) and not _is_loopback(bind):
             path, key = option_location(tier.options, "bind", ("tiers", tier.name))
-            detail = f'"{tier.name}" asks for no key: on "{bind}" everybody who reaches the machine can use it'
+            detail = f'"{tier.name}" asks for no key: on "{bind}" everybody who reaches the host can use it'
             remedy = 'write bind = "127.0.0.1", and let clients come by the router'
-            collector.add("tier without a key beyond loopback", path, detail, remedy, key=key, severity="warning")
+            collector.add("tier-without-a-key-beyond-loopback", path, detail, remedy, key=key, severity="warning")
 
 
 def _own_ipc(stack: Stack, collector: Collector) -> None:
     for tier in stack.tiers:
-        if tier.options["ipc"] == f"service:{tier.options['service']}":
+        if tier.options.ipc == f"service:{tier.options.service}":
             path, key = option_location(tier.options, "ipc", ("tiers", tier.name))
-            detail = f'"{tier.options["service"]}" is this service itself'
-            collector.add("not for this service", path, detail, 'name another service, or write "host"', key=key)
+            detail = f'"{tier.options.service}" is this service itself'
+            collector.add("not-for-this-service", path, detail, 'name another service, or write "host"', key=key)
 
 
 def _images(stack: Stack, collector: Collector) -> None:
     for _, table, options in owners(stack):
-        image = options["image"]
+        image = options.image
         if isinstance(image, EnvTable) and image.default == "":
             path, _ = option_location(options, "image", table)
             detail = "without the variable there would be no image"
-            collector.add(
-                "not of the right form", (*path, "default"), detail, "write an image, or leave the default out"
-            )
+            collector.add("invalid-form", (*path, "default"), detail, "write an image, or leave the default out")
         if not isinstance(image, str):
             continue
         host, slash, rest = image.partition("@")[0].partition("/")
@@ -140,7 +138,7 @@ def _images(stack: Stack, collector: Collector) -> None:
         if name != name.lower():
             path, key = option_location(options, "image", table)
             collector.add(
-                "name that Docker refuses", path, f'"{image}" has capitals', "write it in lower case", key=key
+                "name-that-docker-refuses", path, f'"{image}" has capitals', "write it in lower case", key=key
             )
 
 
@@ -152,12 +150,12 @@ def _output(inventory: Inventory, collector: Collector) -> None:
     if "\\" in output and os.sep != "\\":
         detail = "here a backslash is part of a name, and not between folders"
         collector.add(
-            "not a folder for the tree", ("host", "output"), detail, "write forward slashes: they work everywhere"
+            "not-a-folder-for-the-tree", ("host", "output"), detail, "write forward slashes: they work everywhere"
         )
     elif os.path.realpath(folder / output) == os.path.realpath(folder):
         detail = "it is the folder of the inventory itself"
         collector.add(
-            "not a folder for the tree", ("host", "output"), detail, 'write a folder of its own: "../deploy/box"'
+            "not-a-folder-for-the-tree", ("host", "output"), detail, 'write a folder of its own: "../deploy/box"'
         )
 
 
@@ -170,7 +168,7 @@ def _shares(mode: Mode, collector: Collector) -> None:
         tiers = [tier for _, tier in held]
         whole = _whole(held[0][0])
         if len(tiers) > 1:
-            _told(name, tiers, mode, collector)
+            _without_share(name, tiers, mode, collector)
         shares = [tier.share for tier in tiers if tier.share is not None]
         if len(shares) == len(tiers) and sum(shares) > whole + _ROUNDING:
             _too_much(name, tiers, whole, mode, collector)
@@ -180,17 +178,17 @@ def _in_mode(mode: Mode) -> str:
     return f' in the mode "{mode.name}"' if mode.name else ""
 
 
-def _told(name: str, tiers: list[Tier], mode: Mode, collector: Collector) -> None:
+def _without_share(name: str, tiers: list[Tier], mode: Mode, collector: Collector) -> None:
     for tier in tiers:
         if tier.share is None and not _has_written(tier, collector):
             others = ", ".join(f'"{other.name}"' for other in tiers if other is not tier)
             detail = f'it shares "{name}" with {others}{_in_mode(mode)}, and does not say how much of it it takes'
             remedy = "set gpu_memory_utilization (or gpu_memory) in each of them"
-            collector.add("card shared without shares", ("tiers", tier.name), detail, remedy, key=True)
+            collector.add("gpu-shared-without-shares", ("tiers", tier.name), detail, remedy, key=True)
 
 
 def _has_written(tier: Tier, collector: Collector) -> bool:
-    """Tell whether the inventory does state a share; that it came to nothing has been reported already."""
+    """Return whether the inventory does state a share; that it came to nothing has been reported already."""
     written: dict[str, Any] = collector.document.data["tiers"][tier.name]
     return "gpu_memory_utilization" in written or "gpu_memory" in written
 
@@ -200,13 +198,13 @@ def _too_much(name: str, tiers: list[Tier], whole: float, mode: Mode, collector:
     listed = " + ".join(f"{tier.name} {tier.share}" for tier in tiers)
     detail = f'on "{name}"{_in_mode(mode)}: {listed} = {total:.4g}, and {whole:.4g} of it is there to take'
     last = tiers[-1]
-    option = "gpu_memory" if last.options["gpu_memory"] is not None else "gpu_memory_utilization"
+    option = "gpu_memory" if last.options.gpu_memory is not None else "gpu_memory_utilization"
     path, key = option_location(last.options, option, ("tiers", last.name))
-    collector.add("shares above the whole card", path, detail, "lower them, or move a tier to another card", key=key)
+    collector.add("shares-above-the-whole-gpu", path, detail, "lower them, or move a tier to another GPU", key=key)
 
 
 def _whole(gpu: Gpu) -> float:
-    """Return the share of a card that tiers may take together; all of it where the reserve is faulty."""
+    """Return the share of a GPU that tiers may take together; all of it where the reserve is invalid."""
     if gpu.memory_mib is None or gpu.reserve_mib >= gpu.memory_mib:
         return 1.0
     return 1.0 - gpu.reserve_mib / gpu.memory_mib
@@ -216,4 +214,4 @@ def _projects(stack: Stack, collector: Collector) -> None:
     if stack.experiment is not None and stack.experiment.project == stack.project:
         path, key = option_location(stack.experiment.options, "project", ("experiment",))
         detail = f'"{stack.project}" is the project of the tiers: `down` on one would stop the other'
-        collector.add("project taken twice", path, detail, 'set another "project" in [experiment]', key=key)
+        collector.add("project-taken-twice", path, detail, 'set another "project" in [experiment]', key=key)

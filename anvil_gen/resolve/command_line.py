@@ -43,7 +43,7 @@ def _json(value: Any) -> str:
         return f"[{','.join(map(_json, value))}]"
     if isinstance(value, Number):
         return str(value)
-    # JSON has no dates: one in a flag is an error that is told together with the others, after this.
+    # JSON has no dates: one in a flag is an error that is reported together with the others, after this.
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
@@ -92,7 +92,7 @@ def arguments(
 def shell_words(words: tuple[Text, ...], last: EnvRef) -> tuple[ComposeText, ...]:
     """Return arguments as words of a string that Compose splits itself, after it has put the variables in.
 
-    A variable stands in double quotes, so that its value stays one argument; ``last`` stands bare, so that its value
+    A variable is in double quotes, so that its value stays one argument; ``last`` is bare, so that its value
     becomes several.
     """
     quoted = [escape_dollars(shlex.quote(word)) if isinstance(word, str) else _in_double_quotes(word) for word in words]

@@ -5,13 +5,15 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from anvil_gen.catalog.engine import Health
+from anvil_gen.catalog.engine import Engine
+from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.command_line import arguments, shell_words
 from anvil_gen.resolve.compose_keys import compose_form, flag_value, named_volumes
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import EnvVar, HealthCheck, Mount, Port, Reservation, Service
-from anvil_gen.resolve.model_server import ModelServer, ResolveContext, env_text, matching_quirks
+from anvil_gen.resolve.model_server import AnyServer, ResolveContext, env_text, matching_quirks
 from anvil_gen.resolve.model_source import KINDS, Source
+from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.values import EnvRef, Number, Text, canonical_flag, concat, fill
 
 
@@ -38,33 +40,53 @@ class ServiceInputs(Struct, frozen=True, kw_only=True):
     extra_arguments: EnvRef | None = None
 
 
-def build_service(context: ResolveContext, server: ModelServer, facts: ServiceInputs) -> Service:
+class _EngineParts(Struct, frozen=True, kw_only=True):
+    """What of a service its engine's data says; nothing where there is no such engine."""
+
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[Text, ...] = ()
+    environment: tuple[EnvVar, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    health: HealthCheck | None = None
+
+
+def build_service(context: ResolveContext, server: AnyServer, facts: ServiceInputs) -> Service:
     """Lay out the service of one serve."""
     options, engine = server.options, server.engine
+    parts = _engine_parts(context, server, engine, facts) if engine is not None else _EngineParts()
     vendor = server.gpus[0].vendor if server.gpus else None
-    command = _command(context, server, facts)
     return Service(
         name=facts.service,
         container_name=facts.container_name,
         image=server.image,
-        entrypoint=tuple(options["entrypoint"] or ()) if engine.own_command else engine.entrypoint,
-        command=command,
-        words=shell_words(command, facts.extra_arguments) if facts.extra_arguments else (),
-        environment=_environment(context, server, facts),
-        ports=published(options["bind"], facts.port),
-        mounts=_mounts(server, facts),
+        entrypoint=parts.entrypoint,
+        command=parts.command,
+        words=shell_words(parts.command, facts.extra_arguments) if facts.extra_arguments else (),
+        environment=parts.environment,
+        ports=published(options.bind, facts.port),
+        mounts=parts.mounts,
         sealed=context.sealed and server.path[0] == "tiers",
         gpus=Reservation(vendor=vendor, uuids=facts.uuids) if vendor else None,
-        health=_health(server, facts.port),
-        restart=options["restart"],
-        stop_grace_period=options["stop_grace_period"],
-        shm_size=options["shm_size"],
-        ipc=options["ipc"],
-        log_max_size=options["log_max_size"],
-        log_max_file=str(options["log_max_files"]),
+        health=parts.health,
+        restart=options.restart,
+        stop_grace_period=options.stop_grace_period,
+        shm_size=options.shm_size,
+        ipc=options.ipc,
+        log_max_size=options.log_max_size,
+        log_max_file=str(options.log_max_files),
         labels=facts.labels,
-        override=compose_form(options["override"]) if "override" in options else {},
-        override_volumes=named_volumes(options["override"].get("volumes")) if "override" in options else (),
+        override=compose_form(options.override),
+        override_volumes=named_volumes(options.override.get("volumes")),
+    )
+
+
+def _engine_parts(context: ResolveContext, server: AnyServer, engine: Engine, facts: ServiceInputs) -> _EngineParts:
+    return _EngineParts(
+        entrypoint=tuple(server.options.entrypoint or ()) if engine.own_command else engine.entrypoint,
+        command=_command(context, server, engine, facts),
+        environment=_environment(context, server, engine, facts),
+        mounts=_mounts(engine, facts),
+        health=_health(server.options, engine, facts.port),
     )
 
 
@@ -80,33 +102,33 @@ def health_check(health: Health, port: Text, start_period: str) -> HealthCheck:
     )
 
 
-def _health(server: ModelServer, port: Text) -> HealthCheck | None:
-    own = server.options["healthcheck"] if server.engine.own_command else None
+def _health(options: ServerOptions, engine: Engine, port: Text) -> HealthCheck | None:
+    own = options.healthcheck if engine.own_command else None
     if own is not None:
         health = Health(
             path="", test=tuple(own.test), **{key: value for key, value in set_fields(own).items() if key != "test"}
         )
-    elif server.engine.health is not None:
-        health = server.engine.health
+    elif engine.health is not None:
+        health = engine.health
     else:
         return None
-    return health_check(health, port, server.options["start_period"])
+    return health_check(health, port, options.start_period)
 
 
-def _command(context: ResolveContext, server: ModelServer, facts: ServiceInputs) -> tuple[Text, ...]:
-    engine, options = server.engine, server.options
+def _command(context: ResolveContext, server: AnyServer, engine: Engine, facts: ServiceInputs) -> tuple[Text, ...]:
+    options = server.options
     if engine.own_command:
-        return tuple(options["command"] or ())
-    known = _known(server, facts)
+        return tuple(options.command or ())
+    known = _known(server, engine, facts)
     mapped: dict[str, Any] = {}
-    for option, named in engine.options.items():
-        if known[option] is not None:
-            mapped.update(dict.fromkeys((named,) if isinstance(named, str) else named, known[option]))
-            mapped.update(engine.option_flags.get(option, {}))
+    for field, named in engine.fields.items():
+        if known[field] is not None:
+            mapped.update(dict.fromkeys((named,) if isinstance(named, str) else named, known[field]))
+            mapped.update(engine.field_flags.get(field, {}))
     passed: dict[str, Any] = {}
-    task = engine.tasks.get(options["task"], {}) if "task" in options else {}
-    quirks = (quirk.flags for quirk in matching_quirks(context, server))
-    own = {name: flag_value(value) for name, value in sorted(options["flags"].items())}
+    task = engine.tasks.get(options.task, {}) if options.task is not None else {}
+    quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpus))
+    own = {name: flag_value(value) for name, value in sorted(options.flags.items())}
     # Sorted, so that the order in the inventory, which means nothing, changes nothing.
     for flags in (engine.flags, task, *quirks, own):
         spelled = {canonical_flag(name): name for name in passed}
@@ -115,18 +137,18 @@ def _command(context: ResolveContext, server: ModelServer, facts: ServiceInputs)
     return arguments(engine.command, values, {**mapped, **passed}, style=engine.flag_style, lists=engine.list_style)
 
 
-def _known(server: ModelServer, facts: ServiceInputs) -> dict[str, Any]:
+def _known(server: AnyServer, engine: Engine, facts: ServiceInputs) -> dict[str, Any]:
     """Return what an engine's flags can say of a serve, by option; None for what is not set."""
     sources = facts.sources
     model = sources.get("model")
     by_name = {name: source.argument for name, source in sources.items()}
     lora = [
-        fill(server.engine.lora_form, {"name": name.removeprefix("lora."), "path": path})
+        fill(engine.lora_form, {"name": name.removeprefix("lora."), "path": path})
         for name, path in by_name.items()
         if name.startswith("lora.")
     ]
     return {
-        **{name: server.options[name] for name in server.options},
+        **{name: server.options.get(name) for name in server.options},
         **{f"model.{kind}": model.argument if model and model.kind == kind else None for kind in KINDS},
         **{name: by_name.get(name) for name in ("model", "draft_model", "mmproj")},
         "lora": lora or None,
@@ -138,23 +160,26 @@ def _known(server: ModelServer, facts: ServiceInputs) -> dict[str, Any]:
     }
 
 
-def _environment(context: ResolveContext, server: ModelServer, facts: ServiceInputs) -> tuple[EnvVar, ...]:
+def _environment(
+    context: ResolveContext, server: AnyServer, engine: Engine, facts: ServiceInputs
+) -> tuple[EnvVar, ...]:
     """Return the environment, each source over those before it; a variable keeps the place that it was first given."""
+    places: dict[str, Text] = {"port": facts.port, "hub_cache": engine.hub_cache}
     sources = (
         _pins(context, server, facts),
-        _engine_environment(server, facts),
+        _engine_environment(server, engine, facts, places),
         (
-            EnvVar(name=name, value=value, reason=quirk.reason)
-            for quirk in matching_quirks(context, server)
+            EnvVar(name=name, value=fill(value, places), reason=quirk.reason)
+            for quirk in matching_quirks(context, engine, server.gpus)
             for name, value in quirk.environment.items()
         ),
-        _hub_environment(context, server, facts),
-        (EnvVar(name=name, value=env_text(value)) for name, value in sorted(server.options["environment"].items())),
+        _hub_environment(context, engine, facts, places),
+        (EnvVar(name=name, value=env_text(value)) for name, value in sorted(server.options.environment.items())),
     )
     return tuple({variable.name: variable for source in sources for variable in source}.values())
 
 
-def _pins(context: ResolveContext, server: ModelServer, facts: ServiceInputs) -> Iterator[EnvVar]:
+def _pins(context: ResolveContext, server: AnyServer, facts: ServiceInputs) -> Iterator[EnvVar]:
     vendor = context.catalog.vendor(server.gpus[0].vendor) if server.gpus else None
     if vendor is not None:
         pinned = concat(
@@ -164,26 +189,30 @@ def _pins(context: ResolveContext, server: ModelServer, facts: ServiceInputs) ->
             yield EnvVar(name=name, value=fill(value, {"uuids": pinned}))
 
 
-def _engine_environment(server: ModelServer, facts: ServiceInputs) -> Iterator[EnvVar]:
-    for name, value in server.engine.environment.items():
-        yield EnvVar(name=name, value=fill(value, {"port": facts.port}))
-    known = _known(server, facts) if server.engine.variables else {}
-    for option, name in server.engine.variables.items():
-        if known[option] is not None:
-            yield EnvVar(name=name, value=str(known[option]))
+def _engine_environment(
+    server: AnyServer, engine: Engine, facts: ServiceInputs, places: Mapping[str, Text]
+) -> Iterator[EnvVar]:
+    for name, value in engine.environment.items():
+        yield EnvVar(name=name, value=fill(value, places))
+    known = _known(server, engine, facts) if engine.field_env else {}
+    for field, name in engine.field_env.items():
+        if known[field] is not None:
+            yield EnvVar(name=name, value=str(known[field]))
 
 
-def _hub_environment(context: ResolveContext, server: ModelServer, facts: ServiceInputs) -> Iterator[EnvVar]:
+def _hub_environment(
+    context: ResolveContext, engine: Engine, facts: ServiceInputs, places: Mapping[str, Text]
+) -> Iterator[EnvVar]:
     if any(source.kind == "repo" for source in facts.sources.values()):
-        for name, value in server.engine.hub_environment.items():
-            yield EnvVar(name=name, value=value)
+        for name, value in engine.hub_environment.items():
+            yield EnvVar(name=name, value=fill(value, places))
         token = context.inventory.hfcache.token_env
         if token is not UNSET:
             yield EnvVar(name=token, value=None, reason="By name only: the value comes from the shell or from .env.")
 
 
-def _mounts(server: ModelServer, facts: ServiceInputs) -> tuple[Mount, ...]:
-    caches = (Mount(source=cache.volume, target=cache.target, volume=True) for cache in server.engine.caches)
+def _mounts(engine: Engine, facts: ServiceInputs) -> tuple[Mount, ...]:
+    caches = (Mount(source=cache.volume, target=cache.target, volume=True) for cache in engine.caches)
     sources = (source.mount for source in facts.sources.values() if source.mount is not None)
     # Two sources of one place are one mount.
     return tuple({mount.target: mount for mount in (*sources, *facts.files, *caches)}.values())

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from msgspec import UNSET
 
-from anvil_gen.resolve.model_server import ModelServer, ResolveContext
+from anvil_gen.resolve.model_server import ResolveContext, TierServer
 from anvil_gen.resolve.model_source import Source
 
 OFFLINE = "HF_HUB_OFFLINE"
-"""The variable by which the hub's libraries take what is in the cache, and ask nobody."""
+"""The variable by which the Hugging Face libraries take what is in the cache, and ask nobody."""
 
 _NO = ("", "0")
 """What those libraries take for a no, or might."""
@@ -25,25 +25,25 @@ def check_way_in(context: ResolveContext) -> None:
     if context.sealed and context.inventory.router is UNSET and not context.collector.is_dropped(("router",)):
         detail = "tiers that are on an internal network alone are reached by the router, and there is none"
         context.collector.add(
-            "sealed tiers without a router", ("host", "egress"), detail, f"add a table [router], {_OPEN}"
+            "sealed-tiers-without-a-router", ("host", "egress"), detail, f"add a table [router], {_OPEN}"
         )
 
 
-def check_sealed(context: ResolveContext, server: ModelServer, sources: Mapping[str, Source]) -> None:
+def check_sealed(context: ResolveContext, server: TierServer, sources: Mapping[str, Source]) -> None:
     """Report what a sealed tier cannot have: a published port, another network, and weights that it would download."""
     if not context.sealed:
         return
     options = server.options
-    if options["bind"] is not False:
+    if options.bind is not False:
         path = options.origin("bind").path or server.path
-        detail = f'"{options["bind"]}": nothing is published from an internal network'
-        context.collector.add("not with egress denied", path, detail, f"remove it: clients come by the router; {_OPEN}")
+        detail = f'"{options.bind}": nothing is published from an internal network'
+        context.collector.add("not-with-egress-denied", path, detail, f"remove it: clients come by the router; {_OPEN}")
     for key in _WAYS_OUT:
-        if key in options["override"]:
+        if key in options.override:
             path = (*(options.origin("override").path or server.path), key)
             detail = f'"{key}" in override would put it on another network than the internal one, or publish it'
-            context.collector.add("not with egress denied", path, detail, f"remove it, {_OPEN}", key=True)
-    if options["environment"].get(OFFLINE, "0") not in _NO:
+            context.collector.add("not-with-egress-denied", path, detail, f"remove it, {_OPEN}", key=True)
+    if options.environment.get(OFFLINE, "0") not in _NO:
         return
     for name, source in sources.items():
         if source.kind == "repo":
@@ -51,4 +51,4 @@ def check_sealed(context: ResolveContext, server: ModelServer, sources: Mapping[
             remedy = (
                 f'download it into the cache before, and set environment.{OFFLINE} = "1"; or name a folder, {_OPEN}'
             )
-            context.collector.add("not with egress denied", (*server.path, name, "repo"), detail, remedy)
+            context.collector.add("not-with-egress-denied", (*server.path, name, "repo"), detail, remedy)

@@ -34,7 +34,7 @@ def variables_of(
 ) -> tuple[Variable, ...]:
     """Return the variables of a stack, each once, by the first file that reads it."""
     token = inventory.hfcache.token_env
-    told = {} if token is UNSET else {str(token): "The token for gated models of the hub."}
+    comments = {} if token is UNSET else {str(token): "The token for gated models of the hub."}
     parts: list[tuple[str, object]] = []
     if router is not None:
         parts.append(("router/compose.yml", (router.image, router.override)))
@@ -49,21 +49,21 @@ def variables_of(
         found[name] = Variable(name=name, comment=comment, file="router/compose.yml", standing=True)
     for file, part in parts:
         for name, has_default in names_in(part):
-            comment = told.get(name, "Named in the inventory.")
+            comment = comments.get(name, "Named in the inventory.")
             found.setdefault(name, Variable(name=name, comment=comment, file=file, standing=not has_default))
-    for name, comment in _slot(experiment, told):
+    for name, comment in _slot(experiment, comments):
         found.setdefault(
             name, Variable(name=name, comment=comment, file=EXPERIMENT_FILE, standing=name not in TRIAL_VARIABLES)
         )
     return tuple(found.values())
 
 
-def _slot(experiment: Experiment | None, told: dict[str, str]) -> Iterator[tuple[str, str]]:
+def _slot(experiment: Experiment | None, comments: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the experiment's variables with what they are for: its own first, in their order."""
     names = dict(names_in(experiment.service)) if experiment is not None else {}
     yield from ((name, comment) for name, comment in TRIAL_VARIABLES.items() if name in names)
     yield from (
-        (name, told.get(name, "Named in the inventory.")) for name in sorted(names.keys() - TRIAL_VARIABLES.keys())
+        (name, comments.get(name, "Named in the inventory.")) for name in sorted(names.keys() - TRIAL_VARIABLES.keys())
     )
 
 

@@ -11,6 +11,7 @@ from anvil_gen.resolve.compose_service import ServiceInputs, build_service
 from anvil_gen.resolve.model import EXPERIMENT_FILE, VARIABLE_LABEL, Experiment, Tier
 from anvil_gen.resolve.model_server import ResolveContext, resolve_server, share_of
 from anvil_gen.resolve.model_source import Source, hub_mount
+from anvil_gen.resolve.options import ExperimentOptions
 from anvil_gen.values import EnvRef, Text, VariableText, fill
 
 
@@ -19,20 +20,20 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
     table = context.inventory.experiment
     if table is UNSET:
         return None
-    server = resolve_server(context, table, ("experiment",), {"host": host})
+    server = resolve_server(context, ExperimentOptions, table, ("experiment",), {"host": host})
     options = server.options
-    if context.catalog.engine(server.engine_name) is not None and not _takes_model(server.engine):
+    if server.engine is not None and not _takes_model(server.engine):
         detail = f"{server.engine.title} has no command to put MODEL into"
-        context.collector.add("not for the experiment", ("experiment", "engine"), detail, "take another engine")
+        context.collector.add("not-for-the-experiment", ("experiment", "engine"), detail, "take another engine")
         return None
-    port = _variable("PORT", default=str(options["port"]))
-    served_name = _variable("SERVED_NAME", default=options["served_name"])
+    port = _variable("PORT", default=str(options.port))
+    served_name = _variable("SERVED_NAME", default=options.served_name)
     model = _variable("MODEL", error="set MODEL to a model of the hub, for example MODEL=openai/gpt-oss-20b")
     share = share_of(context, server)
     uuids = tuple(_variable("GPU_UUID", default=gpu.uuid) for gpu in server.gpus)
     facts = ServiceInputs(
         service="experiment",
-        container_name=fill(options["container_name"], {"port": port}),
+        container_name=fill(options.container_name, {"port": port}),
         served_name=served_name,
         port=port,
         uuids=uuids,
@@ -44,10 +45,10 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
         extra_arguments=EnvRef(name="EXTRA_ARGS", default=""),
     )
     return Experiment(
-        project=options["project"],
+        project=options.project,
         root_file=EXPERIMENT_FILE,
         engine=server.engine_name,
-        port=options["port"],
+        port=options.port,
         share=share,
         service=build_service(context, server, facts),
         neighbours=tuple(
@@ -58,13 +59,13 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
 
 
 def _takes_model(engine: Engine) -> bool:
-    """Tell whether an engine's command says which model it serves."""
+    """Return whether an engine's command says which model it serves."""
     in_command = any("{model}" in part for part in engine.command)
-    return not engine.own_command and (in_command or not engine.options.keys().isdisjoint(("model", "model.repo")))
+    return not engine.own_command and (in_command or not engine.fields.keys().isdisjoint(("model", "model.repo")))
 
 
 def _labels(served_name: Text, port: Text, uuids: tuple[Text, ...]) -> Iterator[tuple[str, Text]]:
-    """Yield what a trial was started with, as its container keeps it: its command alone does not tell where it ends."""
+    """Yield what a trial was started with, as its container keeps it: its command alone does not show where it ends."""
     yield f"{VARIABLE_LABEL}MODEL", _variable("MODEL", default="")
     yield f"{VARIABLE_LABEL}SERVED_NAME", served_name
     yield f"{VARIABLE_LABEL}PORT", port

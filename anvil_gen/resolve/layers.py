@@ -1,13 +1,15 @@
 """Options in layers: one ordered expression says who has the last word."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import UNSET, Struct
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.resolve.model import Option, Options, Origin
+from anvil_gen.resolve.options import Options, Origin
 from anvil_gen.values import KeyPath, Text, fill
+
+_Options = TypeVar("_Options", bound=Options)
 
 
 class Layer(Struct, frozen=True, kw_only=True):
@@ -23,23 +25,21 @@ def set_fields(table: Struct) -> dict[str, Any]:
     return {name: value for name in table.__struct_fields__ if (value := getattr(table, name)) is not UNSET}
 
 
-def layered(*layers: Layer) -> Options:
+def layered(kind: type[_Options], *layers: Layer) -> _Options:
     """Merge layers, lowest first: tables by key, everything else replaces.
 
-    The first is the roster: no later one may bring an option that it does not list.
+    The first is the roster: it has every option of ``kind``, and no later one may bring another.
     """
-    roster = layers[0].values
-    merged: dict[str, Option] = {}
+    roster, values, origins = layers[0].values, dict[str, Any](), dict[str, Origin]()
     for layer in layers:
         whole = Origin(layer=layer.name)
         for name, value in layer.values.items():
             if name not in roster:
                 raise InternalError(f'{layer.name}: "{name}" is no option of {layers[0].name}')
-            below = merged[name].value if name in merged and isinstance(value, dict) else None
-            both = {**below, **value} if isinstance(below, dict) else value
-            origin = whole if layer.path is None else Origin(layer=layer.name, path=(*layer.path, name))
-            merged[name] = Option(value=both, origin=origin)
-    return Options(merged)
+            below = values.get(name)
+            values[name] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
+            origins[name] = whole if layer.path is None else Origin(layer=layer.name, path=(*layer.path, name))
+    return kind(**values, origins=origins)
 
 
 def fill_placeholders(defaults: Mapping[str, Any], values: Mapping[str, Text]) -> dict[str, Any]:

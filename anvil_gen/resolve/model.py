@@ -1,20 +1,21 @@
 """Frozen values that the stages hand on: parsed once at the border, with every field present."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.values import ComposeText, KeyPath, Number, Symbol, Text, concat
+from anvil_gen.resolve.options import ExperimentOptions, RouterOptions, TierOptions
+from anvil_gen.values import ComposeText, Number, Text, concat
 
-ROOT_FILE = Symbol("docker-compose.yml")
+ROOT_FILE = "docker-compose.yml"
 """The default mode's root file, which Compose finds by itself."""
 DEFAULT_MODE = "default"
 """How a person names the default mode."""
 FILE_LABEL = "anvil-gen.file."
 """Prefix of the labels that carry the digest of a generated file which the service mounts."""
 ENV_EXAMPLE_FILE = ".env.example"
-EXPERIMENT_FILE = Symbol("docker-compose.experiment.yml")
+EXPERIMENT_FILE = "docker-compose.experiment.yml"
 VARIABLE_LABEL = "anvil-gen.trial."
 """Prefix of the labels that carry the variables which a trial was started with."""
 TRIAL_VARIABLES = {
@@ -27,47 +28,12 @@ TRIAL_VARIABLES = {
 """What drives the slot, each with its meaning."""
 
 
-class Origin(Struct, frozen=True, kw_only=True):
-    """Where a value was written: a layer's name, and the key path where that layer is the inventory."""
-
-    layer: str
-    path: KeyPath | None = None
-
-
-class Option(Struct, frozen=True, kw_only=True):
-    """A resolved option: its value after all layers, and the layer that had the last word."""
-
-    value: Any
-    origin: Origin
-
-
-class Options(Struct, frozen=True):
-    """The resolved options of one tier, router or experiment. Reading an option that is not listed is a bug."""
-
-    entries: Mapping[str, Option]
-
-    def __getitem__(self, name: str) -> Any:
-        return self.entries[name].value
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.entries)
-
-    def without(self, name: str) -> "Options":
-        """Return these options with one of them unset."""
-        unset = Option(value=None, origin=self.entries[name].origin)
-        return Options({**self.entries, name: unset})
-
-    def origin(self, name: str) -> Origin:
-        """Return the layer that gave an option its value."""
-        return self.entries[name].origin
-
-
 class Gpu(Struct, frozen=True, kw_only=True):
-    """A card. Memory in MiB; None where the inventory does not tell."""
+    """A GPU. Memory in MiB; None where the inventory does not set it."""
 
     name: str
     uuid: str
-    vendor: Symbol
+    vendor: str
     memory_mib: int | None
     reserve_mib: int
     compute_capability: str | None
@@ -114,9 +80,9 @@ class HealthCheck(Struct, frozen=True, kw_only=True):
 
 
 class Reservation(Struct, frozen=True, kw_only=True):
-    """The cards of one service, all of one vendor."""
+    """The GPUs of one service, all of one vendor."""
 
-    vendor: Symbol
+    vendor: str
     uuids: tuple[Text, ...]
 
 
@@ -162,7 +128,7 @@ class TreeFile(Struct, frozen=True, kw_only=True):
 
 
 class ExtraService(Struct, frozen=True, kw_only=True):
-    """A further service of the machine, in Compose's own keys and form; ``volumes`` are the named ones it mounts."""
+    """A further service of the host, in Compose's own keys and form; ``volumes`` are the named ones it mounts."""
 
     name: str
     mapping: Mapping[str, Any]
@@ -170,25 +136,26 @@ class ExtraService(Struct, frozen=True, kw_only=True):
 
 
 class Tier(Struct, frozen=True, kw_only=True):
-    """One model serve: the service, and what a router or a client must know of it."""
+    """One model server: the service, and what a router or a client must know of it."""
 
     name: str
-    engine: Symbol
-    task: Symbol
+    engine: str
+    task: str
     served_name: str
-    names: tuple[str, ...]  # the served name, and further ones that the engine is told
+    names: tuple[str, ...]  # the served name, and further ones that the engine is given
     port: int
     context_length: int | None
-    tool_support: bool
-    health_path: str
-    api_base: str
-    root_file: Symbol  # the tree's root file that runs it
+    tool_support: bool = False
+    health_path: str = ""
+    api_base: str = ""
+    hub_cache: str = ""  # the folder of the shared cache in its container
+    root_file: str  # the tree's root file that runs it
     model: str  # the engine's argument for the model; empty without one
     files: tuple[TreeFile, ...]
     gpus: tuple[Gpu, ...]
-    share: Number | None  # of each card, as a fraction
+    share: Number | None  # of each GPU, as a fraction
     service: Service
-    options: Options
+    options: TierOptions
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -196,8 +163,8 @@ class Route(Struct, frozen=True, kw_only=True):
 
     name: str
     tier: str
-    task: Symbol
-    how: Symbol  # "served" by its own name, "rewritten" by the router, "told" to the engine, or one that takes "any"
+    task: str
+    how: str  # "served" by its own name, "rewritten" by the router, "told" to the engine, or one that takes "any"
 
 
 class Upstream(Struct, frozen=True, kw_only=True):
@@ -217,14 +184,14 @@ class Client(Struct, frozen=True, kw_only=True):
 
 
 class Tls(Struct, frozen=True, kw_only=True):
-    """The machine's files with which the router serves HTTPS."""
+    """The host's files with which the router serves HTTPS."""
 
     certificate: str
     key: str
 
 
 class RouterLimits(Struct, frozen=True, kw_only=True):
-    """What the front door keeps to, whichever router it is."""
+    """What the router keeps to, of whichever kind it is."""
 
     timeout: int  # seconds
     body_limit: int | None  # bytes; None where the router has a limit of its own
@@ -244,14 +211,14 @@ class ResponseBodies(Struct, frozen=True, kw_only=True):
 
 
 class Router(Struct, frozen=True, kw_only=True):
-    """The front door.
+    """The router.
 
     ``image`` is None where the image is built from the generated context; ``stack`` is the project's name without the
     prefix that the router wants of it; ``omitted`` are files of its tree that are of no use here, a folder with its
     slash; ``variables`` come from the router's data file, for its own templates.
     """
 
-    engine: Symbol
+    kind: str
     service: str
     container_name: str
     image: Text | None
@@ -265,17 +232,17 @@ class Router(Struct, frozen=True, kw_only=True):
     log_max_file: str
     health: HealthCheck
     stack: str
-    omitted: tuple[Symbol, ...]
+    omitted: tuple[str, ...]
     tiers: tuple[Tier, ...]  # those that it routes to
     upstreams: tuple[Upstream, ...]  # the same
-    alias_tasks: tuple[Symbol, ...]
+    alias_tasks: tuple[str, ...]
     routes: tuple[Route, ...]
     nameless: tuple[Route, ...]  # where a request without a model goes, by task
     responses: ResponseBodies
     override: Mapping[str, Any]
     override_volumes: tuple[Mount, ...]
     variables: Mapping[str, Any]
-    options: Options
+    options: RouterOptions
 
     @property
     def api_key_env(self) -> str | None:
@@ -289,11 +256,11 @@ class Mode(Struct, frozen=True, kw_only=True):
     ``router`` routes to this mode's tiers; ``router_file`` is its service in the tree.
     """
 
-    name: Symbol
-    root_file: Symbol
+    name: str
+    root_file: str
     tiers: tuple[Tier, ...]
     router: Router | None
-    router_file: Symbol
+    router_file: str
 
     @property
     def title(self) -> str:
@@ -305,13 +272,13 @@ class Experiment(Struct, frozen=True, kw_only=True):
     """The one-off slot: a project and a service of its own."""
 
     project: str
-    root_file: Symbol
-    engine: Symbol
+    root_file: str
+    engine: str
     port: int
-    share: Number | None  # of its card, as a fraction
+    share: Number | None  # of its GPU, as a fraction
     service: Service
-    neighbours: tuple[str, ...]  # services of the tiers that hold its card too
-    options: Options
+    neighbours: tuple[str, ...]  # services of the tiers that hold its GPU too
+    options: ExperimentOptions
 
 
 class Variable(Struct, frozen=True, kw_only=True):
@@ -328,7 +295,7 @@ class Stack(Struct, frozen=True, kw_only=True):
 
     host: str
     project: str
-    platform: Symbol
+    platform: str
     inventory: str  # as the headers name it
     gpus: tuple[Gpu, ...]
     tiers: tuple[Tier, ...]

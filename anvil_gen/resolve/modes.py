@@ -9,9 +9,9 @@ from anvil_gen.inventory.schema import ModeTable
 from anvil_gen.resolve.model import DEFAULT_MODE, ROOT_FILE, Mode, Tier
 from anvil_gen.resolve.model_server import ResolveContext
 from anvil_gen.resolve.router import RouterSpec, build_router, build_routes
-from anvil_gen.values import KeyPath, Symbol
+from anvil_gen.values import KeyPath
 
-ROUTER_FILE = Symbol("router/compose.yml")
+ROUTER_FILE = "router/compose.yml"
 # Name that no mode may have -> why.
 RESERVED = {
     "experiment": "docker-compose.experiment.yml is another file",
@@ -21,18 +21,18 @@ RESERVED = {
 
 def build_modes(context: ResolveContext, spec: RouterSpec | None, tiers: tuple[Tier, ...]) -> tuple[Mode, ...]:
     """Return the modes of an inventory, the default one first: every tier that is not on standby."""
-    standing = tuple(tier for tier in tiers if not tier.options["standby"])
+    standing = tuple(tier for tier in tiers if not tier.options.standby)
     if tiers and not standing:
         detail = "every tier is on standby: without a mode, nothing would run"
-        context.collector.add("no tiers", ("tiers", tiers[0].name, "standby"), detail, "take standby from one of them")
-    default = _mode(context, spec, Symbol(""), standing, None)
+        context.collector.add("no-tiers", ("tiers", tiers[0].name, "standby"), detail, "take standby from one of them")
+    default = _mode(context, spec, "", standing, None)
     modes = [default]
     for name, table in context.inventory.modes.items():
         if name in RESERVED:
             collector = context.collector
-            collector.add("name that is not allowed", ("modes", name), RESERVED[name], "write another name", key=True)
+            collector.add("invalid-name", ("modes", name), RESERVED[name], "write another name", key=True)
             continue
-        mode = _mode(context, spec, Symbol(name), _tiers(context, name, table, tiers), table)
+        mode = _mode(context, spec, name, _tiers(context, name, table, tiers), table)
         same = _routing(mode) == _routing(default)
         modes.append(
             Mode(
@@ -47,12 +47,12 @@ def build_modes(context: ResolveContext, spec: RouterSpec | None, tiers: tuple[T
 
 
 def _mode(
-    context: ResolveContext, spec: RouterSpec | None, name: Symbol, tiers: tuple[Tier, ...], table: ModeTable | None
+    context: ResolveContext, spec: RouterSpec | None, name: str, tiers: tuple[Tier, ...], table: ModeTable | None
 ) -> Mode:
     router = None
     if spec is not None:
         aliases: dict[str, tuple[str, KeyPath]] = {
-            alias: (target, ("router", "aliases", alias)) for alias, target in spec.options["aliases"].items()
+            alias: (target, ("router", "aliases", alias)) for alias, target in spec.options.aliases.items()
         }
         if table is not None and table.aliases is not UNSET:
             own = {alias: (target, ("modes", name, "aliases", alias)) for alias, target in table.aliases.items()}
@@ -62,14 +62,14 @@ def _mode(
             where = f' in the mode "{name}"' if name else ""
             remedy = "remove [router], or add such a tier"
             detail = f"{spec.kind.title} needs a tier for {tasks}, and none runs{where}"
-            context.collector.add("router without a tier", ("router",), detail, remedy, key=True)
+            context.collector.add("router-without-a-tier", ("router",), detail, remedy, key=True)
         router = build_router(context, spec, tiers, build_routes(context, spec, tiers, aliases))
     return Mode(
         name=name,
-        root_file=Symbol(f"docker-compose.{name}.yml") if name else ROOT_FILE,
+        root_file=f"docker-compose.{name}.yml" if name else ROOT_FILE,
         tiers=tiers,
         router=router,
-        router_file=Symbol(f"router/compose.{name}.yml") if name else ROUTER_FILE,
+        router_file=f"router/compose.{name}.yml" if name else ROUTER_FILE,
     )
 
 
@@ -85,11 +85,9 @@ def _tiers(context: ResolveContext, mode: str, table: ModeTable, tiers: tuple[Ti
         if name not in known and not context.collector.is_dropped(("tiers", name)):
             remedy = did_you_mean(name, known) or "name one of them"
             context.collector.add(
-                "unknown tier", path, f'"{name}" is no tier: the inventory has {join_words(known)}', remedy
+                "unknown-tier", path, f'"{name}" is no tier: the inventory has {join_words(known)}', remedy
             )
         elif name in table.tiers[:index]:
-            context.collector.add(
-                "tier named twice", path, f'"{name}" stands in this list already', "name each tier once"
-            )
+            context.collector.add("tier-named-twice", path, f'"{name}" is in this list already', "name each tier once")
     # In the inventory's order, whatever the mode's: a reordered mode changes nothing.
     return tuple(tier for name, tier in by_name.items() if name in table.tiers)

@@ -18,17 +18,18 @@ from anvil_gen.resolve.egress import check_way_in
 from anvil_gen.resolve.env_variables import variables_of
 from anvil_gen.resolve.experiment import build_experiment
 from anvil_gen.resolve.layers import Layer, layered, set_fields
-from anvil_gen.resolve.model import ExtraService, Gpu, Mode, Options, Stack, Tier
-from anvil_gen.resolve.model_server import ModelServer, ResolveContext, resolve_server
+from anvil_gen.resolve.model import ExtraService, Gpu, Mode, Stack, Tier
+from anvil_gen.resolve.model_server import ResolveContext, TierServer, resolve_server
 from anvil_gen.resolve.modes import build_modes
+from anvil_gen.resolve.options import GpuOptions, HostOptions, TierOptions
 from anvil_gen.resolve.router import resolve_router_spec
 from anvil_gen.resolve.served_names import further_names
 from anvil_gen.resolve.tier import build_tier
-from anvil_gen.values import KeyPath, Symbol
+from anvil_gen.values import KeyPath
 
 
 def resolve(
-    inventory: Inventory, catalog: Catalog, collector: Collector, host: Options, *, header: str, folder: Path
+    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, *, header: str, folder: Path
 ) -> Stack:
     """Resolve an inventory; errors go to ``collector``, and what they are about is left out of the result.
 
@@ -44,26 +45,26 @@ def resolve(
         inventory=inventory,
         catalog=catalog,
         collector=collector,
-        platform=Symbol(host["platform"]),
-        gpus=_gpus(inventory, catalog, collector, host["platform"]),
+        platform=host.platform,
+        gpus=_gpus(inventory, catalog, collector, host.platform),
         folder=folder,
-        sealed=host["egress"] == "deny",
+        sealed=host.egress == "deny",
     )
     _check_folders(inventory, collector)
     check_free_values(collector)
-    spec = resolve_router_spec(context, project=host["project"])
+    spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
     servers = _servers(context)
     names = further_names(context, spec, servers)
     tiers = tuple(build_tier(context, name, server, names.get(name, ())) for name, server in servers.items())
     if _has_no_tiers(inventory, collector):
-        spec = None  # a front door to nothing
+        spec = None  # a router to nothing
     services = tuple(_extra(name, mapping) for name, mapping in inventory.services.items())
     modes = build_modes(context, spec, tiers)
-    experiment = build_experiment(context, tiers, host=host["name"])
+    experiment = build_experiment(context, tiers, host=host.name)
     stack = Stack(
-        host=host["name"],
-        project=host["project"],
+        host=host.name,
+        project=host.project,
         platform=context.platform,
         inventory=header,
         gpus=tuple(context.gpus.values()),
@@ -78,17 +79,17 @@ def resolve(
     return stack
 
 
-def _servers(context: ResolveContext) -> dict[str, ModelServer]:
+def _servers(context: ResolveContext) -> dict[str, TierServer]:
     tiers = context.inventory.tiers.items()
-    return {name: resolve_server(context, table, ("tiers", name), {"name": name}) for name, table in tiers}
+    return {name: resolve_server(context, TierOptions, table, ("tiers", name), {"name": name}) for name, table in tiers}
 
 
 def _has_no_tiers(inventory: Inventory, collector: Collector) -> bool:
-    """Tell whether an inventory serves nothing yet, and warn of it."""
+    """Return whether an inventory serves nothing yet, and warn of it."""
     if inventory.tiers or collector.is_dropped(("tiers",)):
         return False
     remedy = 'add a table [tiers.NAME] with its "engine"'
-    collector.add("no tiers", (), "the inventory serves nothing yet", remedy, severity="warning")
+    collector.add("no-tiers", (), "the inventory serves nothing yet", remedy, severity="warning")
     return True
 
 
@@ -105,10 +106,10 @@ def _check_folders(inventory: Inventory, collector: Collector) -> None:
     ):
         if value is not UNSET and not is_absolute(value):
             remedy = "write it from the root on: /srv/models, C:/models, //server/share/models"
-            collector.add("not an absolute path", (table, key), f'"{value}"', remedy)
+            collector.add("not-an-absolute-path", (table, key), f'"{value}"', remedy)
     if inventory.hfcache.path is not UNSET and inventory.hfcache.volume is not UNSET:
         detail = '"path" and "volume" both say where the cache is'
-        collector.add("two fields for one thing", ("hfcache", "path"), detail, "keep one of them")
+        collector.add("two-fields-for-one-thing", ("hfcache", "path"), detail, "keep one of them")
 
 
 def _extra(name: str, mapping: dict[str, Any]) -> ExtraService:
@@ -117,34 +118,40 @@ def _extra(name: str, mapping: dict[str, Any]) -> ExtraService:
 
 def _gpus(inventory: Inventory, catalog: Catalog, collector: Collector, platform: str) -> dict[str, Gpu]:
     gpus: dict[str, Gpu] = {}
-    seen: dict[tuple[str, str], str] = {}  # by vendor, since some of them only number their cards
+    seen: dict[tuple[str, str], str] = {}  # by vendor, since some of them only number their GPUs
     for name, table in inventory.gpus.items():
         path: KeyPath = ("gpus", name)
         options = layered(
+            GpuOptions,
             Layer(name="templates/defaults.toml", values=catalog.defaults["gpu"]),
             Layer(name=f"[gpus.{name}]", values=set_fields(table), path=path),
         )
-        vendor = catalog.vendor(options["vendor"])
+        vendor = catalog.vendor(options.vendor)
         if vendor is None:
-            collector.add("unknown vendor", (*path, "vendor"), *catalog.unknown("gpus", options["vendor"]))
-        elif options["uuid"] is None:
+            collector.add("unknown-vendor", (*path, "vendor"), *catalog.unknown("gpus", options.vendor))
+        elif options.uuid is None:
             collector.missing_key(path, "uuid", f"write it: {vendor.uuid_help}")
-        elif not re.fullmatch(vendor.uuid_pattern, options["uuid"]):
-            collector.add("not of the right form", (*path, "uuid"), f'"{options["uuid"]}"', vendor.uuid_help)
+        elif not re.fullmatch(vendor.uuid_pattern, options.uuid):
+            collector.add("invalid-form", (*path, "uuid"), f'"{options.uuid}"', vendor.uuid_help)
         else:
-            other = seen.setdefault((options["vendor"], options["uuid"].lower()), name)
+            other = seen.setdefault((options.vendor, options.uuid.lower()), name)
             if platform in vendor.unsupported:
-                remedy = "add what it needs by override, or take another card"
+                remedy = "add what it needs by override, or take another GPU"
                 where = (*path, "vendor")
-                collector.add("not on this platform", where, vendor.unsupported[platform], remedy, severity="warning")
+                collector.add("not-on-this-platform", where, vendor.unsupported[platform], remedy, severity="warning")
             if other != name:
                 collector.add(
-                    "UUID taken twice",
+                    "uuid-taken-twice",
                     (*path, "uuid"),
                     f'"{other}" has it already',
-                    f"each card has its own: {vendor.uuid_help}",
+                    f"each GPU has its own: {vendor.uuid_help}",
                 )
             gpus[name] = Gpu(
-                name=name, **{key: options[key] for key in options if key != "vendor"}, vendor=Symbol(options["vendor"])
+                name=name,
+                uuid=options.uuid,
+                vendor=options.vendor,
+                memory_mib=options.memory_mib,
+                reserve_mib=options.reserve_mib,
+                compute_capability=options.compute_capability,
             )
     return gpus

@@ -33,7 +33,7 @@ class Resolved(Struct, frozen=True, kw_only=True):
     project: str
     docker_context: str | None
     models: str | None
-    """The folder of the machine that holds its models."""
+    """The folder of the host that holds its models."""
     inventory: Path
     data: Mapping[str, Any]
     """The inventory as it is written."""

@@ -1,23 +1,24 @@
-"""The front door: which model names reach which tier."""
+"""The router: which model names reach which tier."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from anvil_gen.catalog.engine import Health
+from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
 from anvil_gen.resolve.compose_keys import compose_form, named_volumes
 from anvil_gen.resolve.compose_service import health_check, published
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
-from anvil_gen.resolve.model import Options, Port, Route, Router, Tier, Upstream
+from anvil_gen.resolve.model import Port, Route, Router, Tier, Upstream
 from anvil_gen.resolve.model_server import ResolveContext, env_text
+from anvil_gen.resolve.options import RouterOptions
 from anvil_gen.resolve.router_options import (
     check_clients,
     check_supported,
@@ -28,15 +29,15 @@ from anvil_gen.resolve.router_options import (
     seconds_of,
 )
 from anvil_gen.resolve.router_responses import response_bodies
-from anvil_gen.values import KeyPath, Symbol
+from anvil_gen.values import KeyPath
 
 
 class RouterSpec(Struct, frozen=True, kw_only=True):
     """A router before it is known which tiers it routes to."""
 
-    name: Symbol
+    name: str
     kind: RouterKind
-    options: Options
+    options: RouterOptions
     project: str
 
 
@@ -45,12 +46,13 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     table, catalog = context.inventory.router, context.catalog
     if table is UNSET:
         return None
-    name = Symbol(catalog.defaults["router"]["engine"] if table.engine is UNSET else table.engine)
+    name = catalog.defaults["router"]["kind"] if table.kind is UNSET else table.kind
     kind = catalog.router(name)
     if kind is None:
-        context.collector.add("unknown router", ("router", "engine"), *catalog.unknown("routers", name))
+        context.collector.add("unknown-router", ("router", "kind"), *catalog.unknown("routers", name))
         return None
     options = layered(
+        RouterOptions,
         Layer(
             name="templates/defaults.toml", values=fill_placeholders(catalog.defaults["router"], {"project": project})
         ),
@@ -60,9 +62,9 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     check_supported(context, kind, options)
     check_clients(context, kind, clients_of(options))
     _check_tiers(context, options)
-    if options["metrics"] == options["port"]:
-        detail = f"{options['port']} is the router's own port in its container"
-        context.collector.add("port taken twice", ("router", "metrics"), detail, "write another port")
+    if options.metrics == options.port:
+        detail = f"{options.port} is the router's own port in its container"
+        context.collector.add("port-taken-twice", ("router", "metrics"), detail, "write another port")
     return RouterSpec(name=name, kind=kind, options=options, project=project)
 
 
@@ -77,35 +79,35 @@ def build_router(
     if kind.names_limit is not None and len(responses.models) > kind.names_limit:
         detail = f"the list of models takes {len(responses.models)} bytes, and {kind.title} holds {kind.names_limit}"
         context.collector.add(
-            "too many model names", ("router",), detail, "write fewer aliases, or shorter ones", key=True
+            "too-many-model-names", ("router",), detail, "write fewer aliases, or shorter ones", key=True
         )
     return Router(
-        engine=spec.name,
-        service=options["service"],
-        container_name=options["container_name"],
-        image=None if options["image"] is None else env_text(options["image"]),
-        port=options["port"],
-        ports=(*published(options["bind"], str(options["port"])), *_metrics_port(options)),
+        kind=spec.name,
+        service=options.service,
+        container_name=options.container_name,
+        image=None if options.image is None else env_text(options.image),
+        port=options.port,
+        ports=(*published(options.bind, str(options.port)), *_metrics_port(options)),
         clients=clients_of(options),
         limits=limits,
-        restart=options["restart"],
-        stop_grace_period=options["stop_grace_period"],
-        log_max_size=options["log_max_size"],
-        log_max_file=str(options["log_max_files"]),
-        health=health_check(_health(spec), str(options["port"]), kind.health.start_period),
+        restart=options.restart,
+        stop_grace_period=options.stop_grace_period,
+        log_max_size=options.log_max_size,
+        log_max_file=str(options.log_max_files),
+        health=health_check(_health(spec), str(options.port), kind.health.start_period),
         stack=spec.project.removeprefix(kind.project_prefix),
         omitted=(
-            *((Symbol("router/build/"),) if options["image"] is not None else ()),
-            *(() if spec.project.startswith(kind.project_prefix) else map(Symbol, kind.prefixed_files)),
+            *(("router/build/",) if options.image is not None else ()),
+            *(() if spec.project.startswith(kind.project_prefix) else kind.prefixed_files),
         ),
         tiers=served,
         upstreams=tuple(_upstream(context, spec, tier, served, limits.timeout) for tier in served),
-        alias_tasks=tuple(Symbol(task) for task in kind.alias_tasks),
+        alias_tasks=kind.alias_tasks,
         routes=routes,
         nameless=_nameless(options, served),
         responses=responses,
-        override=compose_form(options["override"]),
-        override_volumes=named_volumes(options["override"].get("volumes")),
+        override=compose_form(options.override),
+        override_volumes=named_volumes(options.override.get("volumes")),
         variables=kind.variables,
         options=options,
     )
@@ -114,55 +116,55 @@ def build_router(
 def _health(spec: RouterSpec) -> Health:
     """Return the check of a router, which differs where it serves HTTPS."""
     health = spec.kind.health
-    return replace(health, test=health.tls_test) if spec.options["tls"] is not None and health.tls_test else health
+    return replace(health, test=health.tls_test) if spec.options.tls is not None and health.tls_test else health
 
 
-def _metrics_port(options: Options) -> tuple[Port, ...]:
-    """Return where metrics without a key are published: to the machine itself."""
-    port = options["metrics"]
-    return published("127.0.0.1", str(port)) if isinstance(port, int) and options["bind"] is not False else ()
+def _metrics_port(options: RouterOptions) -> tuple[Port, ...]:
+    """Return where metrics without a key are published: to the host itself."""
+    port = options.metrics
+    return published("127.0.0.1", str(port)) if isinstance(port, int) and options.bind is not False else ()
 
 
 def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tuple[Tier, ...], timeout: int) -> Upstream:
     """Return a tier as the router sees it: with those of its fallbacks that run in the same mode."""
-    table = spec.options["tiers"].get(tier.name, RouterTierTable())
+    table = spec.options.tiers.get(tier.name, RouterTierTable())
     here: KeyPath = ("router", "tiers", tier.name, "timeout")
-    told = table.timeout is not UNSET
+    has_own = table.timeout is not UNSET
     by_name = {other.name: other for other in tiers}
-    wanted = spec.options["fallbacks"].get(tier.name, ())
+    wanted = spec.options.fallbacks.get(tier.name, ())
     return Upstream(
         tier=tier,
-        timeout=seconds_of(context, str(table.timeout), here) if told else timeout,
+        timeout=seconds_of(context, str(table.timeout), here) if has_own else timeout,
         concurrency=None if table.concurrency is UNSET else table.concurrency,
         fallbacks=tuple(by_name[name] for name in wanted if name in by_name),
     )
 
 
-def _nameless(options: Options, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
+def _nameless(options: RouterOptions, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
     """Return where a request without a model goes, by its task: to the default tier, or the only one that is no chat.
 
     Some engines' own clients name no model for other tasks than chat.
     """
-    by_task: dict[Symbol, list[Tier]] = {}
+    by_task: dict[str, list[Tier]] = {}
     for tier in tiers:
         by_task.setdefault(tier.task, []).append(tier)
     found = []
     for task, candidates in sorted(by_task.items()):
-        default = next((tier for tier in candidates if tier.name == options["default_tier"]), None)
+        default = next((tier for tier in candidates if tier.name == options.default_tier), None)
         only = candidates[0] if len(candidates) == 1 and task != "chat" else None
         chosen = default or only
         if chosen is not None:
-            found.append(Route(name="", tier=chosen.name, task=task, how=Symbol("any")))
+            found.append(Route(name="", tier=chosen.name, task=task, how="any"))
     return tuple(found)
 
 
-def _check_tiers(context: ResolveContext, options: Options) -> None:
-    """Report tiers that ``[router]`` names and that there are not, or that cannot stand in for each other."""
-    for name in options["tiers"]:
+def _check_tiers(context: ResolveContext, options: RouterOptions) -> None:
+    """Report tiers that ``[router]`` names and that there are not, or that cannot replace each other."""
+    for name in options.tiers:
         check_tier(context, name, ("router", "tiers", name), key=True)
-    if options["default_tier"] is not None:
-        check_tier(context, options["default_tier"], ("router", "default_tier"))
-    for name, fallbacks in options["fallbacks"].items():
+    if options.default_tier is not None:
+        check_tier(context, options.default_tier, ("router", "default_tier"))
+    for name, fallbacks in options.fallbacks.items():
         here: KeyPath = ("router", "fallbacks", name)
         known = check_tier(context, name, here, key=True)
         for index, other in enumerate(fallbacks):
@@ -170,22 +172,22 @@ def _check_tiers(context: ResolveContext, options: Options) -> None:
                 _check_fallback(context, name, other, (*here, index), fallbacks[:index])
 
 
-def _check_fallback(context: ResolveContext, name: str, other: str, path: KeyPath, before: list[str]) -> None:
+def _check_fallback(context: ResolveContext, name: str, other: str, path: KeyPath, before: Sequence[str]) -> None:
     collector, inventory = context.collector, context.inventory
     tasks = [table.task for table in (inventory.tiers[name], inventory.tiers[other], inventory.defaults)]
-    own, task = (next((one for one in (told, tasks[2]) if one is not UNSET), "chat") for told in tasks[:2])
+    own, task = (next((one for one in (written, tasks[2]) if one is not UNSET), "chat") for written in tasks[:2])
     together = any(name in mode.tiers and other in mode.tiers for mode in inventory.modes.values())
     standby = [table.standby is True for table in (inventory.tiers[name], inventory.tiers[other])]
     if other == name:
-        collector.add("fallback to itself", path, f'"{name}" is the tier that cannot answer', "name another tier")
+        collector.add("fallback-to-itself", path, f'"{name}" is the tier that cannot answer', "name another tier")
     elif other in before:
-        collector.add("tier named twice", path, f'"{other}" stands in this list already', "name each tier once")
+        collector.add("tier-named-twice", path, f'"{other}" is in this list already', "name each tier once")
     elif own != task:
         detail = f'"{other}" does {task}, and "{name}" {own}'
-        collector.add("fallback of another task", path, detail, f"name a tier for {own}")
+        collector.add("fallback-of-another-task", path, detail, f"name a tier for {own}")
     elif any(standby) and not together:
         detail = f'"{other}" and "{name}" run together in no mode'
-        collector.add("fallback that never runs", path, detail, "name both in a mode, or take standby from them")
+        collector.add("fallback-that-never-runs", path, detail, "name both in a mode, or take standby from them")
 
 
 def build_routes(
@@ -194,8 +196,8 @@ def build_routes(
     """Return every name that a client may ask for: each tier's served name, then the aliases, sorted.
 
     Args:
-        site: takes the faults.
-        gate: the router.
+        context: takes the errors.
+        spec: the router.
         tiers: those that run together.
         aliases: further names, each with its tier and the place where it is written.
     """
@@ -218,7 +220,7 @@ def build_routes(
             detail = f'{kind.title} routes "{tier.task}" by the served name alone'
             others = kinds_that(context.catalog, partial(_takes_alias, tier.task))
             remedy = f'ask for "{tier.served_name}"' + (f", or write {others}" if others else "")
-            context.collector.add("alias that cannot be routed", path, detail, remedy)
+            context.collector.add("alias-that-cannot-be-routed", path, detail, remedy)
         else:
             wanted.append((alias, target, path, "an alias"))
     taken: dict[str, tuple[str, str]] = {}
@@ -228,12 +230,12 @@ def build_routes(
             detail = f'"{name}": {kind.title} {kind.name_help}'
             others = kinds_that(context.catalog, partial(_reads_name, name))
             remedy = "write another name" + (f", or {others}" if others else "")
-            context.collector.add("model name that cannot be routed", path, detail, remedy)
+            context.collector.add("model-name-that-cannot-be-routed", path, detail, remedy)
         folded = name if kind.case_sensitive else name.casefold()
         other, by = taken.setdefault(folded, (target, what))
         if other != target:
             remedy = "give it another name: a request names one tier"
-            context.collector.add("model name taken twice", path, f'"{name}" is already {by} of "{other}"', remedy)
+            context.collector.add("model-name-taken-twice", path, f'"{name}" is already {by} of "{other}"', remedy)
         elif (other, by) == (target, what):
             tier = by_name[target]
             routes.append(Route(name=name, tier=target, task=tier.task, how=_how(kind, tier, name)))
@@ -248,13 +250,13 @@ def _reads_name(name: str, kind: RouterKind) -> bool:
     return not kind.name_pattern or re.fullmatch(kind.name_pattern, name) is not None
 
 
-def _how(kind: RouterKind, tier: Tier, name: str) -> Symbol:
+def _how(kind: RouterKind, tier: Tier, name: str) -> str:
     """Return how it comes that a tier answers to a name."""
     if name == tier.served_name:
-        return Symbol("served")
-    if "rewrite" in kind.capabilities:
-        return Symbol("rewritten")
-    return Symbol("told" if name in tier.names else "any")
+        return "served"
+    if "rewrite" in kind.supports:
+        return "rewritten"
+    return "told" if name in tier.names else "any"
 
 
 def _missing_tier(context: ResolveContext, target: str, path: KeyPath, tiers: tuple[Tier, ...]) -> None:
@@ -264,8 +266,8 @@ def _missing_tier(context: ResolveContext, target: str, path: KeyPath, tiers: tu
         # One of [router] may well name a tier that only some modes run.
         if path[0] == "modes" and not collector.is_dropped(("tiers", target)):
             detail = f'"{target}" does not run in this mode: it has {join_words(tier.name for tier in tiers)}'
-            collector.add("alias to a missing tier", path, detail, "add the tier to the mode, or name one of it")
+            collector.add("alias-to-a-missing-tier", path, detail, "add the tier to the mode, or name one of it")
     elif known and not collector.is_dropped(("tiers", target)):
         remedy = did_you_mean(target, known) or "name one of them"
         detail = f'"{target}" is no tier: the inventory has {join_words(known)}'
-        collector.add("alias to a missing tier", path, detail, remedy)
+        collector.add("alias-to-a-missing-tier", path, detail, remedy)

@@ -1,8 +1,7 @@
-"""What an inventory wishes of its router: told to be an error where that router cannot do it."""
+"""What an inventory requests of its router: an error where that router does not support it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -13,11 +12,11 @@ from anvil_gen.catalog.router import RouterKind
 from anvil_gen.catalog.router_features import REQUESTABLE
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.resolve.model import Client, Options, RouterLimits, Tls
+from anvil_gen.resolve.model import Client, RouterLimits, Tls
 from anvil_gen.resolve.model_server import ResolveContext
-from anvil_gen.values import KeyPath
+from anvil_gen.resolve.options import RouterOptions
+from anvil_gen.values import KeyPath, duration_seconds
 
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001}
 _SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _LONGEST = 7 * 24 * 3600
 # A body is buffered whole, and with its headers: what a request may have besides its body.
@@ -25,48 +24,48 @@ _HEADERS = 64 << 10
 _LARGEST_BODY = 1 << 30
 
 
-def check_supported(context: ResolveContext, kind: RouterKind, options: Options) -> None:
-    """Report every wish that the router of this name cannot fulfil, with those that can."""
-    for path, capability in _requested(options):
-        if capability not in kind.capabilities:
-            what = kind.limits.get(capability, f"it has no {REQUESTABLE[capability]}")
-            others = kinds_that(context.catalog, partial(_supports, capability))
+def check_supported(context: ResolveContext, kind: RouterKind, options: RouterOptions) -> None:
+    """Report every requested feature that a router lacks, with the routers that have it."""
+    for path, feature in _requested(options):
+        if feature not in kind.supports:
+            what = kind.unsupported.get(feature, f"it has no {REQUESTABLE[feature]}")
+            others = kinds_that(context.catalog, partial(_supports, feature))
             remedy = f"write {others}, or remove it" if others else "remove it"
-            context.collector.add("not for this router", path, f"{kind.title}: {what}", remedy, key=True)
+            context.collector.add("not-for-this-router", path, f"{kind.title}: {what}", remedy, key=True)
 
 
-def _supports(capability: str, kind: RouterKind) -> bool:
-    return capability in kind.capabilities
+def _supports(feature: str, kind: RouterKind) -> bool:
+    return feature in kind.supports
 
 
 def kinds_that(catalog: Catalog, suits: Callable[[RouterKind], bool]) -> str:
-    """Return how an inventory names the routers that suit: ``engine = "a" or "b"``; an empty text where none does."""
+    """Return how an inventory names the routers that suit: ``kind = "a" or "b"``; an empty text where none does."""
     kinds = ((name, catalog.router(name)) for name in catalog.names("routers"))
     found = [f'"{name}"' for name, kind in kinds if kind is not None and suits(kind)]
-    return f"engine = {' or '.join(found)}" if found else ""
+    return f"kind = {' or '.join(found)}" if found else ""
 
 
-def _requested(options: Options) -> Iterator[tuple[KeyPath, str]]:
-    """Yield where something is wished for in ``[router]``, and the capability that it takes."""
-    keys = options["api_key_env"]
+def _requested(options: RouterOptions) -> Iterator[tuple[KeyPath, str]]:
+    """Yield where ``[router]`` requests something, and the feature that it takes."""
+    keys = options.api_key_env
     if not isinstance(keys, str | None) and len(keys) > 1:
         yield ("router", "api_key_env"), "clients"
     for name in ("default_tier", "timeout", "body_limit", "tls", "fallbacks"):
         path = options.origin(name).path
-        if path is not None and options[name]:
+        if path is not None and options.get(name):
             yield path, name
-    if options["metrics"] is not None:
-        yield ("router", "metrics"), "metrics_key" if options["metrics"] == "key" else "metrics_port"
-    for tier, table in options["tiers"].items():
+    if options.metrics is not None:
+        yield ("router", "metrics"), "metrics_key" if options.metrics == "key" else "metrics_port"
+    for tier, table in options.tiers.items():
         if table.timeout is not UNSET:
             yield ("router", "tiers", tier, "timeout"), "tier_timeout"
         if table.concurrency is not UNSET:
             yield ("router", "tiers", tier, "concurrency"), "concurrency"
 
 
-def clients_of(options: Options) -> tuple[Client, ...]:
+def clients_of(options: RouterOptions) -> tuple[Client, ...]:
     """Return the clients of a router; where the inventory names none of them, they are called after their variable."""
-    keys = options["api_key_env"]
+    keys = options.api_key_env
     if keys is None:
         return ()
     if isinstance(keys, dict):
@@ -80,18 +79,18 @@ def check_clients(context: ResolveContext, kind: RouterKind, clients: tuple[Clie
         if client.variable in kind.reserved_variables:
             detail = f'the router\'s container has another use for "{client.variable}"'
             remedy = 'write "ROUTER_TOKEN", for example'
-            context.collector.add("variable taken twice", ("router", "api_key_env"), detail, remedy)
+            context.collector.add("variable-taken-twice", ("router", "api_key_env"), detail, remedy)
     for variable in sorted({client.variable for client in clients}):
         if sum(client.variable == variable for client in clients) > 1:
-            detail = f'"{variable}" stands there twice: each client has a key of its own'
-            context.collector.add("variable taken twice", ("router", "api_key_env"), detail, "name another variable")
+            detail = f'"{variable}" is listed twice: each client has a key of its own'
+            context.collector.add("variable-taken-twice", ("router", "api_key_env"), detail, "name another variable")
 
 
 def seconds_of(context: ResolveContext, duration: str, path: KeyPath) -> int:
     """Return a duration of the inventory in whole seconds; what is out of range is reported."""
-    total = sum(float(amount) * _UNITS[unit] for amount, unit in re.findall(r"([0-9]+)(ms|us|s|m|h)", duration))
+    total = duration_seconds(duration)
     if not 1 <= total <= _LONGEST:
-        context.collector.add("number out of range", path, f'"{duration}"', "write between 1s and 168h")
+        context.collector.add("number-out-of-range", path, f'"{duration}"', "write between 1s and 168h")
     return min(max(int(total), 1), _LONGEST)
 
 
@@ -101,16 +100,16 @@ def _bytes(context: ResolveContext, size: str | None, path: KeyPath) -> int | No
         return None
     amount = int(size[:-1]) * _SIZES[size[-1]]
     if not 1 << 10 <= amount <= _LARGEST_BODY:
-        context.collector.add("number out of range", path, f'"{size}"', 'write between "1k" and "1g"')
+        context.collector.add("number-out-of-range", path, f'"{size}"', 'write between "1k" and "1g"')
         amount = _LARGEST_BODY
     return amount
 
 
-def router_limits(context: ResolveContext, options: Options) -> RouterLimits:
+def router_limits(context: ResolveContext, options: RouterOptions) -> RouterLimits:
     """Return what a router keeps to; what is out of range is reported."""
-    body, metrics = _bytes(context, options["body_limit"], ("router", "body_limit")), options["metrics"]
+    body, metrics = _bytes(context, options.body_limit, ("router", "body_limit")), options.metrics
     return RouterLimits(
-        timeout=seconds_of(context, options["timeout"], ("router", "timeout")),
+        timeout=seconds_of(context, options.timeout, ("router", "timeout")),
         body_limit=body,
         body_buffer=None if body is None else body + _HEADERS,
         metrics_port=metrics if isinstance(metrics, int) else None,
@@ -120,25 +119,25 @@ def router_limits(context: ResolveContext, options: Options) -> RouterLimits:
     )
 
 
-def _tls(context: ResolveContext, options: Options) -> Tls | None:
+def _tls(context: ResolveContext, options: RouterOptions) -> Tls | None:
     """Return the certificate's files; relative paths are reported."""
-    table = options["tls"]
+    table = options.tls
     if table is None:
         return None
     for name in ("certificate", "key"):
         if not is_absolute(getattr(table, name)):
-            remedy = "write it from the root on, as the machine has it: it is no part of the tree"
-            context.collector.add("not an absolute path", ("router", "tls", name), f'"{getattr(table, name)}"', remedy)
+            remedy = "write it from the root on, as the host has it: it is no part of the tree"
+            context.collector.add("not-an-absolute-path", ("router", "tls", name), f'"{getattr(table, name)}"', remedy)
     return Tls(certificate=table.certificate, key=table.key)
 
 
 def check_tier(context: ResolveContext, name: str, path: KeyPath, *, key: bool = False) -> bool:
-    """Tell whether there is a tier of this name; that there is none is reported."""
+    """Return whether there is a tier of this name; that there is none is reported."""
     known = context.inventory.tiers
     if name in known:
         return True
     if known and not context.collector.is_dropped(("tiers", name)):
         remedy = did_you_mean(name, known) or "name one of them"
         detail = f'"{name}" is no tier: the inventory has {join_words(known)}'
-        context.collector.add("unknown tier", path, detail, remedy, key=key)
+        context.collector.add("unknown-tier", path, detail, remedy, key=key)
     return False

@@ -1,4 +1,4 @@
-"""Model names that engines are told beside the served one, so that a router can pass requests on as they are."""
+"""Model names that engines are given besides the served one, so that a router can pass requests on as they are."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from collections.abc import Iterator, Mapping
 from msgspec import UNSET, UnsetType
 
 from anvil_gen.catalog.router import RouterKind
-from anvil_gen.resolve.model_server import ModelServer, ResolveContext
+from anvil_gen.resolve.model_server import ResolveContext, TierServer
 from anvil_gen.resolve.router import RouterSpec
 from anvil_gen.resolve.router_options import kinds_that
 from anvil_gen.values import KeyPath
 
 
 def further_names(
-    context: ResolveContext, spec: RouterSpec | None, servers: Mapping[str, ModelServer]
+    context: ResolveContext, spec: RouterSpec | None, servers: Mapping[str, TierServer]
 ) -> dict[str, tuple[str, ...]]:
-    """Return the names that each tier must answer to, beside its own.
+    """Return the names that each tier must answer to, besides its own.
 
-    Those are its aliases, in whatever mode, and the names of the tiers that it stands in for. There are none where the
-    router writes the served name into the request. What an engine cannot be told is reported.
+    Those are its aliases, in whatever mode, and the names of the tiers that it is a fallback of. There are none where
+    the router writes the served name into the request. What an engine cannot be given is reported.
     """
-    if spec is None or "rewrite" in spec.kind.capabilities:
+    if spec is None or "rewrite" in spec.kind.supports:
         return {}
     wanted: dict[str, dict[str, KeyPath]] = {name: {} for name in servers}
     for alias, target, path in _aliases(context):
         if target in wanted:
             wanted[target].setdefault(alias, path)
-    own = {name: {server.options["served_name"]: server.path, **wanted[name]} for name, server in servers.items()}
-    for name, fallbacks in spec.options["fallbacks"].items():
+    own = {name: {server.options.served_name: server.path, **wanted[name]} for name, server in servers.items()}
+    for name, fallbacks in spec.options.fallbacks.items():
         for index, other in enumerate(fallbacks):
             if name in own and other in wanted and other != name:
                 path = ("router", "fallbacks", name, index)
                 wanted[other].update({alias: path for alias in own[name] if alias not in wanted[other]})
-    return {name: _told(context, spec, server, wanted[name]) for name, server in servers.items()}
+    return {name: _given_names(context, spec, server, wanted[name]) for name, server in servers.items()}
 
 
 def _rewrites(kind: RouterKind) -> bool:
-    return "rewrite" in kind.capabilities
+    return "rewrite" in kind.supports
 
 
 def _aliases(context: ResolveContext) -> Iterator[tuple[str, str, KeyPath]]:
@@ -55,24 +55,24 @@ def _aliases(context: ResolveContext) -> Iterator[tuple[str, str, KeyPath]]:
     yield from sorted(found)
 
 
-def _told(
-    context: ResolveContext, spec: RouterSpec, server: ModelServer, names: Mapping[str, KeyPath]
+def _given_names(
+    context: ResolveContext, spec: RouterSpec, server: TierServer, names: Mapping[str, KeyPath]
 ) -> tuple[str, ...]:
-    """Return the names that an engine can be told; the others are reported."""
-    engine, served = server.engine, server.options["served_name"]
-    if engine.served_names == "any":
+    """Return the names that an engine can be given; the others are reported."""
+    engine, served = server.engine, server.options.served_name
+    if engine is None or engine.served_names == "any":
         return ()
-    told = []
+    given = []
     for name, path in names.items():
         if name == served:
             continue
         as_flag = name.startswith("-") and engine.list_style == "spread"
         if engine.served_names == "several" and not as_flag:
-            told.append(name)
+            given.append(name)
             continue
         why = f'would take "{name}" for a flag' if as_flag else f'answers to "{served}" alone'
         detail = f"{spec.kind.title} passes requests on as they are, and {engine.title} {why}"
         others = kinds_that(context.catalog, _rewrites)
         remedy = f'ask for "{served}"' + (f", or write {others}, which rewrites names" if others else "")
-        context.collector.add("alias that cannot be routed", path, detail, remedy)
-    return tuple(told)
+        context.collector.add("alias-that-cannot-be-routed", path, detail, remedy)
+    return tuple(given)

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.digests import digest
 from anvil_gen.host_paths import is_below
 from anvil_gen.resolve.compose_service import ServiceInputs, build_service
 from anvil_gen.resolve.egress import check_sealed
-from anvil_gen.resolve.model import FILE_LABEL, Mount, Options, Tier, TreeFile
-from anvil_gen.resolve.model_server import ModelServer, ResolveContext, share_of
+from anvil_gen.resolve.model import FILE_LABEL, Mount, Tier, TreeFile
+from anvil_gen.resolve.model_server import ResolveContext, TierServer, share_of
 from anvil_gen.resolve.model_source import tier_sources
-from anvil_gen.values import KeyPath, Symbol, canonical_flag
+from anvil_gen.resolve.options import TierOptions
+from anvil_gen.values import KeyPath, canonical_flag
 
 
-def build_tier(context: ResolveContext, name: str, server: ModelServer, further_names: tuple[str, ...]) -> Tier:
-    """Return a tier that answers to further model names too; its faults go to the collector."""
-    options, engine = server.options, server.engine
+def build_tier(context: ResolveContext, name: str, server: TierServer, further_names: tuple[str, ...]) -> Tier:
+    """Return a tier that answers to further model names too; its errors go to the collector."""
+    options = server.options
     files = _files(context, server, name)
     sources = tier_sources(context, server)
     check_sealed(context, server, sources)
     facts = ServiceInputs(
-        service=options["service"],
-        container_name=options["container_name"],
-        served_name=options["served_name"],
+        service=options.service,
+        container_name=options.container_name,
+        served_name=options.served_name,
         further_names=further_names,
-        port=str(options["port"]),
+        port=str(options.port),
         uuids=tuple(gpu.uuid for gpu in server.gpus),
         share=share_of(context, server),
         sources=sources,
@@ -40,38 +42,46 @@ def build_tier(context: ResolveContext, name: str, server: ModelServer, further_
     return Tier(
         name=name,
         engine=server.engine_name,
-        task=Symbol(options["task"]),
-        served_name=options["served_name"],
-        names=(options["served_name"], *further_names),
-        port=options["port"] or 0,
-        context_length=options["context_length"],
-        tool_support=_has_tools(engine, options),
-        health_path=engine.health.path if engine.health else "",
-        api_base=engine.api_base,
-        root_file=Symbol(f"tiers/{name}.yml"),
+        task=options.task,
+        served_name=options.served_name,
+        names=(options.served_name, *further_names),
+        port=options.port or 0,
+        context_length=options.context_length,
+        root_file=f"tiers/{name}.yml",
         model=str(model.argument) if model else "",
         files=tuple(files.values()),
         gpus=server.gpus,
         share=facts.share,
         service=build_service(context, server, facts),
         options=options,
+        **_engine_facts(server.engine, options),
     )
 
 
-def _has_tools(engine: Engine, options: Options) -> bool:
-    flags = {canonical_flag(flag): value for flag, value in {**engine.flags, **options["flags"]}.items()}
-    return bool(engine.tools) and all(flags.get(flag, False) is not False for flag in engine.tools)
+def _engine_facts(engine: Engine | None, options: TierOptions) -> dict[str, Any]:
+    """Return what a router or a template needs to know of a tier's engine."""
+    if engine is None:
+        return {}
+    return {
+        "tool_support": _has_tools(engine, options),
+        "health_path": engine.health.path if engine.health else "",
+        "api_base": engine.api_base,
+        "hub_cache": engine.hub_cache,
+    }
 
 
-def _files(context: ResolveContext, server: ModelServer, name: str) -> dict[str, TreeFile]:
+def _has_tools(engine: Engine, options: TierOptions) -> bool:
+    flags = {canonical_flag(flag): value for flag, value in {**engine.flags, **options.flags}.items()}
+    return bool(engine.tool_flags) and all(flags.get(flag, False) is not False for flag in engine.tool_flags)
+
+
+def _files(context: ResolveContext, server: TierServer, name: str) -> dict[str, TreeFile]:
     """Return the files that a tier mounts, by their place in the container, as they are copied into the tree."""
     found = {}
-    for target, source in sorted(server.options["files"].items()):
+    for target, source in sorted(server.options.files.items()):
         here = (*server.path, "files", target)
         if not is_below(target.lstrip("/")) or target.endswith("/"):
-            context.collector.add(
-                "name that is not allowed", here, "it is no plain path of a file", "write it out", key=True
-            )
+            context.collector.add("invalid-name", here, "it is no plain path of a file", "write it out", key=True)
         else:
             text = _read(context, context.folder / source, here)
             if text is not None:
@@ -88,5 +98,5 @@ def _read(context: ResolveContext, file: Path, path: KeyPath) -> str | None:
     except UnicodeDecodeError:
         what = "it is no UTF-8 text"
     remedy = "a path is relative to the inventory's folder; only small text files belong here"
-    context.collector.add("cannot read the file", path, f"{file.as_posix()}: {what}", remedy)
+    context.collector.add("cannot-read-the-file", path, f"{file.as_posix()}: {what}", remedy)
     return None

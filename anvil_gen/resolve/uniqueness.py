@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.resolve.compose_keys import published_ports
-from anvil_gen.resolve.model import Mode, Options, Stack
+from anvil_gen.resolve.model import Mode, Stack
+from anvil_gen.resolve.options import RouterOptions, ServiceOptions
 from anvil_gen.values import KeyPath
 
 _EVERY = {"0.0.0.0", "::"}  # noqa: S104  compared, not bound
@@ -29,15 +30,15 @@ class _Owner(Struct, frozen=True, kw_only=True):
 
 def check_uniqueness(stack: Stack, collector: Collector) -> None:
     """Report names and ports that two services claim; ports only where both of them run."""
-    _unique(_services(stack, collector), "service", collector)
-    _unique(_containers(stack, collector), "container name", collector)
+    _unique(_services(stack, collector), "service-taken-twice", collector)
+    _unique(_containers(stack, collector), "container-name-taken-twice", collector)
     ports = list(_ports(stack, collector))
     used = {claim.value[0] for claim in ports}
     for mode in stack.modes:
         _unique_ports([claim for claim in ports if _runs(claim, mode)], used, collector)
 
 
-def owners(stack: Stack) -> Iterator[tuple[str, KeyPath, Options]]:
+def owners(stack: Stack) -> Iterator[tuple[str, KeyPath, ServiceOptions]]:
     """Yield what a message calls a tier, the router or the experiment, its table, and its options."""
     for tier in stack.tiers:
         yield f'tier "{tier.name}"', ("tiers", tier.name), tier.options
@@ -47,23 +48,23 @@ def owners(stack: Stack) -> Iterator[tuple[str, KeyPath, Options]]:
         yield "the experiment", ("experiment",), stack.experiment.options
 
 
-def option_location(options: Options, name: str, table: KeyPath) -> tuple[KeyPath, bool]:
+def option_location(options: ServiceOptions, name: str, table: KeyPath) -> tuple[KeyPath, bool]:
     """Return where an option was written; the table's own key where the value is a default."""
     path = options.origin(name).path
     return (path, False) if path is not None else (table, True)
 
 
-def is_explicit(options: Options, name: str, table: KeyPath, collector: Collector) -> bool:
-    """Tell whether an option's value is meant: no default that stands in for a faulty value, or is a faulty name."""
+def is_explicit(options: ServiceOptions, name: str, table: KeyPath, collector: Collector) -> bool:
+    """Return whether an option's value is meant: no default in place of an invalid value, and no invalid name."""
     if options.origin(name).path is not None:
         return True
     return not collector.is_dropped((*table, name)) and not (
-        collector.has_invalid_name(table) and options[name] == table[-1]
+        collector.has_invalid_name(table) and options.get(name) == table[-1]
     )
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is an IP address as Compose takes it."""
+    """Return whether a text is an IP address as Compose takes it."""
     if text in COMMON_BINDS:
         return True
     from ipaddress import ip_address  # noqa: PLC0415  costs 2 ms, and hardly any inventory needs it
@@ -76,7 +77,7 @@ def is_address(text: str) -> bool:
 
 
 def _address(text: str) -> str:
-    """Return one spelling of an address; what is none has been told."""
+    """Return one spelling of an address; what is none has been reported."""
     if text in COMMON_BINDS or not is_address(text):
         return text
     from ipaddress import ip_address  # noqa: PLC0415
@@ -92,7 +93,7 @@ def _written(mapping: Any, key: str) -> str | None:
 
 def _services(stack: Stack, collector: Collector) -> Iterator[_Owner]:
     for owner, table, options in owners(stack):
-        if "service" in options and is_explicit(options, "service", table, collector):
+        if options.get("service") is not None and is_explicit(options, "service", table, collector):
             yield _owned(owner, table, options, "service")
     for extra in stack.services:
         here: KeyPath = ("services", extra.name)
@@ -100,10 +101,10 @@ def _services(stack: Stack, collector: Collector) -> Iterator[_Owner]:
         yield _Owner(owner=_owner(here), value=extra.name, path=here, key=True, remedy=remedy, table=here)
 
 
-def _owned(owner: str, table: KeyPath, options: Options, option: str) -> _Owner:
+def _owned(owner: str, table: KeyPath, options: ServiceOptions, option: str) -> _Owner:
     path, key = option_location(options, option, table)
     remedy = f'set another "{option}" for {owner}'
-    return _Owner(owner=owner, value=options[option], path=path, key=key, remedy=remedy, table=table)
+    return _Owner(owner=owner, value=options.get(option), path=path, key=key, remedy=remedy, table=table)
 
 
 def _containers(stack: Stack, collector: Collector) -> Iterator[_Owner]:
@@ -141,11 +142,11 @@ def _owner(table: KeyPath) -> str:
 def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
     own = _own_keys(stack)
     for owner, table, options in owners(stack):
-        if "ports" in own.get(table, {}) or options["port"] is None or options["bind"] is False:
+        if "ports" in own.get(table, {}) or options.port is None or options.bind is False:
             continue
         if is_explicit(options, "port", table, collector):
             path, key = option_location(options, "port", table)
-            value = (options["port"], _address(options["bind"]))
+            value = (options.port, _address(options.bind))
             yield _Owner(owner=owner, value=value, path=path, key=key, remedy="", table=table)
             yield from _metrics(owner, table, options)
     for table, mapping in own.items():
@@ -156,13 +157,13 @@ def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
             yield _Owner(owner=_owner(table), value=value, path=path, key=False, remedy=remedy, table=table)
 
 
-def _metrics(owner: str, table: KeyPath, options: Options) -> Iterator[_Owner]:
-    """Yield the further port on which a router tells its metrics, to the machine itself.
+def _metrics(owner: str, table: KeyPath, options: ServiceOptions) -> Iterator[_Owner]:
+    """Yield the further port on which a router publishes its metrics, to the host itself.
 
-    That it is the router's own port is told where the router is read: no container has both, whatever it publishes.
+    That it is the router's own port is reported where the router is read: no container has both, whatever it publishes.
     """
-    if "metrics" in options and isinstance(options["metrics"], int) and options["metrics"] != options["port"]:
-        value, path, remedy = (options["metrics"], "127.0.0.1"), (*table, "metrics"), "write another port"
+    if isinstance(options, RouterOptions) and isinstance(options.metrics, int) and options.metrics != options.port:
+        value, path, remedy = (options.metrics, "127.0.0.1"), (*table, "metrics"), "write another port"
         yield _Owner(owner=f"{owner}'s metrics", value=value, path=path, key=False, remedy=remedy, table=table)
 
 
@@ -171,24 +172,24 @@ def _runs(claim: _Owner, mode: Mode) -> bool:
 
 
 def check_helpers(services: Mapping[KeyPath, Iterable[str]], collector: Collector) -> None:
-    """Report services of one name that only the rendered files tell: templates add some beside a tier's own."""
+    """Report services of one name that only the rendered files show: templates add some next to a tier's own."""
     seen: dict[str, KeyPath] = {}
     for table, names in services.items():
         for name in names:
             other = seen.setdefault(name, table)
             if other != table:
                 detail = f'the file of {_owner(other)} has a service "{name}" too'
-                collector.add("service taken twice", table, detail, "write another name", key=True)
+                collector.add("service-taken-twice", table, detail, "write another name", key=True)
 
 
-def _unique(claims: Iterable[_Owner], what: str, collector: Collector) -> None:
+def _unique(claims: Iterable[_Owner], code: str, collector: Collector) -> None:
     seen: dict[str, str] = {}
     for claim in claims:
         # Container names differ in case alone nowhere: some tools fold them.
         other = seen.setdefault(claim.value.casefold(), claim.owner)
         if other != claim.owner:
             detail = f'"{claim.value}" is that of {other}'
-            collector.add(f"{what} taken twice", claim.path, detail, claim.remedy, key=claim.key)
+            collector.add(code, claim.path, detail, claim.remedy, key=claim.key)
 
 
 def _unique_ports(claims: Iterable[_Owner], used: set[int], collector: Collector) -> None:
@@ -205,4 +206,4 @@ def _unique_ports(claims: Iterable[_Owner], used: set[int], collector: Collector
                 used.add(free)
                 remedy = f"write port = {free}" if free <= 65535 else "write a lower port that is free"
             detail = f"{number} is published by {other}"
-            collector.add("port taken twice", claim.path, detail, remedy, key=claim.key)
+            collector.add("port-taken-twice", claim.path, detail, remedy, key=claim.key)

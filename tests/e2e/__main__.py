@@ -1,4 +1,4 @@
-"""`python -m e2e COMMAND...`: run a command against the engine of the tests."""
+"""`python -m e2e COMMAND...`: run a command against the engine of the tests; `--prepare` makes its images only."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ def main() -> int:
     """Run the command that is given, or a shell, and return its exit code."""
     try:
         with running_engine() as engine:
+            if sys.argv[1:] == ["--prepare"]:
+                return 0
             command = sys.argv[1:] or [os.environ.get("SHELL", "/bin/sh")]
             return subprocess.run(command, env={**os.environ, **engine.environment}, check=False).returncode
     except (EngineError, DaemonError, MaterialError) as error:

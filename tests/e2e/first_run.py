@@ -26,7 +26,7 @@ HEAD = """<!-- Written by scripts/first_run: run it again instead of editing. --
 # From nothing to the first word
 
 What a new user types on a clean machine, and what comes back. The machine is Debian 13 with its own packages of Docker,
-Compose and pipx, and nothing else: two cores, no card. A model lies in `/srv/models`, a real one of 135 million
+Compose and pipx, and nothing else: two cores, no GPU. A model lies in `/srv/models`, a real one of 135 million
 parameters (SmolLM2, 98 MB). The machine has no network: Python packages are wheels on its disk, and the images are in
 its Docker already, so downloads are not in the times.
 
@@ -65,9 +65,9 @@ def main() -> int:
 def commands() -> list[str]:
     """Return the commands of the README's first chapter, as they are typed on the machine."""
     readme = (REPOSITORY / "README.md").read_text("utf-8")
-    chapter = readme.partition("\n## Begin\n")[2].partition("\n## ")[0]
+    chapter = readme.partition("\n## Quick start\n")[2].partition("\n## ")[0]
     lines = re.findall(r"^    (\S.*)$", chapter, re.MULTILINE)
-    return [line.replace("<this repository>", "./anvil-gen").replace("<machine>", "box") for line in lines]
+    return [line.replace("<this repository>", "./anvil-gen").replace("<host>", "box") for line in lines]
 
 
 def _play(machine: CleanMachine) -> list[tuple[Step, Ran]]:

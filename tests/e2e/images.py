@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from e2e.materials import Materials, digest_of, images_data
+from e2e.materials import Materials, digest_of, images_data, step
 
 FOLDER = Path(__file__).with_name("images")
 DEBIAN = "anvil-gen-test/debian:latest"
@@ -28,9 +28,10 @@ def build(docker: Docker, fetched: Materials, *, stamp: Path) -> None:
     digest = digest_of(fetched, images_data()["images"], *_sources())
     if stamp.exists() and json.loads(stamp.read_text("utf-8")) == [digest, _identities(docker)]:
         return
-    docker("import", str(fetched.root_filesystem), DEBIAN)
-    for folder, tags in images_data()["images"].items():
-        _build_one(docker, FOLDER / folder, tags, fetched)
+    with step("building the stand-in images"):
+        docker("import", str(fetched.root_filesystem), DEBIAN)
+        for folder, tags in images_data()["images"].items():
+            _build_one(docker, FOLDER / folder, tags, fetched)
     stamp.write_text(json.dumps([digest, _identities(docker)]), "utf-8")
 
 

@@ -5,14 +5,16 @@ No address stands anywhere: apt tells where this machine takes Debian packages f
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
 from pathlib import Path
@@ -83,8 +85,17 @@ def kept(kind: str, data: Any, make: Callable[[Any, Path], None]) -> Path:
         _remove(other)
     # The name comes last, so that a run that is cut short leaves nothing that looks whole.
     unfinished = CACHE / f"{kind}-unfinished"
-    make(data, unfinished)
+    with step(f"making the {kind.replace('_', ' ')} of the stand-in images"):
+        make(data, unfinished)
     return unfinished.rename(target)
+
+
+@contextlib.contextmanager
+def step(what: str) -> Iterator[None]:
+    """Print what has been done, with the seconds that it took."""
+    began = time.monotonic()
+    yield
+    sys.stderr.write(f"setup: {what} ... {time.monotonic() - began:.0f} s\n")
 
 
 def _remove(path: Path) -> None:

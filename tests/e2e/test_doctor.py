@@ -134,7 +134,7 @@ def test_what_runs_is_no_obstacle(box: Box) -> None:
 def test_remedies_mend(box: Box) -> None:
     """Each command is run as it is printed, and then the check passes."""
     inventory = box.adapted("cpu-demo")
-    inventory["router"]["engine"] = "anvil"  # whose image is built
+    inventory["router"]["kind"] = "anvil"  # whose image is built
     inventory["hfcache"] = {"volume": box.name("hub")}
     inventory["tiers"]["hub"] = {"engine": "llamacpp", "port": box.port("hub"), "model": {"repo": "org/name"}}
     box.render(inventory)

@@ -174,7 +174,7 @@ def test_the_answer_for_programs(box: Box, model_folder: Path) -> None:
 
 
 def test_a_card_of_another_tier_needs_standby(running: Box) -> None:
-    assert summaries(running, "coder", "--yes") == ["shares above the whole card", "nothing was written"]
+    assert summaries(running, "coder", "--yes") == ["shares above the whole GPU", "nothing was written"]
     inventory = running.folder / "hosts" / "box.toml"
     before = inventory.read_bytes()
     done = running.anvil_gen("experiment", "promote", "box", "coder", "--yes", "--standby")

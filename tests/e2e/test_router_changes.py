@@ -20,7 +20,7 @@ DOCKERFILE = "templates/routers/anvil/tree/router/build/Dockerfile.j2"
 def demo(box: Box, router: str = "anvil") -> dict[str, Any]:
     """Return the demo machine, with a router that is built unless another one is named."""
     inventory = box.adapted("cpu-demo")
-    inventory["router"]["engine"] = router
+    inventory["router"]["kind"] = router
     box.environment["ANVIL_ROUTER_TOKEN"] = "a key"
     return inventory
 
@@ -49,7 +49,7 @@ def test_another_router_is_one_word(box: Box) -> None:
     before = life(box, "small")
 
     for router in [*ROUTERS[1:], ROUTERS[0]]:
-        inventory["router"]["engine"] = router
+        inventory["router"]["kind"] = router
         box.render(inventory)
         assert actions(answer(box, "up", "box")) == {"small": "unchanged", "router": "recreated"}
         box.compose("up", "--detach", "--wait")

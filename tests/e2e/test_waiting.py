@@ -154,7 +154,7 @@ def test_a_further_service_counts_too(box: Box) -> None:
 
 def test_a_router_without_its_key_is_told_what_is_missing(box: Box) -> None:
     inventory = box.adapted("cpu-demo")
-    inventory["router"] |= {"engine": "haproxy", "api_key_env": "KEY_OF_NOBODY"}
+    inventory["router"] |= {"kind": "haproxy", "api_key_env": "KEY_OF_NOBODY"}
     box.render(inventory)
     said, router = waited(box, "router", code=1)
 

@@ -76,7 +76,7 @@ def command(*, folder: str | None, yes: bool, given: tuple[str, ...], context: s
 
 
 _NO_TERMINAL = Diagnostic(
-    summary="no terminal to prompt on",
+    code="no-terminal-to-prompt-on",
     detail="a few questions cannot be answered from what was detected",
     remedy="to use defaults for them:\n\n    anvil-gen init --yes",
 )

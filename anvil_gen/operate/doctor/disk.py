@@ -54,7 +54,7 @@ def check_disk(context: DoctorContext) -> Iterator[Check]:
             context.docker.shell_command("image", "prune", "--all"),
             context.docker.shell_command("builder", "prune"),
         )
-        yield failed("disk", "low disk space", f"{found}; still needed: {needed}", remedy, severity="warning")
+        yield failed("disk", "low-disk-space", f"{found}; still needed: {needed}", remedy, severity="warning")
 
 
 def _needs(context: DoctorContext) -> Iterator[_Need]:
@@ -92,7 +92,7 @@ def _image_gib(context: DoctorContext, required: Requirements) -> float:
 
 def _weights_gib(tier: Tier) -> float:
     """Return the maximum size of a tier's weights from the Hugging Face Hub: they fit onto its GPUs."""
-    model = tier.options["model"]
+    model = tier.options.model
     from_hub = model is not None and model.repo is not UNSET
     return sum(gpu.memory_mib or 0 for gpu in tier.gpus) / 1024 if from_hub else 0.0
 
@@ -104,7 +104,8 @@ def _is_cache(context: DoctorContext, required: Requirements, bind: Bind) -> boo
 
 def _has_weights(cache: Path, required: Requirements) -> bool:
     """Tell whether a cache contains a tier's repository: every engine's layout has its name in it."""
-    name = str(required.tier.options["model"].repo).rpartition("/")[2].casefold() if required.tier is not None else ""
+    model = required.tier.options.model if required.tier is not None else None
+    name = str(model.repo).rpartition("/")[2].casefold() if model is not None else ""
     return any(name in entry.casefold() for folder in (cache, cache / "hub") for entry in _names(folder))
 
 

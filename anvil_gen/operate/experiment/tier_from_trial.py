@@ -68,7 +68,7 @@ def tier_of_trial(facts: TrialFacts, *, name: str, standby: bool) -> Mapped:
             spelled.setdefault(flag.canonical, flag.name)
         elif known != flag.values:
             diagnostics.append(_conflicting_values(flag, known, of_slot=flag.canonical in own))
-    fields = facts.engine.fields
+    fields = facts.engine.flag_fields
     mapped = {name: values for name, values in added.items() if name in fields}
     fields_set, errors = _options(facts, mapped)
     flags = {spelled[name]: flag_entry(values) for name, values in added.items() if name not in fields}
@@ -78,14 +78,14 @@ def tier_of_trial(facts: TrialFacts, *, name: str, standby: bool) -> Mapped:
 
 def _repeats(engine: Engine, flag: Flag) -> bool:
     """Tell whether a repeated flag is a list: if the engine takes lists that way and no field has the flag."""
-    return engine.list_style == "repeat" and flag.canonical not in engine.fields and bool(flag.values)
+    return engine.list_style == "repeat" and flag.canonical not in engine.flag_fields and bool(flag.values)
 
 
 def _options(facts: TrialFacts, mapped: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, Any], list[Diagnostic]]:
     """Return the fields that a trial's flags set, and errors for those that no field can express."""
     by_option: dict[str, dict[str, tuple[str, ...]]] = {}
     for flag, values in mapped.items():
-        by_option.setdefault(facts.engine.fields[flag], {})[flag] = values
+        by_option.setdefault(facts.engine.flag_fields[flag], {})[flag] = values
     fields: dict[str, Any] = {}
     diagnostics: list[Diagnostic] = []
     for option, flags in by_option.items():
@@ -106,7 +106,7 @@ def _field_error(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, 
     written, field = " ".join((f"--{flag}", *values)), option
     if len(set(flags.values())) > 1:
         given = " and ".join(" ".join((f"--{name}", *texts)) for name, texts in flags.items())
-        return Diagnostic(summary="conflicting values", detail=f"{field}: {printable(given)}", remedy=_AGAIN)
+        return Diagnostic(code="conflicting-values", detail=f"{field}: {printable(given)}", remedy=_AGAIN)
     if option == "tensor_parallel":
         fits, why = values == ("1",), "a tier's parallel GPUs are its `gpus`, and the slot has one"
     elif option == "revision":
@@ -114,7 +114,7 @@ def _field_error(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, 
     elif option not in _FIELDS:
         fits, why = False, f'the field "{option}" takes what is on the host, and the trial gets it from elsewhere'
     else:
-        named = facts.engine.options.get(option, ())
+        named = facts.engine.fields.get(option, ())
         needed = {named} if isinstance(named, str) else {*named}
         if len(needed) > 1 and len(flags) < len(needed):
             both = " and ".join(f"--{one}" for one in sorted(needed))
@@ -126,7 +126,7 @@ def _field_error(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, 
             why = f'the field "{field}" takes {_TYPES[kind]}'
     if fits:
         return None
-    return Diagnostic(summary="value not supported by the field", detail=f"{printable(written)}: {why}", remedy=_AGAIN)
+    return Diagnostic(code="value-not-supported-by-the-field", detail=f"{printable(written)}: {why}", remedy=_AGAIN)
 
 
 def _table(
@@ -167,7 +167,7 @@ def _unsupported_argument(word: str) -> Diagnostic:
         remedy = "start the trial again with its long name, then promote it"
     else:
         detail, remedy = f'"{printable(word)}" is neither a flag nor the value of one', _AGAIN
-    return Diagnostic(summary="argument cannot be written in an inventory", detail=detail, remedy=remedy)
+    return Diagnostic(code="argument-cannot-be-written-in-an-inventory", detail=detail, remedy=remedy)
 
 
 def _conflicting_values(flag: Flag, known: tuple[str, ...], *, of_slot: bool) -> Diagnostic:
@@ -177,7 +177,7 @@ def _conflicting_values(flag: Flag, known: tuple[str, ...], *, of_slot: bool) ->
     remedy = "change it in [experiment], render, and start the trial again without it" if of_slot else _AGAIN
     conflict = f"the slot sets {before}, the trial {after}" if of_slot else f"the trial sets both {before} and {after}"
     detail = f"--{flag.name}: {conflict}"
-    return Diagnostic(summary="conflicting values", detail=detail, remedy=remedy)
+    return Diagnostic(code="conflicting-values", detail=detail, remedy=remedy)
 
 
 def free_port(first: int, taken: Mapping[int, str]) -> int | None:

@@ -193,19 +193,19 @@ def inventory(box: Box, router: str, kind: RouterKind) -> dict[str, Any]:
     tasks = {name: tier for name, tier in TIERS.items() if tier[0] in kind.tasks}
     aliases = {alias: name for name, (task, names, _) in tasks.items() for alias in names if task in kind.alias_tasks}
     table: dict[str, Any] = {
-        "engine": router,
+        "kind": router,
         "container_name": box.name("router"),
         "port": box.port("router"),
         "aliases": aliases,
         "api_key_env": {client: variable for client, (variable, _) in KEYS.items()},
         "override": {"healthcheck": {"interval": "1s"}},
     }
-    if "clients" not in kind.capabilities:
+    if "clients" not in kind.supports:
         table["api_key_env"] = KEYS["laptop"][0]
     for wish, keys in WISHES.items():
-        if wish in kind.capabilities:
+        if wish in kind.supports:
             table = {**table, **keys, "tiers": {**table.get("tiers", {}), **keys.get("tiers", {})}}
-    if "metrics_port" in kind.capabilities:
+    if "metrics_port" in kind.supports:
         table["metrics"] = box.port("metrics")
     return {
         "schema": 1,
@@ -220,7 +220,7 @@ def _tier(box: Box, name: str, kind: RouterKind) -> dict[str, Any]:
     names = [served(name), *aliases]
     names += [alias for other, (_, more, to) in TIERS.items() if name in to for alias in (served(other), *more)]
     port = box.port(name)
-    told = names[:1] if "rewrite" in kind.capabilities else names
+    told = names[:1] if "rewrite" in kind.supports else names
     check = f"exec 3<>/dev/tcp/127.0.0.1/{port}"
     return {
         "engine": "custom",

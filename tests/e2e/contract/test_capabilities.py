@@ -21,7 +21,7 @@ def test_every_capability_has_its_check() -> None:
 @pytest.mark.parametrize("capability", sorted(CHECKS))
 def test_what_is_claimed_is_so(door: Door, capability: str) -> None:
     door.forget()
-    if capability in door.kind.capabilities:
+    if capability in door.kind.supports:
         CHECKS[capability](door)
     elif capability not in REQUESTABLE:
         with pytest.raises(FAILURES):

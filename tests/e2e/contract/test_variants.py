@@ -12,7 +12,7 @@ from e2e.contract.test_capabilities import FAILURES
 
 @pytest.mark.parametrize("capability", sorted(VARIANTS))
 def test_what_is_claimed_is_so(door: Door, capability: str) -> None:
-    if capability in door.kind.capabilities:
+    if capability in door.kind.supports:
         VARIANTS[capability](door)
     elif capability not in REQUESTABLE:
         with pytest.raises(FAILURES):

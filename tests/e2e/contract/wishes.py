@@ -107,7 +107,7 @@ def metrics_port(door: Door) -> None:
 
 @variant
 def alias_metrics(door: Door) -> None:
-    port = door.box.port("metrics") if "metrics_port" in door.kind.capabilities else None
+    port = door.box.port("metrics") if "metrics_port" in door.kind.supports else None
     if port is None:
         door.inventory["router"]["metrics"] = "key"
         door.up("router")

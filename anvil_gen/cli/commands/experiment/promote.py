@@ -57,4 +57,4 @@ def _refuse_without_prompt(*, as_json: bool) -> None:
     if as_json or not sys.stdin.isatty():
         detail = "--json never prompts" if as_json else "there is no terminal to prompt on"
         remedy = "confirm with --yes"
-        raise DiagnosticError([Diagnostic(summary="not confirmed", detail=detail, remedy=remedy)])
+        raise DiagnosticError([Diagnostic(code="not-confirmed", detail=detail, remedy=remedy)])

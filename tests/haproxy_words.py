@@ -1,7 +1,4 @@
-"""HAProxy's configuration as data: each line as its words, read by its own rules for quotes and backslashes.
-
-It is what a rendered configuration is proven by; real `haproxy -c` reads the same files in the tests.
-"""
+"""HAProxy's configuration as data: each line as its words, read by its own rules for quotes and backslashes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,41 @@
+"""The JSON Schemas of the template data files, generated from their structs, and of the inventory by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from anvil_gen.catalog.engine import Engine
+from anvil_gen.catalog.gpu_vendor import Vendor
+from anvil_gen.catalog.log_patterns import LogData
+from anvil_gen.catalog.router import RouterKind
+from anvil_gen.inventory.json_schema import as_text, inventory_schema
+
+DATA = {"engine": Engine, "router": RouterKind, "gpu": Vendor, "log": LogData}
+"""Name of a data file, without `.toml` -> its struct."""
+
+KINDS = ("inventory", *DATA)
+"""What has a schema."""
+
+
+def schema_text(kind: str) -> str:
+    """Return a schema as the file that is committed."""
+    return as_text(inventory_schema() if kind == "inventory" else data_schema(kind))
+
+
+def data_schema(kind: str) -> dict[str, Any]:
+    """Return the schema of a data file (JSON Schema 2020-12, which Taplo reads)."""
+    schema = msgspec.json.schema(DATA[kind])
+    for definition in schema["$defs"].values():
+        properties = definition["properties"]
+        definition["properties"] = {name: _without_null(option) for name, option in properties.items()}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"anvil-gen {kind}.toml", **schema}
+
+
+def _without_null(option: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a key without the null by which a struct says that it is not set: TOML has none."""
+    choices = [choice for choice in option.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == len(option.get("anyOf", ())):
+        return option
+    return choices[0] if len(choices) == 1 else {"anyOf": choices}

@@ -1,0 +1,167 @@
+"""The options of an inventory's tables after all layers: each with its type, and where its value was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from msgspec import Struct
+
+from anvil_gen.inventory.schema import HealthCheckTable, ModelTable
+from anvil_gen.inventory.schema_base import EnvTable
+from anvil_gen.inventory.schema_router import RouterTierTable, TlsTable
+from anvil_gen.values import KeyPath, Number
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """Where a value was written: a layer's name, and the key path if that layer is the inventory."""
+
+    layer: str
+    path: KeyPath | None = None
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """The options of one table. None is an option without a value: what is left out is then left to the engine."""
+
+    origins: Mapping[str, Origin]
+
+    def origin(self, name: str) -> Origin:
+        """Return the layer that gave an option its value."""
+        return self.origins[name]
+
+    def get(self, name: str) -> Any:
+        """Return an option that is named by data; None if the table has no such option."""
+        return getattr(self, name) if name in self.origins else None
+
+    def path_of(self, name: str) -> KeyPath | None:
+        """Return where the inventory sets an option; None if it does not, or the table has no such option."""
+        return self.origins[name].path if name in self.origins else None
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of all options."""
+        return iter(self.origins)
+
+
+class HostOptions(Options, frozen=True, kw_only=True):
+    """Those of `[host]`."""
+
+    name: str
+    project: str
+    platform: str
+    egress: str
+    output: str
+    docker_context: str | None
+
+
+class GpuOptions(Options, frozen=True, kw_only=True):
+    """Those of a `[gpus.NAME]`; memory in MiB."""
+
+    uuid: str | None
+    vendor: str
+    memory_mib: int | None
+    reserve_mib: int
+    compute_capability: str | None
+
+
+class ServerOptions(Options, frozen=True, kw_only=True):
+    """Those that a tier and the experiment have in common.
+
+    The options with a default here are a tier's alone: it stands for the experiment, which has none of them.
+    """
+
+    engine: str | None
+    image: str | EnvTable | None
+    port: int | None
+    bind: str | Literal[False]
+    container_name: str
+    served_name: str
+    context_length: int | None
+    gpu_memory_utilization: Number | int | None
+    gpu_memory: str | None
+    max_sequences: int | None
+    kv_cache_dtype: str | None
+    shm_size: str | None
+    ipc: str | None
+    restart: str
+    stop_grace_period: str
+    start_period: str
+    log_max_size: str
+    log_max_files: int
+    environment: Mapping[str, str | int | EnvTable]
+    flags: Mapping[str, Any]
+    task: str | None = None
+    entrypoint: Sequence[str] | None = None
+    command: Sequence[str] | None = None
+    healthcheck: HealthCheckTable | None = None
+    override: Mapping[str, Any] = {}
+
+    gpus_key: ClassVar[str]
+    """The option that names its GPUs."""
+
+    @property
+    def named_gpus(self) -> list[tuple[KeyPath, str]]:
+        """The names of the GPUs that it holds, each with its place in the table."""
+        raise NotImplementedError
+
+
+class TierOptions(ServerOptions, frozen=True, kw_only=True):
+    """Those of a `[tiers.NAME]`."""
+
+    gpus_key: ClassVar[str] = "gpus"
+    service: str
+    task: str
+    gpus: Sequence[str]
+    model: ModelTable | None
+    draft_model: ModelTable | None
+    mmproj: str | None
+    lora: Mapping[str, str]
+    files: Mapping[str, str]
+    standby: bool
+
+    @property
+    def named_gpus(self) -> list[tuple[KeyPath, str]]:
+        """The names of the GPUs that it holds, each with its place in the table."""
+        return [(("gpus", index), name) for index, name in enumerate(self.gpus)]
+
+
+class ExperimentOptions(ServerOptions, frozen=True, kw_only=True):
+    """Those of `[experiment]`."""
+
+    gpus_key: ClassVar[str] = "gpu"
+    project: str
+    port: int
+    gpu: str | None
+
+    @property
+    def named_gpus(self) -> list[tuple[KeyPath, str]]:
+        """The name of the GPU that it holds, with its place in the table."""
+        return [] if self.gpu is None else [(("gpu",), self.gpu)]
+
+
+class RouterOptions(Options, frozen=True, kw_only=True):
+    """Those of `[router]`."""
+
+    kind: str
+    image: str | EnvTable | None
+    service: str
+    container_name: str
+    port: int
+    bind: str | Literal[False]
+    api_key_env: str | Sequence[str] | Mapping[str, str] | None
+    aliases: Mapping[str, str]
+    fallbacks: Mapping[str, Sequence[str]]
+    default_tier: str | None
+    timeout: str
+    tiers: Mapping[str, RouterTierTable]
+    body_limit: str | None
+    metrics: int | str | None
+    tls: TlsTable | None
+    restart: str
+    stop_grace_period: str
+    log_max_size: str
+    log_max_files: int
+    override: Mapping[str, Any]
+
+
+ServiceOptions = TierOptions | ExperimentOptions | RouterOptions
+"""Those of a table that becomes a service of its own."""
