@@ -119,4 +119,5 @@ def test_a_status_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     told: dict[str, Any] = json.loads(capsys.readouterr().out)
 
     assert (told["mode"], told["stale"]) == ("default", None)
+    assert told["services"][0]["cards"] == list(ROW.gpus)
     assert told["services"][0]["drift"] == [{"kind": "port", "detail": "held", "remedy": "ss", "changes": []}]

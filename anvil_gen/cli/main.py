@@ -1,4 +1,4 @@
-"""The command line: which verbs there are, and how each run ends. A verb is a module of `anvil_gen.cli.commands`."""
+"""The command line: its commands, and how each run ends. A command is a module of `anvil_gen.cli.commands`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VERBS = (
     "migrate",
     "schema",
 )
-"""The verbs, in the order of the help text; each is a module and its `command`."""
+"""The commands, in the order of the help text; each is a module with its `command`."""
 
 _COMPLETION = 'eval "$(_ANVIL_GEN_COMPLETE=bash_source anvil-gen)"'
 

@@ -91,7 +91,7 @@ class Docker:
         """Run a command to its end, with ``text`` on its stdin and ``variables`` in its environment.
 
         Raises:
-            DiagnosticError: there is no ``docker`` on this machine, or it cannot be run.
+            DiagnosticError: ``docker`` is not installed, or cannot be run.
         """
         try:
             return subprocess.run(  # noqa: S603  docker itself, never a shell

@@ -80,7 +80,7 @@ def _gpus(
 
 
 def _distribution(root: Path | None) -> list[str]:
-    """Return the names of a machine's distribution, the most specific first: ``ubuntu-24``, ``ubuntu``, ``debian``."""
+    """Return the names of a host's distribution, the most specific first: ``ubuntu-24``, ``ubuntu``, ``debian``."""
     try:
         text = (root / "etc/os-release").read_text("utf-8") if root is not None else ""
     except OSError:

@@ -109,7 +109,7 @@ def _require_current(deployment: Deployment, warn: Callable[[Diagnostic], None],
 
 
 def _refuse_unmountable(deployment: Deployment, mode: Mode, services: Sequence[str]) -> None:
-    """Refuse a Docker daemon on another machine that would have to mount files of this one.
+    """Refuse Docker on another machine that would have to mount files of this one.
 
     Raises:
         DiagnosticError: there are such files.

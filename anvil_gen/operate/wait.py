@@ -56,7 +56,7 @@ def observer_of(deployment: Deployment) -> Observer:
 
 
 def logs_of(deployment: Deployment, mode: Mode, services: Iterable[str]) -> dict[str, KnownLog]:
-    """Return what is known of each service's log, by its engine or router.
+    """Return the known log patterns of each service, by its engine or router.
 
     Raises:
         DiagnosticError: a data file has errors.

@@ -25,7 +25,7 @@ _ROUTER_PORT = 8000
 _FIRST_PORT = 30000
 
 
-@click.command("init")
+@click.command("init", short_help="Create a fleet repository, or add this host to one.")
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False))
 @click.option("--yes", is_flag=True, help="Do not prompt: use what is detected, and defaults for the rest.")
 @click.option(

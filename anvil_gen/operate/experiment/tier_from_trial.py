@@ -132,7 +132,7 @@ def _field_error(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, 
 def _table(
     facts: TrialFacts, fields: Mapping[str, Any], flags: Mapping[str, Any], *, name: str, standby: bool
 ) -> dict[str, Any]:
-    """Return the tier's table, in the order in which a person writes one."""
+    """Return the tier's table, in the usual order of its keys."""
     slot, defaults = facts.slot, facts.defaults
     model = {"repo": facts.model, **({"revision": fields["revision"]} if "revision" in fields else {})}
     table: dict[str, Any] = {"engine": facts.engine_name}

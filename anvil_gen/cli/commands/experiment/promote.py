@@ -49,7 +49,7 @@ def command(*, host: str, tier: str, standby: bool, yes: bool, as_json: bool) ->
 
 
 def _refuse_without_prompt(*, as_json: bool) -> None:
-    """Refuse to write where no confirmation can be asked for.
+    """Refuse to write if no confirmation can be asked for.
 
     Raises:
         DiagnosticError: there is no terminal, or the output is JSON.
