@@ -65,7 +65,7 @@ def _bridge(text: str, root: str, copies: Mapping[str, str]) -> str:
 
 
 def _data(text: str, path: str) -> dict[str, Any]:
-    from anvil_gen.render.verify import parse  # noqa: PLC0415  only where several files change
+    from anvil_gen.render.syntaxes import parse  # noqa: PLC0415  only where several files change
 
     data: dict[str, Any] = parse(text, path)
     return data
