@@ -12,7 +12,9 @@ from compose_cli import compose_config
 from running import EXPERIMENT, INVENTORY, ROUTER, SECOND_TIER, fleet, tree
 
 from anvil_gen.deploy.contained_folder import ContainedFolder
+from anvil_gen.deploy.deploy_tree import DeployFolder
 from anvil_gen.deploy.pipeline import Generator, plan, write
+from anvil_gen.resolve.resolved_host import Sources
 
 TWO = INVENTORY + SECOND_TIER
 HUB = '\n[hfcache]\nvolume = "{}"\n'.format
@@ -89,6 +91,25 @@ def test_compose_accepts_each_step(tmp_path: Path, before: str, after: str) -> N
         render(tmp_path, after)
     assert next(steps) >= 4
     assert tree(box) == expected(tmp_path, after)
+
+
+def of_raw(version: str) -> dict[str, str]:
+    service = "name: box\nservices: {{{0}: {{image: x, volumes: ['v:/x']}}}}\nvolumes: {{v: {{name: {1}}}}}\n".format
+    root = "# of tests\nname: box\ninclude: [tiers/a.yml, tiers/b.yml]\n"
+    return {"docker-compose.yml": root, **{f"tiers/{name}.yml": service(name, version) for name in "ab"}}
+
+
+def test_a_volume_that_two_files_define(tmp_path: Path) -> None:
+    """Compose refuses two definitions of one volume: neither file can be the first to change."""
+    folder, sources = DeployFolder(tmp_path, inventory="hosts/box.toml"), Sources(own="", shipped="")
+    folder.stage(of_raw("one"), folder.compare(of_raw("one")), sources=sources)
+    folder.commit()
+    folder = DeployFolder(tmp_path, inventory="hosts/box.toml")
+    with after_each_step(lambda: assert_accepted(tmp_path)):
+        folder.stage(of_raw("two"), folder.compare(of_raw("two")), sources=sources)
+        folder.commit()
+
+    assert tree(tmp_path) == of_raw("two")
 
 
 class KilledError(Exception):

@@ -89,7 +89,7 @@ class DeployFolder:
     def compare(self, files: Mapping[str, str], names: Callable[[], Collection[str]] = tuple) -> list[FileChange]:
         """Return what writing ``files`` would change, by path.
 
-        What a render on another machine has left, as in a fresh clone, is ours where its header says so. ``names``
+        What a render on another host has left, as in a fresh clone, is ours where its header says so. ``names``
         returns further files next to the root file that some render could have made.
         """
         with self._folder:
@@ -211,7 +211,7 @@ class DeployFolder:
         self._state = decode(self._folder.read(_STATE))
 
     def _trace(self) -> _Trace:
-        """Return what tells the state from another one put in its place, as each write does twice."""
+        """Return what distinguishes the state from another one put in its place, as each write does twice."""
         try:
             found = self._folder.stat(_STATE)
         except OSError:
@@ -267,7 +267,7 @@ class DeployFolder:
         if step.text is None:
             return
         try:
-            # Its time tells a state from any other: file systems themselves keep time in steps of milliseconds.
+            # Its time distinguishes a state from any other: file systems themselves keep time in steps of milliseconds.
             time_ns = time.time_ns() if step.path == _STATE else None
             self._folder.create(_temporary(step), step.text.encode("utf-8", "surrogateescape"), time_ns=time_ns)
         except OSError as error:

@@ -57,7 +57,7 @@ class FolderLock:
             self._file = None
 
     def release_unused(self) -> None:
-        """Let go of the folder; the lock goes where nothing else is beside it, with the folders that were made."""
+        """Let go of the folder; the lock goes where nothing else is in its folder, with the folders that were made."""
         if self._file is not None:
             if sys.platform == "win32":
                 self.release()  # an open file cannot be removed there, so that no other process can lose it

@@ -55,10 +55,10 @@ class Generator:
         return Rendered(**asdict(replace(resolved, warnings=collector.diagnostics)), tree=tree)
 
     def render_all(self, inventories: Iterable[Path], *, output: Path | None = None) -> list[Rendered]:
-        """Render several inventories; the faults of all of them are told together.
+        """Render several inventories; the errors of all of them are reported together.
 
         Raises:
-            DiagnosticError: at least one has a fault, or two would write to one folder.
+            DiagnosticError: at least one has an error, or two would write to one folder.
         """
         rendered = collect_all(lambda inventory: self.render(inventory, output=output), inventories)
         diagnostics = _shared_outputs(rendered)

@@ -1,4 +1,4 @@
-"""What is remembered of a deploy tree on this machine: what was last written. It is only ever compared with."""
+"""What is remembered of a deploy tree on this host: what was last written. It is only ever compared with."""
 
 from pathlib import PureWindowsPath
 from typing import Literal
@@ -10,7 +10,7 @@ from anvil_gen.resolve.resolved_host import Sources
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """What was last written on this machine, by digest, and from what."""
+    """What was last written on this host, by digest, and from what."""
 
     format: Literal[1] = 1
     version: str
