@@ -63,7 +63,7 @@ def test_failures(stderr: str, summary: str, remedy: str) -> None:
 def test_variables_that_cannot_be_read_are_not_shown(said: str, file: str, told: str) -> None:
     diagnostic = failure(said, ["docker", "compose"])
 
-    assert (diagnostic.summary, diagnostic.detail) == (BAD_VARIABLES, f"Compose reports: {told}")
+    assert (diagnostic.code, diagnostic.detail) == (BAD_VARIABLES, f"Compose reports: {told}")
     assert diagnostic.location is not None
     assert diagnostic.location.file == file
     assert "secret" not in str(diagnostic)
