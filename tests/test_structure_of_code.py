@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "anvil_gen"
-GROUND = ("diagnostics", "digests", "host_paths", "values")
+GROUND = ("diagnostics", "digests", "flags", "host_paths", "masking", "units", "values")
 """Modules that belong to no room."""
 ROOMS = [
     ("ground",),
