@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from anvil_gen.masking import may_hold_secret as may_hold_secret  # noqa: PLC0414  for deploy/manual_edits.py
+from anvil_gen.diagnostic_codes import SUMMARIES
 
 Severity = Literal["error", "warning"]
 _LONGEST = 400
@@ -44,16 +44,21 @@ class Location(Struct, frozen=True, kw_only=True):
 class Diagnostic(Struct, frozen=True, kw_only=True):
     """One error or warning.
 
-    ``summary`` is constant for each kind, so that it becomes familiar; ``detail`` says what exactly is wrong;
-    ``remedy`` says what to write or run instead. ``address`` is the dotted key path inside the file.
+    ``code`` is its kind, a key of `SUMMARIES`; ``detail`` says what exactly is wrong; ``remedy`` says what to write or
+    run instead. ``address`` is the dotted key path inside the file.
     """
 
-    summary: str
+    code: str
     detail: str = ""
     remedy: str = ""
     address: str = ""
     location: Location | None = None
     severity: Severity = "error"
+
+    @property
+    def summary(self) -> str:
+        """What people read first; constant for each kind."""
+        return SUMMARIES[self.code]
 
 
 class DiagnosticError(Exception):

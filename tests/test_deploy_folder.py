@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from running import commit_all, git, listing, tree
 
+from anvil_gen.deploy.contained_folder import ContainedFolder, temporary_name
 from anvil_gen.deploy.deploy_tree import HEADER, DeployFolder
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.resolve.resolved_host import Sources
 
 MINE = f"{HEADER}hosts/box.toml. Edit that file.\n"
-OLD = {"docker-compose.yml": f"{MINE}a: 1\n", "tiers/fast.yml": f"{MINE}b: 1\n", "tiers/deep/old.yml": f"{MINE}c: 1\n"}
+OLD = {
+    "docker-compose.yml": f"{MINE}a: 1\n",
+    "tiers/fast.yml": f"{MINE}b: 1\n",
+    "tiers/deep.files/old.yml": f"{MINE}c: 1\n",
+}
 NEW = {"docker-compose.yml": f"{MINE}a: 2\n", "tiers/fast.yml": f"{MINE}b: 1\n", "router/x/new.yml": f"{MINE}d: 1\n"}
 SOURCES = Sources(own="0", shipped="0")
 STATE = [".anvil-gen", ".anvil-gen/.gitignore", ".anvil-gen/state.json"]
@@ -26,7 +33,6 @@ def open_folder(path: Path) -> DeployFolder:
 def stage(path: Path, files: Mapping[str, str]) -> DeployFolder:
     """Do the part of a write that comes before its commit."""
     folder = open_folder(path)
-    folder.recover()
     folder.stage(files, folder.compare(files), sources=SOURCES)
     return folder
 
@@ -35,20 +41,30 @@ def write(path: Path, files: Mapping[str, str]) -> None:
     stage(path, files).commit()
 
 
-def put_journal(path: Path) -> Path:
-    """Commit a write as a process does that is killed right after; return the stage."""
-    folder = path / ".anvil-gen" / "stage"
-    (folder / "journal.new").rename(folder / "journal.json")
-    return folder
+def killed(path: Path, files: Mapping[str, str], *, after: int) -> None:
+    """Do the first steps of a write, as a process does that is killed then."""
+    left = iter(range(after))
+
+    def rename(folder: ContainedFolder, source: str, target: str) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        put(folder, source, target)
+
+    put = ContainedFolder.rename
+    folder = stage(path, files)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ContainedFolder, "rename", rename)
+        with pytest.raises(KeyboardInterrupt):
+            folder.commit()
 
 
-def planned(path: Path, files: Mapping[str, str], *earlier: str) -> list[tuple[str, str]]:
-    return [(change.action, change.path) for change in open_folder(path).compare(files, earlier)]
+def planned(path: Path, files: Mapping[str, str], *names: str) -> list[tuple[str, str]]:
+    return [(change.action, change.path) for change in open_folder(path).compare(files, lambda: names)]
 
 
-def refused(path: Path, files: Mapping[str, str], *earlier: str) -> list[str]:
+def refused(path: Path, files: Mapping[str, str]) -> list[str]:
     folder = open_folder(path)
-    return [change.path for change in folder.foreign(folder.compare(files, earlier))]
+    return [change.path for change in folder.foreign(folder.compare(files))]
 
 
 def test_written(tmp_path: Path) -> None:
@@ -65,11 +81,11 @@ def test_replaced_and_removed_with_empty_folders(tmp_path: Path) -> None:
     assert planned(tmp_path, NEW) == [
         ("update", "docker-compose.yml"),
         ("create", "router/x/new.yml"),
-        ("delete", "tiers/deep/old.yml"),
+        ("delete", "tiers/deep.files/old.yml"),
     ]
     write(tmp_path, NEW)
     assert tree(tmp_path) == {**NEW, "tiers/mine.yml": OLD["tiers/fast.yml"]}
-    assert not (tmp_path / "tiers" / "deep").exists()
+    assert not (tmp_path / "tiers" / "deep.files").exists()
 
 
 def test_line_ends_of_windows_are_no_change(tmp_path: Path) -> None:
@@ -82,82 +98,65 @@ def test_line_ends_of_windows_are_no_change(tmp_path: Path) -> None:
 
 
 class TestKilled:
-    """What the next verb finds after a write that was killed."""
+    """What the next write finds after one that was killed."""
 
-    def test_before_the_commit_leaves_the_old_tree(self, tmp_path: Path) -> None:
+    def test_before_its_first_step_it_has_changed_nothing(self, tmp_path: Path) -> None:
         write(tmp_path, OLD)
-        before = listing(tmp_path)
-        stage(tmp_path, NEW)
+        before = {path: (tmp_path / path).read_text() for path in listing(tmp_path) if (tmp_path / path).is_file()}
+        killed(tmp_path, NEW, after=0)
 
-        assert (tmp_path / "router" / "x").is_dir()
-        open_folder(tmp_path).recover()
+        assert before.items() <= {path: (tmp_path / path).read_text() for path in before}.items()
+        assert refused(tmp_path, OLD) == []
+        write(tmp_path, OLD)
         assert tree(tmp_path) == OLD
-        assert listing(tmp_path) == before
+        assert listing(tmp_path) == sorted(before.keys() | {"tiers", "tiers/deep.files", ".anvil-gen"})
 
-    def test_in_a_first_write_leaves_an_empty_folder(self, tmp_path: Path) -> None:
-        stage(tmp_path / "box", NEW)
-
-        open_folder(tmp_path / "box").recover()
-        assert listing(tmp_path) == ["box"]
-
-    def test_before_its_stage_leaves_an_empty_folder(self, tmp_path: Path) -> None:
-        (tmp_path / ".anvil-gen").mkdir()
-        (tmp_path / ".anvil-gen" / ".gitignore").write_text("*\n")
-
-        open_folder(tmp_path).recover()
-        assert listing(tmp_path) == []
-
-    @pytest.mark.parametrize("done", [[], ["0"], ["0", "1"]])
-    def test_after_the_commit_ends_in_the_new_tree(self, tmp_path: Path, done: list[str]) -> None:
+    @pytest.mark.parametrize("done", range(1, 4))
+    def test_the_next_write_ends_it(self, tmp_path: Path, done: int) -> None:
         write(tmp_path, OLD)
-        stage(tmp_path, NEW)
-        staged = put_journal(tmp_path)
-        for number, path in (("0", "docker-compose.yml"), ("1", "router/x/new.yml")):
-            if number in done:
-                (staged / number).rename(tmp_path / path)
+        killed(tmp_path, NEW, after=done)
 
-        open_folder(tmp_path).recover()
+        assert refused(tmp_path, NEW) == []
+        assert not open_folder(tmp_path).is_as_rendered(SOURCES)
+        write(tmp_path, NEW)
         assert tree(tmp_path) == NEW
         assert [path for path in listing(tmp_path) if path.startswith(".anvil-gen")] == STATE
-        assert planned(tmp_path, NEW) == []
+        assert open_folder(tmp_path).is_as_rendered(SOURCES)
 
-    def test_an_empty_file_is_replaced_too(self, tmp_path: Path) -> None:
-        (tmp_path / "docker-compose.yml").touch()
-        stage(tmp_path, NEW)
-        put_journal(tmp_path)
-
-        open_folder(tmp_path).recover()
-        assert tree(tmp_path) == NEW
-
-    def test_an_edit_since_then_stays_and_is_refused(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("done", range(4))
+    def test_or_goes_back(self, tmp_path: Path, done: int) -> None:
         write(tmp_path, OLD)
-        stage(tmp_path, NEW)
-        put_journal(tmp_path)
+        killed(tmp_path, NEW, after=done)
+
+        assert refused(tmp_path, OLD) == []
+        write(tmp_path, OLD)
+        assert tree(tmp_path) == OLD
+
+    def test_what_was_overwritten_by_force_is_not_asked_about_again(self, tmp_path: Path) -> None:
+        write(tmp_path, OLD)
         (tmp_path / "docker-compose.yml").write_text("mine\n")
-        (tmp_path / "tiers" / "deep" / "old.yml").write_text("mine too\n")
-
-        open_folder(tmp_path).recover()
-        assert tree(tmp_path) == {**NEW, "docker-compose.yml": "mine\n", "tiers/deep/old.yml": "mine too\n"}
         assert refused(tmp_path, NEW) == ["docker-compose.yml"]
+        killed(tmp_path, NEW, after=1)
 
-    @pytest.mark.parametrize(
-        "journal",
-        [
-            "",
-            '{"format": 2}',
-            '{"format":1,"replace":{"../out.yml":null},"delete":{},"folders":[]}',
-            '{"format":1,"replace":{"C:\\\\out.yml":null},"delete":{},"folders":[]}',
-        ],
-    )
-    def test_a_journal_that_is_not_ours_is_an_error(self, tmp_path: Path, journal: str) -> None:
-        box = tmp_path / "box"
-        (box / ".anvil-gen" / "stage").mkdir(parents=True)
-        (box / ".anvil-gen" / "stage" / "0").write_text("text")
-        (box / ".anvil-gen" / "stage" / "journal.json").write_text(journal)
+        assert refused(tmp_path, NEW) == []
 
-        with pytest.raises(DiagnosticError, match="cannot finish an earlier write"):
-            open_folder(box).recover()
-        assert [path.name for path in tmp_path.iterdir()] == ["box"]
+    def test_an_edit_since_then_is_refused(self, tmp_path: Path) -> None:
+        write(tmp_path, OLD)
+        killed(tmp_path, NEW, after=1)
+        (tmp_path / "docker-compose.yml").write_text("mine\n")
+        (tmp_path / "tiers" / "deep.files" / "old.yml").write_text("mine too\n")
+
+        assert refused(tmp_path, NEW) == ["docker-compose.yml", "tiers/deep.files/old.yml"]
+
+    def test_only_files_of_that_name_are_temporary(self, tmp_path: Path) -> None:
+        mine = [".anvil-gen-0123456789ab.txt", "tiers/.anvil-gen-0123456789.tmp", "x/.anvil-gen-0123456789ab.tmp"]
+        ours = [".anvil-gen-0123456789ab.tmp", "tiers/x.files/y/.anvil-gen-0123456789ab.yml"]
+        for path in (*mine, *ours):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text("text\n")
+        write(tmp_path, OLD)
+
+        assert tree(tmp_path) == {**OLD, **dict.fromkeys(mine, "text\n")}
 
 
 class TestForeign:
@@ -166,22 +165,22 @@ class TestForeign:
     def test_a_hand_edit_is_refused(self, tmp_path: Path) -> None:
         write(tmp_path, OLD)
         (tmp_path / "docker-compose.yml").write_text(f"{MINE}mine: 1\n")
-        (tmp_path / "tiers" / "deep" / "old.yml").write_text(f"{MINE}mine: 1\n")
+        (tmp_path / "tiers" / "deep.files" / "old.yml").write_text(f"{MINE}mine: 1\n")
 
-        assert refused(tmp_path, NEW) == ["docker-compose.yml", "tiers/deep/old.yml"]
+        assert refused(tmp_path, NEW) == ["docker-compose.yml", "tiers/deep.files/old.yml"]
 
     def test_without_state_and_git_all_is_refused(self, tmp_path: Path) -> None:
         write(tmp_path, OLD)
         (tmp_path / ".anvil-gen" / "state.json").unlink()
 
-        assert refused(tmp_path, NEW, "tiers/deep/old.yml") == ["docker-compose.yml", "tiers/deep/old.yml"]
+        assert refused(tmp_path, NEW) == ["docker-compose.yml", "tiers/deep.files/old.yml"]
 
     def test_what_git_has_may_be_overwritten(self, tmp_path: Path) -> None:
         write(tmp_path / "deploy" / "box", OLD)
         commit_all(tmp_path)
         (tmp_path / "deploy" / "box" / ".anvil-gen" / "state.json").unlink()
 
-        assert refused(tmp_path / "deploy" / "box", NEW, "tiers/deep/old.yml") == []
+        assert refused(tmp_path / "deploy" / "box", NEW) == []
 
     def test_what_git_has_in_another_form_is_refused(self, tmp_path: Path) -> None:
         write(tmp_path, OLD)
@@ -198,15 +197,23 @@ class TestForeign:
 
         assert refused(tmp_path, NEW) == ["docker-compose.yml"]
 
-    def test_only_named_files_of_an_earlier_render_go(self, tmp_path: Path) -> None:
-        for path in ("tiers/gone.yml", "tiers/copy.yml"):
-            (tmp_path / path).parent.mkdir(exist_ok=True)
+    def test_only_files_where_a_tree_has_them_go(self, tmp_path: Path) -> None:
+        ours = ["docker-compose.old.yml", "router/a/b.cfg", "serves.toml", "services/ui.yml", "tiers/gone.yml"]
+        mine = ["notes.yml", "tiers/a/b.yml", "tiers/x.txt", "services/ui/x.yml", "Tiers/gone.yml", ".anvil-gen/x.yml"]
+        for path in (*ours, *mine):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_text(MINE)
-        (tmp_path / "serves.toml").write_text("# somebody's\n")
+        (tmp_path / "router" / "compose.yml").write_text("# somebody's\n")
         (tmp_path / "tiers" / "other.yml").write_text(f"{HEADER}hosts/other.toml. Edit that file.\n")
 
-        earlier = ("tiers/gone.yml", "tiers/other.yml", "serves.toml", "router/compose.yml")
-        assert planned(tmp_path, {}, *earlier) == [("delete", "tiers/gone.yml")]
+        assert planned(tmp_path, {}, "serves.toml") == [("delete", path) for path in ours]
+
+    def test_every_file_of_the_examples_is_where_a_tree_has_it(self) -> None:
+        examples = Path(__file__).resolve().parent.parent / "examples"
+        for folder in examples.iterdir():
+            headed = {path for path, text in tree(folder).items() if text.startswith(HEADER)}
+            found = DeployFolder(folder, inventory=f"hosts/{folder.name}.toml").compare({}, lambda: ["serves.toml"])
+            assert {change.path for change in found} >= headed
 
     def test_files_of_another_inventory(self, tmp_path: Path) -> None:
         write(tmp_path, OLD)
@@ -219,33 +226,61 @@ class TestForeign:
 class TestInTheWay:
     """Something that is no file, where a file belongs."""
 
-    @pytest.mark.parametrize("place", ["", "tiers", "tiers/fast.yml"])
-    @pytest.mark.parametrize("kind", ["file", "folder", "dangling link"])
+    @pytest.mark.parametrize("place", ["", "tiers", "tiers/fast.yml", ".anvil-gen", ".anvil-gen/state.json"])
+    @pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling link", "pipe"])
     def test_nothing_is_written(self, tmp_path: Path, place: str, kind: str) -> None:
         where = tmp_path / "box" / place
         where.parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "elsewhere").mkdir()
         if kind == "folder":
             (where / "inside").mkdir(parents=True)
         elif kind == "file":
             where.write_text("mine\n")
+        elif kind == "pipe":
+            os.mkfifo(where)
         else:
-            where.symlink_to(tmp_path / "nowhere")
-        fine = {("folder", ""), ("folder", "tiers"), ("file", "tiers/fast.yml")}
+            where.symlink_to(tmp_path / ("elsewhere" if kind == "link" else "nowhere"))
+        folders, files = ("", "tiers", ".anvil-gen"), ("tiers/fast.yml", ".anvil-gen/state.json")
         before = listing(tmp_path)
 
-        if (kind, place) in fine:
+        if (kind == "folder" and place in folders) or (kind == "file" and place in files):
             assert len(planned(tmp_path / "box", OLD)) == 3
         else:
-            with pytest.raises(DiagnosticError):
-                write_or_drop(tmp_path / "box", OLD)
+            with pytest.raises(DiagnosticError, match="something is in the way") as caught:
+                planned(tmp_path / "box", OLD)
+            (diagnostic,) = caught.value.diagnostics
+            assert diagnostic.location is not None
+            assert diagnostic.location.file.endswith(f"/box/{place}".rstrip("/"))
         assert listing(tmp_path) == before
 
+    @pytest.mark.parametrize("kind", ["link", "folder"])
+    def test_where_the_lock_or_a_temporary_file_belongs(self, tmp_path: Path, kind: str) -> None:
+        box = tmp_path / "box"
+        write(box, OLD)
+        texts = {path: (box / path).read_bytes() for path in listing(box) if (box / path).is_file()}
+        temporary = temporary_name("fast.yml", NEW["tiers/fast.yml"] + "x")
+        for place in (".anvil-gen/.gitignore", f"tiers/{temporary}"):
+            with suppress(FileNotFoundError):
+                (box / place).unlink()
+            (tmp_path / "victim").write_text("theirs")
+            if kind == "link":
+                (box / place).symlink_to(tmp_path / "victim")
+            else:
+                (box / place).mkdir()
+            folder = open_folder(box)
+            files = {**NEW, "tiers/fast.yml": NEW["tiers/fast.yml"] + "x"}
+            with pytest.raises(DiagnosticError):
+                folder.stage(files, folder.compare(files), sources=SOURCES)
+            folder.drop()
 
-def write_or_drop(path: Path, files: Mapping[str, str]) -> None:
-    folder = open_folder(path)
-    changes = folder.compare(files)
-    try:
-        folder.stage(files, changes, sources=SOURCES)
-    except DiagnosticError:
-        folder.drop()
-        raise
+            assert (tmp_path / "victim").read_text() == "theirs"
+            (box / place).unlink() if kind == "link" else (box / place).rmdir()
+            (box / ".anvil-gen" / ".gitignore").write_bytes(texts[".anvil-gen/.gitignore"])
+            assert {path: (box / path).read_bytes() for path in listing(box) if (box / path).is_file()} == texts
+
+    def test_outside_is_no_place(self, tmp_path: Path) -> None:
+        (tmp_path / "x").write_text("theirs")
+        (tmp_path / "box" / "a").mkdir(parents=True)
+        for path in ("../x", "a/../../x", "..", "a/.."):
+            with pytest.raises(DiagnosticError):
+                open_folder(tmp_path / "box").read(path)

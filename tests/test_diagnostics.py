@@ -53,6 +53,9 @@ def test_a_list_ends_somewhere() -> None:
 
 
 def test_all_faults_are_told() -> None:
-    diagnostics = [Diagnostic(summary="one", location=Location(file="x.toml", line=3)), Diagnostic(summary="two")]
+    diagnostics = [
+        Diagnostic(code="no-tiers", location=Location(file="x.toml", line=3)),
+        Diagnostic(code="unknown-tier"),
+    ]
 
-    assert str(DiagnosticError(iter(diagnostics))) == "x.toml:3: one; two"
+    assert str(DiagnosticError(iter(diagnostics))) == "x.toml:3: no tiers; unknown tier"

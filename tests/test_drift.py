@@ -73,7 +73,7 @@ def test_another_compose_is_a_cause_where_nothing_else_is() -> None:
     one = inspected(Labels={"com.docker.compose.version": "2.26.1"})
 
     assert config_drift(one, (), "v2.40.0").detail == "created by Compose 2.26.1; 2.40.0 writes it differently"
-    assert "does not tell" in config_drift(one, (), "2.26.1").detail
+    assert "does not report" in config_drift(one, (), "2.26.1").detail
 
 
 def test_an_image_whose_name_means_another() -> None:

@@ -45,7 +45,7 @@ def test_what_cannot_be_replaced_stays_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "box.toml"
     assert diagnostic(file) == "no such file or directory"
     file.write_bytes(b"somebody's")
-    assert diagnostic(file) == "somebody has changed it meanwhile"
+    assert diagnostic(file) == "somebody has changed it in the meantime"
     file.write_bytes(b"a")
     file.chmod(0o444)
     assert diagnostic(file) == "it is read-only"

@@ -68,7 +68,7 @@ def test_a_full_disk(home: Path, existing: bool, what: str) -> None:
     for code, error, found in zip(rounds[::3], rounds[1::3], rounds[2::3], strict=True):
         assert code == "1"
         assert error.startswith("error: cannot write the rendered files  --> deploy/box")
-        assert error.endswith("  no space left on device  mend that, and render again: what was there is untouched")
+        assert error.endswith("  no space left on device  fix that, and render again: no file has been changed")
         assert set(found.split()) == kept | {"deploy"}
 
 
@@ -92,9 +92,9 @@ def test_a_read_only_folder(home: Path, existing: bool) -> None:
         "1",
         [
             "error: cannot write the rendered files",
-            "  --> deploy/box/.anvil-gen/stage",
+            "  --> deploy/box/.anvil-gen",
             "  read-only file system",
-            "  mend that, and render again: what was there is untouched",
+            "  fix that, and render again: no file has been changed",
             "",
         ],
     )
@@ -109,8 +109,9 @@ def test_a_read_only_folder_can_be_checked(home: Path) -> None:
     fleet(home, box=OLD)
     assert run(home, READ_ONLY, options="--check") == ""
     assert run(home, READ_ONLY, options="") == ""  # nothing to write
-    # What a killed render left, and cannot be taken away now, changes nothing that is compared.
-    (home / "deploy" / "box" / ".anvil-gen" / "stage").mkdir()
+    # What a killed render left, and cannot be removed now, changes nothing that is compared.
+    left_over = home / "deploy" / "box" / ".anvil-gen" / ".anvil-gen-0123456789ab.tmp"
+    left_over.touch()
     assert run(home, READ_ONLY, options="--check") == ""
-    (home / "deploy" / "box" / ".anvil-gen" / "stage").rmdir()
+    left_over.unlink()
     assert listing(home / "deploy") == before

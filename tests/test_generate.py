@@ -58,7 +58,8 @@ class TestFreshClone:
         fleet(tmp_path, box=INVENTORY + SECOND_TIER + ROUTER + EXPERIMENT)
         render(tmp_path, "box")
         box = tmp_path / "deploy" / "box"
-        (box / "tiers" / "copy.yml").write_text((box / "tiers" / "heavy.yml").read_text())
+        mine = (box / "tiers" / "heavy.yml").read_text().replace("# Made by anvil-gen", "# Once made by anvil-gen")
+        (box / "tiers" / "copy.yml").write_text(mine)
         (box / ".env").write_text((box / ".env.example").read_text())
         commit_all(tmp_path)
         git(tmp_path, "clean", "-ffdxq")
@@ -75,14 +76,21 @@ class TestFreshClone:
 
         assert sorted(tree(box)) == [".env", "docker-compose.yml", "tiers/copy.yml", "tiers/fast.yml"]
 
+    def test_what_nothing_renders_goes_where_git_has_it(self, tmp_path: Path, box: Path) -> None:
+        (box / "tiers" / "gone.yml").write_text((box / "tiers" / "heavy.yml").read_text())
+        assert diagnostics(tmp_path, "box") == [("file was changed manually", "gone.yml")]
+
+        commit_all(tmp_path)
+        assert render(tmp_path, "box") == [("delete", "tiers/gone.yml")]
+
     def test_a_hand_edit_stops_it(self, tmp_path: Path, box: Path) -> None:
         fleet(tmp_path, box=INVENTORY + SECOND_TIER)
         edit(box / "tiers" / "fast.yml", "65536", "1")
         edit(box / "router" / "haproxy.cfg", "fast:30001", "fast:1")
 
         assert diagnostics(tmp_path, "box") == [
-            ("file was changed by hand", "fast.yml"),
-            ("file was changed by hand", "haproxy.cfg"),
+            ("file was changed manually", "fast.yml"),
+            ("file was changed manually", "haproxy.cfg"),
         ]
 
     def test_pulled_over_an_older_state(self, tmp_path: Path, box: Path) -> None:
@@ -112,7 +120,7 @@ class TestNothingWritten:
         for host in "bc":
             edit(tmp_path / "deploy" / host / "tiers" / "fast.yml", "65536", "1")
 
-        assert diagnostics(tmp_path, "a", "b", "c") == [("file was changed by hand", "fast.yml")] * 2
+        assert diagnostics(tmp_path, "a", "b", "c") == [("file was changed manually", "fast.yml")] * 2
         assert sorted(path.name for path in (tmp_path / "deploy").iterdir()) == ["b", "c"]
 
     def test_a_last_host_that_cannot_be_written(self, tmp_path: Path) -> None:
@@ -121,7 +129,7 @@ class TestNothingWritten:
         (tmp_path / "deploy" / "b" / ".anvil-gen").write_text("a file\n")
         before = listing(tmp_path)
 
-        assert diagnostics(tmp_path, "a", "b") == [("cannot write the rendered files", "stage")]
+        assert diagnostics(tmp_path, "a", "b") == [("something is in the way", ".anvil-gen")]
         assert listing(tmp_path) == before
 
     def test_two_hosts_with_one_output(self, tmp_path: Path) -> None:
@@ -155,7 +163,7 @@ def test_a_hand_edit_tells_the_diff_and_both_ways_on(tmp_path: Path) -> None:
     inventory = (tmp_path / "hosts" / "box.toml").as_posix()
     assert "-      - --max-model-len=1\\x1b[31m\n+      - --max-model-len=65536\n" in diagnostic.detail
     assert diagnostic.remedy == (
-        f"to keep it, write what it says into {inventory} (flags as `flags`, other keys as `override`)\n"
+        f"to keep it, write what it says into {inventory}, [tiers.fast] (flags as `flags`, other keys as `override`)\n"
         f"and render again; to overwrite it:\n\n    anvil-gen render {inventory} --output '{tmp_path}/my out' --force"
     )
     assert render(tmp_path, "box", output=tmp_path / "my out", force=True) == [("update", "tiers/fast.yml")]

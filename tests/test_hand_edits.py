@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from running import INVENTORY, ROUTER, SECOND_TIER, Result, anvil_gen, fleet, tree
 
-BY_HAND = "file was changed by hand"
+BY_HAND = "file was changed manually"
 NOT_OURS = "file was not made by anvil-gen"
 OTHERS = "output taken twice"
 
@@ -61,8 +61,10 @@ def test_the_diff_shows_what_would_be_lost(home: Path) -> None:
     result = anvil_gen("render", "box", cwd=home)
 
     assert "  -    init: false\n" in result.stderr
-    assert "\n  to keep it, write what it says into hosts/box.toml and render again\n" in result.stderr
-    assert result.stderr.endswith("  to remove it:\n\n      anvil-gen render hosts/box.toml --force\n\n")
+    assert "\n  to keep it, write what it says into hosts/box.toml\n" in result.stderr
+    assert result.stderr.endswith(
+        "  and render again; to remove it:\n\n      anvil-gen render hosts/box.toml --force\n\n"
+    )
 
 
 def test_an_edit_that_the_inventory_says_too_is_kept(home: Path) -> None:
@@ -78,10 +80,9 @@ def test_an_edit_that_the_inventory_says_too_is_kept(home: Path) -> None:
 MOVED = [
     ("    init: true\n", "    init: true\n    mem_limit: 8g\n", 'override.mem_limit = "8g"'),
     ("    init: true\n", "    mem_limit: '8g'\n    init: true\n", 'override.mem_limit = "8g"'),
-    ("    ipc: host\n", "    ipc: host\n    environment: [A=1]\n", "override.environment = { A = 1 }"),
-    ("    ipc: host\n", "    environment: [A=1]\n    ipc: host\n", 'environment.A = "1"'),
+    ("    ipc: host\n", '    environment: {A: "1"}\n    ipc: host\n', 'environment.A = "1"'),
     ("    restart: on-failure:5\n", "    restart: always\n", 'restart = "always"'),
-    ("=65536\n", "=65536\n      - --x=$$y\n      - --seed=1\n", 'flags.seed = 1\nflags.x = "$y"'),
+    ("=65536\n", "=65536\n      - --seed=1\n      - --x=$$y\n", 'flags.seed = 1\nflags.x = "$y"'),
     ("=65536\n", "=65536\n      - --enforce-eager\n", "flags.enforce-eager = true"),
     ("=65536\n", "=32768\n", "context_length = 32768"),
     ("    init: true\n", "    init: true\n    hostname: ${H:-h}\n", 'override.hostname = { env = "H", default = "h" }'),
@@ -101,25 +102,24 @@ def test_an_edit_that_was_moved_into_the_inventory_is_none(home: Path, old: str,
     assert anvil_gen("render", "box", "--check", cwd=home).code == 0
 
 
-def test_the_message_says_how_to_move_it(home: Path) -> None:
-    path = home / "deploy" / "box" / "tiers" / "fast.yml"
-    edit(path, "    init: true\n", "    init: true\n    mem_limit: 8g\n    hostname: ${H}\n    restart_x: a$$b\n")
-    edit(path, "=65536\n", "=65536\n      - --api-key=abc\n      - --seed=1\n")
-    edit(path, "on-failure:5", "always")
-    told = anvil_gen("render", "box", cwd=home).stderr
+@pytest.mark.parametrize(
+    ("path", "where"),
+    [
+        ("tiers/fast.yml", ", [tiers.fast] (flags as `flags`, other keys as `override`)"),
+        ("router/compose.yml", ", [router] (as `override`)"),
+        ("router/haproxy.cfg", ""),
+        ("docker-compose.yml", ""),
+    ],
+)
+def test_the_message_says_where_it_belongs(home: Path, path: str, where: str) -> None:
+    with (home / "deploy" / "box" / path).open("a") as file:
+        file.write("x-mine: 1\n")
+    stderr = anvil_gen("render", "box", cwd=home).stderr
 
-    lines = told[told.index("  to keep it") :].splitlines()
-    assert lines[1:10] == [
-        "",
-        "      [tiers.fast]",
-        '      restart = "always"',
-        '      override.mem_limit = "8g"',
-        '      override.hostname = { env = "H" }',
-        '      override.restart_x = "a$b"',
-        '      flags.api-key = { env = "API_KEY" }',
-        '      flags.seed = "1"',
-        "",
-    ]
+    assert (
+        f"\n  to keep it, write what it says into hosts/box.toml{where}\n  and render again; to overwrite it:\n"
+        in stderr
+    )
 
 
 @pytest.mark.parametrize("check", [[], ["--check"]])

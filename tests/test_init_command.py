@@ -119,7 +119,7 @@ def test_the_json_answer_has_all_of_it(tmp_path: Path) -> None:
         ("router_port=70000", "70000 is not from 1 to 65535"),
         ("first_port=8000", "8000 is published by"),
         ("api_key_env=PATH", "variable taken twice"),
-        ("no_such_question=1", '"no_such_question" is no question'),
+        ("no_such_question=1", '"no_such_question" is not a question'),
     ],
 )
 def test_an_answer_that_cannot_be_is_told(given: str, told: str, tmp_path: Path) -> None:

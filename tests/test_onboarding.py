@@ -152,7 +152,7 @@ def test_cards_are_read_as_tools_print_them(plain: Path, lines: str, names: list
         ({"machine": "../x"}, "at most: x"),
         ({"gpus": "rtx5090, 32607 MiB"}, '"rtx5090, 32607 MiB" has no UUID: `nvidia-smi -L` prints it'),
         ({"gpus": "rtx5090, 32607 MiB, GPU-04d3b6e7-5691"}, '"GPU-04d3b6e7-5691" is not the UUID of a GPU'),
-        ({"gpus": RTX5090.replace("cf1", "cg1")}, 'c37999440cg1" is no UUID'),
+        ({"gpus": RTX5090.replace("cf1", "cg1")}, 'c37999440cg1" is not the UUID'),
         ({"gpus": f"{RTX5090}\nagain, {RTX5090.split(', ')[2].replace('d', 'D')}"}, "two lines have the GPU"),
         (
             {"gpus": "x, amd, GPU-1a2b3c4d5e6f7a81; x, amd, GPU-1a2b3c4d5e6f7a82; x-0, amd, GPU-1a2b3c4d5e6f7a83"},
@@ -167,7 +167,7 @@ def test_cards_are_read_as_tools_print_them(plain: Path, lines: str, names: list
         ({"models": "/a\nb"}, "control character"),
         ({"hfcache": "x"}, "a volume name has at least two characters of letters"),
         ({"hfcache": "./cache"}, "write an absolute path"),
-        ({"hfcache": ""}, "the name of a volume"),
+        ({"hfcache": ""}, "a volume name"),
         ({"preset": "chat"}, "it needs a GPU"),
         ({"preset": "coder-fast", "gpus": RTX5090}, "it needs two GPUs"),
         ({"preset": "own", "own_model": "x"}, "there is no models folder"),

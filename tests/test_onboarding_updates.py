@@ -23,7 +23,7 @@ from onboarding import (
 def versions(tmp_path: Path) -> TemplateRepository:
     """A template that has three versions."""
     made = TemplateRepository(tmp_path / "template")
-    made.edit("Makefile", "# The daily verbs.", "# The verbs of each day.")
+    made.edit("Makefile", "# The daily commands.", "# The commands of each day.")
     made.edit("hosts/{{ machine }}.toml.jinja", "schema = 1", "schema = 1\n# v0.2.0")
     made.edit("copier.yml", "\nrouter:\n", '\nnew_question:\n  type: str\n  default: "as it was"\n\nrouter:\n')
     made.release("v0.2.0")
@@ -69,7 +69,7 @@ def test_an_update_over_two_versions_keeps_what_was_edited(versions: TemplateRep
     assert after["hosts/box.toml"] == inventory
     assert after["requirements.txt"] == pinned
     assert after["README.md"] == readme.replace("# The fleet", "# The fleet of v0.3.0") + "\nOur own words.\n"
-    assert "# The verbs of each day." in after["Makefile"]
+    assert "# The commands of each day." in after["Makefile"]
     assert "## List all targets" in after["Makefile"]
     assert after["NEW.md"] == "new\n"
     answers = answers_of(mine, "box")
@@ -126,20 +126,20 @@ def test_an_update_renames_keys_of_every_inventory(versions: TemplateRepository,
 def test_a_conflict_is_told_and_leaves_nothing_half_written(versions: TemplateRepository, tmp_path: Path) -> None:
     mine = old_fleet(versions, tmp_path / "fleet")
     makefile = (mine / "Makefile").read_text("utf-8")
-    (mine / "Makefile").write_text(makefile.replace("# The daily verbs.", "# Our verbs."), "utf-8")
+    (mine / "Makefile").write_text(makefile.replace("# The daily commands.", "# Our commands."), "utf-8")
     pin(mine, "v0.3.0")
     done = make(mine, "update")
     after = files(mine)
 
     assert done.code == 2  # make's own code for a recipe that failed
     assert "merge manually, then `git add`: Makefile" in done.stderr
-    assert "# Our verbs." in after["Makefile"]
-    assert "# The verbs of each day." in after["Makefile"]
+    assert "# Our commands." in after["Makefile"]
+    assert "# The commands of each day." in after["Makefile"]
     assert after["NEW.md"] == "new\n"
     assert answers_of(mine, "box")["_commit"] == "v0.3.0"
     assert [name for name in after if name.endswith((".rej", ".orig"))] == []
     git(mine, "checkout", "--force", "HEAD", "--", ".")
-    assert files(mine)["Makefile"] == makefile.replace("# The daily verbs.", "# Our verbs.")
+    assert files(mine)["Makefile"] == makefile.replace("# The daily commands.", "# Our commands.")
 
 
 def test_an_update_that_cannot_be_changes_nothing(versions: TemplateRepository, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_a_flag_that_repeats_is_a_list_where_the_engine_takes_lists_so() -> None
     assert told("--cache-type-k", "q8_0", **llama) == [
         (
             "value not supported by the field",
-            '--cache-type-k q8_0: the field "kv_cache_dtype" gives --cache-type-k and --cache-type-v one value',
+            '--cache-type-k q8_0: the field "kv_cache_dtype" sets --cache-type-k and --cache-type-v to one value',
         )
     ]
     assert [summary for summary, _ in told("--cache-type-k", "a", "--cache-type-v", "b", **llama)] == [

@@ -97,7 +97,7 @@ def test_a_drift_stands_below_with_its_command(capsys: pytest.CaptureFixture[str
 
 
 def test_stale_files_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    stale = Diagnostic(summary="files do not match the inventory", remedy="render")
+    stale = Diagnostic(code="files-do-not-match-the-inventory", remedy="render")
 
     assert "error: files do not match the inventory" in printed(replace(STATUS, stale=stale), capsys)
 
@@ -119,4 +119,5 @@ def test_a_status_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     told: dict[str, Any] = json.loads(capsys.readouterr().out)
 
     assert (told["mode"], told["stale"]) == ("default", None)
+    assert told["services"][0]["cards"] == list(ROW.gpus)
     assert told["services"][0]["drift"] == [{"kind": "port", "detail": "held", "remedy": "ss", "changes": []}]

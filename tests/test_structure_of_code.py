@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "anvil_gen"
-GROUND = ("diagnostics", "digests", "flags", "host_paths", "masking", "units", "values")
+GROUND = ("diagnostic_codes", "diagnostics", "digests", "flags", "host_paths", "masking", "units", "values")
 """Modules that belong to no room."""
 ROOMS = [
     ("ground",),

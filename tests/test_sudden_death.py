@@ -1,6 +1,6 @@
-"""A render that is killed before any one of the system calls that change a file, and again while it is recovered.
+"""A render that is killed before any one of the system calls that change a file, and the next one too.
 
-Each file is whole at any instant, and the next verb leaves the old tree or the new one, and nothing else.
+Each file is whole at any instant, and Compose accepts them; reading changes nothing, and the next render ends it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from compose_cli import compose_config
 from msgspec.structs import replace
 from running import INVENTORY, ROUTER, SECOND_TIER, anvil_gen, fleet
-from strace_cli import changing_calls, kill_before, unknown_calls
+from strace_cli import Call, changing_calls, kill_before, unknown_calls
 
+from anvil_gen.deploy.contained_folder import is_temporary
+from anvil_gen.deploy.overwrite_check import overwrite_errors
 from anvil_gen.deploy.pipeline import Generator, plan, write
 from anvil_gen.deploy.plan import Rendered
+from anvil_gen.resolve.model import ROOT_FILE
 
 RENDER = [sys.executable, "-m", "anvil_gen", "render", "box"]
 CHECK = [*RENDER, "--check"]
-STATE = ".anvil-gen/state.json"
 AT_ONCE = 2
+AGAIN = 4
+"""Each of so many kills is followed by another one, of the render after it."""
 
 Snapshot = dict[str, bytes | None]
 """Everything in a folder, the state too: a file's bytes, None for a folder."""
@@ -83,17 +88,20 @@ def test_killed_before_any_change(scenario: Scenario) -> None:
 
     def killed(number: int) -> int:
         case = copied(scenario.fleet, str(number))
-        call = calls[number]._replace(arguments=calls[number].arguments.replace(str(whole), str(case)))
-        kill_before(call, RENDER, case, env=scenario.env)
+        kill_before(moved(calls[number], whole, case), RENDER, case, env=scenario.env)
         assert_whole(scenario, case)
-        again = killed_again(scenario, case)
+        if number % AGAIN == 0:
+            kill_again(scenario, case)
+        code = assert_checked(scenario, case)
+        assert_settled(scenario, case)
         shutil.rmtree(case)
-        return again
+        return code
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        again = list(pool.map(killed, range(len(calls))))
-    # Nothing is left to recover only before the first change.
-    assert sum(again) >= len(calls)
+        codes = list(pool.map(killed, range(len(calls))))
+    # Only at the very end, the tree is the new one already.
+    assert codes == sorted(codes, reverse=True)
+    assert set(codes) == {0, 2}
 
 
 def test_no_other_call_changes_a_file(scenario: Scenario) -> None:
@@ -103,36 +111,62 @@ def test_no_other_call_changes_a_file(scenario: Scenario) -> None:
     assert unknown_calls(CHECK, scenario.fleet, below=below, env=scenario.env) == set()
 
 
-def killed_again(scenario: Scenario, case: Path) -> int:
-    """Kill the verb after a kill too, before each of its changes; return how many there were."""
-    whole = copied(case, "check")
-    calls = changing_calls(CHECK, whole, below=whole / "deploy", env=scenario.env)
-    assert_settled(scenario, whole)
-    for number, call in enumerate(calls):
-        twice = copied(case, str(number))
-        there = call._replace(arguments=call.arguments.replace(str(whole), str(twice)))
-        kill_before(there, CHECK, twice, env=scenario.env)
-        assert_whole(scenario, twice)
-        assert_settled(scenario, twice)
-        shutil.rmtree(twice)
+def test_a_check_changes_nothing(scenario: Scenario) -> None:
+    below = scenario.fleet / "deploy"
+    assert changing_calls(CHECK, scenario.fleet, below=below, env=scenario.env) == []
+
+    calls = changing_calls(RENDER, copied(scenario.fleet, "whole"), below=Path("/deploy"), env=scenario.env)
+    renames = [call for call in calls if call.name.startswith("rename")]
+    case = copied(scenario.fleet, "case")
+    whole = scenario.fleet.with_name(f"{scenario.fleet.name}-whole")
+    kill_before(moved(renames[len(renames) // 2], whole, case), RENDER, case, env=scenario.env)
+    assert anvil_gen("render", "box", "--check", cwd=case, env=scenario.env).code == 2
+    assert changing_calls(CHECK, case, below=case / "deploy", env=scenario.env) == []
+    assert "files are not what the inventory renders" in anvil_gen("up", "box", cwd=case, env=scenario.env).stderr
+
+
+def moved(call: Call, whole: Path, case: Path) -> Call:
+    """Return a call as it is made in a copy."""
+    return call._replace(arguments=call.arguments.replace(str(whole), str(case)))
+
+
+def kill_again(scenario: Scenario, case: Path) -> None:
+    """Kill the render that comes after a kill too, in its midst."""
+    whole = copied(case, "again")
+    calls = changing_calls(RENDER, whole, below=whole / "deploy", env=scenario.env)
+    assert snapshot(whole / "deploy" / "box") == scenario.new
+    kill_before(moved(calls[len(calls) // 2], whole, case), RENDER, case, env=scenario.env)
+    assert_whole(scenario, case)
     shutil.rmtree(whole)
-    assert_settled(scenario, case)
-    return len(calls)
 
 
 def assert_whole(scenario: Scenario, case: Path) -> None:
-    """Each file is the old or the new one; one that both trees have is there."""
-    found = snapshot(case / "deploy" / "box")
-    for path, old, new in ((path, scenario.old.get(path), scenario.new.get(path)) for path in found):
-        if path == STATE or not path.startswith(".anvil-gen"):
-            assert found[path] in (old, new), path
+    """Each file is the old or the new one, one that both trees have is there, and Compose accepts the root file."""
+    box = case / "deploy" / "box"
+    found = {path: text for path, text in snapshot(box).items() if not is_temporary(path)}
+    for path, text in found.items():
+        if not path.startswith(".anvil-gen"):
+            assert path == ROOT_FILE or text in (scenario.old.get(path), scenario.new.get(path)), path
     assert {path for path in scenario.old if path in scenario.new} <= found.keys()
+    if ROOT_FILE in found:
+        compose_config(box, ROOT_FILE, env={"ROUTER_TOKEN": ""})
+
+
+def assert_checked(scenario: Scenario, case: Path) -> int:
+    """Return the exit code of a check, which tells of a tree that is not the new one, and changes nothing."""
+    before = snapshot(case / "deploy"), times(case / "deploy")
+    outcome = plan(replace(scenario.rendered, output=case / "deploy" / "box"))
+    assert (snapshot(case / "deploy"), times(case / "deploy")) == before
+    assert [*overwrite_errors(outcome)] == []
+    return 2 if outcome.files else 0
+
+
+def times(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
 def assert_settled(scenario: Scenario, case: Path) -> None:
-    """After `render --check` there is the old tree or the new one, and after `render` the new one: nothing else."""
+    """After the next render, there is the new tree and nothing else."""
     rendered = replace(scenario.rendered, output=case / "deploy" / "box")
-    outcome = plan(rendered)
-    assert snapshot(rendered.output) in (scenario.old, scenario.new)
-    write([outcome])
+    finish(rendered)
     assert snapshot(case / "deploy") == {"box": None, **{f"box/{path}": it for path, it in scenario.new.items()}}

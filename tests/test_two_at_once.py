@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from running import EXPERIMENT, INVENTORY, ROUTER, SECOND_TIER, TIMEOUT_SECONDS, anvil_gen, commit_all, fleet, tree
 
+from anvil_gen.deploy.deploy_tree import DeployFolder
 from anvil_gen.deploy.pipeline import Generator
 
 ONE = INVENTORY + SECOND_TIER + ROUTER
@@ -36,15 +37,20 @@ for number in range(int(sys.argv[1])):
 HOLD = """
 import sys, time
 from pathlib import Path
+from anvil_gen.deploy.contained_folder import ContainedFolder
 from anvil_gen.deploy.deploy_tree import DeployFolder
 from anvil_gen.resolve.resolved_host import Sources
 
+def rename_once(*arguments):
+    rename(*arguments)
+    print("held", flush=True)
+    time.sleep(600)
+
+rename, ContainedFolder.rename = ContainedFolder.rename, rename_once
 folder = DeployFolder(Path(sys.argv[1]), inventory="hosts/box.toml")
-folder.lock()
 files, sources = {"docker-compose.yml": "half\\n"}, Sources(own="", shipped="")
 folder.stage(files, folder.compare(files), sources=sources)
-print("held", flush=True)
-time.sleep(600)
+folder.commit()
 """
 
 
@@ -151,20 +157,24 @@ def test_a_killed_holder_keeps_nobody_out(tmp_path: Path, verb: list[str]) -> No
             waiting.wait(1)
         holder.kill()
         assert ended([waiting]) == [(0, "")]
+    if "--check" in verb:  # which leaves all as it is
+        assert anvil_gen("render", "box", cwd=home).code == 0
 
     assert tree(home / "deploy" / "box") == before
     assert sorted(path.name for path in (home / "deploy" / "box" / ".anvil-gen").iterdir()) == STATE
 
 
-def test_git_sees_nothing_of_the_lock(tmp_path: Path) -> None:
+def test_git_sees_nothing_of_the_lock_and_the_state(tmp_path: Path) -> None:
     home = fleet(tmp_path, box=ONE)
     anvil_gen("render", "box", cwd=home)
     commit_all(home)
-    with held(home / "deploy" / "box"):
-        status = subprocess.run(
-            ["git", "-C", str(home), "status", "--porcelain", "--ignored"], capture_output=True, text=True, check=True
-        )
-        assert status.stdout == "!! deploy/box/.anvil-gen/\n"
+    folder = DeployFolder(home / "deploy" / "box", inventory="hosts/box.toml")
+    assert folder.lock()
+    status = subprocess.run(
+        ["git", "-C", str(home), "status", "--porcelain", "--ignored"], capture_output=True, text=True, check=True
+    )
+    assert status.stdout == "!! deploy/box/.anvil-gen/\n"
+    folder.drop()
 
 
 def test_nothing_to_write_waits_for_nobody(tmp_path: Path) -> None:

@@ -57,21 +57,24 @@ def test_a_whole_service_in_a_line(action: Action, address: tuple[str, ...], rea
 @pytest.mark.parametrize(
     ("diagnostic", "expected"),
     [
-        (Diagnostic(summary="what"), "error: what\n"),
+        (Diagnostic(code="unknown-tier"), "error: unknown tier\n"),
         (
             Diagnostic(
-                summary="what",
+                code="unknown-tier",
                 detail="why\n\n+x",
                 remedy="do",
                 address="tiers.fast.port",
                 location=Location(file="a.toml", line=12, column=3, length=2, source="a bc\td"),
                 severity="warning",
             ),
-            "warning: what\n  --> a.toml:12:3  tiers.fast.port\n  12 | a bc d\n     |   ^^\n  why\n\n  +x\n  do\n",
+            "warning: unknown tier\n  --> a.toml:12:3  tiers.fast.port\n"
+            "  12 | a bc d\n     |   ^^\n  why\n\n  +x\n  do\n",
         ),
         (
-            Diagnostic(summary="what", location=Location(file="a", line=1, column=101, length=9, source="x" * 400)),
-            f"error: what\n  --> a:1:101\n  1 | {'x' * 120}\n    | {' ' * 60}{'^' * 9}\n",
+            Diagnostic(
+                code="unknown-tier", location=Location(file="a", line=1, column=101, length=9, source="x" * 400)
+            ),
+            f"error: unknown tier\n  --> a:1:101\n  1 | {'x' * 120}\n    | {' ' * 60}{'^' * 9}\n",
         ),
     ],
 )
@@ -82,14 +85,14 @@ def test_a_diagnostic(diagnostic: Diagnostic, expected: str, capsys: pytest.Capt
 
 
 def test_several_errors_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    error, warning = Diagnostic(summary="a"), Diagnostic(summary="b", severity="warning")
+    error, warning = Diagnostic(code="no-tiers"), Diagnostic(code="unknown-tier", severity="warning")
     show_diagnostics([error, warning, error], as_json=False)
 
-    assert capsys.readouterr().err == "error: a\n\nwarning: b\n\nerror: a\n\n2 errors\n"
+    assert capsys.readouterr().err == "error: no tiers\n\nwarning: unknown tier\n\nerror: no tiers\n\n2 errors\n"
 
 
 def test_errors_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    diagnostic = Diagnostic(summary="what", detail="\udcff é", location=Location(file="a.toml", line=1))
+    diagnostic = Diagnostic(code="unknown-tier", detail="\udcff é", location=Location(file="a.toml", line=1))
     show_diagnostics([diagnostic], as_json=True)
 
     assert json.loads(capsys.readouterr().out) == {
@@ -98,7 +101,8 @@ def test_errors_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "diagnostics": [
             {
                 "severity": "error",
-                "summary": "what",
+                "code": "unknown-tier",
+                "summary": "unknown tier",
                 "detail": "\udcff é",
                 "remedy": "",
                 "address": "",
@@ -111,6 +115,6 @@ def test_errors_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_warnings_alone_are_part_of_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    show_diagnostics([Diagnostic(summary="what", severity="warning")], as_json=True)
+    show_diagnostics([Diagnostic(code="unknown-tier", severity="warning")], as_json=True)
 
     assert capsys.readouterr() == ("", "")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from anvil_gen.deploy.contained_folder import ContainedFolder, reason, temporary_name
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 
 
@@ -21,30 +22,24 @@ def replace_file(path: Path, before: bytes, after: bytes) -> None:
     try:
         mode = stat.S_IMODE(target.stat().st_mode)
         if target.read_bytes() != before:
-            raise _diagnostic(path, "somebody has changed it meanwhile", "look at it, and run this again")
+            raise _diagnostic(path, "somebody has changed it in the meantime", "look at it, and run this again")
         if not mode & stat.S_IWUSR:  # which holds nobody back who is root
             raise _diagnostic(path, "it is read-only", "make it writable, and run this again")
         _replace(target, after, mode)
     except OSError as error:
-        raise _diagnostic(path, (error.strerror or str(error)).lower(), "") from None
+        raise _diagnostic(path, reason(error), "") from None
 
 
 def _replace(target: Path, content: bytes, mode: int) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    folder, name = ContainedFolder(target.parent), temporary_name(target.name, secrets.token_hex())
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(mode)
-        Path(name).replace(target)
+        folder.create(name, content, mode=mode)
+        folder.rename(name, target.name)
     finally:
         with suppress(OSError):  # as after a rename, which leaves nothing here
-            Path(name).unlink()
+            folder.remove(name)
 
 
 def _diagnostic(path: Path, detail: str, remedy: str) -> DiagnosticError:
     location = Location(file=path.as_posix())
-    return DiagnosticError(
-        [Diagnostic(summary="cannot write the file", detail=detail, remedy=remedy, location=location)]
-    )
+    return DiagnosticError([Diagnostic(code="cannot-write-the-file", detail=detail, remedy=remedy, location=location)])

@@ -1,7 +1,7 @@
 """What differs between two sets of compose files, per service: one value for plans, reports and drift.
 
 Compose files are compared as canonical mappings from address to scalar: each flag, each variable, each mount has an
-address of its own, so that a change is told by what it means and not by the line it stands on.
+address of its own, so that a change is reported by what it means and not by its line.
 """
 
 import shlex
@@ -13,8 +13,7 @@ from msgspec import Struct
 
 from anvil_gen.flags import parse_flags
 from anvil_gen.masking import secret_part
-from anvil_gen.resolve.compose_keys import NAMED_VOLUME
-from anvil_gen.resolve.compose_keys import by_name as by_name  # noqa: PLC0414  for manual_edits.py
+from anvil_gen.resolve.compose_keys import NAMED_VOLUME, by_name
 from anvil_gen.resolve.model import FILE_LABEL
 
 Address = tuple[str, ...]
@@ -115,7 +114,7 @@ def _whole_services(
 ) -> list[Change]:
     """Put one change in place of all those of a service that appears or goes.
 
-    Somebody's empty service is one all the same: that it is no longer empty is told by what it holds now.
+    Somebody's empty service is one all the same: that it is no longer empty is seen by what it holds now.
     """
     before = {address[1] for address in old if address[0] == "services"}
     after = {address[1] for address in new if address[0] == "services"}
@@ -149,7 +148,7 @@ def _flat(address: Address, value: Any) -> Iterator[tuple[Address, Any]]:
     elif isinstance(value, list):
         for index, child in enumerate(value):
             yield from _flat((*address, str(index)), child)
-    else:  # what YAML also knows, such as dates, is told as text
+    else:  # what YAML also knows, such as dates, is shown as text
         yield address, value if isinstance(value, str | int | None) else str(value)
 
 
@@ -198,9 +197,11 @@ def _mount_text(mount: Any) -> Any:
         del rest["type"]
     if rest.get("bind") == {"create_host_path": False}:  # as every bind mount of ours has it
         del rest["bind"]
-    told = ["read-only"] if rest.get("read_only") is True else []
-    told += [f"{key}: {value}" for key, value in sorted(rest.items(), key=str) if not (key == "read_only" and told)]
-    return f"{source} ({', '.join(told)})" if told else source
+    options = ["read-only"] if rest.get("read_only") is True else []
+    options += [
+        f"{key}: {value}" for key, value in sorted(rest.items(), key=str) if not (key == "read_only" and options)
+    ]
+    return f"{source} ({', '.join(options)})" if options else source
 
 
 def _as_line(words: Any) -> Any:

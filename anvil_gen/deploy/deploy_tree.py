@@ -1,34 +1,46 @@
 """The deploy tree on disk: what is there, whose it is, and how it is replaced so that nothing is lost.
 
-A write stages all it needs in ``.anvil-gen/stage``, then puts the journal in place (from there on the write counts as
-done), then renames file by file. A stage therefore stands there only while a write is under way or was killed:
-`DeployFolder.recover` finishes what had been committed, and drops what had not.
+A write first puts each new text into a temporary file next to the one that it is for, then renames file by file. What
+is written and removed follows from what is rendered; the state, one small file, is only compared with. While a write is
+under way, the state says so, and knows the old files and the new ones: after a kill, the next write goes on from there.
 
 One process writes at a time. Reading takes no lock: it is repeated where `DeployFolder.is_current` says that somebody
-wrote meanwhile.
+wrote in the meantime.
 """
 
-import os
-import shutil
+import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from itertools import chain
+from pathlib import Path
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen import __version__
+from anvil_gen.deploy.contained_folder import ContainedFolder, is_temporary, reason, temporary_name
 from anvil_gen.deploy.git import committed
 from anvil_gen.deploy.lock import FolderLock
-from anvil_gen.deploy.state import Journal, State, load
+from anvil_gen.deploy.state import State, decode
+from anvil_gen.deploy.write_order import Step, write_steps
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.digests import digest_of
 from anvil_gen.resolve.resolved_host import Sources
 
 STATE_FOLDER = ".anvil-gen"
 HEADER = "# Made by anvil-gen from "
+_STATE = f"{STATE_FOLDER}/state.json"
+
+_FOLDERS = ("tiers", "services", "router")
+_PLACE = re.compile(
+    r"docker-compose(?:\.[^/]+)?\.yml|\.env\.example|tiers/[^/]+\.yml|tiers/[^/]+\.files/.+|services/[^/]+\.yml|router/.+"
+)
+"""Where the files of a tree are; a router's own, such as `serves.toml`, are named by its data."""
+
+_DEEPEST = 32  # no file of a tree is in as many folders
 
 FileAction = Literal["create", "update", "delete"]
 
@@ -49,18 +61,21 @@ class DeployFolder:
     """One host's folder of rendered files."""
 
     def __init__(self, path: Path, *, inventory: str) -> None:
-        """Take the folder at ``path``, whose files' headers name ``inventory``. It need not exist."""
+        """Take the folder at ``path``, whose files' headers name ``inventory``. It need not exist.
+
+        Raises:
+            DiagnosticError: something is in the state's place that is no readable file.
+        """
         self.path = path
         self._header = f"{HEADER}{inventory}. "
-        self._state_folder = path / STATE_FOLDER
-        self._state_file = self._state_folder / "state.json"
-        self._stage = self._state_folder / "stage"
-        self._journal = self._stage / "journal.json"
-        self._staged_journal = self._stage / "journal.new"
-        # It locks by the one file that stands in every state folder and is never replaced.
-        self._lock = FolderLock(self._state_folder, ".gitignore", b"*\n")
-        self._pending: Journal | None = None
+        self._folder = ContainedFolder(path)
+        # By the one file that stands in every state folder and is never replaced.
+        self._lock = FolderLock(self._folder, f"{STATE_FOLDER}/.gitignore", b"*\n")
+        self._steps: list[Step] = []
         self._look()
+        if self._state is not None and not self._state.is_finished:
+            self._lock.wait()
+            self._look()
 
     def read(self, path: str) -> str | None:
         """Return the text of a file, with LF line ends; None where there is nothing.
@@ -68,40 +83,23 @@ class DeployFolder:
         Raises:
             DiagnosticError: something is there that is no readable file.
         """
-        place = self.path / path
-        try:
-            with open(place, "rb") as file:  # noqa: PTH123  as fast as it gets
-                raw = file.read()
-        except FileNotFoundError:
-            dangling = next((it for it in (place, *place.parents) if it.is_symlink() and not it.exists()), None)
-            if dangling is not None:
-                raise _in_the_way(dangling, "it is a link to nothing") from None
-            return None
-        except NotADirectoryError:
-            parent = next(parent for parent in place.parents if parent.exists())
-            raise _in_the_way(parent, "it is no folder") from None
-        except OSError as error:
-            # Windows answers "permission denied" where POSIX says "is a directory".
-            raise _in_the_way(place, "it is a folder" if place.is_dir() else _reason(error)) from None
-        return _text(raw)
+        raw = self._folder.read(path)
+        return None if raw is None else _text(raw)
 
-    def compare(self, files: Mapping[str, str], earlier: Iterable[str] = ()) -> list[FileChange]:
+    def compare(self, files: Mapping[str, str], names: Callable[[], Collection[str]] = tuple) -> list[FileChange]:
         """Return what writing ``files`` would change, by path.
 
-        ``earlier`` names further files that a render on another machine may have left, as in a fresh clone: they are
-        ours where their header says so.
+        What a render on another host has left, as in a fresh clone, is ours where its header says so. ``names``
+        returns further files next to the root file that some render could have made.
         """
-        changes = []
-        for path, text in sorted(files.items()):
-            before = self.read(path)
-            if before != text:
-                action: FileAction = "create" if before is None else "update"
-                changes.append(FileChange(path=path, action=action, before=before, after=text))
-        written = self._state.files if self._state is not None else {}
-        changes += self._removals(sorted(written.keys() - files.keys()))
-        if self._state is None or self._unlike_written(changes):
-            others = self._removals(sorted(set(earlier) - written.keys() - files.keys()))
-            changes += [change for change in others if (change.before or "").startswith(self._header)]
+        with self._folder:
+            changes = [*self._replacements(files)]
+            others = sorted(path for path in self._listing() if path not in files and _is_place(path, names))
+            written = self._state.paths if self._state is not None else set()
+            changes += self._removals(path for path in others if path in written)
+            if self._state is None or self._unlike_written(changes):
+                unknown = self._removals(path for path in others if path not in written)
+                changes += [change for change in unknown if (change.before or "").startswith(self._header)]
         return changes
 
     def foreign(self, changes: Iterable[FileChange]) -> list[FileChange]:
@@ -119,28 +117,8 @@ class DeployFolder:
         return None
 
     def is_current(self) -> bool:
-        """Tell whether nobody has written here since the folder was opened, recovered or locked."""
+        """Tell whether nobody has written here since the folder was opened or locked."""
         return self._seen == self._trace()
-
-    def recover(self) -> None:
-        """Finish a write that was committed and killed, or drop one that was not; wait for one that is under way.
-
-        Raises:
-            DiagnosticError: that cannot be done now.
-        """
-        if self._seen[0] is None and (self._state is not None or not self._state_folder.is_dir()):
-            return
-        try:
-            self._lock.acquire()
-            self._recover()
-        except OSError as error:
-            # Without a journal the files are whole, and what lies in the stage means nothing.
-            if self._journal.exists():
-                raise _unfinished(error, self.path) from None
-        finally:
-            # While the lock is held: afterwards the next write may have begun.
-            self._look()
-            self._lock.release_unused()
 
     def lock(self) -> bool:
         """Keep other processes out until `commit` or `drop`; tell whether all is still as it was read.
@@ -150,11 +128,10 @@ class DeployFolder:
         """
         try:
             self._lock.acquire()
-            if self.is_current():
-                return True
-            self._recover()
         except OSError as error:
-            raise _cannot_write(error, self._stage) from None
+            raise _cannot_write(error, self.path / STATE_FOLDER) from None
+        if self.is_current():
+            return True
         self._look()
         return False
 
@@ -165,155 +142,164 @@ class DeployFolder:
             DiagnosticError: something is there that is no readable file.
         """
         written = self._state
-        if written is None or written.version != __version__ or written.sources != sources:
+        if written is None or not written.is_finished or written.version != __version__ or written.sources != sources:
             return False
         return all(_digest_if_there(self.read(path)) == digest for path, digest in written.files.items())
 
     def is_of_another_version(self, changes: Iterable[FileChange], *, sources: Sources) -> bool:
         """Tell whether all is as another version of anvil-gen wrote it from the same inputs."""
         written = self._state
-        if written is None or written.version == __version__ or written.sources.own != sources.own:
+        if written is None or not written.is_finished:
+            return False
+        if written.version == __version__ or written.sources.own != sources.own:
             return False
         return not self._unlike_written(changes) and all(self.read(path) is not None for path in written.files)
 
     def is_written(self, files: Mapping[str, str], changes: Sequence[FileChange], *, sources: Sources) -> bool:
         """Tell whether nothing is to be done for the folder to hold ``files``."""
-        return not changes and self._state == _state_of(files, sources)
+        return not changes and self._state == _state_of(files, sources) and not self._left_over()
 
     def stage(self, files: Mapping[str, str], changes: Sequence[FileChange], *, sources: Sources) -> None:
         """Get everything ready for the folder to hold ``files``, by the ``changes`` that `compare` found.
 
         Raises:
-            DiagnosticError: something cannot be written. `drop` then leaves the folder as it was.
+            DiagnosticError: something cannot be written. `drop` then leaves the files as they were.
         """
         if self.is_written(files, changes, sources=sources):
             return
-        state = _state_of(files, sources)
-        new = {change.path: change for change in changes if change.after is not None}
-        journal = Journal(
-            replace={path: _digest_if_there(change.before) for path, change in new.items()},
-            delete={change.path: digest_of(change.before or "") for change in changes if change.after is None},
-            folders=self._missing_folders(path for path, change in new.items() if change.before is None),
-        )
         self.lock()
-        try:
-            self._stage.mkdir()
-            for number, change in enumerate(new.values()):
-                _write(self._stage / str(number), (change.after or "").encode())
-            _write(self._stage / "state.json", msgspec.json.format(msgspec.json.encode(state), indent=1) + b"\n")
-            # Its time tells this write from any other: file systems themselves keep time in steps of milliseconds.
-            os.utime(self._stage / "state.json", ns=(now := time.time_ns(), now))
-            # The last file: from here on, a recovery knows which folders are new.
-            _write(self._staged_journal, msgspec.json.encode(journal))
-            for folder in journal.folders:
-                (self.path / folder).mkdir()
-        except OSError as error:
-            raise _cannot_write(error, Path(error.filename or self.path)) from None
-        self._pending = journal
+        with self._folder:
+            left_over = self._left_over()
+            # What a root file may include stays until the last step.
+            copies = {path for path in left_over if path.endswith(".yml")}
+            for path in left_over - copies:
+                self._folder.remove(path)
+            for step in self._write_steps(files, changes, sources, copies):
+                self._stage(step)
+                self._steps.append(step)
 
     def commit(self) -> None:
         """Put in place what `stage` made ready.
 
         Raises:
-            DiagnosticError: not all of it could be; the next `recover` goes on.
+            DiagnosticError: not all of it could be; the next write goes on.
         """
         try:
-            if self._pending is not None:
-                self._staged_journal.replace(self._journal)
-                self._apply(self._pending)
-        except OSError as error:
-            raise _unfinished(error, self.path) from None
+            with self._folder:
+                for step in self._steps[:-1]:
+                    self._apply(step)
+                if self._steps:
+                    self._remove_empty_folders()
+                    self._apply(self._steps[-1])
         finally:
             self._lock.release()
-        self._pending = None
+        self._steps = []
 
     def drop(self) -> None:
         """Take back what a `stage` without a `commit` has made."""
         if self._lock.held:
-            self._drop_stage()
+            for step in self._steps:
+                if step.text is not None:
+                    with suppress(OSError):
+                        self._folder.remove(_temporary(step))
         self._lock.release_unused()
-        self._pending = None
+        self._steps = []
 
     def _look(self) -> None:
-        """Read the state; its trace first, so that what is written meanwhile shows as a difference."""
+        """Read the state; its trace first, so that what is written in the meantime shows as a difference."""
         self._seen = self._trace()
-        self._state = load(self._state_file, State)
+        self._state = decode(self._folder.read(_STATE))
 
-    def _trace(self) -> tuple[_Trace, _Trace]:
-        """Return what is another after any write, and during one."""
-        # In this order: a write puts the state in place before its stage goes.
-        return _trace(self._stage), _trace(self._state_file)
+    def _trace(self) -> _Trace:
+        """Return what distinguishes the state from another one put in its place, as each write does twice."""
+        try:
+            found = self._folder.stat(_STATE)
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
-    def _recover(self) -> None:
-        if self._journal.exists():
-            self._apply(self._read_journal(), redo=True)
-        elif self._stage.is_dir():
-            self._drop_stage()
+    def _listing(self) -> Iterator[str]:
+        """Yield the files that are where files of a tree are, by path."""
+        return chain.from_iterable(files for _, files in self._walk())
 
-    def _drop_stage(self) -> None:
-        journal = load(self._staged_journal, Journal)
-        # The folders first: they are known by the journal alone.
-        for folder in reversed(journal.folders if journal is not None else []):
-            _remove_folder(self.path / folder)
-        shutil.rmtree(self._stage, ignore_errors=True)
+    def _walk(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield the folders that can have files of a tree, each with its files and before those in it."""
+        folders = ["", STATE_FOLDER, *_FOLDERS]
+        for folder in folders:
+            entries = [(f"{folder}/{name}".lstrip("/"), kind) for name, kind in self._folder.entries(folder)]
+            yield folder, [path for path, is_folder in entries if not is_folder]
+            if folder and folder.count("/") < _DEEPEST:
+                folders += (path for path, is_folder in entries if is_folder and _PLACE.fullmatch(f"{path}/."))
 
-    def _missing_folders(self, paths: Iterable[str]) -> list[str]:
-        missing: set[str] = set()
+    def _remove_empty_folders(self) -> None:
+        for folder in reversed([folder for folder, _ in self._walk() if folder]):
+            self._folder.remove_folder(folder)
+
+    def _left_over(self) -> set[str]:
+        """Return the temporary files of a write that was killed."""
+        return {path for path in self._listing() if is_temporary(path)}
+
+    def _write_steps(
+        self, files: Mapping[str, str], changes: Sequence[FileChange], sources: Sources, left_over: set[str]
+    ) -> list[Step]:
+        """Return all that a write does, the state first and last."""
+        paths: dict[FileAction, set[str]] = {"create": set(), "update": set(), "delete": set()}
+        for change in changes:
+            paths[change.action].add(change.path)
+        steps = [*write_steps(files, created=paths["create"], updated=paths["update"], removed=paths["delete"])]
+        steps += [Step(path, None) for path in sorted(left_over.difference(step.path for step in steps))]
+        after = _state_of(files, sources)
+        during = replace(after, unfinished=self._possible(changes, steps))
+        return [Step(_STATE, during.encode()), *steps, Step(_STATE, after.encode())]
+
+    def _possible(self, changes: Iterable[FileChange], steps: Iterable[Step]) -> dict[str, list[str]]:
+        """Return what may be in each file from the first step to the last, by digest."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for change in changes:
+            found[change.path] |= self._state.digests(change.path) if self._state is not None else set()
+            found[change.path] |= {digest_of(change.before)} if change.before is not None else set()
+        for step in steps:
+            found[step.path] |= {digest_of(step.text)} if step.text is not None else set()
+        return {path: sorted(digests) for path, digests in sorted(found.items())}
+
+    def _stage(self, step: Step) -> None:
+        """Write a step's text next to its file."""
+        if step.text is None:
+            return
+        try:
+            # Its time distinguishes a state from any other: file systems themselves keep time in steps of milliseconds.
+            time_ns = time.time_ns() if step.path == _STATE else None
+            self._folder.create(_temporary(step), step.text.encode("utf-8", "surrogateescape"), time_ns=time_ns)
+        except OSError as error:
+            raise _cannot_write(error, self.path / step.path) from None
+
+    def _apply(self, step: Step) -> None:
+        try:
+            if step.text is None:
+                self._folder.remove(step.path)
+            else:
+                self._folder.rename(_temporary(step), step.path)
+        except OSError as error:
+            raise _unfinished(error, self.path / step.path) from None
+
+    def _replacements(self, files: Mapping[str, str]) -> Iterator[FileChange]:
+        for path, text in sorted(files.items()):
+            before = self.read(path)
+            if before != text:
+                action: FileAction = "create" if before is None else "update"
+                yield FileChange(path=path, action=action, before=before, after=text)
+
+    def _removals(self, paths: Iterable[str]) -> Iterator[FileChange]:
         for path in paths:
-            for folder in PurePosixPath(path).parents[:-1]:
-                if str(folder) in missing or (self.path / folder).is_dir():
-                    break
-                missing.add(str(folder))
-        return sorted(missing)
-
-    def _apply(self, journal: Journal, *, redo: bool = False) -> None:
-        """Carry out a journal; ``redo`` where an earlier attempt came some way, maybe long ago."""
-        for number, (path, before) in enumerate(journal.replace.items()):
-            staged, place = self._stage / str(number), self.path / path
-            if redo:
-                # What somebody has edited since stays, and stops the next render as any hand edit does.
-                if not staged.exists() or not self._holds(path, before):
-                    continue
-                place.parent.mkdir(parents=True, exist_ok=True)
-            staged.replace(place)
-        for path, before in journal.delete.items():
-            if not redo or self._holds(path, before):
-                (self.path / path).unlink(missing_ok=True)
-            self._remove_empty(path)
-        state = self._stage / "state.json"
-        if not redo or state.exists():
-            state.replace(self._state_file)
-        shutil.rmtree(self._stage)
-
-    def _holds(self, path: str, digest: str | None) -> bool:
-        return _digest_if_there(self.read(path)) == digest
-
-    def _remove_empty(self, path: str) -> None:
-        """Remove the folders that a deletion left empty; the deploy folder itself stays."""
-        for folder in PurePosixPath(path).parents[:-1]:
-            _remove_folder(self.path / folder)
-
-    def _read_journal(self) -> Journal:
-        journal = load(self._journal, Journal)
-        if journal is None:
-            detail = "its journal is damaged, or of another version of anvil-gen"
-            remedy = f"remove {display_path(self._stage)}, and render again"
-            raise _diagnostic("cannot finish an earlier write", detail, remedy, self._journal)
-        return journal
-
-    def _removals(self, paths: Iterable[str]) -> list[FileChange]:
-        texts = [(path, self.read(path)) for path in paths]
-        return [
-            FileChange(path=path, action="delete", before=text, after=None) for path, text in texts if text is not None
-        ]
+            before = self.read(path)
+            if before is not None:
+                yield FileChange(path=path, action="delete", before=before, after=None)
 
     def _unlike_written(self, changes: Iterable[FileChange]) -> list[FileChange]:
-        written = self._state.files if self._state is not None else {}
-        return [
-            change
-            for change in changes
-            if change.before is not None and written.get(change.path) != digest_of(change.before)
-        ]
+        return [change for change in changes if change.before is not None and not self._knows(change)]
+
+    def _knows(self, change: FileChange) -> bool:
+        return self._state is not None and digest_of(change.before or "") in self._state.digests(change.path)
 
     def _committed(self, changes: Iterable[FileChange]) -> set[str]:
         """Return which of the files are ours by their header, and as git has committed them."""
@@ -322,6 +308,19 @@ class DeployFolder:
             return set()
         texts = (None if raw is None else _text(raw) for raw in committed(self.path, ours))
         return {path for path, text in zip(ours, texts, strict=False) if text == ours[path]}
+
+
+def _is_place(path: str, names: Callable[[], Collection[str]]) -> bool:
+    """Tell whether a file of a tree can be there."""
+    if is_temporary(path):
+        return False
+    return _PLACE.fullmatch(path) is not None or ("/" not in path and path in names())
+
+
+def _temporary(step: Step) -> str:
+    """Return the path of the file that holds a step's text until it is put in place."""
+    folder, slash, name = step.path.rpartition("/")
+    return f"{folder}{slash}{temporary_name(name, step.text or '')}"
 
 
 def _digest_if_there(text: str | None) -> str | None:
@@ -333,48 +332,20 @@ def _state_of(files: Mapping[str, str], sources: Sources) -> State:
     return State(version=__version__, sources=sources, files=digests)
 
 
-def _trace(path: Path) -> _Trace:
-    """Return what tells a file from another one put in its place; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns
-
-
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
 
 
-def _write(path: Path, content: bytes) -> None:
-    with open(path, "wb") as file:  # noqa: PTH123  as fast as it gets
-        file.write(content)
-
-
-def _remove_folder(folder: Path) -> None:
-    with suppress(OSError):  # not empty, or gone
-        folder.rmdir()
-
-
-def _in_the_way(place: Path, what: str) -> DiagnosticError:
-    return _diagnostic("something is in the way", what, "move it, and render again", place)
-
-
 def _cannot_write(error: OSError, place: Path) -> DiagnosticError:
-    remedy = "mend that, and render again: what was there is untouched"
-    return _diagnostic("cannot write the rendered files", _reason(error), remedy, place)
+    remedy = "fix that, and render again: no file has been changed"
+    return _diagnostic("cannot-write-the-rendered-files", error, remedy, place)
 
 
-def _unfinished(error: OSError, folder: Path) -> DiagnosticError:
-    remedy = "mend that, and render again to finish it: until then each file is either the old or the new one"
-    return _diagnostic("cannot finish a write", _reason(error), remedy, Path(error.filename or folder))
+def _unfinished(error: OSError, place: Path) -> DiagnosticError:
+    remedy = "fix that, and render again to finish it: until then each file is either the old or the new one"
+    return _diagnostic("cannot-finish-a-write", error, remedy, place)
 
 
-def _diagnostic(summary: str, detail: str, remedy: str, place: Path) -> DiagnosticError:
-    return DiagnosticError(
-        [Diagnostic(summary=summary, detail=detail, remedy=remedy, location=Location(file=display_path(place)))]
-    )
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def _diagnostic(code: str, error: OSError, remedy: str, place: Path) -> DiagnosticError:
+    location = Location(file=display_path(place))
+    return DiagnosticError([Diagnostic(code=code, detail=reason(error), remedy=remedy, location=location)])

@@ -13,12 +13,12 @@ def committed(folder: Path, paths: Iterable[str]) -> Iterator[bytes | None]:
 
     # Set in a hook: they would point git away from the folder.
     environment = {name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE")}
-    # Git's objects and not its index: that may say "unchanged" of what a user told it not to look at.
+    # Git's objects and not its index: that may say "unchanged" of what a user has it ignore.
     command = ["git", "-C", str(folder), "cat-file", "--batch"]
     asked = "".join(f"HEAD:./{path}\n" for path in paths).encode()
     try:
         answer = subprocess.run(command, input=asked, env=environment, capture_output=True, check=False).stdout  # noqa: S603
-    except OSError:  # no git on this machine
+    except OSError:  # no git on this host
         return
     while answer:
         head, _, answer = answer.partition(b"\n")

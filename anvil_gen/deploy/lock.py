@@ -6,7 +6,8 @@ import errno
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
+
+from anvil_gen.deploy.contained_folder import ContainedFolder
 
 
 class FolderLock:
@@ -17,13 +18,12 @@ class FolderLock:
 
     _ATTEMPTS = 100
 
-    def __init__(self, folder: Path, name: str, content: bytes) -> None:
-        """Lock ``folder`` by its file ``name``, which gets this content where it is made."""
+    def __init__(self, folder: ContainedFolder, path: str, content: bytes) -> None:
+        """Lock ``folder`` by its file at ``path``, which gets this content where it is made."""
         self._folder = folder
-        self._path = folder / name
+        self._path = path
         self._content = content
         self._file: int | None = None
-        self._made: list[Path] = []
 
     @property
     def held(self) -> bool:
@@ -35,12 +35,20 @@ class FolderLock:
         attempts = self._ATTEMPTS
         while self._file is None:
             try:
-                self._make_folder()
                 self._try()
             except FileNotFoundError:  # another process has just taken back what it had made
                 attempts -= 1
                 if attempts == 0:
                     raise
+
+    def wait(self) -> None:
+        """Wait until nobody holds the folder; nothing is made, and nothing held."""
+        with suppress(OSError):  # where there is no file, or none that can be locked, nobody holds it
+            file = self._folder.open(self._path, os.O_RDONLY)
+            try:
+                _wait_to_read(file)
+            finally:
+                os.close(file)
 
     def release(self) -> None:
         """Let go of the folder, if it is ours."""
@@ -49,35 +57,29 @@ class FolderLock:
             self._file = None
 
     def release_unused(self) -> None:
-        """Let go of the folder; it goes where nothing but the lock is in it, with the folders that were made for it."""
-        if self._file is not None or self._made:
+        """Let go of the folder; the lock goes where nothing else is in its folder, with the folders that were made."""
+        if self._file is not None:
             if sys.platform == "win32":
                 self.release()  # an open file cannot be removed there, so that no other process can lose it
-            with suppress(OSError):
-                if os.listdir(self._folder) == [self._path.name]:  # noqa: PTH208
-                    self._path.unlink()
-            for folder in (self._folder, *reversed(self._made)):
-                with suppress(OSError):  # not empty, or gone
-                    folder.rmdir()
+            folder, _, name = self._path.rpartition("/")
+            if self._folder.entries(folder) == [(name, False)]:
+                with suppress(OSError):
+                    self._folder.remove(self._path)
+                self._folder.remove_folder(folder)
+        self._folder.remove_made()
         self.release()
 
-    def _make_folder(self) -> None:
-        missing = [folder for folder in (self._folder, *self._folder.parents) if not folder.exists()]
-        for folder in reversed(missing):
-            folder.mkdir(exist_ok=True)
-            self._made.append(folder)
-
     def _try(self) -> None:
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        file = self._folder.open(self._path, os.O_RDWR | os.O_CREAT, make=True)
         try:
             _wait_for(file)
             # Who held it may have removed it: then another one stands there, or none.
-            if os.path.samestat(os.fstat(file), self._path.stat()):
+            if os.path.samestat(os.fstat(file), self._folder.stat(self._path)):
+                self._file = file
                 if os.fstat(file).st_size == 0:
                     # By this descriptor: closing any other of the file would end the lock.
                     os.lseek(file, 0, os.SEEK_SET)
                     os.write(file, self._content)
-                self._file = file
         finally:
             if self._file is None:
                 os.close(file)
@@ -93,6 +95,16 @@ def _wait_for(file: int) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
             raise
+
+
+def _wait_to_read(file: int) -> None:
+    """Wait for a file's lock as one that cannot write to the file may: together with others."""
+    if sys.platform == "win32":
+        _wait_on_windows(file)
+    else:
+        import fcntl  # noqa: PLC0415  not on every system
+
+        fcntl.lockf(file, fcntl.LOCK_SH)
 
 
 def _wait_on_windows(file: int) -> None:

@@ -1,8 +1,8 @@
 """The one pipeline: inventory + catalog -> resolve -> render -> verify, for one or many hosts."""
 
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,20 +16,17 @@ from anvil_gen.deploy.plan import Plan, Rendered, parse_existing
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.render.jinja_env import cache_folder
-from anvil_gen.render.renderer import Renderer, path_of_mode
+from anvil_gen.render.renderer import Renderer
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.render.verify import verify
 from anvil_gen.resolve.load import read_host
-from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, EXPERIMENT_FILE, ROOT_FILE, Stack, Tree
+from anvil_gen.resolve.model import Stack, Tree
 from anvil_gen.resolve.resolved_host import resolve_host
 from anvil_gen.resolve.uniqueness import check_helpers
 from anvil_gen.values import KeyPath
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
-
-_MODE_ROUTER = re.compile(r"router/compose\.[^/]+\.yml")
-_OWN_FOLDERS = ("tiers/", "services/", "router/")
 
 
 class Generator:
@@ -58,10 +55,10 @@ class Generator:
         return Rendered(**asdict(replace(resolved, warnings=collector.diagnostics)), tree=tree)
 
     def render_all(self, inventories: Iterable[Path], *, output: Path | None = None) -> list[Rendered]:
-        """Render several inventories; the faults of all of them are told together.
+        """Render several inventories; the errors of all of them are reported together.
 
         Raises:
-            DiagnosticError: at least one has a fault, or two would write to one folder.
+            DiagnosticError: at least one has an error, or two would write to one folder.
         """
         rendered = collect_all(lambda inventory: self.render(inventory, output=output), inventories)
         diagnostics = _shared_outputs(rendered)
@@ -107,13 +104,12 @@ def generator() -> Generator:
 
 
 def plan(rendered: Rendered) -> Plan:
-    """Compare a rendered tree with what is on disk. A write that was killed is finished or dropped first.
+    """Compare a rendered tree with what is on disk.
 
     Raises:
         DiagnosticError: something that is no file stands where a file belongs.
     """
     folder = DeployFolder(rendered.output, inventory=rendered.header)
-    folder.recover()
     outcome = _compared(rendered, folder)
     # Another process may have written while the files were read.
     return outcome if folder.is_current() else plan(rendered)
@@ -144,17 +140,17 @@ def write(outcomes: Sequence[Plan], *, force: bool = False) -> list[Plan]:
         for outcome in current:
             rendered = outcome.rendered
             outcome.folder.stage(rendered.tree.files, outcome.files, sources=rendered.sources)
+        for outcome in current:
+            outcome.folder.commit()
     except DiagnosticError:
         for outcome in reversed(outcomes):
             outcome.folder.drop()
         raise
-    for outcome in current:
-        outcome.folder.commit()
     return current
 
 
 def _compared(rendered: Rendered, folder: DeployFolder) -> Plan:
-    files = folder.compare(rendered.tree.files, _earlier(rendered, folder))
+    files = folder.compare(rendered.tree.files, cache(lambda: _names(rendered)))
     return Plan(rendered=rendered, folder=folder, files=tuple(files), changes=_service_changes(rendered, files))
 
 
@@ -177,22 +173,13 @@ def _refuse_foreign(outcomes: Iterable[Plan]) -> None:
         raise DiagnosticError(diagnostics)
 
 
-def _earlier(rendered: Rendered, folder: DeployFolder) -> Iterator[str]:
-    """Yield the files that an earlier render may have made, going by the root file that it left."""
-    yield from (EXPERIMENT_FILE, ENV_EXAMPLE_FILE)
-    of_routers = {
+def _names(rendered: Rendered) -> set[str]:
+    """Return the files that some router's folder puts next to the root file."""
+    return {
         name.removesuffix(".j2")
         for router in rendered.catalog.names("routers")
         for name in rendered.catalog.below(f"routers/{router}/tree")
     }
-    yield from sorted(of_routers)
-    for root in sorted({ROOT_FILE, *(path.name for path in folder.path.glob("docker-compose.*.yml"))}):
-        yield root
-        included = parse_existing(folder.read(root), root).get("include")
-        if isinstance(included, list):
-            yield from (path for path in included if isinstance(path, str) and path.startswith(_OWN_FOLDERS))
-            for mode in (path[15:-4] for path in included if isinstance(path, str) and _MODE_ROUTER.fullmatch(path)):
-                yield from (path_of_mode(path, mode) for path in sorted(of_routers) if path.startswith("router/"))
 
 
 def _service_changes(rendered: Rendered, files: Sequence[FileChange]) -> tuple[Change, ...]:
@@ -214,7 +201,7 @@ def _shared_outputs(rendered: list[Rendered]) -> list[Diagnostic]:
         if other is not one:
             diagnostics.append(
                 Diagnostic(
-                    summary="output taken twice",
+                    code="output-taken-twice",
                     detail=f"{other.inventory.as_posix()} is rendered into the same folder",
                     remedy='set another "output" or "name" in [host]',
                     address="host",

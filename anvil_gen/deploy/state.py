@@ -1,46 +1,51 @@
-"""What is remembered of a deploy tree on this machine: what was last written, and a write that is under way."""
+"""What is remembered of a deploy tree on this host: what was last written. It is only ever compared with."""
 
-from pathlib import Path, PureWindowsPath
-from typing import Literal, TypeVar
+from pathlib import PureWindowsPath
+from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from anvil_gen.resolve.resolved_host import Sources
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """What was last written on this machine, and from what."""
+    """What was last written on this host, by digest, and from what."""
 
     format: Literal[1] = 1
     version: str
     sources: Sources
     files: dict[str, str]
+    unfinished: dict[str, list[str]] | UnsetType = UNSET
+    """While a write is under way, or after it was killed: what else may be in its files."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Tell whether the write came to its end."""
+        return self.unfinished is UNSET
+
+    @property
+    def paths(self) -> set[str]:
+        """Every file that the write made, or was to replace or remove."""
+        return {*self.files, *(self.unfinished or ())}
+
+    def digests(self, path: str) -> set[str]:
+        """Return what may be in a file: what was written, and while a write is under way, what else."""
+        written = {self.files[path]} if path in self.files else set()
+        return written.union((self.unfinished or {}).get(path, ()))
+
+    def encode(self) -> str:
+        """Return the state file's text."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=1).decode() + "\n"
 
 
-class Journal(Struct, frozen=True, kw_only=True):
-    """A write: files by the digest of what it expects in their place, and the folders that it makes.
-
-    The new text of a file is staged under its number in ``replace``.
-    """
-
-    format: Literal[1] = 1
-    replace: dict[str, str | None]
-    delete: dict[str, str]
-    folders: list[str]
-
-
-Stored = TypeVar("Stored", State, Journal)
-
-
-def load(path: Path, kind: type[Stored]) -> Stored | None:
-    """Return a file of the state folder; None where it is missing, damaged, or names a file outside."""
+def decode(text: bytes | None) -> State | None:
+    """Return the state that a file holds; None for no file, and for one that is damaged or names a file outside."""
     try:
-        stored: Stored = msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, ValueError, msgspec.MsgspecError):
+        state = msgspec.json.decode(text or b"", type=State)
+    except (ValueError, msgspec.MsgspecError):
         return None
-    names = stored.files if isinstance(stored, State) else [*stored.replace, *stored.delete, *stored.folders]
-    return stored if all(map(_is_inside, names)) else None
+    return state if all(map(_is_inside, state.paths)) else None
 
 
 def _is_inside(path: str) -> bool:

@@ -24,12 +24,12 @@ MAX_DEPTH = 32
 # A dotted key of 1,000 parts: the parser keeps each of its prefixes, which at 100,000 parts no memory holds.
 _MANY_PARTS = r"""(?m)(?:^|[\[{,])[ \t]*(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){1000}"""
 _TOO_DEEP = (
-    "nested too deeply",
+    "nested-too-deeply",
     f"tables and arrays are nested more than {MAX_DEPTH} levels deep",
     "an inventory needs five levels at most",
 )
 _LONG_NUMBER = (
-    "number out of range",
+    "number-out-of-range",
     "a number has thousands of digits, and TOML's whole numbers have 64 bits",
     "write a smaller number, or text in quotes",
 )
@@ -111,10 +111,10 @@ class Document:
             raise self._refused(*_TOO_DEEP)
         return data
 
-    def _refused(self, summary: str, detail: str, remedy: str) -> DiagnosticError:
+    def _refused(self, code: str, detail: str, remedy: str) -> DiagnosticError:
         """Return the error of a file that no person writes: it has no line, since the parser reports none."""
         location = Location(file=self.display)
-        return DiagnosticError([Diagnostic(summary=summary, detail=detail, remedy=remedy, location=location)])
+        return DiagnosticError([Diagnostic(code=code, detail=detail, remedy=remedy, location=location)])
 
     def _syntax_error(self, message: str) -> Diagnostic:
         from ast import literal_eval  # noqa: PLC0415  only an error needs it
@@ -131,7 +131,7 @@ class Document:
         location = self._without_secret(location)
         reason = re.sub(_KEY_PATH, lambda keys: address(literal_eval(keys[0])), reason[:1].lower() + reason[1:])
         return Diagnostic(
-            summary="not valid TOML",
+            code="not-valid-toml",
             detail=printable(reason),
             remedy=printable(_syntax_remedy(reason, location)),
             location=location,
@@ -173,7 +173,7 @@ def _read(path: Path, display: str) -> bytes:
     except ValueError:
         detail, remedy = "no file name may hold a NUL character", ""
     raise DiagnosticError(
-        [Diagnostic(summary="cannot read the file", detail=detail, remedy=remedy, location=Location(file=display))]
+        [Diagnostic(code="cannot-read-the-file", detail=detail, remedy=remedy, location=Location(file=display))]
     )
 
 
@@ -186,7 +186,7 @@ def _decode(raw: bytes, display: str) -> str:
         raise DiagnosticError(
             [
                 Diagnostic(
-                    summary="not valid TOML",
+                    code="not-valid-toml",
                     detail=f"byte 0x{raw[error.start]:02x} is not UTF-8",
                     remedy="save the file as UTF-8 text",
                     location=Location(file=display, line=line, column=len(before) + 1),

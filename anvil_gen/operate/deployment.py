@@ -86,13 +86,13 @@ class Deployment(Struct, frozen=True, kw_only=True):
         if elsewhere is not None:
             detail = f'"{name}" is not part of the mode "{mode.title}"'
             remedy = f"add its mode:\n\n    anvil-gen up {host} {name} --mode {elsewhere.title}"
-            return Diagnostic(summary="not in this mode", detail=detail, remedy=remedy)
+            return Diagnostic(code="not-in-this-mode", detail=detail, remedy=remedy)
         if any(tier.name == name for tier in self.stack.tiers):
             detail, remedy = f'"{name}" is on standby and in no mode', 'add it to the "tiers" of a mode'
-            return Diagnostic(summary="not in any mode", detail=detail, remedy=remedy)
+            return Diagnostic(code="not-in-any-mode", detail=detail, remedy=remedy)
         detail = f'"{name}" is neither a tier nor a service of {host} (defined: {join_words(known)})'
         remedy = did_you_mean(name, known) or "name one of them"
-        return Diagnostic(summary="unknown tier", detail=detail, remedy=remedy)
+        return Diagnostic(code="unknown-tier", detail=detail, remedy=remedy)
 
 
 def mode_of(stack: Stack, name: str | None) -> Mode:
@@ -107,7 +107,7 @@ def mode_of(stack: Stack, name: str | None) -> Mode:
         return modes[title]
     detail = f'"{title}" is not a mode of {stack.host} (defined: {join_words(modes)})'
     remedy = did_you_mean(title, modes) or "name one of them"
-    raise DiagnosticError([Diagnostic(summary="unknown mode", detail=detail, remedy=remedy)])
+    raise DiagnosticError([Diagnostic(code="unknown-mode", detail=detail, remedy=remedy)])
 
 
 def services_of(stack: Stack, mode: Mode) -> dict[str, str]:
@@ -144,7 +144,6 @@ def deployment_of(target: Target) -> Deployment:
 def _pending(resolved: Resolved) -> Plan | None:
     """Return what a render would change; None if nothing."""
     folder = DeployFolder(resolved.output, inventory=resolved.header)
-    folder.recover()
     if folder.is_as_rendered(resolved.sources):
         return None
     from anvil_gen.deploy.pipeline import generator, plan  # noqa: PLC0415  only what is not known to be fresh needs it
@@ -192,7 +191,7 @@ def staleness(deployment: Deployment, *, then: str = "") -> Diagnostic | None:
     paths = join_words((change.path for change in pending.files), limit=6)
     if pending.folder.is_of_another_version(pending.files, sources=resolved.sources):
         return Diagnostic(
-            summary="files were rendered by another version of anvil-gen",
+            code="files-were-rendered-by-another-version-of-anvil-gen",
             detail=f"the files on disk are used as they are; this version renders them differently: {paths}",
             remedy=f"to update and review them:\n\n    {resolved.command}",
             location=Location(file=display_path(resolved.output)),
@@ -201,7 +200,7 @@ def staleness(deployment: Deployment, *, then: str = "") -> Diagnostic | None:
     by_word = {"missing": ("create",), "different": ("update",), "left over": ("delete",)}
     found = {word: [one.path for one in pending.files if one.action in actions] for word, actions in by_word.items()}
     return Diagnostic(
-        summary="nothing is rendered yet" if deployment.unrendered else "files do not match the inventory",
+        code="nothing-is-rendered-yet" if deployment.unrendered else "files-do-not-match-the-inventory",
         detail="; ".join(f"{word}: {join_words(paths, limit=6)}" for word, paths in found.items() if paths),
         remedy=f"render, {f'review, and {then}' if then else 'and review'}:\n\n    {resolved.command}",
         location=Location(file=display_path(resolved.output)),

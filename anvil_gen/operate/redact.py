@@ -11,7 +11,7 @@ from anvil_gen.flags import parse_flags
 from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.env_variables import names_in
 from anvil_gen.resolve.model import Stack
-from anvil_gen.values import ComposeText, Text
+from anvil_gen.values import Text, interpolations
 
 # Shown all the same: an image or folder that a variable names is no secret.
 _SHOWN = frozenset({"image", "container_name", "ports", "volumes", "devices"})
@@ -62,5 +62,6 @@ def _plain_flags(command: Any) -> frozenset[str]:
     words = command if isinstance(command, list | tuple) else ()
     for flag, values in parse_flags(compose_string(word) if isinstance(word, Text) else str(word) for word in words):
         name, dollar, _ = flag.partition("$")  # a variable in a flag's name may hold its value too
-        (variable if dollar or any(map(_has_variable, map(ComposeText, values))) else plain).add(name)
+        has_variable = dollar or any(next(interpolations(value), None) for value in values)
+        (variable if has_variable else plain).add(name)
     return frozenset(plain - variable - {""})

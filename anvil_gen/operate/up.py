@@ -65,7 +65,7 @@ def start_services(
     services = deployment.services(mode, request.tiers)
     if not services:
         remedy = "add a tier to it, and render it"
-        raise DiagnosticError([Diagnostic(summary="nothing to start", detail="the mode has no tier", remedy=remedy)])
+        raise DiagnosticError([Diagnostic(code="nothing-to-start", detail="the mode has no tier", remedy=remedy)])
     # Compose gets no service names if all of them are meant.
     named = services if request.tiers else []
     if target.project.docker.is_remote:
@@ -73,7 +73,7 @@ def start_services(
     before = snapshot(deployment, query)
     for name in remove_unfinished(target.project, query):
         detail = f"{name}: left unfinished by an interrupted `up`"
-        warn(Diagnostic(summary="container removed", detail=detail, severity="warning"))
+        warn(Diagnostic(code="container-removed", detail=detail, severity="warning"))
     run = partial(
         target.project.run_interactive, root_file=mode.root_file, stdout=sys.stderr.fileno(), inherited=inherited
     )
@@ -109,7 +109,7 @@ def _require_current(deployment: Deployment, warn: Callable[[Diagnostic], None],
 
 
 def _refuse_unmountable(deployment: Deployment, mode: Mode, services: Sequence[str]) -> None:
-    """Refuse a Docker daemon on another machine that would have to mount files of this one.
+    """Refuse Docker on another machine that would have to mount files of this one.
 
     Raises:
         DiagnosticError: there are such files.

@@ -1,4 +1,4 @@
-"""The experiment slot with a real engine: what a trial is given arrives, and what is in the slot is told."""
+"""The experiment slot with a real engine: what a trial is given arrives, and what is in the slot is reported."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _ROUTER_PORT = 8000
 _FIRST_PORT = 30000
 
 
-@click.command("init")
+@click.command("init", short_help="Create a fleet repository, or add this host to one.")
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False))
 @click.option("--yes", is_flag=True, help="Do not prompt: use what is detected, and defaults for the rest.")
 @click.option(
@@ -76,7 +76,7 @@ def command(*, folder: str | None, yes: bool, given: tuple[str, ...], context: s
 
 
 _NO_TERMINAL = Diagnostic(
-    summary="no terminal to prompt on",
+    code="no-terminal-to-prompt-on",
     detail="a few questions cannot be answered from what was detected",
     remedy="to use defaults for them:\n\n    anvil-gen init --yes",
 )

@@ -43,7 +43,7 @@ def command(
 
     Runs `docker compose up -d` in the host's folder, even if everything runs already: services that differ from the
     files are recreated, all others are left alone. Reports what happened to each service. Refuses to run if the files
-    are not what the inventory renders.
+    do not match the inventory.
 
     With --wait, returns when every service is healthy, or running if it has no health check. Exits 1 if a service
     exits, keeps restarting, becomes unhealthy or is not ready in time, and prints the relevant lines of its log and

@@ -46,9 +46,8 @@ def _what(change: Change) -> str:
     if change.secret:
         return f"{what} {change.action.done}"
     before, after = _value(change.before, is_flag), _value(change.after, is_flag)
-    if (
-        max(len(before), len(after)) > _VALUE_WIDTH and change.action is Action.UPDATE
-    ):  # truncated, they may look the same
+    # Truncated, both may look alike.
+    if max(len(before), len(after)) > _VALUE_WIDTH and change.action is Action.UPDATE:
         return f"{what} changed"
     before, after = _truncate(before), _truncate(after)
     if change.action is Action.CREATE:

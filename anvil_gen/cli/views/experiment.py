@@ -30,11 +30,11 @@ def held_gpu(host: str, use: GpuUse | None, needed_mib: int | None) -> Diagnosti
         lines.append(f"{use.gpu.memory_mib} MiB, {free}{needed}")
     if use.busy:
         remedy = f"to free it:\n\n    anvil-gen down {host} {' '.join(use.busy)}"
-        summary = "GPU is in use"
+        code = "gpu-is-in-use"
     else:
         remedy = "to free it before the next `up`:\n\n" + f"    anvil-gen experiment down {host}"
-        summary = "GPU is also used by a tier"
-    return Diagnostic(summary=f"{summary}: {use.gpu.name}", detail="\n".join(lines), remedy=remedy, severity="warning")
+        code = "gpu-is-also-used-by-a-tier"
+    return Diagnostic(code=code, detail="\n".join([use.gpu.name, *lines]), remedy=remedy, severity="warning")
 
 
 def _holder(holder: Holder) -> str:

@@ -24,7 +24,7 @@ from anvil_gen.resolve.model import VARIABLE_LABEL, Service, Stack, Tier
 from anvil_gen.resolve.resolved_host import Resolved, resolve_host
 from anvil_gen.values import EnvRef, Text, parts_of
 
-_SHARING = ("GPU shared without shares", "shares above the whole GPU")
+_SHARING = ("gpu-shared-without-shares", "shares-above-the-whole-gpu")
 
 
 class Promotion(Struct, frozen=True, kw_only=True):
@@ -103,10 +103,10 @@ def _name_diagnostics(slot: Slot, name: str) -> Iterator[Diagnostic]:
     resolved = slot.deployment.resolved
     if not re.search(NAME_PATTERN, name) or len(name) > NAME_LENGTH:
         detail = f'"{printable(name)}": a tier name is also a file name: lower-case letters, digits, "-", "_", "."'
-        yield Diagnostic(summary="name that is not allowed", detail=detail, remedy="write another name")
+        yield Diagnostic(code="invalid-name", detail=detail, remedy="write another name")
     elif any(tier.name == name for tier in slot.deployment.stack.tiers):
         yield Diagnostic(
-            summary="tier exists",
+            code="tier-exists",
             detail=f'"{name}" is a tier of {slot.host} already',
             remedy="write another name, or remove that tier from the inventory first",
             location=Location(file=display_path(resolved.inventory)),
@@ -118,19 +118,19 @@ def _trial_diagnostics(slot: Slot, one: Container | None) -> Iterator[Diagnostic
     pending = slot.deployment.pending
     if one is None:
         remedy = f"start one:\n\n    anvil-gen experiment up {slot.host} MODEL"
-        yield Diagnostic(summary="no trial", detail="the slot is empty", remedy=remedy)
+        yield Diagnostic(code="no-trial", detail="the slot is empty", remedy=remedy)
     elif not one.running:
         detail = f'its container is in the state "{one.state}", with exit code {one.exit_code}'
         remedy = f"to see why:\n\n    anvil-gen experiment logs {slot.host}"
-        yield Diagnostic(summary="trial is not running", detail=detail, remedy=remedy)
+        yield Diagnostic(code="trial-is-not-running", detail=detail, remedy=remedy)
     elif pending is not None and any(change.path == slot.experiment.root_file for change in pending.files):
         detail = "the slot's file on disk is not what the inventory renders"
         remedy = f"render, and run this again:\n\n    {slot.deployment.resolved.command}"
-        yield Diagnostic(summary="files do not match the inventory", detail=detail, remedy=remedy)
+        yield Diagnostic(code="files-do-not-match-the-inventory", detail=detail, remedy=remedy)
     else:
         for drift in drift_of(slot, one, variables_of_container(one)):
             if drift.kind != "image":
-                yield Diagnostic(summary="trial differs from the slot's file", detail=drift.detail, remedy=status)
+                yield Diagnostic(code="trial-differs-from-the-slot-file", detail=drift.detail, remedy=status)
 
 
 def _trial_facts(slot: Slot, one: Container) -> tuple[TrialFacts, str]:
@@ -178,7 +178,7 @@ def _ports(stack: Stack) -> dict[int, str]:
 def _cannot_add(resolved: Resolved, name: str, table: Mapping[str, Any]) -> Diagnostic:
     section = "\n".join(f"    {line}" for line in tier_section(name, table).splitlines())
     return Diagnostic(
-        summary="tier cannot be added to the inventory",
+        code="tier-cannot-be-added-to-the-inventory",
         detail="its tiers are written in such a way that adding one would change existing lines",
         remedy=f"add the tier manually:\n\n{section}",
         location=Location(file=display_path(resolved.inventory)),
@@ -194,10 +194,10 @@ def _resolve_edited(resolved: Resolved, text: str, name: str, *, standby: bool) 
     try:
         return resolve_host(read_host(resolved.inventory, resolved.catalog, text=text.removeprefix("\ufeff"))).stack
     except DiagnosticError as error:
-        shares = any(diagnostic.summary in _SHARING for diagnostic in error.diagnostics) and not standby
+        shares = any(diagnostic.code in _SHARING for diagnostic in error.diagnostics) and not standby
         remedy = "use --standby to keep the tier out of the default mode, and add it to another mode"
         note = Diagnostic(
-            summary="nothing was written",
+            code="nothing-was-written",
             detail=f'the lines above refer to the inventory with the tier "{name}" added',
             remedy=remedy if shares else "",
         )

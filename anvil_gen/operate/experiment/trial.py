@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from msgspec import Struct
 from msgspec.structs import replace
 
+from anvil_gen.deploy.contained_folder import ContainedFolder
 from anvil_gen.deploy.deploy_tree import STATE_FOLDER
 from anvil_gen.deploy.lock import FolderLock
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
@@ -136,7 +137,7 @@ def delegate(slot: Slot, arguments: Sequence[str], *, needs_trial: bool = False)
     """
     if container_of(slot) is None and needs_trial:
         detail, remedy = "the slot is empty", f"start one:\n\n    anvil-gen experiment up {slot.host} MODEL"
-        raise DiagnosticError([Diagnostic(summary="no trial", detail=detail, remedy=remedy)])
+        raise DiagnosticError([Diagnostic(code="no-trial", detail=detail, remedy=remedy)])
     folder = slot.project.folder if slot.project.folder.is_dir() else None
     return slot.project.docker.run_interactive(*slot.project.arguments(*arguments), folder=folder)
 
@@ -149,7 +150,7 @@ def _hosts(slot: Slot) -> list[str]:
 @contextmanager
 def _exclusive(slot: Slot) -> Iterator[None]:
     """Allow one start at a time: two that create the same network leave a project that cannot be started any more."""
-    lock = FolderLock(slot.project.folder / STATE_FOLDER, "slot.lock", b"")
+    lock = FolderLock(ContainedFolder(slot.project.folder), f"{STATE_FOLDER}/slot.lock", b"")
     with suppress(OSError):  # a tree that cannot be written to has no lock
         lock.acquire()
     try:
@@ -166,7 +167,7 @@ def _name_errors(slot: Slot, trial: Trial) -> Iterator[Diagnostic]:
         if (other.project, other.service) != (slot.project.name, SERVICE):
             conflict = name_conflict(slot.project.docker, other)
             yield Diagnostic(
-                summary="container name is taken",
+                code="container-name-is-taken",
                 detail=conflict.detail,
                 remedy=f"remove it, and run this again:\n\n    {conflict.command}",
             )
@@ -178,7 +179,7 @@ def _port_errors(slot: Slot, trial: Trial, present: Container | None) -> Iterato
         return
     for conflict in taken_ports(slot.project.docker, [(host, trial.port) for host in _hosts(slot)]):
         remedy = f"choose another one with --port, or free it:\n\n    {conflict.command}"
-        yield Diagnostic(summary="port is taken", detail=conflict.detail, remedy=remedy)
+        yield Diagnostic(code="port-is-taken", detail=conflict.detail, remedy=remedy)
 
 
 def status_of_trial(slot: Slot) -> TrialStatus:
