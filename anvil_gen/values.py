@@ -75,16 +75,6 @@ class Interpolation(Struct, frozen=True, kw_only=True):
         """Whether ``word`` is its value where it has none."""
         return self.operator.endswith("-")
 
-    @property
-    def is_alternative(self) -> bool:
-        """Whether ``word`` takes the place of the value that it has."""
-        return self.operator.endswith("+")
-
-    @property
-    def is_required(self) -> bool:
-        """Whether Compose refuses the file where it has no value."""
-        return self.operator.endswith("?")
-
 
 class VariableText(Struct, frozen=True):
     """Text with variables in it: literal strings and `EnvRef`, in order."""

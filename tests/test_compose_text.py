@@ -27,4 +27,4 @@ def test_what_is_written_is_read() -> None:
     found = list(interpolations(compose_text(VariableText(("$A ${B}", *refs, "$")))))
 
     assert [(one.name, one.word) for one in found] == [("A", ""), ("B", "x"), ("C", "why")]
-    assert [(one.has_default, one.is_required) for one in found] == [(False, False), (True, False), (False, True)]
+    assert [(one.operator, one.has_default) for one in found] == [("", False), (":-", True), (":?", False)]

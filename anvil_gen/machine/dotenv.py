@@ -44,7 +44,7 @@ def fill_variables(text: str, values: Mapping[str, str]) -> str:
 def _value(variable: Interpolation, values: Mapping[str, str]) -> str:
     value = values.get(variable.name)
     is_set = value is not None and (value != "" or not variable.operator.startswith(":"))
-    if variable.is_alternative:
+    if variable.operator.endswith("+"):
         return variable.word if is_set else ""
     return variable.word if variable.has_default and not is_set else value or ""
 
@@ -55,5 +55,5 @@ def references(text: str) -> Iterator[tuple[str, bool]]:
     Those with a default are left out.
     """
     for variable in interpolations(text):
-        if not variable.has_default and not variable.is_alternative:
-            yield variable.name, variable.is_required
+        if not variable.operator.endswith(("-", "+")):
+            yield variable.name, variable.operator.endswith("?")
