@@ -11,9 +11,8 @@ from test_forms import inspected
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.operate.gpu_usage import GpuUse, gpu_use
-from anvil_gen.resolve.load import read_host
+from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Stack
-from anvil_gen.resolve.resolved_host import resolve_host
 
 INVENTORY = f"""schema = 1
 gpus.big = {{ uuid = "{UUID_A}", memory_mib = 1000, reserve_mib = 100 }}
@@ -27,7 +26,7 @@ modes.night.tiers = ["off"]
 def stack(folder: Path) -> Stack:
     """Return three tiers of one card."""
     (folder / "box.toml").write_text(INVENTORY, "utf-8")
-    return resolve_host(read_host(folder / "box.toml", Catalog())).stack
+    return Host(folder / "box.toml", Catalog()).stack
 
 
 def holders(use: GpuUse) -> list[tuple[str, bool, bool, int | None]]:

@@ -15,8 +15,7 @@ import yaml
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.render.client_snippets import Endpoint, endpoints_of, kinds, text_for
-from anvil_gen.resolve.load import read_host
-from anvil_gen.resolve.resolved_host import resolve_host
+from anvil_gen.resolve.host import Host
 
 STRANGE = 'it\'s-"$x"-`id`-\\-{{y}}-#-ü🙂\u2028'
 TIER = 'engine = "vllm", model = { path = "/m/x" }'
@@ -33,7 +32,7 @@ PLAIN = f"schema = 1\ntiers.one = {{ {TIER} }}\nrouter = {{ api_key_env = 'K', P
 def endpoints(text: str, folder: Path, mode: int = 0) -> tuple[Endpoint, ...]:
     """Return where the models of an inventory's mode are reached."""
     (folder / "box.toml").write_text(text, "utf-8")
-    stack = resolve_host(read_host(folder / "box.toml", Catalog())).stack
+    stack = Host(folder / "box.toml", Catalog()).stack
     return endpoints_of(stack.host, stack.modes[mode])
 
 

@@ -13,7 +13,7 @@ from running import commit_all, git, listing, tree
 from anvil_gen.deploy.contained_folder import ContainedFolder, temporary_name
 from anvil_gen.deploy.deploy_tree import HEADER, DeployFolder
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.resolve.resolved_host import Sources
+from anvil_gen.resolve.host import Sources
 
 MINE = f"{HEADER}hosts/box.toml. Edit that file.\n"
 OLD = {

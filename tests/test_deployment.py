@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from fake_engine import FakeDocker
 from msgspec.structs import replace
 
 from anvil_gen import __version__
-from anvil_gen.deploy.pipeline import generator, plan, write_trees
+from anvil_gen.deploy.pipeline import generator, write_trees
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.digests import digest_of
 from anvil_gen.operate.deployment import Deployment, delegate, open_deployment, services_of, staleness, tier_of
@@ -50,7 +51,7 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def rendered(fleet: Path) -> Deployment:
     """Render the host, and open it again."""
-    write_trees([plan(generator().render(fleet / "hosts" / "box.toml"))])
+    write_trees([generator().render(fleet / "hosts" / "box.toml")])
     return open_deployment("box", fleet)
 
 
@@ -96,7 +97,7 @@ def test_a_changed_inventory_is_named_by_its_files(fleet: Path) -> None:
 
 
 def test_files_of_another_version_are_only_warned_of(fleet: Path) -> None:
-    folder = rendered(fleet).resolved.output
+    folder = rendered(fleet).host.output
     tier, state = folder / "tiers" / "heavy.yml", folder / ".anvil-gen" / "state.json"
     before = tier.read_text("utf-8")
     after = before.replace("busybox:1", "busybox:0")
@@ -172,10 +173,9 @@ class Failing(FakeDocker):
 def test_without_compose_that_is_the_fault(fleet: Path) -> None:
     deployment = rendered(fleet)
     there = {"version": "28.2.2", "": "docker: unknown command: docker compose"}
-    having, lacking = (
-        replace(deployment, project=replace(deployment.project, docker=Failing(answers)))
-        for answers in ({**there, "compose version": "2.40.0"}, there)
-    )
+    having, lacking = copy(deployment), copy(deployment)
+    having.project = replace(deployment.project, docker=Failing({**there, "compose version": "2.40.0"}))
+    lacking.project = replace(deployment.project, docker=Failing(there))
 
     assert delegate(having, ["restart"], [], None) == 125
     with pytest.raises(DiagnosticError) as caught:

@@ -10,7 +10,7 @@ from compose_cli import compose_config
 from inventories import HUB, Fault, compared
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.deploy.pipeline import Generator, plan, write
+from anvil_gen.deploy.pipeline import Generator, write
 
 HEAD = 'schema = 1\nhost.egress = "deny"\n'
 TIER = '[tiers.one]\nengine = "vllm"\nmodel = { path = "/m/x" }\nport = 9001\n'
@@ -23,7 +23,7 @@ def test_tiers_are_on_an_internal_network_and_the_router_on_both(router: str, tm
     inventory.parent.mkdir()
     text = f'{HEAD}{TIER}[router]\nkind = "{router}"\n[services.ui]\nimage = "x:1"\n'
     inventory.write_text(text, "utf-8")
-    write([plan(Generator().render(inventory))])
+    write([Generator().render(inventory)])
     config = compose_config(tmp_path / "deploy" / "box", "docker-compose.yml", env={"ROUTER_TOKEN": "x"})
 
     assert config["networks"]["internal"]["internal"] is True

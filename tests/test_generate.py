@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from running import EXPERIMENT, INVENTORY, ROUTER, SECOND_TIER, commit_all, fleet, git, listing, tree
 
-from anvil_gen.deploy.pipeline import Generator, plan, write
+from anvil_gen.deploy.pipeline import Generator, write
 from anvil_gen.diagnostics import DiagnosticError
 
 
 def render(folder: Path, *hosts: str, force: bool = False, output: Path | None = None) -> list[tuple[str, str]]:
     """Render hosts of a fleet, and return what was done to which file."""
     inventories = [folder / "hosts" / f"{host}.toml" for host in hosts]
-    outcomes = [plan(one) for one in Generator().render_all(inventories, output=output)]
+    outcomes = Generator().render_all(inventories, output=output)
     write(outcomes, force=force)
     return [(change.action, change.path) for outcome in outcomes for change in outcome.files]
 
@@ -173,7 +173,7 @@ def test_changes_of_the_main_project_come_first(tmp_path: Path) -> None:
     fleet(tmp_path, box=INVENTORY + EXPERIMENT)
     (one,) = Generator().render_all([tmp_path / "hosts" / "box.toml"])
 
-    assert [c.project for c in plan(one).changes if c.service is not None] == ["box", "a-slot"]
+    assert [c.project for c in one.changes if c.service is not None] == ["box", "a-slot"]
 
 
 def test_a_volume_goes_with_the_last_tier_that_mounts_it(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_volume_goes_with_the_last_tier_that_mounts_it(tmp_path: Path) -> None
     fleet(tmp_path, box=INVENTORY)
     (one,) = Generator().render_all([tmp_path / "hosts" / "box.toml"])
 
-    assert ["/".join(change.address) for change in plan(one).changes] == ["services/heavy"]
+    assert ["/".join(change.address) for change in one.changes] == ["services/heavy"]
 
 
 @pytest.mark.parametrize("text", ["services: {a: {x: 2024-13-45}}\n", "a: [\n", "- 1\n", "[" * 3000, "\x00"])
@@ -193,4 +193,4 @@ def test_a_broken_file_on_disk_is_only_a_difference(tmp_path: Path, text: str) -
     (tmp_path / "deploy" / "box" / "tiers" / "fast.yml").write_text(text)
     (one,) = Generator().render_all([tmp_path / "hosts" / "box.toml"])
 
-    assert [change.path for change in plan(one).files] == ["tiers/fast.yml"]
+    assert [change.path for change in one.files] == ["tiers/fast.yml"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.resolve.load import read_host
+from anvil_gen.resolve.host import Host
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_where_a_host_is(table: str, project: str, output: str, context: str | N
     path.parent.mkdir()
     path.write_text(f"schema = 1\n{table}\n", "utf-8")
 
-    reading = read_host(path, Catalog(tmp_path / "templates"))
+    reading = Host(path, Catalog(tmp_path / "templates"))
     assert (reading.project, reading.output, reading.docker_context) == (project, tmp_path / output, context)
 
 
@@ -32,6 +32,6 @@ def test_another_output_is_part_of_the_command(tmp_path: Path) -> None:
     path = tmp_path / "a box.toml"
     path.write_text("schema = 1\n", "utf-8")
 
-    reading = read_host(path, Catalog(tmp_path / "templates"), output=tmp_path / "out")
+    reading = Host(path, Catalog(tmp_path / "templates"), output=tmp_path / "out")
     assert reading.output == tmp_path / "out"
     assert reading.command == f"anvil-gen render '{path.as_posix()}' --output {(tmp_path / 'out').as_posix()}"

@@ -14,7 +14,7 @@ from running import EXPERIMENT, INVENTORY, ROUTER, commit_all, fleet
 
 from anvil_gen.cli.main import cli
 from anvil_gen.deploy.contained_folder import temporary_name
-from anvil_gen.deploy.pipeline import Generator, plan, write
+from anvil_gen.deploy.pipeline import Generator, write
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.digests import digest_of
 
@@ -47,7 +47,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The tree of a fleet whose inventory has changed since it was rendered, and folders that are nobody's business."""
     home = fleet(tmp_path / "a" / "home", box=OLD)
     (home / "hosts" / "a.jinja").write_text("template\n")
-    write([plan(Generator().render(home / "hosts" / "box.toml"))])
+    write([Generator().render(home / "hosts" / "box.toml")])
     commit_all(home)
     keep = home / "keep"
     for path in ("stage/0", "x/y", "mine.yml", "fast.yml", "state.json", "docker-compose.yml"):

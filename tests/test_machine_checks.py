@@ -41,8 +41,8 @@ OLD = json.dumps({"Client": {"Version": "19.03.15"}, "Server": {"Version": "19.0
         (
             engine(version=OLD, compose_version="2.19.1"),
             [
-                ("fail", "docker", "docker is too old"),
-                ("fail", "compose", "compose is too old"),
+                ("fail", "docker", "Docker is too old"),
+                ("fail", "compose", "Docker Compose is too old"),
                 ("pass", "daemon", f"19.03.15{HERE}"),
             ],
         ),

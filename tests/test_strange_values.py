@@ -19,7 +19,7 @@ from compose_cli import compose_config
 from strange_boxes import Box, around, custom, file_model, lone, lone_default, many, single
 from strange_values import HOSTILE, NOT_DRIVEN, texts
 
-from anvil_gen.deploy.pipeline import Generator, plan, write
+from anvil_gen.deploy.pipeline import Generator, write
 
 TIMES = int(os.environ.get("ANVIL_GEN_STRANGE", "1"))
 AT_LEAST = 20_000 * TIMES
@@ -78,7 +78,7 @@ KINDS: list[tuple[Callable[[Path, int], Box], int]] = [
 def check(box: Box) -> list[Wrong]:
     """Render and write one inventory, and return what does not come back as it was."""
     out = box.folder / "deploy" / "box"
-    write([plan(Generator().render(box.write()))])
+    write([Generator().render(box.write())])
     wrong = list(_wrong(box.main, compose_config(out, "docker-compose.yml")))
     if box.slot:
         wrong += _wrong(box.slot, compose_config(out, "docker-compose.experiment.yml", env={"MODEL": "a/b"}))

@@ -15,14 +15,13 @@ from typing import NamedTuple
 
 import pytest
 from compose_cli import compose_config
-from msgspec.structs import replace
-from running import INVENTORY, ROUTER, SECOND_TIER, anvil_gen, fleet
+from running import INVENTORY, ROUTER, SECOND_TIER, anvil_gen, fleet, for_folder
 from strace_cli import Call, changing_calls, kill_before, unknown_calls
 
 from anvil_gen.deploy.contained_folder import is_temporary
 from anvil_gen.deploy.overwrite_check import overwrite_errors
-from anvil_gen.deploy.pipeline import Generator, plan, write
-from anvil_gen.deploy.plan import Rendered
+from anvil_gen.deploy.pipeline import Generator, write
+from anvil_gen.deploy.plan import Plan
 from anvil_gen.resolve.model import ROOT_FILE
 
 RENDER = [sys.executable, "-m", "anvil_gen", "render", "box"]
@@ -40,7 +39,7 @@ class Scenario(NamedTuple):
 
     fleet: Path
     env: Mapping[str, str]
-    rendered: Rendered
+    rendered: Plan
     old: Snapshot
     new: Snapshot
 
@@ -57,17 +56,17 @@ def scenario(request: pytest.FixtureRequest, tmp_path: Path) -> Scenario:
     fleet(folder, box=inventory)
     rendered = Generator().render(folder / "hosts" / "box.toml")
     shutil.copytree(folder, done)
-    after = snapshot(finish(replace(rendered, output=done / "deploy" / "box")))
+    after = snapshot(finish(for_folder(rendered, done / "deploy" / "box")))
     # Nothing is written beside the tree, so that each run makes the same calls.
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "XDG_CACHE_HOME": str(tmp_path)}
     anvil_gen("render", "box", "--stdout", cwd=folder, env=env)
     return Scenario(folder, env, rendered, before, after)
 
 
-def finish(rendered: Rendered) -> Path:
+def finish(rendered: Plan) -> Path:
     """Write a rendered tree, and return its folder."""
-    write([plan(rendered)])
-    return rendered.output
+    write([rendered])
+    return rendered.host.output
 
 
 def snapshot(folder: Path) -> Snapshot:
@@ -155,10 +154,11 @@ def assert_whole(scenario: Scenario, case: Path) -> None:
 def assert_checked(scenario: Scenario, case: Path) -> int:
     """Return the exit code of a check, which tells of a tree that is not the new one, and changes nothing."""
     before = snapshot(case / "deploy"), times(case / "deploy")
-    outcome = plan(replace(scenario.rendered, output=case / "deploy" / "box"))
+    outcome = for_folder(scenario.rendered, case / "deploy" / "box")
+    files = outcome.files
     assert (snapshot(case / "deploy"), times(case / "deploy")) == before
     assert [*overwrite_errors(outcome)] == []
-    return 2 if outcome.files else 0
+    return 2 if files else 0
 
 
 def times(folder: Path) -> dict[Path, int]:
@@ -167,6 +167,6 @@ def times(folder: Path) -> dict[Path, int]:
 
 def assert_settled(scenario: Scenario, case: Path) -> None:
     """After the next render, there is the new tree and nothing else."""
-    rendered = replace(scenario.rendered, output=case / "deploy" / "box")
+    rendered = for_folder(scenario.rendered, case / "deploy" / "box")
     finish(rendered)
     assert snapshot(case / "deploy") == {"box": None, **{f"box/{path}": it for path, it in scenario.new.items()}}

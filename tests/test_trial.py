@@ -120,8 +120,9 @@ def test_who_holds_a_card(tmp_path: Path) -> None:
     diagnostic = held_gpu("box", use(tmp_path, holder(), holder(tier="two", running=False, takes_mib=None)), 250)
     assert diagnostic is not None
 
-    assert (diagnostic.summary, diagnostic.severity) == ("GPU is in use: big", "warning")
+    assert (diagnostic.summary, diagnostic.severity) == ("GPU is in use", "warning")
     assert diagnostic.detail.splitlines() == [
+        "big",
         "one: in the default mode, running, uses 500 MiB",
         "two: in the default mode, not running",
         "1000 MiB, 500 MiB free; the trial needs 250 MiB",
@@ -134,6 +135,7 @@ def test_what_cannot_be_told_of_a_card_is_not(tmp_path: Path) -> None:
     assert unknown is not None
 
     assert unknown.detail.splitlines() == [
+        "big",
         "one: in another mode, running, uses 500 MiB",
         "1000 MiB, free memory unknown",
     ]

@@ -25,13 +25,12 @@ WRITES = 150
 WRITE_OFTEN = """
 import sys
 from pathlib import Path
-from msgspec.structs import replace
-from anvil_gen.deploy.pipeline import Generator, plan, write
+from anvil_gen.deploy.pipeline import Generator, write
 
 *homes, out = map(Path, sys.argv[2:])
-rendered = [replace(Generator().render(home / "hosts" / "box.toml"), output=out) for home in homes]
+hosts = [home / "hosts" / "box.toml" for home in homes]
 for number in range(int(sys.argv[1])):
-    write([plan(rendered[number % 2])])
+    write([Generator().render(hosts[number % 2], output=out)])
 """
 
 HOLD = """
@@ -39,7 +38,7 @@ import sys, time
 from pathlib import Path
 from anvil_gen.deploy.contained_folder import ContainedFolder
 from anvil_gen.deploy.deploy_tree import DeployFolder
-from anvil_gen.resolve.resolved_host import Sources
+from anvil_gen.resolve.host import Sources
 
 def rename_once(*arguments):
     rename(*arguments)

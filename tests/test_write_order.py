@@ -13,8 +13,8 @@ from running import EXPERIMENT, INVENTORY, ROUTER, SECOND_TIER, fleet, tree
 
 from anvil_gen.deploy.contained_folder import ContainedFolder
 from anvil_gen.deploy.deploy_tree import DeployFolder
-from anvil_gen.deploy.pipeline import Generator, plan, write
-from anvil_gen.resolve.resolved_host import Sources
+from anvil_gen.deploy.pipeline import Generator, write
+from anvil_gen.resolve.host import Sources
 
 TWO = INVENTORY + SECOND_TIER
 HUB = '\n[hfcache]\nvolume = "{}"\n'.format
@@ -68,7 +68,7 @@ def assert_accepted(folder: Path) -> None:
 
 def render(home: Path, text: str) -> None:
     fleet(home, box=text)
-    write([plan(Generator().render(home / "hosts" / "box.toml"))])
+    write([Generator().render(home / "hosts" / "box.toml")])
 
 
 def expected(folder: Path, text: str) -> dict[str, str]:

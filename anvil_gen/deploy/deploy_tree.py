@@ -28,7 +28,7 @@ from anvil_gen.deploy.state import State, decode
 from anvil_gen.deploy.write_order import Step, write_steps
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.digests import digest_of
-from anvil_gen.resolve.resolved_host import Sources
+from anvil_gen.resolve.host import Sources
 
 STATE_FOLDER = ".anvil-gen"
 HEADER = "# Made by anvil-gen from "

@@ -61,7 +61,7 @@ def logs_of(deployment: Deployment, mode: Mode, services: Iterable[str]) -> dict
     Raises:
         DiagnosticError: a data file has errors.
     """
-    catalog = deployment.resolved.catalog
+    catalog = deployment.host.catalog
     found = {}
     for service in services:
         tier = tier_of(deployment.stack, service)

@@ -22,7 +22,7 @@ _COMPOSE_DOCS = "https://docs.docker.com/compose/install/"
 
 def check_inventory(context: DoctorContext) -> Iterator[Check]:
     """Repeat the warnings of a render; with an error in the inventory, no check could have run."""
-    warnings = context.deployment.resolved.warnings
+    warnings = context.deployment.host.warnings
     yield from (Check(what="inventory", diagnostic=warning) for warning in warnings)
     if not warnings:
         yield Check(what="inventory", found=context.inventory)

@@ -34,7 +34,7 @@ def check_pins(context: DoctorContext) -> Iterator[Check]:
     except (DiagnosticError, FileNotFoundError) as error:
         why = error.diagnostics[0].detail if isinstance(error, DiagnosticError) else "nothing is rendered"
         detail = f"Compose cannot read the files: {why}"
-        yield _unmeasured("GPU pinning", detail, with_commands("render them", context.deployment.resolved.command))
+        yield _unmeasured("GPU pinning", detail, with_commands("render them", context.deployment.host.command))
         return
     try:
         for tier in tiers:

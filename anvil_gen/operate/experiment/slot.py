@@ -111,7 +111,7 @@ def open_slot(host: str, here: Path) -> Slot:
                     code="no-experiment-slot",
                     detail=f"{deployment.stack.host} has no table [experiment]",
                     remedy='add one with an "engine", and a "gpu" if the host has GPUs: docs/inventory.md',
-                    location=Location(file=display_path(deployment.resolved.inventory)),
+                    location=Location(file=display_path(deployment.host.path)),
                 )
             ]
         )
@@ -158,7 +158,7 @@ def trial_of(slot: Slot, request: Request) -> Trial:
 
 def _model_diagnostics(slot: Slot, model: str) -> Iterator[Diagnostic]:
     code = "not-a-model-of-the-hub"
-    local = slot.deployment.resolved.models
+    local = slot.deployment.host.models
     if re.search(REPO_PATTERN, model) and ("/" in model or local is None or not _exists(Path(local, model))):
         return
     if not model:
@@ -220,5 +220,5 @@ def _flags_of(slot: Slot, words: tuple[str, ...]) -> Iterator[str]:
 
 def slot_fields(slot: Slot) -> dict[str, str]:
     """Return the engine's flags by their canonical names, with the option that each sets."""
-    engine = slot.deployment.resolved.catalog.engine(slot.experiment.engine)
+    engine = slot.deployment.host.catalog.engine(slot.experiment.engine)
     return engine.flag_fields if engine is not None else {}
