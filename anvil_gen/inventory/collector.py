@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Severity, did_you_mean, may_hold_secret, printable
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Severity, did_you_mean, printable
 from anvil_gen.inventory.toml_file import Document
+from anvil_gen.masking import secret_part
 from anvil_gen.values import KeyPath, address
 
 
@@ -33,7 +34,7 @@ class Collector:
     ) -> None:
         """Add a diagnostic at ``path``; with ``key``, at the key itself and not at its value."""
         where = printable(address(path))
-        if any(may_hold_secret(part) for part in (path[:-1] if key else path) if isinstance(part, str)):
+        if secret_part(path[:-1] if key else path) is not None:
             detail = "what is written there is not shown: it may be a secret"
             remedy = "" if any(text in remedy for text in _texts(self.value_at(path))) else remedy
         detail, remedy = printable(detail), printable(remedy)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from anvil_gen.diagnostics import HIDDEN_WORD, Diagnostic, DiagnosticError, Location, may_hold_secret, printable
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, printable
+from anvil_gen.masking import MASK, mask_text, may_hold_secret, secret_part
 from anvil_gen.values import KeyPath, Number, address
 
 if TYPE_CHECKING:
@@ -48,8 +49,6 @@ _REMEDIES = {
 }
 """By how the parser's message begins."""
 
-# A key or a token that is written where its name belongs must not appear in a log.
-_HIDDEN = rf"""(?i)({HIDDEN_WORD}[\w-]*["']?[ \t]*(?:\.[^=\n]*)?=[ \t]*).+"""
 _STATEMENT = r"""[ \t]*(?:[\w-]+|"[^"]*"|'[^']*')[ \t]*[.=]"""
 _AT_LINE = r"\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$"
 
@@ -73,12 +72,12 @@ class Document:
         line, column, length = self._positions.find(path, key=key)
         found = self._at(line, column, length)
         parts = path[:-1] if key else path
-        secret = next((i for i, part in enumerate(parts) if isinstance(part, str) and may_hold_secret(part)), None)
+        secret = secret_part(parts)
         if secret is None:
             return found
         # The value may go on for lines: only the key itself is shown.
         key_line, key_column, key_length = self._positions.find(path[: secret + 1], key=True)
-        shown = f"{found.source[: key_column - 1 + key_length]} = …" if key_line == line else ""
+        shown = f"{found.source[: key_column - 1 + key_length]} = {MASK}" if key_line == line else ""
         return replace(found, source=shown)
 
     @cached_property
@@ -93,7 +92,7 @@ class Document:
         return [line.removesuffix("\r") for line in self.text.split("\n")]
 
     def _at(self, line: int, column: int, length: int = 1) -> Location:
-        source = re.sub(_HIDDEN, r"\1…", self._lines[line - 1]) if line <= len(self._lines) else ""
+        source = mask_text(self._lines[line - 1]) if line <= len(self._lines) else ""
         return Location(file=self.display, line=line, column=column, length=length, source=source)
 
     def _parse(self) -> dict[str, Any]:

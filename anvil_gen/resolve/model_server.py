@@ -10,13 +10,15 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine, Quirk
-from anvil_gen.diagnostics import did_you_mean, holds_secret, join_words
+from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import ExperimentTable, Inventory, TierTable
 from anvil_gen.inventory.schema_base import EnvTable
+from anvil_gen.masking import holds_secret
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Gpu
 from anvil_gen.resolve.options import ServerOptions, TierOptions
+from anvil_gen.units import MIB, parse_size
 from anvil_gen.values import EnvRef, KeyPath, Number, Text, VariableText, address, canonical_flag
 
 # Options of an engine's flag table that no single field of a tier names.
@@ -28,7 +30,6 @@ OWN_FIELDS = ("entrypoint", "command", "healthcheck")
 # Table of an inventory -> section of templates/defaults.toml.
 _SECTIONS = {"tiers": "tier", "experiment": "experiment"}
 _EGRESS = ("host", "egress")
-_MIB = {"MiB": 1, "GiB": 1024}
 
 
 _Options = TypeVar("_Options", bound=ServerOptions)
@@ -225,7 +226,7 @@ def share_of(context: ResolveContext, server: AnyServer) -> Number | None:
             remedy = f"{remedy}, or use gpu_memory_utilization"
             context.collector.add("share-of-a-gpu-cannot-be-computed", path, why, remedy)
         return None
-    ten_thousandths = int(min(float(memory[:-3]) * _MIB[memory[-3:]] / total * 10_000, 20_000))
+    ten_thousandths = int(min(parse_size(memory) / MIB / total * 10_000, 20_000))
     if not 1 <= ten_thousandths <= 10_000:
         detail = f"{memory} is {'more than the GPU has' if ten_thousandths else 'next to nothing'}"
         context.collector.add("number-out-of-range", path, detail, f"{total} MiB at most")

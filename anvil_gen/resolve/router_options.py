@@ -15,9 +15,9 @@ from anvil_gen.host_paths import is_absolute
 from anvil_gen.resolve.model import Client, RouterLimits, Tls
 from anvil_gen.resolve.model_server import ResolveContext
 from anvil_gen.resolve.options import RouterOptions
-from anvil_gen.values import KeyPath, duration_seconds
+from anvil_gen.units import parse_duration, parse_size
+from anvil_gen.values import KeyPath
 
-_SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _LONGEST = 7 * 24 * 3600
 # A body is buffered whole, and with its headers: what a request may have besides its body.
 _HEADERS = 64 << 10
@@ -88,7 +88,7 @@ def check_clients(context: ResolveContext, kind: RouterKind, clients: tuple[Clie
 
 def seconds_of(context: ResolveContext, duration: str, path: KeyPath) -> int:
     """Return a duration of the inventory in whole seconds; what is out of range is reported."""
-    total = duration_seconds(duration)
+    total = parse_duration(duration)
     if not 1 <= total <= _LONGEST:
         context.collector.add("number-out-of-range", path, f'"{duration}"', "write between 1s and 168h")
     return min(max(int(total), 1), _LONGEST)
@@ -98,7 +98,7 @@ def _bytes(context: ResolveContext, size: str | None, path: KeyPath) -> int | No
     """Return a size of the inventory in bytes; what is out of range is reported."""
     if size is None:
         return None
-    amount = int(size[:-1]) * _SIZES[size[-1]]
+    amount = int(parse_size(size))
     if not 1 << 10 <= amount <= _LARGEST_BODY:
         context.collector.add("number-out-of-range", path, f'"{size}"', 'write between "1k" and "1g"')
         amount = _LARGEST_BODY

@@ -1,4 +1,4 @@
-"""What is said of faults: names that hide, texts that are safe to show, and what may have been meant."""
+"""What is said of faults: texts that are safe to show, and what may have been meant."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from anvil_gen.diagnostics import (
     ExitCode,
     Location,
     did_you_mean,
-    holds_secret,
     join_words,
-    may_hold_secret,
     printable,
 )
 
@@ -20,23 +18,6 @@ from anvil_gen.diagnostics import (
 @pytest.mark.parametrize(("code", "expected"), [(0, 0), (1, 1), (2, 1), (125, 1), (130, 130)])
 def test_a_commands_code_never_says_that_something_differs(code: int, expected: int) -> None:
     assert ExitCode.of_command(code) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "may", "does"),
-    [
-        ("HF_TOKEN", True, True),
-        ("--api-key", True, True),
-        ("api_key_env", True, False),
-        ("API_KEY_FILE", True, False),
-        ("db_password", True, True),
-        ("max_tokens", False, False),
-        ("monkey", False, False),
-        ("tokenizer", False, False),
-    ],
-)
-def test_names_of_secrets(name: str, may: bool, does: bool) -> None:
-    assert (may_hold_secret(name), holds_secret(name)) == (may, does)
 
 
 @pytest.mark.parametrize(

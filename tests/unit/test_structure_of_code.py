@@ -10,7 +10,7 @@ import pytest
 from places import REPOSITORY
 
 PACKAGE = REPOSITORY / "anvil_gen"
-GROUND = ("diagnostic_codes", "diagnostics", "digests", "host_paths", "values")
+GROUND = ("diagnostic_codes", "diagnostics", "digests", "flags", "host_paths", "masking", "units", "values")
 """Modules that belong to no room."""
 ROOMS = [
     ("ground",),

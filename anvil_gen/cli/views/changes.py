@@ -7,9 +7,9 @@ from typing import Any
 
 from anvil_gen.deploy.compose_diff import Action, Change
 from anvil_gen.diagnostics import printable
+from anvil_gen.masking import MASK
 
 _VALUE_WIDTH = 72
-_HIDDEN = "…"
 
 
 def change_lines(changes: Iterable[Change]) -> Iterator[str]:
@@ -74,7 +74,7 @@ def change_json(change: Change) -> dict[str, Any]:
         "project": change.project,
         "service": change.service,
         "address": list(change.address),
-        "before": _HIDDEN if change.secret and change.before is not None else change.before,
-        "after": _HIDDEN if change.secret and change.after is not None else change.after,
+        "before": MASK if change.secret and change.before is not None else change.before,
+        "after": MASK if change.secret and change.after is not None else change.after,
         "reason": change.reason,
     }

@@ -20,6 +20,7 @@ from anvil_gen.diagnostics import (
     join_words,
     printable,
 )
+from anvil_gen.flags import parse_flags
 from anvil_gen.inventory.fields import ALIAS_PATTERN, REPO_PATTERN
 from anvil_gen.machine.compose import Project
 from anvil_gen.operate.deployment import Deployment, open_deployment, staleness
@@ -214,7 +215,7 @@ def _flag_diagnostics(slot: Slot, request: Request) -> Iterator[Diagnostic]:
 
 def _flags_of(slot: Slot, words: tuple[str, ...]) -> Iterator[str]:
     """Yield the names of long flags; short ones are not checked."""
-    yield from (word.removeprefix("--").partition("=")[0] for word in words if re.match("--[A-Za-z]", word))
+    yield from (flag.removeprefix("--") for flag, _ in parse_flags(words) if flag.startswith("--"))
 
 
 def slot_fields(slot: Slot) -> dict[str, str]:

@@ -8,8 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.catalog.engine import Engine
-from anvil_gen.diagnostics import Diagnostic, holds_secret, printable
+from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.inventory.schema import ModelServerTable
+from anvil_gen.masking import MASK, may_hold_secret
 from anvil_gen.operate.experiment.parse_args import Flag, flag_entry, parse_arguments, typed_value
 from anvil_gen.values import Number
 
@@ -172,8 +173,8 @@ def _unsupported_argument(word: str) -> Diagnostic:
 
 def _conflicting_values(flag: Flag, known: tuple[str, ...], *, of_slot: bool) -> Diagnostic:
     before, after = (printable(" ".join(values)) or "nothing" for values in (known, flag.values))
-    if holds_secret(flag.name):
-        before = after = "…"
+    if may_hold_secret(flag.name):
+        before = after = MASK
     remedy = "change it in [experiment], render, and start the trial again without it" if of_slot else _AGAIN
     conflict = f"the slot sets {before}, the trial {after}" if of_slot else f"the trial sets both {before} and {after}"
     detail = f"--{flag.name}: {conflict}"

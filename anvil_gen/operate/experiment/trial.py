@@ -17,9 +17,9 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.conflicts import name_conflict, taken_ports
 from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
+from anvil_gen.masking import MASK, mask_arguments
 from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.drift import Drift, Files, image_drift
-from anvil_gen.operate.experiment.parse_args import HIDDEN, without_secrets
 from anvil_gen.operate.experiment.slot import SERVICE, Slot, Trial
 from anvil_gen.operate.gpu_usage import GpuUse, gpu_use
 from anvil_gen.operate.service_results import Result, results, snapshot
@@ -87,8 +87,8 @@ def display_flags(variables: Mapping[str, str]) -> str:
     try:
         words = shlex.split(variables.get("EXTRA_ARGS", ""))
     except ValueError:  # Compose splits differently, and has accepted it
-        return HIDDEN
-    return " ".join(word if word == HIDDEN else shlex.quote(word) for word in without_secrets(words))
+        return MASK
+    return " ".join(word if word == MASK else shlex.quote(word) for word in mask_arguments(words))
 
 
 def with_variables(slot: Slot, variables: Mapping[str, str]) -> Project:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from inventories import without_marks
 
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, holds_secret, may_hold_secret
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.toml_file import MAX_DEPTH, Document
 
 DEEP = 3_000
@@ -156,6 +156,8 @@ def test_a_float_keeps_its_spelling(tmp_path: Path) -> None:
         "HF_TOKEN=hf_1234 x",
         "router = { 'secret' = 1234 ]",
         'my-password = "1234',
+        "HF_TOKEN: hf_1234",
+        'api_key = "${X}1234" x',
     ],
 )
 def test_a_secret_in_the_wrong_place_is_not_shown(tmp_path: Path, line: str) -> None:
@@ -179,24 +181,3 @@ def test_a_place_inside_a_secret_is_not_shown(
     tmp_path: Path, text: str, path: tuple[str | int, ...], key: bool, source: str
 ) -> None:
     assert Document(written(tmp_path, text)).location(path, key=key).source == source
-
-
-@pytest.mark.parametrize(
-    ("name", "may", "does"),
-    [
-        ("HF_TOKEN", True, True),
-        ("api-key", True, True),
-        ("OPENAI_API_KEYS", True, True),
-        ("AWS_SECRET_ACCESS_KEY", True, True),
-        ("AWS_ACCESS_KEY_ID", True, False),
-        ("api_key_env", True, False),
-        ("api-key-file", True, False),
-        ("max_tokens", False, False),
-        ("tokenizer", False, False),
-        ("skip-tokenizer-init", False, False),
-        ("monkey", False, False),
-        ("keyed", False, False),
-    ],
-)
-def test_names_of_secrets(name: str, may: bool, does: bool) -> None:
-    assert (may_hold_secret(name), holds_secret(name)) == (may, does)

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from compose_cli import compose_config
+from compose_texts import ENV_TEXT
 
 from anvil_gen.machine.dotenv import fill_variables, references, variables
 
-TEXT = """\
-# COMMENTED=1
-PLAIN=a b  # what follows is no value
-  export SPACED = x
-SINGLE='a # $B'
-DOUBLE="one
-two"
-EMPTY=
-HASH=a#b
-lower: y
-PLAIN=last
-"""
-
 
 def test_what_a_file_says(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text(TEXT)
+    (tmp_path / ".env").write_text(ENV_TEXT)
 
     assert variables(tmp_path, {"EMPTY": "of the shell"}) == {
         "PLAIN": "last",
@@ -36,15 +22,6 @@ def test_what_a_file_says(tmp_path: Path) -> None:
         "HASH": "a#b",
         "lower": "y",
     }
-
-
-def test_real_compose_reads_the_same(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text(TEXT.replace("$B", "B"))
-    names = ("PLAIN", "SPACED", "SINGLE", "DOUBLE", "EMPTY", "HASH", "lower")
-    service = {"image": "x", "environment": dict.fromkeys(names)}
-    (tmp_path / "compose.yml").write_text(json.dumps({"name": "box", "services": {"s": service}}))
-
-    assert compose_config(tmp_path, "compose.yml")["services"]["s"]["environment"] == variables(tmp_path, {})
 
 
 @pytest.mark.parametrize("kind", ["none", "folder", "bytes"])

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from bare_machines import CASES, DEBIAN, PRO6000, RTX5090, UBUNTU, docker, inventory_of, laid, look, machine
-from compose_cli import compose_config
 from fake_engine import FakeDocker
 from fake_machine import WSL2_KERNEL, nvidia
 from msgspec.structs import replace
@@ -221,17 +220,6 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
 )
 def test_a_machine_is_called_as_its_host(hostname: str, name: str) -> None:
     assert machine_name(hostname) == name
-
-
-def test_compose_accepts_what_a_first_machine_gets(tmp_path: Path) -> None:
-    made = laid(tmp_path / "fleet", answers_of(look(CASES["two unlike cards, no toolkit"].at(tmp_path / "root"))))
-    rendered = Generator().render(made.inventory)
-    for path, text in rendered.tree.files.items():
-        (tmp_path / "tree" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "tree" / path).write_text(text, "utf-8")
-
-    services = compose_config(tmp_path / "tree", env={"ROUTER_TOKEN": "x", "HOME": os.environ["HOME"]})["services"]
-    assert set(services) == {"coder", "fast", "router"}
 
 
 def test_an_update_takes_over_a_later_version(tmp_path: Path) -> None:

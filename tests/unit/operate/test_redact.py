@@ -32,7 +32,7 @@ port = 30002
 
 [services.db]
 image = "postgres:17"
-command = ["postgres", "--port=1", "--secretly", { env = "DB_PASSWORD" }]
+command = ["postgres", "--port=1", "--many", "-1", { env = "DB_PASSWORD" }, "--secretly", { env = "DB_PASSWORD" }]
 labels.login = { env = "DB_PASSWORD" }
 healthcheck = { test = ["CMD", "true"] }
 """
@@ -50,7 +50,7 @@ healthcheck = { test = ["CMD", "true"] }
         (
             "db",
             ["command.--port", "healthcheck.test", "image"],
-            ["command.--secretly", "command.argument 1", "labels.login"],
+            ["command.--secretly", "command.--many", "command.argument 1", "labels.login"],
         ),
         ("router", ["image", "command.argument 1"], ["labels.who", "environment.KEY"]),
         ("unknown", ["labels.x"], ["environment.X"]),

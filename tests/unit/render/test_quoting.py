@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
-from compose_cli import compose_config
+from compose_texts import HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -26,105 +25,6 @@ from anvil_gen.render.quoting import (
 )
 from anvil_gen.values import ComposeText, EnvRef, Number, VariableText, compose_text
 
-HOSTILE = [
-    "",
-    " ",
-    " lead",
-    "trail ",
-    "'",
-    '"',
-    "it's",
-    "#",
-    "a # b",
-    "a: b",
-    ": ",
-    "a:",
-    "-",
-    "- a",
-    "--",
-    "?",
-    "*a",
-    "&a",
-    "!a",
-    "|",
-    ">",
-    "%",
-    "@",
-    "`",
-    "{{ x }}",
-    "{% x %}",
-    "{a}",
-    "[a]",
-    "a,b",
-    "$",
-    "$$",
-    "${X}",
-    "$X",
-    "${X:-y}",
-    "a\tb",
-    "a\nb",
-    "a\r\nb",
-    "a\\b",
-    "\\n",
-    "\x85",
-    "\u2028",
-    "\u2029",
-    "\ufeff",
-    "\ufffe",
-    "\u00a0",
-    "\x7f",
-    "\x1b[31m",
-    "😀",
-    "é",
-    "yes",
-    "No",
-    "on",
-    "OFF",
-    "y",
-    "N",
-    "true",
-    "null",
-    "~",
-    "Null",
-    "012",
-    "0o12",
-    "0x1F",
-    "1_000",
-    "1e3",
-    "1.5",
-    ".5",
-    "+1",
-    "-1",
-    "60:30",
-    "1:20",
-    ".inf",
-    "-.INF",
-    ".nan",
-    "<<",
-    "=",
-    "2020-01-01",
-    "0b1",
-    "...",
-    "---",
-    "x" * 10_000,
-    "--flag=value",
-    "-m",
-    "--",
-    "-",
-    "10s",
-    "16g",
-    "1m",
-    "15e3",
-    "0b",
-    "a:b",
-    "a::b",
-    "C:/x",
-    "/a b",
-    "//srv/x",
-    "\\\\srv\\x",
-    "GPU-1",
-    "127.0.0.1:80:80",
-]
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 ANY = st.one_of(st.sampled_from(HOSTILE), TEXT)
 
@@ -160,25 +60,6 @@ def test_folded_text_is_one_string(texts: list[str]) -> None:
     one, other = read_both(f"a:\n  b: {yaml_folded(visible, 6)}\nc: 1\n")
 
     assert one == other == {"a": {"b": " ".join(visible)}, "c": 1}
-
-
-def test_compose_reads_hostile_text_back(tmp_path: Path) -> None:
-    lines = [f"      V{index}: {to_yaml(text)}" for index, text in enumerate(HOSTILE)]
-    file = "\n".join(["name: strange", "services:", "  a:", "    image: x", "    environment:", *lines, ""])
-    (tmp_path / "compose.yml").write_text(file, "utf-8")
-    read = compose_config(tmp_path, "compose.yml", env={"X": "taken", "a": "taken"})["services"]["a"]["environment"]
-
-    # The JSON form of `config` is itself a compose file, in which every `$` is doubled.
-    assert [read[f"V{index}"].replace("$$", "$") for index in range(len(HOSTILE))] == HOSTILE
-
-
-def test_only_a_variable_is_interpolated(tmp_path: Path) -> None:
-    text = VariableText(("a$B-", EnvRef(name="X", default="d$e"), "-", EnvRef(name="Y", default="d$e"), "-$$"))
-    file = f"name: strange\nservices:\n  a:\n    image: x\n    hostname: {to_yaml(text)}\n"
-    (tmp_path / "compose.yml").write_text(file, "utf-8")
-    read = compose_config(tmp_path, "compose.yml", env={"X": "set", "B": "taken", "e": "taken"})
-
-    assert read["services"]["a"]["hostname"].replace("$$", "$") == "a$B-set-d$e-$$"
 
 
 @pytest.mark.parametrize("value", [None, 1.5, [], {}, object()])

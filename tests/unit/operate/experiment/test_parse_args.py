@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.operate.experiment.parse_args import flag_entry, parse_arguments, typed_value, without_secrets
+from anvil_gen.operate.experiment.parse_args import flag_entry, parse_arguments, typed_value
 from anvil_gen.resolve.command_line import flag_arguments
 from anvil_gen.values import Number
 
@@ -20,12 +20,13 @@ from anvil_gen.values import Number
         (["--a=", "--b", ""], [("a", ("",)), ("b", ("",))], []),
         (["--a=x=y"], [("a", ("x=y",))], []),
         (["--a", "x", "y", "--b"], [("a", ("x", "y")), ("b", ())], []),
-        (["--a", "-1", "--b=-x", "-1.5e3"], [("a", ("-1",)), ("b", ("-x", "-1.5e3"))], []),
-        (["--a", "-x", "-"], [("a", ("-",))], ["-x"]),
+        (["--a", "-1", "--b=-x", "-1.5e3"], [("a", ("-1",)), ("b", ("-x",))], ["-1.5e3"]),
+        (["--a", "-x", "-"], [("a", ())], ["-x"]),
         (["stray", "--a_b.c"], [("a_b.c", ())], ["stray"]),
-        (["--a", "--", "x"], [("a", ("x",))], ["--"]),
+        (["--a", "-1.5e3", "-.5", "-"], [("a", ("-1.5e3", "-.5", "-"))], []),
+        (["--a", "--", "x"], [("a", ())], ["--"]),
         (["--a=two\nlines"], [("a", ("two\nlines",))], []),
-        (["--ä=1", "--=x", "---x"], [], ["--ä=1", "--=x", "---x"]),
+        (["--ä=1", "--=x", "---x"], [], ["--ä=1", "--", "---x"]),
     ],
 )
 def test_a_line(words: list[str], flags: list[tuple[str, tuple[str, ...]]], stray: list[str]) -> None:
@@ -100,16 +101,3 @@ def test_what_is_read_is_written_the_same(words: list[str]) -> None:
     (flag,) = parse_arguments(words).flags
 
     assert list(flag_arguments(flag.name, flag_entry(flag.values), "equals", "spread")) == words
-
-
-@pytest.mark.parametrize(
-    ("words", "shown"),
-    [
-        (["--seed=1", "x"], ["--seed=1", "x"]),
-        (["--api-key=k", "--seed", "1"], ["--api-key=…", "--seed", "1"]),
-        (["--api_key", "k", "l", "--hf-token", "t"], ["--api_key", "…", "…", "--hf-token", "…"]),
-        (["--max-tokens=5", "--tokenizer", "x"], ["--max-tokens=5", "--tokenizer", "x"]),
-    ],
-)
-def test_secrets_are_not_shown(words: list[str], shown: list[str]) -> None:
-    assert without_secrets(words) == shown

@@ -89,6 +89,11 @@ def test_the_flags_of_a_trial(extra: Any, expected: dict[str, Any]) -> None:
         (("--a", "--a=2"), "conflicting values", "--a: the trial sets both nothing and 2"),
         (("--api-key=x", "--api-key=y"), "conflicting values", "--api-key: the trial sets both … and …"),
         (
+            ("--api-key-file=x", "--api-key-file=y"),
+            "conflicting values",
+            "--api-key-file: the trial sets both … and …",
+        ),
+        (
             ("-tp", "2"),
             "argument cannot be written in an inventory",
             '"-tp" is a short flag; inventories use long names',
