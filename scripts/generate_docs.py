@@ -239,9 +239,9 @@ def errors_page() -> str:
         NOTE,
         "# Errors and warnings",
         "",
-        "Every error and warning is of one of these kinds. In `--json` output it has its `code`, which never changes, and",
-        "`severity`, `summary`, `detail`, `remedy`, `address`, `file`, `line` and `column`. As text it begins with the",
-        "summary, followed by the place, the details and the fix.",
+        "Every error and warning is of one of these kinds. In `--json` output it has its `code`, which never changes,",
+        "and `severity`, `summary`, `detail`, `remedy`, `address`, `file`, `line` and `column`. As text it begins with",
+        "the summary, followed by the place, the details and the fix.",
         "",
         *table(("code", "summary"), ((f"`{name}`", summary) for name, summary in SUMMARIES.items())),
     ]
