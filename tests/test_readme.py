@@ -82,8 +82,8 @@ def test_the_shown_change_makes_the_shown_diff_and_output(fleet: Path) -> None:
 
     command, *output = block("console", "$ anvil-gen").splitlines()
     assert anvil_gen(fleet, *command.split()[2:]).stdout.splitlines() == output
-    files = (f"{side}/{tier.relative_to(fleet).as_posix()}" for side in "ab")
-    diff = difflib.unified_diff(before.splitlines(), tier.read_text("utf-8").splitlines(), *files, n=1, lineterm="")
+    path, after = tier.relative_to(fleet).as_posix(), tier.read_text("utf-8")
+    diff = difflib.unified_diff(before.splitlines(), after.splitlines(), f"a/{path}", f"b/{path}", n=1, lineterm="")
     assert [*diff] == block("diff", "tiers/fast.yml").splitlines()
 
 
