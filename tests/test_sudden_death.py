@@ -122,7 +122,7 @@ def test_a_check_changes_nothing(scenario: Scenario) -> None:
     kill_before(moved(renames[len(renames) // 2], whole, case), RENDER, case, env=scenario.env)
     assert anvil_gen("render", "box", "--check", cwd=case, env=scenario.env).code == 2
     assert changing_calls(CHECK, case, below=case / "deploy", env=scenario.env) == []
-    assert "files are not what the inventory renders" in anvil_gen("up", "box", cwd=case, env=scenario.env).stderr
+    assert "files do not match the inventory" in anvil_gen("up", "box", cwd=case, env=scenario.env).stderr
 
 
 def moved(call: Call, whole: Path, case: Path) -> Call:

@@ -144,7 +144,8 @@ class DeployFolder:
         written = self._state
         if written is None or not written.is_finished or written.version != __version__ or written.sources != sources:
             return False
-        return all(_digest_if_there(self.read(path)) == digest for path, digest in written.files.items())
+        with self._folder:
+            return all(_digest_if_there(self.read(path)) == digest for path, digest in written.files.items())
 
     def is_of_another_version(self, changes: Iterable[FileChange], *, sources: Sources) -> bool:
         """Tell whether all is as another version of anvil-gen wrote it from the same inputs."""
