@@ -63,7 +63,7 @@ soak: ## Send the default router fifty streams for half an hour while its tiers 
 
 strange: ## Send eight times as many strange texts through every field as the tests do
 	scripts/setup --dev
-	ANVIL_GEN_STRANGE=8 .venv/bin/python -m pytest tests/test_strange_values.py
+	ANVIL_GEN_STRANGE=8 .venv/bin/python -m pytest tests/integration/test_strange_values.py
 
 clean: ## Remove all that set-up, tests and builds leave behind
 	rm -rf .venv .tools build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,7 +1,6 @@
 """Diagnostics: what is wrong, where, and how to fix it; and the exit codes."""
 
 import os
-import re
 from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import Path
@@ -9,14 +8,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from anvil_gen.diagnostic_codes import SUMMARIES
+
 Severity = Literal["error", "warning"]
 _LONGEST = 400
-
-HIDDEN_WORD = (
-    r"(?:(?<![A-Za-z])keys?|api[_-]?keys?|token|secrets?|passphrase|passwords?|passwd|credentials?)(?![A-Za-z])"
-)
-"""Matches the names of keys, variables and flags that hold a secret, in any case (not ``max_tokens``)."""
-_SECRET = re.compile(HIDDEN_WORD, re.IGNORECASE)
 
 
 class ExitCode(IntEnum):
@@ -49,16 +44,21 @@ class Location(Struct, frozen=True, kw_only=True):
 class Diagnostic(Struct, frozen=True, kw_only=True):
     """One error or warning.
 
-    ``summary`` is constant for each kind, so that it becomes familiar; ``detail`` says what exactly is wrong;
-    ``remedy`` says what to write or run instead. ``address`` is the dotted key path inside the file.
+    ``code`` is its kind, a key of `SUMMARIES`; ``detail`` says what exactly is wrong; ``remedy`` says what to write or
+    run instead. ``address`` is the dotted key path inside the file.
     """
 
-    summary: str
+    code: str
     detail: str = ""
     remedy: str = ""
     address: str = ""
     location: Location | None = None
     severity: Severity = "error"
+
+    @property
+    def summary(self) -> str:
+        """What people read first; constant for each kind."""
+        return SUMMARIES[self.code]
 
 
 class DiagnosticError(Exception):
@@ -71,16 +71,6 @@ class DiagnosticError(Exception):
 
 class InternalError(Exception):
     """An invariant of anvil-gen that does not hold: never the user's mistake, and nothing has been written."""
-
-
-def may_hold_secret(name: str) -> bool:
-    """Tell whether a name's value is better not shown: also ``api_key_env``, which often holds the key."""
-    return _SECRET.search(name) is not None
-
-
-def holds_secret(name: str) -> bool:
-    """Tell whether a name is that of a secret itself, not of its file, its length or its variable."""
-    return any(match.end() == len(name) for match in _SECRET.finditer(name))
 
 
 def printable(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Self
 
 from msgspec import Struct
@@ -15,8 +15,11 @@ KeyPath = tuple[str | int, ...]
 """A key path inside an inventory: ``("tiers", "fast", "gpus", 0)``."""
 
 
-_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001}
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_VARIABLE = re.compile(
+    r"\$(?:(?P<dollar>\$)|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<operator>:?[-?+])(?P<word>[^}]*))?\})"
+)
 
 
 def address(path: KeyPath) -> str:
@@ -58,6 +61,19 @@ class EnvRef(Struct, frozen=True, kw_only=True):
     name: str
     default: str | None = None
     error: str | None = None
+
+
+class Interpolation(Struct, frozen=True, kw_only=True):
+    """A variable in a text of a compose file: ``${NAME:-word}``, or ``${NAME}`` without an operator."""
+
+    name: str
+    operator: str = ""
+    word: str = ""
+
+    @property
+    def has_default(self) -> bool:
+        """Whether ``word`` is its value where it has none."""
+        return self.operator.endswith("-")
 
 
 class VariableText(Struct, frozen=True):
@@ -104,11 +120,6 @@ def fill(pattern: str, values: Mapping[str, Text]) -> Text:
     return concat(*pieces, rest)
 
 
-def duration_seconds(text: str) -> float:
-    """Return a duration as Compose spells it (``1m30s``) in seconds."""
-    return sum(float(amount) * _SECONDS[unit] for amount, unit in re.findall(r"([0-9]+)(ms|us|s|m|h)", text))
-
-
 def canonical_flag(name: str) -> str:
     """Return the canonical spelling of a flag: argument parsers accept `_` for `-`."""
     return name.replace("_", "-")
@@ -138,3 +149,19 @@ def _in_braces(text: str) -> str:
     if "}" in text or "{" in text:
         raise InternalError(f"a brace inside a variable's default or message: {text!r}")
     return escape_dollars(text)
+
+
+def split_compose_text(text: str) -> Iterator[str | Interpolation]:
+    """Yield the pieces of a text of a compose file: its variables, and what is literal with every ``$$`` as ``$``."""
+    end = 0
+    for match in _VARIABLE.finditer(text):
+        yield text[end : match.start()]
+        end = match.end()
+        name = match["name"] or match["bare"]
+        yield Interpolation(name=name, operator=match["operator"] or "", word=match["word"] or "") if name else "$"
+    yield text[end:]
+
+
+def interpolations(text: str) -> Iterator[Interpolation]:
+    """Yield the variables in a text of a compose file."""
+    return (part for part in split_compose_text(text) if isinstance(part, Interpolation))

@@ -59,7 +59,7 @@ class NoDocker(Docker):
 
     def popen(self, *arguments: str, **options: Any) -> Any:
         """Fail as a program that is not there."""
-        raise DiagnosticError([Diagnostic(summary="Docker is not installed")])
+        raise DiagnosticError([Diagnostic(code="docker-is-not-installed")])
 
     run = popen
 

@@ -128,10 +128,10 @@ def subject(
     """Return a host of an inventory on an engine and a machine that are made up; without answers nothing answers."""
     deployment = open_deployment(str(fleet(folder, box=text) / "hosts" / "box.toml"), folder)
     docker = FakeDocker(answers if answers is not None else {}, at=at)
-    made = replace(deployment, project=replace(deployment.project, docker=docker))
+    deployment.project = replace(deployment.project, docker=docker)
     return DoctorContext(
-        made,
-        made.mode(mode),
+        deployment,
+        deployment.mode(mode),
         run=run,
         root=root if root is not None else folder / "nowhere",
         system=system,

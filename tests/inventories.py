@@ -25,7 +25,7 @@ def faults_of(text: str | bytes, folder: Path, *, name: str = "box") -> tuple[Di
     inventory = folder / f"{name}.toml"
     inventory.write_bytes(text if isinstance(text, bytes) else text.encode())
     try:
-        return Generator().render(inventory).warnings
+        return Generator().render(inventory).host.warnings
     except DiagnosticError as error:
         return error.diagnostics
 

@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple
+
+from anvil_gen.deploy.plan import Plan
 
 TIMEOUT_SECONDS = 60
 
@@ -77,6 +80,13 @@ def fleet(folder: Path, **inventories: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8", newline="\n")
     return folder
+
+
+def for_folder(plan: Plan, output: Path) -> Plan:
+    """Return the plan of a rendered tree for another folder."""
+    host = copy(plan.host)
+    host.output = output
+    return Plan(host, plan.tree)
 
 
 def tree(folder: Path) -> dict[str, str]:

@@ -174,7 +174,7 @@ def decoded(document: Document, kind: type[_Form], check: Callable[[_Form], Iter
 
 def _faulty(document: Document, path: KeyPath, detail: str) -> Diagnostic:
     return Diagnostic(
-        summary="invalid template data",
+        code="invalid-template-data",
         detail=detail,
         remedy="docs/template-data.md lists every key",
         address=address(path),

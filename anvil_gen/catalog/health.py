@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from anvil_gen.inventory.fields import Duration
 from anvil_gen.inventory.struct_errors import unknown_names
-from anvil_gen.values import KeyPath, duration_seconds, fill
+from anvil_gen.units import parse_duration
+from anvil_gen.values import KeyPath, fill
 
 
 class Health(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -47,6 +48,6 @@ def with_probe(health: Health, probes: Mapping[str, Mapping[str, tuple[str, ...]
     """Return a health check with the test of its probe written out."""
     if not health.probe:
         return health
-    values = {"timeout": str(max(int(duration_seconds(health.timeout)) - 1, 1))}
+    values = {"timeout": str(max(int(parse_duration(health.timeout)) - 1, 1))}
     tests = {name: tuple(str(fill(part, values)) for part in test) for name, test in probes[health.probe].items()}
     return replace(health, **{**tests, **({"tls_test": health.tls_test} if health.tls_test else {})})

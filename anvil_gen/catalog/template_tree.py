@@ -63,7 +63,7 @@ def _what_is_read(kind: str, shipped: Path) -> str:
 
 def _nothing_reads(path: Path, remedy: str) -> Diagnostic:
     return Diagnostic(
-        summary="template that nothing reads",
+        code="template-that-nothing-reads",
         detail="no file or folder of that name has a meaning here",
         remedy=remedy,
         location=Location(file=display_path(path)),

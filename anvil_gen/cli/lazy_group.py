@@ -13,7 +13,7 @@ class LazyGroup(click.Group):
     """A group whose commands are modules of one package, each with its `command`."""
 
     def __init__(self, *args: Any, package: str, verbs: Sequence[str], **kwargs: Any) -> None:
-        """Take the package, and its verbs in the order of the help text."""
+        """Take the package, and its commands in the order of the help text."""
         super().__init__(*args, **kwargs)
         self._package = package
         self._verbs = tuple(verbs)

@@ -1,4 +1,4 @@
-"""The command line: which verbs there are, and how each run ends. A verb is a module of `anvil_gen.cli.commands`."""
+"""The command line: its commands, and how each run ends. A command is a module of `anvil_gen.cli.commands`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VERBS = (
     "migrate",
     "schema",
 )
-"""The verbs, in the order of the help text; each is a module and its `command`."""
+"""The commands, in the order of the help text; each is a module with its `command`."""
 
 _COMPLETION = 'eval "$(_ANVIL_GEN_COMPLETE=bash_source anvil-gen)"'
 
@@ -92,18 +92,18 @@ def _run(words: list[str]) -> int:
         if not as_json:
             error.show()
             return ExitCode.ERROR
-        return _fail([Diagnostic(summary="usage error", detail=error.format_message())], as_json=True)
+        return _fail([Diagnostic(code="usage-error", detail=error.format_message())], as_json=True)
     except DiagnosticError as error:
         return _fail(error.diagnostics, as_json=as_json)
     except InternalError as error:
-        diagnostic = Diagnostic(summary="internal error", detail=str(error), remedy="please report it")
+        diagnostic = Diagnostic(code="internal-error", detail=str(error), remedy="please report it")
         return _fail([diagnostic], as_json=as_json)
     except OSError as error:
         if isinstance(error, BrokenPipeError):  # the reader has gone, as `| head` does
             raise
         what = (error.strerror or str(error)).lower()
         location = Location(file=str(error.filename)) if error.filename else None
-        return _fail([Diagnostic(summary="cannot read or write", detail=what, location=location)], as_json=as_json)
+        return _fail([Diagnostic(code="cannot-read-or-write", detail=what, location=location)], as_json=as_json)
     return code
 
 

@@ -42,6 +42,4 @@ def _replace(target: Path, content: bytes, mode: int) -> None:
 
 def _diagnostic(path: Path, detail: str, remedy: str) -> DiagnosticError:
     location = Location(file=path.as_posix())
-    return DiagnosticError(
-        [Diagnostic(summary="cannot write the file", detail=detail, remedy=remedy, location=location)]
-    )
+    return DiagnosticError([Diagnostic(code="cannot-write-the-file", detail=detail, remedy=remedy, location=location)])

@@ -4,7 +4,6 @@ Compose files are compared as canonical mappings from address to scalar: each fl
 address of its own, so that a change is reported by what it means and not by its line.
 """
 
-import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
@@ -12,7 +11,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.diagnostics import may_hold_secret
+from anvil_gen.flags import parse_flags
+from anvil_gen.masking import secret_part
+from anvil_gen.resolve.compose_keys import NAMED_VOLUME, by_name
 from anvil_gen.resolve.model import FILE_LABEL
 
 Address = tuple[str, ...]
@@ -22,8 +23,6 @@ Address = tuple[str, ...]
 _NOT_COMPARED = ("build", "pull_policy", "scale")
 """What Compose leaves out when it compares a service with its container; a changed build context is another tag."""
 
-_FLAG = re.compile(r"--?[A-Za-z]")
-_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _DEEPEST = 32
 
 
@@ -58,7 +57,7 @@ class Change(Struct, frozen=True, kw_only=True):
     @property
     def secret(self) -> bool:
         """Whether its values are better not shown: those of a variable or flag whose name says so."""
-        return self.address[2:3] != ("volumes",) and any(map(may_hold_secret, self.address[2:]))
+        return self.address[2:3] != ("volumes",) and secret_part(self.address[2:]) is not None
 
 
 def compare(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> list[Change]:
@@ -159,17 +158,10 @@ def _by_flag(command: Any) -> Any:
     if not isinstance(words, list):
         return command
     values: dict[str, list[str]] = {}
-    flag, position = "", 0
-    for word in map(str, words):
-        if _FLAG.match(word):
-            name, equals, value = word.partition("=")
-            values.setdefault(name, []).extend([value] if equals else [])
-            flag = "" if equals else name
-        elif flag:
-            values[flag].append(word)
-        else:
-            position += 1
-            values[f"argument {position}"] = [word]
+    position = 0
+    for flag, found in parse_flags(map(str, words)):
+        position += not flag
+        values.setdefault(flag or f"argument {position}", []).extend(found)
     return {name: " ".join(found) if found else True for name, found in values.items()}
 
 
@@ -201,7 +193,7 @@ def _mount_text(mount: Any) -> Any:
         return mount
     rest = {key: value for key, value in mount.items() if key not in ("source", "target")}
     source = str(mount.get("source", ""))
-    if rest.get("type") == ("volume" if _VOLUME.fullmatch(source) else "bind"):
+    if rest.get("type") == ("volume" if NAMED_VOLUME.fullmatch(source) else "bind"):
         del rest["type"]
     if rest.get("bind") == {"create_host_path": False}:  # as every bind mount of ours has it
         del rest["bind"]
@@ -217,20 +209,12 @@ def _as_line(words: Any) -> Any:
     return shlex.join(map(str, words)) if isinstance(words, list) else words
 
 
-def _by_name(entries: Any) -> Any:
-    """Return ``["NAME=value", "NAME"]`` as the mapping that it stands for; anything else as it is."""
-    if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
-        return entries
-    split = (entry.partition("=") for entry in entries)
-    return {name: value if equals else None for name, equals, value in split}
-
-
 _TRANSFORMS: dict[Address, Callable[[Any], Any]] = {
     ("command",): _by_flag,
     ("ports",): _as_text,
     ("volumes",): _by_target,
-    ("environment",): _by_name,
-    ("labels",): _by_name,
+    ("environment",): by_name,
+    ("labels",): by_name,
     ("healthcheck", "test"): _as_line,
     ("deploy", "resources", "reservations", "devices", "0", "device_ids"): _as_text,
 }

@@ -283,7 +283,7 @@ def in_the_way(place: Path, what: str) -> DiagnosticError:
     return DiagnosticError(
         [
             Diagnostic(
-                summary="something is in the way",
+                code="something-is-in-the-way",
                 detail=what,
                 remedy="move it, and render again",
                 location=Location(file=display_path(place)),

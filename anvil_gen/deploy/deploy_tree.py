@@ -28,7 +28,7 @@ from anvil_gen.deploy.state import State, decode
 from anvil_gen.deploy.write_order import Step, write_steps
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.digests import digest_of
-from anvil_gen.resolve.resolved_host import Sources
+from anvil_gen.resolve.host import Sources
 
 STATE_FOLDER = ".anvil-gen"
 HEADER = "# Made by anvil-gen from "
@@ -339,14 +339,14 @@ def _text(raw: bytes) -> str:
 
 def _cannot_write(error: OSError, place: Path) -> DiagnosticError:
     remedy = "fix that, and render again: no file has been changed"
-    return _diagnostic("cannot write the rendered files", error, remedy, place)
+    return _diagnostic("cannot-write-the-rendered-files", error, remedy, place)
 
 
 def _unfinished(error: OSError, place: Path) -> DiagnosticError:
     remedy = "fix that, and render again to finish it: until then each file is either the old or the new one"
-    return _diagnostic("cannot finish a write", error, remedy, place)
+    return _diagnostic("cannot-finish-a-write", error, remedy, place)
 
 
-def _diagnostic(summary: str, error: OSError, remedy: str, place: Path) -> DiagnosticError:
+def _diagnostic(code: str, error: OSError, remedy: str, place: Path) -> DiagnosticError:
     location = Location(file=display_path(place))
-    return DiagnosticError([Diagnostic(summary=summary, detail=reason(error), remedy=remedy, location=location)])
+    return DiagnosticError([Diagnostic(code=code, detail=reason(error), remedy=remedy, location=location)])

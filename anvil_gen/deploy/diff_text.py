@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from anvil_gen.deploy.deploy_tree import FileChange
-from anvil_gen.diagnostics import HIDDEN_WORD
-
-# What a person may have written into a rendered file under the name of a secret; a variable is none.
-_SECRET = rf"""(?i)({HIDDEN_WORD}[\w-]*["']?[ \t]*[:=][ \t]*)(?![ \t]|["']?\$\{{).+"""
+from anvil_gen.masking import mask_text
 
 
 def diff_text(change: FileChange) -> str:
@@ -36,4 +31,4 @@ def visible(text: str) -> str:
 
 def without_secrets(text: str) -> str:
     """Return a text with all characters visible but what stands under the name of a secret."""
-    return re.sub(_SECRET, r"\1…", visible(text))
+    return mask_text(visible(text), show_variables=True)

@@ -7,61 +7,63 @@ from collections.abc import Iterator, Sequence
 from anvil_gen.deploy.deploy_tree import HEADER, FileChange
 from anvil_gen.deploy.diff_text import diff_text, without_secrets
 from anvil_gen.deploy.manual_edits import lost_lines, same_data
-from anvil_gen.deploy.plan import Plan, Rendered, parse_existing
+from anvil_gen.deploy.plan import Plan, parse_existing
 from anvil_gen.diagnostics import Diagnostic, Location, display_path
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.values import address
 
 
-def overwrite_errors(outcome: Plan) -> Iterator[Diagnostic]:
+def overwrite_errors(plan: Plan) -> Iterator[Diagnostic]:
     """Yield what speaks against writing a tree over what is there."""
-    rendered = outcome.rendered
-    other = outcome.folder.other_inventory(outcome.files)
+    host = plan.host
+    other = plan.folder.other_inventory(plan.files)
     if other is not None:
         yield Diagnostic(
-            summary="output taken twice",
-            detail=f"{display_path(rendered.output)} holds what was rendered from {other}",
-            remedy=f'set another "output" in [host]; or give the folder to this one:\n\n    {rendered.command} --force',
+            code="output-taken-twice",
+            detail=f"{display_path(host.output)} holds what was rendered from {other}",
+            remedy=f'set another "output" in [host]; or give the folder to this one:\n\n    {host.command} --force',
             address="host",
-            location=Location(file=rendered.inventory.as_posix()),
+            location=Location(file=host.path.as_posix()),
         )
         return
-    for change in outcome.folder.foreign(outcome.files):
+    for change in plan.folder.foreign(plan.files):
         ours = (change.before or "").startswith(HEADER)
-        if ours and change.after is not None and _says_the_same(rendered, change):
+        if ours and change.after is not None and _says_the_same(plan, change):
             lost = lost_lines(change.before or "", change.after)
             if lost:
-                yield _comments(rendered, change, lost)
+                yield _comments(plan, change, lost)
         else:
-            yield _not_ours(rendered, change, ours=ours)
+            yield _not_ours(plan, change, ours=ours)
 
 
-def _says_the_same(rendered: Rendered, change: FileChange) -> bool:
+def _says_the_same(plan: Plan, change: FileChange) -> bool:
     """Tell whether what a person edited is what the inventory says by now, be it in other lines."""
     if syntax_of(change.path) != "yaml":
         return False
-    return same_data(parse_existing(change.before, change.path), rendered.tree.data[change.path])
+    return same_data(parse_existing(change.before, change.path), plan.tree.data[change.path])
 
 
-def _comments(rendered: Rendered, change: FileChange, lost: Sequence[str]) -> Diagnostic:
+def _comments(plan: Plan, change: FileChange, lost: Sequence[str]) -> Diagnostic:
+    host = plan.host
     lines = "".join(f"\n    {without_secrets(line)}" for line in lost)
     return Diagnostic(
-        summary="file was changed manually",
+        code="file-was-changed-manually",
         detail=f"it says the same as the inventory by now, but for comments, which would be lost:\n{lines}\n",
-        remedy=f"to keep them, write them into {rendered.inventory.as_posix()}, next to what they explain\n"
-        f"then, to overwrite the file:\n\n    {rendered.command} --force",
-        location=Location(file=display_path(rendered.output / change.path)),
+        remedy=f"to keep them, write them into {host.path.as_posix()}, next to what they explain\n"
+        f"then, to overwrite the file:\n\n    {host.command} --force",
+        location=Location(file=display_path(host.output / change.path)),
     )
 
 
-def _not_ours(rendered: Rendered, change: FileChange, *, ours: bool) -> Diagnostic:
-    keep = f"to keep it, write what it says into {rendered.inventory.as_posix()}{_where(change)}\nand render again"
+def _not_ours(plan: Plan, change: FileChange, *, ours: bool) -> Diagnostic:
+    host = plan.host
+    keep = f"to keep it, write what it says into {host.path.as_posix()}{_where(change)}\nand render again"
     otherwise = "to remove it" if change.after is None else "to overwrite it"
     return Diagnostic(
-        summary="file was changed manually" if ours else "file was not made by anvil-gen",
+        code="file-was-changed-manually" if ours else "file-was-not-made-by-anvil-gen",
         detail=f"from what is there (-) to what would be (+):\n{diff_text(change)}\n",
-        remedy=f"{keep}; {otherwise}:\n\n    {rendered.command} --force",
-        location=Location(file=display_path(rendered.output / change.path)),
+        remedy=f"{keep}; {otherwise}:\n\n    {host.command} --force",
+        location=Location(file=display_path(host.output / change.path)),
     )
 
 

@@ -2,26 +2,19 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from msgspec.structs import asdict, replace
-
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.deploy.compose_diff import Change, compare
-from anvil_gen.deploy.deploy_tree import DeployFolder, FileChange
 from anvil_gen.deploy.overwrite_check import overwrite_errors
-from anvil_gen.deploy.plan import Plan, Rendered, parse_existing
+from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.render.jinja_env import cache_folder
 from anvil_gen.render.renderer import Renderer
-from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.render.verify import verify
-from anvil_gen.resolve.load import read_host
+from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Stack, Tree
-from anvil_gen.resolve.resolved_host import resolve_host
 from anvil_gen.resolve.uniqueness import check_helpers
 from anvil_gen.values import KeyPath
 
@@ -37,7 +30,7 @@ class Generator:
         self._cache = cache
         self._renderers: dict[Path, Renderer] = {}
 
-    def render(self, inventory: Path, *, output: Path | None = None) -> Rendered:
+    def render(self, inventory: Path, *, output: Path | None = None) -> Plan:
         """Render one inventory, to ``output`` instead of where it says.
 
         Raises:
@@ -45,26 +38,24 @@ class Generator:
             InternalError: a rendered file does not match the inventory.
         """
         renderer = self._renderer(fleet_root(inventory))
-        reading = read_host(inventory, renderer.catalog, output=output)
-        resolved, collector = resolve_host(reading), reading.collector
-        files, rendered = renderer.render(resolved.stack)
+        host = Host(inventory, renderer.catalog, output=output)
+        files, rendered = renderer.render(host.stack)
         data = verify(renderer, files, rendered)
-        check_helpers(_services(resolved.stack, data), collector)
-        collector.raise_errors()
-        tree = Tree(files=dict(sorted(files.items())), data=data)
-        return Rendered(**asdict(replace(resolved, warnings=collector.diagnostics)), tree=tree)
+        check_helpers(_services(host.stack, data), host.collector)
+        host.collector.raise_errors()
+        return Plan(host, Tree(files=dict(sorted(files.items())), data=data))
 
-    def render_all(self, inventories: Iterable[Path], *, output: Path | None = None) -> list[Rendered]:
+    def render_all(self, inventories: Iterable[Path], *, output: Path | None = None) -> list[Plan]:
         """Render several inventories; the errors of all of them are reported together.
 
         Raises:
             DiagnosticError: at least one has an error, or two would write to one folder.
         """
-        rendered = collect_all(lambda inventory: self.render(inventory, output=output), inventories)
-        diagnostics = _shared_outputs(rendered)
+        plans = collect_all(lambda inventory: self.render(inventory, output=output), inventories)
+        diagnostics = _shared_outputs(plans)
         if diagnostics:
             raise DiagnosticError(diagnostics)
-        return rendered
+        return plans
 
     def _renderer(self, root: Path) -> Renderer:
         if root not in self._renderers:
@@ -103,109 +94,71 @@ def generator() -> Generator:
     return Generator(cache=cache_folder())
 
 
-def plan(rendered: Rendered) -> Plan:
-    """Compare a rendered tree with what is on disk.
-
-    Raises:
-        DiagnosticError: something that is no file stands where a file belongs.
-    """
-    folder = DeployFolder(rendered.output, inventory=rendered.header)
-    outcome = _compared(rendered, folder)
-    # Another process may have written while the files were read.
-    return outcome if folder.is_current() else plan(rendered)
-
-
-def write_trees(outcomes: Sequence[Plan], *, force: bool = False) -> list[Plan]:
+def write_trees(plans: Sequence[Plan], *, force: bool = False) -> list[Plan]:
     """Write like `write`, so that users of other names can read it, as the containers are: whatever the umask says."""
     os.umask(os.umask(0o022) & 0o022)
-    return write(outcomes, force=force)
+    return write(plans, force=force)
 
 
-def write(outcomes: Sequence[Plan], *, force: bool = False) -> list[Plan]:
-    """Write what `plan` found, for all hosts or for none.
+def write(plans: Sequence[Plan], *, force: bool = False) -> list[Plan]:
+    """Write what was planned, for all hosts or for none.
 
     Returns:
-        What was written: something else than what was found, where another process wrote to the same folder since.
+        What was written: something else than was planned if another process wrote to the same folder since.
 
     Raises:
         DiagnosticError: a file would be overwritten that neither anvil-gen wrote last nor git has (unless ``force``),
             or a file cannot be written.
     """
     if not force:
-        _refuse_foreign(outcomes)
+        _refuse_foreign(plans)
     try:
-        current = _locked(outcomes)
+        current = _locked(plans)
         if not force:
-            _refuse_foreign(new for old, new in zip(outcomes, current, strict=True) if new is not old)
-        for outcome in current:
-            rendered = outcome.rendered
-            outcome.folder.stage(rendered.tree.files, outcome.files, sources=rendered.sources)
-        for outcome in current:
-            outcome.folder.commit()
+            _refuse_foreign(new for old, new in zip(plans, current, strict=True) if new is not old)
+        for plan in current:
+            plan.folder.stage(plan.tree.files, plan.files, sources=plan.host.sources)
+        for plan in current:
+            plan.folder.commit()
     except DiagnosticError:
-        for outcome in reversed(outcomes):
-            outcome.folder.drop()
+        for plan in reversed(plans):
+            plan.folder.drop()
         raise
     return current
 
 
-def _compared(rendered: Rendered, folder: DeployFolder) -> Plan:
-    files = folder.compare(rendered.tree.files, cache(lambda: _names(rendered)))
-    return Plan(rendered=rendered, folder=folder, files=tuple(files), changes=_service_changes(rendered, files))
-
-
-def _locked(outcomes: Sequence[Plan]) -> list[Plan]:
-    """Return outcomes that stay true until they are written: no other process can write to their folders."""
-    current = list(outcomes)
+def _locked(plans: Sequence[Plan]) -> list[Plan]:
+    """Return plans that stay true until they are written: no other process can write to their folders."""
+    current = list(plans)
     # In one order in every process, so that no two wait for each other.
-    for place in sorted(range(len(current)), key=lambda place: os.path.realpath(current[place].rendered.output)):
-        rendered, folder, files = current[place].rendered, current[place].folder, current[place].files
-        if folder.is_written(rendered.tree.files, files, sources=rendered.sources):
+    for place in sorted(range(len(current)), key=lambda place: os.path.realpath(current[place].host.output)):
+        plan = current[place]
+        if plan.folder.is_written(plan.tree.files, plan.files, sources=plan.host.sources):
             continue
-        if not folder.lock():
-            current[place] = _compared(rendered, folder)
+        if not plan.folder.lock():
+            current[place] = plan.compare_again()
     return current
 
 
-def _refuse_foreign(outcomes: Iterable[Plan]) -> None:
-    diagnostics = [diagnostic for outcome in outcomes for diagnostic in overwrite_errors(outcome)]
+def _refuse_foreign(plans: Iterable[Plan]) -> None:
+    diagnostics = [diagnostic for plan in plans for diagnostic in overwrite_errors(plan)]
     if diagnostics:
         raise DiagnosticError(diagnostics)
 
 
-def _names(rendered: Rendered) -> set[str]:
-    """Return the files that some router's folder puts next to the root file."""
-    return {
-        name.removesuffix(".j2")
-        for router in rendered.catalog.names("routers")
-        for name in rendered.catalog.below(f"routers/{router}/tree")
-    }
-
-
-def _service_changes(rendered: Rendered, files: Sequence[FileChange]) -> tuple[Change, ...]:
-    """Return the changes per service, those of the host's main project first."""
-    compose = {change.path: change for change in files if syntax_of(change.path) == "yaml"}
-    # A volume may stand in several files, and goes only with the last of them.
-    kept = [data for path, data in rendered.tree.data.items() if path not in compose and syntax_of(path) == "yaml"]
-    before = [parse_existing(change.before, change.path) for change in compose.values()]
-    after = [rendered.tree.data[change.path] for change in compose.values() if change.after is not None]
-    changes = compare([*kept, *before], [*kept, *after]) if compose else []
-    return tuple(sorted(changes, key=lambda change: change.project != rendered.project))
-
-
-def _shared_outputs(rendered: list[Rendered]) -> list[Diagnostic]:
-    seen: dict[str, Rendered] = {}
+def _shared_outputs(plans: Sequence[Plan]) -> list[Diagnostic]:
+    seen: dict[str, Plan] = {}
     diagnostics = []
-    for one in rendered:
-        other = seen.setdefault(os.path.normcase(os.path.realpath(one.output)), one)
+    for one in plans:
+        other = seen.setdefault(os.path.normcase(os.path.realpath(one.host.output)), one)
         if other is not one:
             diagnostics.append(
                 Diagnostic(
-                    summary="output taken twice",
-                    detail=f"{other.inventory.as_posix()} is rendered into the same folder",
+                    code="output-taken-twice",
+                    detail=f"{other.host.path.as_posix()} is rendered into the same folder",
                     remedy='set another "output" or "name" in [host]',
                     address="host",
-                    location=Location(file=one.inventory.as_posix()),
+                    location=Location(file=one.host.path.as_posix()),
                 )
             )
     return diagnostics

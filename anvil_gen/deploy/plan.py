@@ -2,31 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache, cached_property
 from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.deploy.compose_diff import Change
+from anvil_gen.deploy.compose_diff import Change, compare
 from anvil_gen.deploy.deploy_tree import DeployFolder, FileChange
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.render.syntaxes import parse
+from anvil_gen.render.syntaxes import parse, syntax_of
+from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Tree
-from anvil_gen.resolve.resolved_host import Resolved
 
 
-class Rendered(Resolved, frozen=True, kw_only=True):
-    """One host's tree, not yet written."""
+class Comparison(Struct, frozen=True, kw_only=True):
+    """A tree against the one on disk."""
 
-    tree: Tree
-
-
-class Plan(Struct, frozen=True, kw_only=True):
-    """What a rendered tree changes against the one on disk."""
-
-    rendered: Rendered
     folder: DeployFolder
     files: tuple[FileChange, ...]
     changes: tuple[Change, ...]
+
+
+class Plan:
+    """A host's rendered tree, and what it changes against the one on disk, which is read when first asked for."""
+
+    def __init__(self, host: Host, tree: Tree) -> None:
+        """Take a rendered tree that is not yet written."""
+        self.host = host
+        self.tree = tree
+
+    @cached_property
+    def _comparison(self) -> Comparison:
+        while True:
+            folder = DeployFolder(self.host.output, inventory=self.host.header)
+            found = self._compared(folder)
+            if folder.is_current():  # else another process has written while the files were read
+                return found
+
+    @property
+    def folder(self) -> DeployFolder:
+        """The deploy folder, as it was when it was compared."""
+        return self._comparison.folder
+
+    @property
+    def files(self) -> tuple[FileChange, ...]:
+        """The files that a write would touch.
+
+        Raises:
+            DiagnosticError: something that is no file is where a file belongs.
+        """
+        return self._comparison.files
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What that means for services, those of the host's main project first."""
+        return self._comparison.changes
+
+    def compare_again(self) -> Plan:
+        """Return the plan against what is in its folder by now."""
+        again = Plan(self.host, self.tree)
+        again.__dict__["_comparison"] = self._compared(self.folder)
+        return again
+
+    def _compared(self, folder: DeployFolder) -> Comparison:
+        files = tuple(folder.compare(self.tree.files, cache(self._names)))
+        return Comparison(folder=folder, files=files, changes=self._service_changes(files))
+
+    def _names(self) -> set[str]:
+        """Return the files that some router's folder puts next to the root file."""
+        catalog = self.host.catalog
+        return {
+            name.removesuffix(".j2")
+            for router in catalog.names("routers")
+            for name in catalog.below(f"routers/{router}/tree")
+        }
+
+    def _service_changes(self, files: Sequence[FileChange]) -> tuple[Change, ...]:
+        compose = {change.path: change for change in files if syntax_of(change.path) == "yaml"}
+        # A volume may be in several files, and goes only with the last of them.
+        kept = [data for path, data in self.tree.data.items() if path not in compose and syntax_of(path) == "yaml"]
+        before = [parse_existing(change.before, change.path) for change in compose.values()]
+        after = [self.tree.data[change.path] for change in compose.values() if change.after is not None]
+        changes = compare([*kept, *before], [*kept, *after]) if compose else []
+        return tuple(sorted(changes, key=lambda change: change.project != self.host.project))
 
 
 def parse_existing(text: str | None, path: str) -> dict[str, Any]:

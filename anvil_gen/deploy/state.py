@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from anvil_gen.resolve.resolved_host import Sources
+from anvil_gen.resolve.host import Sources
 
 
 class State(Struct, frozen=True, kw_only=True):

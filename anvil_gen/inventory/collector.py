@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Severity, did_you_mean, may_hold_secret, printable
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Severity, did_you_mean, printable
 from anvil_gen.inventory.toml_file import Document
+from anvil_gen.masking import secret_part
 from anvil_gen.values import KeyPath, address
 
 
@@ -23,7 +24,7 @@ class Collector:
 
     def add(
         self,
-        summary: str,
+        code: str,
         path: KeyPath,
         detail: str = "",
         remedy: str = "",
@@ -33,14 +34,14 @@ class Collector:
     ) -> None:
         """Add a diagnostic at ``path``; with ``key``, at the key itself and not at its value."""
         where = printable(address(path))
-        if any(may_hold_secret(part) for part in (path[:-1] if key else path) if isinstance(part, str)):
+        if secret_part(path[:-1] if key else path) is not None:
             detail = "what is written there is not shown: it may be a secret"
             remedy = "" if any(text in remedy for text in _texts(self.value_at(path))) else remedy
         detail, remedy = printable(detail), printable(remedy)
-        if (summary, where, detail) in self._diagnostics:
+        if (code, where, detail) in self._diagnostics:
             return
-        self._diagnostics[summary, where, detail] = Diagnostic(
-            summary=summary,
+        self._diagnostics[code, where, detail] = Diagnostic(
+            code=code,
             detail=detail,
             remedy=remedy,
             address=where,
@@ -79,13 +80,13 @@ class Collector:
             written = written[part]
         misspelt = [str(path[-1]) for path in self._dropped if path[:-1] == table]
         if key not in written and did_you_mean(key, misspelt) == "":
-            self.add("missing key", table, f'"{key}" is not set', remedy, key=True)
+            self.add("missing-key", table, f'"{key}" is not set', remedy, key=True)
 
     def missing_elsewhere(self, fact: KeyPath, needed_by: KeyPath, detail: str, remedy: str) -> None:
         """Report once, however many need it, that a value of another table is not set, unless that table has errors."""
         if fact not in self._missing_elsewhere and not self.is_dropped(fact[:-1]):
             self._missing_elsewhere.add(fact)
-            self.add("missing key", needed_by, detail, remedy)
+            self.add("missing-key", needed_by, detail, remedy)
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

@@ -13,16 +13,16 @@ from anvil_gen.inventory.schema import SCHEMA, GpuTable, Inventory, TierTable
 from anvil_gen.inventory.struct_errors import ErrorKind, StructError, decode_number, decode_valid
 from anvil_gen.values import KeyPath
 
-_SUMMARIES: dict[ErrorKind, str] = {
-    "unknown key": "unknown key",
-    "renamed key": "renamed key",
-    "missing key": "missing key",
-    "name": "name that is not allowed",
-    "type": "wrong type",
-    "choice": "not one of the choices",
-    "form": "not of the right form",
-    "range": "number out of range",
-    "NUL": "NUL character",
+_CODES: dict[ErrorKind, str] = {
+    "unknown key": "unknown-key",
+    "renamed key": "renamed-key",
+    "missing key": "missing-key",
+    "name": "invalid-name",
+    "type": "wrong-type",
+    "choice": "not-one-of-the-choices",
+    "form": "invalid-form",
+    "range": "number-out-of-range",
+    "NUL": "nul-character",
 }
 
 _CLIENT_KEYS: KeyPath = ("router", "api_key_env")
@@ -51,7 +51,7 @@ def parse(collector: Collector) -> Inventory:
     for struct_error in struct_errors:
         _report(collector, struct_error)
     if message and not collector.diagnostics:  # never silently
-        collector.add("not of the inventory's format", (), message)
+        collector.add("not-of-the-inventory-format", (), message)
         raise DiagnosticError(collector.diagnostics)
     return inventory
 
@@ -64,7 +64,7 @@ def _check_version(collector: Collector, data: dict[str, Any]) -> None:
         raise DiagnosticError(
             [
                 Diagnostic(
-                    summary="inventory of a newer format",
+                    code="inventory-of-a-newer-format",
                     detail=f"it is written for schema {version}, and this anvil-gen reads {SCHEMA}",
                     remedy="install a newer anvil-gen",
                     address="schema",
@@ -85,7 +85,7 @@ def _without_stray_keys(collector: Collector, data: dict[str, Any]) -> dict[str,
         plain = [key for key in stray if not isinstance(entries[key], dict)]
         if plain:
             detail = f'"{plain[0]}" is in [{table}] itself'
-            collector.add("missing name", (table, plain[0]), detail, f"a name is missing: [{table}.NAME]", key=True)
+            collector.add("missing-name", (table, plain[0]), detail, f"a name is missing: [{table}.NAME]", key=True)
             valid[table] = {key: entry for key, entry in entries.items() if key not in stray}
             for path in [(table, key) for key in stray] if valid[table] else [(table,)]:
                 collector.drop(path)
@@ -98,7 +98,7 @@ def _report(collector: Collector, error: StructError) -> None:
     if path[:2] == _CLIENT_KEYS:  # who mixes up names and keys has a secret in the path
         path, at_key = _CLIENT_KEYS, False
     remedy = _inventory_remedy(collector, error) or error.remedy
-    collector.add(_SUMMARIES[error.kind], path, error.detail, remedy, key=at_key)
+    collector.add(_CODES[error.kind], path, error.detail, remedy, key=at_key)
     if error.kept:
         collector.invalid_name(path)
     else:

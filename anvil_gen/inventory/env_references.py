@@ -40,22 +40,22 @@ def check_free_values(collector: Collector) -> None:
         error = _reference_error(table)
         if error is not None:
             key, detail, remedy = error
-            collector.add("not of the right form", (*path, key), detail, remedy, key=key not in _KEYS)
+            collector.add("invalid-form", (*path, key), detail, remedy, key=key not in _KEYS)
     for path, table in _own_keys(collector.document.data):
         _check_environment(collector, (*path, "environment"), table.get("environment"))
         for where, value in _scalars(table, path):
             if isinstance(value, date | time):
-                collector.add("wrong type", where, "a date or time", "write it in quotes")
+                collector.add("wrong-type", where, "a date or time", "write it in quotes")
 
 
 def _check_environment(collector: Collector, path: KeyPath, environment: Any) -> None:
     """Report names that are empty or have a `=`: Compose accepts them, and a container reads something else."""
     for name, _ in _entries(environment):
         if not name or "=" in name:
-            collector.add("name that is not allowed", (*path, name), *_NAME, key=True)
+            collector.add("invalid-name", (*path, name), *_NAME, key=True)
     for index, entry in enumerate(environment) if isinstance(environment, list) else ():
         if isinstance(entry, str) and entry[:1] in ("", "="):
-            collector.add("name that is not allowed", (*path, index), *_NAME)
+            collector.add("invalid-name", (*path, index), *_NAME)
 
 
 def _own_keys(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:

@@ -39,7 +39,7 @@ def find_inventory(host: str, start: Path) -> Path:
     raise DiagnosticError(
         [
             Diagnostic(
-                summary="unknown host",
+                code="unknown-host",
                 detail=f'"{host}" is not an inventory: {known}',
                 remedy=did_you_mean(host, names) or "name a host, or the path of its .toml file",
             )
@@ -56,7 +56,7 @@ def all_inventories(start: Path) -> list[Path]:
     folder = hosts_folder(start)
     found = _inventories(folder)
     if not found:
-        raise DiagnosticError([Diagnostic(summary="no inventories", detail=_NO_HOSTS[folder is not None])])
+        raise DiagnosticError([Diagnostic(code="no-inventories", detail=_NO_HOSTS[folder is not None])])
     return [Path(display_path(path, start)) for path in found]
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from anvil_gen.diagnostics import HIDDEN_WORD, Diagnostic, DiagnosticError, Location, may_hold_secret, printable
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, printable
+from anvil_gen.masking import MASK, mask_text, may_hold_secret, secret_part
 from anvil_gen.values import KeyPath, Number, address
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ MAX_DEPTH = 32
 # A dotted key of 1,000 parts: the parser keeps each of its prefixes, which at 100,000 parts no memory holds.
 _MANY_PARTS = r"""(?m)(?:^|[\[{,])[ \t]*(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){1000}"""
 _TOO_DEEP = (
-    "nested too deeply",
+    "nested-too-deeply",
     f"tables and arrays are nested more than {MAX_DEPTH} levels deep",
     "an inventory needs five levels at most",
 )
 _LONG_NUMBER = (
-    "number out of range",
+    "number-out-of-range",
     "a number has thousands of digits, and TOML's whole numbers have 64 bits",
     "write a smaller number, or text in quotes",
 )
@@ -48,8 +49,6 @@ _REMEDIES = {
 }
 """By how the parser's message begins."""
 
-# A key or a token that is written where its name belongs must not appear in a log.
-_HIDDEN = rf"""(?i)({HIDDEN_WORD}[\w-]*["']?[ \t]*(?:\.[^=\n]*)?=[ \t]*).+"""
 _STATEMENT = r"""[ \t]*(?:[\w-]+|"[^"]*"|'[^']*')[ \t]*[.=]"""
 _AT_LINE = r"\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$"
 
@@ -73,12 +72,12 @@ class Document:
         line, column, length = self._positions.find(path, key=key)
         found = self._at(line, column, length)
         parts = path[:-1] if key else path
-        secret = next((i for i, part in enumerate(parts) if isinstance(part, str) and may_hold_secret(part)), None)
+        secret = secret_part(parts)
         if secret is None:
             return found
         # The value may go on for lines: only the key itself is shown.
         key_line, key_column, key_length = self._positions.find(path[: secret + 1], key=True)
-        shown = f"{found.source[: key_column - 1 + key_length]} = …" if key_line == line else ""
+        shown = f"{found.source[: key_column - 1 + key_length]} = {MASK}" if key_line == line else ""
         return replace(found, source=shown)
 
     @cached_property
@@ -93,7 +92,7 @@ class Document:
         return [line.removesuffix("\r") for line in self.text.split("\n")]
 
     def _at(self, line: int, column: int, length: int = 1) -> Location:
-        source = re.sub(_HIDDEN, r"\1…", self._lines[line - 1]) if line <= len(self._lines) else ""
+        source = mask_text(self._lines[line - 1]) if line <= len(self._lines) else ""
         return Location(file=self.display, line=line, column=column, length=length, source=source)
 
     def _parse(self) -> dict[str, Any]:
@@ -112,10 +111,10 @@ class Document:
             raise self._refused(*_TOO_DEEP)
         return data
 
-    def _refused(self, summary: str, detail: str, remedy: str) -> DiagnosticError:
+    def _refused(self, code: str, detail: str, remedy: str) -> DiagnosticError:
         """Return the error of a file that no person writes: it has no line, since the parser reports none."""
         location = Location(file=self.display)
-        return DiagnosticError([Diagnostic(summary=summary, detail=detail, remedy=remedy, location=location)])
+        return DiagnosticError([Diagnostic(code=code, detail=detail, remedy=remedy, location=location)])
 
     def _syntax_error(self, message: str) -> Diagnostic:
         from ast import literal_eval  # noqa: PLC0415  only an error needs it
@@ -132,7 +131,7 @@ class Document:
         location = self._without_secret(location)
         reason = re.sub(_KEY_PATH, lambda keys: address(literal_eval(keys[0])), reason[:1].lower() + reason[1:])
         return Diagnostic(
-            summary="not valid TOML",
+            code="not-valid-toml",
             detail=printable(reason),
             remedy=printable(_syntax_remedy(reason, location)),
             location=location,
@@ -174,7 +173,7 @@ def _read(path: Path, display: str) -> bytes:
     except ValueError:
         detail, remedy = "no file name may hold a NUL character", ""
     raise DiagnosticError(
-        [Diagnostic(summary="cannot read the file", detail=detail, remedy=remedy, location=Location(file=display))]
+        [Diagnostic(code="cannot-read-the-file", detail=detail, remedy=remedy, location=Location(file=display))]
     )
 
 
@@ -187,7 +186,7 @@ def _decode(raw: bytes, display: str) -> str:
         raise DiagnosticError(
             [
                 Diagnostic(
-                    summary="not valid TOML",
+                    code="not-valid-toml",
                     detail=f"byte 0x{raw[error.start]:02x} is not UTF-8",
                     remedy="save the file as UTF-8 text",
                     location=Location(file=display, line=line, column=len(before) + 1),

@@ -28,7 +28,7 @@ _NO_CONTEXT = re.compile(r"context .*(not found|does not exist)", re.I)
 _BAD_VARIABLES = re.compile(
     r"failed to read (?P<file>.*\.env): (?:line \d+: )?(?P<why>[^\"':$]*)|setenv: (?P<empty>.*)"
 )
-BAD_VARIABLES = "variables cannot be read"
+BAD_VARIABLES = "variables-cannot-be-read"
 """The summary of the error when Compose cannot parse an ``.env``."""
 
 
@@ -91,7 +91,7 @@ class Docker:
         """Run a command to its end, with ``text`` on its stdin and ``variables`` in its environment.
 
         Raises:
-            DiagnosticError: there is no ``docker`` on this machine, or it cannot be run.
+            DiagnosticError: ``docker`` is not installed, or cannot be run.
         """
         try:
             return subprocess.run(  # noqa: S603  docker itself, never a shell
@@ -221,7 +221,7 @@ def _not_started(error: OSError, folder: Path | None) -> DiagnosticError | OSErr
         return DiagnosticError(
             [
                 Diagnostic(
-                    summary="Docker is not installed",
+                    code="docker-is-not-installed",
                     detail="`docker` is not on the PATH; rendering works without it, running does not",
                     remedy=f"install it ({INSTALL_DOCS}), for instance:\n\n"
                     "    curl -fsSL https://get.docker.com | sudo sh",
@@ -230,7 +230,7 @@ def _not_started(error: OSError, folder: Path | None) -> DiagnosticError | OSErr
         )
     detail = f"`docker` on the PATH: {(error.strerror or str(error)).lower()}"
     remedy = f"find the program, and fix or replace it ({INSTALL_DOCS}):\n\n    command -v docker"
-    return DiagnosticError([Diagnostic(summary="Docker cannot be run", detail=detail, remedy=remedy)])
+    return DiagnosticError([Diagnostic(code="docker-cannot-be-run", detail=detail, remedy=remedy)])
 
 
 def parse_json(printed: str) -> Any:
@@ -245,7 +245,7 @@ def parse_json(printed: str) -> Any:
         detail = f"expected JSON, but `docker` printed: {printable(printed.strip())[:_LONGEST_LINE]}"
         remedy = "find out which program it is:\n\n    command -v docker"
         raise DiagnosticError(
-            [Diagnostic(summary="unexpected output from docker", detail=detail, remedy=remedy)]
+            [Diagnostic(code="unexpected-output-from-docker", detail=detail, remedy=remedy)]
         ) from None
 
 
@@ -256,26 +256,26 @@ def failure(stderr: str, command: Sequence[str]) -> Diagnostic:
     bad = _BAD_VARIABLES.search(stderr)
     if bad is not None:
         return Diagnostic(
-            summary=BAD_VARIABLES,
+            code=BAD_VARIABLES,
             detail=f"Compose reports: {(bad['why'] or 'a line has no name').strip()}",
             remedy="each line is NAME=value; put a value with spaces, quotes, # or $ in single quotes",
             location=Location(file=bad["file"] or ".env"),
         )
     if _NOT_ALLOWED.search(stderr) and re.search(r"daemon|docker\.sock", stderr):
         remedy = "add yourself to the docker group, then log in again:\n\n    sudo usermod -aG docker $USER"
-        return Diagnostic(summary="no permission to use Docker", detail=last, remedy=remedy)
+        return Diagnostic(code="no-permission-to-use-docker", detail=last, remedy=remedy)
     if _NO_CONTEXT.search(stderr):
         return Diagnostic(
-            summary="unknown Docker context", detail=last, remedy="list the contexts:\n\n    docker context ls"
+            code="unknown-docker-context", detail=last, remedy="list the contexts:\n\n    docker context ls"
         )
     if _NO_DAEMON.search(stderr):
         remedy = "start it (Docker Desktop; on Linux as below), then run this again:\n\n    sudo systemctl start docker"
-        return Diagnostic(summary="Docker does not answer", detail=last, remedy=remedy)
+        return Diagnostic(code="docker-does-not-answer", detail=last, remedy=remedy)
     if _NO_COMPOSE.search(stderr):
         remedy = "install Compose 2.20 or newer: https://docs.docker.com/compose/install/"
-        return Diagnostic(summary="Docker Compose is missing", detail=last, remedy=remedy)
+        return Diagnostic(code="docker-compose-is-missing", detail=last, remedy=remedy)
     import shlex  # noqa: PLC0415  only an unknown failure needs it
 
     return Diagnostic(
-        summary="docker command failed", detail=last, remedy=f"the command was:\n\n    {shlex.join(command)}"
+        code="docker-command-failed", detail=last, remedy=f"the command was:\n\n    {shlex.join(command)}"
     )

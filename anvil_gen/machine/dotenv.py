@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from anvil_gen.values import Interpolation, interpolations, split_compose_text
+
 FILE = ".env"
 _LINE = re.compile(
     r"""^[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][\w.-]*)[ \t]*[=:][ \t]*
@@ -14,9 +16,6 @@ _LINE = re.compile(
     re.M | re.X,
 )
 _COMMENT = re.compile(r"(?:^|\s)#.*")
-_REFERENCE = re.compile(
-    r"\$(?:(?P<dollar>\$)|(?P<bare>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?:(?P<how>:?[-?+])(?P<word>[^}]*))?\})"
-)
 
 
 def variables(folder: Path, shell: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -39,17 +38,15 @@ def _assignments(text: str) -> Iterator[tuple[str, str]]:
 
 def fill_variables(text: str, values: Mapping[str, str]) -> str:
     """Return a text of a compose file with its variables interpolated; those that are not set are empty."""
+    return "".join(part if isinstance(part, str) else _value(part, values) for part in split_compose_text(text))
 
-    def value(match: re.Match[str]) -> str:
-        if match["dollar"]:
-            return "$"
-        name, how, word = match["name"] or match["bare"], match["how"] or "", match["word"] or ""
-        is_set = name in values and (values[name] != "" or not how.startswith(":"))
-        if how.endswith("+"):
-            return word if is_set else ""
-        return values.get(name, "") if is_set or not how.endswith("-") else word
 
-    return _REFERENCE.sub(value, text)
+def _value(variable: Interpolation, values: Mapping[str, str]) -> str:
+    value = values.get(variable.name)
+    is_set = value is not None and (value != "" or not variable.operator.startswith(":"))
+    if variable.operator.endswith("+"):
+        return variable.word if is_set else ""
+    return variable.word if variable.has_default and not is_set else value or ""
 
 
 def references(text: str) -> Iterator[tuple[str, bool]]:
@@ -57,7 +54,6 @@ def references(text: str) -> Iterator[tuple[str, bool]]:
 
     Those with a default are left out.
     """
-    for match in _REFERENCE.finditer(text):
-        how = match["how"] or ""
-        if not match["dollar"] and not how.endswith(("-", "+")):
-            yield match["name"] or match["bare"], how.endswith("?")
+    for variable in interpolations(text):
+        if not variable.operator.endswith(("-", "+")):
+            yield variable.name, variable.operator.endswith("?")

@@ -10,8 +10,7 @@ from msgspec import Struct
 
 from anvil_gen.catalog.gpu_vendor import DeviceListing, ProgramListing, Vendor
 from anvil_gen.machine.subprocesses import Answer, Run, run_program
-
-_MIB = 1 << 20
+from anvil_gen.units import MIB
 
 
 class DetectedGpu(Struct, frozen=True, kw_only=True):
@@ -102,7 +101,7 @@ def _devices(vendor: str, listing: DeviceListing, root: Path) -> Iterator[Detect
             uuid=listing.uuid_form.replace("{uuid}", uuid) if uuid.strip("0") else str(index),
             index=index,
             name=_text(folder, listing.name),
-            memory_mib=int(memory) // _MIB if memory.isdecimal() else None,
+            memory_mib=int(memory) // MIB if memory.isdecimal() else None,
         )
 
 

@@ -1,4 +1,4 @@
-"""Models that are on a machine already: in a model folder, or in the Hugging Face cache."""
+"""Models that are on a host already: in a model folder, or in the Hugging Face cache."""
 
 from __future__ import annotations
 

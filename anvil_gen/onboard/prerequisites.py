@@ -44,7 +44,7 @@ def _docker(
     elif not docker.compose or is_older(docker.compose, OLDEST_COMPOSE):
         detail = f"{docker.compose or 'none'} is installed; 2.20 or newer is required"
         remedy = f"install it:\n\n{_commands(install['compose'], names, _COMPOSE_DOCS)}"
-        yield Diagnostic(summary="Docker Compose is missing", detail=detail, remedy=remedy, severity="warning")
+        yield Diagnostic(code="docker-compose-is-missing", detail=detail, remedy=remedy, severity="warning")
 
 
 def _gpus(
@@ -57,8 +57,8 @@ def _gpus(
             continue
         if listing_failed(listing, catalog, at):
             remedy = data.driver.get(platform, "").strip()
-            summary = "GPUs cannot be listed"
-            yield Diagnostic(summary=summary, detail=listing.diagnostic, remedy=remedy, severity="warning")
+            code = "gpus-cannot-be-listed"
+            yield Diagnostic(code=code, detail=listing.diagnostic, remedy=remedy, severity="warning")
         runtime = data.runtime
         if not set(listing.gpus) & set(found.gpus) or runtime is None or at.root is None:
             continue
@@ -70,7 +70,7 @@ def _gpus(
             install_commands = _commands(install.get("runtimes", {}).get(listing.vendor, {}), names, "")
             setup = runtime.install.get(platform, "").strip()
             yield Diagnostic(
-                summary="containers cannot access the GPUs yet",
+                code="containers-cannot-access-the-gpus-yet",
                 detail=f"the {runtime.title} is missing",
                 remedy=f"{install_commands}\n{setup.rpartition(chr(10))[2]}"
                 if install_commands and platform == "linux"
@@ -80,7 +80,7 @@ def _gpus(
 
 
 def _distribution(root: Path | None) -> list[str]:
-    """Return the names of a machine's distribution, the most specific first: ``ubuntu-24``, ``ubuntu``, ``debian``."""
+    """Return the names of a host's distribution, the most specific first: ``ubuntu-24``, ``ubuntu``, ``debian``."""
     try:
         text = (root / "etc/os-release").read_text("utf-8") if root is not None else ""
     except OSError:

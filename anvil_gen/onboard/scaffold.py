@@ -122,7 +122,7 @@ def _invalid_answer(text: str) -> Diagnostic:
     match = _COPIER_ERROR.search(text)
     question, reason = match.groups() if match else ("", text)
     return Diagnostic(
-        summary="invalid answer",
+        code="invalid-answer",
         detail=f"{question}: {' '.join(reason.split())}" if question else printable(text),
         remedy="see the questions in docs/onboarding.md, and give another answer:\n\n"
         f"    anvil-gen init --data {question or 'QUESTION'}=ANSWER",
@@ -131,7 +131,7 @@ def _invalid_answer(text: str) -> Diagnostic:
 
 def _already_in_fleet(inventory: Path, machine: str) -> Diagnostic:
     return Diagnostic(
-        summary="host is already in the fleet",
+        code="host-is-already-in-the-fleet",
         detail=f"edit its inventory; to add another host, use another name than {machine}:",
         remedy="\n    anvil-gen init --data machine=NAME",
         location=Location(file=display_path(inventory)),
@@ -175,7 +175,7 @@ def _install(scratch: Path, folder: Path, files: list[str], check: Callable[[], 
 
 
 _NO_INVENTORY = Diagnostic(
-    summary="answers do not make a valid inventory",
+    code="answers-do-not-make-a-valid-inventory",
     detail="the errors above are in the inventory that they would make; nothing was written",
     remedy="see the questions in docs/onboarding.md, and give other answers:\n\n"
     "    anvil-gen init --data QUESTION=ANSWER",

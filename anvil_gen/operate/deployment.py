@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
+from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.deploy_tree import DeployFolder
 from anvil_gen.diagnostics import (
     Diagnostic,
@@ -19,27 +19,48 @@ from anvil_gen.diagnostics import (
     display_path,
     join_words,
 )
+from anvil_gen.inventory.fleet import find_inventory, fleet_root
 from anvil_gen.machine.compose import Project
+from anvil_gen.machine.docker import Docker
 from anvil_gen.machine.project_lock import project_lock
-from anvil_gen.operate.target import Target, find_target
+from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import DEFAULT_MODE, Mode, Stack, Tier
-from anvil_gen.resolve.resolved_host import Resolved, resolve_host
 
 if TYPE_CHECKING:
     from anvil_gen.deploy.plan import Plan
 
 
-class Deployment(Struct, frozen=True, kw_only=True):
-    """A host that can be operated. ``pending`` is what a render would change; None if nothing."""
+class Deployment:
+    """A host that can be operated: its project is known when its inventory is read, the rest when first asked for."""
 
-    resolved: Resolved
-    pending: Plan | None
-    project: Project
+    def __init__(self, host: Host) -> None:
+        """Take a host that has been read."""
+        self.host = host
+        self.project = Project(docker=Docker(host.docker_context), folder=host.output, name=host.project)
 
     @property
     def stack(self) -> Stack:
-        """What the inventory resolves to."""
-        return self.resolved.stack
+        """What the inventory resolves to.
+
+        Raises:
+            DiagnosticError: the inventory has errors.
+        """
+        return self.host.stack
+
+    @cached_property
+    def pending(self) -> Plan | None:
+        """What a render would change; None if nothing.
+
+        Raises:
+            DiagnosticError: the inventory has errors, or the deploy folder cannot be read.
+        """
+        folder = DeployFolder(self.host.output, inventory=self.host.header)
+        if folder.is_as_rendered(self.host.sources):
+            return None
+        from anvil_gen.deploy.pipeline import generator  # noqa: PLC0415  only what is not known to be fresh needs it
+
+        plan = generator().render(self.host.path)
+        return plan if plan.files else None
 
     @property
     def stale(self) -> bool:
@@ -50,7 +71,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     def unrendered(self) -> bool:
         """Tell whether no rendered file is on disk."""
         missing = [change for change in self.pending.files if change.action == "create"] if self.pending else []
-        return self.pending is not None and len(missing) == len(self.pending.rendered.tree.files)
+        return self.pending is not None and len(missing) == len(self.pending.tree.files)
 
     @property
     def container_names(self) -> list[str]:
@@ -86,13 +107,13 @@ class Deployment(Struct, frozen=True, kw_only=True):
         if elsewhere is not None:
             detail = f'"{name}" is not part of the mode "{mode.title}"'
             remedy = f"add its mode:\n\n    anvil-gen up {host} {name} --mode {elsewhere.title}"
-            return Diagnostic(summary="not in this mode", detail=detail, remedy=remedy)
+            return Diagnostic(code="not-in-this-mode", detail=detail, remedy=remedy)
         if any(tier.name == name for tier in self.stack.tiers):
             detail, remedy = f'"{name}" is on standby and in no mode', 'add it to the "tiers" of a mode'
-            return Diagnostic(summary="not in any mode", detail=detail, remedy=remedy)
+            return Diagnostic(code="not-in-any-mode", detail=detail, remedy=remedy)
         detail = f'"{name}" is neither a tier nor a service of {host} (defined: {join_words(known)})'
         remedy = did_you_mean(name, known) or "name one of them"
-        return Diagnostic(summary="unknown tier", detail=detail, remedy=remedy)
+        return Diagnostic(code="unknown-tier", detail=detail, remedy=remedy)
 
 
 def mode_of(stack: Stack, name: str | None) -> Mode:
@@ -107,7 +128,7 @@ def mode_of(stack: Stack, name: str | None) -> Mode:
         return modes[title]
     detail = f'"{title}" is not a mode of {stack.host} (defined: {join_words(modes)})'
     remedy = did_you_mean(title, modes) or "name one of them"
-    raise DiagnosticError([Diagnostic(summary="unknown mode", detail=detail, remedy=remedy)])
+    raise DiagnosticError([Diagnostic(code="unknown-mode", detail=detail, remedy=remedy)])
 
 
 def services_of(stack: Stack, mode: Mode) -> dict[str, str]:
@@ -126,30 +147,10 @@ def open_deployment(host: str, here: Path) -> Deployment:
     """Return the host that a name or a path refers to.
 
     Raises:
-        DiagnosticError: there is no such host, or its inventory has errors.
+        DiagnosticError: there is no such host, or its inventory cannot be read.
     """
-    return deployment_of(find_target(host, here))
-
-
-def deployment_of(target: Target) -> Deployment:
-    """Return a host that has been found, resolved and compared with the disk.
-
-    Raises:
-        DiagnosticError: its inventory has errors.
-    """
-    resolved = resolve_host(target.reading)
-    return Deployment(resolved=resolved, pending=_pending(resolved), project=target.project)
-
-
-def _pending(resolved: Resolved) -> Plan | None:
-    """Return what a render would change; None if nothing."""
-    folder = DeployFolder(resolved.output, inventory=resolved.header)
-    if folder.is_as_rendered(resolved.sources):
-        return None
-    from anvil_gen.deploy.pipeline import generator, plan  # noqa: PLC0415  only what is not known to be fresh needs it
-
-    pending = plan(generator().render(resolved.inventory))
-    return pending if pending.files else None
+    path = find_inventory(host, here)
+    return Deployment(Host(path, Catalog(fleet_root(path) / "templates")))
 
 
 def delegate(
@@ -185,23 +186,23 @@ def staleness(deployment: Deployment, *, then: str = "") -> Diagnostic | None:
 
     ``then`` is the step after a render.
     """
-    resolved, pending = deployment.resolved, deployment.pending
+    host, pending = deployment.host, deployment.pending
     if pending is None:
         return None
     paths = join_words((change.path for change in pending.files), limit=6)
-    if pending.folder.is_of_another_version(pending.files, sources=resolved.sources):
+    if pending.folder.is_of_another_version(pending.files, sources=host.sources):
         return Diagnostic(
-            summary="files were rendered by another version of anvil-gen",
+            code="files-were-rendered-by-another-version-of-anvil-gen",
             detail=f"the files on disk are used as they are; this version renders them differently: {paths}",
-            remedy=f"to update and review them:\n\n    {resolved.command}",
-            location=Location(file=display_path(resolved.output)),
+            remedy=f"to update and review them:\n\n    {host.command}",
+            location=Location(file=display_path(host.output)),
             severity="warning",
         )
     by_word = {"missing": ("create",), "different": ("update",), "left over": ("delete",)}
     found = {word: [one.path for one in pending.files if one.action in actions] for word, actions in by_word.items()}
     return Diagnostic(
-        summary="nothing is rendered yet" if deployment.unrendered else "files do not match the inventory",
+        code="nothing-is-rendered-yet" if deployment.unrendered else "files-do-not-match-the-inventory",
         detail="; ".join(f"{word}: {join_words(paths, limit=6)}" for word, paths in found.items() if paths),
-        remedy=f"render, {f'review, and {then}' if then else 'and review'}:\n\n    {resolved.command}",
-        location=Location(file=display_path(resolved.output)),
+        remedy=f"render, {f'review, and {then}' if then else 'and review'}:\n\n    {host.command}",
+        location=Location(file=display_path(host.output)),
     )

@@ -11,17 +11,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from anvil_gen.machine.containers import Container
+from anvil_gen.resolve.compose_keys import by_name
 from anvil_gen.resolve.model import VARIABLE_LABEL
+from anvil_gen.units import MIB, parse_duration, parse_size
 
 NormalizedService = dict[str, Any]
 """Keys of a compose service, with times in seconds, sizes in bytes and mounts in long form."""
 
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_SIZES = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _ANONYMOUS = re.compile("[0-9a-f]{64}")
 # Compose's own, and those that only repeat the command.
 _IGNORED_LABELS = ("com.docker.compose.", VARIABLE_LABEL)
-_DEFAULT_SHM = 64 << 20
+_DEFAULT_SHM = 64 * MIB
 # Key of a service -> key of the image's configuration: Docker does not report which of the two a value comes from.
 _OF_IMAGE = {"entrypoint": "Entrypoint", "command": "Cmd", "user": "User"}
 # Docker adds this to a container that shares a namespace with the machine.
@@ -108,10 +108,9 @@ def _unless(value: Any, usual: Any) -> Any:
     return None if value == usual else value
 
 
-def _environment(entries: Any, own: Any) -> dict[str, str | None]:
+def _environment(entries: Any, own: Any) -> Any:
     added = [entry for entry in entries or () if entry not in (own or ())]
-    split = (entry.partition("=") for entry in added)
-    return {name: value if equals else None for name, equals, value in split}
+    return by_name(added)
 
 
 def _restart(policy: Mapping[str, Any]) -> str | None:
@@ -184,10 +183,7 @@ def _network(name: str, project: str, config: Mapping[str, Any]) -> str:
 
 
 def _seconds(duration: str | None) -> float | None:
-    if duration is None:
-        return None
-    found = re.findall(r"([0-9.]+)(h|ms|m|s|us|µs|ns)", duration)
-    return _whole(sum(float(number) * _UNITS[unit] for number, unit in found))
+    return None if duration is None else _whole(parse_duration(duration))
 
 
 def _whole(number: float) -> float | int:
@@ -196,7 +192,4 @@ def _whole(number: float) -> float | int:
 
 
 def _bytes(size: str | int | None) -> int | None:
-    if size is None or isinstance(size, int):
-        return size
-    match = re.fullmatch(r"([0-9.]+)([bkmg]?)b?", size.lower())
-    return int(float(match[1]) * _SIZES[match[2]]) if match else None
+    return int(parse_size(size)) if isinstance(size, str) else size

@@ -7,9 +7,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from anvil_gen.flags import parse_flags
+from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.env_variables import names_in
 from anvil_gen.resolve.model import Stack
-from anvil_gen.values import parts_of
+from anvil_gen.values import Text, interpolations
 
 # Shown all the same: an image or folder that a variable names is no secret.
 _SHOWN = frozenset({"image", "container_name", "ports", "volumes", "devices"})
@@ -56,12 +58,10 @@ def _has_variable(value: Any) -> bool:
 
 def _plain_flags(command: Any) -> frozenset[str]:
     """Return the flags of a command whose values are written out in the inventory."""
-    flag, flags, variable_flags = "", set[str](), set[str]()
-    for word in command if isinstance(command, list | tuple) else ():
-        first = parts_of(word)[0]
-        if isinstance(first, str) and first.startswith("-"):
-            flag = first.partition("=")[0]
-            flags.add(flag)
-        if _has_variable(word):
-            variable_flags.add(flag)
-    return frozenset(flags - variable_flags)
+    plain, variable = set[str](), set[str]()
+    words = command if isinstance(command, list | tuple) else ()
+    for flag, values in parse_flags(compose_string(word) if isinstance(word, Text) else str(word) for word in words):
+        name, dollar, _ = flag.partition("$")  # a variable in a flag's name may hold its value too
+        has_variable = dollar or any(next(interpolations(value), None) for value in values)
+        (variable if has_variable else plain).add(name)
+    return frozenset(plain - variable - {""})

@@ -147,7 +147,7 @@ def _endpoints(
     endpoints = {}
     for service, one in by_service.items():
         tier = tier_of(deployment.stack, service)
-        engine = deployment.resolved.catalog.engine(tier.engine) if tier is not None else None
+        engine = deployment.host.catalog.engine(tier.engine) if tier is not None else None
         address = _reachable(one, tier) if tier is not None and one.running else None
         if engine is not None and address is not None:
             endpoints[service] = (address, engine.models_endpoint)

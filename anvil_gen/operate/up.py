@@ -7,14 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.containers import Container, ContainerQuery
-from anvil_gen.operate.deployment import Deployment, deployment_of, staleness
+from anvil_gen.operate.deployment import Deployment, staleness
 from anvil_gen.operate.service_results import Result, results, snapshot
-from anvil_gen.operate.target import Target
 from anvil_gen.resolve.model import Mode
 
 
@@ -40,7 +38,7 @@ class UpResult(Struct, frozen=True, kw_only=True):
 
 def start_services(
     request: UpRequest,
-    target: Target,
+    deployment: Deployment,
     query: ContainerQuery,
     *,
     inherited: Sequence[int],
@@ -51,7 +49,7 @@ def start_services(
 
     Args:
         request: what to start.
-        target: the host.
+        deployment: the host.
         query: the query for its containers, which has started.
         inherited: descriptors that Compose keeps open.
         warn: is called with each warning.
@@ -60,22 +58,22 @@ def start_services(
     Raises:
         DiagnosticError: the inventory has errors, the files do not match it, or Docker does not answer.
     """
-    deployment = _require_current(deployment_of(target), warn, render=request.render)
+    deployment = _require_current(deployment, warn, render=request.render)
     mode = deployment.mode(request.mode)
     services = deployment.services(mode, request.tiers)
     if not services:
         remedy = "add a tier to it, and render it"
-        raise DiagnosticError([Diagnostic(summary="nothing to start", detail="the mode has no tier", remedy=remedy)])
+        raise DiagnosticError([Diagnostic(code="nothing-to-start", detail="the mode has no tier", remedy=remedy)])
     # Compose gets no service names if all of them are meant.
     named = services if request.tiers else []
-    if target.project.docker.is_remote:
+    if deployment.project.docker.is_remote:
         _refuse_unmountable(deployment, mode, named)
     before = snapshot(deployment, query)
-    for name in remove_unfinished(target.project, query):
+    for name in remove_unfinished(deployment.project, query):
         detail = f"{name}: left unfinished by an interrupted `up`"
-        warn(Diagnostic(summary="container removed", detail=detail, severity="warning"))
+        warn(Diagnostic(code="container-removed", detail=detail, severity="warning"))
     run = partial(
-        target.project.run_interactive, root_file=mode.root_file, stdout=sys.stderr.fileno(), inherited=inherited
+        deployment.project.run_interactive, root_file=mode.root_file, stdout=sys.stderr.fileno(), inherited=inherited
     )
     code = _compose(request, named, run, while_running)
     failed = code not in (ExitCode.OK, ExitCode.INTERRUPTED)
@@ -84,7 +82,7 @@ def start_services(
         mode=mode,
         before=before,
         diagnostics=_causes(deployment, mode, named) if failed else (),
-        results=results(target.project, services, before, snapshot(deployment), deployment.stack),
+        results=results(deployment.project, services, before, snapshot(deployment), deployment.stack),
         code=code,
     )
 
@@ -95,11 +93,11 @@ def _require_current(deployment: Deployment, warn: Callable[[Diagnostic], None],
     Raises:
         DiagnosticError: they do not match it.
     """
-    if render and deployment.stale:
-        from anvil_gen.deploy.pipeline import generator, plan, write_trees  # noqa: PLC0415  only this needs it
+    if render and deployment.pending is not None:
+        from anvil_gen.deploy.pipeline import write_trees  # noqa: PLC0415  only this needs it
 
-        write_trees([plan(generator().render(deployment.resolved.inventory))])
-        return replace(deployment, pending=None)
+        write_trees([deployment.pending])
+        return Deployment(deployment.host)
     diagnostic = staleness(deployment, then="run this again (or add --render)")
     if diagnostic is not None and diagnostic.severity == "error":
         raise DiagnosticError([diagnostic])
@@ -109,7 +107,7 @@ def _require_current(deployment: Deployment, warn: Callable[[Diagnostic], None],
 
 
 def _refuse_unmountable(deployment: Deployment, mode: Mode, services: Sequence[str]) -> None:
-    """Refuse a Docker daemon on another machine that would have to mount files of this one.
+    """Refuse Docker on another machine that would have to mount files of this one.
 
     Raises:
         DiagnosticError: there are such files.

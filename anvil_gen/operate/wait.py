@@ -56,12 +56,12 @@ def observer_of(deployment: Deployment) -> Observer:
 
 
 def logs_of(deployment: Deployment, mode: Mode, services: Iterable[str]) -> dict[str, KnownLog]:
-    """Return what is known of each service's log, by its engine or router.
+    """Return the known log patterns of each service, by its engine or router.
 
     Raises:
         DiagnosticError: a data file has errors.
     """
-    catalog = deployment.resolved.catalog
+    catalog = deployment.host.catalog
     found = {}
     for service in services:
         tier = tier_of(deployment.stack, service)
@@ -163,4 +163,4 @@ def _diagnostic(progress: Progress, host: str, mode: str) -> Diagnostic:
         remedies.append(cause.remedy)
     option = f" --mode {mode}" if mode else ""
     remedies.append(f"full log:\n\n    anvil-gen logs {host} {progress.service}{option}")
-    return Diagnostic(summary="service is not ready", detail="\n".join(detail), remedy="\n".join(remedies))
+    return Diagnostic(code="service-is-not-ready", detail="\n".join(detail), remedy="\n".join(remedies))

@@ -101,7 +101,7 @@ def endpoints_of(host: str, mode: Mode) -> tuple[Endpoint, ...]:
             f"http://{router.service}:{router.port}{_API_BASE}" if router is not None else "http://<service>:<port>"
         )
         detail = f"{what} no port: only containers of the project reach it, at {inside}"
-        raise DiagnosticError([Diagnostic(summary="nothing is published", detail=detail, remedy='set "bind"')])
+        raise DiagnosticError([Diagnostic(code="nothing-is-published", detail=detail, remedy='set "bind"')])
     return published
 
 
@@ -154,7 +154,7 @@ def text_for(catalog: Catalog, kind: str, host: str, endpoints: tuple[Endpoint, 
     if kind not in known:
         detail = f'"{kind}" is none of: {join_words(known)}'
         remedy = did_you_mean(kind, known) or f"name one of them, or add a template to templates/{CLIENTS}/"
-        raise DiagnosticError([Diagnostic(summary="unknown client", detail=detail, remedy=remedy)])
+        raise DiagnosticError([Diagnostic(code="unknown-client", detail=detail, remedy=remedy)])
     path = known[kind]
     suffix = path.removesuffix(".j2").rpartition(".")[2]
     environment = TemplateEnvironment(catalog, _QUOTES.get(suffix, _word), None)

@@ -166,7 +166,7 @@ class TemplateEnvironment(jinja2.Environment):
         return DiagnosticError(
             [
                 Diagnostic(
-                    summary="template asks for what is not there" if missing else "template fails",
+                    code="template-asks-for-what-is-not-there" if missing else "template-fails",
                     detail=str(error) if known else f"{type(error).__name__}: {error}",
                     remedy="docs/templates.md lists what a template is given, and the rules for it",
                     location=Location(file=file, line=line),
@@ -181,7 +181,7 @@ class TemplateEnvironment(jinja2.Environment):
             file = self._files.shown(filename) if filename else f"templates/{name}"
             raise DiagnosticError(
                 Diagnostic(
-                    summary="template rule broken",
+                    code="template-rule-broken",
                     detail=rule.what,
                     remedy=rule.instead,
                     location=Location(file=file, line=line),
@@ -202,7 +202,7 @@ _FILTERS_OF = {"yaml": ("key", "folded", "block"), "data": ("key",), "cfg": ("va
 
 
 def _uncompiled(what: str, file: str, line: int) -> Diagnostic:
-    return Diagnostic(summary="template does not compile", detail=what, location=Location(file=file, line=line))
+    return Diagnostic(code="template-does-not-compile", detail=what, location=Location(file=file, line=line))
 
 
 def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:

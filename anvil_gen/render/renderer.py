@@ -143,7 +143,7 @@ class Renderer:
         return DiagnosticError(
             [
                 Diagnostic(
-                    summary="template does not render what the inventory says",
+                    code="template-does-not-render-what-the-inventory-says",
                     detail=what if len(files) == 1 else f"{what}; templates that took part: {', '.join(files)}",
                     remedy='print every value of the service as it is: docs/templates.md, "The rules"',
                     location=Location(file=files[0]),

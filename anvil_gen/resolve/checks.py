@@ -50,7 +50,7 @@ def _host_name(stack: Stack, collector: Collector) -> None:
     if not fits and not collector.is_dropped(("host", "name")):
         name = re.sub("[^a-z0-9_-]+", "-", stack.host.lower()).strip("-_")[:NAME_LENGTH] or "my-box"
         detail = f'"{stack.host}" is the file\'s name; Compose takes {NAME_LENGTH} of lower-case letters, digits, -, _'
-        collector.add("name that Compose refuses", ("host",), detail, f'set name = "{name}" in [host]', key=True)
+        collector.add("name-that-compose-refuses", ("host",), detail, f'set name = "{name}" in [host]', key=True)
 
 
 def _reserves(inventory: Inventory, collector: Collector) -> None:
@@ -58,7 +58,7 @@ def _reserves(inventory: Inventory, collector: Collector) -> None:
         memory, reserve = table.memory_mib, table.reserve_mib
         if memory is not UNSET and reserve is not UNSET and reserve >= memory:
             detail = f"{reserve} leaves nothing of the GPU's {memory} MiB"
-            collector.add("number out of range", ("gpus", name, "reserve_mib"), detail, f"write less than {memory}")
+            collector.add("number-out-of-range", ("gpus", name, "reserve_mib"), detail, f"write less than {memory}")
 
 
 def _container_names(stack: Stack, collector: Collector) -> None:
@@ -67,7 +67,7 @@ def _container_names(stack: Stack, collector: Collector) -> None:
         if not _CONTAINER.match(name) and is_explicit(options, "container_name", table, collector):
             path, key = option_location(options, "container_name", table)
             detail = f'"{name}" has not the two characters that Docker asks for'
-            collector.add("name that Docker refuses", path, detail, f'set "container_name" for {entry}', key=key)
+            collector.add("name-that-docker-refuses", path, detail, f'set "container_name" for {entry}', key=key)
 
 
 def _binds(stack: Stack, collector: Collector) -> None:
@@ -76,7 +76,7 @@ def _binds(stack: Stack, collector: Collector) -> None:
         if bind is not False and not is_address(bind):
             path, key = option_location(options, "bind", table)
             remedy = 'write "127.0.0.1", "0.0.0.0", an address of the host, or false'
-            collector.add("not an IP address", path, f'"{bind}"', remedy, key=key)
+            collector.add("not-an-ip-address", path, f'"{bind}"', remedy, key=key)
 
 
 def _is_loopback(text: str) -> bool:
@@ -94,7 +94,7 @@ def _key_beyond_loopback(stack: Stack, collector: Collector) -> None:
     bind = router.options.bind
     if bind is not False and is_address(bind) and not _is_loopback(bind):
         collector.add(
-            "router without a key beyond loopback",
+            "router-without-a-key-beyond-loopback",
             ("router", "bind"),
             f'on "{bind}" everybody who reaches the host can use its models',
             'set api_key_env = "ROUTER_TOKEN" (the name of a variable), or bind = "127.0.0.1"',
@@ -111,7 +111,7 @@ def _tiers_beyond_loopback(stack: Stack, collector: Collector) -> None:
             path, key = option_location(tier.options, "bind", ("tiers", tier.name))
             detail = f'"{tier.name}" asks for no key: on "{bind}" everybody who reaches the host can use it'
             remedy = 'write bind = "127.0.0.1", and let clients come by the router'
-            collector.add("tier without a key beyond loopback", path, detail, remedy, key=key, severity="warning")
+            collector.add("tier-without-a-key-beyond-loopback", path, detail, remedy, key=key, severity="warning")
 
 
 def _own_ipc(stack: Stack, collector: Collector) -> None:
@@ -119,7 +119,7 @@ def _own_ipc(stack: Stack, collector: Collector) -> None:
         if tier.options.ipc == f"service:{tier.options.service}":
             path, key = option_location(tier.options, "ipc", ("tiers", tier.name))
             detail = f'"{tier.options.service}" is this service itself'
-            collector.add("not for this service", path, detail, 'name another service, or write "host"', key=key)
+            collector.add("not-for-this-service", path, detail, 'name another service, or write "host"', key=key)
 
 
 def _images(stack: Stack, collector: Collector) -> None:
@@ -128,9 +128,7 @@ def _images(stack: Stack, collector: Collector) -> None:
         if isinstance(image, EnvTable) and image.default == "":
             path, _ = option_location(options, "image", table)
             detail = "without the variable there would be no image"
-            collector.add(
-                "not of the right form", (*path, "default"), detail, "write an image, or leave the default out"
-            )
+            collector.add("invalid-form", (*path, "default"), detail, "write an image, or leave the default out")
         if not isinstance(image, str):
             continue
         host, slash, rest = image.partition("@")[0].partition("/")
@@ -140,7 +138,7 @@ def _images(stack: Stack, collector: Collector) -> None:
         if name != name.lower():
             path, key = option_location(options, "image", table)
             collector.add(
-                "name that Docker refuses", path, f'"{image}" has capitals', "write it in lower case", key=key
+                "name-that-docker-refuses", path, f'"{image}" has capitals', "write it in lower case", key=key
             )
 
 
@@ -152,12 +150,12 @@ def _output(inventory: Inventory, collector: Collector) -> None:
     if "\\" in output and os.sep != "\\":
         detail = "here a backslash is part of a name, and not between folders"
         collector.add(
-            "not a folder for the tree", ("host", "output"), detail, "write forward slashes: they work everywhere"
+            "not-a-folder-for-the-tree", ("host", "output"), detail, "write forward slashes: they work everywhere"
         )
     elif os.path.realpath(folder / output) == os.path.realpath(folder):
         detail = "it is the folder of the inventory itself"
         collector.add(
-            "not a folder for the tree", ("host", "output"), detail, 'write a folder of its own: "../deploy/box"'
+            "not-a-folder-for-the-tree", ("host", "output"), detail, 'write a folder of its own: "../deploy/box"'
         )
 
 
@@ -186,7 +184,7 @@ def _without_share(name: str, tiers: list[Tier], mode: Mode, collector: Collecto
             others = ", ".join(f'"{other.name}"' for other in tiers if other is not tier)
             detail = f'it shares "{name}" with {others}{_in_mode(mode)}, and does not say how much of it it takes'
             remedy = "set gpu_memory_utilization (or gpu_memory) in each of them"
-            collector.add("GPU shared without shares", ("tiers", tier.name), detail, remedy, key=True)
+            collector.add("gpu-shared-without-shares", ("tiers", tier.name), detail, remedy, key=True)
 
 
 def _has_written(tier: Tier, collector: Collector) -> bool:
@@ -202,7 +200,7 @@ def _too_much(name: str, tiers: list[Tier], whole: float, mode: Mode, collector:
     last = tiers[-1]
     option = "gpu_memory" if last.options.gpu_memory is not None else "gpu_memory_utilization"
     path, key = option_location(last.options, option, ("tiers", last.name))
-    collector.add("shares above the whole GPU", path, detail, "lower them, or move a tier to another GPU", key=key)
+    collector.add("shares-above-the-whole-gpu", path, detail, "lower them, or move a tier to another GPU", key=key)
 
 
 def _whole(gpu: Gpu) -> float:
@@ -216,4 +214,4 @@ def _projects(stack: Stack, collector: Collector) -> None:
     if stack.experiment is not None and stack.experiment.project == stack.project:
         path, key = option_location(stack.experiment.options, "project", ("experiment",))
         detail = f'"{stack.project}" is the project of the tiers: `down` on one would stop the other'
-        collector.add("project taken twice", path, detail, 'set another "project" in [experiment]', key=key)
+        collector.add("project-taken-twice", path, detail, 'set another "project" in [experiment]', key=key)

@@ -1,4 +1,4 @@
-"""Compose keys that an inventory writes itself: further services, and overrides."""
+"""Compose keys that an inventory writes itself, and one form for those that Compose takes in several."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.env_references import TABLES, env_reference
 from anvil_gen.resolve.model import Mount
 from anvil_gen.values import ComposeText, VariableText, compose_text, escape_dollars
 
 _PORT = re.compile("[0-9]{1,5}")
 _PUBLISHED = re.compile(r"(?:(?P<bind>[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?P<port>[0-9]{1,5}):[0-9]{1,5}(?:/tcp)?")
-_NAMED_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+NAMED_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
 def flag_value(value: Any) -> Any:
@@ -45,16 +46,36 @@ def merge(below: Any, above: Any) -> Any:
     return above
 
 
+def by_name(entries: Any) -> Any:
+    """Return ``["NAME=value", "NAME"]`` as the mapping that it stands for; anything else as it is."""
+    if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+        return entries
+    split = (entry.partition("=") for entry in entries)
+    return {name: value if equals else None for name, equals, value in split}
+
+
+def long_mount(mount: Any) -> dict[str, Any]:
+    """Return a mount in Compose's long form."""
+    if isinstance(mount, Mapping):
+        return {"type": "", "source": "", "target": "", **mount}
+    drive, rest = (mount[:2], mount[2:]) if mount[:1].isalpha() and is_absolute(mount) else ("", mount)
+    source, _, target = rest.partition(":")
+    target, _, options = target.partition(":")
+    kind = "bind" if drive or source.startswith(("/", ".", "~", "\\")) else "volume"
+    if not target:  # an anonymous volume
+        return {"type": "volume", "source": "", "target": source}
+    read_only = "ro" in options.split(",")
+    bind = {"create_host_path": True}
+    return {"type": kind, "source": drive + source, "target": target, "read_only": read_only, "bind": bind}
+
+
 def named_volumes(mounts: Any) -> tuple[Mount, ...]:
     """Return the named volumes among a service's ``volumes``, in Compose's short or long form."""
     names: dict[str, Mount] = {}
     for mount in mounts if isinstance(mounts, list) else ():
-        if isinstance(mount, dict):
-            source = mount.get("source", "") if mount.get("type") == "volume" else ""
-        else:
-            source, colon, _ = str(mount).partition(":")
-            source = source if colon else ""
-        if _NAMED_VOLUME.fullmatch(source):
+        long = long_mount(mount if isinstance(mount, Mapping) else str(mount))
+        source = long["source"] if long["type"] == "volume" else ""
+        if NAMED_VOLUME.fullmatch(source):
             names[source] = Mount(source=str(source), target="", volume=True)
     return tuple(names.values())
 

@@ -25,7 +25,7 @@ def check_way_in(context: ResolveContext) -> None:
     if context.sealed and context.inventory.router is UNSET and not context.collector.is_dropped(("router",)):
         detail = "tiers that are on an internal network alone are reached by the router, and there is none"
         context.collector.add(
-            "sealed tiers without a router", ("host", "egress"), detail, f"add a table [router], {_OPEN}"
+            "sealed-tiers-without-a-router", ("host", "egress"), detail, f"add a table [router], {_OPEN}"
         )
 
 
@@ -37,12 +37,12 @@ def check_sealed(context: ResolveContext, server: TierServer, sources: Mapping[s
     if options.bind is not False:
         path = options.origin("bind").path or server.path
         detail = f'"{options.bind}": nothing is published from an internal network'
-        context.collector.add("not with egress denied", path, detail, f"remove it: clients come by the router; {_OPEN}")
+        context.collector.add("not-with-egress-denied", path, detail, f"remove it: clients come by the router; {_OPEN}")
     for key in _WAYS_OUT:
         if key in options.override:
             path = (*(options.origin("override").path or server.path), key)
             detail = f'"{key}" in override would put it on another network than the internal one, or publish it'
-            context.collector.add("not with egress denied", path, detail, f"remove it, {_OPEN}", key=True)
+            context.collector.add("not-with-egress-denied", path, detail, f"remove it, {_OPEN}", key=True)
     if options.environment.get(OFFLINE, "0") not in _NO:
         return
     for name, source in sources.items():
@@ -51,4 +51,4 @@ def check_sealed(context: ResolveContext, server: TierServer, sources: Mapping[s
             remedy = (
                 f'download it into the cache before, and set environment.{OFFLINE} = "1"; or name a folder, {_OPEN}'
             )
-            context.collector.add("not with egress denied", (*server.path, name, "repo"), detail, remedy)
+            context.collector.add("not-with-egress-denied", (*server.path, name, "repo"), detail, remedy)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -19,9 +18,8 @@ from anvil_gen.resolve.model import (
     Tier,
     Variable,
 )
-from anvil_gen.values import ComposeText, EnvRef
+from anvil_gen.values import ComposeText, EnvRef, interpolations
 
-_REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\{([A-Za-z_][A-Za-z0-9_]*)(:?-)?")
 _NAMELESS = frozenset({str, int, bool, type(None)})  # most values are: they are not looked into
 
 
@@ -75,7 +73,7 @@ def names_in(value: Any) -> Iterator[tuple[str, bool]]:
     elif isinstance(value, EnvVar) and value.value is None:
         yield value.name, False
     elif isinstance(value, ComposeText):
-        yield from ((name, bool(default)) for name, default in _REFERENCE.findall(value))
+        yield from ((variable.name, variable.has_default) for variable in interpolations(value))
     elif isinstance(value, Struct):
         parts = (getattr(value, field) for field in value.__struct_fields__)
     elif isinstance(value, Mapping):

@@ -24,7 +24,7 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
     options = server.options
     if server.engine is not None and not _takes_model(server.engine):
         detail = f"{server.engine.title} has no command to put MODEL into"
-        context.collector.add("not for the experiment", ("experiment", "engine"), detail, "take another engine")
+        context.collector.add("not-for-the-experiment", ("experiment", "engine"), detail, "take another engine")
         return None
     port = _variable("PORT", default=str(options.port))
     served_name = _variable("SERVED_NAME", default=options.served_name)

@@ -10,13 +10,15 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine, Quirk
-from anvil_gen.diagnostics import did_you_mean, holds_secret, join_words
+from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import ExperimentTable, Inventory, TierTable
 from anvil_gen.inventory.schema_base import EnvTable
+from anvil_gen.masking import holds_secret
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Gpu
 from anvil_gen.resolve.options import ServerOptions, TierOptions
+from anvil_gen.units import MIB, parse_size
 from anvil_gen.values import EnvRef, KeyPath, Number, Text, VariableText, address, canonical_flag
 
 # Options of an engine's flag table that no single field of a tier names.
@@ -28,7 +30,6 @@ OWN_FIELDS = ("entrypoint", "command", "healthcheck")
 # Table of an inventory -> section of templates/defaults.toml.
 _SECTIONS = {"tiers": "tier", "experiment": "experiment"}
 _EGRESS = ("host", "egress")
-_MIB = {"MiB": 1, "GiB": 1024}
 
 
 _Options = TypeVar("_Options", bound=ServerOptions)
@@ -86,20 +87,11 @@ def resolve_server(
     section = context.catalog.defaults[_SECTIONS[str(path[0])]]
     if engine is not None:
         engine = _limited(engine, (*section, *DERIVED_OPTIONS, "draft_model", "mmproj", "lora"))
-    options = layered(
-        kind,
-        Layer(name="templates/defaults.toml", values=fill_placeholders(section, {**values, "engine": str(name)})),
+    below = (
+        Layer(name="templates/defaults.toml", values=fill_placeholders(section, {**values, "engine": name})),
         Layer(name=f"templates/engines/{name}/engine.toml", values=_engine_defaults(engine, section)),
-        *(
-            [Layer(name="[host]", values={"bind": False}, path=_EGRESS)]
-            if context.sealed and path[0] == "tiers"
-            else ()
-        ),
-        Layer(name="[defaults]", values=set_fields(common), path=("defaults",)),
-        Layer(name=f"[{'.'.join(map(str, path))}]", values=set_fields(table), path=path),
     )
-    if options.origin("shm_size").path and not options.origin("ipc").path:
-        options = replace(options, ipc=None)  # Docker ignores a size where the memory is the host's
+    options = _options_of(context, kind, table, path, below)
     gpus = _find_gpus(context, options, path)
     server = ModelServer(
         path=path,
@@ -114,6 +106,28 @@ def resolve_server(
             check(context, server, engine)
     _check_secrets(context, server)
     return server
+
+
+def _options_of(
+    context: ResolveContext,
+    kind: type[_Options],
+    table: TierTable | ExperimentTable,
+    path: KeyPath,
+    below: tuple[Layer, ...],
+) -> _Options:
+    """Return the options of a table: the layers below the inventory, then the inventory's."""
+    common = context.inventory.defaults if isinstance(table, TierTable) else TierTable()
+    sealed = context.sealed and path[0] == "tiers"
+    options = layered(
+        kind,
+        *below,
+        *([Layer(name="[host]", values={"bind": False}, path=_EGRESS)] if sealed else []),
+        Layer(name="[defaults]", values=set_fields(common), path=("defaults",)),
+        Layer(name=f"[{'.'.join(map(str, path))}]", values=set_fields(table), path=path),
+    )
+    if options.origin("shm_size").path and not options.origin("ipc").path:
+        return replace(options, ipc=None)  # Docker ignores a size where the memory is the host's
+    return options
 
 
 def _engine_defaults(engine: Engine | None, section: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +174,7 @@ def _no_image(context: ResolveContext, engine: Engine, gpus: tuple[Gpu, ...], pa
     known, capability = ", ".join(engine.images[gpus[0].vendor]), gpus[0].compute_capability
     detail = f"{engine.title} has images for compute capability {known}; the GPU's is {capability or 'not set'}"
     remedy = "set image" if capability else f"set compute_capability of gpus.{gpus[0].name}, or image"
-    context.collector.add("no image for this GPU", path, detail, remedy, key=True)
+    context.collector.add("no-image-for-this-gpu", path, detail, remedy, key=True)
 
 
 def env_text(value: Any) -> Text:
@@ -196,7 +210,7 @@ def share_of(context: ResolveContext, server: AnyServer) -> Number | None:
     path = (*server.path, "gpu_memory")
     if fraction is not None:
         context.collector.add(
-            "two fields for one thing",
+            "two-fields-for-one-thing",
             path,
             '"gpu_memory" and "gpu_memory_utilization" both say how much of a GPU is taken',
             "keep one of them",
@@ -210,12 +224,12 @@ def share_of(context: ResolveContext, server: AnyServer) -> Number | None:
             if not server.gpus:
                 why, remedy = "it holds no GPU", "name the GPU that it holds"
             remedy = f"{remedy}, or use gpu_memory_utilization"
-            context.collector.add("share of a GPU cannot be computed", path, why, remedy)
+            context.collector.add("share-of-a-gpu-cannot-be-computed", path, why, remedy)
         return None
-    ten_thousandths = int(min(float(memory[:-3]) * _MIB[memory[-3:]] / total * 10_000, 20_000))
+    ten_thousandths = int(min(parse_size(memory) / MIB / total * 10_000, 20_000))
     if not 1 <= ten_thousandths <= 10_000:
         detail = f"{memory} is {'more than the GPU has' if ten_thousandths else 'next to nothing'}"
-        context.collector.add("number out of range", path, detail, f"{total} MiB at most")
+        context.collector.add("number-out-of-range", path, detail, f"{total} MiB at most")
         return None
     return Number(f"{ten_thousandths / 10_000:.4f}".rstrip("0").rstrip("."))
 
@@ -241,7 +255,7 @@ def _engine_of(
         return "unknown", None
     engine = context.catalog.engine(name)
     if engine is None:
-        context.collector.add("unknown engine", (*where, "engine"), *context.catalog.unknown("engines", name))
+        context.collector.add("unknown-engine", (*where, "engine"), *context.catalog.unknown("engines", name))
     return name, engine
 
 
@@ -253,7 +267,7 @@ def _find_gpus(context: ResolveContext, options: ServerOptions, path: KeyPath) -
         if gpu is None:
             _unknown_gpu(context, name, here)
         elif gpu in found:
-            context.collector.add("GPU named twice", here, f'"{name}" is in this list already', "name each GPU once")
+            context.collector.add("gpu-named-twice", here, f'"{name}" is in this list already', "name each GPU once")
         else:
             found.append(gpu)
     return tuple(found)
@@ -265,7 +279,7 @@ def _unknown_gpu(context: ResolveContext, name: str, path: KeyPath) -> None:
         return
     detail = f'"{name}" is not defined in [gpus]' + (f" (defined: {join_words(known)})" if known else "")
     remedy = did_you_mean(name, known) or f'add a table [gpus.{name}] with its "uuid"'
-    context.collector.add("unknown GPU", path, detail, remedy)
+    context.collector.add("unknown-gpu", path, detail, remedy)
 
 
 def _check_vendors(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
@@ -273,13 +287,13 @@ def _check_vendors(context: ResolveContext, server: AnyServer, engine: Engine) -
     vendors = sorted({gpu.vendor for gpu in server.gpus})
     if len(vendors) > 1:
         context.collector.add(
-            "GPUs of two vendors", path, " and ".join(vendors), "one tier takes the GPUs of one vendor"
+            "gpus-of-two-vendors", path, " and ".join(vendors), "one tier takes the GPUs of one vendor"
         )
     for vendor in vendors:
         if vendor not in engine.vendors:
             runs = join_words(engine.vendors) or "the processor only"
             detail = f'{engine.title} has no GPUs of vendor "{vendor}": it runs on {runs}'
-            context.collector.add("not for this engine", path, detail, "take another GPU, or another engine")
+            context.collector.add("not-for-this-engine", path, detail, "take another GPU, or another engine")
 
 
 def _check_needs(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
@@ -291,7 +305,7 @@ def _check_needs(context: ResolveContext, server: AnyServer, engine: Engine) -> 
         path = options.origin("task").path
         detail = f'{engine.title} does not serve "{options.task}": it serves {", ".join(engine.tasks)}'
         remedy = f'write task = "{next(iter(engine.tasks))}", or take another engine'
-        context.collector.add("not for this engine", path or server.path, detail, remedy, key=path is None)
+        context.collector.add("not-for-this-engine", path or server.path, detail, remedy, key=path is None)
 
 
 def _check_fields(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
@@ -303,7 +317,7 @@ def _check_fields(context: ResolveContext, server: AnyServer, engine: Engine) ->
         if path is not None and path[: len(server.path)] == server.path:
             detail = f'{engine.title} has nothing to say it with: "{name}" would be lost'
             remedy = "remove it" if name in ("flags", *OWN_FIELDS) else "remove it, or look for a flag that says it"
-            context.collector.add("not for this engine", path, detail, remedy, key=True)
+            context.collector.add("not-for-this-engine", path, detail, remedy, key=True)
 
 
 def _check_secrets(context: ResolveContext, server: AnyServer) -> None:
@@ -314,7 +328,7 @@ def _check_secrets(context: ResolveContext, server: AnyServer) -> None:
                 path = (*server.path, table, name)
                 variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
                 remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{variable}" }}'
-                context.collector.add("secret in the inventory", path, "rendered files would hold it", remedy, key=True)
+                context.collector.add("secret-in-the-inventory", path, "rendered files would hold it", remedy, key=True)
 
 
 def _is_mapped(engine: Engine, name: str) -> bool:
@@ -332,11 +346,11 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
         option = by_flag.get(canonical_flag(name))
         if other != name and option is None:
             detail = f'"{other}" is the same flag for the engine'
-            context.collector.add("flag written twice", here, detail, "keep one of the two", key=True)
+            context.collector.add("flag-written-twice", here, detail, "keep one of the two", key=True)
         if other == name and option is not None:
             field = FIELDS.get(option, option)
             context.collector.add(
-                "flag of a field",
+                "flag-of-a-field",
                 here,
                 f'"--{name}" is written by the field "{field}"',
                 f'remove it, and set "{field}" of {address(server.path)}',
@@ -349,16 +363,16 @@ def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
     if isinstance(value, list):
         for index, item in enumerate(value):
             if isinstance(item, list):
-                collector.add("wrong type", (*path, index), "a list inside a list", "a flag takes a list of values")
+                collector.add("wrong-type", (*path, index), "a list inside a list", "a flag takes a list of values")
             else:
                 _check_flag_value(collector, (*path, index), item)
     elif isinstance(value, dict):
         for key, item in value.items():
             _check_flag_value(collector, (*path, key), item)
     elif isinstance(value, float) and not abs(value) < float("inf"):
-        collector.add("number out of range", path, "it is not finite", "write it as text, if the engine takes that")
+        collector.add("number-out-of-range", path, "it is not finite", "write it as text, if the engine takes that")
     elif not isinstance(value, str | int | float):
-        collector.add("wrong type", path, "a date or time", "write it in quotes")
+        collector.add("wrong-type", path, "a date or time", "write it in quotes")
 
 
 def _refuse_quirks(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
@@ -368,7 +382,7 @@ def _refuse_quirks(context: ResolveContext, server: AnyServer, engine: Engine) -
         value = server.options.get(refusal.option) if refusal is not None else None
         if refusal is not None and value in refusal.values:
             path = (*server.path, refusal.option)
-            context.collector.add("not on this GPU", path, f'"{value}": {quirk.reason}', refusal.remedy)
+            context.collector.add("not-on-this-gpu", path, f'"{value}": {quirk.reason}', refusal.remedy)
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -46,14 +46,12 @@ def _model_source(context: ResolveContext, server: TierServer, model: ModelTable
         return None
     if len(kinds) != 1:
         detail = f"it has {' and '.join(kinds)}" if kinds else "it has none of them"
-        collector.add(
-            "one of path, repo and file", path, detail, "keep one of them" if kinds else 'write path = "folder"'
-        )
+        collector.add("one-model-source", path, detail, "keep one of them" if kinds else 'write path = "folder"')
         return None
     kind = kinds[0]
     if server.engine is not None and kind not in server.engine.models:
         detail = f'{server.engine.title} loads no model by "{kind}"'
-        collector.add("not for this engine", (*path, kind), detail, f"use {' or '.join(server.engine.models)}")
+        collector.add("not-for-this-engine", (*path, kind), detail, f"use {' or '.join(server.engine.models)}")
         return None
     revision = None if model.revision is UNSET else model.revision
     if kind == "repo":
@@ -61,7 +59,7 @@ def _model_source(context: ResolveContext, server: TierServer, model: ModelTable
         return Source(kind="repo", argument=str(model.repo), revision=revision, mount=mount)
     if revision is not None:
         detail = "only a repository of the Hugging Face Hub has revisions"
-        collector.add("not for this model", (*path, "revision"), detail, "remove it, or use repo")
+        collector.add("not-for-this-model", (*path, "revision"), detail, "remove it, or use repo")
     return _local_source(context, server, getattr(model, kind), (*path, kind), kind)
 
 
@@ -72,7 +70,7 @@ def hub_mount(context: ResolveContext, server: AnyServer, path: KeyPath) -> Moun
     if cache.volume is not UNSET:
         if engine is not None and cache.volume in [own.volume for own in engine.caches]:
             detail = f'"{cache.volume}" is the volume of what {engine.title} compiles'
-            context.collector.add("volume taken twice", ("hfcache", "volume"), detail, "name another volume")
+            context.collector.add("volume-taken-twice", ("hfcache", "volume"), detail, "name another volume")
         return Mount(source=cache.volume, target=target, volume=True, external=True)
     if cache.path is not UNSET:
         return Mount(source=cache.path, target=target)
@@ -100,7 +98,7 @@ def _local_source(
         source, inside = join(base, written), written.replace("\\", "/").strip("/")
     if not is_below(inside):
         context.collector.add(
-            "not a place below the model folder", path, f'"{written}"', "name a folder or file below it"
+            "not-a-place-below-the-model-folder", path, f'"{written}"', "name a folder or file below it"
         )
         return None
     target = f"{server.engine.model_dir if server.engine is not None else ''}/{inside}"

@@ -24,13 +24,13 @@ def build_modes(context: ResolveContext, spec: RouterSpec | None, tiers: tuple[T
     standing = tuple(tier for tier in tiers if not tier.options.standby)
     if tiers and not standing:
         detail = "every tier is on standby: without a mode, nothing would run"
-        context.collector.add("no tiers", ("tiers", tiers[0].name, "standby"), detail, "take standby from one of them")
+        context.collector.add("no-tiers", ("tiers", tiers[0].name, "standby"), detail, "take standby from one of them")
     default = _mode(context, spec, "", standing, None)
     modes = [default]
     for name, table in context.inventory.modes.items():
         if name in RESERVED:
             collector = context.collector
-            collector.add("name that is not allowed", ("modes", name), RESERVED[name], "write another name", key=True)
+            collector.add("invalid-name", ("modes", name), RESERVED[name], "write another name", key=True)
             continue
         mode = _mode(context, spec, name, _tiers(context, name, table, tiers), table)
         same = _routing(mode) == _routing(default)
@@ -62,7 +62,7 @@ def _mode(
             where = f' in the mode "{name}"' if name else ""
             remedy = "remove [router], or add such a tier"
             detail = f"{spec.kind.title} needs a tier for {tasks}, and none runs{where}"
-            context.collector.add("router without a tier", ("router",), detail, remedy, key=True)
+            context.collector.add("router-without-a-tier", ("router",), detail, remedy, key=True)
         router = build_router(context, spec, tiers, build_routes(context, spec, tiers, aliases))
     return Mode(
         name=name,
@@ -85,9 +85,9 @@ def _tiers(context: ResolveContext, mode: str, table: ModeTable, tiers: tuple[Ti
         if name not in known and not context.collector.is_dropped(("tiers", name)):
             remedy = did_you_mean(name, known) or "name one of them"
             context.collector.add(
-                "unknown tier", path, f'"{name}" is no tier: the inventory has {join_words(known)}', remedy
+                "unknown-tier", path, f'"{name}" is no tier: the inventory has {join_words(known)}', remedy
             )
         elif name in table.tiers[:index]:
-            context.collector.add("tier named twice", path, f'"{name}" is in this list already', "name each tier once")
+            context.collector.add("tier-named-twice", path, f'"{name}" is in this list already', "name each tier once")
     # In the inventory's order, whatever the mode's: a reordered mode changes nothing.
     return tuple(tier for name, tier in by_name.items() if name in table.tiers)

@@ -89,7 +89,7 @@ def _has_no_tiers(inventory: Inventory, collector: Collector) -> bool:
     if inventory.tiers or collector.is_dropped(("tiers",)):
         return False
     remedy = 'add a table [tiers.NAME] with its "engine"'
-    collector.add("no tiers", (), "the inventory serves nothing yet", remedy, severity="warning")
+    collector.add("no-tiers", (), "the inventory serves nothing yet", remedy, severity="warning")
     return True
 
 
@@ -106,10 +106,10 @@ def _check_folders(inventory: Inventory, collector: Collector) -> None:
     ):
         if value is not UNSET and not is_absolute(value):
             remedy = "write it from the root on: /srv/models, C:/models, //server/share/models"
-            collector.add("not an absolute path", (table, key), f'"{value}"', remedy)
+            collector.add("not-an-absolute-path", (table, key), f'"{value}"', remedy)
     if inventory.hfcache.path is not UNSET and inventory.hfcache.volume is not UNSET:
         detail = '"path" and "volume" both say where the cache is'
-        collector.add("two fields for one thing", ("hfcache", "path"), detail, "keep one of them")
+        collector.add("two-fields-for-one-thing", ("hfcache", "path"), detail, "keep one of them")
 
 
 def _extra(name: str, mapping: dict[str, Any]) -> ExtraService:
@@ -128,20 +128,20 @@ def _gpus(inventory: Inventory, catalog: Catalog, collector: Collector, platform
         )
         vendor = catalog.vendor(options.vendor)
         if vendor is None:
-            collector.add("unknown vendor", (*path, "vendor"), *catalog.unknown("gpus", options.vendor))
+            collector.add("unknown-vendor", (*path, "vendor"), *catalog.unknown("gpus", options.vendor))
         elif options.uuid is None:
             collector.missing_key(path, "uuid", f"write it: {vendor.uuid_help}")
         elif not re.fullmatch(vendor.uuid_pattern, options.uuid):
-            collector.add("not of the right form", (*path, "uuid"), f'"{options.uuid}"', vendor.uuid_help)
+            collector.add("invalid-form", (*path, "uuid"), f'"{options.uuid}"', vendor.uuid_help)
         else:
             other = seen.setdefault((options.vendor, options.uuid.lower()), name)
             if platform in vendor.unsupported:
                 remedy = "add what it needs by override, or take another GPU"
                 where = (*path, "vendor")
-                collector.add("not on this platform", where, vendor.unsupported[platform], remedy, severity="warning")
+                collector.add("not-on-this-platform", where, vendor.unsupported[platform], remedy, severity="warning")
             if other != name:
                 collector.add(
-                    "UUID taken twice",
+                    "uuid-taken-twice",
                     (*path, "uuid"),
                     f'"{other}" has it already',
                     f"each GPU has its own: {vendor.uuid_help}",

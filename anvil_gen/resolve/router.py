@@ -49,7 +49,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     name = catalog.defaults["router"]["kind"] if table.kind is UNSET else table.kind
     kind = catalog.router(name)
     if kind is None:
-        context.collector.add("unknown router", ("router", "kind"), *catalog.unknown("routers", name))
+        context.collector.add("unknown-router", ("router", "kind"), *catalog.unknown("routers", name))
         return None
     options = layered(
         RouterOptions,
@@ -64,7 +64,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     _check_tiers(context, options)
     if options.metrics == options.port:
         detail = f"{options.port} is the router's own port in its container"
-        context.collector.add("port taken twice", ("router", "metrics"), detail, "write another port")
+        context.collector.add("port-taken-twice", ("router", "metrics"), detail, "write another port")
     return RouterSpec(name=name, kind=kind, options=options, project=project)
 
 
@@ -79,7 +79,7 @@ def build_router(
     if kind.names_limit is not None and len(responses.models) > kind.names_limit:
         detail = f"the list of models takes {len(responses.models)} bytes, and {kind.title} holds {kind.names_limit}"
         context.collector.add(
-            "too many model names", ("router",), detail, "write fewer aliases, or shorter ones", key=True
+            "too-many-model-names", ("router",), detail, "write fewer aliases, or shorter ones", key=True
         )
     return Router(
         kind=spec.name,
@@ -179,15 +179,15 @@ def _check_fallback(context: ResolveContext, name: str, other: str, path: KeyPat
     together = any(name in mode.tiers and other in mode.tiers for mode in inventory.modes.values())
     standby = [table.standby is True for table in (inventory.tiers[name], inventory.tiers[other])]
     if other == name:
-        collector.add("fallback to itself", path, f'"{name}" is the tier that cannot answer', "name another tier")
+        collector.add("fallback-to-itself", path, f'"{name}" is the tier that cannot answer', "name another tier")
     elif other in before:
-        collector.add("tier named twice", path, f'"{other}" is in this list already', "name each tier once")
+        collector.add("tier-named-twice", path, f'"{other}" is in this list already', "name each tier once")
     elif own != task:
         detail = f'"{other}" does {task}, and "{name}" {own}'
-        collector.add("fallback of another task", path, detail, f"name a tier for {own}")
+        collector.add("fallback-of-another-task", path, detail, f"name a tier for {own}")
     elif any(standby) and not together:
         detail = f'"{other}" and "{name}" run together in no mode'
-        collector.add("fallback that never runs", path, detail, "name both in a mode, or take standby from them")
+        collector.add("fallback-that-never-runs", path, detail, "name both in a mode, or take standby from them")
 
 
 def build_routes(
@@ -220,7 +220,7 @@ def build_routes(
             detail = f'{kind.title} routes "{tier.task}" by the served name alone'
             others = kinds_that(context.catalog, partial(_takes_alias, tier.task))
             remedy = f'ask for "{tier.served_name}"' + (f", or write {others}" if others else "")
-            context.collector.add("alias that cannot be routed", path, detail, remedy)
+            context.collector.add("alias-that-cannot-be-routed", path, detail, remedy)
         else:
             wanted.append((alias, target, path, "an alias"))
     taken: dict[str, tuple[str, str]] = {}
@@ -230,12 +230,12 @@ def build_routes(
             detail = f'"{name}": {kind.title} {kind.name_help}'
             others = kinds_that(context.catalog, partial(_reads_name, name))
             remedy = "write another name" + (f", or {others}" if others else "")
-            context.collector.add("model name that cannot be routed", path, detail, remedy)
+            context.collector.add("model-name-that-cannot-be-routed", path, detail, remedy)
         folded = name if kind.case_sensitive else name.casefold()
         other, by = taken.setdefault(folded, (target, what))
         if other != target:
             remedy = "give it another name: a request names one tier"
-            context.collector.add("model name taken twice", path, f'"{name}" is already {by} of "{other}"', remedy)
+            context.collector.add("model-name-taken-twice", path, f'"{name}" is already {by} of "{other}"', remedy)
         elif (other, by) == (target, what):
             tier = by_name[target]
             routes.append(Route(name=name, tier=target, task=tier.task, how=_how(kind, tier, name)))
@@ -266,8 +266,8 @@ def _missing_tier(context: ResolveContext, target: str, path: KeyPath, tiers: tu
         # One of [router] may well name a tier that only some modes run.
         if path[0] == "modes" and not collector.is_dropped(("tiers", target)):
             detail = f'"{target}" does not run in this mode: it has {join_words(tier.name for tier in tiers)}'
-            collector.add("alias to a missing tier", path, detail, "add the tier to the mode, or name one of it")
+            collector.add("alias-to-a-missing-tier", path, detail, "add the tier to the mode, or name one of it")
     elif known and not collector.is_dropped(("tiers", target)):
         remedy = did_you_mean(target, known) or "name one of them"
         detail = f'"{target}" is no tier: the inventory has {join_words(known)}'
-        collector.add("alias to a missing tier", path, detail, remedy)
+        collector.add("alias-to-a-missing-tier", path, detail, remedy)

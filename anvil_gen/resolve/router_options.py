@@ -15,9 +15,9 @@ from anvil_gen.host_paths import is_absolute
 from anvil_gen.resolve.model import Client, RouterLimits, Tls
 from anvil_gen.resolve.model_server import ResolveContext
 from anvil_gen.resolve.options import RouterOptions
-from anvil_gen.values import KeyPath, duration_seconds
+from anvil_gen.units import parse_duration, parse_size
+from anvil_gen.values import KeyPath
 
-_SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _LONGEST = 7 * 24 * 3600
 # A body is buffered whole, and with its headers: what a request may have besides its body.
 _HEADERS = 64 << 10
@@ -31,7 +31,7 @@ def check_supported(context: ResolveContext, kind: RouterKind, options: RouterOp
             what = kind.unsupported.get(feature, f"it has no {REQUESTABLE[feature]}")
             others = kinds_that(context.catalog, partial(_supports, feature))
             remedy = f"write {others}, or remove it" if others else "remove it"
-            context.collector.add("not for this router", path, f"{kind.title}: {what}", remedy, key=True)
+            context.collector.add("not-for-this-router", path, f"{kind.title}: {what}", remedy, key=True)
 
 
 def _supports(feature: str, kind: RouterKind) -> bool:
@@ -79,18 +79,18 @@ def check_clients(context: ResolveContext, kind: RouterKind, clients: tuple[Clie
         if client.variable in kind.reserved_variables:
             detail = f'the router\'s container has another use for "{client.variable}"'
             remedy = 'write "ROUTER_TOKEN", for example'
-            context.collector.add("variable taken twice", ("router", "api_key_env"), detail, remedy)
+            context.collector.add("variable-taken-twice", ("router", "api_key_env"), detail, remedy)
     for variable in sorted({client.variable for client in clients}):
         if sum(client.variable == variable for client in clients) > 1:
             detail = f'"{variable}" is listed twice: each client has a key of its own'
-            context.collector.add("variable taken twice", ("router", "api_key_env"), detail, "name another variable")
+            context.collector.add("variable-taken-twice", ("router", "api_key_env"), detail, "name another variable")
 
 
 def seconds_of(context: ResolveContext, duration: str, path: KeyPath) -> int:
     """Return a duration of the inventory in whole seconds; what is out of range is reported."""
-    total = duration_seconds(duration)
+    total = parse_duration(duration)
     if not 1 <= total <= _LONGEST:
-        context.collector.add("number out of range", path, f'"{duration}"', "write between 1s and 168h")
+        context.collector.add("number-out-of-range", path, f'"{duration}"', "write between 1s and 168h")
     return min(max(int(total), 1), _LONGEST)
 
 
@@ -98,9 +98,9 @@ def _bytes(context: ResolveContext, size: str | None, path: KeyPath) -> int | No
     """Return a size of the inventory in bytes; what is out of range is reported."""
     if size is None:
         return None
-    amount = int(size[:-1]) * _SIZES[size[-1]]
+    amount = int(parse_size(size))
     if not 1 << 10 <= amount <= _LARGEST_BODY:
-        context.collector.add("number out of range", path, f'"{size}"', 'write between "1k" and "1g"')
+        context.collector.add("number-out-of-range", path, f'"{size}"', 'write between "1k" and "1g"')
         amount = _LARGEST_BODY
     return amount
 
@@ -127,7 +127,7 @@ def _tls(context: ResolveContext, options: RouterOptions) -> Tls | None:
     for name in ("certificate", "key"):
         if not is_absolute(getattr(table, name)):
             remedy = "write it from the root on, as the host has it: it is no part of the tree"
-            context.collector.add("not an absolute path", ("router", "tls", name), f'"{getattr(table, name)}"', remedy)
+            context.collector.add("not-an-absolute-path", ("router", "tls", name), f'"{getattr(table, name)}"', remedy)
     return Tls(certificate=table.certificate, key=table.key)
 
 
@@ -139,5 +139,5 @@ def check_tier(context: ResolveContext, name: str, path: KeyPath, *, key: bool =
     if known and not context.collector.is_dropped(("tiers", name)):
         remedy = did_you_mean(name, known) or "name one of them"
         detail = f'"{name}" is no tier: the inventory has {join_words(known)}'
-        context.collector.add("unknown tier", path, detail, remedy, key=key)
+        context.collector.add("unknown-tier", path, detail, remedy, key=key)
     return False

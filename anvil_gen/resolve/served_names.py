@@ -74,5 +74,5 @@ def _given_names(
         detail = f"{spec.kind.title} passes requests on as they are, and {engine.title} {why}"
         others = kinds_that(context.catalog, _rewrites)
         remedy = f'ask for "{served}"' + (f", or write {others}, which rewrites names" if others else "")
-        context.collector.add("alias that cannot be routed", path, detail, remedy)
+        context.collector.add("alias-that-cannot-be-routed", path, detail, remedy)
     return tuple(given)

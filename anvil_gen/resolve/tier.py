@@ -81,9 +81,7 @@ def _files(context: ResolveContext, server: TierServer, name: str) -> dict[str, 
     for target, source in sorted(server.options.files.items()):
         here = (*server.path, "files", target)
         if not is_below(target.lstrip("/")) or target.endswith("/"):
-            context.collector.add(
-                "name that is not allowed", here, "it is no plain path of a file", "write it out", key=True
-            )
+            context.collector.add("invalid-name", here, "it is no plain path of a file", "write it out", key=True)
         else:
             text = _read(context, context.folder / source, here)
             if text is not None:
@@ -100,5 +98,5 @@ def _read(context: ResolveContext, file: Path, path: KeyPath) -> str | None:
     except UnicodeDecodeError:
         what = "it is no UTF-8 text"
     remedy = "a path is relative to the inventory's folder; only small text files belong here"
-    context.collector.add("cannot read the file", path, f"{file.as_posix()}: {what}", remedy)
+    context.collector.add("cannot-read-the-file", path, f"{file.as_posix()}: {what}", remedy)
     return None

@@ -30,8 +30,8 @@ class _Owner(Struct, frozen=True, kw_only=True):
 
 def check_uniqueness(stack: Stack, collector: Collector) -> None:
     """Report names and ports that two services claim; ports only where both of them run."""
-    _unique(_services(stack, collector), "service", collector)
-    _unique(_containers(stack, collector), "container name", collector)
+    _unique(_services(stack, collector), "service-taken-twice", collector)
+    _unique(_containers(stack, collector), "container-name-taken-twice", collector)
     ports = list(_ports(stack, collector))
     used = {claim.value[0] for claim in ports}
     for mode in stack.modes:
@@ -179,17 +179,17 @@ def check_helpers(services: Mapping[KeyPath, Iterable[str]], collector: Collecto
             other = seen.setdefault(name, table)
             if other != table:
                 detail = f'the file of {_owner(other)} has a service "{name}" too'
-                collector.add("service taken twice", table, detail, "write another name", key=True)
+                collector.add("service-taken-twice", table, detail, "write another name", key=True)
 
 
-def _unique(claims: Iterable[_Owner], what: str, collector: Collector) -> None:
+def _unique(claims: Iterable[_Owner], code: str, collector: Collector) -> None:
     seen: dict[str, str] = {}
     for claim in claims:
         # Container names differ in case alone nowhere: some tools fold them.
         other = seen.setdefault(claim.value.casefold(), claim.owner)
         if other != claim.owner:
             detail = f'"{claim.value}" is that of {other}'
-            collector.add(f"{what} taken twice", claim.path, detail, claim.remedy, key=claim.key)
+            collector.add(code, claim.path, detail, claim.remedy, key=claim.key)
 
 
 def _unique_ports(claims: Iterable[_Owner], used: set[int], collector: Collector) -> None:
@@ -206,4 +206,4 @@ def _unique_ports(claims: Iterable[_Owner], used: set[int], collector: Collector
                 used.add(free)
                 remedy = f"write port = {free}" if free <= 65535 else "write a lower port that is free"
             detail = f"{number} is published by {other}"
-            collector.add("port taken twice", claim.path, detail, remedy, key=claim.key)
+            collector.add("port-taken-twice", claim.path, detail, remedy, key=claim.key)

@@ -15,7 +15,7 @@ PRO6000, RTX5090 = cards_of("fakoli-dark")
 
 
 def seen(box: Box, what: str) -> list[str]:
-    """Return the UUIDs of the cards that a container sees."""
+    """Return the UUIDs of the GPUs that a container sees."""
     query = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
     return box.engine.docker("exec", box.name(what), *query).splitlines()
 

@@ -138,12 +138,12 @@ def test_remedies_mend(box: Box) -> None:
     inventory["hfcache"] = {"volume": box.name("hub")}
     inventory["tiers"]["hub"] = {"engine": "llamacpp", "port": box.port("hub"), "model": {"repo": "org/name"}}
     box.render(inventory)
-    mended = ("variable ANVIL_ROUTER_TOKEN", f"volume {box.name('hub')}", "image of router")
+    fixed = ("variable ANVIL_ROUTER_TOKEN", f"volume {box.name('hub')}", "image of router")
     _, checks = doctor(box)
-    assert "pass" not in [checks[what]["verdict"] for what in mended]
+    assert "pass" not in [checks[what]["verdict"] for what in fixed]
 
-    for what in mended:
+    for what in fixed:
         commands = [line for line in checks[what]["fault"]["remedy"].splitlines() if line.startswith("    ")]
         box.engine.run("sh", "-c", "\n".join(commands), cwd=box.folder)
     _, checks = doctor(box)
-    assert [checks[what]["verdict"] for what in mended] == ["pass"] * 3
+    assert [checks[what]["verdict"] for what in fixed] == ["pass"] * 3

@@ -1,4 +1,4 @@
-"""The experiment slot with a real engine: what a trial is given arrives, and what is in the slot is told."""
+"""The experiment slot with a real engine: what a trial is given arrives, and what is in the slot is reported."""
 
 from __future__ import annotations
 
@@ -138,17 +138,17 @@ def test_a_changed_file_is_drift_of_the_trial(box: Box, model_folder: Path) -> N
 def test_a_card_that_a_tier_holds_is_told(box: Box, model_folder: Path) -> None:
     box.render(slot_box(box, model_folder))
     done = box.anvil_gen("experiment", "up", "box", MODEL)
-    assert "warning: GPU is also used by a tier: rtx5090\n  fast: in the default mode, not running" in done.stderr
+    assert "warning: GPU is also used by a tier\n  rtx5090\n  fast: in the default mode, not running" in done.stderr
     box.anvil_gen("up", "box", "fast")
     done = box.anvil_gen("experiment", "up", "box", MODEL)
 
-    assert "warning: GPU is in use: rtx5090\n  fast: in the default mode, running, uses 29346 MiB\n" in done.stderr
+    assert "warning: GPU is in use\n  rtx5090\n  fast: in the default mode, running, uses 29346 MiB\n" in done.stderr
     assert "  32607 MiB, 3261 MiB free; the trial needs 29346 MiB\n" in done.stderr
     assert "\n      anvil-gen down box fast\n" in done.stderr
     said = experiment(box, "up", MODEL, "--gpu", "pro6000")
     assert [(holder["tier"], holder["running"]) for holder in said["card"]["holders"]] == [("heavy", False)]
     assert [(diagnostic["severity"], diagnostic["summary"]) for diagnostic in said["diagnostics"]] == [
-        ("warning", "GPU is also used by a tier: pro6000")
+        ("warning", "GPU is also used by a tier")
     ]
 
 

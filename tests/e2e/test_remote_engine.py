@@ -1,4 +1,4 @@
-"""An engine that is reached over the network, by a context or an address: it cannot mount files of this machine."""
+"""A Docker that is reached over the network, by a context or an address: it cannot mount files of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs that are thin over Compose, and what of a shell they do not take over."""
+"""The commands that only wrap Compose, and what they do not take from the shell."""
 
 from __future__ import annotations
 

@@ -9,10 +9,8 @@ import click
 from anvil_gen.cli import options
 from anvil_gen.cli.views.client import endpoints_json, show_endpoints
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.operate.deployment import mode_of
-from anvil_gen.operate.target import find_target
+from anvil_gen.operate.deployment import mode_of, open_deployment
 from anvil_gen.render.client_snippets import endpoints_of, kinds, text_for
-from anvil_gen.resolve.resolved_host import resolve_host
 
 
 @click.command("client")
@@ -33,15 +31,15 @@ def command(*, host: str, kind: str | None, mode: str | None, as_json: bool) -> 
       anvil-gen client fakoli-dark curl | sh
       eval "$(anvil-gen client fakoli-dark env)"
     """
-    resolved = resolve_host(find_target(host, Path.cwd()).reading)
-    chosen = mode_of(resolved.stack, mode)
-    endpoints = endpoints_of(resolved.host, chosen)
-    known = kinds(resolved.catalog)
-    text = text_for(resolved.catalog, kind, resolved.host, endpoints) if kind is not None else None
+    found = open_deployment(host, Path.cwd()).host
+    chosen = mode_of(found.stack, mode)
+    endpoints = endpoints_of(found.name, chosen)
+    known = kinds(found.catalog)
+    text = text_for(found.catalog, kind, found.name, endpoints) if kind is not None else None
     if as_json:
-        endpoints_json(resolved.host, chosen.name, endpoints, known, **({"text": text} if text is not None else {}))
+        endpoints_json(found.name, chosen.name, endpoints, known, **({"text": text} if text is not None else {}))
     elif text is not None:
         click.echo(text, nl=False)
     else:
-        show_endpoints(resolved.host, chosen.name, endpoints, known)
+        show_endpoints(found.name, chosen.name, endpoints, known)
     return ExitCode.OK

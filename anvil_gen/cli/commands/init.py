@@ -10,7 +10,7 @@ import click
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.cli import options
 from anvil_gen.cli.views.init import JsonView, TextView, View
-from anvil_gen.deploy.pipeline import generator, plan, write_trees
+from anvil_gen.deploy.pipeline import generator, write_trees
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, display_path, join_words
 from anvil_gen.inventory.fleet import hosts_folder
 from anvil_gen.machine.docker import Docker
@@ -25,7 +25,7 @@ _ROUTER_PORT = 8000
 _FIRST_PORT = 30000
 
 
-@click.command("init")
+@click.command("init", short_help="Create a fleet repository, or add this host to one.")
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False))
 @click.option("--yes", is_flag=True, help="Do not prompt: use what is detected, and defaults for the rest.")
 @click.option(
@@ -76,7 +76,7 @@ def command(*, folder: str | None, yes: bool, given: tuple[str, ...], context: s
 
 
 _NO_TERMINAL = Diagnostic(
-    summary="no terminal to prompt on",
+    code="no-terminal-to-prompt-on",
     detail="a few questions cannot be answered from what was detected",
     remedy="to use defaults for them:\n\n    anvil-gen init --yes",
 )
@@ -105,8 +105,9 @@ def _with(answers: Answers, given: tuple[str, ...]) -> Answers:
 
 def _render(result: ScaffoldResult) -> Path | None:
     """Render the new inventory and write its API key; return the key's file, or None where no key was written."""
-    rendered = generator().render(result.inventory)
-    write_trees([plan(rendered)])
+    plan = generator().render(result.inventory)
+    write_trees([plan])
     variable = str(result.answers.get("api_key_env") or "")
     has_key = result.answers.get("router") != "none" and variable != ""
-    return rendered.output / ".env" if has_key and write_key(rendered.output, variable) else None
+    folder = plan.host.output
+    return folder / ".env" if has_key and write_key(folder, variable) else None

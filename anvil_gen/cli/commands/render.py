@@ -10,8 +10,8 @@ import click
 from anvil_gen.cli import options
 from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.cli.views.render import JsonView, TextView, View
-from anvil_gen.deploy.pipeline import collect_all, generator, plan, write_trees
-from anvil_gen.deploy.plan import Rendered
+from anvil_gen.deploy.pipeline import collect_all, generator, write_trees
+from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.inventory.fleet import all_inventories, find_inventory
 
@@ -65,13 +65,13 @@ def command(
     found = all_inventories(here) if every else collect_all(lambda host: find_inventory(host, here), hosts)
     # A host may be named twice, by its name and by its path.
     inventories = {path.absolute(): path for path in found}.values()
-    rendered = generator().render_all(inventories, output=Path(output) if output is not None else None)
-    show_diagnostics([warning for one in rendered for warning in one.warnings], as_json=as_json)
+    plans = generator().render_all(inventories, output=Path(output) if output is not None else None)
+    show_diagnostics([warning for one in plans for warning in one.host.warnings], as_json=as_json)
     if to_stdout:
-        _print_trees(rendered)
+        _print_trees(plans)
         return ExitCode.OK
     view: View = JsonView() if as_json else TextView()
-    plans = collect_all(plan, rendered)
+    collect_all(lambda one: one.files, plans)
     if check:
         view.checked(plans)
         return ExitCode.DIFFERS if any(one.files for one in plans) else ExitCode.OK
@@ -79,8 +79,8 @@ def command(
     return ExitCode.OK
 
 
-def _print_trees(rendered: Sequence[Rendered]) -> None:
-    for one in rendered:
+def _print_trees(plans: Sequence[Plan]) -> None:
+    for one in plans:
         for path, text in one.tree.files.items():
-            click.echo(f"==> {path if len(rendered) == 1 else f'{one.host}/{path}'} <==")
+            click.echo(f"==> {path if len(plans) == 1 else f'{one.host.name}/{path}'} <==")
             click.echo(text)

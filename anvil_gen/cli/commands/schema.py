@@ -22,7 +22,7 @@ from anvil_gen.diagnostics import ExitCode
 @click.option("--write", metavar="FILE", help="Write the schema to FILE (default: standard output).")
 @click.option("--check", metavar="FILE", help="Write nothing; exit 2 if FILE is not the schema of this version.")
 def command(*, kind: str, write: str | None, check: str | None) -> ExitCode:
-    """Print the JSON Schema of an inventory, or of a template data file.
+    """Print the JSON Schema of an inventory or template data file.
 
     Editors use it to complete and check them.
 

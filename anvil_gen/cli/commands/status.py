@@ -10,7 +10,7 @@ from anvil_gen.cli import options
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.machine.compose import Hashes
 from anvil_gen.machine.containers import ContainerQuery
-from anvil_gen.operate.target import find_target
+from anvil_gen.operate.deployment import open_deployment
 
 
 @click.command("status")
@@ -30,15 +30,14 @@ def command(*, host: str, mode: str | None, as_json: bool) -> ExitCode:
       anvil-gen status fakoli-dark
       anvil-gen status fakoli-dark --json
     """
-    target = find_target(host, Path.cwd())
-    project = target.project
+    deployment = open_deployment(host, Path.cwd())
+    project = deployment.project
     query, hashes = ContainerQuery(project.docker, project.name), Hashes(project)
 
     # Imported and run while Docker answers.
     from anvil_gen.cli.views.services import show_status  # noqa: PLC0415
-    from anvil_gen.operate.deployment import deployment_of  # noqa: PLC0415
     from anvil_gen.operate.status import status_of  # noqa: PLC0415
 
-    status = status_of(deployment_of(target), mode, query, hashes)
+    status = status_of(deployment, mode, query, hashes)
     show_status(status, as_json=as_json)
     return ExitCode.DIFFERS if status.drifts else ExitCode.OK

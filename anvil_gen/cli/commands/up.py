@@ -11,7 +11,7 @@ from anvil_gen.cli import options
 from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.machine.containers import ContainerQuery
 from anvil_gen.machine.project_lock import project_lock
-from anvil_gen.operate.target import find_target
+from anvil_gen.operate.deployment import open_deployment
 
 
 @click.command("up")
@@ -43,7 +43,7 @@ def command(
 
     Runs `docker compose up -d` in the host's folder, even if everything runs already: services that differ from the
     files are recreated, all others are left alone. Reports what happened to each service. Refuses to run if the files
-    are not what the inventory renders.
+    do not match the inventory.
 
     With --wait, returns when every service is healthy, or running if it has no health check. Exits 1 if a service
     exits, keeps restarting, becomes unhealthy or is not ready in time, and prints the relevant lines of its log and
@@ -58,15 +58,15 @@ def command(
     """
     if timeout is not None and not wait:
         raise click.UsageError("--timeout requires --wait")
-    target = find_target(host, Path.cwd())
-    with project_lock(target.project.folder, partial(options.report_waiting, host)) as held:
-        query = ContainerQuery(target.project.docker, target.project.name)
+    deployment = open_deployment(host, Path.cwd())
+    with project_lock(deployment.project.folder, partial(options.report_waiting, host)) as held:
+        query = ContainerQuery(deployment.project.docker, deployment.project.name)
         # Imported, and the inventory resolved, while Docker answers.
         from anvil_gen.operate.up import UpRequest, start_services  # noqa: PLC0415
 
         request = UpRequest(tiers=tiers, mode=mode, pull=pull, render=render_first)
         warn = partial(_warn, as_json=as_json)
-        up = start_services(request, target, query, inherited=held, warn=warn, while_running=_import_views)
+        up = start_services(request, deployment, query, inherited=held, warn=warn, while_running=_import_views)
     if up.diagnostics and not as_json:
         _warn(*up.diagnostics, as_json=False)
     if wait and up.code != ExitCode.INTERRUPTED:

@@ -7,9 +7,9 @@ from typing import Any
 
 from anvil_gen.deploy.compose_diff import Action, Change
 from anvil_gen.diagnostics import printable
+from anvil_gen.masking import MASK
 
 _VALUE_WIDTH = 72
-_HIDDEN = "…"
 
 
 def change_lines(changes: Iterable[Change]) -> Iterator[str]:
@@ -46,9 +46,8 @@ def _what(change: Change) -> str:
     if change.secret:
         return f"{what} {change.action.done}"
     before, after = _value(change.before, is_flag), _value(change.after, is_flag)
-    if (
-        max(len(before), len(after)) > _VALUE_WIDTH and change.action is Action.UPDATE
-    ):  # truncated, they may look the same
+    # Truncated, both may look alike.
+    if max(len(before), len(after)) > _VALUE_WIDTH and change.action is Action.UPDATE:
         return f"{what} changed"
     before, after = _truncate(before), _truncate(after)
     if change.action is Action.CREATE:
@@ -75,7 +74,7 @@ def change_json(change: Change) -> dict[str, Any]:
         "project": change.project,
         "service": change.service,
         "address": list(change.address),
-        "before": _HIDDEN if change.secret and change.before is not None else change.before,
-        "after": _HIDDEN if change.secret and change.after is not None else change.after,
+        "before": MASK if change.secret and change.before is not None else change.before,
+        "after": MASK if change.secret and change.after is not None else change.after,
         "reason": change.reason,
     }

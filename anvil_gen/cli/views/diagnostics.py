@@ -55,6 +55,7 @@ def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
     location = diagnostic.location
     return {
         "severity": diagnostic.severity,
+        "code": diagnostic.code,
         "summary": diagnostic.summary,
         "detail": diagnostic.detail,
         "remedy": diagnostic.remedy,

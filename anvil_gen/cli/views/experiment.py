@@ -14,7 +14,7 @@ from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.cli.views.services import describe, drift_json, result_json, show_drift, uptime
 from anvil_gen.deploy.diff_text import visible
 from anvil_gen.diagnostics import Diagnostic
-from anvil_gen.operate.experiment.parse_args import without_secrets
+from anvil_gen.masking import mask_arguments
 from anvil_gen.operate.experiment.trial import Started, TrialStatus, display_flags
 from anvil_gen.operate.gpu_usage import GpuUse, Holder
 
@@ -30,11 +30,11 @@ def held_gpu(host: str, use: GpuUse | None, needed_mib: int | None) -> Diagnosti
         lines.append(f"{use.gpu.memory_mib} MiB, {free}{needed}")
     if use.busy:
         remedy = f"to free it:\n\n    anvil-gen down {host} {' '.join(use.busy)}"
-        summary = "GPU is in use"
+        code = "gpu-is-in-use"
     else:
         remedy = "to free it before the next `up`:\n\n" + f"    anvil-gen experiment down {host}"
-        summary = "GPU is also used by a tier"
-    return Diagnostic(summary=f"{summary}: {use.gpu.name}", detail="\n".join(lines), remedy=remedy, severity="warning")
+        code = "gpu-is-also-used-by-a-tier"
+    return Diagnostic(code=code, detail="\n".join([use.gpu.name, *lines]), remedy=remedy, severity="warning")
 
 
 def _holder(holder: Holder) -> str:
@@ -58,7 +58,7 @@ def show_started(
             model=trial.model,
             served_name=trial.served_name,
             address=started.address,
-            flags=without_secrets(trial.flags),
+            flags=mask_arguments(trial.flags),
             card=_gpu_json(use),
             service=result_json(started.result),
             diagnostics=[diagnostic_json(diagnostic) for diagnostic in diagnostics],

@@ -50,20 +50,20 @@ class TextView:
 
     def _print_fix(self, plan: Plan) -> None:
         """Print the command that updates the tree; where it would overwrite manual edits, both options."""
-        command = plan.rendered.command
+        command = plan.host.command
         edited = [change.path for change in plan.folder.foreign(plan.files)]
         if edited:
             click.echo(f"  manually edited: {', '.join(edited)}")
-            click.echo(f"  to keep the edits, write them into {plan.rendered.inventory.as_posix()} and render again:\n")
+            click.echo(f"  to keep the edits, write them into {plan.host.path.as_posix()} and render again:\n")
             click.echo(f"    {command}\n\n  to overwrite them:\n\n    {command} --force\n")
         else:
             click.echo(f"  to fix it:\n\n    {command}\n")
 
     def _host(self, plan: Plan, verbs: dict[str, str]) -> None:
-        rendered = plan.rendered
-        head = f"{click.style(rendered.host, bold=True)} -> {display_path(rendered.output)}"
+        host = plan.host
+        head = f"{click.style(host.name, bold=True)} -> {display_path(host.output)}"
         if not plan.files:
-            click.echo(f"{head}: {len(rendered.tree.files)} files, nothing changed")
+            click.echo(f"{head}: {len(plan.tree.files)} files, nothing changed")
             return
         click.echo(head)
         width = max(len(verbs[change.action]) for change in plan.files)
@@ -71,7 +71,7 @@ class TextView:
             click.echo(f"  {verbs[change.action]:{width}}  {change.path}")
         for line in change_lines(plan.changes):
             click.echo(f"  {line}")
-        services = recreated(plan.changes, plan.rendered.project)
+        services = recreated(plan.changes, plan.host.project)
         if services:
             click.echo(f"  the next `docker compose up -d` recreates: {', '.join(services)}")
         gone = _gone(plan)
@@ -97,7 +97,7 @@ def _gone(plan: Plan) -> list[str]:
     return [
         change.address[1]
         for change in plan.changes
-        if change.project == plan.rendered.project
+        if change.project == plan.host.project
         and change.action is Action.DELETE
         and change.service is not None
         and len(change.address) == 2
@@ -112,13 +112,13 @@ def _coloured(diff: str) -> str:
 
 def _plan_json(plan: Plan) -> dict[str, Any]:
     return {
-        "host": plan.rendered.host,
-        "inventory": plan.rendered.inventory.as_posix(),
-        "output": plan.rendered.output.as_posix(),
+        "host": plan.host.name,
+        "inventory": plan.host.path.as_posix(),
+        "output": plan.host.output.as_posix(),
         "files": [{"path": change.path, "action": change.action} for change in plan.files],
         "changes": [change_json(change) for change in plan.changes],
-        "recreates": recreated(plan.changes, plan.rendered.project),
-        "routes": [_route_json(mode, route) for mode in plan.rendered.stack.modes for route in _routes(mode)],
+        "recreates": recreated(plan.changes, plan.host.project),
+        "routes": [_route_json(mode, route) for mode in plan.host.stack.modes for route in _routes(mode)],
     }
 
 
@@ -131,4 +131,4 @@ def _route_json(mode: Mode, route: Route) -> dict[str, Any]:
 
 
 def _warnings(plans: Sequence[Plan]) -> list[dict[str, Any]]:
-    return [diagnostic_json(warning) for plan in plans for warning in plan.rendered.warnings]
+    return [diagnostic_json(warning) for plan in plans for warning in plan.host.warnings]

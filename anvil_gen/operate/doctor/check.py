@@ -38,11 +38,11 @@ class Check(Struct, frozen=True, kw_only=True):
 
 
 def failed(
-    what: str, summary: str, detail: str, remedy: str, *, at: Place = NOWHERE, severity: Severity = "error"
+    what: str, code: str, detail: str, remedy: str, *, at: Place = NOWHERE, severity: Severity = "error"
 ) -> Check:
-    """Return a failed check; ``summary`` is constant for its kind, ``remedy`` contains a command to paste."""
+    """Return a failed check; ``code`` is its kind, ``remedy`` contains a command to paste."""
     diagnostic = Diagnostic(
-        summary=summary, detail=detail, remedy=remedy, address=at.address, location=at.location, severity=severity
+        code=code, detail=detail, remedy=remedy, address=at.address, location=at.location, severity=severity
     )
     return Check(what=what, diagnostic=diagnostic)
 

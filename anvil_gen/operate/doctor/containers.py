@@ -15,7 +15,7 @@ def check_paused(context: DoctorContext) -> Iterator[Check]:
         if one.state == "paused":
             detail = f"{one.name} is paused: it keeps its GPUs and its port, but does not respond"
             remedy = with_commands("resume it", context.docker.shell_command("unpause", one.name))
-            yield failed(f"container of {name}", "container is paused", detail, remedy)
+            yield failed(f"container of {name}", "container-is-paused", detail, remedy)
 
 
 def check_networks(context: DoctorContext) -> Iterator[Check]:
@@ -31,7 +31,7 @@ def check_networks(context: DoctorContext) -> Iterator[Check]:
             host = context.deployment.stack.host
             detail = f"{', '.join(missing)} was removed, as by `docker network prune`: the container cannot start"
             remedy = with_commands("recreate it", f"anvil-gen down {host} {name}", f"anvil-gen up {host} {name}")
-            yield failed(f"container of {name}", "network was removed", detail, remedy)
+            yield failed(f"container of {name}", "network-was-removed", detail, remedy)
 
 
 def _own(context: DoctorContext) -> Iterator[tuple[str, Container]]:

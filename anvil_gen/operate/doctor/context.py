@@ -59,12 +59,12 @@ class DoctorContext:
     @property
     def catalog(self) -> Catalog:
         """The catalog of engines and GPUs."""
-        return self.deployment.resolved.catalog
+        return self.deployment.host.catalog
 
     @property
     def inventory(self) -> str:
         """The path of the inventory, for messages."""
-        return self.deployment.resolved.inventory.as_posix()
+        return self.deployment.host.path.as_posix()
 
     @cached_property
     def docker_info(self) -> DockerInfo:
@@ -90,8 +90,8 @@ class DoctorContext:
 
     @cached_property
     def _tree(self) -> Tree:
-        resolved = self.deployment.resolved
-        return generator().render(resolved.inventory, output=resolved.output).tree
+        host = self.deployment.host
+        return generator().render(host.path, output=host.output).tree
 
     @cached_property
     def containers(self) -> list[Container]:
@@ -110,7 +110,7 @@ class DoctorContext:
 
     def place(self, *path: str | int) -> Place:
         """Return where the inventory sets a key."""
-        return Place(address(path), Document(self.deployment.resolved.inventory).location(path))
+        return Place(address(path), Document(self.deployment.host.path).location(path))
 
     def listing(self, vendor: str) -> GpuListing:
         """Return the GPUs of a vendor on this machine."""

@@ -28,7 +28,7 @@ def causes(context: DoctorContext) -> list[Diagnostic]:
         return [context.docker_info.diagnostic]
     diagnostics = [check.diagnostic for check in _checks(context) if check.diagnostic is not None]
     errors = [diagnostic for diagnostic in diagnostics if diagnostic.severity == "error"]
-    certain = [diagnostic for diagnostic in errors if diagnostic.summary != NONE_LISTED]
+    certain = [diagnostic for diagnostic in errors if diagnostic.code != NONE_LISTED]
     # A host may list no GPU only because the program that lists them is not on the PATH.
     return certain or errors or diagnostics
 

@@ -54,7 +54,7 @@ def check_disk(context: DoctorContext) -> Iterator[Check]:
             context.docker.shell_command("image", "prune", "--all"),
             context.docker.shell_command("builder", "prune"),
         )
-        yield failed("disk", "low disk space", f"{found}; still needed: {needed}", remedy, severity="warning")
+        yield failed("disk", "low-disk-space", f"{found}; still needed: {needed}", remedy, severity="warning")
 
 
 def _needs(context: DoctorContext) -> Iterator[_Need]:

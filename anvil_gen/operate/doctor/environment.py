@@ -22,7 +22,7 @@ _COMPOSE_DOCS = "https://docs.docker.com/compose/install/"
 
 def check_inventory(context: DoctorContext) -> Iterator[Check]:
     """Repeat the warnings of a render; with an error in the inventory, no check could have run."""
-    warnings = context.deployment.resolved.warnings
+    warnings = context.deployment.host.warnings
     yield from (Check(what="inventory", diagnostic=warning) for warning in warnings)
     if not warnings:
         yield Check(what="inventory", found=context.inventory)
@@ -42,7 +42,7 @@ def check_docker(context: DoctorContext) -> Iterator[Check]:
             f"install it (other systems: {_COMPOSE_DOCS})",
             "sudo apt-get update && sudo apt-get install docker-compose-plugin",
         )
-        yield failed("compose", "Docker Compose is missing", "`docker compose` is not available", remedy)
+        yield failed("compose", "docker-compose-is-missing", "`docker compose` is not available", remedy)
     if info.diagnostic is not None:
         yield Check(what="daemon", diagnostic=info.diagnostic)
         return
@@ -56,11 +56,13 @@ def _version(what: str, version: str, oldest: tuple[int, int], docs: str) -> Che
     if not is_older(version, oldest):
         return Check(what=what, found=version)
     detail = f"{version} is installed; {needed} or newer is required"
-    packages = "docker-ce-cli" if oldest == OLDEST_DOCKER else "docker-compose-plugin"
+    of_docker = oldest == OLDEST_DOCKER
+    code = "docker-too-old" if of_docker else "compose-too-old"
+    packages = "docker-ce-cli" if of_docker else "docker-compose-plugin"
     remedy = with_commands(
         f"install a newer one (other systems: {docs})", f"sudo apt-get update && sudo apt-get install {packages}"
     )
-    return failed(what, f"{what} is too old", detail, remedy)
+    return failed(what, code, detail, remedy)
 
 
 def check_platform(context: DoctorContext) -> Iterator[Check]:
@@ -72,7 +74,7 @@ def check_platform(context: DoctorContext) -> Iterator[Check]:
     remedy = with_commands(f"set in {context.inventory}", "[host]", f'platform = "{real}"')
     detail = f'the inventory says "{stated}", but containers run on "{real}" here'
     yield failed(
-        "platform", "platform differs from the inventory", detail, remedy, at=context.place("host", "platform")
+        "platform", "platform-differs-from-the-inventory", detail, remedy, at=context.place("host", "platform")
     )
 
 
@@ -107,7 +109,7 @@ def check_env_file(context: DoctorContext) -> Iterator[Check]:
     arguments = ("compose", "--project-name", "env", "--file", "-", "config", "--quiet")
     done = context.docker.run(*arguments, text='{"services": {"x": {"image": "x"}}}', folder=folder)
     diagnostic = failure(done.stderr, arguments) if done.returncode != 0 else None
-    if diagnostic is not None and diagnostic.summary == BAD_VARIABLES:
+    if diagnostic is not None and diagnostic.code == BAD_VARIABLES:
         yield Check(what="variables", diagnostic=replace(diagnostic, location=Location(file=_env_file(context))))
 
 
@@ -120,7 +122,7 @@ def check_variables(context: DoctorContext) -> Iterator[Check]:
         remedy = _set_variable(context, name)
         at = Place("", Location(file=file))
         severity: Severity = "error" if is_needed else "warning"
-        yield failed(f"variable {name}", "variable is not set", detail, remedy, at=at, severity=severity)
+        yield failed(f"variable {name}", "variable-is-not-set", detail, remedy, at=at, severity=severity)
     read = {variable.name for variable in context.deployment.stack.variables if variable.standing}
     have = sorted(name for name in read if context.values.get(name) and name not in needed)
     yield from (Check(what=f"variable {name}", found="set") for name in have)

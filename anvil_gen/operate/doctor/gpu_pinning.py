@@ -34,7 +34,7 @@ def check_pins(context: DoctorContext) -> Iterator[Check]:
     except (DiagnosticError, FileNotFoundError) as error:
         why = error.diagnostics[0].detail if isinstance(error, DiagnosticError) else "nothing is rendered"
         detail = f"Compose cannot read the files: {why}"
-        yield _unmeasured("GPU pinning", detail, with_commands("render them", context.deployment.resolved.command))
+        yield _unmeasured("GPU pinning", detail, with_commands("render them", context.deployment.host.command))
         return
     try:
         for tier in tiers:
@@ -55,7 +55,7 @@ def _project_name(context: DoctorContext) -> str:
 
 
 def _unmeasured(what: str, detail: str, remedy: str) -> Check:
-    return failed(what, "GPU pinning was not measured", detail, remedy, severity="warning")
+    return failed(what, "gpu-pinning-was-not-measured", detail, remedy, severity="warning")
 
 
 class _Case(Struct, frozen=True, kw_only=True):
@@ -72,10 +72,10 @@ class _Case(Struct, frozen=True, kw_only=True):
         """The name of the check."""
         return f"GPU pinning of {self.tier.name}"
 
-    def failed_check(self, summary: str, detail: str, remedy: str, *, severity: Severity = "error") -> Check:
+    def failed_check(self, code: str, detail: str, remedy: str, *, severity: Severity = "error") -> Check:
         """Return the check as failed."""
         at = self.context.place("tiers", self.tier.name, "gpus")
-        return failed(self.what, summary, detail, remedy, at=at, severity=severity)
+        return failed(self.what, code, detail, remedy, at=at, severity=severity)
 
 
 def _measure(context: DoctorContext, tier: Tier, config: Mapping[str, Any]) -> Check:
@@ -157,7 +157,7 @@ def _failed_start(case: _Case, stderr: str) -> Check:
     detail = printable(lines[-1]) if lines else "Docker gave no reason"
     install = case.data.runtime.install if case.data.runtime is not None else {}
     how = install.get(case.context.platform, "").strip()
-    return case.failed_check("container cannot access the GPUs", detail, how or "check that the host has the GPUs")
+    return case.failed_check("container-cannot-access-the-gpus", detail, how or "check that the host has the GPUs")
 
 
 def _judge(case: _Case, seen: list[str]) -> Check:
@@ -171,7 +171,7 @@ def _judge(case: _Case, seen: list[str]) -> Check:
         detail = f"a container that reserves {required} sees: {listed}"
         command = case.data.listing[-1].command if case.data.listing else case.probe.command
         remedy = with_commands("compare with what the host lists", shlex.join(command))
-        return case.failed_check("container sees other GPUs", detail, remedy)
+        return case.failed_check("container-sees-other-gpus", detail, remedy)
     detail = f"a container that reserves {required} alone sees: {listed}"
     variable, value = next(iter(_pins(case.data)), ""), ",".join(gpu.uuid for gpu in gpus)
     if variable and (case.service.get("environment") or {}).get(variable) == value:
@@ -179,15 +179,15 @@ def _judge(case: _Case, seen: list[str]) -> Check:
             f"{variable} pins the engine anyway; while it runs, check which GPU it uses",
             shlex.join(case.data.listing[-1].command[:1] if case.data.listing else case.probe.command),
         )
-        return case.failed_check("platform ignores GPU pinning", detail, remedy, severity="warning")
+        return case.failed_check("platform-ignores-gpu-pinning", detail, remedy, severity="warning")
     if not variable:
         remedy = "no known variable pins its engine: give the tier every GPU that it sees"
-        return case.failed_check("platform ignores GPU pinning", detail, remedy)
+        return case.failed_check("platform-ignores-gpu-pinning", detail, remedy)
     line = f'environment.{variable} = "{value}"'
     remedy = with_commands(
         f"pin the engine as well: add to {case.context.inventory}", f"[tiers.{case.tier.name}]", line
     )
-    return case.failed_check("platform ignores GPU pinning", detail, remedy)
+    return case.failed_check("platform-ignores-gpu-pinning", detail, remedy)
 
 
 def _named(gpus: tuple[Gpu, ...], uuid: str) -> str:

@@ -12,7 +12,7 @@ from anvil_gen.operate.doctor.check import Check, failed, with_commands
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.resolve.model import Gpu
 
-NONE_LISTED = "no GPU is listed"
+NONE_LISTED = "no-gpu-is-listed"
 _TOLERANCE = 0.02
 """Drivers reserve a varying part of a GPU's memory."""
 _DESKTOP = "Docker Desktop"  # the operating system that it reports
@@ -64,7 +64,7 @@ def _not_found(context: DoctorContext, data: Vendor, gpu: Gpu, listing: GpuListi
     left = [detected.uuid for detected in listing.gpus if detected.uuid.casefold() not in used]
     lines = [f"[gpus.{gpu.name}]", f'uuid = "{left[0] if len(left) == 1 else "..."}"']
     remedy = with_commands(f"set the right one in {context.inventory}", *lines)
-    return failed(f"GPU {gpu.name}", "GPU not found", detail, remedy, at=context.place("gpus", gpu.name, "uuid"))
+    return failed(f"GPU {gpu.name}", "gpu-not-found", detail, remedy, at=context.place("gpus", gpu.name, "uuid"))
 
 
 def _compare(context: DoctorContext, gpu: Gpu, detected: DetectedGpu) -> Check:
@@ -77,7 +77,7 @@ def _compare(context: DoctorContext, gpu: Gpu, detected: DetectedGpu) -> Check:
         detail = f"the inventory says {stated} MiB, but the GPU has {real} MiB"
         remedy = with_commands(f"set in {context.inventory}", f"[gpus.{gpu.name}]", f"memory_mib = {real}")
         return failed(
-            what, "memory differs from the inventory", detail, remedy, at=context.place("gpus", gpu.name, "memory_mib")
+            what, "memory-differs-from-the-inventory", detail, remedy, at=context.place("gpus", gpu.name, "memory_mib")
         )
     ability = gpu.compute_capability
     if ability is not None and detected.compute_capability and ability != detected.compute_capability:
@@ -85,7 +85,7 @@ def _compare(context: DoctorContext, gpu: Gpu, detected: DetectedGpu) -> Check:
         line = f'compute_capability = "{detected.compute_capability}"'
         remedy = with_commands(f"set in {context.inventory}", f"[gpus.{gpu.name}]", line)
         at = context.place("gpus", gpu.name, "compute_capability")
-        return failed(what, "compute capability differs from the inventory", detail, remedy, at=at)
+        return failed(what, "compute-capability-differs-from-the-inventory", detail, remedy, at=at)
     return Check(what=what, found=description)
 
 
@@ -119,7 +119,7 @@ def check_runtimes(context: DoctorContext, *, measured: bool = False) -> Iterato
         elif context.docker_info.local:
             remedy = data.runtime.install.get(context.platform or "linux", "").strip()
             detail = f"the {data.runtime.title} was not found: {_searched(data.runtime)}"
-            yield failed("GPU runtime", "no GPU runtime", detail, remedy or "install it")
+            yield failed("GPU runtime", "no-gpu-runtime", detail, remedy or "install it")
 
 
 def _evidence(context: DoctorContext, runtime: Runtime) -> str:

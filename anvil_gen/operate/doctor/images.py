@@ -44,7 +44,7 @@ def _not_yet_available(context: DoctorContext, required: Requirements, what: str
     else:
         detail = f"{required.image} is not on this host yet"
         remedy = with_commands("`up` pulls it; to pull it now", context.docker.shell_command("pull", required.image))
-    return failed(what, "image is not available yet", detail, remedy, severity="warning")
+    return failed(what, "image-is-not-available-yet", detail, remedy, severity="warning")
 
 
 def _build(context: DoctorContext, required: Requirements) -> str:
@@ -64,7 +64,7 @@ def unobtainable(context: DoctorContext) -> Iterator[Check]:
         if required.built:
             what, at = f"image of {required.name}", context.place(*required.table, "image")
             remedy = with_commands("build it alone, to see why", _build(context, required))
-            yield failed(what, "image was not built", f"{image} is not on this host", remedy, at=at)
+            yield failed(what, "image-was-not-built", f"{image} is not on this host", remedy, at=at)
             continue
         yield _not_pulled(context, required, *_registry_answer(queries[image]))
 
@@ -75,10 +75,10 @@ def _not_pulled(context: DoctorContext, required: Requirements, registry_has_it:
     if registry_has_it:  # something else prevented the pull
         detail = f"{required.image} is not on this host yet; its registry has it"
         remedy = with_commands("pull it alone", pull)
-        return failed(what, "image cannot be pulled", detail, remedy, at=at, severity="warning")
+        return failed(what, "image-cannot-be-pulled", detail, remedy, at=at, severity="warning")
     detail = f"{required.image} is not on this host and cannot be pulled: {answer}"
     return failed(
-        what, "image cannot be pulled", detail, with_commands("choose another image or tag, or see why", pull), at=at
+        what, "image-cannot-be-pulled", detail, with_commands("choose another image or tag, or see why", pull), at=at
     )
 
 

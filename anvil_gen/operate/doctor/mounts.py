@@ -39,10 +39,10 @@ def _mount(context: DoctorContext, required: Requirements, bind: Bind) -> Check:
     if path is None and is_windows_path(bind.source) and context.platform == "linux":
         detail = f"{bind.source} is a Windows path, but Docker runs on Linux"
         remedy = f'use a Linux path, or set platform = "wsl2" if Docker runs in WSL2, in {context.inventory}'
-        return failed(what, "missing model folder", detail, remedy, at=at)
+        return failed(what, "missing-model-folder", detail, remedy, at=at)
     if path is None:
         detail, remedy = f"{bind.source} cannot be checked from here", "check it manually"
-        return failed(what, "files cannot be checked", detail, remedy, at=at, severity="warning")
+        return failed(what, "files-cannot-be-checked", detail, remedy, at=at, severity="warning")
     try:
         found = _found(path)
         size = _size(found)
@@ -53,19 +53,19 @@ def _mount(context: DoctorContext, required: Requirements, bind: Bind) -> Check:
     except PermissionError:
         detail = f"no permission to read {bind.source}; the container may have it, if it runs as root"
         remedy = with_commands("check as root", f"sudo ls -l {shlex.quote(str(path))}")
-        return failed(what, "files cannot be checked", detail, remedy, at=at, severity="warning")
+        return failed(what, "files-cannot-be-checked", detail, remedy, at=at, severity="warning")
     except OSError as error:
         detail = f"{bind.source}: {(error.strerror or str(error)).lower()}"
         remedy = with_commands("check it", f"ls -ld {shlex.quote(str(path))}")
-        return failed(what, "files cannot be checked", detail, remedy, at=at)
+        return failed(what, "files-cannot-be-checked", detail, remedy, at=at)
     if bind.read_only and required.tier is not None and not found:
         detail = f"{bind.source} is empty"
-        return failed(what, "empty model folder", detail, _fetch(required, bind), at=at)
+        return failed(what, "empty-model-folder", detail, _fetch(required, bind), at=at)
     pointers = [name for name, file in found.items() if name.endswith(_WEIGHTS) and _is_pointer(file)]
     if pointers:
         detail = f"{pointers[0]} in {bind.source} is a Git LFS pointer, not the weights"
         remedy = with_commands("fetch them", f"git -C {shlex.quote(str(path))} lfs pull")
-        return failed(what, "weights were not fetched", detail, remedy, at=at)
+        return failed(what, "weights-were-not-fetched", detail, remedy, at=at)
     return Check(what=what, found=f"{bind.source}: {size if required.tier is not None else 'exists'}")
 
 
@@ -102,14 +102,14 @@ def _missing(context: DoctorContext, required: Requirements, bind: Bind, path: P
         detail = f"the folder {bind.source}, which {required.name} writes to, does not exist"
         as_root = "" if os.access(parent, os.W_OK) else "sudo "
         remedy = with_commands("create it", f"{as_root}mkdir -p {_quoted(path)}")
-        return failed(what, "missing folder", detail, remedy, at=at)
+        return failed(what, "missing-folder", detail, remedy, at=at)
     detail = f"{bind.source} does not exist"
     if parent != path.parent:
         detail += f", nor does its folder {path.parent}"
     near = did_you_mean(path.name, _names(parent)) if parent == path.parent else ""
     remedy = f"{near}\notherwise {_fetch(required, bind)}" if near else _fetch(required, bind)
-    kind = "model " if required.tier is not None else ""
-    return failed(what, f"missing {kind}{'file' if path.suffix else 'folder'}", detail, remedy, at=at)
+    kind = "model-" if required.tier is not None else ""
+    return failed(what, f"missing-{kind}{'file' if path.suffix else 'folder'}", detail, remedy, at=at)
 
 
 def _names(folder: Path) -> list[str]:
@@ -158,7 +158,7 @@ def check_volumes(context: DoctorContext) -> Iterator[Check]:
         )
         at = context.place("hfcache", "volume")
         detail = f"the volume {name}, which {users} mounts, does not exist"
-        check = failed(f"volume {name}", "missing external volume", detail, remedy, at=at)
+        check = failed(f"volume {name}", "missing-external-volume", detail, remedy, at=at)
         yield (
             check
             if any(name in required.volumes for required in context.requirements)

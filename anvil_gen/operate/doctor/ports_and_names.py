@@ -28,7 +28,7 @@ def check_names(context: DoctorContext) -> Iterator[Check]:
         )
         yield failed(
             what,
-            "container name is taken",
+            "container-name-is-taken",
             conflict.detail,
             remedy,
             at=context.place(*required.table, "container_name"),
@@ -58,7 +58,7 @@ def check_ports(context: DoctorContext) -> Iterator[Check]:
             else:
                 detail = f"this host has no address {host} to publish on"
                 remedy = with_commands("use one of its addresses", "ip -brief address")
-                yield failed(what, "no such address", detail, remedy, at=context.place(*required.table, "bind"))
+                yield failed(what, "no-such-address", detail, remedy, at=context.place(*required.table, "bind"))
 
 
 def _held_by_container(context: DoctorContext, required: Requirements, one: Container, host: str, port: int) -> Check:
@@ -74,7 +74,7 @@ def _held_by_container(context: DoctorContext, required: Requirements, one: Cont
     )
     detail = f"{conflict.detail}, which is not part of this mode"
     at = context.place(*required.table, "port")
-    return failed(what, "port is taken", detail, remedy, at=at, severity="warning")
+    return failed(what, "port-is-taken", detail, remedy, at=at, severity="warning")
 
 
 def _held_by_process(context: DoctorContext, required: Requirements, port: int) -> Check:
@@ -85,4 +85,4 @@ def _held_by_process(context: DoctorContext, required: Requirements, port: int) 
 def _port_taken(context: DoctorContext, required: Requirements, conflict: Conflict) -> Check:
     remedy = with_commands("stop it, or publish another port", conflict.command)
     at = context.place(*required.table, "port")
-    return failed(f"port of {required.name}", "port is taken", conflict.detail, remedy, at=at)
+    return failed(f"port of {required.name}", "port-is-taken", conflict.detail, remedy, at=at)

@@ -20,7 +20,7 @@ def unmountable(deployment: Deployment, requirements: Iterable[Requirements], en
         return None
     mounts = ", ".join(f"{path} (by {name})" for path, name in sorted(files.items()))
     return Diagnostic(
-        summary="generated files cannot be mounted on another machine",
+        code="generated-files-cannot-be-mounted-on-another-machine",
         detail=f"Docker runs at {endpoint}, but these files are on this machine: {mounts}\n"
         f"Services without such files can be started from here: {_others(requirements)}",
         remedy=with_commands("copy the rendered folder there and run it there", *_way(deployment, endpoint)),

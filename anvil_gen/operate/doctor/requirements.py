@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.machine.dotenv import fill_variables, references
-from anvil_gen.resolve.compose_keys import published_ports
+from anvil_gen.resolve.compose_keys import by_name, long_mount, published_ports
 from anvil_gen.resolve.model import EXPERIMENT_FILE, Mode, Stack, Tier, Tree
 from anvil_gen.values import KeyPath
 
@@ -115,7 +115,7 @@ class _File(Struct, frozen=True, kw_only=True):
 def _service_requirements(file: _File, name: str, tier: Tier | None) -> Requirements:
     service = file.data["services"][name]
     config = _interpolate(service, file.values)
-    mounts = [_long(mount) for mount in config.get("volumes") or ()]
+    mounts = [long_mount(mount) for mount in config.get("volumes") or ()]
     folder = PurePosixPath(file.path).parent
     return Requirements(
         service=name,
@@ -138,21 +138,6 @@ def _interpolate(value: Any, values: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return [_interpolate(item, values) for item in value]
     return fill_variables(value, values) if isinstance(value, str) else value
-
-
-def _long(mount: Any) -> dict[str, Any]:
-    """Return a mount in Compose's long form."""
-    if isinstance(mount, Mapping):
-        return {"type": "volume", "source": "", "target": "", **mount}
-    drive, rest = (mount[:2], mount[2:]) if mount[:1].isalpha() and is_absolute(mount) else ("", mount)
-    source, _, target = rest.partition(":")
-    target, _, options = target.partition(":")
-    kind = "bind" if drive or source.startswith(("/", ".", "~", "\\")) else "volume"
-    if not target:  # an anonymous volume
-        return {"type": "volume", "source": "", "target": source}
-    read_only = "ro" in options.split(",")
-    bind = {"create_host_path": True}
-    return {"type": kind, "source": drive + source, "target": target, "read_only": read_only, "bind": bind}
 
 
 def _bind(mount: Mapping[str, Any], folder: PurePosixPath) -> Bind:
@@ -193,7 +178,5 @@ def _unset(value: Any, values: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
 
 def _passed_on(environment: Any) -> Iterator[str]:
     """Yield the variables that are passed on by name only."""
-    if isinstance(environment, Mapping):
-        yield from (name for name, value in environment.items() if value is None)
-    else:
-        yield from (str(name) for name in environment or () if "=" not in str(name))
+    named = by_name(environment)
+    yield from (name for name, value in named.items() if value is None) if isinstance(named, Mapping) else ()

@@ -9,15 +9,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.diagnostics import may_hold_secret
+from anvil_gen.flags import LONG_FLAG, parse_flags
 from anvil_gen.inventory.env_references import env_reference
 from anvil_gen.values import Number, canonical_flag
 
-HIDDEN = "…"
-"""Replaces a value that may be a secret."""
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_FLAG = re.compile(r"--([A-Za-z0-9][A-Za-z0-9._-]*)(?:=(.*))?", re.DOTALL)
 
 
 class Flag(Struct, frozen=True, kw_only=True):
@@ -40,23 +37,15 @@ class ParsedArguments(Struct, frozen=True, kw_only=True):
 
 
 def parse_arguments(words: Iterable[str]) -> ParsedArguments:
-    """Parse the flags of a command line, in either style: ``--flag=value`` or ``--flag value``.
-
-    A value may start with a dash only after ``=``, or if it is a number.
-    """
-    flags: list[tuple[str, list[str]]] = []
+    """Parse the flags of a command line, in either style: ``--flag=value`` or ``--flag value``."""
+    flags: list[Flag] = []
     stray: list[str] = []
-    for word in words:
-        match = _FLAG.fullmatch(word)
-        if match is not None:
-            flags.append((match[1], [] if match[2] is None else [match[2]]))
-        elif flags and (not word.startswith("-") or word == "-" or _FLOAT.fullmatch(word)):
-            flags[-1][1].append(word)
+    for flag, values in parse_flags(words):
+        if LONG_FLAG.fullmatch(flag):
+            flags.append(Flag(name=flag.removeprefix("--"), values=values))
         else:
-            stray.append(word)
-    return ParsedArguments(
-        flags=tuple(Flag(name=name, values=tuple(values)) for name, values in flags), stray=tuple(stray)
-    )
+            stray += [flag] if flag else values
+    return ParsedArguments(flags=tuple(flags), stray=tuple(stray))
 
 
 def flag_entry(values: Sequence[str]) -> Any:
@@ -104,17 +93,3 @@ def _has_toml_types(value: Any) -> bool:
     if isinstance(value, list):
         return all(map(_has_toml_types, value))
     return value is not None and (not isinstance(value, int) or -(2**63) <= value < 2**63)
-
-
-def without_secrets(words: Iterable[str]) -> list[str]:
-    """Return arguments as they may be shown: without the values of flags that are secret by their names."""
-    shown: list[str] = []
-    secret = False
-    for word in words:
-        match = _FLAG.fullmatch(word)
-        if match is not None:
-            secret = may_hold_secret(match[1])
-            shown.append(f"--{match[1]}={HIDDEN}" if secret and match[2] is not None else word)
-        else:
-            shown.append(HIDDEN if secret else word)
-    return shown

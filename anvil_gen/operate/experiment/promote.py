@@ -19,12 +19,11 @@ from anvil_gen.operate.experiment.slot import Slot
 from anvil_gen.operate.experiment.tier_from_trial import TrialFacts, free_port, tier_of_trial
 from anvil_gen.operate.experiment.trial import container_of, drift_of, variables_of_container
 from anvil_gen.resolve.compose_keys import published_ports
-from anvil_gen.resolve.load import read_host
+from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import VARIABLE_LABEL, Service, Stack, Tier
-from anvil_gen.resolve.resolved_host import Resolved, resolve_host
 from anvil_gen.values import EnvRef, Text, parts_of
 
-_SHARING = ("GPU shared without shares", "shares above the whole GPU")
+_SHARING = ("gpu-shared-without-shares", "shares-above-the-whole-gpu")
 
 
 class Promotion(Struct, frozen=True, kw_only=True):
@@ -45,7 +44,7 @@ class Promotion(Struct, frozen=True, kw_only=True):
     render: str
     _before: bytes
     _after: bytes
-    _resolved: Resolved
+    _host: Host
 
     def write(self) -> None:
         """Write the inventory.
@@ -53,7 +52,7 @@ class Promotion(Struct, frozen=True, kw_only=True):
         Raises:
             DiagnosticError: it has changed in the meantime, or cannot be written.
         """
-        replace_file(self._resolved.inventory, self._before, self._after)
+        replace_file(self._host.path, self._before, self._after)
 
 
 def promotion_of(slot: Slot, name: str, *, standby: bool = False) -> Promotion:
@@ -62,12 +61,12 @@ def promotion_of(slot: Slot, name: str, *, standby: bool = False) -> Promotion:
     Raises:
         DiagnosticError: no trial runs as the files define it, or an inventory cannot express it.
     """
-    resolved = slot.deployment.resolved
+    host = slot.deployment.host
     one = container_of(slot)
     diagnostics = [*_name_diagnostics(slot, name), *_trial_diagnostics(slot, one)]
     if diagnostics or one is None:
         raise DiagnosticError(diagnostics)
-    before = resolved.inventory.read_bytes()
+    before = host.path.read_bytes()
     text = before.decode("utf-8")
     facts, port_of = _trial_facts(slot, one)
     mapped = tier_of_trial(facts, name=name, standby=standby)
@@ -75,10 +74,10 @@ def promotion_of(slot: Slot, name: str, *, standby: bool = False) -> Promotion:
         raise DiagnosticError(mapped.diagnostics)
     after = with_tier(text, name, mapped.table)
     if after is None:
-        raise DiagnosticError([_cannot_add(resolved, name, mapped.table)])
-    stack = _resolve_edited(resolved, after, name, standby=standby)
+        raise DiagnosticError([_cannot_add(host, name, mapped.table)])
+    stack = _resolve_edited(host, after, name, standby=standby)
     tier = next(tier for tier in stack.tiers if tier.name == name)
-    path = display_path(resolved.inventory)
+    path = display_path(host.path)
     return Promotion(
         host=slot.host,
         tier=tier,
@@ -88,10 +87,10 @@ def promotion_of(slot: Slot, name: str, *, standby: bool = False) -> Promotion:
         port_of=port_of,
         trial_port=int(variables_of_container(one)["PORT"]),
         standby=standby,
-        render=resolved.command,
+        render=host.command,
         _before=before,
         _after=after.encode("utf-8"),
-        _resolved=resolved,
+        _host=host,
     )
 
 
@@ -100,16 +99,16 @@ def _lines(text: str) -> str:
 
 
 def _name_diagnostics(slot: Slot, name: str) -> Iterator[Diagnostic]:
-    resolved = slot.deployment.resolved
+    host = slot.deployment.host
     if not re.search(NAME_PATTERN, name) or len(name) > NAME_LENGTH:
         detail = f'"{printable(name)}": a tier name is also a file name: lower-case letters, digits, "-", "_", "."'
-        yield Diagnostic(summary="name that is not allowed", detail=detail, remedy="write another name")
+        yield Diagnostic(code="invalid-name", detail=detail, remedy="write another name")
     elif any(tier.name == name for tier in slot.deployment.stack.tiers):
         yield Diagnostic(
-            summary="tier exists",
+            code="tier-exists",
             detail=f'"{name}" is a tier of {slot.host} already',
             remedy="write another name, or remove that tier from the inventory first",
-            location=Location(file=display_path(resolved.inventory)),
+            location=Location(file=display_path(host.path)),
         )
 
 
@@ -118,29 +117,29 @@ def _trial_diagnostics(slot: Slot, one: Container | None) -> Iterator[Diagnostic
     pending = slot.deployment.pending
     if one is None:
         remedy = f"start one:\n\n    anvil-gen experiment up {slot.host} MODEL"
-        yield Diagnostic(summary="no trial", detail="the slot is empty", remedy=remedy)
+        yield Diagnostic(code="no-trial", detail="the slot is empty", remedy=remedy)
     elif not one.running:
         detail = f'its container is in the state "{one.state}", with exit code {one.exit_code}'
         remedy = f"to see why:\n\n    anvil-gen experiment logs {slot.host}"
-        yield Diagnostic(summary="trial is not running", detail=detail, remedy=remedy)
+        yield Diagnostic(code="trial-is-not-running", detail=detail, remedy=remedy)
     elif pending is not None and any(change.path == slot.experiment.root_file for change in pending.files):
         detail = "the slot's file on disk is not what the inventory renders"
-        remedy = f"render, and run this again:\n\n    {slot.deployment.resolved.command}"
-        yield Diagnostic(summary="files do not match the inventory", detail=detail, remedy=remedy)
+        remedy = f"render, and run this again:\n\n    {slot.deployment.host.command}"
+        yield Diagnostic(code="files-do-not-match-the-inventory", detail=detail, remedy=remedy)
     else:
         for drift in drift_of(slot, one, variables_of_container(one)):
             if drift.kind != "image":
-                yield Diagnostic(summary="trial differs from the slot's file", detail=drift.detail, remedy=status)
+                yield Diagnostic(code="trial-differs-from-the-slot-file", detail=drift.detail, remedy=status)
 
 
 def _trial_facts(slot: Slot, one: Container) -> tuple[TrialFacts, str]:
     """Return the facts of a trial, and what uses its port in the inventory, if the tier gets another one."""
-    resolved, experiment = slot.deployment.resolved, slot.experiment
+    host, experiment = slot.deployment.host, slot.experiment
     variables = variables_of_container(one)
-    engine = resolved.catalog.engine(experiment.engine)
+    engine = host.catalog.engine(experiment.engine)
     if engine is None:
         raise LookupError(experiment.engine)
-    data = resolved.data
+    data = host.collector.document.data
     command = tuple(one.raw["Config"].get("Cmd") or ())
     own = len(experiment.service.words) - 1  # the last one stands for the trial's own arguments
     gpu = slot.gpu_of(variables.get("GPU_UUID", ""))
@@ -175,29 +174,29 @@ def _ports(stack: Stack) -> dict[int, str]:
     return taken
 
 
-def _cannot_add(resolved: Resolved, name: str, table: Mapping[str, Any]) -> Diagnostic:
+def _cannot_add(host: Host, name: str, table: Mapping[str, Any]) -> Diagnostic:
     section = "\n".join(f"    {line}" for line in tier_section(name, table).splitlines())
     return Diagnostic(
-        summary="tier cannot be added to the inventory",
+        code="tier-cannot-be-added-to-the-inventory",
         detail="its tiers are written in such a way that adding one would change existing lines",
         remedy=f"add the tier manually:\n\n{section}",
-        location=Location(file=display_path(resolved.inventory)),
+        location=Location(file=display_path(host.path)),
     )
 
 
-def _resolve_edited(resolved: Resolved, text: str, name: str, *, standby: bool) -> Stack:
+def _resolve_edited(host: Host, text: str, name: str, *, standby: bool) -> Stack:
     """Return what an edited inventory resolves to.
 
     Raises:
         DiagnosticError: with the errors that it would have.
     """
     try:
-        return resolve_host(read_host(resolved.inventory, resolved.catalog, text=text.removeprefix("\ufeff"))).stack
+        return Host(host.path, host.catalog, text=text.removeprefix("\ufeff")).stack
     except DiagnosticError as error:
-        shares = any(diagnostic.summary in _SHARING for diagnostic in error.diagnostics) and not standby
+        shares = any(diagnostic.code in _SHARING for diagnostic in error.diagnostics) and not standby
         remedy = "use --standby to keep the tier out of the default mode, and add it to another mode"
         note = Diagnostic(
-            summary="nothing was written",
+            code="nothing-was-written",
             detail=f'the lines above refer to the inventory with the tier "{name}" added',
             remedy=remedy if shares else "",
         )

@@ -20,6 +20,7 @@ from anvil_gen.diagnostics import (
     join_words,
     printable,
 )
+from anvil_gen.flags import parse_flags
 from anvil_gen.inventory.fields import ALIAS_PATTERN, REPO_PATTERN
 from anvil_gen.machine.compose import Project
 from anvil_gen.operate.deployment import Deployment, open_deployment, staleness
@@ -107,10 +108,10 @@ def open_slot(host: str, here: Path) -> Slot:
         raise DiagnosticError(
             [
                 Diagnostic(
-                    summary="no experiment slot",
+                    code="no-experiment-slot",
                     detail=f"{deployment.stack.host} has no table [experiment]",
                     remedy='add one with an "engine", and a "gpu" if the host has GPUs: docs/inventory.md',
-                    location=Location(file=display_path(deployment.resolved.inventory)),
+                    location=Location(file=display_path(deployment.host.path)),
                 )
             ]
         )
@@ -156,23 +157,21 @@ def trial_of(slot: Slot, request: Request) -> Trial:
 
 
 def _model_diagnostics(slot: Slot, model: str) -> Iterator[Diagnostic]:
-    summary = "not a model of the Hugging Face Hub"
-    local = slot.deployment.resolved.models
+    code = "not-a-model-of-the-hub"
+    local = slot.deployment.host.models
     if re.search(REPO_PATTERN, model) and ("/" in model or local is None or not _exists(Path(local, model))):
         return
     if not model:
-        yield Diagnostic(
-            summary=summary, detail="MODEL is empty", remedy='name a repository, like "openai/gpt-oss-20b"'
-        )
+        yield Diagnostic(code=code, detail="MODEL is empty", remedy='name a repository, like "openai/gpt-oss-20b"')
     elif re.match(r"[./\\~]|[A-Za-z]:[/\\]", model) or "\\" in model or re.search(REPO_PATTERN, model):
         detail = f'"{printable(model)}" is a local path: the slot mounts the Hugging Face cache, not a model folder'
         remedy = 'give the folder a tier of its own, with "standby = true", and add it to a mode'
-        yield Diagnostic(summary=summary, detail=detail, remedy=remedy)
+        yield Diagnostic(code=code, detail=detail, remedy=remedy)
     else:
         detail = f'"{printable(model)}" is not a repository name: letters, digits, ".", "_", "-" and "/"'
         flags = f"; engine flags go after --:\n\n    anvil-gen experiment up {slot.host} MODEL -- --flag"
         remedy = f'write it like "openai/gpt-oss-20b"{flags if model.startswith("-") else ""}'
-        yield Diagnostic(summary=summary, detail=detail, remedy=remedy)
+        yield Diagnostic(code=code, detail=detail, remedy=remedy)
 
 
 def _exists(path: Path) -> bool:
@@ -183,7 +182,7 @@ def _name_diagnostics(name: str | None) -> Iterator[Diagnostic]:
     # Compose splits the slot's command like a shell, where these two are special inside quotes.
     if name is not None and (not re.search(ALIAS_PATTERN, name) or set(name) & {'"', "\\"}):
         detail = f'"{printable(name)}": a model name is not empty, and holds no space, double quote or backslash'
-        yield Diagnostic(summary="name that is not allowed", detail=detail, remedy="write another --served-name")
+        yield Diagnostic(code="invalid-name", detail=detail, remedy="write another --served-name")
 
 
 def _gpu_diagnostics(slot: Slot, name: str, gpu: Gpu | None) -> Iterator[Diagnostic]:
@@ -191,35 +190,35 @@ def _gpu_diagnostics(slot: Slot, name: str, gpu: Gpu | None) -> Iterator[Diagnos
     if gpu is None:
         defined = join_words(known) or "none"
         detail = f'"{printable(name)}" is not defined in [gpus] (defined: {defined})'
-        yield Diagnostic(summary="unknown GPU", detail=detail, remedy=did_you_mean(name, known) or "name one of them")
+        yield Diagnostic(code="unknown-gpu", detail=detail, remedy=did_you_mean(name, known) or "name one of them")
     elif own is None:
         detail = f'the slot of {slot.host} reserves no GPU, so "{name}" would not reach its container'
-        yield Diagnostic(summary="slot has no GPU", detail=detail, remedy=f'set gpu = "{name}" in [experiment]')
+        yield Diagnostic(code="slot-has-no-gpu", detail=detail, remedy=f'set gpu = "{name}" in [experiment]')
     elif gpu.vendor != own.vendor:
         detail = f'"{name}" is of vendor "{gpu.vendor}", and the slot reserves GPUs of "{own.vendor}"'
         remedy = f'set gpu = "{name}" in [experiment], with an engine and image for it'
-        yield Diagnostic(summary="GPU of another vendor", detail=detail, remedy=remedy)
+        yield Diagnostic(code="gpu-of-another-vendor", detail=detail, remedy=remedy)
 
 
 def _flag_diagnostics(slot: Slot, request: Request) -> Iterator[Diagnostic]:
     flags = request.flags
     if flags and not flags[0].startswith("-"):
         detail = f'"{printable(flags[0])}" is in the place of the engine\'s first flag'
-        yield Diagnostic(summary="not a flag", detail=detail, remedy="flags start with a dash; a trial takes one MODEL")
+        yield Diagnostic(code="not-a-flag", detail=detail, remedy="flags start with a dash; a trial takes one MODEL")
     for flag in _flags_of(slot, flags):
         option = slot_fields(slot).get(canonical_flag(flag))
         if option in _ARGUMENTS:
             detail = f'"--{flag}" is set by the slot: the engine would get it twice'
             remedy = f"set it before the --:\n\n    anvil-gen experiment up {slot.host} … {_ARGUMENTS[option]}"
-            yield Diagnostic(summary="flag is set by the slot", detail=detail, remedy=remedy)
+            yield Diagnostic(code="flag-is-set-by-the-slot", detail=detail, remedy=remedy)
 
 
 def _flags_of(slot: Slot, words: tuple[str, ...]) -> Iterator[str]:
     """Yield the names of long flags; short ones are not checked."""
-    yield from (word.removeprefix("--").partition("=")[0] for word in words if re.match("--[A-Za-z]", word))
+    yield from (flag.removeprefix("--") for flag, _ in parse_flags(words) if flag.startswith("--"))
 
 
 def slot_fields(slot: Slot) -> dict[str, str]:
     """Return the engine's flags by their canonical names, with the option that each sets."""
-    engine = slot.deployment.resolved.catalog.engine(slot.experiment.engine)
+    engine = slot.deployment.host.catalog.engine(slot.experiment.engine)
     return engine.flag_fields if engine is not None else {}

@@ -8,8 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.catalog.engine import Engine
-from anvil_gen.diagnostics import Diagnostic, holds_secret, printable
+from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.inventory.schema import ModelServerTable
+from anvil_gen.masking import MASK, may_hold_secret
 from anvil_gen.operate.experiment.parse_args import Flag, flag_entry, parse_arguments, typed_value
 from anvil_gen.values import Number
 
@@ -106,7 +107,7 @@ def _field_error(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, 
     written, field = " ".join((f"--{flag}", *values)), option
     if len(set(flags.values())) > 1:
         given = " and ".join(" ".join((f"--{name}", *texts)) for name, texts in flags.items())
-        return Diagnostic(summary="conflicting values", detail=f"{field}: {printable(given)}", remedy=_AGAIN)
+        return Diagnostic(code="conflicting-values", detail=f"{field}: {printable(given)}", remedy=_AGAIN)
     if option == "tensor_parallel":
         fits, why = values == ("1",), "a tier's parallel GPUs are its `gpus`, and the slot has one"
     elif option == "revision":
@@ -126,13 +127,13 @@ def _field_error(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, 
             why = f'the field "{field}" takes {_TYPES[kind]}'
     if fits:
         return None
-    return Diagnostic(summary="value not supported by the field", detail=f"{printable(written)}: {why}", remedy=_AGAIN)
+    return Diagnostic(code="value-not-supported-by-the-field", detail=f"{printable(written)}: {why}", remedy=_AGAIN)
 
 
 def _table(
     facts: TrialFacts, fields: Mapping[str, Any], flags: Mapping[str, Any], *, name: str, standby: bool
 ) -> dict[str, Any]:
-    """Return the tier's table, in the order in which a person writes one."""
+    """Return the tier's table, in the usual order of its keys."""
     slot, defaults = facts.slot, facts.defaults
     model = {"repo": facts.model, **({"revision": fields["revision"]} if "revision" in fields else {})}
     table: dict[str, Any] = {"engine": facts.engine_name}
@@ -167,17 +168,17 @@ def _unsupported_argument(word: str) -> Diagnostic:
         remedy = "start the trial again with its long name, then promote it"
     else:
         detail, remedy = f'"{printable(word)}" is neither a flag nor the value of one', _AGAIN
-    return Diagnostic(summary="argument cannot be written in an inventory", detail=detail, remedy=remedy)
+    return Diagnostic(code="argument-cannot-be-written-in-an-inventory", detail=detail, remedy=remedy)
 
 
 def _conflicting_values(flag: Flag, known: tuple[str, ...], *, of_slot: bool) -> Diagnostic:
     before, after = (printable(" ".join(values)) or "nothing" for values in (known, flag.values))
-    if holds_secret(flag.name):
-        before = after = "…"
+    if may_hold_secret(flag.name):
+        before = after = MASK
     remedy = "change it in [experiment], render, and start the trial again without it" if of_slot else _AGAIN
     conflict = f"the slot sets {before}, the trial {after}" if of_slot else f"the trial sets both {before} and {after}"
     detail = f"--{flag.name}: {conflict}"
-    return Diagnostic(summary="conflicting values", detail=detail, remedy=remedy)
+    return Diagnostic(code="conflicting-values", detail=detail, remedy=remedy)
 
 
 def free_port(first: int, taken: Mapping[int, str]) -> int | None:

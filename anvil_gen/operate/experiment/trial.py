@@ -17,9 +17,9 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.conflicts import name_conflict, taken_ports
 from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
+from anvil_gen.masking import MASK, mask_arguments
 from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.drift import Drift, Files, image_drift
-from anvil_gen.operate.experiment.parse_args import HIDDEN, without_secrets
 from anvil_gen.operate.experiment.slot import SERVICE, Slot, Trial
 from anvil_gen.operate.gpu_usage import GpuUse, gpu_use
 from anvil_gen.operate.service_results import Result, results, snapshot
@@ -87,8 +87,8 @@ def display_flags(variables: Mapping[str, str]) -> str:
     try:
         words = shlex.split(variables.get("EXTRA_ARGS", ""))
     except ValueError:  # Compose splits differently, and has accepted it
-        return HIDDEN
-    return " ".join(word if word == HIDDEN else shlex.quote(word) for word in without_secrets(words))
+        return MASK
+    return " ".join(word if word == MASK else shlex.quote(word) for word in mask_arguments(words))
 
 
 def with_variables(slot: Slot, variables: Mapping[str, str]) -> Project:
@@ -137,7 +137,7 @@ def delegate(slot: Slot, arguments: Sequence[str], *, needs_trial: bool = False)
     """
     if container_of(slot) is None and needs_trial:
         detail, remedy = "the slot is empty", f"start one:\n\n    anvil-gen experiment up {slot.host} MODEL"
-        raise DiagnosticError([Diagnostic(summary="no trial", detail=detail, remedy=remedy)])
+        raise DiagnosticError([Diagnostic(code="no-trial", detail=detail, remedy=remedy)])
     folder = slot.project.folder if slot.project.folder.is_dir() else None
     return slot.project.docker.run_interactive(*slot.project.arguments(*arguments), folder=folder)
 
@@ -167,7 +167,7 @@ def _name_errors(slot: Slot, trial: Trial) -> Iterator[Diagnostic]:
         if (other.project, other.service) != (slot.project.name, SERVICE):
             conflict = name_conflict(slot.project.docker, other)
             yield Diagnostic(
-                summary="container name is taken",
+                code="container-name-is-taken",
                 detail=conflict.detail,
                 remedy=f"remove it, and run this again:\n\n    {conflict.command}",
             )
@@ -179,7 +179,7 @@ def _port_errors(slot: Slot, trial: Trial, present: Container | None) -> Iterato
         return
     for conflict in taken_ports(slot.project.docker, [(host, trial.port) for host in _hosts(slot)]):
         remedy = f"choose another one with --port, or free it:\n\n    {conflict.command}"
-        yield Diagnostic(summary="port is taken", detail=conflict.detail, remedy=remedy)
+        yield Diagnostic(code="port-is-taken", detail=conflict.detail, remedy=remedy)
 
 
 def status_of_trial(slot: Slot) -> TrialStatus:

@@ -7,7 +7,7 @@ import click
 from anvil_gen.cli.lazy_group import LazyGroup
 
 VERBS = ("up", "status", "logs", "promote", "down")
-"""The verbs of the slot, in the order of the help text."""
+"""The commands of the slot, in the order of the help text."""
 
 
 @click.group("experiment", cls=LazyGroup, package=__name__, verbs=VERBS)

@@ -49,7 +49,7 @@ def command(*, host: str, tier: str, standby: bool, yes: bool, as_json: bool) ->
 
 
 def _refuse_without_prompt(*, as_json: bool) -> None:
-    """Refuse to write where no confirmation can be asked for.
+    """Refuse to write if no confirmation can be asked for.
 
     Raises:
         DiagnosticError: there is no terminal, or the output is JSON.
@@ -57,4 +57,4 @@ def _refuse_without_prompt(*, as_json: bool) -> None:
     if as_json or not sys.stdin.isatty():
         detail = "--json never prompts" if as_json else "there is no terminal to prompt on"
         remedy = "confirm with --yes"
-        raise DiagnosticError([Diagnostic(summary="not confirmed", detail=detail, remedy=remedy)])
+        raise DiagnosticError([Diagnostic(code="not-confirmed", detail=detail, remedy=remedy)])

@@ -49,7 +49,7 @@ def command(
     served_name: str | None,
     as_json: bool,
 ) -> ExitCode:
-    """Start a model of the Hugging Face Hub in a host's experiment slot.
+    """Start a Hugging Face Hub model in the experiment slot.
 
     Runs `docker compose -f docker-compose.experiment.yml up -d` with MODEL, SERVED_NAME, PORT, GPU_UUID and
     EXTRA_ARGS set. Arguments after -- are passed to the engine unchanged. Tiers are not touched: those that hold the

@@ -1,0 +1,130 @@
+"""What the README shows is what happens: its inventory, its diff, its output and its error."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from e2e.first_run import commands
+from places import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def block(language: str, containing: str) -> str:
+    """Return the one code block of a language that holds a text."""
+    found: str
+    (found,) = [text for kind, text in BLOCKS if kind == language and containing in text]
+    return found
+
+
+def anvil_gen(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a folder."""
+    command = [sys.executable, "-m", "anvil_gen", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    """A fleet with the README's inventory, rendered."""
+    (tmp_path / "hosts").mkdir()
+    (tmp_path / "hosts" / "box.toml").write_text(block("toml", "[tiers.fast]"), "utf-8")
+    done = anvil_gen(tmp_path, "render", "box")
+    assert (done.returncode, done.stderr) == (0, "")
+    return tmp_path
+
+
+def test_the_shown_files_are_those_that_are_made(fleet: Path) -> None:
+    shown = re.findall(r"^  (\S+)", block("", "deploy/box/\n"), re.MULTILINE)
+    made = {
+        path.relative_to(fleet / "deploy" / "box").as_posix()
+        for path in (fleet / "deploy" / "box").rglob("*")
+        if path.is_file() and ".anvil-gen" not in path.parts
+    }
+
+    covered = {
+        file for file in made for name in shown if file == name or (name.endswith("/") and file.startswith(name))
+    }
+    assert covered == made
+    assert all(any(file == name or file.startswith(name) for file in made) for name in shown)
+
+
+def test_the_shown_change_makes_the_shown_diff_and_output(fleet: Path) -> None:
+    edit = block("diff", "-gpu_memory_utilization").splitlines()
+    inventory = fleet / "hosts" / "box.toml"
+    text = inventory.read_text("utf-8")
+    assert edit[0][1:] in text
+    inventory.write_text(text.replace(edit[0][1:], edit[1][1:]), "utf-8")
+
+    diff = block("diff", "tiers/fast.yml").splitlines()[3:]
+    checked = anvil_gen(fleet, "render", "--check", "box")
+    assert checked.returncode == 2
+    assert "\n".join(diff) in checked.stdout
+    assert len([line for line in checked.stdout.splitlines() if re.match(r"[-+](?![-+])", line)]) == 2
+
+    command, *output = block("console", "$ anvil-gen").splitlines()
+    assert anvil_gen(fleet, *command.split()[2:]).stdout.splitlines() == output
+
+
+def test_the_shown_error_is_the_error(tmp_path: Path) -> None:
+    shown = block("", "error: unknown GPU").splitlines()
+    text = (REPOSITORY / "hosts" / "fakoli-dark.toml").read_text("utf-8")
+    (tmp_path / "hosts").mkdir()
+    (tmp_path / "hosts" / "fakoli-dark.toml").write_text(
+        text.replace('gpus = ["rtx5090"]', 'gpus = ["rtx5091"]'), "utf-8"
+    )
+    done = anvil_gen(tmp_path, "render", "hosts/fakoli-dark.toml")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[: len(shown)] == shown
+
+
+PAGES = [
+    page
+    for pattern in ("*.md", "docs/**/*.md", "examples/*/README.md", "templates/**/*.md")
+    for page in sorted(REPOSITORY.glob(pattern))
+]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that the headings of a page get: in lower case, without punctuation, spaces as dashes."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    missing = []
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)", page.read_text("utf-8")):
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            missing.append(f"{path}#{anchor}" if anchor else path)
+
+    assert missing == []
+
+
+def test_every_page_is_in_the_list_of_the_readme() -> None:
+    listed = README.partition("## Documentation")[2]
+
+    assert [
+        page.name for page in sorted((REPOSITORY / "docs").glob("*.md")) if f"(docs/{page.name})" not in listed
+    ] == []
+
+
+def test_the_first_run_is_what_the_first_chapter_says() -> None:
+    page = (REPOSITORY / "docs" / "first-run.md").read_text("utf-8")
+    ran = re.findall(r"^\$ (.*)$", page, re.MULTILINE)
+
+    assert ran[:-1] == commands()
+    assert ran[-1].startswith("curl ")
+
+
+def test_both_commands_are_there() -> None:
+    commands = [text.strip() for kind, text in BLOCKS if kind == "sh"]
+
+    assert commands == ["scripts/render hosts/fakoli-dark.toml", "scripts/test"]
+    assert "\nscripts/test\n" in (REPOSITORY / ".ci" / "run").read_text("utf-8")

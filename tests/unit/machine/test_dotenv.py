@@ -1,0 +1,56 @@
+"""Values of variables, as Compose takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from compose_texts import ENV_TEXT
+
+from anvil_gen.machine.dotenv import fill_variables, references, variables
+
+
+def test_what_a_file_says(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(ENV_TEXT)
+
+    assert variables(tmp_path, {"EMPTY": "of the shell"}) == {
+        "PLAIN": "last",
+        "SPACED": "x",
+        "SINGLE": "a # $B",
+        "DOUBLE": "one\ntwo",
+        "EMPTY": "of the shell",
+        "HASH": "a#b",
+        "lower": "y",
+    }
+
+
+@pytest.mark.parametrize("kind", ["none", "folder", "bytes"])
+def test_a_file_that_says_nothing(kind: str, tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    if kind == "folder":
+        file.mkdir()
+    elif kind == "bytes":
+        file.write_bytes(b"\xff\xfe\x00")
+
+    assert variables(tmp_path, {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a$$b", "a$b"),
+        ("$SET-${SET}", "x-x"),
+        ("${NONE:-d}${NONE-d}${EMPTY:-d}${EMPTY-d}", "ddd"),
+        ("${SET:?no}${NONE:?no}", "x"),
+        ("${SET:+s}${NONE:+s}", "s"),
+        ("$${SET} $", "${SET} $"),
+    ],
+)
+def test_filling_in(text: str, expected: str) -> None:
+    assert fill_variables(text, {"SET": "x", "EMPTY": ""}) == expected
+
+
+def test_what_a_text_needs() -> None:
+    text = "$A ${B} ${C:-d} ${D-} ${E:?no} ${F?no} $$G ${H:+x}"
+
+    assert list(references(text)) == [("A", False), ("B", False), ("E", True), ("F", True)]

@@ -1,0 +1,73 @@
+"""Names that hold secrets, and what is shown in place of their values."""
+
+from __future__ import annotations
+
+import pytest
+
+from anvil_gen.masking import holds_secret, mask_arguments, mask_text, may_hold_secret, secret_part
+
+
+@pytest.mark.parametrize(
+    ("name", "may", "does"),
+    [
+        ("HF_TOKEN", True, True),
+        ("api-key", True, True),
+        ("--api-key", True, True),
+        ("OPENAI_API_KEYS", True, True),
+        ("AWS_SECRET_ACCESS_KEY", True, True),
+        ("AWS_ACCESS_KEY_ID", True, False),
+        ("api_key_env", True, False),
+        ("api-key-file", True, False),
+        ("API_KEY_FILE", True, False),
+        ("db_password", True, True),
+        ("max_tokens", False, False),
+        ("tokenizer", False, False),
+        ("skip-tokenizer-init", False, False),
+        ("monkey", False, False),
+        ("keyed", False, False),
+    ],
+)
+def test_names_of_secrets(name: str, may: bool, does: bool) -> None:
+    assert (may_hold_secret(name), holds_secret(name)) == (may, does)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [((), None), (("tiers", "fast", 0), None), (("flags", "api-key", 0), 1), (("token", "password"), 0)],
+)
+def test_the_secret_part_of_a_path(path: tuple[str | int, ...], expected: int | None) -> None:
+    assert secret_part(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "shown_with_variables"),
+    [
+        ("max_tokens = 5", "max_tokens = 5", "max_tokens = 5"),
+        ('password = "x"', "password = …", "password = …"),
+        ("HF_TOKEN: x", "HF_TOKEN: …", "HF_TOKEN: …"),
+        ("MY_CREDENTIALS.x = 'y'", "MY_CREDENTIALS.x = …", "MY_CREDENTIALS.x = …"),
+        ("{ 'secret' = 1 ]", "{ 'secret' = …", "{ 'secret' = …"),
+        ("A_TOKEN: x\nb: 1\n", "A_TOKEN: …\nb: 1\n", "A_TOKEN: …\nb: 1\n"),
+        ("A_TOKEN: ${X}", "A_TOKEN: …", "A_TOKEN: ${X}"),
+        ('A_TOKEN:   "${X}"', "A_TOKEN:   …", 'A_TOKEN:   "${X}"'),
+    ],
+)
+def test_a_text(text: str, shown: str, shown_with_variables: str) -> None:
+    assert mask_text(text) == shown
+    assert mask_text(text, show_variables=True) == shown_with_variables
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["--seed=1", "x"], ["--seed=1", "x"]),
+        (["--api-key=k", "--seed", "1"], ["--api-key=…", "--seed", "1"]),
+        (["--api_key", "k", "l", "--hf-token", "t"], ["--api_key", "…", "…", "--hf-token", "…"]),
+        (["--max-tokens=5", "--tokenizer", "x"], ["--max-tokens=5", "--tokenizer", "x"]),
+        (["--api-key", "-k", "--", "--l:m=n", "--seed"], ["--api-key", "…", "…", "…", "--seed"]),
+        (["--x[0].token=t", "-token", "t"], ["--x[0].token=…", "…", "…"]),
+        (["-token=t", "u", "-"], ["-token=…", "…", "…"]),
+    ],
+)
+def test_arguments(words: list[str], shown: list[str]) -> None:
+    assert mask_arguments(words) == shown
