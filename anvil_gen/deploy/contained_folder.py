@@ -203,6 +203,8 @@ class ContainedFolder:
             if not _is_folder(Path(place)):
                 raise NotADirectoryError
         except FileNotFoundError:
+            if opened is None:
+                _require_no_dangling_link(self.path)
             raise
         except OSError as error:
             raise _no_folder(Path(place), error) from None
@@ -234,8 +236,19 @@ def _require_file(parent: _Open, name: str, found: os.stat_result | None = None)
     found = found or Path(parent.path, name).lstat()
     if stat.S_ISREG(found.st_mode):
         return
-    kinds = {stat.S_IFLNK: "it is a link", stat.S_IFDIR: "it is a folder"}
-    raise in_the_way(Path(parent.path, name), kinds.get(stat.S_IFMT(found.st_mode), "it is no regular file"))
+    place = Path(parent.path, name)
+    kinds = {stat.S_IFLNK: _link(place), stat.S_IFDIR: "it is a folder"}
+    raise in_the_way(place, kinds.get(stat.S_IFMT(found.st_mode), "it is no regular file"))
+
+
+def _require_no_dangling_link(path: Path) -> None:
+    for place in (path, *path.parents):
+        if place.is_symlink() and not place.exists():
+            raise in_the_way(place, _link(place))
+
+
+def _link(place: Path) -> str:
+    return "it is a link" if place.exists() else "it is a link to nothing"
 
 
 def _no_folder(place: Path, error: OSError) -> DiagnosticError:
@@ -243,7 +256,7 @@ def _no_folder(place: Path, error: OSError) -> DiagnosticError:
     for there in (*reversed(place.parents), place):
         with suppress(OSError):
             if stat.S_ISLNK(there.lstat().st_mode) and there == place:
-                return in_the_way(there, "it is a link")
+                return in_the_way(there, _link(there))
             if not there.is_dir():
                 return in_the_way(there, "it is no folder")
     return in_the_way(place, reason(error))

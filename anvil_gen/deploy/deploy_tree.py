@@ -120,6 +120,11 @@ class DeployFolder:
         """Tell whether nobody has written here since the folder was opened or locked."""
         return self._seen == self._trace()
 
+    @property
+    def is_locked(self) -> bool:
+        """Tell whether this process keeps others out."""
+        return self._lock.held
+
     def lock(self) -> bool:
         """Keep other processes out until `commit` or `drop`; tell whether all is still as it was read.
 
@@ -144,7 +149,8 @@ class DeployFolder:
         written = self._state
         if written is None or not written.is_finished or written.version != __version__ or written.sources != sources:
             return False
-        return all(_digest_if_there(self.read(path)) == digest for path, digest in written.files.items())
+        with self._folder:
+            return all(_digest_if_there(self.read(path)) == digest for path, digest in written.files.items())
 
     def is_of_another_version(self, changes: Iterable[FileChange], *, sources: Sources) -> bool:
         """Tell whether all is as another version of anvil-gen wrote it from the same inputs."""
@@ -160,14 +166,13 @@ class DeployFolder:
         return not changes and self._state == _state_of(files, sources) and not self._left_over()
 
     def stage(self, files: Mapping[str, str], changes: Sequence[FileChange], *, sources: Sources) -> None:
-        """Get everything ready for the folder to hold ``files``, by the ``changes`` that `compare` found.
+        """Get everything ready for the folder, which is locked, to hold ``files``, by the changes from what is there.
 
         Raises:
             DiagnosticError: something cannot be written. `drop` then leaves the files as they were.
         """
         if self.is_written(files, changes, sources=sources):
             return
-        self.lock()
         with self._folder:
             left_over = self._left_over()
             # What a root file may include stays until the last step.

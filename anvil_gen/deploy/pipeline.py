@@ -116,9 +116,11 @@ def write(plans: Sequence[Plan], *, force: bool = False) -> list[Plan]:
         current = _locked(plans)
         if not force:
             _refuse_foreign(new for old, new in zip(plans, current, strict=True) if new is not old)
-        for plan in current:
+        # Without a lock there was nothing to write: what others have written since then is theirs.
+        locked = [plan for plan in current if plan.folder.is_locked]
+        for plan in locked:
             plan.folder.stage(plan.tree.files, plan.files, sources=plan.host.sources)
-        for plan in current:
+        for plan in locked:
             plan.folder.commit()
     except DiagnosticError:
         for plan in reversed(plans):

@@ -248,8 +248,8 @@ def test_a_hand_edit_is_refused_and_forced(home: Path) -> None:
     assert (refused.code, refused.stdout) == (1, "")
     assert "  -      - --max-model-len=1\n  +      - --max-model-len=65536\n" in refused.stderr
     assert refused.stderr.endswith(
-        "  to keep it, write what it says into hosts/box.toml (flags as `flags`, other keys as `override`):\n\n"
-        "      [tiers.fast]\n      context_length = 1\n\n"
+        "  to keep it, write what it says into hosts/box.toml, [tiers.fast]"
+        " (flags as `flags`, other keys as `override`)\n"
         "  and render again; to overwrite it:\n\n      anvil-gen render hosts/box.toml --force\n\n"
     )
     assert "--max-model-len=1\n" in path.read_text()

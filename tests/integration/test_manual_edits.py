@@ -82,8 +82,8 @@ MOVED = [
     ("    init: true\n", "    mem_limit: '8g'\n    init: true\n", 'override.mem_limit = "8g"'),
     ("    ipc: host\n", '    environment: {A: "1"}\n    ipc: host\n', 'environment.A = "1"'),
     ("    restart: on-failure:5\n", "    restart: always\n", 'restart = "always"'),
-    ("=65536\n", "=65536\n      - --seed=1\n      - --x=$$y\n", 'flags.seed = 1\nflags.x = "$y"'),
-    ("=65536\n", "=65536\n      - --enforce-eager\n", "flags.enforce-eager = true"),
+    ("=0.0.0.0\n", '=0.0.0.0\n      - --seed=1\n      - "--x=$$y"\n', 'flags.seed = 1\nflags.x = "$y"'),
+    ("=0.0.0.0\n", "=0.0.0.0\n      - --enforce-eager\n", "flags.enforce-eager = true"),
     ("=65536\n", "=32768\n", "context_length = 32768"),
     ("    init: true\n", "    init: true\n    hostname: ${H:-h}\n", 'override.hostname = { env = "H", default = "h" }'),
 ]

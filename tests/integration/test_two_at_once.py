@@ -48,6 +48,7 @@ def rename_once(*arguments):
 rename, ContainedFolder.rename = ContainedFolder.rename, rename_once
 folder = DeployFolder(Path(sys.argv[1]), inventory="hosts/box.toml")
 files, sources = {"docker-compose.yml": "half\\n"}, Sources(own="", shipped="")
+folder.lock()
 folder.stage(files, folder.compare(files), sources=sources)
 folder.commit()
 """

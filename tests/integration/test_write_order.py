@@ -101,13 +101,16 @@ def of_raw(version: str) -> dict[str, str]:
 
 def test_a_volume_that_two_files_define(tmp_path: Path) -> None:
     """Compose refuses two definitions of one volume: neither file can be the first to change."""
-    folder, sources = DeployFolder(tmp_path, inventory="hosts/box.toml"), Sources(own="", shipped="")
-    folder.stage(of_raw("one"), folder.compare(of_raw("one")), sources=sources)
-    folder.commit()
-    folder = DeployFolder(tmp_path, inventory="hosts/box.toml")
-    with after_each_step(lambda: assert_accepted(tmp_path)):
-        folder.stage(of_raw("two"), folder.compare(of_raw("two")), sources=sources)
+
+    def write_raw(files: dict[str, str]) -> None:
+        folder = DeployFolder(tmp_path, inventory="hosts/box.toml")
+        folder.lock()
+        folder.stage(files, folder.compare(files), sources=Sources(own="", shipped=""))
         folder.commit()
+
+    write_raw(of_raw("one"))
+    with after_each_step(lambda: assert_accepted(tmp_path)):
+        write_raw(of_raw("two"))
 
     assert tree(tmp_path) == of_raw("two")
 

@@ -34,7 +34,12 @@ def open_folder(path: Path) -> DeployFolder:
 def stage(path: Path, files: Mapping[str, str]) -> DeployFolder:
     """Do the part of a write that comes before its commit."""
     folder = open_folder(path)
-    folder.stage(files, folder.compare(files), sources=SOURCES)
+    try:
+        folder.lock()
+        folder.stage(files, folder.compare(files), sources=SOURCES)
+    except DiagnosticError:
+        folder.drop()
+        raise
     return folder
 
 
@@ -268,11 +273,9 @@ class TestInTheWay:
                 (box / place).symlink_to(tmp_path / "victim")
             else:
                 (box / place).mkdir()
-            folder = open_folder(box)
             files = {**NEW, "tiers/fast.yml": NEW["tiers/fast.yml"] + "x"}
             with pytest.raises(DiagnosticError):
-                folder.stage(files, folder.compare(files), sources=SOURCES)
-            folder.drop()
+                stage(box, files)
 
             assert (tmp_path / "victim").read_text() == "theirs"
             (box / place).unlink() if kind == "link" else (box / place).rmdir()
