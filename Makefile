@@ -1,6 +1,6 @@
 # Short names for the commands of this repository. Each one does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help setup quick render demo test lint format schema docs snapshots bench scale routers soak strange clean
+.PHONY: help setup quick render demo test lint format schema docs snapshots bench scale routers soak long clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -57,13 +57,12 @@ routers: ## Time each router against its tiers asked directly; needs Debian's wr
 	scripts/setup --dev
 	PYTHONPATH=tests .venv/bin/python benchmarks/routers.py
 
+long: ## Run everything with long samples, and the soak: once per change that touches it
+	scripts/test --long
+
 soak: ## Send the default router fifty streams for half an hour while its tiers die
 	scripts/setup --dev
 	PYTHONPATH=tests .venv/bin/python benchmarks/soak.py --minutes $(or $(MINUTES),30)
-
-strange: ## Send eight times as many strange texts through every field as the tests do
-	scripts/setup --dev
-	ANVIL_GEN_STRANGE=8 .venv/bin/python -m pytest tests/integration/test_strange_values.py
 
 clean: ## Remove all that set-up, tests and builds leave behind
 	rm -rf .venv .tools build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,12 +1,10 @@
 """Whatever text stands in an inventory, real Docker Compose reads it back unchanged, at its place.
 
-Texts go through every place that takes any, as the generated schema lists them. `make strange` sends more of them:
-ANVIL_GEN_STRANGE is how many times as many.
+Texts go through every place that takes any, as the generated schema lists them; `scripts/test --long` sends many more.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tomllib
@@ -16,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from compose_cli import compose_config
+from effort import EFFORT
 from strange_boxes import Box, around, custom, file_model, lone, lone_default, many, single
 from strange_values import HOSTILE, NOT_DRIVEN, texts
 
 from anvil_gen.deploy.pipeline import Generator, write
 
-TIMES = int(os.environ.get("ANVIL_GEN_STRANGE", "1"))
-AT_LEAST = 20_000 * TIMES
+AT_LEAST = 20_000 * EFFORT
 AT_ONCE = 2
 
 _TIER = re.compile(r"^(?:tiers\.\*|defaults)\.")
@@ -110,7 +108,7 @@ def _single(value: Any) -> Any:
 
 
 def test_every_text_comes_back_unchanged(tmp_path: Path) -> None:
-    kinds = [kind for kind, amount in KINDS for _ in range(amount * TIMES)]
+    kinds = [kind for kind, amount in KINDS for _ in range(amount * EFFORT)]
 
     def checked(number: int) -> tuple[list[Wrong], int, set[str]]:
         folder = tmp_path / str(number)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from inventories import faults_of
 from places import REPOSITORY
@@ -21,13 +22,6 @@ WORDS = [
     '{ repo = "a/b" }', '["rtx5090"]', "{ x = 1979-05-27 }",
 ]
 # fmt: on
-REPEATABLE = settings(
-    max_examples=150,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example writes its own inventory
-)
 
 places = st.integers(0, len(TOKENS) - 1)
 changes = st.one_of(
@@ -53,7 +47,7 @@ def changed(edits: list[tuple[str, int, str | int]]) -> str:
     return "".join(tokens)
 
 
-@REPEATABLE
+@examples(150)
 @given(st.lists(changes, min_size=1, max_size=5))
 def test_a_changed_inventory_is_rendered_or_refused(tmp_path: Path, edits: list[tuple[str, int, str | int]]) -> None:
     diagnostics = faults_of(changed(edits), tmp_path)
@@ -64,7 +58,7 @@ def test_a_changed_inventory_is_rendered_or_refused(tmp_path: Path, edits: list[
     )
 
 
-@REPEATABLE
+@examples(150)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused(tmp_path: Path, content: bytes) -> None:
     assert faults_of(content, tmp_path) != ()

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Meta, Struct
 from places import REPOSITORY
@@ -49,7 +50,7 @@ def replaced(value: Any, path: KeyPath, new: Any) -> Any:
     return copy
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True, database=None)
+@examples(1500)
 @given(st.data())
 def test_msgspec_and_all_errors_agree(data: st.DataObject) -> None:
     kind, base = data.draw(st.sampled_from(BASES))

@@ -8,7 +8,8 @@ import tomllib
 import pytest
 import yaml
 from compose_texts import HOSTILE
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -44,7 +45,7 @@ def test_hostile_text_comes_back(text: str) -> None:
     assert tomllib.loads(f"a = {toml_string(text)}\n{toml_string(text)} = 1\n") == ({"a": text} | {text: 1})
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(ANY)
 def test_any_text_comes_back(text: str) -> None:
     one, other = read_both(f"a: {yaml_string(text)}\n")
@@ -53,7 +54,7 @@ def test_any_text_comes_back(text: str) -> None:
     assert tomllib.loads(f"a = {toml_string(text)}\n") == {"a": text}
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(ANY.map(str.strip).filter(lambda text: text and "\n" not in text), min_size=1, max_size=6))
 def test_folded_text_is_one_string(texts: list[str]) -> None:
     visible = [text for text in texts if text.strip(" \t") == text]
@@ -81,7 +82,7 @@ def test_a_brace_cannot_end_a_variable() -> None:
         compose_text(VariableText((EnvRef(name="X", default="a}b"),)))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(ANY)
 def test_a_comment_stays_on_its_line(text: str) -> None:
     document = f"a: 1 # {comment(text)}\nb: 2\n"
@@ -109,7 +110,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.dictionaries(ANY.filter(lambda key: len(key) < 99), VALUES, min_size=1, max_size=4))
 def test_any_block_is_the_same_for_every_reader(value: dict[str, object]) -> None:
     one, other = read_both(yaml_block(value, 0))
