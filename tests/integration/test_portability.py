@@ -60,7 +60,7 @@ RUN = """
 from anvil_gen.deploy.pipeline import generator, write
 from pathlib import Path
 for _ in range(2):
-    write([one) for one in generator().render_all([Path("hosts") / "box.toml"]])
+    write(generator().render_all([Path("hosts") / "box.toml"]))
     Path("hosts/box.toml").write_text(Path("hosts/box.toml").read_text("utf-8").replace("65536", "32768"), "utf-8")
 """
 LOCKED = """
