@@ -14,7 +14,6 @@ from typing import Any
 
 import click
 
-from anvil_gen import __version__
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
 from anvil_gen.catalog.json_schema import data_schema
@@ -22,6 +21,7 @@ from anvil_gen.catalog.log_patterns import Failure, log_data
 from anvil_gen.catalog.router_features import OBSERVED, REQUESTABLE
 from anvil_gen.catalog.template_tree import LOG_FILE
 from anvil_gen.cli.main import cli
+from anvil_gen.diagnostic_codes import SUMMARIES
 from anvil_gen.inventory.json_schema import inventory_schema
 from anvil_gen.values import address, fill
 
@@ -38,7 +38,6 @@ LISTED = {
     ("RouterTable", "kind"): "routers",
     ("GpuTable", "vendor"): "gpus",
 }
-INVENTORY_PAGE = "docs/inventory.md"
 # Table of the inventory -> struct of the schema, section of templates/defaults.toml.
 TABLES = {
     "(top level)": ("Inventory", None),
@@ -100,8 +99,8 @@ def pages() -> dict[str, str]:
     engines = {f"docs/engines/{name}.md": engine_page(name, catalog) for name in catalog.names("engines")}
     others = {"docs/cli.md": cli_page(), "docs/failures.md": failures_page(catalog)}
     others["docs/router-contract.md"] = contract_page(catalog)
-    others["docs/template-data.md"] = data_page()
-    return {INVENTORY_PAGE: inventory_page(catalog), **others, **engines}
+    others |= {"docs/template-data.md": data_page(), "docs/errors.md": errors_page()}
+    return {"docs/inventory.md": inventory_page(catalog), **others, **engines}
 
 
 def inventory_page(catalog: Catalog) -> str:
@@ -125,17 +124,15 @@ def inventory_page(catalog: Catalog) -> str:
         "flags.host = false                          # removes a flag that the engine's data sets",
         "```",
     ]
-    since = recorded()
     for title, (struct, section) in TABLES.items():
         definition = definitions[struct]
         lines += ["", heading(title), "", definition["description"], ""]
         rows = []
         for name, option in definition["properties"].items():
-            version = since.get((title, name), __version__)
             default = catalog.defaults[section][name] if section else None
             listed = catalog.names(LISTED[struct, name]) if (struct, name) in LISTED else []
-            rows.append(key_row(name, option, definitions, default=default, listed=listed, since=version))
-        lines += table(("key", "type", "unit", "default", "example", "since", "meaning"), rows)
+            rows.append(key_row(name, option, definitions, default=default, listed=listed))
+        lines += table(("key", "type", "unit", "default", "example", "meaning"), rows)
     return "\n".join(lines) + "\n"
 
 
@@ -177,27 +174,8 @@ def heading(title: str) -> str:
     return f"## {title if title.startswith('(') else f'`{title}`'}"
 
 
-def recorded() -> dict[tuple[str, str], str]:
-    """Return the version that each key came with, by table and key, as the page that is there tells it.
-
-    The page is the record: a key that does not stand in it comes with this version.
-    """
-    page = REPOSITORY / INVENTORY_PAGE
-    titles = {heading(title): title for title in TABLES}
-    found: dict[tuple[str, str], str] = {}
-    title, column = "", 0
-    for line in page.read_text("utf-8").split("\n") if page.is_file() else ():
-        title = titles.get(line, title)
-        cells = [cell.strip() for cell in line.replace("\\|", "").split("|")]
-        if "since" in cells:
-            column = cells.index("since")
-        elif column and line.startswith("| `"):
-            found[title, cells[1].strip("`")] = cells[column]
-    return found
-
-
 def key_row(
-    name: str, option: dict[str, Any], definitions: dict[str, Any], *, default: Any, listed: list[str], since: str
+    name: str, option: dict[str, Any], definitions: dict[str, Any], *, default: Any, listed: list[str]
 ) -> list[str]:
     """Return the cells of one key; ``listed`` are the names that it takes, where folders of templates say them."""
     described = option.get("description") or definitions[option["$ref"].rpartition("/")[2]]["description"]
@@ -208,7 +186,6 @@ def key_row(
         option.get("x-unit", NONE),
         NONE if default is None else f"`{toml(default)}`",
         ", ".join(f"`{example}`" for example in examples) or ("its own table" if has_table(option) else NONE),
-        since,
         described,
     ]
 
@@ -254,6 +231,21 @@ def cli_page() -> str:
     for command in commands(context):
         lines += ["", f"## {command.command_path}", "", "```", command.get_help(), "```"]
     return "\n".join(line.rstrip() for line in "\n".join(lines).split("\n")) + "\n"
+
+
+def errors_page() -> str:
+    """Return the page of all codes of errors and warnings."""
+    lines = [
+        NOTE,
+        "# Errors and warnings",
+        "",
+        "Every error and warning is of one of these kinds. In `--json` output it has its `code`, which never changes,",
+        "and `severity`, `summary`, `detail`, `remedy`, `address`, `file`, `line` and `column`. As text it begins with",
+        "the summary, followed by the place, the details and the fix.",
+        "",
+        *table(("code", "summary"), ((f"`{name}`", summary) for name, summary in SUMMARIES.items())),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def commands(context: click.Context) -> Iterator[click.Context]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import itemgetter
 from typing import Any
 
+from anvil_gen.flags import parse_flags
 
-def same_data(before: Any, after: Any) -> bool:
-    """Tell whether two parsed files hold the same, with the same types."""
+
+def same_data(before: Any, after: Any, *, any_order: bool = False) -> bool:
+    """Tell whether two parsed files hold the same, with the same types; ``any_order``: flags may have moved."""
     try:
-        return bool(_frozen(before) == _frozen(after))
+        one, other = (_without_order(data) if any_order else data for data in (before, after))
+        return bool(_frozen(one) == _frozen(other))
     except RecursionError:  # an alias of YAML may hold itself
         return False
 
@@ -23,6 +27,22 @@ def lost_lines(before: str, after: str) -> list[str]:
         if "#" in line and kept[line] < 0:
             lost.append(line)
     return lost
+
+
+def _without_order(data: Any) -> Any:
+    """Return a compose file with the flags of each command sorted; what is no flag stays in its order."""
+    services = data.get("services") if isinstance(data, dict) else None
+    if not isinstance(services, dict):
+        return data
+    return {**data, "services": {name: _sorted_flags(service) for name, service in services.items()}}
+
+
+def _sorted_flags(service: Any) -> Any:
+    command = service.get("command") if isinstance(service, dict) else None
+    if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
+        return service
+    # A word without a flag, or the words of one; the empty flag sorts first, and sorting keeps its order.
+    return {**service, "command": sorted(([flag, *values] for flag, values in parse_flags(command)), key=itemgetter(0))}
 
 
 def _frozen(value: Any) -> Any:

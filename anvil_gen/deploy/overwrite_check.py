@@ -40,7 +40,15 @@ def _says_the_same(plan: Plan, change: FileChange) -> bool:
     """Tell whether what a person edited is what the inventory says by now, be it in other lines."""
     if syntax_of(change.path) != "yaml":
         return False
-    return same_data(parse_existing(change.before, change.path), plan.tree.data[change.path])
+    before, after = parse_existing(change.before, change.path), plan.tree.data[change.path]
+    return same_data(before, after, any_order=_has_flags(plan, change.path))
+
+
+def _has_flags(plan: Plan, path: str) -> bool:
+    """Tell whether a file is a tier's whose command is made of flags, in an order that means nothing."""
+    tier = next((tier for tier in plan.host.stack.tiers if path == f"tiers/{tier.name}.yml"), None)
+    engine = plan.host.catalog.engine(tier.engine) if tier is not None else None
+    return engine is not None and not engine.own_command
 
 
 def _comments(plan: Plan, change: FileChange, lost: Sequence[str]) -> Diagnostic:

@@ -84,6 +84,7 @@ def status_of(
     Raises:
         DiagnosticError: Docker does not answer, or Compose refuses the files.
     """
+    stale = staleness(deployment)
     project, stack = deployment.project, deployment.stack
     chosen = deployment.mode(mode) if mode is not None else None
     query = query or ContainerQuery(project.docker, project.name)
@@ -112,7 +113,7 @@ def status_of(
         project=project.name,
         mode=running.title,
         rows=tuple(_rows(facts)),
-        stale=staleness(deployment),
+        stale=stale,
     )
 
 

@@ -67,7 +67,7 @@ def commands() -> list[str]:
     readme = (REPOSITORY / "README.md").read_text("utf-8")
     chapter = readme.partition("\n## Quick start\n")[2].partition("\n## ")[0]
     lines = re.findall(r"^    (\S.*)$", chapter, re.MULTILINE)
-    return [line.replace("<this repository>", "./anvil-gen").replace("<host>", "box") for line in lines]
+    return [line.replace("<host>", "box") for line in lines]
 
 
 def _play(machine: CleanMachine) -> list[tuple[Step, Ran]]:

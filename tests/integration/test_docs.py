@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import tomllib
-from pathlib import Path
 from types import ModuleType
 
 import click
@@ -18,6 +17,9 @@ from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.json_schema import DATA, data_schema
 from anvil_gen.cli.main import VERBS, cli
+from anvil_gen.cli.views.diagnostics import diagnostic_json
+from anvil_gen.diagnostic_codes import SUMMARIES
+from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.inventory.json_schema import inventory_schema
 
 
@@ -48,7 +50,7 @@ def test_no_page_of_a_removed_engine_is_left() -> None:
     assert written == Catalog().names("engines")
 
 
-COLUMNS = ["key", "type", "unit", "default", "example", "since", "meaning"]
+COLUMNS = ["key", "type", "unit", "default", "example", "meaning"]
 
 
 def rows(page: str) -> dict[str, dict[str, dict[str, str]]]:
@@ -68,7 +70,7 @@ def rows(page: str) -> dict[str, dict[str, dict[str, str]]]:
 
 
 def test_every_key_is_documented() -> None:
-    """A key is missing, or has no type, unit, default, example, version or meaning ("-" says that it has none)."""
+    """A key is missing, or has no type, unit, default, example or meaning ("-" says that it has none)."""
     tables = {struct: title for title, (struct, _) in generator().TABLES.items()}
     page = rows(PAGES["docs/inventory.md"])
     missing = []
@@ -94,19 +96,6 @@ def test_what_has_a_unit_tells_it() -> None:
     ]
 
     assert missing == []
-
-
-def test_a_key_keeps_the_version_that_it_came_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pages = generator()
-    (tmp_path / "docs").mkdir()
-    old = "\n".join(line for line in PAGES["docs/inventory.md"].split("\n") if not line.startswith("| `ipc` |"))
-    (tmp_path / "docs" / "inventory.md").write_text(old.replace("| 0.1.0 |", "| 0.0.9 |"), "utf-8")
-    monkeypatch.setattr(pages, "REPOSITORY", tmp_path)
-    found = rows(pages.inventory_page(Catalog()))
-
-    assert {key: cells["since"] for key, cells in found["[tiers.NAME]"].items() if cells["since"] != "0.0.9"} == {
-        "ipc": pages.__version__
-    }
 
 
 HABITS = ("init", "restart", "stop_grace_period", "start_period", "log_max_size", "log_max_files")
@@ -144,6 +133,18 @@ def test_every_verb_and_option_is_documented() -> None:
 
 def test_verbs_of_a_group_are_documented_too() -> None:
     assert "\n## anvil-gen experiment up\n" in PAGES["docs/cli.md"]
+
+
+def test_every_code_is_documented() -> None:
+    page = PAGES["docs/errors.md"]
+
+    assert re.findall(r"^\| `(.+)` \| (.+) \|$", page, re.MULTILINE) == list(SUMMARIES.items())
+
+
+def test_every_key_of_a_diagnostic_is_documented() -> None:
+    shown = diagnostic_json(Diagnostic(code="internal-error"))
+
+    assert [key for key in shown if f"`{key}`" not in PAGES["docs/errors.md"]] == []
 
 
 @pytest.mark.parametrize("name", Catalog().names("engines"))

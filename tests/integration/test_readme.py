@@ -1,13 +1,15 @@
-"""What the README shows is what happens: its inventory, its diff, its output and its error."""
+"""What the README shows is what happens: its inventory, its Compose, its diff, its output and its error."""
 
 from __future__ import annotations
 
+import difflib
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from e2e.first_run import commands
 from places import REPOSITORY
 
@@ -26,6 +28,11 @@ def anvil_gen(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     """Run the command line in a folder."""
     command = [sys.executable, "-m", "anvil_gen", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+
+
+def significant(text: str) -> list[str]:
+    """Return the lines of a TOML or YAML text that are neither blank nor a comment."""
+    return [line for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
 
 
 @pytest.fixture
@@ -53,21 +60,31 @@ def test_the_shown_files_are_those_that_are_made(fleet: Path) -> None:
     assert all(any(file == name or file.startswith(name) for file in made) for name in shown)
 
 
-def test_the_shown_change_makes_the_shown_diff_and_output(fleet: Path) -> None:
-    edit = block("diff", "-gpu_memory_utilization").splitlines()
-    inventory = fleet / "hosts" / "box.toml"
-    text = inventory.read_text("utf-8")
-    assert edit[0][1:] in text
-    inventory.write_text(text.replace(edit[0][1:], edit[1][1:]), "utf-8")
+def test_the_shown_compose_is_rendered(fleet: Path) -> None:
+    shown = block("yaml", "  fast:").splitlines()
+    lines = [line for line in shown if line.strip() != "# ..."]
+    rendered = iter((fleet / "deploy" / "box" / "tiers" / "fast.yml").read_text("utf-8").splitlines())
 
-    diff = block("diff", "tiers/fast.yml").splitlines()[3:]
+    assert [line for line in lines if line not in rendered] == []  # each is looked for after the one before
+    assert len(lines) == 12
+    assert len(significant(block("toml", "[tiers.fast]"))) == 12
+
+
+def test_the_shown_change_makes_the_shown_diff_and_output(fleet: Path) -> None:
+    inventory, tier = fleet / "hosts" / "box.toml", fleet / "deploy" / "box" / "tiers" / "fast.yml"
+    (changed,) = re.findall(r"Change the inventory to `(.+?)`", README)
+    text, before = inventory.read_text("utf-8"), tier.read_text("utf-8")
+    inventory.write_text(re.sub(rf"^{changed.split()[0]} = .*$", changed, text, flags=re.MULTILINE), "utf-8")
+
     checked = anvil_gen(fleet, "render", "--check", "box")
     assert checked.returncode == 2
-    assert "\n".join(diff) in checked.stdout
     assert len([line for line in checked.stdout.splitlines() if re.match(r"[-+](?![-+])", line)]) == 2
 
     command, *output = block("console", "$ anvil-gen").splitlines()
     assert anvil_gen(fleet, *command.split()[2:]).stdout.splitlines() == output
+    path, after = tier.relative_to(fleet).as_posix(), tier.read_text("utf-8")
+    diff = difflib.unified_diff(before.splitlines(), after.splitlines(), f"a/{path}", f"b/{path}", n=1, lineterm="")
+    assert [*diff] == block("diff", "tiers/fast.yml").splitlines()
 
 
 def test_the_shown_error_is_the_error(tmp_path: Path) -> None:
@@ -81,6 +98,44 @@ def test_the_shown_error_is_the_error(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr.splitlines()[: len(shown)] == shown
+
+
+BY_HAND = (REPOSITORY / "docs" / "by-hand.md").read_text("utf-8")
+COMPOSE_BY_HAND = BY_HAND.partition("```yaml\n")[2].partition("```")[0]
+REFERENCE = REPOSITORY / "examples" / "fakoli-dark"
+
+
+def test_the_file_by_hand_says_what_is_rendered() -> None:
+    by_hand = yaml.safe_load(COMPOSE_BY_HAND)["services"]
+    for tier in ("heavy", "fast"):
+        file = REFERENCE / "tiers" / f"{tier}.yml"
+        ((name, rendered),) = yaml.safe_load(file.read_text("utf-8"))["services"].items()
+        written = by_hand.pop(name)
+        mount, device = rendered["volumes"][0], written["deploy"]["resources"]["reservations"]["devices"]
+        assert written.pop("command").split() == rendered["command"]
+        assert written.pop("volumes") == [f"{mount['source']}:{mount['target']}:ro"]
+        assert device == rendered["deploy"]["resources"]["reservations"]["devices"]
+        assert {**rendered, **written, "healthcheck": {**rendered["healthcheck"], **written["healthcheck"]}} == rendered
+
+    assert by_hand == {}
+
+
+def test_the_lines_of_both_are_counted() -> None:
+    inventory = (REPOSITORY / "hosts" / "fakoli-dark.toml").read_text("utf-8")
+    tables = re.split(r"^(?=\[)", inventory, flags=re.MULTILINE)
+    tiers = "".join(table for table in tables if not table.startswith(("[router]", "[experiment]", "[hfcache]")))
+    by_hand = significant(COMPOSE_BY_HAND)
+    unchecked = [line for line in by_hand if not re.match(r" +(healthcheck|test|interval|timeout|start_period):", line)]
+    rendered = [path for path in REFERENCE.rglob("*") if path.is_file() and path.suffix != ".md"]
+    rendered = [path for path in rendered if ".anvil-gen" not in path.parts]
+    texts = (inventory, *(path.read_text("utf-8") for path in rendered))
+    whole, *files = (len(significant(text)) for text in texts)
+    counted = [len(by_hand), len(unchecked), len(significant(tiers)), whole, sum(files)]
+
+    assert [int(figure) for figure in re.findall(r"^\|.*\| (\d+) \|$", BY_HAND, re.MULTILINE)] == counted
+    in_readme = re.search(r"take (\d+) lines of it.*?takes (\d+), or (\d+) without", README, re.DOTALL)
+    assert in_readme is not None
+    assert [int(figure) for figure in in_readme.groups()] == [counted[2], counted[0], counted[1]]
 
 
 PAGES = [

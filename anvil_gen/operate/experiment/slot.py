@@ -103,6 +103,7 @@ def open_slot(host: str, here: Path) -> Slot:
         DiagnosticError: there is no such host, its inventory has errors, or it has no slot.
     """
     deployment = open_deployment(host, here)
+    _ = deployment.pending  # what is in the way there is reported before Docker is asked
     experiment = deployment.stack.experiment
     if experiment is None:
         raise DiagnosticError(
