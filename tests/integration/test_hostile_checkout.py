@@ -58,7 +58,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     fleet(home, box=NEW)
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "docker").write_text("#!/bin/sh\nexit 1\n")
+    (programs / "docker").write_text("#!/bin/sh\n")
     (programs / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("XDG_CACHE_HOME", "/nonexistent/anvil-gen")

@@ -26,11 +26,12 @@ WRITE_OFTEN = """
 import sys
 from pathlib import Path
 from anvil_gen.deploy.pipeline import Generator, write
+from anvil_gen.deploy.plan import Plan
 
 *homes, out = map(Path, sys.argv[2:])
-hosts = [home / "hosts" / "box.toml" for home in homes]
+rendered = [Generator().render(home / "hosts" / "box.toml", output=out) for home in homes]
 for number in range(int(sys.argv[1])):
-    write([Generator().render(hosts[number % 2], output=out)])
+    write([Plan(rendered[number % 2].host, rendered[number % 2].tree)])
 """
 
 HOLD = """
