@@ -43,7 +43,8 @@ PACKAGES = (
     ),
     *("pipx", "python3-venv"),
 )
-BUILD_TOOLS = ("hatchling>=1.27", "pip", "setuptools", "wheel")
+BUILD_TOOLS = ("pip", "setuptools", "wheel")
+"""Required in addition to what pyproject.toml names for a build."""
 IMAGES = ("haproxy", "ghcr.io/ggml-org/llama.cpp:server")
 HOSTNAME = "box"
 START_SECONDS = 60
@@ -194,8 +195,8 @@ def _file_system() -> Path:
 def _furnish(root: Path, model_folder: Path) -> None:
     """Put a clone of this repository, the wheels and the model into place."""
     output(["git", "clone", "--quiet", str(REPOSITORY), str(root / "root" / "anvil-gen")])
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
-    wanted = (*project["dependencies"], *BUILD_TOOLS)
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
+    wanted = (*project["project"]["dependencies"], *project["build-system"]["requires"], *BUILD_TOOLS)
     option = f"--python-version={PYTHON}"
     wheels = kept("clean_machine_wheels", (wanted, option), lambda _, target: fetch(target, *wanted, option))
     shutil.copytree(wheels, root / "opt" / "wheels")

@@ -32,8 +32,8 @@ def doctor(box: Box, *options: str) -> tuple[int, dict[str, Any]]:
 
 
 def outcomes(checks: dict[str, Any], *whats: str) -> list[str]:
-    """Return what came out for some checks: what is wrong, else the verdict."""
-    return [checks[what]["fault"]["summary"] if checks[what]["fault"] else checks[what]["verdict"] for what in whats]
+    """Return what came out for some checks: the code of what is wrong, else the verdict."""
+    return [checks[what]["fault"]["code"] if checks[what]["fault"] else checks[what]["verdict"] for what in whats]
 
 
 def test_a_machine_that_has_all_of_it(cards: Box) -> None:
@@ -64,7 +64,7 @@ def test_a_platform_that_ignores_pins_is_measured(cards: Box, engine: Engine) ->
         code, checks = doctor(cards, "--probe")
 
     assert code == 1
-    assert outcomes(checks, "GPU pinning of fast", "GPU pinning of heavy") == ["platform ignores GPU pinning"] * 2
+    assert outcomes(checks, "GPU pinning of fast", "GPU pinning of heavy") == ["platform-ignores-gpu-pinning"] * 2
     assert PRO6000.uuid in checks["GPU pinning of fast"]["fault"]["detail"]
     line = f'environment.CUDA_VISIBLE_DEVICES = "{RTX5090.uuid}"'
     assert checks["GPU pinning of fast"]["fault"]["remedy"].endswith(f"\n    [tiers.fast]\n    {line}")
@@ -77,7 +77,7 @@ def test_an_engine_that_is_pinned_all_the_same(box: Box, machine_path: str, engi
         _, checks = doctor(box, "--probe")
 
     assert (checks["GPU pinning of fast"]["verdict"], checks["GPU pinning of heavy"]["verdict"]) == ("warn", "warn")
-    assert outcomes(checks, "platform") == ["platform differs from the inventory"]
+    assert outcomes(checks, "platform") == ["platform-differs-from-the-inventory"]
 
 
 def test_a_card_that_the_machine_lacks(cards: Box) -> None:
@@ -89,9 +89,9 @@ def test_a_card_that_the_machine_lacks(cards: Box) -> None:
 
     assert code == 1
     assert outcomes(checks, "GPU rtx5090", "GPU pro6000", "GPU pinning of fast", "GPU pinning of heavy") == [
-        "GPU not found",
-        "memory differs from the inventory",
-        "container cannot access the GPUs",
+        "gpu-not-found",
+        "memory-differs-from-the-inventory",
+        "container-cannot-access-the-gpus",
         "pass",
     ]
     assert "unknown device" in checks["GPU pinning of fast"]["fault"]["detail"]
@@ -116,8 +116,8 @@ def test_all_that_is_missing_at_once(box: Box, engine: Engine) -> None:
         *("variable ANVIL_ROUTER_TOKEN", "files of small", f"volume {box.name('hub')}"),
         *("image of hub", "name of small", "port of hub"),
     ) == [
-        *("variable is not set", "missing model file", "missing external volume"),
-        *("image is not available yet", "container name is taken", "port is taken"),
+        *("variable-is-not-set", "missing-model-file", "missing-external-volume"),
+        *("image-is-not-available-yet", "container-name-is-taken", "port-is-taken"),
     ]
 
 

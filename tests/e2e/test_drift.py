@@ -233,7 +233,7 @@ def test_a_tier_that_runs_and_is_not_rendered_any_more_is_told(box: Box) -> None
     said = answer(box, "status", "box", code=2)
 
     assert drifts(said) == {"one": [], "two": ["config"]}
-    assert said["stale"]["summary"] == "files do not match the inventory"
+    assert said["stale"]["code"] == "files-do-not-match-the-inventory"
 
 
 def test_values_of_variables_are_never_shown(box: Box) -> None:

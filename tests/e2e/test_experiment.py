@@ -147,8 +147,8 @@ def test_a_card_that_a_tier_holds_is_told(box: Box, model_folder: Path) -> None:
     assert "\n      anvil-gen down box fast\n" in done.stderr
     said = experiment(box, "up", MODEL, "--gpu", "pro6000")
     assert [(holder["tier"], holder["running"]) for holder in said["card"]["holders"]] == [("heavy", False)]
-    assert [(diagnostic["severity"], diagnostic["summary"]) for diagnostic in said["diagnostics"]] == [
-        ("warning", "GPU is also used by a tier")
+    assert [(diagnostic["severity"], diagnostic["code"]) for diagnostic in said["diagnostics"]] == [
+        ("warning", "gpu-is-also-used-by-a-tier")
     ]
 
 

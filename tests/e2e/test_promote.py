@@ -102,13 +102,13 @@ def running(engine: Engine, model_folder: Path, tmp_path_factory: pytest.TempPat
         yield box
 
 
-def summaries(box: Box, *arguments: str) -> list[str]:
+def codes(box: Box, *arguments: str) -> list[str]:
     """Return what a promotion is refused for; the inventory is as it was."""
     path = box.folder / "hosts" / "box.toml"
     before = path.read_bytes()
     done = box.anvil_gen("experiment", "promote", "box", *arguments, "--json", check=False)
     assert (done.code, path.read_bytes()) == (1, before), done.stdout + done.stderr
-    return [diagnostic["summary"] for diagnostic in json.loads(done.stdout)["diagnostics"]]
+    return [diagnostic["code"] for diagnostic in json.loads(done.stdout)["diagnostics"]]
 
 
 def flags_of(command: list[str]) -> dict[str, list[str]]:
@@ -174,7 +174,7 @@ def test_the_answer_for_programs(box: Box, model_folder: Path) -> None:
 
 
 def test_a_card_of_another_tier_needs_standby(running: Box) -> None:
-    assert summaries(running, "coder", "--yes") == ["shares above the whole GPU", "nothing was written"]
+    assert codes(running, "coder", "--yes") == ["shares-above-the-whole-gpu", "nothing-was-written"]
     inventory = running.folder / "hosts" / "box.toml"
     before = inventory.read_bytes()
     done = running.anvil_gen("experiment", "promote", "box", "coder", "--yes", "--standby")
@@ -190,38 +190,38 @@ def test_a_card_of_another_tier_needs_standby(running: Box) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("coder",), ["not confirmed"]),
-        (("fast", "--yes"), ["tier exists"]),
-        (("Big Name", "--yes"), ["name that is not allowed"]),
-        (("con", "--yes"), ["name that is not allowed"]),
-        (("", "--yes"), ["name that is not allowed"]),
-        (("../x", "--yes"), ["name that is not allowed"]),
-        (("ü", "--yes"), ["name that is not allowed"]),
+        (("coder",), ["not-confirmed"]),
+        (("fast", "--yes"), ["tier-exists"]),
+        (("Big Name", "--yes"), ["invalid-name"]),
+        (("con", "--yes"), ["invalid-name"]),
+        (("", "--yes"), ["invalid-name"]),
+        (("../x", "--yes"), ["invalid-name"]),
+        (("ü", "--yes"), ["invalid-name"]),
     ],
 )
 def test_what_is_refused(running: Box, arguments: tuple[str, ...], expected: list[str]) -> None:
-    assert summaries(running, *(arguments if "--yes" in arguments else (*arguments, "--standby"))) == expected
+    assert codes(running, *(arguments if "--yes" in arguments else (*arguments, "--standby"))) == expected
 
 
 def test_without_a_trial_there_is_nothing_to_promote(box: Box, model_folder: Path) -> None:
     inventory = written(box, model_folder)
-    assert summaries(box, "Coder", "--yes") == ["name that is not allowed", "no trial"]
+    assert codes(box, "Coder", "--yes") == ["invalid-name", "no-trial"]
 
     box.anvil_gen("experiment", "up", "box", MODEL, "--", "--no-such-flag")
     box.engine.docker("wait", box.name("experiment"))
-    assert summaries(box, "coder", "--yes") == ["trial is not running"]
+    assert codes(box, "coder", "--yes") == ["trial-is-not-running"]
 
     box.anvil_gen("experiment", "up", "box", MODEL, "--", "--gpu-memory-utilization=0.40", "-x", "--seed=1", "--seed=2")
-    assert summaries(box, "coder", "--yes") == [
-        "argument cannot be written in an inventory",
-        "conflicting values",
-        "conflicting values",
+    assert codes(box, "coder", "--yes") == [
+        "argument-cannot-be-written-in-an-inventory",
+        "conflicting-values",
+        "conflicting-values",
     ]
 
     inventory.write_bytes(inventory.read_bytes().replace(b"0.50", b"0.60"))
-    assert summaries(box, "coder", "--yes") == ["files do not match the inventory"]
+    assert codes(box, "coder", "--yes") == ["files-do-not-match-the-inventory"]
     box.anvil_gen("render", "box")
-    assert summaries(box, "coder", "--yes") == ["trial differs from the slot's file"]
+    assert codes(box, "coder", "--yes") == ["trial-differs-from-the-slot-file"]
 
 
 @pytest.mark.parametrize(

@@ -90,8 +90,8 @@ def test_doctor_tells_of_them(box: Box, remote: str) -> None:
     answer = json.loads(done.stdout)
 
     assert done.code == 1
-    failed = [check["fault"]["summary"] for check in answer["checks"] if check["verdict"] == "fail"]
-    assert failed == ["generated files cannot be mounted on another machine"]
+    failed = [check["fault"]["code"] for check in answer["checks"] if check["verdict"] == "fail"]
+    assert failed == ["generated-files-cannot-be-mounted-on-another-machine"]
     assert any("of the other machine" in what for what in answer["unchecked"])
 
 

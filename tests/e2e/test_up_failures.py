@@ -92,7 +92,7 @@ def test_an_image_that_is_nowhere(box: Box, registry: str) -> None:
 def test_a_variable_without_a_value(box: Box) -> None:
     done = failed(box, small(box, image={"env": "SMALL_IMAGE"}))
 
-    assert "SMALL_IMAGE has no value, neither in the shell nor in deploy/box/.env; read by small" in done.stderr
+    assert "SMALL_IMAGE has no value, neither in the shell nor in deploy/box/.env; it is read by small" in done.stderr
 
 
 def test_a_card_that_the_machine_lacks(box: Box, machine_path: str) -> None:
@@ -153,7 +153,7 @@ def test_json_has_the_causes(box: Box) -> None:
     inventory["hfcache"] = {"volume": box.name("hub")}
     answer = json.loads(failed(box, inventory, "--json").stdout)
 
-    assert [diagnostic["summary"] for diagnostic in answer["diagnostics"]] == ["missing external volume"]
+    assert [diagnostic["code"] for diagnostic in answer["diagnostics"]] == ["missing-external-volume"]
     assert [service["action"] for service in answer["services"]] == ["missing"]
 
 

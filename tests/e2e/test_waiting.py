@@ -129,7 +129,7 @@ def test_an_unhealthy_service_is_told_with_its_last_check(box: Box) -> None:
 @pytest.mark.parametrize(
     ("script", "restart", "code", "told"),
     [
-        ("exec sleep 600", "no", 0, "runs"),
+        ("exec sleep 600", "no", 0, "is running"),
         ("exit 0", "no", 0, "has completed"),
         ("echo it is wrong >&2; exit 3", "no", 1, "exited with code 3"),
         ("echo bye; exit 3", "on-failure:5", 1, "3 times"),

@@ -8,7 +8,6 @@ import pty
 import select
 import shutil
 import stat
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 from onboarding import REPOSITORY, files, git
 from running import Result, anvil_gen
+from sources import build_wheel
 
 # No engine answers, so that no test makes a volume in anybody's.
 NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent", "NO_COLOR": "1", "TERM": "xterm"}
@@ -216,9 +216,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_it_works_from_the_wheel(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(REPOSITORY)]
-    subprocess.run(build, check=True, capture_output=True, timeout=TIMEOUT_SECONDS)
-    (wheel,) = tmp_path.glob("*.whl")
+    wheel = build_wheel(tmp_path)
     shutil.unpack_archive(wheel, tmp_path / "site", "zip")
     wheel.unlink()
     done = init(tmp_path, "fleet", "--yes", *PROCESSOR, PYTHONPATH=str(tmp_path / "site"))

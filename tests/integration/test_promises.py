@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from places import REPOSITORY
+from sources import build_wheel
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
@@ -134,9 +135,7 @@ def test_same_bytes_in_any_folder_and_umask(host: Path, tmp_path: Path, rendered
 
 def test_same_bytes_from_the_wheel(tmp_path: Path, rendered: dict[str, dict[str, bytes]]) -> None:
     """The wheel carries its templates: it renders in an environment that has never seen this repository."""
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(REPOSITORY)]
-    subprocess.run(build, check=True, capture_output=True, timeout=120)
-    (wheel,) = tmp_path.glob("*.whl")
+    wheel = build_wheel(tmp_path)
     subprocess.run([sys.executable, "-m", "zipfile", "-e", str(wheel), str(tmp_path / "site")], check=True)
     shutil.copytree(REPOSITORY / "hosts", tmp_path / "fleet" / "hosts")
     env = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "PYTHONSAFEPATH": "1"}

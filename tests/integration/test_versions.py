@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 from onboarding import git
-from places import REPOSITORY
 from running import TIMEOUT_SECONDS
-
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "copier.yml", "anvil_gen", "templates")
+from sources import copy_sources
 
 
 def run(*command: str, folder: Path) -> str:
@@ -34,14 +32,7 @@ def run(*command: str, folder: Path) -> str:
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """Return a repository of the sources, with one commit."""
-    folder = tmp_path / "clone"
-    folder.mkdir()
-    for name in SOURCES:
-        source = REPOSITORY / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "_version.py"))
-        else:
-            shutil.copy2(source, folder / name)
+    folder = copy_sources(tmp_path / "clone")
     (folder / ".gitignore").write_text("/anvil_gen/_version.py\n", "utf-8")
     git(folder, "init", "--quiet")
     commit(folder)
