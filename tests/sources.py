@@ -1,4 +1,4 @@
-"""Copies of this repository's sources: a build of the repository itself would change the version that tests run with."""
+"""Copies of the sources: a build of this repository itself would change the version that tests run with."""
 
 from __future__ import annotations
 
