@@ -15,6 +15,7 @@ PAGES = [
     *sorted((REPOSITORY / "docs").rglob("*.md")),
     *sorted((REPOSITORY / "examples").glob("*/README.md")),
 ]
+SHELL_SCRIPTS = ["demo", "first_run", "render", "test", "with-engine"]
 FOLDERS = "anvil_gen|templates|tests|scripts|benchmarks"
 """Folders of this repository that no user's repository is told to have, but for `templates/`."""
 
@@ -107,3 +108,12 @@ def test_what_a_page_names_is_there(page: Path) -> None:
 )
 def test_a_stale_name_is_found(text: str, missing: list[tuple[int, str]]) -> None:
     assert sorted(missing_names(text)) == sorted(missing)
+
+
+@pytest.mark.parametrize("path", ["Makefile", *(f"scripts/{name}" for name in SHELL_SCRIPTS)])
+def test_a_script_gives_setup_options_that_it_has(path: str) -> None:
+    usage = re.search(r"usage: scripts/setup (.*)\"", (REPOSITORY / "scripts" / "setup").read_text("utf-8"))
+    given = re.findall(r"scripts/setup\"? (--[\w-]+)", (REPOSITORY / path).read_text("utf-8"))
+
+    assert usage is not None
+    assert set(given) <= set(re.findall(r"--[\w-]+", usage[1]))
