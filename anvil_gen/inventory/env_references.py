@@ -122,7 +122,7 @@ def _reference_error(table: dict[str, Any]) -> tuple[str, str, str] | None:
         return None
     if not _is_name(name):
         return "env", "it is not a variable name: letters, digits and _, no digit first", _FORM
-    if isinstance(table["default"], str):
+    if isinstance(table.get("default"), str):
         return "default", "a default has no brace, no line break and no NUL", _FORM
     return "default", "a default is text", f'write it in quotes: {{ env = "{name}", default = "…" }}'
 

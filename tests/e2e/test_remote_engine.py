@@ -77,7 +77,7 @@ def test_generated_mounts_are_refused_before_anything_starts(box: Box, remote: s
     assert (done.code, done.stdout) == (1, "")
     assert done.stderr.startswith("error: generated files cannot be mounted on another machine\n")
     assert " (by router)" in done.stderr
-    assert f"\n      rsync -a {box.tree}/ MACHINE:box/\n" in done.stderr
+    assert f"\n      rsync -a {box.tree}/ HOST:box/\n" in done.stderr
     assert engine.docker("ps", "--all", "--quiet", "--filter", f"name={box.prefix}") == ""
 
     assert box.anvil_gen("up", "box", "small").stdout == "+ small  created\n"
