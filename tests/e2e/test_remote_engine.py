@@ -108,7 +108,7 @@ def test_a_context_of_the_inventory(box: Box, remote: str, engine: Engine) -> No
         engine.docker("context", "rm", "--force", box.prefix)
 
     found = {check["what"]: check["found"] for check in json.loads(done.stdout)["checks"]}
-    assert found["daemon"].endswith(f"on another machine, {remote}")
+    assert found["daemon"].endswith(f"on another host, {remote}")
     assert found["name of small"] == f"{box.name('small')} is its own"
 
 

@@ -1,4 +1,4 @@
-"""Engines on another machine, which cannot mount files of this one."""
+"""Engines on another host, which cannot mount files of this one."""
 
 from __future__ import annotations
 
