@@ -26,7 +26,7 @@ from anvil_gen.inventory.toml_file import Document
 from anvil_gen.values import KeyPath, address
 
 _Data = TypeVar("_Data", Engine, Vendor, RouterKind)
-_Form = TypeVar("_Form", bound=Struct)
+_DataFile = TypeVar("_DataFile", bound=Struct)
 
 
 @cache
@@ -154,7 +154,9 @@ class Catalog:
             yield from unknown_names([(path, refusal.option) for path, refusal in refusals if refusal], section)
 
 
-def decoded(document: Document, kind: type[_Form], check: Callable[[_Form], Iterable[tuple[KeyPath, str]]]) -> _Form:
+def decoded(
+    document: Document, kind: type[_DataFile], check: Callable[[_DataFile], Iterable[tuple[KeyPath, str]]]
+) -> _DataFile:
     """Return a data file as a struct; ``check`` yields the places of what is of the right form and still wrong.
 
     Raises:
@@ -165,14 +167,14 @@ def decoded(document: Document, kind: type[_Form], check: Callable[[_Form], Iter
     except msgspec.ValidationError:
         data, errors = decode_valid(document.data, kind)  # also reads a fraction, which to msgspec is no float
         if errors:
-            raise DiagnosticError(_faulty(document, error.path, error.text) for error in errors) from None
+            raise DiagnosticError(_diagnostic(document, error.path, error.text) for error in errors) from None
     diagnostics = list(check(data))
     if diagnostics:
-        raise DiagnosticError(_faulty(document, *diagnostic) for diagnostic in diagnostics)
+        raise DiagnosticError(_diagnostic(document, *diagnostic) for diagnostic in diagnostics)
     return data
 
 
-def _faulty(document: Document, path: KeyPath, detail: str) -> Diagnostic:
+def _diagnostic(document: Document, path: KeyPath, detail: str) -> Diagnostic:
     return Diagnostic(
         code="invalid-template-data",
         detail=detail,

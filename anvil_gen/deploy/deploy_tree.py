@@ -4,7 +4,7 @@ A write first puts each new text into a temporary file next to the one that it i
 is written and removed follows from what is rendered; the state, one small file, is only compared with. While a write is
 under way, the state says so, and knows the old files and the new ones: after a kill, the next write goes on from there.
 
-One process writes at a time. Reading takes no lock: it is repeated where `DeployFolder.is_current` says that somebody
+One process writes at a time. Reading takes no lock: it is repeated where `DeployTree.is_current` says that somebody
 wrote in the meantime.
 """
 
@@ -57,7 +57,7 @@ class FileChange(Struct, frozen=True, kw_only=True):
 _Trace = tuple[int, int] | None
 
 
-class DeployFolder:
+class DeployTree:
     """One host's folder of rendered files."""
 
     def __init__(self, path: Path, *, inventory: str) -> None:

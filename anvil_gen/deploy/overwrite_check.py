@@ -56,7 +56,7 @@ def _comments(plan: Plan, change: FileChange, lost: Sequence[str]) -> Diagnostic
     lines = "".join(f"\n    {without_secrets(line)}" for line in lost)
     return Diagnostic(
         code="file-was-changed-manually",
-        detail=f"it says the same as the inventory by now, but for comments, which would be lost:\n{lines}\n",
+        detail=f"it matches the inventory except for comments, which would be lost:\n{lines}\n",
         remedy=f"to keep them, write them into {host.path.as_posix()}, next to what they explain\n"
         f"then, to overwrite the file:\n\n    {host.command} --force",
         location=Location(file=display_path(host.output / change.path)),

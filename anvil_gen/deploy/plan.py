@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.deploy.compose_diff import Change, compare
-from anvil_gen.deploy.deploy_tree import DeployFolder, FileChange
+from anvil_gen.deploy.deploy_tree import DeployTree, FileChange
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.syntaxes import parse, syntax_of
 from anvil_gen.resolve.host import Host
@@ -19,7 +19,7 @@ from anvil_gen.resolve.model import Tree
 class Comparison(Struct, frozen=True, kw_only=True):
     """A tree against the one on disk."""
 
-    folder: DeployFolder
+    folder: DeployTree
     files: tuple[FileChange, ...]
     changes: tuple[Change, ...]
 
@@ -35,13 +35,13 @@ class Plan:
     @cached_property
     def _comparison(self) -> Comparison:
         while True:
-            folder = DeployFolder(self.host.output, inventory=self.host.header)
+            folder = DeployTree(self.host.output, inventory=self.host.header)
             found = self._compared(folder)
             if folder.is_current():  # else another process has written while the files were read
                 return found
 
     @property
-    def folder(self) -> DeployFolder:
+    def folder(self) -> DeployTree:
         """The deploy folder, as it was when it was compared."""
         return self._comparison.folder
 
@@ -65,7 +65,7 @@ class Plan:
         again.__dict__["_comparison"] = self._compared(self.folder)
         return again
 
-    def _compared(self, folder: DeployFolder) -> Comparison:
+    def _compared(self, folder: DeployTree) -> Comparison:
         files = tuple(folder.compare(self.tree.files, cache(self._names)))
         return Comparison(folder=folder, files=files, changes=self._service_changes(files))
 

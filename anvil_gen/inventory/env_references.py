@@ -122,9 +122,10 @@ def _reference_error(table: dict[str, Any]) -> tuple[str, str, str] | None:
         return None
     if not _is_name(name):
         return "env", "it is not a variable name: letters, digits and _, no digit first", _FORM
-    if isinstance(table["default"], str):
-        return "default", "a default has no brace, no line break and no NUL", _FORM
-    return "default", "a default is text", f'write it in quotes: {{ env = "{name}", default = "…" }}'
+    key, value = next((key, value) for key, value in table.items() if key != "env")
+    if isinstance(value, str):
+        return key, f"a {key} has no brace, no line break and no NUL", _FORM
+    return key, f"a {key} is text", f'write it in quotes: {{ env = "{name}", {key} = "…" }}'
 
 
 def _is_name(value: Any) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.deploy.deploy_tree import DeployFolder
+from anvil_gen.deploy.deploy_tree import DeployTree
 from anvil_gen.diagnostics import (
     Diagnostic,
     DiagnosticError,
@@ -54,7 +54,7 @@ class Deployment:
         Raises:
             DiagnosticError: the inventory has errors, or the deploy folder cannot be read.
         """
-        folder = DeployFolder(self.host.output, inventory=self.host.header)
+        folder = DeployTree(self.host.output, inventory=self.host.header)
         if folder.is_as_rendered(self.host.sources):
             return None
         from anvil_gen.deploy.pipeline import generator  # noqa: PLC0415  only what is not known to be fresh needs it

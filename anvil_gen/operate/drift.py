@@ -60,7 +60,7 @@ def _without_value(change: Change) -> Change:
     return replace(change, before=None, after=None, reason=change.reason or f"{what} {change.action.done}")
 
 
-class Files:
+class ProjectConfig:
     """The configuration of a project's files; Compose is queried once, when a container differs."""
 
     def __init__(self, project: Project, root_file: str) -> None:

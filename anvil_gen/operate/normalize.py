@@ -42,20 +42,20 @@ def normalize_container(container: Container, image: Mapping[str, Any] | None) -
     form: NormalizedService = {
         "image": config["Image"],
         "container_name": container.name,
-        **{key: _unless(config.get(name), own.get(name)) for key, name in _OF_IMAGE.items()},
+        **{key: _none_if_default(config.get(name), own.get(name)) for key, name in _OF_IMAGE.items()},
         "environment": _environment(config.get("Env"), own.get("Env")),
         "labels": labels,
         "ports": sorted(container.asked_ports),
         "volumes": sorted(_mounts(container.raw.get("Mounts") or ()), key=str),
         "restart": _restart(host.get("RestartPolicy") or {}),
         "init": host.get("Init"),
-        "ipc": _unless(host.get("IpcMode"), "private"),
-        "shm_size": _unless(host.get("ShmSize"), _DEFAULT_SHM),
+        "ipc": _none_if_default(host.get("IpcMode"), "private"),
+        "shm_size": _none_if_default(host.get("ShmSize"), _DEFAULT_SHM),
         "read_only": host.get("ReadonlyRootfs"),
         "privileged": host.get("Privileged"),
         "mem_limit": host.get("Memory"),
         "stop_grace_period": config.get("StopTimeout"),
-        "healthcheck": _health(_unless(config.get("Healthcheck"), own.get("Healthcheck"))),
+        "healthcheck": _health(_none_if_default(config.get("Healthcheck"), own.get("Healthcheck"))),
         "logging": _logging(host.get("LogConfig") or {}),
         "devices": sorted(f"{d['PathOnHost']}:{d['PathInContainer']}" for d in host.get("Devices") or ()),
         "networks": sorted((container.raw.get("NetworkSettings") or {}).get("Networks") or ()),
@@ -76,15 +76,15 @@ def normalize_service(
         "container_name": service.get("container_name", f"{project}-{name}-1"),
         **{key: service.get(key) for key in ("init", "read_only")},
         "labels": _own_labels(service.get("labels") or {}),
-        **{key: _unless(service.get(key), own.get(name)) for key, name in _OF_IMAGE.items()},
+        **{key: _none_if_default(service.get(key), own.get(name)) for key, name in _OF_IMAGE.items()},
         **{key: sorted(set(map(str, service.get(key) or ())) - {_ADDED_OPTION}) for key in _SAME},
         "privileged": service.get("privileged"),
         "environment": service.get("environment") or {},
         "ports": sorted(_asked_ports(service)),
         "volumes": sorted(_service_mounts(service.get("volumes") or (), config.get("volumes") or {}), key=str),
-        "restart": _unless(service.get("restart"), "no"),
-        "ipc": _unless(service.get("ipc"), "private"),
-        "shm_size": _unless(_bytes(service.get("shm_size")), _DEFAULT_SHM),
+        "restart": _none_if_default(service.get("restart"), "no"),
+        "ipc": _none_if_default(service.get("ipc"), "private"),
+        "shm_size": _none_if_default(_bytes(service.get("shm_size")), _DEFAULT_SHM),
         "mem_limit": _bytes(service.get("mem_limit")),
         "stop_grace_period": _seconds(service.get("stop_grace_period")),
         "healthcheck": _service_health(service.get("healthcheck")),
@@ -104,7 +104,7 @@ def _own_labels(labels: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in labels.items() if not name.startswith(_IGNORED_LABELS)}
 
 
-def _unless(value: Any, usual: Any) -> Any:
+def _none_if_default(value: Any, usual: Any) -> Any:
     return None if value == usual else value
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from anvil_gen.flags import parse_flags
 from anvil_gen.render.quoting import compose_string
-from anvil_gen.resolve.env_variables import names_in
+from anvil_gen.resolve.env_variables import variable_names
 from anvil_gen.resolve.model import Stack
 from anvil_gen.values import Text, interpolations
 
@@ -53,7 +53,7 @@ def _declared(stack: Stack, service: str) -> Mapping[str, Any]:
 
 
 def _has_variable(value: Any) -> bool:
-    return next(names_in(value), None) is not None
+    return next(variable_names(value), None) is not None
 
 
 def _plain_flags(command: Any) -> frozenset[str]:

@@ -14,7 +14,7 @@ from anvil_gen.machine.compose import Hashes
 from anvil_gen.machine.conflicts import name_conflict, taken_ports
 from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
 from anvil_gen.operate.deployment import Deployment, services_of, staleness, tier_of
-from anvil_gen.operate.drift import Drift, Files, image_drift
+from anvil_gen.operate.drift import Drift, ProjectConfig, image_drift
 from anvil_gen.operate.redact import redaction_of
 from anvil_gen.resolve.model import Mode, Stack, Tier
 
@@ -65,7 +65,7 @@ class _Queried(Struct, frozen=True, kw_only=True):
     by_name: Mapping[str, Container]
     images: Mapping[str, Mapping[str, Any]]
     hashes: Mapping[str, str]
-    files: Files
+    files: ProjectConfig
     models: Mapping[str, tuple[str, ...]]
     local: bool
 
@@ -97,14 +97,14 @@ def status_of(
     names = set(deployment.container_names) - {one.name for one in by_service.values()}
     by_name = {one.name: one for one in (*by_service.values(), *containers_named(project.docker, names))}
     images = images_of(project.docker, (one.image for one in by_service.values()))
-    facts = _Queried(
+    queried = _Queried(
         deployment=deployment,
         mode=running,
         by_service=by_service,
         by_name=by_name,
         images=images,
         hashes=_hashes(deployment, running, hashes),
-        files=Files(project, running.root_file),
+        files=ProjectConfig(project, running.root_file),
         models=models,
         local=local,
     )
@@ -112,7 +112,7 @@ def status_of(
         host=stack.host,
         project=project.name,
         mode=running.title,
-        rows=tuple(_rows(facts)),
+        rows=tuple(_rows(queried)),
         stale=stale,
     )
 
@@ -164,30 +164,30 @@ def _reachable(one: Container, tier: Tier) -> Address | None:
     return (addresses[0], tier.port) if addresses and tier.port else None
 
 
-def _rows(facts: _Queried) -> Iterable[Row]:
-    stack = facts.deployment.stack
-    known = services_of(stack, facts.mode)
+def _rows(queried: _Queried) -> Iterable[Row]:
+    stack = queried.deployment.stack
+    known = services_of(stack, queried.mode)
     for name, service in known.items():
-        tier, one = tier_of(stack, service), facts.by_service.get(service)
-        yield _row(facts, name, service, tuple(_drift(facts, service, tier, one)))
+        tier, one = tier_of(stack, service), queried.by_service.get(service)
+        yield _row(queried, name, service, tuple(_drift(queried, service, tier, one)))
     # A service that a template adds to a tier, for instance to pull its model, is in the files and in no mode.
-    shown = {*known.values(), *facts.hashes}
-    for service in sorted(facts.by_service.keys() - shown):
+    shown = {*known.values(), *queried.hashes}
+    for service in sorted(queried.by_service.keys() - shown):
         tier = tier_of(stack, service)
-        yield _row(facts, tier.name if tier is not None else "", service, (_left_over(facts, service),))
+        yield _row(queried, tier.name if tier is not None else "", service, (_left_over(queried, service),))
 
 
-def _left_over(facts: _Queried, service: str) -> Drift:
+def _left_over(queried: _Queried, service: str) -> Drift:
     in_another_mode = any(
-        service in services_of(facts.deployment.stack, mode).values() for mode in facts.deployment.stack.modes
+        service in services_of(queried.deployment.stack, mode).values() for mode in queried.deployment.stack.modes
     )
     detail = "it belongs to another mode" if in_another_mode else "it is no longer in the inventory"
-    remedy = facts.deployment.project.docker.shell_command("rm", "--force", facts.by_service[service].name)
+    remedy = queried.deployment.project.docker.shell_command("rm", "--force", queried.by_service[service].name)
     return Drift(kind="unknown", detail=detail, remedy=remedy)
 
 
-def _row(facts: _Queried, name: str, service: str, drift: tuple[Drift, ...]) -> Row:
-    tier, one = tier_of(facts.deployment.stack, service), facts.by_service.get(service)
+def _row(queried: _Queried, name: str, service: str, drift: tuple[Drift, ...]) -> Row:
+    tier, one = tier_of(queried.deployment.stack, service), queried.by_service.get(service)
     return Row(
         tier=name,
         service=service,
@@ -195,8 +195,8 @@ def _row(facts: _Queried, name: str, service: str, drift: tuple[Drift, ...]) -> 
         state=one.state if one is not None else ABSENT,
         health=one.health if one is not None and one.running else None,
         served_name=tier.served_name if tier is not None else "",
-        models=facts.models.get(service, ()),
-        gpus=_gpus(facts.deployment.stack, tier, one),
+        models=queried.models.get(service, ()),
+        gpus=_gpus(queried.deployment.stack, tier, one),
         started_at=one.started_at if one is not None and one.running else "",
         ports=tuple(f"{host}:{port}" for host, port in one.published) if one is not None else _ports(tier),
         drift=drift,
@@ -215,48 +215,48 @@ def _gpus(stack: Stack, tier: Tier | None, one: Container | None) -> tuple[str, 
     return tuple(gpu.name for gpu in tier.gpus) if tier is not None and one is not None else ()
 
 
-def _drift(facts: _Queried, service: str, tier: Tier | None, one: Container | None) -> Iterable[Drift]:
-    host = facts.deployment.stack.host
+def _drift(queried: _Queried, service: str, tier: Tier | None, one: Container | None) -> Iterable[Drift]:
+    host = queried.deployment.stack.host
     again = f"anvil-gen up {host} {tier.name if tier is not None else service}"
     if one is None:
-        yield from _conflicts(facts, service, tier, again)
+        yield from _conflicts(queried, service, tier, again)
         return
-    if not one.running and facts.local:
-        yield from _taken_ports(facts, one.published)
-    if facts.hashes and one.config_hash != facts.hashes.get(service):
-        yield replace(_config_drift(facts, service, one), remedy=again)
-    moved = image_drift(one, facts.images)
+    if not one.running and queried.local:
+        yield from _taken_ports(queried, one.published)
+    if queried.hashes and one.config_hash != queried.hashes.get(service):
+        yield replace(_config_drift(queried, service, one), remedy=again)
+    moved = image_drift(one, queried.images)
     if moved is not None:
         yield replace(moved, remedy=again)
 
 
-def _config_drift(facts: _Queried, service: str, one: Container) -> Drift:
-    if service not in facts.hashes:  # stale files are reported above the services
+def _config_drift(queried: _Queried, service: str, one: Container) -> Drift:
+    if service not in queried.hashes:  # stale files are reported above the services
         return Drift(kind="config", detail="it is missing from the rendered files")
-    return facts.files.drift_of(service, one, redaction_of(facts.deployment.stack, service))
+    return queried.files.drift_of(service, one, redaction_of(queried.deployment.stack, service))
 
 
-def _conflicts(facts: _Queried, service: str, tier: Tier | None, again: str) -> Iterable[Drift]:
+def _conflicts(queried: _Queried, service: str, tier: Tier | None, again: str) -> Iterable[Drift]:
     """Yield what keeps a service without a container from starting: its name or its port is taken.
 
     ``again`` is the command that starts it, once the name is free.
     """
-    router = facts.mode.router
+    router = queried.mode.router
     if tier is not None:
         name, ports = tier.service.container_name, tier.service.ports
     elif router is not None and router.service == service:
         name, ports = router.container_name, router.ports
     else:  # Compose's own keys: `up` checks them if it fails
         return
-    other = facts.by_name.get(str(name))
-    if other is not None and (other.project, other.service) != (facts.deployment.project.name, service):
-        conflict = name_conflict(facts.deployment.project.docker, other)
+    other = queried.by_name.get(str(name))
+    if other is not None and (other.project, other.service) != (queried.deployment.project.name, service):
+        conflict = name_conflict(queried.deployment.project.docker, other)
         yield Drift(kind="foreign", detail=conflict.detail, remedy=f"{conflict.command} && {again}")
-    elif facts.local:
+    elif queried.local:
         numbers = ((port.host, str(port.number)) for port in ports)
-        yield from _taken_ports(facts, [(host, int(number)) for host, number in numbers if number.isdigit()])
+        yield from _taken_ports(queried, [(host, int(number)) for host, number in numbers if number.isdigit()])
 
 
-def _taken_ports(facts: _Queried, addresses: Iterable[tuple[str, int]]) -> Iterator[Drift]:
-    for conflict in taken_ports(facts.deployment.project.docker, addresses):
+def _taken_ports(queried: _Queried, addresses: Iterable[tuple[str, int]]) -> Iterator[Drift]:
+    for conflict in taken_ports(queried.deployment.project.docker, addresses):
         yield Drift(kind="port", detail=conflict.detail, remedy=conflict.command)

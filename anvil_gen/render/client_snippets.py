@@ -152,7 +152,7 @@ def text_for(catalog: Catalog, kind: str, host: str, endpoints: tuple[Endpoint, 
     """
     known = kinds(catalog)
     if kind not in known:
-        detail = f'"{kind}" is none of: {join_words(known)}'
+        detail = f'"{kind}" is not a known client (defined: {join_words(known)})'
         remedy = did_you_mean(kind, known) or f"name one of them, or add a template to templates/{CLIENTS}/"
         raise DiagnosticError([Diagnostic(code="unknown-client", detail=detail, remedy=remedy)])
     path = known[kind]

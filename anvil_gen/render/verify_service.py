@@ -89,7 +89,7 @@ def _optional(text: Text | None) -> Any:
     return _ABSENT if text is None else compose_string(text)
 
 
-def _upkeep(service: Service | Router) -> dict[str, Any]:
+def _common_keys(service: Service | Router) -> dict[str, Any]:
     """Return what a tier's service and a router have in common."""
     return {
         "container_name": compose_string(service.container_name),
@@ -144,12 +144,12 @@ def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
     environment = {variable.name: _optional_value(variable.value) for variable in service.environment}
     labels = {name: compose_string(value) for name, value in service.labels}
     own = {
-        **_upkeep(service),
+        **_common_keys(service),
         "image": compose_string(service.image),
         "ipc": _optional(service.ipc),
         "shm_size": _optional(service.shm_size),
         "entrypoint": _forms(service.entrypoint),
-        "command": " ".join(service.words) or _forms(service.command),
+        "command": " ".join(service.shell_words) or _forms(service.command),
         "environment": environment,
         "volumes": tuple(map(_mount, service.mounts)),
         "labels": labels,
@@ -171,7 +171,7 @@ def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
     mounts = tuple({"source": compose_string(source)} for source in sources)
     environment: dict[str, None] = {client.variable: None for client in router.clients}
     own = {
-        **_upkeep(router),
+        **_common_keys(router),
         # Without an image, it is built, or its template has one: Compose refuses a service with neither.
         **({"image": compose_string(router.image), "build": _ABSENT} if router.image is not None else {}),
         "environment": environment,

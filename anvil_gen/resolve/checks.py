@@ -66,7 +66,7 @@ def _container_names(stack: Stack, collector: Collector) -> None:
         name = options.container_name.replace("{port}", "1")
         if not _CONTAINER.match(name) and is_explicit(options, "container_name", table, collector):
             path, key = option_location(options, "container_name", table)
-            detail = f'"{name}" has not the two characters that Docker asks for'
+            detail = f'"{name}" needs at least two characters'
             collector.add("name-that-docker-refuses", path, detail, f'set "container_name" for {entry}', key=key)
 
 
@@ -196,7 +196,7 @@ def _has_written(tier: Tier, collector: Collector) -> bool:
 def _too_much(name: str, tiers: list[Tier], whole: float, mode: Mode, collector: Collector) -> None:
     total = sum(Number(str(tier.share)) for tier in tiers if tier.share is not None)
     listed = " + ".join(f"{tier.name} {tier.share}" for tier in tiers)
-    detail = f'on "{name}"{_in_mode(mode)}: {listed} = {total:.4g}, and {whole:.4g} of it is there to take'
+    detail = f'on "{name}"{_in_mode(mode)}: {listed} = {total:.4g}, and {whole:.4g} is available'
     last = tiers[-1]
     option = "gpu_memory" if last.options.gpu_memory is not None else "gpu_memory_utilization"
     path, key = option_location(last.options, option, ("tiers", last.name))

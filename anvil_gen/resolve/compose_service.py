@@ -1,4 +1,4 @@
-"""The compose service of a serve: its command, environment, mounts and health check."""
+"""The compose service of a model server: its command, environment, mounts and health check."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -50,23 +50,23 @@ class _EngineParts(Struct, frozen=True, kw_only=True):
     health: HealthCheck | None = None
 
 
-def build_service(context: ResolveContext, server: AnyServer, facts: ServiceInputs) -> Service:
-    """Lay out the service of one serve."""
+def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInputs) -> Service:
+    """Lay out the service of one model server."""
     options, engine = server.options, server.engine
-    parts = _engine_parts(context, server, engine, facts) if engine is not None else _EngineParts()
+    parts = _engine_parts(context, server, engine, inputs) if engine is not None else _EngineParts()
     vendor = server.gpus[0].vendor if server.gpus else None
     return Service(
-        name=facts.service,
-        container_name=facts.container_name,
+        name=inputs.service,
+        container_name=inputs.container_name,
         image=server.image,
         entrypoint=parts.entrypoint,
         command=parts.command,
-        words=shell_words(parts.command, facts.extra_arguments) if facts.extra_arguments else (),
+        shell_words=shell_words(parts.command, inputs.extra_arguments) if inputs.extra_arguments else (),
         environment=parts.environment,
-        ports=published(options.bind, facts.port),
+        ports=published(options.bind, inputs.port),
         mounts=parts.mounts,
         sealed=context.sealed and server.path[0] == "tiers",
-        gpus=Reservation(vendor=vendor, uuids=facts.uuids) if vendor else None,
+        gpus=Reservation(vendor=vendor, uuids=inputs.uuids) if vendor else None,
         health=parts.health,
         restart=options.restart,
         stop_grace_period=options.stop_grace_period,
@@ -74,19 +74,19 @@ def build_service(context: ResolveContext, server: AnyServer, facts: ServiceInpu
         ipc=options.ipc,
         log_max_size=options.log_max_size,
         log_max_file=str(options.log_max_files),
-        labels=facts.labels,
+        labels=inputs.labels,
         override=compose_form(options.override),
         override_volumes=named_volumes(options.override.get("volumes")),
     )
 
 
-def _engine_parts(context: ResolveContext, server: AnyServer, engine: Engine, facts: ServiceInputs) -> _EngineParts:
+def _engine_parts(context: ResolveContext, server: AnyServer, engine: Engine, inputs: ServiceInputs) -> _EngineParts:
     return _EngineParts(
         entrypoint=tuple(server.options.entrypoint or ()) if engine.own_command else engine.entrypoint,
-        command=_command(context, server, engine, facts),
-        environment=_environment(context, server, engine, facts),
-        mounts=_mounts(engine, facts),
-        health=_health(server.options, engine, facts.port),
+        command=_command(context, server, engine, inputs),
+        environment=_environment(context, server, engine, inputs),
+        mounts=_mounts(engine, inputs),
+        health=_health(server.options, engine, inputs.port),
     )
 
 
@@ -115,11 +115,11 @@ def _health(options: ServerOptions, engine: Engine, port: Text) -> HealthCheck |
     return health_check(health, port, options.start_period)
 
 
-def _command(context: ResolveContext, server: AnyServer, engine: Engine, facts: ServiceInputs) -> tuple[Text, ...]:
+def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs: ServiceInputs) -> tuple[Text, ...]:
     options = server.options
     if engine.own_command:
         return tuple(options.command or ())
-    known = _known(server, engine, facts)
+    known = _field_values(server, engine, inputs)
     mapped: dict[str, Any] = {}
     for field, named in engine.fields.items():
         if known[field] is not None:
@@ -137,9 +137,9 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, facts: 
     return arguments(engine.command, values, {**mapped, **passed}, style=engine.flag_style, lists=engine.list_style)
 
 
-def _known(server: AnyServer, engine: Engine, facts: ServiceInputs) -> dict[str, Any]:
-    """Return what an engine's flags can say of a serve, by option; None for what is not set."""
-    sources = facts.sources
+def _field_values(server: AnyServer, engine: Engine, inputs: ServiceInputs) -> dict[str, Any]:
+    """Return what an engine's flags can say of a model server, by option; None for what is not set."""
+    sources = inputs.sources
     model = sources.get("model")
     by_name = {name: source.argument for name, source in sources.items()}
     lora = [
@@ -152,58 +152,58 @@ def _known(server: AnyServer, engine: Engine, facts: ServiceInputs) -> dict[str,
         **{f"model.{kind}": model.argument if model and model.kind == kind else None for kind in KINDS},
         **{name: by_name.get(name) for name in ("model", "draft_model", "mmproj")},
         "lora": lora or None,
-        "gpu_memory_utilization": facts.share,
+        "gpu_memory_utilization": inputs.share,
         "revision": model.revision if model else None,
         "tensor_parallel": len(server.gpus) if len(server.gpus) > 1 else None,
-        "served_name": [facts.served_name, *facts.further_names] if facts.further_names else facts.served_name,
-        "port": facts.port,
+        "served_name": [inputs.served_name, *inputs.further_names] if inputs.further_names else inputs.served_name,
+        "port": inputs.port,
     }
 
 
 def _environment(
-    context: ResolveContext, server: AnyServer, engine: Engine, facts: ServiceInputs
+    context: ResolveContext, server: AnyServer, engine: Engine, inputs: ServiceInputs
 ) -> tuple[EnvVar, ...]:
     """Return the environment, each source over those before it; a variable keeps the place that it was first given."""
-    places: dict[str, Text] = {"port": facts.port, "hub_cache": engine.hub_cache}
+    places: dict[str, Text] = {"port": inputs.port, "hub_cache": engine.hub_cache}
     sources = (
-        _pins(context, server, facts),
-        _engine_environment(server, engine, facts, places),
+        _pins(context, server, inputs),
+        _engine_environment(server, engine, inputs, places),
         (
             EnvVar(name=name, value=fill(value, places), reason=quirk.reason)
             for quirk in matching_quirks(context, engine, server.gpus)
             for name, value in quirk.environment.items()
         ),
-        _hub_environment(context, engine, facts, places),
+        _hub_environment(context, engine, inputs, places),
         (EnvVar(name=name, value=env_text(value)) for name, value in sorted(server.options.environment.items())),
     )
     return tuple({variable.name: variable for source in sources for variable in source}.values())
 
 
-def _pins(context: ResolveContext, server: AnyServer, facts: ServiceInputs) -> Iterator[EnvVar]:
+def _pins(context: ResolveContext, server: AnyServer, inputs: ServiceInputs) -> Iterator[EnvVar]:
     vendor = context.catalog.vendor(server.gpus[0].vendor) if server.gpus else None
     if vendor is not None:
         pinned = concat(
-            *(part for index, uuid in enumerate(facts.uuids) for part in ((",", uuid) if index else (uuid,)))
+            *(part for index, uuid in enumerate(inputs.uuids) for part in ((",", uuid) if index else (uuid,)))
         )
         for name, value in {**vendor.environment, **vendor.platforms.get(context.platform, {})}.items():
             yield EnvVar(name=name, value=fill(value, {"uuids": pinned}))
 
 
 def _engine_environment(
-    server: AnyServer, engine: Engine, facts: ServiceInputs, places: Mapping[str, Text]
+    server: AnyServer, engine: Engine, inputs: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
     for name, value in engine.environment.items():
         yield EnvVar(name=name, value=fill(value, places))
-    known = _known(server, engine, facts) if engine.field_env else {}
+    known = _field_values(server, engine, inputs) if engine.field_env else {}
     for field, name in engine.field_env.items():
         if known[field] is not None:
             yield EnvVar(name=name, value=str(known[field]))
 
 
 def _hub_environment(
-    context: ResolveContext, engine: Engine, facts: ServiceInputs, places: Mapping[str, Text]
+    context: ResolveContext, engine: Engine, inputs: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
-    if any(source.kind == "repo" for source in facts.sources.values()):
+    if any(source.kind == "repo" for source in inputs.sources.values()):
         for name, value in engine.hub_environment.items():
             yield EnvVar(name=name, value=fill(value, places))
         token = context.inventory.hfcache.token_env
@@ -211,8 +211,8 @@ def _hub_environment(
             yield EnvVar(name=token, value=None, reason="By name only: the value comes from the shell or from .env.")
 
 
-def _mounts(engine: Engine, facts: ServiceInputs) -> tuple[Mount, ...]:
+def _mounts(engine: Engine, inputs: ServiceInputs) -> tuple[Mount, ...]:
     caches = (Mount(source=cache.volume, target=cache.target, volume=True) for cache in engine.caches)
-    sources = (source.mount for source in facts.sources.values() if source.mount is not None)
+    sources = (source.mount for source in inputs.sources.values() if source.mount is not None)
     # Two sources of one place are one mount.
-    return tuple({mount.target: mount for mount in (*sources, *facts.files, *caches)}.values())
+    return tuple({mount.target: mount for mount in (*sources, *inputs.files, *caches)}.values())

@@ -46,7 +46,7 @@ def variables_of(
         name = client.variable
         found[name] = Variable(name=name, comment=comment, file="router/compose.yml", standing=True)
     for file, part in parts:
-        for name, has_default in names_in(part):
+        for name, has_default in variable_names(part):
             comment = comments.get(name, "Named in the inventory.")
             found.setdefault(name, Variable(name=name, comment=comment, file=file, standing=not has_default))
     for name, comment in _slot(experiment, comments):
@@ -58,14 +58,14 @@ def variables_of(
 
 def _slot(experiment: Experiment | None, comments: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the experiment's variables with what they are for: its own first, in their order."""
-    names = dict(names_in(experiment.service)) if experiment is not None else {}
+    names = dict(variable_names(experiment.service)) if experiment is not None else {}
     yield from ((name, comment) for name, comment in TRIAL_VARIABLES.items() if name in names)
     yield from (
         (name, comments.get(name, "Named in the inventory.")) for name in sorted(names.keys() - TRIAL_VARIABLES.keys())
     )
 
 
-def names_in(value: Any) -> Iterator[tuple[str, bool]]:
+def variable_names(value: Any) -> Iterator[tuple[str, bool]]:
     """Yield the names of the variables in a value, however deep, and whether they have a default there."""
     parts: Iterable[Any] = ()
     if isinstance(value, EnvRef):
@@ -82,4 +82,4 @@ def names_in(value: Any) -> Iterator[tuple[str, bool]]:
         parts = value
     for part in parts:
         if type(part) not in _NAMELESS:
-            yield from names_in(part)
+            yield from variable_names(part)

@@ -31,7 +31,7 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
     model = _variable("MODEL", error="set MODEL to a model of the hub, for example MODEL=openai/gpt-oss-20b")
     share = share_of(context, server)
     uuids = tuple(_variable("GPU_UUID", default=gpu.uuid) for gpu in server.gpus)
-    facts = ServiceInputs(
+    inputs = ServiceInputs(
         service="experiment",
         container_name=fill(options.container_name, {"port": port}),
         served_name=served_name,
@@ -50,7 +50,7 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
         engine=server.engine_name,
         port=options.port,
         share=share,
-        service=build_service(context, server, facts),
+        service=build_service(context, server, inputs),
         neighbours=tuple(
             tier.service.name for tier in tiers if {gpu.name for gpu in tier.gpus} & {gpu.name for gpu in server.gpus}
         ),

@@ -89,7 +89,7 @@ class Reservation(Struct, frozen=True, kw_only=True):
 class Service(Struct, frozen=True, kw_only=True):
     """One compose service, ready to be laid out by a template.
 
-    ``words`` is the command as words of one string, for the service whose command Compose itself has to split.
+    ``shell_words`` is the command as words of one string, for the service whose command Compose itself has to split.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Service(Struct, frozen=True, kw_only=True):
     image: Text
     entrypoint: tuple[str, ...]
     command: tuple[Text, ...]
-    words: tuple[ComposeText, ...]
+    shell_words: tuple[ComposeText, ...]
     environment: tuple[EnvVar, ...]
     ports: tuple[Port, ...]
     mounts: tuple[Mount, ...]

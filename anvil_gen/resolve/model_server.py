@@ -22,9 +22,9 @@ from anvil_gen.units import MIB, parse_size
 from anvil_gen.values import EnvRef, KeyPath, Number, Text, VariableText, address, canonical_flag
 
 # Options of an engine's flag table that no single field of a tier names.
-FIELDS = {"tensor_parallel": "gpus", "revision": "model.revision"}
+FIELD_OF_OPTION = {"tensor_parallel": "gpus", "revision": "model.revision"}
 # Fields that are lost where the engine has neither flag nor variable for them.
-MAPPED_FIELDS = ("context_length", "max_sequences", "kv_cache_dtype", "draft_model", "mmproj", "lora")
+FIELDS_NEEDING_FLAG = ("context_length", "max_sequences", "kv_cache_dtype", "draft_model", "mmproj", "lora")
 # Fields of Compose that only an engine without a command of its own takes.
 OWN_FIELDS = ("entrypoint", "command", "healthcheck")
 # Table of an inventory -> section of templates/defaults.toml.
@@ -310,12 +310,12 @@ def _check_needs(context: ResolveContext, server: AnyServer, engine: Engine) -> 
 
 def _check_fields(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
     """Report fields that this engine has no flag or variable for."""
-    unable = [] if engine.own_command else [name for name in MAPPED_FIELDS if not _is_mapped(engine, name)]
+    unable = [] if engine.own_command else [name for name in FIELDS_NEEDING_FLAG if not _is_mapped(engine, name)]
     unable += OWN_FIELDS if not engine.own_command else ("flags",)
     for name in unable:
         path = server.options.path_of(name)
         if path is not None and path[: len(server.path)] == server.path:
-            detail = f'{engine.title} has nothing to say it with: "{name}" would be lost'
+            detail = f'{engine.title} has no flag or variable for "{name}"'
             remedy = "remove it" if name in ("flags", *OWN_FIELDS) else "remove it, or look for a flag that says it"
             context.collector.add("not-for-this-engine", path, detail, remedy, key=True)
 
@@ -348,7 +348,7 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
             detail = f'"{other}" is the same flag for the engine'
             context.collector.add("flag-written-twice", here, detail, "keep one of the two", key=True)
         if other == name and option is not None:
-            field = FIELDS.get(option, option)
+            field = FIELD_OF_OPTION.get(option, option)
             context.collector.add(
                 "flag-of-a-field",
                 here,

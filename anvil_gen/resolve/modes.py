@@ -85,7 +85,7 @@ def _tiers(context: ResolveContext, mode: str, table: ModeTable, tiers: tuple[Ti
         if name not in known and not context.collector.is_dropped(("tiers", name)):
             remedy = did_you_mean(name, known) or "name one of them"
             context.collector.add(
-                "unknown-tier", path, f'"{name}" is no tier: the inventory has {join_words(known)}', remedy
+                "unknown-tier", path, f'"{name}" is not a tier (defined: {join_words(known)})', remedy
             )
         elif name in table.tiers[:index]:
             context.collector.add("tier-named-twice", path, f'"{name}" is in this list already', "name each tier once")

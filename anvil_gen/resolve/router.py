@@ -269,5 +269,5 @@ def _missing_tier(context: ResolveContext, target: str, path: KeyPath, tiers: tu
             collector.add("alias-to-a-missing-tier", path, detail, "add the tier to the mode, or name one of it")
     elif known and not collector.is_dropped(("tiers", target)):
         remedy = did_you_mean(target, known) or "name one of them"
-        detail = f'"{target}" is no tier: the inventory has {join_words(known)}'
+        detail = f'"{target}" is not a tier (defined: {join_words(known)})'
         collector.add("alias-to-a-missing-tier", path, detail, remedy)

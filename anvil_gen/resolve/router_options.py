@@ -138,6 +138,6 @@ def check_tier(context: ResolveContext, name: str, path: KeyPath, *, key: bool =
         return True
     if known and not context.collector.is_dropped(("tiers", name)):
         remedy = did_you_mean(name, known) or "name one of them"
-        detail = f'"{name}" is no tier: the inventory has {join_words(known)}'
+        detail = f'"{name}" is not a tier (defined: {join_words(known)})'
         context.collector.add("unknown-tier", path, detail, remedy, key=key)
     return False

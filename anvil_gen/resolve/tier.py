@@ -23,7 +23,7 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
     files = _files(context, server, name)
     sources = tier_sources(context, server)
     check_sealed(context, server, sources)
-    facts = ServiceInputs(
+    inputs = ServiceInputs(
         service=options.service,
         container_name=options.container_name,
         served_name=options.served_name,
@@ -51,8 +51,8 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         model=str(model.argument) if model else "",
         files=tuple(files.values()),
         gpus=server.gpus,
-        share=facts.share,
-        service=build_service(context, server, facts),
+        share=inputs.share,
+        service=build_service(context, server, inputs),
         options=options,
         **_engine_facts(server.engine, options),
     )

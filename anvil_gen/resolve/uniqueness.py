@@ -33,9 +33,9 @@ def check_uniqueness(stack: Stack, collector: Collector) -> None:
     _unique(_services(stack, collector), "service-taken-twice", collector)
     _unique(_containers(stack, collector), "container-name-taken-twice", collector)
     ports = list(_ports(stack, collector))
-    used = {claim.value[0] for claim in ports}
+    used = {owner.value[0] for owner in ports}
     for mode in stack.modes:
-        _unique_ports([claim for claim in ports if _runs(claim, mode)], used, collector)
+        _unique_ports([owner for owner in ports if _runs(owner, mode)], used, collector)
 
 
 def owners(stack: Stack) -> Iterator[tuple[str, KeyPath, ServiceOptions]]:
@@ -167,8 +167,8 @@ def _metrics(owner: str, table: KeyPath, options: ServiceOptions) -> Iterator[_O
         yield _Owner(owner=f"{owner}'s metrics", value=value, path=path, key=False, remedy=remedy, table=table)
 
 
-def _runs(claim: _Owner, mode: Mode) -> bool:
-    return claim.table[0] != "tiers" or claim.table[1] in [tier.name for tier in mode.tiers]
+def _runs(owner: _Owner, mode: Mode) -> bool:
+    return owner.table[0] != "tiers" or owner.table[1] in [tier.name for tier in mode.tiers]
 
 
 def check_helpers(services: Mapping[KeyPath, Iterable[str]], collector: Collector) -> None:
@@ -182,28 +182,28 @@ def check_helpers(services: Mapping[KeyPath, Iterable[str]], collector: Collecto
                 collector.add("service-taken-twice", table, detail, "write another name", key=True)
 
 
-def _unique(claims: Iterable[_Owner], code: str, collector: Collector) -> None:
+def _unique(found: Iterable[_Owner], code: str, collector: Collector) -> None:
     seen: dict[str, str] = {}
-    for claim in claims:
+    for owner in found:
         # Container names differ in case alone nowhere: some tools fold them.
-        other = seen.setdefault(claim.value.casefold(), claim.owner)
-        if other != claim.owner:
-            detail = f'"{claim.value}" is that of {other}'
-            collector.add(code, claim.path, detail, claim.remedy, key=claim.key)
+        other = seen.setdefault(owner.value.casefold(), owner.owner)
+        if other != owner.owner:
+            detail = f'"{owner.value}" is that of {other}'
+            collector.add(code, owner.path, detail, owner.remedy, key=owner.key)
 
 
-def _unique_ports(claims: Iterable[_Owner], used: set[int], collector: Collector) -> None:
+def _unique_ports(found: Iterable[_Owner], used: set[int], collector: Collector) -> None:
     seen: list[tuple[int, str, str]] = []
-    for claim in claims:
-        number, bind = claim.value
-        others = (owner for port, at, owner in seen if port == number and (at == bind or _EVERY & {at, bind}))
+    for owner in found:
+        number, bind = owner.value
+        others = (name for port, at, name in seen if port == number and (at == bind or _EVERY & {at, bind}))
         other = next(others, None)
-        seen.append((number, bind, claim.owner))
-        if other is not None and other != claim.owner:
+        seen.append((number, bind, owner.owner))
+        if other is not None and other != owner.owner:
             free = next(port for port in range(number, 2 * 65536) if port not in used)
-            remedy = claim.remedy
+            remedy = owner.remedy
             if not remedy:
                 used.add(free)
                 remedy = f"write port = {free}" if free <= 65535 else "write a lower port that is free"
             detail = f"{number} is published by {other}"
-            collector.add("port-taken-twice", claim.path, detail, remedy, key=claim.key)
+            collector.add("port-taken-twice", owner.path, detail, remedy, key=owner.key)

@@ -77,7 +77,7 @@ def test_generated_mounts_are_refused_before_anything_starts(box: Box, remote: s
     assert (done.code, done.stdout) == (1, "")
     assert done.stderr.startswith("error: generated files cannot be mounted on another machine\n")
     assert " (by router)" in done.stderr
-    assert f"\n      rsync -a {box.tree}/ MACHINE:box/\n" in done.stderr
+    assert f"\n      rsync -a {box.tree}/ HOST:box/\n" in done.stderr
     assert engine.docker("ps", "--all", "--quiet", "--filter", f"name={box.prefix}") == ""
 
     assert box.anvil_gen("up", "box", "small").stdout == "+ small  created\n"
@@ -108,7 +108,7 @@ def test_a_context_of_the_inventory(box: Box, remote: str, engine: Engine) -> No
         engine.docker("context", "rm", "--force", box.prefix)
 
     found = {check["what"]: check["found"] for check in json.loads(done.stdout)["checks"]}
-    assert found["daemon"].endswith(f"on another machine, {remote}")
+    assert found["daemon"].endswith(f"on another host, {remote}")
     assert found["name of small"] == f"{box.name('small')} is its own"
 
 

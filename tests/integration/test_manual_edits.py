@@ -151,7 +151,9 @@ def test_a_comment_is_not_lost_silently(home: Path, old: str, new: str, lost: li
     result = anvil_gen("render", "box", cwd=home)
 
     assert (result.code, path.read_text("utf-8")) == (1, before)
-    assert "but for comments, which would be lost:\n\n" + "".join(f"      {line}\n" for line in lost) in result.stderr
+    assert (
+        "except for comments, which would be lost:\n\n" + "".join(f"      {line}\n" for line in lost) in result.stderr
+    )
     assert anvil_gen("render", "box", "--force", cwd=home).code == 0
     assert "mine" not in path.read_text("utf-8")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from running import EXPERIMENT, INVENTORY, ROUTER, SECOND_TIER, TIMEOUT_SECONDS, anvil_gen, commit_all, fleet, tree
 
-from anvil_gen.deploy.deploy_tree import DeployFolder
+from anvil_gen.deploy.deploy_tree import DeployTree
 from anvil_gen.deploy.pipeline import Generator
 
 ONE = INVENTORY + SECOND_TIER + ROUTER
@@ -38,7 +38,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from anvil_gen.deploy.contained_folder import ContainedFolder
-from anvil_gen.deploy.deploy_tree import DeployFolder
+from anvil_gen.deploy.deploy_tree import DeployTree
 from anvil_gen.resolve.host import Sources
 
 def rename_once(*arguments):
@@ -47,7 +47,7 @@ def rename_once(*arguments):
     time.sleep(600)
 
 rename, ContainedFolder.rename = ContainedFolder.rename, rename_once
-folder = DeployFolder(Path(sys.argv[1]), inventory="hosts/box.toml")
+folder = DeployTree(Path(sys.argv[1]), inventory="hosts/box.toml")
 files, sources = {"docker-compose.yml": "half\\n"}, Sources(own="", shipped="")
 folder.lock()
 folder.stage(files, folder.compare(files), sources=sources)
@@ -169,7 +169,7 @@ def test_git_sees_nothing_of_the_lock_and_the_state(tmp_path: Path) -> None:
     home = fleet(tmp_path, box=ONE)
     anvil_gen("render", "box", cwd=home)
     commit_all(home)
-    folder = DeployFolder(home / "deploy" / "box", inventory="hosts/box.toml")
+    folder = DeployTree(home / "deploy" / "box", inventory="hosts/box.toml")
     assert folder.lock()
     status = subprocess.run(
         ["git", "-C", str(home), "status", "--porcelain", "--ignored"], capture_output=True, text=True, check=True

@@ -12,7 +12,7 @@ from compose_cli import compose_config
 from running import EXPERIMENT, INVENTORY, ROUTER, SECOND_TIER, fleet, tree
 
 from anvil_gen.deploy.contained_folder import ContainedFolder
-from anvil_gen.deploy.deploy_tree import DeployFolder
+from anvil_gen.deploy.deploy_tree import DeployTree
 from anvil_gen.deploy.pipeline import Generator, write
 from anvil_gen.resolve.host import Sources
 
@@ -103,7 +103,7 @@ def test_a_volume_that_two_files_define(tmp_path: Path) -> None:
     """Compose refuses two definitions of one volume: neither file can be the first to change."""
 
     def write_raw(files: dict[str, str]) -> None:
-        folder = DeployFolder(tmp_path, inventory="hosts/box.toml")
+        folder = DeployTree(tmp_path, inventory="hosts/box.toml")
         folder.lock()
         folder.stage(files, folder.compare(files), sources=Sources(own="", shipped=""))
         folder.commit()

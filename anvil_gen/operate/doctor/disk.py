@@ -13,7 +13,7 @@ from anvil_gen.machine.containers import images_of
 from anvil_gen.machine.system import device_of, free_gib
 from anvil_gen.operate.doctor.check import Check, failed, with_commands
 from anvil_gen.operate.doctor.context import DoctorContext
-from anvil_gen.operate.doctor.requirements import Bind, Requirements
+from anvil_gen.operate.doctor.requirements import BindMount, Requirements
 from anvil_gen.resolve.model import Tier
 
 _IMAGE_GIB = 5.0
@@ -97,7 +97,7 @@ def _weights_gib(tier: Tier) -> float:
     return sum(gpu.memory_mib or 0 for gpu in tier.gpus) / 1024 if from_hub else 0.0
 
 
-def _is_cache(context: DoctorContext, required: Requirements, bind: Bind) -> bool:
+def _is_cache(context: DoctorContext, required: Requirements, bind: BindMount) -> bool:
     engine = context.catalog.engine(required.engine)
     return engine is not None and engine.hub_cache == bind.target
 

@@ -46,7 +46,7 @@ def check_docker(context: DoctorContext) -> Iterator[Check]:
     if info.diagnostic is not None:
         yield Check(what="daemon", diagnostic=info.diagnostic)
         return
-    where = "on this host" if info.local else f"on another machine, {info.endpoint}"
+    where = "on this host" if info.local else f"on another host, {info.endpoint}"
     system = str(info.info.get("OperatingSystem") or "")
     yield Check(what="daemon", found=", ".join(part for part in (info.server, system, where) if part))
 
@@ -89,14 +89,14 @@ def check_tree(context: DoctorContext) -> Iterator[Check]:
 
 
 def check_remote(context: DoctorContext) -> Iterator[Check]:
-    """Check for generated files that Docker on another machine would have to mount."""
+    """Check for generated files that Docker on another host would have to mount."""
     diagnostic = remote_diagnostic(context)
     if diagnostic is not None:
         yield Check(what="mounts", diagnostic=diagnostic)
 
 
 def remote_diagnostic(context: DoctorContext) -> Diagnostic | None:
-    """Return why services cannot run with Docker on another machine; None if they can, or Docker is local."""
+    """Return why services cannot run with Docker on another host; None if they can, or Docker is local."""
     info = context.docker_info
     return None if info.local else unmountable(context.deployment, context.requirements, info.endpoint)
 

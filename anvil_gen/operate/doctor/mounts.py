@@ -14,7 +14,7 @@ from anvil_gen.diagnostics import did_you_mean
 from anvil_gen.host_paths import is_windows_path, local_path
 from anvil_gen.operate.doctor.check import Check, Place, failed, with_commands, with_severity
 from anvil_gen.operate.doctor.context import DoctorContext
-from anvil_gen.operate.doctor.requirements import Bind, Requirements
+from anvil_gen.operate.doctor.requirements import BindMount, Requirements
 
 _POINTER = b"version https://git-lfs"
 _WEIGHTS = (".safetensors", ".gguf", ".bin")
@@ -33,7 +33,7 @@ def check_mounts(context: DoctorContext) -> Iterator[Check]:
                 yield check if required in context.requirements else with_severity(check, "warning")
 
 
-def _mount(context: DoctorContext, required: Requirements, bind: Bind) -> Check:
+def _mount(context: DoctorContext, required: Requirements, bind: BindMount) -> Check:
     what, at = f"files of {required.name}", _place(context, required, bind)
     path = local_path(bind.source, system=context.system, root=context.root)
     if path is None and is_windows_path(bind.source) and context.platform == "linux":
@@ -95,7 +95,7 @@ def _is_pointer(file: Path) -> bool:
         return False
 
 
-def _missing(context: DoctorContext, required: Requirements, bind: Bind, path: Path) -> Check:
+def _missing(context: DoctorContext, required: Requirements, bind: BindMount, path: Path) -> Check:
     what, at = f"files of {required.name}", _place(context, required, bind)
     parent = next(folder for folder in path.parents if os.path.isdir(folder))  # noqa: PTH112  never raises
     if not bind.read_only:
@@ -119,7 +119,7 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _fetch(required: Requirements, bind: Bind) -> str:
+def _fetch(required: Requirements, bind: BindMount) -> str:
     """Return how to get files to where they are mounted from."""
     if required.tier is None:
         return with_commands("put it there; to see what is there now", f"ls -l {_quoted(Path(bind.source).parent)}")
@@ -135,7 +135,7 @@ def _quoted(path: Path) -> str:
     return shlex.quote(path.as_posix())
 
 
-def _place(context: DoctorContext, required: Requirements, bind: Bind) -> Place:
+def _place(context: DoctorContext, required: Requirements, bind: BindMount) -> Place:
     engine = context.catalog.engine(required.engine)
     if engine is not None and engine.hub_cache == bind.target:
         return context.place("hfcache", "path")

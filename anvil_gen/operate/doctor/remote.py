@@ -1,4 +1,4 @@
-"""Docker on another machine, which cannot mount files of this one."""
+"""Docker on another host, which cannot mount files of this one."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _SSH = "ssh://"
 
 
 def unmountable(deployment: Deployment, requirements: Iterable[Requirements], endpoint: str) -> Diagnostic | None:
-    """Return why services cannot run with Docker on another machine; None if they mount no generated file."""
+    """Return why services cannot run with Docker on another host; None if they mount no generated file."""
     files = {bind.source: one.name for one in requirements for bind in one.binds if bind.generated}
     if not files:
         return None
     mounts = ", ".join(f"{path} (by {name})" for path, name in sorted(files.items()))
     return Diagnostic(
         code="generated-files-cannot-be-mounted-on-another-machine",
-        detail=f"Docker runs at {endpoint}, but these files are on this machine: {mounts}\n"
+        detail=f"Docker runs at {endpoint}, but these files are on this host: {mounts}\n"
         f"Services without such files can be started from here: {_others(requirements)}",
         remedy=with_commands("copy the rendered folder there and run it there", *_way(deployment, endpoint)),
     )
@@ -36,7 +36,7 @@ def _way(deployment: Deployment, endpoint: str) -> tuple[str, ...]:
     folder, name = deployment.project.folder, deployment.stack.host
     source = shlex.quote(f"{folder.as_posix()}/")
     if not endpoint.startswith(_SSH):
-        return (f"rsync -a {source} MACHINE:{name}/", f"ssh MACHINE 'cd {name} && docker compose up -d'")
+        return (f"rsync -a {source} HOST:{name}/", f"ssh HOST 'cd {name} && docker compose up -d'")
     there, _, port = endpoint.removeprefix(_SSH).partition("/")[0].partition(":")
     by = f" -e 'ssh -p {port}'" if port else ""
     login = f"ssh -p {port} {shlex.quote(there)}" if port else f"ssh {shlex.quote(there)}"

@@ -20,7 +20,7 @@ from anvil_gen.resolve.model import EXPERIMENT_FILE, Mode, Stack, Tier, Tree
 from anvil_gen.values import KeyPath
 
 
-class Bind(Struct, frozen=True, kw_only=True):
+class BindMount(Struct, frozen=True, kw_only=True):
     """A file or folder that is mounted.
 
     ``generated``: one of the tree's own, its source relative to the tree. ``created``: by Docker, if it does not exist.
@@ -47,7 +47,7 @@ class Requirements(Struct, frozen=True, kw_only=True):
     container_name: str
     image: str
     built: bool
-    binds: tuple[Bind, ...]
+    binds: tuple[BindMount, ...]
     volumes: tuple[str, ...]
     ports: tuple[tuple[str, int], ...]
     variables: tuple[tuple[str, bool], ...]
@@ -140,10 +140,10 @@ def _interpolate(value: Any, values: Mapping[str, str]) -> Any:
     return fill_variables(value, values) if isinstance(value, str) else value
 
 
-def _bind(mount: Mapping[str, Any], folder: PurePosixPath) -> Bind:
+def _bind(mount: Mapping[str, Any], folder: PurePosixPath) -> BindMount:
     source = str(mount["source"])
     generated = not is_absolute(source) and not source.startswith("~")
-    return Bind(
+    return BindMount(
         source=(folder / source).as_posix() if generated else str(Path(source).expanduser()) if source else source,
         target=str(mount["target"]),
         read_only=bool(mount.get("read_only")),

@@ -141,7 +141,7 @@ def _trial_facts(slot: Slot, one: Container) -> tuple[TrialFacts, str]:
         raise LookupError(experiment.engine)
     data = host.collector.document.data
     command = tuple(one.raw["Config"].get("Cmd") or ())
-    own = len(experiment.service.words) - 1  # the last one stands for the trial's own arguments
+    own = len(experiment.service.shell_words) - 1  # the last one stands for the trial's own arguments
     gpu = slot.gpu_of(variables.get("GPU_UUID", ""))
     port_of_trial, taken = int(variables["PORT"]), _ports(slot.deployment.stack)
     port = free_port(port_of_trial, taken)

@@ -15,7 +15,7 @@ from anvil_gen.operate.experiment.parse_args import Flag, flag_entry, parse_argu
 from anvil_gen.values import Number
 
 # Option of an engine -> the type of its field, for those that a trial's flag may set.
-_FIELDS: dict[str, type] = {
+_FIELD_TYPES: dict[str, type] = {
     "context_length": int,
     "max_sequences": int,
     "kv_cache_dtype": str,
@@ -48,14 +48,14 @@ class TrialFacts(Struct, frozen=True, kw_only=True):
     port: int
 
 
-class Mapped(Struct, frozen=True, kw_only=True):
+class TierFromTrial(Struct, frozen=True, kw_only=True):
     """A trial as a tier's table; ``diagnostics`` are what an inventory cannot express."""
 
     table: dict[str, Any]
     diagnostics: tuple[Diagnostic, ...]
 
 
-def tier_of_trial(facts: TrialFacts, *, name: str, standby: bool) -> Mapped:
+def tier_of_trial(facts: TrialFacts, *, name: str, standby: bool) -> TierFromTrial:
     """Return the table of the tier that serves what a trial serves."""
     line = parse_arguments(facts.extra)
     diagnostics = [_unsupported_argument(word) for word in line.stray]
@@ -74,7 +74,7 @@ def tier_of_trial(facts: TrialFacts, *, name: str, standby: bool) -> Mapped:
     fields_set, errors = _options(facts, mapped)
     flags = {spelled[name]: flag_entry(values) for name, values in added.items() if name not in fields}
     table = _table(facts, fields_set, flags, name=name, standby=standby)
-    return Mapped(table=table, diagnostics=(*diagnostics, *errors))
+    return TierFromTrial(table=table, diagnostics=(*diagnostics, *errors))
 
 
 def _repeats(engine: Engine, flag: Flag) -> bool:
@@ -94,8 +94,8 @@ def _options(facts: TrialFacts, mapped: Mapping[str, tuple[str, ...]]) -> tuple[
         diagnostic = _field_error(facts, option, flags)
         if diagnostic is not None:
             diagnostics.append(diagnostic)
-        elif option in _FIELDS:
-            fields[option] = typed_value(values[0]) if _FIELDS[option] is not str else values[0]
+        elif option in _FIELD_TYPES:
+            fields[option] = typed_value(values[0]) if _FIELD_TYPES[option] is not str else values[0]
         elif option == "revision":
             fields[option] = values[0]
     return fields, diagnostics
@@ -112,7 +112,7 @@ def _field_error(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, 
         fits, why = values == ("1",), "a tier's parallel GPUs are its `gpus`, and the slot has one"
     elif option == "revision":
         fits, why = len(values) == 1, "a revision is one name"
-    elif option not in _FIELDS:
+    elif option not in _FIELD_TYPES:
         fits, why = False, f'the field "{option}" takes what is on the host, and the trial gets it from elsewhere'
     else:
         named = facts.engine.fields.get(option, ())
@@ -121,7 +121,7 @@ def _field_error(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, 
             both = " and ".join(f"--{one}" for one in sorted(needed))
             fits, why = False, f'the field "{field}" sets {both} to one value'
         else:
-            kind = _FIELDS[option]
+            kind = _FIELD_TYPES[option]
             value = typed_value(values[0]) if len(values) == 1 else None
             fits = value is not None and (kind is str or isinstance(value, int if kind is int else int | Number))
             why = f'the field "{field}" takes {_TYPES[kind]}'

@@ -19,7 +19,7 @@ from anvil_gen.machine.conflicts import name_conflict, taken_ports
 from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
 from anvil_gen.masking import MASK, mask_arguments
 from anvil_gen.operate.deployment import staleness
-from anvil_gen.operate.drift import Drift, Files, image_drift
+from anvil_gen.operate.drift import Drift, ProjectConfig, image_drift
 from anvil_gen.operate.experiment.slot import SERVICE, Slot, Trial
 from anvil_gen.operate.gpu_usage import GpuUse, gpu_use
 from anvil_gen.operate.service_results import Result, results, snapshot
@@ -236,7 +236,7 @@ def drift_of(slot: Slot, one: Container, variables: Mapping[str, str]) -> Iterat
             remedy=project.docker.shell_command("rm", "--force", one.name),
         )
     elif (project.folder / file).is_file() and project.hashes(file).get(SERVICE) != one.config_hash:
-        yield replace(Files(project, file).drift_of(SERVICE, one), remedy=start_again)
+        yield replace(ProjectConfig(project, file).drift_of(SERVICE, one), remedy=start_again)
     moved = image_drift(one, images_of(project.docker, [one.image]))
     if moved is not None:
         yield replace(moved, remedy=start_again)

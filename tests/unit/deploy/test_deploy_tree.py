@@ -12,7 +12,7 @@ from places import REPOSITORY
 from running import commit_all, git, listing, tree
 
 from anvil_gen.deploy.contained_folder import ContainedFolder, temporary_name
-from anvil_gen.deploy.deploy_tree import HEADER, DeployFolder
+from anvil_gen.deploy.deploy_tree import HEADER, DeployTree
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.resolve.host import Sources
 
@@ -27,11 +27,11 @@ SOURCES = Sources(own="0", shipped="0")
 STATE = [".anvil-gen", ".anvil-gen/.gitignore", ".anvil-gen/state.json"]
 
 
-def open_folder(path: Path) -> DeployFolder:
-    return DeployFolder(path, inventory="hosts/box.toml")
+def open_folder(path: Path) -> DeployTree:
+    return DeployTree(path, inventory="hosts/box.toml")
 
 
-def stage(path: Path, files: Mapping[str, str]) -> DeployFolder:
+def stage(path: Path, files: Mapping[str, str]) -> DeployTree:
     """Do the part of a write that comes before its commit."""
     folder = open_folder(path)
     try:
@@ -218,12 +218,12 @@ class TestForeign:
         examples = REPOSITORY / "examples"
         for folder in examples.iterdir():
             headed = {path for path, text in tree(folder).items() if text.startswith(HEADER)}
-            found = DeployFolder(folder, inventory=f"hosts/{folder.name}.toml").compare({}, lambda: ["serves.toml"])
+            found = DeployTree(folder, inventory=f"hosts/{folder.name}.toml").compare({}, lambda: ["serves.toml"])
             assert {change.path for change in found} >= headed
 
     def test_files_of_another_inventory(self, tmp_path: Path) -> None:
         write(tmp_path, OLD)
-        other = DeployFolder(tmp_path, inventory="hosts/other.toml")
+        other = DeployTree(tmp_path, inventory="hosts/other.toml")
 
         assert other.other_inventory(other.compare({})) == "hosts/box.toml"
         assert open_folder(tmp_path).other_inventory(open_folder(tmp_path).compare({})) is None

@@ -73,6 +73,7 @@ PLAIN: list[tuple[str, str, Any]] = [
     ('flags.x = { env = { A = "1" } }', "command", '--x={"env":{"A":"1"}}'),
     ('flags.x = { default = "y" }', "command", '--x={"default":"y"}'),
     ('flags.x = { env = "prod", zone = "a" }', "command", '--x={"env":"prod","zone":"a"}'),
+    ('flags.x = { env = "A", required = "yes" }', "command", '--x={"env":"A","required":"yes"}'),
     ('flags.x = { a = { env = "a b" } }', "command", '--x={"a":{"env":"a b"}}'),
     ('flags.env = "x"\nflags.default = "y"', "command", "--env=x"),
     ('override.labels.env = "prod"', "labels", {"env": "prod"}),

@@ -11,7 +11,7 @@ from fake_engine import FakeDocker, engine
 from inspected import inspected
 
 from anvil_gen.machine.compose import Project
-from anvil_gen.operate.drift import Files, config_drift, image_drift, service_changes
+from anvil_gen.operate.drift import ProjectConfig, config_drift, image_drift, service_changes
 from anvil_gen.operate.redact import Redaction
 
 
@@ -58,7 +58,7 @@ def test_compose_is_asked_once_for_all_that_differs(tmp_path: Path) -> None:
     service = {"image": "vllm:1", "restart": "always"}
     config = {"name": "box", "services": {"fast": service, "other": service}}
     docker = FakeDocker({**engine(), "compose --project-name": json.dumps(config)})
-    files = Files(Project(docker=docker, folder=tmp_path, name="box"), "docker-compose.yml")
+    files = ProjectConfig(Project(docker=docker, folder=tmp_path, name="box"), "docker-compose.yml")
     found = [files.drift_of(service, inspected()) for service in ("fast", "other")]
 
     assert [drift.kind for drift in found] == ["config", "config"]

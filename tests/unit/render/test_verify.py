@@ -174,8 +174,8 @@ FILE_KEYS = [
     ("experiment", "{{ experiment.project }}\n\nservices", "{{ stack.project }}\n\nservices", SLOT, "name"),
     (
         "service",
-        "{{ service.words | folded(6) }}",
-        "{{ service.words[1:] | folded(6) }}",
+        "{{ service.shell_words | folded(6) }}",
+        "{{ service.shell_words[1:] | folded(6) }}",
         SLOT,
         "services.experiment.co",
     ),

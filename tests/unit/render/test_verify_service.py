@@ -19,7 +19,7 @@ SERVICE = Service(
     image="image:1",
     entrypoint=("run",),
     command=("--x=$",),
-    words=(),
+    shell_words=(),
     environment=(EnvVar(name="A", value="$1"), EnvVar(name="B", value=None)),
     ports=(Port(host="127.0.0.1", number="80"),),
     sealed=False,

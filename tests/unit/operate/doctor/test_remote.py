@@ -1,4 +1,4 @@
-"""Engines on another machine, which cannot mount files of this one."""
+"""Engines on another host, which cannot mount files of this one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PLAIN = INVENTORY.partition("[router]")[0]
             "ssh://box:2222/run/x.sock",
             ["rsync -a -e 'ssh -p 2222' {folder}/ box:box/", "ssh -p 2222 box 'cd box && docker compose up -d'"],
         ),
-        ("tcp://10.0.0.9:2375", ["rsync -a {folder}/ MACHINE:box/", "ssh MACHINE 'cd box && docker compose up -d'"]),
+        ("tcp://10.0.0.9:2375", ["rsync -a {folder}/ HOST:box/", "ssh HOST 'cd box && docker compose up -d'"]),
     ],
 )
 def test_the_way_on(endpoint: str, commands: list[str], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fake_engine import subject
 
-from anvil_gen.operate.doctor.requirements import Bind, Requirements
+from anvil_gen.operate.doctor.requirements import BindMount, Requirements
 
 INVENTORY = """schema = 1
 [paths]
@@ -61,7 +61,7 @@ def test_a_tier(tmp_path: Path) -> None:
         False,
     )
     assert fast.binds == (
-        Bind(source="/srv/models/gpt-oss-20b", target="/models/gpt-oss-20b", read_only=True, generated=False),
+        BindMount(source="/srv/models/gpt-oss-20b", target="/models/gpt-oss-20b", read_only=True, generated=False),
     )
     assert (fast.ports, fast.volumes, fast.variables) == ((("127.0.0.1", 30001),), (), ())
 
