@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.cli.views.progress import ProgressDisplay, print_waited_json, show_interrupted, show_waited
 from anvil_gen.cli.views.services import show_results
-from anvil_gen.diagnostics import ExitCode
+from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.operate.service_results import ServiceAction
 from anvil_gen.operate.up import UpResult
 from anvil_gen.operate.wait import check_once, logs_of, observer_of, readiness_errors, wait
 
 
-def wait_and_report(up: UpResult, *, timeout: float | None, as_json: bool) -> ExitCode:
+def wait_and_report(up: UpResult, causes: Sequence[Diagnostic], *, timeout: float | None, as_json: bool) -> ExitCode:
     """Wait until all started services are ready, and report how that ended.
 
-    Where Compose has failed there is nothing to wait for: what it has left is checked once.
+    Where Compose has failed, because of ``causes``, there is nothing to wait for: what it has left is checked once.
     """
     host = up.deployment.stack.host
     if not as_json:
@@ -29,7 +31,7 @@ def wait_and_report(up: UpResult, *, timeout: float | None, as_json: bool) -> Ex
     )
     diagnostics = readiness_errors(waited, host, up.mode.name)
     if as_json:
-        print_waited_json(host, up.results, waited, [*up.diagnostics, *diagnostics])
+        print_waited_json(host, up.results, waited, [*causes, *diagnostics])
     if waited.outcome == "interrupted":
         show_interrupted(host)
         return ExitCode.INTERRUPTED

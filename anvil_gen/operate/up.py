@@ -26,14 +26,22 @@ class UpRequest(Struct, frozen=True, kw_only=True):
 
 
 class UpResult(Struct, frozen=True, kw_only=True):
-    """What one `up` did: the services before it, what happened to each, Compose's exit code, and why it failed."""
+    """What one `up` did: the services before it, what happened to each, and Compose's exit code.
+
+    ``services`` are those that Compose was given by name; none where it was to start all.
+    """
 
     deployment: Deployment
     mode: Mode
+    services: Sequence[str]
     before: Mapping[str, Container]
     results: Sequence[Result]
     code: int
-    diagnostics: Sequence[Diagnostic] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether Compose has failed, and was not interrupted."""
+        return self.code not in (ExitCode.OK, ExitCode.INTERRUPTED)
 
 
 def start_services(
@@ -76,12 +84,11 @@ def start_services(
         deployment.project.run_interactive, root_file=mode.root_file, stdout=sys.stderr.fileno(), inherited=inherited
     )
     code = _compose(request, named, run, while_running)
-    failed = code not in (ExitCode.OK, ExitCode.INTERRUPTED)
     return UpResult(
         deployment=deployment,
         mode=mode,
+        services=named,
         before=before,
-        diagnostics=_causes(deployment, mode, named) if failed else (),
         results=results(deployment.project, services, before, snapshot(deployment), deployment.stack),
         code=code,
     )
@@ -141,9 +148,3 @@ def _compose(
     orphans = ("--remove-orphans",) if request.mode is not None else ()
     code = run("pull", "--ignore-buildable", *services) if request.pull else 0
     return code or run("up", "--detach", *orphans, *services, while_running=while_running)
-
-
-def _causes(deployment: Deployment, mode: Mode, services: Sequence[str]) -> list[Diagnostic]:
-    from anvil_gen.operate.doctor.diagnose import diagnose  # noqa: PLC0415  only a failure needs it
-
-    return diagnose(deployment, mode, services)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.machine.containers import ContainerQuery
 from anvil_gen.machine.project_lock import project_lock
 from anvil_gen.operate.deployment import open_deployment
+
+if TYPE_CHECKING:
+    from anvil_gen.operate.up import UpResult
 
 
 @click.command("up")
@@ -67,16 +71,24 @@ def command(
         request = UpRequest(tiers=tiers, mode=mode, pull=pull, render=render_first)
         warn = partial(_warn, as_json=as_json)
         up = start_services(request, deployment, query, inherited=held, warn=warn, while_running=_import_views)
-    if up.diagnostics and not as_json:
-        _warn(*up.diagnostics, as_json=False)
+    diagnostics = _causes(up) if up.failed else []
+    if diagnostics and not as_json:
+        _warn(*diagnostics, as_json=False)
     if wait and up.code != ExitCode.INTERRUPTED:
         from anvil_gen.cli.up_wait import wait_and_report  # noqa: PLC0415  only waiting needs it
 
-        return wait_and_report(up, timeout=timeout, as_json=as_json)
+        return wait_and_report(up, diagnostics, timeout=timeout, as_json=as_json)
     from anvil_gen.cli.views.services import show_results  # noqa: PLC0415
 
-    show_results(up.deployment.stack.host, up.results, up.diagnostics, as_json=as_json)
+    show_results(up.deployment.stack.host, up.results, diagnostics, as_json=as_json)
     return ExitCode.of_command(up.code)
+
+
+def _causes(up: UpResult) -> list[Diagnostic]:
+    """Return why services did not start."""
+    from anvil_gen.operate.doctor.diagnose import diagnose  # noqa: PLC0415  only a failure needs it
+
+    return diagnose(up.deployment, up.mode, up.services)
 
 
 def _warn(*diagnostics: Diagnostic, as_json: bool) -> None:
