@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from running import fleet
 
 from anvil_gen.machine.docker import Docker
+from anvil_gen.machine.ports import PortState
 from anvil_gen.machine.subprocesses import Run
 from anvil_gen.operate.deployment import open_deployment
 from anvil_gen.operate.doctor.context import DoctorContext
@@ -123,6 +124,7 @@ def subject(
     system: str = "linux",
     shell: Mapping[str, str] | None = None,
     mode: str | None = None,
+    port_state: Callable[[str, int], PortState] = lambda _host, _port: "free",
     with_slot: bool = False,
 ) -> DoctorContext:
     """Return a host of an inventory on an engine and a machine that are made up; without answers nothing answers."""
@@ -136,6 +138,7 @@ def subject(
         root=root if root is not None else folder / "nowhere",
         system=system,
         shell=shell or {},
+        port_state=port_state,
         with_slot=with_slot,
     )
 

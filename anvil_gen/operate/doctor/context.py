@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from anvil_gen.machine.docker import Docker
 from anvil_gen.machine.docker_info import DockerInfo, docker_info
 from anvil_gen.machine.dotenv import variables
 from anvil_gen.machine.gpus import GpuListing, list_gpus
+from anvil_gen.machine.ports import PortState, port_state
 from anvil_gen.machine.subprocesses import Run, run_program
 from anvil_gen.machine.system import platform_of, platform_of_machine
 from anvil_gen.operate.deployment import Deployment
@@ -38,6 +39,7 @@ class DoctorContext:
         root: Path = Path("/"),
         system: str = sys.platform,
         shell: Mapping[str, str] | None = None,
+        port_state: Callable[[str, int], PortState] = port_state,
         with_slot: bool = False,
     ) -> None:
         """Check the given services of a mode, or all of them for none, on a machine.
@@ -47,6 +49,7 @@ class DoctorContext:
         self.deployment = deployment
         self.mode = mode
         self.run, self.root, self.system = run, root, system
+        self.port_state = port_state
         self._services = set(services)
         self._shell = shell
         self._with_slot = with_slot

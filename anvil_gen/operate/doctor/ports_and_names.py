@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from anvil_gen.machine.conflicts import Conflict, Publishers, name_conflict, port_conflict
 from anvil_gen.machine.containers import Container
-from anvil_gen.machine.ports import port_state
 from anvil_gen.operate.doctor.check import Check, failed, with_commands
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.operate.doctor.requirements import Requirements
@@ -50,7 +49,7 @@ def check_ports(context: DoctorContext) -> Iterator[Check]:
             if holder is not None:
                 yield _held_by_container(context, required, holder, host, port)
                 continue
-            state = port_state(host, port) if context.docker_info.local else "free"
+            state = context.port_state(host, port) if context.docker_info.local else "free"
             if state == "free":
                 yield Check(what=what, found=f"{host}:{port}" + (" is free" if context.docker_info.local else ""))
             elif state == "taken":

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fake_engine import container, engine, having, subject, told
 
+from anvil_gen.machine.ports import port_state
 from anvil_gen.operate.doctor.ports_and_names import check_names, check_ports
 
 INVENTORY = """schema = 1
@@ -75,7 +76,7 @@ def test_a_port_of_another_mode(tmp_path: Path) -> None:
 
 
 def test_a_port_of_a_process(held: int, tmp_path: Path) -> None:
-    (check,) = check_ports(subject(tmp_path, text(held), engine(), root=Path("/")))
+    (check,) = check_ports(subject(tmp_path, text(held), engine(), root=Path("/"), port_state=port_state))
 
     assert check.diagnostic is not None
     assert (check.diagnostic.summary, check.diagnostic.address) == ("port is taken", "tiers.fast.port")
@@ -84,7 +85,7 @@ def test_a_port_of_a_process(held: int, tmp_path: Path) -> None:
 
 
 def test_a_port_of_a_process_of_somebody_else(held: int, tmp_path: Path) -> None:
-    (check,) = check_ports(subject(tmp_path, text(held)))
+    (check,) = check_ports(subject(tmp_path, text(held), port_state=port_state))
 
     assert check.diagnostic is not None
     assert check.diagnostic.remedy.endswith(f"\n    sudo ss -ltnp 'sport = :{held}'")
@@ -98,6 +99,6 @@ def test_an_address_that_the_machine_lacks(tmp_path: Path) -> None:
 
 
 def test_ports_of_another_machine(held: int, tmp_path: Path) -> None:
-    far = subject(tmp_path, text(held), engine(), at="ssh://me@box")
+    far = subject(tmp_path, text(held), engine(), at="ssh://me@box", port_state=port_state)
 
     assert [verdict for verdict, _, _ in told(check_ports(far))] == ["pass"]

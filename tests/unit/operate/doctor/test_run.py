@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,10 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_verb_exits_1_where_something_fails_and_never_with_a_traceback(tmp_path: Path) -> None:
-    done = anvil_gen("doctor", "box", "--json", cwd=fleet(tmp_path, box=INVENTORY), env={"PATH": str(tmp_path)})
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        inventory = INVENTORY.replace("30001", str(free.getsockname()[1]))
+    done = anvil_gen("doctor", "box", "--json", cwd=fleet(tmp_path, box=inventory), env={"PATH": str(tmp_path)})
 
     assert (done.code, done.stderr) == (1, "")
     failed = {check["what"] for check in json.loads(done.stdout)["checks"] if check["verdict"] == "fail"}
