@@ -92,7 +92,7 @@ def test_a_port_of_a_process_of_somebody_else(held: int, tmp_path: Path) -> None
 
 
 def test_an_address_that_the_machine_lacks(tmp_path: Path) -> None:
-    (check,) = check_ports(subject(tmp_path, text(bind="192.0.2.7"), engine()))
+    (check,) = check_ports(subject(tmp_path, text(bind="192.0.2.7"), engine(), port_state=port_state))
 
     assert check.diagnostic is not None
     assert (check.diagnostic.summary, check.diagnostic.address) == ("no such address", "tiers.fast.bind")
