@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 from contexts import context_of, server_of, step_compared
 from inventories import Fault
+from msgspec.structs import replace
 
 from anvil_gen.resolve.model_server import ResolveContext
 from anvil_gen.resolve.router import resolve_router_spec
 from anvil_gen.resolve.served_names import further_names
 
 VLLM = "tiers.one.engine = 'vllm'\ntiers.two = { engine = 'vllm', served_name = 'second' }\n"
-ONE_NAME = "tiers.one.engine = 'tei'\n"
-REST = "which rewrites names"
 
 
 def names_of(context: ResolveContext) -> dict[str, tuple[str, ...]]:
@@ -72,10 +71,10 @@ def test_the_names_of_each_tier(text: str, names: dict[str, tuple[str, ...]]) ->
             VLLM + "router = {}\nmodes.m = { tiers = ['one'], aliases.-a = ▸'one' }",
             [("alias that cannot be routed", "modes.m.aliases.-a", 'ask for "one", or write kind = ')],
         ),
-        # The same alias in a mode is told at the router's, once.
+        # Once, however often it is written.
         (
-            VLLM + "router.aliases.-a = ▸'one'\nmodes.m = { tiers = ['one'], aliases.-a = 'one' }",
-            [("alias that cannot be routed", "modes.m.aliases.-a", "")],
+            VLLM + "router.aliases.-a = 'one'\nmodes.m = { tiers = ['one'], aliases.-a = ▸'one' }",
+            [("alias that cannot be routed", "modes.m.aliases.-a", 'ask for "one", or write kind = ')],
         ),
     ],
 )
@@ -83,3 +82,17 @@ def test_names_that_an_engine_cannot_be_given(text: str, expected: list[Fault]) 
     found, wanted = step_compared(text, names_of, expected)
 
     assert found == wanted
+
+
+def test_an_engine_that_answers_to_one_name_is_given_no_other() -> None:
+    context = context_of(VLLM + "router = { aliases.a = 'two', aliases.second = 'two' }")
+    servers = {name: server_of(context, name) for name in ("one", "two")}
+    engine = servers["two"].engine
+    assert engine is not None
+    servers["two"] = replace(servers["two"], engine=replace(engine, served_names="one"))
+    found = further_names(context, resolve_router_spec(context, project="box"), servers)
+
+    assert found == {"one": (), "two": ()}
+    assert [(told.address, told.detail) for told in context.collector.diagnostics] == [
+        ("router.aliases.a", 'HAProxy passes requests on as they are, and vLLM answers to "second" alone')
+    ]
