@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.deploy.deploy_tree import HEADER, DeployTree, FileChange
+from anvil_gen.deploy.deploy_tree import HEADER, DeployTree, FileAction, FileChange
 from anvil_gen.deploy.overwrite_check import overwrite_errors
 from anvil_gen.deploy.plan import Comparison, Plan
 from anvil_gen.diagnostics import Diagnostic
@@ -33,8 +34,7 @@ MOVED = "services: {a: {command: [serve, --y, '2', --x, '1']}}\n"
 class Foreign(DeployTree):
     """A folder of which every file that is there is somebody's work."""
 
-    def foreign(self, changes: object) -> list[FileChange]:  # noqa: D102
-        assert isinstance(changes, tuple)
+    def foreign(self, changes: Iterable[FileChange]) -> list[FileChange]:
         return [change for change in changes if change.before is not None]
 
 
@@ -43,7 +43,7 @@ def errors(folder: Path, path: str, before: str | None, after: str | None) -> li
     host = Host(folder / "hosts" / "box.toml", Catalog(), text=f"schema = 1\n{TIERS}")
     files = {} if after is None else {path: after}
     plan = Plan(host, Tree(files=files, data={path: parse(text, path) for path, text in files.items()}))
-    action = "create" if before is None else "delete" if after is None else "update"
+    action: FileAction = "create" if before is None else "delete" if after is None else "update"
     plan.__dict__["_comparison"] = Comparison(
         folder=Foreign(host.output, inventory=INVENTORY),
         files=(FileChange(path=path, action=action, before=before, after=after),),
