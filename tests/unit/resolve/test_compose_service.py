@@ -77,6 +77,11 @@ def test_a_health_check_asks_on_its_port() -> None:
             {},
             ("serve", "/models/m", "--served-model-name=one", "--port=8001", "--host=0.0.0.0"),
         ),
+        (
+            "engine = 'vllm', gpus = ['a']",
+            {},
+            ("serve", "/models/m", "--served-model-name=one", "--port=8001", "--host=0.0.0.0"),
+        ),
         # Fields in the engine's order, whatever the inventory's; flags by name after them.
         (
             "engine = 'vllm', flags = { z = 1, a = [1, 'x'], off = false, on = true }, max_sequences = 4, "

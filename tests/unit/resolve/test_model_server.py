@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from contexts import context_of, server_of, step_compared
 from inventories import UUID_A, UUID_B, Fault
+from msgspec.structs import replace
 
+from anvil_gen.catalog.engine import Quirk
 from anvil_gen.resolve.model_server import ResolveContext, env_text, matching_quirks, resolve_server, share_of
 from anvil_gen.resolve.options import ExperimentOptions, Origin
 from anvil_gen.values import EnvRef, Text, VariableText
@@ -130,6 +132,26 @@ def test_a_quirk_applies_where_all_its_conditions_hold(tier: str, platform: str,
     found = [quirk.reason for quirk in matching_quirks(context, server.engine, server.gpus)]
 
     assert [reason[: len(start)] for reason, start in zip(found, reasons, strict=True)] == reasons
+
+
+@pytest.mark.parametrize(
+    ("quirk", "applies"),
+    [
+        (Quirk(reason="x", compute_capability_below="8.6"), False),
+        (Quirk(reason="x", compute_capability_below="8.7"), True),
+        (Quirk(reason="x", compute_capability_below="12.0"), True),
+        (Quirk(reason="x", compute_capability_from="8.6"), True),
+        (Quirk(reason="x", compute_capability_from="8.7"), False),
+        (Quirk(reason="x", compute_capability_from="8.6", gpus_from=2), False),
+    ],
+)
+def test_a_quirk_ends_below_a_compute_capability_and_starts_at_one(quirk: Quirk, applies: bool) -> None:
+    context = context_of(f"{GPUS}tiers.one = {{ {VLLM}, gpus = ['big'] }}")
+    server = server_of(context)
+    assert server.engine is not None
+
+    found = matching_quirks(context, replace(server.engine, quirks=(quirk,)), server.gpus)
+    assert [*found] == ([quirk] if applies else [])
 
 
 def test_a_value_of_the_inventory_as_text() -> None:

@@ -71,6 +71,15 @@ def test_the_names_of_each_tier(text: str, names: dict[str, tuple[str, ...]]) ->
             VLLM + "router = {}\nmodes.m = { tiers = ['one'], aliases.-a = ▸'one' }",
             [("alias that cannot be routed", "modes.m.aliases.-a", 'ask for "one", or write kind = ')],
         ),
+        # An alias of its own is told where it is written, also where a fallback asks for it.
+        (
+            VLLM + "modes.m = { tiers = ['two'], aliases.-a = ▸'two' }\n"
+            "router = { aliases.-a = ▸'one', fallbacks.two = ['one'] }",
+            [
+                ("alias that cannot be routed", "modes.m.aliases.-a", 'ask for "second"'),
+                ("alias that cannot be routed", "router.aliases.-a", 'ask for "one"'),
+            ],
+        ),
         # Once, however often it is written.
         (
             VLLM + "router.aliases.-a = 'one'\nmodes.m = { tiers = ['one'], aliases.-a = ▸'one' }",
