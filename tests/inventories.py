@@ -43,7 +43,13 @@ def without_marks(marked: str) -> tuple[str, list[tuple[int, int]]]:
 def compared(marked: str, expected: Sequence[Fault], folder: Path) -> tuple[list[object], list[object]]:
     """Return what is told of a marked text beside what should be: each fault once, at its mark, and no other."""
     text, places = without_marks(marked)
-    found = faults_of(text, folder)
+    return told_beside(faults_of(text, folder), places, expected)
+
+
+def told_beside(
+    found: Sequence[Diagnostic], places: Sequence[tuple[int, int]], expected: Sequence[Fault]
+) -> tuple[list[object], list[object]]:
+    """Return what is told beside what should be, which is at these places."""
     told = [(diagnostic.summary, diagnostic.address, _place(diagnostic), diagnostic.remedy) for diagnostic in found]
     remedies = chain((diagnostic.remedy for diagnostic in found), repeat(""))
     wanted = [
