@@ -271,3 +271,24 @@ def test_nothing_outside_is_touched(box: Path, attack: Attack, verb: list[str]) 
     elif "--force" in verb:
         files = Generator().render(Path("hosts/box.toml")).tree.files
         assert {path: (box / path).read_text() for path in files} == files
+
+
+@pytest.mark.parametrize("verb", [*READING, *WRITING], ids=" ".join)
+@pytest.mark.parametrize("folder", ["", ".git"], ids=["bare", "with a work tree"])
+def test_a_repository_in_the_tree_starts_nothing(box: Path, folder: str, verb: list[str]) -> None:
+    """Git fetches an object that is missing, by the program that the repository's own configuration names."""
+    inside, started = box / folder, home_of(box) / "keep" / "started"
+    for path in ("objects", "refs/heads"):
+        (inside / path).mkdir(parents=True)
+    (inside / "HEAD").write_text("ref: refs/heads/main\n")
+    (inside / "refs" / "heads" / "main").write_text(f"{'1' * 40}\n")
+    (inside / "config").write_text(
+        f"[core]\nrepositoryformatversion = 1\nbare = false\nworktree = {box}\n"
+        "[extensions]\npartialClone = origin\n"
+        f'[remote "origin"]\nurl = file:///\npromisor = true\nuploadpack = "touch {started};"\n'
+    )
+    with (box / "tiers" / "fast.yml").open("a") as file:
+        file.write("# edited\n")
+    run(verb)
+
+    assert not started.exists()
