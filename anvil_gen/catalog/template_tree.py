@@ -49,7 +49,7 @@ def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
     data = KINDS[kind.name]
     has_data = any((root / kind.name / name / data).is_file() for root in (kind.parent, shipped))
     is_log = rest == LOG_FILE and kind.name != "gpus"
-    return has_data and (rest == data or is_log or rest.endswith(".j2"))
+    return has_data and (rest == data or is_log or (rest.endswith(".j2") and "/." not in f"/{rest}"))
 
 
 def _what_is_read(kind: str, shipped: Path) -> str:

@@ -292,3 +292,29 @@ def test_a_repository_in_the_tree_starts_nothing(box: Path, folder: str, verb: l
     run(verb)
 
     assert not started.exists()
+
+
+@pytest.mark.parametrize("output", ["../.git", "../../.ssh", "../deploy/link"])
+@pytest.mark.parametrize("verb", WRITING, ids=" ".join)
+def test_no_output_is_in_a_hidden_folder(box: Path, output: str, verb: list[str]) -> None:
+    home = home_of(box)
+    (home / "deploy" / "link").symlink_to("../.git/hooks")
+    fleet(home, box=NEW.replace("schema = 1", f'schema = 1\n[host]\noutput = "{output}"'))
+    before = snapshot(home.parent)
+    errors = run(verb)
+
+    assert [summary for summary, _ in errors] == ["name that is not allowed"]
+    assert snapshot(home.parent) == before
+
+
+@pytest.mark.parametrize("verb", WRITING, ids=" ".join)
+def test_a_router_makes_no_hidden_files(box: Path, verb: list[str]) -> None:
+    home = home_of(box)
+    template = home / "templates" / "routers" / "haproxy" / "tree" / ".ssh" / "authorized_keys.j2"
+    template.parent.mkdir(parents=True)
+    template.write_text("text\n")
+    fleet(home, box=INVENTORY + ROUTER)
+    errors = run(verb)
+
+    assert [summary for summary, _ in errors] == ["template that nothing reads"]
+    assert not (box / ".ssh").exists()
