@@ -76,6 +76,8 @@ def texts(root: Path) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if name not in (ONBOARD, CLIENTS) or folder != str(root))
         for name in sorted(files):
             path = os.path.join(folder, name)  # noqa: PTH118  as fast as it gets
+            if not os.path.isfile(path):  # noqa: PTH113  a pipe or a device may have no end
+                continue
             yield os.path.relpath(path, root)
             with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
                 yield file.read()

@@ -17,6 +17,7 @@ from anvil_gen.deploy.contained_folder import temporary_name
 from anvil_gen.deploy.pipeline import Generator, write
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.digests import digest_of
+from anvil_gen.machine.dotenv import variables
 
 HEADER = "# Made by anvil-gen from hosts/box.toml. Edit that file, then run:\n"
 FILES = '[tiers.fast.files]\n"/templates/a.jinja" = "a.jinja"\n'
@@ -318,3 +319,27 @@ def test_a_router_makes_no_hidden_files(box: Path, verb: list[str]) -> None:
 
     assert [summary for summary, _ in errors] == ["template that nothing reads"]
     assert not (box / ".ssh").exists()
+
+
+ENDLESS = {
+    "a source of `files`": ("hosts/a.jinja", "/dev/zero", "cannot read the file"),
+    "a pipe as one": ("hosts/a.jinja", "../pipe", "cannot read the file"),
+    "an inventory": ("hosts/box.toml", "/dev/zero", "cannot read the file"),
+}
+
+
+@pytest.mark.parametrize("verb", [["render", "box", "--check"], ["up", "box"]], ids=" ".join)
+@pytest.mark.parametrize(("place", "target", "expected"), ENDLESS.values(), ids=ENDLESS)
+def test_what_has_no_end_is_not_read(box: Path, place: str, target: str, expected: str, verb: list[str]) -> None:
+    home = home_of(box)
+    os.mkfifo(home / "pipe")
+    (home / place).unlink()
+    (home / place).symlink_to(target)
+
+    assert [summary for summary, _ in run(verb)] == [expected]
+
+
+def test_variables_are_not_read_from_a_device(box: Path) -> None:
+    (box / ".env").symlink_to("/dev/zero")
+
+    assert variables(box, {}) == {}
