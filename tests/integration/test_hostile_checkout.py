@@ -343,3 +343,11 @@ def test_variables_are_not_read_from_a_device(box: Path) -> None:
     (box / ".env").symlink_to("/dev/zero")
 
     assert variables(box, {}) == {}
+
+
+@pytest.mark.parametrize("text", ["[*a, *a, *a]", "[[*a, *a], {b: *a}]"])
+def test_aliases_of_aliases_end(box: Path, text: str) -> None:
+    """A value that holds itself more than once has no end, as one of aliases of aliases has none in practice."""
+    (box / "tiers" / "fast.yml").write_text(f"{HEADER}services:\n  fast: &a {text}\n")
+
+    run(["render", "box", "--check"])
