@@ -87,15 +87,14 @@ class Catalog:
         return next((root / path for root in self.roots if (root / path).is_file()), None)
 
     def below(self, folder: str) -> list[str]:
-        """Return every template below a folder, as paths relative to it, sorted."""
-        return sorted(
-            {
-                path.relative_to(root / folder).as_posix()
-                for root in self.roots
-                for path in (root / folder).rglob("*.j2")
-                if path.is_file()
-            }
-        )
+        """Return every template below a folder, as paths relative to it, sorted; nothing hidden."""
+        found = {
+            path.relative_to(root / folder).as_posix()
+            for root in self.roots
+            for path in (root / folder).rglob("*.j2")
+            if path.is_file()
+        }
+        return sorted(path for path in found if "/." not in f"/{path}")
 
     @cached_property
     def own_text(self) -> str:

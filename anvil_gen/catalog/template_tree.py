@@ -49,7 +49,7 @@ def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
     data = KINDS[kind.name]
     has_data = any((root / kind.name / name / data).is_file() for root in (kind.parent, shipped))
     is_log = rest == LOG_FILE and kind.name != "gpus"
-    return has_data and (rest == data or is_log or rest.endswith(".j2"))
+    return has_data and (rest == data or is_log or (rest.endswith(".j2") and "/." not in f"/{rest}"))
 
 
 def _what_is_read(kind: str, shipped: Path) -> str:
@@ -76,6 +76,8 @@ def texts(root: Path) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if name not in (ONBOARD, CLIENTS) or folder != str(root))
         for name in sorted(files):
             path = os.path.join(folder, name)  # noqa: PTH118  as fast as it gets
+            if not os.path.isfile(path):  # noqa: PTH113  a pipe or a device may have no end
+                continue
             yield os.path.relpath(path, root)
             with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
                 yield file.read()

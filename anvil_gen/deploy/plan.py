@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, cached_property
+from itertools import chain, islice
 from typing import Any
 
 from msgspec import Struct
@@ -14,6 +15,8 @@ from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.syntaxes import parse, syntax_of
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Tree
+
+_MOST_VALUES = 100_000
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -94,4 +97,19 @@ def parse_existing(text: str | None, path: str) -> dict[str, Any]:
         data = parse(text or "", path)
     except (InternalError, ValueError, RecursionError):  # such as a date that is none
         return {}
-    return data if isinstance(data, dict) else {}
+    return data if isinstance(data, dict) and not ("*" in (text or "") and _is_huge(data)) else {}
+
+
+def _is_huge(data: Any) -> bool:
+    """Tell whether data has more values than a person writes, as aliases of aliases make them."""
+    level, count = [data], 0
+    while level and count <= _MOST_VALUES:
+        level = list(islice(chain.from_iterable(map(_children, level)), _MOST_VALUES + 1))
+        count += len(level)
+    return count > _MOST_VALUES
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

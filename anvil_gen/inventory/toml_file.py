@@ -161,7 +161,9 @@ def _syntax_remedy(reason: str, location: Location) -> str:
 
 def _read(path: Path, display: str) -> bytes:
     try:
-        return path.read_bytes()
+        if not path.is_char_device():  # such as /dev/zero, which has no end
+            return path.read_bytes()
+        detail, remedy = "it is a device", "name a file"
     except IsADirectoryError:
         detail, remedy = "it is a folder", "name a file in it"
     except FileNotFoundError:

@@ -24,7 +24,9 @@ def variables(folder: Path, shell: Mapping[str, str] | None = None) -> dict[str,
     A ``.env`` that cannot be read has none: the check for a missing variable reports that.
     """
     try:
-        text = (folder / FILE).read_text("utf-8", errors="replace")
+        # A device may have no end; a pipe is what some keepers of secrets put there.
+        is_device = (folder / FILE).is_char_device()
+        text = "" if is_device else (folder / FILE).read_text("utf-8", errors="replace")
     except OSError:
         text = ""
     return {**dict(_assignments(text)), **(os.environ if shell is None else shell)}

@@ -96,6 +96,8 @@ def _has_aliases(text: str) -> bool:
 def _entries(node: yaml.Node, data: Mapping[str, Any]) -> dict[str, _Entry]:
     """Return the entries of a mapping in block style by key."""
     found = {}
+    if len(node.value) != len(data):  # such as by `<<`, which puts other keys in its place
+        raise InternalError("an override cannot be merged into a mapping that merges others")
     for (key, value), (name, parsed) in zip(node.value, data.items(), strict=True):
         start = key.start_mark.line
         end = _end(value)

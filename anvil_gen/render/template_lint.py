@@ -54,7 +54,7 @@ INSIDE = Rule(
     instead='make the value the whole text: {{ "prefix " ~ value }}',
 )
 HIDDEN = Rule(
-    what="a template reaches for the internals of Python",
+    what="a template reaches for the internals of Python, or would change what it is given",
     instead="docs/templates.md lists what a template is given",
 )
 
@@ -68,13 +68,17 @@ _JOINING = (nodes.Concat, nodes.Mod, nodes.Add, nodes.Mul)
 _HIDDEN_NAMES = frozenset(
     {"format", "format_map", "mro", "gi_frame", "gi_code", "cr_frame", "cr_code", "ag_frame", "ag_code", "tb_frame"}
 )
+# Values that a template has changed would be compared with themselves.
+_CHANGING_NAMES = frozenset(
+    {"append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update"}
+)
 
 Found = tuple[int, Rule]
 
 
 def hidden(name: str) -> bool:
-    """Tell whether an attribute would open the internals of Python to a template."""
-    return name.startswith("_") or name in _HIDDEN_NAMES
+    """Tell whether an attribute would open the internals of Python to a template, or change a value."""
+    return name.startswith("_") or name in _HIDDEN_NAMES or name in _CHANGING_NAMES
 
 
 def broken_rules(tree: nodes.Template, *, yaml: bool) -> list[Found]:

@@ -49,6 +49,9 @@ class Host:
         self.options = _host_options(self.inventory, catalog, path)
         self.output = Path(os.path.abspath(output or path.parent / self.options.output))  # noqa: PTH100
         """The folder of the rendered tree, absolute."""
+        if output is None and _is_hidden(self.output, fleet_root(path)):
+            detail = f"{self.options.output} leads to a hidden folder, where other programs keep what they run"
+            self.collector.add("invalid-name", ("host", "output"), detail, "name another folder, or give --output")
         self.command = _command(path, output)
         """What a person types to render it."""
 
@@ -112,6 +115,12 @@ def _host_options(inventory: Inventory, catalog: Catalog, path: Path) -> HostOpt
         Layer(name="templates/defaults.toml", values=defaults),
         Layer(name="[host]", values=table, path=("host",)),
     )
+
+
+def _is_hidden(output: Path, root: Path) -> bool:
+    """Tell whether the way from a fleet to an output leads through a hidden folder, such as `.git`."""
+    way = Path(os.path.relpath(os.path.realpath(output), os.path.realpath(root)))
+    return any(part.startswith(".") and part != ".." for part in way.parts)
 
 
 def _command(path: Path, output: Path | None) -> str:

@@ -91,8 +91,11 @@ def _files(context: ResolveContext, server: TierServer, name: str) -> dict[str, 
 
 def _read(context: ResolveContext, file: Path, path: KeyPath) -> str | None:
     try:
-        with open(file, encoding="utf-8", newline="") as opened:  # noqa: PTH123  line ends stay as they are
-            return opened.read()
+        if file.exists() and not (file.is_file() or file.is_dir()):  # a pipe or a device may have no end
+            what = "it is no regular file"
+        else:
+            with open(file, encoding="utf-8", newline="") as opened:  # noqa: PTH123  line ends stay as they are
+                return opened.read()
     except OSError as error:
         what = (error.strerror or str(error)).lower()
     except UnicodeDecodeError:

@@ -17,6 +17,7 @@ from anvil_gen.deploy.contained_folder import temporary_name
 from anvil_gen.deploy.pipeline import Generator, write
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.digests import digest_of
+from anvil_gen.machine.dotenv import variables
 
 HEADER = "# Made by anvil-gen from hosts/box.toml. Edit that file, then run:\n"
 FILES = '[tiers.fast.files]\n"/templates/a.jinja" = "a.jinja"\n'
@@ -271,3 +272,82 @@ def test_nothing_outside_is_touched(box: Path, attack: Attack, verb: list[str]) 
     elif "--force" in verb:
         files = Generator().render(Path("hosts/box.toml")).tree.files
         assert {path: (box / path).read_text() for path in files} == files
+
+
+@pytest.mark.parametrize("verb", [*READING, *WRITING], ids=" ".join)
+@pytest.mark.parametrize("folder", ["", ".git"], ids=["bare", "with a work tree"])
+def test_a_repository_in_the_tree_starts_nothing(box: Path, folder: str, verb: list[str]) -> None:
+    """Git fetches an object that is missing, by the program that the repository's own configuration names."""
+    inside, started = box / folder, home_of(box) / "keep" / "started"
+    for path in ("objects", "refs/heads"):
+        (inside / path).mkdir(parents=True)
+    (inside / "HEAD").write_text("ref: refs/heads/main\n")
+    (inside / "refs" / "heads" / "main").write_text(f"{'1' * 40}\n")
+    (inside / "config").write_text(
+        f"[core]\nrepositoryformatversion = 1\nbare = false\nworktree = {box}\n"
+        "[extensions]\npartialClone = origin\n"
+        f'[remote "origin"]\nurl = file:///\npromisor = true\nuploadpack = "touch {started};"\n'
+    )
+    with (box / "tiers" / "fast.yml").open("a") as file:
+        file.write("# edited\n")
+    run(verb)
+
+    assert not started.exists()
+
+
+@pytest.mark.parametrize("output", ["../.git", "../../.ssh", "../deploy/link"])
+@pytest.mark.parametrize("verb", WRITING, ids=" ".join)
+def test_no_output_is_in_a_hidden_folder(box: Path, output: str, verb: list[str]) -> None:
+    home = home_of(box)
+    (home / "deploy" / "link").symlink_to("../.git/hooks")
+    fleet(home, box=NEW.replace("schema = 1", f'schema = 1\n[host]\noutput = "{output}"'))
+    before = snapshot(home.parent)
+    errors = run(verb)
+
+    assert [summary for summary, _ in errors] == ["name that is not allowed"]
+    assert snapshot(home.parent) == before
+
+
+@pytest.mark.parametrize("verb", WRITING, ids=" ".join)
+def test_a_router_makes_no_hidden_files(box: Path, verb: list[str]) -> None:
+    home = home_of(box)
+    template = home / "templates" / "routers" / "haproxy" / "tree" / ".ssh" / "authorized_keys.j2"
+    template.parent.mkdir(parents=True)
+    template.write_text("text\n")
+    fleet(home, box=INVENTORY + ROUTER)
+    errors = run(verb)
+
+    assert [summary for summary, _ in errors] == ["template that nothing reads"]
+    assert not (box / ".ssh").exists()
+
+
+ENDLESS = {
+    "a source of `files`": ("hosts/a.jinja", "/dev/zero", "cannot read the file"),
+    "a pipe as one": ("hosts/a.jinja", "../pipe", "cannot read the file"),
+    "an inventory": ("hosts/box.toml", "/dev/zero", "cannot read the file"),
+}
+
+
+@pytest.mark.parametrize("verb", [["render", "box", "--check"], ["up", "box"]], ids=" ".join)
+@pytest.mark.parametrize(("place", "target", "expected"), ENDLESS.values(), ids=ENDLESS)
+def test_what_has_no_end_is_not_read(box: Path, place: str, target: str, expected: str, verb: list[str]) -> None:
+    home = home_of(box)
+    os.mkfifo(home / "pipe")
+    (home / place).unlink()
+    (home / place).symlink_to(target)
+
+    assert [summary for summary, _ in run(verb)] == [expected]
+
+
+def test_variables_are_not_read_from_a_device(box: Path) -> None:
+    (box / ".env").symlink_to("/dev/zero")
+
+    assert variables(box, {}) == {}
+
+
+@pytest.mark.parametrize("text", ["[*a, *a, *a]", "[[*a, *a], {b: *a}]"])
+def test_aliases_of_aliases_end(box: Path, text: str) -> None:
+    """A value that holds itself more than once has no end, as one of aliases of aliases has none in practice."""
+    (box / "tiers" / "fast.yml").write_text(f"{HEADER}services:\n  fast: &a {text}\n")
+
+    run(["render", "box", "--check"])

@@ -71,6 +71,8 @@ BROKEN = [
     ("a: {{ x.__class__ }}\n", HIDDEN),
     ("a: {{ x['__class__'] }}\n", HIDDEN),
     ("a: {{ x.format(y) }}\n", HIDDEN),
+    ("{% set y = x.update(z) %}\n", HIDDEN),
+    ("{% set y = x['append'](z) %}\n", HIDDEN),
     ("a: b {{ x }}\n", INSIDE),
     ("a: b, {{ x }}\n", INSIDE),
     ("a: b - {{ x }}\n", INSIDE),
