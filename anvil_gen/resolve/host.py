@@ -119,7 +119,10 @@ def _host_options(inventory: Inventory, catalog: Catalog, path: Path) -> HostOpt
 
 def _is_hidden(output: Path, root: Path) -> bool:
     """Tell whether the way from a fleet to an output leads through a hidden folder, such as `.git`."""
-    way = Path(os.path.relpath(os.path.realpath(output), os.path.realpath(root)))
+    try:
+        way = Path(os.path.relpath(os.path.realpath(output), os.path.realpath(root)))
+    except ValueError:  # another drive
+        return False
     return any(part.startswith(".") and part != ".." for part in way.parts)
 
 
