@@ -76,7 +76,8 @@ class FolderLock:
             # Who held it may have removed it: then another one stands there, or none.
             if os.path.samestat(os.fstat(file), self._folder.stat(self._path)):
                 self._file = file
-                if os.fstat(file).st_size == 0:
+                found = os.fstat(file)
+                if found.st_size == 0 and found.st_nlink == 1:  # else it is somebody's file elsewhere too
                     # By this descriptor: closing any other of the file would end the lock.
                     os.lseek(file, 0, os.SEEK_SET)
                     os.write(file, self._content)

@@ -154,6 +154,11 @@ def hard_link(box: Path) -> None:
     (box / "tiers" / "fast.yml").hardlink_to(home_of(box) / "keep" / "mine.yml")
 
 
+def hard_linked_lock(box: Path) -> None:
+    (box / ".anvil-gen" / ".gitignore").unlink()
+    (box / ".anvil-gen" / ".gitignore").hardlink_to(home_of(box) / "keep" / "empty")
+
+
 IN_THE_WAY = {
     "the state folder": (linked(".anvil-gen"), ".anvil-gen"),
     "the state": (linked(".anvil-gen/state.json", "keep/state.json"), ".anvil-gen/state.json"),
@@ -197,6 +202,7 @@ HARMLESS = {
     ),
     "other cases": both(linked("Tiers"), linked(".Anvil-Gen"), linked("Docker-Compose.yml", "keep/mine.yml")),
     "a file with two names": hard_link,
+    "a lock with two names": hard_linked_lock,
     "the slot's lock": linked(".anvil-gen/slot.lock", "keep/slot.lock"),
     "an earlier slot": both(linked("docker-compose.old.yml", "keep/mine.yml"), linked("serves.toml", "keep/mine.yml")),
 }
