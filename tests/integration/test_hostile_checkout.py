@@ -44,7 +44,7 @@ Attack = Callable[[Path], None]
 
 
 @pytest.fixture
-def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def box(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The tree of a fleet whose inventory has changed since it was rendered, and folders that are nobody's business."""
     home = fleet(tmp_path / "a" / "home", box=OLD)
     (home / "hosts" / "a.jinja").write_text("template\n")
@@ -62,7 +62,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (programs / "docker").write_text("#!/bin/sh\n")
     (programs / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.chdir(home)
     return home / "deploy" / "box"
 
