@@ -123,7 +123,7 @@ def _is_hidden(output: Path, root: Path) -> bool:
         way = Path(os.path.relpath(os.path.realpath(output), os.path.realpath(root)))
     except ValueError:  # another drive
         return False
-    return any(part.startswith(".") and part != ".." for part in way.parts)
+    return any(part.startswith(".") and not part.startswith("..") for part in way.parts)
 
 
 def _command(path: Path, output: Path | None) -> str:
