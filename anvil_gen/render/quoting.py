@@ -17,7 +17,7 @@ from anvil_gen.values import ComposeText, Number, Text, VariableText, compose_te
 # dashes (a flag), and holds nothing that could end or change it; or it is a duration or a size. Words that some
 # reader takes for something else are quoted.
 _PLAIN = re.compile(
-    r"(?:[A-Za-z]|/|\./|--?[A-Za-z])(?:[A-Za-z0-9_./=@+-]++|:(?=[A-Za-z0-9_./=@+-]))*+|[0-9]+(?:ms|[smh]|[kmg]b?)"
+    r"(?:[A-Za-z]|/|\./|--?[A-Za-z])(?:[A-Za-z0-9_./=@+-]|:(?=[A-Za-z0-9_./=@+-]))*|[0-9]+(?:ms|[smh]|[kmg]b?)"
 )
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 _YAML_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
