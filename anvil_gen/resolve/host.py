@@ -20,7 +20,6 @@ from anvil_gen.inventory.toml_file import Document
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Stack
 from anvil_gen.resolve.options import HostOptions
-from anvil_gen.resolve.resolve import resolve
 from anvil_gen.values import Text, fill
 
 
@@ -87,6 +86,8 @@ class Host:
         Raises:
             DiagnosticError: with everything that is wrong in the inventory.
         """
+        from anvil_gen.resolve.resolve import resolve  # noqa: PLC0415  a verb asks Docker before it needs this
+
         folder = self.path.parent
         stack = resolve(self.inventory, self.catalog, self.collector, self.options, header=self.header, folder=folder)
         self.collector.raise_errors()
