@@ -29,9 +29,9 @@ from anvil_gen.deploy.write_order import Step, write_steps
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.digests import digest_of
 from anvil_gen.resolve.host import Sources
+from anvil_gen.resolve.output import HEADER
 
 STATE_FOLDER = ".anvil-gen"
-HEADER = "# Made by anvil-gen from "
 _STATE = f"{STATE_FOLDER}/state.json"
 
 _FOLDERS = ("tiers", "services", "router")

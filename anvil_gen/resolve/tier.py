@@ -8,12 +8,14 @@ from typing import Any
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.digests import digest
 from anvil_gen.host_paths import is_below
+from anvil_gen.inventory.fleet import root_above
 from anvil_gen.resolve.compose_service import ServiceInputs, build_service
 from anvil_gen.resolve.egress import check_sealed
 from anvil_gen.resolve.model import FILE_LABEL, Mount, Tier, TreeFile
 from anvil_gen.resolve.model_server import ResolveContext, TierServer, share_of
 from anvil_gen.resolve.model_source import tier_sources
 from anvil_gen.resolve.options import TierOptions
+from anvil_gen.text_files import read_text
 from anvil_gen.values import KeyPath, canonical_flag
 
 
@@ -91,15 +93,11 @@ def _files(context: ResolveContext, server: TierServer, name: str) -> dict[str, 
 
 def _read(context: ResolveContext, file: Path, path: KeyPath) -> str | None:
     try:
-        if file.exists() and not (file.is_file() or file.is_dir()):  # a pipe or a device may have no end
-            what = "it is no regular file"
-        else:
-            with open(file, encoding="utf-8", newline="") as opened:  # noqa: PTH123  line ends stay as they are
-                return opened.read()
+        return read_text(file, below=root_above(context.folder))
     except OSError as error:
         what = (error.strerror or str(error)).lower()
-    except UnicodeDecodeError:
-        what = "it is no UTF-8 text"
-    remedy = "a path is relative to the inventory's folder; only small text files belong here"
+    except ValueError:
+        what = "no file name may hold a NUL character"
+    remedy = "a path is relative to the inventory's folder; only small text files of the fleet belong here"
     context.collector.add("cannot-read-the-file", path, f"{file.as_posix()}: {what}", remedy)
     return None
