@@ -69,6 +69,7 @@ SUMMARIES = {
     "missing-name": "missing name",
     "model-name-taken-twice": "model name taken twice",
     "model-name-that-cannot-be-routed": "model name that cannot be routed",
+    "mount-of-the-whole-file-system": "mount of the whole file system",
     "name-that-compose-refuses": "name that Compose refuses",
     "name-that-docker-refuses": "name that Docker refuses",
     "nested-too-deeply": "nested too deeply",

@@ -21,6 +21,7 @@ from anvil_gen.resolve.layers import Layer, layered, set_fields
 from anvil_gen.resolve.model import ExtraService, Gpu, Mode, Stack, Tier
 from anvil_gen.resolve.model_server import ResolveContext, TierServer, resolve_server
 from anvil_gen.resolve.modes import build_modes
+from anvil_gen.resolve.mounts import check_mounts
 from anvil_gen.resolve.options import GpuOptions, HostOptions, TierOptions
 from anvil_gen.resolve.router import resolve_router_spec
 from anvil_gen.resolve.served_names import further_names
@@ -52,6 +53,7 @@ def resolve(
     )
     _check_folders(inventory, collector)
     check_free_values(collector)
+    check_mounts(collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
     servers = _servers(context)

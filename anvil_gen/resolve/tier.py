@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.digests import digest
-from anvil_gen.host_paths import is_below
 from anvil_gen.inventory.fleet import root_above
 from anvil_gen.resolve.compose_service import ServiceInputs, build_service
 from anvil_gen.resolve.egress import check_sealed
 from anvil_gen.resolve.model import FILE_LABEL, Mount, Tier, TreeFile
 from anvil_gen.resolve.model_server import ResolveContext, TierServer, share_of
-from anvil_gen.resolve.model_source import tier_sources
+from anvil_gen.resolve.model_source import Source, tier_sources
+from anvil_gen.resolve.mounts import file_errors
 from anvil_gen.resolve.options import TierOptions
 from anvil_gen.text_files import read_text
 from anvil_gen.values import KeyPath, canonical_flag
@@ -22,8 +23,8 @@ from anvil_gen.values import KeyPath, canonical_flag
 def build_tier(context: ResolveContext, name: str, server: TierServer, further_names: tuple[str, ...]) -> Tier:
     """Return a tier that answers to further model names too; its errors go to the collector."""
     options = server.options
-    files = _files(context, server, name)
     sources = tier_sources(context, server)
+    files = _files(context, server, name, _places(server, sources))
     check_sealed(context, server, sources)
     inputs = ServiceInputs(
         service=options.service,
@@ -77,17 +78,22 @@ def _has_tools(engine: Engine, options: TierOptions) -> bool:
     return bool(engine.tool_flags) and all(flags.get(flag, False) is not False for flag in engine.tool_flags)
 
 
-def _files(context: ResolveContext, server: TierServer, name: str) -> dict[str, TreeFile]:
+def _places(server: TierServer, sources: Mapping[str, Source]) -> list[str]:
+    """Return the places in a tier's container at which its weights and caches are mounted."""
+    caches = server.engine.caches if server.engine is not None else ()
+    return [source.mount.target for source in sources.values() if source.mount] + [cache.target for cache in caches]
+
+
+def _files(context: ResolveContext, server: TierServer, name: str, mounted: list[str]) -> dict[str, TreeFile]:
     """Return the files that a tier mounts, by their place in the container, as they are copied into the tree."""
-    found = {}
-    for target, source in sorted(server.options.files.items()):
-        here = (*server.path, "files", target)
-        if not is_below(target.lstrip("/")) or target.endswith("/"):
-            context.collector.add("invalid-name", here, "it is no plain path of a file", "write it out", key=True)
-        else:
-            text = _read(context, context.folder / source, here)
-            if text is not None:
-                found[target] = TreeFile(path=f"tiers/{name}.files{target}", text=text)
+    found, files, path = {}, server.options.files, server.options.path_of("files") or (*server.path, "files")
+    errors = {target: rest for target, *rest in file_errors(files, mounted)}
+    for target, (detail, remedy) in errors.items():
+        context.collector.add("invalid-name", (*path, target), detail, remedy, key=True)
+    for target, source in sorted(files.items()):
+        text = _read(context, context.folder / source, (*path, target)) if target not in errors else None
+        if text is not None:
+            found[target] = TreeFile(path=f"tiers/{name}.files{target}", text=text)
     return found
 
 
