@@ -83,6 +83,7 @@ class Hashes:
     def __init__(self, project: Project, root_file: str = ROOT_FILE) -> None:
         """Let Compose read the files of a mode, if there are any."""
         self.root_file = root_file
+        self._folder = project.folder
         arguments = project.query_arguments("config", "--hash", "*", root_file=root_file)
         self._process: Popen[str] | None = None
         self._diagnostic: DiagnosticError | None = None
@@ -100,6 +101,6 @@ class Hashes:
         """
         if self._diagnostic is not None:
             raise self._diagnostic
-        printed = wait_output(self._process) if self._process is not None else ""
+        printed = wait_output(self._process, self._folder) if self._process is not None else ""
         pairs = (line.split() for line in printed.splitlines())
         return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
