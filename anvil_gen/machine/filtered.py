@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -19,16 +20,22 @@ class Filter:
     def __init__(self, secrets: Iterable[str]) -> None:
         """Take the secrets, of any form in which they may be printed."""
         self._forms = [form.encode("utf-8", "surrogateescape") for form in secret_forms(secrets)]
+        self._any = re.compile(b"|".join(map(re.escape, self._forms)))
         self._kept = b""
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing to replace."""
+        return not self._forms
 
     def pass_on(self, piece: bytes, *, last: bool = False) -> bytes:
         """Return what may be printed by now: all but an end that may be the start of a secret."""
         text = self._kept + piece
-        for form in self._forms:
-            text = text.replace(form, MASK.encode())
-        end = 0 if last else max((_overlap(text, form) for form in self._forms), default=0)
-        self._kept = text[len(text) - end :]
-        return text[: len(text) - end]
+        end = len(text) - (0 if last else max((_overlap(text, form) for form in self._forms), default=0))
+        # None is cut in two.
+        end = next((found.start() for found in self._any.finditer(text) if found.start() < end < found.end()), end)
+        self._kept = text[end:]
+        return self._any.sub(MASK.encode(), text[:end])
 
 
 def _overlap(text: bytes, form: bytes) -> int:
@@ -44,7 +51,7 @@ def filtered(target: int, secrets: Iterable[str]) -> Iterator[int]:
     are no secrets, or no such processes, the descriptor is ``target`` itself.
     """
     found = Filter(secrets)
-    if not found._forms or sys.platform == "win32":
+    if found.is_empty or sys.platform == "win32":
         yield target
         return
     reader, writer = _terminal_like(target) if os.isatty(target) else os.pipe()
