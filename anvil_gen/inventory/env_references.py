@@ -60,12 +60,13 @@ def _check_environment(collector: Collector, path: KeyPath, environment: Any) ->
 
 def own_keys(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     """Yield the tables of an inventory in Compose's own keys."""
-    tables = [((*path, "override"), table.get("override")) for path, table in _tables(data)]
-    tables += [(("services", name), table) for name, table in _entries(data.get("services"))]
-    yield from ((path, table) for path, table in tables if isinstance(table, dict))
+    found = [((*path, "override"), table.get("override")) for path, table in server_tables(data)]
+    found += [(("services", name), table) for name, table in _entries(data.get("services"))]
+    yield from ((path, table) for path, table in found if isinstance(table, dict))
 
 
-def _tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+def server_tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Yield the tables of an inventory that describe a service, but for those in Compose's own keys."""
     tables: list[tuple[KeyPath, Any]] = [((name,), data.get(name)) for name in ("defaults", "router", "experiment")]
     tables += [(("tiers", name), table) for name, table in _entries(data.get("tiers"))]
     yield from ((path, table) for path, table in tables if isinstance(table, dict))
@@ -81,7 +82,7 @@ def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
 
 def _places(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     """Yield every table of an inventory that may be a reference, where any value is allowed."""
-    for path, table in _tables(data):
+    for path, table in server_tables(data):
         for flag, value in _entries(table.get("flags")):
             yield from _in_list(value, (*path, "flags", flag))
     for path, table in own_keys(data):

@@ -1,6 +1,5 @@
 """A tier's or the experiment's table, checked and with its options resolved: the same way for both."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,7 +13,6 @@ from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import ExperimentTable, Inventory, TierTable
 from anvil_gen.inventory.schema_base import EnvTable
-from anvil_gen.masking import holds_secret
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Gpu
 from anvil_gen.resolve.options import ServerOptions, TierOptions
@@ -104,7 +102,6 @@ def resolve_server(
     if engine is not None:
         for check in (_check_vendors, _check_needs, _check_fields, _check_flags, _refuse_quirks):
             check(context, server, engine)
-    _check_secrets(context, server)
     return server
 
 
@@ -318,17 +315,6 @@ def _check_fields(context: ResolveContext, server: AnyServer, engine: Engine) ->
             detail = f'{engine.title} has no flag or variable for "{name}"'
             remedy = "remove it" if name in ("flags", *OWN_FIELDS) else "remove it, or look for a flag that says it"
             context.collector.add("not-for-this-engine", path, detail, remedy, key=True)
-
-
-def _check_secrets(context: ResolveContext, server: AnyServer) -> None:
-    """Report secrets that are written out: the rendered files would hold them, and git after them."""
-    for table, values in (("environment", server.options.environment), ("flags", server.options.flags)):
-        for name, value in values.items():
-            if isinstance(value, str) and value and holds_secret(name):
-                path = (*server.path, table, name)
-                variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
-                remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{variable}" }}'
-                context.collector.add("secret-in-the-inventory", path, "rendered files would hold it", remedy, key=True)
 
 
 def _is_mapped(engine: Engine, name: str) -> bool:

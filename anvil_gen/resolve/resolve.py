@@ -11,6 +11,7 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.env_references import check_free_values
+from anvil_gen.inventory.literal_secrets import check_literal_secrets
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.checks import check_stack
 from anvil_gen.resolve.compose_keys import compose_form, named_volumes
@@ -54,6 +55,7 @@ def resolve(
     _check_folders(inventory, collector)
     check_free_values(collector)
     check_mounts(collector)
+    check_literal_secrets(collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
     servers = _servers(context)
