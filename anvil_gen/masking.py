@@ -16,9 +16,7 @@ MASK = "…"
 _WORD = r"(?:(?<![A-Za-z])keys?|api[_-]?keys?|token|secrets?|passphrase|passwords?|passwd|credentials?)(?![A-Za-z])"
 _NAME = re.compile(_WORD, re.IGNORECASE)
 # Tokens of a vocabulary.
-_NO_SECRET = re.compile(
-    r"(?<![A-Za-z])(?:bos|eos|pad|unk|sep|cls|mask|stop|start|end|image|audio|video)[_-]token$", re.IGNORECASE
-)
+_NO_SECRET = re.compile(r"(?i)(?<![A-Za-z])(?:bos|eos|pad|unk|sep|cls|mask|stop|start|end|image|audio|video)[_-]token$")
 # Keys that say themselves what they are, URLs with a password, and what a client sends.
 _SHAPE = re.compile(
     r"(?<![A-Za-z0-9])(?:sk-[\w-]{16,}|hf_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}"

@@ -18,8 +18,7 @@ PROJECT_PATTERN = r"^[a-z0-9][a-z0-9_-]*$(?!\n)"
 SERVICE_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$(?!\n)"
 CONTAINER_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$(?!\n)"
 # A tier's name is a file's name too, also on file systems that fold case or reserve device names.
-DEVICES = r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)"
-NAME_PATTERN = rf"^(?!{DEVICES})[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$(?!\n)"
+NAME_PATTERN = r"^(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$))[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$(?!\n)"
 ENV_PATTERN = r"^(?!x-)[^=\x00]+$"  # what starts with x- is an extension for Compose, and dropped
 ALIAS_PATTERN = r"^[^\x00-\x20\x7f]+$(?!\n)"
 REPO_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)*(?::[A-Za-z0-9._-]+)?$(?!\n)"

@@ -24,9 +24,8 @@ def check_literal_secrets(collector: Collector) -> None:
             at_key = isinstance(path[-1], str) and path[-1] != "default"
             form = f'{names[-1]} = {{ env = "{variable}" }}' if at_key else '{ env = "API_KEY" }'
             remedy = f"name a variable, whose value is in .env: {form}"
-            collector.add(
-                "secret-in-the-inventory", path, "rendered files would hold it", remedy, key=at_key, secret=True
-            )
+            detail = "rendered files would hold it"
+            collector.add("secret-in-the-inventory", path, detail, remedy, key=at_key, secret=True)
 
 
 def _free_values(data: dict[str, Any]) -> Iterator[tuple[KeyPath, Any]]:

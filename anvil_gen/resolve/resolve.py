@@ -53,9 +53,8 @@ def resolve(
         sealed=host.egress == "deny",
     )
     _check_folders(inventory, collector)
-    check_free_values(collector)
-    check_mounts(collector)
-    check_literal_secrets(collector)
+    for check in (check_free_values, check_mounts, check_literal_secrets):
+        check(collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
     servers = _servers(context)
