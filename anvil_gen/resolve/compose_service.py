@@ -9,9 +9,9 @@ from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.command_line import arguments, shell_words
 from anvil_gen.resolve.compose_keys import compose_form, flag_value, named_volumes
+from anvil_gen.resolve.context import AnyServer, ResolveContext, env_text, matching_quirks
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import EnvVar, HealthCheck, Mount, Port, Reservation, Service
-from anvil_gen.resolve.model_server import AnyServer, ResolveContext, env_text, matching_quirks
 from anvil_gen.resolve.model_source import KINDS, Source
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.values import EnvRef, Number, Text, canonical_flag, concat, fill

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
-from anvil_gen.inventory.schema import HealthCheckTable, ModelTable
 from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.inventory.schema_router import RouterTierTable, TlsTable
+from anvil_gen.inventory.schema_tier import HealthCheckTable, ModelTable
 from anvil_gen.values import KeyPath, Number
 
 

@@ -15,9 +15,9 @@ from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
 from anvil_gen.resolve.compose_keys import compose_form, named_volumes
 from anvil_gen.resolve.compose_service import health_check, published
+from anvil_gen.resolve.context import ResolveContext, env_text
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Port, Route, Router, Tier, Upstream
-from anvil_gen.resolve.model_server import ResolveContext, env_text
 from anvil_gen.resolve.options import RouterOptions
 from anvil_gen.resolve.router_options import (
     check_clients,

@@ -9,11 +9,12 @@ from anvil_gen.catalog.engine import Engine
 from anvil_gen.digests import digest
 from anvil_gen.host_paths import is_below
 from anvil_gen.resolve.compose_service import ServiceInputs, build_service
+from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.egress import check_sealed
 from anvil_gen.resolve.model import FILE_LABEL, Mount, Tier, TreeFile
-from anvil_gen.resolve.model_server import ResolveContext, TierServer, share_of
 from anvil_gen.resolve.model_source import tier_sources
 from anvil_gen.resolve.options import TierOptions
+from anvil_gen.resolve.server_gpus import share_of
 from anvil_gen.values import KeyPath, canonical_flag
 
 
