@@ -30,7 +30,6 @@ def check_server(context: ResolveContext, server: AnyServer) -> None:
             check_vendors,
             _check_needs,
             _check_fields,
-            _check_two_fields,
             _check_health,
             _check_flags,
             _refuse_quirks,
