@@ -156,8 +156,26 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    caches: (
+        Annotated[
+            bool,
+            Meta(
+                description="Whether what the engine compiles is kept in named volumes, so that a new container does "
+                "not compile again.",
+                examples=[False],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     entrypoint: (
-        Annotated[list[str], Meta(description="Compose's own; for `custom`.", examples=[["/bin/serve"]])] | UnsetType
+        Annotated[
+            list[str] | Literal[False],
+            Meta(
+                description="The program, in place of the engine's; arguments stay. `false` leaves the image's own.",
+                examples=[["/bin/serve"], False],
+            ),
+        ]
+        | UnsetType
     ) = UNSET
     command: (
         Annotated[list[str], Meta(description="Compose's own; for `custom`.", examples=[["--port", "9000"]])]
