@@ -11,7 +11,7 @@ from anvil_gen.inventory.env_references import server_tables
 from anvil_gen.masking import literal_secrets
 from anvil_gen.values import KeyPath
 
-_FREE = ("environment", "flags", "override", "entrypoint", "command", "healthcheck", "image")
+_FREE = ("environment", "flags", "override", "entrypoint", "command", "healthcheck", "logging", "image")
 """Keys of a table in which a person may write anything."""
 
 

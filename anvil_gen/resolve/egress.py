@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import UNSET
 
-from anvil_gen.resolve.model_server import ResolveContext, TierServer
+from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.model_source import Source
 
 OFFLINE = "HF_HUB_OFFLINE"

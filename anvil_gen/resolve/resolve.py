@@ -15,12 +15,13 @@ from anvil_gen.inventory.literal_secrets import check_literal_secrets
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.checks import check_stack
 from anvil_gen.resolve.compose_keys import compose_form, named_volumes
+from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.egress import check_way_in
 from anvil_gen.resolve.env_variables import variables_of
 from anvil_gen.resolve.experiment import build_experiment
 from anvil_gen.resolve.layers import Layer, layered, set_fields
 from anvil_gen.resolve.model import ExtraService, Gpu, Mode, Stack, Tier
-from anvil_gen.resolve.model_server import ResolveContext, TierServer, resolve_server
+from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.mounts import check_mounts
 from anvil_gen.resolve.options import GpuOptions, HostOptions, TierOptions

@@ -10,12 +10,13 @@ from anvil_gen.catalog.engine import Engine
 from anvil_gen.digests import digest
 from anvil_gen.inventory.fleet import root_above
 from anvil_gen.resolve.compose_service import ServiceInputs, build_service
+from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.egress import check_sealed
 from anvil_gen.resolve.model import FILE_LABEL, Mount, Tier, TreeFile
-from anvil_gen.resolve.model_server import ResolveContext, TierServer, share_of
 from anvil_gen.resolve.model_source import Source, tier_sources
 from anvil_gen.resolve.mounts import file_errors
 from anvil_gen.resolve.options import TierOptions
+from anvil_gen.resolve.server_gpus import share_of
 from anvil_gen.text_files import read_text
 from anvil_gen.values import KeyPath, canonical_flag
 
@@ -28,10 +29,11 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
     check_sealed(context, server, sources)
     inputs = ServiceInputs(
         service=options.service,
-        container_name=options.container_name,
+        container_name=options.container_name or None,
         served_name=options.served_name,
         further_names=further_names,
-        port=str(options.port),
+        port=str(options.container_port or options.port),
+        published_port=str(options.port),
         uuids=tuple(gpu.uuid for gpu in server.gpus),
         share=share_of(context, server),
         sources=sources,
@@ -49,6 +51,7 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         served_name=options.served_name,
         names=(options.served_name, *further_names),
         port=options.port or 0,
+        container_port=options.container_port or options.port or 0,
         context_length=options.context_length,
         root_file=f"tiers/{name}.yml",
         model=str(model.argument) if model else "",

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.diagnostics import Diagnostic, printable
-from anvil_gen.inventory.schema import ModelServerTable
+from anvil_gen.inventory.schema_tier import ModelServerTable
 from anvil_gen.masking import MASK, may_hold_secret
 from anvil_gen.operate.experiment.parse_args import Flag, flag_entry, parse_arguments, typed_value
 from anvil_gen.values import Number

@@ -15,8 +15,9 @@ from toy_engine import TOY_ENGINE, TOY_INVENTORY, fleet
 from anvil_gen.catalog.catalog import Catalog, shipped_templates
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.inventory.schema import ExperimentTable, GpuTable, HostTable, ModelTable, TierTable
+from anvil_gen.inventory.schema_host import GpuTable, HostTable
 from anvil_gen.inventory.schema_router import RouterTable
+from anvil_gen.inventory.schema_tier import ExperimentTable, ModelTable, TierTable
 
 PACKAGE = REPOSITORY / "anvil_gen"
 KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
