@@ -26,11 +26,11 @@ from anvil_gen.values import Number
 _ROUNDING = 1e-9
 
 
-def check_stack(stack: Stack, inventory: Inventory, collector: Collector) -> None:
-    """Report what is wrong between the parts of a resolved stack."""
+def check_stack(stack: Stack, inventory: Inventory, collector: Collector, *, proves_names: bool = False) -> None:
+    """Report what is wrong between the parts of a resolved stack, whose router may prove its tiers' names."""
     _host_name(stack, collector)
     _reserves(inventory, collector)
-    check_uniqueness(stack, collector)
+    check_uniqueness(stack, collector, proves_names=proves_names)
     _binds(stack, collector)
     _key_beyond_loopback(stack, collector)
     _tiers_beyond_loopback(stack, collector)

@@ -79,7 +79,7 @@ def resolve(
         experiment=experiment,
         variables=variables_of(inventory, tiers, services, modes[0].router, experiment),
     )
-    check_stack(stack, inventory, collector)
+    check_stack(stack, inventory, collector, proves_names=spec is not None and spec.kind.proves_names)
     return stack
 
 
