@@ -59,6 +59,7 @@ class Generator:
         """
         plans = collect_all(lambda inventory: self.render(inventory, output=output), inventories)
         diagnostics = _shared_outputs(plans)
+        _warn_of_shared_projects(plans)
         if diagnostics:
             raise DiagnosticError(diagnostics)
         return plans
@@ -170,6 +171,19 @@ def _refuse_foreign(plans: Iterable[Plan]) -> None:
     diagnostics = [diagnostic for plan in plans for diagnostic in overwrite_errors(plan)]
     if diagnostics:
         raise DiagnosticError(diagnostics)
+
+
+def _warn_of_shared_projects(plans: Sequence[Plan]) -> None:
+    """Warn of hosts with one project: on one machine, each would remove the other's containers."""
+    seen: dict[tuple[str | None, str], Plan] = {}
+    for one in plans:
+        host = one.host
+        other = seen.setdefault((host.docker_context, host.project), one).host
+        if other is not host:
+            detail = f'"{host.project}" is that of {display_path(other.path)} too: on one machine, only one runs'
+            where = ("host", "project") if host.collector.value_at(("host", "project")) else ("host",)
+            remedy = 'set another "project" in [host]'
+            host.collector.add("project-taken-twice", where, detail, remedy, severity="warning")
 
 
 def _shared_outputs(plans: Sequence[Plan]) -> list[Diagnostic]:

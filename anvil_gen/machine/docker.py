@@ -20,6 +20,7 @@ INSTALL_DOCS = "https://docs.docker.com/engine/install/"
 _OVERRIDDEN = ("COMPOSE_FILE", "COMPOSE_PROJECT_NAME")
 _LONGEST_LINE = 400
 STDERR = 2
+UNEXPECTED = "unexpected-output-from-docker"
 
 _NO_DAEMON = re.compile(r"cannot connect to the docker daemon|error during connect|dial unix|failed to connect", re.I)
 _NOT_ALLOWED = re.compile(r"permission denied", re.I)
@@ -251,11 +252,14 @@ def parse_json(printed: str) -> Any:
     try:
         return json.loads(printed)
     except ValueError:
-        detail = f"expected JSON, but `docker` printed: {printable(printed.strip())[:_LONGEST_LINE]}"
-        remedy = "find out which program it is:\n\n    command -v docker"
-        raise DiagnosticError(
-            [Diagnostic(code="unexpected-output-from-docker", detail=detail, remedy=remedy)]
-        ) from None
+        raise unexpected("JSON", printed) from None
+
+
+def unexpected(what: str, printed: str) -> DiagnosticError:
+    """Return the error for a docker command that has printed something else than ``what``."""
+    detail = f"expected {what}, but `docker` printed: {printable(printed.strip())[:_LONGEST_LINE]}"
+    remedy = "find out which program it is:\n\n    command -v docker"
+    return DiagnosticError([Diagnostic(code=UNEXPECTED, detail=detail, remedy=remedy)])
 
 
 def failure(stderr: str, command: Sequence[str], folder: Path | None = None) -> Diagnostic:
