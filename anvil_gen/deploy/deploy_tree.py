@@ -121,6 +121,11 @@ class DeployTree:
         return self._seen == self._trace()
 
     @property
+    def was_written(self) -> bool:
+        """Tell whether a write has come to its end here."""
+        return self._state is not None and self._state.is_finished
+
+    @property
     def is_locked(self) -> bool:
         """Tell whether this process keeps others out."""
         return self._lock.held

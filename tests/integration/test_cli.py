@@ -294,7 +294,11 @@ def test_a_full_device_is_an_error(home: Path) -> None:
             command, cwd=home, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
         )
 
-    assert (done.returncode, done.stderr) == (1, "error: cannot write the output: No space left on device\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: cannot write the output: No space left on device; the rendered files were written\n",
+    )
+    assert (home / "deploy" / "box" / "docker-compose.yml").is_file()
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
