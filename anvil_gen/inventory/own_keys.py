@@ -1,0 +1,81 @@
+"""All that is wrong with the types of Compose's own keys, where an inventory writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, time
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from msgspec import inspect as types
+
+from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.decode import CODES
+from anvil_gen.inventory.env_references import env_reference
+from anvil_gen.inventory.struct_errors import Decoder, accepts, type_info
+from anvil_gen.values import KeyPath
+
+REMOVAL = {"remove": True}
+"""What an override writes in place of a value whose key shall not be there."""
+
+
+def check_types(collector: Collector, path: KeyPath, table: Mapping[str, Any], kind: Any, *, override: bool) -> bool:
+    """Report what is wrong with the types of a table in Compose's own keys, and return whether nothing is.
+
+    ``override``: it may remove keys, and add to lists.
+    """
+    try:
+        msgspec.convert(table, kind)
+    except msgspec.ValidationError:
+        decoder = _OwnKeysDecoder(override=override)
+        decoder.decode(table, type_info(kind), path)
+        for error in decoder.errors.values():
+            if not isinstance(collector.value_at(error.path), date | time):  # of which every place is reported
+                collector.add(CODES[error.kind], error.path, error.detail, error.remedy, key=error.at_key)
+        return not decoder.errors
+    return True
+
+
+def added_items(value: Any) -> list[Any] | None:
+    """Return what an override adds to a list; None for any other value."""
+    added = value.get("add") if isinstance(value, Mapping) and len(value) == 1 else None
+    return added if isinstance(added, list) else None
+
+
+class _OwnKeysDecoder(Decoder):
+    """Takes a reference to a variable wherever Compose takes a text, and ``x-`` keys in every mapping."""
+
+    def __init__(self, *, override: bool) -> None:
+        super().__init__()
+        self._override = override
+
+    def decode(self, value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, Any] | None = None) -> Any:
+        reference = env_reference(value) if _takes_text(kind) else None
+        if reference is not None:
+            value = reference.default
+            if value is None or value is UNSET:
+                return UNSET
+            value = str(value)
+        if self._override and len(path) > 0 and _is_removal(value, kind):
+            return UNSET
+        added = added_items(value) if self._override and accepts(kind, []) else None
+        if added is not None:
+            value, path = added, (*path, "add")
+        return super().decode(value, kind, path, hints)
+
+    def struct(self, table: dict[str, Any], kind: types.StructType, path: KeyPath) -> Any:
+        plain = {key: value for key, value in table.items() if not key.startswith("x-")}
+        return super().struct(plain, kind, path)
+
+
+def _takes_text(kind: types.Type) -> bool:
+    if isinstance(kind, types.UnionType):
+        return any(map(_takes_text, kind.types))
+    if isinstance(kind, types.LiteralType):
+        return all(isinstance(value, str) for value in kind.values)
+    return _takes_text(kind.type) if isinstance(kind, types.Metadata) else isinstance(kind, types.StrType)
+
+
+def _is_removal(value: Any, kind: types.Type) -> bool:
+    return value == REMOVAL or (value is False and not accepts(kind, False))  # noqa: FBT003  a value
