@@ -28,6 +28,8 @@ def _table(title: str, /, *required: str, **keys: Any) -> Any:
     return defstruct(title, fields, bases=(ComposeTable,), kw_only=True, forbid_unknown_fields=True)
 
 
+ListOf: Any = list  # by other names, since types are values here
+MapOf: Any = dict
 Boolean: Any = bool | _form(rf"(?i:{_BOOLEANS})", "A boolean: true or false.")
 Whole: Any = int | _form("[+-]?[0-9]+", "A whole number.")
 AnyWhole: Any = Whole | float
@@ -40,19 +42,19 @@ SizeText: Any = _form(
     rf"[0-9]+(?:\.[0-9]+)?{_EXPONENT} ?[kKmMgGtTpP]?[iI]?[bB]?", 'Text: a number of bytes, with a unit: "512m", "16g".'
 )
 Duration: Any = _form(rf"[+-]?(?:0|(?:{_NUMBER}(?:ns|us|µs|μs|ms|s|m|h))+)", 'A duration: "30s", "1m30s".')
-Texts: Any = list[str]
-TextOrTexts: Any = str | list[str]
-Command: Any = str | list[str] | None
+Texts: Any = ListOf[str]
+TextOrTexts: Any = str | ListOf[str]
+Command: Any = str | ListOf[str] | None
 Scalar: Any = str | int | float | bool | None
 Key: Any = Annotated[str, Meta(min_length=1, description="A name is not empty.")]
-Named: Any = dict[Key, Scalar] | list[str]
-Hosts: Any = dict[Key, TextOrTexts] | list[_form("[^:=]+[:=].+", "A name and an address: `db=10.0.0.7`.")]  # type: ignore[misc]
-Options: Any = dict[Key, str | int | float]
+Named: Any = MapOf[Key, Scalar] | ListOf[str]
+Hosts: Any = MapOf[Key, TextOrTexts] | ListOf[_form("[^:=]+[:=].+", "A name and an address: `db=10.0.0.7`.")]
+Options: Any = MapOf[Key, str | int | float]
 
 Ulimit = _table("Ulimit", "soft", "hard", soft=Whole, hard=Whole)
-Ulimits: Any = dict[Key, Whole | Ulimit]
-File = _table("File", "source", source=str, target=str, uid=str, gid=str, mode=int | _form("[0-7]+", "Octal digits."))
-Files: Any = list[str | File]
+Ulimits: Any = MapOf[Key, Whole | Ulimit]
+File = _table("File", "source", source=str, target=str, uid=str, gid=str, mode=Whole)
+Files: Any = ListOf[str | File]
 
 Build = _table(
     "Build",
@@ -84,12 +86,12 @@ DeviceRate = _table("DeviceRate", path=str, rate=Size)
 DeviceWeight = _table("DeviceWeight", path=str, weight=Weight)
 BlockIo = _table(
     "BlockIo",
-    device_read_bps=list[DeviceRate],
-    device_read_iops=list[DeviceRate],
-    device_write_bps=list[DeviceRate],
-    device_write_iops=list[DeviceRate],
+    device_read_bps=ListOf[DeviceRate],
+    device_read_iops=ListOf[DeviceRate],
+    device_write_bps=ListOf[DeviceRate],
+    device_write_iops=ListOf[DeviceRate],
     weight=Weight,
-    weight_device=list[DeviceWeight],
+    weight_device=ListOf[DeviceWeight],
 )
 CredentialSpec = _table("CredentialSpec", config=str, file=str, registry=str)
 Dependency = _table(
@@ -112,7 +114,7 @@ HealthCheck = _table(
     start_period=Duration,
     start_interval=Duration,
 )
-Logging = _table("Logging", driver=str, options=dict[Key, str | int | float | None])
+Logging = _table("Logging", driver=str, options=MapOf[Key, str | int | float | None])
 Attachment = _table(
     "Attachment",
     aliases=Texts,
@@ -130,7 +132,7 @@ Port = _table(
     name=str,
     mode=str,
     host_ip=str,
-    target=Whole,
+    target=Annotated[int, Meta(ge=0, description="A port.")] | _form("[+]?[0-9]+", "A port."),
     published=str | int,
     protocol=str,
     app_protocol=str,
@@ -143,7 +145,8 @@ Bind = _table(
     selinux=Literal["z", "Z"],
 )
 VolumeOptions = _table("VolumeOptions", nocopy=Boolean, subpath=str)
-Tmpfs = _table("Tmpfs", size=AnySize, mode=int)
+NotNegative: Any = Annotated[int, Meta(ge=0, description="It is not negative.")]
+Tmpfs = _table("Tmpfs", size=NotNegative | SizeText, mode=NotNegative)
 Mount = _table(
     "Mount",
     "type",
@@ -168,7 +171,7 @@ Watch = _table(
     target=str,
     exec=Hook,
 )
-Develop = _table("Develop", watch=list[Watch])
+Develop = _table("Develop", watch=ListOf[Watch])
 GpuCount: Any = int | _form("[+-]?[0-9]+|all", 'A number of devices, or "all".')
 GpuRequest = _table(
     "GpuRequest",
@@ -194,8 +197,8 @@ Reservations = _table(
     "Reservations",
     cpus=Decimal,
     memory=SizeText,
-    generic_resources=list[GenericResource],
-    devices=list[Reserved],
+    generic_resources=ListOf[GenericResource],
+    devices=ListOf[Reserved],
 )
 Resources = _table("Resources", limits=Limits, reservations=Reservations)
 Update = _table(
@@ -209,7 +212,7 @@ Update = _table(
 )
 RestartPolicy = _table("RestartPolicy", condition=str, delay=Duration, max_attempts=Whole, window=Duration)
 Preference = _table("Preference", spread=str)
-Placement = _table("Placement", constraints=Texts, preferences=list[Preference], max_replicas_per_node=Whole)
+Placement = _table("Placement", constraints=Texts, preferences=ListOf[Preference], max_replicas_per_node=Whole)
 Deploy = _table(
     "Deploy",
     mode=str,
@@ -249,23 +252,23 @@ Service = _table(
     cpus=Decimal,
     cpuset=str,
     credential_spec=CredentialSpec,
-    depends_on=Texts | dict[_form("[a-zA-Z0-9._-]+", "The name of a service."), Dependency],  # type: ignore[misc]
+    depends_on=Texts | MapOf[_form("[a-zA-Z0-9._-]+", "The name of a service."), Dependency],
     device_cgroup_rules=Texts,
-    devices=list[str | Device],
+    devices=ListOf[str | Device],
     dns=TextOrTexts,
     dns_opt=Texts,
     dns_search=TextOrTexts,
     domainname=str,
     entrypoint=Command,
-    env_file=str | list[str | EnvFile],
+    env_file=str | ListOf[str | EnvFile],
     label_file=TextOrTexts,
     environment=Named,
-    expose=list[str | int],
+    expose=ListOf[str | int],
     extends=str | Extends,
     external_links=Texts,
     extra_hosts=Hosts,
-    gpus=Literal["all"] | list[GpuRequest],
-    group_add=list[str | int],
+    gpus=Literal["all"] | ListOf[GpuRequest],
+    group_add=ListOf[str | int],
     healthcheck=HealthCheck,
     hostname=str,
     image=str,
@@ -281,16 +284,16 @@ Service = _table(
     mem_swappiness=Size,
     memswap_limit=AnySize,
     network_mode=str,
-    networks=Texts | dict[_form("[a-zA-Z0-9._-]+", "The name of a network."), Attachment | None],  # type: ignore[misc]
+    networks=Texts | MapOf[_form("[a-zA-Z0-9._-]+", "The name of a network."), Attachment | None],
     oom_kill_disable=Boolean,
     oom_score_adj=Annotated[int, Meta(ge=-1000, le=1000, description="From -1000 to 1000.")]
     | _form("[+-]?(?:1000|[0-9]{1,3})", "From -1000 to 1000."),
     pid=str | None,
     pids_limit=AnyWhole,
     platform=str,
-    ports=list[Annotated[int, Meta(ge=0, le=65535, description="A port.")] | str | Port],
-    post_start=list[Hook],
-    pre_stop=list[Hook],
+    ports=ListOf[Annotated[int, Meta(ge=1, le=65535, description="A port.")] | str | Port],
+    post_start=ListOf[Hook],
+    pre_stop=ListOf[Hook],
     privileged=Boolean,
     profiles=Texts,
     pull_policy=Literal["always", "never", "if_not_present", "build", "missing"],
@@ -305,20 +308,20 @@ Service = _table(
     stdin_open=Boolean,
     stop_grace_period=Duration,
     stop_signal=str,
-    storage_opt=dict[Key, Scalar],
+    storage_opt=MapOf[Key, str | int | None],
     tmpfs=TextOrTexts,
     tty=Boolean,
     ulimits=Ulimits,
     user=str,
     uts=str,
     userns_mode=str,
-    volumes=list[str | Mount],
+    volumes=ListOf[str | Mount],
     volumes_from=Texts,
     working_dir=str,
 )
 External = _table("External", name=str)
-AddressPool = _table("AddressPool", subnet=str, ip_range=str, gateway=str, aux_addresses=dict[Key, str])
-Ipam = _table("Ipam", driver=str, config=list[AddressPool], options=dict[Key, str])
+AddressPool = _table("AddressPool", subnet=str, ip_range=str, gateway=str, aux_addresses=MapOf[Key, str])
+Ipam = _table("Ipam", driver=str, config=ListOf[AddressPool], options=MapOf[Key, str])
 Network = _table(
     "Network",
     name=str,
@@ -336,8 +339,8 @@ Volume = _table("Volume", name=str, driver=str, driver_opts=Options, external=Bo
 
 UNIQUE = frozenset(
     {
-        *("capabilities", "cache_from", "cache_to", "depends_on", "device_cgroup_rules", "device_ids"),
-        *("external_links", "extra_hosts", "group_add", "networks", "security_opt", "tags"),
+        *("capabilities", "depends_on", "device_cgroup_rules", "device_ids", "external_links", "extra_hosts"),
+        *("group_add", "networks", "options", "security_opt", "ssh", "volumes_from"),
     }
 )
 """Keys whose lists Compose refuses with an item that is there twice."""

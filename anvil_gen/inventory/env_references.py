@@ -38,7 +38,7 @@ def env_reference(value: Any) -> EnvRef | None:
 def check_free_values(collector: Collector) -> None:
     """Report tables that are meant as references to variables and are not, dates, and names with a `=`."""
     for path, table in _places(collector.document.data):
-        error = _reference_error(table)
+        error = reference_error(table)
         if error is not None:
             key, detail, remedy = error
             collector.add("invalid-form", (*path, key), detail, remedy, key=key not in _KEYS)
@@ -112,7 +112,7 @@ def _in_table(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, dict[str, An
         yield from _in_table(item, (*path, key))
 
 
-def _reference_error(table: dict[str, Any]) -> tuple[str, str, str] | None:
+def reference_error(table: dict[str, Any]) -> tuple[str, str, str] | None:
     """Return what is wrong with a table that is clearly meant as a reference: the key, detail and remedy."""
     name = table.get("env", "")
     if env_reference(table) is not None or not isinstance(name, str | int | float):

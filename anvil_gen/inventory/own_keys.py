@@ -12,7 +12,7 @@ from msgspec import inspect as types
 
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.decode import CODES
-from anvil_gen.inventory.env_references import env_reference
+from anvil_gen.inventory.env_references import env_reference, reference_error
 from anvil_gen.inventory.struct_errors import Decoder, accepts, type_info
 from anvil_gen.values import KeyPath
 
@@ -51,6 +51,8 @@ class _OwnKeysDecoder(Decoder):
         self._override = override
 
     def decode(self, value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, Any] | None = None) -> Any:
+        if isinstance(value, dict) and reference_error(value) is not None:  # reported for every table there is
+            return UNSET
         reference = env_reference(value) if _takes_text(kind) else None
         if reference is not None:
             value = reference.default
@@ -78,4 +80,4 @@ def _takes_text(kind: types.Type) -> bool:
 
 
 def _is_removal(value: Any, kind: types.Type) -> bool:
-    return value == REMOVAL or (value is False and not accepts(kind, False))  # noqa: FBT003  a value
+    return value == REMOVAL or (value is False and not accepts(kind, False))

@@ -23,6 +23,7 @@ from anvil_gen.resolve.model import ExtraService, Gpu, Mode, Stack, Tier
 from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.options import GpuOptions, HostOptions, TierOptions
+from anvil_gen.resolve.own_keys import check_own_keys
 from anvil_gen.resolve.router import resolve_router_spec
 from anvil_gen.resolve.served_names import further_names
 from anvil_gen.resolve.tier import build_tier
@@ -53,6 +54,7 @@ def resolve(
     )
     _check_folders(inventory, collector)
     check_free_values(collector)
+    check_own_keys(collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
     servers = _servers(context)

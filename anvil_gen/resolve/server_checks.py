@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from anvil_gen.catalog.engine import Engine
@@ -55,12 +56,17 @@ def _check_fields(context: ResolveContext, server: AnyServer, engine: Engine) ->
 def _check_secrets(context: ResolveContext, server: AnyServer) -> None:
     """Report secrets that are written out: the rendered files would hold them, and git after them."""
     for table, values in (("environment", server.options.environment), ("flags", server.options.flags)):
-        for name, value in values.items():
-            if isinstance(value, str) and value and holds_secret(name):
-                path = (*server.path, table, name)
-                variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
-                remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{variable}" }}'
-                context.collector.add("secret-in-the-inventory", path, "rendered files would hold it", remedy, key=True)
+        report_secrets(context.collector, (*server.path, table), values)
+
+
+def report_secrets(collector: Collector, path: KeyPath, values: Mapping[str, Any]) -> None:
+    """Report secrets among the values of the table at ``path``, by their names."""
+    for name, value in values.items():
+        if isinstance(value, str) and value and holds_secret(name):
+            variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
+            remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{variable}" }}'
+            where = (*path, name)
+            collector.add("secret-in-the-inventory", where, "rendered files would hold it", remedy, key=True)
 
 
 def _is_mapped(engine: Engine, name: str) -> bool:
