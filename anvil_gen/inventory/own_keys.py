@@ -20,8 +20,8 @@ REMOVAL = {"remove": True}
 """What an override writes in place of a value whose key shall not be there."""
 
 
-def check_types(collector: Collector, path: KeyPath, table: Mapping[str, Any], kind: Any, *, override: bool) -> bool:
-    """Report what is wrong with the types of a table in Compose's own keys, and return whether nothing is.
+def check_types(collector: Collector, path: KeyPath, table: Mapping[str, Any], kind: Any, *, override: bool) -> None:
+    """Report what is wrong with the types of a table in Compose's own keys.
 
     ``override``: it may remove keys, and add to lists.
     """
@@ -33,8 +33,7 @@ def check_types(collector: Collector, path: KeyPath, table: Mapping[str, Any], k
         for error in decoder.errors.values():
             if not isinstance(collector.value_at(error.path), date | time):  # of which every place is reported
                 collector.add(CODES[error.kind], error.path, error.detail, error.remedy, key=error.at_key)
-        return not decoder.errors
-    return True
+                collector.drop(error.path)
 
 
 def added_items(value: Any) -> list[Any] | None:
@@ -59,7 +58,7 @@ class _OwnKeysDecoder(Decoder):
             if value is None or value is UNSET:
                 return UNSET
             value = str(value)
-        if self._override and len(path) > 0 and _is_removal(value, kind):
+        if self._override and len(path) > 0 and is_removal(value, kind):
             return UNSET
         added = added_items(value) if self._override and accepts(kind, []) else None
         if added is not None:
@@ -79,5 +78,17 @@ def _takes_text(kind: types.Type) -> bool:
     return _takes_text(kind.type) if isinstance(kind, types.Metadata) else isinstance(kind, types.StrType)
 
 
-def _is_removal(value: Any, kind: types.Type) -> bool:
+def child_type(kind: types.Type | None, key: str) -> types.Type | None:
+    """Return the type of an entry of a mapping; None where nothing is known of it."""
+    if isinstance(kind, types.UnionType):
+        return next((found for choice in kind.types if (found := child_type(choice, key)) is not None), None)
+    if isinstance(kind, types.StructType):
+        return next((field.type for field in kind.fields if field.encode_name == key), None)
+    if isinstance(kind, types.Metadata):
+        return child_type(kind.type, key)
+    return kind.value_type if isinstance(kind, types.DictType) else None
+
+
+def is_removal(value: Any, kind: types.Type) -> bool:
+    """Return whether an override removes the key of a value: ``false``, where Compose takes no boolean, does too."""
     return value == REMOVAL or (value is False and not accepts(kind, False))

@@ -11,8 +11,8 @@ from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.quoting import compose_string
-from anvil_gen.resolve.compose_keys import merge
 from anvil_gen.resolve.model import ExtraService, HealthCheck, Mode, Mount, Reservation, Router, Service, Stack
+from anvil_gen.resolve.override_merge import merge
 from anvil_gen.values import KeyPath, Text
 
 _ABSENT = object()
@@ -157,7 +157,10 @@ def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
         **_reservation(catalog, service.gpus),
     }
     return _file(
-        service.name, merge(_without_empty(own), service.override), sealed=service.sealed, volumes=service.volumes
+        service.name,
+        merge(_without_empty(own), service.override, removed=_ABSENT),
+        sealed=service.sealed,
+        volumes=service.volumes,
     )
 
 
@@ -178,7 +181,12 @@ def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
         "volumes": mounts,
         **({"networks": ("internal",)} if router.limits.sealed else {}),
     }
-    return _file(router.service, merge(_without_empty(own), router.override), sealed=router.limits.sealed, volumes=())
+    return _file(
+        router.service,
+        merge(_without_empty(own), router.override, removed=_ABSENT),
+        sealed=router.limits.sealed,
+        volumes=(),
+    )
 
 
 def _without_empty(keys: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,13 +39,6 @@ def compose_form(value: Any, *, table: bool = True) -> Any:
     return ComposeText(escape_dollars(value)) if isinstance(value, str) else value
 
 
-def merge(below: Any, above: Any) -> Any:
-    """Return ``below`` with ``above`` in it: tables merge, everything else replaces."""
-    if isinstance(below, Mapping) and isinstance(above, Mapping):
-        return {**below, **{key: merge(below.get(key), value) for key, value in above.items()}}
-    return above
-
-
 def by_name(entries: Any) -> Any:
     """Return ``["NAME=value", "NAME"]`` as the mapping that it stands for; anything else as it is."""
     if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):

@@ -8,12 +8,13 @@ from msgspec import UNSET, Struct
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.command_line import arguments, shell_words
-from anvil_gen.resolve.compose_keys import compose_form, flag_value, named_volumes
+from anvil_gen.resolve.compose_keys import flag_value, named_volumes
 from anvil_gen.resolve.context import AnyServer, ResolveContext, env_text, matching_quirks
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import EnvVar, HealthCheck, Mount, Port, Reservation, Service
 from anvil_gen.resolve.model_source import KINDS, Source
 from anvil_gen.resolve.options import ServerOptions
+from anvil_gen.resolve.override_merge import override_mounts
 from anvil_gen.values import EnvRef, Number, Text, canonical_flag, concat, fill
 
 
@@ -75,8 +76,8 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         log_max_size=options.log_max_size,
         log_max_file=str(options.log_max_files),
         labels=inputs.labels,
-        override=compose_form(options.override),
-        override_volumes=named_volumes(options.override.get("volumes")),
+        override=options.override,
+        override_volumes=named_volumes(override_mounts(options.override)),
     )
 
 

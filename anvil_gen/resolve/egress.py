@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.model_source import Source
+from anvil_gen.resolve.override_merge import REMOVED
 
 OFFLINE = "HF_HUB_OFFLINE"
 """The variable by which the Hugging Face libraries take what is in the cache, and ask nobody."""
@@ -39,7 +40,7 @@ def check_sealed(context: ResolveContext, server: TierServer, sources: Mapping[s
         detail = f'"{options.bind}": nothing is published from an internal network'
         context.collector.add("not-with-egress-denied", path, detail, f"remove it: clients come by the router; {_OPEN}")
     for key in _WAYS_OUT:
-        if key in options.override:
+        if options.override.get(key, REMOVED) is not REMOVED:
             path = (*(options.origin("override").path or server.path), key)
             detail = f'"{key}" in override would put it on another network than the internal one, or publish it'
             context.collector.add("not-with-egress-denied", path, detail, f"remove it, {_OPEN}", key=True)

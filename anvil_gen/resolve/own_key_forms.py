@@ -43,7 +43,8 @@ def _items(key: str, value: Any) -> Iterator[tuple[KeyPath, Any]]:
     added = added_items(value)
     path: KeyPath = (key,) if added is None else (key, "add")
     items = value if added is None else added
-    yield from (((*path, index), item) for index, item in enumerate(items) if isinstance(items, list))
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        yield (*path, index), item
 
 
 def _port(port: Any) -> Iterator[tuple[str, str]]:

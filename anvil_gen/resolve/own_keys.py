@@ -24,8 +24,9 @@ def check_own_keys(collector: Collector) -> None:
 
     for path, table in tables:
         override = path[-1] == "override"
-        if check_types(collector, path, table, compose_spec.Service, override=override):
-            for where, detail, remedy in form_errors(table):
+        check_types(collector, path, table, compose_spec.Service, override=override)
+        for where, detail, remedy in form_errors(table):
+            if not collector.is_dropped((*path, *where)):
                 collector.add("invalid-form", (*path, *where), detail, remedy)
         if not override:
             _check_service(collector, path, table)

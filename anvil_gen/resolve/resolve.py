@@ -24,6 +24,7 @@ from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.options import GpuOptions, HostOptions, TierOptions
 from anvil_gen.resolve.own_keys import check_own_keys
+from anvil_gen.resolve.own_references import check_own_references
 from anvil_gen.resolve.router import resolve_router_spec
 from anvil_gen.resolve.served_names import further_names
 from anvil_gen.resolve.tier import build_tier
@@ -79,6 +80,7 @@ def resolve(
         variables=variables_of(inventory, tiers, services, modes[0].router, experiment),
     )
     check_stack(stack, inventory, collector)
+    check_own_references(stack, collector)
     return stack
 
 

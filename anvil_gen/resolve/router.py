@@ -13,12 +13,13 @@ from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
-from anvil_gen.resolve.compose_keys import compose_form, named_volumes
+from anvil_gen.resolve.compose_keys import named_volumes
 from anvil_gen.resolve.compose_service import health_check, published
 from anvil_gen.resolve.context import ResolveContext, env_text
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Port, Route, Router, Tier, Upstream
 from anvil_gen.resolve.options import RouterOptions
+from anvil_gen.resolve.override_merge import override_mounts
 from anvil_gen.resolve.router_options import (
     check_clients,
     check_supported,
@@ -106,8 +107,8 @@ def build_router(
         routes=routes,
         nameless=_nameless(options, served),
         responses=responses,
-        override=compose_form(options.override),
-        override_volumes=named_volumes(options.override.get("volumes")),
+        override=options.override,
+        override_volumes=named_volumes(override_mounts(options.override)),
         variables=kind.variables,
         options=options,
     )

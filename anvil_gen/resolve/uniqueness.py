@@ -11,9 +11,11 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.resolve.compose_keys import published_ports
 from anvil_gen.resolve.model import Mode, Stack
 from anvil_gen.resolve.options import RouterOptions, ServiceOptions
+from anvil_gen.resolve.override_merge import Added
 from anvil_gen.values import KeyPath
 
 _EVERY = {"0.0.0.0", "::"}  # noqa: S104  compared, not bound
+_NOTHING_ADDED = Added(())
 COMMON_BINDS = ("127.0.0.1", "0.0.0.0")  # noqa: S104  compared, not bound
 
 
@@ -142,7 +144,11 @@ def _owner(table: KeyPath) -> str:
 def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
     own = _own_keys(stack)
     for owner, table, options in owners(stack):
-        if "ports" in own.get(table, {}) or options.port is None or options.bind is False:
+        if (
+            not isinstance(own.get(table, {}).get("ports", _NOTHING_ADDED), Added)
+            or options.port is None
+            or options.bind is False
+        ):
             continue
         if is_explicit(options, "port", table, collector):
             path, key = option_location(options, "port", table)
@@ -150,8 +156,12 @@ def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
             yield _Owner(owner=owner, value=value, path=path, key=key, remedy="", table=table)
             yield from _metrics(owner, table, options)
     for table, mapping in own.items():
-        for index, bind, number in published_ports(mapping.get("ports")):
-            path = (*_own_path(table), "ports", index)
+        ports = mapping.get("ports")
+        added: KeyPath = ()
+        if isinstance(ports, Added):
+            ports, added = ports.items, ("add",)
+        for index, bind, number in published_ports(ports):
+            path = (*_own_path(table), "ports", *added, index)
             value = (number, _address(bind))
             remedy = "publish another port"
             yield _Owner(owner=_owner(table), value=value, path=path, key=False, remedy=remedy, table=table)
