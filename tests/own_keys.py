@@ -13,7 +13,7 @@ from anvil_gen.inventory.struct_errors import type_info
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SERVICE = type_info(compose_spec.Service)
+SERVICE: Any = type_info(compose_spec.Service)
 
 _TEXTS = (
     *("x", "", "a", "10", "-1", "1.5", "1g", "512m", "1.5 GiB", "30s", "1m30s", "1d", "true", "off", "maybe", "all"),

@@ -35,11 +35,11 @@ Whole: Any = int | _form("[+-]?[0-9]+", "A whole number.")
 AnyWhole: Any = Whole | float
 Decimal: Any = int | float | _form(rf"[+-]?{_NUMBER}{_EXPONENT}", "A number.")
 Size: Any = int | _form(
-    rf"[0-9]+(?:\.[0-9]+)?{_EXPONENT} ?[kKmMgGtTpP]?[iI]?[bB]?", 'A number of bytes, with a unit: "512m", "16g".'
+    r"[0-9]+(?:\.[0-9]+)? ?[kKmMgGtTpP]?[iI]?[bB]?", 'A number of bytes, with a unit: "512m", "16g".'
 )
 AnySize: Any = Size | float
 SizeText: Any = _form(
-    rf"[0-9]+(?:\.[0-9]+)?{_EXPONENT} ?[kKmMgGtTpP]?[iI]?[bB]?", 'Text: a number of bytes, with a unit: "512m", "16g".'
+    r"[0-9]+(?:\.[0-9]+)? ?[kKmMgGtTpP]?[iI]?[bB]?", 'Text: a number of bytes, with a unit: "512m", "16g".'
 )
 Duration: Any = _form(rf"[+-]?(?:0|(?:{_NUMBER}(?:ns|us|µs|μs|ms|s|m|h))+)", 'A duration: "30s", "1m30s".')
 Texts: Any = ListOf[str]

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from anvil_gen.inventory.env_references import TABLES
 from anvil_gen.inventory.own_keys import added_items, is_removal
-from anvil_gen.resolve.compose_keys import by_name, compose_form, long_mount
+from anvil_gen.resolve.compose_keys import EMPTY_LISTS, by_name, compose_form, long_mount
 from anvil_gen.resolve.model import Mount
 
 
@@ -45,7 +45,8 @@ def add_layer(below: Mapping[str, Any], table: Mapping[str, Any]) -> Mapping[str
 
 
 def _override_form(table: Mapping[str, Any], kind: Any) -> dict[str, Any]:
-    return {str(key): _value_form(str(key), value, kind) for key, value in table.items()}
+    saying = {str(key): value for key, value in table.items() if value != [] or not _is_merged(str(key))}
+    return {key: _value_form(key, value, kind) for key, value in saying.items()}
 
 
 def _value_form(key: str, value: Any, parent: Any) -> Any:
@@ -55,12 +56,19 @@ def _value_form(key: str, value: Any, parent: Any) -> Any:
     kind = child_type(parent, key)
     if kind is not None and is_removal(value, kind):
         return REMOVED
+    if value == [] and key not in EMPTY_LISTS:  # in place of the list below
+        return REMOVED
     added = added_items(value)
     if added is not None:
         items = compose_form(added, table=False)
-        return items if key == "volumes" or key in _NAMES else Added(items)
+        return items if _is_merged(key) else Added(items)
     formed = compose_form(value, table=key in TABLES)
     return _override_form(value, kind) if isinstance(formed, dict) else formed
+
+
+def _is_merged(key: str) -> bool:
+    """Return whether a list is merged with the one below it, instead of replacing it."""
+    return key == "volumes" or key in _NAMES
 
 
 def merge(below: Any, above: Any, *, key: str = "", removed: Any = _LEFT_OUT) -> Any:

@@ -54,7 +54,7 @@ def check_own_references(stack: Stack, collector: Collector) -> None:
                 _unknown(own, reference, known[reference.kind], stack, collector)
         for path, detail, remedy in _conflicts(own.mapping):
             if own.tables[0][0] != "services" or path != ("image",):  # where it is missing has been reported
-                _report("conflicting-values", own, path, detail, remedy, collector)
+                _report(collector, "conflicting-values", own, path, (detail, remedy))
     for mode in stack.modes:
         _check_mode(stack, mode, owned, known["service"], collector)
     for tier in stack.tiers:
@@ -141,14 +141,14 @@ def _unknown(own: _Own, reference: _Reference, known: set[str], stack: Stack, co
         remedy = f"{did_you_mean(name, known) or f'there are: {join_words(known)}'}{table}"
     else:
         remedy = "mount a file, or name a variable: an inventory declares none"
-    _report("unknown-reference", own, reference.path, f'there is no {kind} "{name}"', remedy, collector)
+    _report(collector, "unknown-reference", own, reference.path, (f'there is no {kind} "{name}"', remedy))
 
 
-def _report(code: str, own: _Own, path: KeyPath, detail: str, remedy: str, collector: Collector) -> None:
+def _report(collector: Collector, code: str, own: _Own, path: KeyPath, what: tuple[str, str]) -> None:
     """Report an error, unless something is wrong with the type of what is there."""
     place = _place(own, path, collector)
     if not collector.is_dropped(place):
-        collector.add(code, place, detail, remedy)
+        collector.add(code, place, *what)
 
 
 def _place(own: _Own, path: KeyPath, collector: Collector) -> KeyPath:
@@ -203,13 +203,13 @@ def _check_mode(stack: Stack, mode: Mode, owned: list[_Own], known: set[str], co
             if reference.name not in running:
                 detail = f'"{reference.name}" does not run in the mode "{mode.title}", and "{own.name}" does'
                 remedy = "name a service that runs in every mode in which this one does"
-                _report("not-in-this-mode", own, reference.path, detail, remedy, collector)
+                _report(collector, "not-in-this-mode", own, reference.path, (detail, remedy))
     edges = {name: [one.name for one in found] for name, found in needs.items()}
     for own in owned:
         for reference in needs[own.name] if own.name in running else ():
             if _reaches(edges, reference.name, own.name):
                 detail = f'"{reference.name}" waits for "{own.name}", which waits for it'
-                _report("dependency-cycle", own, reference.path, detail, "remove one of them", collector)
+                _report(collector, "dependency-cycle", own, reference.path, (detail, "remove one of them"))
 
 
 def _reaches(edges: Mapping[str, list[str]], start: str, end: str) -> bool:
@@ -234,4 +234,4 @@ def _check_mounts(service: Service, table: KeyPath, collector: Collector) -> Non
         own = _Own(name=service.name, tables=((*table, "override"), ("defaults", "override"), table), mapping={})
         detail = f'the command names "{target}", and the override drops that mount'
         remedy = "keep it: mounts merge by their target; or override the command too"
-        _report("mount-is-dropped", own, ("volumes",), detail, remedy, collector)
+        _report(collector, "mount-is-dropped", own, ("volumes",), (detail, remedy))
