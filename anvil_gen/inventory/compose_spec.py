@@ -34,13 +34,11 @@ Boolean: Any = bool | _form(rf"(?i:{_BOOLEANS})", "A boolean: true or false.")
 Whole: Any = int | _form("[+-]?[0-9]+", "A whole number.")
 AnyWhole: Any = Whole | float
 Decimal: Any = int | float | _form(rf"[+-]?{_NUMBER}{_EXPONENT}", "A number.")
-Size: Any = int | _form(
-    r"[0-9]+(?:\.[0-9]+)? ?[kKmMgGtTpP]?[iI]?[bB]?", 'A number of bytes, with a unit: "512m", "16g".'
-)
-AnySize: Any = Size | float
 SizeText: Any = _form(
     r"[0-9]+(?:\.[0-9]+)? ?[kKmMgGtTpP]?[iI]?[bB]?", 'Text: a number of bytes, with a unit: "512m", "16g".'
 )
+Size: Any = int | SizeText
+AnySize: Any = Size | float
 Duration: Any = _form(rf"[+-]?(?:0|(?:{_NUMBER}(?:ns|us|µs|μs|ms|s|m|h))+)", 'A duration: "30s", "1m30s".')
 Texts: Any = ListOf[str]
 TextOrTexts: Any = str | ListOf[str]

@@ -13,6 +13,7 @@ from anvil_gen.inventory.fields import CONTAINER_PATTERN, NAME_LENGTH, PROJECT_P
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.resolve.model import Gpu, Mode, Stack, Tier
+from anvil_gen.resolve.own_references import check_own_references
 from anvil_gen.resolve.uniqueness import (
     COMMON_BINDS,
     check_uniqueness,
@@ -43,6 +44,7 @@ def check_stack(stack: Stack, inventory: Inventory, collector: Collector) -> Non
     for mode in stack.modes:
         _shares(mode, collector)
     _projects(stack, collector)
+    check_own_references(stack, collector)
 
 
 def _host_name(stack: Stack, collector: Collector) -> None:

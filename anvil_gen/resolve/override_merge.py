@@ -88,7 +88,7 @@ def merge(below: Any, above: Any, *, key: str = "", removed: Any = _LEFT_OUT) ->
     if isinstance(above, Replaced):
         return above.value if removed is not REMOVED else above
     if isinstance(above, Added):
-        return _added(below, above)
+        return above if below is None and removed is REMOVED else _added(below, above)
     if key in _NAMES and isinstance(below, Mapping | Sequence) and isinstance(above, list | Mapping):
         below, above = _NAMES[key](below), _NAMES[key](above)
     if isinstance(above, Mapping):

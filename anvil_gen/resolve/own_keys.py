@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from anvil_gen.inventory.collector import Collector
-from anvil_gen.inventory.env_references import own_key_tables
+from anvil_gen.inventory.env_references import check_free_values, own_key_tables
 from anvil_gen.resolve.compose_keys import by_name
 from anvil_gen.resolve.server_checks import report_secrets
 from anvil_gen.values import KeyPath
@@ -13,6 +13,7 @@ from anvil_gen.values import KeyPath
 
 def check_own_keys(collector: Collector) -> None:
     """Report what Compose would refuse, or read otherwise, in the tables in its own keys."""
+    check_free_values(collector)
     tables = list(own_key_tables(collector.document.data))
     declared = {kind: collector.document.data.get(kind) for kind in ("volumes", "networks")}
     if not any(table for _, table in tables) and not any(declared.values()):

@@ -67,7 +67,7 @@ def _owned(stack: Stack) -> Iterator[_Own]:
     for tier in stack.tiers:
         service = tier.service
         if service.override:
-            below = {"image": "x", "container_name": "x", **({"networks": ["internal"]} if service.sealed else {})}
+            below = {"image": "x", "container_name": "x"}
             tables: tuple[KeyPath, ...] = (
                 ("tiers", tier.name, "override"),
                 ("defaults", "override"),

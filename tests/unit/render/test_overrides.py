@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 import yaml
+from effort import examples
+from hypothesis import given
+from hypothesis import strategies as st
 
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.overrides import overridden
 from anvil_gen.resolve.model import Mount
+from anvil_gen.resolve.override_merge import REMOVED, Added, merge
 
 FILE = """# mine
 name: box
@@ -84,3 +88,57 @@ def test_other_styles(text: str) -> None:
 def test_a_file_without_the_service(text: str) -> None:
     with pytest.raises(InternalError):
         overridden(text, "x.yml", "tier", {"a": "b"}, [])
+
+
+LAST = """services:
+  tier:
+    image: a
+    environment:
+      A: "1"
+"""
+
+
+def test_a_new_key_and_a_new_section_at_one_line() -> None:
+    override = {"environment": {"B": "2"}, "volumes": ["data:/data"]}
+    mounts = [Mount(source="data", target="", volume=True)]
+
+    assert overridden(LAST, "x.yml", "tier", override, mounts) == (
+        f'{LAST}      B: "2"\n    volumes:\n      - data:/data\n\nvolumes:\n  data: {{}}\n'
+    )
+
+
+def test_what_it_removes_is_gone_with_its_lines() -> None:
+    override = {"ports": REMOVED, "environment": {"A": REMOVED}, "dns": Added(["8.8.8.8"])}
+    after = overridden(FILE, "x.yml", "tier", override, [])
+
+    assert after == FILE.replace('    ports: [ "1:1" ]\n', "").replace('      A: "1"\n', "").replace(
+        "    - 1.1.1.1\n", '    - 1.1.1.1\n    - "8.8.8.8"\n'
+    )
+
+
+KEYS = st.sampled_from(
+    ["image", "environment", "command", "ports", "labels", "dns", "volumes", "deploy", "A", "B", "x"]
+)
+SCALARS = st.sampled_from(["a", "1:1", "data:/data", "two\nlines", "#", "", "~"]) | st.integers(0, 9) | st.booleans()
+VALUES = st.recursive(
+    SCALARS | st.just(REMOVED) | st.lists(SCALARS, max_size=3) | st.builds(Added, st.lists(SCALARS, max_size=2)),
+    lambda inner: st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(override=st.dictionaries(KEYS, VALUES, min_size=1, max_size=4), names=st.sets(st.sampled_from("vw"), max_size=2))
+@examples(150)
+@pytest.mark.parametrize("text", [FILE, LAST, FILE + "volumes:\n  v: {}\n"])
+def test_any_override(text: str, override: dict[str, Any], names: set[str]) -> None:
+    mounts = [Mount(source=name, target="", volume=True) for name in sorted(names)]
+    after = overridden(text, "x.yml", "tier", override, mounts)
+    before, data = yaml.safe_load(text), yaml.safe_load(after)
+    tier = merge(before["services"]["tier"], override)
+    kept = [line for line in text.split("\n") if line.strip().startswith("#") and line not in "      # of A"]
+
+    assert data["services"] == {**before["services"], "tier": tier}
+    assert set(data.get("volumes", {})) == names | set(before.get("volumes", {}))
+    assert [line for line in kept if not line.startswith("      ")] == [
+        line for line in after.split("\n") if line in kept and not line.startswith("      ")
+    ]
