@@ -57,7 +57,7 @@ class _OwnKeysDecoder(Decoder):
             value = reference.default
             if value is None or value is UNSET:
                 return UNSET
-            value = str(value)
+            value, path = str(value), (*path, "default")
         if self._override and len(path) > 0 and is_removal(value, kind):
             return UNSET
         added = added_items(value) if self._override and accepts(kind, []) else None

@@ -162,8 +162,8 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
             Meta(
                 description=(
                     "Compose keys that have the last word: mappings merge deep, `volumes` by target, "
-                    "`networks` by name. Other lists replace; `{ add = [...] }` appends. `{ remove = true }` removes a key, and so does "
-                    "`false` where Compose takes no boolean."
+                    "`networks` by name. Other lists replace; `{ add = [...] }` appends. "
+                    "`{ remove = true }` removes a key, and so does `false` where Compose takes no boolean."
                 ),
                 examples=[{"mem_limit": "32g"}],
             ),

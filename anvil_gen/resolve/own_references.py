@@ -48,6 +48,7 @@ def check_own_references(stack: Stack, collector: Collector) -> None:
         return
     known = {kind: _declared(stack, collector, kind) for kind in ("network", "secret", "config")}
     known["service"] = {name for mode in stack.modes for name in _services(stack, mode)}
+    known["service"] |= {tier.service.name for tier in stack.tiers}
     for own in owned:
         for reference in _references(own.mapping):
             if reference.name not in known[reference.kind] and "$" not in reference.name:

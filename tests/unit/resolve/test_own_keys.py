@@ -21,7 +21,7 @@ IN_A_SERVICE: list[tuple[str, Fault]] = [
     ("cpus = ▸nan", ("number out of range", "services.ui.cpus", "a number that is")),
     ("x-mine.a = [▸inf]", ("number out of range", "services.ui.x-mine.a[0]", "a number that is")),
     ("stop_grace_period = ▸'10'", (FORM, "services.ui.stop_grace_period", '"30s"')),
-    ("stop_grace_period = { env = 'X', default = ▸'10' }", (FORM, "services.ui.stop_grace_period", '"30s"')),
+    ("stop_grace_period = { env = 'X', default = ▸'10' }", (FORM, "services.ui.stop_grace_period.default", '"30s"')),
     ("user = ▸1000", (TYPE, "services.ui.user", 'write it in quotes: "1000"')),
     ("restart = ▸false", (TYPE, "services.ui.restart", '"false"')),
     ("pull_policy = ▸'alway'", ("not one of the choices", "services.ui.pull_policy", 'did you mean "always"?')),
@@ -46,7 +46,7 @@ IN_A_SERVICE: list[tuple[str, Fault]] = [
     ("container_name = 'aa'\nscale = ▸2", (CONFLICT, "services.ui.scale", "remove it")),
     ("depends_on = [▸'ui']", ("dependency cycle", "services.ui.depends_on[0]", "remove one of them")),
     ("environment.▸API_KEY = 'k'", ("secret in the inventory", "services.ui.environment.API_KEY", "{ env =")),
-    ("environment = ▸['A_TOKEN=k']", ("secret in the inventory", "services.ui.environment.A_TOKEN", "{ env =")),
+    ("▸environment = ['A_TOKEN=k']", ("secret in the inventory", "services.ui.environment.A_TOKEN", "{ env =")),
 ]
 
 
@@ -66,7 +66,7 @@ ELSEWHERE: list[tuple[str, list[Fault]]] = [
             (FORM, "tiers.ab.override.ports.add[0]", "127.0.0.1"),
         ],
     ),
-    (f"{BOX}[defaults.override]\nlabels = ▸3", [(TYPE, "defaults.override.labels", "write it as a table")]),
+    (f"{BOX}[defaults.override]\nlabels = ▸3", [(TYPE, "defaults.override.labels", "")]),
     (f"{BOX}[router.override]\nnetworks = [▸'own']", [(REFERENCE, "router.override.networks[0]", "[networks.own]")]),
     (f"{BOX}[▸services.ui]\nlabels.a = 'b'", [("missing key", "services.ui", "write image")]),
     (
