@@ -68,7 +68,7 @@ def _owned(stack: Stack) -> Iterator[_Own]:
     for tier in stack.tiers:
         service = tier.service
         if service.override:
-            below = {"image": "x", "container_name": "x"}
+            below = {"image": service.image, "container_name": service.container_name}
             tables: tuple[KeyPath, ...] = (
                 ("tiers", tier.name, "override"),
                 ("defaults", "override"),
@@ -77,7 +77,7 @@ def _owned(stack: Stack) -> Iterator[_Own]:
             yield _Own(name=service.name, tables=tables, mapping=merge(below, service.override))
     router = stack.router
     if router is not None and router.override:
-        below = {"image": "x", "container_name": "x"}
+        below = {"image": "built", "container_name": router.container_name}
         tables = (("router", "override"), ("router",))
         yield _Own(name=router.service, tables=tables, mapping=merge(below, router.override))
 
