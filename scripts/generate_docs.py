@@ -48,6 +48,8 @@ TABLES = {
     "[tiers.NAME]": ("TierTable", "tier"),
     "model and draft_model of a tier": ("ModelTable", "model"),
     "healthcheck of a tier": ("HealthCheckTable", None),
+    "mounts of a tier, of [experiment] and [router]": ("MountTable", "mount"),
+    "networks of a tier and of [router]": ("NetworkTable", None),
     "[modes.NAME]": ("ModeTable", None),
     "[router]": ("RouterTable", "router"),
     "[router.tiers.NAME]": ("RouterTierTable", None),

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
 from anvil_gen.inventory.schema_base import Image, Table
+from anvil_gen.inventory.schema_mounts import Mounts, Networks
 
 
 class TlsTable(Table, frozen=True, kw_only=True):
@@ -84,6 +85,8 @@ class RouterTable(Table, frozen=True, kw_only=True):
     stop_grace_period: t.GracePeriod | UnsetType = UNSET
     log_max_size: t.LogSize | UnsetType = UNSET
     log_max_files: t.LogFiles | UnsetType = UNSET
+    mounts: Mounts | UnsetType = UNSET
+    networks: Networks | UnsetType = UNSET
     override: (
         Annotated[
             dict[str, Any],

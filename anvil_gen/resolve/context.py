@@ -29,6 +29,7 @@ class ResolveContext(Struct, frozen=True, kw_only=True):
     platform: str
     gpus: Mapping[str, Gpu]
     folder: Path  # the inventory's
+    output: Path  # of the rendered tree
     sealed: bool  # tiers reach nothing but each other and the router
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from msgspec import Struct
 
 from anvil_gen.inventory.schema_base import EnvTable
+from anvil_gen.inventory.schema_mounts import MountTable, NetworkTable
 from anvil_gen.inventory.schema_router import RouterTierTable, TlsTable
 from anvil_gen.inventory.schema_tier import HealthCheckTable, ModelTable
 from anvil_gen.values import KeyPath, Number
@@ -89,10 +90,12 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     log_max_files: int
     environment: Mapping[str, str | int | EnvTable]
     flags: Mapping[str, Any]
+    mounts: Mapping[str, str | MountTable]
     task: str | None = None
     entrypoint: Sequence[str] | None = None
     command: Sequence[str] | None = None
     healthcheck: HealthCheckTable | None = None
+    networks: Sequence[str] | Mapping[str, NetworkTable] | None = None
     override: Mapping[str, Any] = {}
 
     gpus_key: ClassVar[str]
@@ -160,6 +163,8 @@ class RouterOptions(Options, frozen=True, kw_only=True):
     stop_grace_period: str
     log_max_size: str
     log_max_files: int
+    mounts: Mapping[str, str | MountTable]
+    networks: Sequence[str] | Mapping[str, NetworkTable] | None
     override: Mapping[str, Any]
 
 
