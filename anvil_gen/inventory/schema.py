@@ -53,8 +53,8 @@ class Inventory(Table, frozen=True, kw_only=True):
     services: Annotated[
         dict[t.ServiceName, dict[str, Any]],
         Meta(
-            description="Further compose services of the host, in Compose's own keys, and `files` as in a tier. They run "
-            "in every mode.",
+            description="Further compose services of the host, in Compose's own keys, and `files` as in a tier. "
+            "They run in every mode.",
             examples=[{"ui": {"image": "ghcr.io/open-webui/open-webui:main"}}],
         ),
     ] = field(default_factory=dict)

@@ -20,6 +20,10 @@ from anvil_gen.values import EnvRef, KeyPath, Text, VariableText
 _Options = TypeVar("_Options", bound=ServerOptions)
 
 
+Folders = tuple[Path, Path]
+"""The folder of an inventory, and that of its rendered tree."""
+
+
 class ResolveContext(Struct, frozen=True, kw_only=True):
     """What all model servers of one inventory share."""
 

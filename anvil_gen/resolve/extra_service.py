@@ -8,7 +8,7 @@ from typing import Any
 from anvil_gen.resolve.compose_keys import compose_form, long_mount
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.model import ExtraService, TreeFile
-from anvil_gen.resolve.mounts import described
+from anvil_gen.resolve.mounts import report_taken
 from anvil_gen.resolve.networks import declared_by
 from anvil_gen.resolve.relative_paths import move_to, moved_keys
 from anvil_gen.resolve.tier import copied_files, file_labels, source_of
@@ -17,8 +17,12 @@ from anvil_gen.values import KeyPath
 _FOLDER = "services"
 
 
-def build_extra(context: ResolveContext, name: str, table: Mapping[str, Any]) -> ExtraService:
-    """Return a further service; its errors go to the collector."""
+def build_extras(context: ResolveContext) -> tuple[ExtraService, ...]:
+    """Return the further services; their errors go to the collector."""
+    return tuple(_build(context, name, table) for name, table in context.inventory.services.items())
+
+
+def _build(context: ResolveContext, name: str, table: Mapping[str, Any]) -> ExtraService:
     path: KeyPath = ("services", name)
     files = copied_files(context, _files(context, table, path), path, f"{_FOLDER}/{name}")
     _check_places(context, table, path, files)
@@ -57,9 +61,7 @@ def _check_places(
     for index, mount in enumerate(mounts if isinstance(mounts, list) else ()):
         target = long_mount(mount if isinstance(mount, Mapping) else str(mount))["target"]
         if target in files:
-            detail = f"{described(context, (*path, 'volumes', index))} is there"
-            remedy = "mount one of them at another place"
-            context.collector.add("mount-taken-twice", (*path, "files", target), detail, remedy, key=True)
+            report_taken(context, (*path, "files", target), (*path, "volumes", index))
 
 
 def _with_files(keys: dict[str, Any], files: Mapping[str, TreeFile]) -> dict[str, Any]:

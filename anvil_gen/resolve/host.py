@@ -88,8 +88,8 @@ class Host:
         """
         from anvil_gen.resolve.resolve import resolve  # noqa: PLC0415  a verb asks Docker before it needs this
 
-        folders = {"folder": self.path.parent, "output": self.output}
-        stack = resolve(self.inventory, self.catalog, self.collector, self.options, header=self.header, **folders)
+        folders = (self.path.parent, self.output)
+        stack = resolve(self.inventory, self.catalog, self.collector, self.options, header=self.header, folders=folders)
         self.collector.raise_errors()
         return stack
 

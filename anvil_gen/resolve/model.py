@@ -328,7 +328,8 @@ class Stack(Struct, frozen=True, kw_only=True):
     @property
     def copied_files(self) -> tuple[TreeFile, ...]:
         """The files that are copied into the tree."""
-        return tuple(file for one in (*self.tiers, *self.services) for file in one.files)
+        folders = [one.files for one in self.tiers] + [one.files for one in self.services]
+        return tuple(file for files in folders for file in files)
 
 
 class Tree(Struct, frozen=True, kw_only=True):

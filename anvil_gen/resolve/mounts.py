@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PureWindowsPath
+from pathlib import PureWindowsPath
 
 from msgspec import UNSET
 
-from anvil_gen.diagnostics import Location, display_path
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.schema_mounts import MountTable
 from anvil_gen.resolve.context import ResolveContext
@@ -16,7 +15,7 @@ from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import Mount
 from anvil_gen.resolve.options import ServiceOptions
 from anvil_gen.resolve.relative_paths import move_to
-from anvil_gen.values import KeyPath
+from anvil_gen.values import KeyPath, address
 
 Taken = Mapping[str, KeyPath | str]
 """Places in a container that have a mount: where the inventory says so, or what a person calls it."""
@@ -73,20 +72,17 @@ def _fits(context: ResolveContext, target: str, path: KeyPath, taken: Taken) -> 
         context.collector.add("invalid-name", path, "it is no plain path in a container", remedy, key=True)
         return False
     if target in taken:
-        remedy = "mount one of them at another place"
-        context.collector.add(
-            "mount-taken-twice", path, f"{described(context, taken[target])} is there", remedy, key=True
-        )
-        return False
-    return True
+        report_taken(context, path, taken[target])
+    return target not in taken
 
 
-def described(context: ResolveContext, other: KeyPath | str) -> str:
-    """Return what a message calls another mount: with its line, where the inventory has one."""
-    if isinstance(other, str):
-        return other
-    location: Location = context.collector.document.location(other)
-    return f'"{".".join(map(str, other[:3]))}" ({display_path(Path(location.file))}:{location.line})'
+def report_taken(context: ResolveContext, path: KeyPath, other: KeyPath | str) -> None:
+    """Report a mount whose place another one has: with the line of that, where the inventory has one."""
+    if not isinstance(other, str):
+        location = context.collector.document.location(other)
+        other = f"{address(other)} ({location.file}:{location.line})"
+    remedy = "mount one of them at another place"
+    context.collector.add("mount-taken-twice", path, f"{other} is mounted there", remedy, key=True)
 
 
 def _is_one_source(context: ResolveContext, mount: MountTable, path: KeyPath) -> bool:

@@ -11,6 +11,7 @@ from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_mounts import NetworkTable
 from anvil_gen.resolve.compose_keys import compose_form, named_volumes
 from anvil_gen.resolve.context import ResolveContext
+from anvil_gen.resolve.egress import INTERNAL
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import Declared, Mode, Mount, Networks, Router, Service, Stack
 from anvil_gen.resolve.options import RouterOptions, ServerOptions
@@ -19,8 +20,6 @@ from anvil_gen.values import KeyPath
 
 DEFAULT = "default"
 """The network of a project that a service is on which names none."""
-INTERNAL = "internal"
-"""The one of sealed tiers and their router."""
 
 
 def networks_of(
@@ -54,11 +53,10 @@ def _check_names(context: ResolveContext, names: Iterable[str], path: KeyPath, *
             detail = f'"{name}" is not internal, and would be a way out'
             remedy = 'name networks with internal = true in [networks], or set egress = "allow" in [host]'
             context.collector.add("not-with-egress-denied", here, detail, remedy)
-        elif name not in known and not (name == DEFAULT or (name == INTERNAL and context.sealed)):
-            if not context.collector.is_dropped(("networks", name)):
-                listed = f" (defined: {join_words(known)})" if known else ""
-                remedy = did_you_mean(name, known) or f"add a table [networks.{name}]"
-                context.collector.add("unknown-network", here, f'"{name}" is not defined in [networks]{listed}', remedy)
+        elif name not in {*known, DEFAULT, *([INTERNAL] if context.sealed else [])}:
+            detail = f'"{name}" is not in [networks] (defined: {join_words(known) or "none"})'
+            remedy = did_you_mean(name, known) or f"add a table [networks.{name}]"
+            context.collector.add("unknown-network", here, detail, remedy)
 
 
 def declared(
@@ -92,13 +90,6 @@ def _names(networks: Any) -> Iterator[str]:
         yield from (str(name) for name in networks if isinstance(name, str))
 
 
-def check_reserved(context: ResolveContext) -> None:
-    """Report a network of the name that the one of sealed tiers has."""
-    if context.sealed and INTERNAL in context.inventory.networks:
-        detail = "the network of sealed tiers has that name"
-        context.collector.add("not-with-egress-denied", ("networks", INTERNAL), detail, "write another name", key=True)
-
-
 def check_shared(modes: Iterable[Mode], collector: Collector) -> None:
     """Report tiers that are on no network on which their router is."""
     for mode in modes:
@@ -129,12 +120,5 @@ def check_used(stack: Stack, inventory: Inventory, collector: Collector) -> None
         used = {name for one in found for name in getattr(one, section)}
         for name in names:
             if name not in used and name != DEFAULT:
-                detail = "no service names it, so no file declares it"
-                collector.add(
-                    "declared-but-not-used",
-                    (section, name),
-                    detail,
-                    "name it, or remove it",
-                    key=True,
-                    severity="warning",
-                )
+                detail, remedy = "no service names it, so no file declares it", "name it, or remove it"
+                collector.add("declared-but-not-used", (section, name), detail, remedy, key=True, severity="warning")

@@ -1,7 +1,6 @@
 """From an inventory and the catalog to a `Stack`: every option with its value, every service ready to lay out."""
 
 import re
-from pathlib import Path
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -12,16 +11,15 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.env_references import check_free_values
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.checks import check_stack
-from anvil_gen.resolve.context import ResolveContext, TierServer
+from anvil_gen.resolve.context import Folders, ResolveContext, TierServer
 from anvil_gen.resolve.egress import check_way_in
 from anvil_gen.resolve.env_variables import variables_of
 from anvil_gen.resolve.experiment import build_experiment
-from anvil_gen.resolve.extra_service import build_extra
+from anvil_gen.resolve.extra_service import build_extras
 from anvil_gen.resolve.layers import Layer, layered, set_fields
 from anvil_gen.resolve.model import Gpu, Mode, Stack, Tier
 from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.modes import build_modes
-from anvil_gen.resolve.networks import check_reserved
 from anvil_gen.resolve.options import GpuOptions, HostOptions, TierOptions
 from anvil_gen.resolve.router import resolve_router_spec
 from anvil_gen.resolve.served_names import further_names
@@ -30,14 +28,7 @@ from anvil_gen.values import KeyPath
 
 
 def resolve(
-    inventory: Inventory,
-    catalog: Catalog,
-    collector: Collector,
-    host: HostOptions,
-    *,
-    header: str,
-    folder: Path,
-    output: Path,
+    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, *, header: str, folders: Folders
 ) -> Stack:
     """Resolve an inventory; errors go to ``collector``, and what they are about is left out of the result.
 
@@ -47,8 +38,7 @@ def resolve(
         collector: takes every error, so that all are reported at once.
         host: the resolved ``[host]`` options.
         header: the inventory's name as the rendered files' headers give it.
-        folder: the inventory's folder, which relative paths start from.
-        output: the folder of the rendered tree.
+        folders: the inventory's, which relative paths start from, and the rendered tree's.
     """
     context = ResolveContext(
         inventory=inventory,
@@ -56,23 +46,21 @@ def resolve(
         collector=collector,
         platform=host.platform,
         gpus=_gpus(inventory, catalog, collector, host.platform),
-        folder=folder,
-        output=output,
+        folder=folders[0],
+        output=folders[1],
         sealed=host.egress == "deny",
     )
     _check_folders(inventory, collector)
     check_free_values(collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
-    check_reserved(context)
     servers = _servers(context)
     names = further_names(context, spec, servers)
     tiers = tuple(build_tier(context, name, server, names.get(name, ())) for name, server in servers.items())
     if _has_no_tiers(inventory, collector):
         spec = None  # a router to nothing
-    services = tuple(build_extra(context, name, mapping) for name, mapping in inventory.services.items())
     modes = build_modes(context, spec, tiers)
-    experiment = build_experiment(context, tiers, host=host.name)
+    services, experiment = build_extras(context), build_experiment(context, tiers, host=host.name)
     stack = Stack(
         host=host.name,
         project=host.project,

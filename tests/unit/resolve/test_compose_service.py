@@ -230,7 +230,7 @@ def test_mounts_are_of_weights_then_files_then_caches_each_place_once() -> None:
         *("/root/.cache/vllm", "/root/.cache/flashinfer", "/root/.triton"),
     ]
     assert service.mounts[:2] == (MOUNT, file)
-    assert [mount.source for mount in service.volumes] == ["vllm-cache", "vllm-flashinfer", "vllm-triton"]
+    assert list(service.declared.volumes) == ["vllm-cache", "vllm-flashinfer", "vllm-triton"]
 
 
 @pytest.mark.parametrize(
@@ -294,4 +294,4 @@ def test_what_goes_from_options_and_inputs_as_it_is() -> None:
     assert (service.restart, service.stop_grace_period, service.shm_size, service.ipc) == ("always", "2m", "8g", None)
     assert (service.log_max_size, service.log_max_file, service.labels) == ("1m", "7", (("a", "b"),))
     assert service.override == {"user": "$$me", "volumes": ["data:/d", "/h:/h"]}
-    assert service.override_volumes == (Mount(source="data", target="", volume=True),)
+    assert service.override_declared.volumes == {"data": {}}
