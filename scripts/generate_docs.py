@@ -125,6 +125,9 @@ def inventory_page(catalog: Catalog) -> str:
         'flags.limit-mm-per-prompt = { image = 4 }   # --limit-mm-per-prompt={"image":4}',
         "flags.host = false                          # removes a flag that the engine's data sets",
         "```",
+        "",
+        "A relative path in `mounts`, `files`, `override`, `[services]` and `[volumes]` starts from this file's folder. It is",
+        "rendered relative to the file that has it. A variable's value, which only Compose knows, starts from that file.",
     ]
     for title, (struct, section) in TABLES.items():
         definition = definitions[struct]

@@ -75,7 +75,8 @@ ContainerName = Annotated[
 VolumeName = Annotated[
     str,
     text(
-        "Name of the external Docker volume: at least two of letters, digits, `_`, `.`, `-`.",
+        "Name of the external Docker volume, or a key of `[volumes]`, which then says what it is: at least two of "
+        "letters, digits, `_`, `.`, `-`.",
         CONTAINER_PATTERN,
         255,
         examples=["hfcache"],
@@ -140,7 +141,7 @@ NetworkKey = Annotated[
 SelinuxLabel = Annotated[
     Literal["z", "Z"],
     Meta(
-        description="Label for SELinux: `z` for files that several containers share, `Z` for one container's own. "
+        description="Label for SELinux (`bind.selinux`): `z` for files that several containers share, `Z` for one container's own. "
         "Docker relabels the files on the host.",
         examples=["z"],
     ),

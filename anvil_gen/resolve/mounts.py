@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PureWindowsPath
+from typing import Any
 
 from msgspec import UNSET
 
 from anvil_gen.host_paths import is_absolute
+from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema_mounts import MountTable
+from anvil_gen.resolve.compose_keys import long_mount
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import Mount
@@ -83,6 +86,17 @@ def report_taken(context: ResolveContext, path: KeyPath, other: KeyPath | str) -
         other = f"{address(other)} ({location.file}:{location.line})"
     remedy = "mount one of them at another place"
     context.collector.add("mount-taken-twice", path, f"{other} is mounted there", remedy, key=True)
+
+
+def check_router_mounts(services: Iterable[Mapping[str, Any]], collector: Collector) -> None:
+    """Report mounts of the router's table where its file has one already, as only the rendered file shows."""
+    for service in services:
+        targets = [long_mount(mount)["target"] for mount in service.get("volumes") or ()]
+        for target in {target for target in targets if targets.count(target) > 1}:
+            path: KeyPath = ("router", "mounts", target)
+            if collector.value_at(path) is not None:
+                remedy = "mount it at another place"
+                collector.add("mount-taken-twice", path, "a file of the router is mounted there", remedy, key=True)
 
 
 def _is_one_source(context: ResolveContext, mount: MountTable, path: KeyPath) -> bool:

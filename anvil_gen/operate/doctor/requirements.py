@@ -38,8 +38,8 @@ class BindMount(Struct, frozen=True, kw_only=True):
 class Requirements(Struct, frozen=True, kw_only=True):
     """The requirements of one service.
 
-    ``volumes`` are external ones, ``volumes_at`` all by where they are mounted, as Docker names them. ``ports`` are host
-    addresses and numbers. ``variables`` have no default: name, and whether Compose refuses the file without it.
+    ``volumes`` are external ones, ``volumes_at`` all by where they are mounted, as Docker names them. ``ports`` are
+    host addresses and numbers. ``variables`` have no default: name, and whether Compose refuses the file without it.
     ``table`` is its table in the inventory, ``engine`` is empty for what is neither tier nor experiment, and ``tier``
     is None for what is not a tier.
     """

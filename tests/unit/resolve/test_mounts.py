@@ -115,7 +115,8 @@ def test_a_sealed_tier_has_no_network_that_leads_out(text: str, address: str, tm
 
 @pytest.mark.parametrize("router", Catalog().names("routers"))
 def test_networks_of_an_override_count(router: str, tmp_path: Path) -> None:
-    text = f"networks = ['edge']\n[router]\nkind = '{router}'\nnetworks = ['default']\noverride.networks = ['edge']\n[networks.edge]\n"
+    gateway = f"[router]\nkind = '{router}'\nnetworks = ['default']\noverride.networks = ['edge']\n"
+    text = f"networks = ['edge']\n{gateway}[networks.edge]\n"
 
     assert [one.code for one in faults_of(TIER + text, tmp_path)] == []
 
@@ -131,3 +132,13 @@ def test_what_a_service_in_composes_own_keys_declares() -> None:
     assert names({"networks": ["edge"], "volumes": ["vol:/v", "other:/o", "./x:/x"]}) == (["vol", "other"], ["edge"])
     assert names({"networks": {"edge": None, "default": None}}) == ([], ["edge", "default"])
     assert names({"network_mode": "host"}) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("router", "target"), [("haproxy", "/etc/router/haproxy.cfg"), ("litellm", "/etc/litellm/litellm.yaml")]
+)
+def test_a_mount_where_the_router_has_one_of_its_own(router: str, target: str, tmp_path: Path) -> None:
+    text = f"[router]\nkind = '{router}'\nmounts.▸'{target}' = '/v'\n"
+    found, wanted = compared(TIER + text, [(TWICE, f'router.mounts."{target}"', "another place")], tmp_path)
+
+    assert found == wanted
