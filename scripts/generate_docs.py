@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from fields_page import fields_page
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
@@ -50,6 +51,7 @@ TABLES = {
     "healthcheck of a tier": ("HealthCheckTable", None),
     "mounts of a tier, of [experiment] and [router]": ("MountTable", "mount"),
     "networks of a tier and of [router]": ("NetworkTable", None),
+    "logging of a tier, the router or the experiment": ("LoggingTable", None),
     "[modes.NAME]": ("ModeTable", None),
     "[router]": ("RouterTable", "router"),
     "[router.tiers.NAME]": ("RouterTierTable", None),
@@ -102,6 +104,7 @@ def pages() -> dict[str, str]:
     others = {"docs/cli.md": cli_page(), "docs/failures.md": failures_page(catalog)}
     others["docs/router-contract.md"] = contract_page(catalog)
     others |= {"docs/template-data.md": data_page(), "docs/errors.md": errors_page()}
+    others["docs/fields.md"] = "\n".join([NOTE, *fields_page(catalog, table), ""])
     return {"docs/inventory.md": inventory_page(catalog), **others, **engines}
 
 
@@ -126,8 +129,8 @@ def inventory_page(catalog: Catalog) -> str:
         "flags.host = false                          # removes a flag that the engine's data sets",
         "```",
         "",
-        "A relative path in `mounts`, `files`, `override`, `[services]` and `[volumes]` starts from this file's folder. It is",
-        "rendered relative to the file that has it. A variable's value, which only Compose knows, starts from that file.",
+        "A relative path in `mounts`, `files`, `override`, `[services]` and `[volumes]` starts from this file's",
+        "folder. In a rendered file it is relative to that file; so is what a variable holds, which only Compose knows.",
     ]
     for title, (struct, section) in TABLES.items():
         definition = definitions[struct]

@@ -22,7 +22,8 @@ class MountTable(Table, frozen=True, kw_only=True):
         Annotated[
             bool,
             Meta(
-                description="Docker creates a folder that does not exist (`bind.create_host_path`); else it is an error.",
+                description="Docker creates a folder that does not exist, by `bind.create_host_path`; else it is an "
+                "error.",
                 examples=[True],
             ),
         ]
@@ -51,8 +52,8 @@ class NetworkTable(Table, frozen=True, kw_only=True):
 Mounts = Annotated[
     dict[t.ContainerPath, t.MountSource | MountTable],
     Meta(
-        description="Folders and files of the host, and volumes, by their path in the container: Compose's `volumes`. They "
-        "are read-only unless the long form says otherwise.",
+        description="Folders and files of the host, and volumes, by their path in the container: Compose's "
+        "`volumes`. They are read-only unless the long form says otherwise.",
         examples=[{"/media": "/srv/videos", "/cache": {"volume": "cache", "read_only": False}}],
     ),
 ]
