@@ -130,7 +130,7 @@ def inventory_page(catalog: Catalog) -> str:
         "```",
         "",
         "A relative path in `mounts`, `files`, `override`, `[services]` and `[volumes]` starts from this file's",
-        "folder. In a rendered file it is relative to that file; so is what a variable holds, which only Compose knows.",
+        "folder. Rendered, it is relative to the file that has it, as what a variable holds always is.",
     ]
     for title, (struct, section) in TABLES.items():
         definition = definitions[struct]

@@ -69,7 +69,9 @@ def declared(
         if mount.volume and mount.source in known.volumes:
             volumes[mount.source] = compose_form(moved_volume(known.volumes[mount.source], move))
         elif mount.volume:
-            volumes[mount.source] = {"external": True} if mount.external else {}
+            # Whoever mounts the cache, it is the same volume.
+            is_cache = mount.external or mount.source == known.hfcache.volume
+            volumes[mount.source] = {"external": True} if is_cache else {}
     return Declared(
         volumes=volumes,
         networks={name: compose_form(known.networks[name]) for name in networks if name in known.networks},

@@ -173,6 +173,16 @@ def test_the_cache_of_the_hub_and_of_an_engine_are_what_volumes_says(tmp_path: P
     assert read(folder, "tiers/one.yml")["volumes"]["vllm-cache"] == {"name": "shared-compiled", "external": True}
 
 
+def test_the_volume_of_the_hub_is_external_for_whoever_mounts_it(tmp_path: Path) -> None:
+    ui = "[services.ui]\nimage = 'x'\nvolumes = ['hub:/hub']\n"
+    folder = rendered(
+        tmp_path, f"{OLLAMA}mounts.'/hub' = {{ volume = 'hub' }}\n{TIER}override.volumes = ['hub:/h']\n{ui}"
+    )
+
+    for file in ("docker-compose.yml", "tiers/one.yml", "tiers/pond.yml", "services/ui.yml"):
+        assert read(folder, file)["volumes"]["hub"] == {"name": "hub", "external": True}
+
+
 NETWORKS = """[networks.default]
 name = "inference"
 [networks.edge]
@@ -252,6 +262,17 @@ def test_a_service_has_files_as_a_tier_has(tmp_path: Path) -> None:
         before = service["labels"]["anvil-gen.file.etc/x.conf"]
         (tmp_path / "hosts" / "x.conf").write_text("other", "utf-8")
         assert read(rendered(tmp_path, text))["services"]["ui"]["labels"]["anvil-gen.file.etc/x.conf"] != before
+
+
+def test_files_of_a_service_go_with_it(tmp_path: Path) -> None:
+    (tmp_path / "hosts").mkdir()
+    (tmp_path / "hosts" / "x.conf").write_text("a", "utf-8")
+    service = "[services.ui]\nimage = 'x'\n"
+    folder = rendered(tmp_path, f"{TIER}{service}files.'/etc/x.conf' = 'x.conf'\n")
+    assert (folder / "services" / "ui.files" / "etc" / "x.conf").exists()
+
+    assert not (rendered(tmp_path, TIER + service) / "services" / "ui.files").exists()
+    assert list((folder / "services").iterdir()) == [folder / "services" / "ui.yml"]
 
 
 def test_without_any_the_files_are_as_they_were(tmp_path: Path) -> None:
