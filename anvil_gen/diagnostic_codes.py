@@ -61,6 +61,7 @@ SUMMARIES = {
     "inventory-of-a-newer-format": "inventory of a newer format",
     "low-disk-space": "low disk space",
     "memory-differs-from-the-inventory": "memory differs from the inventory",
+    "missing-external-network": "missing external network",
     "missing-external-volume": "missing external volume",
     "missing-file": "missing file",
     "missing-folder": "missing folder",

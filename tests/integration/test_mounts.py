@@ -174,10 +174,9 @@ def test_the_cache_of_the_hub_and_of_an_engine_are_what_volumes_says(tmp_path: P
 
 
 def test_the_volume_of_the_hub_is_external_for_whoever_mounts_it(tmp_path: Path) -> None:
+    override = "override.volumes = ['hub:/h']\n"
     ui = "[services.ui]\nimage = 'x'\nvolumes = ['hub:/hub']\n"
-    folder = rendered(
-        tmp_path, f"{OLLAMA}mounts.'/hub' = {{ volume = 'hub' }}\n{TIER}override.volumes = ['hub:/h']\n{ui}"
-    )
+    folder = rendered(tmp_path, f"{OLLAMA}mounts.'/other' = {{ volume = 'hub' }}\n{TIER}{override}{ui}")
 
     for file in ("docker-compose.yml", "tiers/one.yml", "tiers/pond.yml", "services/ui.yml"):
         assert read(folder, file)["volumes"]["hub"] == {"name": "hub", "external": True}

@@ -38,10 +38,10 @@ class BindMount(Struct, frozen=True, kw_only=True):
 class Requirements(Struct, frozen=True, kw_only=True):
     """The requirements of one service.
 
-    ``volumes`` are external ones, ``volumes_at`` all by where they are mounted, as Docker names them. ``ports`` are
-    host addresses and numbers. ``variables`` have no default: name, and whether Compose refuses the file without it.
-    ``table`` is its table in the inventory, ``engine`` is empty for what is neither tier nor experiment, and ``tier``
-    is None for what is not a tier.
+    ``volumes`` and ``networks`` are external ones, ``volumes_at`` all volumes by where they are mounted, all as
+    Docker names them. ``ports`` are host addresses and numbers. ``variables`` have no default: name, and whether
+    Compose refuses the file without it. ``table`` is its table in the inventory, ``engine`` is empty for what is
+    neither tier nor experiment, and ``tier`` is None for what is not a tier.
     """
 
     service: str
@@ -53,6 +53,7 @@ class Requirements(Struct, frozen=True, kw_only=True):
     binds: tuple[BindMount, ...]
     volumes: tuple[str, ...]
     volumes_at: Mapping[str, str]
+    networks: tuple[str, ...]
     ports: tuple[tuple[str, int], ...]
     variables: tuple[tuple[str, bool], ...]
     tier: Tier | None
@@ -131,7 +132,9 @@ def _service_requirements(file: _File, name: str, tier: Tier | None) -> Requirem
     service = file.data["services"][name]
     config = _interpolate(service, file.values)
     mounts = [long_mount(mount) for mount in config.get("volumes") or ()]
-    declared = _interpolate(file.data.get("volumes") or {}, file.values)
+    declared, networks = (
+        _interpolate(file.data.get(section) or {}, file.values) for section in ("volumes", "networks")
+    )
     return Requirements(
         service=name,
         table=file.table,
@@ -146,6 +149,11 @@ def _service_requirements(file: _File, name: str, tier: Tier | None) -> Requirem
             for mount in mounts
             if mount["type"] == "volume"
         },
+        networks=tuple(
+            _docker_name(name, networks, file.project)
+            for name in config.get("networks") or ("default",)
+            if (networks.get(name) or {}).get("external")
+        ),
         ports=tuple((address, number) for _, address, number in published_ports(config.get("ports"))),
         variables=tuple(dict(sorted(_unset(service, file.values))).items()),
         tier=tier,
@@ -181,7 +189,7 @@ def _bind(mount: Mapping[str, Any], file: _File) -> BindMount:
 
 
 def _docker_name(source: str, declared: Mapping[str, Any], project: str) -> str:
-    """Return what Docker calls a named volume."""
+    """Return what Docker calls a volume or a network."""
     keys = declared.get(source) or {}
     return str(keys.get("name") or (source if keys.get("external") else f"{project}_{source}"))
 
