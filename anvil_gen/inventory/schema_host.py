@@ -15,6 +15,7 @@ class HostTable(Table, frozen=True, kw_only=True):
     project: t.ProjectName | UnsetType = UNSET
     platform: t.Platform | UnsetType = UNSET
     egress: t.Egress | UnsetType = UNSET
+    gpu_request: t.GpuRequest | UnsetType = UNSET
     docker_context: (
         Annotated[
             str,
@@ -59,9 +60,10 @@ class HfCacheTable(Table, frozen=True, kw_only=True):
 
 
 class GpuTable(Table, frozen=True, kw_only=True):
-    """One GPU."""
+    """One GPU: its `uuid`, or its `index`."""
 
     uuid: t.Uuid | UnsetType = UNSET
+    index: t.GpuIndex | UnsetType = UNSET
     vendor: Annotated[str, t.text("A folder of `templates/gpus/`.", t.SERVICE_PATTERN, t.NAME_LENGTH)] | UnsetType = (
         UNSET
     )

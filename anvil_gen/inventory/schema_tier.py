@@ -93,15 +93,11 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         Annotated[str, t.text("Model name that the engine answers to.", t.ALIAS_PATTERN, examples=["gpt-oss-20b"])]
         | UnsetType
     ) = UNSET
-    gpus: (
-        Annotated[
-            list[t.GpuName],
-            Meta(
-                description="GPUs that the tier holds; several are one tensor-parallel group.", examples=[["rtx5090"]]
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    gpus: t.Gpus | UnsetType = UNSET
+    tensor_parallel: t.TensorParallel | UnsetType = UNSET
+    pipeline_parallel: t.PipelineParallel | UnsetType = UNSET
+    data_parallel: t.DataParallel | UnsetType = UNSET
+    expert_parallel: t.ExpertParallel | UnsetType = UNSET
     task: t.Task | UnsetType = UNSET
     model: Annotated[ModelTable, Meta(description="The weights.", examples=[{"path": "qwen35-awq"}])] | UnsetType = (
         UNSET

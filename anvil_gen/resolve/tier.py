@@ -30,7 +30,7 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         served_name=options.served_name,
         further_names=further_names,
         port=str(options.port),
-        uuids=tuple(gpu.uuid for gpu in server.gpus),
+        device_ids=tuple(gpu.device_id for gpu in server.gpus),
         share=share_of(context, server),
         sources=sources,
         files=tuple(
@@ -52,6 +52,7 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         model=str(model.argument) if model else "",
         files=tuple(files.values()),
         gpus=server.gpus,
+        gpu_request=server.gpu_request,
         share=inputs.share,
         service=build_service(context, server, inputs),
         options=options,
