@@ -43,11 +43,12 @@ class DeviceListing(Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
 
 
 class Runtime(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What lets a container have GPUs: any one of `runtimes` or `programs`; where neither is named, all `devices`."""
+    """What lets a container have GPUs: any of `runtimes`, `programs` or `cdi`; with none of these, all `devices`."""
 
     title: Annotated[str, Meta(description="Its name for people.")]
     runtimes: Annotated[tuple[str, ...], Meta(description="Runtimes as Docker lists them.")] = ()
     programs: Annotated[tuple[str, ...], Meta(description="Programs on the host.")] = ()
+    cdi: Annotated[str, Meta(description="Kind of the devices that Docker finds in CDI specifications.")] = ""
     devices: Annotated[tuple[str, ...], Meta(description="Device files of the host.")] = ()
     install: Annotated[Mapping[Platform, str], Meta(description="Platform -> what to do without it.")]
 
@@ -64,13 +65,11 @@ class GpuForm(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         bool,
         Meta(description="The reservation takes a number or `all`; otherwise a number is the GPUs from index 0 on."),
     ] = False
-    all: Annotated[str, Meta(description="What takes the place of an id for all GPUs; without it, none is pinned.")] = ""
-    environment: Annotated[
-        Mapping[str, str], Meta(description="Environment variables, as those of the vendor.")
-    ] = {}
-    install: Annotated[
-        Mapping[Platform, str], Meta(description="Platform -> what to do where containers get no GPU in this way.")
-    ] = {}
+    all: Annotated[str, Meta(description="What takes the place of an id for all GPUs; without it, none is pinned.")] = (
+        ""
+    )
+    environment: Annotated[Mapping[str, str], Meta(description="Environment variables, as those of the vendor.")] = {}
+    needs: Annotated[Runtime, Meta(description="What lets a container have GPUs in this way.")] | None = None
 
 
 class PinProbe(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

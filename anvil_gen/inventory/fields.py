@@ -284,8 +284,7 @@ Uuid = Annotated[
 GpuIndex = Annotated[
     int,
     Meta(
-        description="The GPU's number on the host, from 0, instead of its UUID. Numbers may move when a GPU or a driver "
-        "changes.",
+        description="The GPU's number on the host, from 0, instead of its UUID. It may be another GPU's one day.",
         ge=0,
         le=99,
         examples=[0],
@@ -303,8 +302,8 @@ Gpus = Annotated[
 GpuRequest = Annotated[
     Literal["reservation", "cdi", "runtime"],
     Meta(
-        description="How containers ask for GPUs: by Compose's reservation, by names of the Container Device Interface, "
-        "or by the vendor's runtime and its variable (Jetson).",
+        description="How containers ask for GPUs: by Compose's reservation, by names of the Container Device "
+        "Interface, or by the vendor's runtime and its variable (Jetson).",
         examples=["cdi"],
     ),
 ]

@@ -58,7 +58,7 @@ def share_mib(share: Number | None, gpu: Gpu) -> int | None:
 
 def _has(one: Container, gpu: Gpu, *, planned: bool) -> bool:
     """Tell whether a container has a GPU: by what it was granted, else by the inventory."""
-    return gpu.uuid in one.device_ids if one.device_ids else planned
+    return gpu.device_id in one.gpu_ids if one.gpu_ids else planned
 
 
 def _left(gpu: Gpu, holders: Iterable[Holder]) -> int | None:

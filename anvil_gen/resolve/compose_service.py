@@ -155,7 +155,7 @@ def _field_values(server: AnyServer, engine: Engine, inputs: ServiceInputs) -> d
         "lora": lora or None,
         "gpu_memory_utilization": inputs.share,
         "revision": model.revision if model else None,
-        **parallel_values(server, engine),
+        **parallel_values(server.options, server.gpu_request, engine),
         "served_name": [inputs.served_name, *inputs.further_names] if inputs.further_names else inputs.served_name,
         "port": inputs.port,
     }

@@ -49,9 +49,7 @@ def _gpu(name: str, options: GpuOptions) -> Gpu:
     )
 
 
-def _is_identified(
-    options: GpuOptions, vendor: Vendor, platform: str, collector: Collector, path: KeyPath
-) -> bool:
+def _is_identified(options: GpuOptions, vendor: Vendor, platform: str, collector: Collector, path: KeyPath) -> bool:
     """Tell whether a GPU has a UUID or an index, with a diagnostic for what is wrong with it."""
     uuid, index = options.uuid, options.index
     if uuid is not None and index is not None:
@@ -72,9 +70,7 @@ def _is_identified(
     return uuid is not None or index is not None
 
 
-def _check_gpu(
-    gpu: Gpu, vendor: Vendor, platform: str, collector: Collector, seen: dict[tuple[str, str], str]
-) -> None:
+def _check_gpu(gpu: Gpu, vendor: Vendor, platform: str, collector: Collector, seen: dict[tuple[str, str], str]) -> None:
     """Report a platform on which a GPU does not work, and one that is in the inventory twice."""
     path: KeyPath = ("gpus", gpu.name)
     if platform in vendor.unsupported:

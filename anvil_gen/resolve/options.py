@@ -12,7 +12,6 @@ from anvil_gen.inventory.schema_router import RouterTierTable, TlsTable
 from anvil_gen.inventory.schema_tier import HealthCheckTable, ModelTable
 from anvil_gen.values import KeyPath, Number
 
-
 GpuCount = int | Literal["all"]
 """GPUs without names: the first ones of the host, or all."""
 
@@ -103,13 +102,16 @@ class ServerOptions(Options, frozen=True, kw_only=True):
 
     gpus_key: ClassVar[str]
     """The option that names its GPUs."""
-    gpu_count: ClassVar[GpuCount | None] = None
-    """How many GPUs it holds where they are not named."""
 
     @property
     def named_gpus(self) -> list[tuple[KeyPath, str]]:
         """The names of the GPUs that it holds, each with its place in the table."""
         raise NotImplementedError
+
+    @property
+    def gpu_count(self) -> GpuCount | None:
+        """How many GPUs it holds where they are not named."""
+        return None
 
 
 class TierOptions(ServerOptions, frozen=True, kw_only=True):

@@ -5,6 +5,8 @@ from typing import Any
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.resolve.context import AnyServer, ResolveContext
+from anvil_gen.resolve.model import GpuRequest
+from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.values import KeyPath, canonical_flag
 
 SIZES = ("tensor_parallel", "pipeline_parallel", "data_parallel")
@@ -12,13 +14,13 @@ SIZES = ("tensor_parallel", "pipeline_parallel", "data_parallel")
 PARALLEL_FIELDS = (*SIZES, "expert_parallel")
 
 
-def parallel_values(server: AnyServer, engine: Engine) -> dict[str, Any]:
+def parallel_values(options: ServerOptions, request: GpuRequest | None, engine: Engine) -> dict[str, Any]:
     """Return what an engine is told of its groups, by field; without a size, all GPUs are one tensor-parallel group."""
-    sizes = {name: server.options.get(name) for name in SIZES}
-    number = server.gpu_request.number if server.gpu_request is not None else None
+    sizes = {name: options.get(name) for name in SIZES}
+    number = request.number if request is not None else None
     if number is not None and number > 1 and not any(sizes.values()):
         sizes["tensor_parallel"] = number
-    expert = server.options.get("expert_parallel")
+    expert = options.get("expert_parallel")
     if expert is True and engine.parallel.expert == "size":
         expert = sizes["tensor_parallel"] or 1
     return {**sizes, "expert_parallel": expert or None}
@@ -58,7 +60,8 @@ def _check_product(context: ResolveContext, server: AnyServer, engine: Engine) -
 
 
 def _check_experts(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
-    written, tensor = server.options.get("expert_parallel"), parallel_values(server, engine)["tensor_parallel"]
+    written = server.options.get("expert_parallel")
+    tensor = parallel_values(server.options, server.gpu_request, engine)["tensor_parallel"]
     if isinstance(written, bool) or written is None:
         is_unknown = server.gpu_request is not None and server.gpu_request.number is None
         if written and engine.parallel.expert == "size" and tensor is None and is_unknown:

@@ -75,7 +75,12 @@ def resolve(
         experiment=experiment,
         variables=variables_of(inventory, tiers, services, modes[0].router, experiment),
     )
-    check_stack(stack, inventory, collector)
+    return _checked(context, stack)
+
+
+def _checked(context: ResolveContext, stack: Stack) -> Stack:
+    """Return a stack, with what is wrong between its parts reported."""
+    check_stack(stack, context.inventory, context.collector)
     check_gpu_requests(context, stack)
     return stack
 

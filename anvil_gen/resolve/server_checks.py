@@ -16,7 +16,15 @@ from anvil_gen.values import KeyPath, address, canonical_flag
 # Options of an engine's flag table that are no field of the table at hand.
 FIELD_OF_OPTION = {"tensor_parallel": "gpu", "revision": "model.revision"}
 # Fields that are lost where the engine has neither flag nor variable for them.
-FIELDS_NEEDING_FLAG = ("context_length", "max_sequences", "kv_cache_dtype", "draft_model", "mmproj", "lora", *PARALLEL_FIELDS)
+FIELDS_NEEDING_FLAG = (
+    "context_length",
+    "max_sequences",
+    "kv_cache_dtype",
+    "draft_model",
+    "mmproj",
+    "lora",
+    *PARALLEL_FIELDS,
+)
 # Fields of Compose that only an engine without a command of its own takes.
 OWN_FIELDS = ("entrypoint", "command", "healthcheck")
 

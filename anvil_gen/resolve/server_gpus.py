@@ -23,7 +23,7 @@ def find_gpus(
 
 
 def _vendor_of_unnamed(context: ResolveContext, engine: Engine | None, path: KeyPath) -> str:
-    """Return the vendor of GPUs without names: that of `[gpus]`, of which the engine decides where they have several."""
+    """Return the vendor of GPUs without names: that of `[gpus]`; of several, the one that the engine runs on."""
     usual: str = context.catalog.defaults["gpu"]["vendor"]
     tables = context.inventory.gpus.values()
     vendors = sorted({usual if table.vendor is UNSET else table.vendor for table in tables}) or [usual]

@@ -17,8 +17,8 @@ from anvil_gen.machine.subprocesses import Answer, Run
 BIG = Pretended("GPU-d0f446cf-1771-414c-e116-a39138798a8c", "NVIDIA RTX PRO 6000, 96 GB", 97887)
 SHARED = Pretended("GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1", "NVIDIA GB10", 0, "12.1")
 SLICES = """\
-GPU 0: NVIDIA A100 (UUID: GPU-a)
-  MIG 3g.20gb     Device  0: (UUID: MIG-b)
+GPU 0: NVIDIA A100 (UUID: GPU-d0f446cf-1771-414c-e116-a39138798a8c)
+  MIG 3g.20gb     Device  0: (UUID: MIG-04d3b6e7-5691-3e86-1d34-c37999440cf1)
 """
 
 
@@ -53,8 +53,8 @@ def test_slices_and_cards_of_an_old_driver() -> None:
     found = listed("nvidia", run=run)
 
     assert [(card.uuid, card.name, card.memory_mib) for card in found.gpus] == [
-        ("GPU-a", "NVIDIA A100", None),
-        ("MIG-b", "MIG 3g.20gb     Device  0", None),
+        ("GPU-d0f446cf-1771-414c-e116-a39138798a8c", "NVIDIA A100", None),
+        ("MIG-04d3b6e7-5691-3e86-1d34-c37999440cf1", "MIG 3g.20gb     Device  0", None),
     ]
     assert found.diagnostic == ""
 

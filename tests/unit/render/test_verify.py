@@ -130,7 +130,7 @@ ALTERED = [
     (SERVICE, "        read_only: true\n", "", "volumes"),
     (SERVICE, "source: {{ mount.source }}", "source: {{ mount.target }}", "volumes"),
     (SERVICE, "{% if service.gpus %}", "{% if not service.gpus %}", DEVICES),
-    (RESERVATION, "{{ uuid }}", "{{ service.gpus.vendor }}", f"{DEVICES}[0].device_ids[0]"),
+    (RESERVATION, "{{ device_id }}", "{{ service.gpus.vendor }}", f"{DEVICES}[0].device_ids[0]"),
     (
         RESERVATION,
         "              capabilities",

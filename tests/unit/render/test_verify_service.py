@@ -24,7 +24,7 @@ SERVICE = Service(
     ports=(Port(host="127.0.0.1", number="80"),),
     sealed=False,
     mounts=(Mount(source="v", target="/v", volume=True), Mount(source="/b", target="/b", read_only=True)),
-    gpus=Reservation(vendor="nvidia", uuids=("GPU-1",)),
+    gpus=Reservation(vendor="nvidia", driver="nvidia", runtime="", device_ids=("GPU-1",), count=None),
     health=HealthCheck(test=("CMD", "x"), interval="1s", timeout="2s", retries=3, start_period="4s"),
     restart="no",
     stop_grace_period="1m",
