@@ -39,12 +39,12 @@ def gpu_use(stack: Stack, gpu: Gpu, containers: Mapping[str, Container]) -> GpuU
     holders = []
     for tier in stack.tiers:
         one = containers.get(tier.service.name)
-        running = one is not None and one.running and _has(one, gpu, planned=gpu in tier.gpus)
-        if running or (gpu in tier.gpus and tier.name in standing):
+        running = one is not None and one.running and _has(one, gpu, planned=tier.may_hold(gpu))
+        if running or (tier.may_hold(gpu) and tier.name in standing):
             holder = Holder(
                 tier=tier.name,
                 running=running,
-                in_default_mode=tier.name in standing and gpu in tier.gpus,
+                in_default_mode=tier.name in standing and tier.may_hold(gpu),
                 takes_mib=share_mib(tier.share, gpu),
             )
             holders.append(holder)

@@ -53,9 +53,7 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
         port=options.port,
         share=share,
         service=build_service(context, server, inputs),
-        neighbours=tuple(
-            tier.service.name for tier in tiers if {gpu.name for gpu in tier.gpus} & {gpu.name for gpu in server.gpus}
-        ),
+        neighbours=tuple(tier.service.name for tier in tiers if any(tier.may_hold(gpu) for gpu in server.gpus)),
         options=options,
     )
 

@@ -57,6 +57,13 @@ class GpuRequest(Struct, frozen=True, kw_only=True):
         """How many they are; None for all of the host's, whatever their number."""
         return len(self.gpus) if self.count is None else None if self.count == "all" else self.count
 
+    def may_hold(self, gpu: Gpu) -> bool:
+        """Tell whether a GPU is among them, or may be, since nothing says which they are."""
+        if self.count is None:
+            return gpu in self.gpus
+        is_beyond = isinstance(self.count, int) and gpu.index is not None and gpu.index >= self.count
+        return gpu.vendor == self.vendor and not is_beyond
+
     @property
     def has_uuids(self) -> bool:
         """Whether each is named by its UUID."""
@@ -195,6 +202,10 @@ class Tier(Struct, frozen=True, kw_only=True):
     share: Number | None  # of each GPU, as a fraction
     service: Service
     options: TierOptions
+
+    def may_hold(self, gpu: Gpu) -> bool:
+        """Tell whether it holds a GPU, or may."""
+        return self.gpu_request is not None and self.gpu_request.may_hold(gpu)
 
 
 class Route(Struct, frozen=True, kw_only=True):
