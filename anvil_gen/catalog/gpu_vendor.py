@@ -6,7 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from anvil_gen.inventory.fields import GpuRequest, Platform
+from anvil_gen.inventory.fields import Platform
+from anvil_gen.inventory.gpu_fields import GpuRequest
 from anvil_gen.inventory.struct_errors import struct_errors
 from anvil_gen.values import KeyPath
 

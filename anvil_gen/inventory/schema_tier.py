@@ -1,11 +1,12 @@
 """The tables of a model server: a tier, and the experiment slot."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
-from anvil_gen.inventory.schema_base import Environment, Image, Table
+from anvil_gen.inventory import gpu_fields as g
+from anvil_gen.inventory.schema_base import Environment, Image, Logging, Ports, Table
 
 
 class ModelTable(Table, frozen=True, kw_only=True):
@@ -55,6 +56,8 @@ class ModelServerTable(Table, frozen=True, kw_only=True):
     restart: t.Restart | UnsetType = UNSET
     stop_grace_period: t.GracePeriod | UnsetType = UNSET
     start_period: t.StartPeriod | UnsetType = UNSET
+    init: t.Init | UnsetType = UNSET
+    logging: Logging | UnsetType = UNSET
     log_max_size: t.LogSize | UnsetType = UNSET
     log_max_files: t.LogFiles | UnsetType = UNSET
     environment: Environment | UnsetType = UNSET
@@ -62,14 +65,26 @@ class ModelServerTable(Table, frozen=True, kw_only=True):
 
 
 class HealthCheckTable(Table, frozen=True, kw_only=True):
-    """A health check, in Compose's own keys."""
+    """A health check, in Compose's own keys. Without `test`, the engine's own is asked."""
 
-    test: Annotated[
-        list[str],
-        Meta(description='`["CMD", program, ...]` or `["CMD-SHELL", line]`.', min_length=1, examples=[["CMD", "true"]]),
-    ]
+    test: (
+        Annotated[
+            str | Annotated[list[str], Meta(min_length=1)],
+            Meta(
+                description='`["CMD", program, ...]`, `["CMD-SHELL", line]`, or a line for the shell.',
+                examples=[["CMD", "true"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    disable: (
+        Annotated[bool, Meta(description="`true` switches a check of the image's own off.", examples=[True])]
+        | UnsetType
+    ) = UNSET
     interval: t.Duration | UnsetType = UNSET
     timeout: t.Duration | UnsetType = UNSET
+    start_period: t.Duration | UnsetType = UNSET
+    start_interval: t.Duration | UnsetType = UNSET
     retries: (
         Annotated[
             int,
@@ -89,15 +104,17 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
 
     service: t.ServiceName | UnsetType = UNSET
     container_name: t.ContainerName | UnsetType = UNSET
+    container_port: t.ContainerPort | UnsetType = UNSET
+    ports: Ports | UnsetType = UNSET
     served_name: (
         Annotated[str, t.text("Model name that the engine answers to.", t.ALIAS_PATTERN, examples=["gpt-oss-20b"])]
         | UnsetType
     ) = UNSET
-    gpus: t.Gpus | UnsetType = UNSET
-    tensor_parallel: t.TensorParallel | UnsetType = UNSET
-    pipeline_parallel: t.PipelineParallel | UnsetType = UNSET
-    data_parallel: t.DataParallel | UnsetType = UNSET
-    expert_parallel: t.ExpertParallel | UnsetType = UNSET
+    gpus: g.Gpus | UnsetType = UNSET
+    tensor_parallel: g.TensorParallel | UnsetType = UNSET
+    pipeline_parallel: g.PipelineParallel | UnsetType = UNSET
+    data_parallel: g.DataParallel | UnsetType = UNSET
+    expert_parallel: g.ExpertParallel | UnsetType = UNSET
     task: t.Task | UnsetType = UNSET
     model: Annotated[ModelTable, Meta(description="The weights.", examples=[{"path": "qwen35-awq"}])] | UnsetType = (
         UNSET
@@ -136,8 +153,26 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    caches: (
+        Annotated[
+            bool,
+            Meta(
+                description="Whether what the engine compiles is kept in named volumes, so that a new container does "
+                "not compile again.",
+                examples=[False],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     entrypoint: (
-        Annotated[list[str], Meta(description="Compose's own; for `custom`.", examples=[["/bin/serve"]])] | UnsetType
+        Annotated[
+            list[str] | Literal[False],
+            Meta(
+                description="The program, in place of the engine's; arguments stay. `false` leaves the image's own.",
+                examples=[["/bin/serve"], False],
+            ),
+        ]
+        | UnsetType
     ) = UNSET
     command: (
         Annotated[list[str], Meta(description="Compose's own; for `custom`.", examples=[["--port", "9000"]])]
@@ -145,9 +180,11 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
     ) = UNSET
     healthcheck: (
         Annotated[
-            HealthCheckTable,
+            HealthCheckTable | Literal[False],
             Meta(
-                description="A health check, in Compose's own keys; for `custom`.", examples=[{"test": ["CMD", "true"]}]
+                description="The health check, in Compose's own keys: with `test` as it is written, without it the "
+                "engine's with other times. `false` leaves it out.",
+                examples=[{"interval": "30s"}, {"test": ["CMD", "true"]}, False],
             ),
         ]
         | UnsetType

@@ -26,10 +26,11 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
     check_sealed(context, server, sources)
     inputs = ServiceInputs(
         service=options.service,
-        container_name=options.container_name,
+        container_name=options.container_name or None,
         served_name=options.served_name,
         further_names=further_names,
-        port=str(options.port),
+        port=str(options.container_port or options.port),
+        published_port=str(options.port),
         device_ids=tuple(gpu.device_id for gpu in server.gpus),
         share=share_of(context, server),
         sources=sources,
@@ -47,6 +48,7 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         served_name=options.served_name,
         names=(options.served_name, *further_names),
         port=options.port or 0,
+        container_port=options.container_port or options.port or 0,
         context_length=options.context_length,
         root_file=f"tiers/{name}.yml",
         model=str(model.argument) if model else "",
