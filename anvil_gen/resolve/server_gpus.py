@@ -71,6 +71,17 @@ def check_vendors(context: ResolveContext, server: AnyServer, engine: Engine) ->
             runs = join_words(engine.vendors) or "the processor only"
             detail = f'{engine.title} has no GPUs of vendor "{vendor}": it runs on {runs}'
             context.collector.add("not-for-this-engine", path, detail, "take another GPU, or another engine")
+    request = server.gpu_request
+    if request is not None and request.count != "all" and not request.has_uuids:
+        _check_pins(context, request.vendor, path)
+
+
+def _check_pins(context: ResolveContext, name: str, path: KeyPath) -> None:
+    """Report GPUs without UUIDs of a vendor whose variables need these: an engine would get every GPU."""
+    vendor = context.catalog.vendor(name)
+    if vendor is not None and any("{uuids}" in value for value in vendor.environment.values()):
+        detail = f"{vendor.title} GPUs are pinned by UUID alone"
+        context.collector.add("not-for-this-vendor", path, detail, "name GPUs with a uuid in [gpus]")
 
 
 def share_of(context: ResolveContext, server: AnyServer) -> Number | None:

@@ -115,3 +115,35 @@ def test_where_an_index_pins_no_engine(tmp_path: Path) -> None:
     (warning,) = faults_of(HEAD + text, tmp_path)
 
     assert "on wsl2 an engine cannot be pinned by it" in warning.detail
+
+
+TOY = """title = "Toy"
+uuid_pattern = "TOY-[0-9]+"
+uuid_help = "it stands on the box"
+requests.reservation = {}
+environment.TOYS = "{uuids}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("gpus", "summaries"),
+    [
+        ("['a']", []),
+        ("'all'", ["GPUs without names"]),
+        ("['b']", ["not for this vendor"]),
+        ("1", ["not for this vendor"]),
+    ],
+)
+def test_a_vendor_that_pins_by_uuid_alone(gpus: str, summaries: list[str], tmp_path: Path) -> None:
+    for path, text in (
+        ("templates/gpus/toy/gpu.toml", TOY),
+        ("templates/gpus/toy/reservation.yml.j2", "    devices:\n      - /dev/toy:/dev/toy\n"),
+        ("templates/engines/player/engine.toml", 'title = "P"\ndocs = "x"\nimage = "x:1"\nvendors = ["toy"]\n'),
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, "utf-8")
+    (tmp_path / "hosts").mkdir()
+    text = "gpus.a = { vendor = 'toy', uuid = 'TOY-1' }\ngpus.b = { vendor = 'toy', index = 1 }\n"
+    tier = f"tiers.one = {{ engine = 'player', model = {HUB}, port = 9000, gpus = {gpus} }}"
+
+    assert [one.summary for one in faults_of(HEAD + text + tier, tmp_path / "hosts")] == summaries
