@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -10,7 +10,7 @@ import yaml
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.quoting import yaml_block
 from anvil_gen.render.yaml_loader import FASTEST, load_yaml
-from anvil_gen.resolve.model import Mount
+from anvil_gen.resolve.model import Declared
 from anvil_gen.resolve.override_merge import merge
 from anvil_gen.values import ComposeText, Number, address
 
@@ -18,10 +18,10 @@ _Edit = tuple[int, int, list[str]]
 """The first line of a range, the line after its last, and the lines in its place."""
 
 
-def overridden(text: str, path: str, service: str, override: Mapping[str, Any], volumes: Iterable[Mount]) -> str:
+def overridden(text: str, path: str, service: str, override: Mapping[str, Any], declared: Declared) -> str:
     """Return a compose file whose service has ``override`` merged into it; lines that it does not name stay.
 
-    ``volumes`` are the named volumes that the override mounts.
+    ``declared`` are the volumes and networks that the override needs.
 
     Raises:
         InternalError: the file does not parse, or has no such service.
@@ -33,9 +33,9 @@ def overridden(text: str, path: str, service: str, override: Mapping[str, Any], 
     if not isinstance(services, dict) or not isinstance(services.get(service), dict):
         raise InternalError(f"{path} does not match the inventory at {address(('services', service))}")
     merged = {**data, "services": {**services, service: merge(services[service], override)}}
-    declared: dict[str, Any] = {mount.source: {} for mount in volumes}
-    if declared:
-        merged["volumes"] = {**declared, **(data.get("volumes") or {})}
+    for section, needed in (("volumes", declared.volumes), ("networks", declared.networks)):
+        if needed:
+            merged[section] = {**needed, **(data.get(section) or {})}
     return _rewritten(text, data, merged)
 
 

@@ -172,11 +172,13 @@ def as_mapping(key: str, value: Any) -> Any:
     return found if isinstance(found, Mapping) else None
 
 
-def override_mounts(override: Mapping[str, Any]) -> list[Any]:
-    """Return the mounts that an override writes."""
-    mounts = override.get("volumes")
-    mounts = mounts.value if isinstance(mounts, Replaced) else mounts
-    return mounts if isinstance(mounts, list) else []
+def declaring(override: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of an override for which its file declares something, as a service has them."""
+    return {
+        key: value.value if isinstance(value, Replaced) else value
+        for key, value in override.items()
+        if key in ("volumes", "networks")
+    }
 
 
 def lost_mounts(mounts: Iterable[Mount], override: Mapping[str, Any], words: Iterable[str]) -> list[str]:

@@ -14,28 +14,26 @@ from anvil_gen.values import KeyPath
 def check_own_keys(collector: Collector) -> None:
     """Report what Compose would refuse, or read otherwise, in the tables in its own keys."""
     check_free_values(collector)
-    tables = list(own_key_tables(collector.document.data))
-    declared = {kind: collector.document.data.get(kind) for kind in ("volumes", "networks")}
-    if not any(table for _, table in tables) and not any(declared.values()):
+    tables = [
+        (path, table) for path, table in own_key_tables(collector.document.data) if table or path[0] == "services"
+    ]
+    if not tables:
         return
     # Only who writes such keys needs them.
     from anvil_gen.inventory import compose_spec  # noqa: PLC0415
     from anvil_gen.inventory.own_keys import check_types  # noqa: PLC0415
     from anvil_gen.resolve.own_key_forms import form_errors  # noqa: PLC0415
 
+    declared = {"volumes": compose_spec.Volume, "networks": compose_spec.Network}
     for path, table in tables:
-        override = path[-1] == "override"
-        check_types(collector, path, table, compose_spec.Service, override=override)
-        for where, detail, remedy in form_errors(table):
+        is_override, kind = path[0] not in ("services", *declared), declared.get(str(path[0]))
+        keys = {key: value for key, value in table.items() if path[0] != "services" or key != "files"}  # our own key
+        check_types(collector, path, keys, kind or compose_spec.Service, override=is_override)
+        for where, detail, remedy in form_errors(table) if kind is None else ():
             if not collector.is_dropped((*path, *where)):
                 collector.add("invalid-form", (*path, *where), detail, remedy)
-        if not override:
+        if path[0] == "services":
             _check_service(collector, path, table)
-    for name, kind in (("volumes", compose_spec.Volume), ("networks", compose_spec.Network)):
-        entries = declared[name]
-        for key, table in entries.items() if isinstance(entries, dict) else ():
-            if isinstance(table, dict):
-                check_types(collector, (name, key), table, kind, override=False)
 
 
 def _check_service(collector: Collector, path: KeyPath, table: dict[str, Any]) -> None:

@@ -142,7 +142,8 @@ def _unknown(own: _Own, reference: _Reference, known: set[str], stack: Stack, co
         remedy = f"{did_you_mean(name, known) or f'there are: {join_words(known)}'}{table}"
     else:
         remedy = "mount a file, or name a variable: an inventory declares none"
-    _report(collector, "unknown-reference", own, reference.path, (f'there is no {kind} "{name}"', remedy))
+    code = "unknown-network" if kind == "network" else "unknown-reference"
+    _report(collector, code, own, reference.path, (f'there is no {kind} "{name}"', remedy))
 
 
 def _report(collector: Collector, code: str, own: _Own, path: KeyPath, what: tuple[str, str]) -> None:

@@ -13,13 +13,15 @@ from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
-from anvil_gen.resolve.compose_keys import named_volumes
 from anvil_gen.resolve.compose_service import health_check, logging_of, published
 from anvil_gen.resolve.context import ResolveContext, env_text
-from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
+from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
 from anvil_gen.resolve.model import Port, Route, Router, Tier, Upstream
+from anvil_gen.resolve.mounts import own_mounts
+from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import RouterOptions
-from anvil_gen.resolve.override_merge import override_mounts
+from anvil_gen.resolve.override_merge import declaring
+from anvil_gen.resolve.relative_paths import placed_fields
 from anvil_gen.resolve.router_options import (
     check_clients,
     check_supported,
@@ -32,6 +34,8 @@ from anvil_gen.resolve.router_options import (
 from anvil_gen.resolve.router_responses import response_bodies
 from anvil_gen.resolve.server_checks import check_log_fields
 from anvil_gen.values import KeyPath
+
+_FOLDER = "router"
 
 
 class RouterSpec(Struct, frozen=True, kw_only=True):
@@ -59,7 +63,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
             name="templates/defaults.toml", values=fill_placeholders(catalog.defaults["router"], {"project": project})
         ),
         Layer(name=f"templates/routers/{name}/router.toml", values=kind.defaults),
-        Layer(name="[router]", values=set_fields(table), path=("router",)),
+        Layer(name="[router]", values=placed_fields(context, table, _FOLDER), path=("router",)),
     )
     check_supported(context, kind, options)
     check_clients(context, kind, clients_of(options))
@@ -79,6 +83,8 @@ def build_router(
     served = tuple(tier for tier in tiers if tier.task in kind.tasks)
     limits = router_limits(context, options)
     responses = response_bodies(routes)
+    mounts = own_mounts(context, options, ("router",), {}, folder=_FOLDER)
+    networks = networks_of(context, options, ("router",), sealed=limits.sealed)
     if kind.names_limit is not None and len(responses.models) > kind.names_limit:
         detail = f"the list of models takes {len(responses.models)} bytes, and {kind.title} holds {kind.names_limit}"
         context.collector.add(
@@ -110,8 +116,11 @@ def build_router(
         routes=routes,
         nameless=_nameless(options, served),
         responses=responses,
+        mounts=mounts,
+        networks=networks,
+        declared=declared(context, mounts, networks or (DEFAULT,), folder=_FOLDER),
         override=options.override,
-        override_volumes=named_volumes(override_mounts(options.override)),
+        override_declared=declared_by(context, declaring(options.override), folder=_FOLDER),
         variables=kind.variables,
         options=options,
     )

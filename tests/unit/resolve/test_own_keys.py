@@ -34,7 +34,7 @@ IN_A_SERVICE: list[tuple[str, Fault]] = [
     ("command = ▸'a \"b'", (FORM, "services.ui.command", "write a list")),
     ("command = ▸'a && b'", (FORM, "services.ui.command", "write a list")),
     ("group_add = ['44', ▸'44']", (FORM, "services.ui.group_add[1]", "remove one")),
-    ("networks = [▸'own']", (REFERENCE, "services.ui.networks[0]", "add a table [networks.own]")),
+    ("networks = [▸'own']", ("unknown network", "services.ui.networks[0]", "add a table [networks.own]")),
     ("depends_on = [▸'serve']", (REFERENCE, "services.ui.depends_on[0]", 'did you mean "served"?')),
     ("depends_on = [▸'ab']", (REFERENCE, "services.ui.depends_on[0]", 'write "served"')),
     ("links = [▸'db:x']", (REFERENCE, "services.ui.links[0]", "there are: served, ui")),
@@ -67,7 +67,10 @@ ELSEWHERE: list[tuple[str, list[Fault]]] = [
         ],
     ),
     (f"{BOX}[defaults.override]\nlabels = ▸3", [(TYPE, "defaults.override.labels", "")]),
-    (f"{BOX}[router.override]\nnetworks = [▸'own']", [(REFERENCE, "router.override.networks[0]", "[networks.own]")]),
+    (
+        f"{BOX}[router.override]\nnetworks = ['default', ▸'own']",
+        [("unknown network", "router.override.networks[1]", "[networks.own]")],
+    ),
     (f"{BOX}[▸services.ui]\nlabels.a = 'b'", [("missing key", "services.ui", "write image")]),
     (
         f"tiers.ab = {{ {TIER}, override.image = ▸false }}",
