@@ -5,16 +5,19 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from anvil_gen.catalog.engine import Engine
+from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.command_line import arguments, shell_words
 from anvil_gen.resolve.compose_keys import compose_form, flag_value, named_volumes
 from anvil_gen.resolve.context import AnyServer, ResolveContext, env_text, matching_quirks
+from anvil_gen.resolve.inventory_paths import build_keys, env_files
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import EnvVar, HealthCheck, Mount, Port, Reservation, Service
-from anvil_gen.resolve.model_source import KINDS, Source
+from anvil_gen.resolve.model_source import Source
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.values import EnvRef, Number, Text, canonical_flag, concat, fill
+
+_BY_NAME = "By name only: the value comes from the shell or from .env."
 
 
 def published(bind: str | bool, number: Text) -> tuple[Port, ...]:
@@ -29,14 +32,14 @@ class ServiceInputs(Struct, frozen=True, kw_only=True):
 
     service: str
     container_name: Text
-    served_name: Text
+    served_names: tuple[Text, ...]  # none where the engine knows its models' names
     port: Text
     uuids: tuple[Text, ...]
     share: Number | None
     sources: Mapping[str, Source]
     files: tuple[Mount, ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
-    further_names: tuple[str, ...] = ()
+    rank: int | None = None  # of the adapters, the highest
     extra_arguments: EnvRef | None = None
 
 
@@ -75,6 +78,8 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         log_max_size=options.log_max_size,
         log_max_file=str(options.log_max_files),
         labels=inputs.labels,
+        env_file=env_files(context, options.env_file),
+        build=build_keys(context, options.build),
         override=compose_form(options.override),
         override_volumes=named_volumes(options.override.get("volumes")),
     )
@@ -123,8 +128,9 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
     mapped: dict[str, Any] = {}
     for field, named in engine.fields.items():
         if known[field] is not None:
-            mapped.update(dict.fromkeys((named,) if isinstance(named, str) else named, known[field]))
-            mapped.update(engine.field_flags.get(field, {}))
+            for flag in (named,) if isinstance(named, str) else named:
+                mapped[flag] = _in_json(engine, field, known[field], mapped.get(flag))
+            mapped.update(_with_rank(engine.field_flags.get(field, {}), inputs.rank))
     passed: dict[str, Any] = {}
     task = engine.tasks.get(options.task, {}) if options.task is not None else {}
     quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpus))
@@ -134,13 +140,39 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
         spelled = {canonical_flag(name): name for name in passed}
         passed.update((spelled.get(canonical_flag(name), name), value) for name, value in flags.items())
     values = {"model": known["model"]} if known["model"] is not None else {}
-    return arguments(engine.command, values, {**mapped, **passed}, style=engine.flag_style, lists=engine.list_style)
+    positional = tuple(part for part in engine.command if part != "{model}" or values)
+    return arguments(positional, values, _with_passed(mapped, passed), style=engine.flag_style, lists=engine.list_style)
+
+
+def _in_json(engine: Engine, field: str, value: Any, before: Any) -> Any:
+    """Return a field's value as its flag has it: as one key where that is JSON."""
+    key = engine.json_keys.get(field)
+    return value if key is None else {**(before or {}), key: value}
+
+
+def _with_rank(flags: Mapping[str, Any], rank: int | None) -> dict[str, Any]:
+    """Return the flags that go with a field, the rank of its adapters filled in, without those that need one."""
+    return {
+        name: rank if value == "{rank}" else value
+        for name, value in flags.items()
+        if value != "{rank}" or rank is not None
+    }
+
+
+def _with_passed(mapped: Mapping[str, Any], passed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all flags; JSON of which a field sets a key keeps its place, with the keys of the tier's own flag."""
+    found, spelled = dict(mapped), {canonical_flag(name): name for name in mapped}
+    for name, value in passed.items():
+        known = spelled.get(canonical_flag(name), name)
+        below = found.get(known)
+        found[known] = {**value, **below} if isinstance(below, dict) and isinstance(value, dict) else value
+    return found
 
 
 def _field_values(server: AnyServer, engine: Engine, inputs: ServiceInputs) -> dict[str, Any]:
     """Return what an engine's flags can say of a model server, by option; None for what is not set."""
     sources = inputs.sources
-    model = sources.get("model")
+    model, draft = sources.get("model"), sources.get("draft_model")
     by_name = {name: source.argument for name, source in sources.items()}
     lora = [
         fill(engine.lora_form, {"name": name.removeprefix("lora."), "path": path})
@@ -149,15 +181,21 @@ def _field_values(server: AnyServer, engine: Engine, inputs: ServiceInputs) -> d
     ]
     return {
         **{name: server.options.get(name) for name in server.options},
-        **{f"model.{kind}": model.argument if model and model.kind == kind else None for kind in KINDS},
-        **{name: by_name.get(name) for name in ("model", "draft_model", "mmproj")},
+        **dict.fromkeys(DERIVED_OPTIONS),
+        **{name: by_name.get(name) for name in ("model", "model.folder", "draft_model", "mmproj")},
+        **{f"{name}.{source.kind}": source.argument for name, source in sources.items() if "." not in name},
         "lora": lora or None,
         "gpu_memory_utilization": inputs.share,
         "revision": model.revision if model else None,
+        "draft_model.revision": draft.revision if draft else None,
         "tensor_parallel": len(server.gpus) if len(server.gpus) > 1 else None,
-        "served_name": [inputs.served_name, *inputs.further_names] if inputs.further_names else inputs.served_name,
+        "served_name": _one_or_list(inputs.served_names),
         "port": inputs.port,
     }
+
+
+def _one_or_list(values: tuple[Text, ...]) -> Any:
+    return [*values] if len(values) > 1 else next(iter(values), None)
 
 
 def _environment(
@@ -175,6 +213,10 @@ def _environment(
         ),
         _hub_environment(context, engine, inputs, places),
         (EnvVar(name=name, value=env_text(value)) for name, value in sorted(server.options.environment.items())),
+        (
+            EnvVar(name=name, value=None, reason="" if index else _BY_NAME)
+            for index, name in enumerate(sorted(server.options.pass_))
+        ),
     )
     return tuple({variable.name: variable for source in sources for variable in source}.values())
 
@@ -192,8 +234,10 @@ def _pins(context: ResolveContext, server: AnyServer, inputs: ServiceInputs) -> 
 def _engine_environment(
     server: AnyServer, engine: Engine, inputs: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
+    has_cache = any(source.from_hub for source in inputs.sources.values())
     for name, value in engine.environment.items():
-        yield EnvVar(name=name, value=fill(value, places))
+        if has_cache or "{hub_cache}" not in value:
+            yield EnvVar(name=name, value=fill(value, places))
     known = _field_values(server, engine, inputs) if engine.field_env else {}
     for field, name in engine.field_env.items():
         if known[field] is not None:
@@ -203,16 +247,16 @@ def _engine_environment(
 def _hub_environment(
     context: ResolveContext, engine: Engine, inputs: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
-    if any(source.kind == "repo" for source in inputs.sources.values()):
+    if any(source.from_hub for source in inputs.sources.values()):
         for name, value in engine.hub_environment.items():
             yield EnvVar(name=name, value=fill(value, places))
         token = context.inventory.hfcache.token_env
         if token is not UNSET:
-            yield EnvVar(name=token, value=None, reason="By name only: the value comes from the shell or from .env.")
+            yield EnvVar(name=token, value=None, reason=_BY_NAME)
 
 
 def _mounts(engine: Engine, inputs: ServiceInputs) -> tuple[Mount, ...]:
     caches = (Mount(source=cache.volume, target=cache.target, volume=True) for cache in engine.caches)
-    sources = (source.mount for source in inputs.sources.values() if source.mount is not None)
+    sources = (mount for source in inputs.sources.values() for mount in source.mounts)
     # Two sources of one place are one mount.
     return tuple({mount.target: mount for mount in (*sources, *inputs.files, *caches)}.values())

@@ -30,6 +30,7 @@ class ResolveContext(Struct, frozen=True, kw_only=True):
     gpus: Mapping[str, Gpu]
     folder: Path  # the inventory's
     sealed: bool  # tiers reach nothing but each other and the router
+    output: Path = Path("deploy")  # the rendered tree's
 
 
 class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):

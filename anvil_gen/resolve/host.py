@@ -89,7 +89,15 @@ class Host:
         from anvil_gen.resolve.resolve import resolve  # noqa: PLC0415  a verb asks Docker before it needs this
 
         folder = self.path.parent
-        stack = resolve(self.inventory, self.catalog, self.collector, self.options, header=self.header, folder=folder)
+        stack = resolve(
+            self.inventory,
+            self.catalog,
+            self.collector,
+            self.options,
+            header=self.header,
+            folder=folder,
+            output=self.output,
+        )
         self.collector.raise_errors()
         return stack
 

@@ -47,6 +47,13 @@ class EnvVar(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class EnvFile(Struct, frozen=True, kw_only=True):
+    """A file of variables, relative to the rendered file; Compose reads it, and nothing else does."""
+
+    path: str
+    required: bool
+
+
 class Mount(Struct, frozen=True, kw_only=True):
     """A bind mount of a host folder (``volume`` false) or a named volume."""
 
@@ -94,11 +101,13 @@ class Service(Struct, frozen=True, kw_only=True):
 
     name: str
     container_name: Text
-    image: Text
+    image: Text  # empty where it is built and has no name of its own
+    build: Mapping[str, Any]  # in Compose's own form; empty where nothing is built
     entrypoint: tuple[str, ...]
     command: tuple[Text, ...]
     shell_words: tuple[ComposeText, ...]
     environment: tuple[EnvVar, ...]
+    env_file: tuple[EnvFile, ...]
     ports: tuple[Port, ...]
     mounts: tuple[Mount, ...]
     sealed: bool  # on the internal network alone
@@ -142,7 +151,8 @@ class Tier(Struct, frozen=True, kw_only=True):
     engine: str
     task: str
     served_name: str
-    names: tuple[str, ...]  # the served name, and further ones that the engine is given
+    models: tuple[str, ...]  # what it serves, each by its own name: the served name first, and its adapters
+    names: tuple[str, ...]  # the same, and further ones that the engine is given
     port: int
     context_length: int | None
     tool_support: bool = False
@@ -151,6 +161,7 @@ class Tier(Struct, frozen=True, kw_only=True):
     hub_cache: str = ""  # the folder of the shared cache in its container
     root_file: str  # the tree's root file that runs it
     model: str  # the engine's argument for the model; empty without one
+    repos: tuple[str, ...] = ()  # several models of one server, which are pulled
     files: tuple[TreeFile, ...]
     gpus: tuple[Gpu, ...]
     share: Number | None  # of each GPU, as a fraction
@@ -164,6 +175,8 @@ class Route(Struct, frozen=True, kw_only=True):
     name: str
     tier: str
     task: str
+    model: str = ""  # what the tier is asked for, if the router writes it
+    entry: str = ""  # the tier, or the tier and its model where that is not its first
     how: str  # "served" by its own name, "rewritten" by the router, "told" to the engine, or one that takes "any"
 
 

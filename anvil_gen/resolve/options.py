@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.inventory.schema_router import RouterTierTable, TlsTable
-from anvil_gen.inventory.schema_tier import HealthCheckTable, ModelTable
+from anvil_gen.inventory.schema_tier import AdapterTable, EnvFileTable, HealthCheckTable, ModelTable, WeightsTable
 from anvil_gen.values import KeyPath, Number
 
 
@@ -93,6 +93,9 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     entrypoint: Sequence[str] | None = None
     command: Sequence[str] | None = None
     healthcheck: HealthCheckTable | None = None
+    build: str | Mapping[str, Any] | None = None
+    env_file: Sequence[str | EnvFileTable] = ()
+    pass_: Sequence[str] = ()
     override: Mapping[str, Any] = {}
 
     gpus_key: ClassVar[str]
@@ -110,11 +113,12 @@ class TierOptions(ServerOptions, frozen=True, kw_only=True):
     gpus_key: ClassVar[str] = "gpus"
     service: str
     task: str
+    served_names: Sequence[str] | None
     gpus: Sequence[str]
-    model: ModelTable | None
-    draft_model: ModelTable | None
+    model: ModelTable | Literal[False] | None
+    draft_model: WeightsTable | None
     mmproj: str | None
-    lora: Mapping[str, str]
+    lora: Mapping[str, str | AdapterTable]
     files: Mapping[str, str]
     standby: bool
 

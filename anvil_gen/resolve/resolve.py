@@ -1,6 +1,7 @@
 """From an inventory and the catalog to a `Stack`: every option with its value, every service ready to lay out."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,27 @@ from anvil_gen.resolve.egress import check_way_in
 from anvil_gen.resolve.env_variables import variables_of
 from anvil_gen.resolve.experiment import build_experiment
 from anvil_gen.resolve.layers import Layer, layered, set_fields
-from anvil_gen.resolve.model import ExtraService, Gpu, Mode, Stack, Tier
+from anvil_gen.resolve.model import ExtraService, Gpu, Mode, Stack, Tier, TreeFile
+from anvil_gen.resolve.model_names import model_names
 from anvil_gen.resolve.model_server import resolve_server
+from anvil_gen.resolve.model_source import presets_of
 from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.options import GpuOptions, HostOptions, TierOptions
 from anvil_gen.resolve.router import resolve_router_spec
 from anvil_gen.resolve.served_names import further_names
-from anvil_gen.resolve.tier import build_tier
+from anvil_gen.resolve.tier import build_tier, tier_files
 from anvil_gen.values import KeyPath
 
 
 def resolve(
-    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, *, header: str, folder: Path
+    inventory: Inventory,
+    catalog: Catalog,
+    collector: Collector,
+    host: HostOptions,
+    *,
+    header: str,
+    folder: Path,
+    output: Path,
 ) -> Stack:
     """Resolve an inventory; errors go to ``collector``, and what they are about is left out of the result.
 
@@ -41,6 +51,7 @@ def resolve(
         host: the resolved ``[host]`` options.
         header: the inventory's name as the rendered files' headers give it.
         folder: the inventory's folder, where the sources of ``files`` are.
+        output: the folder of the rendered tree.
     """
     context = ResolveContext(
         inventory=inventory,
@@ -50,14 +61,20 @@ def resolve(
         gpus=_gpus(inventory, catalog, collector, host.platform),
         folder=folder,
         sealed=host.egress == "deny",
+        output=output,
     )
     _check_folders(inventory, collector)
     check_free_values(collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
     servers = _servers(context)
-    names = further_names(context, spec, servers)
-    tiers = tuple(build_tier(context, name, server, names.get(name, ())) for name, server in servers.items())
+    files = {name: tier_files(context, server, name) for name, server in servers.items()}
+    names = {name: model_names(context, server, _presets(server, files[name])) for name, server in servers.items()}
+    further = further_names(context, spec, servers, names)
+    tiers = tuple(
+        build_tier(context, name, server, files=files[name], names=names[name], further_names=further.get(name, ()))
+        for name, server in servers.items()
+    )
     if _has_no_tiers(inventory, collector):
         spec = None  # a router to nothing
     services = tuple(_extra(name, mapping) for name, mapping in inventory.services.items())
@@ -78,6 +95,12 @@ def resolve(
     )
     check_stack(stack, inventory, collector)
     return stack
+
+
+def _presets(server: TierServer, files: Mapping[str, TreeFile]) -> str | None:
+    """Return the text of a tier's presets; None where it has none, or they cannot be read."""
+    presets = presets_of(server)
+    return files[presets[0]].text if presets is not None and presets[0] in files else None
 
 
 def _servers(context: ResolveContext) -> dict[str, TierServer]:

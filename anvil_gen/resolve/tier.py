@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,40 @@ from anvil_gen.resolve.compose_service import ServiceInputs, build_service
 from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.egress import check_sealed
 from anvil_gen.resolve.model import FILE_LABEL, Mount, Tier, TreeFile
-from anvil_gen.resolve.model_source import tier_sources
+from anvil_gen.resolve.model_names import ModelNames
+from anvil_gen.resolve.model_source import presets_of, rank_of, tier_sources
 from anvil_gen.resolve.options import TierOptions
 from anvil_gen.resolve.server_gpus import share_of
 from anvil_gen.values import KeyPath, canonical_flag
 
 
-def build_tier(context: ResolveContext, name: str, server: TierServer, further_names: tuple[str, ...]) -> Tier:
-    """Return a tier that answers to further model names too; its errors go to the collector."""
+def build_tier(
+    context: ResolveContext,
+    name: str,
+    server: TierServer,
+    *,
+    files: Mapping[str, TreeFile],
+    names: ModelNames,
+    further_names: tuple[str, ...],
+) -> Tier:
+    """Return a tier.
+
+    Args:
+        context: takes the errors.
+        name: the tier's.
+        server: its options.
+        files: those that it mounts, by their place in the container.
+        names: of what it serves.
+        further_names: names that the engine is given besides.
+    """
     options = server.options
-    files = _files(context, server, name)
     sources = tier_sources(context, server)
     check_sealed(context, server, sources)
     inputs = ServiceInputs(
         service=options.service,
         container_name=options.container_name,
-        served_name=options.served_name,
-        further_names=further_names,
+        served_names=() if names.several else (*_given(server.engine, names.served), *further_names),
+        rank=rank_of(context, server, sources),
         port=str(options.port),
         uuids=tuple(gpu.uuid for gpu in server.gpus),
         share=share_of(context, server),
@@ -44,12 +62,14 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         name=name,
         engine=server.engine_name,
         task=options.task,
-        served_name=options.served_name,
-        names=(options.served_name, *further_names),
+        served_name=names.served[0],
+        models=names.all,
+        names=(*names.served, *further_names, *names.adapters),
         port=options.port or 0,
         context_length=options.context_length,
         root_file=f"tiers/{name}.yml",
         model=str(model.argument) if model else "",
+        repos=model.repos if model else (),
         files=tuple(files.values()),
         gpus=server.gpus,
         share=inputs.share,
@@ -57,6 +77,11 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         options=options,
         **_engine_facts(server.engine, options),
     )
+
+
+def _given(engine: Engine | None, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of a model's names that its engine can be given: one that answers to any takes the first."""
+    return names if engine is not None and engine.served_names == "several" else names[:1]
 
 
 def _engine_facts(engine: Engine | None, options: TierOptions) -> dict[str, Any]:
@@ -76,11 +101,12 @@ def _has_tools(engine: Engine, options: TierOptions) -> bool:
     return bool(engine.tool_flags) and all(flags.get(flag, False) is not False for flag in engine.tool_flags)
 
 
-def _files(context: ResolveContext, server: TierServer, name: str) -> dict[str, TreeFile]:
+def tier_files(context: ResolveContext, server: TierServer, name: str) -> dict[str, TreeFile]:
     """Return the files that a tier mounts, by their place in the container, as they are copied into the tree."""
-    found = {}
-    for target, source in sorted(server.options.files.items()):
-        here = (*server.path, "files", target)
+    found, presets = {}, presets_of(server)
+    wanted = [(target, source, (*server.path, "files", target)) for target, source in server.options.files.items()]
+    wanted += [(*presets, (*server.path, "model", "presets"))] if presets is not None else []
+    for target, source, here in sorted(wanted):
         if not is_below(target.lstrip("/")) or target.endswith("/"):
             context.collector.add("invalid-name", here, "it is no plain path of a file", "write it out", key=True)
         else:
