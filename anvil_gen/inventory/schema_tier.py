@@ -108,7 +108,7 @@ class AdapterTable(Table, frozen=True, kw_only=True):
 class EnvFileTable(Table, frozen=True, kw_only=True):
     """A file of variables that may be missing."""
 
-    path: t.LocalPath
+    path: Annotated[str, t.text("File of variables, relative to the inventory's folder.", examples=["local.env"])]
     required: Annotated[bool, Meta(description="Whether Compose refuses to start without it.", examples=[False])] = True
 
 

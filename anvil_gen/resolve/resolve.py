@@ -26,7 +26,7 @@ from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.model_source import presets_of
 from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.options import GpuOptions, HostOptions, TierOptions
-from anvil_gen.resolve.router import resolve_router_spec
+from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
 from anvil_gen.resolve.served_names import further_names
 from anvil_gen.resolve.tier import build_tier, tier_files
 from anvil_gen.values import KeyPath
@@ -67,14 +67,7 @@ def resolve(
     check_free_values(collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
-    servers = _servers(context)
-    files = {name: tier_files(context, server, name) for name, server in servers.items()}
-    names = {name: model_names(context, server, _presets(server, files[name])) for name, server in servers.items()}
-    further = further_names(context, spec, servers, names)
-    tiers = tuple(
-        build_tier(context, name, server, files=files[name], names=names[name], further_names=further.get(name, ()))
-        for name, server in servers.items()
-    )
+    tiers = _tiers(context, spec)
     if _has_no_tiers(inventory, collector):
         spec = None  # a router to nothing
     services = tuple(_extra(name, mapping) for name, mapping in inventory.services.items())
@@ -103,9 +96,18 @@ def _presets(server: TierServer, files: Mapping[str, TreeFile]) -> str | None:
     return files[presets[0]].text if presets is not None and presets[0] in files else None
 
 
-def _servers(context: ResolveContext) -> dict[str, TierServer]:
-    tiers = context.inventory.tiers.items()
-    return {name: resolve_server(context, TierOptions, table, ("tiers", name), {"name": name}) for name, table in tiers}
+def _tiers(context: ResolveContext, spec: RouterSpec | None) -> tuple[Tier, ...]:
+    tables = context.inventory.tiers.items()
+    servers = {
+        name: resolve_server(context, TierOptions, table, ("tiers", name), {"name": name}) for name, table in tables
+    }
+    files = {name: tier_files(context, server, name) for name, server in servers.items()}
+    names = {name: model_names(context, server, _presets(server, files[name])) for name, server in servers.items()}
+    further = further_names(context, spec, servers, names)
+    return tuple(
+        build_tier(context, name, server, files=files[name], names=names[name], further_names=further.get(name, ()))
+        for name, server in servers.items()
+    )
 
 
 def _has_no_tiers(inventory: Inventory, collector: Collector) -> bool:

@@ -29,15 +29,9 @@ def build_tier(
     names: ModelNames,
     further_names: tuple[str, ...],
 ) -> Tier:
-    """Return a tier.
+    """Return a tier with the files that it mounts and the names of what it serves; its errors go to the collector.
 
-    Args:
-        context: takes the errors.
-        name: the tier's.
-        server: its options.
-        files: those that it mounts, by their place in the container.
-        names: of what it serves.
-        further_names: names that the engine is given besides.
+    The engine is given ``further_names`` too.
     """
     options = server.options
     sources = tier_sources(context, server)

@@ -30,7 +30,7 @@ SECTIONS: dict[str, type[Options]] = {
     "experiment": ExperimentOptions,
 }
 # What stands for the experiment, and its section lacks.
-OF_TIERS_ALONE = {"task", "entrypoint", "command", "healthcheck", "override"}
+OF_TIERS_ALONE = {"task", "entrypoint", "command", "healthcheck", "build", "env_file", "pass_", "override"}
 
 
 class Paint(Options, frozen=True, kw_only=True):
@@ -67,6 +67,9 @@ def test_what_an_experiment_has_not_is_empty() -> None:
         "entrypoint": None,
         "command": None,
         "healthcheck": None,
+        "build": None,
+        "env_file": (),
+        "pass_": (),
         "override": {},
     }
     assert options.get("task") is None
