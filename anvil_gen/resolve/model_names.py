@@ -33,11 +33,17 @@ class ModelNames(Struct, frozen=True, kw_only=True):
         """Every name, the tier's first."""
         return (*self.served, *self.adapters)
 
+    def given(self, engine: Engine | None) -> tuple[str, ...]:
+        """Return those that an engine is given: none where it knows them, the first where it answers to any."""
+        if self.several:
+            return ()
+        return self.served if engine is not None and engine.served_names == "several" else self.served[:1]
+
 
 def model_names(context: ResolveContext, server: TierServer, presets: str | None) -> ModelNames:
     """Return the names of what a tier serves; ``presets`` is the text of its presets file."""
     options, engine = server.options, server.engine
-    several = serves_several(options.model)
+    several = serves_several(options.model) or _is_filled_later(server)
     if several:
         served = _names_of_several(context, server, presets)
     else:
@@ -59,6 +65,11 @@ def name_path(server_path: KeyPath, names: ModelNames, name: str, origin: KeyPat
     return (*server_path, "lora") if name in names.adapters else origin or server_path
 
 
+def _is_filled_later(server: TierServer) -> bool:
+    """Return whether a server starts without a model, and has those that are pulled into it."""
+    return server.engine is not None and server.engine.hub_always and not isinstance(server.options.model, ModelTable)
+
+
 def _names_of_several(context: ResolveContext, server: TierServer, presets: str | None) -> tuple[str, ...]:
     model, named = server.options.model, tuple(server.options.served_names or ())
     if isinstance(model, ModelTable) and model.repos is not UNSET:
@@ -70,7 +81,7 @@ def _names_of_several(context: ResolveContext, server: TierServer, presets: str 
     names = tuple(dict.fromkeys(named or (preset_names(presets) if presets is not None else ())))
     unread = isinstance(model, ModelTable) and model.presets is not UNSET and presets is None
     if not names and not unread and context.inventory.router is not UNSET:
-        remedy = "write served_names, with the name of each: its file without .gguf, or its folder"
+        remedy = "write served_names, with the names of its models: the router has to know them"
         context.collector.missing_key(server.path, "served_names", remedy)
     return names or (server.options.served_name,)
 

@@ -53,26 +53,26 @@ def resolve(
         folder: the inventory's folder, where the sources of ``files`` are.
         output: the folder of the rendered tree.
     """
+    gpus = _gpus(inventory, catalog, collector, host.platform)
     context = ResolveContext(
         inventory=inventory,
         catalog=catalog,
         collector=collector,
         platform=host.platform,
-        gpus=_gpus(inventory, catalog, collector, host.platform),
+        gpus=gpus,
         folder=folder,
         sealed=host.egress == "deny",
         output=output,
     )
     _check_folders(inventory, collector)
     check_free_values(collector)
-    spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
+    spec = resolve_router_spec(context, project=host.project)
     tiers = _tiers(context, spec)
     if _has_no_tiers(inventory, collector):
         spec = None  # a router to nothing
-    services = tuple(_extra(name, mapping) for name, mapping in inventory.services.items())
-    modes = build_modes(context, spec, tiers)
-    experiment = build_experiment(context, tiers, host=host.name)
+    services = _services(inventory)
+    modes, experiment = build_modes(context, spec, tiers), build_experiment(context, tiers, host=host.name)
     stack = Stack(
         host=host.name,
         project=host.project,
@@ -136,6 +136,10 @@ def _check_folders(inventory: Inventory, collector: Collector) -> None:
     if inventory.hfcache.path is not UNSET and inventory.hfcache.volume is not UNSET:
         detail = '"path" and "volume" both say where the cache is'
         collector.add("two-fields-for-one-thing", ("hfcache", "path"), detail, "keep one of them")
+
+
+def _services(inventory: Inventory) -> tuple[ExtraService, ...]:
+    return tuple(_extra(name, mapping) for name, mapping in inventory.services.items())
 
 
 def _extra(name: str, mapping: dict[str, Any]) -> ExtraService:

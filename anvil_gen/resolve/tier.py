@@ -14,7 +14,7 @@ from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.egress import check_sealed
 from anvil_gen.resolve.model import FILE_LABEL, Mount, Tier, TreeFile
 from anvil_gen.resolve.model_names import ModelNames
-from anvil_gen.resolve.model_source import presets_of, rank_of, tier_sources
+from anvil_gen.resolve.model_source import Source, presets_of, rank_of, tier_sources
 from anvil_gen.resolve.options import TierOptions
 from anvil_gen.resolve.server_gpus import share_of
 from anvil_gen.values import KeyPath, canonical_flag
@@ -36,21 +36,7 @@ def build_tier(
     options = server.options
     sources = tier_sources(context, server)
     check_sealed(context, server, sources)
-    inputs = ServiceInputs(
-        service=options.service,
-        container_name=options.container_name,
-        served_names=() if names.several else (*_given(server.engine, names.served), *further_names),
-        rank=rank_of(context, server, sources),
-        port=str(options.port),
-        uuids=tuple(gpu.uuid for gpu in server.gpus),
-        share=share_of(context, server),
-        sources=sources,
-        files=tuple(
-            Mount(source=f"./{file.path.removeprefix('tiers/')}", target=target, read_only=True)
-            for target, file in files.items()
-        ),
-        labels=tuple((f"{FILE_LABEL}{target.lstrip('/')}", digest(file.text)) for target, file in files.items()),
-    )
+    inputs = _inputs(context, server, sources, files, given_names=(*names.given(server.engine), *further_names))
     model = sources.get("model")
     return Tier(
         name=name,
@@ -73,9 +59,29 @@ def build_tier(
     )
 
 
-def _given(engine: Engine | None, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those of a model's names that its engine can be given: one that answers to any takes the first."""
-    return names if engine is not None and engine.served_names == "several" else names[:1]
+def _inputs(
+    context: ResolveContext,
+    server: TierServer,
+    sources: Mapping[str, Source],
+    files: Mapping[str, TreeFile],
+    *,
+    given_names: tuple[str, ...],
+) -> ServiceInputs:
+    return ServiceInputs(
+        service=server.options.service,
+        container_name=server.options.container_name,
+        served_names=given_names,
+        rank=rank_of(context, server, sources),
+        port=str(server.options.port),
+        uuids=tuple(gpu.uuid for gpu in server.gpus),
+        share=share_of(context, server),
+        sources=sources,
+        files=tuple(
+            Mount(source=f"./{file.path.removeprefix('tiers/')}", target=target, read_only=True)
+            for target, file in files.items()
+        ),
+        labels=tuple((f"{FILE_LABEL}{target.lstrip('/')}", digest(file.text)) for target, file in files.items()),
+    )
 
 
 def _engine_facts(engine: Engine | None, options: TierOptions) -> dict[str, Any]:
