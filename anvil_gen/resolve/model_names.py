@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import UNSET, Struct
 
+from anvil_gen.catalog.engine import Engine
 from anvil_gen.inventory.schema_tier import ModelTable
 from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.model_source import serves_several

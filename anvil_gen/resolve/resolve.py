@@ -53,20 +53,17 @@ def resolve(
         folder: the inventory's folder, where the sources of ``files`` are.
         output: the folder of the rendered tree.
     """
-    gpus = _gpus(inventory, catalog, collector, host.platform)
     context = ResolveContext(
         inventory=inventory,
         catalog=catalog,
         collector=collector,
-        platform=host.platform,
-        gpus=gpus,
+        gpus=_gpus(inventory, catalog, collector, host.platform),
         folder=folder,
-        sealed=host.egress == "deny",
         output=output,
+        platform=host.platform,
+        sealed=host.egress == "deny",
     )
-    _check_folders(inventory, collector)
-    check_free_values(collector)
-    check_way_in(context)
+    _check_inventory(context)
     spec = resolve_router_spec(context, project=host.project)
     tiers = _tiers(context, spec)
     if _has_no_tiers(inventory, collector):
@@ -123,6 +120,13 @@ def _with_root_file(tier: Tier, modes: tuple[Mode, ...]) -> Tier:
     """Return a tier with the root file of the first mode that runs it; without one, it keeps its own file."""
     found = (mode.root_file for mode in modes if tier.name in [member.name for member in mode.tiers])
     return replace(tier, root_file=next(found, tier.root_file))
+
+
+def _check_inventory(context: ResolveContext) -> None:
+    """Report what is wrong before anything is resolved."""
+    _check_folders(context.inventory, context.collector)
+    check_free_values(context.collector)
+    check_way_in(context)
 
 
 def _check_folders(inventory: Inventory, collector: Collector) -> None:
