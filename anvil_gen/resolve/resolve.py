@@ -53,16 +53,7 @@ def resolve(
         folder: the inventory's folder, where the sources of ``files`` are.
         output: the folder of the rendered tree.
     """
-    context = ResolveContext(
-        inventory=inventory,
-        catalog=catalog,
-        collector=collector,
-        gpus=_gpus(inventory, catalog, collector, host.platform),
-        folder=folder,
-        output=output,
-        platform=host.platform,
-        sealed=host.egress == "deny",
-    )
+    context = _context(inventory, catalog, collector, host, folder=folder, output=output)
     _check_inventory(context)
     spec = resolve_router_spec(context, project=host.project)
     tiers = _tiers(context, spec)
@@ -120,6 +111,21 @@ def _with_root_file(tier: Tier, modes: tuple[Mode, ...]) -> Tier:
     """Return a tier with the root file of the first mode that runs it; without one, it keeps its own file."""
     found = (mode.root_file for mode in modes if tier.name in [member.name for member in mode.tiers])
     return replace(tier, root_file=next(found, tier.root_file))
+
+
+def _context(
+    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, *, folder: Path, output: Path
+) -> ResolveContext:
+    return ResolveContext(
+        inventory=inventory,
+        catalog=catalog,
+        collector=collector,
+        gpus=_gpus(inventory, catalog, collector, host.platform),
+        folder=folder,
+        output=output,
+        platform=host.platform,
+        sealed=host.egress == "deny",
+    )
 
 
 def _check_inventory(context: ResolveContext) -> None:
