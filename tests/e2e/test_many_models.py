@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import openai
 import pytest
@@ -34,7 +35,7 @@ def shelves(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with new_box(engine, tmp_path_factory.mktemp("shelves")) as box:
         weights = str(engine.model_folder)
         mounted = {"volumes": [f"{weights}:/shelf:ro"]}
-        tiers = {
+        tiers: dict[str, dict[str, Any]] = {
             "preset": {"model": {"presets": "files/presets.ini", "folder": weights}},
             "folder": {"model": {"folder": weights, "mount": "/weights"}, "served_names": [GGUF]},
             "named": {"environment": {"LLAMA_ARG_MODEL": f"/shelf/{GGUF}.gguf"}, "override": mounted},
