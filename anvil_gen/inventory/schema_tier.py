@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType, field
 
 from anvil_gen.inventory import fields as t
-from anvil_gen.inventory.schema_base import Environment, Image, Table
+from anvil_gen.inventory.schema_base import Environment, Image, Logging, Ports, Table
 
 
 class WeightsTable(Table, frozen=True, kw_only=True):
@@ -129,6 +129,8 @@ class ModelServerTable(Table, frozen=True, kw_only=True):
     restart: t.Restart | UnsetType = UNSET
     stop_grace_period: t.GracePeriod | UnsetType = UNSET
     start_period: t.StartPeriod | UnsetType = UNSET
+    init: t.Init | UnsetType = UNSET
+    logging: Logging | UnsetType = UNSET
     log_max_size: t.LogSize | UnsetType = UNSET
     log_max_files: t.LogFiles | UnsetType = UNSET
     environment: Environment | UnsetType = UNSET
@@ -136,14 +138,26 @@ class ModelServerTable(Table, frozen=True, kw_only=True):
 
 
 class HealthCheckTable(Table, frozen=True, kw_only=True):
-    """A health check, in Compose's own keys."""
+    """A health check, in Compose's own keys. Without `test`, the engine's own is asked."""
 
-    test: Annotated[
-        list[str],
-        Meta(description='`["CMD", program, ...]` or `["CMD-SHELL", line]`.', min_length=1, examples=[["CMD", "true"]]),
-    ]
+    test: (
+        Annotated[
+            str | Annotated[list[str], Meta(min_length=1)],
+            Meta(
+                description='`["CMD", program, ...]`, `["CMD-SHELL", line]`, or a line for the shell.',
+                examples=[["CMD", "true"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    disable: (
+        Annotated[bool, Meta(description="`true` switches a check of the image's own off.", examples=[True])]
+        | UnsetType
+    ) = UNSET
     interval: t.Duration | UnsetType = UNSET
     timeout: t.Duration | UnsetType = UNSET
+    start_period: t.Duration | UnsetType = UNSET
+    start_interval: t.Duration | UnsetType = UNSET
     retries: (
         Annotated[
             int,
@@ -163,6 +177,8 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
 
     service: t.ServiceName | UnsetType = UNSET
     container_name: t.ContainerName | UnsetType = UNSET
+    container_port: t.ContainerPort | UnsetType = UNSET
+    ports: Ports | UnsetType = UNSET
     served_name: (
         Annotated[str, t.text("Model name that the engine answers to.", t.ALIAS_PATTERN, examples=["gpt-oss-20b"])]
         | UnsetType
@@ -274,8 +290,26 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    caches: (
+        Annotated[
+            bool,
+            Meta(
+                description="Whether what the engine compiles is kept in named volumes, so that a new container does "
+                "not compile again.",
+                examples=[False],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     entrypoint: (
-        Annotated[list[str], Meta(description="Compose's own; for `custom`.", examples=[["/bin/serve"]])] | UnsetType
+        Annotated[
+            list[str] | Literal[False],
+            Meta(
+                description="The program, in place of the engine's; arguments stay. `false` leaves the image's own.",
+                examples=[["/bin/serve"], False],
+            ),
+        ]
+        | UnsetType
     ) = UNSET
     command: (
         Annotated[list[str], Meta(description="Compose's own; for `custom`.", examples=[["--port", "9000"]])]
@@ -283,9 +317,11 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
     ) = UNSET
     healthcheck: (
         Annotated[
-            HealthCheckTable,
+            HealthCheckTable | Literal[False],
             Meta(
-                description="A health check, in Compose's own keys; for `custom`.", examples=[{"test": ["CMD", "true"]}]
+                description="The health check, in Compose's own keys: with `test` as it is written, without it the "
+                "engine's with other times. `false` leaves it out.",
+                examples=[{"interval": "30s"}, {"test": ["CMD", "true"]}, False],
             ),
         ]
         | UnsetType

@@ -65,25 +65,35 @@ class Mount(Struct, frozen=True, kw_only=True):
 
 
 class Port(Struct, frozen=True, kw_only=True):
-    """A published port: ``host:number:number``."""
+    """A published port: ``host:number:target``."""
 
-    host: str  # as a port's short form spells it: an IPv6 address in brackets
+    host: str  # as a port's short form spells it: an IPv6 address in brackets; empty for every address
     number: Text
+    target: Text  # in the container
 
     @property
     def spec(self) -> Text:
         """The short form of Compose."""
-        return concat(self.host, ":", self.number, ":", self.number)
+        return concat(*((self.host, ":") if self.host else ()), self.number, ":", self.target)
 
 
 class HealthCheck(Struct, frozen=True, kw_only=True):
-    """A health check, in Compose's own terms; durations as Compose spells them."""
+    """A health check, in Compose's own terms; durations as Compose spells them. None is left to Compose."""
 
-    test: tuple[Text, ...]
-    interval: str
-    timeout: str
-    retries: int
-    start_period: str
+    test: tuple[Text, ...] = ()
+    disable: bool | None = None
+    interval: str | None = None
+    timeout: str | None = None
+    retries: int | None = None
+    start_period: str | None = None
+    start_interval: str | None = None
+
+
+class Logging(Struct, frozen=True, kw_only=True):
+    """Where a container's log goes, in Compose's own terms."""
+
+    driver: str | None
+    options: Mapping[str, Text]
 
 
 class Reservation(Struct, frozen=True, kw_only=True):
@@ -100,7 +110,7 @@ class Service(Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    container_name: Text
+    container_name: Text | None  # None: Compose's own
     image: Text  # empty where it is built and has no name of its own
     build: Mapping[str, Any]  # in Compose's own form; empty where nothing is built
     entrypoint: tuple[str, ...]
@@ -109,16 +119,17 @@ class Service(Struct, frozen=True, kw_only=True):
     environment: tuple[EnvVar, ...]
     env_file: tuple[EnvFile, ...]
     ports: tuple[Port, ...]
+    further_ports: tuple[str, ...]  # in Compose's short form
     mounts: tuple[Mount, ...]
     sealed: bool  # on the internal network alone
     gpus: Reservation | None
     health: HealthCheck | None
-    restart: str
-    stop_grace_period: str
+    restart: str | None
+    init: bool
+    stop_grace_period: str | None
     shm_size: str | None
     ipc: str | None
-    log_max_size: str
-    log_max_file: str
+    logging: Logging | None
     labels: tuple[tuple[str, Text], ...]
     override: Mapping[str, Any]  # Compose keys that have the last word, in Compose's own form
     override_volumes: tuple[Mount, ...]  # the named volumes among them
@@ -153,7 +164,8 @@ class Tier(Struct, frozen=True, kw_only=True):
     served_name: str
     models: tuple[str, ...]  # what it serves, each by its own name: the served name first, and its adapters
     names: tuple[str, ...]  # the same, and further ones that the engine is given
-    port: int
+    port: int  # on the host
+    container_port: int
     context_length: int | None
     tool_support: bool = False
     health_path: str = ""
@@ -233,16 +245,17 @@ class Router(Struct, frozen=True, kw_only=True):
 
     kind: str
     service: str
-    container_name: str
+    container_name: str | None
     image: Text | None
     port: int
     ports: tuple[Port, ...]
+    further_ports: tuple[str, ...]
     clients: tuple[Client, ...]
     limits: RouterLimits
-    restart: str
-    stop_grace_period: str
-    log_max_size: str
-    log_max_file: str
+    restart: str | None
+    init: bool
+    stop_grace_period: str | None
+    logging: Logging | None
     health: HealthCheck
     stack: str
     omitted: tuple[str, ...]

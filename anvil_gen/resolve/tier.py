@@ -46,6 +46,7 @@ def build_tier(
         models=names.all,
         names=(*names.served, *further_names, *names.adapters),
         port=options.port or 0,
+        container_port=options.container_port or options.port or 0,
         context_length=options.context_length,
         root_file=f"tiers/{name}.yml",
         model=str(model.argument) if model else "",
@@ -69,10 +70,11 @@ def _inputs(
 ) -> ServiceInputs:
     return ServiceInputs(
         service=server.options.service,
-        container_name=server.options.container_name,
+        container_name=server.options.container_name or None,
         served_names=given_names,
         rank=rank_of(context, server, sources),
-        port=str(server.options.port),
+        port=str(server.options.container_port or server.options.port),
+        published_port=str(server.options.port),
         uuids=tuple(gpu.uuid for gpu in server.gpus),
         share=share_of(context, server),
         sources=sources,

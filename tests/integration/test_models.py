@@ -220,7 +220,8 @@ MODELS = 'schema = 1\npaths.models = "/srv/models"\n'
             [("not for this model", "tiers.one.model.file", 'write "m-00001-of-00003.gguf"')],
         ),
         (
-            f'{MODELS}tiers.one = {{ engine = "llamacpp", model = {{ file = "m-00001-of-00003.gguf", mount = ▸"/m" }} }}',
+            f"{MODELS}tiers.one.engine = 'llamacpp'\n"
+            'tiers.one.model = { file = "m-00001-of-00003.gguf", mount = ▸"/m" }',
             [("not for this model", "tiers.one.model.mount", 'let it end in "-00001-of-00003.gguf"')],
         ),
         (

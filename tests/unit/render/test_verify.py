@@ -141,12 +141,11 @@ ALTERED = [
     (SERVICE, "{{ name | key }}: {{ value }}", "{{ name | key }}: {{ name }}", "labels"),
     (SERVICE, '{% include "compose/upkeep.yml.j2" %}', "", "healthcheck"),
     (UPKEEP, "{% for part in service.health.test %}", "{% for part in service.health.test[:-1] %}", "healthcheck.test"),
-    (UPKEEP, "{{ service.health.interval }}", "{{ service.health.timeout }}", "healthcheck.interval"),
-    (UPKEEP, "{{ service.health.timeout }}", "{{ service.health.interval }}", "healthcheck.timeout"),
-    (UPKEEP, "{{ service.health.retries }}", "{{ service.health.retries ~ '' }}", "healthcheck.retries"),
-    (UPKEEP, "      start_period: {{ service.health.start_period }}\n", "", "healthcheck.start_period"),
-    (UPKEEP, "        max-size: {{ service.log_max_size }}\n", "", "logging.options.max-size"),
-    (UPKEEP, "{{ service.log_max_file }}", "{{ service.log_max_size }}", "logging.options.max-file"),
+    (UPKEEP, "{{ service.health[key] }}", "{{ service.health.timeout }}", "healthcheck.interval"),
+    (UPKEEP, "{{ service.health[key] }}", "{{ service.health[key] ~ '' }}", "healthcheck.retries"),
+    (UPKEEP, '"start_period", ', "", "healthcheck.start_period"),
+    (UPKEEP, "service.logging.options.items()", "{}.items()", "logging.options"),
+    (UPKEEP, "      driver: {{ service.logging.driver }}\n", "", "logging.driver"),
 ]
 
 

@@ -30,7 +30,19 @@ SECTIONS: dict[str, type[Options]] = {
     "experiment": ExperimentOptions,
 }
 # What stands for the experiment, and its section lacks.
-OF_TIERS_ALONE = {"task", "entrypoint", "command", "healthcheck", "build", "env_file", "pass_", "override"}
+OF_TIERS_ALONE = {
+    "task",
+    "entrypoint",
+    "command",
+    "healthcheck",
+    "container_port",
+    "ports",
+    "caches",
+    "build",
+    "env_file",
+    "pass_",
+    "override",
+}
 
 
 class Paint(Options, frozen=True, kw_only=True):
@@ -70,6 +82,9 @@ def test_what_an_experiment_has_not_is_empty() -> None:
         "build": None,
         "env_file": (),
         "pass_": (),
+        "container_port": None,
+        "ports": (),
+        "caches": True,
         "override": {},
     }
     assert options.get("task") is None

@@ -59,7 +59,7 @@ def names_of(context: ResolveContext) -> dict[str, tuple[str, ...]]:
         ("tiers.one.engine = 'llamacpp'\nrouter.aliases.-a = 'one'", {"one": ()}),
         ("tiers.one.engine = 'nothing'\nrouter.aliases.a = 'one'", {"one": ()}),
         # It has no list of names after a flag.
-        ("tiers.one.engine = 'ollama'\nrouter.aliases.-a = 'one'", {"one": ("-a",)}),
+        ("tiers.one = { engine = 'ollama', model.repo = 'm' }\nrouter.aliases.-a = 'one'", {"one": ("-a",)}),
         (VLLM + "router = { aliases.a = 'two', fallbacks = { nobody = ['one'] } }", {"one": (), "two": ("a",)}),
     ],
 )
