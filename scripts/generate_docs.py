@@ -52,6 +52,8 @@ TABLES = {
     "lora.NAME of a tier": ("AdapterTable", None),
     "an entry of env_file": ("EnvFileTable", None),
     "healthcheck of a tier": ("HealthCheckTable", None),
+    "mounts of a tier, of [experiment] and [router]": ("MountTable", "mount"),
+    "networks of a tier and of [router]": ("NetworkTable", None),
     "logging of a tier, the router or the experiment": ("LoggingTable", None),
     "[modes.NAME]": ("ModeTable", None),
     "[router]": ("RouterTable", "router"),
@@ -73,6 +75,7 @@ DATA_TABLES = {
             "[[caches]]": "Cache",
             "[[quirks]]": "Quirk",
             "refuse of a quirk": "Refusal",
+            "[parallel]": "Parallel",
         },
     ),
     "router": ("routers/NAME/router.toml", {"(top level)": "RouterKind"}),
@@ -84,6 +87,7 @@ DATA_TABLES = {
             "[devices]": "DeviceListing",
             "[runtime]": "Runtime",
             "[probe]": "PinProbe",
+            "[requests.*]": "GpuForm",
         },
     ),
     "log": ("log.toml", {"[[stage]]": "Stage", "[[failure]]": "Failure"}),
@@ -129,6 +133,9 @@ def inventory_page(catalog: Catalog) -> str:
         'flags.limit-mm-per-prompt = { image = 4 }   # --limit-mm-per-prompt={"image":4}',
         "flags.host = false                          # removes a flag that the engine's data sets",
         "```",
+        "",
+        "A relative path in `mounts`, `files`, `override`, `[services]` and `[volumes]` starts from this file's",
+        "folder. Rendered, it is relative to the file that has it, as what a variable holds always is.",
     ]
     for title, (struct, section) in TABLES.items():
         definition = definitions[struct]

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
 from anvil_gen.inventory.schema_base import Image, Logging, Table
+from anvil_gen.inventory.schema_mounts import Mounts, Networks
 
 
 class TlsTable(Table, frozen=True, kw_only=True):
@@ -86,6 +87,8 @@ class RouterTable(Table, frozen=True, kw_only=True):
     logging: Logging | UnsetType = UNSET
     log_max_size: t.LogSize | UnsetType = UNSET
     log_max_files: t.LogFiles | UnsetType = UNSET
+    mounts: Mounts | UnsetType = UNSET
+    networks: Networks | UnsetType = UNSET
     override: (
         Annotated[
             dict[str, Any],

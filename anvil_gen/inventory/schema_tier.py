@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType, field
 
 from anvil_gen.inventory import fields as t
+from anvil_gen.inventory import gpu_fields as g
 from anvil_gen.inventory.schema_base import Environment, Image, Logging, Ports, Table
+from anvil_gen.inventory.schema_mounts import Mounts, Networks
 
 
 class WeightsTable(Table, frozen=True, kw_only=True):
@@ -135,6 +137,7 @@ class ModelServerTable(Table, frozen=True, kw_only=True):
     log_max_files: t.LogFiles | UnsetType = UNSET
     environment: Environment | UnsetType = UNSET
     flags: t.Flags | UnsetType = UNSET
+    mounts: Mounts | UnsetType = UNSET
 
 
 class HealthCheckTable(Table, frozen=True, kw_only=True):
@@ -183,15 +186,11 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         Annotated[str, t.text("Model name that the engine answers to.", t.ALIAS_PATTERN, examples=["gpt-oss-20b"])]
         | UnsetType
     ) = UNSET
-    gpus: (
-        Annotated[
-            list[t.GpuName],
-            Meta(
-                description="GPUs that the tier holds; several are one tensor-parallel group.", examples=[["rtx5090"]]
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    gpus: g.Gpus | UnsetType = UNSET
+    tensor_parallel: g.TensorParallel | UnsetType = UNSET
+    pipeline_parallel: g.PipelineParallel | UnsetType = UNSET
+    data_parallel: g.DataParallel | UnsetType = UNSET
+    expert_parallel: g.ExpertParallel | UnsetType = UNSET
     task: t.Task | UnsetType = UNSET
     served_names: (
         Annotated[
@@ -284,6 +283,7 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = field(default=UNSET, name="pass")
+    networks: Networks | UnsetType = UNSET
     standby: (
         Annotated[
             bool, Meta(description="Kept out of the default mode: it runs only in modes that name it.", examples=[True])

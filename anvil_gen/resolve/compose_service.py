@@ -8,15 +8,20 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.catalog.health import Health
+from anvil_gen.resolve.build import build_keys, env_files
 from anvil_gen.resolve.command_line import arguments, shell_words
-from anvil_gen.resolve.compose_keys import compose_form, flag_value, named_volumes
+from anvil_gen.resolve.compose_keys import compose_form, flag_value
 from anvil_gen.resolve.context import AnyServer, ResolveContext, env_text, matching_quirks
-from anvil_gen.resolve.inventory_paths import build_keys, env_files
+from anvil_gen.resolve.gpu_reservation import gpu_environment, reservation_of
 from anvil_gen.resolve.layers import set_fields
-from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Port, Reservation, Service
+from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Networks, Port, Service
 from anvil_gen.resolve.model_source import Source
+from anvil_gen.resolve.mounts import Taken, own_mounts
+from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
-from anvil_gen.values import EnvRef, Number, Text, canonical_flag, concat, fill
+from anvil_gen.resolve.parallel import parallel_values
+from anvil_gen.resolve.relative_paths import move_to, moved_keys
+from anvil_gen.values import EnvRef, KeyPath, Number, Text, canonical_flag, fill
 
 _BY_NAME = "By name only: the value comes from the shell or from .env."
 
@@ -50,9 +55,10 @@ class ServiceInputs(Struct, frozen=True, kw_only=True):
     served_names: tuple[Text, ...]  # none where the engine knows its models' names
     port: Text  # in the container
     published_port: Text
-    uuids: tuple[Text, ...]
+    device_ids: tuple[Text, ...]  # of the GPUs that it names
     share: Number | None
     sources: Mapping[str, Source]
+    folder: str = ""  # of the tree, that its file is in
     files: tuple[Mount, ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
     rank: int | None = None  # of the adapters, the highest
@@ -73,7 +79,11 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
     """Lay out the service of one model server."""
     options, engine = server.options, server.engine
     parts = _engine_parts(context, server, engine, inputs) if engine is not None else _EngineParts()
-    vendor = server.gpus[0].vendor if server.gpus else None
+    own = own_mounts(context, options, server.path, _taken(server, inputs), folder=inputs.folder)
+    mounts, sealed = (*parts.mounts, *own), context.sealed and server.path[0] == "tiers"
+    networks = networks_of(context, options, server.path, sealed=sealed)
+    move = move_to(context, inputs.folder)
+    override = moved_keys(options.override, move)
     return Service(
         name=inputs.service,
         container_name=inputs.container_name,
@@ -84,9 +94,11 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         environment=parts.environment,
         ports=published(options.bind, inputs.published_port, inputs.port),
         further_ports=tuple(map(str, options.ports)),
-        mounts=parts.mounts,
-        sealed=context.sealed and server.path[0] == "tiers",
-        gpus=Reservation(vendor=vendor, uuids=inputs.uuids) if vendor else None,
+        mounts=mounts,
+        networks=networks,
+        declared=declared(context, mounts, _joined(networks, server), folder=inputs.folder),
+        sealed=sealed,
+        gpus=reservation_of(context, server.gpu_request, inputs.device_ids),
         health=parts.health,
         restart=options.restart or None,
         init=options.init,
@@ -95,10 +107,10 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         ipc=options.ipc,
         logging=logging_of(options),
         labels=inputs.labels,
-        env_file=env_files(context, options.env_file),
-        build=build_keys(context, options.build),
-        override=compose_form(options.override),
-        override_volumes=named_volumes(options.override.get("volumes")),
+        env_file=env_files(options.env_file, move),
+        build=build_keys(options.build, move),
+        override=compose_form(override),
+        override_declared=declared_by(context, override, folder=inputs.folder),
     )
 
 
@@ -155,7 +167,7 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
             mapped.update(_with_rank(engine.field_flags.get(field, {}), inputs.rank))
     passed: dict[str, Any] = {}
     task = engine.tasks.get(options.task, {}) if options.task is not None else {}
-    quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpus))
+    quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpu_request))
     own = {name: flag_value(value) for name, value in sorted(options.flags.items())}
     # Sorted, so that the order in the inventory, which means nothing, changes nothing.
     for flags in (engine.flags, task, *quirks, own):
@@ -210,7 +222,7 @@ def _field_values(server: AnyServer, engine: Engine, inputs: ServiceInputs) -> d
         "gpu_memory_utilization": inputs.share,
         "revision": model.revision if model else None,
         "draft_model.revision": draft.revision if draft else None,
-        "tensor_parallel": len(server.gpus) if len(server.gpus) > 1 else None,
+        **parallel_values(server.options, server.gpu_request, engine),
         "served_name": _one_or_list(inputs.served_names),
         "port": inputs.port,
     }
@@ -226,11 +238,11 @@ def _environment(
     """Return the environment, each source over those before it; a variable keeps the place that it was first given."""
     places: dict[str, Text] = {"port": inputs.port, "hub_cache": engine.hub_cache}
     sources = (
-        _pins(context, server, inputs),
+        gpu_environment(context, server.gpu_request, inputs.device_ids),
         _engine_environment(server, engine, inputs, places),
         (
             EnvVar(name=name, value=fill(value, places), reason=quirk.reason)
-            for quirk in matching_quirks(context, engine, server.gpus)
+            for quirk in matching_quirks(context, engine, server.gpu_request)
             for name, value in quirk.environment.items()
         ),
         _hub_environment(context, engine, inputs, places),
@@ -241,16 +253,6 @@ def _environment(
         ),
     )
     return tuple({variable.name: variable for source in sources for variable in source}.values())
-
-
-def _pins(context: ResolveContext, server: AnyServer, inputs: ServiceInputs) -> Iterator[EnvVar]:
-    vendor = context.catalog.vendor(server.gpus[0].vendor) if server.gpus else None
-    if vendor is not None:
-        pinned = concat(
-            *(part for index, uuid in enumerate(inputs.uuids) for part in ((",", uuid) if index else (uuid,)))
-        )
-        for name, value in {**vendor.environment, **vendor.platforms.get(context.platform, {})}.items():
-            yield EnvVar(name=name, value=fill(value, {"uuids": pinned}))
 
 
 def _engine_environment(
@@ -282,3 +284,21 @@ def _mounts(engine: Engine, inputs: ServiceInputs) -> tuple[Mount, ...]:
     sources = (mount for source in inputs.sources.values() for mount in source.mounts)
     # Two sources of one place are one mount.
     return tuple({mount.target: mount for mount in (*sources, *inputs.files, *caches)}.values())
+
+
+def _taken(server: AnyServer, inputs: ServiceInputs) -> Taken:
+    """Return the places in the container that have a mount, each with what says so."""
+    places: dict[str, KeyPath | str] = {}
+    if server.engine is not None and server.options.caches:
+        for cache in server.engine.caches:
+            places[cache.target] = f"the volume {cache.volume} of {server.engine.title}"
+    places |= {mount.target: (*server.path, "files", mount.target) for mount in inputs.files}
+    for name, source in inputs.sources.items():
+        places |= {mount.target: (*server.path, *name.split(".", 1)) for mount in source.mounts}
+    return places
+
+
+def _joined(networks: Networks, server: AnyServer) -> Iterator[str]:
+    """Yield the networks that a service is on; the experiment has those of its own project."""
+    if server.path[0] == "tiers":
+        yield from networks or (DEFAULT,)

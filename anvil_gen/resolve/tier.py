@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ def build_tier(
         repos=model.repos if model else (),
         files=tuple(files.values()),
         gpus=server.gpus,
+        gpu_request=server.gpu_request,
         share=inputs.share,
         service=build_service(context, server, inputs),
         options=options,
@@ -75,14 +76,12 @@ def _inputs(
         rank=rank_of(context, server, sources),
         port=str(server.options.container_port or server.options.port),
         published_port=str(server.options.port),
-        uuids=tuple(gpu.uuid for gpu in server.gpus),
+        device_ids=tuple(gpu.device_id for gpu in server.gpus),
         share=share_of(context, server),
         sources=sources,
-        files=tuple(
-            Mount(source=f"./{file.path.removeprefix('tiers/')}", target=target, read_only=True)
-            for target, file in files.items()
-        ),
-        labels=tuple((f"{FILE_LABEL}{target.lstrip('/')}", digest(file.text)) for target, file in files.items()),
+        folder="tiers",
+        files=tuple(Mount(source=source_of(file), target=target, read_only=True) for target, file in files.items()),
+        labels=tuple(file_labels(files)),
     )
 
 
@@ -104,18 +103,41 @@ def _has_tools(engine: Engine, options: TierOptions) -> bool:
 
 
 def tier_files(context: ResolveContext, server: TierServer, name: str) -> dict[str, TreeFile]:
-    """Return the files that a tier mounts, by their place in the container, as they are copied into the tree."""
-    found, presets = {}, presets_of(server)
-    wanted = [(target, source, (*server.path, "files", target)) for target, source in server.options.files.items()]
-    wanted += [(*presets, (*server.path, "model", "presets"))] if presets is not None else []
-    for target, source, here in sorted(wanted):
+    """Return the files that a tier mounts, its presets among them, as they are copied into the tree."""
+    presets = presets_of(server)
+    files = {**server.options.files, **({presets[0]: presets[1]} if presets is not None else {})}
+    places = {presets[0]: (*server.path, "model", "presets")} if presets is not None else {}
+    return copied_files(context, files, server.path, f"tiers/{name}", places)
+
+
+def copied_files(
+    context: ResolveContext, files: Mapping[str, str], table: KeyPath, name: str, places: Mapping[str, KeyPath] = {}
+) -> dict[str, TreeFile]:
+    """Return the files that a service mounts, by their place in the container, as they are copied into the tree.
+
+    ``name`` is that of the service's own file in the tree, without its suffix; ``places`` are where files are
+    written that are not in ``files`` of the ``table``.
+    """
+    found = {}
+    for target, source in sorted(files.items()):
+        here = places.get(target, (*table, "files", target))
         if not is_below(target.lstrip("/")) or target.endswith("/"):
             context.collector.add("invalid-name", here, "it is no plain path of a file", "write it out", key=True)
         else:
             text = _read(context, context.folder / source, here)
             if text is not None:
-                found[target] = TreeFile(path=f"tiers/{name}.files{target}", text=text)
+                found[target] = TreeFile(path=f"{name}.files{target}", text=text)
     return found
+
+
+def source_of(file: TreeFile) -> str:
+    """Return the source of a copied file's mount, as the compose file next to its folder has it."""
+    return f"./{file.path.partition('/')[2]}"
+
+
+def file_labels(files: Mapping[str, TreeFile]) -> Iterator[tuple[str, str]]:
+    """Yield the labels with the digests of copied files: Compose does not look into what is mounted."""
+    yield from ((f"{FILE_LABEL}{target.lstrip('/')}", digest(file.text)) for target, file in files.items())
 
 
 def _read(context: ResolveContext, file: Path, path: KeyPath) -> str | None:

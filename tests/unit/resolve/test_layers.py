@@ -41,6 +41,7 @@ OF_TIERS_ALONE = {
     "build",
     "env_file",
     "pass_",
+    "networks",
     "override",
 }
 
@@ -82,6 +83,7 @@ def test_what_an_experiment_has_not_is_empty() -> None:
         "build": None,
         "env_file": (),
         "pass_": (),
+        "networks": None,
         "container_port": None,
         "ports": (),
         "caches": True,
