@@ -68,7 +68,7 @@ def _owned(stack: Stack) -> Iterator[_Own]:
     for tier in stack.tiers:
         service = tier.service
         if service.override:
-            below = {"image": service.image, "container_name": service.container_name}
+            below = {"image": service.image, "build": service.build, "container_name": service.container_name}
             tables: tuple[KeyPath, ...] = (
                 ("tiers", tier.name, "override"),
                 ("defaults", "override"),
