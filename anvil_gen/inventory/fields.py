@@ -80,7 +80,8 @@ ContainerName = Annotated[
 VolumeName = Annotated[
     str,
     text(
-        "Name of the external Docker volume: at least two of letters, digits, `_`, `.`, `-`.",
+        "Name of the external Docker volume, or a key of `[volumes]`, which then says what it is: at least two of "
+        "letters, digits, `_`, `.`, `-`.",
         CONTAINER_PATTERN,
         255,
         examples=["hfcache"],
@@ -136,6 +137,30 @@ Restart = Annotated[
 Duration = Annotated[str, text("A duration, as Compose spells it.", DURATION_PATTERN, unit=TIME, examples=["10s"])]
 ContainerPath = Annotated[str, text("An absolute path in the container.", r"^/[^\x00]+$", examples=["/x/y"])]
 LocalPath = Annotated[str, text("A path.", examples=["files/x"])]
+MountSource = Annotated[
+    str,
+    text(
+        "A folder or file of the host: a POSIX, Windows or UNC path; a relative one is below this file's folder, and "
+        "`~/` is the home of who runs Compose.",
+        examples=["/srv/videos", "C:/Users/me/videos", "prompts", "~/videos"],
+    ),
+]
+VolumeKey = Annotated[
+    str,
+    text("A volume: a key of `[volumes]`, or one of the project's own.", SERVICE_PATTERN, examples=["cache"]),
+]
+NetworkKey = Annotated[
+    str,
+    text("A network: a key of `[networks]`, or `default`.", SERVICE_PATTERN, examples=["edge"]),
+]
+SelinuxLabel = Annotated[
+    Literal["z", "Z"],
+    Meta(
+        description="Label for SELinux, `bind.selinux`: `z` for files that several containers share, `Z` for those of "
+        "one alone. Docker relabels them on the host.",
+        examples=["z"],
+    ),
+]
 GracePeriod = Annotated[
     Duration | Literal[False],
     Meta(

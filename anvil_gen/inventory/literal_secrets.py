@@ -11,8 +11,8 @@ from anvil_gen.inventory.env_references import server_tables
 from anvil_gen.masking import literal_secrets
 from anvil_gen.values import KeyPath
 
-_FREE = ("environment", "flags", "override", "entrypoint", "command", "healthcheck", "logging", "image")
-"""Keys of a table in which a person may write anything."""
+_NAMED = ("aliases", "fallbacks", "tiers", "lora", "files", "mounts", "tls")
+"""Keys of a table whose tables have names of a person's choice, or files of keys."""
 
 
 def check_literal_secrets(collector: Collector) -> None:
@@ -30,7 +30,7 @@ def check_literal_secrets(collector: Collector) -> None:
 
 def _free_values(data: dict[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
     for path, table in server_tables(data):
-        yield from (((*path, key), table[key]) for key in _FREE if key in table)
+        yield from (((*path, key), value) for key, value in table.items() if key not in _NAMED)
     services = data.get("services")
     for name, mapping in services.items() if isinstance(services, dict) else ():
         yield ("services", name), mapping

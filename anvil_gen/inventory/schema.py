@@ -19,7 +19,7 @@ from anvil_gen.inventory.schema_tier import ExperimentTable, TierTable
 SCHEMA = 1
 """The newest inventory format that this version reads."""
 
-REQUIRED = {"Inventory": ("schema", "tiers"), "GpuTable": ("uuid",), "TierTable": ()}
+REQUIRED = {"Inventory": ("schema", "tiers"), "GpuTable": (), "TierTable": ()}
 """Keys that must be there, by struct."""
 
 RENAMED = {("router", old): new for old, new in RouterTable.RENAMED.items()}
@@ -53,8 +53,24 @@ class Inventory(Table, frozen=True, kw_only=True):
     services: Annotated[
         dict[t.ServiceName, dict[str, Any]],
         Meta(
-            description="Further compose services of the host, in Compose's own keys. They run in every mode.",
+            description="Further compose services of the host, in Compose's own keys, and `files` as in a tier. "
+            "They run in every mode.",
             examples=[{"ui": {"image": "ghcr.io/open-webui/open-webui:main"}}],
+        ),
+    ] = field(default_factory=dict)
+    volumes: Annotated[
+        dict[t.VolumeKey, dict[str, Any]],
+        Meta(
+            description="Volumes, in Compose's own keys. One that is mounted and not here is the project's own.",
+            examples=[{"weights": {"external": True, "name": "shared-weights"}}],
+        ),
+    ] = field(default_factory=dict)
+    networks: Annotated[
+        dict[t.NetworkKey, dict[str, Any]],
+        Meta(
+            description="Networks, in Compose's own keys; `default` is the one that every service is on which names "
+            "no other.",
+            examples=[{"edge": {"external": True, "name": "site-edge"}}],
         ),
     ] = field(default_factory=dict)
     modes: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
+from anvil_gen.inventory import gpu_fields as g
 from anvil_gen.inventory.schema_base import Table
 
 
@@ -15,6 +16,7 @@ class HostTable(Table, frozen=True, kw_only=True):
     project: t.ProjectName | UnsetType = UNSET
     platform: t.Platform | UnsetType = UNSET
     egress: t.Egress | UnsetType = UNSET
+    gpu_request: g.GpuRequest | UnsetType = UNSET
     docker_context: (
         Annotated[
             str,
@@ -39,7 +41,7 @@ class PathsTable(Table, frozen=True, kw_only=True):
 
 
 class HfCacheTable(Table, frozen=True, kw_only=True):
-    """The Hugging Face cache that all engines share. It is external: nothing here ever removes it."""
+    """The Hugging Face cache that all engines share. It is external unless `[volumes]` says otherwise."""
 
     volume: t.VolumeName | UnsetType = UNSET
     path: (
@@ -59,9 +61,10 @@ class HfCacheTable(Table, frozen=True, kw_only=True):
 
 
 class GpuTable(Table, frozen=True, kw_only=True):
-    """One GPU."""
+    """One GPU: its `uuid`, or its `index`."""
 
     uuid: t.Uuid | UnsetType = UNSET
+    index: g.GpuIndex | UnsetType = UNSET
     vendor: Annotated[str, t.text("A folder of `templates/gpus/`.", t.SERVICE_PATTERN, t.NAME_LENGTH)] | UnsetType = (
         UNSET
     )

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
 from anvil_gen.inventory.schema_base import Image, Logging, Table
+from anvil_gen.inventory.schema_mounts import Mounts, Networks
 
 
 class TlsTable(Table, frozen=True, kw_only=True):
@@ -86,11 +87,17 @@ class RouterTable(Table, frozen=True, kw_only=True):
     logging: Logging | UnsetType = UNSET
     log_max_size: t.LogSize | UnsetType = UNSET
     log_max_files: t.LogFiles | UnsetType = UNSET
+    mounts: Mounts | UnsetType = UNSET
+    networks: Networks | UnsetType = UNSET
     override: (
         Annotated[
             dict[str, Any],
             Meta(
-                description="Compose keys that have the last word: tables merge, everything else replaces.",
+                description=(
+                    "Compose keys that have the last word: mappings merge deep, `volumes` by target, "
+                    "`networks` by name. Other lists replace; `{ add = [...] }` appends. "
+                    "`{ remove = true }` removes a key, and so does `false` where Compose takes no boolean."
+                ),
                 examples=[{"mem_limit": "1g"}],
             ),
         ]

@@ -8,6 +8,10 @@ from msgspec import UNSET
 
 from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.model_source import Source
+from anvil_gen.resolve.override_merge import REMOVED
+
+INTERNAL = "internal"
+"""The network of sealed tiers and their router."""
 
 OFFLINE = "HF_HUB_OFFLINE"
 """The variable by which the Hugging Face libraries take what is in the cache, and ask nobody."""
@@ -21,12 +25,15 @@ _OPEN = 'or set egress = "allow" in [host]'
 
 
 def check_way_in(context: ResolveContext) -> None:
-    """Report sealed tiers that nobody could reach."""
+    """Report sealed tiers that nobody could reach, and a network with the name of theirs."""
     if context.sealed and context.inventory.router is UNSET and not context.collector.is_dropped(("router",)):
         detail = "tiers that are on an internal network alone are reached by the router, and there is none"
         context.collector.add(
             "sealed-tiers-without-a-router", ("host", "egress"), detail, f"add a table [router], {_OPEN}"
         )
+    if context.sealed and INTERNAL in context.inventory.networks:
+        detail = "the network of sealed tiers has that name"
+        context.collector.add("not-with-egress-denied", ("networks", INTERNAL), detail, "write another name", key=True)
 
 
 def check_sealed(context: ResolveContext, server: TierServer, sources: Mapping[str, Source]) -> None:
@@ -39,16 +46,18 @@ def check_sealed(context: ResolveContext, server: TierServer, sources: Mapping[s
         detail = f'"{options.bind}": nothing is published from an internal network'
         context.collector.add("not-with-egress-denied", path, detail, f"remove it: clients come by the router; {_OPEN}")
     for key in _WAYS_OUT:
-        if key in options.override:
+        if options.override.get(key, REMOVED) is not REMOVED:
             path = (*(options.origin("override").path or server.path), key)
             detail = f'"{key}" in override would put it on another network than the internal one, or publish it'
             context.collector.add("not-with-egress-denied", path, detail, f"remove it, {_OPEN}", key=True)
     if options.environment.get(OFFLINE, "0") not in _NO:
         return
     for name, source in sources.items():
-        if source.kind == "repo":
+        if source.from_hub and source.argument:
             detail = "it could not be downloaded from an internal network"
             remedy = (
                 f'download it into the cache before, and set environment.{OFFLINE} = "1"; or name a folder, {_OPEN}'
             )
-            context.collector.add("not-with-egress-denied", (*server.path, name, "repo"), detail, remedy)
+            context.collector.add(
+                "not-with-egress-denied", (*server.path, *name.split(".", 1), source.kind), detail, remedy
+            )

@@ -1,75 +1,147 @@
-"""What cannot be mounted, or not next to something else: in `files`, and in Compose's own keys."""
+"""The mounts that an inventory names itself, beside those of models, files and caches."""
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PureWindowsPath
 from typing import Any
 
-from anvil_gen.host_paths import is_below, is_root
+from msgspec import UNSET
+
+from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.collector import Collector
-from anvil_gen.inventory.env_references import own_keys
+from anvil_gen.inventory.schema_mounts import MountTable
 from anvil_gen.resolve.compose_keys import long_mount
-from anvil_gen.values import KeyPath
+from anvil_gen.resolve.context import ResolveContext
+from anvil_gen.resolve.layers import set_fields
+from anvil_gen.resolve.model import Mount
+from anvil_gen.resolve.options import ServiceOptions
+from anvil_gen.resolve.relative_paths import move_to
+from anvil_gen.values import KeyPath, address
 
-_LONGEST_PART, _LONGEST = 255, 1000
-_WHOLE = "mount-of-the-whole-file-system"
+Taken = Mapping[str, KeyPath | str]
+"""Places in a container that have a mount: where the inventory says so, or what a person calls it."""
 
 
-def file_errors(targets: Iterable[str], mounted: Iterable[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield what is wrong with the targets of `files`: the target, detail and remedy.
+def own_mounts(
+    context: ResolveContext, options: ServiceOptions, table: KeyPath, taken: Taken, *, folder: str
+) -> tuple[Mount, ...]:
+    """Return the mounts of a table's ``mounts``, by their place; what is wrong with them is reported.
 
-    ``mounted`` are the other places in the container at which something is mounted, files or folders.
+    Args:
+        context: takes the errors.
+        options: the options of a tier, the experiment or the router.
+        table: its key path.
+        taken: places that other mounts of the service have.
+        folder: the folder of the tree that its compose file is in.
     """
-    files: list[str] = []
-    for target in sorted(targets):
-        below = next((file for file in files if _is_above(file, target)), None)
-        other = below or next((place for place in (*mounted, *files) if _is_above(target, place)), None)
-        detail = _path_error(target)
-        if detail is None and other is not None:
-            same = other.casefold() == target.casefold()
-            detail = f'"{other}" is mounted there already' if same else f'"{below or target}" cannot be a folder too'
-        if detail is not None:
-            yield target, detail, "write it out, and in another way"
-        files.append(target)
+    return tuple(_mounts(context, options, table, taken, folder))
 
 
-def _is_above(path: str, other: str) -> bool:
-    """Tell whether a path is another one or a folder that it is in, also where a file system folds case."""
-    return f"{other}/".casefold().startswith(f"{path}/".casefold())
+def _mounts(
+    context: ResolveContext, options: ServiceOptions, table: KeyPath, taken: Taken, folder: str
+) -> Iterator[Mount]:
+    defaults = context.catalog.defaults["mount"]
+    for target, written in sorted(options.mounts.items()):
+        path = _place(context, table, target)
+        long = {"source": written} if isinstance(written, str) else set_fields(written)
+        mount = MountTable(**{**{key: UNSET if value is None else value for key, value in defaults.items()}, **long})
+        if not _fits(context, target, path, taken) or not _is_one_source(context, mount, path):
+            continue
+        if mount.volume is not UNSET:
+            yield Mount(source=mount.volume, target=target, volume=True, read_only=mount.read_only is True)
+        elif mount.source is not UNSET and _is_source(context, mount.source, path):
+            yield Mount(
+                source=move_to(context, folder)(mount.source),
+                target=target,
+                read_only=mount.read_only is True,
+                selinux=None if mount.selinux is UNSET else mount.selinux,
+                create=mount.create is True,
+            )
 
 
-def _path_error(target: str) -> str | None:
-    parts = target.split("/")[1:]
-    if posixpath.normpath(target) != target or not is_below(target.lstrip("/")) or target.startswith("//"):
-        return "it is no plain path of a file"
-    if len(target) > _LONGEST or any(len(part.encode()) > _LONGEST_PART for part in parts):
-        return f"it is longer than {_LONGEST} characters, or a part of it than {_LONGEST_PART} bytes"
-    return (
-        "names that start like this are anvil-gen's own"
-        if any(part.startswith(".anvil-gen") for part in parts)
-        else None
-    )
+def _place(context: ResolveContext, table: KeyPath, target: str) -> KeyPath:
+    """Return where a mount is written: in the table itself, or in the defaults."""
+    own: KeyPath = (*table, "mounts", target)
+    return own if context.collector.value_at(own) is not None else ("defaults", "mounts", target)
 
 
-def check_mounts(collector: Collector) -> None:
-    """Report mounts of a whole file system, and mounts over the container's: of folders, and in Compose's own keys."""
-    for path in (("hfcache", "path"), ("router", "tls", "certificate"), ("router", "tls", "key")):
-        value = collector.value_at(path)
-        if isinstance(value, str) and is_root(value):
-            collector.add(_WHOLE, path, f'"{value}"', "name a folder or file of its own")
-    for table, mapping in own_keys(collector.document.data):
-        mounts = mapping.get("volumes")
-        for index, mount in enumerate(mounts if isinstance(mounts, list) else ()):
-            _check_mount(collector, (*table, "volumes", index), mount)
+def _fits(context: ResolveContext, target: str, path: KeyPath, taken: Taken) -> bool:
+    """Tell whether a mount can be at its place; report why not."""
+    normal = "/" + posixpath.normpath(target).lstrip("/")
+    if target != normal or normal == "/":
+        remedy = "name a folder or file below the root" if normal == "/" else f'write "{normal}"'
+        context.collector.add("invalid-name", path, "it is no plain path in a container", remedy, key=True)
+        return False
+    if target in taken:
+        report_taken(context, path, taken[target])
+    return target not in taken
 
 
-def _check_mount(collector: Collector, path: KeyPath, mount: Any) -> None:
-    if not isinstance(mount, dict | str):
-        return
-    long = long_mount(mount)
-    source, target = (value if isinstance(value := long[key], str) else "" for key in ("source", "target"))
-    if target and is_root(target):
-        collector.add(_WHOLE, path, "the container's own files would be under it", "mount it at a folder of its own")
-    elif long["type"] == "bind" and is_root(source) and long.get("read_only") is not True:
-        collector.add(_WHOLE, path, "a service could write to all of the host", "name a folder, or mount it read-only")
+def report_taken(context: ResolveContext, path: KeyPath, other: KeyPath | str) -> None:
+    """Report a mount whose place another one has: with the line of that, where the inventory has one."""
+    if not isinstance(other, str):
+        location = context.collector.document.location(other)
+        other = f"{address(other)} ({location.file}:{location.line})"
+    remedy = "mount one of them at another place"
+    context.collector.add("mount-taken-twice", path, f"{other} is mounted there", remedy, key=True)
+
+
+def check_router_mounts(services: Iterable[Mapping[str, Any]], collector: Collector) -> None:
+    """Report mounts of the router's table where its file has one already, as only the rendered file shows."""
+    for service in services:
+        targets = [long_mount(mount)["target"] for mount in service.get("volumes") or ()]
+        for target in {target for target in targets if targets.count(target) > 1}:
+            path: KeyPath = ("router", "mounts", target)
+            if collector.value_at(path) is not None:
+                remedy = "mount it at another place"
+                collector.add("mount-taken-twice", path, "a file of the router is mounted there", remedy, key=True)
+
+
+def _is_one_source(context: ResolveContext, mount: MountTable, path: KeyPath) -> bool:
+    """Tell whether a mount names one source, and says of it only what it can have."""
+    collector = context.collector
+    if mount.source is UNSET and mount.volume is UNSET:
+        if not collector.is_dropped(path):
+            collector.missing_key(path, "source", 'write source = "/folder" or volume = "NAME"')
+        return False
+    if mount.source is not UNSET and mount.volume is not UNSET:
+        detail = '"source" and "volume" both say what is mounted'
+        collector.add("two-fields-for-one-thing", (*path, "volume"), detail, "keep one of them")
+        return False
+    for key in ("selinux", "create"):
+        if mount.volume is not UNSET and collector.value_at((*path, key)) is not None:
+            detail = "Docker labels and creates its volumes itself"
+            collector.add("two-fields-for-one-thing", (*path, key), detail, "remove it", key=True)
+            return False
+    return True
+
+
+def _is_source(context: ResolveContext, source: str, path: KeyPath) -> bool:
+    """Tell whether a path of the host can be mounted; report why not."""
+    here = (*path, "source") if isinstance(context.collector.value_at(path), dict) else path
+    code, detail, remedy = _source_error(context, source) or ("", "", "")
+    if code:
+        context.collector.add(code, here, detail, remedy)
+    return not code
+
+
+def _source_error(context: ResolveContext, source: str) -> tuple[str, str, str] | None:
+    if source.startswith("~"):
+        if source == "~" or source.startswith("~/"):
+            return None
+        return "invalid-form", f'"{source}": Compose knows no home but that of who runs it', "write the folder out"
+    if is_absolute(source):
+        whole = source.startswith("/") and posixpath.normpath(source).strip("/") == ""
+        remedy = "mount the folder that the service needs"
+        return ("mount-of-the-whole-host", "a container that has / has the host", remedy) if whole else None
+    if PureWindowsPath(source).drive:
+        return "not-an-absolute-path", f'"{source}" names a drive without a root', "write it from the root on: C:/media"
+    if "\\" in source:
+        detail = "a backslash is part of a name on Linux, and not between folders"
+        return "invalid-form", detail, "write forward slashes: they work everywhere"
+    if source in context.inventory.volumes:
+        detail = f'"{source}" is a folder next to the inventory here, and [volumes] has a volume of that name'
+        return "invalid-form", detail, f'write {{ volume = "{source}" }}, or "./{source}" for the folder'
+    return None

@@ -10,13 +10,22 @@ from anvil_gen.catalog.engine import Engine
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema_tier import HealthCheckTable
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
+from anvil_gen.resolve.parallel import PARALLEL_FIELDS, check_parallel
 from anvil_gen.resolve.server_gpus import check_vendors
 from anvil_gen.values import KeyPath, address, canonical_flag
 
-# Options of an engine's flag table that no single field of a tier names.
-FIELD_OF_OPTION = {"tensor_parallel": "gpus", "revision": "model.revision"}
+# Options of an engine's flag table that are no field of the table at hand.
+FIELD_OF_OPTION = {"tensor_parallel": "gpu", "revision": "model.revision"}
 # Fields that are lost where the engine has neither flag nor variable for them.
-FIELDS_NEEDING_FLAG = ("context_length", "max_sequences", "kv_cache_dtype", "draft_model", "mmproj", "lora")
+FIELDS_NEEDING_FLAG = (
+    "context_length",
+    "max_sequences",
+    "kv_cache_dtype",
+    "draft_model",
+    "mmproj",
+    "lora",
+    *PARALLEL_FIELDS,
+)
 # Fields of Compose that only an engine without a command of its own takes.
 OWN_FIELDS = ("command",)
 
@@ -26,6 +35,7 @@ def check_server(context: ResolveContext, server: AnyServer) -> None:
     if server.engine is not None:
         for check in (
             check_vendors,
+            check_parallel,
             _check_needs,
             _check_fields,
             _check_health,
@@ -33,6 +43,8 @@ def check_server(context: ResolveContext, server: AnyServer) -> None:
             _refuse_quirks,
         ):
             check(context, server, server.engine)
+    _check_passed(context, server)
+    _check_build(context, server)
     check_log_fields(context, server.path)
 
 
@@ -60,6 +72,25 @@ def _check_fields(context: ResolveContext, server: AnyServer, engine: Engine) ->
             context.collector.add("not-for-this-engine", path, detail, remedy, key=True)
 
 
+def _check_passed(context: ResolveContext, server: AnyServer) -> None:
+    """Report variables that are both passed on and set."""
+    for index, name in enumerate(server.options.pass_):
+        if name in server.options.environment:
+            detail = f'"{name}" is set in environment, and passed on'
+            path = (*server.path, "pass", index)
+            context.collector.add("two-fields-for-one-thing", path, detail, "keep one of them")
+
+
+def _check_build(context: ResolveContext, server: AnyServer) -> None:
+    """Warn that nothing notices a changed context of a build."""
+    path = server.options.path_of("build")
+    if server.options.build is None or path is None:
+        return
+    detail = "Compose builds only what is missing: after a change in the context, the old image runs on"
+    remedy = f"build it again: docker compose up -d --build {server.options.get('service') or ''}".rstrip()
+    context.collector.add("changes-of-a-build-are-not-noticed", path, detail, remedy, key=True, severity="warning")
+
+
 def check_log_fields(context: ResolveContext, table: KeyPath) -> None:
     """Report a table that says where its log goes, and how Docker's own is rotated too."""
     written = context.collector.value_at(table) or {}
@@ -84,7 +115,7 @@ def _check_health(context: ResolveContext, server: AnyServer, engine: Engine) ->
 
 
 def _is_mapped(engine: Engine, name: str) -> bool:
-    return name in engine.fields or name in engine.field_env
+    return any(field.partition(".")[0] == name for field in (*engine.fields, *engine.field_env))
 
 
 def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
@@ -100,7 +131,7 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
             detail = f'"{other}" is the same flag for the engine'
             context.collector.add("flag-written-twice", here, detail, "keep one of the two", key=True)
         if other == name and option is not None:
-            field = FIELD_OF_OPTION.get(option, option)
+            field = option if option in server.options else FIELD_OF_OPTION.get(option, option)
             context.collector.add(
                 "flag-of-a-field",
                 here,
@@ -109,6 +140,19 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
                 key=True,
             )
         _check_flag_value(context.collector, here, value)
+        _check_json_flag(context, server, engine, name)
+
+
+def _check_json_flag(context: ResolveContext, server: AnyServer, engine: Engine, name: str) -> None:
+    """Report a flag that is JSON, and says what a field of the tier does."""
+    value = server.options.flags[name]
+    for field, key in engine.json_keys.items():
+        same = canonical_flag(str(engine.fields[field])) == canonical_flag(name)
+        if same and server.options.get(field) is not None and (not isinstance(value, dict) or key in value):
+            here = (*server.path, "flags", name)
+            detail = f'the field "{field}" writes "{key}" of its JSON'
+            remedy = f'write the other keys as a table, without "{key}"'
+            context.collector.add("flag-of-a-field", here, detail, remedy, key=True)
 
 
 def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
@@ -129,7 +173,7 @@ def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
 
 def _refuse_quirks(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
     """Report options whose values do not work on this platform or these GPUs."""
-    for quirk in matching_quirks(context, engine, server.gpus):
+    for quirk in matching_quirks(context, engine, server.gpu_request):
         refusal = quirk.refuse
         value = server.options.get(refusal.option) if refusal is not None else None
         if refusal is not None and value in refusal.values:

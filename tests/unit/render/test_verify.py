@@ -87,11 +87,14 @@ files."/in/x" = "box.toml"
 shm_size = "16g"
 ipc = "host"
 environment.Y = "$y"
+mounts."/media" = { source = "/srv/$v", selinux = "z" }
+networks = ["default"]
 [gpus.gpu]
 uuid = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
 """
 SERVICE = "compose/service.yml.j2"
 PORTS = "compose/ports.yml.j2"
+MOUNTS = "compose/mounts.yml.j2"
 UPKEEP = "compose/upkeep.yml.j2"
 RESERVATION = "gpus/nvidia/reservation.yml.j2"
 DEVICES = "deploy.resources.reservations.devices"
@@ -125,12 +128,15 @@ ALTERED = [
     (SERVICE, '{% include "compose/ports.yml.j2" %}\n', "", "ports"),
     (PORTS, "{{ port.spec }}", "{{ port.number }}", "ports[0]"),
     (PORTS, "{{ port.spec }}", "{{ port.spec }}\n      - 1:1", "ports"),
-    (SERVICE, "{% for mount in service.mounts %}", "{% for mount in service.mounts[1:] %}", "volumes"),
-    (SERVICE, "        read_only: true\n", "        read_only: false\n", "volumes"),
-    (SERVICE, "        read_only: true\n", "", "volumes"),
-    (SERVICE, "source: {{ mount.source }}", "source: {{ mount.target }}", "volumes"),
+    (MOUNTS, "{% for mount in service.mounts %}", "{% for mount in service.mounts[1:] %}", "volumes"),
+    (MOUNTS, "        read_only: true\n", "        read_only: false\n", "volumes"),
+    (MOUNTS, "        read_only: true\n", "", "volumes"),
+    (MOUNTS, "source: {{ mount.source }}", "source: {{ mount.target }}", "volumes"),
+    (MOUNTS, "create_host_path: false", "create_host_path: true", "volumes"),
+    (MOUNTS, "          selinux: {{ mount.selinux }}\n", "", "volumes"),
+    (SERVICE, "{{ service.networks | block(6) }}", "      - other", "networks[0]"),
     (SERVICE, "{% if service.gpus %}", "{% if not service.gpus %}", DEVICES),
-    (RESERVATION, "{{ uuid }}", "{{ service.gpus.vendor }}", f"{DEVICES}[0].device_ids[0]"),
+    (RESERVATION, "{{ device_id }}", "{{ service.gpus.vendor }}", f"{DEVICES}[0].device_ids[0]"),
     (
         RESERVATION,
         "              capabilities",
@@ -242,17 +248,18 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     assert "'init' is there twice" in fault_of(tmp_path, more='override.image = "other"\n')[0]
 
 
+INIT = (shipped_templates() / "compose" / "service.yml.j2").read_text("utf-8").split("\n").index("    init: true") + 1
 FAULTS = [
-    ("    init: true\n", "    init: {{ service.name + 1 }}\n", 9),
-    ("    init: true\n", "    init: {{ 1/0 }}\n", 9),
-    ("    init: true\n", "    init: {{ service.name | folded }}\n", 9),
-    ("    init: true\n", "    {{ service.shm_size | key }}: 1\n", 9),
-    ("    init: true\n", "    init: {{ nope }}\n", 9),
-    ("    init: true\n", "    shm_size: {{ service.shm_size }}\n", 9),
-    ("    init: true\n", "    init: {{ service.health }}\n", 9),
-    ("    init: true\n", "    init: {% nope %}\n", 9),
-    ("    init: true\n", '{% include "nope" %}\n', 9),
-    ("    init: true\n", "    init: 'x{{ nope }}'\n", 9),
+    ("    init: true\n", "    init: {{ service.name + 1 }}\n", INIT),
+    ("    init: true\n", "    init: {{ 1/0 }}\n", INIT),
+    ("    init: true\n", "    init: {{ service.name | folded }}\n", INIT),
+    ("    init: true\n", "    {{ service.shm_size | key }}: 1\n", INIT),
+    ("    init: true\n", "    init: {{ nope }}\n", INIT),
+    ("    init: true\n", "    shm_size: {{ service.shm_size }}\n", INIT),
+    ("    init: true\n", "    init: {{ service.health }}\n", INIT),
+    ("    init: true\n", "    init: {% nope %}\n", INIT),
+    ("    init: true\n", '{% include "nope" %}\n', INIT),
+    ("    init: true\n", "    init: 'x{{ nope }}'\n", INIT),
 ]
 
 
@@ -272,7 +279,7 @@ def test_a_template_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"true", b"\xff", 1))
     detail, file, line = fault_of(tmp_path)
 
-    assert (detail, line) == ("it is not UTF-8", 9)
+    assert (detail, line) == ("it is not UTF-8", INIT)
     assert file.endswith("templates/compose/service.yml.j2")
 
 

@@ -10,22 +10,36 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.verify_service import expected_service, first_difference
-from anvil_gen.resolve.model import EnvVar, ExtraService, HealthCheck, Logging, Mount, Port, Reservation, Service
+from anvil_gen.resolve.model import (
+    Declared,
+    EnvFile,
+    EnvVar,
+    ExtraService,
+    HealthCheck,
+    Logging,
+    Mount,
+    Port,
+    Reservation,
+    Service,
+)
 from anvil_gen.values import ComposeText, KeyPath, Number
 
+NOTHING = Declared(volumes={}, networks={})
 SERVICE = Service(
     name="one",
     container_name="box-one",
     image="image:1",
+    build={"context": ComposeText("../..")},
     entrypoint=("run",),
     command=("--x=$",),
     shell_words=(),
     environment=(EnvVar(name="A", value="$1"), EnvVar(name="B", value=None)),
+    env_file=(EnvFile(path="a$.env", required=True), EnvFile(path="b.env", required=False)),
     ports=(Port(host="127.0.0.1", number="81", target="80"),),
     further_ports=("9:90/udp",),
     sealed=False,
     mounts=(Mount(source="v", target="/v", volume=True), Mount(source="/b", target="/b", read_only=True)),
-    gpus=Reservation(vendor="nvidia", uuids=("GPU-1",)),
+    gpus=Reservation(vendor="nvidia", driver="nvidia", runtime="", device_ids=("GPU-1",), count=None),
     health=HealthCheck(test=("CMD", "x"), interval="1s", timeout="2s", retries=3, start_period="4s"),
     restart="no",
     init=True,
@@ -35,11 +49,15 @@ SERVICE = Service(
     logging=Logging(driver="json-file", options={"max-size": "1m", "max-file": "1"}),
     labels=(("l", "d"),),
     override={"hostname": ComposeText("h"), "environment": {"C": 1, "D": True, "E": Number("0.5"), "F": Number("nan")}},
-    override_volumes=(),
+    networks=(),
+    declared=Declared(volumes={"v": {}}, networks={}),
+    override_declared=NOTHING,
 )
 FILE: dict[str, Any] = {
     "container_name": "box-one",
     "image": "image:1",
+    "build": {"context": "../.."},
+    "env_file": ["a$$.env", {"path": "b.env", "required": False}],
     "restart": "no",
     "init": True,
     "stop_grace_period": "1m",
@@ -49,7 +67,7 @@ FILE: dict[str, Any] = {
     "environment": {"A": "$$1", "B": None, "C": 1, "D": True, "E": 0.5, "F": float("nan"), "MORE": "x"},
     "ports": ["127.0.0.1:81:80", "9:90/udp"],
     "volumes": [
-        {"type": "bind", "source": "/b", "target": "/b", "read_only": True},
+        {"type": "bind", "source": "/b", "target": "/b", "read_only": True, "bind": {"create_host_path": False}},
         {"type": "volume", "source": "v", "target": "/v"},
         {"type": "volume", "source": "more", "target": "/more"},
     ],
@@ -74,6 +92,9 @@ TEXTS = [
 WRONG: list[tuple[str, Any, KeyPath]] = [
     ("container_name", "other", ("container_name",)),
     ("image", None, ("image",)),
+    ("build", {"context": ".."}, ("build", "context")),
+    ("env_file", ["a$.env", FILE["env_file"][1]], ("env_file", 0)),
+    ("env_file", ["a$$.env", "b.env"], ("env_file", 1)),
     ("restart", False, ("restart",)),
     ("stop_grace_period", "2m", ("stop_grace_period",)),
     ("ipc", "host", ("ipc",)),
@@ -121,12 +142,14 @@ def test_a_key_that_is_not_there_is_found(key: str) -> None:
     assert place[:3] == ("services", "one", key)
 
 
-ABSENT = ["entrypoint", "command", "ports", "healthcheck"]
+ABSENT = ["image", "build", "env_file", "entrypoint", "command", "ports", "healthcheck"]
 
 
 @pytest.mark.parametrize("key", ABSENT)
 def test_a_key_that_the_model_does_not_have_is_found(key: str) -> None:
-    bare = replace(SERVICE, entrypoint=(), command=(), ports=(), further_ports=(), health=None)
+    bare = replace(
+        SERVICE, image="", build={}, env_file=(), entrypoint=(), command=(), ports=(), further_ports=(), health=None
+    )
     file = {name: value for name, value in FILE.items() if name not in ABSENT}
 
     assert difference("service", bare, file) is None
@@ -148,7 +171,7 @@ def test_an_override_has_the_last_word() -> None:
     file = {
         **FILE,
         "image": "$X",
-        "volumes": ["/a:/a"],
+        "volumes": [*FILE["volumes"], "/a:/a"],
         "deploy": {"resources": {"limits": {"cpus": "1"}, "reservations": devices}},
     }
 
@@ -162,7 +185,7 @@ def test_an_override_has_the_last_word() -> None:
 
 
 def test_a_sealed_service_is_on_the_internal_network_alone() -> None:
-    sealed = replace(SERVICE, sealed=True)
+    sealed = replace(SERVICE, sealed=True, networks=("internal",))
 
     assert difference("service", sealed, FILE) == ("services", "one", "networks")
     assert difference("service", sealed, {**FILE, "networks": ["internal", "default"]}) == (
@@ -173,7 +196,7 @@ def test_a_sealed_service_is_on_the_internal_network_alone() -> None:
 
 
 def test_a_further_service_is_what_the_inventory_has() -> None:
-    extra = ExtraService(name="one", mapping={"image": ComposeText("x"), "tty": True}, volumes=())
+    extra = ExtraService(name="one", mapping={"image": ComposeText("x"), "tty": True}, declared=NOTHING, files=())
 
     assert difference("service", SERVICE, None) == ("services", "one")
     assert difference("extra", extra, None) == ("services", "one")

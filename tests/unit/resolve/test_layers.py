@@ -30,7 +30,20 @@ SECTIONS: dict[str, type[Options]] = {
     "experiment": ExperimentOptions,
 }
 # What stands for the experiment, and its section lacks.
-OF_TIERS_ALONE = {"task", "entrypoint", "command", "healthcheck", "container_port", "ports", "caches", "override"}
+OF_TIERS_ALONE = {
+    "task",
+    "entrypoint",
+    "command",
+    "healthcheck",
+    "container_port",
+    "ports",
+    "caches",
+    "build",
+    "env_file",
+    "pass_",
+    "networks",
+    "override",
+}
 
 
 class Paint(Options, frozen=True, kw_only=True):
@@ -67,6 +80,10 @@ def test_what_an_experiment_has_not_is_empty() -> None:
         "entrypoint": None,
         "command": None,
         "healthcheck": None,
+        "build": None,
+        "env_file": (),
+        "pass_": (),
+        "networks": None,
         "container_port": None,
         "ports": (),
         "caches": True,
