@@ -76,7 +76,11 @@ def command(
     if check:
         view.checked(plans)
         return ExitCode.DIFFERS if any(one.files for one in plans) else ExitCode.OK
-    written = write_trees(plans, force=force)
+    return _show(view, write_trees(plans, force=force))
+
+
+def _show(view: View, written: Sequence[Plan]) -> ExitCode:
+    """Print what was written; where that cannot be printed, report at least that it was."""
     try:
         view.written(written)
         sys.stdout.flush()
