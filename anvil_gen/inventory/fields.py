@@ -13,6 +13,13 @@ NAME_LENGTH = 63
 TIME = "ms, s, m or h, as written"
 SIZE = "k, m or g, as written"
 
+VARIABLE = "x-variable"
+"""Key of what a type may be: a variable, of one of the following kinds. Without it, a value is written out."""
+NEEDS_DEFAULT = "default"
+"""Its value is reckoned with when files are rendered: a variable has a default."""
+PASSED_ON = "free"
+"""Only Compose and the container read it: a variable needs no default."""
+
 # A pattern ends in `$(?!\n)`, since Python's `$` alone also matches before a last line break.
 PROJECT_PATTERN = r"^[a-z0-9][a-z0-9_-]*$(?!\n)"
 SERVICE_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$(?!\n)"
@@ -32,10 +39,16 @@ RESTART_PATTERN = r"^(?:no|always|unless-stopped|on-failure(?::[0-9]+)?)$(?!\n)"
 
 
 def text(
-    description: str, pattern: str | None = None, longest: int | None = None, *, unit: str = "", **extra: Any
+    description: str,
+    pattern: str | None = None,
+    longest: int | None = None,
+    *,
+    unit: str = "",
+    variable: str = "",
+    **extra: Any,
 ) -> Any:
     """Return what is known of a text that is not empty; ``extra`` goes into the JSON Schema, ``unit`` as `x-unit`."""
-    more = {**extra, **({"x-unit": unit} if unit else {})}
+    more = {**extra, **({"x-unit": unit} if unit else {}), **({VARIABLE: variable} if variable else {})}
     return Meta(
         description=description, pattern=pattern, min_length=1, max_length=longest, extra_json_schema=more or None
     )
@@ -70,7 +83,13 @@ ServiceName = Annotated[
 ]
 ContainerName = Annotated[
     str,
-    text("Container name: at least two of letters, digits, `_`, `.`, `-`.", CONTAINER_PATTERN, 255, examples=["fast"]),
+    text(
+        "Container name: at least two of letters, digits, `_`, `.`, `-`.",
+        CONTAINER_PATTERN,
+        255,
+        examples=["fast"],
+        variable=NEEDS_DEFAULT,
+    ),
 ]
 VolumeName = Annotated[
     str,
@@ -82,15 +101,29 @@ VolumeName = Annotated[
     ),
 ]
 ImageName = Annotated[
-    str, text("Container image with its tag or digest.", r"^[^\s\x00]+$(?!\n)", examples=["vllm/vllm-openai:v0.11.0"])
+    str,
+    text(
+        "Container image with its tag or digest.",
+        r"^[^\s\x00]+$(?!\n)",
+        examples=["vllm/vllm-openai:v0.11.0"],
+        variable=PASSED_ON,
+    ),
 ]
 PortNumber = Annotated[
-    int, Meta(description="TCP port, in the container and on the host alike.", ge=1, le=65535, examples=[8000])
+    int,
+    Meta(
+        description="TCP port, in the container and on the host alike.",
+        ge=1,
+        le=65535,
+        examples=[8000],
+        extra_json_schema={VARIABLE: NEEDS_DEFAULT},
+    ),
 ]
 Bind = Annotated[
     str | Literal[False],
     Meta(
         description="Host address on which the port is published: an IP address, or `false` to publish nothing.",
+        extra_json_schema={VARIABLE: NEEDS_DEFAULT},
         examples=["127.0.0.1", "0.0.0.0"],  # noqa: S104  an example of the format
     ),
 ]
@@ -98,7 +131,13 @@ Fraction = Annotated[
     Number,
     Meta(
         description="Share of each GPU's memory that the engine may take, as it counts that: above 0 and at most 1.",
-        extra_json_schema={"exclusiveMinimum": 0, "maximum": 1, "x-unit": "fraction of a GPU", "examples": [0.9]},
+        extra_json_schema={
+            VARIABLE: NEEDS_DEFAULT,
+            "exclusiveMinimum": 0,
+            "maximum": 1,
+            "x-unit": "fraction of a GPU",
+            "examples": [0.9],
+        },
     ),
 ]
 Memory = Annotated[
@@ -116,24 +155,46 @@ Restart = Annotated[
         "Compose restart policy: no, always, unless-stopped, on-failure[:attempts].",
         RESTART_PATTERN,
         examples=["unless-stopped"],
+        variable=PASSED_ON,
     ),
 ]
-Duration = Annotated[str, text("A duration, as Compose spells it.", DURATION_PATTERN, unit=TIME, examples=["10s"])]
+Duration = Annotated[
+    str, text("A duration, as Compose spells it.", DURATION_PATTERN, unit=TIME, examples=["10s"], variable=PASSED_ON)
+]
 ContainerPath = Annotated[str, text("An absolute path in the container.", r"^/[^\x00]+$", examples=["/x/y"])]
 LocalPath = Annotated[str, text("A path.", examples=["files/x"])]
 GracePeriod = Annotated[
-    str, text("How long Docker waits before it kills.", DURATION_PATTERN, unit=TIME, examples=["1m"])
+    str,
+    text("How long Docker waits before it kills.", DURATION_PATTERN, unit=TIME, examples=["1m"], variable=PASSED_ON),
 ]
 StartPeriod = Annotated[
     str,
-    text("How long the health check may fail while the model loads.", DURATION_PATTERN, unit=TIME, examples=["15m"]),
+    text(
+        "How long the health check may fail while the model loads.",
+        DURATION_PATTERN,
+        unit=TIME,
+        examples=["15m"],
+        variable=PASSED_ON,
+    ),
 ]
 LogSize = Annotated[
-    str, text("Size at which a log file is rotated.", r"^[0-9]+[kmg]$(?!\n)", unit=SIZE, examples=["50m"])
+    str,
+    text(
+        "Size at which a log file is rotated.", r"^[0-9]+[kmg]$(?!\n)", unit=SIZE, examples=["50m"], variable=PASSED_ON
+    ),
 ]
 LogFiles = Annotated[
-    int, Meta(description="Log files that are kept.", ge=1, extra_json_schema={"x-unit": "files"}, examples=[3])
+    int,
+    Meta(
+        description="Log files that are kept.",
+        ge=1,
+        extra_json_schema={VARIABLE: NEEDS_DEFAULT, "x-unit": "files"},
+        examples=[3],
+    ),
 ]
+Argument = Annotated[str, Meta(extra_json_schema={VARIABLE: PASSED_ON})]
+"""A word of a command, of any form."""
+EnvironmentValue = Annotated[str | int, Meta(extra_json_schema={VARIABLE: PASSED_ON})]
 EnvironmentName = Annotated[
     str,
     # A YAML reader takes keys of up to 1024 characters, escapes included.
@@ -187,15 +248,18 @@ ContextLength = Annotated[
     Meta(
         description="Longest request: prompt and answer together.",
         ge=1,
-        extra_json_schema={"x-unit": "tokens"},
+        extra_json_schema={VARIABLE: NEEDS_DEFAULT, "x-unit": "tokens"},
         examples=[65536],
     ),
 ]
 CacheType = Annotated[
-    str, text("Type of the KV cache, in the engine's own terms.", r"^[^\s\x00]+$(?!\n)", examples=["fp8"])
+    str,
+    text(
+        "Type of the KV cache, in the engine's own terms.", r"^[^\s\x00]+$(?!\n)", examples=["fp8"], variable=PASSED_ON
+    ),
 ]
 SharedMemory = Annotated[
-    str, text("Size of /dev/shm, as Compose spells it.", SIZE_PATTERN, unit=SIZE, examples=["16g"])
+    str, text("Size of /dev/shm, as Compose spells it.", SIZE_PATTERN, unit=SIZE, examples=["16g"], variable=PASSED_ON)
 ]
 IpcMode = Annotated[
     str,
@@ -203,6 +267,7 @@ IpcMode = Annotated[
         "IPC namespace; with `host`, shared memory has no limit.",
         r"^(?:host|private|shareable|none|service:[a-zA-Z0-9._-]+)$(?!\n)",
         examples=["host"],
+        variable=PASSED_ON,
     ),
 ]
 KeyName = Annotated[
@@ -279,16 +344,24 @@ Uuid = Annotated[
         "The GPU's UUID, as its vendor's tool prints it: `nvidia-smi -L`, `rocminfo`; for Intel its number.",
         UUID_PATTERN,
         examples=["GPU-d0f446cf-1771-414c-e116-a39138798a8c"],
+        variable=NEEDS_DEFAULT,
     ),
 ]
 Sequences = Annotated[
-    int, Meta(description="Requests that run at once.", ge=1, examples=[16], extra_json_schema={"x-unit": "requests"})
+    int,
+    Meta(
+        description="Requests that run at once.",
+        ge=1,
+        examples=[16],
+        extra_json_schema={VARIABLE: NEEDS_DEFAULT, "x-unit": "requests"},
+    ),
 ]
 ModelsFolder = Annotated[
     str,
     text(
         "Folder that holds the model folders: a POSIX, Windows or UNC path.",
         examples=["/srv/models", "C:/Users/me/models"],
+        variable=NEEDS_DEFAULT,
     ),
 ]
 GpuMemory = Annotated[

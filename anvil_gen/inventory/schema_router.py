@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
-from anvil_gen.inventory.schema_base import Image, Table
+from anvil_gen.inventory.schema_base import Table
 
 
 class TlsTable(Table, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class RouterTable(Table, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
-    image: Image | UnsetType = UNSET
+    image: t.ImageName | UnsetType = UNSET
     service: t.ServiceName | UnsetType = UNSET
     container_name: t.ContainerName | UnsetType = UNSET
     port: t.PortNumber | UnsetType = UNSET

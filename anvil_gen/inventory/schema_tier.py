@@ -5,14 +5,21 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
-from anvil_gen.inventory.schema_base import Environment, Image, Table
+from anvil_gen.inventory.schema_base import Environment, Table
 
 
 class ModelTable(Table, frozen=True, kw_only=True):
     """The weights: exactly one of `path`, `repo` and `file`."""
 
     path: (
-        Annotated[str, t.text("Model folder inside `paths.models`, or an absolute path.", examples=["qwen35-awq"])]
+        Annotated[
+            str,
+            t.text(
+                "Model folder inside `paths.models`, or an absolute path.",
+                examples=["qwen35-awq"],
+                variable=t.NEEDS_DEFAULT,
+            ),
+        ]
         | UnsetType
     ) = UNSET
     repo: (
@@ -22,17 +29,31 @@ class ModelTable(Table, frozen=True, kw_only=True):
                 "Repository on the Hugging Face Hub, with a tag where the engine takes one.",
                 t.REPO_PATTERN,
                 examples=["openai/gpt-oss-20b"],
+                variable=t.PASSED_ON,
             ),
         ]
         | UnsetType
     ) = UNSET
     file: (
-        Annotated[str, t.text("Model file inside `paths.models`, or an absolute path.", examples=["model.gguf"])]
+        Annotated[
+            str,
+            t.text(
+                "Model file inside `paths.models`, or an absolute path.",
+                examples=["model.gguf"],
+                variable=t.NEEDS_DEFAULT,
+            ),
+        ]
         | UnsetType
     ) = UNSET
     revision: (
         Annotated[
-            str, t.text("Commit, tag or branch of `repo`.", r"^[A-Za-z0-9][A-Za-z0-9._/-]*$(?!\n)", examples=["v1.0"])
+            str,
+            t.text(
+                "Commit, tag or branch of `repo`.",
+                r"^[A-Za-z0-9][A-Za-z0-9._/-]*$(?!\n)",
+                examples=["v1.0"],
+                variable=t.PASSED_ON,
+            ),
         ]
         | UnsetType
     ) = UNSET
@@ -42,7 +63,7 @@ class ModelServerTable(Table, frozen=True, kw_only=True):
     """What a tier and the experiment slot have in common."""
 
     engine: t.EngineName | UnsetType = UNSET
-    image: Image | UnsetType = UNSET
+    image: t.ImageName | UnsetType = UNSET
     port: t.PortNumber | UnsetType = UNSET
     bind: t.Bind | UnsetType = UNSET
     context_length: t.ContextLength | UnsetType = UNSET
@@ -65,7 +86,7 @@ class HealthCheckTable(Table, frozen=True, kw_only=True):
     """A health check, in Compose's own keys."""
 
     test: Annotated[
-        list[str],
+        list[t.Argument],
         Meta(description='`["CMD", program, ...]` or `["CMD-SHELL", line]`.', min_length=1, examples=[["CMD", "true"]]),
     ]
     interval: t.Duration | UnsetType = UNSET
@@ -77,7 +98,7 @@ class HealthCheckTable(Table, frozen=True, kw_only=True):
                 description="Failures in a row until it counts as unhealthy.",
                 ge=1,
                 examples=[3],
-                extra_json_schema={"x-unit": "failures"},
+                extra_json_schema={t.VARIABLE: t.NEEDS_DEFAULT, "x-unit": "failures"},
             ),
         ]
         | UnsetType
@@ -90,7 +111,15 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
     service: t.ServiceName | UnsetType = UNSET
     container_name: t.ContainerName | UnsetType = UNSET
     served_name: (
-        Annotated[str, t.text("Model name that the engine answers to.", t.ALIAS_PATTERN, examples=["gpt-oss-20b"])]
+        Annotated[
+            str,
+            t.text(
+                "Model name that the engine answers to.",
+                t.ALIAS_PATTERN,
+                examples=["gpt-oss-20b"],
+                variable=t.NEEDS_DEFAULT,
+            ),
+        ]
         | UnsetType
     ) = UNSET
     gpus: (
@@ -114,7 +143,14 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     mmproj: (
-        Annotated[str, t.text("Projector of a multimodal GGUF model, in `paths.models`.", examples=["mmproj.gguf"])]
+        Annotated[
+            str,
+            t.text(
+                "Projector of a multimodal GGUF model, in `paths.models`.",
+                examples=["mmproj.gguf"],
+                variable=t.NEEDS_DEFAULT,
+            ),
+        ]
         | UnsetType
     ) = UNSET
     lora: (
@@ -134,6 +170,18 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    extra_arguments: (
+        Annotated[
+            str,
+            t.text(
+                "Further arguments of the engine that a variable says, none or several: Compose splits its value as a "
+                "shell does.",
+                examples=[{"env": "EXTRA_ARGS"}],
+                variable=t.PASSED_ON,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     standby: (
         Annotated[
             bool, Meta(description="Kept out of the default mode: it runs only in modes that name it.", examples=[True])
@@ -141,10 +189,11 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     entrypoint: (
-        Annotated[list[str], Meta(description="Compose's own; for `custom`.", examples=[["/bin/serve"]])] | UnsetType
+        Annotated[list[t.Argument], Meta(description="Compose's own; for `custom`.", examples=[["/bin/serve"]])]
+        | UnsetType
     ) = UNSET
     command: (
-        Annotated[list[str], Meta(description="Compose's own; for `custom`.", examples=[["--port", "9000"]])]
+        Annotated[list[t.Argument], Meta(description="Compose's own; for `custom`.", examples=[["--port", "9000"]])]
         | UnsetType
     ) = UNSET
     healthcheck: (
@@ -191,6 +240,7 @@ class ExperimentTable(ModelServerTable, frozen=True, kw_only=True):
                 "Model name that the engine answers to, unless SERVED_NAME is set.",
                 t.SERVICE_PATTERN,
                 examples=["trial"],
+                variable=t.NEEDS_DEFAULT,
             ),
         ]
         | UnsetType
