@@ -92,7 +92,7 @@ Text = str | VariableText
 """A value of a compose file: every ``$`` of a ``str`` is literal, but for a `VariableString`."""
 
 
-class Variable:
+class VariableValue:
     """A value that Compose reads when it runs. It is its default for all that reckons with it.
 
     What writes a compose file takes ``reference``: `text_of`, `concat`, `compose_text`.
@@ -104,19 +104,19 @@ class Variable:
         return True  # it is set, also where it has no default, and is empty
 
 
-class VariableString(Variable, str):
+class VariableString(VariableValue, str):
     """A text that Compose reads; empty where it has no default."""
 
     __hash__ = str.__hash__
 
 
-class VariableInteger(Variable, int):
+class VariableInteger(VariableValue, int):
     """A whole number that Compose reads."""
 
     __hash__ = int.__hash__
 
 
-class VariableNumber(Variable, Number):
+class VariableNumber(VariableValue, Number):
     """A number that Compose reads."""
 
     __hash__ = Number.__hash__
@@ -125,7 +125,7 @@ class VariableNumber(Variable, Number):
 def with_reference(literal: str | float, reference: Text) -> Any:
     """Return a value that reads as ``literal``, and is written as ``reference``: of the literal's own type."""
     if isinstance(reference, str):
-        return reference
+        return literal
     value: Any
     if isinstance(literal, str):
         value = VariableString(literal)
@@ -137,12 +137,12 @@ def with_reference(literal: str | float, reference: Text) -> Any:
 
 def text_of(value: Any) -> Text:
     """Return a value of the inventory as a text of a compose file: what is a variable as its reference."""
-    return value.reference if isinstance(value, Variable) else str(value)
+    return value.reference if isinstance(value, VariableValue) else str(value)
 
 
 def parts_of(text: Text) -> tuple[Part, ...]:
     """Return the pieces of a text, a plain string being one piece."""
-    text = text.reference if isinstance(text, Variable) else text
+    text = text.reference if isinstance(text, VariableValue) else text
     return text.parts if isinstance(text, VariableText) else (text,)
 
 
@@ -160,7 +160,7 @@ def concat(*texts: Text) -> Text:
 
 def fill(pattern: str, values: Mapping[str, Text]) -> Text:
     """Put values in place of ``{name}``; any other brace stays as it is."""
-    if "{" not in pattern or isinstance(pattern, Variable):
+    if "{" not in pattern or isinstance(pattern, VariableValue):
         return pattern
     pieces: list[Text] = []
     rest = pattern

@@ -10,6 +10,7 @@ import msgspec
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.fields import PASSED_ON
 from anvil_gen.inventory.schema import SCHEMA, Inventory
 from anvil_gen.inventory.schema_host import GpuTable
 from anvil_gen.inventory.schema_tier import TierTable
@@ -109,7 +110,10 @@ def _report(collector: Collector, error: StructError, references: Mapping[KeyPat
     if path[:2] == _CLIENT_KEYS:  # who mixes up names and keys has a secret in the path
         path, at_key = _CLIENT_KEYS, False
     remedy = _inventory_remedy(collector, error) or error.remedy
-    at = (*path, references[path].key) if path in references else path
+    at = path
+    if path in references:
+        at = (*path, references[path].key)
+        remedy += "; or leave the default out" if references[path].mark == PASSED_ON else ""
     collector.add(_CODES[error.kind], at, error.detail, remedy, key=at_key)
     if error.kept:
         collector.invalid_name(path)

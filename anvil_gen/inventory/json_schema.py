@@ -32,6 +32,15 @@ def inventory_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": TITLE, **schema}
 
 
+def without_variables(schema: Any) -> Any:
+    """Return a schema of what Compose never reads, where nothing is a variable."""
+    if isinstance(schema, list):
+        return [without_variables(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: without_variables(item) for key, item in schema.items() if key != VARIABLE}
+
+
 def _with_variables(schema: Any) -> Any:
     """Return a schema in which what may be a variable is one or the value itself."""
     if isinstance(schema, list):

@@ -5,7 +5,6 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from anvil_gen.inventory import fields as t
-from anvil_gen.values import Number
 
 
 class Table(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,7 +24,7 @@ class EnvTable(Table, frozen=True, kw_only=True):
     ) = UNSET
     default: (
         Annotated[
-            str | int | Number,
+            str | int | float,
             Meta(
                 description="Value where the variable is not set, of the field's own form; a text has no brace and no "
                 "line break.",
@@ -38,8 +37,8 @@ class EnvTable(Table, frozen=True, kw_only=True):
         Annotated[
             str,
             Meta(
-                description="A text with variables in Compose's own syntax, also nested: `${NAME}`, `${NAME:-default}`, "
-                "`${NAME:?message}`, `${NAME:+instead}`, likewise without `:`; `$$` is a `$`.",
+                description="A text with variables in Compose's own syntax, also nested: `${NAME}`, "
+                "`${NAME:-default}`, `${NAME:?message}`, `${NAME:+instead}`, likewise without `:`; `$$` is a `$`.",
                 examples=["vllm/vllm-openai:${TAG:-latest}"],
             ),
         ]

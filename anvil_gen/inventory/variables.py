@@ -74,7 +74,7 @@ class _Taker:
             return value
         struct = next((one for one, _ in kinds if isinstance(one, types.StructType)), None)
         fields = {field.encode_name: field.type for field in struct.fields} if struct is not None else {}
-        scalars = [(one, mark) for one, mark in kinds if isinstance(one, _SCALARS)]
+        scalars: list[_Kind] = [(one, mark) for one, mark in kinds if isinstance(one, _SCALARS)]
         if scalars and any(key in value and key not in fields for key in KEYS):
             return self._reference(value, scalars, path)
         entries = next((one.value_type for one, _ in kinds if isinstance(one, types.DictType)), None)

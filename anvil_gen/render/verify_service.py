@@ -13,7 +13,7 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.compose_keys import merge
 from anvil_gen.resolve.model import ExtraService, HealthCheck, Mode, Mount, Reservation, Router, Service, Stack
-from anvil_gen.values import KeyPath, Text
+from anvil_gen.values import KeyPath, Text, VariableValue, text_of
 
 _ABSENT = object()
 
@@ -111,7 +111,9 @@ def _health(health: HealthCheck) -> dict[str, Any]:
         "test": _forms(health.test),
         "interval": compose_string(health.interval),
         "timeout": compose_string(health.timeout),
-        "retries": health.retries,
+        "retries": compose_string(text_of(health.retries))
+        if isinstance(health.retries, VariableValue)
+        else health.retries,
         "start_period": compose_string(health.start_period),
     }
 

@@ -9,15 +9,16 @@ from typing import Any, Literal
 
 from anvil_gen.values import (
     ComposeText,
-    EnvRef,
     Number,
     Text,
     VariableText,
+    VariableValue,
     compose_text,
     concat,
     escape_dollars,
     fill,
     parts_of,
+    text_of,
 )
 
 FlagStyle = Literal["equals", "space"]
@@ -28,6 +29,8 @@ def flag_text(value: Any) -> Text:
     """Return a single flag value as text: tables as JSON with sorted keys, numbers as they were written."""
     if isinstance(value, VariableText | str):
         return value
+    if isinstance(value, VariableValue):
+        return text_of(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
@@ -89,14 +92,19 @@ def arguments(
     )
 
 
-def shell_words(words: tuple[Text, ...], last: EnvRef) -> tuple[ComposeText, ...]:
+def shell_words(words: tuple[Text, ...], last: Text) -> tuple[ComposeText, ...]:
     """Return arguments as words of a string that Compose splits itself, after it has put the variables in.
 
     A variable is in double quotes, so that its value stays one argument; ``last`` is bare, so that its value
     becomes several.
     """
-    quoted = [escape_dollars(shlex.quote(word)) if isinstance(word, str) else _in_double_quotes(word) for word in words]
-    return tuple(ComposeText(word) for word in (*quoted, compose_text(VariableText((last,)))))
+    quoted = [
+        escape_dollars(shlex.quote(word))
+        if isinstance(word, str) and not isinstance(word, VariableValue)
+        else _in_double_quotes(word)
+        for word in words
+    ]
+    return tuple(ComposeText(word) for word in (*quoted, compose_text(last)))
 
 
 def _in_double_quotes(word: Text) -> str:

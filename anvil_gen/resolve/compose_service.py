@@ -9,19 +9,20 @@ from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.command_line import arguments, shell_words
 from anvil_gen.resolve.compose_keys import compose_form, flag_value, named_volumes
-from anvil_gen.resolve.context import AnyServer, ResolveContext, env_text, matching_quirks
+from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import EnvVar, HealthCheck, Mount, Port, Reservation, Service
 from anvil_gen.resolve.model_source import KINDS, Source
 from anvil_gen.resolve.options import ServerOptions
-from anvil_gen.values import EnvRef, Number, Text, canonical_flag, concat, fill
+from anvil_gen.values import Number, Text, canonical_flag, concat, fill, text_of, with_reference
 
 
-def published(bind: str | bool, number: Text) -> tuple[Port, ...]:
-    """Return the ports of a service that is published at an address, or at none."""
+def published(bind: str | bool, number: Text, target: Text | None = None) -> tuple[Port, ...]:
+    """Return the ports of a service whose port ``target`` is published at an address, or at none."""
     if not isinstance(bind, str):
         return ()
-    return (Port(host=f"[{bind}]" if ":" in bind else bind, number=number),)
+    host = with_reference(f"[{bind}]", concat("[", bind, "]")) if ":" in bind else bind
+    return (Port(host=host, number=number, target=target),)
 
 
 class ServiceInputs(Struct, frozen=True, kw_only=True):
@@ -37,7 +38,8 @@ class ServiceInputs(Struct, frozen=True, kw_only=True):
     files: tuple[Mount, ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
     further_names: tuple[str, ...] = ()
-    extra_arguments: EnvRef | None = None
+    published: Text | None = None  # the host's port, where it is not the container's
+    extra_arguments: Text | None = None
 
 
 class _EngineParts(Struct, frozen=True, kw_only=True):
@@ -61,9 +63,9 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         image=server.image,
         entrypoint=parts.entrypoint,
         command=parts.command,
-        shell_words=shell_words(parts.command, inputs.extra_arguments) if inputs.extra_arguments else (),
+        shell_words=() if inputs.extra_arguments is None else shell_words(parts.command, inputs.extra_arguments),
         environment=parts.environment,
-        ports=published(options.bind, inputs.port),
+        ports=published(options.bind, inputs.published or inputs.port, inputs.port),
         mounts=parts.mounts,
         sealed=context.sealed and server.path[0] == "tiers",
         gpus=Reservation(vendor=vendor, uuids=inputs.uuids) if vendor else None,
@@ -73,7 +75,7 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         shm_size=options.shm_size,
         ipc=options.ipc,
         log_max_size=options.log_max_size,
-        log_max_file=str(options.log_max_files),
+        log_max_file=text_of(options.log_max_files),
         labels=inputs.labels,
         override=compose_form(options.override),
         override_volumes=named_volumes(options.override.get("volumes")),
@@ -174,7 +176,7 @@ def _environment(
             for name, value in quirk.environment.items()
         ),
         _hub_environment(context, engine, inputs, places),
-        (EnvVar(name=name, value=env_text(value)) for name, value in sorted(server.options.environment.items())),
+        (EnvVar(name=name, value=text_of(value)) for name, value in sorted(server.options.environment.items())),
     )
     return tuple({variable.name: variable for source in sources for variable in source}.values())
 
@@ -197,7 +199,7 @@ def _engine_environment(
     known = _field_values(server, engine, inputs) if engine.field_env else {}
     for field, name in engine.field_env.items():
         if known[field] is not None:
-            yield EnvVar(name=name, value=str(known[field]))
+            yield EnvVar(name=name, value=text_of(known[field]))
 
 
 def _hub_environment(

@@ -58,15 +58,16 @@ class Mount(Struct, frozen=True, kw_only=True):
 
 
 class Port(Struct, frozen=True, kw_only=True):
-    """A published port: ``host:number:number``."""
+    """A published port: ``host:number:target``."""
 
     host: str  # as a port's short form spells it: an IPv6 address in brackets
     number: Text
+    target: Text | None = None  # in the container, where it is another
 
     @property
     def spec(self) -> Text:
         """The short form of Compose."""
-        return concat(self.host, ":", self.number, ":", self.number)
+        return concat(self.host, ":", self.number, ":", self.number if self.target is None else self.target)
 
 
 class HealthCheck(Struct, frozen=True, kw_only=True):
@@ -109,7 +110,7 @@ class Service(Struct, frozen=True, kw_only=True):
     shm_size: str | None
     ipc: str | None
     log_max_size: str
-    log_max_file: str
+    log_max_file: Text
     labels: tuple[tuple[str, Text], ...]
     override: Mapping[str, Any]  # Compose keys that have the last word, in Compose's own form
     override_volumes: tuple[Mount, ...]  # the named volumes among them
@@ -229,7 +230,7 @@ class Router(Struct, frozen=True, kw_only=True):
     restart: str
     stop_grace_period: str
     log_max_size: str
-    log_max_file: str
+    log_max_file: Text
     health: HealthCheck
     stack: str
     omitted: tuple[str, ...]

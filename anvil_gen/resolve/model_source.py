@@ -7,7 +7,7 @@ from anvil_gen.host_paths import is_absolute, is_below, join, last_part
 from anvil_gen.inventory.schema_tier import ModelTable
 from anvil_gen.resolve.context import AnyServer, ResolveContext, TierServer
 from anvil_gen.resolve.model import Mount
-from anvil_gen.values import KeyPath, Text
+from anvil_gen.values import KeyPath, Text, VariableValue, concat, with_reference
 
 KINDS: tuple[ModelKind, ...] = ("path", "repo", "file")
 _EXAMPLES = {"path": '"folder"', "file": '"model.gguf"', "repo": '"org/name"'}
@@ -54,13 +54,14 @@ def _model_source(context: ResolveContext, server: TierServer, model: ModelTable
         collector.add("not-for-this-engine", (*path, kind), detail, f"use {' or '.join(server.engine.models)}")
         return None
     revision = None if model.revision is UNSET else model.revision
+    written: str = getattr(model, kind)
     if kind == "repo":
         mount = hub_mount(context, server, (*path, "repo"))
-        return Source(kind="repo", argument=str(model.repo), revision=revision, mount=mount)
+        return Source(kind="repo", argument=written, revision=revision, mount=mount)
     if revision is not None:
         detail = "only a repository of the Hugging Face Hub has revisions"
         collector.add("not-for-this-model", (*path, "revision"), detail, "remove it, or use repo")
-    return _local_source(context, server, getattr(model, kind), (*path, kind), kind)
+    return _local_source(context, server, written, (*path, kind), kind)
 
 
 def hub_mount(context: ResolveContext, server: AnyServer, path: KeyPath) -> Mount | None:
@@ -95,7 +96,7 @@ def _local_source(
     elif not is_absolute(base):
         return None  # reported once, at paths.models
     else:
-        source, inside = join(base, written), written.replace("\\", "/").strip("/")
+        source, inside = _joined(base, written), written.replace("\\", "/").strip("/")
     if not is_below(inside):
         context.collector.add(
             "not-a-place-below-the-model-folder", path, f'"{written}"', "name a folder or file below it"
@@ -103,3 +104,15 @@ def _local_source(
         return None
     target = f"{server.engine.model_dir if server.engine is not None else ''}/{inside}"
     return Source(kind=kind, argument=target, revision=None, mount=Mount(source=source, target=target, read_only=True))
+
+
+def _joined(base: str, inside: str) -> str:
+    """Return a path below a folder; either may be a variable, whose default says how paths are written."""
+    joined = join(base, inside)
+    if not isinstance(base, VariableValue) and not isinstance(inside, VariableValue):
+        return joined
+    start = join(base, "")  # with the separator
+    folder = base if isinstance(base, VariableValue) else start[:-1]
+    name = inside if isinstance(inside, VariableValue) else joined.removeprefix(start)
+    source: str = with_reference(joined, concat(folder, start[-1:], name))
+    return source

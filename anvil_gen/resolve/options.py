@@ -1,4 +1,7 @@
-"""The options of an inventory's tables after all layers: each with its type, and where its value was written."""
+"""The options of an inventory's tables after all layers: each with its type, and where its value was written.
+
+A value that is a variable is of its field's type too (`anvil_gen.values.Variable`): the default.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
-from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.inventory.schema_router import RouterTierTable, TlsTable
 from anvil_gen.inventory.schema_tier import HealthCheckTable, ModelTable
 from anvil_gen.values import KeyPath, Number
@@ -70,7 +72,7 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     """
 
     engine: str | None
-    image: str | EnvTable | None
+    image: str | None
     port: int | None
     bind: str | Literal[False]
     container_name: str
@@ -87,7 +89,7 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     start_period: str
     log_max_size: str
     log_max_files: int
-    environment: Mapping[str, str | int | EnvTable]
+    environment: Mapping[str, str | int]
     flags: Mapping[str, Any]
     task: str | None = None
     entrypoint: Sequence[str] | None = None
@@ -115,6 +117,7 @@ class TierOptions(ServerOptions, frozen=True, kw_only=True):
     draft_model: ModelTable | None
     mmproj: str | None
     lora: Mapping[str, str]
+    extra_arguments: str | None
     files: Mapping[str, str]
     standby: bool
 
@@ -142,7 +145,7 @@ class RouterOptions(Options, frozen=True, kw_only=True):
     """Those of `[router]`."""
 
     kind: str
-    image: str | EnvTable | None
+    image: str | None
     service: str
     container_name: str
     port: int

@@ -15,7 +15,7 @@ from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
 from anvil_gen.resolve.compose_keys import compose_form, named_volumes
 from anvil_gen.resolve.compose_service import health_check, published
-from anvil_gen.resolve.context import ResolveContext, env_text
+from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Port, Route, Router, Tier, Upstream
 from anvil_gen.resolve.options import RouterOptions
@@ -29,7 +29,7 @@ from anvil_gen.resolve.router_options import (
     seconds_of,
 )
 from anvil_gen.resolve.router_responses import response_bodies
-from anvil_gen.values import KeyPath
+from anvil_gen.values import KeyPath, VariableValue, text_of
 
 
 class RouterSpec(Struct, frozen=True, kw_only=True):
@@ -74,6 +74,7 @@ def build_router(
     """Return the router of one mode."""
     kind, options = spec.kind, spec.options
     served = tuple(tier for tier in tiers if tier.task in kind.tasks)
+    _check_variables(context, kind, served)
     limits = router_limits(context, options)
     responses = response_bodies(routes)
     if kind.names_limit is not None and len(responses.models) > kind.names_limit:
@@ -85,15 +86,15 @@ def build_router(
         kind=spec.name,
         service=options.service,
         container_name=options.container_name,
-        image=None if options.image is None else env_text(options.image),
-        port=options.port,
-        ports=(*published(options.bind, str(options.port)), *_metrics_port(options)),
+        image=None if options.image is None else text_of(options.image),
+        port=int(options.port),
+        ports=(*published(options.bind, text_of(options.port), str(options.port)), *_metrics_port(options)),
         clients=clients_of(options),
         limits=limits,
         restart=options.restart,
         stop_grace_period=options.stop_grace_period,
         log_max_size=options.log_max_size,
-        log_max_file=str(options.log_max_files),
+        log_max_file=text_of(options.log_max_files),
         health=health_check(_health(spec), str(options.port), kind.health.start_period),
         stack=spec.project.removeprefix(kind.project_prefix),
         omitted=(
@@ -113,6 +114,17 @@ def build_router(
     )
 
 
+def _check_variables(context: ResolveContext, kind: RouterKind, tiers: tuple[Tier, ...]) -> None:
+    """Report variables in what the router's own files say of a tier: Compose puts no variables into those."""
+    for tier in tiers:
+        for name in ("served_name", *kind.reads):
+            if isinstance(tier.options.get(name), VariableValue):
+                path = tier.options.path_of(name) or ("tiers", tier.name)
+                detail = f"{kind.title}'s own files say it, in which Compose puts no variables"
+                remedy = "write the value itself"
+                context.collector.add("variable-where-a-value-is-needed", path, detail, remedy)
+
+
 def _health(spec: RouterSpec) -> Health:
     """Return the check of a router, which differs where it serves HTTPS."""
     health = spec.kind.health
@@ -122,7 +134,9 @@ def _health(spec: RouterSpec) -> Health:
 def _metrics_port(options: RouterOptions) -> tuple[Port, ...]:
     """Return where metrics without a key are published: to the host itself."""
     port = options.metrics
-    return published("127.0.0.1", str(port)) if isinstance(port, int) and options.bind is not False else ()
+    return (
+        published("127.0.0.1", text_of(port), str(port)) if isinstance(port, int) and options.bind is not False else ()
+    )
 
 
 def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tuple[Tier, ...], timeout: int) -> Upstream:

@@ -2,11 +2,11 @@
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.diagnostics import did_you_mean, join_words
-from anvil_gen.resolve.context import AnyServer, ResolveContext, env_text
+from anvil_gen.resolve.context import AnyServer, ResolveContext
 from anvil_gen.resolve.model import Gpu
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.units import MIB, parse_size
-from anvil_gen.values import KeyPath, Number, Text
+from anvil_gen.values import KeyPath, Number, Text, text_of
 
 
 def find_gpus(context: ResolveContext, options: ServerOptions, path: KeyPath) -> tuple[Gpu, ...]:
@@ -95,7 +95,7 @@ def image_of(
     """Return the image that the inventory names, else the engine's for these GPUs."""
     named = options.image
     if named is not None:
-        return env_text(named)
+        return text_of(named)
     if engine is None:
         return ""
     images = engine.images.get(gpus[0].vendor, {}) if gpus else {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.digests import digest
 from anvil_gen.host_paths import is_below
@@ -15,7 +17,7 @@ from anvil_gen.resolve.model import FILE_LABEL, Mount, Tier, TreeFile
 from anvil_gen.resolve.model_source import tier_sources
 from anvil_gen.resolve.options import TierOptions
 from anvil_gen.resolve.server_gpus import share_of
-from anvil_gen.values import KeyPath, canonical_flag
+from anvil_gen.values import EnvRef, KeyPath, Text, VariableText, VariableValue, canonical_flag, parts_of, text_of
 
 
 def build_tier(context: ResolveContext, name: str, server: TierServer, further_names: tuple[str, ...]) -> Tier:
@@ -29,7 +31,8 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         container_name=options.container_name,
         served_name=options.served_name,
         further_names=further_names,
-        port=str(options.port),
+        port=str(options.port),  # other files say it too: only where it is published may be a variable
+        published=text_of(options.port),
         uuids=tuple(gpu.uuid for gpu in server.gpus),
         share=share_of(context, server),
         sources=sources,
@@ -37,6 +40,7 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
             Mount(source=f"./{file.path.removeprefix('tiers/')}", target=target, read_only=True)
             for target, file in files.items()
         ),
+        extra_arguments=_extra_arguments(context, server),
         labels=tuple((f"{FILE_LABEL}{target.lstrip('/')}", digest(file.text)) for target, file in files.items()),
     )
     model = sources.get("model")
@@ -44,9 +48,9 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         name=name,
         engine=server.engine_name,
         task=options.task,
-        served_name=options.served_name,
-        names=(options.served_name, *further_names),
-        port=options.port or 0,
+        served_name=str(options.served_name),
+        names=(str(options.served_name), *further_names),
+        port=int(options.port or 0),
         context_length=options.context_length,
         root_file=f"tiers/{name}.yml",
         model=str(model.argument) if model else "",
@@ -57,6 +61,25 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         options=options,
         **_engine_facts(server.engine, options),
     )
+
+
+def _extra_arguments(context: ResolveContext, server: TierServer) -> Text | None:
+    """Return the arguments that a variable says, if it is set; what is written out is a flag."""
+    extra = server.options.extra_arguments
+    if extra is None:
+        return None
+    path = server.options.path_of("extra_arguments") or server.path
+    if not isinstance(extra, VariableValue):
+        remedy = 'write it in flags; for arguments of a variable, { env = "EXTRA_ARGS" }'
+        context.collector.add("invalid-form", path, "it is no variable", remedy)
+    elif server.engine is not None and server.engine.own_command and not server.options.command:
+        detail = "without a command, they would replace the image's own"
+        context.collector.add("not-for-this-engine", path, detail, "write command too")
+    # Without a default there are none.
+    parts = (
+        replace(part, default=part.default or "") if isinstance(part, EnvRef) else part for part in parts_of(extra)
+    )
+    return VariableText(tuple(parts))
 
 
 def _engine_facts(engine: Engine | None, options: TierOptions) -> dict[str, Any]:

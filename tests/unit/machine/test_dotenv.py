@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from compose_texts import ENV_TEXT
 
-from anvil_gen.machine.dotenv import fill_variables, references, variables
+from anvil_gen.interpolation import fill_variables, unset_variables
+from anvil_gen.machine.dotenv import variables
 
 
 def test_what_a_file_says(tmp_path: Path) -> None:
@@ -53,4 +54,4 @@ def test_filling_in(text: str, expected: str) -> None:
 def test_what_a_text_needs() -> None:
     text = "$A ${B} ${C:-d} ${D-} ${E:?no} ${F?no} $$G ${H:+x}"
 
-    assert list(references(text)) == [("A", False), ("B", False), ("E", True), ("F", True)]
+    assert list(unset_variables(text, {})) == [("A", False), ("B", False), ("E", True), ("F", True)]
