@@ -35,6 +35,8 @@ FLAG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)"
 SIZE_PATTERN = r"^[0-9]+(?:\.[0-9]+)?[kKmMgG]?[bB]?$(?!\n)"
 DURATION_PATTERN = r"^(?:[0-9]+(?:ms|us|s|m|h))+$(?!\n)"
 MEMORY_PATTERN = r"^[0-9]+(?:\.[0-9]+)?(?:MiB|GiB)$(?!\n)"
+_PORT_RANGE = "[0-9]{1,5}(?:-[0-9]{1,5})?"
+PORT_PATTERN = rf"^(?:(?:[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?:{_PORT_RANGE}?:)?{_PORT_RANGE}(?:/(?:tcp|udp))?$(?!\n)"
 RESTART_PATTERN = r"^(?:no|always|unless-stopped|on-failure(?::[0-9]+)?)$(?!\n)"
 
 
@@ -82,13 +84,11 @@ ServiceName = Annotated[
     ),
 ]
 ContainerName = Annotated[
-    str,
-    text(
-        "Container name: at least two of letters, digits, `_`, `.`, `-`.",
-        CONTAINER_PATTERN,
-        255,
+    Annotated[str, text("At least two of letters, digits, `_`, `.`, `-`.", CONTAINER_PATTERN, 255)] | Literal[False],
+    Meta(
+        description="Container name: at least two of letters, digits, `_`, `.`, `-`; `false` leaves it to Compose.",
+        extra_json_schema={VARIABLE: NEEDS_DEFAULT},
         examples=["fast"],
-        variable=NEEDS_DEFAULT,
     ),
 ]
 VolumeName = Annotated[
@@ -112,19 +112,23 @@ ImageName = Annotated[
 PortNumber = Annotated[
     int,
     Meta(
-        description="TCP port, in the container and on the host alike.",
+        description="TCP port on the host, and in the container unless `container_port` says otherwise.",
         ge=1,
         le=65535,
         examples=[8000],
         extra_json_schema={VARIABLE: NEEDS_DEFAULT},
     ),
 ]
+ContainerPort = Annotated[
+    int, Meta(description="TCP port in the container, where it is not `port`.", ge=1, le=65535, examples=[8000])
+]
 Bind = Annotated[
     str | Literal[False],
     Meta(
-        description="Host address on which the port is published: an IP address, or `false` to publish nothing.",
+        description='Host address on which the port is published: `"all"` for every address of IPv4 and IPv6, an IP '
+        "address, or `false` to publish nothing.",
         extra_json_schema={VARIABLE: NEEDS_DEFAULT},
-        examples=["127.0.0.1", "0.0.0.0"],  # noqa: S104  an example of the format
+        examples=["127.0.0.1", "0.0.0.0", "all"],  # noqa: S104  an example of the format
     ),
 ]
 Fraction = Annotated[
@@ -150,12 +154,12 @@ Memory = Annotated[
     ),
 ]
 Restart = Annotated[
-    str,
-    text(
-        "Compose restart policy: no, always, unless-stopped, on-failure[:attempts].",
-        RESTART_PATTERN,
+    Annotated[str, text("One of: no, always, unless-stopped, on-failure[:attempts].", RESTART_PATTERN)]
+    | Literal[False],
+    Meta(
+        description="Compose restart policy: no, always, unless-stopped, on-failure[:attempts]; `false` leaves it out.",
+        extra_json_schema={VARIABLE: PASSED_ON},
         examples=["unless-stopped"],
-        variable=PASSED_ON,
     ),
 ]
 Duration = Annotated[
@@ -164,17 +168,26 @@ Duration = Annotated[
 ContainerPath = Annotated[str, text("An absolute path in the container.", r"^/[^\x00]+$", examples=["/x/y"])]
 LocalPath = Annotated[str, text("A path.", examples=["files/x"])]
 GracePeriod = Annotated[
-    str,
-    text("How long Docker waits before it kills.", DURATION_PATTERN, unit=TIME, examples=["1m"], variable=PASSED_ON),
+    Duration | Literal[False],
+    Meta(
+        description="How long Docker waits before it kills; `false` leaves it out.",
+        examples=["1m"],
+        extra_json_schema={"x-unit": TIME},
+    ),
 ]
 StartPeriod = Annotated[
-    str,
-    text(
-        "How long the health check may fail while the model loads.",
-        DURATION_PATTERN,
-        unit=TIME,
+    Duration | Literal[False],
+    Meta(
+        description="How long the health check may fail while the model loads; `false` leaves it out.",
         examples=["15m"],
-        variable=PASSED_ON,
+        extra_json_schema={"x-unit": TIME},
+    ),
+]
+Init = Annotated[
+    bool,
+    Meta(
+        description="A first process in the container that passes signals on and collects what its children leave.",
+        examples=[False],
     ),
 ]
 LogSize = Annotated[

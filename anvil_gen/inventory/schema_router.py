@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
-from anvil_gen.inventory.schema_base import Table
+from anvil_gen.inventory.schema_base import Logging, Table
 
 
 class TlsTable(Table, frozen=True, kw_only=True):
@@ -82,6 +82,8 @@ class RouterTable(Table, frozen=True, kw_only=True):
     ) = UNSET
     restart: t.Restart | UnsetType = UNSET
     stop_grace_period: t.GracePeriod | UnsetType = UNSET
+    init: t.Init | UnsetType = UNSET
+    logging: Logging | UnsetType = UNSET
     log_max_size: t.LogSize | UnsetType = UNSET
     log_max_files: t.LogFiles | UnsetType = UNSET
     override: (

@@ -1,11 +1,11 @@
 """The tables of a model server: a tier, and the experiment slot."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
-from anvil_gen.inventory.schema_base import Environment, Table
+from anvil_gen.inventory.schema_base import Environment, Logging, Ports, Table
 
 
 class ModelTable(Table, frozen=True, kw_only=True):
@@ -76,6 +76,8 @@ class ModelServerTable(Table, frozen=True, kw_only=True):
     restart: t.Restart | UnsetType = UNSET
     stop_grace_period: t.GracePeriod | UnsetType = UNSET
     start_period: t.StartPeriod | UnsetType = UNSET
+    init: t.Init | UnsetType = UNSET
+    logging: Logging | UnsetType = UNSET
     log_max_size: t.LogSize | UnsetType = UNSET
     log_max_files: t.LogFiles | UnsetType = UNSET
     environment: Environment | UnsetType = UNSET
@@ -83,14 +85,26 @@ class ModelServerTable(Table, frozen=True, kw_only=True):
 
 
 class HealthCheckTable(Table, frozen=True, kw_only=True):
-    """A health check, in Compose's own keys."""
+    """A health check, in Compose's own keys. Without `test`, the engine's own is asked."""
 
-    test: Annotated[
-        list[t.Argument],
-        Meta(description='`["CMD", program, ...]` or `["CMD-SHELL", line]`.', min_length=1, examples=[["CMD", "true"]]),
-    ]
+    test: (
+        Annotated[
+            t.Argument | Annotated[list[t.Argument], Meta(min_length=1)],
+            Meta(
+                description='`["CMD", program, ...]`, `["CMD-SHELL", line]`, or a line for the shell.',
+                examples=[["CMD", "true"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    disable: (
+        Annotated[bool, Meta(description="`true` switches a check of the image's own off.", examples=[True])]
+        | UnsetType
+    ) = UNSET
     interval: t.Duration | UnsetType = UNSET
     timeout: t.Duration | UnsetType = UNSET
+    start_period: t.Duration | UnsetType = UNSET
+    start_interval: t.Duration | UnsetType = UNSET
     retries: (
         Annotated[
             int,
@@ -110,6 +124,8 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
 
     service: t.ServiceName | UnsetType = UNSET
     container_name: t.ContainerName | UnsetType = UNSET
+    container_port: t.ContainerPort | UnsetType = UNSET
+    ports: Ports | UnsetType = UNSET
     served_name: (
         Annotated[
             str,
@@ -198,9 +214,11 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
     ) = UNSET
     healthcheck: (
         Annotated[
-            HealthCheckTable,
+            HealthCheckTable | Literal[False],
             Meta(
-                description="A health check, in Compose's own keys; for `custom`.", examples=[{"test": ["CMD", "true"]}]
+                description="The health check, in Compose's own keys: with `test` as it is written, without it the "
+                "engine's with other times. `false` leaves it out.",
+                examples=[{"interval": "30s"}, {"test": ["CMD", "true"]}, False],
             ),
         ]
         | UnsetType

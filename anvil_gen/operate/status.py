@@ -161,7 +161,7 @@ def _reachable(one: Container, tier: Tier) -> Address | None:
         return ("127.0.0.1" if host in ("", "0.0.0.0") else host.strip("[]"), port)  # noqa: S104
     networks = (one.raw.get("NetworkSettings") or {}).get("Networks") or {}
     addresses = [network["IPAddress"] for network in networks.values() if network.get("IPAddress")]
-    return (addresses[0], tier.port) if addresses and tier.port else None
+    return (addresses[0], tier.container_port) if addresses and tier.container_port else None
 
 
 def _rows(queried: _Queried) -> Iterable[Row]:
@@ -248,7 +248,7 @@ def _conflicts(queried: _Queried, service: str, tier: Tier | None, again: str) -
         name, ports = router.container_name, router.ports
     else:  # Compose's own keys: `up` checks them if it fails
         return
-    other = queried.by_name.get(str(name))
+    other = queried.by_name.get(str(name)) if name is not None else None
     if other is not None and (other.project, other.service) != (queried.deployment.project.name, service):
         conflict = name_conflict(queried.deployment.project.docker, other)
         yield Drift(kind="foreign", detail=conflict.detail, remedy=f"{conflict.command} && {again}")

@@ -12,8 +12,8 @@ from typing import Any
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.compose_keys import merge
-from anvil_gen.resolve.model import ExtraService, HealthCheck, Mode, Mount, Reservation, Router, Service, Stack
-from anvil_gen.values import KeyPath, Text, VariableValue, text_of
+from anvil_gen.resolve.model import ExtraService, HealthCheck, Logging, Mode, Mount, Reservation, Router, Service, Stack
+from anvil_gen.values import KeyPath, Text, VariableValue
 
 _ABSENT = object()
 
@@ -92,30 +92,37 @@ def _optional(text: Text | None) -> Any:
 def _common_keys(service: Service | Router) -> dict[str, Any]:
     """Return what a tier's service and a router have in common."""
     return {
-        "container_name": compose_string(service.container_name),
-        "restart": compose_string(service.restart),
-        "stop_grace_period": compose_string(service.stop_grace_period),
-        "ports": _forms(port.spec for port in service.ports),
+        "container_name": _optional(service.container_name),
+        "restart": _optional(service.restart),
+        "init": True if service.init else _ABSENT,
+        "stop_grace_period": _optional(service.stop_grace_period),
+        "ports": _forms((*(port.spec for port in service.ports), *service.further_ports)),
         "healthcheck": _health(service.health) if service.health is not None else _ABSENT,
-        "logging": {
-            "options": {
-                "max-size": compose_string(service.log_max_size),
-                "max-file": compose_string(service.log_max_file),
-            }
-        },
+        "logging": _logging(service.logging) if service.logging is not None else _ABSENT,
     }
 
 
 def _health(health: HealthCheck) -> dict[str, Any]:
     return {
         "test": _forms(health.test),
-        "interval": compose_string(health.interval),
-        "timeout": compose_string(health.timeout),
-        "retries": compose_string(text_of(health.retries))
-        if isinstance(health.retries, VariableValue)
-        else health.retries,
-        "start_period": compose_string(health.start_period),
+        "disable": _ABSENT if health.disable is None else health.disable,
+        "interval": _optional(health.interval),
+        "timeout": _optional(health.timeout),
+        "retries": _whole_number(health.retries),
+        "start_period": _optional(health.start_period),
+        "start_interval": _optional(health.start_interval),
     }
+
+
+def _logging(logging: Logging) -> dict[str, Any]:
+    options = {name: compose_string(value) for name, value in logging.options.items()}
+    return {"driver": _optional(logging.driver), "options": options or _ABSENT}
+
+
+def _whole_number(value: int | None) -> Any:
+    if isinstance(value, VariableValue):
+        return compose_string(value.reference)
+    return _ABSENT if value is None else value
 
 
 def _mount(mount: Mount) -> dict[str, Any]:

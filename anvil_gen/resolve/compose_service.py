@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.health import Health
@@ -11,34 +12,49 @@ from anvil_gen.resolve.command_line import arguments, shell_words
 from anvil_gen.resolve.compose_keys import compose_form, flag_value, named_volumes
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
 from anvil_gen.resolve.layers import set_fields
-from anvil_gen.resolve.model import EnvVar, HealthCheck, Mount, Port, Reservation, Service
+from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Port, Reservation, Service
 from anvil_gen.resolve.model_source import KINDS, Source
-from anvil_gen.resolve.options import ServerOptions
-from anvil_gen.values import Number, Text, canonical_flag, concat, fill, text_of, with_reference
+from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
+from anvil_gen.values import Number, Text, VariableValue, canonical_flag, concat, fill, text_of, with_reference
 
 
-def published(bind: str | bool, number: Text, target: Text | None = None) -> tuple[Port, ...]:
-    """Return the ports of a service whose port ``target`` is published at an address, or at none."""
+def published(bind: str | bool, number: Text, target: Text) -> tuple[Port, ...]:
+    """Return the ports of a service that is published at an address, or at none."""
     if not isinstance(bind, str):
         return ()
+    if bind == ALL_ADDRESSES and not isinstance(bind, VariableValue):
+        return (Port(host="", number=number, target=target),)
     host = with_reference(f"[{bind}]", concat("[", bind, "]")) if ":" in bind else bind
     return (Port(host=host, number=number, target=target),)
+
+
+def logging_of(options: ServerOptions | RouterOptions) -> Logging | None:
+    """Return where the log of a service goes; None where that is left to Docker."""
+    own = options.logging
+    if own is None:
+        sizes: dict[str, Text] = {"max-size": options.log_max_size, "max-file": text_of(options.log_max_files)}
+        return Logging(driver="json-file", options=sizes)
+    if own is False:
+        return None
+    written = {} if own.options is UNSET else own.options
+    driver = None if own.driver is UNSET else own.driver
+    return Logging(driver=driver, options={name: text_of(value) for name, value in sorted(written.items())})
 
 
 class ServiceInputs(Struct, frozen=True, kw_only=True):
     """What a tier takes from its options, and the experiment from variables."""
 
     service: str
-    container_name: Text
+    container_name: Text | None
     served_name: Text
-    port: Text
+    port: Text  # in the container
+    published_port: Text
     uuids: tuple[Text, ...]
     share: Number | None
     sources: Mapping[str, Source]
     files: tuple[Mount, ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
     further_names: tuple[str, ...] = ()
-    published: Text | None = None  # the host's port, where it is not the container's
     extra_arguments: Text | None = None
 
 
@@ -65,17 +81,18 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         command=parts.command,
         shell_words=() if inputs.extra_arguments is None else shell_words(parts.command, inputs.extra_arguments),
         environment=parts.environment,
-        ports=published(options.bind, inputs.published or inputs.port, inputs.port),
+        ports=published(options.bind, inputs.published_port, inputs.port),
+        further_ports=tuple(map(text_of, options.ports)),
         mounts=parts.mounts,
         sealed=context.sealed and server.path[0] == "tiers",
         gpus=Reservation(vendor=vendor, uuids=inputs.uuids) if vendor else None,
         health=parts.health,
-        restart=options.restart,
-        stop_grace_period=options.stop_grace_period,
+        restart=options.restart or None,
+        init=options.init,
+        stop_grace_period=options.stop_grace_period or None,
         shm_size=options.shm_size,
         ipc=options.ipc,
-        log_max_size=options.log_max_size,
-        log_max_file=text_of(options.log_max_files),
+        logging=logging_of(options),
         labels=inputs.labels,
         override=compose_form(options.override),
         override_volumes=named_volumes(options.override.get("volumes")),
@@ -92,7 +109,7 @@ def _engine_parts(context: ResolveContext, server: AnyServer, engine: Engine, in
     )
 
 
-def health_check(health: Health, port: Text, start_period: str) -> HealthCheck:
+def health_check(health: Health, port: Text, start_period: str | None) -> HealthCheck:
     """Return a health check on ``port``, in Compose's terms."""
     values: dict[str, Text] = {"port": port, "path": health.path}
     return HealthCheck(
@@ -105,16 +122,21 @@ def health_check(health: Health, port: Text, start_period: str) -> HealthCheck:
 
 
 def _health(options: ServerOptions, engine: Engine, port: Text) -> HealthCheck | None:
-    own = options.healthcheck if engine.own_command else None
-    if own is not None:
-        health = Health(
-            path="", test=tuple(own.test), **{key: value for key, value in set_fields(own).items() if key != "test"}
-        )
-    elif engine.health is not None:
-        health = engine.health
-    else:
+    """Return the health check: one of the inventory's own as it is written, else the engine's."""
+    written = options.healthcheck
+    if written is False:
         return None
-    return health_check(health, port, options.start_period)
+    own = set_fields(written) if written is not None else {}
+    start_period = options.start_period or None
+    if own.get("disable"):
+        return HealthCheck(**own)
+    if "test" in own:
+        parts = ("CMD-SHELL", own["test"]) if isinstance(own["test"], str) else own["test"]
+        test = tuple(fill(part, {"port": port}) for part in parts)
+        return HealthCheck(**{"start_period": start_period, **own, "test": test})
+    if engine.health is None:
+        return None
+    return replace(health_check(engine.health, port, start_period), **own)
 
 
 def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs: ServiceInputs) -> tuple[Text, ...]:

@@ -35,9 +35,10 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
     uuids = tuple(_variable("GPU_UUID", default=gpu.uuid) for gpu in server.gpus)
     inputs = ServiceInputs(
         service="experiment",
-        container_name=fill(options.container_name, {"port": port}),
+        container_name=fill(options.container_name, {"port": port}) if options.container_name else None,
         served_name=served_name,
         port=port,
+        published_port=port,
         uuids=uuids,
         share=share,
         sources={

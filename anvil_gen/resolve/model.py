@@ -60,24 +60,33 @@ class Mount(Struct, frozen=True, kw_only=True):
 class Port(Struct, frozen=True, kw_only=True):
     """A published port: ``host:number:target``."""
 
-    host: str  # as a port's short form spells it: an IPv6 address in brackets
+    host: str  # as a port's short form spells it: an IPv6 address in brackets; empty for every address
     number: Text
-    target: Text | None = None  # in the container, where it is another
+    target: Text  # in the container
 
     @property
     def spec(self) -> Text:
         """The short form of Compose."""
-        return concat(self.host, ":", self.number, ":", self.number if self.target is None else self.target)
+        return concat(*((self.host, ":") if self.host else ()), self.number, ":", self.target)
 
 
 class HealthCheck(Struct, frozen=True, kw_only=True):
-    """A health check, in Compose's own terms; durations as Compose spells them."""
+    """A health check, in Compose's own terms; durations as Compose spells them. None is left to Compose."""
 
-    test: tuple[Text, ...]
-    interval: str
-    timeout: str
-    retries: int
-    start_period: str
+    test: tuple[Text, ...] = ()
+    disable: bool | None = None
+    interval: str | None = None
+    timeout: str | None = None
+    retries: int | None = None
+    start_period: str | None = None
+    start_interval: str | None = None
+
+
+class Logging(Struct, frozen=True, kw_only=True):
+    """Where a container's log goes, in Compose's own terms."""
+
+    driver: str | None
+    options: Mapping[str, Text]
 
 
 class Reservation(Struct, frozen=True, kw_only=True):
@@ -94,23 +103,24 @@ class Service(Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    container_name: Text
+    container_name: Text | None  # None: Compose's own
     image: Text
     entrypoint: tuple[str, ...]
     command: tuple[Text, ...]
     shell_words: tuple[ComposeText, ...]
     environment: tuple[EnvVar, ...]
     ports: tuple[Port, ...]
+    further_ports: tuple[Text, ...]  # in Compose's short form
     mounts: tuple[Mount, ...]
     sealed: bool  # on the internal network alone
     gpus: Reservation | None
     health: HealthCheck | None
-    restart: str
-    stop_grace_period: str
+    restart: str | None
+    init: bool
+    stop_grace_period: str | None
     shm_size: str | None
     ipc: str | None
-    log_max_size: str
-    log_max_file: Text
+    logging: Logging | None
     labels: tuple[tuple[str, Text], ...]
     override: Mapping[str, Any]  # Compose keys that have the last word, in Compose's own form
     override_volumes: tuple[Mount, ...]  # the named volumes among them
@@ -144,7 +154,8 @@ class Tier(Struct, frozen=True, kw_only=True):
     task: str
     served_name: str
     names: tuple[str, ...]  # the served name, and further ones that the engine is given
-    port: int
+    port: int  # on the host
+    container_port: int
     context_length: int | None
     tool_support: bool = False
     health_path: str = ""
@@ -221,16 +232,17 @@ class Router(Struct, frozen=True, kw_only=True):
 
     kind: str
     service: str
-    container_name: str
+    container_name: str | None
     image: Text | None
     port: int
     ports: tuple[Port, ...]
+    further_ports: tuple[Text, ...]
     clients: tuple[Client, ...]
     limits: RouterLimits
-    restart: str
-    stop_grace_period: str
-    log_max_size: str
-    log_max_file: Text
+    restart: str | None
+    init: bool
+    stop_grace_period: str | None
+    logging: Logging | None
     health: HealthCheck
     stack: str
     omitted: tuple[str, ...]

@@ -83,7 +83,11 @@ def _options_of(
         Layer(name=f"[{'.'.join(map(str, path))}]", values=set_fields(table), path=path),
     )
     if options.origin("shm_size").path and not options.origin("ipc").path:
-        return replace(options, ipc=None)  # Docker ignores a size where the memory is the host's
+        options = replace(options, ipc=None)  # Docker ignores a size where the memory is the host's
+    if len(options.container_name or "") == 1 and options.path_of("container_name") is None:
+        options = replace(
+            options, container_name=False
+        )  # Docker takes no name of one letter, Compose makes a longer one
     return options
 
 

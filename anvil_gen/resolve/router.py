@@ -14,7 +14,7 @@ from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
 from anvil_gen.resolve.compose_keys import compose_form, named_volumes
-from anvil_gen.resolve.compose_service import health_check, published
+from anvil_gen.resolve.compose_service import health_check, logging_of, published
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Port, Route, Router, Tier, Upstream
@@ -29,6 +29,7 @@ from anvil_gen.resolve.router_options import (
     seconds_of,
 )
 from anvil_gen.resolve.router_responses import response_bodies
+from anvil_gen.resolve.server_checks import check_log_fields
 from anvil_gen.values import KeyPath, VariableValue, text_of
 
 
@@ -62,6 +63,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     check_supported(context, kind, options)
     check_clients(context, kind, clients_of(options))
     _check_tiers(context, options)
+    check_log_fields(context, ("router",))
     if options.metrics == options.port:
         detail = f"{options.port} is the router's own port in its container"
         context.collector.add("port-taken-twice", ("router", "metrics"), detail, "write another port")
@@ -85,16 +87,17 @@ def build_router(
     return Router(
         kind=spec.name,
         service=options.service,
-        container_name=options.container_name,
+        container_name=options.container_name or None,
         image=None if options.image is None else text_of(options.image),
         port=int(options.port),
         ports=(*published(options.bind, text_of(options.port), str(options.port)), *_metrics_port(options)),
+        further_ports=(),
         clients=clients_of(options),
         limits=limits,
-        restart=options.restart,
-        stop_grace_period=options.stop_grace_period,
-        log_max_size=options.log_max_size,
-        log_max_file=text_of(options.log_max_files),
+        restart=options.restart or None,
+        init=options.init,
+        stop_grace_period=options.stop_grace_period or None,
+        logging=logging_of(options),
         health=health_check(_health(spec), str(options.port), kind.health.start_period),
         stack=spec.project.removeprefix(kind.project_prefix),
         omitted=(

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from msgspec import UNSET
+
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.schema_tier import HealthCheckTable
 from anvil_gen.masking import holds_secret
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
 from anvil_gen.resolve.server_gpus import check_vendors
@@ -17,15 +20,23 @@ FIELD_OF_OPTION = {"tensor_parallel": "gpus", "revision": "model.revision"}
 # Fields that are lost where the engine has neither flag nor variable for them.
 FIELDS_NEEDING_FLAG = ("context_length", "max_sequences", "kv_cache_dtype", "draft_model", "mmproj", "lora")
 # Fields of Compose that only an engine without a command of its own takes.
-OWN_FIELDS = ("entrypoint", "command", "healthcheck")
+OWN_FIELDS = ("entrypoint", "command")
 
 
 def check_server(context: ResolveContext, server: AnyServer) -> None:
     """Report what is wrong with the options of a model server."""
     if server.engine is not None:
-        for check in (check_vendors, _check_needs, _check_fields, _check_flags, _refuse_quirks):
+        for check in (
+            check_vendors,
+            _check_needs,
+            _check_fields,
+            _check_health,
+            _check_flags,
+            _refuse_quirks,
+        ):
             check(context, server, server.engine)
     _check_secrets(context, server)
+    check_log_fields(context, server.path)
 
 
 def _check_needs(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
@@ -68,6 +79,29 @@ def _is_written_out(value: Any) -> bool:
     if isinstance(value, VariableValue):
         return any(isinstance(part, EnvRef) and bool(part.default) for part in value.reference.parts)
     return isinstance(value, str) and value != ""
+
+
+def check_log_fields(context: ResolveContext, table: KeyPath) -> None:
+    """Report a table that says where its log goes, and how Docker's own is rotated too."""
+    written = context.collector.value_at(table) or {}
+    for name in ("log_max_size", "log_max_files"):
+        if "logging" in written and name in written:
+            detail = f'"logging" of {address(table)} says it'
+            context.collector.add("two-fields-for-one-thing", (*table, name), detail, "keep one of them", key=True)
+
+
+def _check_health(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
+    """Report a health check that says one time twice, or changes those of a test which there is not."""
+    own = server.options.healthcheck
+    if not isinstance(own, HealthCheckTable):
+        return
+    written = context.collector.value_at(server.path)
+    if own.start_period is not UNSET and "start_period" in written and "healthcheck" in written:
+        detail, path = '"healthcheck" has it too', (*server.path, "start_period")
+        context.collector.add("two-fields-for-one-thing", path, detail, "keep one of them", key=True)
+    if own.test is UNSET and not own.disable and engine.health is None:
+        path = (*(server.options.path_of("healthcheck") or server.path),)
+        context.collector.missing_key(path, "test", f'write test = ["CMD", …]: {engine.title} has no check of its own')
 
 
 def _is_mapped(engine: Engine, name: str) -> bool:

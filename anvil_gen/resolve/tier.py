@@ -28,11 +28,11 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
     check_sealed(context, server, sources)
     inputs = ServiceInputs(
         service=options.service,
-        container_name=options.container_name,
+        container_name=options.container_name or None,
         served_name=options.served_name,
         further_names=further_names,
-        port=str(options.port),  # other files say it too: only where it is published may be a variable
-        published=text_of(options.port),
+        port=str(options.container_port or options.port),  # other files say it too, so it is no variable
+        published_port=text_of(options.port),
         uuids=tuple(gpu.uuid for gpu in server.gpus),
         share=share_of(context, server),
         sources=sources,
@@ -51,6 +51,7 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         served_name=str(options.served_name),
         names=(str(options.served_name), *further_names),
         port=int(options.port or 0),
+        container_port=int(options.container_port or options.port or 0),
         context_length=options.context_length,
         root_file=f"tiers/{name}.yml",
         model=str(model.argument) if model else "",

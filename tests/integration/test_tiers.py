@@ -123,7 +123,8 @@ def test_the_hub_cache_is_a_volume_or_a_folder(cache: str, mount: dict[str, Any]
 
 
 def test_the_example_of_variables_names_what_compose_reads(tmp_path: Path) -> None:
-    text = '[router]\napi_key_env = "KEY"\n[services.ui]\nimage = { interpolate = "a:$${b}" }\nenvironment.X = { env = "UI_X" }\n'
+    text = '[router]\napi_key_env = "KEY"\n[services.ui]\nimage = { interpolate = "a:$${b}" }\n'
+    text += 'environment.X = { env = "UI_X" }\n'
     text += f'{TIER}environment.Y = {{ env = "TIER_Y" }}\noverride.hostname = {{ env = "NAME", default = "n" }}\n'
     example = render(tmp_path, text)[".env.example"]
     names = [line.strip("#=") for line in example.splitlines() if line.endswith("=")]

@@ -154,12 +154,11 @@ ALTERED = [
     (SERVICE, "{{ name | key }}: {{ value }}", "{{ name | key }}: {{ name }}", "labels"),
     (SERVICE, '{% include "compose/upkeep.yml.j2" %}', "", "healthcheck"),
     (UPKEEP, "{% for part in service.health.test %}", "{% for part in service.health.test[:-1] %}", "healthcheck.test"),
-    (UPKEEP, "{{ service.health.interval }}", "{{ service.health.timeout }}", "healthcheck.interval"),
-    (UPKEEP, "{{ service.health.timeout }}", "{{ service.health.interval }}", "healthcheck.timeout"),
-    (UPKEEP, "{{ service.health.retries }}", "{{ service.health.retries ~ '' }}", "healthcheck.retries"),
-    (UPKEEP, "      start_period: {{ service.health.start_period }}\n", "", "healthcheck.start_period"),
-    (UPKEEP, "        max-size: {{ service.log_max_size }}\n", "", "logging.options.max-size"),
-    (UPKEEP, "{{ service.log_max_file }}", "{{ service.log_max_size }}", "logging.options.max-file"),
+    (UPKEEP, "{{ service.health[key] }}", "{{ service.health.timeout }}", "healthcheck.interval"),
+    (UPKEEP, "{{ service.health[key] }}", "{{ service.health[key] ~ '' }}", "healthcheck.retries"),
+    (UPKEEP, '"start_period", ', "", "healthcheck.start_period"),
+    (UPKEEP, "service.logging.options.items()", "{}.items()", "logging.options"),
+    (UPKEEP, "      driver: {{ service.logging.driver }}\n", "", "logging.driver"),
 ]
 
 
@@ -257,16 +256,16 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
 
 
 FAULTS = [
-    ("    init: true\n", "    init: {{ service.name + 1 }}\n", 4),
-    ("    init: true\n", "    init: {{ 1/0 }}\n", 4),
-    ("    init: true\n", "    init: {{ service.name | folded }}\n", 4),
-    ("    init: true\n", "    {{ service.shm_size | key }}: 1\n", 4),
-    ("    init: true\n", "    init: {{ nope }}\n", 4),
-    ("    init: true\n", "    shm_size: {{ service.shm_size }}\n", 4),
-    ("    init: true\n", "    init: {{ service.health }}\n", 4),
-    ("    init: true\n", "    init: {% nope %}\n", 4),
-    ("    init: true\n", '{% include "nope" %}\n', 4),
-    ("    init: true\n", "    init: 'x{{ nope }}'\n", 4),
+    ("    init: true\n", "    init: {{ service.name + 1 }}\n", 9),
+    ("    init: true\n", "    init: {{ 1/0 }}\n", 9),
+    ("    init: true\n", "    init: {{ service.name | folded }}\n", 9),
+    ("    init: true\n", "    {{ service.shm_size | key }}: 1\n", 9),
+    ("    init: true\n", "    init: {{ nope }}\n", 9),
+    ("    init: true\n", "    shm_size: {{ service.shm_size }}\n", 9),
+    ("    init: true\n", "    init: {{ service.health }}\n", 9),
+    ("    init: true\n", "    init: {% nope %}\n", 9),
+    ("    init: true\n", '{% include "nope" %}\n', 9),
+    ("    init: true\n", "    init: 'x{{ nope }}'\n", 9),
 ]
 
 
@@ -286,7 +285,7 @@ def test_a_template_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"true", b"\xff", 1))
     detail, file, line = fault_of(tmp_path)
 
-    assert (detail, line) == ("it is not UTF-8", 4)
+    assert (detail, line) == ("it is not UTF-8", 9)
     assert file.endswith("templates/compose/service.yml.j2")
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.verify_service import expected_service, first_difference
-from anvil_gen.resolve.model import EnvVar, ExtraService, HealthCheck, Mount, Port, Reservation, Service
+from anvil_gen.resolve.model import EnvVar, ExtraService, HealthCheck, Logging, Mount, Port, Reservation, Service
 from anvil_gen.values import ComposeText, KeyPath, Number
 
 SERVICE = Service(
@@ -21,17 +21,18 @@ SERVICE = Service(
     command=("--x=$",),
     shell_words=(),
     environment=(EnvVar(name="A", value="$1"), EnvVar(name="B", value=None)),
-    ports=(Port(host="127.0.0.1", number="80"),),
+    ports=(Port(host="127.0.0.1", number="81", target="80"),),
+    further_ports=("9:90/udp",),
     sealed=False,
     mounts=(Mount(source="v", target="/v", volume=True), Mount(source="/b", target="/b", read_only=True)),
     gpus=Reservation(vendor="nvidia", uuids=("GPU-1",)),
     health=HealthCheck(test=("CMD", "x"), interval="1s", timeout="2s", retries=3, start_period="4s"),
     restart="no",
+    init=True,
     stop_grace_period="1m",
     shm_size=None,
     ipc=None,
-    log_max_size="1m",
-    log_max_file="1",
+    logging=Logging(driver="json-file", options={"max-size": "1m", "max-file": "1"}),
     labels=(("l", "d"),),
     override={"hostname": ComposeText("h"), "environment": {"C": 1, "D": True, "E": Number("0.5"), "F": Number("nan")}},
     override_volumes=(),
@@ -46,7 +47,7 @@ FILE: dict[str, Any] = {
     "entrypoint": ["run"],
     "command": ["--x=$$"],
     "environment": {"A": "$$1", "B": None, "C": 1, "D": True, "E": 0.5, "F": float("nan"), "MORE": "x"},
-    "ports": ["127.0.0.1:80:80"],
+    "ports": ["127.0.0.1:81:80", "9:90/udp"],
     "volumes": [
         {"type": "bind", "source": "/b", "target": "/b", "read_only": True},
         {"type": "volume", "source": "v", "target": "/v"},
@@ -81,14 +82,15 @@ WRONG: list[tuple[str, Any, KeyPath]] = [
     ("entrypoint", "run", ("entrypoint",)),
     ("command", ["--x=$"], ("command", 0)),
     ("command", "--x=$$", ("command",)),
-    ("ports", ["80:80"], ("ports", 0)),
+    ("ports", ["80:80", "9:90/udp"], ("ports", 0)),
     ("ports", [*FILE["ports"], "1:1"], ("ports",)),
     ("volumes", FILE["volumes"][1:], ("volumes",)),
     ("volumes", [{**mount, "read_only": True} for mount in FILE["volumes"]], ("volumes",)),
     ("deploy", {}, ("deploy", "resources", "reservations", "devices")),
     ("healthcheck", {**FILE["healthcheck"], "retries": 4}, ("healthcheck", "retries")),
     ("healthcheck", {**FILE["healthcheck"], "test": "x"}, ("healthcheck", "test")),
-    ("logging", {"driver": "none"}, ("logging", "options", "max-size")),
+    ("logging", {"driver": "none"}, ("logging", "driver")),
+    ("logging", {"driver": "json-file"}, ("logging", "options", "max-size")),
     ("labels", {"more": "x"}, ("labels", "l")),
     ("labels", ["l=d"], ("labels",)),
     ("hostname", "other", ("hostname",)),
@@ -124,7 +126,7 @@ ABSENT = ["entrypoint", "command", "ports", "healthcheck"]
 
 @pytest.mark.parametrize("key", ABSENT)
 def test_a_key_that_the_model_does_not_have_is_found(key: str) -> None:
-    bare = replace(SERVICE, entrypoint=(), command=(), ports=(), health=None)
+    bare = replace(SERVICE, entrypoint=(), command=(), ports=(), further_ports=(), health=None)
     file = {name: value for name, value in FILE.items() if name not in ABSENT}
 
     assert difference("service", bare, file) is None
