@@ -189,7 +189,7 @@ def reference_error(table: dict[str, Any], *, typed: bool = False) -> tuple[str,
         meant = did_you_mean(others[0], _KEYS - known) if typed or len(known) == len(others) == 1 else ""
         return (others[0], f'"{others[0]}" is not a key of a reference', meant or _FORM) if meant or typed else None
     if "env" not in table:
-        return None
+        return ("default", "its variable is missing", _FORM) if typed and table else None
     if not _is_name(name):
         return "env", "it is not a variable name: letters, digits and _, no digit first", _FORM
     key, value = next((key, value) for key, value in table.items() if key != "env")

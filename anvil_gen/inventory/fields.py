@@ -14,11 +14,9 @@ TIME = "ms, s, m or h, as written"
 SIZE = "k, m or g, as written"
 
 VARIABLE = "x-variable"
-"""Key of what a type may be: a variable, of one of the following kinds. Without it, a value is written out."""
-NEEDS_DEFAULT = "default"
-"""Its value is reckoned with when files are rendered: a variable has a default."""
-PASSED_ON = "free"
-"""Only Compose and the container read it: a variable needs no default."""
+"""Key of what a type may be: a variable, of one of these kinds. Without it, a value is written out."""
+NEEDS_DEFAULT = "default"  # its value is reckoned with when files are rendered
+PASSED_ON = "free"  # only Compose and the container read it
 
 # A pattern ends in `$(?!\n)`, since Python's `$` alone also matches before a last line break.
 PROJECT_PATTERN = r"^[a-z0-9][a-z0-9_-]*$(?!\n)"

@@ -24,7 +24,8 @@ from anvil_gen.inventory.fields import NEEDS_DEFAULT, VARIABLE
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.values import KeyPath, Number, Text, address, compose_text, with_reference
 
-_MAY_HAVE_ONE = re.compile(rf"(?<![\w-])(?:{'|'.join(KEYS)})(?![\w-])")
+_MAY_HAVE_ONE = re.compile(r"(?i)(?<![\w-])(?:env(?!ironment)|interpol|default(?!s))")
+"""What is in the text of every inventory with variables, misspelt ones too."""
 _SCALARS = (types.StrType, types.IntType, types.CustomType)
 _ANY = types.AnyType()
 _Kind = tuple[types.Type, str]
@@ -75,9 +76,10 @@ class _Taker:
         struct = next((one for one, _ in kinds if isinstance(one, types.StructType)), None)
         fields = {field.encode_name: field.type for field in struct.fields} if struct is not None else {}
         scalars: list[_Kind] = [(one, mark) for one, mark in kinds if isinstance(one, _SCALARS)]
-        if scalars and any(key in value and key not in fields for key in KEYS):
-            return self._reference(value, scalars, path)
         entries = next((one.value_type for one, _ in kinds if isinstance(one, types.DictType)), None)
+        only = struct is None and entries is None and any(mark for _, mark in scalars)
+        if scalars and (any(key in value and key not in fields for key in KEYS) or (only and value)):
+            return self._reference(value, scalars, path)
         taken_of = {key: self.take(item, fields.get(key, entries or _ANY), (*path, key)) for key, item in value.items()}
         # An entry stays under its name, which is checked too.
         return {
