@@ -131,7 +131,7 @@ def _tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
 
 
 def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
-    if reference(value) is not None:
+    if isinstance(value, dict) and (reference(value) or reference_error(value)) is not None:
         return
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
     if children is None:

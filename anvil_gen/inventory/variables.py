@@ -26,7 +26,7 @@ from anvil_gen.values import KeyPath, Number, Text, address, compose_text, with_
 
 _MAY_HAVE_ONE = re.compile(r"(?i)(?<![\w-])(?:env(?!ironment)|interpol|default(?!s))")
 """What is in the text of every inventory with variables, misspelt ones too."""
-_SCALARS = (types.StrType, types.IntType, types.CustomType)
+_SCALARS = (types.StrType, types.IntType, types.CustomType, types.BoolType, types.LiteralType)
 _ANY = types.AnyType()
 _Kind = tuple[types.Type, str]
 """One of the types that a value may be of, and the mark of those that may be a variable."""
@@ -70,7 +70,8 @@ class _Taker:
         if isinstance(value, list):
             items = next((one.item_type for one, _ in kinds if isinstance(one, types.ListType)), _ANY)
             taken = [self.take(item, items, (*path, index)) for index, item in enumerate(value)]
-            return ["" if item is UNSET else item for item in taken]
+            wrong = any(item is UNSET and (*path, index) not in self.found for index, item in enumerate(taken))
+            return UNSET if wrong else ["" if item is UNSET else item for item in taken]
         if not isinstance(value, dict):
             return value
         struct = next((one for one, _ in kinds if isinstance(one, types.StructType)), None)
@@ -85,7 +86,7 @@ class _Taker:
         return {
             key: "" if item is UNSET else item
             for key, item in taken_of.items()
-            if item is not UNSET or entries is not None
+            if item is not UNSET or (entries is not None and (*path, key) in self.found)
         }
 
     def _reference(self, table: dict[str, Any], kinds: list[_Kind], path: KeyPath) -> Any:
@@ -98,7 +99,7 @@ class _Taker:
         elif problem is not None:
             key, detail, remedy = problem
             self._collector.drop(path)
-            self._collector.add("invalid-form", (*path, key), detail, remedy, key=key not in KEYS)
+            self._collector.add("invalid-form", (*path, key), detail, remedy, key=key not in (*KEYS, "default"))
         else:
             return self._noted(table, kinds, mark, path)
         return UNSET

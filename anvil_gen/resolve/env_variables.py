@@ -53,20 +53,18 @@ def variables_of(
             comment = comments.get(name, "Named in the inventory.")
             first = found.setdefault(name, Variable(name=name, comment=comment, file=file))
             found[name] = replace(first, standing=first.standing or not has_default)
-    for name, comment in _slot(experiment, comments):
-        found.setdefault(
-            name, Variable(name=name, comment=comment, file=EXPERIMENT_FILE, standing=name not in TRIAL_VARIABLES)
-        )
+    for name, comment, standing in _slot(experiment, comments):
+        found.setdefault(name, Variable(name=name, comment=comment, file=EXPERIMENT_FILE, standing=standing))
     return tuple(found.values())
 
 
-def _slot(experiment: Experiment | None, comments: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the experiment's variables with what they are for: its own first, in their order."""
-    names = dict(variable_names(experiment.service)) if experiment is not None else {}
-    yield from ((name, comment) for name, comment in TRIAL_VARIABLES.items() if name in names)
-    yield from (
-        (name, comments.get(name, "Named in the inventory.")) for name in sorted(names.keys() - TRIAL_VARIABLES.keys())
-    )
+def _slot(experiment: Experiment | None, comments: dict[str, str]) -> Iterator[tuple[str, str, bool]]:
+    """Yield the experiment's variables with what they are for, and whether they are needed: its own first, in order."""
+    found = list(variable_names(experiment.service)) if experiment is not None else []
+    names, needed = {name for name, _ in found}, {name for name, has_default in found if not has_default}
+    yield from ((name, comment, False) for name, comment in TRIAL_VARIABLES.items() if name in names)
+    for name in sorted(names - TRIAL_VARIABLES.keys()):
+        yield name, comments.get(name, "Named in the inventory."), name in needed
 
 
 def variable_names(value: Any) -> Iterator[tuple[str, bool]]:
