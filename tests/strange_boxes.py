@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from strange_values import endless, is_file_name, is_image, is_key, is_name, texts, toml
+from strange_values import endless, is_file_name, is_image, is_key, is_name, own, texts, toml
 
 Table = dict[str, Any]
 Config = Mapping[str, Any]
@@ -112,7 +112,7 @@ def many(box: Box, amount: int, *, place: str = "tiers.*") -> None:
     for number in range(amount):
         key = f"{box.take(f'{place}.environment.<name>', is_key)}{number}"
         value = box.take(f"{place}.environment.*")
-        table["environment"][key] = value
+        table["environment"][key] = own(value)
         box.main.append((f"{place}.environment.*", value, of(name, "environment", key)))
         box.main.append((f"{place}.environment.<name>", key, _key(of(name, "environment"), key)))
         value = box.take(f"{place}.flags.*")
@@ -127,7 +127,7 @@ def many(box: Box, amount: int, *, place: str = "tiers.*") -> None:
             (f"{place}.flags.* in a table", value, _in_json(argument(name, "--x-table"), f"{value}{number}"))
         )
         value = box.take(f"{place}.override.*", lambda value: not value.startswith("x-"))
-        table["override"]["labels"][f"{value[:80]}{number}"] = value
+        table["override"]["labels"][f"{value[:80]}{number}"] = own(value)
         box.main.append((f"{place}.override.*", value, of(name, "labels", f"{value[:80]}{number}")))
 
 
@@ -206,7 +206,7 @@ def _named(tables: list[Table], key: str, name: str) -> Table:
 def file_model(box: Box, *, place: str = "tiers.*") -> None:
     """Add a tier with one text in each field of a model that is one file."""
     name, table = box.tier("llamacpp", place=place)
-    default = box.take(f"{place}.image.default")
+    default = box.take(f"{place}.image.default", is_image)
     keys = ("model.file", "draft_model.file", "mmproj")
     model, draft, projector = (f"{box.take(f'{place}.{key}', is_name)}{key[0]}" for key in keys)
     table |= {"image": {"env": "IMAGE", "default": default}, "mmproj": projector}
@@ -220,10 +220,10 @@ def file_model(box: Box, *, place: str = "tiers.*") -> None:
 def around(box: Box, amount: int) -> None:
     """Put texts into the tables beside the tiers, which must have one at least."""
     labels = {f"l{number}": box.take("services.*.*") for number in range(amount)}
-    box.tables["services"] = {"extra": {"image": "x", "labels": labels}}
+    box.tables["services"] = {"extra": {"image": "x", "labels": {key: own(value) for key, value in labels.items()}}}
     box.main += [("services.*.*", value, of("extra", "labels", key)) for key, value in labels.items()]
     labels = {f"l{number}": box.take("router.override.*") for number in range(amount)}
-    box.tables["router"]["override"] = {"labels": labels}
+    box.tables["router"]["override"] = {"labels": {key: own(value) for key, value in labels.items()}}
     box.main += [("router.override.*", value, of("router", "labels", key)) for key, value in labels.items()]
     box.tables["modes"] = {"night": {"tiers": ["t0"], "aliases": {}}}
     for table, address, expected in (
@@ -256,7 +256,7 @@ def lone_default(box: Box) -> None:
     """Put one text into the defaults of the variables of which an inventory has only one."""
     _, table = box.tier("vllm")
     table["model"] = {"path": "m"}
-    default, image = box.take("router.image.default"), box.take("experiment.image.default")
+    default, image = (box.take(f"{table}.image.default", is_image) for table in ("router", "experiment"))
     box.tables["router"]["image"] = {"env": "IMAGE", "default": default}
     box.main.append(("router.image.default", default, of("router", "image")))
     box.tables["experiment"] = {"engine": "vllm", "image": {"env": "IMAGE", "default": image}}
@@ -272,7 +272,7 @@ def _experiment(box: Box) -> None:
         "engine": "vllm",
         "image": image,
         "kv_cache_dtype": dtype,
-        "environment": {key: value, "X": {"env": "X", "default": default}},
+        "environment": {key: own(value), "X": {"env": "X", "default": default}},
         "flags": {f"x-{number}": flag for number, flag in enumerate(flags)},
     }
     box.slot += [
