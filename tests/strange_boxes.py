@@ -187,11 +187,20 @@ def single(box: Box, *, place: str = "tiers.*") -> None:
         (f"{place}.files.<name>", source, lambda config: _content(mount(name, target)(config))),
         (f"{place}.environment.*.default", default, of(name, "environment", "X")),
     ]
+    table["logging"] = _logging(box, place, box.main, name)
     box.router += [
         (f"{place}.served_name", served, lambda config: _named(config["router"]["tiers"], "id", name)["model"]),
         (f"{place}.served_name", name, lambda config: config["router"]["model_routes"][served]),
         (f"{place}.served_name", served, lambda config: _named(config["serve"], "name", name)["model"]),
     ]
+
+
+def _logging(box: Box, place: str, expected: list[tuple[str, str, Callable[[Config], Any]]], service: str) -> Table:
+    """Return where a service's log goes, with a text in each of its places."""
+    driver, option = box.take(f"{place}.logging.driver"), box.take(f"{place}.logging.options.*")
+    expected.append((f"{place}.logging.driver", driver, of(service, "logging", "driver")))
+    expected.append((f"{place}.logging.options.*", option, of(service, "logging", "options", "o")))
+    return {"driver": driver, "options": {"o": option}}
 
 
 def _content(path: str) -> str:
@@ -210,7 +219,9 @@ def file_model(box: Box, *, place: str = "tiers.*") -> None:
     keys = ("model.file", "draft_model.file", "mmproj")
     model, draft, projector = (f"{box.take(f'{place}.{key}', is_name)}{key[0]}" for key in keys)
     table |= {"image": {"env": "IMAGE", "default": default}, "mmproj": projector}
-    table |= {"model": {"file": model}, "draft_model": {"file": draft}}
+    test = box.take(f"{place}.healthcheck.test")
+    table |= {"model": {"file": model}, "draft_model": {"file": draft}, "healthcheck": {"test": test}}
+    box.main.append((f"{place}.healthcheck.test", test, _item(of(name, "healthcheck", "test"), -1)))
     box.main.append((f"{place}.image.default", default, of(name, "image")))
     for key, flag, path in zip(keys, ("--model", "--model-draft", "--mmproj"), (model, draft, projector), strict=True):
         box.main.append((f"{place}.{key}", f"/models/{path}", after(name, flag)))
@@ -249,6 +260,7 @@ def lone(box: Box) -> None:
     image = box.take("router.image", is_image)
     box.tables["router"]["image"] = image
     box.main.append(("router.image", image, of("router", "image")))
+    box.tables["router"]["logging"] = _logging(box, "router", box.main, "router")
     _experiment(box)
 
 
@@ -275,6 +287,7 @@ def _experiment(box: Box) -> None:
         "environment": {key: own(value), "X": {"env": "X", "default": default}},
         "flags": {f"x-{number}": flag for number, flag in enumerate(flags)},
     }
+    box.tables["experiment"]["logging"] = _logging(box, "experiment", box.slot, "experiment")
     box.slot += [
         ("experiment.image", image, of("experiment", "image")),
         ("experiment.kv_cache_dtype", dtype, argument("experiment", "--kv-cache-dtype")),

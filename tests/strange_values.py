@@ -35,6 +35,7 @@ _PROBE = "/#'$\""
 
 NOT_DRIVEN = {
     "host.output": "a folder of this machine: test_portability.py",
+    "extra_arguments": "a variable: test_variables.py",
     "draft_model.path": "no shipped engine takes a draft by its folder",
     **dict.fromkeys(("bind", "router.bind", "experiment.bind"), "an IP address"),
     **dict.fromkeys(("gpus[]", "experiment.gpu"), "names a card"),
