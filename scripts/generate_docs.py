@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from fields_page import fields_page
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
@@ -48,6 +49,7 @@ TABLES = {
     "[tiers.NAME]": ("TierTable", "tier"),
     "model and draft_model of a tier": ("ModelTable", "model"),
     "healthcheck of a tier": ("HealthCheckTable", None),
+    "logging of a tier, the router or the experiment": ("LoggingTable", None),
     "[modes.NAME]": ("ModeTable", None),
     "[router]": ("RouterTable", "router"),
     "[router.tiers.NAME]": ("RouterTierTable", None),
@@ -100,6 +102,7 @@ def pages() -> dict[str, str]:
     others = {"docs/cli.md": cli_page(), "docs/failures.md": failures_page(catalog)}
     others["docs/router-contract.md"] = contract_page(catalog)
     others |= {"docs/template-data.md": data_page(), "docs/errors.md": errors_page()}
+    others["docs/fields.md"] = "\n".join([NOTE, *fields_page(catalog, table), ""])
     return {"docs/inventory.md": inventory_page(catalog), **others, **engines}
 
 

@@ -204,8 +204,25 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    caches: (
+        Annotated[
+            bool,
+            Meta(
+                description="Whether what the engine compiles is kept in named volumes, so that a new container does "
+                "not compile again.",
+                examples=[False],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     entrypoint: (
-        Annotated[list[t.Argument], Meta(description="Compose's own; for `custom`.", examples=[["/bin/serve"]])]
+        Annotated[
+            list[t.Argument] | Literal[False],
+            Meta(
+                description="The program, in place of the engine's; arguments stay. `false` leaves the image's own.",
+                examples=[["/bin/serve"], False],
+            ),
+        ]
         | UnsetType
     ) = UNSET
     command: (

@@ -101,10 +101,10 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
 
 def _engine_parts(context: ResolveContext, server: AnyServer, engine: Engine, inputs: ServiceInputs) -> _EngineParts:
     return _EngineParts(
-        entrypoint=tuple(server.options.entrypoint or ()) if engine.own_command else engine.entrypoint,
+        entrypoint=engine.entrypoint if server.options.entrypoint is None else tuple(server.options.entrypoint or ()),
         command=_command(context, server, engine, inputs),
         environment=_environment(context, server, engine, inputs),
-        mounts=_mounts(engine, inputs),
+        mounts=_mounts(engine if server.options.caches else replace(engine, caches=()), inputs),
         health=_health(server.options, engine, inputs.port),
     )
 

@@ -98,7 +98,8 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     environment: Mapping[str, str | int]
     flags: Mapping[str, Any]
     task: str | None = None
-    entrypoint: Sequence[str] | None = None
+    entrypoint: Sequence[str] | Literal[False] | None = None
+    caches: bool = True
     command: Sequence[str] | None = None
     healthcheck: HealthCheckTable | Literal[False] | None = None
     container_port: int | None = None

@@ -20,7 +20,7 @@ FIELD_OF_OPTION = {"tensor_parallel": "gpus", "revision": "model.revision"}
 # Fields that are lost where the engine has neither flag nor variable for them.
 FIELDS_NEEDING_FLAG = ("context_length", "max_sequences", "kv_cache_dtype", "draft_model", "mmproj", "lora")
 # Fields of Compose that only an engine without a command of its own takes.
-OWN_FIELDS = ("entrypoint", "command")
+OWN_FIELDS = ("command",)
 
 
 def check_server(context: ResolveContext, server: AnyServer) -> None:

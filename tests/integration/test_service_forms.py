@@ -124,6 +124,23 @@ def test_the_log_may_go_elsewhere(tmp_path: Path) -> None:
     assert logging == {"driver": "local", "options": {"max-size": "10m", "tag": "x"}}
 
 
+def test_the_program_may_be_another(tmp_path: Path) -> None:
+    plain = service_of(tmp_path, TIER)
+    script = 'exec vllm "$@"'
+    other = service_of(tmp_path, TIER + f"entrypoint = ['bash', '-c', '{script}', '--']")
+
+    assert other["entrypoint"] == ["bash", "-c", script.replace("$", "$$"), "--"]
+    assert {**other, "entrypoint": None} == {**plain, "entrypoint": None}
+    assert service_of(tmp_path, TIER + "entrypoint = false")["entrypoint"] is None
+
+
+def test_compiled_kernels_are_not_kept_where_that_is_not_wanted(tmp_path: Path) -> None:
+    kept, bare = service_of(tmp_path, TIER), service_of(tmp_path, TIER + "caches = false")
+
+    assert {"/root/.cache/vllm", "/models/x"} <= {mount["target"] for mount in kept["volumes"]}
+    assert [mount["target"] for mount in bare["volumes"]] == ["/models/x"]
+
+
 def test_a_tier_of_one_letter_has_the_name_that_compose_gives(tmp_path: Path) -> None:
     text = TIER.replace("chat", "a") + ROUTER
     service = service_of(tmp_path, text, "a")

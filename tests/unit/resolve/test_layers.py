@@ -30,7 +30,7 @@ SECTIONS: dict[str, type[Options]] = {
     "experiment": ExperimentOptions,
 }
 # What stands for the experiment, and its section lacks.
-OF_TIERS_ALONE = {"task", "entrypoint", "command", "healthcheck", "container_port", "ports", "override"}
+OF_TIERS_ALONE = {"task", "entrypoint", "command", "healthcheck", "container_port", "ports", "caches", "override"}
 
 
 class Paint(Options, frozen=True, kw_only=True):
@@ -69,6 +69,7 @@ def test_what_an_experiment_has_not_is_empty() -> None:
         "healthcheck": None,
         "container_port": None,
         "ports": (),
+        "caches": True,
         "override": {},
     }
     assert options.get("task") is None
