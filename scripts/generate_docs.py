@@ -49,6 +49,8 @@ TABLES = {
     "[tiers.NAME]": ("TierTable", "tier"),
     "model and draft_model of a tier": ("ModelTable", "model"),
     "healthcheck of a tier": ("HealthCheckTable", None),
+    "mounts of a tier, of [experiment] and [router]": ("MountTable", "mount"),
+    "networks of a tier and of [router]": ("NetworkTable", None),
     "logging of a tier, the router or the experiment": ("LoggingTable", None),
     "[modes.NAME]": ("ModeTable", None),
     "[router]": ("RouterTable", "router"),
@@ -140,6 +142,9 @@ def inventory_page(catalog: Catalog) -> str:
         "```",
         "",
         "A `port` that is a variable is published there; in the container it is `container_port`, or the default.",
+        "",
+        "A relative path in `mounts`, `files`, `override`, `[services]` and `[volumes]` starts from this file's",
+        "folder. Rendered, it is relative to the file that has it, as what a variable holds always is.",
     ]
     for title, (struct, section) in TABLES.items():
         definition = definitions[struct]

@@ -31,6 +31,7 @@ def context_of(text: str) -> ResolveContext:
             name: Gpu(**{"name": name, **defaults, **set_fields(table)}) for name, table in host.inventory.gpus.items()
         },
         folder=host.path.parent,
+        output=host.output,
         sealed=host.options.egress == "deny",
     )
 

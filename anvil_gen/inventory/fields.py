@@ -92,7 +92,8 @@ ContainerName = Annotated[
 VolumeName = Annotated[
     str,
     text(
-        "Name of the external Docker volume: at least two of letters, digits, `_`, `.`, `-`.",
+        "Name of the external Docker volume, or a key of `[volumes]`, which then says what it is: at least two of "
+        "letters, digits, `_`, `.`, `-`.",
         CONTAINER_PATTERN,
         255,
         examples=["hfcache"],
@@ -165,6 +166,31 @@ Duration = Annotated[
 ]
 ContainerPath = Annotated[str, text("An absolute path in the container.", r"^/[^\x00]+$", examples=["/x/y"])]
 LocalPath = Annotated[str, text("A path.", examples=["files/x"])]
+MountSource = Annotated[
+    str,
+    text(
+        "A folder or file of the host: a POSIX, Windows or UNC path; a relative one is below this file's folder, and "
+        "`~/` is the home of who runs Compose.",
+        examples=["/srv/videos", "C:/Users/me/videos", "prompts", "~/videos"],
+        variable=NEEDS_DEFAULT,
+    ),
+]
+VolumeKey = Annotated[
+    str,
+    text("A volume: a key of `[volumes]`, or one of the project's own.", SERVICE_PATTERN, examples=["cache"]),
+]
+NetworkKey = Annotated[
+    str,
+    text("A network: a key of `[networks]`, or `default`.", SERVICE_PATTERN, examples=["edge"]),
+]
+SelinuxLabel = Annotated[
+    Literal["z", "Z"],
+    Meta(
+        description="Label for SELinux, `bind.selinux`: `z` for files that several containers share, `Z` for those of "
+        "one alone. Docker relabels them on the host.",
+        examples=["z"],
+    ),
+]
 GracePeriod = Annotated[
     Duration | Literal[False],
     Meta(
@@ -280,73 +306,6 @@ IpcMode = Annotated[
         examples=["host"],
         variable=PASSED_ON,
     ),
-]
-KeyName = Annotated[
-    str,
-    text(
-        "Name of the environment variable that holds the key which clients must send. Never the key itself.",
-        r"^[A-Z][A-Z0-9_]*$(?!\n)",
-        examples=["ROUTER_TOKEN"],
-    ),
-]
-ClientName = Annotated[
-    str,
-    Meta(
-        description="A client's name, as in the router's log: letters, digits, `_`, `.`, `-`.",
-        pattern=SERVICE_PATTERN,
-        max_length=NAME_LENGTH,
-        examples=["laptop"],
-    ),
-]
-KeyNames = Annotated[
-    KeyName | Annotated[list[KeyName], Meta(min_length=1)] | Annotated[dict[ClientName, KeyName], Meta(min_length=1)],
-    Meta(
-        description="Name of the environment variable that holds the key which clients must send. Never the key "
-        "itself. A list, or a table with names for the log, has one for each client.",
-        examples=["ROUTER_TOKEN"],
-    ),
-]
-Fallbacks = Annotated[
-    dict[TierName, Annotated[list[TierName], Meta(min_length=1)]],
-    Meta(
-        description="Tiers that answer instead of one that cannot be reached, or takes no more: the first of them that "
-        "does. Their engines must serve the same task.",
-        examples=[{"heavy": ["fast"]}],
-    ),
-]
-BodyLimit = Annotated[
-    str, text("Largest request body; above it the answer is 413.", r"^[0-9]+[kmg]$(?!\n)", unit=SIZE, examples=["32m"])
-]
-Timeout = Annotated[
-    str,
-    text(
-        "How long the router waits for the next piece of an answer.",
-        DURATION_PATTERN,
-        unit=TIME,
-        examples=["1h", "10m"],
-    ),
-]
-Concurrency = Annotated[
-    int,
-    Meta(
-        description="Requests that a tier is given at once; more wait, and are answered with 503 after 30 seconds.",
-        ge=1,
-        le=100_000,
-        extra_json_schema={"x-unit": "requests"},
-        examples=[32],
-    ),
-]
-Metrics = Annotated[
-    PortNumber | Literal["key"],
-    Meta(
-        description='Metrics in Prometheus\' form, at `/metrics`: `"key"` next to the models, behind their key, or a '
-        "port of their own, without a key and published on 127.0.0.1.",
-        examples=["key", 9101],
-    ),
-]
-Aliases = Annotated[
-    dict[ModelName, str],
-    Meta(description="Further model names, each with the tier that answers.", examples=[{"coder": "heavy"}]),
 ]
 ComputeCapability = Annotated[str, text("CUDA compute capability.", r"^[0-9]{1,2}\.[0-9]$(?!\n)", examples=["12.0"])]
 Uuid = Annotated[

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType, field
 
 from anvil_gen.inventory import fields as t
+from anvil_gen.inventory import fields_router as r
 from anvil_gen.inventory.schema_base import Table
 from anvil_gen.inventory.schema_host import GpuTable, HfCacheTable, HostTable, PathsTable
 from anvil_gen.inventory.schema_router import RouterTable
@@ -30,7 +31,7 @@ class ModeTable(Table, frozen=True, kw_only=True):
     """A set of tiers that runs together, with its own root file and routes."""
 
     tiers: Annotated[list[str], Meta(description="The tiers that run.", min_length=1, examples=[["fast", "coder"]])]
-    aliases: t.Aliases | UnsetType = UNSET
+    aliases: r.Aliases | UnsetType = UNSET
 
 
 class Inventory(Table, frozen=True, kw_only=True):
@@ -53,8 +54,24 @@ class Inventory(Table, frozen=True, kw_only=True):
     services: Annotated[
         dict[t.ServiceName, dict[str, Any]],
         Meta(
-            description="Further compose services of the host, in Compose's own keys. They run in every mode.",
+            description="Further compose services of the host, in Compose's own keys, and `files` as in a tier. "
+            "They run in every mode.",
             examples=[{"ui": {"image": "ghcr.io/open-webui/open-webui:main"}}],
+        ),
+    ] = field(default_factory=dict)
+    volumes: Annotated[
+        dict[t.VolumeKey, dict[str, Any]],
+        Meta(
+            description="Volumes, in Compose's own keys. One that is mounted and not here is the project's own.",
+            examples=[{"weights": {"external": True, "name": "shared-weights"}}],
+        ),
+    ] = field(default_factory=dict)
+    networks: Annotated[
+        dict[t.NetworkKey, dict[str, Any]],
+        Meta(
+            description="Networks, in Compose's own keys; `default` is the one that every service is on which names "
+            "no other.",
+            examples=[{"edge": {"external": True, "name": "site-edge"}}],
         ),
     ] = field(default_factory=dict)
     modes: Annotated[

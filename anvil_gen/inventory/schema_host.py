@@ -39,7 +39,7 @@ class PathsTable(Table, frozen=True, kw_only=True):
 
 
 class HfCacheTable(Table, frozen=True, kw_only=True):
-    """The Hugging Face cache that all engines share. It is external: nothing here ever removes it."""
+    """The Hugging Face cache that all engines share. It is external unless `[volumes]` says otherwise."""
 
     volume: t.VolumeName | UnsetType = UNSET
     path: (

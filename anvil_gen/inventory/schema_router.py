@@ -6,7 +6,9 @@ from typing import Annotated, Any, ClassVar
 from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
+from anvil_gen.inventory import fields_router as r
 from anvil_gen.inventory.schema_base import Logging, Table
+from anvil_gen.inventory.schema_mounts import Mounts, Networks
 
 
 class TlsTable(Table, frozen=True, kw_only=True):
@@ -27,8 +29,8 @@ class TlsTable(Table, frozen=True, kw_only=True):
 class RouterTierTable(Table, frozen=True, kw_only=True):
     """What the router shall keep to with one tier."""
 
-    timeout: t.Timeout | UnsetType = UNSET
-    concurrency: t.Concurrency | UnsetType = UNSET
+    timeout: r.Timeout | UnsetType = UNSET
+    concurrency: r.Concurrency | UnsetType = UNSET
 
 
 class RouterTable(Table, frozen=True, kw_only=True):
@@ -48,16 +50,16 @@ class RouterTable(Table, frozen=True, kw_only=True):
     container_name: t.ContainerName | UnsetType = UNSET
     port: t.PortNumber | UnsetType = UNSET
     bind: t.Bind | UnsetType = UNSET
-    api_key_env: t.KeyNames | UnsetType = UNSET
-    aliases: t.Aliases | UnsetType = UNSET
-    fallbacks: t.Fallbacks | UnsetType = UNSET
+    api_key_env: r.KeyNames | UnsetType = UNSET
+    aliases: r.Aliases | UnsetType = UNSET
+    fallbacks: r.Fallbacks | UnsetType = UNSET
     default_tier: (
         Annotated[
             str, t.text("The tier that answers a request which names no model. Without it: 400.", examples=["fast"])
         ]
         | UnsetType
     ) = UNSET
-    timeout: t.Timeout | UnsetType = UNSET
+    timeout: r.Timeout | UnsetType = UNSET
     tiers: (
         Annotated[
             dict[t.TierName, RouterTierTable],
@@ -68,8 +70,8 @@ class RouterTable(Table, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
-    body_limit: t.BodyLimit | UnsetType = UNSET
-    metrics: t.Metrics | UnsetType = UNSET
+    body_limit: r.BodyLimit | UnsetType = UNSET
+    metrics: r.Metrics | UnsetType = UNSET
     tls: (
         Annotated[
             TlsTable,
@@ -86,6 +88,8 @@ class RouterTable(Table, frozen=True, kw_only=True):
     logging: Logging | UnsetType = UNSET
     log_max_size: t.LogSize | UnsetType = UNSET
     log_max_files: t.LogFiles | UnsetType = UNSET
+    mounts: Mounts | UnsetType = UNSET
+    networks: Networks | UnsetType = UNSET
     override: (
         Annotated[
             dict[str, Any],

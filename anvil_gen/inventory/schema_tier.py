@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
 from anvil_gen.inventory.schema_base import Environment, Logging, Ports, Table
+from anvil_gen.inventory.schema_mounts import Mounts, Networks
 
 
 class ModelTable(Table, frozen=True, kw_only=True):
@@ -82,6 +83,7 @@ class ModelServerTable(Table, frozen=True, kw_only=True):
     log_max_files: t.LogFiles | UnsetType = UNSET
     environment: Environment | UnsetType = UNSET
     flags: t.Flags | UnsetType = UNSET
+    mounts: Mounts | UnsetType = UNSET
 
 
 class HealthCheckTable(Table, frozen=True, kw_only=True):
@@ -198,6 +200,7 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    networks: Networks | UnsetType = UNSET
     standby: (
         Annotated[
             bool, Meta(description="Kept out of the default mode: it runs only in modes that name it.", examples=[True])

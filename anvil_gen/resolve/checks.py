@@ -12,6 +12,7 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fields import NAME_LENGTH, PROJECT_PATTERN
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.model import Gpu, Mode, Stack, Tier
+from anvil_gen.resolve.networks import check_shared, check_used
 from anvil_gen.resolve.uniqueness import (
     COMMON_BINDS,
     check_uniqueness,
@@ -40,6 +41,8 @@ def check_stack(stack: Stack, inventory: Inventory, collector: Collector) -> Non
     for mode in stack.modes:
         _shares(mode, collector)
     _projects(stack, collector)
+    check_shared(stack.modes, collector)
+    check_used(stack, inventory, collector)
 
 
 def _host_name(stack: Stack, collector: Collector) -> None:

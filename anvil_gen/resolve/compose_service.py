@@ -9,13 +9,16 @@ from msgspec.structs import replace
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.command_line import arguments, shell_words
-from anvil_gen.resolve.compose_keys import compose_form, flag_value, named_volumes
+from anvil_gen.resolve.compose_keys import compose_form, flag_value
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
 from anvil_gen.resolve.layers import set_fields
-from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Port, Reservation, Service
+from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Networks, Port, Reservation, Service
 from anvil_gen.resolve.model_source import KINDS, Source
+from anvil_gen.resolve.mounts import Taken, own_mounts
+from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
-from anvil_gen.values import Number, Text, VariableValue, canonical_flag, concat, fill, text_of, with_reference
+from anvil_gen.resolve.relative_paths import move_to, moved_keys
+from anvil_gen.values import KeyPath, Number, Text, VariableValue, canonical_flag, concat, fill, text_of, with_reference
 
 
 def published(bind: str | bool, number: Text, target: Text) -> tuple[Port, ...]:
@@ -52,6 +55,7 @@ class ServiceInputs(Struct, frozen=True, kw_only=True):
     uuids: tuple[Text, ...]
     share: Number | None
     sources: Mapping[str, Source]
+    folder: str = ""  # of the tree, that its file is in
     files: tuple[Mount, ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
     further_names: tuple[str, ...] = ()
@@ -73,6 +77,10 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
     options, engine = server.options, server.engine
     parts = _engine_parts(context, server, engine, inputs) if engine is not None else _EngineParts()
     vendor = server.gpus[0].vendor if server.gpus else None
+    own = own_mounts(context, options, server.path, _taken(server, inputs), folder=inputs.folder)
+    mounts, sealed = (*parts.mounts, *own), context.sealed and server.path[0] == "tiers"
+    networks = networks_of(context, options, server.path, sealed=sealed)
+    override = moved_keys(options.override, move_to(context, inputs.folder))
     return Service(
         name=inputs.service,
         container_name=inputs.container_name,
@@ -83,8 +91,10 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         environment=parts.environment,
         ports=published(options.bind, inputs.published_port, inputs.port),
         further_ports=tuple(map(text_of, options.ports)),
-        mounts=parts.mounts,
-        sealed=context.sealed and server.path[0] == "tiers",
+        mounts=mounts,
+        networks=networks,
+        declared=declared(context, mounts, _joined(networks, server), folder=inputs.folder),
+        sealed=sealed,
         gpus=Reservation(vendor=vendor, uuids=inputs.uuids) if vendor else None,
         health=parts.health,
         restart=options.restart or None,
@@ -94,8 +104,8 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         ipc=options.ipc,
         logging=logging_of(options),
         labels=inputs.labels,
-        override=compose_form(options.override),
-        override_volumes=named_volumes(options.override.get("volumes")),
+        override=compose_form(override),
+        override_declared=declared_by(context, override, folder=inputs.folder),
     )
 
 
@@ -240,3 +250,22 @@ def _mounts(engine: Engine, inputs: ServiceInputs) -> tuple[Mount, ...]:
     sources = (source.mount for source in inputs.sources.values() if source.mount is not None)
     # Two sources of one place are one mount.
     return tuple({mount.target: mount for mount in (*sources, *inputs.files, *caches)}.values())
+
+
+def _taken(server: AnyServer, inputs: ServiceInputs) -> Taken:
+    """Return the places in the container that have a mount, each with what says so."""
+    places: dict[str, KeyPath | str] = {}
+    if server.engine is not None and server.options.caches:
+        for cache in server.engine.caches:
+            places[cache.target] = f"the volume {cache.volume} of {server.engine.title}"
+    places |= {mount.target: (*server.path, "files", mount.target) for mount in inputs.files}
+    for name, source in inputs.sources.items():
+        if source.mount is not None:
+            places[source.mount.target] = (*server.path, *name.split(".", 1))
+    return places
+
+
+def _joined(networks: Networks, server: AnyServer) -> Iterator[str]:
+    """Yield the networks that a service is on; the experiment has those of its own project."""
+    if server.path[0] == "tiers":
+        yield from networks or (DEFAULT,)

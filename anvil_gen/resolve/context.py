@@ -19,6 +19,10 @@ from anvil_gen.values import KeyPath, Text
 _Options = TypeVar("_Options", bound=ServerOptions)
 
 
+Folders = tuple[Path, Path]
+"""The folder of an inventory, and that of its rendered tree."""
+
+
 class ResolveContext(Struct, frozen=True, kw_only=True):
     """What all model servers of one inventory share."""
 
@@ -28,6 +32,7 @@ class ResolveContext(Struct, frozen=True, kw_only=True):
     platform: str
     gpus: Mapping[str, Gpu]
     folder: Path  # the inventory's
+    output: Path  # of the rendered tree
     sealed: bool  # tiers reach nothing but each other and the router
 
 

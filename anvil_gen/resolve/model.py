@@ -55,6 +55,19 @@ class Mount(Struct, frozen=True, kw_only=True):
     volume: bool = False
     external: bool = False
     read_only: bool = False
+    selinux: str | None = None
+    create: bool = False  # the host's folder, where it does not exist
+
+
+Networks = Mapping[str, Any] | tuple[str, ...]
+"""The networks that a service is on, as Compose's own key has them: names, or a table of each."""
+
+
+class Declared(Struct, frozen=True, kw_only=True):
+    """The volumes and networks that a file has to declare, in Compose's own keys, by name."""
+
+    volumes: Mapping[str, Mapping[str, Any]]
+    networks: Mapping[str, Mapping[str, Any]]
 
 
 class Port(Struct, frozen=True, kw_only=True):
@@ -112,7 +125,9 @@ class Service(Struct, frozen=True, kw_only=True):
     ports: tuple[Port, ...]
     further_ports: tuple[Text, ...]  # in Compose's short form
     mounts: tuple[Mount, ...]
-    sealed: bool  # on the internal network alone
+    networks: Networks  # empty for the default one alone
+    declared: Declared
+    sealed: bool  # on the internal network
     gpus: Reservation | None
     health: HealthCheck | None
     restart: str | None
@@ -123,12 +138,7 @@ class Service(Struct, frozen=True, kw_only=True):
     logging: Logging | None
     labels: tuple[tuple[str, Text], ...]
     override: Mapping[str, Any]  # Compose keys that have the last word, in Compose's own form
-    override_volumes: tuple[Mount, ...]  # the named volumes among them
-
-    @property
-    def volumes(self) -> tuple[Mount, ...]:
-        """The named volumes among the mounts."""
-        return tuple(mount for mount in self.mounts if mount.volume)
+    override_declared: Declared  # what they need besides
 
 
 class TreeFile(Struct, frozen=True, kw_only=True):
@@ -139,11 +149,13 @@ class TreeFile(Struct, frozen=True, kw_only=True):
 
 
 class ExtraService(Struct, frozen=True, kw_only=True):
-    """A further service of the host, in Compose's own keys and form; ``volumes`` are the named ones it mounts."""
+    """A further service of the host, in Compose's own keys and form."""
 
     name: str
     mapping: Mapping[str, Any]
-    volumes: tuple[Mount, ...]
+    declared: Declared
+    files: tuple[TreeFile, ...]
+    sealed: bool = False
 
 
 class Tier(Struct, frozen=True, kw_only=True):
@@ -252,10 +264,18 @@ class Router(Struct, frozen=True, kw_only=True):
     routes: tuple[Route, ...]
     nameless: tuple[Route, ...]  # where a request without a model goes, by task
     responses: ResponseBodies
+    mounts: tuple[Mount, ...]  # besides those that its template has
+    networks: Networks
+    declared: Declared
     override: Mapping[str, Any]
-    override_volumes: tuple[Mount, ...]
+    override_declared: Declared
     variables: Mapping[str, Any]
     options: RouterOptions
+
+    @property
+    def sealed(self) -> bool:
+        """Whether it is on the internal network of sealed tiers."""
+        return self.limits.sealed
 
     @property
     def api_key_env(self) -> str | None:
@@ -317,6 +337,12 @@ class Stack(Struct, frozen=True, kw_only=True):
     router: Router | None  # of the default mode
     experiment: Experiment | None
     variables: tuple[Variable, ...]
+
+    @property
+    def copied_files(self) -> tuple[TreeFile, ...]:
+        """The files that are copied into the tree."""
+        folders = [one.files for one in self.tiers] + [one.files for one in self.services]
+        return tuple(file for files in folders for file in files)
 
 
 class Tree(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from msgspec import Struct
 
 from anvil_gen.inventory.schema_base import LoggingTable
+from anvil_gen.inventory.schema_mounts import MountTable, NetworkTable
 from anvil_gen.inventory.schema_router import RouterTierTable, TlsTable
 from anvil_gen.inventory.schema_tier import HealthCheckTable, ModelTable
 from anvil_gen.values import KeyPath, Number
@@ -97,6 +98,7 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     log_max_files: int
     environment: Mapping[str, str | int]
     flags: Mapping[str, Any]
+    mounts: Mapping[str, str | MountTable]
     task: str | None = None
     entrypoint: Sequence[str] | Literal[False] | None = None
     caches: bool = True
@@ -104,6 +106,7 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     healthcheck: HealthCheckTable | Literal[False] | None = None
     container_port: int | None = None
     ports: Sequence[str | int] = ()
+    networks: Sequence[str] | Mapping[str, NetworkTable] | None = None
     override: Mapping[str, Any] = {}
 
     gpus_key: ClassVar[str]
@@ -174,6 +177,8 @@ class RouterOptions(Options, frozen=True, kw_only=True):
     logging: LoggingTable | Literal[False] | None
     log_max_size: str
     log_max_files: int
+    mounts: Mapping[str, str | MountTable]
+    networks: Sequence[str] | Mapping[str, NetworkTable] | None
     override: Mapping[str, Any]
 
 

@@ -13,12 +13,15 @@ from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
-from anvil_gen.resolve.compose_keys import compose_form, named_volumes
+from anvil_gen.resolve.compose_keys import compose_form
 from anvil_gen.resolve.compose_service import health_check, logging_of, published
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Port, Route, Router, Tier, Upstream
+from anvil_gen.resolve.mounts import own_mounts
+from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import RouterOptions
+from anvil_gen.resolve.relative_paths import move_to, moved_keys
 from anvil_gen.resolve.router_options import (
     check_clients,
     check_supported,
@@ -31,6 +34,8 @@ from anvil_gen.resolve.router_options import (
 from anvil_gen.resolve.router_responses import response_bodies
 from anvil_gen.resolve.server_checks import check_log_fields
 from anvil_gen.values import KeyPath, VariableValue, text_of
+
+_FOLDER = "router"
 
 
 class RouterSpec(Struct, frozen=True, kw_only=True):
@@ -75,10 +80,12 @@ def build_router(
 ) -> Router:
     """Return the router of one mode."""
     kind, options = spec.kind, spec.options
-    served = tuple(tier for tier in tiers if tier.task in kind.tasks)
-    _check_variables(context, kind, served)
+    served = _served(context, kind, tiers)
     limits = router_limits(context, options)
     responses = response_bodies(routes)
+    mounts = own_mounts(context, options, ("router",), {}, folder=_FOLDER)
+    networks = networks_of(context, options, ("router",), sealed=limits.sealed)
+    override = moved_keys(options.override, move_to(context, _FOLDER))
     if kind.names_limit is not None and len(responses.models) > kind.names_limit:
         detail = f"the list of models takes {len(responses.models)} bytes, and {kind.title} holds {kind.names_limit}"
         context.collector.add(
@@ -110,22 +117,27 @@ def build_router(
         routes=routes,
         nameless=_nameless(options, served),
         responses=responses,
-        override=compose_form(options.override),
-        override_volumes=named_volumes(options.override.get("volumes")),
+        mounts=mounts,
+        networks=networks,
+        declared=declared(context, mounts, networks or (DEFAULT,), folder=_FOLDER),
+        override=compose_form(override),
+        override_declared=declared_by(context, override, folder=_FOLDER),
         variables=kind.variables,
         options=options,
     )
 
 
-def _check_variables(context: ResolveContext, kind: RouterKind, tiers: tuple[Tier, ...]) -> None:
-    """Report variables in what the router's own files say of a tier: Compose puts no variables into those."""
-    for tier in tiers:
+def _served(context: ResolveContext, kind: RouterKind, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+    """Return the tiers that a router serves; report what its own files say of one and is a variable."""
+    served = tuple(tier for tier in tiers if tier.task in kind.tasks)
+    for tier in served:
         for name in ("served_name", *kind.reads):
             if isinstance(tier.options.get(name), VariableValue):
                 path = tier.options.path_of(name) or ("tiers", tier.name)
                 detail = f"{kind.title}'s own files say it, in which Compose puts no variables"
                 remedy = "write the value itself"
                 context.collector.add("variable-where-a-value-is-needed", path, detail, remedy)
+    return served
 
 
 def _health(spec: RouterSpec) -> Health:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from anvil_gen.values import EnvRef, KeyPath, Text, VariableText, VariableValue,
 def build_tier(context: ResolveContext, name: str, server: TierServer, further_names: tuple[str, ...]) -> Tier:
     """Return a tier that answers to further model names too; its errors go to the collector."""
     options = server.options
-    files = _files(context, server, name)
+    files = copied_files(context, server.options.files, server.path, f"tiers/{name}")
     sources = tier_sources(context, server)
     check_sealed(context, server, sources)
     inputs = ServiceInputs(
@@ -36,12 +37,10 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         uuids=tuple(gpu.uuid for gpu in server.gpus),
         share=share_of(context, server),
         sources=sources,
-        files=tuple(
-            Mount(source=f"./{file.path.removeprefix('tiers/')}", target=target, read_only=True)
-            for target, file in files.items()
-        ),
+        folder="tiers",
+        files=tuple(Mount(source=source_of(file), target=target, read_only=True) for target, file in files.items()),
         extra_arguments=_extra_arguments(context, server),
-        labels=tuple((f"{FILE_LABEL}{target.lstrip('/')}", digest(file.text)) for target, file in files.items()),
+        labels=tuple(file_labels(files)),
     )
     model = sources.get("model")
     return Tier(
@@ -100,18 +99,31 @@ def _has_tools(engine: Engine, options: TierOptions) -> bool:
     return bool(engine.tool_flags) and all(flags.get(flag, False) is not False for flag in engine.tool_flags)
 
 
-def _files(context: ResolveContext, server: TierServer, name: str) -> dict[str, TreeFile]:
-    """Return the files that a tier mounts, by their place in the container, as they are copied into the tree."""
+def copied_files(context: ResolveContext, files: Mapping[str, str], table: KeyPath, name: str) -> dict[str, TreeFile]:
+    """Return the files that a service mounts, by their place in the container, as they are copied into the tree.
+
+    ``name`` is that of the service's own file in the tree, without its suffix.
+    """
     found = {}
-    for target, source in sorted(server.options.files.items()):
-        here = (*server.path, "files", target)
+    for target, source in sorted(files.items()):
+        here = (*table, "files", target)
         if not is_below(target.lstrip("/")) or target.endswith("/"):
             context.collector.add("invalid-name", here, "it is no plain path of a file", "write it out", key=True)
         else:
             text = _read(context, context.folder / source, here)
             if text is not None:
-                found[target] = TreeFile(path=f"tiers/{name}.files{target}", text=text)
+                found[target] = TreeFile(path=f"{name}.files{target}", text=text)
     return found
+
+
+def source_of(file: TreeFile) -> str:
+    """Return the source of a copied file's mount, as the compose file next to its folder has it."""
+    return f"./{file.path.partition('/')[2]}"
+
+
+def file_labels(files: Mapping[str, TreeFile]) -> Iterator[tuple[str, str]]:
+    """Yield the labels with the digests of copied files: Compose does not look into what is mounted."""
+    yield from ((f"{FILE_LABEL}{target.lstrip('/')}", digest(file.text)) for target, file in files.items())
 
 
 def _read(context: ResolveContext, file: Path, path: KeyPath) -> str | None:

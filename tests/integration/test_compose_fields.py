@@ -37,6 +37,8 @@ EXAMPLES: dict[str, tuple[dict[str, str], str]] = {
     "ports": (VLLM, '["9000:9000"]'),
     "files": (VLLM, '{ "/x" = "x.txt" }'),
     "caches": (VLLM, "false"),
+    "mounts": (VLLM, '{ "/media" = "videos" }'),
+    "networks": (VLLM, '["default"]'),
     "healthcheck": (VLLM, "false"),
     "start_period": (VLLM, '"9m"'),
     "restart": (VLLM, '"always"'),

@@ -61,6 +61,8 @@ def inventory_with(struct: str, name: str, value: Any) -> Table:
         tier[struct.lower().removesuffix("table")] = (
             {"test": ["CMD", "true"], name: value} if struct[0] == "H" else {name: value}
         )
+    elif struct == "MountTable":
+        tier["mounts"] = {"/data": {name: value}}
     elif struct == "ModelTable":
         tier["model"] = {"repo": "a/b", name: value} if name == "revision" else {name: value}
         tier |= {"engine": "llamacpp"} if name == "file" else {}

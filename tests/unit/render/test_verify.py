@@ -100,11 +100,14 @@ files."/in/x" = "box.toml"
 shm_size = "16g"
 ipc = "host"
 environment.Y = "a$y"
+mounts."/media" = { source = "/srv/$v", selinux = "z" }
+networks = ["default"]
 [gpus.gpu]
 uuid = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
 """
 SERVICE = "compose/service.yml.j2"
 PORTS = "compose/ports.yml.j2"
+MOUNTS = "compose/mounts.yml.j2"
 UPKEEP = "compose/upkeep.yml.j2"
 RESERVATION = "gpus/nvidia/reservation.yml.j2"
 DEVICES = "deploy.resources.reservations.devices"
@@ -138,10 +141,13 @@ ALTERED = [
     (SERVICE, '{% include "compose/ports.yml.j2" %}\n', "", "ports"),
     (PORTS, "{{ port.spec }}", "{{ port.number }}", "ports[0]"),
     (PORTS, "{{ port.spec }}", "{{ port.spec }}\n      - 1:1", "ports"),
-    (SERVICE, "{% for mount in service.mounts %}", "{% for mount in service.mounts[1:] %}", "volumes"),
-    (SERVICE, "        read_only: true\n", "        read_only: false\n", "volumes"),
-    (SERVICE, "        read_only: true\n", "", "volumes"),
-    (SERVICE, "source: {{ mount.source }}", "source: {{ mount.target }}", "volumes"),
+    (MOUNTS, "{% for mount in service.mounts %}", "{% for mount in service.mounts[1:] %}", "volumes"),
+    (MOUNTS, "        read_only: true\n", "        read_only: false\n", "volumes"),
+    (MOUNTS, "        read_only: true\n", "", "volumes"),
+    (MOUNTS, "source: {{ mount.source }}", "source: {{ mount.target }}", "volumes"),
+    (MOUNTS, "create_host_path: false", "create_host_path: true", "volumes"),
+    (MOUNTS, "          selinux: {{ mount.selinux }}\n", "", "volumes"),
+    (SERVICE, "{{ service.networks | block(6) }}", "      - other", "networks[0]"),
     (SERVICE, "{% if service.gpus %}", "{% if not service.gpus %}", DEVICES),
     (RESERVATION, "{{ uuid }}", "{{ service.gpus.vendor }}", f"{DEVICES}[0].device_ids[0]"),
     (

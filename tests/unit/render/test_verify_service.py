@@ -10,9 +10,20 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.verify_service import expected_service, first_difference
-from anvil_gen.resolve.model import EnvVar, ExtraService, HealthCheck, Logging, Mount, Port, Reservation, Service
+from anvil_gen.resolve.model import (
+    Declared,
+    EnvVar,
+    ExtraService,
+    HealthCheck,
+    Logging,
+    Mount,
+    Port,
+    Reservation,
+    Service,
+)
 from anvil_gen.values import ComposeText, KeyPath, Number
 
+NOTHING = Declared(volumes={}, networks={})
 SERVICE = Service(
     name="one",
     container_name="box-one",
@@ -35,7 +46,9 @@ SERVICE = Service(
     logging=Logging(driver="json-file", options={"max-size": "1m", "max-file": "1"}),
     labels=(("l", "d"),),
     override={"hostname": ComposeText("h"), "environment": {"C": 1, "D": True, "E": Number("0.5"), "F": Number("nan")}},
-    override_volumes=(),
+    networks=(),
+    declared=Declared(volumes={"v": {}}, networks={}),
+    override_declared=NOTHING,
 )
 FILE: dict[str, Any] = {
     "container_name": "box-one",
@@ -49,7 +62,7 @@ FILE: dict[str, Any] = {
     "environment": {"A": "$$1", "B": None, "C": 1, "D": True, "E": 0.5, "F": float("nan"), "MORE": "x"},
     "ports": ["127.0.0.1:81:80", "9:90/udp"],
     "volumes": [
-        {"type": "bind", "source": "/b", "target": "/b", "read_only": True},
+        {"type": "bind", "source": "/b", "target": "/b", "read_only": True, "bind": {"create_host_path": False}},
         {"type": "volume", "source": "v", "target": "/v"},
         {"type": "volume", "source": "more", "target": "/more"},
     ],
@@ -162,7 +175,7 @@ def test_an_override_has_the_last_word() -> None:
 
 
 def test_a_sealed_service_is_on_the_internal_network_alone() -> None:
-    sealed = replace(SERVICE, sealed=True)
+    sealed = replace(SERVICE, sealed=True, networks=("internal",))
 
     assert difference("service", sealed, FILE) == ("services", "one", "networks")
     assert difference("service", sealed, {**FILE, "networks": ["internal", "default"]}) == (
@@ -173,7 +186,7 @@ def test_a_sealed_service_is_on_the_internal_network_alone() -> None:
 
 
 def test_a_further_service_is_what_the_inventory_has() -> None:
-    extra = ExtraService(name="one", mapping={"image": ComposeText("x"), "tty": True}, volumes=())
+    extra = ExtraService(name="one", mapping={"image": ComposeText("x"), "tty": True}, declared=NOTHING, files=())
 
     assert difference("service", SERVICE, None) == ("services", "one")
     assert difference("extra", extra, None) == ("services", "one")

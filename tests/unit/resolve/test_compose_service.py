@@ -234,7 +234,7 @@ def test_mounts_are_of_weights_then_files_then_caches_each_place_once() -> None:
         *("/root/.cache/vllm", "/root/.cache/flashinfer", "/root/.triton"),
     ]
     assert service.mounts[:2] == (MOUNT, file)
-    assert [mount.source for mount in service.volumes] == ["vllm-cache", "vllm-flashinfer", "vllm-triton"]
+    assert list(service.declared.volumes) == ["vllm-cache", "vllm-flashinfer", "vllm-triton"]
 
 
 @pytest.mark.parametrize(
@@ -299,4 +299,4 @@ def test_what_goes_from_options_and_inputs_as_it_is() -> None:
     assert service.logging == Logging(driver="json-file", options={"max-size": "1m", "max-file": "7"})
     assert service.labels == (("a", "b"),)
     assert service.override == {"user": "x$$me", "volumes": ["data:/d", "/h:/h"]}
-    assert service.override_volumes == (Mount(source="data", target="", volume=True),)
+    assert service.override_declared.volumes == {"data": {}}

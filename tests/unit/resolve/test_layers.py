@@ -30,7 +30,17 @@ SECTIONS: dict[str, type[Options]] = {
     "experiment": ExperimentOptions,
 }
 # What stands for the experiment, and its section lacks.
-OF_TIERS_ALONE = {"task", "entrypoint", "command", "healthcheck", "container_port", "ports", "caches", "override"}
+OF_TIERS_ALONE = {
+    "task",
+    "entrypoint",
+    "command",
+    "healthcheck",
+    "container_port",
+    "ports",
+    "caches",
+    "networks",
+    "override",
+}
 
 
 class Paint(Options, frozen=True, kw_only=True):
@@ -67,6 +77,7 @@ def test_what_an_experiment_has_not_is_empty() -> None:
         "entrypoint": None,
         "command": None,
         "healthcheck": None,
+        "networks": None,
         "container_port": None,
         "ports": (),
         "caches": True,
