@@ -140,6 +140,12 @@ def text_of(value: Any) -> Text:
     return value.reference if isinstance(value, VariableValue) else str(value)
 
 
+def as_text(value: Any) -> str:
+    """Return a value of the inventory as text, which is a variable where the value is one."""
+    text: str = with_reference(str(value), text_of(value))
+    return text
+
+
 def parts_of(text: Text) -> tuple[Part, ...]:
     """Return the pieces of a text, a plain string being one piece."""
     text = text.reference if isinstance(text, VariableValue) else text

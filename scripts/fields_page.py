@@ -58,7 +58,7 @@ def _of_engine(field: str, engine: Engine) -> str:
     return ", ".join([*flags, *([f"`{variable}`"] if variable else [])]) or "-"
 
 
-_FIELD_OF = {"tensor_parallel": "gpus", "revision": "model"}
+_FIELD_OF = {"revision": "model"}
 """What a flag says that no field of that name says -> the field that it follows from."""
 
 

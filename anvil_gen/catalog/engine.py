@@ -45,6 +45,23 @@ class Refusal(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     remedy: Annotated[str, Meta(description="What to write instead.")]
 
 
+class Parallel(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How an engine divides a model between GPUs."""
+
+    expert: Annotated[
+        Literal["flag", "size"],
+        Meta(description="`expert_parallel` is a bare flag, or the number of GPUs that the experts are divided over."),
+    ] = "flag"
+    data_inside: Annotated[
+        tuple[str, ...],
+        Meta(description="Flags with which copies are on the same GPUs as the tensor-parallel group."),
+    ] = ()
+    elsewhere: Annotated[
+        tuple[str, ...],
+        Meta(description="Flags that put a part onto other hosts: the GPUs are then not counted."),
+    ] = ()
+
+
 class Quirk(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A peculiarity, applied where all of its conditions hold."""
 
@@ -167,6 +184,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     tool_flags: Annotated[
         tuple[str, ...], Meta(description="Flags that must all be set for the model to be offered tools.")
     ] = ()
+    parallel: Parallel = Parallel()
     quirks: Annotated[tuple[Quirk, ...], Meta(description="Peculiarities on a platform or on some GPUs.")] = ()
 
     @property

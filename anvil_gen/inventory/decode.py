@@ -124,8 +124,6 @@ def _report(collector: Collector, error: StructError, references: Mapping[KeyPat
 def _inventory_remedy(collector: Collector, error: StructError) -> str:
     """Return what to write where the inventory's own rules say more than the type."""
     key = error.path[-1] if error.path else ""
-    if error.kind == "unknown key" and key in ("tensor_parallel", "tensor_parallel_size"):
-        return "remove it: it follows from gpus" if error.path[0] in ("tiers", "defaults") else ""
     value = collector.value_at(error.path)
     if error.kind == "type" and key in ("model", "draft_model") and isinstance(value, str):
         kind = "repo" if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", value) else "path"

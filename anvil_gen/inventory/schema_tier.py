@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
+from anvil_gen.inventory import gpu_fields as g
 from anvil_gen.inventory.schema_base import Environment, Logging, Ports, Table
 from anvil_gen.inventory.schema_mounts import Mounts, Networks
 
@@ -140,15 +141,11 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
-    gpus: (
-        Annotated[
-            list[t.GpuName],
-            Meta(
-                description="GPUs that the tier holds; several are one tensor-parallel group.", examples=[["rtx5090"]]
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    gpus: g.Gpus | UnsetType = UNSET
+    tensor_parallel: g.TensorParallel | UnsetType = UNSET
+    pipeline_parallel: g.PipelineParallel | UnsetType = UNSET
+    data_parallel: g.DataParallel | UnsetType = UNSET
+    expert_parallel: g.ExpertParallel | UnsetType = UNSET
     task: t.Task | UnsetType = UNSET
     model: Annotated[ModelTable, Meta(description="The weights.", examples=[{"path": "qwen35-awq"}])] | UnsetType = (
         UNSET

@@ -305,7 +305,9 @@ def _type_remedy(value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str
     if isinstance(kind, types.DictType):
         entry = ".NAME" if isinstance(kind.value_type, types.StructType | types.DictType) else ""
         return f"write it as a table: [{address(path)}{entry}]"
-    if isinstance(kind, types.ListType | types.VarTupleType) and isinstance(value, str):
+    choices = kind.types if isinstance(kind, types.UnionType) else (kind,)
+    is_list = any(isinstance(choice, types.ListType | types.VarTupleType) for choice in choices)
+    if is_list and isinstance(value, str):
         return f'write it as a list: ["{value}"]'
     is_whole = isinstance(kind, types.IntType)
     if (is_whole or isinstance(kind, types.CustomType)) and re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", str(value)):

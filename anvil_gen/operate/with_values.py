@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from anvil_gen.interpolation import fill_variables
 from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.model import Gpu, Mode, Port, Router, Service, Stack, Tier
-from anvil_gen.values import Text
+from anvil_gen.values import Text, text_of
 
 
 def with_values(stack: Stack, values: Mapping[str, str]) -> Stack:
@@ -38,7 +38,10 @@ class _Filler:
         return fill_variables(compose_string(text), self._values)
 
     def gpu(self, gpu: Gpu) -> Gpu:
-        return replace(gpu, uuid=self.text(gpu.uuid))
+        if gpu.uuid is not None:
+            return replace(gpu, uuid=self.text(gpu.uuid))
+        index = self.text(text_of(gpu.index))
+        return replace(gpu, index=int(index)) if index.isdecimal() else gpu
 
     def ports(self, ports: tuple[Port, ...]) -> tuple[Port, ...]:
         return tuple(replace(port, host=self.text(port.host), number=self.text(port.number)) for port in ports)

@@ -153,13 +153,16 @@ def _bind(mount: Mount) -> dict[str, Any]:
     }
 
 
-def _reservation(catalog: Catalog, gpus: Reservation | None) -> dict[str, Any]:
-    """Return the devices that a service reserves; nothing where its vendor's GPUs are pinned by the environment."""
-    vendor = catalog.vendor(gpus.vendor) if gpus is not None else None
-    if vendor is not None and any("{uuids}" in value for value in vendor.environment.values()):
+def _reservation(gpus: Reservation | None) -> dict[str, Any]:
+    """Return how a service asks for GPUs; nothing where its vendor's template passes devices on."""
+    if gpus is not None and not (gpus.driver or gpus.runtime):
         return {}
-    devices = [{"device_ids": _forms(gpus.uuids), "count": _ABSENT}] if gpus is not None else _ABSENT
-    return {"deploy": {"resources": {"reservations": {"devices": devices}}}}
+    devices: Any = _ABSENT
+    if gpus is not None and gpus.driver:
+        count = _ABSENT if gpus.count is None else gpus.count
+        devices = [{"driver": gpus.driver, "device_ids": _forms(gpus.device_ids), "count": count}]
+    runtime = {"runtime": gpus.runtime} if gpus is not None and gpus.runtime else {}
+    return {"deploy": {"resources": {"reservations": {"devices": devices}}}, **runtime}
 
 
 def _networks(networks: Networks) -> dict[str, Any]:
@@ -181,7 +184,7 @@ def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
         "volumes": tuple(map(_mount, service.mounts)),
         "labels": labels,
         **_networks(service.networks),
-        **_reservation(catalog, service.gpus),
+        **_reservation(service.gpus),
     }
     return _file(service.name, merge(_without_empty(own), service.override), service)
 

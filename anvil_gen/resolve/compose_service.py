@@ -11,12 +11,14 @@ from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.command_line import arguments, shell_words
 from anvil_gen.resolve.compose_keys import compose_form, flag_value
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
+from anvil_gen.resolve.gpu_reservation import gpu_environment, reservation_of
 from anvil_gen.resolve.layers import set_fields
-from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Networks, Port, Reservation, Service
+from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Networks, Port, Service
 from anvil_gen.resolve.model_source import KINDS, Source
 from anvil_gen.resolve.mounts import Taken, own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
+from anvil_gen.resolve.parallel import parallel_values
 from anvil_gen.resolve.relative_paths import move_to, moved_keys
 from anvil_gen.values import KeyPath, Number, Text, VariableValue, canonical_flag, concat, fill, text_of, with_reference
 
@@ -52,7 +54,7 @@ class ServiceInputs(Struct, frozen=True, kw_only=True):
     served_name: Text
     port: Text  # in the container
     published_port: Text
-    uuids: tuple[Text, ...]
+    device_ids: tuple[Text, ...]  # of the GPUs that it names
     share: Number | None
     sources: Mapping[str, Source]
     folder: str = ""  # of the tree, that its file is in
@@ -76,7 +78,6 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
     """Lay out the service of one model server."""
     options, engine = server.options, server.engine
     parts = _engine_parts(context, server, engine, inputs) if engine is not None else _EngineParts()
-    vendor = server.gpus[0].vendor if server.gpus else None
     own = own_mounts(context, options, server.path, _taken(server, inputs), folder=inputs.folder)
     mounts, sealed = (*parts.mounts, *own), context.sealed and server.path[0] == "tiers"
     networks = networks_of(context, options, server.path, sealed=sealed)
@@ -95,7 +96,7 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         networks=networks,
         declared=declared(context, mounts, _joined(networks, server), folder=inputs.folder),
         sealed=sealed,
-        gpus=Reservation(vendor=vendor, uuids=inputs.uuids) if vendor else None,
+        gpus=reservation_of(context, server.gpu_request, inputs.device_ids),
         health=parts.health,
         restart=options.restart or None,
         init=options.init,
@@ -161,7 +162,7 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
             mapped.update(engine.field_flags.get(field, {}))
     passed: dict[str, Any] = {}
     task = engine.tasks.get(options.task, {}) if options.task is not None else {}
-    quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpus))
+    quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpu_request))
     own = {name: flag_value(value) for name, value in sorted(options.flags.items())}
     # Sorted, so that the order in the inventory, which means nothing, changes nothing.
     for flags in (engine.flags, task, *quirks, own):
@@ -188,7 +189,7 @@ def _field_values(server: AnyServer, engine: Engine, inputs: ServiceInputs) -> d
         "lora": lora or None,
         "gpu_memory_utilization": inputs.share,
         "revision": model.revision if model else None,
-        "tensor_parallel": len(server.gpus) if len(server.gpus) > 1 else None,
+        **parallel_values(server.options, server.gpu_request, engine),
         "served_name": [inputs.served_name, *inputs.further_names] if inputs.further_names else inputs.served_name,
         "port": inputs.port,
     }
@@ -200,27 +201,17 @@ def _environment(
     """Return the environment, each source over those before it; a variable keeps the place that it was first given."""
     places: dict[str, Text] = {"port": inputs.port, "hub_cache": engine.hub_cache}
     sources = (
-        _pins(context, server, inputs),
+        gpu_environment(context, server.gpu_request, inputs.device_ids),
         _engine_environment(server, engine, inputs, places),
         (
             EnvVar(name=name, value=fill(value, places), reason=quirk.reason)
-            for quirk in matching_quirks(context, engine, server.gpus)
+            for quirk in matching_quirks(context, engine, server.gpu_request)
             for name, value in quirk.environment.items()
         ),
         _hub_environment(context, engine, inputs, places),
         (EnvVar(name=name, value=text_of(value)) for name, value in sorted(server.options.environment.items())),
     )
     return tuple({variable.name: variable for source in sources for variable in source}.values())
-
-
-def _pins(context: ResolveContext, server: AnyServer, inputs: ServiceInputs) -> Iterator[EnvVar]:
-    vendor = context.catalog.vendor(server.gpus[0].vendor) if server.gpus else None
-    if vendor is not None:
-        pinned = concat(
-            *(part for index, uuid in enumerate(inputs.uuids) for part in ((",", uuid) if index else (uuid,)))
-        )
-        for name, value in {**vendor.environment, **vendor.platforms.get(context.platform, {})}.items():
-            yield EnvVar(name=name, value=fill(value, {"uuids": pinned}))
 
 
 def _engine_environment(

@@ -52,13 +52,13 @@ def resolve_server(
         Layer(name=f"templates/engines/{name}/engine.toml", values=_engine_defaults(engine, section)),
     )
     options = _options_of(context, kind, table, path, below)
-    gpus = find_gpus(context, options, path)
+    gpus = find_gpus(context, options, engine, path)
     server = ModelServer(
         path=path,
         engine_name=name,
         engine=engine,
         options=options,
-        gpus=gpus,
+        gpu_request=gpus,
         image=image_of(context, options, engine, gpus, path),
     )
     check_server(context, server)
@@ -102,11 +102,12 @@ def _engine_defaults(engine: Engine | None, section: Mapping[str, Any]) -> dict[
 
 def _limited(engine: Engine, known: tuple[str, ...]) -> Engine:
     """Return an engine without flags and variables for options that the table at hand has not."""
-    if all(field in known for field in (*engine.fields, *engine.field_env)):
+    if all(field in known for field in (*engine.fields, *engine.field_env, *engine.flag_aliases.values())):
         return engine
     fields = {field: flags for field, flags in engine.fields.items() if field in known}
     variables = {field: name for field, name in engine.field_env.items() if field in known}
-    return replace(engine, fields=fields, field_env=variables)
+    aliases = {flag: field for flag, field in engine.flag_aliases.items() if field in known}
+    return replace(engine, fields=fields, field_env=variables, flag_aliases=aliases)
 
 
 def _engine_of(

@@ -12,13 +12,22 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema_tier import HealthCheckTable
 from anvil_gen.masking import holds_secret
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
+from anvil_gen.resolve.parallel import PARALLEL_FIELDS, check_parallel
 from anvil_gen.resolve.server_gpus import check_vendors
 from anvil_gen.values import EnvRef, KeyPath, VariableValue, address, canonical_flag
 
-# Options of an engine's flag table that no single field of a tier names.
-FIELD_OF_OPTION = {"tensor_parallel": "gpus", "revision": "model.revision"}
+# Options of an engine's flag table that are no field of the table at hand.
+FIELD_OF_OPTION = {"tensor_parallel": "gpu", "revision": "model.revision"}
 # Fields that are lost where the engine has neither flag nor variable for them.
-FIELDS_NEEDING_FLAG = ("context_length", "max_sequences", "kv_cache_dtype", "draft_model", "mmproj", "lora")
+FIELDS_NEEDING_FLAG = (
+    "context_length",
+    "max_sequences",
+    "kv_cache_dtype",
+    "draft_model",
+    "mmproj",
+    "lora",
+    *PARALLEL_FIELDS,
+)
 # Fields of Compose that only an engine without a command of its own takes.
 OWN_FIELDS = ("command",)
 
@@ -28,6 +37,7 @@ def check_server(context: ResolveContext, server: AnyServer) -> None:
     if server.engine is not None:
         for check in (
             check_vendors,
+            check_parallel,
             _check_needs,
             _check_fields,
             _check_health,
@@ -121,7 +131,7 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
             detail = f'"{other}" is the same flag for the engine'
             context.collector.add("flag-written-twice", here, detail, "keep one of the two", key=True)
         if other == name and option is not None:
-            field = FIELD_OF_OPTION.get(option, option)
+            field = option if option in server.options else FIELD_OF_OPTION.get(option, option)
             context.collector.add(
                 "flag-of-a-field",
                 here,
@@ -150,7 +160,7 @@ def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
 
 def _refuse_quirks(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
     """Report options whose values do not work on this platform or these GPUs."""
-    for quirk in matching_quirks(context, engine, server.gpus):
+    for quirk in matching_quirks(context, engine, server.gpu_request):
         refusal = quirk.refuse
         value = server.options.get(refusal.option) if refusal is not None else None
         if refusal is not None and value in refusal.values:

@@ -34,7 +34,7 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         further_names=further_names,
         port=str(options.container_port or options.port),  # other files say it too, so it is no variable
         published_port=text_of(options.port),
-        uuids=tuple(gpu.uuid for gpu in server.gpus),
+        device_ids=tuple(gpu.device_id for gpu in server.gpus),
         share=share_of(context, server),
         sources=sources,
         folder="tiers",
@@ -56,6 +56,7 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         model=str(model.argument) if model else "",
         files=tuple(files.values()),
         gpus=server.gpus,
+        gpu_request=server.gpu_request,
         share=inputs.share,
         service=build_service(context, server, inputs),
         options=options,

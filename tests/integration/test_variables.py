@@ -67,7 +67,7 @@ def inventory_with(struct: str, name: str, value: Any) -> Table:
         tier["model"] = {"repo": "a/b", name: value} if name == "revision" else {name: value}
         tier |= {"engine": "llamacpp"} if name == "file" else {}
     elif struct == "GpuTable":
-        tables["gpus"]["a"][name] = value
+        tables["gpus"]["a"] = {"memory_mib": 32768, name: value}
     else:
         table = {
             "RouterTable": "router",

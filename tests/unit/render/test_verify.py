@@ -149,7 +149,7 @@ ALTERED = [
     (MOUNTS, "          selinux: {{ mount.selinux }}\n", "", "volumes"),
     (SERVICE, "{{ service.networks | block(6) }}", "      - other", "networks[0]"),
     (SERVICE, "{% if service.gpus %}", "{% if not service.gpus %}", DEVICES),
-    (RESERVATION, "{{ uuid }}", "{{ service.gpus.vendor }}", f"{DEVICES}[0].device_ids[0]"),
+    (RESERVATION, "{{ device_id }}", "{{ service.gpus.vendor }}", f"{DEVICES}[0].device_ids[0]"),
     (
         RESERVATION,
         "              capabilities",

@@ -36,7 +36,7 @@ SERVICE = Service(
     further_ports=("9:90/udp",),
     sealed=False,
     mounts=(Mount(source="v", target="/v", volume=True), Mount(source="/b", target="/b", read_only=True)),
-    gpus=Reservation(vendor="nvidia", uuids=("GPU-1",)),
+    gpus=Reservation(vendor="nvidia", driver="nvidia", runtime="", device_ids=("GPU-1",), count=None),
     health=HealthCheck(test=("CMD", "x"), interval="1s", timeout="2s", retries=3, start_period="4s"),
     restart="no",
     init=True,

@@ -34,7 +34,7 @@ def service_of(text: str, **changed: Any) -> Service:
         "served_name": "one",
         "port": "8001",
         "published_port": "8001",
-        "uuids": tuple(gpu.uuid for gpu in server.gpus),
+        "device_ids": tuple(gpu.device_id for gpu in server.gpus),
         "share": None,
         "sources": {"model": BY_PATH},
     }
@@ -169,7 +169,7 @@ def test_a_command_that_takes_further_arguments_is_one_string() -> None:
         ),
         (
             tier("engine = 'vllm', gpus = ['a']") + "\nhost.platform = 'wsl2'",
-            {"uuids": (PORT,)},
+            {"device_ids": (PORT,)},
             [
                 ("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),
                 ("CUDA_VISIBLE_DEVICES", PORT),
@@ -274,7 +274,7 @@ def test_the_program_and_its_health_check(
             tier("engine = 'vllm', gpus = ['b', 'a'], bind = '::1'"),
             False,
             ["[::1]:8001:8001"],
-            Reservation(vendor="nvidia", uuids=(UUID_B, UUID_A)),
+            Reservation(vendor="nvidia", driver="nvidia", runtime="", device_ids=(UUID_B, UUID_A), count=None),
         ),
         ("host.egress = 'deny'\n" + tier("engine = 'vllm'"), True, [], None),
     ],
