@@ -10,6 +10,7 @@ SUMMARIES = {
     "cannot-read-the-file": "cannot read the file",
     "cannot-write-the-file": "cannot write the file",
     "cannot-write-the-rendered-files": "cannot write the rendered files",
+    "changes-of-a-build-are-not-noticed": "changes of a build are not noticed",
     "checks-use-defaults": "checks reckon with defaults",
     "compose-too-old": "Docker Compose is too old",
     "compute-capability-differs-from-the-inventory": "compute capability differs from the inventory",

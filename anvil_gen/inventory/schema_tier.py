@@ -2,63 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from anvil_gen.inventory import fields as t
 from anvil_gen.inventory import gpu_fields as g
 from anvil_gen.inventory.schema_base import Environment, Logging, Ports, Table
+from anvil_gen.inventory.schema_model import AdapterTable, EnvFileTable, ModelTable, WeightsTable
 from anvil_gen.inventory.schema_mounts import Mounts, Networks
-
-
-class ModelTable(Table, frozen=True, kw_only=True):
-    """The weights: exactly one of `path`, `repo` and `file`."""
-
-    path: (
-        Annotated[
-            str,
-            t.text(
-                "Model folder inside `paths.models`, or an absolute path.",
-                examples=["qwen35-awq"],
-                variable=t.NEEDS_DEFAULT,
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    repo: (
-        Annotated[
-            str,
-            t.text(
-                "Repository on the Hugging Face Hub, with a tag where the engine takes one.",
-                t.REPO_PATTERN,
-                examples=["openai/gpt-oss-20b"],
-                variable=t.PASSED_ON,
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    file: (
-        Annotated[
-            str,
-            t.text(
-                "Model file inside `paths.models`, or an absolute path.",
-                examples=["model.gguf"],
-                variable=t.NEEDS_DEFAULT,
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    revision: (
-        Annotated[
-            str,
-            t.text(
-                "Commit, tag or branch of `repo`.",
-                r"^[A-Za-z0-9][A-Za-z0-9._/-]*$(?!\n)",
-                examples=["v1.0"],
-                variable=t.PASSED_ON,
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
 
 
 class ModelServerTable(Table, frozen=True, kw_only=True):
@@ -147,12 +97,31 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
     data_parallel: g.DataParallel | UnsetType = UNSET
     expert_parallel: g.ExpertParallel | UnsetType = UNSET
     task: t.Task | UnsetType = UNSET
-    model: Annotated[ModelTable, Meta(description="The weights.", examples=[{"path": "qwen35-awq"}])] | UnsetType = (
-        UNSET
-    )
+    served_names: (
+        Annotated[
+            list[t.ModelName],
+            Meta(
+                description="Model names that the engine answers to, instead of `served_name`; the first is the tier's "
+                "own. Of several models in one server, the names of the models.",
+                min_length=1,
+                examples=[["qwen3", "coder"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    model: (
+        Annotated[
+            ModelTable | Literal[False],
+            Meta(
+                description="The weights; `false` where the image or the environment brings them.",
+                examples=[{"path": "qwen35-awq"}, False],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     draft_model: (
         Annotated[
-            ModelTable,
+            WeightsTable,
             Meta(description="A small model that drafts tokens for the large one.", examples=[{"file": "draft.gguf"}]),
         ]
         | UnsetType
@@ -161,7 +130,7 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         Annotated[
             str,
             t.text(
-                "Projector of a multimodal GGUF model, in `paths.models`.",
+                "Projector of a multimodal GGUF model, in `paths.models`: llama.cpp loads one.",
                 examples=["mmproj.gguf"],
                 variable=t.NEEDS_DEFAULT,
             ),
@@ -170,8 +139,11 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
     ) = UNSET
     lora: (
         Annotated[
-            dict[t.ModelName, t.LocalPath],
-            Meta(description="LoRA adapters by name, in `paths.models`.", examples=[{"sql": "adapters/sql"}]),
+            dict[t.ModelName, t.LocalPath | AdapterTable],
+            Meta(
+                description="LoRA adapters by name: a path in `paths.models`, or a table with `repo` or `rank`.",
+                examples=[{"sql": "adapters/sql", "law": {"repo": "org/law-lora", "rank": 32}}],
+            ),
         ]
         | UnsetType
     ) = UNSET
@@ -197,6 +169,38 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    build: (
+        Annotated[
+            str | dict[str, Any],
+            Meta(
+                description="Build context relative to the inventory's folder, or a table of Compose's own keys; with "
+                "`image`, what is built gets that name.",
+                examples=["images/vllm", {"context": "images/vllm", "target": "serve"}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    env_file: (
+        Annotated[
+            list[t.LocalPath | EnvFileTable],
+            Meta(
+                description="Files of variables for the container, relative to the inventory's folder. Compose reads "
+                "them when it runs; their content never reaches a rendered file.",
+                examples=[["serving.env", {"path": "local.env", "required": False}]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    pass_: (
+        Annotated[
+            list[Annotated[str, t.text("Name of a variable.", t.VARIABLE_PATTERN)]],
+            Meta(
+                description="Variables that the container gets from the shell or `.env` as they are, by name alone.",
+                examples=[["HF_TOKEN"]],
+            ),
+        ]
+        | UnsetType
+    ) = field(default=UNSET, name="pass")
     networks: Networks | UnsetType = UNSET
     standby: (
         Annotated[

@@ -298,6 +298,8 @@ def _type_words(kind: types.Type) -> list[str]:
 
 def _type_remedy(value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, Any]) -> str:
     """Return what to write instead of a value of another type."""
+    if isinstance(kind, types.UnionType) and isinstance(value, list):
+        kind = next((choice for choice in kind.types if isinstance(choice, types.StructType)), kind)
     if isinstance(kind, types.StructType):
         names = [field.encode_name for field in kind.fields]
         keys = f", with {join_words(names)}" if len(names) <= 6 else ""

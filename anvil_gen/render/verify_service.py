@@ -175,7 +175,9 @@ def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
     labels = {name: compose_string(value) for name, value in service.labels}
     own = {
         **_common_keys(service),
-        "image": compose_string(service.image),
+        "image": compose_string(service.image) if service.image else _ABSENT,
+        "build": dict(service.build) or _ABSENT,
+        "env_file": _env_files(service),
         "ipc": _optional(service.ipc),
         "shm_size": _optional(service.shm_size),
         "entrypoint": _forms(service.entrypoint),
@@ -187,6 +189,14 @@ def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
         **_reservation(service.gpus),
     }
     return _file(service.name, merge(_without_empty(own), service.override), service)
+
+
+def _env_files(service: Service) -> Any:
+    found = [
+        compose_string(file.path) if file.required else {"path": compose_string(file.path), "required": False}
+        for file in service.env_file
+    ]
+    return found or _ABSENT
 
 
 def _optional_value(value: Text | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from anvil_gen.values import (
@@ -38,16 +38,23 @@ def flag_text(value: Any) -> Text:
     return str(value)
 
 
-def _json(value: Any) -> str:
+def _json(value: Any) -> Text:
     """Return compact JSON with sorted keys, and with its numbers as they were written."""
     if isinstance(value, dict):
-        return f"{{{','.join(f'{_json(key)}:{_json(value[key])}' for key in sorted(value))}}}"
+        entries = [concat(_json(key), ":", _json(value[key])) for key in sorted(value)]
+        return concat("{", *_with_commas(entries), "}")
     if isinstance(value, list):
-        return f"[{','.join(map(_json, value))}]"
+        return concat("[", *_with_commas(map(_json, value)), "]")
+    if isinstance(value, VariableValue):
+        return concat('"', value.reference, '"') if isinstance(value, str) else value.reference
     if isinstance(value, Number):
         return str(value)
     # JSON has no dates: one in a flag is an error that is reported together with the others, after this.
     return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _with_commas(texts: Iterable[Text]) -> list[Text]:
+    return [piece for text in texts for piece in (",", text)][1:]
 
 
 def flag_arguments(name: str, value: Any, style: FlagStyle, lists: ListStyle) -> Iterator[Text]:

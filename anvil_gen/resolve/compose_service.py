@@ -6,21 +6,24 @@ from typing import Any
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from anvil_gen.catalog.engine import Engine
+from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.catalog.health import Health
+from anvil_gen.resolve.build import build_keys, env_files
 from anvil_gen.resolve.command_line import arguments, shell_words
 from anvil_gen.resolve.compose_keys import compose_form, flag_value
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
 from anvil_gen.resolve.gpu_reservation import gpu_environment, reservation_of
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Networks, Port, Service
-from anvil_gen.resolve.model_source import KINDS, Source
+from anvil_gen.resolve.model_source import Source
 from anvil_gen.resolve.mounts import Taken, own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
 from anvil_gen.resolve.parallel import parallel_values
 from anvil_gen.resolve.relative_paths import move_to, moved_keys
 from anvil_gen.values import KeyPath, Number, Text, VariableValue, canonical_flag, concat, fill, text_of, with_reference
+
+_BY_NAME = "By name only: the value comes from the shell or from .env."
 
 
 def published(bind: str | bool, number: Text, target: Text) -> tuple[Port, ...]:
@@ -51,7 +54,7 @@ class ServiceInputs(Struct, frozen=True, kw_only=True):
 
     service: str
     container_name: Text | None
-    served_name: Text
+    served_names: tuple[Text, ...]  # none where the engine knows its models' names
     port: Text  # in the container
     published_port: Text
     device_ids: tuple[Text, ...]  # of the GPUs that it names
@@ -60,7 +63,7 @@ class ServiceInputs(Struct, frozen=True, kw_only=True):
     folder: str = ""  # of the tree, that its file is in
     files: tuple[Mount, ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
-    further_names: tuple[str, ...] = ()
+    rank: int | None = None  # of the adapters, the highest
     extra_arguments: Text | None = None
 
 
@@ -81,7 +84,8 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
     own = own_mounts(context, options, server.path, _taken(server, inputs), folder=inputs.folder)
     mounts, sealed = (*parts.mounts, *own), context.sealed and server.path[0] == "tiers"
     networks = networks_of(context, options, server.path, sealed=sealed)
-    override = moved_keys(options.override, move_to(context, inputs.folder))
+    move = move_to(context, inputs.folder)
+    override = moved_keys(options.override, move)
     return Service(
         name=inputs.service,
         container_name=inputs.container_name,
@@ -105,6 +109,8 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         ipc=options.ipc,
         logging=logging_of(options),
         labels=inputs.labels,
+        env_file=env_files(options.env_file, move),
+        build=build_keys(options.build, move),
         override=compose_form(override),
         override_declared=declared_by(context, override, folder=inputs.folder),
     )
@@ -158,8 +164,9 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
     mapped: dict[str, Any] = {}
     for field, named in engine.fields.items():
         if known[field] is not None:
-            mapped.update(dict.fromkeys((named,) if isinstance(named, str) else named, known[field]))
-            mapped.update(engine.field_flags.get(field, {}))
+            for flag in (named,) if isinstance(named, str) else named:
+                mapped[flag] = _in_json(engine, field, known[field], mapped.get(flag))
+            mapped.update(_with_rank(engine.field_flags.get(field, {}), inputs.rank))
     passed: dict[str, Any] = {}
     task = engine.tasks.get(options.task, {}) if options.task is not None else {}
     quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpu_request))
@@ -169,13 +176,39 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
         spelled = {canonical_flag(name): name for name in passed}
         passed.update((spelled.get(canonical_flag(name), name), value) for name, value in flags.items())
     values = {"model": known["model"]} if known["model"] is not None else {}
-    return arguments(engine.command, values, {**mapped, **passed}, style=engine.flag_style, lists=engine.list_style)
+    positional = tuple(part for part in engine.command if part != "{model}" or values)
+    return arguments(positional, values, _with_passed(mapped, passed), style=engine.flag_style, lists=engine.list_style)
+
+
+def _in_json(engine: Engine, field: str, value: Any, before: Any) -> Any:
+    """Return a field's value as its flag has it: as one key where that is JSON."""
+    key = engine.json_keys.get(field)
+    return value if key is None else {**(before or {}), key: value}
+
+
+def _with_rank(flags: Mapping[str, Any], rank: int | None) -> dict[str, Any]:
+    """Return the flags that go with a field, the rank of its adapters filled in, without those that need one."""
+    return {
+        name: rank if value == "{rank}" else value
+        for name, value in flags.items()
+        if value != "{rank}" or rank is not None
+    }
+
+
+def _with_passed(mapped: Mapping[str, Any], passed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all flags; JSON of which a field sets a key keeps its place, with the keys of the tier's own flag."""
+    found, spelled = dict(mapped), {canonical_flag(name): name for name in mapped}
+    for name, value in passed.items():
+        known = spelled.get(canonical_flag(name), name)
+        below = found.get(known)
+        found[known] = {**value, **below} if isinstance(below, dict) and isinstance(value, dict) else value
+    return found
 
 
 def _field_values(server: AnyServer, engine: Engine, inputs: ServiceInputs) -> dict[str, Any]:
     """Return what an engine's flags can say of a model server, by option; None for what is not set."""
     sources = inputs.sources
-    model = sources.get("model")
+    model, draft = sources.get("model"), sources.get("draft_model")
     by_name = {name: source.argument for name, source in sources.items()}
     lora = [
         fill(engine.lora_form, {"name": name.removeprefix("lora."), "path": path})
@@ -184,15 +217,21 @@ def _field_values(server: AnyServer, engine: Engine, inputs: ServiceInputs) -> d
     ]
     return {
         **{name: server.options.get(name) for name in server.options},
-        **{f"model.{kind}": model.argument if model and model.kind == kind else None for kind in KINDS},
-        **{name: by_name.get(name) for name in ("model", "draft_model", "mmproj")},
+        **dict.fromkeys(DERIVED_OPTIONS),
+        **{name: by_name.get(name) for name in ("model", "model.folder", "draft_model", "mmproj")},
+        **{f"{name}.{source.kind}": source.argument for name, source in sources.items() if "." not in name},
         "lora": lora or None,
         "gpu_memory_utilization": inputs.share,
         "revision": model.revision if model else None,
+        "draft_model.revision": draft.revision if draft else None,
         **parallel_values(server.options, server.gpu_request, engine),
-        "served_name": [inputs.served_name, *inputs.further_names] if inputs.further_names else inputs.served_name,
+        "served_name": _one_or_list(inputs.served_names),
         "port": inputs.port,
     }
+
+
+def _one_or_list(values: tuple[Text, ...]) -> Any:
+    return [*values] if len(values) > 1 else next(iter(values), None)
 
 
 def _environment(
@@ -210,6 +249,10 @@ def _environment(
         ),
         _hub_environment(context, engine, inputs, places),
         (EnvVar(name=name, value=text_of(value)) for name, value in sorted(server.options.environment.items())),
+        (
+            EnvVar(name=name, value=None, reason="" if index else _BY_NAME)
+            for index, name in enumerate(sorted(server.options.pass_))
+        ),
     )
     return tuple({variable.name: variable for source in sources for variable in source}.values())
 
@@ -217,8 +260,10 @@ def _environment(
 def _engine_environment(
     server: AnyServer, engine: Engine, inputs: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
+    has_cache = any(source.from_hub for source in inputs.sources.values())
     for name, value in engine.environment.items():
-        yield EnvVar(name=name, value=fill(value, places))
+        if has_cache or "{hub_cache}" not in value:
+            yield EnvVar(name=name, value=fill(value, places))
     known = _field_values(server, engine, inputs) if engine.field_env else {}
     for field, name in engine.field_env.items():
         if known[field] is not None:
@@ -228,17 +273,17 @@ def _engine_environment(
 def _hub_environment(
     context: ResolveContext, engine: Engine, inputs: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
-    if any(source.kind == "repo" for source in inputs.sources.values()):
+    if any(source.from_hub for source in inputs.sources.values()):
         for name, value in engine.hub_environment.items():
             yield EnvVar(name=name, value=fill(value, places))
         token = context.inventory.hfcache.token_env
         if token is not UNSET:
-            yield EnvVar(name=token, value=None, reason="By name only: the value comes from the shell or from .env.")
+            yield EnvVar(name=token, value=None, reason=_BY_NAME)
 
 
 def _mounts(engine: Engine, inputs: ServiceInputs) -> tuple[Mount, ...]:
     caches = (Mount(source=cache.volume, target=cache.target, volume=True) for cache in engine.caches)
-    sources = (source.mount for source in inputs.sources.values() if source.mount is not None)
+    sources = (mount for source in inputs.sources.values() for mount in source.mounts)
     # Two sources of one place are one mount.
     return tuple({mount.target: mount for mount in (*sources, *inputs.files, *caches)}.values())
 
@@ -251,8 +296,7 @@ def _taken(server: AnyServer, inputs: ServiceInputs) -> Taken:
             places[cache.target] = f"the volume {cache.volume} of {server.engine.title}"
     places |= {mount.target: (*server.path, "files", mount.target) for mount in inputs.files}
     for name, source in inputs.sources.items():
-        if source.mount is not None:
-            places[source.mount.target] = (*server.path, *name.split(".", 1))
+        places |= {mount.target: (*server.path, *name.split(".", 1)) for mount in source.mounts}
     return places
 
 

@@ -54,9 +54,11 @@ def check_sealed(context: ResolveContext, server: TierServer, sources: Mapping[s
     if offline not in _NO or (offline == "" and isinstance(offline, VariableValue)):
         return
     for name, source in sources.items():
-        if source.kind == "repo":
+        if source.from_hub and source.argument:
             detail = "it could not be downloaded from an internal network"
             remedy = (
                 f'download it into the cache before, and set environment.{OFFLINE} = "1"; or name a folder, {_OPEN}'
             )
-            context.collector.add("not-with-egress-denied", (*server.path, name, "repo"), detail, remedy)
+            context.collector.add(
+                "not-with-egress-denied", (*server.path, *name.split(".", 1), source.kind), detail, remedy
+            )

@@ -36,7 +36,7 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
     inputs = ServiceInputs(
         service="experiment",
         container_name=fill(options.container_name, {"port": port}) if options.container_name else None,
-        served_name=served_name,
+        served_names=(served_name,),
         port=port,
         published_port=port,
         device_ids=device_ids,

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.resolve.options import ExperimentOptions, GpuCount, RouterOptions, TierOptions
+from anvil_gen.resolve.router_model import Client, ResponseBodies, RouterLimits
 from anvil_gen.values import ComposeText, Number, Text, as_text, concat
 
 ROOT_FILE = "docker-compose.yml"
@@ -85,6 +86,13 @@ class EnvVar(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class EnvFile(Struct, frozen=True, kw_only=True):
+    """A file of variables, relative to the rendered file; Compose reads it, and nothing else does."""
+
+    path: str
+    required: bool
+
+
 class Mount(Struct, frozen=True, kw_only=True):
     """A bind mount of a host folder (``volume`` false) or a named volume."""
 
@@ -162,11 +170,13 @@ class Service(Struct, frozen=True, kw_only=True):
 
     name: str
     container_name: Text | None  # None: Compose's own
-    image: Text
+    image: Text  # empty where it is built and has no name of its own
+    build: Mapping[str, Any]  # in Compose's own form; empty where nothing is built
     entrypoint: tuple[str, ...]
     command: tuple[Text, ...]
     shell_words: tuple[ComposeText, ...]
     environment: tuple[EnvVar, ...]
+    env_file: tuple[EnvFile, ...]
     ports: tuple[Port, ...]
     further_ports: tuple[Text, ...]  # in Compose's short form
     mounts: tuple[Mount, ...]
@@ -210,7 +220,8 @@ class Tier(Struct, frozen=True, kw_only=True):
     engine: str
     task: str
     served_name: str
-    names: tuple[str, ...]  # the served name, and further ones that the engine is given
+    models: tuple[str, ...]  # what it serves, each by its own name: the served name first, and its adapters
+    names: tuple[str, ...]  # the same, and further ones that the engine is given
     port: int  # on the host
     container_port: int
     context_length: int | None
@@ -220,6 +231,7 @@ class Tier(Struct, frozen=True, kw_only=True):
     hub_cache: str = ""  # the folder of the shared cache in its container
     root_file: str  # the tree's root file that runs it
     model: str  # the engine's argument for the model; empty without one
+    repos: tuple[str, ...] = ()  # several models of one server, which are pulled
     files: tuple[TreeFile, ...]
     gpus: tuple[Gpu, ...]  # those that it names
     gpu_request: GpuRequest | None
@@ -238,6 +250,8 @@ class Route(Struct, frozen=True, kw_only=True):
     name: str
     tier: str
     task: str
+    model: str = ""  # what the tier is asked for, if the router writes it
+    entry: str = ""  # the tier, or the tier and its model where that is not its first
     how: str  # "served" by its own name, "rewritten" by the router, "told" to the engine, or one that takes "any"
 
 
@@ -248,40 +262,6 @@ class Upstream(Struct, frozen=True, kw_only=True):
     timeout: int
     concurrency: int | None
     fallbacks: tuple[Tier, ...]
-
-
-class Client(Struct, frozen=True, kw_only=True):
-    """Somebody who may use the models: a name for the log, and the variable that holds the key."""
-
-    name: str
-    variable: str
-
-
-class Tls(Struct, frozen=True, kw_only=True):
-    """The host's files with which the router serves HTTPS."""
-
-    certificate: str
-    key: str
-
-
-class RouterLimits(Struct, frozen=True, kw_only=True):
-    """What the router keeps to, of whichever kind it is."""
-
-    timeout: int  # seconds
-    body_limit: int | None  # bytes; None where the router has a limit of its own
-    body_buffer: int | None  # bytes that hold the largest request with its headers
-    metrics_port: int | None
-    metrics_key: bool
-    tls: Tls | None
-    sealed: bool  # its tiers are on an internal network, and it is on that too
-
-
-class ResponseBodies(Struct, frozen=True, kw_only=True):
-    """What a router can answer by itself, as JSON in OpenAI's form."""
-
-    models: str  # the list of /v1/models
-    unknown_model: str  # an error that lists what there is
-    no_model: str  # likewise, for a request that names none
 
 
 class Router(Struct, frozen=True, kw_only=True):

@@ -11,9 +11,10 @@ from typing import Any, ClassVar, Literal
 from msgspec import Struct
 
 from anvil_gen.inventory.schema_base import LoggingTable
+from anvil_gen.inventory.schema_model import AdapterTable, EnvFileTable, ModelTable, WeightsTable
 from anvil_gen.inventory.schema_mounts import MountTable, NetworkTable
 from anvil_gen.inventory.schema_router import RouterTierTable, TlsTable
-from anvil_gen.inventory.schema_tier import HealthCheckTable, ModelTable
+from anvil_gen.inventory.schema_tier import HealthCheckTable
 from anvil_gen.values import KeyPath, Number
 
 GpuCount = int | Literal["all"]
@@ -110,6 +111,9 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     healthcheck: HealthCheckTable | Literal[False] | None = None
     container_port: int | None = None
     ports: Sequence[str | int] = ()
+    build: str | Mapping[str, Any] | None = None
+    env_file: Sequence[str | EnvFileTable] = ()
+    pass_: Sequence[str] = ()
     networks: Sequence[str] | Mapping[str, NetworkTable] | None = None
     override: Mapping[str, Any] = {}
 
@@ -133,15 +137,16 @@ class TierOptions(ServerOptions, frozen=True, kw_only=True):
     gpus_key: ClassVar[str] = "gpus"
     service: str
     task: str
+    served_names: Sequence[str] | None
     gpus: Sequence[str] | GpuCount
     tensor_parallel: int | None
     pipeline_parallel: int | None
     data_parallel: int | None
     expert_parallel: bool | int | None
-    model: ModelTable | None
-    draft_model: ModelTable | None
+    model: ModelTable | Literal[False] | None
+    draft_model: WeightsTable | None
     mmproj: str | None
-    lora: Mapping[str, str]
+    lora: Mapping[str, str | AdapterTable]
     extra_arguments: str | None
     files: Mapping[str, str]
     standby: bool

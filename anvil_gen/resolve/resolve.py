@@ -1,5 +1,7 @@
 """From an inventory and the catalog to a `Stack`: every option with its value, every service ready to lay out."""
 
+from collections.abc import Mapping
+
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -15,13 +17,15 @@ from anvil_gen.resolve.env_variables import variables_of
 from anvil_gen.resolve.experiment import build_experiment
 from anvil_gen.resolve.extra_service import build_extras
 from anvil_gen.resolve.gpus import check_gpu_requests, resolve_gpus
-from anvil_gen.resolve.model import Mode, Stack, Tier
+from anvil_gen.resolve.model import Mode, Stack, Tier, TreeFile
+from anvil_gen.resolve.model_names import model_names
 from anvil_gen.resolve.model_server import resolve_server
+from anvil_gen.resolve.model_source import presets_of
 from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.options import HostOptions, TierOptions
-from anvil_gen.resolve.router import resolve_router_spec
+from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
 from anvil_gen.resolve.served_names import further_names
-from anvil_gen.resolve.tier import build_tier
+from anvil_gen.resolve.tier import build_tier, tier_files
 
 
 def resolve(
@@ -52,9 +56,7 @@ def resolve(
     check_free_values(collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
-    servers = _servers(context)
-    names = further_names(context, spec, servers)
-    tiers = tuple(build_tier(context, name, server, names.get(name, ())) for name, server in servers.items())
+    tiers = _tiers(context, spec)
     if _has_no_tiers(inventory, collector):
         spec = None  # a router to nothing
     modes = build_modes(context, spec, tiers)
@@ -80,6 +82,23 @@ def _checked(context: ResolveContext, stack: Stack) -> Stack:
     check_stack(stack, context.inventory, context.collector)
     check_gpu_requests(context, stack)
     return stack
+
+
+def _tiers(context: ResolveContext, spec: RouterSpec | None) -> tuple[Tier, ...]:
+    servers = _servers(context)
+    files = {name: tier_files(context, server, name) for name, server in servers.items()}
+    names = {name: model_names(context, server, _presets(server, files[name])) for name, server in servers.items()}
+    further = further_names(context, spec, servers, names)
+    return tuple(
+        build_tier(context, name, server, files=files[name], names=names[name], further_names=further.get(name, ()))
+        for name, server in servers.items()
+    )
+
+
+def _presets(server: TierServer, files: Mapping[str, TreeFile]) -> str | None:
+    """Return the text of a tier's presets; None where it has none, or they cannot be read."""
+    presets = presets_of(server)
+    return files[presets[0]].text if presets is not None and presets[0] in files else None
 
 
 def _servers(context: ResolveContext) -> dict[str, TierServer]:

@@ -232,14 +232,10 @@ def build_routes(
     """
     kind, by_name = spec.kind, {tier.name: tier for tier in tiers}
     wanted = [
-        (
-            tier.served_name,
-            tier.name,
-            tier.options.origin("served_name").path or ("tiers", tier.name),
-            "the served name",
-        )
+        (name, tier.name, _name_path(tier, name), "the served name")
         for tier in tiers
         if tier.task in kind.tasks
+        for name in tier.models
     ]
     for alias, (target, path) in sorted(aliases.items()):
         tier = by_name.get(target)
@@ -267,8 +263,16 @@ def build_routes(
             context.collector.add("model-name-taken-twice", path, f'"{name}" is already {by} of "{other}"', remedy)
         elif (other, by) == (target, what):
             tier = by_name[target]
-            routes.append(Route(name=name, tier=target, task=tier.task, how=_how(kind, tier, name)))
+            routes.append(_route(kind, tier, name))
     return tuple(routes)
+
+
+def _name_path(tier: Tier, name: str) -> KeyPath:
+    """Return where the name of one of a tier's models is written."""
+    options, here = tier.options, ("tiers", tier.name)
+    if options.served_names is not None and name in options.served_names:
+        return options.path_of("served_names") or here
+    return (options.path_of("served_name") if name == options.served_name else None) or here
 
 
 def _takes_alias(task: str, kind: RouterKind) -> bool:
@@ -279,9 +283,15 @@ def _reads_name(name: str, kind: RouterKind) -> bool:
     return not kind.name_pattern or re.fullmatch(kind.name_pattern, name) is not None
 
 
+def _route(kind: RouterKind, tier: Tier, name: str) -> Route:
+    model = name if name in tier.models else tier.served_name
+    entry = tier.name if model == tier.served_name else f"{tier.name}:{model}"
+    return Route(name=name, tier=tier.name, task=tier.task, model=model, entry=entry, how=_how(kind, tier, name))
+
+
 def _how(kind: RouterKind, tier: Tier, name: str) -> str:
     """Return how it comes that a tier answers to a name."""
-    if name == tier.served_name:
+    if name in tier.models:
         return "served"
     if "rewrite" in kind.supports:
         return "rewritten"

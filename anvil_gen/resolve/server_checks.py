@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import UNSET
@@ -46,6 +47,8 @@ def check_server(context: ResolveContext, server: AnyServer) -> None:
         ):
             check(context, server, server.engine)
     _check_secrets(context, server)
+    _check_passed(context, server)
+    _check_build(context, server)
     check_log_fields(context, server.path)
 
 
@@ -91,6 +94,31 @@ def _is_written_out(value: Any) -> bool:
     return isinstance(value, str) and value != ""
 
 
+def _check_passed(context: ResolveContext, server: AnyServer) -> None:
+    """Report variables that are both passed on and set."""
+    for index, name in enumerate(server.options.pass_):
+        if name in server.options.environment:
+            detail = f'"{name}" is set in environment, and passed on'
+            path = (*server.path, "pass", index)
+            context.collector.add("two-fields-for-one-thing", path, detail, "keep one of them")
+
+
+def _check_build(context: ResolveContext, server: AnyServer) -> None:
+    """Report secrets that a build would keep in its image, and warn that nothing notices a changed context."""
+    build, path = server.options.build, server.options.path_of("build")
+    if build is None or path is None:
+        return
+    arguments = build.get("args") if isinstance(build, Mapping) else None
+    for name, value in arguments.items() if isinstance(arguments, Mapping) else ():
+        if isinstance(value, str) and value and holds_secret(str(name)):
+            remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{name}" }}'
+            here = (*path, "args", str(name))
+            context.collector.add("secret-in-the-inventory", here, "rendered files would hold it", remedy, key=True)
+    detail = "Compose builds only what is missing: after a change in the context, the old image runs on"
+    remedy = f"build it again: docker compose up -d --build {server.options.get('service') or ''}".rstrip()
+    context.collector.add("changes-of-a-build-are-not-noticed", path, detail, remedy, key=True, severity="warning")
+
+
 def check_log_fields(context: ResolveContext, table: KeyPath) -> None:
     """Report a table that says where its log goes, and how Docker's own is rotated too."""
     written = context.collector.value_at(table) or {}
@@ -115,7 +143,7 @@ def _check_health(context: ResolveContext, server: AnyServer, engine: Engine) ->
 
 
 def _is_mapped(engine: Engine, name: str) -> bool:
-    return name in engine.fields or name in engine.field_env
+    return any(field.partition(".")[0] == name for field in (*engine.fields, *engine.field_env))
 
 
 def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
@@ -140,6 +168,19 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
                 key=True,
             )
         _check_flag_value(context.collector, here, value)
+        _check_json_flag(context, server, engine, name)
+
+
+def _check_json_flag(context: ResolveContext, server: AnyServer, engine: Engine, name: str) -> None:
+    """Report a flag that is JSON, and says what a field of the tier does."""
+    value = server.options.flags[name]
+    for field, key in engine.json_keys.items():
+        same = canonical_flag(str(engine.fields[field])) == canonical_flag(name)
+        if same and server.options.get(field) is not None and (not isinstance(value, dict) or key in value):
+            here = (*server.path, "flags", name)
+            detail = f'the field "{field}" writes "{key}" of its JSON'
+            remedy = f'write the other keys as a table, without "{key}"'
+            context.collector.add("flag-of-a-field", here, detail, remedy, key=True)
 
 
 def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:

@@ -134,6 +134,8 @@ def image_of(
 ) -> Text:
     """Return the image that the inventory names, else the engine's for these GPUs."""
     named = options.image
+    if options.build is not None and (options.path_of("image") or ())[: len(path)] != path:
+        return ""  # what is built is no other tier's image
     if named is not None:
         return text_of(named)
     if engine is None:

@@ -63,6 +63,9 @@ def inventory_with(struct: str, name: str, value: Any) -> Table:
         )
     elif struct == "MountTable":
         tier["mounts"] = {"/data": {name: value}}
+    elif struct == "WeightsTable":
+        tier |= {"engine": "llamacpp", "model": {"file": "m"}} if name == "file" else {}
+        tier["draft_model"] = {"repo": "a/b", name: value} if name == "revision" else {name: value}
     elif struct == "ModelTable":
         tier["model"] = {"repo": "a/b", name: value} if name == "revision" else {name: value}
         tier |= {"engine": "llamacpp"} if name == "file" else {}

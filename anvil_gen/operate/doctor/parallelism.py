@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from msgspec import UNSET
-
 from anvil_gen.host_paths import local_path
 from anvil_gen.operate.doctor.check import Check, failed
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.operate.doctor.requirements import Requirements
 from anvil_gen.resolve.model import Tier
+from anvil_gen.resolve.model_source import kinds_of
 from anvil_gen.resolve.parallel import parallel_values
 
 _CONFIG = "config.json"
@@ -64,15 +63,15 @@ def _config(context: DoctorContext, required: Requirements, tier: Tier, hub_cach
 
 
 def _config_files(context: DoctorContext, required: Requirements, tier: Tier, hub_cache: str) -> Iterator[Path]:
-    model = tier.options.model
+    from_hub = "repo" in kinds_of(tier.options.model)
     for bind in required.binds:
         folder = local_path(bind.source, system=context.system, root=context.root)
         if folder is None:
             continue
         if bind.target == tier.model:
             yield folder / _CONFIG
-        elif bind.target == hub_cache and model is not None and model.repo is not UNSET:
-            name = f"models--{model.repo.replace('/', '--')}"
+        elif bind.target == hub_cache and from_hub:
+            name = f"models--{tier.model.replace('/', '--')}"
             yield from sorted((folder / "hub" / name / "snapshots").glob(f"*/{_CONFIG}"))
 
 
