@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from anvil_gen.flags import LONG_FLAG, split_flag
-from anvil_gen.values import KeyPath
+from anvil_gen.values import KeyPath, split_compose_text
 
 MASK = "…"
 """Replaces a value that may be a secret."""
@@ -62,9 +62,12 @@ def literal_secrets(value: Any, path: KeyPath = (), *, secret: bool = False) -> 
     With ``secret``, the value itself is one, by its name.
     """
     if isinstance(value, dict) and "env" in value and value.keys() <= _REFERENCE:
-        name, default = value["env"], value.get("default")
-        if isinstance(default, str) and default and (secret or holds_secret(str(name)) or looks_secret(default)):
+        name, default = value["env"], str(value.get("default", ""))
+        if default and (secret or holds_secret(str(name)) or looks_secret(default)):
             yield (*path, "default")
+    elif isinstance(value, dict) and value.keys() == {"interpolate"}:
+        if _is_written_out(str(value["interpolate"]), secret=secret):
+            yield (*path, "interpolate")
     elif isinstance(value, dict):
         for key, item in value.items():
             if key not in _NAMING or not isinstance(item, dict | list):
@@ -73,6 +76,18 @@ def literal_secrets(value: Any, path: KeyPath = (), *, secret: bool = False) -> 
         yield from _secret_words(value, path, secret=secret)
     elif value != "" and not isinstance(value, bool) and (secret or _holds_in_text(value)):
         yield path
+
+
+def _is_written_out(text: str, *, secret: bool) -> bool:
+    """Tell whether a text with variables holds a secret itself, also as what stands where one is not set."""
+    for part in split_compose_text(text):
+        if isinstance(part, str):
+            found = bool(part) and (secret or _holds_in_text(part))
+        else:
+            found = part.word != "" and part.has_default and (secret or holds_secret(part.name))
+        if found:
+            return True
+    return looks_secret(text)
 
 
 def _secret_words(words: Sequence[Any], path: KeyPath, *, secret: bool) -> Iterator[KeyPath]:

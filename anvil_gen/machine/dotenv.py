@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
+from anvil_gen.interpolation import fill_variables
 from anvil_gen.masking import looks_secret, may_hold_secret
 from anvil_gen.text_files import read_bytes
-from anvil_gen.values import Interpolation, interpolations, split_compose_text
 
 FILE = ".env"
 BAD_VARIABLES = "variables-cannot-be-read"
@@ -100,8 +100,7 @@ def _expanded(value: str, known: Mapping[str, str], *, escapes: bool) -> str:
             return "$"
         if name not in known and not match["operator"]:
             raise _LineError("a $ in it is read as a variable, which is not set")
-        variable = Interpolation(name=name, operator=match["operator"] or "", word=match["word"] or "")
-        return _value(variable, known)
+        return fill_variables(match[0], known)
 
     return (_VARIABLE if escapes else _PLAIN_VARIABLE).sub(fill, value)
 
@@ -166,26 +165,3 @@ def _files(folder: Path) -> list[Path]:
 
 def _text(file: Path) -> str:
     return read_bytes(file).decode("utf-8", "surrogateescape")
-
-
-def fill_variables(text: str, values: Mapping[str, str]) -> str:
-    """Return a text of a compose file with its variables interpolated; those that are not set are empty."""
-    return "".join(part if isinstance(part, str) else _value(part, values) for part in split_compose_text(text))
-
-
-def _value(variable: Interpolation, values: Mapping[str, str]) -> str:
-    value = values.get(variable.name)
-    is_set = value is not None and (value != "" or not variable.operator.startswith(":"))
-    if variable.operator.endswith("+"):
-        return variable.word if is_set else ""
-    return variable.word if variable.has_default and not is_set else value or ""
-
-
-def references(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield the names of the variables in a text, and whether Compose refuses the file if one is not set.
-
-    Those with a default are left out.
-    """
-    for variable in interpolations(text):
-        if not variable.operator.endswith(("-", "+")):
-            yield variable.name, variable.operator.endswith("?")

@@ -12,7 +12,8 @@ from places import REPOSITORY
 
 PACKAGE = REPOSITORY / "anvil_gen"
 GROUND = (
-    *("diagnostic_codes", "diagnostics", "digests", "flags", "host_paths", "masking", "text_files", "units"),
+    *("diagnostic_codes", "diagnostics", "digests", "flags", "host_paths", "interpolation", "masking", "text_files"),
+    "units",
     "values",
 )
 """Modules that belong to no room."""

@@ -19,6 +19,8 @@ REFUSED = [
     f'{TIER}environment.X = {{ env = "A_TOKEN", default = ▸"{SECRET}" }}\n',
     f'{TIER}environment.▸URL = "https://me:{SECRET}@example.org/x"\n',
     f'{TIER}environment.▸X = "sk-{SECRET}-0123456789"\n',
+    f'{TIER}environment.A_TOKEN = {{ interpolate = ▸"${{X:-{SECRET}}}" }}\n',
+    f'{TIER}environment.X = {{ interpolate = ▸"a ${{A_TOKEN:-{SECRET}}}" }}\n',
     f'{TIER}flags.▸api-key = "{SECRET}"\n',
     f'{TIER}flags.▸api-key = ["{SECRET}"]\n'.replace("▸api-key = [", "api-key = [▸"),
     f'{TIER}flags.api-key = {{ env = "X", default = ▸"{SECRET}" }}\n',
