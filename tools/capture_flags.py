@@ -2,8 +2,8 @@
 
 python tools/capture_flags.py vllm 0.32.0 0.33.0 --sources /tmp/engines
 
-The versions are added to those that the timeline has. Each is counted a second way, and nothing is written where the two
-disagree. `replaced`, what to write instead of a flag that went, is kept by hand in the timeline, and left as it is.
+The versions are added to those that the timeline has. Each is counted a second way, and nothing is written where the
+two disagree. `replaced`, what to write instead of a flag that went, is kept by hand in the timeline, and left as it is.
 
 Needs Python 3.11, and in the same environment: pydantic, regex, msgspec, packaging, pyyaml, numpy, huggingface_hub.
 """
@@ -36,7 +36,8 @@ def main() -> int:
     arguments = parser.parse_args()
     reports = {version: capture(arguments.engine, version, arguments.sources) for version in arguments.versions}
     for version, report in reports.items():
-        print(f"{version}: {len(report['flags'])} captured, {report['counted']} counted", *report["problems"])
+        line = f"{version}: {len(report['flags'])} captured, {report['counted']} counted"
+        sys.stdout.write("\n  ".join([line, *report["problems"]]) + "\n")
     if any(report["problems"] for report in reports.values()):
         return 1
     write(ENGINES / arguments.engine / "flags.json", reports)
@@ -53,7 +54,9 @@ def capture(engine: str, version: str, sources: Path) -> dict[str, Any]:
     )
     report: dict[str, Any] = json.loads(done.stdout)
     names = counted(engine, source)
-    known = {name: {name, *(word.lstrip("-") for word in flag.get("aliases", ()))} for name, flag in report["flags"].items()}
+    known = {
+        name: {name, *(word.lstrip("-") for word in flag.get("aliases", ()))} for name, flag in report["flags"].items()
+    }
     lacking = sorted(names - set().union(*known.values()))
     beyond = sorted(name for name, spellings in known.items() if not spellings & names)
     problems = [f"body of {name} fails: {why}" for name, why in report["failed"].items()]
@@ -71,6 +74,9 @@ def write(file: Path, reports: dict[str, dict[str, Any]]) -> None:
     order = sorted(captures, key=_numbers)
     result = {
         "versions": order,
+        "abbreviations": reports[order[-1]]["abbreviations"]
+        if order[-1] in reports
+        else data.get("abbreviations", False),
         "counts": {version: counts[version] for version in order},
         "replaced": data.get("replaced", {}),
         "flags": flag_timeline.timeline({version: captures[version] for version in order}),

@@ -12,15 +12,12 @@ import json
 import sys
 import typing
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import import_stubs
 
 _PROBES = {"int": "7", "float": "0.5", "size": "64k", "json": '{"a":1}', "pairs": "a=1", "text": "x_y"}
 _WORDS = ("auto", "all", "none", "max")
-
-
 
 
 def _pretend_cuda(platforms: Any) -> None:
@@ -86,7 +83,7 @@ def _classes(engine: str) -> dict[str, Any]:
     """Return the classes that an engine makes of JSON only later, by flag."""
     if engine != "vllm":
         return {}
-    import vllm.config as config  # noqa: PLC0415
+    from vllm import config  # noqa: PLC0415
 
     return {"speculative-config": config.SpeculativeConfig}
 

@@ -18,7 +18,9 @@ def counted(engine: str, source: Path) -> set[str]:
 def _vllm(package: Path) -> Iterator[str]:
     yield from _literals(package / "engine/arg_utils.py", {"EngineArgs", "AsyncEngineArgs"})
     yield from _literals(package / "entrypoints/cli/serve.py")
-    (parser,) = [file for file in (package / "entrypoints").rglob("cli_args.py") if "def make_arg_parser" in _text(file)]
+    (parser,) = [
+        file for file in (package / "entrypoints").rglob("cli_args.py") if "def make_arg_parser" in _text(file)
+    ]
     yield from _literals(parser, {"make_arg_parser"})
     yield from (name.replace("_", "-") for name in _fields(parser, "FrontendArgs"))
 
@@ -60,9 +62,9 @@ def _fields(file: Path, ending: str) -> Iterator[str]:
     """Yield the fields of the classes whose name ends so."""
     for node in ast.parse(_text(file)).body:
         for item in node.body if isinstance(node, ast.ClassDef) and node.name.endswith(ending) else ():
-            if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
-                if "ClassVar" not in ast.unparse(item.annotation):
-                    yield item.target.id
+            is_field = isinstance(item, ast.AnnAssign) and "ClassVar" not in ast.unparse(item.annotation)
+            if is_field and isinstance(item.target, ast.Name):
+                yield item.target.id
 
 
 def _annotated(file: Path) -> Iterator[tuple[str, ast.Subscript | None]]:

@@ -1,9 +1,10 @@
 """One timeline an engine: each flag's definitions, by the version that brought them.
 
-{"versions": [...], "counts": {version: [captured, counted]}, "flags": {name: [[version, definition or null], ...]}}
+    {"versions": [...], "counts": {version: [captured, counted]}, "flags": {name: [[version, definition], ...]}}
 
-A flag that changed its main name is one flag under its newest name: versions that named it otherwise say `name`. A later
-definition holds what changed: null for a fact that went; for a list of words, what came and went.
+A flag that changed its main name is one flag under its newest name: versions that named it otherwise say `name`. A
+definition is null from where the flag is gone. A later definition holds what changed: null for a fact that went; for a
+list of words, what came and went.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def _named(history: list[list[Any]]) -> tuple[str, list[list[Any]]]:
             before = {}
             continue
         facts = {key: value for key, value in definition.items() if (key, value) != ("name", newest)}
-        written.append([version, dict(_changes(before, facts)) if before else facts])
+        changes = dict(_changes(before, facts)) if before else facts
+        if changes or not before:  # choices in another order are no change
+            written.append([version, changes])
         before = facts
     return newest, written
 

@@ -179,7 +179,7 @@ class StubFinder(importlib.abc.MetaPathFinder):
         top = name.partition(".")[0]
         if top in sys.stdlib_module_names:  # of another platform
             return None
-        if top != name and top != self.engine and not isinstance(sys.modules.get(top), StubModule):
+        if top not in (name, self.engine) and not isinstance(sys.modules.get(top), StubModule):
             return None
         if top == self.engine:
             self.missing.append(name)

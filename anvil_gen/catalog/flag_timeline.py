@@ -1,7 +1,7 @@
-"""The flags of an engine through its versions: `templates/engines/<name>/flags.json`, written by `tools/capture_flags.py`.
+"""The flags of an engine through its versions: `templates/engines/<name>/flags.json`.
 
-A flag is a list of `[version, definition]`, `null` for a version that dropped it; a later definition holds what changed.
-Only the flags that are asked for are made into structs.
+`tools/capture_flags.py` writes it. A flag is a list of `[version, definition]`, `null` for a version that dropped it; a
+later definition holds what changed. Only the flags that are asked for are made into structs.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 
 FlagType = Literal["switch", "text", "int", "float", "size", "json"]
 History = Sequence[tuple[str, Mapping[str, Any] | None]]
@@ -81,6 +84,21 @@ def _applied(facts: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, A
         for name in lists
     }
     return {**{name: value for name, value in change.items() if name[0] not in "+-"}, **changed}
+
+
+def read_timeline(file: Path) -> FlagTimeline:
+    """Return the timeline in a file.
+
+    Raises:
+        DiagnosticError: it is not of that form.
+    """
+    try:
+        return FlagTimeline(file.read_bytes())
+    except msgspec.MsgspecError as error:
+        location = Location(file=display_path(file))
+        raise DiagnosticError(
+            [Diagnostic(code="invalid-template-data", detail=str(error), location=location)]
+        ) from None
 
 
 class FlagTimeline:
@@ -179,9 +197,9 @@ class FlagTimeline:
         return tuple(self.versions[index] for index in (at - 1, at) if 0 <= index < len(self.versions))
 
     def newest_of_line(self, line: str) -> str:
-        """Return the newest captured version that begins with a line's numbers: of `1.9`, `1.9.3`; else the line."""
+        """Return the newest captured version of a line: of `1.9`, `1.9.3`; a version that is no line as it is."""
         key = version_key(line)
-        fitting = [version for version in self.versions if version_key(version)[: len(key)] == key]
+        fitting = [version for version in self.versions if version_key(version)[:2] == key]
         return fitting[-1] if fitting else line
 
     def knows_variable(self, name: str) -> bool:

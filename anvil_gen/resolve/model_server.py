@@ -15,14 +15,13 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import ExperimentTable, Inventory, TierTable
 from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.masking import holds_secret
+from anvil_gen.resolve.flag_check import FlagRules, check_flags, check_variables, flag_rules
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Gpu
 from anvil_gen.resolve.options import ServerOptions, TierOptions
 from anvil_gen.units import MIB, parse_size
-from anvil_gen.values import EnvRef, KeyPath, Number, Text, VariableText, address, canonical_flag
+from anvil_gen.values import EnvRef, KeyPath, Number, Text, VariableText
 
-# Options of an engine's flag table that no single field of a tier names.
-FIELD_OF_OPTION = {"tensor_parallel": "gpus", "revision": "model.revision"}
 # Fields that are lost where the engine has neither flag nor variable for them.
 FIELDS_NEEDING_FLAG = ("context_length", "max_sequences", "kv_cache_dtype", "draft_model", "mmproj", "lora")
 # Fields of Compose that only an engine without a command of its own takes.
@@ -56,6 +55,7 @@ class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):
     options: _Options
     gpus: tuple[Gpu, ...]
     image: Text
+    rules: FlagRules | None = None  # None where nothing is known of the engine's flags
 
 
 AnyServer = ModelServer[Any]
@@ -93,13 +93,12 @@ def resolve_server(
     )
     options = _options_of(context, kind, table, path, below)
     gpus = _find_gpus(context, options, path)
+    image = _image(context, options, engine, gpus, path)
+    rules = flag_rules(context.catalog.flag_timeline(name), engine, image) if engine is not None else None
+    if engine is not None and rules is not None:
+        engine = engine.at(rules.release.version)
     server = ModelServer(
-        path=path,
-        engine_name=name,
-        engine=engine,
-        options=options,
-        gpus=gpus,
-        image=_image(context, options, engine, gpus, path),
+        path=path, engine_name=name, engine=engine, options=options, gpus=gpus, image=image, rules=rules
     )
     if engine is not None:
         for check in (_check_vendors, _check_needs, _check_fields, _check_flags, _refuse_quirks):
@@ -336,43 +335,10 @@ def _is_mapped(engine: Engine, name: str) -> bool:
 
 
 def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
-    """Report flags that a field says already, and values that no command line can carry."""
-    flags_path = (*server.path, "flags")
-    by_flag = engine.flag_fields
-    spelled: dict[str, str] = {}
-    for name, value in server.options.flags.items():
-        here = (*flags_path, name)
-        other = spelled.setdefault(canonical_flag(name), name)
-        option = by_flag.get(canonical_flag(name))
-        if other != name and option is None:
-            detail = f'"{other}" is the same flag for the engine'
-            context.collector.add("flag-written-twice", here, detail, "keep one of the two", key=True)
-        if other == name and option is not None:
-            field = FIELD_OF_OPTION.get(option, option)
-            context.collector.add(
-                "flag-of-a-field",
-                here,
-                f'"--{name}" is written by the field "{field}"',
-                f'remove it, and set "{field}" of {address(server.path)}',
-                key=True,
-            )
-        _check_flag_value(context.collector, here, value)
-
-
-def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            if isinstance(item, list):
-                collector.add("wrong-type", (*path, index), "a list inside a list", "a flag takes a list of values")
-            else:
-                _check_flag_value(collector, (*path, index), item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_flag_value(collector, (*path, key), item)
-    elif isinstance(value, float) and not abs(value) < float("inf"):
-        collector.add("number-out-of-range", path, "it is not finite", "write it as text, if the engine takes that")
-    elif not isinstance(value, str | int | float):
-        collector.add("wrong-type", path, "a date or time", "write it in quotes")
+    rules = server.rules if server.options.flag_check else None
+    check_flags(context.collector, server.path, server.options.flags, engine, rules)
+    if rules is not None:
+        check_variables(context.collector, server.path, server.options.environment, rules)
 
 
 def _refuse_quirks(context: ResolveContext, server: AnyServer, engine: Engine) -> None:

@@ -89,6 +89,7 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     log_max_files: int
     environment: Mapping[str, str | int | EnvTable]
     flags: Mapping[str, Any]
+    flag_check: bool
     task: str | None = None
     entrypoint: Sequence[str] | None = None
     command: Sequence[str] | None = None

@@ -1,0 +1,171 @@
+"""Flags of an inventory, held against those that the version of the image takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from inventories import HUB, Fault, compared, faults_of
+
+HEAD = f"""\
+schema = 1
+hfcache.volume = "hub"
+[tiers.one]
+engine = "vllm"
+model = {HUB}
+"""
+
+
+def vllm(version: str, flags: str, *, image: str = "vllm/vllm-openai") -> str:
+    return f'{HEAD}image = "{image}:{version}"\n{flags}'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            vllm("v0.33.0", "flags.▸max-num-seq = 4\nflags.▸zzz = true"),
+            [
+                ("flag of a field", "tiers.one.flags.max-num-seq", "max_sequences"),
+                ("unknown flag", "tiers.one.flags.zzz", "flag_check = false"),
+            ],
+        ),
+        (
+            vllm("v0.33.0", "flags.▸max-model-length = 4"),
+            [("unknown flag", "tiers.one.flags.max-model-length", 'did you mean "max-model-len"')],
+        ),
+        (
+            vllm("v0.33.0", 'flags.▸task = "embed"\nflags.▸swap-space = 4'),
+            [
+                ("flag of another version", "tiers.one.flags.task", "runner"),
+                ("flag of another version", "tiers.one.flags.swap-space", "remove it"),
+            ],
+        ),
+        (
+            vllm("v0.11.2", 'flags.▸attention-config = { backend = "x" }'),
+            [("flag of another version", "tiers.one.flags.attention-config", "a newer image")],
+        ),
+        (
+            vllm("v0.33.0", 'flags.block-size = ▸"big"\nflags.max-lora-rank = ▸24\nflags.max-logprobs = ▸1.5'),
+            [
+                ("wrong type", "tiers.one.flags.block-size", "a whole number"),
+                ("not one of the choices", "tiers.one.flags.max-lora-rank", "128, 16, 256"),
+                ("wrong type", "tiers.one.flags.max-logprobs", "a whole number"),
+            ],
+        ),
+        # The same in an earlier version, whose block size is one of a list.
+        (
+            vllm("v0.17.1", "flags.block-size = ▸24"),
+            [("not one of the choices", "tiers.one.flags.block-size", "128")],
+        ),
+        (
+            vllm(
+                "v0.33.0",
+                "flags.compilation-config = { mode = 3, ▸levle = 2 }\nflags.limit-mm-per-prompt = ▸'{image: 3'",
+            ),
+            [
+                ("unknown key", "tiers.one.flags.compilation-config.levle", "its keys: "),
+                ("not of the right form", "tiers.one.flags.limit-mm-per-prompt", "a table, or JSON"),
+            ],
+        ),
+        (
+            vllm("v0.33.0", 'flags.▸"compilation-config.levle" = 3\nflags."compilation-config.mode" = 3'),
+            [("unknown key", 'tiers.one.flags."compilation-config.levle"', "its keys: ")],
+        ),
+        (
+            vllm("v0.33.0", 'flags.enforce-eager = ▸"true"\nflags.enable-prefix-caching = ▸1'),
+            [
+                ("wrong type", "tiers.one.flags.enforce-eager", "no-enforce-eager = true"),
+                ("wrong type", "tiers.one.flags.enable-prefix-caching", "no-enable-prefix-caching = true"),
+            ],
+        ),
+        (
+            vllm("v0.33.0", "flags.block-size = ▸true\nflags.seed = ▸[1, 2]\nflags.allowed-origins = [▸'*']"),
+            [
+                ("wrong type", "tiers.one.flags.block-size", "write its value"),
+                ("wrong type", "tiers.one.flags.seed", "a whole number"),
+                ("not of the right form", "tiers.one.flags.allowed-origins[0]", "JSON in quotes"),
+            ],
+        ),
+        (
+            vllm("v0.20.2", "flags.▸disable-prefix-caching = true\nflags.▸no-headless = true"),
+            [
+                ("unknown flag", "tiers.one.flags.disable-prefix-caching", '"no-enable-prefix-caching"'),
+                ("unknown flag", "tiers.one.flags.no-headless", "off unless it is set"),
+            ],
+        ),
+        (
+            vllm("v0.10.1", "flags.▸disable-log-requests = true"),
+            [("deprecated flag", "tiers.one.flags.disable-log-requests", "")],
+        ),
+    ],
+)
+def test_what_a_version_does_not_take_is_told_at_the_flag(text: str, expected: list[Fault], tmp_path: Path) -> None:
+    told, wanted = compared(text, expected, tmp_path)
+    assert told == wanted
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        "flags.disable-log-requests = true",  # hidden in the help, and taken as no-enable-log-requests
+        "flags.enable_prefix_caching = true",
+        'flags."speculative-config" = { method = "eagle3", model = "a/b", num_speculative_tokens = 4 }',
+        'flags.speculative-config = \'{"method": "ngram", "num_speculative_tokens": 2}\'',
+        "flags.max-num-batched-tokens = '16k'",
+        'flags.kv-transfer-config = \'{"kv_connector": "x", "kv_port": 80m}\'',
+        'flags.lora-dtype = "auto"',
+        "flags.hf-overrides = { rope_parameters = { rope_type = 'yarn' } }",
+        "flags.allowed-origins = '[\"*\"]'",
+        'flags.seed = { env = "SEED" }',
+        'flags.seed = { env = "SEED", default = "x" }',
+        "flags.config = '/etc/vllm.yaml'",
+        "flags.trust-remote = true",  # argparse takes the beginning of a flag
+        "flags.host = false",
+        "flag_check = false\nflags.anything = 1",
+    ],
+)
+def test_what_the_version_takes_is_not_told(flags: str, tmp_path: Path) -> None:
+    assert faults_of(vllm("v0.33.0", flags), tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("image", "tag"),
+    [
+        ("vllm/vllm-openai", "latest"),
+        ("vllm/vllm-openai", "nightly"),
+        ("vllm/vllm-openai", "v0.34.0"),
+        ("vllm/vllm-openai", "v0.8.5"),
+        ("someone/vllm", "v0.33.0"),
+        ("localhost:5000/vllm/vllm-openai", "v0.33.0"),
+    ],
+)
+def test_an_image_that_is_no_known_release_brings_warnings_only(image: str, tag: str, tmp_path: Path) -> None:
+    (told,) = faults_of(vllm(tag, "flags.zzz = true", image=image), tmp_path)
+    assert (told.code, told.severity) == ("unknown-flag", "warning")
+
+
+def test_a_variable_may_name_another_image(tmp_path: Path) -> None:
+    image = 'image = { env = "IMAGE", default = "vllm/vllm-openai:v0.33.0" }'
+    (told,) = faults_of(f"{HEAD}{image}\nflags.task = 'embed'", tmp_path)
+    assert (told.code, told.severity) == ("flag-of-another-version", "warning")
+
+
+@pytest.mark.parametrize("tag", ["v0.20.2@sha256:" + "0" * 64, "v0.20.2-cu130", "v0.20.2-x86_64"])
+def test_a_digest_and_a_variant_keep_the_version_of_the_tag(tag: str, tmp_path: Path) -> None:
+    (told,) = faults_of(vllm(tag, "flags.disable-prefix-caching = true"), tmp_path)
+    assert (told.severity, "vLLM 0.20.2" in told.detail) == ("error", True)
+
+
+def test_a_version_that_was_not_captured_has_what_both_its_neighbours_have(tmp_path: Path) -> None:
+    """0.9.0.1 lies between 0.9.0 and 0.9.1, which brought `enable-multimodal-encoder-data-parallel`."""
+    flags = "flags.enable-multimodal-encoder-data-parallel = true\nflags.zzz = true"
+    (told,) = faults_of(vllm("v0.10.1.2", flags), tmp_path)
+    assert (told.address, told.severity) == ("tiers.one.flags.zzz", "error")
+
+
+def test_a_switch_that_a_field_also_sets_is_no_error(tmp_path: Path) -> None:
+    """`enable-lora` goes with the field `lora`; a flag that has a value still is one."""
+    text = vllm("v0.33.0", "flags.enable-lora = true\nflags.max-model-len = 1024")
+    (told,) = faults_of(text, tmp_path)
+    assert told.code == "flag-of-a-field"
