@@ -36,7 +36,7 @@ def main() -> int:
     arguments = parser.parse_args()
     reports = {version: capture(arguments.engine, version, arguments.sources) for version in arguments.versions}
     for version, report in reports.items():
-        line = f"{version}: {len(report['flags'])} captured, {report['counted']} counted"
+        line = f"{version}: {len(report['flags']) + len(report.get('variables', {}))} captured, {report['counted']} counted"
         sys.stdout.write("\n  ".join([line, *report["problems"]]) + "\n")
     if any(report["problems"] for report in reports.values()):
         return 1
@@ -70,27 +70,32 @@ def write(file: Path, reports: dict[str, dict[str, Any]]) -> None:
     captures = {version: expand(data, version) for version in data.get("versions", ())}
     captures |= {version: report["flags"] for version, report in reports.items()}
     counts = {**data.get("counts", {})}
-    counts |= {version: [len(report["flags"]), report["counted"]] for version, report in reports.items()}
+    counts |= {version: [len(report["flags"]) + len(report.get("variables", {})), report["counted"]] for version, report in reports.items()}
     order = sorted(captures, key=_numbers)
+    variables = {version: expand(data, version, "variables") for version in data.get("versions", ())}
+    variables |= {version: report.get("variables", {}) for version, report in reports.items()}
+    replaced = [data.get("replaced", {}), *(report.get("replaced", {}) for report in reports.values())]
     result = {
         "versions": order,
         "abbreviations": reports[order[-1]]["abbreviations"]
         if order[-1] in reports
         else data.get("abbreviations", False),
         "counts": {version: counts[version] for version in order},
-        "replaced": data.get("replaced", {}),
+        "replaced": dict(sorted({name: text for table in reversed(replaced) for name, text in table.items()}.items())),
         "flags": flag_timeline.timeline({version: captures[version] for version in order}),
+        "variables": flag_timeline.timeline({version: variables[version] for version in order}),
     }
+    result = {key: value for key, value in result.items() if value}
     file.write_text(flag_timeline.text(result), "utf-8", newline="\n")
 
 
-def expand(data: dict[str, Any], version: str) -> dict[str, Any]:
-    """Return the flags of one version of a timeline, as they were captured."""
+def expand(data: dict[str, Any], version: str, table: str = "flags") -> dict[str, Any]:
+    """Return the flags of one version of a timeline, or its variables, as they were captured."""
     sys.path.insert(0, str(HERE.parent))
     from anvil_gen.catalog.flag_timeline import facts_at, version_key  # noqa: PLC0415
 
     found = {}
-    for name, history in data["flags"].items():
+    for name, history in data.get(table, {}).items():
         facts = facts_at(history, version_key(version))
         if facts is not None:
             found[facts.pop("name", name)] = facts
