@@ -36,7 +36,7 @@ def main() -> int:
     arguments = parser.parse_args()
     reports = {version: capture(arguments.engine, version, arguments.sources) for version in arguments.versions}
     for version, report in reports.items():
-        line = f"{version}: {len(report['flags']) + len(report.get('variables', {}))} captured, {report['counted']} counted"
+        line = f"{version}: {size(report)} captured, {report['counted']} counted"
         sys.stdout.write("\n  ".join([line, *report["problems"]]) + "\n")
     if any(report["problems"] for report in reports.values()):
         return 1
@@ -64,13 +64,18 @@ def capture(engine: str, version: str, sources: Path) -> dict[str, Any]:
     return {**report, "counted": len(names), "problems": problems}
 
 
+def size(report: dict[str, Any]) -> int:
+    """Return the number of flags and variables that were captured."""
+    return len(report["flags"]) + len(report.get("variables", {}))
+
+
 def write(file: Path, reports: dict[str, dict[str, Any]]) -> None:
     """Add versions to a timeline, or begin it."""
     data = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     captures = {version: expand(data, version) for version in data.get("versions", ())}
     captures |= {version: report["flags"] for version, report in reports.items()}
     counts = {**data.get("counts", {})}
-    counts |= {version: [len(report["flags"]) + len(report.get("variables", {})), report["counted"]] for version, report in reports.items()}
+    counts |= {version: [size(report), report["counted"]] for version, report in reports.items()}
     order = sorted(captures, key=_numbers)
     variables = {version: expand(data, version, "variables") for version in data.get("versions", ())}
     variables |= {version: report.get("variables", {}) for version, report in reports.items()}

@@ -10,8 +10,7 @@ import dataclasses
 import enum
 import json
 import sys
-import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import import_stubs
@@ -65,7 +64,8 @@ def _vllm() -> argparse.ArgumentParser:
     sys.argv = ["vllm"]
     serve = cmd_init()[0]
     module = sys.modules[type(serve).__module__]
-    return serve.subparser_init(module.FlexibleArgumentParser().add_subparsers())
+    parser: argparse.ArgumentParser = serve.subparser_init(module.FlexibleArgumentParser().add_subparsers())
+    return parser
 
 
 def _sglang() -> argparse.ArgumentParser:
@@ -134,7 +134,7 @@ def _is_negation(action: argparse.Action, option: str) -> bool:
     if not isinstance(action, argparse.BooleanOptionalAction):
         return False
     space = argparse.Namespace()
-    action(argparse.ArgumentParser(), space, None, option)  # type: ignore[arg-type]
+    action(argparse.ArgumentParser(), space, None, option)
     return getattr(space, action.dest) is False
 
 
@@ -162,7 +162,7 @@ def _json_keys(action: argparse.Action) -> list[str]:
     return sorted(_keys(dataclass))
 
 
-def _takes(convert: Callable[[str], Any], word: str) -> bool:
+def _takes(convert: Any, word: str) -> bool:
     try:
         convert(word)
     except (argparse.ArgumentTypeError, AttributeError, LookupError, TypeError, ValueError):
@@ -212,4 +212,4 @@ def _takes_abbreviations(parser: argparse.ArgumentParser) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(typing.cast("None", main()))
+    main()

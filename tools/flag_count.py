@@ -62,9 +62,8 @@ def _fields(file: Path, ending: str) -> Iterator[str]:
     """Yield the fields of the classes whose name ends so."""
     for node in ast.parse(_text(file)).body:
         for item in node.body if isinstance(node, ast.ClassDef) and node.name.endswith(ending) else ():
-            is_field = isinstance(item, ast.AnnAssign) and "ClassVar" not in ast.unparse(item.annotation)
-            if is_field and isinstance(item.target, ast.Name):
-                yield item.target.id
+            if isinstance(item, ast.AnnAssign) and "ClassVar" not in ast.unparse(item.annotation):
+                yield ast.unparse(item.target)
 
 
 def _annotated(file: Path) -> Iterator[tuple[str, ast.Subscript | None]]:

@@ -179,7 +179,9 @@ def tei(version: str, sources: Path) -> Report:
 def ollama(version: str, sources: Path) -> Report:
     """Return the variables that Ollama's server reads: the calls of its reader."""
     text = _at_tag(sources / "ollama", version, "envconfig/config.go")
-    calls = re.findall(r'\b(Var|Bool|BoolWithDefault|String|Uint|Uint64|Getenv|LookupEnv)\("((?:OLLAMA|LLAMA)_\w+)"', text)
+    calls = re.findall(
+        r'\b(Var|Bool|BoolWithDefault|String|Uint|Uint64|Getenv|LookupEnv)\("((?:OLLAMA|LLAMA)_\w+)"', text
+    )
     kinds = {"Uint": "int", "Uint64": "int"}
     variables = {name: {"type": kinds[reader]} if reader in kinds else {} for reader, name in sorted(calls, key=str)}
     listed = set(re.findall(r'"(OLLAMA_\w+|LLAMA_\w+)"', text))

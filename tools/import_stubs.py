@@ -241,9 +241,9 @@ def install(engine: str, patches: Patches) -> tuple[EngineFinder, StubFinder]:
     sys.meta_path.append(stubs)
     real = importlib.metadata.version
 
-    def version(name: str) -> str:
+    def version(distribution_name: str) -> str:
         try:
-            return real(name)
+            return real(distribution_name)
         except importlib.metadata.PackageNotFoundError:
             return VERSION
 

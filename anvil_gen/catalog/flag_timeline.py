@@ -132,11 +132,15 @@ class FlagTimeline:
 
     def names(self, version: str) -> Iterator[str]:
         """Yield the main form of each flag of a version."""
+        yield from (flag.name for flag in self.flags(version))
+
+    def flags(self, version: str) -> Iterator[Flag]:
+        """Yield each flag of a version."""
         key = version_key(version)
         for name, history in self._file.flags.items():
             facts = facts_at(history, key)
             if facts is not None:
-                yield facts.get("name", name)
+                yield msgspec.convert({"name": name, **facts}, Flag)
 
     def find(self, name: str, version: str) -> Flag | None:
         """Return the flag that a version takes under a name: its main form, another or a negation."""
@@ -179,6 +183,8 @@ class FlagTimeline:
             gone = next(since for since in self._changes(history) if having[-1] < since)
             facts = facts_at(history, key)
             renamed = "" if facts is None else facts.get("name", main)
+            said = (facts_at(history, having[-1]) or {}).get("use")
+            instead = instead or (f"write {said}" if said else "")
             return Absence(gone_since=self._version(gone), renamed_to=renamed, instead=instead)
         return Absence(instead=instead) if instead else None
 
@@ -202,18 +208,33 @@ class FlagTimeline:
         fitting = [version for version in self.versions if version_key(version)[:2] == key]
         return fitting[-1] if fitting else line
 
-    def knows_variable(self, name: str) -> bool:
-        """Return whether any captured version reads a variable of that name."""
-        return name in self._file.variables
-
     @property
     def variables(self) -> Mapping[str, History]:
         """The engine's environment variables, each with its history."""
         return self._file.variables
 
+    def variables_of(self, version: str) -> Iterator[str]:
+        """Yield the variables that a version reads."""
+        key = version_key(version)
+        yield from (name for name, history in self.variables.items() if facts_at(history, key) is not None)
+
     def history(self, name: str) -> History:
-        """Return a flag's history by its newest name; empty where there is none."""
-        return self._file.flags.get(name, [])
+        """Return the history of a flag or variable by its newest name; empty where there is none."""
+        return self._file.flags.get(name) or self._file.variables.get(name, [])
+
+    def at(self, name: str, version: str) -> Flag | None:
+        """Return a flag or variable by its newest name, as one version has it; None where it does not."""
+        facts = facts_at(self.history(name), version_key(version))
+        return None if facts is None else msgspec.convert({"name": name, **facts}, Flag)
+
+    def main_name(self, name: str) -> str | None:
+        """Return the newest name of what any version has under a name; None where none has it."""
+        if self.history(name):
+            return name
+        for main, history in self._file.flags.items():
+            if any(name in _names_of(main, facts_at(history, since)) for since in self._changes(history)):
+                return main
+        return None
 
     @property
     def all_names(self) -> list[str]:

@@ -16,6 +16,7 @@ from anvil_gen.diagnostics import Severity, did_you_mean, join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.env_references import env_reference
 from anvil_gen.resolve.command_line import flag_text
+from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.values import KeyPath, address, canonical_flag
 
 # Options of an engine's flag table that no single field of a tier names.
@@ -130,12 +131,20 @@ def check_flags(
                 key=True,
             )
         elif rules is not None:
-            _report(collector, here, rules, value)
+            _report(collector, here, rules, value, name)
         _check_flag_value(collector, here, value)
 
 
-def _report(collector: Collector, path: KeyPath, rules: FlagRules, value: Any) -> None:
-    for finding in rules.findings(str(path[-1]), value):
+def check_fields(collector: Collector, options: ServerOptions, engine: Engine, rules: FlagRules, path: KeyPath) -> None:
+    """Report fields of a table whose values the version refuses for the flags that they become."""
+    for field, flags in engine.fields.items():
+        place, value = options.path_of(field), options.get(field)
+        if place is not None and place[: len(path)] == path and isinstance(value, str | int | float):
+            _report(collector, place, rules, value, flags if isinstance(flags, str) else flags[0])
+
+
+def _report(collector: Collector, path: KeyPath, rules: FlagRules, value: Any, name: str) -> None:
+    for finding in rules.findings(name, value):
         sure = rules.release.certain
         doubt = "" if sure else f" (the image's tag names no release: taken as {rules.release.version})"
         collector.add(

@@ -15,7 +15,7 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import ExperimentTable, Inventory, TierTable
 from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.masking import holds_secret
-from anvil_gen.resolve.flag_check import FlagRules, check_flags, check_variables, flag_rules
+from anvil_gen.resolve.flag_check import FlagRules, check_fields, check_flags, check_variables, flag_rules
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Gpu
 from anvil_gen.resolve.options import ServerOptions, TierOptions
@@ -338,6 +338,7 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
     rules = server.rules if server.options.flag_check else None
     check_flags(context.collector, server.path, server.options.flags, engine, rules)
     if rules is not None:
+        check_fields(context.collector, server.options, engine, rules, server.path)
         check_variables(context.collector, server.path, server.options.environment, rules)
 
 

@@ -169,3 +169,21 @@ def test_a_switch_that_a_field_also_sets_is_no_error(tmp_path: Path) -> None:
     text = vllm("v0.33.0", "flags.enable-lora = true\nflags.max-model-len = 1024")
     (told,) = faults_of(text, tmp_path)
     assert told.code == "flag-of-a-field"
+
+
+def test_a_field_has_the_values_of_its_flag(tmp_path: Path) -> None:
+    """SGLang never had a KV cache type fp8, and vLLM 0.33 takes any text."""
+    sglang = vllm("v0.5.23", "kv_cache_dtype = ▸'fp8'", image="lmsysorg/sglang").replace('"vllm"', '"sglang"')
+    told, wanted = compared(sglang, [("not one of the choices", "tiers.one.kv_cache_dtype", "mxfp8")], tmp_path)
+    assert told == wanted
+    assert faults_of(vllm("v0.33.0", "kv_cache_dtype = 'anything'"), tmp_path) == ()
+
+
+def test_a_variable_of_ollamas_that_it_does_not_read_brings_a_warning(tmp_path: Path) -> None:
+    text = f"{HEAD}environment.▸OLLAMA_KEEP_ALIFE = '5m'\nenvironment.OLLAMA_DEBUG = '1'\nenvironment.OTHER = '1'"
+    told, wanted = compared(
+        text.replace('"vllm"', '"ollama"'),
+        [("unknown variable", "tiers.one.environment.OLLAMA_KEEP_ALIFE", "OLLAMA_KEEP_ALIVE")],
+        tmp_path,
+    )
+    assert told == wanted
