@@ -155,6 +155,10 @@ class FlagTimeline:
             main = longer.pop() if len(longer) == 1 else None
         return self._flag(main, key) if main is not None else None
 
+    def short_form(self, name: str, version: str) -> str | None:
+        """Return the main form of a flag that a version takes by one dash and this name: `-tp`."""
+        return next((flag.name for flag in self.flags(version) if f"-{name}" in flag.aliases), None)
+
     def _flag(self, key_name: str, key: VersionKey) -> Flag:
         facts = facts_at(self._file.flags[key_name], key) or {}
         return msgspec.convert({"name": key_name, **facts}, Flag)

@@ -58,8 +58,11 @@ class FlagRules(Struct, frozen=True, kw_only=True):
 
     def main_form(self, name: str) -> str:
         """Return the main form of a flag; the name itself where the version has none under it."""
-        flag = self.timeline.find(canonical_flag(name), self.release.checked[0])
-        return flag.name if flag is not None and canonical_flag(name) not in flag.negations else canonical_flag(name)
+        version, name = self.release.checked[0], canonical_flag(name)
+        flag = self.timeline.find(name, version)
+        if flag is None:
+            return self.timeline.short_form(name, version) or name
+        return name if name in flag.negations else flag.name
 
     def is_switch(self, name: str) -> bool:
         """Return whether the version takes a flag that has no value."""
@@ -85,7 +88,8 @@ class FlagRules(Struct, frozen=True, kw_only=True):
         negation, absence = self._negation(version, flag), self.timeline.absence(flag, version)
         if absence is not None and not negation:
             return Finding(code="flag-of-another-version", detail=f"{detail}{_when(absence)}", remedy=_instead(absence))
-        remedy = negation or did_you_mean(flag, self.timeline.names(version))
+        short = self.timeline.short_form(flag, version)
+        remedy = negation or (f'write "{short}"' if short else did_you_mean(flag, self.timeline.names(version)))
         return Finding(code="unknown-flag", detail=detail, remedy=remedy or "remove it, or set flag_check = false")
 
     def _negation(self, version: str, name: str) -> str:

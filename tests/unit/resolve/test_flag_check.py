@@ -187,3 +187,15 @@ def test_a_variable_of_ollamas_that_it_does_not_read_brings_a_warning(tmp_path: 
         tmp_path,
     )
     assert told == wanted
+
+
+def test_a_flag_under_another_name_is_still_that_of_the_field(tmp_path: Path) -> None:
+    """`-tp` is short for `--tensor-parallel-size`, and `--tp` no flag; two names stand for the share of the GPU."""
+    text = vllm("v0.33.0", "flags.▸tp = 2\nflags.▸device-memory-utilization = 0.5\nflags.▸asc = 2")
+    expected = [
+        ("flag of a field", "tiers.one.flags.tp", "gpus"),
+        ("flag of a field", "tiers.one.flags.device-memory-utilization", "gpu_memory_utilization"),
+        ("unknown flag", "tiers.one.flags.asc", 'write "api-server-count"'),
+    ]
+    told, wanted = compared(text, expected, tmp_path)
+    assert told == wanted
