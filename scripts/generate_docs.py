@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from fields_page import fields_page
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
@@ -46,8 +47,14 @@ TABLES = {
     "[hfcache]": ("HfCacheTable", "hfcache"),
     "[gpus.NAME]": ("GpuTable", "gpu"),
     "[tiers.NAME]": ("TierTable", "tier"),
-    "model and draft_model of a tier": ("ModelTable", "model"),
+    "model of a tier": ("ModelTable", "model"),
+    "draft_model of a tier": ("WeightsTable", "model"),
+    "lora.NAME of a tier": ("AdapterTable", None),
+    "an entry of env_file": ("EnvFileTable", None),
     "healthcheck of a tier": ("HealthCheckTable", None),
+    "mounts of a tier, of [experiment] and [router]": ("MountTable", "mount"),
+    "networks of a tier and of [router]": ("NetworkTable", None),
+    "logging of a tier, the router or the experiment": ("LoggingTable", None),
     "[modes.NAME]": ("ModeTable", None),
     "[router]": ("RouterTable", "router"),
     "[router.tiers.NAME]": ("RouterTierTable", None),
@@ -68,6 +75,7 @@ DATA_TABLES = {
             "[[caches]]": "Cache",
             "[[quirks]]": "Quirk",
             "refuse of a quirk": "Refusal",
+            "[parallel]": "Parallel",
         },
     ),
     "router": ("routers/NAME/router.toml", {"(top level)": "RouterKind"}),
@@ -79,6 +87,7 @@ DATA_TABLES = {
             "[devices]": "DeviceListing",
             "[runtime]": "Runtime",
             "[probe]": "PinProbe",
+            "[requests.*]": "GpuForm",
         },
     ),
     "log": ("log.toml", {"[[stage]]": "Stage", "[[failure]]": "Failure"}),
@@ -100,6 +109,7 @@ def pages() -> dict[str, str]:
     others = {"docs/cli.md": cli_page(), "docs/failures.md": failures_page(catalog)}
     others["docs/router-contract.md"] = contract_page(catalog)
     others |= {"docs/template-data.md": data_page(), "docs/errors.md": errors_page()}
+    others["docs/fields.md"] = "\n".join([NOTE, *fields_page(catalog, table), ""])
     return {"docs/inventory.md": inventory_page(catalog), **others, **engines}
 
 
@@ -123,13 +133,18 @@ def inventory_page(catalog: Catalog) -> str:
         'flags.limit-mm-per-prompt = { image = 4 }   # --limit-mm-per-prompt={"image":4}',
         "flags.host = false                          # removes a flag that the engine's data sets",
         "```",
+        "",
+        "A relative path in `mounts`, `files`, `override`, `[services]` and `[volumes]` starts from this file's",
+        "folder. Rendered, it is relative to the file that has it, as what a variable holds always is.",
     ]
     for title, (struct, section) in TABLES.items():
         definition = definitions[struct]
         lines += ["", heading(title), "", definition["description"], ""]
+        # An option named like a word of Python ends in `_` there.
+        defaults = {key.rstrip("_"): value for key, value in catalog.defaults.get(section or "", {}).items()}
         rows = []
         for name, option in definition["properties"].items():
-            default = catalog.defaults[section][name] if section else None
+            default = defaults[name] if section else None
             listed = catalog.names(LISTED[struct, name]) if (struct, name) in LISTED else []
             rows.append(key_row(name, option, definitions, default=default, listed=listed))
         lines += table(("key", "type", "unit", "default", "example", "meaning"), rows)

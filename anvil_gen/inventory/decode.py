@@ -9,7 +9,9 @@ import msgspec
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.collector import Collector
-from anvil_gen.inventory.schema import SCHEMA, GpuTable, Inventory, TierTable
+from anvil_gen.inventory.schema import SCHEMA, Inventory
+from anvil_gen.inventory.schema_host import GpuTable
+from anvil_gen.inventory.schema_tier import TierTable
 from anvil_gen.inventory.struct_errors import ErrorKind, StructError, decode_number, decode_valid
 from anvil_gen.values import KeyPath
 
@@ -108,8 +110,6 @@ def _report(collector: Collector, error: StructError) -> None:
 def _inventory_remedy(collector: Collector, error: StructError) -> str:
     """Return what to write where the inventory's own rules say more than the type."""
     key = error.path[-1] if error.path else ""
-    if error.kind == "unknown key" and key in ("tensor_parallel", "tensor_parallel_size"):
-        return "remove it: it follows from gpus" if error.path[0] in ("tiers", "defaults") else ""
     value = collector.value_at(error.path)
     if error.kind == "type" and key in ("model", "draft_model") and isinstance(value, str):
         kind = "repo" if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", value) else "path"

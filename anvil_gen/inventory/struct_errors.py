@@ -298,6 +298,8 @@ def _type_words(kind: types.Type) -> list[str]:
 
 def _type_remedy(value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, Any]) -> str:
     """Return what to write instead of a value of another type."""
+    if isinstance(kind, types.UnionType) and isinstance(value, list):
+        kind = next((choice for choice in kind.types if isinstance(choice, types.StructType)), kind)
     if isinstance(kind, types.StructType):
         names = [field.encode_name for field in kind.fields]
         keys = f", with {join_words(names)}" if len(names) <= 6 else ""
@@ -305,7 +307,9 @@ def _type_remedy(value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str
     if isinstance(kind, types.DictType):
         entry = ".NAME" if isinstance(kind.value_type, types.StructType | types.DictType) else ""
         return f"write it as a table: [{address(path)}{entry}]"
-    if isinstance(kind, types.ListType | types.VarTupleType) and isinstance(value, str):
+    choices = kind.types if isinstance(kind, types.UnionType) else (kind,)
+    is_list = any(isinstance(choice, types.ListType | types.VarTupleType) for choice in choices)
+    if is_list and isinstance(value, str):
         return f'write it as a list: ["{value}"]'
     is_whole = isinstance(kind, types.IntType)
     if (is_whole or isinstance(kind, types.CustomType)) and re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", str(value)):

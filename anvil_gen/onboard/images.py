@@ -16,7 +16,8 @@ def name_images(inventory: Path, tiers: Iterable[Tier]) -> None:
     before = inventory.read_bytes()
     text = before.decode()
     for tier in tiers:
-        image = json.dumps(str(tier.service.image), ensure_ascii=False)
+        line = f"image = {json.dumps(str(tier.service.image), ensure_ascii=False)}\n"
         head = re.compile(rf'^(\[tiers\.{re.escape(tier.name)}\]\nengine = "[^"\n]*"\n)(?!image)', re.MULTILINE)
-        text = head.sub(lambda match, image=image: f"{match[1]}image = {image}\n", text)
+        found = head.search(text)
+        text = text if found is None else f"{text[: found.end()]}{line}{text[found.end() :]}"
     replace_file(inventory, before, text.encode())

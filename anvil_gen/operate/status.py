@@ -161,7 +161,7 @@ def _reachable(one: Container, tier: Tier) -> Address | None:
         return ("127.0.0.1" if host in ("", "0.0.0.0") else host.strip("[]"), port)  # noqa: S104
     networks = (one.raw.get("NetworkSettings") or {}).get("Networks") or {}
     addresses = [network["IPAddress"] for network in networks.values() if network.get("IPAddress")]
-    return (addresses[0], tier.port) if addresses and tier.port else None
+    return (addresses[0], tier.container_port) if addresses and tier.container_port else None
 
 
 def _rows(queried: _Queried) -> Iterable[Row]:
@@ -209,10 +209,11 @@ def _ports(tier: Tier | None) -> tuple[str, ...]:
 
 def _gpus(stack: Stack, tier: Tier | None, one: Container | None) -> tuple[str, ...]:
     """Return the GPUs that a container was granted; the inventory's if the platform grants none by name."""
-    names = {gpu.uuid: gpu.name for each in stack.tiers for gpu in each.gpus}
-    if one is not None and one.device_ids:
-        return tuple(names.get(uuid, uuid) for uuid in one.device_ids)
-    return tuple(gpu.name for gpu in tier.gpus) if tier is not None and one is not None else ()
+    names = {gpu.device_id: gpu.name for each in stack.tiers for gpu in each.gpus}
+    if one is not None and one.gpu_ids:
+        return tuple(names.get(gpu_id, gpu_id) for gpu_id in one.gpu_ids)
+    request = tier.gpu_request if tier is not None and one is not None else None
+    return request.words if request is not None else ()
 
 
 def _drift(queried: _Queried, service: str, tier: Tier | None, one: Container | None) -> Iterable[Drift]:
@@ -248,7 +249,7 @@ def _conflicts(queried: _Queried, service: str, tier: Tier | None, again: str) -
         name, ports = router.container_name, router.ports
     else:  # Compose's own keys: `up` checks them if it fails
         return
-    other = queried.by_name.get(str(name))
+    other = queried.by_name.get(str(name)) if name is not None else None
     if other is not None and (other.project, other.service) != (queried.deployment.project.name, service):
         conflict = name_conflict(queried.deployment.project.docker, other)
         yield Drift(kind="foreign", detail=conflict.detail, remedy=f"{conflict.command} && {again}")

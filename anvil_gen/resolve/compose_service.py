@@ -4,39 +4,64 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
-from anvil_gen.catalog.engine import Engine
+from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.catalog.health import Health
+from anvil_gen.resolve.build import build_keys, env_files
 from anvil_gen.resolve.command_line import arguments, shell_words
-from anvil_gen.resolve.compose_keys import compose_form, flag_value, named_volumes
+from anvil_gen.resolve.compose_keys import compose_form, flag_value
+from anvil_gen.resolve.context import AnyServer, ResolveContext, env_text, matching_quirks
+from anvil_gen.resolve.gpu_reservation import gpu_environment, reservation_of
 from anvil_gen.resolve.layers import set_fields
-from anvil_gen.resolve.model import EnvVar, HealthCheck, Mount, Port, Reservation, Service
-from anvil_gen.resolve.model_server import AnyServer, ResolveContext, env_text, matching_quirks
-from anvil_gen.resolve.model_source import KINDS, Source
-from anvil_gen.resolve.options import ServerOptions
-from anvil_gen.values import EnvRef, Number, Text, canonical_flag, concat, fill
+from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Networks, Port, Service
+from anvil_gen.resolve.model_source import Source
+from anvil_gen.resolve.mounts import Taken, own_mounts
+from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
+from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
+from anvil_gen.resolve.parallel import parallel_values
+from anvil_gen.resolve.relative_paths import move_to, moved_keys
+from anvil_gen.values import EnvRef, KeyPath, Number, Text, canonical_flag, fill
+
+_BY_NAME = "By name only: the value comes from the shell or from .env."
 
 
-def published(bind: str | bool, number: Text) -> tuple[Port, ...]:
+def published(bind: str | bool, number: Text, target: Text) -> tuple[Port, ...]:
     """Return the ports of a service that is published at an address, or at none."""
     if not isinstance(bind, str):
         return ()
-    return (Port(host=f"[{bind}]" if ":" in bind else bind, number=number),)
+    host = "" if bind == ALL_ADDRESSES else f"[{bind}]" if ":" in bind else bind
+    return (Port(host=host, number=number, target=target),)
+
+
+def logging_of(options: ServerOptions | RouterOptions) -> Logging | None:
+    """Return where the log of a service goes; None where that is left to Docker."""
+    own = options.logging
+    if own is None:
+        sizes = {"max-size": options.log_max_size, "max-file": str(options.log_max_files)}
+        return Logging(driver="json-file", options=sizes)
+    if own is False:
+        return None
+    written = {} if own.options is UNSET else own.options
+    driver = None if own.driver is UNSET else own.driver
+    return Logging(driver=driver, options={name: env_text(value) for name, value in sorted(written.items())})
 
 
 class ServiceInputs(Struct, frozen=True, kw_only=True):
     """What a tier takes from its options, and the experiment from variables."""
 
     service: str
-    container_name: Text
-    served_name: Text
-    port: Text
-    uuids: tuple[Text, ...]
+    container_name: Text | None
+    served_names: tuple[Text, ...]  # none where the engine knows its models' names
+    port: Text  # in the container
+    published_port: Text
+    device_ids: tuple[Text, ...]  # of the GPUs that it names
     share: Number | None
     sources: Mapping[str, Source]
+    folder: str = ""  # of the tree, that its file is in
     files: tuple[Mount, ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
-    further_names: tuple[str, ...] = ()
+    rank: int | None = None  # of the adapters, the highest
     extra_arguments: EnvRef | None = None
 
 
@@ -54,7 +79,11 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
     """Lay out the service of one model server."""
     options, engine = server.options, server.engine
     parts = _engine_parts(context, server, engine, inputs) if engine is not None else _EngineParts()
-    vendor = server.gpus[0].vendor if server.gpus else None
+    own = own_mounts(context, options, server.path, _taken(server, inputs), folder=inputs.folder)
+    mounts, sealed = (*parts.mounts, *own), context.sealed and server.path[0] == "tiers"
+    networks = networks_of(context, options, server.path, sealed=sealed)
+    move = move_to(context, inputs.folder)
+    override = moved_keys(options.override, move)
     return Service(
         name=inputs.service,
         container_name=inputs.container_name,
@@ -63,34 +92,39 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         command=parts.command,
         shell_words=shell_words(parts.command, inputs.extra_arguments) if inputs.extra_arguments else (),
         environment=parts.environment,
-        ports=published(options.bind, inputs.port),
-        mounts=parts.mounts,
-        sealed=context.sealed and server.path[0] == "tiers",
-        gpus=Reservation(vendor=vendor, uuids=inputs.uuids) if vendor else None,
+        ports=published(options.bind, inputs.published_port, inputs.port),
+        further_ports=tuple(map(str, options.ports)),
+        mounts=mounts,
+        networks=networks,
+        declared=declared(context, mounts, _joined(networks, server), folder=inputs.folder),
+        sealed=sealed,
+        gpus=reservation_of(context, server.gpu_request, inputs.device_ids),
         health=parts.health,
-        restart=options.restart,
-        stop_grace_period=options.stop_grace_period,
+        restart=options.restart or None,
+        init=options.init,
+        stop_grace_period=options.stop_grace_period or None,
         shm_size=options.shm_size,
         ipc=options.ipc,
-        log_max_size=options.log_max_size,
-        log_max_file=str(options.log_max_files),
+        logging=logging_of(options),
         labels=inputs.labels,
-        override=compose_form(options.override),
-        override_volumes=named_volumes(options.override.get("volumes")),
+        env_file=env_files(options.env_file, move),
+        build=build_keys(options.build, move),
+        override=compose_form(override),
+        override_declared=declared_by(context, override, folder=inputs.folder),
     )
 
 
 def _engine_parts(context: ResolveContext, server: AnyServer, engine: Engine, inputs: ServiceInputs) -> _EngineParts:
     return _EngineParts(
-        entrypoint=tuple(server.options.entrypoint or ()) if engine.own_command else engine.entrypoint,
+        entrypoint=engine.entrypoint if server.options.entrypoint is None else tuple(server.options.entrypoint or ()),
         command=_command(context, server, engine, inputs),
         environment=_environment(context, server, engine, inputs),
-        mounts=_mounts(engine, inputs),
+        mounts=_mounts(engine if server.options.caches else replace(engine, caches=()), inputs),
         health=_health(server.options, engine, inputs.port),
     )
 
 
-def health_check(health: Health, port: Text, start_period: str) -> HealthCheck:
+def health_check(health: Health, port: Text, start_period: str | None) -> HealthCheck:
     """Return a health check on ``port``, in Compose's terms."""
     values: dict[str, Text] = {"port": port, "path": health.path}
     return HealthCheck(
@@ -103,16 +137,21 @@ def health_check(health: Health, port: Text, start_period: str) -> HealthCheck:
 
 
 def _health(options: ServerOptions, engine: Engine, port: Text) -> HealthCheck | None:
-    own = options.healthcheck if engine.own_command else None
-    if own is not None:
-        health = Health(
-            path="", test=tuple(own.test), **{key: value for key, value in set_fields(own).items() if key != "test"}
-        )
-    elif engine.health is not None:
-        health = engine.health
-    else:
+    """Return the health check: one of the inventory's own as it is written, else the engine's."""
+    written = options.healthcheck
+    if written is False:
         return None
-    return health_check(health, port, options.start_period)
+    own = set_fields(written) if written is not None else {}
+    start_period = options.start_period or None
+    if own.get("disable"):
+        return HealthCheck(**own)
+    if "test" in own:
+        parts = ("CMD-SHELL", own["test"]) if isinstance(own["test"], str) else own["test"]
+        test = tuple(fill(part, {"port": port}) for part in parts)
+        return HealthCheck(**{"start_period": start_period, **own, "test": test})
+    if engine.health is None:
+        return None
+    return replace(health_check(engine.health, port, start_period), **own)
 
 
 def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs: ServiceInputs) -> tuple[Text, ...]:
@@ -123,24 +162,51 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
     mapped: dict[str, Any] = {}
     for field, named in engine.fields.items():
         if known[field] is not None:
-            mapped.update(dict.fromkeys((named,) if isinstance(named, str) else named, known[field]))
-            mapped.update(engine.field_flags.get(field, {}))
+            for flag in (named,) if isinstance(named, str) else named:
+                mapped[flag] = _in_json(engine, field, known[field], mapped.get(flag))
+            mapped.update(_with_rank(engine.field_flags.get(field, {}), inputs.rank))
     passed: dict[str, Any] = {}
     task = engine.tasks.get(options.task, {}) if options.task is not None else {}
-    quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpus))
+    quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpu_request))
     own = {name: flag_value(value) for name, value in sorted(options.flags.items())}
     # Sorted, so that the order in the inventory, which means nothing, changes nothing.
     for flags in (engine.flags, task, *quirks, own):
         spelled = {canonical_flag(name): name for name in passed}
         passed.update((spelled.get(canonical_flag(name), name), value) for name, value in flags.items())
     values = {"model": known["model"]} if known["model"] is not None else {}
-    return arguments(engine.command, values, {**mapped, **passed}, style=engine.flag_style, lists=engine.list_style)
+    positional = tuple(part for part in engine.command if part != "{model}" or values)
+    return arguments(positional, values, _with_passed(mapped, passed), style=engine.flag_style, lists=engine.list_style)
+
+
+def _in_json(engine: Engine, field: str, value: Any, before: Any) -> Any:
+    """Return a field's value as its flag has it: as one key where that is JSON."""
+    key = engine.json_keys.get(field)
+    return value if key is None else {**(before or {}), key: value}
+
+
+def _with_rank(flags: Mapping[str, Any], rank: int | None) -> dict[str, Any]:
+    """Return the flags that go with a field, the rank of its adapters filled in, without those that need one."""
+    return {
+        name: rank if value == "{rank}" else value
+        for name, value in flags.items()
+        if value != "{rank}" or rank is not None
+    }
+
+
+def _with_passed(mapped: Mapping[str, Any], passed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all flags; JSON of which a field sets a key keeps its place, with the keys of the tier's own flag."""
+    found, spelled = dict(mapped), {canonical_flag(name): name for name in mapped}
+    for name, value in passed.items():
+        known = spelled.get(canonical_flag(name), name)
+        below = found.get(known)
+        found[known] = {**value, **below} if isinstance(below, dict) and isinstance(value, dict) else value
+    return found
 
 
 def _field_values(server: AnyServer, engine: Engine, inputs: ServiceInputs) -> dict[str, Any]:
     """Return what an engine's flags can say of a model server, by option; None for what is not set."""
     sources = inputs.sources
-    model = sources.get("model")
+    model, draft = sources.get("model"), sources.get("draft_model")
     by_name = {name: source.argument for name, source in sources.items()}
     lora = [
         fill(engine.lora_form, {"name": name.removeprefix("lora."), "path": path})
@@ -149,15 +215,21 @@ def _field_values(server: AnyServer, engine: Engine, inputs: ServiceInputs) -> d
     ]
     return {
         **{name: server.options.get(name) for name in server.options},
-        **{f"model.{kind}": model.argument if model and model.kind == kind else None for kind in KINDS},
-        **{name: by_name.get(name) for name in ("model", "draft_model", "mmproj")},
+        **dict.fromkeys(DERIVED_OPTIONS),
+        **{name: by_name.get(name) for name in ("model", "model.folder", "draft_model", "mmproj")},
+        **{f"{name}.{source.kind}": source.argument for name, source in sources.items() if "." not in name},
         "lora": lora or None,
         "gpu_memory_utilization": inputs.share,
         "revision": model.revision if model else None,
-        "tensor_parallel": len(server.gpus) if len(server.gpus) > 1 else None,
-        "served_name": [inputs.served_name, *inputs.further_names] if inputs.further_names else inputs.served_name,
+        "draft_model.revision": draft.revision if draft else None,
+        **parallel_values(server.options, server.gpu_request, engine),
+        "served_name": _one_or_list(inputs.served_names),
         "port": inputs.port,
     }
+
+
+def _one_or_list(values: tuple[Text, ...]) -> Any:
+    return [*values] if len(values) > 1 else next(iter(values), None)
 
 
 def _environment(
@@ -166,34 +238,30 @@ def _environment(
     """Return the environment, each source over those before it; a variable keeps the place that it was first given."""
     places: dict[str, Text] = {"port": inputs.port, "hub_cache": engine.hub_cache}
     sources = (
-        _pins(context, server, inputs),
+        gpu_environment(context, server.gpu_request, inputs.device_ids),
         _engine_environment(server, engine, inputs, places),
         (
             EnvVar(name=name, value=fill(value, places), reason=quirk.reason)
-            for quirk in matching_quirks(context, engine, server.gpus)
+            for quirk in matching_quirks(context, engine, server.gpu_request)
             for name, value in quirk.environment.items()
         ),
         _hub_environment(context, engine, inputs, places),
         (EnvVar(name=name, value=env_text(value)) for name, value in sorted(server.options.environment.items())),
+        (
+            EnvVar(name=name, value=None, reason="" if index else _BY_NAME)
+            for index, name in enumerate(sorted(server.options.pass_))
+        ),
     )
     return tuple({variable.name: variable for source in sources for variable in source}.values())
-
-
-def _pins(context: ResolveContext, server: AnyServer, inputs: ServiceInputs) -> Iterator[EnvVar]:
-    vendor = context.catalog.vendor(server.gpus[0].vendor) if server.gpus else None
-    if vendor is not None:
-        pinned = concat(
-            *(part for index, uuid in enumerate(inputs.uuids) for part in ((",", uuid) if index else (uuid,)))
-        )
-        for name, value in {**vendor.environment, **vendor.platforms.get(context.platform, {})}.items():
-            yield EnvVar(name=name, value=fill(value, {"uuids": pinned}))
 
 
 def _engine_environment(
     server: AnyServer, engine: Engine, inputs: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
+    has_cache = any(source.from_hub for source in inputs.sources.values())
     for name, value in engine.environment.items():
-        yield EnvVar(name=name, value=fill(value, places))
+        if has_cache or "{hub_cache}" not in value:
+            yield EnvVar(name=name, value=fill(value, places))
     known = _field_values(server, engine, inputs) if engine.field_env else {}
     for field, name in engine.field_env.items():
         if known[field] is not None:
@@ -203,16 +271,34 @@ def _engine_environment(
 def _hub_environment(
     context: ResolveContext, engine: Engine, inputs: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
-    if any(source.kind == "repo" for source in inputs.sources.values()):
+    if any(source.from_hub for source in inputs.sources.values()):
         for name, value in engine.hub_environment.items():
             yield EnvVar(name=name, value=fill(value, places))
         token = context.inventory.hfcache.token_env
         if token is not UNSET:
-            yield EnvVar(name=token, value=None, reason="By name only: the value comes from the shell or from .env.")
+            yield EnvVar(name=token, value=None, reason=_BY_NAME)
 
 
 def _mounts(engine: Engine, inputs: ServiceInputs) -> tuple[Mount, ...]:
     caches = (Mount(source=cache.volume, target=cache.target, volume=True) for cache in engine.caches)
-    sources = (source.mount for source in inputs.sources.values() if source.mount is not None)
+    sources = (mount for source in inputs.sources.values() for mount in source.mounts)
     # Two sources of one place are one mount.
     return tuple({mount.target: mount for mount in (*sources, *inputs.files, *caches)}.values())
+
+
+def _taken(server: AnyServer, inputs: ServiceInputs) -> Taken:
+    """Return the places in the container that have a mount, each with what says so."""
+    places: dict[str, KeyPath | str] = {}
+    if server.engine is not None and server.options.caches:
+        for cache in server.engine.caches:
+            places[cache.target] = f"the volume {cache.volume} of {server.engine.title}"
+    places |= {mount.target: (*server.path, "files", mount.target) for mount in inputs.files}
+    for name, source in inputs.sources.items():
+        places |= {mount.target: (*server.path, *name.split(".", 1)) for mount in source.mounts}
+    return places
+
+
+def _joined(networks: Networks, server: AnyServer) -> Iterator[str]:
+    """Yield the networks that a service is on; the experiment has those of its own project."""
+    if server.path[0] == "tiers":
+        yield from networks or (DEFAULT,)

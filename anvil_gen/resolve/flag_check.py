@@ -17,10 +17,8 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.env_references import env_reference
 from anvil_gen.resolve.command_line import flag_text
 from anvil_gen.resolve.options import ServerOptions
-from anvil_gen.values import KeyPath, address, canonical_flag
+from anvil_gen.values import KeyPath, canonical_flag
 
-# Options of an engine's flag table that no single field of a tier names.
-FIELD_OF_OPTION = {"tensor_parallel": "gpus", "revision": "model.revision"}
 _OF_THE_NAME = ("deprecated-flag", "flag-of-another-version", "unknown-flag", "unknown-key")
 _NUMBERS = {
     "int": re.compile(r"[+-]?[0-9](?:_?[0-9])*"),
@@ -112,42 +110,16 @@ def flag_rules(timeline: FlagTimeline | None, engine: Engine, image: Any) -> Fla
     return FlagRules(engine=engine, timeline=timeline, release=release_of(engine, image, timeline))
 
 
-def check_flags(
-    collector: Collector, path: KeyPath, flags: Mapping[str, Any], engine: Engine, rules: FlagRules | None
-) -> None:
-    """Report flags that a field says already, values that no command line can carry, and what the version refuses."""
-    by_flag = engine.flag_fields
-    spelled: dict[str, str] = {}
-    for name, value in flags.items():
-        here = (*path, "flags", name)
-        other = spelled.setdefault(canonical_flag(name), name)
-        option = by_flag.get(canonical_flag(name)) or (by_flag.get(rules.main_form(name)) if rules else None)
-        if other != name and option is None:
-            detail = f'"{other}" is the same flag for the engine'
-            collector.add("flag-written-twice", here, detail, "keep one of the two", key=True)
-        elif other == name and option is not None and not (value is True and rules and rules.is_switch(name)):
-            field = FIELD_OF_OPTION.get(option, option)
-            collector.add(
-                "flag-of-a-field",
-                here,
-                f'"--{name}" is written by the field "{field}"',
-                f'remove it, and set "{field}" of {address(path)}',
-                key=True,
-            )
-        elif rules is not None:
-            _report(collector, here, rules, value, name)
-        _check_flag_value(collector, here, value)
-
-
 def check_fields(collector: Collector, options: ServerOptions, engine: Engine, rules: FlagRules, path: KeyPath) -> None:
     """Report fields of a table whose values the version refuses for the flags that they become."""
     for field, flags in engine.fields.items():
         place, value = options.path_of(field), options.get(field)
         if place is not None and place[: len(path)] == path and isinstance(value, str | int | float):
-            _report(collector, place, rules, value, flags if isinstance(flags, str) else flags[0])
+            report(collector, place, rules, value, flags if isinstance(flags, str) else flags[0])
 
 
-def _report(collector: Collector, path: KeyPath, rules: FlagRules, value: Any, name: str) -> None:
+def report(collector: Collector, path: KeyPath, rules: FlagRules, value: Any, name: str) -> None:
+    """Report what the version refuses of one flag, at its place in the inventory."""
     for finding in rules.findings(name, value):
         sure = rules.release.certain
         doubt = "" if sure else f" (the image's tag names no release: taken as {rules.release.version})"
@@ -267,19 +239,3 @@ def _unknown_keys(flag: Flag, keys: list[str], *, place: bool) -> Iterator[Findi
             remedy = did_you_mean(key, flag.keys) or f"its keys: {join_words(flag.keys, limit=40)}"
             detail = f'"--{flag.name}" has no key "{key}"'
             yield Finding(code="unknown-key", detail=detail, remedy=remedy, place=(key,) if place else ())
-
-
-def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            if isinstance(item, list):
-                collector.add("wrong-type", (*path, index), "a list inside a list", "a flag takes a list of values")
-            else:
-                _check_flag_value(collector, (*path, index), item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_flag_value(collector, (*path, key), item)
-    elif isinstance(value, float) and not abs(value) < float("inf"):
-        collector.add("number-out-of-range", path, "it is not finite", "write it as text, if the engine takes that")
-    elif not isinstance(value, str | int | float):
-        collector.add("wrong-type", path, "a date or time", "write it in quotes")

@@ -5,7 +5,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.resolve.options import ExperimentOptions, RouterOptions, TierOptions
+from anvil_gen.resolve.options import ExperimentOptions, GpuCount, RouterOptions, TierOptions
+from anvil_gen.resolve.router_model import Client, ResponseBodies, RouterLimits
 from anvil_gen.values import ComposeText, Number, Text, concat
 
 ROOT_FILE = "docker-compose.yml"
@@ -32,11 +33,49 @@ class Gpu(Struct, frozen=True, kw_only=True):
     """A GPU. Memory in MiB; None where the inventory does not set it."""
 
     name: str
-    uuid: str
+    uuid: str | None
+    index: int | None = None  # on the host, where there is no UUID
     vendor: str
     memory_mib: int | None
     reserve_mib: int
     compute_capability: str | None
+
+    @property
+    def device_id(self) -> str:
+        """What Docker is told of it: its UUID, else its index."""
+        return str(self.index) if self.uuid is None else self.uuid
+
+
+class GpuRequest(Struct, frozen=True, kw_only=True):
+    """The GPUs that a model server asks for, all of one vendor: by name, or a count of the host's."""
+
+    vendor: str
+    gpus: tuple[Gpu, ...] = ()
+    count: GpuCount | None = None  # None where they are named
+
+    @property
+    def number(self) -> int | None:
+        """How many they are; None for all of the host's, whatever their number."""
+        return len(self.gpus) if self.count is None else None if self.count == "all" else self.count
+
+    def may_hold(self, gpu: Gpu) -> bool:
+        """Tell whether a GPU is among them, or may be, since nothing says which they are."""
+        if self.count is None:
+            return gpu in self.gpus
+        is_beyond = isinstance(self.count, int) and gpu.index is not None and gpu.index >= self.count
+        return gpu.vendor == self.vendor and not is_beyond
+
+    @property
+    def has_uuids(self) -> bool:
+        """Whether each is named by its UUID."""
+        return bool(self.gpus) and all(gpu.uuid is not None for gpu in self.gpus)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """How a person calls them: each by its name, or all together."""
+        if self.count is None:
+            return tuple(gpu.name for gpu in self.gpus)
+        return (self.count if isinstance(self.count, str) else f"first {self.count}",)
 
 
 class EnvVar(Struct, frozen=True, kw_only=True):
@@ -47,6 +86,13 @@ class EnvVar(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class EnvFile(Struct, frozen=True, kw_only=True):
+    """A file of variables, relative to the rendered file; Compose reads it, and nothing else does."""
+
+    path: str
+    required: bool
+
+
 class Mount(Struct, frozen=True, kw_only=True):
     """A bind mount of a host folder (``volume`` false) or a named volume."""
 
@@ -55,35 +101,65 @@ class Mount(Struct, frozen=True, kw_only=True):
     volume: bool = False
     external: bool = False
     read_only: bool = False
+    selinux: str | None = None
+    create: bool = False  # the host's folder, where it does not exist
+
+
+Networks = Mapping[str, Any] | tuple[str, ...]
+"""The networks that a service is on, as Compose's own key has them: names, or a table of each."""
+
+
+class Declared(Struct, frozen=True, kw_only=True):
+    """The volumes and networks that a file has to declare, in Compose's own keys, by name."""
+
+    volumes: Mapping[str, Mapping[str, Any]]
+    networks: Mapping[str, Mapping[str, Any]]
 
 
 class Port(Struct, frozen=True, kw_only=True):
-    """A published port: ``host:number:number``."""
+    """A published port: ``host:number:target``."""
 
-    host: str  # as a port's short form spells it: an IPv6 address in brackets
+    host: str  # as a port's short form spells it: an IPv6 address in brackets; empty for every address
     number: Text
+    target: Text  # in the container
 
     @property
     def spec(self) -> Text:
         """The short form of Compose."""
-        return concat(self.host, ":", self.number, ":", self.number)
+        return concat(*((self.host, ":") if self.host else ()), self.number, ":", self.target)
 
 
 class HealthCheck(Struct, frozen=True, kw_only=True):
-    """A health check, in Compose's own terms; durations as Compose spells them."""
+    """A health check, in Compose's own terms; durations as Compose spells them. None is left to Compose."""
 
-    test: tuple[Text, ...]
-    interval: str
-    timeout: str
-    retries: int
-    start_period: str
+    test: tuple[Text, ...] = ()
+    disable: bool | None = None
+    interval: str | None = None
+    timeout: str | None = None
+    retries: int | None = None
+    start_period: str | None = None
+    start_interval: str | None = None
+
+
+class Logging(Struct, frozen=True, kw_only=True):
+    """Where a container's log goes, in Compose's own terms."""
+
+    driver: str | None
+    options: Mapping[str, Text]
 
 
 class Reservation(Struct, frozen=True, kw_only=True):
-    """The GPUs of one service, all of one vendor."""
+    """The GPUs of one service, all of one vendor, as Compose is told them.
+
+    By a reservation with ``driver``, or by ``runtime``; with neither, the vendor's template passes the devices on. They
+    are ``device_ids``, or a ``count`` of them.
+    """
 
     vendor: str
-    uuids: tuple[Text, ...]
+    driver: str
+    runtime: str
+    device_ids: tuple[Text, ...]
+    count: GpuCount | None
 
 
 class Service(Struct, frozen=True, kw_only=True):
@@ -93,31 +169,31 @@ class Service(Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    container_name: Text
-    image: Text
+    container_name: Text | None  # None: Compose's own
+    image: Text  # empty where it is built and has no name of its own
+    build: Mapping[str, Any]  # in Compose's own form; empty where nothing is built
     entrypoint: tuple[str, ...]
     command: tuple[Text, ...]
     shell_words: tuple[ComposeText, ...]
     environment: tuple[EnvVar, ...]
+    env_file: tuple[EnvFile, ...]
     ports: tuple[Port, ...]
+    further_ports: tuple[str, ...]  # in Compose's short form
     mounts: tuple[Mount, ...]
-    sealed: bool  # on the internal network alone
+    networks: Networks  # empty for the default one alone
+    declared: Declared
+    sealed: bool  # on the internal network
     gpus: Reservation | None
     health: HealthCheck | None
-    restart: str
-    stop_grace_period: str
+    restart: str | None
+    init: bool
+    stop_grace_period: str | None
     shm_size: str | None
     ipc: str | None
-    log_max_size: str
-    log_max_file: str
+    logging: Logging | None
     labels: tuple[tuple[str, Text], ...]
     override: Mapping[str, Any]  # Compose keys that have the last word, in Compose's own form
-    override_volumes: tuple[Mount, ...]  # the named volumes among them
-
-    @property
-    def volumes(self) -> tuple[Mount, ...]:
-        """The named volumes among the mounts."""
-        return tuple(mount for mount in self.mounts if mount.volume)
+    override_declared: Declared  # what they need besides
 
 
 class TreeFile(Struct, frozen=True, kw_only=True):
@@ -128,11 +204,13 @@ class TreeFile(Struct, frozen=True, kw_only=True):
 
 
 class ExtraService(Struct, frozen=True, kw_only=True):
-    """A further service of the host, in Compose's own keys and form; ``volumes`` are the named ones it mounts."""
+    """A further service of the host, in Compose's own keys and form."""
 
     name: str
     mapping: Mapping[str, Any]
-    volumes: tuple[Mount, ...]
+    declared: Declared
+    files: tuple[TreeFile, ...]
+    sealed: bool = False
 
 
 class Tier(Struct, frozen=True, kw_only=True):
@@ -142,8 +220,10 @@ class Tier(Struct, frozen=True, kw_only=True):
     engine: str
     task: str
     served_name: str
-    names: tuple[str, ...]  # the served name, and further ones that the engine is given
-    port: int
+    models: tuple[str, ...]  # what it serves, each by its own name: the served name first, and its adapters
+    names: tuple[str, ...]  # the same, and further ones that the engine is given
+    port: int  # on the host
+    container_port: int
     context_length: int | None
     tool_support: bool = False
     health_path: str = ""
@@ -151,11 +231,17 @@ class Tier(Struct, frozen=True, kw_only=True):
     hub_cache: str = ""  # the folder of the shared cache in its container
     root_file: str  # the tree's root file that runs it
     model: str  # the engine's argument for the model; empty without one
+    repos: tuple[str, ...] = ()  # several models of one server, which are pulled
     files: tuple[TreeFile, ...]
-    gpus: tuple[Gpu, ...]
+    gpus: tuple[Gpu, ...]  # those that it names
+    gpu_request: GpuRequest | None
     share: Number | None  # of each GPU, as a fraction
     service: Service
     options: TierOptions
+
+    def may_hold(self, gpu: Gpu) -> bool:
+        """Tell whether it holds a GPU, or may."""
+        return self.gpu_request is not None and self.gpu_request.may_hold(gpu)
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -164,6 +250,8 @@ class Route(Struct, frozen=True, kw_only=True):
     name: str
     tier: str
     task: str
+    model: str = ""  # what the tier is asked for, if the router writes it
+    entry: str = ""  # the tier, or the tier and its model where that is not its first
     how: str  # "served" by its own name, "rewritten" by the router, "told" to the engine, or one that takes "any"
 
 
@@ -176,40 +264,6 @@ class Upstream(Struct, frozen=True, kw_only=True):
     fallbacks: tuple[Tier, ...]
 
 
-class Client(Struct, frozen=True, kw_only=True):
-    """Somebody who may use the models: a name for the log, and the variable that holds the key."""
-
-    name: str
-    variable: str
-
-
-class Tls(Struct, frozen=True, kw_only=True):
-    """The host's files with which the router serves HTTPS."""
-
-    certificate: str
-    key: str
-
-
-class RouterLimits(Struct, frozen=True, kw_only=True):
-    """What the router keeps to, of whichever kind it is."""
-
-    timeout: int  # seconds
-    body_limit: int | None  # bytes; None where the router has a limit of its own
-    body_buffer: int | None  # bytes that hold the largest request with its headers
-    metrics_port: int | None
-    metrics_key: bool
-    tls: Tls | None
-    sealed: bool  # its tiers are on an internal network, and it is on that too
-
-
-class ResponseBodies(Struct, frozen=True, kw_only=True):
-    """What a router can answer by itself, as JSON in OpenAI's form."""
-
-    models: str  # the list of /v1/models
-    unknown_model: str  # an error that lists what there is
-    no_model: str  # likewise, for a request that names none
-
-
 class Router(Struct, frozen=True, kw_only=True):
     """The router.
 
@@ -220,16 +274,17 @@ class Router(Struct, frozen=True, kw_only=True):
 
     kind: str
     service: str
-    container_name: str
+    container_name: str | None
     image: Text | None
     port: int
     ports: tuple[Port, ...]
+    further_ports: tuple[str, ...]
     clients: tuple[Client, ...]
     limits: RouterLimits
-    restart: str
-    stop_grace_period: str
-    log_max_size: str
-    log_max_file: str
+    restart: str | None
+    init: bool
+    stop_grace_period: str | None
+    logging: Logging | None
     health: HealthCheck
     stack: str
     omitted: tuple[str, ...]
@@ -239,10 +294,18 @@ class Router(Struct, frozen=True, kw_only=True):
     routes: tuple[Route, ...]
     nameless: tuple[Route, ...]  # where a request without a model goes, by task
     responses: ResponseBodies
+    mounts: tuple[Mount, ...]  # besides those that its template has
+    networks: Networks
+    declared: Declared
     override: Mapping[str, Any]
-    override_volumes: tuple[Mount, ...]
+    override_declared: Declared
     variables: Mapping[str, Any]
     options: RouterOptions
+
+    @property
+    def sealed(self) -> bool:
+        """Whether it is on the internal network of sealed tiers."""
+        return self.limits.sealed
 
     @property
     def api_key_env(self) -> str | None:
@@ -304,6 +367,12 @@ class Stack(Struct, frozen=True, kw_only=True):
     router: Router | None  # of the default mode
     experiment: Experiment | None
     variables: tuple[Variable, ...]
+
+    @property
+    def copied_files(self) -> tuple[TreeFile, ...]:
+        """The files that are copied into the tree."""
+        folders = [one.files for one in self.tiers] + [one.files for one in self.services]
+        return tuple(file for files in folders for file in files)
 
 
 class Tree(Struct, frozen=True, kw_only=True):

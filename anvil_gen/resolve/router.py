@@ -13,12 +13,15 @@ from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
-from anvil_gen.resolve.compose_keys import compose_form, named_volumes
-from anvil_gen.resolve.compose_service import health_check, published
+from anvil_gen.resolve.compose_keys import compose_form
+from anvil_gen.resolve.compose_service import health_check, logging_of, published
+from anvil_gen.resolve.context import ResolveContext, env_text
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Port, Route, Router, Tier, Upstream
-from anvil_gen.resolve.model_server import ResolveContext, env_text
+from anvil_gen.resolve.mounts import own_mounts
+from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import RouterOptions
+from anvil_gen.resolve.relative_paths import move_to, moved_keys
 from anvil_gen.resolve.router_options import (
     check_clients,
     check_supported,
@@ -29,7 +32,10 @@ from anvil_gen.resolve.router_options import (
     seconds_of,
 )
 from anvil_gen.resolve.router_responses import response_bodies
+from anvil_gen.resolve.server_checks import check_log_fields
 from anvil_gen.values import KeyPath
+
+_FOLDER = "router"
 
 
 class RouterSpec(Struct, frozen=True, kw_only=True):
@@ -62,6 +68,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     check_supported(context, kind, options)
     check_clients(context, kind, clients_of(options))
     _check_tiers(context, options)
+    check_log_fields(context, ("router",))
     if options.metrics == options.port:
         detail = f"{options.port} is the router's own port in its container"
         context.collector.add("port-taken-twice", ("router", "metrics"), detail, "write another port")
@@ -76,6 +83,9 @@ def build_router(
     served = tuple(tier for tier in tiers if tier.task in kind.tasks)
     limits = router_limits(context, options)
     responses = response_bodies(routes)
+    mounts = own_mounts(context, options, ("router",), {}, folder=_FOLDER)
+    networks = networks_of(context, options, ("router",), sealed=limits.sealed)
+    override = moved_keys(options.override, move_to(context, _FOLDER))
     if kind.names_limit is not None and len(responses.models) > kind.names_limit:
         detail = f"the list of models takes {len(responses.models)} bytes, and {kind.title} holds {kind.names_limit}"
         context.collector.add(
@@ -84,16 +94,17 @@ def build_router(
     return Router(
         kind=spec.name,
         service=options.service,
-        container_name=options.container_name,
+        container_name=options.container_name or None,
         image=None if options.image is None else env_text(options.image),
         port=options.port,
-        ports=(*published(options.bind, str(options.port)), *_metrics_port(options)),
+        ports=(*published(options.bind, str(options.port), str(options.port)), *_metrics_port(options)),
+        further_ports=(),
         clients=clients_of(options),
         limits=limits,
-        restart=options.restart,
-        stop_grace_period=options.stop_grace_period,
-        log_max_size=options.log_max_size,
-        log_max_file=str(options.log_max_files),
+        restart=options.restart or None,
+        init=options.init,
+        stop_grace_period=options.stop_grace_period or None,
+        logging=logging_of(options),
         health=health_check(_health(spec), str(options.port), kind.health.start_period),
         stack=spec.project.removeprefix(kind.project_prefix),
         omitted=(
@@ -106,8 +117,11 @@ def build_router(
         routes=routes,
         nameless=_nameless(options, served),
         responses=responses,
-        override=compose_form(options.override),
-        override_volumes=named_volumes(options.override.get("volumes")),
+        mounts=mounts,
+        networks=networks,
+        declared=declared(context, mounts, networks or (DEFAULT,), folder=_FOLDER),
+        override=compose_form(override),
+        override_declared=declared_by(context, override, folder=_FOLDER),
         variables=kind.variables,
         options=options,
     )
@@ -122,7 +136,7 @@ def _health(spec: RouterSpec) -> Health:
 def _metrics_port(options: RouterOptions) -> tuple[Port, ...]:
     """Return where metrics without a key are published: to the host itself."""
     port = options.metrics
-    return published("127.0.0.1", str(port)) if isinstance(port, int) and options.bind is not False else ()
+    return published("127.0.0.1", str(port), str(port)) if isinstance(port, int) and options.bind is not False else ()
 
 
 def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tuple[Tier, ...], timeout: int) -> Upstream:
@@ -203,14 +217,10 @@ def build_routes(
     """
     kind, by_name = spec.kind, {tier.name: tier for tier in tiers}
     wanted = [
-        (
-            tier.served_name,
-            tier.name,
-            tier.options.origin("served_name").path or ("tiers", tier.name),
-            "the served name",
-        )
+        (name, tier.name, _name_path(tier, name), "the served name")
         for tier in tiers
         if tier.task in kind.tasks
+        for name in tier.models
     ]
     for alias, (target, path) in sorted(aliases.items()):
         tier = by_name.get(target)
@@ -238,8 +248,16 @@ def build_routes(
             context.collector.add("model-name-taken-twice", path, f'"{name}" is already {by} of "{other}"', remedy)
         elif (other, by) == (target, what):
             tier = by_name[target]
-            routes.append(Route(name=name, tier=target, task=tier.task, how=_how(kind, tier, name)))
+            routes.append(_route(kind, tier, name))
     return tuple(routes)
+
+
+def _name_path(tier: Tier, name: str) -> KeyPath:
+    """Return where the name of one of a tier's models is written."""
+    options, here = tier.options, ("tiers", tier.name)
+    if options.served_names is not None and name in options.served_names:
+        return options.path_of("served_names") or here
+    return (options.path_of("served_name") if name == options.served_name else None) or here
 
 
 def _takes_alias(task: str, kind: RouterKind) -> bool:
@@ -250,9 +268,15 @@ def _reads_name(name: str, kind: RouterKind) -> bool:
     return not kind.name_pattern or re.fullmatch(kind.name_pattern, name) is not None
 
 
+def _route(kind: RouterKind, tier: Tier, name: str) -> Route:
+    model = name if name in tier.models else tier.served_name
+    entry = tier.name if model == tier.served_name else f"{tier.name}:{model}"
+    return Route(name=name, tier=tier.name, task=tier.task, model=model, entry=entry, how=_how(kind, tier, name))
+
+
 def _how(kind: RouterKind, tier: Tier, name: str) -> str:
     """Return how it comes that a tier answers to a name."""
-    if name == tier.served_name:
+    if name in tier.models:
         return "served"
     if "rewrite" in kind.supports:
         return "rewritten"

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from anvil_gen.resolve.model import ResponseBodies, Route
+from anvil_gen.resolve.model import Route
+from anvil_gen.resolve.router_model import ResponseBodies
 
 
 def response_bodies(routes: Iterable[Route]) -> ResponseBodies:

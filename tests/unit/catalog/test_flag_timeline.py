@@ -31,7 +31,8 @@ def own_flags(engine: Engine) -> Iterator[tuple[str, Any]]:
         yield from ((flag, None) for flag in ([flags] if isinstance(flags, str) else flags))
     tables: list[Mapping[str, Any]] = [engine.flags, *engine.field_flags.values(), *engine.tasks.values()]
     for table in (*tables, *(quirk.flags for quirk in engine.quirks)):
-        yield from table.items()
+        # A value with a place in it comes from the inventory.
+        yield from ((flag, None if "{" in str(value) else value) for flag, value in table.items())
     yield from ((flag, None) for flag in engine.tool_flags)
 
 

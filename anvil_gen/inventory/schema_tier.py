@@ -1,0 +1,369 @@
+"""The tables of a model server: a tier, and the experiment slot."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from anvil_gen.inventory import fields as t
+from anvil_gen.inventory import gpu_fields as g
+from anvil_gen.inventory.schema_base import Environment, Image, Logging, Ports, Table
+from anvil_gen.inventory.schema_mounts import Mounts, Networks
+
+
+class WeightsTable(Table, frozen=True, kw_only=True):
+    """The weights of one model: exactly one of `path`, `repo` and `file`."""
+
+    path: (
+        Annotated[str, t.text("Model folder inside `paths.models`, or an absolute path.", examples=["qwen35-awq"])]
+        | UnsetType
+    ) = UNSET
+    repo: (
+        Annotated[
+            str,
+            t.text(
+                "Repository on the Hugging Face Hub, with a tag where the engine takes one.",
+                t.REPO_PATTERN,
+                examples=["openai/gpt-oss-20b"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    file: (
+        Annotated[str, t.text("Model file inside `paths.models`, or an absolute path.", examples=["model.gguf"])]
+        | UnsetType
+    ) = UNSET
+    revision: (
+        Annotated[
+            str, t.text("Commit, tag or branch of `repo`.", r"^[A-Za-z0-9][A-Za-z0-9._/-]*$(?!\n)", examples=["v1.0"])
+        ]
+        | UnsetType
+    ) = UNSET
+    mount: (
+        Annotated[
+            t.ContainerPath,
+            Meta(
+                description="Where the container has it, instead of below the engine's folder of models.",
+                examples=["/model"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class ModelTable(WeightsTable, frozen=True, kw_only=True):
+    """The weights: `path`, `repo` or `file`, or those of several models in one server."""
+
+    repos: (
+        Annotated[
+            list[Annotated[str, t.text("A repository, with its tag.", t.REPO_PATTERN)]],
+            Meta(
+                description="Several models of one server, each pulled before it serves and known by its own name.",
+                min_length=1,
+                examples=[["qwen3:8b", "bge-m3"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    folder: (
+        Annotated[
+            str,
+            t.text(
+                "Folder of models, in `paths.models` or an absolute path: one server loads each when it is asked for. "
+                "`served_names` has their names.",
+                examples=["gguf"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    presets: (
+        Annotated[
+            t.LocalPath,
+            Meta(
+                description="File of presets, relative to the inventory's folder: one server loads each when it is "
+                "asked for. It is copied into the tree; its sections are the models' names. With `folder`, both count.",
+                examples=["files/presets.ini"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class AdapterTable(Table, frozen=True, kw_only=True):
+    """A LoRA adapter: `path` or `repo`."""
+
+    path: (
+        Annotated[str, t.text("Adapter in `paths.models`, or an absolute path.", examples=["adapters/sql"])] | UnsetType
+    ) = UNSET
+    repo: (
+        Annotated[str, t.text("Repository on the Hugging Face Hub.", t.REPO_PATTERN, examples=["org/sql-lora"])]
+        | UnsetType
+    ) = UNSET
+    rank: (
+        Annotated[
+            int,
+            Meta(description="Its rank, where the engine must know the highest.", ge=1, examples=[32]),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class EnvFileTable(Table, frozen=True, kw_only=True):
+    """A file of variables that may be missing."""
+
+    path: Annotated[str, t.text("File of variables, relative to the inventory's folder.", examples=["local.env"])]
+    required: Annotated[bool, Meta(description="Whether Compose refuses to start without it.", examples=[False])] = True
+
+
+class ModelServerTable(Table, frozen=True, kw_only=True):
+    """What a tier and the experiment slot have in common."""
+
+    engine: t.EngineName | UnsetType = UNSET
+    image: Image | UnsetType = UNSET
+    port: t.PortNumber | UnsetType = UNSET
+    bind: t.Bind | UnsetType = UNSET
+    context_length: t.ContextLength | UnsetType = UNSET
+    gpu_memory_utilization: t.Fraction | UnsetType = UNSET
+    gpu_memory: t.Memory | UnsetType = UNSET
+    max_sequences: t.Sequences | UnsetType = UNSET
+    kv_cache_dtype: t.CacheType | UnsetType = UNSET
+    shm_size: t.SharedMemory | UnsetType = UNSET
+    ipc: t.IpcMode | UnsetType = UNSET
+    restart: t.Restart | UnsetType = UNSET
+    stop_grace_period: t.GracePeriod | UnsetType = UNSET
+    start_period: t.StartPeriod | UnsetType = UNSET
+    init: t.Init | UnsetType = UNSET
+    logging: Logging | UnsetType = UNSET
+    log_max_size: t.LogSize | UnsetType = UNSET
+    log_max_files: t.LogFiles | UnsetType = UNSET
+    environment: Environment | UnsetType = UNSET
+    flags: t.Flags | UnsetType = UNSET
+    flag_check: t.FlagCheck | UnsetType = UNSET
+    mounts: Mounts | UnsetType = UNSET
+
+
+class HealthCheckTable(Table, frozen=True, kw_only=True):
+    """A health check, in Compose's own keys. Without `test`, the engine's own is asked."""
+
+    test: (
+        Annotated[
+            str | Annotated[list[str], Meta(min_length=1)],
+            Meta(
+                description='`["CMD", program, ...]`, `["CMD-SHELL", line]`, or a line for the shell.',
+                examples=[["CMD", "true"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    disable: (
+        Annotated[bool, Meta(description="`true` switches a check of the image's own off.", examples=[True])]
+        | UnsetType
+    ) = UNSET
+    interval: t.Duration | UnsetType = UNSET
+    timeout: t.Duration | UnsetType = UNSET
+    start_period: t.Duration | UnsetType = UNSET
+    start_interval: t.Duration | UnsetType = UNSET
+    retries: (
+        Annotated[
+            int,
+            Meta(
+                description="Failures in a row until it counts as unhealthy.",
+                ge=1,
+                examples=[3],
+                extra_json_schema={"x-unit": "failures"},
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class TierTable(ModelServerTable, frozen=True, kw_only=True):
+    """One model server."""
+
+    service: t.ServiceName | UnsetType = UNSET
+    container_name: t.ContainerName | UnsetType = UNSET
+    container_port: t.ContainerPort | UnsetType = UNSET
+    ports: Ports | UnsetType = UNSET
+    served_name: (
+        Annotated[str, t.text("Model name that the engine answers to.", t.ALIAS_PATTERN, examples=["gpt-oss-20b"])]
+        | UnsetType
+    ) = UNSET
+    gpus: g.Gpus | UnsetType = UNSET
+    tensor_parallel: g.TensorParallel | UnsetType = UNSET
+    pipeline_parallel: g.PipelineParallel | UnsetType = UNSET
+    data_parallel: g.DataParallel | UnsetType = UNSET
+    expert_parallel: g.ExpertParallel | UnsetType = UNSET
+    task: t.Task | UnsetType = UNSET
+    served_names: (
+        Annotated[
+            list[t.ModelName],
+            Meta(
+                description="Model names that the engine answers to, instead of `served_name`; the first is the tier's "
+                "own. Of several models in one server, the names of the models.",
+                min_length=1,
+                examples=[["qwen3", "coder"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    model: (
+        Annotated[
+            ModelTable | Literal[False],
+            Meta(
+                description="The weights; `false` where the image or the environment brings them.",
+                examples=[{"path": "qwen35-awq"}, False],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    draft_model: (
+        Annotated[
+            WeightsTable,
+            Meta(description="A small model that drafts tokens for the large one.", examples=[{"file": "draft.gguf"}]),
+        ]
+        | UnsetType
+    ) = UNSET
+    mmproj: (
+        Annotated[
+            str,
+            t.text(
+                "Projector of a multimodal GGUF model, in `paths.models`: llama.cpp loads one.",
+                examples=["mmproj.gguf"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    lora: (
+        Annotated[
+            dict[t.ModelName, t.LocalPath | AdapterTable],
+            Meta(
+                description="LoRA adapters by name: a path in `paths.models`, or a table with `repo` or `rank`.",
+                examples=[{"sql": "adapters/sql", "law": {"repo": "org/law-lora", "rank": 32}}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    files: (
+        Annotated[
+            dict[t.ContainerPath, t.LocalPath],
+            Meta(
+                description="Small text files by their path in the container: copied into the tree, mounted read-only.",
+                examples=[{"/templates/chat.jinja": "files/chat.jinja"}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    build: (
+        Annotated[
+            str | dict[str, Any],
+            Meta(
+                description="Build context relative to the inventory's folder, or a table of Compose's own keys; with "
+                "`image`, what is built gets that name.",
+                examples=["images/vllm", {"context": "images/vllm", "target": "serve"}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    env_file: (
+        Annotated[
+            list[t.LocalPath | EnvFileTable],
+            Meta(
+                description="Files of variables for the container, relative to the inventory's folder. Compose reads "
+                "them when it runs; their content never reaches a rendered file.",
+                examples=[["serving.env", {"path": "local.env", "required": False}]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    pass_: (
+        Annotated[
+            list[Annotated[str, t.text("Name of a variable.", t.VARIABLE_PATTERN)]],
+            Meta(
+                description="Variables that the container gets from the shell or `.env` as they are, by name alone.",
+                examples=[["HF_TOKEN"]],
+            ),
+        ]
+        | UnsetType
+    ) = field(default=UNSET, name="pass")
+    networks: Networks | UnsetType = UNSET
+    standby: (
+        Annotated[
+            bool, Meta(description="Kept out of the default mode: it runs only in modes that name it.", examples=[True])
+        ]
+        | UnsetType
+    ) = UNSET
+    caches: (
+        Annotated[
+            bool,
+            Meta(
+                description="Whether what the engine compiles is kept in named volumes, so that a new container does "
+                "not compile again.",
+                examples=[False],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    entrypoint: (
+        Annotated[
+            list[str] | Literal[False],
+            Meta(
+                description="The program, in place of the engine's; arguments stay. `false` leaves the image's own.",
+                examples=[["/bin/serve"], False],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    command: (
+        Annotated[list[str], Meta(description="Compose's own; for `custom`.", examples=[["--port", "9000"]])]
+        | UnsetType
+    ) = UNSET
+    healthcheck: (
+        Annotated[
+            HealthCheckTable | Literal[False],
+            Meta(
+                description="The health check, in Compose's own keys: with `test` as it is written, without it the "
+                "engine's with other times. `false` leaves it out.",
+                examples=[{"interval": "30s"}, {"test": ["CMD", "true"]}, False],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    override: (
+        Annotated[
+            dict[str, Any],
+            Meta(
+                description="Compose keys that have the last word: tables merge, everything else replaces.",
+                examples=[{"mem_limit": "32g"}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class ExperimentTable(ModelServerTable, frozen=True, kw_only=True):
+    """The one-off slot: a compose project of its own, driven by MODEL, SERVED_NAME, PORT, GPU_UUID, EXTRA_ARGS."""
+
+    project: t.ProjectName | UnsetType = UNSET
+    container_name: (
+        Annotated[
+            str,
+            t.text(
+                "Container name; `{port}` is the slot's port.",
+                r"^[a-zA-Z0-9](?:[a-zA-Z0-9_.-]|\{port\})+$(?!\n)",
+                255,
+                examples=["try-{port}"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    served_name: (
+        Annotated[
+            str,
+            t.text(
+                "Model name that the engine answers to, unless SERVED_NAME is set.",
+                t.SERVICE_PATTERN,
+                examples=["trial"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    gpu: t.GpuName | UnsetType = UNSET

@@ -1,0 +1,91 @@
+"""What all model servers of an inventory share, and one on its way to a service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from msgspec import UNSET, Struct
+
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.engine import Engine, Quirk
+from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.schema import Inventory
+from anvil_gen.inventory.schema_base import EnvTable
+from anvil_gen.resolve.flag_check import FlagRules
+from anvil_gen.resolve.model import Gpu, GpuRequest
+from anvil_gen.resolve.options import ServerOptions, TierOptions
+from anvil_gen.values import EnvRef, KeyPath, Text, VariableText
+
+_Options = TypeVar("_Options", bound=ServerOptions)
+
+
+Folders = tuple[Path, Path]
+"""The folder of an inventory, and that of its rendered tree."""
+
+
+class ResolveContext(Struct, frozen=True, kw_only=True):
+    """What all model servers of one inventory share."""
+
+    inventory: Inventory
+    catalog: Catalog
+    collector: Collector
+    platform: str
+    gpus: Mapping[str, Gpu]
+    gpu_request: str  # how containers ask for them
+    folder: Path  # the inventory's
+    output: Path  # of the rendered tree
+    sealed: bool  # tiers reach nothing but each other and the router
+
+
+class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):
+    """A tier's or the experiment's table on its way to a service."""
+
+    path: KeyPath
+    engine_name: str
+    engine: Engine | None  # None where there is none of that name: its other errors are reported all the same
+    options: _Options
+    gpu_request: GpuRequest | None
+    image: Text
+    rules: FlagRules | None = None  # None where nothing is known of the engine's flags
+
+    @property
+    def gpus(self) -> tuple[Gpu, ...]:
+        """The GPUs that it names."""
+        return self.gpu_request.gpus if self.gpu_request is not None else ()
+
+
+AnyServer = ModelServer[Any]
+"""One that may be a tier's or the experiment's."""
+TierServer = ModelServer[TierOptions]
+
+
+def env_text(value: Any) -> Text:
+    """Return a value of the inventory as text: a reference to a variable, or the value itself."""
+    if isinstance(value, EnvTable):
+        default = None if value.default is UNSET else value.default
+        return VariableText((EnvRef(name=value.env, default=default),))
+    return str(value)
+
+
+def matching_quirks(context: ResolveContext, engine: Engine, gpus: GpuRequest | None) -> Iterator[Quirk]:
+    """Yield an engine's quirks that apply on this platform and these GPUs; of all of a host's, one is certain."""
+    named = gpus.gpus if gpus is not None else ()
+    number = 0 if gpus is None else gpus.number or 1
+    capabilities = [_version(gpu.compute_capability) for gpu in named if gpu.compute_capability]
+    for quirk in engine.quirks:
+        below, start = quirk.compute_capability_below, quirk.compute_capability_from
+        if quirk.platform is not None and quirk.platform != context.platform:
+            continue
+        if below is not None and not any(capability < _version(below) for capability in capabilities):
+            continue
+        if start is not None and not any(capability >= _version(start) for capability in capabilities):
+            continue
+        if number < quirk.gpus_from:
+            continue
+        yield quirk
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
