@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,6 +59,7 @@ class _File(Struct, frozen=True, kw_only=True):
     counts: dict[str, tuple[int, int]] = {}
 
 
+@cache
 def version_key(version: str) -> VersionKey:
     """Return a version's numbers, by which versions are ordered: `0.5.15.post1` comes after `0.5.15`."""
     return tuple(int(part) for part in re.findall("[0-9]+", version))
@@ -132,15 +134,19 @@ class FlagTimeline:
 
     def names(self, version: str) -> Iterator[str]:
         """Yield the main form of each flag of a version."""
-        yield from (flag.name for flag in self.flags(version))
+        yield from (facts.get("name", name) for name, facts in self._facts(version))
 
     def flags(self, version: str) -> Iterator[Flag]:
         """Yield each flag of a version."""
+        yield from (msgspec.convert({"name": name, **facts}, Flag) for name, facts in self._facts(version))
+
+    def _facts(self, version: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield what each flag of a version is, by its newest name."""
         key = version_key(version)
         for name, history in self._file.flags.items():
             facts = facts_at(history, key)
             if facts is not None:
-                yield msgspec.convert({"name": name, **facts}, Flag)
+                yield name, facts
 
     def find(self, name: str, version: str) -> Flag | None:
         """Return the flag that a version takes under a name: its main form, another or a negation."""
@@ -157,7 +163,8 @@ class FlagTimeline:
 
     def short_form(self, name: str, version: str) -> str | None:
         """Return the main form of a flag that a version takes by one dash and this name: `-tp`."""
-        return next((flag.name for flag in self.flags(version) if f"-{name}" in flag.aliases), None)
+        known = ((facts.get("name", main), facts.get("aliases", ())) for main, facts in self._facts(version))
+        return next((main for main, aliases in known if f"-{name}" in aliases), None)
 
     def _flag(self, key_name: str, key: VersionKey) -> Flag:
         facts = facts_at(self._file.flags[key_name], key) or {}
@@ -166,11 +173,9 @@ class FlagTimeline:
     def _spellings(self, version: str) -> dict[str, str]:
         """Return every name that a version takes a flag under -> the flag's key in the file."""
         if version not in self._by_version:
-            key = version_key(version)
+            facts_by_name = self._facts(version)
             self._by_version[version] = {
-                spelling: name
-                for name, history in self._file.flags.items()
-                for spelling in _names_of(name, facts_at(history, key))
+                spelling: name for name, facts in facts_by_name for spelling in _names_of(name, facts)
             }
         return self._by_version[version]
 

@@ -114,8 +114,10 @@ def check_fields(collector: Collector, options: ServerOptions, engine: Engine, r
     """Report fields of a table whose values the version refuses for the flags that they become."""
     for field, flags in engine.fields.items():
         place, value = options.path_of(field), options.get(field)
-        if place is not None and place[: len(path)] == path and isinstance(value, str | int | float):
-            report(collector, place, rules, value, flags if isinstance(flags, str) else flags[0])
+        flag = flags if isinstance(flags, str) else flags[0]
+        is_plain = isinstance(value, str | int | float) and not rules.is_switch(flag) and value is not True
+        if place is not None and place[: len(path)] == path and is_plain:
+            report(collector, place, rules, value, flag)
 
 
 def report(collector: Collector, path: KeyPath, rules: FlagRules, value: Any, name: str) -> None:

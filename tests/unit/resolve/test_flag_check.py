@@ -193,7 +193,7 @@ def test_a_flag_under_another_name_is_still_that_of_the_field(tmp_path: Path) ->
     """`-tp` is short for `--tensor-parallel-size`, and `--tp` no flag; two names stand for the share of the GPU."""
     text = vllm("v0.33.0", "flags.▸tp = 2\nflags.▸device-memory-utilization = 0.5\nflags.▸asc = 2")
     expected = [
-        ("flag of a field", "tiers.one.flags.tp", "gpus"),
+        ("flag of a field", "tiers.one.flags.tp", "tensor_parallel"),
         ("flag of a field", "tiers.one.flags.device-memory-utilization", "gpu_memory_utilization"),
         ("unknown flag", "tiers.one.flags.asc", 'write "api-server-count"'),
     ]
