@@ -119,9 +119,9 @@ def test_an_image_follows_from_the_gpus(tier: str, image: Text) -> None:
     ("tier", "platform", "reasons"),
     [
         (f"{VLLM}, gpus = ['new']", "linux", []),
-        (f"{VLLM}, gpus = ['new']", "wsl2", ["WSL2"]),
-        (f"{VLLM}, gpus = ['big']", "linux", ["GPUs before"]),
-        (f"{VLLM}, gpus = ['new', 'big']", "wsl2", ["WSL2", "GPUs before"]),
+        (f"{VLLM}, gpus = ['new']", "wsl2", ["Before 0.30"]),
+        (f"{VLLM}, gpus = ['big']", "linux", ["not every attention"]),
+        (f"{VLLM}, gpus = ['new', 'big']", "wsl2", ["Before 0.30", "not every attention"]),
         (f"{VLLM}, gpus = ['bare']", "linux", []),
         ("engine = 'llamacpp'", "linux", []),
         ("engine = 'llamacpp', gpus = ['big']", "linux", ["all layers"]),
