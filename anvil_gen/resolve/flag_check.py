@@ -54,6 +54,10 @@ class FlagRules(Struct, frozen=True, kw_only=True):
         first, *others = (list(self._at(version, name, value)) for version in self.release.checked)
         return first if all(others) else []
 
+    def codes(self, name: str, value: Any) -> set[str]:
+        """Return the kinds of what is wrong with a flag."""
+        return {finding.code for finding in self.findings(name, value)}
+
     def main_form(self, name: str) -> str:
         """Return the main form of a flag; the name itself where the version has none under it."""
         version, name = self.release.checked[0], canonical_flag(name)
@@ -101,6 +105,15 @@ class FlagRules(Struct, frozen=True, kw_only=True):
                 if flag is not None and flag.type == "switch":
                     return f'"--{flag.name}" is off unless it is set: remove this'
         return ""
+
+
+def upgrade_findings(before: FlagRules, after: FlagRules, flags: Mapping[str, Any]) -> dict[str, list[Finding]]:
+    """Return what another version refuses or deprecates of a tier's flags, which the one before took."""
+    found = {
+        name: [finding for finding in after.findings(name, value) if finding.code not in before.codes(name, value)]
+        for name, value in flags.items()
+    }
+    return {name: findings for name, findings in found.items() if findings}
 
 
 def flag_rules(timeline: FlagTimeline | None, engine: Engine, image: Any) -> FlagRules | None:

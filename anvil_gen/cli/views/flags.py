@@ -30,7 +30,7 @@ def show_flag(engine: str, timeline: FlagTimeline, name: str, *, as_json: bool) 
         entries = [{"version": since, "flag": None if flag is None else to_builtins(flag)} for since, flag in steps]
         print_json(engine=engine, name=name, history=entries)
         return
-    _rows([(since, "gone" if flag is None else f"--{flag.name}: {_whole(flag)}") for since, flag in steps])
+    _rows([(since, "gone" if flag is None else f"{_typed(timeline, flag)}: {_whole(flag)}") for since, flag in steps])
 
 
 def show_changes(engine: str, old: str, new: str, changes: Sequence[FlagChange], *, as_json: bool) -> None:
@@ -42,6 +42,11 @@ def show_changes(engine: str, old: str, new: str, changes: Sequence[FlagChange],
         click.echo(f"{change.kind:8} --{change.name}" + (f": {change.detail}" if change.detail else ""))
     if not changes:
         click.echo(f"no flag differs between {old} and {new}")
+
+
+def _typed(timeline: FlagTimeline, flag: Flag) -> str:
+    """Return a flag with its dashes; a variable has none."""
+    return flag.name if flag.name in timeline.variables else f"--{flag.name}"
 
 
 def _whole(flag: Flag) -> str:

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from inventories import HUB, Fault, compared, faults_of
 
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.resolve.flag_check import flag_rules, upgrade_findings
+
 HEAD = f"""\
 schema = 1
 hfcache.volume = "hub"
@@ -199,3 +202,92 @@ def test_a_flag_under_another_name_is_still_that_of_the_field(tmp_path: Path) ->
     ]
     told, wanted = compared(text, expected, tmp_path)
     assert told == wanted
+
+
+# Command lines of services that people run, by the image of each.
+FORMS = {
+    "vllm/vllm-openai:v0.11.2": """
+quantization = "awq_marlin"
+chat-template = "/templates/plover.jinja"
+limit-mm-per-prompt = '{"image": 3, "video": 0}'
+override-generation-config = '{"temperature": 0.4, "top_k": 30}'
+enable-auto-tool-choice = true
+tool-call-parser = "hermes"
+max-num-batched-tokens = "4096"
+speculative-config = '{"method": "eagle3", "model": "oakmere/egret-32b-eagle3", "num_speculative_tokens": 4}'
+enable-lora = true
+max-loras = 2
+max-lora-rank = 32
+enforce-eager = true
+""",
+    "vllm/vllm-openai:v0.10.2": "trust_remote_code = true",
+    "vllm/vllm-openai:v0.33.0": """
+enable-prefix-caching = true
+reasoning-parser = "qwen3"
+limit-mm-per-prompt = { image = 4 }
+override-generation-config = { temperature = 0.7, top_p = 0.8 }
+async-scheduling = true
+compilation-config = { mode = 3, cudagraph_mode = "FULL_AND_PIECEWISE" }
+kv-transfer-config = '{"kv_connector":"NixlConnector","kv_role":"kv_both"}'
+mm-processor-kwargs = { max_pixels = 1000 }
+""",
+    "lmsysorg/sglang:v0.5.5": """
+speculative-algorithm = "EAGLE3"
+speculative-num-steps = 3
+speculative-eagle-topk = 1
+speculative-num-draft-tokens = 4
+""",
+    "lmsysorg/sglang:v0.5.23": """
+cuda-graph-max-bs-decode = 8
+enable-metrics = true
+language-only = true
+reasoning-parser = "qwen3"
+tool-call-parser = "qwen3_coder"
+weight-loader-disable-mmap = true
+chunked-prefill-size = -1
+json-model-override-args = '{"rope_scaling": {}}'
+""",
+    "ghcr.io/ggml-org/llama.cpp:server-cuda-b11382": """
+n-gpu-layers = "all"
+flash-attn = "on"
+cache-type-k-draft = "q8_0"
+threads = 8
+models-max = 2
+no-mmproj-offload = true
+tensor-split = "3,1"
+override-tensor = ".ffn_.*_exps.=CPU"
+temp = 0.7
+split_mode = "row"
+device-draft = "none"
+reasoning-format = "auto"
+""",
+    "ghcr.io/huggingface/text-embeddings-inference:cpu-1.8": "max-batch-tokens = 8192\nauto-truncate = true",
+    "ghcr.io/huggingface/text-embeddings-inference:86-1.9.3": "auto-truncate = 'false'\npooling = 'cls'",
+}
+ENGINE_OF = {"vllm": "vllm", "lmsysorg": "sglang", "ghcr.io/ggml-org": "llamacpp", "ghcr.io/huggingface": "tei"}
+
+
+@pytest.mark.parametrize("image", FORMS)
+def test_what_people_run_is_no_error(image: str, tmp_path: Path) -> None:
+    engine = ENGINE_OF[image.rpartition("/")[0]]
+    flags = "".join(f"flags.{line}\n" for line in FORMS[image].strip().splitlines())
+    task = "task = 'embedding'\n" if engine == "tei" else ""
+    text = f'{HEAD.replace("vllm", engine)}image = "{image}"\n{task}{flags}'
+    assert [(found.address, found.detail) for found in faults_of(text, tmp_path)] == []
+
+
+def test_what_an_upgrade_breaks_is_one_function() -> None:
+    catalog = Catalog()
+    engine, timeline = catalog.engine("vllm"), catalog.flag_timeline("vllm")
+    assert engine is not None
+    old, new = (flag_rules(timeline, engine, f"vllm/vllm-openai:v{version}") for version in ("0.11.2", "0.33.0"))
+    assert old is not None
+    assert new is not None
+    flags = {"swap-space": 4, "guided-decoding-backend": "xgrammar", "seed": 1, "zzz": 1}
+    found = upgrade_findings(old, new, flags)
+
+    assert {name: [one.code for one in findings] for name, findings in found.items()} == {
+        "swap-space": ["flag-of-another-version"],
+        "guided-decoding-backend": ["flag-of-another-version"],
+    }
+    assert "structured-outputs-config" in found["guided-decoding-backend"][0].remedy
