@@ -53,7 +53,7 @@ def command(
     elif as_schema:
         print_schema(flags_schema(timeline, _version(timeline, version), title))
     elif name is not None:
-        _show_one(engine, timeline, canonical_flag(name.lstrip("-")), as_json=as_json)
+        _show_one(engine, timeline, name.lstrip("-"), as_json=as_json)
     else:
         show_flags(engine, timeline, _version(timeline, version), as_json=as_json)
     return ExitCode.OK
@@ -83,7 +83,7 @@ def _version(timeline: FlagTimeline, version: str | None) -> str:
 
 
 def _show_one(engine: str, timeline: FlagTimeline, name: str, *, as_json: bool) -> None:
-    known = timeline.main_name(name)
+    known = timeline.main_name(name) or timeline.main_name(canonical_flag(name))
     if known is None:
         remedy = did_you_mean(name, [*timeline.all_names, *timeline.variables])
         remedy = remedy or f"known versions: {join_words(timeline.versions, limit=5)}"

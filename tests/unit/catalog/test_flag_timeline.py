@@ -52,3 +52,73 @@ def test_an_engines_own_flags_are_those_of_each_version(name: str) -> None:
             if found is None or told:
                 wrong.append((version, flag, value, [finding.detail for finding in told]))
     assert wrong == []
+
+
+def test_the_files_are_small_and_have_a_flag_a_line() -> None:
+    for name in ENGINES:
+        text = (shipped_templates() / "engines" / name / "flags.json").read_text("utf-8")
+        data = json.loads(text)
+        assert len(text) <= LIMIT
+        lines = text.splitlines()
+        entries = [*data.get("flags", {}), *data.get("variables", {})]
+        assert all(any(line.startswith(f'"{entry}": [[') for line in lines) for entry in entries)
+
+
+def test_enough_versions_were_captured_and_an_independent_count_agrees() -> None:
+    least = {"vllm": 20, "sglang": 10, "llamacpp": 4, "tei": 10, "ollama": 10}
+    for name, number in least.items():
+        _, timeline = data_of(name)
+        assert len(timeline.versions) >= number
+        assert [version for version, (captured, _) in timeline.counts.items() if captured == 0] == []
+        # The README of llama.cpp's server is older than its source by a flag.
+        off = [captured - counted for captured, counted in timeline.counts.values() if captured != counted]
+        assert off == ([1, 1] if name == "llamacpp" else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "version"),
+    [
+        ("vllm", "vllm/vllm-openai:v0.11.2", "0.11.2"),
+        ("vllm", "docker.io/vllm/vllm-openai:v0.11.2-cu129@sha256:" + "0" * 64, "0.11.2"),
+        ("vllm", "vllm/vllm-openai-rocm:v0.33.0", "0.33.0"),
+        ("vllm", "vllm/vllm-openai:v0.11.0rc1", ""),
+        ("vllm", "vllm/vllm-openai:nightly", ""),
+        ("vllm", "vllm/vllm-openai@sha256:" + "0" * 64, ""),
+        ("vllm", "intel/vllm:0.10.2-xpu", ""),
+        ("sglang", "lmsysorg/sglang:v0.5.15.post1-cu130", "0.5.15.post1"),
+        ("sglang", "lmsysorg/sglang:latest", ""),
+        ("llamacpp", "ghcr.io/ggml-org/llama.cpp:server-cuda-b11382", "b11382"),
+        ("llamacpp", "ghcr.io/ggml-org/llama.cpp:server-b10068", "b10068"),
+        ("llamacpp", "ghcr.io/ggml-org/llama.cpp:server-cuda", ""),
+        ("tei", "ghcr.io/huggingface/text-embeddings-inference:cpu-arm64-1.8.3", "1.8.3"),
+        ("tei", "ghcr.io/huggingface/text-embeddings-inference:1.9", "1.9"),
+        ("tei", "ghcr.io/huggingface/text-embeddings-inference:hopper-latest", ""),
+        ("ollama", "ollama/ollama:0.12.6", "0.12.6"),
+        ("ollama", "ollama/ollama:rocm", ""),
+    ],
+)
+def test_the_tag_says_the_version(name: str, image: str, version: str) -> None:
+    assert image_version(data_of(name)[0], image) == version
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_default_images_are_known_releases(name: str) -> None:
+    engine, timeline = data_of(name)
+    images = [engine.image, *(image for images in engine.images.values() for image in images.values())]
+    assert [image for image in images if image_version(engine, image) not in timeline.versions] == []
+
+
+def test_a_flag_that_changed_its_main_name_is_one_flag() -> None:
+    _, timeline = data_of("sglang")
+    old, new = (timeline.find("tensor-parallel-size", version) for version in ("0.4.6.post5", "0.5.23"))
+    assert old is not None
+    assert new is not None
+    assert (old.name, new.name) == ("tensor-parallel-size", "tp-size")
+
+
+def test_a_version_between_two_has_both_as_neighbours() -> None:
+    _, timeline = data_of("vllm")
+    assert timeline.neighbours("0.9.0.1") == ("0.9.0", "0.9.1")
+    assert timeline.neighbours("0.9.1") == ("0.9.1",)
+    assert timeline.neighbours("1.0.0") == (timeline.newest,)
+    assert timeline.neighbours("0.1.0") == ("0.9.0",)
