@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog, shipped_templates
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.flag_timeline import FlagTimeline
-from anvil_gen.catalog.release import Release
+from anvil_gen.catalog.release import Release, image_version
 from anvil_gen.resolve.flag_check import FlagRules
 
 CATALOG = Catalog()
