@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.flag_timeline import FlagTimeline
-from anvil_gen.values import EnvRef, Text, parts_of
+from anvil_gen.values import EnvRef, Interpolation, Text, parts_of
 
 
 class Release(Struct, frozen=True, kw_only=True):
@@ -39,4 +39,10 @@ def release_of(engine: Engine, image: Text, timeline: FlagTimeline) -> Release:
 
 def plain_image(image: Text) -> str:
     """Return an image's name with each variable's default in its place."""
-    return "".join((part.default or "") if isinstance(part, EnvRef) else part for part in parts_of(image))
+    return "".join(part if isinstance(part, str) else _default(part) for part in parts_of(image))
+
+
+def _default(variable: EnvRef | Interpolation) -> str:
+    if isinstance(variable, EnvRef):
+        return variable.default or ""
+    return variable.word if variable.has_default else ""

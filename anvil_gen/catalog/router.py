@@ -40,6 +40,10 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         str, Meta(description="What a project's name must start with for `prefixed_files` to be of use.")
     ] = ""
     prefixed_files: Annotated[tuple[str, ...], Meta(description="Files of its tree that need that prefix.")] = ()
+    reads: Annotated[
+        tuple[str, ...],
+        Meta(description="Fields of a tier, besides `served_name`, that its files say: they can be no variables."),
+    ] = ()
     health: Health
     defaults: Annotated[
         Mapping[str, Any], Meta(description="Defaults of `[router]`, over those of `templates/defaults.toml`.")

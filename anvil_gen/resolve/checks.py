@@ -11,9 +11,9 @@ from msgspec import UNSET
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fields import NAME_LENGTH, PROJECT_PATTERN
 from anvil_gen.inventory.schema import Inventory
-from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.resolve.model import Gpu, Mode, Stack, Tier
 from anvil_gen.resolve.networks import check_shared, check_used
+from anvil_gen.resolve.own_references import check_own_references
 from anvil_gen.resolve.uniqueness import (
     COMMON_BINDS,
     check_uniqueness,
@@ -42,6 +42,7 @@ def check_stack(stack: Stack, inventory: Inventory, collector: Collector) -> Non
     for mode in stack.modes:
         _shares(mode, collector)
     _projects(stack, collector)
+    check_own_references(stack, collector)
     check_shared(stack.modes, collector)
     check_used(stack, inventory, collector)
 
@@ -117,11 +118,7 @@ def _own_ipc(stack: Stack, collector: Collector) -> None:
 def _images(stack: Stack, collector: Collector) -> None:
     for _, table, options in owners(stack):
         image = options.image
-        if isinstance(image, EnvTable) and image.default == "":
-            path, _ = option_location(options, "image", table)
-            detail = "without the variable there would be no image"
-            collector.add("invalid-form", (*path, "default"), detail, "write an image, or leave the default out")
-        if not isinstance(image, str):
+        if image is None:
             continue
         host, slash, rest = image.partition("@")[0].partition("/")
         # The registry and the tag may have capitals.

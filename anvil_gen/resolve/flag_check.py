@@ -14,7 +14,7 @@ from anvil_gen.catalog.flag_timeline import Absence, Flag, FlagTimeline
 from anvil_gen.catalog.release import Release, release_of
 from anvil_gen.diagnostics import Severity, did_you_mean, join_words
 from anvil_gen.inventory.collector import Collector
-from anvil_gen.inventory.env_references import env_reference
+from anvil_gen.inventory.env_references import reference
 from anvil_gen.resolve.command_line import flag_text
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.values import KeyPath, canonical_flag
@@ -182,7 +182,7 @@ def _deprecation(flag: Flag, name: str) -> Iterator[Finding]:
 
 
 def _value_findings(flag: Flag, name: str, value: Any) -> Iterator[Finding]:
-    if value is False or env_reference(value) is not None:
+    if value is False or reference(value) is not None:
         return
     if value is True:
         if flag.type != "switch" and not flag.bare:
@@ -216,7 +216,7 @@ def _wanted(flag: Flag) -> str:
 
 
 def _item_findings(flag: Flag, name: str, value: Any) -> Iterator[Finding]:
-    if env_reference(value) is not None:
+    if reference(value) is not None:
         return
     text = str(flag_text(value))
     if flag.type == "json":

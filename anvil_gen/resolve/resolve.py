@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.collector import Collector
-from anvil_gen.inventory.env_references import check_free_values
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.checks import check_stack
 from anvil_gen.resolve.context import Folders, ResolveContext, TierServer
@@ -23,6 +22,7 @@ from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.model_source import presets_of
 from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.options import HostOptions, TierOptions
+from anvil_gen.resolve.own_keys import check_own_keys
 from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
 from anvil_gen.resolve.served_names import further_names
 from anvil_gen.resolve.tier import build_tier, tier_files
@@ -53,7 +53,7 @@ def resolve(
         sealed=host.egress == "deny",
     )
     _check_folders(inventory, collector)
-    check_free_values(collector)
+    check_own_keys(collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
     tiers = _tiers(context, spec)

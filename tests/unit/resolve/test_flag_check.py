@@ -122,6 +122,7 @@ def test_what_a_version_does_not_take_is_told_at_the_flag(text: str, expected: l
         "flags.allowed-origins = '[\"*\"]'",
         'flags.seed = { env = "SEED" }',
         'flags.seed = { env = "SEED", default = "x" }',
+        'flags.seed = { interpolate = "${SEED:-1}" }',
         "flags.config = '/etc/vllm.yaml'",
         "flags.trust-remote = true",  # argparse takes the beginning of a flag
         "flags.host = false",
