@@ -126,7 +126,8 @@ def flag_rules(timeline: FlagTimeline | None, engine: Engine, image: Any) -> Fla
 def check_fields(collector: Collector, options: ServerOptions, engine: Engine, rules: FlagRules, path: KeyPath) -> None:
     """Report fields of a table whose values the version refuses for the flags that they become."""
     for field, flags in engine.fields.items():
-        place, value = options.path_of(field), options.get(field)
+        place = options.path_of(field)
+        value = None if place is None else collector.value_at(place)  # a reference is a table there
         flag = flags if isinstance(flags, str) else flags[0]
         is_plain = isinstance(value, str | int | float) and not rules.is_switch(flag) and value is not True
         if place is not None and place[: len(path)] == path and is_plain:
@@ -216,7 +217,7 @@ def _wanted(flag: Flag) -> str:
 
 
 def _item_findings(flag: Flag, name: str, value: Any) -> Iterator[Finding]:
-    if reference(value) is not None:
+    if isinstance(value, list) or reference(value) is not None:  # a list in a list is reported as such
         return
     text = str(flag_text(value))
     if flag.type == "json":
