@@ -15,6 +15,9 @@ KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
 LOG_FILE = "log.toml"
 """What is known of a program's log: next to an engine's or router's data file, and above all for any program's."""
 
+FLAGS_FILE = "flags.json"
+"""The flags of an engine through its versions, next to its data file; nothing is rendered of them."""
+
 SCHEMA_SUFFIX = ".schema.json"
 """What the JSON Schema of a data file ends with, which editors read, and nothing here."""
 
@@ -50,7 +53,8 @@ def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
     data = KINDS[kind.name]
     has_data = any((root / kind.name / name / data).is_file() for root in (kind.parent, shipped))
     is_log = rest == LOG_FILE and kind.name != "gpus"
-    return has_data and (rest == data or is_log or (rest.endswith(".j2") and "/." not in f"/{rest}"))
+    is_flags = rest == FLAGS_FILE and kind.name == "engines"
+    return has_data and (rest == data or is_log or is_flags or (rest.endswith(".j2") and "/." not in f"/{rest}"))
 
 
 def _what_is_read(kind: str, shipped: Path) -> str:
@@ -108,7 +112,7 @@ def texts(root: Path) -> Iterator[str]:
         )
         for name in sorted(files):
             path = os.path.join(folder, name)  # noqa: PTH118  as fast as it gets
-            if name.startswith("."):
+            if name.startswith(".") or name == FLAGS_FILE:
                 continue
             yield os.path.relpath(path, root)
             with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
