@@ -178,7 +178,20 @@ def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
         "volumes": mounts,
         **({"networks": ("internal",)} if router.limits.sealed else {}),
     }
-    return _file(router.service, merge(_without_empty(own), router.override), sealed=router.limits.sealed, volumes=())
+    found = _file(router.service, merge(_without_empty(own), router.override), sealed=router.limits.sealed, volumes=())
+    return {**found, "services": {**found["services"], **_reloader(router)}}
+
+
+def _reloader(router: Router) -> dict[str, Any]:
+    """Return the service that reloads a router; it is in the router's network, and nowhere else."""
+    service = {
+        "container_name": compose_string(router.reload_container_name),
+        "image": _optional(router.image),
+        "network_mode": f"service:{compose_string(router.service)}",
+        "networks": _ABSENT,
+        "ports": _ABSENT,
+    }
+    return {router.reload_service: service} if router.reloads else {}
 
 
 def _without_empty(keys: Mapping[str, Any]) -> dict[str, Any]:

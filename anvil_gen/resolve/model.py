@@ -14,6 +14,10 @@ DEFAULT_MODE = "default"
 """How a person names the default mode."""
 FILE_LABEL = "anvil-gen.file."
 """Prefix of the labels that carry the digest of a generated file which the service mounts."""
+_FILE_VARIABLE = "ROUTER_FILE_"
+"""Prefix of the variables that carry the digest of a router's file, for the service that reloads the router."""
+HEALTH_FILE = "router/health.json"
+"""What a router that reloads answers at /health: the digest of each of its files."""
 ENV_EXAMPLE_FILE = ".env.example"
 EXPERIMENT_FILE = "docker-compose.experiment.yml"
 VARIABLE_LABEL = "anvil-gen.trial."
@@ -26,6 +30,17 @@ TRIAL_VARIABLES = {
     "EXTRA_ARGS": "Further arguments of the engine, as in a shell line.",
 }
 """What drives the slot, each with its meaning."""
+
+
+def file_variable(name: str) -> str:
+    """Return the variable with the digest of a router's file: ``ROUTER_FILE_haproxy_cfg``."""
+    return _FILE_VARIABLE + name.replace(".", "_")
+
+
+def file_of_variable(variable: str) -> str:
+    """Return the file whose digest a variable has; an empty text for any other variable."""
+    stem, _, suffix = variable.removeprefix(_FILE_VARIABLE).rpartition("_")
+    return f"{stem}.{suffix}" if variable.startswith(_FILE_VARIABLE) else ""
 
 
 class Gpu(Struct, frozen=True, kw_only=True):
@@ -202,11 +217,10 @@ class RouterLimits(Struct, frozen=True, kw_only=True):
     sealed: bool  # its tiers are on an internal network, and it is on that too
 
 
-class ResponseBodies(Struct, frozen=True, kw_only=True):
-    """What a router can answer by itself, as JSON in OpenAI's form."""
+class RouterMessages(Struct, frozen=True, kw_only=True):
+    """What a router says of models by itself."""
 
-    models: str  # the list of /v1/models
-    unknown_model: str  # an error that lists what there is
+    unknown_model: str  # lists what there is
     no_model: str  # likewise, for a request that names none
 
 
@@ -238,11 +252,27 @@ class Router(Struct, frozen=True, kw_only=True):
     alias_tasks: tuple[str, ...]
     routes: tuple[Route, ...]
     nameless: tuple[Route, ...]  # where a request without a model goes, by task
-    responses: ResponseBodies
+    messages: RouterMessages
+    reloads: bool  # by a service next to it, without a restart
     override: Mapping[str, Any]
     override_volumes: tuple[Mount, ...]
     variables: Mapping[str, Any]
     options: RouterOptions
+
+    @property
+    def longest_timeout(self) -> int:
+        """The seconds that it waits for its most patient tier."""
+        return max([self.limits.timeout, *(upstream.timeout for upstream in self.upstreams)])
+
+    @property
+    def reload_service(self) -> str:
+        """The service that reloads it, where there is one."""
+        return f"{self.service}-reload"
+
+    @property
+    def reload_container_name(self) -> str:
+        """The name of that service's container."""
+        return f"{self.container_name}-reload"
 
     @property
     def api_key_env(self) -> str | None:

@@ -28,7 +28,7 @@ from anvil_gen.resolve.router_options import (
     router_limits,
     seconds_of,
 )
-from anvil_gen.resolve.router_responses import response_bodies
+from anvil_gen.resolve.router_responses import model_list_size, router_messages
 from anvil_gen.values import KeyPath
 
 
@@ -62,10 +62,20 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     check_supported(context, kind, options)
     check_clients(context, kind, clients_of(options))
     _check_tiers(context, options)
+    _check_ports(context, kind, options)
+    return RouterSpec(name=name, kind=kind, options=options, project=project)
+
+
+def _check_ports(context: ResolveContext, kind: RouterKind, options: RouterOptions) -> None:
+    """Report a port that something else in the router's container listens on."""
     if options.metrics == options.port:
         detail = f"{options.port} is the router's own port in its container"
         context.collector.add("port-taken-twice", ("router", "metrics"), detail, "write another port")
-    return RouterSpec(name=name, kind=kind, options=options, project=project)
+    for name in ("port", "metrics"):
+        port = options.get(name)
+        if port in kind.internal_ports:
+            detail = f"{kind.title} needs {port} for itself in its container"
+            context.collector.add("port-taken-twice", ("router", name), detail, "write another port")
 
 
 def build_router(
@@ -75,9 +85,9 @@ def build_router(
     kind, options = spec.kind, spec.options
     served = tuple(tier for tier in tiers if tier.task in kind.tasks)
     limits = router_limits(context, options)
-    responses = response_bodies(routes)
-    if kind.names_limit is not None and len(responses.models) > kind.names_limit:
-        detail = f"the list of models takes {len(responses.models)} bytes, and {kind.title} holds {kind.names_limit}"
+    size = model_list_size(routes)
+    if kind.names_limit is not None and size > kind.names_limit:
+        detail = f"the list of models takes {size} bytes, and {kind.title} holds {kind.names_limit}"
         context.collector.add(
             "too-many-model-names", ("router",), detail, "write fewer aliases, or shorter ones", key=True
         )
@@ -105,7 +115,8 @@ def build_router(
         alias_tasks=kind.alias_tasks,
         routes=routes,
         nameless=_nameless(options, served),
-        responses=responses,
+        messages=router_messages(routes),
+        reloads="reload" in kind.supports,
         override=compose_form(options.override),
         override_volumes=named_volumes(options.override.get("volumes")),
         variables=kind.variables,

@@ -85,8 +85,8 @@ def test_strange_names_and_paths_are_what_is_said(tmp_path: Path) -> None:
     assert sorted(lines) == sorted([[name, "one"] for name in [*NAMES, "one"]])
     service = yaml.safe_load(files["router/compose.yml"])["services"]["router"]
     mounts = {mount["target"]: mount["source"] for mount in service["volumes"]}
-    assert mounts["/etc/router/tls.pem"] == '/etc/my "tls"/ü $$x.pem'
-    assert mounts["/etc/router/tls.pem.key"] == "C:/a b/k.pem"
+    assert mounts["/etc/router-tls/tls.pem"] == '/etc/my "tls"/ü $$x.pem'
+    assert mounts["/etc/router-tls/tls.pem.key"] == "C:/a b/k.pem"
 
 
 def test_a_broken_quoter_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -118,10 +118,10 @@ def test_no_tier_has_the_name_of_another_section(tmp_path: Path) -> None:
     lines = load_cfg(Generator().render(inventory).tree.files["router/haproxy.cfg"], "x")
     sections = [words[1] for words in lines if words[:1] in (["frontend"], ["backend"], ["resolvers"])]
 
-    assert len(sections) == len({*sections}) == 3 + len(PORTS)
+    assert len(sections) == len({*sections}) == 4 + len(PORTS)
 
 
-PORTS = list(enumerate(["door", "metrics", "docker", "defaults", "global"]))
+PORTS = list(enumerate(["door", "health", "metrics", "docker", "defaults", "global"]))
 
 
 def _toml(text: str) -> str:
