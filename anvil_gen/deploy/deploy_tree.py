@@ -313,7 +313,7 @@ class DeployTree:
 
     def _committed(self, changes: Iterable[FileChange]) -> set[str]:
         """Return which of the files are ours by their header, and as git has committed them."""
-        ours = {change.path: change.before for change in changes if (change.before or "").startswith(self._header)}
+        ours = {change.path: change.before for change in changes if self._says_whose(change)}
         if not ours:
             return set()
         texts = (None if raw is None else _text(raw) for raw in committed(self.path, ours))

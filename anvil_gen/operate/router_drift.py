@@ -15,7 +15,7 @@ from anvil_gen.resolve.model import HEALTH_FILE, Mode, Router, file_of_variable
 
 
 def routes_drift(deployment: Deployment, mode: Mode, router: Router, one: Container) -> Drift | None:
-    """Return how a running router's routes differ from a mode's files; None where they do not, or it does not answer."""
+    """Return how a running router's routes differ from a mode's files; None where they do not, or it is silent."""
     from anvil_gen.machine.models_api import get_json  # noqa: PLC0415  imported while Docker answers
 
     address = reachable(one, router.port)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from e2e.contract.door import KEY, Door, question, served
-from e2e.contract.registry import MIB, check, last
+from e2e.contract.registry import MIB, check, last, variant
 
 LIST = [1, 2.5, "x", None, {"a": {"b": []}}]
 FIELDS: dict[str, Any] = {
@@ -82,6 +82,19 @@ def tool_stream(door: Door) -> None:
     calls = [(came, call) for came, event in events for call in deltas(event).get("tool_calls") or ()]
     assert [call["function"]["arguments"] for _, call in calls] == ["[", '"1",', '"2",']
     assert calls[-1][0] - calls[0][0] > 0.4
+
+
+@variant
+def reload(door: Door) -> None:
+    before = door.box.container("router")["State"]["StartedAt"]
+    stream = door.stream(served("fast"), {"chunks": 30, "delay": 0.1})
+    next(stream)
+    assert door.chat("coder").json["tier"] == served("heavy")
+    door.inventory["router"]["aliases"]["coder"] = "fast"
+    door.up()
+    assert door.chat("coder").json["tier"] == served("fast")
+    assert len([event for _, event in stream if event["choices"]]) == 30
+    assert door.box.container("router")["State"]["StartedAt"] == before
 
 
 @check
