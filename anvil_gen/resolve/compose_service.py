@@ -37,6 +37,7 @@ class ServiceInputs(Struct, frozen=True, kw_only=True):
     files: tuple[Mount, ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
     further_names: tuple[str, ...] = ()
+    any_name: bool = False  # it is to answer to any
     extra_arguments: EnvRef | None = None
 
 
@@ -194,6 +195,9 @@ def _engine_environment(
 ) -> Iterator[EnvVar]:
     for name, value in engine.environment.items():
         yield EnvVar(name=name, value=fill(value, places))
+    if inputs.any_name and engine.any_name is not None:
+        for name, value in engine.any_name.environment.items():
+            yield EnvVar(name=name, value=fill(value, places), reason=engine.any_name.reason)
     known = _field_values(server, engine, inputs) if engine.field_env else {}
     for field, name in engine.field_env.items():
         if known[field] is not None:

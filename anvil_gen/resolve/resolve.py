@@ -23,7 +23,7 @@ from anvil_gen.resolve.model_server import ResolveContext, TierServer, resolve_s
 from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.options import GpuOptions, HostOptions, TierOptions
 from anvil_gen.resolve.router import resolve_router_spec
-from anvil_gen.resolve.served_names import further_names
+from anvil_gen.resolve.served_names import further_names, takes_any_name
 from anvil_gen.resolve.tier import build_tier
 from anvil_gen.values import KeyPath
 
@@ -56,7 +56,10 @@ def resolve(
     check_way_in(context)
     servers = _servers(context)
     names = further_names(context, spec, servers)
-    tiers = tuple(build_tier(context, name, server, names.get(name, ())) for name, server in servers.items())
+    tiers = tuple(
+        build_tier(context, name, server, names.get(name, ()), any_name=takes_any_name(spec, server))
+        for name, server in servers.items()
+    )
     if _has_no_tiers(inventory, collector):
         spec = None  # a router to nothing
     services = tuple(_extra(name, mapping) for name, mapping in inventory.services.items())

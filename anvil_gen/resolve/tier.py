@@ -17,7 +17,9 @@ from anvil_gen.resolve.options import TierOptions
 from anvil_gen.values import KeyPath, canonical_flag
 
 
-def build_tier(context: ResolveContext, name: str, server: TierServer, further_names: tuple[str, ...]) -> Tier:
+def build_tier(
+    context: ResolveContext, name: str, server: TierServer, further_names: tuple[str, ...], *, any_name: bool = False
+) -> Tier:
     """Return a tier that answers to further model names too; its errors go to the collector."""
     options = server.options
     files = _files(context, server, name)
@@ -28,6 +30,7 @@ def build_tier(context: ResolveContext, name: str, server: TierServer, further_n
         container_name=options.container_name,
         served_name=options.served_name,
         further_names=further_names,
+        any_name=any_name,
         port=str(options.port),
         uuids=tuple(gpu.uuid for gpu in server.gpus),
         share=share_of(context, server),

@@ -25,7 +25,7 @@ master() {
 
 reload() {
   # The next process begins with the tiers' addresses and states of this one, or its first requests would find none.
-  master '@1 show servers state' >/dev/shm/servers
+  master '@1 show servers state;quit' >/dev/shm/servers
   answer=$(master reload)
   printf '%s\n' "$answer"
   [[ $answer == Success=1* ]] && is_current
