@@ -63,6 +63,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     check_clients(context, kind, clients_of(options))
     _check_tiers(context, options)
     _check_ports(context, kind, options)
+    _check_network(context, kind, options)
     return RouterSpec(name=name, kind=kind, options=options, project=project)
 
 
@@ -76,6 +77,13 @@ def _check_ports(context: ResolveContext, kind: RouterKind, options: RouterOptio
         if port in kind.internal_ports:
             detail = f"{kind.title} needs {port} for itself in its container"
             context.collector.add("port-taken-twice", ("router", name), detail, "write another port")
+
+
+def _check_network(context: ResolveContext, kind: RouterKind, options: RouterOptions) -> None:
+    """Report another network for a router that takes commands on its own loopback, which must be nobody else's."""
+    if "reload" in kind.supports and "network_mode" in options.override:
+        detail = f"{kind.title} takes commands on its loopback, which would be another's"
+        context.collector.add("not-for-this-router", ("router", "override", "network_mode"), detail, "remove it")
 
 
 def build_router(

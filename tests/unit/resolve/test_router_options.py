@@ -77,7 +77,19 @@ FAULTS: list[tuple[str, list[Fault]]] = [
         '[router]\naliases."#a" = ▸"fast"\n',
         [("model name that cannot be routed", 'router.aliases."#a"', "another name")],
     ),
-    ('[router]\naliases."-a" = ▸"fast"\n', [("alias that cannot be routed", "router.aliases.-a", "rewrites names")]),
+    (
+        '[tiers.old]\nengine = "vllm"\nimage = "vllm/vllm-openai:v0.20.0"\nmodel = { path = "/m/o" }\nport = 9004\n'
+        '[router]\naliases."-a" = ▸"old"\n',
+        [("alias that cannot be routed", "router.aliases.-a", "rewrites names")],
+    ),
+    # Its own loopback is where HAProxy takes commands.
+    ("[router]\nport = ▸64001\n", [("port taken twice", "router.port", "another port")]),
+    ("[router]\nmetrics = ▸64002\n", [("port taken twice", "router.metrics", "another port")]),
+    (
+        '[router]\noverride.network_mode = ▸"host"\n',
+        [("not for this router", "router.override.network_mode", "remove it")],
+    ),
+    ('[router]\nkind = "anvil"\nport = 64001\noverride.network_mode = "host"\n', []),
 ]
 
 
