@@ -1,5 +1,6 @@
 """Frozen values that the stages hand on: parsed once at the border, with every field present."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -181,6 +182,18 @@ class Route(Struct, frozen=True, kw_only=True):
     task: str
     how: str  # "served" by its own name, "rewritten" by the router, "told" to the engine, or one that takes "any"
 
+    @property
+    def pattern(self) -> str:
+        """The name as a regular expression."""
+        return re.escape(self.name)
+
+
+class NameCheck(Struct, frozen=True, kw_only=True):
+    """How a router's check sees which tier answers: the path, and a regular expression that the answer matches."""
+
+    path: str
+    pattern: str
+
 
 class Upstream(Struct, frozen=True, kw_only=True):
     """A tier as its router sees it; ``timeout`` in seconds."""
@@ -189,6 +202,7 @@ class Upstream(Struct, frozen=True, kw_only=True):
     timeout: int
     concurrency: int | None
     fallbacks: tuple[Tier, ...]
+    check: NameCheck | None = None  # where another tier listens on the same port
 
 
 class Client(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -9,6 +10,7 @@ from functools import partial
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from anvil_gen.catalog.engine import ModelsEndpoint
 from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
@@ -16,7 +18,7 @@ from anvil_gen.inventory.schema_router import RouterTierTable
 from anvil_gen.resolve.compose_keys import compose_form, named_volumes
 from anvil_gen.resolve.compose_service import health_check, published
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
-from anvil_gen.resolve.model import Port, Route, Router, Tier, Upstream
+from anvil_gen.resolve.model import NameCheck, Port, Route, Router, Tier, Upstream
 from anvil_gen.resolve.model_server import ResolveContext, env_text
 from anvil_gen.resolve.options import RouterOptions
 from anvil_gen.resolve.router_options import (
@@ -156,7 +158,27 @@ def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tupl
         timeout=seconds_of(context, str(table.timeout), here) if has_own else timeout,
         concurrency=None if table.concurrency is UNSET else table.concurrency,
         fallbacks=tuple(by_name[name] for name in wanted if name in by_name),
+        check=_name_check(context, tier) if any(_shares_port(tier, other) for other in tiers) else None,
     )
+
+
+def _shares_port(tier: Tier, other: Tier) -> bool:
+    return tier.name != other.name and tier.port == other.port
+
+
+def _name_check(context: ResolveContext, tier: Tier) -> NameCheck | None:
+    """Return how the router sees that it is a tier that answers, where another one listens on the same port.
+
+    Docker gives the address of a container that stops to the next that starts, and the router may not know yet. An
+    engine that does not tell its served name is reported.
+    """
+    engine = context.catalog.engine(tier.engine)
+    endpoint = engine.models_endpoint if engine is not None else ModelsEndpoint()
+    if endpoint != ModelsEndpoint():
+        detail = f"{tier.port} is another tier's too, and {tier.engine} does not tell which of them answers"
+        context.collector.add("port-taken-twice", ("tiers", tier.name, "port"), detail, "write another port")
+        return None
+    return NameCheck(path=endpoint.path, pattern=f'"id": ?{re.escape(json.dumps(tier.served_name))}')
 
 
 def _nameless(options: RouterOptions, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:

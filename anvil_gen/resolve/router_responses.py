@@ -16,7 +16,7 @@ def router_messages(routes: Sequence[Route]) -> RouterMessages:
     known = ", ".join(route.name for route in routes)
     return RouterMessages(
         unknown_model=f"unknown model; there are: {known}",
-        no_model=f"no model is named, or its name cannot be read; there are: {known}",
+        no_model=f"no model is named, or its name cannot be read (put it first, and unescaped); there are: {known}",
     )
 
 

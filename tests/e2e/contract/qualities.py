@@ -230,11 +230,15 @@ def transcription(door: Door) -> None:
         assert reply.status == 200
         assert reply.json["text"] == "ear-model"
         assert last(door, "ear")["length"] > len(sound)
+    for part in ('name="model"\r\nContent-Type: text/plain\r\nX-More: a', "name=model", "name=model; x=y"):
+        headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        reply = door.ask("/v1/audio/transcriptions", form("listen", sound, part), headers=headers)
+        assert reply.status == 200, (part, reply.text)
 
 
-def form(model: str, sound: bytes) -> bytes:
+def form(model: str, sound: bytes, part: str = 'name="model"') -> bytes:
     """Return the body of a form with a file."""
-    head = f'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\n{model}\r\n'
+    head = f"--b\r\nContent-Disposition: form-data; {part}\r\n\r\n{model}\r\n"
     file = '--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\nContent-Type: audio/wav\r\n\r\n'
     return head.encode() + file.encode() + sound + b"\r\n--b--\r\n"
 
