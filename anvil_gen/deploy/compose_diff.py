@@ -111,7 +111,7 @@ def without_reloader(changes: Iterable[Change], router: str, reloader: str) -> I
     for change in changes:
         if change.service != reloader:
             yield change
-        elif change.address[2:3] == ("environment",):
+        elif change.address[2:3] == ("environment",) and file_of_variable(change.address[3]):
             yield replace(change, address=("services", router, ROUTES, file_of_variable(change.address[3])))
 
 

@@ -10,10 +10,12 @@ import pytest
 from effort import EFFORT
 
 from e2e import web
+from e2e.box import Box
 from e2e.conftest import new_box
 from e2e.contract.door import KEY, Door, served
 from e2e.engine import Engine
 from e2e.load import Load
+from e2e.test_drift import actions, answer, drifts, life
 
 SECONDS = 15 * min(EFFORT, 8)
 
@@ -117,3 +119,29 @@ def test_a_restarted_router_is_reloaded_again(door: Door) -> None:
     door.up()
 
     assert "newer" in {model["id"] for model in door.ask("/v1/models").json["data"]}
+
+
+def test_another_mode_is_a_reload_too(box: Box) -> None:
+    """A stream of a tier that both modes run goes on, and the router is the same."""
+    door = Door(box, "haproxy")
+    door.inventory["tiers"]["embed"]["standby"] = True
+    door.inventory["modes"] = {"night": {"tiers": ["fast", "embed"], "aliases": {"coder": "fast", "vectors": "embed"}}}
+    router = door.inventory["router"]
+    router["aliases"] = {"coder": "heavy"}
+    router.pop("tiers")
+    door.up()
+    before = life(box, "router", "fast")
+    stream = door.stream(served("fast"), {"chunks": 100, "delay": 0.1})
+    next(stream)
+
+    there = answer(box, "up", "box", "--mode", "night", "--wait")
+    assert actions(there)["router"] == "reloading"
+    assert door.chat("coder").json["tier"] == served("fast")
+    assert door.chat(served("heavy")).status == 404
+    assert drifts(answer(box, "status", "box"))["router"] == []
+
+    box.compose("up", "--detach", "--wait")
+    door.wait_for("heavy")
+    assert door.chat("coder").json["tier"] == served("heavy")
+    assert len([event for _, event in stream if event["choices"]]) == 100
+    assert life(box, "router", "fast") == before

@@ -5,6 +5,9 @@
 # digest of each file that has to be in use, and /health names those that are.
 #   reload.sh        reload the router where it runs others, then watch it
 #   reload.sh check  tell whether it runs these
+#   reload.sh start  be the router, at first in the default mode
+# The router reads the configuration that a link names, so that another mode is a reload too. Both containers see it.
+link=/dev/shm/haproxy.cfg
 set -u
 
 ask() {
@@ -26,10 +29,18 @@ master() {
 reload() {
   # The next process begins with the tiers' addresses and states of this one, or its first requests would find none.
   master '@1 show servers state;quit' >/dev/shm/servers
+  before=$(readlink "$link")
+  ln -sfn "/etc/router/$CONFIGURATION" "$link"
   answer=$(master reload)
   printf '%s\n' "$answer"
+  [[ $answer == Success=1* ]] || ln -sfn "$before" "$link"
   [[ $answer == Success=1* ]] && is_current
 }
+
+if [ "${1-}" = start ]; then
+  ln -sfn /etc/router/haproxy.cfg "$link"
+  exec haproxy -W -db -S 127.0.0.1:64001 -f "$link"
+fi
 
 if [ "${1-}" = check ]; then
   is_current

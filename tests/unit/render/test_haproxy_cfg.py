@@ -126,3 +126,32 @@ PORTS = list(enumerate(["door", "health", "metrics", "docker", "defaults", "glob
 
 def _toml(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def test_tiers_with_one_port_are_told_apart(tmp_path: Path) -> None:
+    """Docker gives one's address to the other: each check looks for its own tier's name."""
+    tiers = f"{TIER}bind = false\n" + f"{TIER}bind = false\nserved_name = 'a.b'\n".replace("tiers.one", "tiers.two")
+    inventory = tmp_path / "box.toml"
+    inventory.write_text(f"schema = 1\n{tiers}[router]\nfallbacks.one = ['two']\n", "utf-8")
+    lines = load_cfg(Generator().render(inventory).tree.files["router/haproxy.cfg"], "x")
+
+    checks = [words for words in lines if words[:2] in (["http-check", "send"], ["http-check", "expect"])]
+    asked = ["http-check", "send", "meth", "GET", "uri", "/v1/models"]
+    assert checks == [
+        asked,
+        ["http-check", "expect", "rstring", '"id": ?"one"'],
+        asked,
+        ["http-check", "expect", "rstring", '"id": ?"a\\.b"'],
+    ]
+    assert [words for words in lines if words[:1] == ["server"]] == [
+        ["server", "one", "one:9000"],
+        ["server", "two", "two:9000", "no-check", "observe", "none", "track", "two/two"],
+        ["server", "two", "two:9000"],
+    ]
+
+
+def test_tiers_with_ports_of_their_own_are_not_asked(tmp_path: Path) -> None:
+    inventory = tmp_path / "box.toml"
+    inventory.write_text(f"schema = 1\n{TIER}[router]\n", "utf-8")
+
+    assert "http-check" not in Generator().render(inventory).tree.files["router/haproxy.cfg"]

@@ -82,6 +82,16 @@ FAULTS: list[tuple[str, list[Fault]]] = [
         '[router]\naliases."-a" = ▸"old"\n',
         [("alias that cannot be routed", "router.aliases.-a", "rewrites names")],
     ),
+    # Its answer does not say which of two tiers with one port it is.
+    (
+        '[tiers.second]\nengine = "tei"\ntask = "embedding"\nmodel = { path = "/m/e" }\nport = ▸9009\nbind = false\n'
+        '[tiers.third]\nengine = "tei"\ntask = "rerank"\nmodel = { path = "/m/r" }\nport = ▸9009\nbind = false\n'
+        "[router]\n",
+        [
+            ("port taken twice", "tiers.second.port", "write another port"),
+            ("port taken twice", "tiers.third.port", "write another port"),
+        ],
+    ),
     # Its own loopback is where HAProxy takes commands.
     ("[router]\nport = ▸64001\n", [("port taken twice", "router.port", "another port")]),
     ("[router]\nmetrics = ▸64002\n", [("port taken twice", "router.metrics", "another port")]),
