@@ -19,10 +19,10 @@ from anvil_gen.resolve.env_variables import variables_of
 from anvil_gen.resolve.experiment import build_experiment
 from anvil_gen.resolve.layers import Layer, layered, set_fields
 from anvil_gen.resolve.model import ExtraService, Gpu, Mode, Stack, Tier
-from anvil_gen.resolve.model_server import ResolveContext, TierServer, resolve_server
+from anvil_gen.resolve.model_server import ResolveContext, resolve_server
 from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.options import GpuOptions, HostOptions, TierOptions
-from anvil_gen.resolve.router import resolve_router_spec
+from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
 from anvil_gen.resolve.served_names import further_names, takes_any_name
 from anvil_gen.resolve.tier import build_tier
 from anvil_gen.values import KeyPath
@@ -54,12 +54,7 @@ def resolve(
     check_free_values(collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
-    servers = _servers(context)
-    names = further_names(context, spec, servers)
-    tiers = tuple(
-        build_tier(context, name, server, names.get(name, ()), any_name=takes_any_name(spec, server))
-        for name, server in servers.items()
-    )
+    tiers = _tiers(context, spec)
     if _has_no_tiers(inventory, collector):
         spec = None  # a router to nothing
     services = tuple(_extra(name, mapping) for name, mapping in inventory.services.items())
@@ -82,9 +77,16 @@ def resolve(
     return stack
 
 
-def _servers(context: ResolveContext) -> dict[str, TierServer]:
-    tiers = context.inventory.tiers.items()
-    return {name: resolve_server(context, TierOptions, table, ("tiers", name), {"name": name}) for name, table in tiers}
+def _tiers(context: ResolveContext, spec: RouterSpec | None) -> tuple[Tier, ...]:
+    tables = context.inventory.tiers.items()
+    servers = {
+        name: resolve_server(context, TierOptions, table, ("tiers", name), {"name": name}) for name, table in tables
+    }
+    names = further_names(context, spec, servers)
+    return tuple(
+        build_tier(context, name, server, names.get(name, ()), any_name=takes_any_name(spec, server))
+        for name, server in servers.items()
+    )
 
 
 def _has_no_tiers(inventory: Inventory, collector: Collector) -> bool:
