@@ -29,7 +29,7 @@ def demo(box: Box, router: str = "anvil") -> dict[str, Any]:
 def test_a_changed_route_touches_the_router_alone(box: Box, router: str) -> None:
     inventory = demo(box, router)
     box.render(inventory)
-    box.anvil_gen("up", "box", "--wait")
+    box.compose("up", "--detach", "--wait")
     before = life(box, "small")
     kind = Catalog().router(router)
     reloads = kind is not None and "reload" in kind.supports
