@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from fields_page import fields_page
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
@@ -48,6 +49,9 @@ TABLES = {
     "[tiers.NAME]": ("TierTable", "tier"),
     "model and draft_model of a tier": ("ModelTable", "model"),
     "healthcheck of a tier": ("HealthCheckTable", None),
+    "mounts of a tier, of [experiment] and [router]": ("MountTable", "mount"),
+    "networks of a tier and of [router]": ("NetworkTable", None),
+    "logging of a tier, the router or the experiment": ("LoggingTable", None),
     "[modes.NAME]": ("ModeTable", None),
     "[router]": ("RouterTable", "router"),
     "[router.tiers.NAME]": ("RouterTierTable", None),
@@ -100,6 +104,7 @@ def pages() -> dict[str, str]:
     others = {"docs/cli.md": cli_page(), "docs/failures.md": failures_page(catalog)}
     others["docs/router-contract.md"] = contract_page(catalog)
     others |= {"docs/template-data.md": data_page(), "docs/errors.md": errors_page()}
+    others["docs/fields.md"] = "\n".join([NOTE, *fields_page(catalog, table), ""])
     return {"docs/inventory.md": inventory_page(catalog), **others, **engines}
 
 
@@ -123,6 +128,9 @@ def inventory_page(catalog: Catalog) -> str:
         'flags.limit-mm-per-prompt = { image = 4 }   # --limit-mm-per-prompt={"image":4}',
         "flags.host = false                          # removes a flag that the engine's data sets",
         "```",
+        "",
+        "A relative path in `mounts`, `files`, `override`, `[services]` and `[volumes]` starts from this file's",
+        "folder. Rendered, it is relative to the file that has it, as what a variable holds always is.",
     ]
     for title, (struct, section) in TABLES.items():
         definition = definitions[struct]

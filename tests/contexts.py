@@ -8,10 +8,11 @@ from pathlib import Path
 from inventories import Fault, told_beside, without_marks
 
 from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import Gpu
-from anvil_gen.resolve.model_server import ResolveContext, TierServer, resolve_server
+from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.options import TierOptions
 
 SCHEMA = "schema = 1\n"
@@ -30,6 +31,7 @@ def context_of(text: str) -> ResolveContext:
             name: Gpu(**{"name": name, **defaults, **set_fields(table)}) for name, table in host.inventory.gpus.items()
         },
         folder=host.path.parent,
+        output=host.output,
         sealed=host.options.egress == "deny",
     )
 

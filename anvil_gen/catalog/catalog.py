@@ -19,8 +19,8 @@ from anvil_gen.catalog.router import RouterKind
 from anvil_gen.catalog.router_features import FEATURES
 from anvil_gen.catalog.template_tree import KINDS, texts, unused_files
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
-from anvil_gen.inventory.schema import TierTable
 from anvil_gen.inventory.schema_router import RouterTable
+from anvil_gen.inventory.schema_tier import TierTable
 from anvil_gen.inventory.struct_errors import decode_valid, struct_errors, unknown_names
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.values import KeyPath, address

@@ -99,7 +99,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = 10.0
     own_command: Annotated[
         bool,
-        Meta(description="The tier sets Compose's `entrypoint`, `command` and `healthcheck`, and nothing is added."),
+        Meta(description="The tier sets Compose's `command`, and nothing is added to it."),
     ] = False
     entrypoint: Annotated[tuple[str, ...], Meta(description="The program; empty for the image's own.")] = ()
     command: Annotated[

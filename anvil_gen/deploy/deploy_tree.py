@@ -36,7 +36,7 @@ _STATE = f"{STATE_FOLDER}/state.json"
 
 _FOLDERS = ("tiers", "services", "router")
 _PLACE = re.compile(
-    r"docker-compose(?:\.[^/]+)?\.yml|\.env\.example|tiers/[^/]+\.yml|tiers/[^/]+\.files/.+|services/[^/]+\.yml|router/.+"
+    r"docker-compose(?:\.[^/]+)?\.yml|\.env\.example|(?:tiers|services)/[^/]+(?:\.yml|\.files/.+)|router/.+"
 )
 """Where the files of a tree are; a router's own, such as `serves.toml`, are named by its data."""
 

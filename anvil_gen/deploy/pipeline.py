@@ -15,6 +15,7 @@ from anvil_gen.render.renderer import Renderer
 from anvil_gen.render.verify import verify
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Stack, Tree
+from anvil_gen.resolve.mounts import check_router_mounts
 from anvil_gen.resolve.uniqueness import check_helpers
 from anvil_gen.values import KeyPath
 
@@ -42,6 +43,8 @@ class Generator:
         files, rendered = renderer.render(host.stack)
         data = verify(renderer, files, rendered)
         check_helpers(_services(host.stack, data), host.collector)
+        if host.stack.router is not None:
+            check_router_mounts(data[host.stack.modes[0].router_file]["services"].values(), host.collector)
         host.collector.raise_errors()
         return Plan(host, Tree(files=dict(sorted(files.items())), data=data))
 

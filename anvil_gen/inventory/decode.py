@@ -9,7 +9,9 @@ import msgspec
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.collector import Collector
-from anvil_gen.inventory.schema import SCHEMA, GpuTable, Inventory, TierTable
+from anvil_gen.inventory.schema import SCHEMA, Inventory
+from anvil_gen.inventory.schema_host import GpuTable
+from anvil_gen.inventory.schema_tier import TierTable
 from anvil_gen.inventory.struct_errors import ErrorKind, StructError, decode_number, decode_valid
 from anvil_gen.values import KeyPath
 

@@ -61,7 +61,8 @@ def _check_environment(collector: Collector, path: KeyPath, environment: Any) ->
 def _own_keys(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     """Yield the tables of an inventory in Compose's own keys."""
     tables = [((*path, "override"), table.get("override")) for path, table in _tables(data)]
-    tables += [(("services", name), table) for name, table in _entries(data.get("services"))]
+    for section in ("services", "volumes", "networks"):
+        tables += [((section, name), table) for name, table in _entries(data.get(section))]
     yield from ((path, table) for path, table in tables if isinstance(table, dict))
 
 

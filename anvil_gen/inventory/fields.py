@@ -28,6 +28,8 @@ FLAG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)"
 SIZE_PATTERN = r"^[0-9]+(?:\.[0-9]+)?[kKmMgG]?[bB]?$(?!\n)"
 DURATION_PATTERN = r"^(?:[0-9]+(?:ms|us|s|m|h))+$(?!\n)"
 MEMORY_PATTERN = r"^[0-9]+(?:\.[0-9]+)?(?:MiB|GiB)$(?!\n)"
+_PORT_RANGE = "[0-9]{1,5}(?:-[0-9]{1,5})?"
+PORT_PATTERN = rf"^(?:(?:[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?:{_PORT_RANGE}?:)?{_PORT_RANGE}(?:/(?:tcp|udp))?$(?!\n)"
 RESTART_PATTERN = r"^(?:no|always|unless-stopped|on-failure(?::[0-9]+)?)$(?!\n)"
 
 
@@ -69,13 +71,17 @@ ServiceName = Annotated[
     ),
 ]
 ContainerName = Annotated[
-    str,
-    text("Container name: at least two of letters, digits, `_`, `.`, `-`.", CONTAINER_PATTERN, 255, examples=["fast"]),
+    Annotated[str, text("At least two of letters, digits, `_`, `.`, `-`.", CONTAINER_PATTERN, 255)] | Literal[False],
+    Meta(
+        description="Container name: at least two of letters, digits, `_`, `.`, `-`; `false` leaves it to Compose.",
+        examples=["fast"],
+    ),
 ]
 VolumeName = Annotated[
     str,
     text(
-        "Name of the external Docker volume: at least two of letters, digits, `_`, `.`, `-`.",
+        "Name of the external Docker volume, or a key of `[volumes]`, which then says what it is: at least two of "
+        "letters, digits, `_`, `.`, `-`.",
         CONTAINER_PATTERN,
         255,
         examples=["hfcache"],
@@ -85,13 +91,23 @@ ImageName = Annotated[
     str, text("Container image with its tag or digest.", r"^[^\s\x00]+$(?!\n)", examples=["vllm/vllm-openai:v0.11.0"])
 ]
 PortNumber = Annotated[
-    int, Meta(description="TCP port, in the container and on the host alike.", ge=1, le=65535, examples=[8000])
+    int,
+    Meta(
+        description="TCP port on the host, and in the container unless `container_port` says otherwise.",
+        ge=1,
+        le=65535,
+        examples=[8000],
+    ),
+]
+ContainerPort = Annotated[
+    int, Meta(description="TCP port in the container, where it is not `port`.", ge=1, le=65535, examples=[8000])
 ]
 Bind = Annotated[
     str | Literal[False],
     Meta(
-        description="Host address on which the port is published: an IP address, or `false` to publish nothing.",
-        examples=["127.0.0.1", "0.0.0.0"],  # noqa: S104  an example of the format
+        description='Host address on which the port is published: `"all"` for every address of IPv4 and IPv6, an IP '
+        "address, or `false` to publish nothing.",
+        examples=["127.0.0.1", "0.0.0.0", "all"],  # noqa: S104  an example of the format
     ),
 ]
 Fraction = Annotated[
@@ -111,22 +127,62 @@ Memory = Annotated[
     ),
 ]
 Restart = Annotated[
-    str,
-    text(
-        "Compose restart policy: no, always, unless-stopped, on-failure[:attempts].",
-        RESTART_PATTERN,
+    Annotated[str, text("One of: no, always, unless-stopped, on-failure[:attempts].", RESTART_PATTERN)]
+    | Literal[False],
+    Meta(
+        description="Compose restart policy: no, always, unless-stopped, on-failure[:attempts]; `false` leaves it out.",
         examples=["unless-stopped"],
     ),
 ]
 Duration = Annotated[str, text("A duration, as Compose spells it.", DURATION_PATTERN, unit=TIME, examples=["10s"])]
 ContainerPath = Annotated[str, text("An absolute path in the container.", r"^/[^\x00]+$", examples=["/x/y"])]
 LocalPath = Annotated[str, text("A path.", examples=["files/x"])]
+MountSource = Annotated[
+    str,
+    text(
+        "A folder or file of the host: a POSIX, Windows or UNC path; a relative one is below this file's folder, and "
+        "`~/` is the home of who runs Compose.",
+        examples=["/srv/videos", "C:/Users/me/videos", "prompts", "~/videos"],
+    ),
+]
+VolumeKey = Annotated[
+    str,
+    text("A volume: a key of `[volumes]`, or one of the project's own.", SERVICE_PATTERN, examples=["cache"]),
+]
+NetworkKey = Annotated[
+    str,
+    text("A network: a key of `[networks]`, or `default`.", SERVICE_PATTERN, examples=["edge"]),
+]
+SelinuxLabel = Annotated[
+    Literal["z", "Z"],
+    Meta(
+        description="Label for SELinux, `bind.selinux`: `z` for files that several containers share, `Z` for those of "
+        "one alone. Docker relabels them on the host.",
+        examples=["z"],
+    ),
+]
 GracePeriod = Annotated[
-    str, text("How long Docker waits before it kills.", DURATION_PATTERN, unit=TIME, examples=["1m"])
+    Duration | Literal[False],
+    Meta(
+        description="How long Docker waits before it kills; `false` leaves it out.",
+        examples=["1m"],
+        extra_json_schema={"x-unit": TIME},
+    ),
 ]
 StartPeriod = Annotated[
-    str,
-    text("How long the health check may fail while the model loads.", DURATION_PATTERN, unit=TIME, examples=["15m"]),
+    Duration | Literal[False],
+    Meta(
+        description="How long the health check may fail while the model loads; `false` leaves it out.",
+        examples=["15m"],
+        extra_json_schema={"x-unit": TIME},
+    ),
+]
+Init = Annotated[
+    bool,
+    Meta(
+        description="A first process in the container that passes signals on and collects what its children leave.",
+        examples=[False],
+    ),
 ]
 LogSize = Annotated[
     str, text("Size at which a log file is rotated.", r"^[0-9]+[kmg]$(?!\n)", unit=SIZE, examples=["50m"])

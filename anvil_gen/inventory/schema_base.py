@@ -1,6 +1,6 @@
 """What the tables of an inventory are made of: a closed set of keys, and values that come from the environment."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -31,6 +31,36 @@ class EnvTable(Table, frozen=True, kw_only=True):
 Image = Annotated[
     t.ImageName | EnvTable,
     Meta(description="Container image with its tag or digest.", examples=["vllm/vllm-openai:v0.11.0"]),
+]
+
+
+class LoggingTable(Table, frozen=True, kw_only=True):
+    """Where a container's log goes, in Compose's own keys."""
+
+    driver: Annotated[str, t.text("Docker's logging driver.", examples=["local", "journald"])] | UnsetType = UNSET
+    options: (
+        Annotated[
+            dict[str, str | int | EnvTable], Meta(description="The driver's options.", examples=[{"max-size": "10m"}])
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+Ports = Annotated[
+    list[Annotated[str, Meta(pattern=t.PORT_PATTERN)] | t.PortNumber],
+    Meta(
+        description="Further ports that are published, in Compose's short form: "
+        "`[address:][port:]container_port[/protocol]`.",
+        examples=[["127.0.0.1:9000:9000"]],
+    ),
+]
+Logging = Annotated[
+    LoggingTable | Literal[False],
+    Meta(
+        description="Where the log goes, in Compose's own keys, instead of `log_max_size` and `log_max_files`; `false` "
+        "leaves it to Docker.",
+        examples=[{"driver": "local"}, False],
+    ),
 ]
 Environment = Annotated[
     dict[t.EnvironmentName, str | int | EnvTable],

@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar
 from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
-from anvil_gen.inventory.schema_base import Image, Table
+from anvil_gen.inventory.schema_base import Image, Logging, Table
+from anvil_gen.inventory.schema_mounts import Mounts, Networks
 
 
 class TlsTable(Table, frozen=True, kw_only=True):
@@ -82,8 +83,12 @@ class RouterTable(Table, frozen=True, kw_only=True):
     ) = UNSET
     restart: t.Restart | UnsetType = UNSET
     stop_grace_period: t.GracePeriod | UnsetType = UNSET
+    init: t.Init | UnsetType = UNSET
+    logging: Logging | UnsetType = UNSET
     log_max_size: t.LogSize | UnsetType = UNSET
     log_max_files: t.LogFiles | UnsetType = UNSET
+    mounts: Mounts | UnsetType = UNSET
+    networks: Networks | UnsetType = UNSET
     override: (
         Annotated[
             dict[str, Any],

@@ -144,7 +144,7 @@ def reload_services(modes: Iterable[Mode]) -> set[str]:
     return {mode.router.reload_service for mode in modes if mode.router is not None and mode.router.reloads}
 
 
-def router_containers(stack: Stack) -> list[str]:
+def router_containers(stack: Stack) -> list[str | None]:
     """Return the container names of the router and of what reloads it."""
     router = stack.router
     if router is None:

@@ -151,7 +151,7 @@ def _endpoints(
     for service, one in by_service.items():
         tier = tier_of(deployment.stack, service)
         engine = deployment.host.catalog.engine(tier.engine) if tier is not None else None
-        address = reachable(one, tier.port) if tier is not None and one.running else None
+        address = reachable(one, tier.container_port) if tier is not None and one.running else None
         if engine is not None and address is not None:
             endpoints[service] = (address, engine.models_endpoint)
     return endpoints
@@ -245,7 +245,7 @@ def _conflicts(queried: _Queried, service: str, tier: Tier | None, again: str) -
         name, ports = router.container_name, router.ports
     else:  # Compose's own keys: `up` checks them if it fails
         return
-    other = queried.by_name.get(str(name))
+    other = queried.by_name.get(str(name)) if name is not None else None
     if other is not None and (other.project, other.service) != (queried.deployment.project.name, service):
         conflict = name_conflict(queried.deployment.project.docker, other)
         yield Drift(kind="foreign", detail=conflict.detail, remedy=f"{conflict.command} && {again}")

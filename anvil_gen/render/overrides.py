@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -12,7 +12,7 @@ from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.quoting import yaml_block
 from anvil_gen.render.yaml_loader import FASTEST, load_yaml
 from anvil_gen.resolve.compose_keys import merge
-from anvil_gen.resolve.model import Mount
+from anvil_gen.resolve.model import Declared
 from anvil_gen.values import ComposeText, Number, address
 
 
@@ -26,10 +26,10 @@ class _Entry(Struct, frozen=True, kw_only=True):
     value: Any
 
 
-def overridden(text: str, path: str, service: str, override: Mapping[str, Any], volumes: Iterable[Mount]) -> str:
+def overridden(text: str, path: str, service: str, override: Mapping[str, Any], declared: Declared) -> str:
     """Return a compose file whose service has ``override`` merged into it; lines that it does not name stay.
 
-    ``volumes`` are the named volumes that the override mounts.
+    ``declared`` are the volumes and networks that the override needs.
 
     Raises:
         InternalError: the file does not parse, or has no such service.
@@ -41,10 +41,9 @@ def overridden(text: str, path: str, service: str, override: Mapping[str, Any], 
     if not isinstance(services, dict) or not isinstance(services.get(service), dict):
         raise InternalError(f"{path} does not match the inventory at {address(('services', service))}")
     above: dict[str, Any] = {"services": {service: override}}
-    known = data.get("volumes") or {}
-    declared: dict[str, Any] = {mount.source: {} for mount in volumes if mount.source not in known}
-    if declared:
-        above["volumes"] = declared
+    for section, needed in (("volumes", declared.volumes), ("networks", declared.networks)):
+        missing = {name: keys for name, keys in needed.items() if name not in (data.get(section) or {})}
+        above |= {section: missing} if missing else {}
     root: Any = yaml.compose(text, FASTEST)
     lines = text.removesuffix("\n").split("\n")
     if not _is_block(root) or _has_aliases(text):

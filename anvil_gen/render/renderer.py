@@ -50,7 +50,7 @@ class Renderer:
             DiagnosticError: a template has an error.
             InternalError: an override cannot be merged into its file.
         """
-        files = {file.path: file.text for tier in stack.tiers for file in tier.files}
+        files = {file.path: file.text for file in stack.copied_files}
         router = list(self._router_files(stack))
         mounted = [file for file in router if not file.path.startswith(_NAMING_DIGESTS)]
         for file in mounted:
@@ -80,7 +80,7 @@ class Renderer:
         model = file.context[file.service_kind]
         name = model.service if file.service_kind == "router" else model.name
         try:
-            return overridden(text, file.path, name, model.override, model.override_volumes)
+            return overridden(text, file.path, name, model.override, model.override_declared)
         except InternalError as error:
             raise self.diagnostic(file, str(error)) from None
 

@@ -12,7 +12,18 @@ from typing import Any
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.compose_keys import merge
-from anvil_gen.resolve.model import ExtraService, HealthCheck, Mode, Mount, Reservation, Router, Service, Stack
+from anvil_gen.resolve.model import (
+    ExtraService,
+    HealthCheck,
+    Logging,
+    Mode,
+    Mount,
+    Networks,
+    Reservation,
+    Router,
+    Service,
+    Stack,
+)
 from anvil_gen.values import KeyPath, Text
 
 _ABSENT = object()
@@ -92,28 +103,31 @@ def _optional(text: Text | None) -> Any:
 def _common_keys(service: Service | Router) -> dict[str, Any]:
     """Return what a tier's service and a router have in common."""
     return {
-        "container_name": compose_string(service.container_name),
-        "restart": compose_string(service.restart),
-        "stop_grace_period": compose_string(service.stop_grace_period),
-        "ports": _forms(port.spec for port in service.ports),
+        "container_name": _optional(service.container_name),
+        "restart": _optional(service.restart),
+        "init": True if service.init else _ABSENT,
+        "stop_grace_period": _optional(service.stop_grace_period),
+        "ports": _forms((*(port.spec for port in service.ports), *service.further_ports)),
         "healthcheck": _health(service.health) if service.health is not None else _ABSENT,
-        "logging": {
-            "options": {
-                "max-size": compose_string(service.log_max_size),
-                "max-file": compose_string(service.log_max_file),
-            }
-        },
+        "logging": _logging(service.logging) if service.logging is not None else _ABSENT,
     }
 
 
 def _health(health: HealthCheck) -> dict[str, Any]:
     return {
         "test": _forms(health.test),
-        "interval": compose_string(health.interval),
-        "timeout": compose_string(health.timeout),
-        "retries": health.retries,
-        "start_period": compose_string(health.start_period),
+        "disable": _ABSENT if health.disable is None else health.disable,
+        "interval": _optional(health.interval),
+        "timeout": _optional(health.timeout),
+        "retries": _ABSENT if health.retries is None else health.retries,
+        "start_period": _optional(health.start_period),
+        "start_interval": _optional(health.start_interval),
     }
+
+
+def _logging(logging: Logging) -> dict[str, Any]:
+    options = {name: compose_string(value) for name, value in logging.options.items()}
+    return {"driver": _optional(logging.driver), "options": options or _ABSENT}
 
 
 def _mount(mount: Mount) -> dict[str, Any]:
@@ -121,7 +135,15 @@ def _mount(mount: Mount) -> dict[str, Any]:
         "type": "volume" if mount.volume else "bind",
         "source": compose_string(mount.source),
         "target": compose_string(mount.target),
-        "read_only": True if mount.read_only and not mount.volume else _ABSENT,
+        "read_only": True if mount.read_only else _ABSENT,
+        **({} if mount.volume else {"bind": _bind(mount)}),
+    }
+
+
+def _bind(mount: Mount) -> dict[str, Any]:
+    return {
+        "create_host_path": mount.create,
+        "selinux": _optional(mount.selinux),
     }
 
 
@@ -134,10 +156,9 @@ def _reservation(catalog: Catalog, gpus: Reservation | None) -> dict[str, Any]:
     return {"deploy": {"resources": {"reservations": {"devices": devices}}}}
 
 
-def _volumes(declared: Iterable[Mount]) -> dict[str, Any]:
-    """Return the named volumes at a file's top level."""
-    volumes = {mount.source: {"external": True if mount.external else _ABSENT} for mount in declared}
-    return _without_empty({"volumes": volumes})
+def _networks(networks: Networks) -> dict[str, Any]:
+    names = [*networks] if isinstance(networks, tuple) else networks
+    return {"networks": names} if names else {}
 
 
 def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
@@ -153,12 +174,10 @@ def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
         "environment": environment,
         "volumes": tuple(map(_mount, service.mounts)),
         "labels": labels,
-        **({"networks": ["internal"]} if service.sealed else {}),
+        **_networks(service.networks),
         **_reservation(catalog, service.gpus),
     }
-    return _file(
-        service.name, merge(_without_empty(own), service.override), sealed=service.sealed, volumes=service.volumes
-    )
+    return _file(service.name, merge(_without_empty(own), service.override), service)
 
 
 def _optional_value(value: Text | None) -> str | None:
@@ -175,17 +194,17 @@ def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
         # Without an image, it is built, or its template has one: Compose refuses a service with neither.
         **({"image": compose_string(router.image), "build": _ABSENT} if router.image is not None else {}),
         "environment": environment,
-        "volumes": mounts,
-        **({"networks": ("internal",)} if router.limits.sealed else {}),
+        "volumes": (*mounts, *map(_mount, router.mounts)),
+        **_networks(router.networks),
     }
-    found = _file(router.service, merge(_without_empty(own), router.override), sealed=router.limits.sealed, volumes=())
+    found = _file(router.service, merge(_without_empty(own), router.override), router)
     return {**found, "services": {**found["services"], **_reloader(router)}}
 
 
 def _reloader(router: Router) -> dict[str, Any]:
     """Return the service that reloads a router; it is in the router's network, and nowhere else."""
     service = {
-        "container_name": compose_string(router.reload_container_name),
+        "container_name": _optional(router.reload_container_name),
         "image": _optional(router.image),
         "network_mode": f"service:{compose_string(router.service)}",
         "networks": _ABSENT,
@@ -200,12 +219,13 @@ def _without_empty(keys: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _expected_extra(_: Catalog, extra: ExtraService) -> dict[str, Any]:
-    return _file(extra.name, extra.mapping, sealed=False, volumes=extra.volumes)
+    return _file(extra.name, extra.mapping, extra)
 
 
-def _file(name: str, service: Mapping[str, Any], *, sealed: bool, volumes: Iterable[Mount]) -> dict[str, Any]:
-    networks = {"networks": {"internal": {"internal": True}}} if sealed else {}
-    return {"services": {name: service}, **networks, **_volumes(volumes)}
+def _file(name: str, keys: Mapping[str, Any], service: Service | Router | ExtraService) -> dict[str, Any]:
+    """Return what a file holds: a service, and what it needs at the top level."""
+    networks = {**({"internal": {"internal": True}} if service.sealed else {}), **service.declared.networks}
+    return {"services": {name: keys}, **_without_empty({"networks": networks, "volumes": service.declared.volumes})}
 
 
 _KINDS: dict[str, Callable[[Catalog, Any], dict[str, Any]]] = {

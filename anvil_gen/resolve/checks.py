@@ -9,10 +9,11 @@ from typing import Any
 from msgspec import UNSET
 
 from anvil_gen.inventory.collector import Collector
-from anvil_gen.inventory.fields import CONTAINER_PATTERN, NAME_LENGTH, PROJECT_PATTERN
+from anvil_gen.inventory.fields import NAME_LENGTH, PROJECT_PATTERN
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.resolve.model import Gpu, Mode, Stack, Tier
+from anvil_gen.resolve.networks import check_shared, check_used
 from anvil_gen.resolve.uniqueness import (
     COMMON_BINDS,
     check_uniqueness,
@@ -23,7 +24,6 @@ from anvil_gen.resolve.uniqueness import (
 )
 from anvil_gen.values import Number
 
-_CONTAINER = re.compile(CONTAINER_PATTERN)
 # Of a sum of shares: what rounding in decimal fractions may add.
 _ROUNDING = 1e-9
 
@@ -34,7 +34,6 @@ def check_stack(stack: Stack, inventory: Inventory, collector: Collector) -> Non
     _output(inventory, collector)
     _reserves(inventory, collector)
     check_uniqueness(stack, collector)
-    _container_names(stack, collector)
     _binds(stack, collector)
     _key_beyond_loopback(stack, collector)
     _tiers_beyond_loopback(stack, collector)
@@ -43,6 +42,8 @@ def check_stack(stack: Stack, inventory: Inventory, collector: Collector) -> Non
     for mode in stack.modes:
         _shares(mode, collector)
     _projects(stack, collector)
+    check_shared(stack.modes, collector)
+    check_used(stack, inventory, collector)
 
 
 def _host_name(stack: Stack, collector: Collector) -> None:
@@ -61,21 +62,12 @@ def _reserves(inventory: Inventory, collector: Collector) -> None:
             collector.add("number-out-of-range", ("gpus", name, "reserve_mib"), detail, f"write less than {memory}")
 
 
-def _container_names(stack: Stack, collector: Collector) -> None:
-    for entry, table, options in owners(stack):
-        name = options.container_name.replace("{port}", "1")
-        if not _CONTAINER.match(name) and is_explicit(options, "container_name", table, collector):
-            path, key = option_location(options, "container_name", table)
-            detail = f'"{name}" needs at least two characters'
-            collector.add("name-that-docker-refuses", path, detail, f'set "container_name" for {entry}', key=key)
-
-
 def _binds(stack: Stack, collector: Collector) -> None:
     for _, table, options in owners(stack):
         bind = options.bind
         if bind is not False and not is_address(bind):
             path, key = option_location(options, "bind", table)
-            remedy = 'write "127.0.0.1", "0.0.0.0", an address of the host, or false'
+            remedy = 'write "127.0.0.1", "0.0.0.0", "all", an address of the host, or false'
             collector.add("not-an-ip-address", path, f'"{bind}"', remedy, key=key)
 
 

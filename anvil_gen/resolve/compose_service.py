@@ -4,36 +4,56 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.command_line import arguments, shell_words
-from anvil_gen.resolve.compose_keys import compose_form, flag_value, named_volumes
+from anvil_gen.resolve.compose_keys import compose_form, flag_value
+from anvil_gen.resolve.context import AnyServer, ResolveContext, env_text, matching_quirks
 from anvil_gen.resolve.layers import set_fields
-from anvil_gen.resolve.model import EnvVar, HealthCheck, Mount, Port, Reservation, Service
-from anvil_gen.resolve.model_server import AnyServer, ResolveContext, env_text, matching_quirks
+from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Networks, Port, Reservation, Service
 from anvil_gen.resolve.model_source import KINDS, Source
-from anvil_gen.resolve.options import ServerOptions
-from anvil_gen.values import EnvRef, Number, Text, canonical_flag, concat, fill
+from anvil_gen.resolve.mounts import Taken, own_mounts
+from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
+from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
+from anvil_gen.resolve.relative_paths import move_to, moved_keys
+from anvil_gen.values import EnvRef, KeyPath, Number, Text, canonical_flag, concat, fill
 
 
-def published(bind: str | bool, number: Text) -> tuple[Port, ...]:
+def published(bind: str | bool, number: Text, target: Text) -> tuple[Port, ...]:
     """Return the ports of a service that is published at an address, or at none."""
     if not isinstance(bind, str):
         return ()
-    return (Port(host=f"[{bind}]" if ":" in bind else bind, number=number),)
+    host = "" if bind == ALL_ADDRESSES else f"[{bind}]" if ":" in bind else bind
+    return (Port(host=host, number=number, target=target),)
+
+
+def logging_of(options: ServerOptions | RouterOptions) -> Logging | None:
+    """Return where the log of a service goes; None where that is left to Docker."""
+    own = options.logging
+    if own is None:
+        sizes = {"max-size": options.log_max_size, "max-file": str(options.log_max_files)}
+        return Logging(driver="json-file", options=sizes)
+    if own is False:
+        return None
+    written = {} if own.options is UNSET else own.options
+    driver = None if own.driver is UNSET else own.driver
+    return Logging(driver=driver, options={name: env_text(value) for name, value in sorted(written.items())})
 
 
 class ServiceInputs(Struct, frozen=True, kw_only=True):
     """What a tier takes from its options, and the experiment from variables."""
 
     service: str
-    container_name: Text
+    container_name: Text | None
     served_name: Text
-    port: Text
+    port: Text  # in the container
+    published_port: Text
     uuids: tuple[Text, ...]
     share: Number | None
     sources: Mapping[str, Source]
+    folder: str = ""  # of the tree, that its file is in
     files: tuple[Mount, ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
     further_names: tuple[str, ...] = ()
@@ -56,6 +76,10 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
     options, engine = server.options, server.engine
     parts = _engine_parts(context, server, engine, inputs) if engine is not None else _EngineParts()
     vendor = server.gpus[0].vendor if server.gpus else None
+    own = own_mounts(context, options, server.path, _taken(server, inputs), folder=inputs.folder)
+    mounts, sealed = (*parts.mounts, *own), context.sealed and server.path[0] == "tiers"
+    networks = networks_of(context, options, server.path, sealed=sealed)
+    override = moved_keys(options.override, move_to(context, inputs.folder))
     return Service(
         name=inputs.service,
         container_name=inputs.container_name,
@@ -64,34 +88,37 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         command=parts.command,
         shell_words=shell_words(parts.command, inputs.extra_arguments) if inputs.extra_arguments else (),
         environment=parts.environment,
-        ports=published(options.bind, inputs.port),
-        mounts=parts.mounts,
-        sealed=context.sealed and server.path[0] == "tiers",
+        ports=published(options.bind, inputs.published_port, inputs.port),
+        further_ports=tuple(map(str, options.ports)),
+        mounts=mounts,
+        networks=networks,
+        declared=declared(context, mounts, _joined(networks, server), folder=inputs.folder),
+        sealed=sealed,
         gpus=Reservation(vendor=vendor, uuids=inputs.uuids) if vendor else None,
         health=parts.health,
-        restart=options.restart,
-        stop_grace_period=options.stop_grace_period,
+        restart=options.restart or None,
+        init=options.init,
+        stop_grace_period=options.stop_grace_period or None,
         shm_size=options.shm_size,
         ipc=options.ipc,
-        log_max_size=options.log_max_size,
-        log_max_file=str(options.log_max_files),
+        logging=logging_of(options),
         labels=inputs.labels,
-        override=compose_form(options.override),
-        override_volumes=named_volumes(options.override.get("volumes")),
+        override=compose_form(override),
+        override_declared=declared_by(context, override, folder=inputs.folder),
     )
 
 
 def _engine_parts(context: ResolveContext, server: AnyServer, engine: Engine, inputs: ServiceInputs) -> _EngineParts:
     return _EngineParts(
-        entrypoint=tuple(server.options.entrypoint or ()) if engine.own_command else engine.entrypoint,
+        entrypoint=engine.entrypoint if server.options.entrypoint is None else tuple(server.options.entrypoint or ()),
         command=_command(context, server, engine, inputs),
         environment=_environment(context, server, engine, inputs),
-        mounts=_mounts(engine, inputs),
+        mounts=_mounts(engine if server.options.caches else replace(engine, caches=()), inputs),
         health=_health(server.options, engine, inputs.port),
     )
 
 
-def health_check(health: Health, port: Text, start_period: str) -> HealthCheck:
+def health_check(health: Health, port: Text, start_period: str | None) -> HealthCheck:
     """Return a health check on ``port``, in Compose's terms."""
     values: dict[str, Text] = {"port": port, "path": health.path}
     return HealthCheck(
@@ -104,16 +131,21 @@ def health_check(health: Health, port: Text, start_period: str) -> HealthCheck:
 
 
 def _health(options: ServerOptions, engine: Engine, port: Text) -> HealthCheck | None:
-    own = options.healthcheck if engine.own_command else None
-    if own is not None:
-        health = Health(
-            path="", test=tuple(own.test), **{key: value for key, value in set_fields(own).items() if key != "test"}
-        )
-    elif engine.health is not None:
-        health = engine.health
-    else:
+    """Return the health check: one of the inventory's own as it is written, else the engine's."""
+    written = options.healthcheck
+    if written is False:
         return None
-    return health_check(health, port, options.start_period)
+    own = set_fields(written) if written is not None else {}
+    start_period = options.start_period or None
+    if own.get("disable"):
+        return HealthCheck(**own)
+    if "test" in own:
+        parts = ("CMD-SHELL", own["test"]) if isinstance(own["test"], str) else own["test"]
+        test = tuple(fill(part, {"port": port}) for part in parts)
+        return HealthCheck(**{"start_period": start_period, **own, "test": test})
+    if engine.health is None:
+        return None
+    return replace(health_check(engine.health, port, start_period), **own)
 
 
 def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs: ServiceInputs) -> tuple[Text, ...]:
@@ -220,3 +252,22 @@ def _mounts(engine: Engine, inputs: ServiceInputs) -> tuple[Mount, ...]:
     sources = (source.mount for source in inputs.sources.values() if source.mount is not None)
     # Two sources of one place are one mount.
     return tuple({mount.target: mount for mount in (*sources, *inputs.files, *caches)}.values())
+
+
+def _taken(server: AnyServer, inputs: ServiceInputs) -> Taken:
+    """Return the places in the container that have a mount, each with what says so."""
+    places: dict[str, KeyPath | str] = {}
+    if server.engine is not None and server.options.caches:
+        for cache in server.engine.caches:
+            places[cache.target] = f"the volume {cache.volume} of {server.engine.title}"
+    places |= {mount.target: (*server.path, "files", mount.target) for mount in inputs.files}
+    for name, source in inputs.sources.items():
+        if source.mount is not None:
+            places[source.mount.target] = (*server.path, *name.split(".", 1))
+    return places
+
+
+def _joined(networks: Networks, server: AnyServer) -> Iterator[str]:
+    """Yield the networks that a service is on; the experiment has those of its own project."""
+    if server.path[0] == "tiers":
+        yield from networks or (DEFAULT,)

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 
 from msgspec import UNSET
 
-from anvil_gen.resolve.model_server import ResolveContext, TierServer
+from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.model_source import Source
+
+INTERNAL = "internal"
+"""The network of sealed tiers and their router."""
 
 OFFLINE = "HF_HUB_OFFLINE"
 """The variable by which the Hugging Face libraries take what is in the cache, and ask nobody."""
@@ -21,12 +24,15 @@ _OPEN = 'or set egress = "allow" in [host]'
 
 
 def check_way_in(context: ResolveContext) -> None:
-    """Report sealed tiers that nobody could reach."""
+    """Report sealed tiers that nobody could reach, and a network with the name of theirs."""
     if context.sealed and context.inventory.router is UNSET and not context.collector.is_dropped(("router",)):
         detail = "tiers that are on an internal network alone are reached by the router, and there is none"
         context.collector.add(
             "sealed-tiers-without-a-router", ("host", "egress"), detail, f"add a table [router], {_OPEN}"
         )
+    if context.sealed and INTERNAL in context.inventory.networks:
+        detail = "the network of sealed tiers has that name"
+        context.collector.add("not-with-egress-denied", ("networks", INTERNAL), detail, "write another name", key=True)
 
 
 def check_sealed(context: ResolveContext, server: TierServer, sources: Mapping[str, Source]) -> None:

@@ -8,10 +8,12 @@ from msgspec import UNSET
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.resolve.compose_service import ServiceInputs, build_service
+from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.model import EXPERIMENT_FILE, VARIABLE_LABEL, Experiment, Tier
-from anvil_gen.resolve.model_server import ResolveContext, resolve_server, share_of
+from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.model_source import Source, hub_mount
 from anvil_gen.resolve.options import ExperimentOptions
+from anvil_gen.resolve.server_gpus import share_of
 from anvil_gen.values import EnvRef, Text, VariableText, fill
 
 
@@ -33,9 +35,10 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
     uuids = tuple(_variable("GPU_UUID", default=gpu.uuid) for gpu in server.gpus)
     inputs = ServiceInputs(
         service="experiment",
-        container_name=fill(options.container_name, {"port": port}),
+        container_name=fill(options.container_name, {"port": port}) if options.container_name else None,
         served_name=served_name,
         port=port,
+        published_port=port,
         uuids=uuids,
         share=share,
         sources={

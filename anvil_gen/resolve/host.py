@@ -88,8 +88,8 @@ class Host:
         """
         from anvil_gen.resolve.resolve import resolve  # noqa: PLC0415  a verb asks Docker before it needs this
 
-        folder = self.path.parent
-        stack = resolve(self.inventory, self.catalog, self.collector, self.options, header=self.header, folder=folder)
+        folders = (self.path.parent, self.output)
+        stack = resolve(self.inventory, self.catalog, self.collector, self.options, header=self.header, folders=folders)
         self.collector.raise_errors()
         return stack
 
@@ -101,7 +101,7 @@ class Host:
     @property
     def sources(self) -> Sources:
         """What the rendered tree follows from."""
-        copied = [file.text for tier in self.stack.tiers for file in tier.files]
+        copied = [file.text for file in self.stack.copied_files]
         own = [self.header, self.collector.document.text, *copied, self.catalog.own_text]
         return Sources(own=digest_of("\0".join(own)), shipped=digest_of(self.catalog.shipped_text))
 

@@ -71,28 +71,51 @@ class Mount(Struct, frozen=True, kw_only=True):
     volume: bool = False
     external: bool = False
     read_only: bool = False
+    selinux: str | None = None
+    create: bool = False  # the host's folder, where it does not exist
+
+
+Networks = Mapping[str, Any] | tuple[str, ...]
+"""The networks that a service is on, as Compose's own key has them: names, or a table of each."""
+
+
+class Declared(Struct, frozen=True, kw_only=True):
+    """The volumes and networks that a file has to declare, in Compose's own keys, by name."""
+
+    volumes: Mapping[str, Mapping[str, Any]]
+    networks: Mapping[str, Mapping[str, Any]]
 
 
 class Port(Struct, frozen=True, kw_only=True):
-    """A published port: ``host:number:number``."""
+    """A published port: ``host:number:target``."""
 
-    host: str  # as a port's short form spells it: an IPv6 address in brackets
+    host: str  # as a port's short form spells it: an IPv6 address in brackets; empty for every address
     number: Text
+    target: Text  # in the container
 
     @property
     def spec(self) -> Text:
         """The short form of Compose."""
-        return concat(self.host, ":", self.number, ":", self.number)
+        return concat(*((self.host, ":") if self.host else ()), self.number, ":", self.target)
 
 
 class HealthCheck(Struct, frozen=True, kw_only=True):
-    """A health check, in Compose's own terms; durations as Compose spells them."""
+    """A health check, in Compose's own terms; durations as Compose spells them. None is left to Compose."""
 
-    test: tuple[Text, ...]
-    interval: str
-    timeout: str
-    retries: int
-    start_period: str
+    test: tuple[Text, ...] = ()
+    disable: bool | None = None
+    interval: str | None = None
+    timeout: str | None = None
+    retries: int | None = None
+    start_period: str | None = None
+    start_interval: str | None = None
+
+
+class Logging(Struct, frozen=True, kw_only=True):
+    """Where a container's log goes, in Compose's own terms."""
+
+    driver: str | None
+    options: Mapping[str, Text]
 
 
 class Reservation(Struct, frozen=True, kw_only=True):
@@ -109,31 +132,29 @@ class Service(Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    container_name: Text
+    container_name: Text | None  # None: Compose's own
     image: Text
     entrypoint: tuple[str, ...]
     command: tuple[Text, ...]
     shell_words: tuple[ComposeText, ...]
     environment: tuple[EnvVar, ...]
     ports: tuple[Port, ...]
+    further_ports: tuple[str, ...]  # in Compose's short form
     mounts: tuple[Mount, ...]
-    sealed: bool  # on the internal network alone
+    networks: Networks  # empty for the default one alone
+    declared: Declared
+    sealed: bool  # on the internal network
     gpus: Reservation | None
     health: HealthCheck | None
-    restart: str
-    stop_grace_period: str
+    restart: str | None
+    init: bool
+    stop_grace_period: str | None
     shm_size: str | None
     ipc: str | None
-    log_max_size: str
-    log_max_file: str
+    logging: Logging | None
     labels: tuple[tuple[str, Text], ...]
     override: Mapping[str, Any]  # Compose keys that have the last word, in Compose's own form
-    override_volumes: tuple[Mount, ...]  # the named volumes among them
-
-    @property
-    def volumes(self) -> tuple[Mount, ...]:
-        """The named volumes among the mounts."""
-        return tuple(mount for mount in self.mounts if mount.volume)
+    override_declared: Declared  # what they need besides
 
 
 class TreeFile(Struct, frozen=True, kw_only=True):
@@ -144,11 +165,13 @@ class TreeFile(Struct, frozen=True, kw_only=True):
 
 
 class ExtraService(Struct, frozen=True, kw_only=True):
-    """A further service of the host, in Compose's own keys and form; ``volumes`` are the named ones it mounts."""
+    """A further service of the host, in Compose's own keys and form."""
 
     name: str
     mapping: Mapping[str, Any]
-    volumes: tuple[Mount, ...]
+    declared: Declared
+    files: tuple[TreeFile, ...]
+    sealed: bool = False
 
 
 class Tier(Struct, frozen=True, kw_only=True):
@@ -159,7 +182,8 @@ class Tier(Struct, frozen=True, kw_only=True):
     task: str
     served_name: str
     names: tuple[str, ...]  # the served name, and further ones that the engine is given
-    port: int
+    port: int  # on the host
+    container_port: int
     context_length: int | None
     tool_support: bool = False
     health_path: str = ""
@@ -248,16 +272,17 @@ class Router(Struct, frozen=True, kw_only=True):
 
     kind: str
     service: str
-    container_name: str
+    container_name: str | None
     image: Text | None
     port: int
     ports: tuple[Port, ...]
+    further_ports: tuple[str, ...]
     clients: tuple[Client, ...]
     limits: RouterLimits
-    restart: str
-    stop_grace_period: str
-    log_max_size: str
-    log_max_file: str
+    restart: str | None
+    init: bool
+    stop_grace_period: str | None
+    logging: Logging | None
     health: HealthCheck
     stack: str
     omitted: tuple[str, ...]
@@ -268,10 +293,18 @@ class Router(Struct, frozen=True, kw_only=True):
     nameless: tuple[Route, ...]  # where a request without a model goes, by task
     messages: RouterMessages
     reloads: bool  # by a service next to it, without a restart
+    mounts: tuple[Mount, ...]  # besides those that its template has
+    networks: Networks
+    declared: Declared
     override: Mapping[str, Any]
-    override_volumes: tuple[Mount, ...]
+    override_declared: Declared
     variables: Mapping[str, Any]
     options: RouterOptions
+
+    @property
+    def sealed(self) -> bool:
+        """Whether it is on the internal network of sealed tiers."""
+        return self.limits.sealed
 
     @property
     def longest_timeout(self) -> int:
@@ -284,9 +317,9 @@ class Router(Struct, frozen=True, kw_only=True):
         return f"{self.service}-reload"
 
     @property
-    def reload_container_name(self) -> str:
+    def reload_container_name(self) -> str | None:
         """The name of that service's container."""
-        return f"{self.container_name}-reload"
+        return None if self.container_name is None else f"{self.container_name}-reload"
 
     @property
     def api_key_env(self) -> str | None:
@@ -348,6 +381,12 @@ class Stack(Struct, frozen=True, kw_only=True):
     router: Router | None  # of the default mode
     experiment: Experiment | None
     variables: tuple[Variable, ...]
+
+    @property
+    def copied_files(self) -> tuple[TreeFile, ...]:
+        """The files that are copied into the tree."""
+        folders = [one.files for one in self.tiers] + [one.files for one in self.services]
+        return tuple(file for files in folders for file in files)
 
 
 class Tree(Struct, frozen=True, kw_only=True):

@@ -4,9 +4,9 @@ from msgspec import UNSET, Struct
 
 from anvil_gen.catalog.engine import ModelKind
 from anvil_gen.host_paths import is_absolute, is_below, join, last_part
-from anvil_gen.inventory.schema import ModelTable
+from anvil_gen.inventory.schema_tier import ModelTable
+from anvil_gen.resolve.context import AnyServer, ResolveContext, TierServer
 from anvil_gen.resolve.model import Mount
-from anvil_gen.resolve.model_server import AnyServer, ResolveContext, TierServer
 from anvil_gen.values import KeyPath, Text
 
 KINDS: tuple[ModelKind, ...] = ("path", "repo", "file")

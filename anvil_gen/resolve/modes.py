@@ -6,8 +6,8 @@ from msgspec import UNSET
 
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema import ModeTable
+from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.model import DEFAULT_MODE, ROOT_FILE, Mode, Tier
-from anvil_gen.resolve.model_server import ResolveContext
 from anvil_gen.resolve.router import RouterSpec, build_router, build_routes
 from anvil_gen.values import KeyPath
 

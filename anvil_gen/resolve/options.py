@@ -7,10 +7,14 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
-from anvil_gen.inventory.schema import HealthCheckTable, ModelTable
-from anvil_gen.inventory.schema_base import EnvTable
+from anvil_gen.inventory.schema_base import EnvTable, LoggingTable
+from anvil_gen.inventory.schema_mounts import MountTable, NetworkTable
 from anvil_gen.inventory.schema_router import RouterTierTable, TlsTable
+from anvil_gen.inventory.schema_tier import HealthCheckTable, ModelTable
 from anvil_gen.values import KeyPath, Number
+
+ALL_ADDRESSES = "all"
+"""A ``bind`` to every address of the host, IPv4 and IPv6."""
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -73,7 +77,7 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     image: str | EnvTable | None
     port: int | None
     bind: str | Literal[False]
-    container_name: str
+    container_name: str | Literal[False]
     served_name: str
     context_length: int | None
     gpu_memory_utilization: Number | int | None
@@ -82,17 +86,24 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     kv_cache_dtype: str | None
     shm_size: str | None
     ipc: str | None
-    restart: str
-    stop_grace_period: str
-    start_period: str
+    restart: str | Literal[False]
+    stop_grace_period: str | Literal[False]
+    start_period: str | Literal[False]
+    init: bool
+    logging: LoggingTable | Literal[False] | None
     log_max_size: str
     log_max_files: int
     environment: Mapping[str, str | int | EnvTable]
     flags: Mapping[str, Any]
+    mounts: Mapping[str, str | MountTable]
     task: str | None = None
-    entrypoint: Sequence[str] | None = None
+    entrypoint: Sequence[str] | Literal[False] | None = None
+    caches: bool = True
     command: Sequence[str] | None = None
-    healthcheck: HealthCheckTable | None = None
+    healthcheck: HealthCheckTable | Literal[False] | None = None
+    container_port: int | None = None
+    ports: Sequence[str | int] = ()
+    networks: Sequence[str] | Mapping[str, NetworkTable] | None = None
     override: Mapping[str, Any] = {}
 
     gpus_key: ClassVar[str]
@@ -144,7 +155,7 @@ class RouterOptions(Options, frozen=True, kw_only=True):
     kind: str
     image: str | EnvTable | None
     service: str
-    container_name: str
+    container_name: str | Literal[False]
     port: int
     bind: str | Literal[False]
     api_key_env: str | Sequence[str] | Mapping[str, str] | None
@@ -156,10 +167,14 @@ class RouterOptions(Options, frozen=True, kw_only=True):
     body_limit: str | None
     metrics: int | str | None
     tls: TlsTable | None
-    restart: str
-    stop_grace_period: str
+    restart: str | Literal[False]
+    stop_grace_period: str | Literal[False]
+    init: bool
+    logging: LoggingTable | Literal[False] | None
     log_max_size: str
     log_max_files: int
+    mounts: Mapping[str, str | MountTable]
+    networks: Sequence[str] | Mapping[str, NetworkTable] | None
     override: Mapping[str, Any]
 
 

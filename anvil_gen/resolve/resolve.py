@@ -1,8 +1,6 @@
 """From an inventory and the catalog to a `Stack`: every option with its value, every service ready to lay out."""
 
 import re
-from pathlib import Path
-from typing import Any
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -13,13 +11,14 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.env_references import check_free_values
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.checks import check_stack
-from anvil_gen.resolve.compose_keys import compose_form, named_volumes
+from anvil_gen.resolve.context import Folders, ResolveContext
 from anvil_gen.resolve.egress import check_way_in
 from anvil_gen.resolve.env_variables import variables_of
 from anvil_gen.resolve.experiment import build_experiment
+from anvil_gen.resolve.extra_service import build_extras
 from anvil_gen.resolve.layers import Layer, layered, set_fields
-from anvil_gen.resolve.model import ExtraService, Gpu, Mode, Stack, Tier
-from anvil_gen.resolve.model_server import ResolveContext, resolve_server
+from anvil_gen.resolve.model import Gpu, Mode, Stack, Tier
+from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.options import GpuOptions, HostOptions, TierOptions
 from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
@@ -29,7 +28,7 @@ from anvil_gen.values import KeyPath
 
 
 def resolve(
-    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, *, header: str, folder: Path
+    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, *, header: str, folders: Folders
 ) -> Stack:
     """Resolve an inventory; errors go to ``collector``, and what they are about is left out of the result.
 
@@ -39,7 +38,7 @@ def resolve(
         collector: takes every error, so that all are reported at once.
         host: the resolved ``[host]`` options.
         header: the inventory's name as the rendered files' headers give it.
-        folder: the inventory's folder, where the sources of ``files`` are.
+        folders: the inventory's, which relative paths start from, and the rendered tree's.
     """
     context = ResolveContext(
         inventory=inventory,
@@ -47,7 +46,8 @@ def resolve(
         collector=collector,
         platform=host.platform,
         gpus=_gpus(inventory, catalog, collector, host.platform),
-        folder=folder,
+        folder=folders[0],
+        output=folders[1],
         sealed=host.egress == "deny",
     )
     _check_folders(inventory, collector)
@@ -57,9 +57,8 @@ def resolve(
     tiers = _tiers(context, spec)
     if _has_no_tiers(inventory, collector):
         spec = None  # a router to nothing
-    services = tuple(_extra(name, mapping) for name, mapping in inventory.services.items())
     modes = build_modes(context, spec, tiers)
-    experiment = build_experiment(context, tiers, host=host.name)
+    services, experiment = build_extras(context), build_experiment(context, tiers, host=host.name)
     stack = Stack(
         host=host.name,
         project=host.project,
@@ -115,10 +114,6 @@ def _check_folders(inventory: Inventory, collector: Collector) -> None:
     if inventory.hfcache.path is not UNSET and inventory.hfcache.volume is not UNSET:
         detail = '"path" and "volume" both say where the cache is'
         collector.add("two-fields-for-one-thing", ("hfcache", "path"), detail, "keep one of them")
-
-
-def _extra(name: str, mapping: dict[str, Any]) -> ExtraService:
-    return ExtraService(name=name, mapping=compose_form(mapping), volumes=named_volumes(mapping.get("volumes")))
 
 
 def _gpus(inventory: Inventory, catalog: Catalog, collector: Collector, platform: str) -> dict[str, Gpu]:

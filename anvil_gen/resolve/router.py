@@ -15,12 +15,15 @@ from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
-from anvil_gen.resolve.compose_keys import compose_form, named_volumes
-from anvil_gen.resolve.compose_service import health_check, published
+from anvil_gen.resolve.compose_keys import compose_form
+from anvil_gen.resolve.compose_service import health_check, logging_of, published
+from anvil_gen.resolve.context import ResolveContext, env_text
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import NameCheck, Port, Route, Router, Tier, Upstream
-from anvil_gen.resolve.model_server import ResolveContext, env_text
+from anvil_gen.resolve.mounts import own_mounts
+from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import RouterOptions
+from anvil_gen.resolve.relative_paths import move_to, moved_keys
 from anvil_gen.resolve.router_options import (
     check_clients,
     check_supported,
@@ -31,7 +34,10 @@ from anvil_gen.resolve.router_options import (
     seconds_of,
 )
 from anvil_gen.resolve.router_responses import model_list_size, router_messages
+from anvil_gen.resolve.server_checks import check_log_fields
 from anvil_gen.values import KeyPath
+
+_FOLDER = "router"
 
 
 class RouterSpec(Struct, frozen=True, kw_only=True):
@@ -64,6 +70,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     check_supported(context, kind, options)
     check_clients(context, kind, clients_of(options))
     _check_tiers(context, options)
+    check_log_fields(context, ("router",))
     _check_ports(context, kind, options)
     _check_network(context, kind, options)
     return RouterSpec(name=name, kind=kind, options=options, project=project)
@@ -88,6 +95,16 @@ def _check_network(context: ResolveContext, kind: RouterKind, options: RouterOpt
         context.collector.add("not-for-this-router", ("router", "override", "network_mode"), detail, "remove it")
 
 
+def _check_list_size(context: ResolveContext, kind: RouterKind, routes: tuple[Route, ...]) -> None:
+    """Report more names than a router can list."""
+    size = model_list_size(routes)
+    if kind.names_limit is not None and size > kind.names_limit:
+        detail = f"the list of models takes {size} bytes, and {kind.title} holds {kind.names_limit}"
+        context.collector.add(
+            "too-many-model-names", ("router",), detail, "write fewer aliases, or shorter ones", key=True
+        )
+
+
 def build_router(
     context: ResolveContext, spec: RouterSpec, tiers: tuple[Tier, ...], routes: tuple[Route, ...]
 ) -> Router:
@@ -95,25 +112,24 @@ def build_router(
     kind, options = spec.kind, spec.options
     served = tuple(tier for tier in tiers if tier.task in kind.tasks)
     limits = router_limits(context, options)
-    size = model_list_size(routes)
-    if kind.names_limit is not None and size > kind.names_limit:
-        detail = f"the list of models takes {size} bytes, and {kind.title} holds {kind.names_limit}"
-        context.collector.add(
-            "too-many-model-names", ("router",), detail, "write fewer aliases, or shorter ones", key=True
-        )
+    mounts = own_mounts(context, options, ("router",), {}, folder=_FOLDER)
+    networks = networks_of(context, options, ("router",), sealed=limits.sealed)
+    override = moved_keys(options.override, move_to(context, _FOLDER))
+    _check_list_size(context, kind, routes)
     return Router(
         kind=spec.name,
         service=options.service,
-        container_name=options.container_name,
+        container_name=options.container_name or None,
         image=None if options.image is None else env_text(options.image),
         port=options.port,
-        ports=(*published(options.bind, str(options.port)), *_metrics_port(options)),
+        ports=(*published(options.bind, str(options.port), str(options.port)), *_metrics_port(options)),
+        further_ports=(),
         clients=clients_of(options),
         limits=limits,
-        restart=options.restart,
-        stop_grace_period=options.stop_grace_period,
-        log_max_size=options.log_max_size,
-        log_max_file=str(options.log_max_files),
+        restart=options.restart or None,
+        init=options.init,
+        stop_grace_period=options.stop_grace_period or None,
+        logging=logging_of(options),
         health=health_check(_health(spec), str(options.port), kind.health.start_period),
         stack=spec.project.removeprefix(kind.project_prefix),
         omitted=(
@@ -127,8 +143,11 @@ def build_router(
         nameless=_nameless(options, served),
         messages=router_messages(routes),
         reloads="reload" in kind.supports,
-        override=compose_form(options.override),
-        override_volumes=named_volumes(options.override.get("volumes")),
+        mounts=mounts,
+        networks=networks,
+        declared=declared(context, mounts, networks or (DEFAULT,), folder=_FOLDER),
+        override=compose_form(override),
+        override_declared=declared_by(context, override, folder=_FOLDER),
         variables=kind.variables,
         options=options,
     )
@@ -143,7 +162,7 @@ def _health(spec: RouterSpec) -> Health:
 def _metrics_port(options: RouterOptions) -> tuple[Port, ...]:
     """Return where metrics without a key are published: to the host itself."""
     port = options.metrics
-    return published("127.0.0.1", str(port)) if isinstance(port, int) and options.bind is not False else ()
+    return published("127.0.0.1", str(port), str(port)) if isinstance(port, int) and options.bind is not False else ()
 
 
 def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tuple[Tier, ...], timeout: int) -> Upstream:
@@ -163,7 +182,7 @@ def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tupl
 
 
 def _shares_port(tier: Tier, other: Tier) -> bool:
-    return tier.name != other.name and tier.port == other.port
+    return tier.name != other.name and tier.container_port == other.container_port
 
 
 def _name_check(context: ResolveContext, tier: Tier) -> NameCheck | None:
@@ -175,7 +194,7 @@ def _name_check(context: ResolveContext, tier: Tier) -> NameCheck | None:
     engine = context.catalog.engine(tier.engine)
     endpoint = engine.models_endpoint if engine is not None else ModelsEndpoint()
     if endpoint != ModelsEndpoint():
-        detail = f"{tier.port} is another tier's too, and {tier.engine} does not tell which of them answers"
+        detail = f"{tier.container_port} is another tier's too, and {tier.engine} does not tell which of them answers"
         context.collector.add("port-taken-twice", ("tiers", tier.name, "port"), detail, "write another port")
         return None
     return NameCheck(path=endpoint.path, pattern=f'"id": ?{re.escape(json.dumps(tier.served_name))}')

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import UNSET, UnsetType
 
 from anvil_gen.catalog.router import RouterKind
-from anvil_gen.resolve.model_server import ResolveContext, TierServer
+from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.router import RouterSpec
 from anvil_gen.resolve.router_options import kinds_that
 from anvil_gen.values import KeyPath

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ from anvil_gen.catalog.engine import Engine
 from anvil_gen.digests import digest
 from anvil_gen.host_paths import is_below
 from anvil_gen.resolve.compose_service import ServiceInputs, build_service
+from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.egress import check_sealed
 from anvil_gen.resolve.model import FILE_LABEL, Mount, Tier, TreeFile
-from anvil_gen.resolve.model_server import ResolveContext, TierServer, share_of
 from anvil_gen.resolve.model_source import tier_sources
 from anvil_gen.resolve.options import TierOptions
+from anvil_gen.resolve.server_gpus import share_of
 from anvil_gen.values import KeyPath, canonical_flag
 
 
@@ -22,24 +24,23 @@ def build_tier(
 ) -> Tier:
     """Return a tier that answers to further model names too; its errors go to the collector."""
     options = server.options
-    files = _files(context, server, name)
+    files = copied_files(context, server.options.files, server.path, f"tiers/{name}")
     sources = tier_sources(context, server)
     check_sealed(context, server, sources)
     inputs = ServiceInputs(
         service=options.service,
-        container_name=options.container_name,
+        container_name=options.container_name or None,
         served_name=options.served_name,
         further_names=further_names,
         any_name=any_name,
-        port=str(options.port),
+        port=str(options.container_port or options.port),
+        published_port=str(options.port),
         uuids=tuple(gpu.uuid for gpu in server.gpus),
         share=share_of(context, server),
         sources=sources,
-        files=tuple(
-            Mount(source=f"./{file.path.removeprefix('tiers/')}", target=target, read_only=True)
-            for target, file in files.items()
-        ),
-        labels=tuple((f"{FILE_LABEL}{target.lstrip('/')}", digest(file.text)) for target, file in files.items()),
+        folder="tiers",
+        files=tuple(Mount(source=source_of(file), target=target, read_only=True) for target, file in files.items()),
+        labels=tuple(file_labels(files)),
     )
     model = sources.get("model")
     return Tier(
@@ -49,6 +50,7 @@ def build_tier(
         served_name=options.served_name,
         names=(options.served_name, *further_names),
         port=options.port or 0,
+        container_port=options.container_port or options.port or 0,
         context_length=options.context_length,
         root_file=f"tiers/{name}.yml",
         model=str(model.argument) if model else "",
@@ -78,18 +80,31 @@ def _has_tools(engine: Engine, options: TierOptions) -> bool:
     return bool(engine.tool_flags) and all(flags.get(flag, False) is not False for flag in engine.tool_flags)
 
 
-def _files(context: ResolveContext, server: TierServer, name: str) -> dict[str, TreeFile]:
-    """Return the files that a tier mounts, by their place in the container, as they are copied into the tree."""
+def copied_files(context: ResolveContext, files: Mapping[str, str], table: KeyPath, name: str) -> dict[str, TreeFile]:
+    """Return the files that a service mounts, by their place in the container, as they are copied into the tree.
+
+    ``name`` is that of the service's own file in the tree, without its suffix.
+    """
     found = {}
-    for target, source in sorted(server.options.files.items()):
-        here = (*server.path, "files", target)
+    for target, source in sorted(files.items()):
+        here = (*table, "files", target)
         if not is_below(target.lstrip("/")) or target.endswith("/"):
             context.collector.add("invalid-name", here, "it is no plain path of a file", "write it out", key=True)
         else:
             text = _read(context, context.folder / source, here)
             if text is not None:
-                found[target] = TreeFile(path=f"tiers/{name}.files{target}", text=text)
+                found[target] = TreeFile(path=f"{name}.files{target}", text=text)
     return found
+
+
+def source_of(file: TreeFile) -> str:
+    """Return the source of a copied file's mount, as the compose file next to its folder has it."""
+    return f"./{file.path.partition('/')[2]}"
+
+
+def file_labels(files: Mapping[str, TreeFile]) -> Iterator[tuple[str, str]]:
+    """Yield the labels with the digests of copied files: Compose does not look into what is mounted."""
+    yield from ((f"{FILE_LABEL}{target.lstrip('/')}", digest(file.text)) for target, file in files.items())
 
 
 def _read(context: ResolveContext, file: Path, path: KeyPath) -> str | None:

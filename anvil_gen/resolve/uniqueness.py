@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.resolve.compose_keys import published_ports
 from anvil_gen.resolve.model import Mode, Stack
-from anvil_gen.resolve.options import RouterOptions, ServiceOptions
+from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions, ServiceOptions
 from anvil_gen.values import KeyPath
 
-_EVERY = {"0.0.0.0", "::"}  # noqa: S104  compared, not bound
-COMMON_BINDS = ("127.0.0.1", "0.0.0.0")  # noqa: S104  compared, not bound
+_EVERY = {"0.0.0.0", "::", ALL_ADDRESSES}  # noqa: S104  compared, not bound
+COMMON_BINDS = ("127.0.0.1", "0.0.0.0", ALL_ADDRESSES)  # noqa: S104  compared, not bound
 
 
 class _Owner(Struct, frozen=True, kw_only=True):
@@ -112,6 +112,8 @@ def _containers(stack: Stack, collector: Collector) -> Iterator[_Owner]:
     own = _own_keys(stack)
     for owner, table, options in owners(stack):
         overridden = own.get(table, {})
+        if options.container_name is False:
+            continue
         if "container_name" not in overridden and is_explicit(options, "container_name", table, collector):
             yield _owned(owner, table, options, "container_name")
     if stack.router is not None and stack.router.reloads:
@@ -146,7 +148,11 @@ def _owner(table: KeyPath) -> str:
 def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
     own = _own_keys(stack)
     for owner, table, options in owners(stack):
-        if "ports" in own.get(table, {}) or options.port is None or options.bind is False:
+        if "ports" in own.get(table, {}):
+            continue
+        if isinstance(options, ServerOptions):
+            yield from _in_compose_form(table, options.path_of("ports") or table, options.ports)
+        if options.port is None or options.bind is False:
             continue
         if is_explicit(options, "port", table, collector):
             path, key = option_location(options, "port", table)
@@ -154,11 +160,13 @@ def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
             yield _Owner(owner=owner, value=value, path=path, key=key, remedy="", table=table)
             yield from _metrics(owner, table, options)
     for table, mapping in own.items():
-        for index, bind, number in published_ports(mapping.get("ports")):
-            path = (*_own_path(table), "ports", index)
-            value = (number, _address(bind))
-            remedy = "publish another port"
-            yield _Owner(owner=_owner(table), value=value, path=path, key=False, remedy=remedy, table=table)
+        yield from _in_compose_form(table, (*_own_path(table), "ports"), mapping.get("ports"))
+
+
+def _in_compose_form(table: KeyPath, path: KeyPath, ports: Any) -> Iterator[_Owner]:
+    for index, bind, number in published_ports(ports):
+        value, here, remedy = (number, _address(bind)), (*path, index), "publish another port"
+        yield _Owner(owner=_owner(table), value=value, path=here, key=False, remedy=remedy, table=table)
 
 
 def _metrics(owner: str, table: KeyPath, options: ServiceOptions) -> Iterator[_Owner]:

@@ -34,6 +34,22 @@ def check_networks(context: DoctorContext) -> Iterator[Check]:
             yield failed(f"container of {name}", "network-was-removed", detail, remedy)
 
 
+def check_external_networks(context: DoctorContext) -> Iterator[Check]:
+    """Check for each external network, on the machine that Docker runs on."""
+    needed = dict.fromkeys(name for required in context.requirements for name in required.networks)
+    listed = context.docker.run("network", "ls", "--format", "{{.Name}}") if needed else None
+    if listed is None or listed.returncode != 0:
+        return
+    for name in needed:
+        if name in listed.stdout.split():
+            yield Check(what=f"network {name}", found="exists")
+            continue
+        users = ", ".join(required.name for required in context.requirements if name in required.networks)
+        detail = f"the network {name}, which {users} is on, does not exist"
+        remedy = with_commands("create it", context.docker.shell_command("network", "create", name))
+        yield failed(f"network {name}", "missing-external-network", detail, remedy, at=context.place("networks"))
+
+
 def _own(context: DoctorContext) -> Iterator[tuple[str, Container]]:
     """Yield each service's own container, by the inventory's name of the service."""
     project = context.deployment.project.name

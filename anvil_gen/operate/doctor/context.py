@@ -82,13 +82,15 @@ class DoctorContext:
     @cached_property
     def requirements(self) -> list[Requirements]:
         """The requirements of each service."""
-        every = requirements_of(self.deployment.stack, self.mode, self._tree, self.values)
+        every = requirements_of(self.deployment.stack, self.mode, self._tree, self.values, self.deployment.host.output)
         return [one for one in every if not self._services or one.service in self._services]
 
     @cached_property
     def storage_requirements(self) -> list[Requirements]:
         """The requirements for files, volumes and images, of each service and of the experiment slot."""
-        slot = slot_requirements(self.deployment.stack, self._tree, self.values) if self._with_slot else None
+        if not self._with_slot:
+            return self.requirements
+        slot = slot_requirements(self.deployment.stack, self._tree, self.values, self.deployment.host.output)
         return [*self.requirements, slot] if slot is not None else self.requirements
 
     @cached_property

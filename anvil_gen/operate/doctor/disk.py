@@ -68,7 +68,8 @@ def _needs(context: DoctorContext) -> Iterator[_Need]:
     for required in context.requirements:
         gib = _weights_gib(required.tier) if required.tier is not None else 0.0
         description = f"up to {gib:.0f} GiB for the weights of {required.name}"
-        if gib and is_seen and not set(required.volumes) <= volumes:  # the contents of an existing volume are not known
+        volume = _cache_volume(context, required)
+        if gib and is_seen and volume and volume not in volumes:  # the contents of an existing volume are not known
             yield _Need(folder=root, gib=gib, description=description)
         for bind in required.binds if gib else ():
             cache = local_path(bind.source, system=context.system, root=context.root)
@@ -95,6 +96,12 @@ def _weights_gib(tier: Tier) -> float:
     model = tier.options.model
     from_hub = model is not None and model.repo is not UNSET
     return sum(gpu.memory_mib or 0 for gpu in tier.gpus) / 1024 if from_hub else 0.0
+
+
+def _cache_volume(context: DoctorContext, required: Requirements) -> str:
+    """Return the volume that a service has its cache of the Hugging Face Hub in; empty where it is none."""
+    engine = context.catalog.engine(required.engine)
+    return required.volumes_at.get(engine.hub_cache, "") if engine is not None else ""
 
 
 def _is_cache(context: DoctorContext, required: Requirements, bind: BindMount) -> bool:

@@ -94,7 +94,8 @@ def _measure(context: DoctorContext, tier: Tier, config: Mapping[str, Any]) -> C
     folder = context.deployment.project.folder
     done = context.docker.run(*_arguments(context), text=json.dumps(_project(case)), folder=folder)
     if done.returncode == _NO_SUCH_PROGRAM:
-        exec_command = context.docker.shell_command("exec", str(tier.service.container_name), *case.probe.command)
+        container = service.get("container_name", f"{context.deployment.project.name}-{tier.service.name}-1")
+        exec_command = context.docker.shell_command("exec", container, *case.probe.command)
         detail = f"{image} has no {case.probe.command[0]}"
         return _unmeasured(what, detail, with_commands("run it in the tier's container, while it runs", exec_command))
     if done.returncode != 0:

@@ -15,6 +15,7 @@ from anvil_gen.host_paths import is_windows_path, local_path
 from anvil_gen.operate.doctor.check import Check, Place, failed, with_commands, with_severity
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.operate.doctor.requirements import BindMount, Requirements
+from anvil_gen.values import KeyPath
 
 _POINTER = b"version https://git-lfs"
 _WEIGHTS = (".safetensors", ".gguf", ".bin")
@@ -35,6 +36,7 @@ def check_mounts(context: DoctorContext) -> Iterator[Check]:
 
 def _mount(context: DoctorContext, required: Requirements, bind: BindMount) -> Check:
     what, at = f"files of {required.name}", _place(context, required, bind)
+    is_model = _is_model(context, required, bind)
     path = local_path(bind.source, system=context.system, root=context.root)
     if path is None and is_windows_path(bind.source) and context.platform == "linux":
         detail = f"{bind.source} is a Windows path, but Docker runs on Linux"
@@ -58,7 +60,7 @@ def _mount(context: DoctorContext, required: Requirements, bind: BindMount) -> C
         detail = f"{bind.source}: {(error.strerror or str(error)).lower()}"
         remedy = with_commands("check it", f"ls -ld {shlex.quote(str(path))}")
         return failed(what, "files-cannot-be-checked", detail, remedy, at=at)
-    if bind.read_only and required.tier is not None and not found:
+    if bind.read_only and is_model and not found:
         detail = f"{bind.source} is empty"
         return failed(what, "empty-model-folder", detail, _fetch(required, bind), at=at)
     pointers = [name for name, file in found.items() if name.endswith(_WEIGHTS) and _is_pointer(file)]
@@ -66,7 +68,7 @@ def _mount(context: DoctorContext, required: Requirements, bind: BindMount) -> C
         detail = f"{pointers[0]} in {bind.source} is a Git LFS pointer, not the weights"
         remedy = with_commands("fetch them", f"git -C {shlex.quote(str(path))} lfs pull")
         return failed(what, "weights-were-not-fetched", detail, remedy, at=at)
-    return Check(what=what, found=f"{bind.source}: {size if required.tier is not None else 'exists'}")
+    return Check(what=what, found=f"{bind.source}: {size if is_model else 'exists'}")
 
 
 def _found(path: Path) -> dict[str, Path]:
@@ -107,8 +109,10 @@ def _missing(context: DoctorContext, required: Requirements, bind: BindMount, pa
     if parent != path.parent:
         detail += f", nor does its folder {path.parent}"
     near = did_you_mean(path.name, _names(parent)) if parent == path.parent else ""
-    remedy = f"{near}\notherwise {_fetch(required, bind)}" if near else _fetch(required, bind)
-    kind = "model-" if required.tier is not None else ""
+    is_model = _is_model(context, required, bind)
+    fetch = _fetch(required, bind) if is_model else _put(bind)
+    remedy = f"{near}\notherwise {fetch}" if near else fetch
+    kind = "model-" if is_model else ""
     return failed(what, f"missing-{kind}{'file' if path.suffix else 'folder'}", detail, remedy, at=at)
 
 
@@ -120,15 +124,18 @@ def _names(folder: Path) -> list[str]:
 
 
 def _fetch(required: Requirements, bind: BindMount) -> str:
-    """Return how to get files to where they are mounted from."""
-    if required.tier is None:
-        return with_commands("put it there; to see what is there now", f"ls -l {_quoted(Path(bind.source).parent)}")
+    """Return how to get a model to where it is mounted from."""
     source = Path(bind.source)
-    model = required.tier.options.model
+    model = required.tier.options.model if required.tier is not None else None
     is_file = model is not None and model.file is not UNSET
     command = f"hf download REPOSITORY {shlex.quote(source.name)} --local-dir {_quoted(source.parent)}"
     whole = f"hf download REPOSITORY --local-dir {_quoted(source)}"
     return with_commands("put the model there; to download it from the Hugging Face Hub", command if is_file else whole)
+
+
+def _put(bind: BindMount) -> str:
+    """Return how to get other files to where they are mounted from."""
+    return with_commands("put it there; to see what is there now", f"ls -l {_quoted(Path(bind.source).parent)}")
 
 
 def _quoted(path: Path) -> str:
@@ -137,9 +144,24 @@ def _quoted(path: Path) -> str:
 
 def _place(context: DoctorContext, required: Requirements, bind: BindMount) -> Place:
     engine = context.catalog.engine(required.engine)
+    own = _own_mount(context, required, bind)
+    if own is not None:
+        return context.place(*own)
     if engine is not None and engine.hub_cache == bind.target:
         return context.place("hfcache", "path")
     return context.place(*required.table, *(("model",) if engine is not None else ()))
+
+
+def _is_model(context: DoctorContext, required: Requirements, bind: BindMount) -> bool:
+    return required.tier is not None and _own_mount(context, required, bind) is None
+
+
+def _own_mount(context: DoctorContext, required: Requirements, bind: BindMount) -> KeyPath | None:
+    """Return where `mounts` has a mount; None for one that it has not."""
+    tables = (required.table, *((("defaults",),) if required.table[0] == "tiers" else ()))
+    places = ((*table, "mounts", bind.target) for table in tables)
+    value_at = context.deployment.host.collector.value_at
+    return next((place for place in places if value_at(place) is not None), None)
 
 
 def check_volumes(context: DoctorContext) -> Iterator[Check]:
@@ -156,7 +178,7 @@ def check_volumes(context: DoctorContext) -> Iterator[Check]:
         remedy = with_commands(
             "create it; anvil-gen never removes it", context.docker.shell_command("volume", "create", name)
         )
-        at = context.place("hfcache", "volume")
+        at = _volume_place(context, name)
         detail = f"the volume {name}, which {users} mounts, does not exist"
         check = failed(f"volume {name}", "missing-external-volume", detail, remedy, at=at)
         yield (
@@ -164,3 +186,11 @@ def check_volumes(context: DoctorContext) -> Iterator[Check]:
             if any(name in required.volumes for required in context.requirements)
             else with_severity(check, "warning")
         )
+
+
+def _volume_place(context: DoctorContext, name: str) -> Place:
+    """Return where the inventory has an external volume: in [volumes], or as the cache."""
+    volumes = context.deployment.host.inventory.volumes.items()
+    own = (key for key, keys in volumes if keys.get("external") and keys.get("name", key) == name)
+    key = next(own, None)
+    return context.place("hfcache", "volume") if key is None else context.place("volumes", key)

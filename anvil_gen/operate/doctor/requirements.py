@@ -6,8 +6,9 @@ the disk has the same files is a check of its own.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -23,7 +24,8 @@ from anvil_gen.values import KeyPath
 class BindMount(Struct, frozen=True, kw_only=True):
     """A file or folder that is mounted.
 
-    ``generated``: one of the tree's own, its source relative to the tree. ``created``: by Docker, if it does not exist.
+    ``generated``: one of the tree's own, its source relative to the tree; any other is absolute. ``created``: by
+    Docker, if it does not exist.
     """
 
     source: str
@@ -36,9 +38,10 @@ class BindMount(Struct, frozen=True, kw_only=True):
 class Requirements(Struct, frozen=True, kw_only=True):
     """The requirements of one service.
 
-    ``volumes`` are external ones. ``ports`` are host addresses and numbers. ``variables`` have no default: name, and
-    whether Compose refuses the file without it. ``table`` is its table in the inventory, ``engine`` is empty for what
-    is neither tier nor experiment, and ``tier`` is None for what is not a tier.
+    ``volumes`` and ``networks`` are external ones, ``volumes_at`` all volumes by where they are mounted, all as
+    Docker names them. ``ports`` are host addresses and numbers. ``variables`` have no default: name, and whether
+    Compose refuses the file without it. ``table`` is its table in the inventory, ``engine`` is empty for what is
+    neither tier nor experiment, and ``tier`` is None for what is not a tier.
     """
 
     service: str
@@ -49,6 +52,8 @@ class Requirements(Struct, frozen=True, kw_only=True):
     built: bool
     binds: tuple[BindMount, ...]
     volumes: tuple[str, ...]
+    volumes_at: Mapping[str, str]
+    networks: tuple[str, ...]
     ports: tuple[tuple[str, int], ...]
     variables: tuple[tuple[str, bool], ...]
     tier: Tier | None
@@ -59,7 +64,9 @@ class Requirements(Struct, frozen=True, kw_only=True):
         return self.tier.name if self.tier is not None else self.service
 
 
-def requirements_of(stack: Stack, mode: Mode, tree: Tree, values: Mapping[str, str]) -> list[Requirements]:
+def requirements_of(
+    stack: Stack, mode: Mode, tree: Tree, values: Mapping[str, str], output: Path
+) -> list[Requirements]:
     """Return the requirements of each service of a mode, with the ``values`` of the variables.
 
     Includes services that a template adds to a tier.
@@ -72,7 +79,8 @@ def requirements_of(stack: Stack, mode: Mode, tree: Tree, values: Mapping[str, s
         file = _File(
             project=stack.project,
             path=path,
-            data=tree.data[path],
+            tree=tree,
+            output=output,
             values=values,
             table=("router",) if path == mode.router_file else (folder, name),
             engine=str(tier.engine) if tier is not None else "",
@@ -83,7 +91,7 @@ def requirements_of(stack: Stack, mode: Mode, tree: Tree, values: Mapping[str, s
     return found
 
 
-def slot_requirements(stack: Stack, tree: Tree, values: Mapping[str, str]) -> Requirements | None:
+def slot_requirements(stack: Stack, tree: Tree, values: Mapping[str, str], output: Path) -> Requirements | None:
     """Return the requirements of the experiment slot before a trial; None without a slot.
 
     Name, port and variables depend on the trial.
@@ -93,7 +101,8 @@ def slot_requirements(stack: Stack, tree: Tree, values: Mapping[str, str]) -> Re
     file = _File(
         project=stack.experiment.project,
         path=EXPERIMENT_FILE,
-        data=tree.data[EXPERIMENT_FILE],
+        tree=tree,
+        output=output,
         values=values,
         table=("experiment",),
         engine=str(stack.experiment.engine),
@@ -106,17 +115,26 @@ class _File(Struct, frozen=True, kw_only=True):
 
     project: str
     path: str
-    data: Mapping[str, Any]
+    tree: Tree
+    output: Path  # the folder of the tree
     values: Mapping[str, str]
     table: KeyPath
     engine: str
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What the file has."""
+        found: Mapping[str, Any] = self.tree.data[self.path]
+        return found
 
 
 def _service_requirements(file: _File, name: str, tier: Tier | None) -> Requirements:
     service = file.data["services"][name]
     config = _interpolate(service, file.values)
     mounts = [long_mount(mount) for mount in config.get("volumes") or ()]
-    folder = PurePosixPath(file.path).parent
+    declared, networks = (
+        _interpolate(file.data.get(section) or {}, file.values) for section in ("volumes", "networks")
+    )
     return Requirements(
         service=name,
         table=file.table,
@@ -124,8 +142,18 @@ def _service_requirements(file: _File, name: str, tier: Tier | None) -> Requirem
         container_name=str(config.get("container_name") or f"{file.project}-{name}-1"),
         image=str(config.get("image") or f"{file.project}-{name}"),
         built="build" in config,
-        binds=tuple(_bind(mount, folder) for mount in mounts if mount["type"] == "bind"),
-        volumes=tuple(_external(mounts, _interpolate(file.data.get("volumes") or {}, file.values))),
+        binds=tuple(_bind(mount, file) for mount in mounts if mount["type"] == "bind"),
+        volumes=tuple(_external(mounts, declared)),
+        volumes_at={
+            str(mount["target"]): _docker_name(str(mount["source"]), declared, file.project)
+            for mount in mounts
+            if mount["type"] == "volume"
+        },
+        networks=tuple(
+            _docker_name(name, networks, file.project)
+            for name in config.get("networks") or ("default",)
+            if (networks.get(name) or {}).get("external")
+        ),
         ports=tuple((address, number) for _, address, number in published_ports(config.get("ports"))),
         variables=tuple(dict(sorted(_unset(service, file.values))).items()),
         tier=tier,
@@ -140,16 +168,30 @@ def _interpolate(value: Any, values: Mapping[str, str]) -> Any:
     return fill_variables(value, values) if isinstance(value, str) else value
 
 
-def _bind(mount: Mapping[str, Any], folder: PurePosixPath) -> BindMount:
+def _bind(mount: Mapping[str, Any], file: _File) -> BindMount:
     source = str(mount["source"])
-    generated = not is_absolute(source) and not source.startswith("~")
+    is_relative = not is_absolute(source) and not source.startswith("~")
+    in_tree = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), source)) if is_relative else ""
+    generated = any(path == in_tree or path.startswith(f"{in_tree}/") for path in file.tree.files if in_tree)
+    if generated:
+        source = in_tree
+    elif is_relative:
+        source = posixpath.normpath((file.output / in_tree).as_posix())
+    elif source.startswith("~"):
+        source = str(Path(source).expanduser())
     return BindMount(
-        source=(folder / source).as_posix() if generated else str(Path(source).expanduser()) if source else source,
+        source=source,
         target=str(mount["target"]),
         read_only=bool(mount.get("read_only")),
         generated=generated,
         created=bool((mount.get("bind") or {}).get("create_host_path")),
     )
+
+
+def _docker_name(source: str, declared: Mapping[str, Any], project: str) -> str:
+    """Return what Docker calls a volume or a network."""
+    keys = declared.get(source) or {}
+    return str(keys.get("name") or (source if keys.get("external") else f"{project}_{source}"))
 
 
 def _external(mounts: list[dict[str, Any]], declared: Mapping[str, Any]) -> Iterator[str]:

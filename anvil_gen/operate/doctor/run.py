@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from anvil_gen.operate.doctor.check import Check, Verdict
-from anvil_gen.operate.doctor.containers import check_networks, check_paused
+from anvil_gen.operate.doctor.containers import check_external_networks, check_networks, check_paused
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.operate.doctor.disk import check_disk
 from anvil_gen.operate.doctor.environment import (
@@ -51,7 +51,7 @@ CHECKS = (
         check_mounts,
         check_volumes,
     ),
-    *(check_images, check_disk, check_names, check_paused, check_networks, check_ports),
+    *(check_images, check_disk, check_names, check_paused, check_external_networks, check_networks, check_ports),
 )
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.diagnostics import Diagnostic, printable
-from anvil_gen.inventory.schema import ModelServerTable
+from anvil_gen.inventory.schema_tier import ModelServerTable
 from anvil_gen.masking import MASK, may_hold_secret
 from anvil_gen.operate.experiment.parse_args import Flag, flag_entry, parse_arguments, typed_value
 from anvil_gen.values import Number
@@ -23,7 +23,7 @@ _FIELD_TYPES: dict[str, type] = {
 }
 _TYPES = {int: "a whole number", Number: "a fraction like 0.90", str: "text"}
 # Keys of [experiment] that are specific to the slot, or set by the trial itself.
-_NOT_COPIED = ("engine", "image", "port", "restart", "environment", "flags")
+_NOT_COPIED = ("engine", "image", "port", "restart", "environment", "flags", "mounts")
 _AGAIN = "start the trial again without it, then promote it"
 
 
@@ -158,7 +158,7 @@ def _table(
     own = {**slot.get("flags", {}), **flags}
     # Flags that only [defaults] sets are not part of the trial.
     removed = {flag: False for flag in defaults.get("flags", {}) if flag not in own}
-    tables = {"environment": slot.get("environment", {}), "flags": {**own, **removed}}
+    tables = {"environment": slot.get("environment", {}), "flags": {**own, **removed}, "mounts": slot.get("mounts", {})}
     return table | {key: dict(sorted(entries.items())) for key, entries in tables.items() if entries}
 
 

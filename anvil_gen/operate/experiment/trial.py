@@ -161,6 +161,8 @@ def _exclusive(slot: Slot) -> Iterator[None]:
 
 def _name_errors(slot: Slot, trial: Trial) -> Iterator[Diagnostic]:
     """Yield an error if another container than the slot's has the trial's name."""
+    if slot.experiment.service.container_name is None:
+        return
     written = parts_of(slot.experiment.service.container_name)
     name = "".join(part if isinstance(part, str) else trial.variables[part.name] for part in written)
     for other in containers_named(slot.project.docker, [name]):

@@ -15,8 +15,10 @@ from toy_engine import TOY_ENGINE, TOY_INVENTORY, fleet
 from anvil_gen.catalog.catalog import Catalog, shipped_templates
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.inventory.schema import ExperimentTable, GpuTable, HostTable, ModelTable, TierTable
+from anvil_gen.inventory.schema_host import GpuTable, HostTable
+from anvil_gen.inventory.schema_mounts import MountTable
 from anvil_gen.inventory.schema_router import RouterTable
+from anvil_gen.inventory.schema_tier import ExperimentTable, ModelTable, TierTable
 
 PACKAGE = REPOSITORY / "anvil_gen"
 KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
@@ -252,6 +254,7 @@ def test_every_shipped_folder_loads(kind: str) -> None:
         ("host", HostTable),
         ("gpu", GpuTable),
         ("model", ModelTable),
+        ("mount", MountTable),
         ("tier", TierTable),
         ("router", RouterTable),
         ("experiment", ExperimentTable),

@@ -55,12 +55,12 @@ def tier(key: str) -> str:
         ('draft_model = ▸"./x/y"', ("wrong type", "tiers.fast.draft_model", 'draft_model = { path = "./x/y" }')),
         ('restart = ▸"never"', ("not of the right form", "tiers.fast.restart", "unless-stopped")),
         ('restart = ▸"no\\n"', ("not of the right form", "tiers.fast.restart", 'did you mean "no"?')),
-        ("healthcheck.test = ▸'x'", ("wrong type", "tiers.fast.healthcheck.test", "write it as a list")),
+        ("healthcheck.test = ▸1", ("wrong type", "tiers.fast.healthcheck.test", "a line for the shell")),
         ("healthcheck.test = ▸[]", ("not of the right form", "tiers.fast.healthcheck.test", "For example")),
         ("[modes.x]\ntiers = ▸[]", ("not of the right form", "modes.x.tiers", "For example")),
         ('service = ▸"a b"', ("not of the right form", "tiers.fast.service", "letters, digits")),
         ('service = ▸"x\\n"', ("not of the right form", "tiers.fast.service", "letters, digits")),
-        ('container_name = ▸"-x"', ("not of the right form", "tiers.fast.container_name", "at least two")),
+        ('container_name = ▸"-x"', ("not of the right form", "tiers.fast.container_name", "At least two")),
         ('image = ▸"😀 a"', ("not of the right form", "tiers.fast.image", "vllm/vllm-openai:v0.11.0")),
         ('gpu_memory = ▸"20GB"', ("not of the right form", "tiers.fast.gpu_memory", '"20GiB"')),
         ('task = ▸"chatt"', ("not one of the choices", "tiers.fast.task", 'did you mean "chat"?')),
@@ -163,7 +163,7 @@ def test_an_error_of_a_whole_table(tmp_path: Path, text: str, expected: list[Fau
         ),
         (
             HEAD + f"tiers.a = {{ {TIER}, container_name = ▸'-x' }}",
-            [("not of the right form", "tiers.a.container_name", "at least two")],
+            [("not of the right form", "tiers.a.container_name", "At least two")],
         ),
         (
             HEAD + f"tiers.one = {{ {TIER} }}\ntiers.two = {{ {TIER}, port = ▸'x' }}",

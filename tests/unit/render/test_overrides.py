@@ -9,7 +9,7 @@ import yaml
 
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.overrides import overridden
-from anvil_gen.resolve.model import Mount
+from anvil_gen.resolve.model import Declared
 
 FILE = """# mine
 name: box
@@ -54,11 +54,11 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], str, str]] = [
 
 @pytest.mark.parametrize(("override", "volumes", "old", "new"), CASES)
 def test_only_what_it_names(override: dict[str, Any], volumes: tuple[str, ...], old: str, new: str) -> None:
-    mounts = [Mount(source=name, target="", volume=True) for name in volumes]
+    needed = Declared(volumes={name: {} for name in volumes}, networks={})
     declared = "".join(f"\nvolumes:\n  {name}: {{}}\n" for name in volumes)
     assert FILE.count(old) == 1
 
-    assert overridden(FILE, "x.yml", "tier", override, mounts) == FILE.replace(old, new) + declared
+    assert overridden(FILE, "x.yml", "tier", override, needed) == FILE.replace(old, new) + declared
 
 
 STYLES = [
@@ -71,8 +71,8 @@ STYLES = [
 
 @pytest.mark.parametrize("text", STYLES)
 def test_other_styles(text: str) -> None:
-    mounts = [Mount(source=name, target="", volume=True) for name in ("v", "w")]
-    after = overridden(f"# mine\n{text}", "x.yml", "tier", {"build": {"args": {"B": "2"}}, "mem_limit": "8g"}, mounts)
+    needed = Declared(volumes={"v": {}, "w": {}}, networks={})
+    after = overridden(f"# mine\n{text}", "x.yml", "tier", {"build": {"args": {"B": "2"}}, "mem_limit": "8g"}, needed)
     data = yaml.safe_load(after)
 
     assert after.startswith("# mine\n")
@@ -83,4 +83,4 @@ def test_other_styles(text: str) -> None:
 @pytest.mark.parametrize("text", ["a: [", "name: x\n", "services: []\n", "services:\n  other: {}\n"])
 def test_a_file_without_the_service(text: str) -> None:
     with pytest.raises(InternalError):
-        overridden(text, "x.yml", "tier", {"a": "b"}, [])
+        overridden(text, "x.yml", "tier", {"a": "b"}, Declared(volumes={}, networks={}))

@@ -87,12 +87,16 @@ files."/in/x" = "box.toml"
 shm_size = "16g"
 ipc = "host"
 environment.Y = "$y"
+mounts."/media" = { source = "/srv/$v", selinux = "z" }
+networks = ["default"]
 [gpus.gpu]
 uuid = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
 """
 SERVICE = "compose/service.yml.j2"
 PORTS = "compose/ports.yml.j2"
+MOUNTS = "compose/mounts.yml.j2"
 UPKEEP = "compose/upkeep.yml.j2"
+LOGGING = "compose/logging.yml.j2"
 RESERVATION = "gpus/nvidia/reservation.yml.j2"
 DEVICES = "deploy.resources.reservations.devices"
 ALTERED = [
@@ -125,10 +129,13 @@ ALTERED = [
     (SERVICE, '{% include "compose/ports.yml.j2" %}\n', "", "ports"),
     (PORTS, "{{ port.spec }}", "{{ port.number }}", "ports[0]"),
     (PORTS, "{{ port.spec }}", "{{ port.spec }}\n      - 1:1", "ports"),
-    (SERVICE, "{% for mount in service.mounts %}", "{% for mount in service.mounts[1:] %}", "volumes"),
-    (SERVICE, "        read_only: true\n", "        read_only: false\n", "volumes"),
-    (SERVICE, "        read_only: true\n", "", "volumes"),
-    (SERVICE, "source: {{ mount.source }}", "source: {{ mount.target }}", "volumes"),
+    (MOUNTS, "{% for mount in service.mounts %}", "{% for mount in service.mounts[1:] %}", "volumes"),
+    (MOUNTS, "        read_only: true\n", "        read_only: false\n", "volumes"),
+    (MOUNTS, "        read_only: true\n", "", "volumes"),
+    (MOUNTS, "source: {{ mount.source }}", "source: {{ mount.target }}", "volumes"),
+    (MOUNTS, "create_host_path: false", "create_host_path: true", "volumes"),
+    (MOUNTS, "          selinux: {{ mount.selinux }}\n", "", "volumes"),
+    (SERVICE, "{{ service.networks | block(6) }}", "      - other", "networks[0]"),
     (SERVICE, "{% if service.gpus %}", "{% if not service.gpus %}", DEVICES),
     (RESERVATION, "{{ uuid }}", "{{ service.gpus.vendor }}", f"{DEVICES}[0].device_ids[0]"),
     (
@@ -141,12 +148,11 @@ ALTERED = [
     (SERVICE, "{{ name | key }}: {{ value }}", "{{ name | key }}: {{ name }}", "labels"),
     (SERVICE, '{% include "compose/upkeep.yml.j2" %}', "", "healthcheck"),
     (UPKEEP, "{% for part in service.health.test %}", "{% for part in service.health.test[:-1] %}", "healthcheck.test"),
-    (UPKEEP, "{{ service.health.interval }}", "{{ service.health.timeout }}", "healthcheck.interval"),
-    (UPKEEP, "{{ service.health.timeout }}", "{{ service.health.interval }}", "healthcheck.timeout"),
-    (UPKEEP, "{{ service.health.retries }}", "{{ service.health.retries ~ '' }}", "healthcheck.retries"),
-    (UPKEEP, "      start_period: {{ service.health.start_period }}\n", "", "healthcheck.start_period"),
-    (UPKEEP, "        max-size: {{ service.log_max_size }}\n", "", "logging.options.max-size"),
-    (UPKEEP, "{{ service.log_max_file }}", "{{ service.log_max_size }}", "logging.options.max-file"),
+    (UPKEEP, "{{ service.health[key] }}", "{{ service.health.timeout }}", "healthcheck.interval"),
+    (UPKEEP, "{{ service.health[key] }}", "{{ service.health[key] ~ '' }}", "healthcheck.retries"),
+    (UPKEEP, '"start_period", ', "", "healthcheck.start_period"),
+    (LOGGING, "service.logging.options.items()", "{}.items()", "logging.options"),
+    (LOGGING, "      driver: {{ service.logging.driver }}\n", "", "logging.driver"),
 ]
 
 
@@ -244,16 +250,16 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
 
 
 FAULTS = [
-    ("    init: true\n", "    init: {{ service.name + 1 }}\n", 4),
-    ("    init: true\n", "    init: {{ 1/0 }}\n", 4),
-    ("    init: true\n", "    init: {{ service.name | folded }}\n", 4),
-    ("    init: true\n", "    {{ service.shm_size | key }}: 1\n", 4),
-    ("    init: true\n", "    init: {{ nope }}\n", 4),
-    ("    init: true\n", "    shm_size: {{ service.shm_size }}\n", 4),
-    ("    init: true\n", "    init: {{ service.health }}\n", 4),
-    ("    init: true\n", "    init: {% nope %}\n", 4),
-    ("    init: true\n", '{% include "nope" %}\n', 4),
-    ("    init: true\n", "    init: 'x{{ nope }}'\n", 4),
+    ("    init: true\n", "    init: {{ service.name + 1 }}\n", 9),
+    ("    init: true\n", "    init: {{ 1/0 }}\n", 9),
+    ("    init: true\n", "    init: {{ service.name | folded }}\n", 9),
+    ("    init: true\n", "    {{ service.shm_size | key }}: 1\n", 9),
+    ("    init: true\n", "    init: {{ nope }}\n", 9),
+    ("    init: true\n", "    shm_size: {{ service.shm_size }}\n", 9),
+    ("    init: true\n", "    init: {{ service.health }}\n", 9),
+    ("    init: true\n", "    init: {% nope %}\n", 9),
+    ("    init: true\n", '{% include "nope" %}\n', 9),
+    ("    init: true\n", "    init: 'x{{ nope }}'\n", 9),
 ]
 
 
@@ -273,7 +279,7 @@ def test_a_template_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"true", b"\xff", 1))
     detail, file, line = fault_of(tmp_path)
 
-    assert (detail, line) == ("it is not UTF-8", 4)
+    assert (detail, line) == ("it is not UTF-8", 9)
     assert file.endswith("templates/compose/service.yml.j2")
 
 

@@ -68,10 +68,6 @@ TIER = f'engine = "vllm", model = {HUB}'
             [("container name taken twice", "tiers.two.container_name", "set another")],
         ),
         (
-            f"tiers.▸a = {{ {TIER} }}",
-            [("name that Docker refuses", "tiers.a", 'set "container_name" for tier "a"')],
-        ),
-        (
             f"tiers.one = {{ {TIER} }}\ngpus.copy = {{ uuid = ▸'{UUID_A.replace('d0f', 'D0F')}' }}",
             [("UUID taken twice", "gpus.copy.uuid", "nvidia-smi -L")],
         ),

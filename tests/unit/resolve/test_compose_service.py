@@ -10,7 +10,7 @@ from inventories import UUID_A, UUID_B
 
 from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.compose_service import ServiceInputs, build_service, health_check, published
-from anvil_gen.resolve.model import EnvVar, HealthCheck, Mount, Port, Reservation, Service
+from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Port, Reservation, Service
 from anvil_gen.resolve.model_source import Source
 from anvil_gen.values import EnvRef, Number, Text, VariableText
 
@@ -33,6 +33,7 @@ def service_of(text: str, **changed: Any) -> Service:
         "container_name": "box-one",
         "served_name": "one",
         "port": "8001",
+        "published_port": "8001",
         "uuids": tuple(gpu.uuid for gpu in server.gpus),
         "share": None,
         "sources": {"model": BY_PATH},
@@ -47,17 +48,18 @@ def tier(text: str) -> str:
 @pytest.mark.parametrize(
     ("bind", "number", "specs"),
     [
-        ("127.0.0.1", "8001", ["127.0.0.1:8001:8001"]),
-        ("::1", "8001", ["[::1]:8001:8001"]),
+        ("127.0.0.1", "8001", ["127.0.0.1:8001:80"]),
+        ("::1", "8001", ["[::1]:8001:80"]),
+        ("all", "8001", ["8001:80"]),
         (False, "8001", []),
     ],
 )
 def test_a_port_is_published_at_one_address(bind: str | bool, number: str, specs: list[str]) -> None:
-    assert [port.spec for port in published(bind, number)] == specs
+    assert [port.spec for port in published(bind, number, "80")] == specs
 
 
 def test_a_port_may_be_a_variable() -> None:
-    assert published("127.0.0.1", PORT) == (Port(host="127.0.0.1", number=PORT),)
+    assert published("127.0.0.1", PORT, PORT) == (Port(host="127.0.0.1", number=PORT, target=PORT),)
 
 
 def test_a_health_check_asks_on_its_port() -> None:
@@ -230,7 +232,7 @@ def test_mounts_are_of_weights_then_files_then_caches_each_place_once() -> None:
         *("/root/.cache/vllm", "/root/.cache/flashinfer", "/root/.triton"),
     ]
     assert service.mounts[:2] == (MOUNT, file)
-    assert [mount.source for mount in service.volumes] == ["vllm-cache", "vllm-flashinfer", "vllm-triton"]
+    assert list(service.declared.volumes) == ["vllm-cache", "vllm-flashinfer", "vllm-triton"]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +249,7 @@ def test_mounts_are_of_weights_then_files_then_caches_each_place_once() -> None:
             "engine = 'custom', image = 'x:1', port = 1, entrypoint = ['sh'], "
             "healthcheck = { test = ['CMD', 'true', '{port}'], retries = 7 }",
             ("sh",),
-            (("CMD", "true", "8001"), "10s", "5s", 7, "15m"),
+            (("CMD", "true", "8001"), None, None, 7, "15m"),
         ),
         ("engine = 'vlm'", (), None),
     ],
@@ -292,6 +294,7 @@ def test_what_goes_from_options_and_inputs_as_it_is() -> None:
 
     assert (service.name, service.container_name, service.image) == ("one", "box-one", "x:1")
     assert (service.restart, service.stop_grace_period, service.shm_size, service.ipc) == ("always", "2m", "8g", None)
-    assert (service.log_max_size, service.log_max_file, service.labels) == ("1m", "7", (("a", "b"),))
+    assert service.logging == Logging(driver="json-file", options={"max-size": "1m", "max-file": "7"})
+    assert service.labels == (("a", "b"),)
     assert service.override == {"user": "$$me", "volumes": ["data:/d", "/h:/h"]}
-    assert service.override_volumes == (Mount(source="data", target="", volume=True),)
+    assert service.override_declared.volumes == {"data": {}}

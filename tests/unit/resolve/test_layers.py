@@ -9,7 +9,7 @@ import pytest
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.inventory.schema import GpuTable
+from anvil_gen.inventory.schema_host import GpuTable
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.options import (
     ExperimentOptions,
@@ -30,7 +30,17 @@ SECTIONS: dict[str, type[Options]] = {
     "experiment": ExperimentOptions,
 }
 # What stands for the experiment, and its section lacks.
-OF_TIERS_ALONE = {"task", "entrypoint", "command", "healthcheck", "override"}
+OF_TIERS_ALONE = {
+    "task",
+    "entrypoint",
+    "command",
+    "healthcheck",
+    "container_port",
+    "ports",
+    "caches",
+    "networks",
+    "override",
+}
 
 
 class Paint(Options, frozen=True, kw_only=True):
@@ -67,6 +77,10 @@ def test_what_an_experiment_has_not_is_empty() -> None:
         "entrypoint": None,
         "command": None,
         "healthcheck": None,
+        "networks": None,
+        "container_port": None,
+        "ports": (),
+        "caches": True,
         "override": {},
     }
     assert options.get("task") is None

@@ -8,8 +8,10 @@ from inventories import UUID_A, UUID_B, Fault
 from msgspec.structs import replace
 
 from anvil_gen.catalog.engine import Quirk
-from anvil_gen.resolve.model_server import ResolveContext, env_text, matching_quirks, resolve_server, share_of
+from anvil_gen.resolve.context import ResolveContext, env_text, matching_quirks
+from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.options import ExperimentOptions, Origin
+from anvil_gen.resolve.server_gpus import share_of
 from anvil_gen.values import EnvRef, Text, VariableText
 
 GPUS = f"""\

@@ -6,8 +6,8 @@ import pytest
 from contexts import context_of, server_of, step_compared
 from inventories import Fault
 
+from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.model import Mount
-from anvil_gen.resolve.model_server import ResolveContext
 from anvil_gen.resolve.model_source import Source, hub_mount, tier_sources
 
 HUB = Mount(source="hub", target="/root/.cache/huggingface", volume=True, external=True)

@@ -7,7 +7,7 @@ from contexts import context_of, server_of, step_compared
 from inventories import Fault
 from msgspec.structs import replace
 
-from anvil_gen.resolve.model_server import ResolveContext
+from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.router import resolve_router_spec
 from anvil_gen.resolve.served_names import further_names, takes_any_name
 

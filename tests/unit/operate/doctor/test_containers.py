@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_engine import container, having, subject
+from fake_engine import container, engine, having, subject, told
 
-from anvil_gen.operate.doctor.containers import check_networks, check_paused
+from anvil_gen.operate.doctor.containers import check_external_networks, check_networks, check_paused
 
 INVENTORY = """schema = 1
 [tiers.fast]
@@ -53,6 +53,23 @@ def test_a_network_that_has_gone(one: Any, gone: list[str], tmp_path: Path) -> N
     assert all(
         diagnostic.remedy.endswith("\n    anvil-gen down box fast\n    anvil-gen up box fast") for diagnostic in found
     )
+
+
+EDGE = "networks = ['default', 'edge']\n[networks.edge]\nexternal = true\nname = 'site-edge'\n"
+
+
+def test_an_external_network_is_there(tmp_path: Path) -> None:
+    text = INVENTORY + EDGE
+    there = subject(tmp_path, text, engine(network_ls="bridge\nsite-edge\n"))
+    assert told(check_external_networks(there)) == [("pass", "network site-edge", "exists")]
+
+    (check,) = check_external_networks(subject(tmp_path, text, engine(network_ls="bridge\nedge\n")))
+    assert check.diagnostic is not None
+    assert check.diagnostic.summary == "missing external network"
+    assert check.diagnostic.detail.startswith("the network site-edge, which fast is on")
+    assert check.diagnostic.remedy.endswith("\n    docker network create site-edge")
+    assert told(check_external_networks(subject(tmp_path, INVENTORY, engine(network_ls="")))) == []
+    assert told(check_external_networks(subject(tmp_path, text))) == []
 
 
 def test_networks_that_are_not_told(tmp_path: Path) -> None:

@@ -46,6 +46,20 @@ def test_room(text: str, more: dict[str, str], verdict: str, tmp_path: Path) -> 
     assert [(found, what) for found, what, _ in told(check_disk(host(tmp_path, text, **more)))] == [(verdict, "disk")]
 
 
+OTHER = "mounts.'/w' = { volume = 'weights' }\n[volumes.weights]\nexternal = true\n"
+OWN_HUB = "[volumes.hub]\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "volumes", "verdict"),
+    [(OTHER, "hub", "pass"), (OTHER, "weights", "warn"), (OWN_HUB, "box_hub", "pass"), (OWN_HUB, "hub", "warn")],
+)
+def test_only_the_volume_of_the_cache_holds_the_weights(more: str, volumes: str, verdict: str, tmp_path: Path) -> None:
+    found = told(check_disk(host(tmp_path, INVENTORY + more, volume_ls=volumes, image_inspect=THERE)))
+
+    assert [one for one, _, _ in found] == [verdict]
+
+
 @pytest.mark.parametrize("entry", ["hub/models--org--name", "org_Name_q4.gguf"])
 def test_weights_that_are_there_take_no_more_room(entry: str, tmp_path: Path) -> None:
     (tmp_path / "cache" / entry).mkdir(parents=True)

@@ -153,6 +153,48 @@ def test_a_mount_in_composes_own_keys(tmp_path: Path) -> None:
     ]
 
 
+OWN = """
+mounts."/media" = "/srv/videos"
+mounts."/out" = { source = "/srv/out", read_only = false }
+mounts."/made" = { source = "/srv/made", create = true }
+mounts."/here" = "prompts"
+mounts."/w" = { volume = "weights" }
+[volumes.weights]
+external = true
+name = "shared-weights"
+"""
+
+
+def test_mounts_of_a_tier_are_no_models(tmp_path: Path) -> None:
+    kernel(tmp_path, {f"{FOLDER}/config.json": "{}"})
+    (tmp_path / "srv" / "videos").mkdir()
+    host = subject(tmp_path / "fleet", INVENTORY + OWN, engine(), root=tmp_path)
+    prompts = str(tmp_path / "fleet" / "hosts" / "prompts")
+
+    found = [check.found for check in check_mounts(host) if check.diagnostic is None]
+    assert found == [
+        "/srv/models/gpt-oss-20b: 2 bytes",
+        "/srv/made: does not exist yet, Docker creates it",
+        "/srv/videos: exists",
+    ]
+    faults = [check.diagnostic for check in check_mounts(host) if check.diagnostic is not None]
+    assert [(fault.summary, fault.address) for fault in faults] == [
+        ("missing folder", 'tiers.fast.mounts."/here"'),
+        ("missing folder", 'tiers.fast.mounts."/out"'),
+    ]
+    assert faults[0].detail.startswith(f"{prompts} does not exist")
+    assert "hf download" not in faults[0].remedy
+    assert "mkdir" in faults[1].remedy
+
+
+def test_an_external_volume_is_missed_where_it_is_declared(tmp_path: Path) -> None:
+    (check,) = check_volumes(subject(tmp_path, INVENTORY + OWN, engine(volume_ls="weights\n")))
+
+    assert check.diagnostic is not None
+    assert (check.what, check.diagnostic.address) == ("volume shared-weights", "volumes.weights")
+    assert check.diagnostic.remedy.endswith("\n    docker volume create shared-weights")
+
+
 def test_files_of_another_machine_are_not_looked_at(tmp_path: Path) -> None:
     far = subject(tmp_path, INVENTORY, engine(), at="ssh://me@box")
 

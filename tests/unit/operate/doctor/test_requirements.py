@@ -89,7 +89,7 @@ def test_a_service_in_composes_own_keys(tmp_path: Path) -> None:
         ("/srv/ui", True, False),
         ("/", True, False),
         ("C:/ui", False, False),
-        ("services/here", False, True),
+        (str(tmp_path / "hosts" / "here"), False, False),
     ]
     assert all(bind.created for bind in ui.binds)
     assert ui.container_name == "box-ui-1"

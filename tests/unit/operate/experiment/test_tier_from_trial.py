@@ -152,6 +152,7 @@ def test_what_the_slot_says_goes_along_but_its_habits() -> None:
         "start_period": "1h",
         "environment": {"B": "2", "A": {"env": "A"}},
         "flags": {"z": True, "a": 1},
+        "mounts": {"/media": "videos"},
     }
 
     assert list(tier_of_trial(facts("--m=1", slot=slot), name="n", standby=True).table.items()) == [
@@ -165,6 +166,7 @@ def test_what_the_slot_says_goes_along_but_its_habits() -> None:
         ("standby", True),
         ("environment", {"A": {"env": "A"}, "B": "2"}),
         ("flags", {"a": 1, "m": 1, "z": True}),
+        ("mounts", {"/media": "videos"}),
     ]
 
 

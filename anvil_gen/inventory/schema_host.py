@@ -1,0 +1,81 @@
+"""The tables of the host itself: where things are on it, and its GPUs."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from anvil_gen.inventory import fields as t
+from anvil_gen.inventory.schema_base import Table
+
+
+class HostTable(Table, frozen=True, kw_only=True):
+    """The host, and how its services are run."""
+
+    name: t.HostName | UnsetType = UNSET
+    project: t.ProjectName | UnsetType = UNSET
+    platform: t.Platform | UnsetType = UNSET
+    egress: t.Egress | UnsetType = UNSET
+    docker_context: (
+        Annotated[
+            str,
+            t.text(
+                "Docker context that the operating verbs use, instead of the current one.",
+                r"^[a-zA-Z0-9][a-zA-Z0-9_.+-]+$(?!\n)",
+                examples=["box-over-ssh"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    output: (
+        Annotated[str, t.text("Folder of the rendered tree, relative to this file's folder.", examples=["../deploy/x"])]
+        | UnsetType
+    ) = UNSET
+
+
+class PathsTable(Table, frozen=True, kw_only=True):
+    """Where things are on the host."""
+
+    models: t.ModelsFolder | UnsetType = UNSET
+
+
+class HfCacheTable(Table, frozen=True, kw_only=True):
+    """The Hugging Face cache that all engines share. It is external unless `[volumes]` says otherwise."""
+
+    volume: t.VolumeName | UnsetType = UNSET
+    path: (
+        Annotated[str, t.text("Folder of the host, instead of a volume.", examples=["/srv/huggingface"])] | UnsetType
+    ) = UNSET
+    token_env: (
+        Annotated[
+            str,
+            t.text(
+                "Variable with the token for gated models: passed on by name to what loads from the Hugging Face Hub.",
+                t.VARIABLE_PATTERN,
+                examples=["HF_TOKEN"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class GpuTable(Table, frozen=True, kw_only=True):
+    """One GPU."""
+
+    uuid: t.Uuid | UnsetType = UNSET
+    vendor: Annotated[str, t.text("A folder of `templates/gpus/`.", t.SERVICE_PATTERN, t.NAME_LENGTH)] | UnsetType = (
+        UNSET
+    )
+    memory_mib: t.GpuMemory | UnsetType = UNSET
+    reserve_mib: (
+        Annotated[
+            int,
+            Meta(
+                description="Memory that is kept free of tiers: a desktop, a driver.",
+                ge=0,
+                examples=[1024],
+                extra_json_schema={"x-unit": "MiB"},
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    compute_capability: t.ComputeCapability | UnsetType = UNSET

@@ -1,0 +1,81 @@
+"""What all model servers of an inventory share, and one on its way to a service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from msgspec import UNSET, Struct
+
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.engine import Engine, Quirk
+from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.schema import Inventory
+from anvil_gen.inventory.schema_base import EnvTable
+from anvil_gen.resolve.model import Gpu
+from anvil_gen.resolve.options import ServerOptions, TierOptions
+from anvil_gen.values import EnvRef, KeyPath, Text, VariableText
+
+_Options = TypeVar("_Options", bound=ServerOptions)
+
+
+Folders = tuple[Path, Path]
+"""The folder of an inventory, and that of its rendered tree."""
+
+
+class ResolveContext(Struct, frozen=True, kw_only=True):
+    """What all model servers of one inventory share."""
+
+    inventory: Inventory
+    catalog: Catalog
+    collector: Collector
+    platform: str
+    gpus: Mapping[str, Gpu]
+    folder: Path  # the inventory's
+    output: Path  # of the rendered tree
+    sealed: bool  # tiers reach nothing but each other and the router
+
+
+class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):
+    """A tier's or the experiment's table on its way to a service."""
+
+    path: KeyPath
+    engine_name: str
+    engine: Engine | None  # None where there is none of that name: its other errors are reported all the same
+    options: _Options
+    gpus: tuple[Gpu, ...]
+    image: Text
+
+
+AnyServer = ModelServer[Any]
+"""One that may be a tier's or the experiment's."""
+TierServer = ModelServer[TierOptions]
+
+
+def env_text(value: Any) -> Text:
+    """Return a value of the inventory as text: a reference to a variable, or the value itself."""
+    if isinstance(value, EnvTable):
+        default = None if value.default is UNSET else value.default
+        return VariableText((EnvRef(name=value.env, default=default),))
+    return str(value)
+
+
+def matching_quirks(context: ResolveContext, engine: Engine, gpus: tuple[Gpu, ...]) -> Iterator[Quirk]:
+    """Yield an engine's quirks that apply on this platform and these GPUs."""
+    capabilities = [_version(gpu.compute_capability) for gpu in gpus if gpu.compute_capability]
+    for quirk in engine.quirks:
+        below, start = quirk.compute_capability_below, quirk.compute_capability_from
+        if quirk.platform is not None and quirk.platform != context.platform:
+            continue
+        if below is not None and not any(capability < _version(below) for capability in capabilities):
+            continue
+        if start is not None and not any(capability >= _version(start) for capability in capabilities):
+            continue
+        if len(gpus) < quirk.gpus_from:
+            continue
+        yield quirk
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))

@@ -1,0 +1,117 @@
+"""Relative paths of an inventory: they mean the inventory's folder, and a compose file takes them from its own."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from anvil_gen.host_paths import is_absolute
+from anvil_gen.inventory.env_references import env_reference
+from anvil_gen.resolve.context import ResolveContext
+
+Move = Callable[[str], str]
+"""From a text with a path of the inventory to that text with the path as the compose file has it."""
+
+_REMOTE = ("git@", "github.com/", "service:", "target:")
+
+
+def move_to(context: ResolveContext, folder: str = "") -> Move:
+    """Return how a path that is relative to the inventory's folder is written in a folder of the tree.
+
+    Absolute paths and those of the home folder stay; what is on another drive than the tree is reported.
+    """
+    try:
+        way = PurePath(os.path.relpath(context.folder, context.output / folder)).as_posix()
+    except ValueError:
+        detail = "it is on another drive than the inventory: no relative path leads from one to the other"
+        context.collector.add(
+            "not-a-folder-for-the-tree", ("host", "output"), detail, "name a folder on the same drive"
+        )
+        way = "."
+
+    def move(written: str) -> str:
+        if not written or written.startswith("~") or is_absolute(written):
+            return written
+        path = posixpath.normpath(posixpath.join(way, written))
+        return path if path.split("/")[0] == ".." else f"./{path}"
+
+    return move
+
+
+def moved_keys(keys: Any, move: Move) -> Any:
+    """Return Compose's own keys of a service with every relative path moved."""
+    return _moved(keys, (), move)
+
+
+def moved_volume(keys: Mapping[str, Any], move: Move) -> Mapping[str, Any]:
+    """Return Compose's own keys of a volume, its folder moved where it stands for one of the host."""
+    options = keys.get("driver_opts")
+    is_bind = isinstance(options, Mapping) and options.get("o") == "bind"
+    return {**keys, "driver_opts": _moved(options, ("driver_opts",), move)} if is_bind else keys
+
+
+def _moved(value: Any, place: tuple[str, ...], move: Move) -> Any:
+    at_leaf = _PATHS.get(place)
+    if at_leaf is not None and isinstance(value, str):
+        return at_leaf(value, move)
+    reference = env_reference(value)
+    if reference is not None:
+        has_path = at_leaf is not None and reference.default
+        return {**value, "default": _moved(reference.default, place, move)} if has_path else value
+    if isinstance(value, Mapping):
+        if value.get("type", "bind") != "bind" and place == ("volumes", "*"):
+            return value
+        return {key: _moved(item, _below(place, str(key)), move) for key, item in value.items()}
+    return [_moved(item, (*place, "*"), move) for item in value] if isinstance(value, list) else value
+
+
+def _below(place: tuple[str, ...], key: str) -> tuple[str, ...]:
+    """Return the place of a key, the names of what a person names being all one."""
+    return (*place, "NAME" if place in _NAMED else key)
+
+
+def _path(written: str, move: Move) -> str:
+    return move(written)
+
+
+def _context(written: str, move: Move) -> str:
+    """Move the context of a build, unless it is an address or the name of a service."""
+    return written if "://" in written or written.startswith(_REMOTE) else move(written)
+
+
+def _assigned(written: str, move: Move) -> str:
+    """Move the path of ``name=path``."""
+    name, equals, path = written.partition("=")
+    return f"{name}={_context(path, move)}" if equals else written
+
+
+def _short_mount(written: str, move: Move) -> str:
+    """Move the source of a mount in the short form; what starts with no dot is a volume, or absolute."""
+    source, colon, rest = written.partition(":")
+    return f"{move(source)}:{rest}" if colon and source.startswith(".") else written
+
+
+_PATHS: dict[tuple[str, ...], Callable[[str, Move], str]] = {
+    ("volumes", "*"): _short_mount,
+    ("volumes", "*", "source"): _path,
+    ("env_file",): _path,
+    ("env_file", "*"): _path,
+    ("env_file", "*", "path"): _path,
+    ("label_file",): _path,
+    ("label_file", "*"): _path,
+    ("extends", "file"): _path,
+    ("build",): _context,
+    ("build", "context"): _context,
+    ("build", "additional_contexts", "NAME"): _context,
+    ("build", "additional_contexts", "*"): _assigned,
+    ("build", "ssh", "NAME"): _path,
+    ("build", "ssh", "*"): _assigned,
+    ("develop", "watch", "*", "path"): _path,
+    ("driver_opts", "device"): _path,
+}
+"""Where Compose takes a text for a path that is relative to the file which has it."""
+_NAMED = {("build", "additional_contexts"), ("build", "ssh")}
+"""Tables whose keys are names; as lists, they hold ``name=path``."""

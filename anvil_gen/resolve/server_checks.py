@@ -1,0 +1,151 @@
+"""What can be wrong with a model server's options, beyond their types."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from msgspec import UNSET
+
+from anvil_gen.catalog.engine import Engine
+from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.schema_tier import HealthCheckTable
+from anvil_gen.masking import holds_secret
+from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
+from anvil_gen.resolve.server_gpus import check_vendors
+from anvil_gen.values import KeyPath, address, canonical_flag
+
+# Options of an engine's flag table that no single field of a tier names.
+FIELD_OF_OPTION = {"tensor_parallel": "gpus", "revision": "model.revision"}
+# Fields that are lost where the engine has neither flag nor variable for them.
+FIELDS_NEEDING_FLAG = ("context_length", "max_sequences", "kv_cache_dtype", "draft_model", "mmproj", "lora")
+# Fields of Compose that only an engine without a command of its own takes.
+OWN_FIELDS = ("command",)
+
+
+def check_server(context: ResolveContext, server: AnyServer) -> None:
+    """Report what is wrong with the options of a model server."""
+    if server.engine is not None:
+        for check in (
+            check_vendors,
+            _check_needs,
+            _check_fields,
+            _check_health,
+            _check_flags,
+            _refuse_quirks,
+        ):
+            check(context, server, server.engine)
+    _check_secrets(context, server)
+    check_log_fields(context, server.path)
+
+
+def _check_needs(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
+    """Report what a tier needs and has not: a port, a task that its engine serves."""
+    options = server.options
+    if options.port is None:
+        context.collector.missing_key(server.path, "port", "write the port that the container listens on")
+    if options.task is not None and options.task not in engine.tasks:
+        path = options.origin("task").path
+        detail = f'{engine.title} does not serve "{options.task}": it serves {", ".join(engine.tasks)}'
+        remedy = f'write task = "{next(iter(engine.tasks))}", or take another engine'
+        context.collector.add("not-for-this-engine", path or server.path, detail, remedy, key=path is None)
+
+
+def _check_fields(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
+    """Report fields that this engine has no flag or variable for."""
+    unable = [] if engine.own_command else [name for name in FIELDS_NEEDING_FLAG if not _is_mapped(engine, name)]
+    unable += OWN_FIELDS if not engine.own_command else ("flags",)
+    for name in unable:
+        path = server.options.path_of(name)
+        if path is not None and path[: len(server.path)] == server.path:
+            detail = f'{engine.title} has no flag or variable for "{name}"'
+            remedy = "remove it" if name in ("flags", *OWN_FIELDS) else "remove it, or look for a flag that says it"
+            context.collector.add("not-for-this-engine", path, detail, remedy, key=True)
+
+
+def _check_secrets(context: ResolveContext, server: AnyServer) -> None:
+    """Report secrets that are written out: the rendered files would hold them, and git after them."""
+    for table, values in (("environment", server.options.environment), ("flags", server.options.flags)):
+        for name, value in values.items():
+            if isinstance(value, str) and value and holds_secret(name):
+                path = (*server.path, table, name)
+                variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
+                remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{variable}" }}'
+                context.collector.add("secret-in-the-inventory", path, "rendered files would hold it", remedy, key=True)
+
+
+def check_log_fields(context: ResolveContext, table: KeyPath) -> None:
+    """Report a table that says where its log goes, and how Docker's own is rotated too."""
+    written = context.collector.value_at(table) or {}
+    for name in ("log_max_size", "log_max_files"):
+        if "logging" in written and name in written:
+            detail = f'"logging" of {address(table)} says it'
+            context.collector.add("two-fields-for-one-thing", (*table, name), detail, "keep one of them", key=True)
+
+
+def _check_health(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
+    """Report a health check that says one time twice, or changes those of a test which there is not."""
+    own = server.options.healthcheck
+    if not isinstance(own, HealthCheckTable):
+        return
+    written = context.collector.value_at(server.path)
+    if own.start_period is not UNSET and "start_period" in written and "healthcheck" in written:
+        detail, path = '"healthcheck" has it too', (*server.path, "start_period")
+        context.collector.add("two-fields-for-one-thing", path, detail, "keep one of them", key=True)
+    if own.test is UNSET and not own.disable and engine.health is None:
+        path = (*(server.options.path_of("healthcheck") or server.path),)
+        context.collector.missing_key(path, "test", f'write test = ["CMD", …]: {engine.title} has no check of its own')
+
+
+def _is_mapped(engine: Engine, name: str) -> bool:
+    return name in engine.fields or name in engine.field_env
+
+
+def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
+    """Report flags that a field says already, and values that no command line can carry."""
+    flags_path = (*server.path, "flags")
+    by_flag = engine.flag_fields
+    spelled: dict[str, str] = {}
+    for name, value in server.options.flags.items():
+        here = (*flags_path, name)
+        other = spelled.setdefault(canonical_flag(name), name)
+        option = by_flag.get(canonical_flag(name))
+        if other != name and option is None:
+            detail = f'"{other}" is the same flag for the engine'
+            context.collector.add("flag-written-twice", here, detail, "keep one of the two", key=True)
+        if other == name and option is not None:
+            field = FIELD_OF_OPTION.get(option, option)
+            context.collector.add(
+                "flag-of-a-field",
+                here,
+                f'"--{name}" is written by the field "{field}"',
+                f'remove it, and set "{field}" of {address(server.path)}',
+                key=True,
+            )
+        _check_flag_value(context.collector, here, value)
+
+
+def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, list):
+                collector.add("wrong-type", (*path, index), "a list inside a list", "a flag takes a list of values")
+            else:
+                _check_flag_value(collector, (*path, index), item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_flag_value(collector, (*path, key), item)
+    elif isinstance(value, float) and not abs(value) < float("inf"):
+        collector.add("number-out-of-range", path, "it is not finite", "write it as text, if the engine takes that")
+    elif not isinstance(value, str | int | float):
+        collector.add("wrong-type", path, "a date or time", "write it in quotes")
+
+
+def _refuse_quirks(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
+    """Report options whose values do not work on this platform or these GPUs."""
+    for quirk in matching_quirks(context, engine, server.gpus):
+        refusal = quirk.refuse
+        value = server.options.get(refusal.option) if refusal is not None else None
+        if refusal is not None and value in refusal.values:
+            path = (*server.path, refusal.option)
+            context.collector.add("not-on-this-gpu", path, f'"{value}": {quirk.reason}', refusal.remedy)

@@ -1,0 +1,118 @@
+"""A model server's GPUs: which it holds, how much of each, and the image that fits them."""
+
+from anvil_gen.catalog.engine import Engine
+from anvil_gen.diagnostics import did_you_mean, join_words
+from anvil_gen.resolve.context import AnyServer, ResolveContext, env_text
+from anvil_gen.resolve.model import Gpu
+from anvil_gen.resolve.options import ServerOptions
+from anvil_gen.units import MIB, parse_size
+from anvil_gen.values import KeyPath, Number, Text
+
+
+def find_gpus(context: ResolveContext, options: ServerOptions, path: KeyPath) -> tuple[Gpu, ...]:
+    """Return the GPUs of a model server, with a diagnostic for each that is unknown or named twice."""
+    found: list[Gpu] = []
+    for place, name in options.named_gpus:
+        here, gpu = (*path, *place), context.gpus.get(name)
+        if gpu is None:
+            _unknown_gpu(context, name, here)
+        elif gpu in found:
+            context.collector.add("gpu-named-twice", here, f'"{name}" is in this list already', "name each GPU once")
+        else:
+            found.append(gpu)
+    return tuple(found)
+
+
+def _unknown_gpu(context: ResolveContext, name: str, path: KeyPath) -> None:
+    known = context.inventory.gpus
+    if name in known or context.collector.is_dropped(("gpus", name)):  # it is there, and its error has been reported
+        return
+    detail = f'"{name}" is not defined in [gpus]' + (f" (defined: {join_words(known)})" if known else "")
+    remedy = did_you_mean(name, known) or f'add a table [gpus.{name}] with its "uuid"'
+    context.collector.add("unknown-gpu", path, detail, remedy)
+
+
+def check_vendors(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
+    path = (*server.path, server.options.gpus_key)
+    vendors = sorted({gpu.vendor for gpu in server.gpus})
+    if len(vendors) > 1:
+        context.collector.add(
+            "gpus-of-two-vendors", path, " and ".join(vendors), "one tier takes the GPUs of one vendor"
+        )
+    for vendor in vendors:
+        if vendor not in engine.vendors:
+            runs = join_words(engine.vendors) or "the processor only"
+            detail = f'{engine.title} has no GPUs of vendor "{vendor}": it runs on {runs}'
+            context.collector.add("not-for-this-engine", path, detail, "take another GPU, or another engine")
+
+
+def share_of(context: ResolveContext, server: AnyServer) -> Number | None:
+    """Return the share of each GPU that a model server takes, from either of its two fields."""
+    options = server.options
+    fraction, memory = options.gpu_memory_utilization, options.gpu_memory
+    if memory is None:
+        return fraction if isinstance(fraction, Number) else None
+    path = (*server.path, "gpu_memory")
+    if fraction is not None:
+        context.collector.add(
+            "two-fields-for-one-thing",
+            path,
+            '"gpu_memory" and "gpu_memory_utilization" both say how much of a GPU is taken',
+            "keep one of them",
+        )
+        return fraction if isinstance(fraction, Number) else None
+    totals = {gpu.memory_mib for gpu in server.gpus}
+    total = totals.pop() if len(totals) == 1 else None
+    if total is None:
+        if not _gpus_have_errors(context, server):
+            why, remedy = "its GPUs' memory is unknown or differs", "set memory_mib of each GPU, all alike"
+            if not server.gpus:
+                why, remedy = "it holds no GPU", "name the GPU that it holds"
+            remedy = f"{remedy}, or use gpu_memory_utilization"
+            context.collector.add("share-of-a-gpu-cannot-be-computed", path, why, remedy)
+        return None
+    ten_thousandths = int(min(parse_size(memory) / MIB / total * 10_000, 20_000))
+    if not 1 <= ten_thousandths <= 10_000:
+        detail = f"{memory} is {'more than the GPU has' if ten_thousandths else 'next to nothing'}"
+        context.collector.add("number-out-of-range", path, detail, f"{total} MiB at most")
+        return None
+    return Number(f"{ten_thousandths / 10_000:.4f}".rstrip("0").rstrip("."))
+
+
+def _gpus_have_errors(context: ResolveContext, server: AnyServer) -> bool:
+    """Return whether an error of the server's GPUs, or of their memory, has been reported."""
+    left_out = context.collector.is_dropped
+    return (
+        len(server.gpus) < len(server.options.named_gpus)
+        or left_out((*server.path, server.options.gpus_key))
+        or any(left_out(("gpus", gpu.name, "memory_mib")) for gpu in server.gpus)
+    )
+
+
+def image_of(
+    context: ResolveContext, options: ServerOptions, engine: Engine | None, gpus: tuple[Gpu, ...], path: KeyPath
+) -> Text:
+    """Return the image that the inventory names, else the engine's for these GPUs."""
+    named = options.image
+    if named is not None:
+        return env_text(named)
+    if engine is None:
+        return ""
+    images = engine.images.get(gpus[0].vendor, {}) if gpus else {}
+    capabilities = {gpu.compute_capability for gpu in gpus}
+    fitting = next((image for key, image in images.items() if key in capabilities), images.get("default"))
+    if fitting is not None:
+        return fitting
+    if not engine.image:
+        context.collector.missing_key(path, "image", f'write image = "…": {engine.title} has no image of its own')
+    elif images:
+        _no_image(context, engine, gpus, path)
+    return engine.image
+
+
+def _no_image(context: ResolveContext, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> None:
+    """Report GPUs for which an engine has images, but none for their compute capability."""
+    known, capability = ", ".join(engine.images[gpus[0].vendor]), gpus[0].compute_capability
+    detail = f"{engine.title} has images for compute capability {known}; the GPU's is {capability or 'not set'}"
+    remedy = "set image" if capability else f"set compute_capability of gpus.{gpus[0].name}, or image"
+    context.collector.add("no-image-for-this-gpu", path, detail, remedy, key=True)
