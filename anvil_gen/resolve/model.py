@@ -262,6 +262,9 @@ class RouterMessages(Struct, frozen=True, kw_only=True):
     no_model: str  # likewise, for a request that names none
 
 
+_SHORTEST_DRAIN = 3600
+
+
 class Router(Struct, frozen=True, kw_only=True):
     """The router.
 
@@ -307,9 +310,12 @@ class Router(Struct, frozen=True, kw_only=True):
         return self.limits.sealed
 
     @property
-    def longest_timeout(self) -> int:
-        """The seconds that it waits for its most patient tier."""
-        return max([self.limits.timeout, *(upstream.timeout for upstream in self.upstreams)])
+    def longest_drain(self) -> int:
+        """The seconds that a process may finish its requests: as long as for the most patient tier, an hour at least.
+
+        A timeout is about a tier that says nothing: a stream may last longer.
+        """
+        return max([_SHORTEST_DRAIN, self.limits.timeout, *(upstream.timeout for upstream in self.upstreams)])
 
     @property
     def reload_service(self) -> str:

@@ -81,8 +81,8 @@ def body_limit(door: Door) -> None:
         reply = door.ask("/v1/chat/completions", body)
         assert reply.status == status
         assert "error" in reply.json if status == 413 else reply.json["tier"] == "fast-model"
-    for length in (2**31, 2**32 + 100, 10**30):
-        assert announced(door, length) == 413
+    assert [announced(door, length) for length in (2**31, 2**32 + 100)] == [413, 413]
+    assert announced(door, 10**30) in {400, 413}
     assert too_large_in_chunks(door) == 413
     assert too_large_in_chunks(door, {"X-Long": "x" * 100_000}) in {413, 431}
 
