@@ -185,6 +185,7 @@ def test_json_of_a_change(home: Path) -> None:
                     }
                 ],
                 "recreates": ["fast"],
+                "reloads": [],
                 "routes": [],
             }
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,26 @@ def test_tiers_with_ports_of_their_own_are_not_asked(tmp_path: Path) -> None:
     inventory.write_text(f"schema = 1\n{TIER}[router]\n", "utf-8")
 
     assert "http-check" not in Generator().render(inventory).tree.files["router/haproxy.cfg"]
+
+
+def test_a_renamed_tier_changes_its_own_lines(tmp_path: Path) -> None:
+    inventory = tmp_path / "box.toml"
+    names = "served_name = 'a'\n", "served_name = 'b'\nbind = false\n"
+    first, second = TIER + names[0], TIER.replace("tiers.one", "tiers.two").replace("9000", "9001") + names[1]
+
+    def rendered(name: str) -> dict[str, list[str]]:
+        router = "[router]\nfallbacks.one = ['two']\naliases.x = 'one'\n"
+        text = f"schema = 1\n{first}{second}{router}"
+        inventory.write_text(re.sub(r"\bone\b", name, text), "utf-8")
+        files = Generator().render(inventory).tree.files
+        return {path: files[path].split("\n") for path in ROUTE_FILES}
+
+    before, after = rendered("one"), rendered("renamed")
+    changed = [
+        (old, new) for path in ROUTE_FILES for old, new in zip(before[path], after[path], strict=True) if old != new
+    ]
+    assert changed
+    assert all(new == re.sub(r"\bone\b", "renamed", old) for old, new in changed)
+
+
+ROUTE_FILES = [f"router/{name}" for name in ("haproxy.cfg", "models.map", "models.json", "no_model.json")]
