@@ -42,7 +42,11 @@ def fields_page(catalog: Catalog, table: Table) -> list[str]:
 
 def _row(field: str, engines: Iterable[Engine]) -> list[str]:
     compose = ", ".join(f"`{key}`" for key in COMPOSE_KEYS.get(field, ())) or ELSEWHERE.get(field, "`command`")
-    return [f"`{field}`", compose, *(_of_engine(field, engine) for engine in engines if not engine.own_command)]
+    return [
+        f"`{field.rstrip('_')}`",
+        compose,
+        *(_of_engine(field, engine) for engine in engines if not engine.own_command),
+    ]
 
 
 def _of_engine(field: str, engine: Engine) -> str:
@@ -55,15 +59,17 @@ def _of_engine(field: str, engine: Engine) -> str:
     variable = engine.field_env.get(field)
     if field == "model" and any("{model}" in part for part in engine.command):
         flags.append("first argument")
-    return ", ".join([*flags, *([f"`{variable}`"] if variable else [])]) or "-"
+    return ", ".join([*dict.fromkeys(flags), *([f"`{variable}`"] if variable else [])]) or "-"
 
 
-_FIELD_OF = {"tensor_parallel": "gpus", "revision": "model"}
+_FIELD_OF = {"revision": "model"}
 """What a flag says that no field of that name says -> the field that it follows from."""
 
 
 def _reverse(engine: Engine) -> Iterable[tuple[str, str, str]]:
     for flag, field in engine.flag_fields.items():
         yield engine.title, f"`--{flag}`", f"`{_FIELD_OF.get(field, field)}`"
+    for field, key in engine.json_keys.items():
+        yield engine.title, f"`{key}` in the JSON of `--{engine.fields[field]}`", f"`{field}`"
     for field, variable in engine.field_env.items():
         yield engine.title, f"`{variable}`", f"`{field}`"

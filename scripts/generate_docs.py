@@ -47,7 +47,10 @@ TABLES = {
     "[hfcache]": ("HfCacheTable", "hfcache"),
     "[gpus.NAME]": ("GpuTable", "gpu"),
     "[tiers.NAME]": ("TierTable", "tier"),
-    "model and draft_model of a tier": ("ModelTable", "model"),
+    "model of a tier": ("ModelTable", "model"),
+    "draft_model of a tier": ("WeightsTable", "model"),
+    "lora.NAME of a tier": ("AdapterTable", None),
+    "an entry of env_file": ("EnvFileTable", None),
     "healthcheck of a tier": ("HealthCheckTable", None),
     "mounts of a tier, of [experiment] and [router]": ("MountTable", "mount"),
     "networks of a tier and of [router]": ("NetworkTable", None),
@@ -72,6 +75,7 @@ DATA_TABLES = {
             "[[caches]]": "Cache",
             "[[quirks]]": "Quirk",
             "refuse of a quirk": "Refusal",
+            "[parallel]": "Parallel",
         },
     ),
     "router": ("routers/NAME/router.toml", {"(top level)": "RouterKind"}),
@@ -83,6 +87,7 @@ DATA_TABLES = {
             "[devices]": "DeviceListing",
             "[runtime]": "Runtime",
             "[probe]": "PinProbe",
+            "[requests.*]": "GpuForm",
         },
     ),
     "log": ("log.toml", {"[[stage]]": "Stage", "[[failure]]": "Failure"}),
@@ -135,9 +140,11 @@ def inventory_page(catalog: Catalog) -> str:
     for title, (struct, section) in TABLES.items():
         definition = definitions[struct]
         lines += ["", heading(title), "", definition["description"], ""]
+        # An option named like a word of Python ends in `_` there.
+        defaults = {key.rstrip("_"): value for key, value in catalog.defaults.get(section or "", {}).items()}
         rows = []
         for name, option in definition["properties"].items():
-            default = catalog.defaults[section][name] if section else None
+            default = defaults[name] if section else None
             listed = catalog.names(LISTED[struct, name]) if (struct, name) in LISTED else []
             rows.append(key_row(name, option, definitions, default=default, listed=listed))
         lines += table(("key", "type", "unit", "default", "example", "meaning"), rows)

@@ -27,6 +27,7 @@ def context_of(text: str) -> ResolveContext:
         catalog=host.catalog,
         collector=host.collector,
         platform=host.options.platform,
+        gpu_request=host.options.gpu_request,
         gpus={
             name: Gpu(**{"name": name, **defaults, **set_fields(table)}) for name, table in host.inventory.gpus.items()
         },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -12,9 +12,14 @@ from anvil_gen.catalog.health import Health
 from anvil_gen.inventory.fields import ComputeCapability, Platform, Task
 from anvil_gen.values import canonical_flag
 
-ModelKind = Literal["path", "repo", "file"]
+ModelKind = Literal["path", "repo", "file", "repos", "folder", "presets"]
+AdapterKind = Literal["path", "repo"]
 Variables = Annotated[
-    Mapping[str, str], Meta(description="Environment variables; `{port}` and `{hub_cache}` are filled in.")
+    Mapping[str, str],
+    Meta(
+        description="Environment variables; `{port}` and `{hub_cache}` are filled in. One with `{hub_cache}` is left "
+        "out where that is not mounted."
+    ),
 ]
 ImageKey = Annotated[
     str,
@@ -43,6 +48,23 @@ class Refusal(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     option: Annotated[str, Meta(description="Field of a tier.")]
     values: Annotated[tuple[str, ...], Meta(description="Values that are refused.")]
     remedy: Annotated[str, Meta(description="What to write instead.")]
+
+
+class Parallel(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How an engine divides a model between GPUs."""
+
+    expert: Annotated[
+        Literal["flag", "size"],
+        Meta(description="`expert_parallel` is a bare flag, or the number of GPUs that the experts are divided over."),
+    ] = "flag"
+    data_inside: Annotated[
+        tuple[str, ...],
+        Meta(description="Flags with which copies are on the same GPUs as the tensor-parallel group."),
+    ] = ()
+    elsewhere: Annotated[
+        tuple[str, ...],
+        Meta(description="Flags that put a part onto other hosts: the GPUs are then not counted."),
+    ] = ()
 
 
 class Quirk(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -119,11 +141,20 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         "repo",
         "file",
     )
-    model_needed: Annotated[bool, Meta(description="A tier must have a `model`.")] = True
+    model_needed: Annotated[bool, Meta(description="A tier must have a `model`, be it `false`.")] = True
+    model_env: Annotated[
+        tuple[str, ...], Meta(description="Environment variables that name the model, so that a tier needs none.")
+    ] = ()
+    presets_file: Annotated[
+        str, Meta(description="File in the container where the presets of several models are mounted.")
+    ] = "/etc/models/presets.ini"
     model_dir: Annotated[str, Meta(description="Folder in the container where local models are mounted.")] = "/models"
     hub_cache: Annotated[
         str, Meta(description="Folder in the container where the shared Hugging Face cache is mounted.")
     ] = "/root/.cache/huggingface"
+    hub_always: Annotated[
+        bool, Meta(description="The shared cache is mounted without a model too: models are pulled into it later.")
+    ] = False
     api_base: Annotated[str, Meta(description="Path of its OpenAI-compatible API.")] = "/v1"
     vendors: Annotated[
         tuple[str, ...],
@@ -133,14 +164,23 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         Mapping[str, str | tuple[str, ...]],
         Meta(
             description="Field of a tier -> flag or flags, in the order of the command line; also `model` (or "
-            "`model.path`, `model.repo`, `model.file`), `revision` and `tensor_parallel`."
+            "`model.path`, `model.repo`, ...; likewise `draft_model`), `revision`, `draft_model.revision` and "
+            "`tensor_parallel`."
         ),
+    ] = {}
+    json_keys: Annotated[
+        Mapping[str, str],
+        Meta(description="Field -> its key, where the flag is JSON; a tier's `flags` may set the other keys of that."),
     ] = {}
     field_env: Annotated[
         Mapping[str, str], Meta(description="Field -> environment variable, where there is no flag for it.")
     ] = {}
     field_flags: Annotated[
-        Mapping[str, Mapping[str, Any]], Meta(description="Field -> flags that go with it where it is set.")
+        Mapping[str, Mapping[str, Any]],
+        Meta(
+            description="Field -> flags that go with it where it is set; `{rank}` is the highest of the adapters, and "
+            "a flag with it is left out where none says its rank."
+        ),
     ] = {}
     served_names: Annotated[
         Literal["one", "several", "any"],
@@ -154,6 +194,14 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = ""
     alias_help: Annotated[str, Meta(description="What it does with another one, in words.")] = ""
     lora_form: Annotated[str, Meta(description="How an adapter is written: `{name}={path}`.")] = "{path}"
+    lora_kinds: Annotated[tuple[AdapterKind, ...], Meta(description="Kinds of adapters that it can load.")] = ("path",)
+    lora_ranks: Annotated[
+        tuple[int, ...], Meta(description="The ranks that it can be given, ascending; empty for any.")
+    ] = ()
+    lora_served_as: Annotated[
+        str,
+        Meta(description="Model name of an adapter, of `{served_name}` and `{name}`; empty where none names it."),
+    ] = ""
     flag_aliases: Annotated[
         Mapping[str, str], Meta(description="Other flags that would set the same -> the field.")
     ] = {}
@@ -180,6 +228,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     tool_flags: Annotated[
         tuple[str, ...], Meta(description="Flags that must all be set for the model to be offered tools.")
     ] = ()
+    parallel: Parallel = Parallel()
     quirks: Annotated[tuple[Quirk, ...], Meta(description="Peculiarities on a platform or on some GPUs.")] = ()
 
     @property
@@ -188,16 +237,21 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         mapped = {
             canonical_flag(flag): field
             for field, flags in self.fields.items()
+            if field not in self.json_keys
             for flag in ((flags,) if isinstance(flags, str) else flags)
         }
         return {**mapped, **{canonical_flag(flag): field for flag, field in self.flag_aliases.items()}}
 
     def named_fields(self) -> Iterator[tuple[tuple[str, str], str]]:
         """Yield each field that the data names, with its key path."""
-        for key in ("fields", "field_env", "field_flags"):
+        for key in ("fields", "json_keys", "field_env", "field_flags"):
             yield from (((key, name), name) for name in getattr(self, key))
         yield from ((("flag_aliases", flag), field) for flag, field in self.flag_aliases.items())
 
 
-DERIVED_OPTIONS = ("model", "model.path", "model.repo", "model.file", "revision", "tensor_parallel")
+_MODELS = {"model": get_args(ModelKind), "draft_model": ("path", "repo", "file", "revision")}
+DERIVED_OPTIONS = (
+    *("model", "revision", "tensor_parallel"),
+    *(f"{model}.{kind}" for model, kinds in _MODELS.items() for kind in kinds),
+)
 """What an engine's flags may set besides the fields of a tier: the model's argument, and the number of GPUs."""

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from anvil_gen.inventory.fields import Platform
+from anvil_gen.inventory.gpu_fields import GpuRequest
 from anvil_gen.inventory.struct_errors import struct_errors
 from anvil_gen.values import KeyPath
 
@@ -43,13 +44,33 @@ class DeviceListing(Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
 
 
 class Runtime(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What lets a container have GPUs: any one of `runtimes` or `programs`; where neither is named, all `devices`."""
+    """What lets a container have GPUs: any of `runtimes`, `programs` or `cdi`; with none of these, all `devices`."""
 
     title: Annotated[str, Meta(description="Its name for people.")]
     runtimes: Annotated[tuple[str, ...], Meta(description="Runtimes as Docker lists them.")] = ()
     programs: Annotated[tuple[str, ...], Meta(description="Programs on the host.")] = ()
+    cdi: Annotated[str, Meta(description="Kind of the devices that Docker finds in CDI specifications.")] = ""
     devices: Annotated[tuple[str, ...], Meta(description="Device files of the host.")] = ()
     install: Annotated[Mapping[Platform, str], Meta(description="Platform -> what to do without it.")]
+
+
+class GpuForm(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """One of the ways in which a container asks for GPUs, by the inventory's `host.gpu_request`."""
+
+    driver: Annotated[str, Meta(description="Driver of Compose's reservation; without one, there is none.")] = ""
+    runtime: Annotated[str, Meta(description="Compose's `runtime`.")] = ""
+    device_id: Annotated[
+        str, Meta(description="How a reservation names a GPU; `{id}` is its UUID, or its index where it has none.")
+    ] = "{id}"
+    counts: Annotated[
+        bool,
+        Meta(description="The reservation takes a number or `all`; otherwise a number is the GPUs from index 0 on."),
+    ] = False
+    all: Annotated[str, Meta(description="What takes the place of an id for all GPUs; without it, none is pinned.")] = (
+        ""
+    )
+    environment: Annotated[Mapping[str, str], Meta(description="Environment variables, as those of the vendor.")] = {}
+    needs: Annotated[Runtime, Meta(description="What lets a container have GPUs in this way.")] | None = None
 
 
 class PinProbe(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -68,8 +89,18 @@ class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     uuid_help: Annotated[str, Meta(description="Where a person finds it, with an example.")]
     environment: Annotated[
         Mapping[str, str],
-        Meta(description="Environment variables that pin the GPUs; `{uuids}` is the list of UUIDs, with commas."),
+        Meta(
+            description="Environment variables that pin the GPUs. `{uuids}` is the list of UUIDs, with commas, and "
+            "`{ids}` has the index of a GPU without one; where there is no such list, the variable is left out."
+        ),
     ] = {}
+    requests: Annotated[
+        Mapping[GpuRequest, GpuForm],
+        Meta(description="The ways in which a container can ask for its GPUs, for the template `reservation.yml.j2`."),
+    ]
+    index_moves: Annotated[
+        str, Meta(description="Why an index may mean another GPU one day; empty where there is nothing better.")
+    ] = ""
     platforms: Annotated[
         Mapping[str, Mapping[str, str]], Meta(description="Platform -> further environment variables.")
     ] = {}

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from anvil_gen.flags import parse_flags
 from anvil_gen.masking import secret_part
 from anvil_gen.resolve.compose_keys import NAMED_VOLUME, by_name
-from anvil_gen.resolve.model import FILE_LABEL, file_of_variable
+from anvil_gen.resolve.model import FILE_LABEL
+from anvil_gen.resolve.router_model import file_of_variable
 
 Address = tuple[str, ...]
 """``("services", "fast", "command", "--max-model-len")``"""

@@ -15,7 +15,7 @@ from anvil_gen.inventory.schema_tier import TierTable
 from anvil_gen.inventory.struct_errors import ErrorKind, StructError, decode_number, decode_valid
 from anvil_gen.values import KeyPath
 
-_CODES: dict[ErrorKind, str] = {
+CODES: dict[ErrorKind, str] = {
     "unknown key": "unknown-key",
     "renamed key": "renamed-key",
     "missing key": "missing-key",
@@ -100,7 +100,7 @@ def _report(collector: Collector, error: StructError) -> None:
     if path[:2] == _CLIENT_KEYS:  # who mixes up names and keys has a secret in the path
         path, at_key = _CLIENT_KEYS, False
     remedy = _inventory_remedy(collector, error) or error.remedy
-    collector.add(_CODES[error.kind], path, error.detail, remedy, key=at_key)
+    collector.add(CODES[error.kind], path, error.detail, remedy, key=at_key)
     if error.kept:
         collector.invalid_name(path)
     else:
@@ -110,8 +110,6 @@ def _report(collector: Collector, error: StructError) -> None:
 def _inventory_remedy(collector: Collector, error: StructError) -> str:
     """Return what to write where the inventory's own rules say more than the type."""
     key = error.path[-1] if error.path else ""
-    if error.kind == "unknown key" and key in ("tensor_parallel", "tensor_parallel_size"):
-        return "remove it: it follows from gpus" if error.path[0] in ("tiers", "defaults") else ""
     value = collector.value_at(error.path)
     if error.kind == "type" and key in ("model", "draft_model") and isinstance(value, str):
         kind = "repo" if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", value) else "path"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, time
+from math import isfinite
 from typing import Any
 
 from anvil_gen.diagnostics import did_you_mean
@@ -37,15 +38,17 @@ def env_reference(value: Any) -> EnvRef | None:
 def check_free_values(collector: Collector) -> None:
     """Report tables that are meant as references to variables and are not, dates, and names with a `=`."""
     for path, table in _places(collector.document.data):
-        error = _reference_error(table)
+        error = reference_error(table)
         if error is not None:
             key, detail, remedy = error
             collector.add("invalid-form", (*path, key), detail, remedy, key=key not in _KEYS)
-    for path, table in _own_keys(collector.document.data):
+    for path, table in own_key_tables(collector.document.data):
         _check_environment(collector, (*path, "environment"), table.get("environment"))
         for where, value in _scalars(table, path):
             if isinstance(value, date | time):
                 collector.add("wrong-type", where, "a date or time", "write it in quotes")
+            elif isinstance(value, float) and not isfinite(value):
+                collector.add("number-out-of-range", where, f"{value} is not finite", "write a number that is")
 
 
 def _check_environment(collector: Collector, path: KeyPath, environment: Any) -> None:
@@ -58,7 +61,7 @@ def _check_environment(collector: Collector, path: KeyPath, environment: Any) ->
             collector.add("invalid-name", (*path, index), *_NAME)
 
 
-def _own_keys(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+def own_key_tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     """Yield the tables of an inventory in Compose's own keys."""
     tables = [((*path, "override"), table.get("override")) for path, table in _tables(data)]
     for section in ("services", "volumes", "networks"):
@@ -85,7 +88,7 @@ def _places(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     for path, table in _tables(data):
         for flag, value in _entries(table.get("flags")):
             yield from _in_list(value, (*path, "flags", flag))
-    for path, table in _own_keys(data):
+    for path, table in own_key_tables(data):
         yield from _in_table(table, path)
 
 
@@ -110,7 +113,7 @@ def _in_table(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, dict[str, An
         yield from _in_table(item, (*path, key))
 
 
-def _reference_error(table: dict[str, Any]) -> tuple[str, str, str] | None:
+def reference_error(table: dict[str, Any]) -> tuple[str, str, str] | None:
     """Return what is wrong with a table that is clearly meant as a reference: the key, detail and remedy."""
     name = table.get("env", "")
     if env_reference(table) is not None or not isinstance(name, str | int | float):

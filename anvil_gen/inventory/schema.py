@@ -19,7 +19,7 @@ from anvil_gen.inventory.schema_tier import ExperimentTable, TierTable
 SCHEMA = 1
 """The newest inventory format that this version reads."""
 
-REQUIRED = {"Inventory": ("schema", "tiers"), "GpuTable": ("uuid",), "TierTable": ()}
+REQUIRED = {"Inventory": ("schema", "tiers"), "GpuTable": (), "TierTable": ()}
 """Keys that must be there, by struct."""
 
 RENAMED = {("router", old): new for old, new in RouterTable.RENAMED.items()}

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
+from anvil_gen.inventory import gpu_fields as g
 from anvil_gen.inventory.schema_base import Table
 
 
@@ -15,6 +16,7 @@ class HostTable(Table, frozen=True, kw_only=True):
     project: t.ProjectName | UnsetType = UNSET
     platform: t.Platform | UnsetType = UNSET
     egress: t.Egress | UnsetType = UNSET
+    gpu_request: g.GpuRequest | UnsetType = UNSET
     docker_context: (
         Annotated[
             str,
@@ -59,9 +61,10 @@ class HfCacheTable(Table, frozen=True, kw_only=True):
 
 
 class GpuTable(Table, frozen=True, kw_only=True):
-    """One GPU."""
+    """One GPU: its `uuid`, or its `index`."""
 
     uuid: t.Uuid | UnsetType = UNSET
+    index: g.GpuIndex | UnsetType = UNSET
     vendor: Annotated[str, t.text("A folder of `templates/gpus/`.", t.SERVICE_PATTERN, t.NAME_LENGTH)] | UnsetType = (
         UNSET
     )

@@ -93,7 +93,11 @@ class RouterTable(Table, frozen=True, kw_only=True):
         Annotated[
             dict[str, Any],
             Meta(
-                description="Compose keys that have the last word: tables merge, everything else replaces.",
+                description=(
+                    "Compose keys that have the last word: mappings merge deep, `volumes` by target, "
+                    "`networks` by name. Other lists replace; `{ add = [...] }` appends. "
+                    "`{ remove = true }` removes a key, and so does `false` where Compose takes no boolean."
+                ),
                 examples=[{"mem_limit": "1g"}],
             ),
         ]

@@ -2,15 +2,16 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from anvil_gen.inventory import fields as t
+from anvil_gen.inventory import gpu_fields as g
 from anvil_gen.inventory.schema_base import Environment, Image, Logging, Ports, Table
 from anvil_gen.inventory.schema_mounts import Mounts, Networks
 
 
-class ModelTable(Table, frozen=True, kw_only=True):
-    """The weights: exactly one of `path`, `repo` and `file`."""
+class WeightsTable(Table, frozen=True, kw_only=True):
+    """The weights of one model: exactly one of `path`, `repo` and `file`."""
 
     path: (
         Annotated[str, t.text("Model folder inside `paths.models`, or an absolute path.", examples=["qwen35-awq"])]
@@ -37,6 +38,80 @@ class ModelTable(Table, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    mount: (
+        Annotated[
+            t.ContainerPath,
+            Meta(
+                description="Where the container has it, instead of below the engine's folder of models.",
+                examples=["/model"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class ModelTable(WeightsTable, frozen=True, kw_only=True):
+    """The weights: `path`, `repo` or `file`, or those of several models in one server."""
+
+    repos: (
+        Annotated[
+            list[Annotated[str, t.text("A repository, with its tag.", t.REPO_PATTERN)]],
+            Meta(
+                description="Several models of one server, each pulled before it serves and known by its own name.",
+                min_length=1,
+                examples=[["qwen3:8b", "bge-m3"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    folder: (
+        Annotated[
+            str,
+            t.text(
+                "Folder of models, in `paths.models` or an absolute path: one server loads each when it is asked for. "
+                "`served_names` has their names.",
+                examples=["gguf"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    presets: (
+        Annotated[
+            t.LocalPath,
+            Meta(
+                description="File of presets, relative to the inventory's folder: one server loads each when it is "
+                "asked for. It is copied into the tree; its sections are the models' names. With `folder`, both count.",
+                examples=["files/presets.ini"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class AdapterTable(Table, frozen=True, kw_only=True):
+    """A LoRA adapter: `path` or `repo`."""
+
+    path: (
+        Annotated[str, t.text("Adapter in `paths.models`, or an absolute path.", examples=["adapters/sql"])] | UnsetType
+    ) = UNSET
+    repo: (
+        Annotated[str, t.text("Repository on the Hugging Face Hub.", t.REPO_PATTERN, examples=["org/sql-lora"])]
+        | UnsetType
+    ) = UNSET
+    rank: (
+        Annotated[
+            int,
+            Meta(description="Its rank, where the engine must know the highest.", ge=1, examples=[32]),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class EnvFileTable(Table, frozen=True, kw_only=True):
+    """A file of variables that may be missing."""
+
+    path: Annotated[str, t.text("File of variables, relative to the inventory's folder.", examples=["local.env"])]
+    required: Annotated[bool, Meta(description="Whether Compose refuses to start without it.", examples=[False])] = True
 
 
 class ModelServerTable(Table, frozen=True, kw_only=True):
@@ -111,34 +186,58 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         Annotated[str, t.text("Model name that the engine answers to.", t.ALIAS_PATTERN, examples=["gpt-oss-20b"])]
         | UnsetType
     ) = UNSET
-    gpus: (
+    gpus: g.Gpus | UnsetType = UNSET
+    tensor_parallel: g.TensorParallel | UnsetType = UNSET
+    pipeline_parallel: g.PipelineParallel | UnsetType = UNSET
+    data_parallel: g.DataParallel | UnsetType = UNSET
+    expert_parallel: g.ExpertParallel | UnsetType = UNSET
+    task: t.Task | UnsetType = UNSET
+    served_names: (
         Annotated[
-            list[t.GpuName],
+            list[t.ModelName],
             Meta(
-                description="GPUs that the tier holds; several are one tensor-parallel group.", examples=[["rtx5090"]]
+                description="Model names that the engine answers to, instead of `served_name`; the first is the tier's "
+                "own. Of several models in one server, the names of the models.",
+                min_length=1,
+                examples=[["qwen3", "coder"]],
             ),
         ]
         | UnsetType
     ) = UNSET
-    task: t.Task | UnsetType = UNSET
-    model: Annotated[ModelTable, Meta(description="The weights.", examples=[{"path": "qwen35-awq"}])] | UnsetType = (
-        UNSET
-    )
+    model: (
+        Annotated[
+            ModelTable | Literal[False],
+            Meta(
+                description="The weights; `false` where the image or the environment brings them.",
+                examples=[{"path": "qwen35-awq"}, False],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     draft_model: (
         Annotated[
-            ModelTable,
+            WeightsTable,
             Meta(description="A small model that drafts tokens for the large one.", examples=[{"file": "draft.gguf"}]),
         ]
         | UnsetType
     ) = UNSET
     mmproj: (
-        Annotated[str, t.text("Projector of a multimodal GGUF model, in `paths.models`.", examples=["mmproj.gguf"])]
+        Annotated[
+            str,
+            t.text(
+                "Projector of a multimodal GGUF model, in `paths.models`: llama.cpp loads one.",
+                examples=["mmproj.gguf"],
+            ),
+        ]
         | UnsetType
     ) = UNSET
     lora: (
         Annotated[
-            dict[t.ModelName, t.LocalPath],
-            Meta(description="LoRA adapters by name, in `paths.models`.", examples=[{"sql": "adapters/sql"}]),
+            dict[t.ModelName, t.LocalPath | AdapterTable],
+            Meta(
+                description="LoRA adapters by name: a path in `paths.models`, or a table with `repo` or `rank`.",
+                examples=[{"sql": "adapters/sql", "law": {"repo": "org/law-lora", "rank": 32}}],
+            ),
         ]
         | UnsetType
     ) = UNSET
@@ -152,6 +251,38 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    build: (
+        Annotated[
+            str | dict[str, Any],
+            Meta(
+                description="Build context relative to the inventory's folder, or a table of Compose's own keys; with "
+                "`image`, what is built gets that name.",
+                examples=["images/vllm", {"context": "images/vllm", "target": "serve"}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    env_file: (
+        Annotated[
+            list[t.LocalPath | EnvFileTable],
+            Meta(
+                description="Files of variables for the container, relative to the inventory's folder. Compose reads "
+                "them when it runs; their content never reaches a rendered file.",
+                examples=[["serving.env", {"path": "local.env", "required": False}]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    pass_: (
+        Annotated[
+            list[Annotated[str, t.text("Name of a variable.", t.VARIABLE_PATTERN)]],
+            Meta(
+                description="Variables that the container gets from the shell or `.env` as they are, by name alone.",
+                examples=[["HF_TOKEN"]],
+            ),
+        ]
+        | UnsetType
+    ) = field(default=UNSET, name="pass")
     networks: Networks | UnsetType = UNSET
     standby: (
         Annotated[
@@ -199,7 +330,11 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         Annotated[
             dict[str, Any],
             Meta(
-                description="Compose keys that have the last word: tables merge, everything else replaces.",
+                description=(
+                    "Compose keys that have the last word: mappings merge deep, `volumes` by target, "
+                    "`networks` by name. Other lists replace; `{ add = [...] }` appends. "
+                    "`{ remove = true }` removes a key, and so does `false` where Compose takes no boolean."
+                ),
                 examples=[{"mem_limit": "32g"}],
             ),
         ]

@@ -79,9 +79,20 @@ class Container(Struct, frozen=True, kw_only=True):
 
     @property
     def device_ids(self) -> tuple[str, ...]:
-        """The UUIDs of the GPUs that it was granted."""
+        """The GPUs that it was granted by name, as Docker was told them."""
         requests = self.raw["HostConfig"].get("DeviceRequests") or ()
         return tuple(uuid for request in requests for uuid in request.get("DeviceIDs") or ())
+
+    @property
+    def gpu_ids(self) -> tuple[str, ...]:
+        """The UUIDs or indexes of the GPUs that it was granted by name; a CDI name has one after its `=`."""
+        return tuple(one.rpartition("=")[2] for one in self.device_ids)
+
+    @property
+    def gpu_count(self) -> int:
+        """The number of GPUs that it was granted without names: -1 for all."""
+        requests = self.raw["HostConfig"].get("DeviceRequests") or ()
+        return next((request["Count"] for request in requests if request.get("Count")), 0)
 
     def _bindings(self) -> Iterator[tuple[str, str, str]]:
         """Yield each binding: the port inside with its protocol, the host's address, and its port or range."""

@@ -37,7 +37,7 @@ class GpuListing(Struct, frozen=True, kw_only=True):
     diagnostic: str = ""
 
     def find(self, uuid: str) -> DetectedGpu | None:
-        """Return the GPU that is pinned by a UUID or a number; None where there is none."""
+        """Return the GPU that is pinned by a UUID or an index; None where there is none."""
         folded = uuid.casefold()
         return next((gpu for gpu in self.gpus if folded in (gpu.uuid.casefold(), str(gpu.index))), None)
 
@@ -48,8 +48,8 @@ def list_gpus(vendor: str, data: Vendor, *, run: Run = run_program, root: Path =
     diagnostics = []
     for listing in data.listing:
         answer = run(listing.command)
-        for gpu in _parse(vendor, listing, answer):
-            found.setdefault(gpu.uuid.casefold(), gpu)
+        for place, gpu in enumerate(_parse(vendor, listing, answer)):
+            found.setdefault(gpu.uuid.casefold() or f"#{place}", gpu)
         if answer.code != 0:
             diagnostics.append(_diagnostic(listing, answer))
             if answer.code is None:  # the next one would wait as long
@@ -58,14 +58,20 @@ def list_gpus(vendor: str, data: Vendor, *, run: Run = run_program, root: Path =
         for gpu in _devices(vendor, data.devices, root):
             found.setdefault(gpu.uuid.casefold(), gpu)
     return GpuListing(
-        vendor=vendor, gpus=_numbered(found), diagnostic=diagnostics[0] if diagnostics and not found else ""
+        vendor=vendor,
+        gpus=_numbered(found, data.uuid_pattern),
+        diagnostic=diagnostics[0] if diagnostics and not found else "",
     )
 
 
-def _numbered(found: dict[str, DetectedGpu]) -> tuple[DetectedGpu, ...]:
+def _numbered(found: dict[str, DetectedGpu], uuid_pattern: str) -> tuple[DetectedGpu, ...]:
+    """Return GPUs with their indexes, which also pin those that have no UUID of the vendor's form."""
     from msgspec.structs import replace  # noqa: PLC0415
 
-    return tuple(replace(gpu, index=index) for index, gpu in enumerate(found.values()))
+    return tuple(
+        replace(gpu, index=index, uuid=gpu.uuid if re.fullmatch(uuid_pattern, gpu.uuid) else str(index))
+        for index, gpu in enumerate(found.values())
+    )
 
 
 def _parse(vendor: str, listing: ProgramListing, answer: Answer) -> Iterator[DetectedGpu]:
@@ -77,7 +83,7 @@ def _parse(vendor: str, listing: ProgramListing, answer: Answer) -> Iterator[Det
             memory = fields.pop("memory_mib", "")
             number = int(memory) if memory.isascii() and memory.isdecimal() else None
             known = {name: text for name, text in fields.items() if not text.startswith("[")}  # [N/A], [Not Supported]
-            yield DetectedGpu(vendor=vendor, index=0, memory_mib=number or None, **known)
+            yield DetectedGpu(vendor=vendor, index=0, memory_mib=number or None, **{"uuid": "", **known})
 
 
 def _diagnostic(listing: ProgramListing, answer: Answer) -> str:

@@ -39,12 +39,12 @@ def gpu_use(stack: Stack, gpu: Gpu, containers: Mapping[str, Container]) -> GpuU
     holders = []
     for tier in stack.tiers:
         one = containers.get(tier.service.name)
-        running = one is not None and one.running and _has(one, gpu, planned=gpu in tier.gpus)
-        if running or (gpu in tier.gpus and tier.name in standing):
+        running = one is not None and one.running and _has(one, gpu, planned=tier.may_hold(gpu))
+        if running or (tier.may_hold(gpu) and tier.name in standing):
             holder = Holder(
                 tier=tier.name,
                 running=running,
-                in_default_mode=tier.name in standing and gpu in tier.gpus,
+                in_default_mode=tier.name in standing and tier.may_hold(gpu),
                 takes_mib=share_mib(tier.share, gpu),
             )
             holders.append(holder)
@@ -58,7 +58,7 @@ def share_mib(share: Number | None, gpu: Gpu) -> int | None:
 
 def _has(one: Container, gpu: Gpu, *, planned: bool) -> bool:
     """Tell whether a container has a GPU: by what it was granted, else by the inventory."""
-    return gpu.uuid in one.device_ids if one.device_ids else planned
+    return gpu.device_id in one.gpu_ids if one.gpu_ids else planned
 
 
 def _left(gpu: Gpu, holders: Iterable[Holder]) -> int | None:

@@ -7,7 +7,7 @@ compose config --format json`` prints it. Defaults and empty values are left out
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from anvil_gen.machine.containers import Container
@@ -60,7 +60,7 @@ def normalize_container(container: Container, image: Mapping[str, Any] | None) -
         "devices": sorted(f"{d['PathOnHost']}:{d['PathInContainer']}" for d in host.get("Devices") or ()),
         "networks": sorted((container.raw.get("NetworkSettings") or {}).get("Networks") or ()),
         **{key: sorted(set(host.get(name) or ()) - {_ADDED_OPTION}) for key, name in _SAME.items()},
-        **_reserved(container.device_ids),
+        **_reserved(container.device_ids, container.gpu_count),
     }
     return _without_empty(form)
 
@@ -91,7 +91,7 @@ def normalize_service(
         "logging": service.get("logging"),
         "devices": sorted(_device(device) for device in service.get("devices") or ()),
         "networks": sorted(_network(net, project, config) for net in service.get("networks") or ()),
-        **_reserved(tuple(_device_ids(service))),
+        **_reserved(tuple(_device_ids(service)), _gpu_count(service)),
     }
     return _without_empty(form)
 
@@ -165,15 +165,26 @@ def _asked_ports(service: Mapping[str, Any]) -> Iterator[str]:
             yield f"{port.get('host_ip', '')}:{port['published']}"
 
 
-def _device_ids(service: Mapping[str, Any]) -> Iterator[str]:
+def _devices(service: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     reservations = ((service.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
-    for device in reservations.get("devices") or ():
+    devices: Iterable[Mapping[str, Any]] = reservations.get("devices") or ()
+    return devices
+
+
+def _device_ids(service: Mapping[str, Any]) -> Iterator[str]:
+    for device in _devices(service):
         yield from device.get("device_ids") or ()
 
 
-def _reserved(uuids: tuple[str, ...]) -> dict[str, Any]:
-    devices = [{"device_ids": sorted(uuids)}]
-    return {"deploy": {"resources": {"reservations": {"devices": devices}}}} if uuids else {}
+def _gpu_count(service: Mapping[str, Any]) -> int:
+    """Return the number of GPUs that a service reserves without names, -1 for all: Compose prints either form."""
+    counts = [device["count"] for device in _devices(service) if device.get("count")]
+    return next((-1 if count == "all" else int(count) for count in counts), 0)
+
+
+def _reserved(device_ids: tuple[str, ...], count: int) -> dict[str, Any]:
+    device: dict[str, Any] = {"device_ids": sorted(device_ids)} if device_ids else {"count": count} if count else {}
+    return {"deploy": {"resources": {"reservations": {"devices": [device]}}}} if device else {}
 
 
 def _network(name: str, project: str, config: Mapping[str, Any]) -> str:

@@ -11,7 +11,8 @@ from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.reach import reachable
 from anvil_gen.render.renderer import path_of_mode
-from anvil_gen.resolve.model import HEALTH_FILE, Mode, Router, file_of_variable
+from anvil_gen.resolve.model import Mode, Router
+from anvil_gen.resolve.router_model import HEALTH_FILE, file_of_variable
 
 
 def routes_drift(deployment: Deployment, mode: Mode, router: Router, one: Container) -> Drift | None:

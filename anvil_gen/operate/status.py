@@ -202,10 +202,11 @@ def _ports(tier: Tier | None) -> tuple[str, ...]:
 
 def _gpus(stack: Stack, tier: Tier | None, one: Container | None) -> tuple[str, ...]:
     """Return the GPUs that a container was granted; the inventory's if the platform grants none by name."""
-    names = {gpu.uuid: gpu.name for each in stack.tiers for gpu in each.gpus}
-    if one is not None and one.device_ids:
-        return tuple(names.get(uuid, uuid) for uuid in one.device_ids)
-    return tuple(gpu.name for gpu in tier.gpus) if tier is not None and one is not None else ()
+    names = {gpu.device_id: gpu.name for each in stack.tiers for gpu in each.gpus}
+    if one is not None and one.gpu_ids:
+        return tuple(names.get(gpu_id, gpu_id) for gpu_id in one.gpu_ids)
+    request = tier.gpu_request if tier is not None and one is not None else None
+    return request.words if request is not None else ()
 
 
 def _drift(queried: _Queried, service: str, tier: Tier | None, one: Container | None) -> Iterable[Drift]:

@@ -15,7 +15,8 @@ from anvil_gen.digests import digest
 from anvil_gen.render.jinja_env import QUOTES, TEMPLATE_ERRORS, TemplateCache, TemplateEnvironment
 from anvil_gen.render.overrides import overridden
 from anvil_gen.render.syntaxes import syntax_of
-from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, Mode, Stack, file_variable
+from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, Mode, Stack
+from anvil_gen.resolve.router_model import file_variable
 
 _OVERRIDDEN = ("service", "router")
 _ROUTER = "router/"

@@ -11,7 +11,6 @@ from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.quoting import compose_string
-from anvil_gen.resolve.compose_keys import merge
 from anvil_gen.resolve.model import (
     ExtraService,
     HealthCheck,
@@ -24,6 +23,7 @@ from anvil_gen.resolve.model import (
     Service,
     Stack,
 )
+from anvil_gen.resolve.override_merge import merge
 from anvil_gen.values import KeyPath, Text
 
 _ABSENT = object()
@@ -147,13 +147,16 @@ def _bind(mount: Mount) -> dict[str, Any]:
     }
 
 
-def _reservation(catalog: Catalog, gpus: Reservation | None) -> dict[str, Any]:
-    """Return the devices that a service reserves; nothing where its vendor's GPUs are pinned by the environment."""
-    vendor = catalog.vendor(gpus.vendor) if gpus is not None else None
-    if vendor is not None and any("{uuids}" in value for value in vendor.environment.values()):
+def _reservation(gpus: Reservation | None) -> dict[str, Any]:
+    """Return how a service asks for GPUs; nothing where its vendor's template passes devices on."""
+    if gpus is not None and not (gpus.driver or gpus.runtime):
         return {}
-    devices = [{"device_ids": _forms(gpus.uuids), "count": _ABSENT}] if gpus is not None else _ABSENT
-    return {"deploy": {"resources": {"reservations": {"devices": devices}}}}
+    devices: Any = _ABSENT
+    if gpus is not None and gpus.driver:
+        count = _ABSENT if gpus.count is None else gpus.count
+        devices = [{"driver": gpus.driver, "device_ids": _forms(gpus.device_ids), "count": count}]
+    runtime = {"runtime": gpus.runtime} if gpus is not None and gpus.runtime else {}
+    return {"deploy": {"resources": {"reservations": {"devices": devices}}}, **runtime}
 
 
 def _networks(networks: Networks) -> dict[str, Any]:
@@ -166,7 +169,9 @@ def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
     labels = {name: compose_string(value) for name, value in service.labels}
     own = {
         **_common_keys(service),
-        "image": compose_string(service.image),
+        "image": compose_string(service.image) if service.image else _ABSENT,
+        "build": dict(service.build) or _ABSENT,
+        "env_file": _env_files(service),
         "ipc": _optional(service.ipc),
         "shm_size": _optional(service.shm_size),
         "entrypoint": _forms(service.entrypoint),
@@ -175,9 +180,17 @@ def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
         "volumes": tuple(map(_mount, service.mounts)),
         "labels": labels,
         **_networks(service.networks),
-        **_reservation(catalog, service.gpus),
+        **_reservation(service.gpus),
     }
-    return _file(service.name, merge(_without_empty(own), service.override), service)
+    return _file(service.name, _without_empty(merge(own, service.override, removed=_ABSENT)), service)
+
+
+def _env_files(service: Service) -> Any:
+    found = [
+        compose_string(file.path) if file.required else {"path": compose_string(file.path), "required": False}
+        for file in service.env_file
+    ]
+    return found or _ABSENT
 
 
 def _optional_value(value: Text | None) -> str | None:
@@ -197,7 +210,7 @@ def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
         "volumes": (*mounts, *map(_mount, router.mounts)),
         **_networks(router.networks),
     }
-    found = _file(router.service, merge(_without_empty(own), router.override), router)
+    found = _file(router.service, _without_empty(merge(own, router.override, removed=_ABSENT)), router)
     return {**found, "services": {**found["services"], **_reloader(router)}}
 
 

@@ -14,6 +14,7 @@ from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.resolve.model import Gpu, Mode, Stack, Tier
 from anvil_gen.resolve.networks import check_shared, check_used
+from anvil_gen.resolve.own_references import check_own_references
 from anvil_gen.resolve.uniqueness import (
     COMMON_BINDS,
     check_uniqueness,
@@ -42,6 +43,7 @@ def check_stack(stack: Stack, inventory: Inventory, collector: Collector) -> Non
     for mode in stack.modes:
         _shares(mode, collector)
     _projects(stack, collector)
+    check_own_references(stack, collector)
     check_shared(stack.modes, collector)
     check_used(stack, inventory, collector)
 

@@ -13,6 +13,8 @@ from anvil_gen.values import ComposeText, VariableText, compose_text, escape_dol
 
 _PORT = re.compile("[0-9]{1,5}")
 _PUBLISHED = re.compile(r"(?:(?P<bind>[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?P<port>[0-9]{1,5}):[0-9]{1,5}(?:/tcp)?")
+EMPTY_LISTS = ("command", "entrypoint")
+"""Keys for which an empty list is not the same as none; of the others, Compose refuses some in an included file."""
 NAMED_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
@@ -27,23 +29,17 @@ def flag_value(value: Any) -> Any:
 def compose_form(value: Any, *, table: bool = True) -> Any:
     """Return a value of the inventory as a compose file holds it: every `$` literal, but for references.
 
-    With ``table``, what ``value`` has is no reference itself.
+    With ``table``, what ``value`` has is no reference itself. Lists that say nothing are left out.
     """
     reference = None if table else env_reference(value)
     if reference is not None:
         return ComposeText(compose_text(VariableText((reference,))))
     if isinstance(value, dict):
-        return {str(key): compose_form(item, table=key in TABLES) for key, item in value.items()}
+        kept = {str(key): item for key, item in value.items() if item != [] or key in EMPTY_LISTS}
+        return {key: compose_form(item, table=key in TABLES) for key, item in kept.items()}
     if isinstance(value, list):
         return [compose_form(item, table=False) for item in value]
     return ComposeText(escape_dollars(value)) if isinstance(value, str) else value
-
-
-def merge(below: Any, above: Any) -> Any:
-    """Return ``below`` with ``above`` in it: tables merge, everything else replaces."""
-    if isinstance(below, Mapping) and isinstance(above, Mapping):
-        return {**below, **{key: merge(below.get(key), value) for key, value in above.items()}}
-    return above
 
 
 def by_name(entries: Any) -> Any:

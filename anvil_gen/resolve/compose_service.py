@@ -6,19 +6,25 @@ from typing import Any
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from anvil_gen.catalog.engine import Engine
+from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.catalog.health import Health
+from anvil_gen.resolve.build import build_keys, env_files
 from anvil_gen.resolve.command_line import arguments, shell_words
-from anvil_gen.resolve.compose_keys import compose_form, flag_value
+from anvil_gen.resolve.compose_keys import flag_value
 from anvil_gen.resolve.context import AnyServer, ResolveContext, env_text, matching_quirks
+from anvil_gen.resolve.gpu_reservation import gpu_environment, reservation_of
 from anvil_gen.resolve.layers import set_fields
-from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Networks, Port, Reservation, Service
-from anvil_gen.resolve.model_source import KINDS, Source
+from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Networks, Port, Service
+from anvil_gen.resolve.model_source import Source
 from anvil_gen.resolve.mounts import Taken, own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
-from anvil_gen.resolve.relative_paths import move_to, moved_keys
-from anvil_gen.values import EnvRef, KeyPath, Number, Text, canonical_flag, concat, fill
+from anvil_gen.resolve.override_merge import declaring
+from anvil_gen.resolve.parallel import parallel_values
+from anvil_gen.resolve.relative_paths import move_to
+from anvil_gen.values import EnvRef, KeyPath, Number, Text, canonical_flag, fill
+
+_BY_NAME = "By name only: the value comes from the shell or from .env."
 
 
 def published(bind: str | bool, number: Text, target: Text) -> tuple[Port, ...]:
@@ -47,17 +53,17 @@ class ServiceInputs(Struct, frozen=True, kw_only=True):
 
     service: str
     container_name: Text | None
-    served_name: Text
+    served_names: tuple[Text, ...]  # none where the engine knows its models' names
     port: Text  # in the container
     published_port: Text
-    uuids: tuple[Text, ...]
+    device_ids: tuple[Text, ...]  # of the GPUs that it names
     share: Number | None
     sources: Mapping[str, Source]
     folder: str = ""  # of the tree, that its file is in
     files: tuple[Mount, ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
-    further_names: tuple[str, ...] = ()
     any_name: bool = False  # it is to answer to any
+    rank: int | None = None  # of the adapters, the highest
     extra_arguments: EnvRef | None = None
 
 
@@ -75,11 +81,10 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
     """Lay out the service of one model server."""
     options, engine = server.options, server.engine
     parts = _engine_parts(context, server, engine, inputs) if engine is not None else _EngineParts()
-    vendor = server.gpus[0].vendor if server.gpus else None
     own = own_mounts(context, options, server.path, _taken(server, inputs), folder=inputs.folder)
     mounts, sealed = (*parts.mounts, *own), context.sealed and server.path[0] == "tiers"
     networks = networks_of(context, options, server.path, sealed=sealed)
-    override = moved_keys(options.override, move_to(context, inputs.folder))
+    move = move_to(context, inputs.folder)
     return Service(
         name=inputs.service,
         container_name=inputs.container_name,
@@ -94,7 +99,7 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         networks=networks,
         declared=declared(context, mounts, _joined(networks, server), folder=inputs.folder),
         sealed=sealed,
-        gpus=Reservation(vendor=vendor, uuids=inputs.uuids) if vendor else None,
+        gpus=reservation_of(context, server.gpu_request, inputs.device_ids),
         health=parts.health,
         restart=options.restart or None,
         init=options.init,
@@ -103,8 +108,10 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         ipc=options.ipc,
         logging=logging_of(options),
         labels=inputs.labels,
-        override=compose_form(override),
-        override_declared=declared_by(context, override, folder=inputs.folder),
+        env_file=env_files(options.env_file, move),
+        build=build_keys(options.build, move),
+        override=options.override,
+        override_declared=declared_by(context, declaring(options.override), folder=inputs.folder),
     )
 
 
@@ -156,24 +163,51 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
     mapped: dict[str, Any] = {}
     for field, named in engine.fields.items():
         if known[field] is not None:
-            mapped.update(dict.fromkeys((named,) if isinstance(named, str) else named, known[field]))
-            mapped.update(engine.field_flags.get(field, {}))
+            for flag in (named,) if isinstance(named, str) else named:
+                mapped[flag] = _in_json(engine, field, known[field], mapped.get(flag))
+            mapped.update(_with_rank(engine.field_flags.get(field, {}), inputs.rank))
     passed: dict[str, Any] = {}
     task = engine.tasks.get(options.task, {}) if options.task is not None else {}
-    quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpus))
+    quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpu_request))
     own = {name: flag_value(value) for name, value in sorted(options.flags.items())}
     # Sorted, so that the order in the inventory, which means nothing, changes nothing.
     for flags in (engine.flags, task, *quirks, own):
         spelled = {canonical_flag(name): name for name in passed}
         passed.update((spelled.get(canonical_flag(name), name), value) for name, value in flags.items())
     values = {"model": known["model"]} if known["model"] is not None else {}
-    return arguments(engine.command, values, {**mapped, **passed}, style=engine.flag_style, lists=engine.list_style)
+    positional = tuple(part for part in engine.command if part != "{model}" or values)
+    return arguments(positional, values, _with_passed(mapped, passed), style=engine.flag_style, lists=engine.list_style)
+
+
+def _in_json(engine: Engine, field: str, value: Any, before: Any) -> Any:
+    """Return a field's value as its flag has it: as one key where that is JSON."""
+    key = engine.json_keys.get(field)
+    return value if key is None else {**(before or {}), key: value}
+
+
+def _with_rank(flags: Mapping[str, Any], rank: int | None) -> dict[str, Any]:
+    """Return the flags that go with a field, the rank of its adapters filled in, without those that need one."""
+    return {
+        name: rank if value == "{rank}" else value
+        for name, value in flags.items()
+        if value != "{rank}" or rank is not None
+    }
+
+
+def _with_passed(mapped: Mapping[str, Any], passed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all flags; JSON of which a field sets a key keeps its place, with the keys of the tier's own flag."""
+    found, spelled = dict(mapped), {canonical_flag(name): name for name in mapped}
+    for name, value in passed.items():
+        known = spelled.get(canonical_flag(name), name)
+        below = found.get(known)
+        found[known] = {**value, **below} if isinstance(below, dict) and isinstance(value, dict) else value
+    return found
 
 
 def _field_values(server: AnyServer, engine: Engine, inputs: ServiceInputs) -> dict[str, Any]:
     """Return what an engine's flags can say of a model server, by option; None for what is not set."""
     sources = inputs.sources
-    model = sources.get("model")
+    model, draft = sources.get("model"), sources.get("draft_model")
     by_name = {name: source.argument for name, source in sources.items()}
     lora = [
         fill(engine.lora_form, {"name": name.removeprefix("lora."), "path": path})
@@ -182,15 +216,21 @@ def _field_values(server: AnyServer, engine: Engine, inputs: ServiceInputs) -> d
     ]
     return {
         **{name: server.options.get(name) for name in server.options},
-        **{f"model.{kind}": model.argument if model and model.kind == kind else None for kind in KINDS},
-        **{name: by_name.get(name) for name in ("model", "draft_model", "mmproj")},
+        **dict.fromkeys(DERIVED_OPTIONS),
+        **{name: by_name.get(name) for name in ("model", "model.folder", "draft_model", "mmproj")},
+        **{f"{name}.{source.kind}": source.argument for name, source in sources.items() if "." not in name},
         "lora": lora or None,
         "gpu_memory_utilization": inputs.share,
         "revision": model.revision if model else None,
-        "tensor_parallel": len(server.gpus) if len(server.gpus) > 1 else None,
-        "served_name": [inputs.served_name, *inputs.further_names] if inputs.further_names else inputs.served_name,
+        "draft_model.revision": draft.revision if draft else None,
+        **parallel_values(server.options, server.gpu_request, engine),
+        "served_name": _one_or_list(inputs.served_names),
         "port": inputs.port,
     }
+
+
+def _one_or_list(values: tuple[Text, ...]) -> Any:
+    return [*values] if len(values) > 1 else next(iter(values), None)
 
 
 def _environment(
@@ -199,34 +239,30 @@ def _environment(
     """Return the environment, each source over those before it; a variable keeps the place that it was first given."""
     places: dict[str, Text] = {"port": inputs.port, "hub_cache": engine.hub_cache}
     sources = (
-        _pins(context, server, inputs),
+        gpu_environment(context, server.gpu_request, inputs.device_ids),
         _engine_environment(server, engine, inputs, places),
         (
             EnvVar(name=name, value=fill(value, places), reason=quirk.reason)
-            for quirk in matching_quirks(context, engine, server.gpus)
+            for quirk in matching_quirks(context, engine, server.gpu_request)
             for name, value in quirk.environment.items()
         ),
         _hub_environment(context, engine, inputs, places),
         (EnvVar(name=name, value=env_text(value)) for name, value in sorted(server.options.environment.items())),
+        (
+            EnvVar(name=name, value=None, reason="" if index else _BY_NAME)
+            for index, name in enumerate(sorted(server.options.pass_))
+        ),
     )
     return tuple({variable.name: variable for source in sources for variable in source}.values())
-
-
-def _pins(context: ResolveContext, server: AnyServer, inputs: ServiceInputs) -> Iterator[EnvVar]:
-    vendor = context.catalog.vendor(server.gpus[0].vendor) if server.gpus else None
-    if vendor is not None:
-        pinned = concat(
-            *(part for index, uuid in enumerate(inputs.uuids) for part in ((",", uuid) if index else (uuid,)))
-        )
-        for name, value in {**vendor.environment, **vendor.platforms.get(context.platform, {})}.items():
-            yield EnvVar(name=name, value=fill(value, {"uuids": pinned}))
 
 
 def _engine_environment(
     server: AnyServer, engine: Engine, inputs: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
+    has_cache = any(source.from_hub for source in inputs.sources.values())
     for name, value in engine.environment.items():
-        yield EnvVar(name=name, value=fill(value, places))
+        if has_cache or "{hub_cache}" not in value:
+            yield EnvVar(name=name, value=fill(value, places))
     if inputs.any_name and engine.any_name is not None:
         for name, value in engine.any_name.environment.items():
             yield EnvVar(name=name, value=fill(value, places), reason=engine.any_name.reason)
@@ -239,17 +275,17 @@ def _engine_environment(
 def _hub_environment(
     context: ResolveContext, engine: Engine, inputs: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
-    if any(source.kind == "repo" for source in inputs.sources.values()):
+    if any(source.from_hub for source in inputs.sources.values()):
         for name, value in engine.hub_environment.items():
             yield EnvVar(name=name, value=fill(value, places))
         token = context.inventory.hfcache.token_env
         if token is not UNSET:
-            yield EnvVar(name=token, value=None, reason="By name only: the value comes from the shell or from .env.")
+            yield EnvVar(name=token, value=None, reason=_BY_NAME)
 
 
 def _mounts(engine: Engine, inputs: ServiceInputs) -> tuple[Mount, ...]:
     caches = (Mount(source=cache.volume, target=cache.target, volume=True) for cache in engine.caches)
-    sources = (source.mount for source in inputs.sources.values() if source.mount is not None)
+    sources = (mount for source in inputs.sources.values() for mount in source.mounts)
     # Two sources of one place are one mount.
     return tuple({mount.target: mount for mount in (*sources, *inputs.files, *caches)}.values())
 
@@ -262,8 +298,7 @@ def _taken(server: AnyServer, inputs: ServiceInputs) -> Taken:
             places[cache.target] = f"the volume {cache.volume} of {server.engine.title}"
     places |= {mount.target: (*server.path, "files", mount.target) for mount in inputs.files}
     for name, source in inputs.sources.items():
-        if source.mount is not None:
-            places[source.mount.target] = (*server.path, *name.split(".", 1))
+        places |= {mount.target: (*server.path, *name.split(".", 1)) for mount in source.mounts}
     return places
 
 

@@ -13,7 +13,7 @@ from anvil_gen.catalog.engine import Engine, Quirk
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_base import EnvTable
-from anvil_gen.resolve.model import Gpu
+from anvil_gen.resolve.model import Gpu, GpuRequest
 from anvil_gen.resolve.options import ServerOptions, TierOptions
 from anvil_gen.values import EnvRef, KeyPath, Text, VariableText
 
@@ -32,6 +32,7 @@ class ResolveContext(Struct, frozen=True, kw_only=True):
     collector: Collector
     platform: str
     gpus: Mapping[str, Gpu]
+    gpu_request: str  # how containers ask for them
     folder: Path  # the inventory's
     output: Path  # of the rendered tree
     sealed: bool  # tiers reach nothing but each other and the router
@@ -44,8 +45,13 @@ class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):
     engine_name: str
     engine: Engine | None  # None where there is none of that name: its other errors are reported all the same
     options: _Options
-    gpus: tuple[Gpu, ...]
+    gpu_request: GpuRequest | None
     image: Text
+
+    @property
+    def gpus(self) -> tuple[Gpu, ...]:
+        """The GPUs that it names."""
+        return self.gpu_request.gpus if self.gpu_request is not None else ()
 
 
 AnyServer = ModelServer[Any]
@@ -61,9 +67,11 @@ def env_text(value: Any) -> Text:
     return str(value)
 
 
-def matching_quirks(context: ResolveContext, engine: Engine, gpus: tuple[Gpu, ...]) -> Iterator[Quirk]:
-    """Yield an engine's quirks that apply on this platform and these GPUs."""
-    capabilities = [_version(gpu.compute_capability) for gpu in gpus if gpu.compute_capability]
+def matching_quirks(context: ResolveContext, engine: Engine, gpus: GpuRequest | None) -> Iterator[Quirk]:
+    """Yield an engine's quirks that apply on this platform and these GPUs; of all of a host's, one is certain."""
+    named = gpus.gpus if gpus is not None else ()
+    number = 0 if gpus is None else gpus.number or 1
+    capabilities = [_version(gpu.compute_capability) for gpu in named if gpu.compute_capability]
     for quirk in engine.quirks:
         below, start = quirk.compute_capability_below, quirk.compute_capability_from
         if quirk.platform is not None and quirk.platform != context.platform:
@@ -72,7 +80,7 @@ def matching_quirks(context: ResolveContext, engine: Engine, gpus: tuple[Gpu, ..
             continue
         if start is not None and not any(capability >= _version(start) for capability in capabilities):
             continue
-        if len(gpus) < quirk.gpus_from:
+        if number < quirk.gpus_from:
             continue
         yield quirk
 

@@ -32,19 +32,19 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
     served_name = _variable("SERVED_NAME", default=options.served_name)
     model = _variable("MODEL", error="set MODEL to a model of the hub, for example MODEL=openai/gpt-oss-20b")
     share = share_of(context, server)
-    uuids = tuple(_variable("GPU_UUID", default=gpu.uuid) for gpu in server.gpus)
+    device_ids = tuple(_variable("GPU_UUID", default=gpu.device_id) for gpu in server.gpus)
     inputs = ServiceInputs(
         service="experiment",
         container_name=fill(options.container_name, {"port": port}) if options.container_name else None,
-        served_name=served_name,
+        served_names=(served_name,),
         port=port,
         published_port=port,
-        uuids=uuids,
+        device_ids=device_ids,
         share=share,
         sources={
             "model": Source(kind="repo", argument=model, revision=None, mount=hub_mount(context, server, server.path))
         },
-        labels=tuple(_labels(served_name, port, uuids)),
+        labels=tuple(_labels(served_name, port, device_ids)),
         extra_arguments=EnvRef(name="EXTRA_ARGS", default=""),
     )
     return Experiment(
@@ -54,9 +54,7 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
         port=options.port,
         share=share,
         service=build_service(context, server, inputs),
-        neighbours=tuple(
-            tier.service.name for tier in tiers if {gpu.name for gpu in tier.gpus} & {gpu.name for gpu in server.gpus}
-        ),
+        neighbours=tuple(tier.service.name for tier in tiers if any(tier.may_hold(gpu) for gpu in server.gpus)),
         options=options,
     )
 
@@ -67,12 +65,12 @@ def _takes_model(engine: Engine) -> bool:
     return not engine.own_command and (in_command or not engine.fields.keys().isdisjoint(("model", "model.repo")))
 
 
-def _labels(served_name: Text, port: Text, uuids: tuple[Text, ...]) -> Iterator[tuple[str, Text]]:
+def _labels(served_name: Text, port: Text, device_ids: tuple[Text, ...]) -> Iterator[tuple[str, Text]]:
     """Yield what a trial was started with, as its container keeps it: its command alone does not show where it ends."""
     yield f"{VARIABLE_LABEL}MODEL", _variable("MODEL", default="")
     yield f"{VARIABLE_LABEL}SERVED_NAME", served_name
     yield f"{VARIABLE_LABEL}PORT", port
-    yield from ((f"{VARIABLE_LABEL}GPU_UUID", uuid) for uuid in uuids)
+    yield from ((f"{VARIABLE_LABEL}GPU_UUID", one) for one in device_ids)
     yield f"{VARIABLE_LABEL}EXTRA_ARGS", _variable("EXTRA_ARGS", default="")
 
 

@@ -1,12 +1,12 @@
 """Frozen values that the stages hand on: parsed once at the border, with every field present."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.resolve.options import ExperimentOptions, RouterOptions, TierOptions
+from anvil_gen.resolve.options import ExperimentOptions, GpuCount, RouterOptions, TierOptions
+from anvil_gen.resolve.router_model import Client, NameCheck, Route, RouterLimits, RouterMessages
 from anvil_gen.values import ComposeText, Number, Text, concat
 
 ROOT_FILE = "docker-compose.yml"
@@ -15,10 +15,6 @@ DEFAULT_MODE = "default"
 """How a person names the default mode."""
 FILE_LABEL = "anvil-gen.file."
 """Prefix of the labels that carry the digest of a generated file which the service mounts."""
-_FILE_VARIABLE = "ROUTER_FILE_"
-"""Prefix of the variables that carry the digest of a router's file, for the service that reloads the router."""
-HEALTH_FILE = "router/health.json"
-"""What a router that reloads answers at /health: the digest of each of its files."""
 ENV_EXAMPLE_FILE = ".env.example"
 EXPERIMENT_FILE = "docker-compose.experiment.yml"
 VARIABLE_LABEL = "anvil-gen.trial."
@@ -33,26 +29,53 @@ TRIAL_VARIABLES = {
 """What drives the slot, each with its meaning."""
 
 
-def file_variable(name: str) -> str:
-    """Return the variable with the digest of a router's file: ``ROUTER_FILE_haproxy_cfg``."""
-    return _FILE_VARIABLE + name.replace(".", "_")
-
-
-def file_of_variable(variable: str) -> str:
-    """Return the file whose digest a variable has; an empty text for any other variable."""
-    stem, _, suffix = variable.removeprefix(_FILE_VARIABLE).rpartition("_")
-    return f"{stem}.{suffix}" if variable.startswith(_FILE_VARIABLE) else ""
-
-
 class Gpu(Struct, frozen=True, kw_only=True):
     """A GPU. Memory in MiB; None where the inventory does not set it."""
 
     name: str
-    uuid: str
+    uuid: str | None
+    index: int | None = None  # on the host, where there is no UUID
     vendor: str
     memory_mib: int | None
     reserve_mib: int
     compute_capability: str | None
+
+    @property
+    def device_id(self) -> str:
+        """What Docker is told of it: its UUID, else its index."""
+        return str(self.index) if self.uuid is None else self.uuid
+
+
+class GpuRequest(Struct, frozen=True, kw_only=True):
+    """The GPUs that a model server asks for, all of one vendor: by name, or a count of the host's."""
+
+    vendor: str
+    gpus: tuple[Gpu, ...] = ()
+    count: GpuCount | None = None  # None where they are named
+
+    @property
+    def number(self) -> int | None:
+        """How many they are; None for all of the host's, whatever their number."""
+        return len(self.gpus) if self.count is None else None if self.count == "all" else self.count
+
+    def may_hold(self, gpu: Gpu) -> bool:
+        """Tell whether a GPU is among them, or may be, since nothing says which they are."""
+        if self.count is None:
+            return gpu in self.gpus
+        is_beyond = isinstance(self.count, int) and gpu.index is not None and gpu.index >= self.count
+        return gpu.vendor == self.vendor and not is_beyond
+
+    @property
+    def has_uuids(self) -> bool:
+        """Whether each is named by its UUID."""
+        return bool(self.gpus) and all(gpu.uuid is not None for gpu in self.gpus)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """How a person calls them: each by its name, or all together."""
+        if self.count is None:
+            return tuple(gpu.name for gpu in self.gpus)
+        return (self.count if isinstance(self.count, str) else f"first {self.count}",)
 
 
 class EnvVar(Struct, frozen=True, kw_only=True):
@@ -61,6 +84,13 @@ class EnvVar(Struct, frozen=True, kw_only=True):
     name: str
     value: Text | None  # None: passed on from the shell or `.env`, by name only
     reason: str = ""
+
+
+class EnvFile(Struct, frozen=True, kw_only=True):
+    """A file of variables, relative to the rendered file; Compose reads it, and nothing else does."""
+
+    path: str
+    required: bool
 
 
 class Mount(Struct, frozen=True, kw_only=True):
@@ -119,10 +149,17 @@ class Logging(Struct, frozen=True, kw_only=True):
 
 
 class Reservation(Struct, frozen=True, kw_only=True):
-    """The GPUs of one service, all of one vendor."""
+    """The GPUs of one service, all of one vendor, as Compose is told them.
+
+    By a reservation with ``driver``, or by ``runtime``; with neither, the vendor's template passes the devices on. They
+    are ``device_ids``, or a ``count`` of them.
+    """
 
     vendor: str
-    uuids: tuple[Text, ...]
+    driver: str
+    runtime: str
+    device_ids: tuple[Text, ...]
+    count: GpuCount | None
 
 
 class Service(Struct, frozen=True, kw_only=True):
@@ -133,11 +170,13 @@ class Service(Struct, frozen=True, kw_only=True):
 
     name: str
     container_name: Text | None  # None: Compose's own
-    image: Text
+    image: Text  # empty where it is built and has no name of its own
+    build: Mapping[str, Any]  # in Compose's own form; empty where nothing is built
     entrypoint: tuple[str, ...]
     command: tuple[Text, ...]
     shell_words: tuple[ComposeText, ...]
     environment: tuple[EnvVar, ...]
+    env_file: tuple[EnvFile, ...]
     ports: tuple[Port, ...]
     further_ports: tuple[str, ...]  # in Compose's short form
     mounts: tuple[Mount, ...]
@@ -181,7 +220,8 @@ class Tier(Struct, frozen=True, kw_only=True):
     engine: str
     task: str
     served_name: str
-    names: tuple[str, ...]  # the served name, and further ones that the engine is given
+    models: tuple[str, ...]  # what it serves, each by its own name: the served name first, and its adapters
+    names: tuple[str, ...]  # the same, and further ones that the engine is given
     port: int  # on the host
     container_port: int
     context_length: int | None
@@ -191,32 +231,17 @@ class Tier(Struct, frozen=True, kw_only=True):
     hub_cache: str = ""  # the folder of the shared cache in its container
     root_file: str  # the tree's root file that runs it
     model: str  # the engine's argument for the model; empty without one
+    repos: tuple[str, ...] = ()  # several models of one server, which are pulled
     files: tuple[TreeFile, ...]
-    gpus: tuple[Gpu, ...]
+    gpus: tuple[Gpu, ...]  # those that it names
+    gpu_request: GpuRequest | None
     share: Number | None  # of each GPU, as a fraction
     service: Service
     options: TierOptions
 
-
-class Route(Struct, frozen=True, kw_only=True):
-    """A name that clients may ask for, and the tier that answers; the name is empty for a request that has none."""
-
-    name: str
-    tier: str
-    task: str
-    how: str  # "served" by its own name, "rewritten" by the router, "told" to the engine, or one that takes "any"
-
-    @property
-    def pattern(self) -> str:
-        """The name as a regular expression."""
-        return re.escape(self.name)
-
-
-class NameCheck(Struct, frozen=True, kw_only=True):
-    """How a router's check sees which tier answers: the path, and a regular expression that the answer matches."""
-
-    path: str
-    pattern: str
+    def may_hold(self, gpu: Gpu) -> bool:
+        """Tell whether it holds a GPU, or may."""
+        return self.gpu_request is not None and self.gpu_request.may_hold(gpu)
 
 
 class Upstream(Struct, frozen=True, kw_only=True):
@@ -227,39 +252,6 @@ class Upstream(Struct, frozen=True, kw_only=True):
     concurrency: int | None
     fallbacks: tuple[Tier, ...]
     check: NameCheck | None = None  # where another tier listens on the same port
-
-
-class Client(Struct, frozen=True, kw_only=True):
-    """Somebody who may use the models: a name for the log, and the variable that holds the key."""
-
-    name: str
-    variable: str
-
-
-class Tls(Struct, frozen=True, kw_only=True):
-    """The host's files with which the router serves HTTPS."""
-
-    certificate: str
-    key: str
-
-
-class RouterLimits(Struct, frozen=True, kw_only=True):
-    """What the router keeps to, of whichever kind it is."""
-
-    timeout: int  # seconds
-    body_limit: int | None  # bytes; None where the router has a limit of its own
-    body_buffer: int | None  # bytes that hold the largest request with its headers
-    metrics_port: int | None
-    metrics_key: bool
-    tls: Tls | None
-    sealed: bool  # its tiers are on an internal network, and it is on that too
-
-
-class RouterMessages(Struct, frozen=True, kw_only=True):
-    """What a router says of models by itself."""
-
-    unknown_model: str  # lists what there is
-    no_model: str  # likewise, for a request that names none
 
 
 _SHORTEST_DRAIN = 3600

@@ -10,9 +10,11 @@ from msgspec import Struct
 from anvil_gen.inventory.schema_base import EnvTable, LoggingTable
 from anvil_gen.inventory.schema_mounts import MountTable, NetworkTable
 from anvil_gen.inventory.schema_router import RouterTierTable, TlsTable
-from anvil_gen.inventory.schema_tier import HealthCheckTable, ModelTable
+from anvil_gen.inventory.schema_tier import AdapterTable, EnvFileTable, HealthCheckTable, ModelTable, WeightsTable
 from anvil_gen.values import KeyPath, Number
 
+GpuCount = int | Literal["all"]
+"""GPUs without names: the first ones of the host, or all."""
 ALL_ADDRESSES = "all"
 """A ``bind`` to every address of the host, IPv4 and IPv6."""
 
@@ -53,6 +55,7 @@ class HostOptions(Options, frozen=True, kw_only=True):
     project: str
     platform: str
     egress: str
+    gpu_request: str
     output: str
     docker_context: str | None
 
@@ -61,6 +64,7 @@ class GpuOptions(Options, frozen=True, kw_only=True):
     """Those of a `[gpus.NAME]`; memory in MiB."""
 
     uuid: str | None
+    index: int | None
     vendor: str
     memory_mib: int | None
     reserve_mib: int
@@ -103,6 +107,9 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     healthcheck: HealthCheckTable | Literal[False] | None = None
     container_port: int | None = None
     ports: Sequence[str | int] = ()
+    build: str | Mapping[str, Any] | None = None
+    env_file: Sequence[str | EnvFileTable] = ()
+    pass_: Sequence[str] = ()
     networks: Sequence[str] | Mapping[str, NetworkTable] | None = None
     override: Mapping[str, Any] = {}
 
@@ -114,6 +121,11 @@ class ServerOptions(Options, frozen=True, kw_only=True):
         """The names of the GPUs that it holds, each with its place in the table."""
         raise NotImplementedError
 
+    @property
+    def gpu_count(self) -> GpuCount | None:
+        """How many GPUs it holds where they are not named."""
+        return None
+
 
 class TierOptions(ServerOptions, frozen=True, kw_only=True):
     """Those of a `[tiers.NAME]`."""
@@ -121,18 +133,29 @@ class TierOptions(ServerOptions, frozen=True, kw_only=True):
     gpus_key: ClassVar[str] = "gpus"
     service: str
     task: str
-    gpus: Sequence[str]
-    model: ModelTable | None
-    draft_model: ModelTable | None
+    served_names: Sequence[str] | None
+    gpus: Sequence[str] | GpuCount
+    tensor_parallel: int | None
+    pipeline_parallel: int | None
+    data_parallel: int | None
+    expert_parallel: bool | int | None
+    model: ModelTable | Literal[False] | None
+    draft_model: WeightsTable | None
     mmproj: str | None
-    lora: Mapping[str, str]
+    lora: Mapping[str, str | AdapterTable]
     files: Mapping[str, str]
     standby: bool
 
     @property
     def named_gpus(self) -> list[tuple[KeyPath, str]]:
         """The names of the GPUs that it holds, each with its place in the table."""
-        return [(("gpus", index), name) for index, name in enumerate(self.gpus)]
+        named = () if isinstance(self.gpus, int | str) else self.gpus
+        return [(("gpus", index), name) for index, name in enumerate(named)]
+
+    @property
+    def gpu_count(self) -> GpuCount | None:
+        """How many GPUs it holds where they are not named."""
+        return self.gpus if isinstance(self.gpus, int) or self.gpus == "all" else None
 
 
 class ExperimentOptions(ServerOptions, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """From an inventory and the catalog to a `Stack`: every option with its value, every service ready to lay out."""
 
-import re
+from collections.abc import Mapping
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -8,23 +8,24 @@ from msgspec.structs import replace
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.collector import Collector
-from anvil_gen.inventory.env_references import check_free_values
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.checks import check_stack
-from anvil_gen.resolve.context import Folders, ResolveContext
+from anvil_gen.resolve.context import Folders, ResolveContext, TierServer
 from anvil_gen.resolve.egress import check_way_in
 from anvil_gen.resolve.env_variables import variables_of
 from anvil_gen.resolve.experiment import build_experiment
 from anvil_gen.resolve.extra_service import build_extras
-from anvil_gen.resolve.layers import Layer, layered, set_fields
-from anvil_gen.resolve.model import Gpu, Mode, Stack, Tier
+from anvil_gen.resolve.gpus import check_gpu_requests, resolve_gpus
+from anvil_gen.resolve.model import Mode, Stack, Tier, TreeFile
+from anvil_gen.resolve.model_names import model_names
 from anvil_gen.resolve.model_server import resolve_server
+from anvil_gen.resolve.model_source import presets_of
 from anvil_gen.resolve.modes import build_modes
-from anvil_gen.resolve.options import GpuOptions, HostOptions, TierOptions
+from anvil_gen.resolve.options import HostOptions, TierOptions
+from anvil_gen.resolve.own_keys import check_own_keys
 from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
 from anvil_gen.resolve.served_names import further_names, takes_any_name
-from anvil_gen.resolve.tier import build_tier
-from anvil_gen.values import KeyPath
+from anvil_gen.resolve.tier import build_tier, tier_files
 
 
 def resolve(
@@ -45,13 +46,14 @@ def resolve(
         catalog=catalog,
         collector=collector,
         platform=host.platform,
-        gpus=_gpus(inventory, catalog, collector, host.platform),
+        gpus=resolve_gpus(inventory, catalog, collector, host.platform),
+        gpu_request=host.gpu_request,
         folder=folders[0],
         output=folders[1],
         sealed=host.egress == "deny",
     )
     _check_folders(inventory, collector)
-    check_free_values(collector)
+    check_own_keys(collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
     tiers = _tiers(context, spec)
@@ -72,20 +74,44 @@ def resolve(
         experiment=experiment,
         variables=variables_of(inventory, tiers, services, modes[0].router, experiment),
     )
-    check_stack(stack, inventory, collector)
+    return _checked(context, stack)
+
+
+def _checked(context: ResolveContext, stack: Stack) -> Stack:
+    """Return a stack, with what is wrong between its parts reported."""
+    check_stack(stack, context.inventory, context.collector)
+    check_gpu_requests(context, stack)
     return stack
 
 
 def _tiers(context: ResolveContext, spec: RouterSpec | None) -> tuple[Tier, ...]:
-    tables = context.inventory.tiers.items()
-    servers = {
-        name: resolve_server(context, TierOptions, table, ("tiers", name), {"name": name}) for name, table in tables
-    }
-    names = further_names(context, spec, servers)
+    servers = _servers(context)
+    files = {name: tier_files(context, server, name) for name, server in servers.items()}
+    names = {name: model_names(context, server, _presets(server, files[name])) for name, server in servers.items()}
+    further = further_names(context, spec, servers, names)
     return tuple(
-        build_tier(context, name, server, names.get(name, ()), any_name=takes_any_name(spec, server))
+        build_tier(
+            context,
+            name,
+            server,
+            files=files[name],
+            names=names[name],
+            further_names=further.get(name, ()),
+            any_name=takes_any_name(spec, server),
+        )
         for name, server in servers.items()
     )
+
+
+def _presets(server: TierServer, files: Mapping[str, TreeFile]) -> str | None:
+    """Return the text of a tier's presets; None where it has none, or they cannot be read."""
+    presets = presets_of(server)
+    return files[presets[0]].text if presets is not None and presets[0] in files else None
+
+
+def _servers(context: ResolveContext) -> dict[str, TierServer]:
+    tiers = context.inventory.tiers.items()
+    return {name: resolve_server(context, TierOptions, table, ("tiers", name), {"name": name}) for name, table in tiers}
 
 
 def _has_no_tiers(inventory: Inventory, collector: Collector) -> bool:
@@ -114,44 +140,3 @@ def _check_folders(inventory: Inventory, collector: Collector) -> None:
     if inventory.hfcache.path is not UNSET and inventory.hfcache.volume is not UNSET:
         detail = '"path" and "volume" both say where the cache is'
         collector.add("two-fields-for-one-thing", ("hfcache", "path"), detail, "keep one of them")
-
-
-def _gpus(inventory: Inventory, catalog: Catalog, collector: Collector, platform: str) -> dict[str, Gpu]:
-    gpus: dict[str, Gpu] = {}
-    seen: dict[tuple[str, str], str] = {}  # by vendor, since some of them only number their GPUs
-    for name, table in inventory.gpus.items():
-        path: KeyPath = ("gpus", name)
-        options = layered(
-            GpuOptions,
-            Layer(name="templates/defaults.toml", values=catalog.defaults["gpu"]),
-            Layer(name=f"[gpus.{name}]", values=set_fields(table), path=path),
-        )
-        vendor = catalog.vendor(options.vendor)
-        if vendor is None:
-            collector.add("unknown-vendor", (*path, "vendor"), *catalog.unknown("gpus", options.vendor))
-        elif options.uuid is None:
-            collector.missing_key(path, "uuid", f"write it: {vendor.uuid_help}")
-        elif not re.fullmatch(vendor.uuid_pattern, options.uuid):
-            collector.add("invalid-form", (*path, "uuid"), f'"{options.uuid}"', vendor.uuid_help)
-        else:
-            other = seen.setdefault((options.vendor, options.uuid.lower()), name)
-            if platform in vendor.unsupported:
-                remedy = "add what it needs by override, or take another GPU"
-                where = (*path, "vendor")
-                collector.add("not-on-this-platform", where, vendor.unsupported[platform], remedy, severity="warning")
-            if other != name:
-                collector.add(
-                    "uuid-taken-twice",
-                    (*path, "uuid"),
-                    f'"{other}" has it already',
-                    f"each GPU has its own: {vendor.uuid_help}",
-                )
-            gpus[name] = Gpu(
-                name=name,
-                uuid=options.uuid,
-                vendor=options.vendor,
-                memory_mib=options.memory_mib,
-                reserve_mib=options.reserve_mib,
-                compute_capability=options.compute_capability,
-            )
-    return gpus

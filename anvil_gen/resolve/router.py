@@ -15,15 +15,16 @@ from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
-from anvil_gen.resolve.compose_keys import compose_form
 from anvil_gen.resolve.compose_service import health_check, logging_of, published
 from anvil_gen.resolve.context import ResolveContext, env_text
-from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
-from anvil_gen.resolve.model import NameCheck, Port, Route, Router, Tier, Upstream
+from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
+from anvil_gen.resolve.model import Port, Router, Tier, Upstream
 from anvil_gen.resolve.mounts import own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import RouterOptions
-from anvil_gen.resolve.relative_paths import move_to, moved_keys
+from anvil_gen.resolve.override_merge import declaring
+from anvil_gen.resolve.relative_paths import placed_fields
+from anvil_gen.resolve.router_model import NameCheck, Route
 from anvil_gen.resolve.router_options import (
     check_clients,
     check_supported,
@@ -65,7 +66,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
             name="templates/defaults.toml", values=fill_placeholders(catalog.defaults["router"], {"project": project})
         ),
         Layer(name=f"templates/routers/{name}/router.toml", values=kind.defaults),
-        Layer(name="[router]", values=set_fields(table), path=("router",)),
+        Layer(name="[router]", values=placed_fields(context, table, _FOLDER), path=("router",)),
     )
     check_supported(context, kind, options)
     check_clients(context, kind, clients_of(options))
@@ -114,7 +115,6 @@ def build_router(
     limits = router_limits(context, options)
     mounts = own_mounts(context, options, ("router",), {}, folder=_FOLDER)
     networks = networks_of(context, options, ("router",), sealed=limits.sealed)
-    override = moved_keys(options.override, move_to(context, _FOLDER))
     _check_list_size(context, kind, routes)
     return Router(
         kind=spec.name,
@@ -146,8 +146,8 @@ def build_router(
         mounts=mounts,
         networks=networks,
         declared=declared(context, mounts, networks or (DEFAULT,), folder=_FOLDER),
-        override=compose_form(override),
-        override_declared=declared_by(context, override, folder=_FOLDER),
+        override=options.override,
+        override_declared=declared_by(context, declaring(options.override), folder=_FOLDER),
         variables=kind.variables,
         options=options,
     )
@@ -263,14 +263,10 @@ def build_routes(
     """
     kind, by_name = spec.kind, {tier.name: tier for tier in tiers}
     wanted = [
-        (
-            tier.served_name,
-            tier.name,
-            tier.options.origin("served_name").path or ("tiers", tier.name),
-            "the served name",
-        )
+        (name, tier.name, _name_path(tier, name), "the served name")
         for tier in tiers
         if tier.task in kind.tasks
+        for name in tier.models
     ]
     for alias, (target, path) in sorted(aliases.items()):
         tier = by_name.get(target)
@@ -298,8 +294,16 @@ def build_routes(
             context.collector.add("model-name-taken-twice", path, f'"{name}" is already {by} of "{other}"', remedy)
         elif (other, by) == (target, what):
             tier = by_name[target]
-            routes.append(Route(name=name, tier=target, task=tier.task, how=_how(kind, tier, name)))
+            routes.append(_route(kind, tier, name))
     return tuple(routes)
+
+
+def _name_path(tier: Tier, name: str) -> KeyPath:
+    """Return where the name of one of a tier's models is written."""
+    options, here = tier.options, ("tiers", tier.name)
+    if options.served_names is not None and name in options.served_names:
+        return options.path_of("served_names") or here
+    return (options.path_of("served_name") if name == options.served_name else None) or here
 
 
 def _takes_alias(task: str, kind: RouterKind) -> bool:
@@ -310,9 +314,15 @@ def _reads_name(name: str, kind: RouterKind) -> bool:
     return not kind.name_pattern or re.fullmatch(kind.name_pattern, name) is not None
 
 
+def _route(kind: RouterKind, tier: Tier, name: str) -> Route:
+    model = name if name in tier.models else tier.served_name
+    entry = tier.name if model == tier.served_name else f"{tier.name}:{model}"
+    return Route(name=name, tier=tier.name, task=tier.task, model=model, entry=entry, how=_how(kind, tier, name))
+
+
 def _how(kind: RouterKind, tier: Tier, name: str) -> str:
     """Return how it comes that a tier answers to a name."""
-    if name == tier.served_name:
+    if name in tier.models:
         return "served"
     if "rewrite" in kind.supports:
         return "rewritten"

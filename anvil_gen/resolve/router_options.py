@@ -13,8 +13,8 @@ from anvil_gen.catalog.router_features import REQUESTABLE
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.resolve.context import ResolveContext
-from anvil_gen.resolve.model import Client, RouterLimits, Tls
 from anvil_gen.resolve.options import RouterOptions
+from anvil_gen.resolve.router_model import Client, RouterLimits, Tls
 from anvil_gen.units import parse_duration, parse_size
 from anvil_gen.values import KeyPath
 

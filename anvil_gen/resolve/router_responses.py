@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from anvil_gen.resolve.model import Route, RouterMessages
+from anvil_gen.resolve.router_model import Route, RouterMessages
 
 _AROUND = 80
 """Bytes that a name and its tier have around them in a list of models."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import UNSET, UnsetType
 
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.resolve.context import ResolveContext, TierServer
+from anvil_gen.resolve.model_names import ModelNames
 from anvil_gen.resolve.router import RouterSpec
 from anvil_gen.resolve.router_options import kinds_that
 from anvil_gen.values import KeyPath
@@ -18,12 +19,16 @@ _VERSION = re.compile(r":v?([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?![^:]*/)")
 
 
 def further_names(
-    context: ResolveContext, spec: RouterSpec | None, servers: Mapping[str, TierServer]
+    context: ResolveContext,
+    spec: RouterSpec | None,
+    servers: Mapping[str, TierServer],
+    names: Mapping[str, ModelNames],
 ) -> dict[str, tuple[str, ...]]:
     """Return the names that each tier must answer to, besides its own.
 
     Those are its aliases, in whatever mode, and the names of the tiers that it is a fallback of. There are none where
-    the router writes the served name into the request. What an engine cannot be given is reported.
+    the router writes the served name into the request. What an engine cannot be given is reported. ``names`` are the
+    tiers' own.
     """
     if spec is None or "rewrite" in spec.kind.supports:
         return {}
@@ -31,13 +36,13 @@ def further_names(
     for alias, target, path in _aliases(context):
         if target in wanted:
             wanted[target].setdefault(alias, path)
-    own = {name: {server.options.served_name: server.path, **wanted[name]} for name, server in servers.items()}
+    own = {name: {**dict.fromkeys(names[name].all, server.path), **wanted[name]} for name, server in servers.items()}
     for name, fallbacks in spec.options.fallbacks.items():
         for index, other in enumerate(fallbacks):
             if name in own and other in wanted and other != name:
                 path = ("router", "fallbacks", name, index)
                 wanted[other].update({alias: path for alias in own[name] if alias not in wanted[other]})
-    return {name: _given_names(context, spec, server, wanted[name]) for name, server in servers.items()}
+    return {name: _given_names(context, spec, server, names[name], wanted[name]) for name, server in servers.items()}
 
 
 def _rewrites(kind: RouterKind) -> bool:
@@ -78,26 +83,26 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _given_names(
-    context: ResolveContext, spec: RouterSpec, server: TierServer, names: Mapping[str, KeyPath]
+    context: ResolveContext, spec: RouterSpec, server: TierServer, own: ModelNames, names: Mapping[str, KeyPath]
 ) -> tuple[str, ...]:
     """Return the names that an engine can be given; the others are reported."""
-    engine, served = server.engine, server.options.served_name
+    engine = server.engine
     if engine is None:
         return ()
-    others = {name: path for name, path in names.items() if name != served}
-    if takes_any_name(spec, server) or engine.served_names == "any":
+    others = {name: path for name, path in names.items() if name not in own.all}
+    if not own.several and (takes_any_name(spec, server) or engine.served_names == "any"):
         for name, path in others.items():
-            if engine.alias_pattern and not re.fullmatch(engine.alias_pattern, name):
-                _refuse(context, spec, server, path, engine.alias_help)
+            if path[-2] == "aliases" and engine.alias_pattern and not re.fullmatch(engine.alias_pattern, name):
+                _refuse(context, spec, own, path, f"{engine.title} {engine.alias_help}")
         return ()
     given = []
     for name, path in others.items():
         as_flag = name.startswith("-") and engine.list_style == "spread"
-        if engine.served_names == "several" and not as_flag:
+        if engine.served_names == "several" and not as_flag and not own.several:
             given.append(name)
             continue
-        why = f'would take "{name}" for a flag' if as_flag else f'answers to "{served}" alone'
-        _refuse(context, spec, server, path, why)
+        why = f'would take "{name}" for a flag' if as_flag else f"answers to {_quoted(own.served)} alone"
+        _refuse(context, spec, own, path, f"{engine.title} {why}")
     if given and engine.any_name is not None:
         detail = f"{engine.title} before {engine.any_name.since} is told its names: a new alias restarts it"
         remedy = "take a newer image, or leave it at that"
@@ -106,11 +111,12 @@ def _given_names(
     return tuple(given)
 
 
-def _refuse(context: ResolveContext, spec: RouterSpec, server: TierServer, path: KeyPath, why: str) -> None:
-    title = server.engine.title if server.engine is not None else ""
-    detail = f"{spec.kind.title} passes requests on as they are, and {title} {why}"
+def _refuse(context: ResolveContext, spec: RouterSpec, own: ModelNames, path: KeyPath, why: str) -> None:
+    detail = f"{spec.kind.title} passes requests on as they are, and {why}"
     others = kinds_that(context.catalog, _rewrites)
-    remedy = f'ask for "{server.options.served_name}"' + (
-        f", or write {others}, which rewrites names" if others else ""
-    )
+    remedy = f'ask for "{own.served[0]}"' + (f", or write {others}, which rewrites names" if others else "")
     context.collector.add("alias-that-cannot-be-routed", path, detail, remedy)
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import UNSET
@@ -12,13 +13,22 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema_tier import HealthCheckTable
 from anvil_gen.masking import holds_secret
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
+from anvil_gen.resolve.parallel import PARALLEL_FIELDS, check_parallel
 from anvil_gen.resolve.server_gpus import check_vendors
 from anvil_gen.values import KeyPath, address, canonical_flag
 
-# Options of an engine's flag table that no single field of a tier names.
-FIELD_OF_OPTION = {"tensor_parallel": "gpus", "revision": "model.revision"}
+# Options of an engine's flag table that are no field of the table at hand.
+FIELD_OF_OPTION = {"tensor_parallel": "gpu", "revision": "model.revision"}
 # Fields that are lost where the engine has neither flag nor variable for them.
-FIELDS_NEEDING_FLAG = ("context_length", "max_sequences", "kv_cache_dtype", "draft_model", "mmproj", "lora")
+FIELDS_NEEDING_FLAG = (
+    "context_length",
+    "max_sequences",
+    "kv_cache_dtype",
+    "draft_model",
+    "mmproj",
+    "lora",
+    *PARALLEL_FIELDS,
+)
 # Fields of Compose that only an engine without a command of its own takes.
 OWN_FIELDS = ("command",)
 
@@ -28,6 +38,7 @@ def check_server(context: ResolveContext, server: AnyServer) -> None:
     if server.engine is not None:
         for check in (
             check_vendors,
+            check_parallel,
             _check_needs,
             _check_fields,
             _check_health,
@@ -36,6 +47,8 @@ def check_server(context: ResolveContext, server: AnyServer) -> None:
         ):
             check(context, server, server.engine)
     _check_secrets(context, server)
+    _check_passed(context, server)
+    _check_build(context, server)
     check_log_fields(context, server.path)
 
 
@@ -66,12 +79,42 @@ def _check_fields(context: ResolveContext, server: AnyServer, engine: Engine) ->
 def _check_secrets(context: ResolveContext, server: AnyServer) -> None:
     """Report secrets that are written out: the rendered files would hold them, and git after them."""
     for table, values in (("environment", server.options.environment), ("flags", server.options.flags)):
-        for name, value in values.items():
-            if isinstance(value, str) and value and holds_secret(name):
-                path = (*server.path, table, name)
-                variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
-                remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{variable}" }}'
-                context.collector.add("secret-in-the-inventory", path, "rendered files would hold it", remedy, key=True)
+        report_secrets(context.collector, (*server.path, table), values)
+
+
+def report_secrets(collector: Collector, path: KeyPath, values: Mapping[str, Any]) -> None:
+    """Report secrets among the values of the table at ``path``, by their names."""
+    for name, value in values.items():
+        if isinstance(value, str) and value and holds_secret(name):
+            variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
+            remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{variable}" }}'
+            where = (*path, name)
+            collector.add("secret-in-the-inventory", where, "rendered files would hold it", remedy, key=True)
+
+
+def _check_passed(context: ResolveContext, server: AnyServer) -> None:
+    """Report variables that are both passed on and set."""
+    for index, name in enumerate(server.options.pass_):
+        if name in server.options.environment:
+            detail = f'"{name}" is set in environment, and passed on'
+            path = (*server.path, "pass", index)
+            context.collector.add("two-fields-for-one-thing", path, detail, "keep one of them")
+
+
+def _check_build(context: ResolveContext, server: AnyServer) -> None:
+    """Report secrets that a build would keep in its image, and warn that nothing notices a changed context."""
+    build, path = server.options.build, server.options.path_of("build")
+    if build is None or path is None:
+        return
+    arguments = build.get("args") if isinstance(build, Mapping) else None
+    for name, value in arguments.items() if isinstance(arguments, Mapping) else ():
+        if isinstance(value, str) and value and holds_secret(str(name)):
+            remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{name}" }}'
+            here = (*path, "args", str(name))
+            context.collector.add("secret-in-the-inventory", here, "rendered files would hold it", remedy, key=True)
+    detail = "Compose builds only what is missing: after a change in the context, the old image runs on"
+    remedy = f"build it again: docker compose up -d --build {server.options.get('service') or ''}".rstrip()
+    context.collector.add("changes-of-a-build-are-not-noticed", path, detail, remedy, key=True, severity="warning")
 
 
 def check_log_fields(context: ResolveContext, table: KeyPath) -> None:
@@ -98,7 +141,7 @@ def _check_health(context: ResolveContext, server: AnyServer, engine: Engine) ->
 
 
 def _is_mapped(engine: Engine, name: str) -> bool:
-    return name in engine.fields or name in engine.field_env
+    return any(field.partition(".")[0] == name for field in (*engine.fields, *engine.field_env))
 
 
 def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
@@ -114,7 +157,7 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
             detail = f'"{other}" is the same flag for the engine'
             context.collector.add("flag-written-twice", here, detail, "keep one of the two", key=True)
         if other == name and option is not None:
-            field = FIELD_OF_OPTION.get(option, option)
+            field = option if option in server.options else FIELD_OF_OPTION.get(option, option)
             context.collector.add(
                 "flag-of-a-field",
                 here,
@@ -123,6 +166,19 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
                 key=True,
             )
         _check_flag_value(context.collector, here, value)
+        _check_json_flag(context, server, engine, name)
+
+
+def _check_json_flag(context: ResolveContext, server: AnyServer, engine: Engine, name: str) -> None:
+    """Report a flag that is JSON, and says what a field of the tier does."""
+    value = server.options.flags[name]
+    for field, key in engine.json_keys.items():
+        same = canonical_flag(str(engine.fields[field])) == canonical_flag(name)
+        if same and server.options.get(field) is not None and (not isinstance(value, dict) or key in value):
+            here = (*server.path, "flags", name)
+            detail = f'the field "{field}" writes "{key}" of its JSON'
+            remedy = f'write the other keys as a table, without "{key}"'
+            context.collector.add("flag-of-a-field", here, detail, remedy, key=True)
 
 
 def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
@@ -143,7 +199,7 @@ def _check_flag_value(collector: Collector, path: KeyPath, value: Any) -> None:
 
 def _refuse_quirks(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
     """Report options whose values do not work on this platform or these GPUs."""
-    for quirk in matching_quirks(context, engine, server.gpus):
+    for quirk in matching_quirks(context, engine, server.gpu_request):
         refusal = quirk.refuse
         value = server.options.get(refusal.option) if refusal is not None else None
         if refusal is not None and value in refusal.values:

@@ -1,16 +1,41 @@
 """A model server's GPUs: which it holds, how much of each, and the image that fits them."""
 
+from msgspec import UNSET
+
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.resolve.context import AnyServer, ResolveContext, env_text
-from anvil_gen.resolve.model import Gpu
+from anvil_gen.resolve.model import Gpu, GpuRequest
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.units import MIB, parse_size
 from anvil_gen.values import KeyPath, Number, Text
 
 
-def find_gpus(context: ResolveContext, options: ServerOptions, path: KeyPath) -> tuple[Gpu, ...]:
-    """Return the GPUs of a model server, with a diagnostic for each that is unknown or named twice."""
+def find_gpus(
+    context: ResolveContext, options: ServerOptions, engine: Engine | None, path: KeyPath
+) -> GpuRequest | None:
+    """Return the GPUs that a model server asks for; None for the processor."""
+    if options.gpu_count is not None:
+        vendor = _vendor_of_unnamed(context, engine, (*path, options.gpus_key))
+        return GpuRequest(vendor=vendor, count=options.gpu_count)
+    named = _named_gpus(context, options, path)
+    return GpuRequest(vendor=named[0].vendor, gpus=named) if named else None
+
+
+def _vendor_of_unnamed(context: ResolveContext, engine: Engine | None, path: KeyPath) -> str:
+    """Return the vendor of GPUs without names: that of `[gpus]`; of several, the one that the engine runs on."""
+    usual: str = context.catalog.defaults["gpu"]["vendor"]
+    tables = context.inventory.gpus.values()
+    vendors = sorted({usual if table.vendor is UNSET else table.vendor for table in tables}) or [usual]
+    fitting = [vendor for vendor in vendors if engine is not None and vendor in engine.vendors] or vendors
+    if len(fitting) > 1:
+        detail = f"[gpus] has GPUs of {join_words(fitting)}"
+        context.collector.add("gpus-of-two-vendors", path, detail, "name those that it takes: gpus = [...]")
+    return fitting[0]
+
+
+def _named_gpus(context: ResolveContext, options: ServerOptions, path: KeyPath) -> tuple[Gpu, ...]:
+    """Return the GPUs that a model server names, with a diagnostic for each that is unknown or named twice."""
     found: list[Gpu] = []
     for place, name in options.named_gpus:
         here, gpu = (*path, *place), context.gpus.get(name)
@@ -35,6 +60,8 @@ def _unknown_gpu(context: ResolveContext, name: str, path: KeyPath) -> None:
 def check_vendors(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
     path = (*server.path, server.options.gpus_key)
     vendors = sorted({gpu.vendor for gpu in server.gpus})
+    if server.gpu_request is not None and not vendors:
+        vendors = [server.gpu_request.vendor]
     if len(vendors) > 1:
         context.collector.add(
             "gpus-of-two-vendors", path, " and ".join(vendors), "one tier takes the GPUs of one vendor"
@@ -44,6 +71,17 @@ def check_vendors(context: ResolveContext, server: AnyServer, engine: Engine) ->
             runs = join_words(engine.vendors) or "the processor only"
             detail = f'{engine.title} has no GPUs of vendor "{vendor}": it runs on {runs}'
             context.collector.add("not-for-this-engine", path, detail, "take another GPU, or another engine")
+    request = server.gpu_request
+    if request is not None and request.count != "all" and not request.has_uuids:
+        _check_pins(context, request.vendor, path)
+
+
+def _check_pins(context: ResolveContext, name: str, path: KeyPath) -> None:
+    """Report GPUs without UUIDs of a vendor whose variables need these: an engine would get every GPU."""
+    vendor = context.catalog.vendor(name)
+    if vendor is not None and any("{uuids}" in value for value in vendor.environment.values()):
+        detail = f"{vendor.title} GPUs are pinned by UUID alone"
+        context.collector.add("not-for-this-vendor", path, detail, "name GPUs with a uuid in [gpus]")
 
 
 def share_of(context: ResolveContext, server: AnyServer) -> Number | None:
@@ -66,8 +104,10 @@ def share_of(context: ResolveContext, server: AnyServer) -> Number | None:
     if total is None:
         if not _gpus_have_errors(context, server):
             why, remedy = "its GPUs' memory is unknown or differs", "set memory_mib of each GPU, all alike"
-            if not server.gpus:
+            if server.gpu_request is None:
                 why, remedy = "it holds no GPU", "name the GPU that it holds"
+            elif not server.gpus:
+                why, remedy = "its GPUs are not named", "name them, with their memory_mib in [gpus]"
             remedy = f"{remedy}, or use gpu_memory_utilization"
             context.collector.add("share-of-a-gpu-cannot-be-computed", path, why, remedy)
         return None
@@ -90,29 +130,34 @@ def _gpus_have_errors(context: ResolveContext, server: AnyServer) -> bool:
 
 
 def image_of(
-    context: ResolveContext, options: ServerOptions, engine: Engine | None, gpus: tuple[Gpu, ...], path: KeyPath
+    context: ResolveContext, options: ServerOptions, engine: Engine | None, gpus: GpuRequest | None, path: KeyPath
 ) -> Text:
     """Return the image that the inventory names, else the engine's for these GPUs."""
     named = options.image
+    if options.build is not None and (options.path_of("image") or ())[: len(path)] != path:
+        return ""  # what is built is no other tier's image
     if named is not None:
         return env_text(named)
     if engine is None:
         return ""
-    images = engine.images.get(gpus[0].vendor, {}) if gpus else {}
-    capabilities = {gpu.compute_capability for gpu in gpus}
+    images = engine.images.get(gpus.vendor, {}) if gpus is not None else {}
+    capabilities = {gpu.compute_capability for gpu in gpus.gpus} if gpus is not None else set()
     fitting = next((image for key, image in images.items() if key in capabilities), images.get("default"))
     if fitting is not None:
         return fitting
     if not engine.image:
         context.collector.missing_key(path, "image", f'write image = "…": {engine.title} has no image of its own')
-    elif images:
+    elif gpus is not None and images:
         _no_image(context, engine, gpus, path)
     return engine.image
 
 
-def _no_image(context: ResolveContext, engine: Engine, gpus: tuple[Gpu, ...], path: KeyPath) -> None:
+def _no_image(context: ResolveContext, engine: Engine, gpus: GpuRequest, path: KeyPath) -> None:
     """Report GPUs for which an engine has images, but none for their compute capability."""
-    known, capability = ", ".join(engine.images[gpus[0].vendor]), gpus[0].compute_capability
+    known, first = ", ".join(engine.images[gpus.vendor]), next(iter(gpus.gpus), None)
+    capability = first.compute_capability if first is not None else None
     detail = f"{engine.title} has images for compute capability {known}; the GPU's is {capability or 'not set'}"
-    remedy = "set image" if capability else f"set compute_capability of gpus.{gpus[0].name}, or image"
+    remedy = "set image" if capability else "name the GPUs, with their compute_capability in [gpus], or set image"
+    if first is not None and not capability:
+        remedy = f"set compute_capability of gpus.{first.name}, or image"
     context.collector.add("no-image-for-this-gpu", path, detail, remedy, key=True)

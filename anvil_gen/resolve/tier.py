@@ -13,53 +13,79 @@ from anvil_gen.resolve.compose_service import ServiceInputs, build_service
 from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.egress import check_sealed
 from anvil_gen.resolve.model import FILE_LABEL, Mount, Tier, TreeFile
-from anvil_gen.resolve.model_source import tier_sources
+from anvil_gen.resolve.model_names import ModelNames
+from anvil_gen.resolve.model_source import Source, presets_of, rank_of, tier_sources
 from anvil_gen.resolve.options import TierOptions
 from anvil_gen.resolve.server_gpus import share_of
 from anvil_gen.values import KeyPath, canonical_flag
 
 
 def build_tier(
-    context: ResolveContext, name: str, server: TierServer, further_names: tuple[str, ...], *, any_name: bool = False
+    context: ResolveContext,
+    name: str,
+    server: TierServer,
+    *,
+    files: Mapping[str, TreeFile],
+    names: ModelNames,
+    further_names: tuple[str, ...],
+    any_name: bool,
 ) -> Tier:
-    """Return a tier that answers to further model names too; its errors go to the collector."""
+    """Return a tier with the files that it mounts and the names of what it serves; its errors go to the collector.
+
+    The engine is given ``further_names`` too, and may be made to answer to any.
+    """
     options = server.options
-    files = copied_files(context, server.options.files, server.path, f"tiers/{name}")
     sources = tier_sources(context, server)
     check_sealed(context, server, sources)
-    inputs = ServiceInputs(
-        service=options.service,
-        container_name=options.container_name or None,
-        served_name=options.served_name,
-        further_names=further_names,
-        any_name=any_name,
-        port=str(options.container_port or options.port),
-        published_port=str(options.port),
-        uuids=tuple(gpu.uuid for gpu in server.gpus),
-        share=share_of(context, server),
-        sources=sources,
-        folder="tiers",
-        files=tuple(Mount(source=source_of(file), target=target, read_only=True) for target, file in files.items()),
-        labels=tuple(file_labels(files)),
-    )
+    given_names = (*names.given(server.engine), *further_names)
+    inputs = _inputs(context, server, sources, files, given_names=given_names, any_name=any_name)
     model = sources.get("model")
     return Tier(
         name=name,
         engine=server.engine_name,
         task=options.task,
-        served_name=options.served_name,
-        names=(options.served_name, *further_names),
+        served_name=names.served[0],
+        models=names.all,
+        names=(*names.served, *further_names, *names.adapters),
         port=options.port or 0,
         container_port=options.container_port or options.port or 0,
         context_length=options.context_length,
         root_file=f"tiers/{name}.yml",
         model=str(model.argument) if model else "",
+        repos=model.repos if model else (),
         files=tuple(files.values()),
         gpus=server.gpus,
+        gpu_request=server.gpu_request,
         share=inputs.share,
         service=build_service(context, server, inputs),
         options=options,
         **_engine_facts(server.engine, options),
+    )
+
+
+def _inputs(
+    context: ResolveContext,
+    server: TierServer,
+    sources: Mapping[str, Source],
+    files: Mapping[str, TreeFile],
+    *,
+    given_names: tuple[str, ...],
+    any_name: bool,
+) -> ServiceInputs:
+    return ServiceInputs(
+        service=server.options.service,
+        container_name=server.options.container_name or None,
+        served_names=given_names,
+        any_name=any_name,
+        rank=rank_of(context, server, sources),
+        port=str(server.options.container_port or server.options.port),
+        published_port=str(server.options.port),
+        device_ids=tuple(gpu.device_id for gpu in server.gpus),
+        share=share_of(context, server),
+        sources=sources,
+        folder="tiers",
+        files=tuple(Mount(source=source_of(file), target=target, read_only=True) for target, file in files.items()),
+        labels=tuple(file_labels(files)),
     )
 
 
@@ -80,14 +106,25 @@ def _has_tools(engine: Engine, options: TierOptions) -> bool:
     return bool(engine.tool_flags) and all(flags.get(flag, False) is not False for flag in engine.tool_flags)
 
 
-def copied_files(context: ResolveContext, files: Mapping[str, str], table: KeyPath, name: str) -> dict[str, TreeFile]:
+def tier_files(context: ResolveContext, server: TierServer, name: str) -> dict[str, TreeFile]:
+    """Return the files that a tier mounts, its presets among them, as they are copied into the tree."""
+    presets = presets_of(server)
+    files = {**server.options.files, **({presets[0]: presets[1]} if presets is not None else {})}
+    places = {presets[0]: (*server.path, "model", "presets")} if presets is not None else {}
+    return copied_files(context, files, server.path, f"tiers/{name}", places)
+
+
+def copied_files(
+    context: ResolveContext, files: Mapping[str, str], table: KeyPath, name: str, places: Mapping[str, KeyPath] = {}
+) -> dict[str, TreeFile]:
     """Return the files that a service mounts, by their place in the container, as they are copied into the tree.
 
-    ``name`` is that of the service's own file in the tree, without its suffix.
+    ``name`` is that of the service's own file in the tree, without its suffix; ``places`` are where files are
+    written that are not in ``files`` of the ``table``.
     """
     found = {}
     for target, source in sorted(files.items()):
-        here = (*table, "files", target)
+        here = places.get(target, (*table, "files", target))
         if not is_below(target.lstrip("/")) or target.endswith("/"):
             context.collector.add("invalid-name", here, "it is no plain path of a file", "write it out", key=True)
         else:

@@ -12,9 +12,11 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.resolve.compose_keys import published_ports
 from anvil_gen.resolve.model import Mode, Stack
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions, ServiceOptions
+from anvil_gen.resolve.override_merge import Added
 from anvil_gen.values import KeyPath
 
 _EVERY = {"0.0.0.0", "::", ALL_ADDRESSES}  # noqa: S104  compared, not bound
+_NOTHING_ADDED = Added(())
 COMMON_BINDS = ("127.0.0.1", "0.0.0.0", ALL_ADDRESSES)  # noqa: S104  compared, not bound
 
 
@@ -148,7 +150,7 @@ def _owner(table: KeyPath) -> str:
 def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
     own = _own_keys(stack)
     for owner, table, options in owners(stack):
-        if "ports" in own.get(table, {}):
+        if not isinstance(own.get(table, {}).get("ports", _NOTHING_ADDED), Added):
             continue
         if isinstance(options, ServerOptions):
             yield from _in_compose_form(table, options.path_of("ports") or table, options.ports)
@@ -164,6 +166,8 @@ def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
 
 
 def _in_compose_form(table: KeyPath, path: KeyPath, ports: Any) -> Iterator[_Owner]:
+    if isinstance(ports, Added):
+        ports, path = ports.items, (*path, "add")
     for index, bind, number in published_ports(ports):
         value, here, remedy = (number, _address(bind)), (*path, index), "publish another port"
         yield _Owner(owner=_owner(table), value=value, path=here, key=False, remedy=remedy, table=table)

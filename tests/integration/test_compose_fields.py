@@ -21,6 +21,10 @@ EXAMPLES: dict[str, tuple[dict[str, str], str]] = {
     "service": (VLLM, '"other"'),
     "container_name": (VLLM, '"other"'),
     "image": (VLLM, '"x:1"'),
+    "build": (VLLM, '"."'),
+    "served_names": (VLLM, '["a", "b"]'),
+    "env_file": (VLLM, '["x.env"]'),
+    "pass_": (VLLM, '["A"]'),
     "entrypoint": (VLLM, '["sh"]'),
     "command": (CUSTOM, '["x"]'),
     "flags": (VLLM, "{ enforce-eager = true }"),
@@ -53,7 +57,7 @@ EXAMPLES: dict[str, tuple[dict[str, str], str]] = {
 
 def service_of(folder: Path, tier: dict[str, str]) -> dict[str, Any]:
     """Return the file of a tier as parsed, with the name of its service among its keys."""
-    lines = [f"{key} = {value}" for key, value in tier.items()]
+    lines = [f"{key.rstrip('_')} = {value}" for key, value in tier.items()]
     gpu = '[gpus.a]\nuuid = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"\n'
     (folder / "x.txt").write_text("x", "utf-8")
     (folder / "box.toml").write_text("\n".join(["schema = 1", gpu, "[tiers.chat]", *lines, ""]), "utf-8")

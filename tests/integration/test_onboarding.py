@@ -129,6 +129,7 @@ def test_no_task_needs_trust() -> None:
         ("big, 24GiB, GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a01", ["big"]),
         ("Größe №1, 24 GiB, GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a01", ["gre1"]),
         ("24 GiB, GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a01", ["card"]),
+        ("Orin, 64 GiB, 0", ["orin"]),
     ],
 )
 def test_cards_are_read_as_tools_print_them(plain: Path, lines: str, names: list[str], tmp_path: Path) -> None:

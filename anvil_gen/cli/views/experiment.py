@@ -80,6 +80,7 @@ def _gpu_json(use: GpuUse | None) -> dict[str, Any] | None:
     return {
         "name": use.gpu.name,
         "uuid": use.gpu.uuid,
+        "index": use.gpu.index,
         "memory_mib": use.gpu.memory_mib,
         "left_mib": use.left_mib,
         "holders": holders,

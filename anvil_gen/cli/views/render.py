@@ -14,7 +14,8 @@ from anvil_gen.deploy.compose_diff import ROUTES, Action, recreated
 from anvil_gen.deploy.diff_text import diff_text
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import display_path
-from anvil_gen.resolve.model import Mode, Route
+from anvil_gen.resolve.model import Mode
+from anvil_gen.resolve.router_model import Route
 
 _VERBS = {"create": "wrote", "update": "wrote", "delete": "removed"}
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from anvil_gen.host_paths import local_path
 from anvil_gen.machine.containers import images_of
@@ -15,6 +15,7 @@ from anvil_gen.operate.doctor.check import Check, failed, with_commands
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.operate.doctor.requirements import BindMount, Requirements
 from anvil_gen.resolve.model import Tier
+from anvil_gen.resolve.model_source import kinds_of
 
 _IMAGE_GIB = 5.0
 """The size of an image whose engine does not state it."""
@@ -93,8 +94,7 @@ def _image_gib(context: DoctorContext, required: Requirements) -> float:
 
 def _weights_gib(tier: Tier) -> float:
     """Return the maximum size of a tier's weights from the Hugging Face Hub: they fit onto its GPUs."""
-    model = tier.options.model
-    from_hub = model is not None and model.repo is not UNSET
+    from_hub = not {"repo", "repos"}.isdisjoint(kinds_of(tier.options.model))
     return sum(gpu.memory_mib or 0 for gpu in tier.gpus) / 1024 if from_hub else 0.0
 
 
@@ -110,10 +110,10 @@ def _is_cache(context: DoctorContext, required: Requirements, bind: BindMount) -
 
 
 def _has_weights(cache: Path, required: Requirements) -> bool:
-    """Tell whether a cache contains a tier's repository: every engine's layout has its name in it."""
-    model = required.tier.options.model if required.tier is not None else None
-    name = str(model.repo).rpartition("/")[2].casefold() if model is not None else ""
-    return any(name in entry.casefold() for folder in (cache, cache / "hub") for entry in _names(folder))
+    """Tell whether a cache contains a tier's repositories: every engine's layout has their names in it."""
+    repos = (required.tier.repos or (required.tier.model,)) if required.tier is not None else ()
+    entries = [entry.casefold() for folder in (cache, cache / "hub") for entry in _names(folder)]
+    return all(any(repo.rpartition("/")[2].casefold() in entry for entry in entries) for repo in repos)
 
 
 def _names(folder: Path) -> list[str]:

@@ -131,7 +131,7 @@ def _project(case: _Case) -> dict[str, Any]:
         "command": rest,
         # Of its own environment only the pins: the rest may contain keys.
         "environment": {
-            **{name: environment[name] for name in _pins(case.data) if name in environment},
+            **{name: environment[name] for name in (*_pins(case.data), *_passed(case.data)) if name in environment},
             **case.probe.environment,
         },
     }
@@ -141,7 +141,12 @@ def _project(case: _Case) -> dict[str, Any]:
 def _pins(data: Vendor) -> list[str]:
     """Return the variables by which engines are pinned to a vendor's GPUs."""
     tables = (data.environment, *data.platforms.values())
-    return [name for table in tables for name, value in table.items() if "{uuids}" in value]
+    return [name for table in tables for name, value in table.items() if "{uuids}" in value or "{ids}" in value]
+
+
+def _passed(data: Vendor) -> list[str]:
+    """Return the variables by which a runtime is told the GPUs."""
+    return [name for form in data.requests.values() for name in form.environment]
 
 
 def _escaped(value: Any) -> Any:
@@ -162,9 +167,9 @@ def _failed_start(case: _Case, stderr: str) -> Check:
 
 
 def _judge(case: _Case, seen: list[str]) -> Check:
-    gpus = case.tier.gpus
-    pinned, found = {gpu.uuid.casefold() for gpu in gpus}, {uuid.casefold() for uuid in seen}
-    listed, required = ", ".join(_named(gpus, uuid) for uuid in seen) or "none", ", ".join(gpu.name for gpu in gpus)
+    names = {_uuid_of(case, gpu): gpu.name for gpu in case.tier.gpus}
+    pinned, found = {uuid.casefold() for uuid in names}, {uuid.casefold() for uuid in seen}
+    listed, required = ", ".join(_named(names, uuid) for uuid in seen) or "none", ", ".join(names.values())
     # GPUs without UUIDs are numbered from 0 again inside of the container.
     if found == pinned or (all(uuid.isdecimal() for uuid in pinned) and len(found) == len(pinned)):
         return Check(what=case.what, found=f"a container sees {listed} and no other GPU")
@@ -174,7 +179,7 @@ def _judge(case: _Case, seen: list[str]) -> Check:
         remedy = with_commands("compare with what the host lists", shlex.join(command))
         return case.failed_check("container-sees-other-gpus", detail, remedy)
     detail = f"a container that reserves {required} alone sees: {listed}"
-    variable, value = next(iter(_pins(case.data)), ""), ",".join(gpu.uuid for gpu in gpus)
+    variable, value = next(iter(_pins(case.data)), ""), ",".join(names)
     if variable and (case.service.get("environment") or {}).get(variable) == value:
         remedy = with_commands(
             f"{variable} pins the engine anyway; while it runs, check which GPU it uses",
@@ -191,6 +196,14 @@ def _judge(case: _Case, seen: list[str]) -> Check:
     return case.failed_check("platform-ignores-gpu-pinning", detail, remedy)
 
 
-def _named(gpus: tuple[Gpu, ...], uuid: str) -> str:
-    name = next((gpu.name for gpu in gpus if gpu.uuid.casefold() == uuid.casefold()), "")
+def _uuid_of(case: _Case, gpu: Gpu) -> str:
+    """Return the UUID of a GPU; of one by index, what this host lists for it, if it is this host."""
+    if gpu.uuid is not None or not case.context.docker_info.local:
+        return gpu.device_id
+    detected = case.context.listing(gpu.vendor).find(gpu.device_id)
+    return detected.uuid if detected is not None else gpu.device_id
+
+
+def _named(names: Mapping[str, str], uuid: str) -> str:
+    name = next((name for known, name in names.items() if known.casefold() == uuid.casefold()), "")
     return f"{name} ({uuid})" if name else uuid

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from anvil_gen.catalog.gpu_vendor import Runtime, Vendor
 from anvil_gen.machine.gpus import DetectedGpu, GpuListing
-from anvil_gen.operate.doctor.check import Check, failed, with_commands
+from anvil_gen.operate.doctor.check import Check, Place, failed, with_commands
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.resolve.model import Gpu
 
@@ -20,12 +21,22 @@ _DESKTOP = "Docker Desktop"  # the operating system that it reports
 
 def required_gpus(context: DoctorContext, *, every: bool = False) -> dict[str, list[Gpu]]:
     """Return the GPUs of the checked tiers, or ``every`` one of the inventory, by vendor."""
-    held = [gpu.name for required in context.requirements if required.tier is not None for gpu in required.tier.gpus]
+    tiers = [required.tier for required in context.requirements if required.tier is not None]
+    held = [gpu.name for tier in tiers for gpu in tier.gpus]
     found: dict[str, list[Gpu]] = {}
     for gpu in context.deployment.stack.gpus:
         if every or gpu.name in held:
             found.setdefault(str(gpu.vendor), []).append(gpu)
+    for tier in tiers:
+        if tier.gpu_request is not None:
+            found.setdefault(tier.gpu_request.vendor, [])
     return found
+
+
+def unnamed_gpus(context: DoctorContext) -> list[str]:
+    """Return the checked tiers that name none of their GPUs, so that nothing can be checked of these."""
+    tiers = [required.tier for required in context.requirements if required.tier is not None]
+    return [tier.name for tier in tiers if tier.gpu_request is not None and tier.gpu_request.count is not None]
 
 
 def check_gpus(context: DoctorContext, *, every: bool = False, measured: bool = False) -> Iterator[Check]:
@@ -43,9 +54,14 @@ def check_gpus(context: DoctorContext, *, every: bool = False, measured: bool = 
         if not listing.gpus:
             yield _none_listed(context, data, listing, measured=measured)
             continue
+        seen: dict[str, str] = {}
         for gpu in gpus:
-            detected = listing.find(gpu.uuid)
-            yield _compare(context, gpu, detected) if detected is not None else _not_found(context, data, gpu, listing)
+            detected = listing.find(gpu.device_id)
+            if detected is None:
+                yield _not_found(context, data, gpu, listing)
+                continue
+            other = seen.setdefault(detected.uuid, gpu.name)
+            yield _compare(context, gpu, detected) if other == gpu.name else _same_gpu(context, gpu, other, detected)
 
 
 def _none_listed(context: DoctorContext, data: Vendor, listing: GpuListing, *, measured: bool) -> Check:
@@ -59,19 +75,29 @@ def _none_listed(context: DoctorContext, data: Vendor, listing: GpuListing, *, m
 
 def _not_found(context: DoctorContext, data: Vendor, gpu: Gpu, listing: GpuListing) -> Check:
     others = "".join(f"\n    {detected.uuid}  {detected.name}".rstrip() for detected in listing.gpus)
-    detail = f"this host has no {data.title} GPU {gpu.uuid}; it has:\n{others}\n"
-    used = {other.uuid.casefold() for other in context.deployment.stack.gpus}
-    left = [detected.uuid for detected in listing.gpus if detected.uuid.casefold() not in used]
+    detail = f"this host has no {data.title} GPU {gpu.device_id}; it has:\n{others}\n"
+    used = [listing.find(other.device_id) for other in context.deployment.stack.gpus if other.vendor == gpu.vendor]
+    left = [detected.uuid for detected in listing.gpus if detected not in used]
     lines = [f"[gpus.{gpu.name}]", f'uuid = "{left[0] if len(left) == 1 else "..."}"']
     remedy = with_commands(f"set the right one in {context.inventory}", *lines)
-    return failed(f"GPU {gpu.name}", "gpu-not-found", detail, remedy, at=context.place("gpus", gpu.name, "uuid"))
+    return failed(f"GPU {gpu.name}", "gpu-not-found", detail, remedy, at=_place(context, gpu))
+
+
+def _same_gpu(context: DoctorContext, gpu: Gpu, other: str, detected: DetectedGpu) -> Check:
+    detail = f'index {detected.index} and {detected.uuid} are one GPU, and "{other}" is it already'
+    remedy = f"write another GPU of this host, or remove one of the two, in {context.inventory}"
+    return failed(f"GPU {gpu.name}", "uuid-taken-twice", detail, remedy, at=_place(context, gpu))
+
+
+def _place(context: DoctorContext, gpu: Gpu) -> Place:
+    return context.place("gpus", gpu.name, "uuid" if gpu.uuid is not None else "index")
 
 
 def _compare(context: DoctorContext, gpu: Gpu, detected: DetectedGpu) -> Check:
     what = f"GPU {gpu.name}"
-    description = ", ".join(
-        part for part in (detected.name, _memory(detected), _capability(detected), _driver(detected)) if part
-    )
+    by_index = f"index {gpu.index} is now {detected.uuid}" if gpu.uuid is None else ""
+    parts = (detected.name, _memory(detected), _capability(detected), _driver(detected), by_index)
+    description = ", ".join(part for part in parts if part)
     stated, real = gpu.memory_mib, detected.memory_mib
     if stated is not None and real is not None and abs(stated - real) > _TOLERANCE * real:
         detail = f"the inventory says {stated} MiB, but the GPU has {real} MiB"
@@ -87,6 +113,15 @@ def _compare(context: DoctorContext, gpu: Gpu, detected: DetectedGpu) -> Check:
         at = context.place("gpus", gpu.name, "compute_capability")
         return failed(what, "compute-capability-differs-from-the-inventory", detail, remedy, at=at)
     return Check(what=what, found=description)
+
+
+def _needed(context: DoctorContext, data: Vendor | None) -> Runtime | None:
+    """Return what lets a container have the GPUs, by the way in which it asks for them."""
+    if data is None:
+        return None
+    forms = {str(name): form for name, form in data.requests.items()}
+    form = forms.get(context.deployment.host.options.gpu_request)
+    return form.needs if form is not None and form.needs is not None else data.runtime
 
 
 def _memory(detected: DetectedGpu) -> str:
@@ -109,16 +144,17 @@ def check_runtimes(context: DoctorContext, *, measured: bool = False) -> Iterato
     """Check what gives containers access to the GPUs of each vendor; ``measured``: one has accessed them."""
     for vendor in required_gpus(context):
         data = context.catalog.vendor(vendor)
-        if data is None or data.runtime is None or not (context.docker_info.local or context.docker_info.is_available):
+        runtime = _needed(context, data)
+        if runtime is None or not (context.docker_info.local or context.docker_info.is_available):
             continue
-        found = _evidence(context, data.runtime)
+        found = _evidence(context, runtime)
         if found:
-            yield Check(what="GPU runtime", found=f"{data.runtime.title}: {found}")
+            yield Check(what="GPU runtime", found=f"{runtime.title}: {found}")
         elif measured:
-            yield Check(what="GPU runtime", found=f"{data.runtime.title}: a container has accessed its GPUs")
+            yield Check(what="GPU runtime", found=f"{runtime.title}: a container has accessed its GPUs")
         elif context.docker_info.local:
-            remedy = data.runtime.install.get(context.platform or "linux", "").strip()
-            detail = f"the {data.runtime.title} was not found: {_searched(data.runtime)}"
+            remedy = runtime.install.get(context.platform or "linux", "").strip()
+            detail = f"the {runtime.title} was not found: {_searched(runtime)}"
             yield failed("GPU runtime", "no-gpu-runtime", detail, remedy or "install it")
 
 
@@ -128,6 +164,8 @@ def _evidence(context: DoctorContext, runtime: Runtime) -> str:
     listed = [name for name in runtime.runtimes if name in (info.get("Runtimes") or {})]
     if listed:
         return f"Docker has the runtime {listed[0]}"
+    if runtime.cdi:
+        return _cdi_evidence(info, runtime.cdi)
     if runtime.runtimes and info.get("OperatingSystem") == _DESKTOP:
         return f"{_DESKTOP} includes it"
     if not context.docker_info.local:
@@ -141,7 +179,18 @@ def _evidence(context: DoctorContext, runtime: Runtime) -> str:
     return ", ".join(devices) if len(devices) == len(runtime.devices) else ""
 
 
+def _cdi_evidence(info: Mapping[str, Any], kind: str) -> str:
+    """Return which devices Docker has found, or where an older one looks for them, which does not list any."""
+    if "DiscoveredDevices" in info:
+        found = [str(device.get("ID")) for device in info["DiscoveredDevices"] or ()]
+        return next((f"Docker has found {name}" for name in found if name.startswith(f"{kind}=")), "")
+    folders = ", ".join(info.get("CDISpecDirs") or ())
+    return f"Docker looks for it in {folders}" if folders else ""
+
+
 def _searched(runtime: Runtime) -> str:
+    if runtime.cdi:
+        return f"Docker has no CDI device {runtime.cdi}"
     if runtime.runtimes or runtime.programs:
         names = ", ".join(map(shlex.quote, (*runtime.runtimes, *runtime.programs)))
         return f"no Docker runtime and no program on the PATH is called: {names}"

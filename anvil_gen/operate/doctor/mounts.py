@@ -8,13 +8,12 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from msgspec import UNSET
-
 from anvil_gen.diagnostics import did_you_mean
 from anvil_gen.host_paths import is_windows_path, local_path
 from anvil_gen.operate.doctor.check import Check, Place, failed, with_commands, with_severity
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.operate.doctor.requirements import BindMount, Requirements
+from anvil_gen.resolve.model_source import kinds_of
 from anvil_gen.values import KeyPath
 
 _POINTER = b"version https://git-lfs"
@@ -126,8 +125,7 @@ def _names(folder: Path) -> list[str]:
 def _fetch(required: Requirements, bind: BindMount) -> str:
     """Return how to get a model to where it is mounted from."""
     source = Path(bind.source)
-    model = required.tier.options.model if required.tier is not None else None
-    is_file = model is not None and model.file is not UNSET
+    is_file = required.tier is not None and "file" in kinds_of(required.tier.options.model)
     command = f"hf download REPOSITORY {shlex.quote(source.name)} --local-dir {_quoted(source.parent)}"
     whole = f"hf download REPOSITORY --local-dir {_quoted(source)}"
     return with_commands("put the model there; to download it from the Hugging Face Hub", command if is_file else whole)

@@ -20,9 +20,10 @@ from anvil_gen.operate.doctor.environment import (
     check_variables,
 )
 from anvil_gen.operate.doctor.gpu_pinning import check_pins
-from anvil_gen.operate.doctor.gpus import check_gpus, check_runtimes, required_gpus
+from anvil_gen.operate.doctor.gpus import check_gpus, check_runtimes, unnamed_gpus
 from anvil_gen.operate.doctor.images import check_images
 from anvil_gen.operate.doctor.mounts import check_mounts, check_volumes
+from anvil_gen.operate.doctor.parallelism import check_parallelism
 from anvil_gen.operate.doctor.ports_and_names import check_names, check_ports
 
 
@@ -51,7 +52,8 @@ CHECKS = (
         check_mounts,
         check_volumes,
     ),
-    *(check_images, check_disk, check_names, check_paused, check_external_networks, check_networks, check_ports),
+    *(check_images, check_parallelism, check_disk, check_names, check_paused, check_external_networks, check_networks),
+    check_ports,
 )
 
 
@@ -75,5 +77,8 @@ def _unchecked(context: DoctorContext, *, probe: bool) -> Iterator[str]:
         yield "volumes, images, container names and Docker's disk: Docker does not answer"
     if not context.docker_info.local:
         yield f"GPUs, files and ports of the other machine: run `anvil-gen doctor {host}` there"
-    if required_gpus(context) and not probe:
+    unnamed = unnamed_gpus(context)
+    if unnamed:
+        yield f"the GPUs of {', '.join(unnamed)}: the inventory does not name them"
+    if any(required.tier is not None and required.tier.gpus for required in context.requirements) and not probe:
         yield f"which GPUs containers really see: `anvil-gen doctor {host} --probe` starts containers that list them"

@@ -60,9 +60,9 @@ class Slot(Struct, frozen=True, kw_only=True):
         name = self.experiment.options.gpu
         return next((gpu for gpu in self.deployment.stack.gpus if gpu.name == name), None)
 
-    def gpu_of(self, uuid: str) -> Gpu | None:
-        """Return the inventory's GPU with a UUID; None if there is none."""
-        return next((gpu for gpu in self.deployment.stack.gpus if gpu.uuid == uuid), None)
+    def gpu_of(self, device_id: str) -> Gpu | None:
+        """Return the inventory's GPU with a UUID or an index; None if there is none."""
+        return next((gpu for gpu in self.deployment.stack.gpus if gpu.device_id == device_id), None)
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -91,7 +91,7 @@ class Trial(Struct, frozen=True, kw_only=True):
             "MODEL": self.model,
             "SERVED_NAME": self.served_name,
             "PORT": str(self.port),
-            "GPU_UUID": self.gpu.uuid if self.gpu is not None else "",
+            "GPU_UUID": self.gpu.device_id if self.gpu is not None else "",
             "EXTRA_ARGS": shlex.join(self.flags),
         }
 

@@ -12,6 +12,7 @@ from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.inventory.schema_tier import ModelServerTable
 from anvil_gen.masking import MASK, may_hold_secret
 from anvil_gen.operate.experiment.parse_args import Flag, flag_entry, parse_arguments, typed_value
+from anvil_gen.resolve.parallel import PARALLEL_FIELDS
 from anvil_gen.values import Number
 
 # Option of an engine -> the type of its field, for those that a trial's flag may set.
@@ -108,7 +109,7 @@ def _field_error(facts: TrialFacts, option: str, flags: Mapping[str, tuple[str, 
     if len(set(flags.values())) > 1:
         given = " and ".join(" ".join((f"--{name}", *texts)) for name, texts in flags.items())
         return Diagnostic(code="conflicting-values", detail=f"{field}: {printable(given)}", remedy=_AGAIN)
-    if option == "tensor_parallel":
+    if option in PARALLEL_FIELDS:
         fits, why = values == ("1",), "a tier's parallel GPUs are its `gpus`, and the slot has one"
     elif option == "revision":
         fits, why = len(values) == 1, "a revision is one name"

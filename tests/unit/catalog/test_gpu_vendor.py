@@ -9,7 +9,12 @@ import pytest
 
 from anvil_gen.catalog.gpu_vendor import Vendor, semantic_errors
 
-DATA = {"title": "Toy", "uuid_pattern": "TOY-[0-9]+", "uuid_help": "it stands on the box"}
+DATA = {
+    "title": "Toy",
+    "uuid_pattern": "TOY-[0-9]+",
+    "uuid_help": "it stands on the box",
+    "requests": {"reservation": {}},
+}
 
 
 @pytest.mark.parametrize(

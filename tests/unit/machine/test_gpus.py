@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ from anvil_gen.machine.subprocesses import Answer, Run
 BIG = Pretended("GPU-d0f446cf-1771-414c-e116-a39138798a8c", "NVIDIA RTX PRO 6000, 96 GB", 97887)
 SHARED = Pretended("GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1", "NVIDIA GB10", 0, "12.1")
 SLICES = """\
-GPU 0: NVIDIA A100 (UUID: GPU-a)
-  MIG 3g.20gb     Device  0: (UUID: MIG-b)
+GPU 0: NVIDIA A100 (UUID: GPU-d0f446cf-1771-414c-e116-a39138798a8c)
+  MIG 3g.20gb     Device  0: (UUID: MIG-04d3b6e7-5691-3e86-1d34-c37999440cf1)
 """
 
 
@@ -53,8 +54,8 @@ def test_slices_and_cards_of_an_old_driver() -> None:
     found = listed("nvidia", run=run)
 
     assert [(card.uuid, card.name, card.memory_mib) for card in found.gpus] == [
-        ("GPU-a", "NVIDIA A100", None),
-        ("MIG-b", "MIG 3g.20gb     Device  0", None),
+        ("GPU-d0f446cf-1771-414c-e116-a39138798a8c", "NVIDIA A100", None),
+        ("MIG-04d3b6e7-5691-3e86-1d34-c37999440cf1", "MIG 3g.20gb     Device  0", None),
     ]
     assert found.diagnostic == ""
 
@@ -113,3 +114,21 @@ def test_every_vendor_can_be_listed_and_says_what_to_do_where_nothing_is(name: s
     assert set(vendor.driver) == platforms
     assert vendor.runtime is not None
     assert set(vendor.runtime.install) == platforms
+
+
+@pytest.mark.parametrize(
+    ("listing", "uuids"),
+    [
+        ("GPU 0: Orin (nvgpu) (UUID: 54b0e5d0-1771-414c-e116-a39138798a8c)\n", ["0"]),
+        ("GPU 0: Old (UUID: [N/A])\nGPU 1: Old (UUID: [N/A])\n", ["0", "1"]),
+        ("GPU 0: Orin\n", []),
+    ],
+)
+def test_cards_without_a_uuid_are_pinned_by_their_index(listing: str, uuids: list[str]) -> None:
+    def run(command: Sequence[str]) -> Answer:
+        return Answer(code=0, stdout=listing if "-L" in command else "[N/A], Orin, [N/A], 8.7, 540.4\n")
+
+    found = listed("nvidia", run=run)
+
+    assert [card.uuid for card in found.gpus] == uuids
+    assert [found.find(uuid) for uuid in uuids] == [*found.gpus]

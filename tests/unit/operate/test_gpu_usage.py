@@ -66,3 +66,35 @@ def test_without_its_memory_nobody_can_tell_what_is_left(tmp_path: Path) -> None
     use = gpu_use(found, replace(found.gpus[0], memory_mib=None), {})
 
     assert use.left_mib is None
+
+
+BY_INDEX = """schema = 1
+gpus.first = { index = 0, memory_mib = 1000 }
+gpus.third = { index = 2, memory_mib = 1000 }
+tiers.named = { engine = "vllm", gpus = ["third"], model = { path = "/m/x" } }
+tiers.two = { engine = "vllm", gpus = 2, model = { path = "/m/x" }, port = 2 }
+tiers.all = { engine = "vllm", gpus = "all", model = { path = "/m/x" }, port = 3 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("gpu", "granted", "expected"),
+    [
+        (0, {}, [("two", False, True, None), ("all", False, True, None)]),
+        (1, {}, [("named", False, True, None), ("all", False, True, None)]),
+        (1, {"named": "2"}, [("named", True, True, None), ("all", False, True, None)]),
+        (1, {"named": "nvidia.com/gpu=2"}, [("named", True, True, None), ("all", False, True, None)]),
+        (1, {"all": ""}, [("named", False, True, None), ("all", True, True, None)]),
+    ],
+)
+def test_the_holders_of_a_card_by_index(
+    gpu: int, granted: dict[str, str], expected: list[tuple[str, bool, bool, int | None]], tmp_path: Path
+) -> None:
+    (tmp_path / "box.toml").write_text(BY_INDEX, "utf-8")
+    found = Host(tmp_path / "box.toml", Catalog()).stack
+    containers = {
+        name: replace(inspected({"DeviceRequests": [{"DeviceIDs": [one] if one else []}]}), state="running")
+        for name, one in granted.items()
+    }
+
+    assert holders(gpu_use(found, found.gpus[gpu], containers)) == expected

@@ -69,6 +69,34 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
         {"deploy": RESERVED},
     ),
     (
+        "card by CDI",
+        {"host": {"DeviceRequests": [{"Driver": "cdi", "Count": 0, "DeviceIDs": ["nvidia.com/gpu=0"]}]}},
+        {
+            "deploy": {
+                "resources": {"reservations": {"devices": [{"driver": "cdi", "device_ids": ["nvidia.com/gpu=0"]}]}}
+            }
+        },
+        {"deploy": {"resources": {"reservations": {"devices": [{"device_ids": ["nvidia.com/gpu=0"]}]}}}},
+    ),
+    (
+        "all cards",
+        {"host": {"DeviceRequests": [{"Driver": "nvidia", "Count": -1, "DeviceIDs": None}]}},
+        {"deploy": {"resources": {"reservations": {"devices": [{"driver": "nvidia", "count": -1}]}}}},
+        {"deploy": {"resources": {"reservations": {"devices": [{"count": -1}]}}}},
+    ),
+    (
+        "all cards, in an older form",
+        {"host": {"DeviceRequests": [{"Driver": "nvidia", "Count": -1}]}},
+        {"deploy": {"resources": {"reservations": {"devices": [{"driver": "nvidia", "count": "all"}]}}}},
+        {"deploy": {"resources": {"reservations": {"devices": [{"count": -1}]}}}},
+    ),
+    (
+        "two cards",
+        {"host": {"DeviceRequests": [{"Driver": "nvidia", "Count": 2}]}},
+        {"deploy": {"resources": {"reservations": {"devices": [{"driver": "nvidia", "count": 2}]}}}},
+        {"deploy": {"resources": {"reservations": {"devices": [{"count": 2}]}}}},
+    ),
+    (
         "mounts",
         {
             "Mounts": [

@@ -137,7 +137,7 @@ ALTERED = [
     (MOUNTS, "          selinux: {{ mount.selinux }}\n", "", "volumes"),
     (SERVICE, "{{ service.networks | block(6) }}", "      - other", "networks[0]"),
     (SERVICE, "{% if service.gpus %}", "{% if not service.gpus %}", DEVICES),
-    (RESERVATION, "{{ uuid }}", "{{ service.gpus.vendor }}", f"{DEVICES}[0].device_ids[0]"),
+    (RESERVATION, "{{ device_id }}", "{{ service.gpus.vendor }}", f"{DEVICES}[0].device_ids[0]"),
     (
         RESERVATION,
         "              capabilities",
@@ -249,17 +249,18 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     assert "'init' is there twice" in fault_of(tmp_path, more='override.image = "other"\n')[0]
 
 
+INIT = (shipped_templates() / "compose" / "service.yml.j2").read_text("utf-8").split("\n").index("    init: true") + 1
 FAULTS = [
-    ("    init: true\n", "    init: {{ service.name + 1 }}\n", 9),
-    ("    init: true\n", "    init: {{ 1/0 }}\n", 9),
-    ("    init: true\n", "    init: {{ service.name | folded }}\n", 9),
-    ("    init: true\n", "    {{ service.shm_size | key }}: 1\n", 9),
-    ("    init: true\n", "    init: {{ nope }}\n", 9),
-    ("    init: true\n", "    shm_size: {{ service.shm_size }}\n", 9),
-    ("    init: true\n", "    init: {{ service.health }}\n", 9),
-    ("    init: true\n", "    init: {% nope %}\n", 9),
-    ("    init: true\n", '{% include "nope" %}\n', 9),
-    ("    init: true\n", "    init: 'x{{ nope }}'\n", 9),
+    ("    init: true\n", "    init: {{ service.name + 1 }}\n", INIT),
+    ("    init: true\n", "    init: {{ 1/0 }}\n", INIT),
+    ("    init: true\n", "    init: {{ service.name | folded }}\n", INIT),
+    ("    init: true\n", "    {{ service.shm_size | key }}: 1\n", INIT),
+    ("    init: true\n", "    init: {{ nope }}\n", INIT),
+    ("    init: true\n", "    shm_size: {{ service.shm_size }}\n", INIT),
+    ("    init: true\n", "    init: {{ service.health }}\n", INIT),
+    ("    init: true\n", "    init: {% nope %}\n", INIT),
+    ("    init: true\n", '{% include "nope" %}\n', INIT),
+    ("    init: true\n", "    init: 'x{{ nope }}'\n", INIT),
 ]
 
 
@@ -279,7 +280,7 @@ def test_a_template_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"true", b"\xff", 1))
     detail, file, line = fault_of(tmp_path)
 
-    assert (detail, line) == ("it is not UTF-8", 9)
+    assert (detail, line) == ("it is not UTF-8", INIT)
     assert file.endswith("templates/compose/service.yml.j2")
 
 

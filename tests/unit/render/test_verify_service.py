@@ -12,6 +12,7 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.verify_service import expected_service, first_difference
 from anvil_gen.resolve.model import (
     Declared,
+    EnvFile,
     EnvVar,
     ExtraService,
     HealthCheck,
@@ -28,15 +29,17 @@ SERVICE = Service(
     name="one",
     container_name="box-one",
     image="image:1",
+    build={"context": ComposeText("../..")},
     entrypoint=("run",),
     command=("--x=$",),
     shell_words=(),
     environment=(EnvVar(name="A", value="$1"), EnvVar(name="B", value=None)),
+    env_file=(EnvFile(path="a$.env", required=True), EnvFile(path="b.env", required=False)),
     ports=(Port(host="127.0.0.1", number="81", target="80"),),
     further_ports=("9:90/udp",),
     sealed=False,
     mounts=(Mount(source="v", target="/v", volume=True), Mount(source="/b", target="/b", read_only=True)),
-    gpus=Reservation(vendor="nvidia", uuids=("GPU-1",)),
+    gpus=Reservation(vendor="nvidia", driver="nvidia", runtime="", device_ids=("GPU-1",), count=None),
     health=HealthCheck(test=("CMD", "x"), interval="1s", timeout="2s", retries=3, start_period="4s"),
     restart="no",
     init=True,
@@ -53,6 +56,8 @@ SERVICE = Service(
 FILE: dict[str, Any] = {
     "container_name": "box-one",
     "image": "image:1",
+    "build": {"context": "../.."},
+    "env_file": ["a$$.env", {"path": "b.env", "required": False}],
     "restart": "no",
     "init": True,
     "stop_grace_period": "1m",
@@ -87,6 +92,9 @@ TEXTS = [
 WRONG: list[tuple[str, Any, KeyPath]] = [
     ("container_name", "other", ("container_name",)),
     ("image", None, ("image",)),
+    ("build", {"context": ".."}, ("build", "context")),
+    ("env_file", ["a$.env", FILE["env_file"][1]], ("env_file", 0)),
+    ("env_file", ["a$$.env", "b.env"], ("env_file", 1)),
     ("restart", False, ("restart",)),
     ("stop_grace_period", "2m", ("stop_grace_period",)),
     ("ipc", "host", ("ipc",)),
@@ -134,12 +142,14 @@ def test_a_key_that_is_not_there_is_found(key: str) -> None:
     assert place[:3] == ("services", "one", key)
 
 
-ABSENT = ["entrypoint", "command", "ports", "healthcheck"]
+ABSENT = ["image", "build", "env_file", "entrypoint", "command", "ports", "healthcheck"]
 
 
 @pytest.mark.parametrize("key", ABSENT)
 def test_a_key_that_the_model_does_not_have_is_found(key: str) -> None:
-    bare = replace(SERVICE, entrypoint=(), command=(), ports=(), further_ports=(), health=None)
+    bare = replace(
+        SERVICE, image="", build={}, env_file=(), entrypoint=(), command=(), ports=(), further_ports=(), health=None
+    )
     file = {name: value for name, value in FILE.items() if name not in ABSENT}
 
     assert difference("service", bare, file) is None
@@ -161,7 +171,7 @@ def test_an_override_has_the_last_word() -> None:
     file = {
         **FILE,
         "image": "$X",
-        "volumes": ["/a:/a"],
+        "volumes": [*FILE["volumes"], "/a:/a"],
         "deploy": {"resources": {"limits": {"cpus": "1"}, "reservations": devices}},
     }
 

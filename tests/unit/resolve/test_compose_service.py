@@ -31,10 +31,10 @@ def service_of(text: str, **changed: Any) -> Service:
     inputs = {
         "service": "one",
         "container_name": "box-one",
-        "served_name": "one",
+        "served_names": ("one",),
         "port": "8001",
         "published_port": "8001",
-        "uuids": tuple(gpu.uuid for gpu in server.gpus),
+        "device_ids": tuple(gpu.device_id for gpu in server.gpus),
         "share": None,
         "sources": {"model": BY_PATH},
     }
@@ -88,7 +88,7 @@ def test_a_health_check_asks_on_its_port() -> None:
         (
             "engine = 'vllm', flags = { z = 1, a = [1, 'x'], off = false, on = true }, max_sequences = 4, "
             "context_length = 1024, gpus = ['a', 'b']",
-            {"share": Number("0.90"), "sources": {"model": BY_REPO}, "further_names": ("two", "three")},
+            {"share": Number("0.90"), "sources": {"model": BY_REPO}, "served_names": ("one", "two", "three")},
             (
                 *("serve", "org/name", "--served-model-name", "one", "two", "three", "--revision=abc"),
                 *("--tensor-parallel-size=2", "--max-model-len=1024", "--gpu-memory-utilization=0.90"),
@@ -167,7 +167,7 @@ def test_a_command_that_takes_further_arguments_is_one_string() -> None:
         ),
         (
             tier("engine = 'vllm', gpus = ['a']") + "\nhost.platform = 'wsl2'",
-            {"uuids": (PORT,)},
+            {"device_ids": (PORT,)},
             [
                 ("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),
                 ("CUDA_VISIBLE_DEVICES", PORT),
@@ -182,7 +182,7 @@ def test_a_command_that_takes_further_arguments_is_one_string() -> None:
         ),
         (
             tier("engine = 'ollama', context_length = 1024"),
-            {},
+            {"sources": {"model": BY_REPO}},
             [
                 ("OLLAMA_HOST", "0.0.0.0:8001"),
                 ("OLLAMA_MODELS", "/hub/ollama"),
@@ -272,7 +272,7 @@ def test_the_program_and_its_health_check(
             tier("engine = 'vllm', gpus = ['b', 'a'], bind = '::1'"),
             False,
             ["[::1]:8001:8001"],
-            Reservation(vendor="nvidia", uuids=(UUID_B, UUID_A)),
+            Reservation(vendor="nvidia", driver="nvidia", runtime="", device_ids=(UUID_B, UUID_A), count=None),
         ),
         ("host.egress = 'deny'\n" + tier("engine = 'vllm'"), True, [], None),
     ],

@@ -17,6 +17,7 @@ from anvil_gen.values import EnvRef, Text, VariableText
 GPUS = f"""\
 gpus.big = {{ uuid = "{UUID_A}", memory_mib = 24000, compute_capability = "8.6" }}
 gpus.new = {{ uuid = "{UUID_B}", memory_mib = 24000, compute_capability = "12.0" }}
+gpus.twin = {{ uuid = "{UUID_A}", memory_mib = 24000, compute_capability = "12.0" }}
 gpus.bare = {{ uuid = "{UUID_B}" }}
 gpus.red = {{ vendor = "amd", uuid = "0", compute_capability = "9.0" }}
 gpus.blue = {{ vendor = "intel", uuid = "0" }}
@@ -131,7 +132,7 @@ def test_a_quirk_applies_where_all_its_conditions_hold(tier: str, platform: str,
     context = context_of(f"{GPUS}host.platform = '{platform}'\ntiers.one = {{ {tier} }}")
     server = server_of(context)
     assert server.engine is not None
-    found = [quirk.reason for quirk in matching_quirks(context, server.engine, server.gpus)]
+    found = [quirk.reason for quirk in matching_quirks(context, server.engine, server.gpu_request)]
 
     assert [reason[: len(start)] for reason, start in zip(found, reasons, strict=True)] == reasons
 
@@ -152,7 +153,7 @@ def test_a_quirk_ends_below_a_compute_capability_and_starts_at_one(quirk: Quirk,
     server = server_of(context)
     assert server.engine is not None
 
-    found = matching_quirks(context, replace(server.engine, quirks=(quirk,)), server.gpus)
+    found = matching_quirks(context, replace(server.engine, quirks=(quirk,)), server.gpu_request)
     assert [*found] == ([quirk] if applies else [])
 
 
@@ -170,7 +171,7 @@ def test_a_value_of_the_inventory_as_text() -> None:
         ("gpus = ['big'], gpu_memory = '24000MiB'", "1"),
         # Rounded down, so that two halves fit.
         ("gpus = ['big'], gpu_memory = '8000MiB'", "0.3333"),
-        ("gpus = ['big', 'new'], gpu_memory = '6000MiB'", "0.25"),
+        ("gpus = ['new', 'twin'], gpu_memory = '6000MiB'", "0.25"),
     ],
 )
 def test_the_share_of_a_gpu(tier: str, share: str | None) -> None:
@@ -287,7 +288,7 @@ def test_a_share_that_is_none(text: str, expected: list[Fault]) -> None:
         (f"tiers.one = {{ {VLLM}, flags.api-key = {{ env = 'API_KEY' }}, environment.MY_TOKEN = '' }}", []),
         (
             f"tiers.one = {{ {VLLM}, flags.▸tp = 2 }}",
-            [("flag of a field", "tiers.one.flags.tp", 'set "gpus" of tiers.one')],
+            [("flag of a field", "tiers.one.flags.tp", 'set "tensor_parallel" of tiers.one')],
         ),
         (
             f"tiers.one = {{ {VLLM}, flags.▸max_model_len = 2 }}",

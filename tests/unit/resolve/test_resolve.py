@@ -133,7 +133,7 @@ def test_one_missing_fact_is_told_once(tmp_path: Path) -> None:
     [
         ("flags.▸port = 1", ("flag of a field", "tiers.one.flags.port", 'set "port" of tiers.one')),
         ("flags.▸max_model_len = 1", ("flag of a field", "tiers.one.flags.max_model_len", 'set "context_length"')),
-        ("flags.▸tp = 2", ("flag of a field", "tiers.one.flags.tp", 'set "gpus"')),
+        ("flags.▸tp = 2", ("flag of a field", "tiers.one.flags.tp", 'set "tensor_parallel"')),
         ("flags.▸revision = 'a'", ("flag of a field", "tiers.one.flags.revision", 'set "model.revision"')),
         ("flags.a-b = 1\nflags.▸a_b = 2", ("flag written twice", "tiers.one.flags.a_b", "keep one")),
         ("flags.x = ▸2020-01-01", ("wrong type", "tiers.one.flags.x", "write it in quotes")),

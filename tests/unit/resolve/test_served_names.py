@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from contexts import context_of, server_of, step_compared
 from inventories import Fault
 from msgspec.structs import replace
 
-from anvil_gen.resolve.context import ResolveContext
+from anvil_gen.resolve.context import ResolveContext, TierServer
+from anvil_gen.resolve.model_names import ModelNames, model_names
 from anvil_gen.resolve.router import resolve_router_spec
 from anvil_gen.resolve.served_names import further_names, takes_any_name
 
@@ -15,9 +18,13 @@ OLD = "engine = 'vllm', image = 'vllm/vllm-openai:v0.20.1'"
 VLLM = f"tiers.one = {{ {OLD} }}\ntiers.two = {{ {OLD}, served_name = 'second' }}\n"
 
 
+def own_names(context: ResolveContext, servers: Mapping[str, TierServer]) -> dict[str, ModelNames]:
+    return {name: model_names(context, server, None) for name, server in servers.items()}
+
+
 def names_of(context: ResolveContext) -> dict[str, tuple[str, ...]]:
     servers = {name: server_of(context, name) for name in context.inventory.tiers}
-    return further_names(context, resolve_router_spec(context, project="box"), servers)
+    return further_names(context, resolve_router_spec(context, project="box"), servers, own_names(context, servers))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +61,7 @@ def names_of(context: ResolveContext) -> dict[str, tuple[str, ...]]:
         ("tiers.one.engine = 'llamacpp'\nrouter.aliases.-a = 'one'", {"one": ()}),
         ("tiers.one.engine = 'nothing'\nrouter.aliases.a = 'one'", {"one": ()}),
         # It has no list of names after a flag.
-        ("tiers.one.engine = 'ollama'\nrouter.aliases.-a = 'one'", {"one": ("-a",)}),
+        ("tiers.one = { engine = 'ollama', model.repo = 'm' }\nrouter.aliases.-a = 'one'", {"one": ("-a",)}),
         (VLLM + "router = { aliases.a = 'two', fallbacks = { nobody = ['one'] } }", {"one": (), "two": ("a",)}),
     ],
 )
@@ -102,7 +109,7 @@ def test_an_engine_that_answers_to_one_name_is_given_no_other() -> None:
     engine = servers["two"].engine
     assert engine is not None
     servers["two"] = replace(servers["two"], engine=replace(engine, served_names="one"))
-    found = further_names(context, resolve_router_spec(context, project="box"), servers)
+    found = further_names(context, resolve_router_spec(context, project="box"), servers, own_names(context, servers))
 
     assert found == {"one": (), "two": ()}
     assert [(told.address, told.detail) for told in context.collector.diagnostics] == [
@@ -131,7 +138,7 @@ def test_only_images_that_are_known_to_be_older_are_told_aliases(image: str, old
     spec, server = resolve_router_spec(context, project="box"), server_of(context, "one")
 
     assert takes_any_name(spec, server) is not older
-    assert further_names(context, spec, {"one": server}) == {"one": ("a",) if older else ()}
+    assert names_of(context) == {"one": ("a",) if older else ()}
     warned = [(told.code, told.address, told.severity) for told in context.collector.diagnostics]
     assert warned == ([("alias-restarts-the-tier", "tiers.one.image", "warning")] if older else [])
 

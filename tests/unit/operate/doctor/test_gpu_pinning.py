@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from e2e.cards import Card
 from fake_engine import FakeDocker, engine, images, subject
+from fake_machine import nvidia
 
 from anvil_gen.operate.doctor.check import Check
 from anvil_gen.operate.doctor.gpu_pinning import check_pins
+from anvil_gen.operate.doctor.run import run_checks
 
 UUID = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
 OTHER = "GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1"
@@ -130,3 +133,49 @@ def test_cards_that_no_program_lists_are_not_measured(tmp_path: Path) -> None:
 
 def test_nothing_is_started_without_an_engine(tmp_path: Path) -> None:
     assert list(check_pins(subject(tmp_path, INVENTORY))) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "outcome"),
+    [
+        (line(UUID), "pass", f"a container sees big ({UUID}) and no other GPU"),
+        (line(OTHER), "fail", "container sees other GPUs"),
+        (line(OTHER) + line(UUID), "fail", "platform ignores GPU pinning"),
+    ],
+)
+def test_a_card_by_index_is_the_one_that_the_host_lists(seen: str, verdict: str, outcome: str, tmp_path: Path) -> None:
+    cards = nvidia(Card(OTHER, "NVIDIA RTX", 32607), Card(UUID, "NVIDIA RTX", 97887))
+    answers = engine(image_inspect=images("vllm:1"))
+    answers["compose --project-name box --profile * config"] = json.dumps(
+        {"name": "box", "services": {"fast": {**SERVICE, "environment": {}}}}
+    )
+    answers["compose --project-name box-pin-proof"] = seen
+    text = INVENTORY.replace(f'uuid = "{UUID}"', "index = 1")
+    (check,) = check_pins(subject(tmp_path, text, answers, run=cards))
+
+    assert (check.verdict, check.found if check.diagnostic is None else check.diagnostic.summary) == (verdict, outcome)
+
+
+def test_what_a_runtime_is_told_goes_with_it(tmp_path: Path) -> None:
+    service = {
+        "image": "vllm:1",
+        "runtime": "nvidia",
+        "environment": {"API_KEY": "secret", "NVIDIA_VISIBLE_DEVICES": UUID},
+    }
+    _, docker = proof(tmp_path, line(UUID), service=service)
+    ((started,),) = (json.loads(text)["services"].values() for text in docker.read)
+
+    assert started["runtime"] == "nvidia"
+    assert started["environment"] == {
+        "NVIDIA_VISIBLE_DEVICES": UUID,
+        "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
+    }
+
+
+def test_cards_without_names_are_not_measured(tmp_path: Path) -> None:
+    answers = engine(image_inspect=images("vllm:1"))
+    context = subject(tmp_path, INVENTORY.replace('["big"]', '"all"'), answers)
+
+    assert list(check_pins(context)) == []
+    unchecked = run_checks(context, probe=True).unchecked
+    assert "the GPUs of fast: the inventory does not name them" in unchecked

@@ -132,3 +132,74 @@ def test_devices(tmp_path: Path) -> None:
     assert told(check_runtimes(host)) == [("fail", "GPU runtime", "no GPU runtime")]
     (root / "dev/dri").mkdir()
     assert [verdict for verdict, _, _ in told(check_runtimes(host))] == ["pass"]
+
+
+BY_INDEX = INVENTORY.replace(f'uuid = "{UUID}"', "index = 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "outcomes"),
+    [
+        (
+            BY_INDEX,
+            [("pass", f"NVIDIA RTX, 97887 MiB, compute capability 12.0, driver 575.57.08, index 1 is now {UUID}")],
+        ),
+        (BY_INDEX.replace("index = 1", "index = 2"), [("fail", "GPU not found")]),
+        (BY_INDEX.replace("index = 1", "index = 0"), [("fail", "memory differs from the inventory")]),
+        (
+            BY_INDEX.replace("[paths]", f'[gpus.same]\nuuid = "{UUID}"\n[paths]'),
+            [("pass", "NVIDIA RTX, 97887 MiB"), ("fail", "UUID taken twice")],
+        ),
+        (INVENTORY.replace('gpus = ["big"]', 'gpus = "all"'), []),
+    ],
+)
+def test_a_card_by_index(text: str, outcomes: list[tuple[str, str]], tmp_path: Path) -> None:
+    run = nvidia(Pretended(OTHER, "NVIDIA RTX", 32607, "12.0"), Pretended(UUID, "NVIDIA RTX", 97887, "12.0"))
+    context = subject(tmp_path, text, engine(), run=run)
+    found = told(check_gpus(context, every="same" in text))
+
+    assert [verdict for verdict, _, _ in found] == [verdict for verdict, _ in outcomes]
+    assert all(text.startswith(part) for (_, _, text), (_, part) in zip(found, outcomes, strict=True))
+
+
+def test_where_an_index_is_set(tmp_path: Path) -> None:
+    (check,) = check_gpus(subject(tmp_path, BY_INDEX, engine(), run=card(OTHER, 32607)))
+
+    assert check.diagnostic is not None
+    assert check.diagnostic.address == "gpus.big.index"
+
+
+SPECIFICATION = "CDI specification of the GPUs: Docker"
+
+
+@pytest.mark.parametrize(
+    ("form", "info", "outcome"),
+    [
+        ("cdi", {}, ("fail", "no GPU runtime")),
+        ("cdi", {"Runtimes": {"nvidia": {}}}, ("fail", "no GPU runtime")),
+        ("cdi", {"CDISpecDirs": ["/etc/cdi"]}, ("pass", f"{SPECIFICATION} looks for it in /etc/cdi")),
+        (
+            "cdi",
+            {"DiscoveredDevices": [{"Source": "cdi", "ID": "nvidia.com/gpu=all"}]},
+            ("pass", f"{SPECIFICATION} has found nvidia.com/gpu=all"),
+        ),
+        ("cdi", {"DiscoveredDevices": [{"Source": "cdi", "ID": "other.com/gpu=0"}]}, ("fail", "no GPU runtime")),
+        ("cdi", {"DiscoveredDevices": None, "CDISpecDirs": ["/etc/cdi"]}, ("fail", "no GPU runtime")),
+        ("runtime", {}, ("fail", "no GPU runtime")),
+        (
+            "runtime",
+            {"Runtimes": {"nvidia": {}}},
+            ("pass", "runtime of the NVIDIA Container Toolkit: Docker has the runtime nvidia"),
+        ),
+    ],
+)
+def test_what_each_form_needs(
+    form: str, info: dict[str, object], outcome: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    text = INVENTORY.replace("schema = 1", f'schema = 1\nhost.gpu_request = "{form}"')
+    for folder, gpus in (("named", '["big"]'), ("unnamed", '"all"')):
+        answers = engine(info=json.dumps({**INFO, **info}))
+        host = subject(tmp_path / folder, text.replace('["big"]', gpus), answers)
+
+        assert told(check_runtimes(host)) == [(outcome[0], "GPU runtime", outcome[1])]
