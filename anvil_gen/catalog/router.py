@@ -46,6 +46,10 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     internal_ports: Annotated[
         tuple[int, ...], Meta(description="Ports that its container listens on for itself, on its own loopback.")
     ] = ()
+    reads: Annotated[
+        tuple[str, ...],
+        Meta(description="Fields of a tier, besides `served_name`, that its files say: they can be no variables."),
+    ] = ()
     health: Health
     defaults: Annotated[
         Mapping[str, Any], Meta(description="Defaults of `[router]`, over those of `templates/defaults.toml`.")

@@ -12,7 +12,7 @@ from msgspec import inspect as types
 
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.decode import CODES
-from anvil_gen.inventory.env_references import env_reference, reference_error
+from anvil_gen.inventory.env_references import env_reference, reference, reference_error
 from anvil_gen.inventory.struct_errors import Decoder, accepts, type_info
 from anvil_gen.values import KeyPath
 
@@ -52,12 +52,11 @@ class _OwnKeysDecoder(Decoder):
     def decode(self, value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, Any] | None = None) -> Any:
         if isinstance(value, dict) and reference_error(value) is not None:  # reported for every table there is
             return UNSET
-        reference = env_reference(value) if _takes_text(kind) else None
-        if reference is not None:
-            value = reference.default
-            if value is None or value is UNSET:
+        if _takes_text(kind) and reference(value) is not None:
+            variable = env_reference(value)
+            if variable is None or variable.default is None:
                 return UNSET
-            value, path = str(value), (*path, "default")
+            value, path = variable.default, (*path, "default")
         if self._override and len(path) > 0 and is_removal(value, kind):
             return UNSET
         added = added_items(value) if self._override and accepts(kind, []) else None

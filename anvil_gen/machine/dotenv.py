@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from anvil_gen.values import Interpolation, interpolations, split_compose_text
-
 FILE = ".env"
 _LINE = re.compile(
     r"""^[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][\w.-]*)[ \t]*[=:][ \t]*
@@ -36,26 +34,3 @@ def _assignments(text: str) -> Iterator[tuple[str, str]]:
     for match in _LINE.finditer(text):
         quoted = match["single"] if match["single"] is not None else match["double"]
         yield match["name"], quoted if quoted is not None else _COMMENT.sub("", match["plain"]).strip()
-
-
-def fill_variables(text: str, values: Mapping[str, str]) -> str:
-    """Return a text of a compose file with its variables interpolated; those that are not set are empty."""
-    return "".join(part if isinstance(part, str) else _value(part, values) for part in split_compose_text(text))
-
-
-def _value(variable: Interpolation, values: Mapping[str, str]) -> str:
-    value = values.get(variable.name)
-    is_set = value is not None and (value != "" or not variable.operator.startswith(":"))
-    if variable.operator.endswith("+"):
-        return variable.word if is_set else ""
-    return variable.word if variable.has_default and not is_set else value or ""
-
-
-def references(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield the names of the variables in a text, and whether Compose refuses the file if one is not set.
-
-    Those with a default are left out.
-    """
-    for variable in interpolations(text):
-        if not variable.operator.endswith(("-", "+")):
-            yield variable.name, variable.operator.endswith("?")

@@ -22,7 +22,9 @@ from anvil_gen.diagnostics import (
 from anvil_gen.inventory.fleet import find_inventory, fleet_root
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.docker import Docker
+from anvil_gen.machine.dotenv import variables
 from anvil_gen.machine.project_lock import project_lock
+from anvil_gen.operate.with_values import with_values
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import DEFAULT_MODE, Mode, Stack, Tier
 
@@ -38,14 +40,14 @@ class Deployment:
         self.host = host
         self.project = Project(docker=Docker(host.docker_context), folder=host.output, name=host.project)
 
-    @property
+    @cached_property
     def stack(self) -> Stack:
-        """What the inventory resolves to.
+        """What the inventory resolves to, with the values that variables have on this host.
 
         Raises:
             DiagnosticError: the inventory has errors.
         """
-        return self.host.stack
+        return with_values(self.host.stack, variables(self.project.folder))
 
     @cached_property
     def pending(self) -> Plan | None:

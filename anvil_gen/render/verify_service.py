@@ -24,7 +24,7 @@ from anvil_gen.resolve.model import (
     Stack,
 )
 from anvil_gen.resolve.override_merge import merge
-from anvil_gen.values import KeyPath, Text
+from anvil_gen.values import KeyPath, Text, VariableValue
 
 _ABSENT = object()
 
@@ -119,7 +119,7 @@ def _health(health: HealthCheck) -> dict[str, Any]:
         "disable": _ABSENT if health.disable is None else health.disable,
         "interval": _optional(health.interval),
         "timeout": _optional(health.timeout),
-        "retries": _ABSENT if health.retries is None else health.retries,
+        "retries": _whole_number(health.retries),
         "start_period": _optional(health.start_period),
         "start_interval": _optional(health.start_interval),
     }
@@ -128,6 +128,12 @@ def _health(health: HealthCheck) -> dict[str, Any]:
 def _logging(logging: Logging) -> dict[str, Any]:
     options = {name: compose_string(value) for name, value in logging.options.items()}
     return {"driver": _optional(logging.driver), "options": options or _ABSENT}
+
+
+def _whole_number(value: int | None) -> Any:
+    if isinstance(value, VariableValue):
+        return compose_string(value.reference)
+    return _ABSENT if value is None else value
 
 
 def _mount(mount: Mount) -> dict[str, Any]:

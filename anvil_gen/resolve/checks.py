@@ -11,7 +11,6 @@ from msgspec import UNSET
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fields import NAME_LENGTH, PROJECT_PATTERN
 from anvil_gen.inventory.schema import Inventory
-from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.resolve.model import Gpu, Mode, Stack, Tier
 from anvil_gen.resolve.networks import check_shared, check_used
 from anvil_gen.resolve.own_references import check_own_references
@@ -119,11 +118,7 @@ def _own_ipc(stack: Stack, collector: Collector) -> None:
 def _images(stack: Stack, collector: Collector) -> None:
     for _, table, options in owners(stack):
         image = options.image
-        if isinstance(image, EnvTable) and image.default == "":
-            path, _ = option_location(options, "image", table)
-            detail = "without the variable there would be no image"
-            collector.add("invalid-form", (*path, "default"), detail, "write an image, or leave the default out")
-        if not isinstance(image, str):
+        if image is None:
             continue
         host, slash, rest = image.partition("@")[0].partition("/")
         # The registry and the tag may have capitals.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from anvil_gen.interpolation import looks_interpolated
 from anvil_gen.inventory.compose_spec import UNIQUE
 from anvil_gen.inventory.own_keys import added_items
 from anvil_gen.resolve.compose_keys import NAMED_VOLUME, long_mount
@@ -44,7 +45,8 @@ def _items(key: str, value: Any) -> Iterator[tuple[KeyPath, Any]]:
     path: KeyPath = (key,) if added is None else (key, "add")
     items = value if added is None else added
     for index, item in enumerate(items if isinstance(items, list) else ()):
-        yield (*path, index), item
+        if not (isinstance(item, str) and looks_interpolated(item)):  # which is reported for what it is
+            yield (*path, index), item
 
 
 def _port(port: Any) -> Iterator[tuple[str, str]]:

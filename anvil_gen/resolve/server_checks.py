@@ -15,7 +15,7 @@ from anvil_gen.masking import holds_secret
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
 from anvil_gen.resolve.parallel import PARALLEL_FIELDS, check_parallel
 from anvil_gen.resolve.server_gpus import check_vendors
-from anvil_gen.values import KeyPath, address, canonical_flag
+from anvil_gen.values import EnvRef, KeyPath, VariableValue, address, canonical_flag
 
 # Options of an engine's flag table that are no field of the table at hand.
 FIELD_OF_OPTION = {"tensor_parallel": "gpu", "revision": "model.revision"}
@@ -85,11 +85,18 @@ def _check_secrets(context: ResolveContext, server: AnyServer) -> None:
 def report_secrets(collector: Collector, path: KeyPath, values: Mapping[str, Any]) -> None:
     """Report secrets among the values of the table at ``path``, by their names."""
     for name, value in values.items():
-        if isinstance(value, str) and value and holds_secret(name):
+        if holds_secret(name) and _is_written_out(value):
             variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
             remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{variable}" }}'
             where = (*path, name)
             collector.add("secret-in-the-inventory", where, "rendered files would hold it", remedy, key=True)
+
+
+def _is_written_out(value: Any) -> bool:
+    """Tell whether a value is in the inventory itself, also as the default of a variable."""
+    if isinstance(value, VariableValue):
+        return any(isinstance(part, EnvRef) and bool(part.default) for part in value.reference.parts)
+    return isinstance(value, str) and value != ""
 
 
 def _check_passed(context: ResolveContext, server: AnyServer) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.digests import digest
 from anvil_gen.host_paths import is_below
@@ -17,7 +19,7 @@ from anvil_gen.resolve.model_names import ModelNames
 from anvil_gen.resolve.model_source import Source, presets_of, rank_of, tier_sources
 from anvil_gen.resolve.options import TierOptions
 from anvil_gen.resolve.server_gpus import share_of
-from anvil_gen.values import KeyPath, canonical_flag
+from anvil_gen.values import EnvRef, KeyPath, Text, VariableText, VariableValue, canonical_flag, parts_of, text_of
 
 
 def build_tier(
@@ -44,11 +46,11 @@ def build_tier(
         name=name,
         engine=server.engine_name,
         task=options.task,
-        served_name=names.served[0],
-        models=names.all,
-        names=(*names.served, *further_names, *names.adapters),
-        port=options.port or 0,
-        container_port=options.container_port or options.port or 0,
+        served_name=str(names.served[0]),
+        models=tuple(map(str, names.all)),
+        names=(*map(str, names.served), *further_names, *names.adapters),
+        port=int(options.port or 0),
+        container_port=int(options.container_port or options.port or 0),
         context_length=options.context_length,
         root_file=f"tiers/{name}.yml",
         model=str(model.argument) if model else "",
@@ -61,6 +63,25 @@ def build_tier(
         options=options,
         **_engine_facts(server.engine, options),
     )
+
+
+def _extra_arguments(context: ResolveContext, server: TierServer) -> Text | None:
+    """Return the arguments that a variable says, if it is set; what is written out is a flag."""
+    extra = server.options.extra_arguments
+    if extra is None:
+        return None
+    path = server.options.path_of("extra_arguments") or server.path
+    if not isinstance(extra, VariableValue):
+        remedy = 'write it in flags; for arguments of a variable, { env = "EXTRA_ARGS" }'
+        context.collector.add("invalid-form", path, "it is no variable", remedy)
+    elif server.engine is not None and server.engine.own_command and not server.options.command:
+        detail = "without a command, they would replace the image's own"
+        context.collector.add("not-for-this-engine", path, detail, "write command too")
+    # Without a default there are none.
+    parts = (
+        replace(part, default=part.default or "") if isinstance(part, EnvRef) else part for part in parts_of(extra)
+    )
+    return VariableText(tuple(parts))
 
 
 def _inputs(
@@ -78,11 +99,12 @@ def _inputs(
         served_names=given_names,
         any_name=any_name,
         rank=rank_of(context, server, sources),
-        port=str(server.options.container_port or server.options.port),
-        published_port=str(server.options.port),
+        port=str(server.options.container_port or server.options.port),  # other files say it too: no variable
+        published_port=text_of(server.options.port),
         device_ids=tuple(gpu.device_id for gpu in server.gpus),
         share=share_of(context, server),
         sources=sources,
+        extra_arguments=_extra_arguments(context, server),
         folder="tiers",
         files=tuple(Mount(source=source_of(file), target=target, read_only=True) for target, file in files.items()),
         labels=tuple(file_labels(files)),

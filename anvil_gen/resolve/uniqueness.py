@@ -13,7 +13,7 @@ from anvil_gen.resolve.compose_keys import published_ports
 from anvil_gen.resolve.model import Mode, Stack
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions, ServiceOptions
 from anvil_gen.resolve.override_merge import Added
-from anvil_gen.values import KeyPath
+from anvil_gen.values import KeyPath, VariableValue
 
 _EVERY = {"0.0.0.0", "::", ALL_ADDRESSES}  # noqa: S104  compared, not bound
 _NOTHING_ADDED = Added(())
@@ -69,7 +69,7 @@ def is_explicit(options: ServiceOptions, name: str, table: KeyPath, collector: C
 def is_address(text: str) -> bool:
     """Return whether a text is an IP address as Compose takes it."""
     if text in COMMON_BINDS:
-        return True
+        return text != ALL_ADDRESSES or not isinstance(text, VariableValue)  # which is no word of Compose's
     from ipaddress import ip_address  # noqa: PLC0415  costs 2 ms, and hardly any inventory needs it
 
     try:

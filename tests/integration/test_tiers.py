@@ -49,7 +49,7 @@ def test_an_override_has_the_last_word(tmp_path: Path) -> None:
     override = (
         '[tiers.tier.override]\nmem_limit = "8g"\nrestart = "no"\nports = ["1:2"]\nlogging.options.max-file = "9"\n'
     )
-    override += 'volumes = ["data:/data"]\nenvironment.A = "$B"\nenvironment.C = { env = "C", default = "d" }\n'
+    override += 'volumes = ["data:/data"]\nenvironment.A = "a$B"\nenvironment.C = { env = "C", default = "d" }\n'
     files = render(tmp_path, TIER + override)
     (tmp_path / "tier.yml").write_text(files["tiers/tier.yml"], "utf-8")
     read = compose_config(tmp_path, "tier.yml", env={"B": "taken"})
@@ -59,7 +59,7 @@ def test_an_override_has_the_last_word(tmp_path: Path) -> None:
     assert [(port["published"], port["target"]) for port in service["ports"]] == [("1", 2)]
     assert service["logging"]["options"] == {"max-file": "9", "max-size": "50m"}
     assert ("data", "/data") in [(mount["source"], mount["target"]) for mount in service["volumes"]]
-    assert service["environment"] == {"A": "$$B", "C": "d"}
+    assert service["environment"] == {"A": "a$$B", "C": "d"}
     assert "data" in read["volumes"]
     assert files["tiers/tier.yml"].startswith("# Made by anvil-gen from box.toml")
 
@@ -123,7 +123,8 @@ def test_the_hub_cache_is_a_volume_or_a_folder(cache: str, mount: dict[str, Any]
 
 
 def test_the_example_of_variables_names_what_compose_reads(tmp_path: Path) -> None:
-    text = '[router]\napi_key_env = "KEY"\n[services.ui]\nimage = "a:${b}"\nenvironment.X = { env = "UI_X" }\n'
+    text = '[router]\napi_key_env = "KEY"\n[services.ui]\nimage = { interpolate = "a:$${b}" }\n'
+    text += 'environment.X = { env = "UI_X" }\n'
     text += f'{TIER}environment.Y = {{ env = "TIER_Y" }}\noverride.hostname = {{ env = "NAME", default = "n" }}\n'
     example = render(tmp_path, text)[".env.example"]
     names = [line.strip("#=") for line in example.splitlines() if line.endswith("=")]

@@ -94,8 +94,8 @@ TIER = f'engine = "vllm", model = {HUB}'
         ),
         (
             f"tiers.one = {{ {TIER}, port = 5 }}\n"
-            "services.a.image = 'x'\n"
-            "services.a.ports = ['6:6', ▸'5:80', '127.0.0.2:5:5', '5:5/udp', { env = 'X' }, '1-9:1-9']",
+            "services.a = { image = 'x', ports = ['6:6', ▸'5:80', '127.0.0.2:5:5', '5:5/udp', "
+            "{ interpolate = '${X}:5' }, '1-9:1-9'] }",
             [("port taken twice", "services.a.ports[1]", "publish another port")],
         ),
         (

@@ -8,11 +8,11 @@ from inventories import UUID_A, UUID_B, Fault
 from msgspec.structs import replace
 
 from anvil_gen.catalog.engine import Quirk
-from anvil_gen.resolve.context import ResolveContext, env_text, matching_quirks
+from anvil_gen.resolve.context import ResolveContext, matching_quirks
 from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.options import ExperimentOptions, Origin
 from anvil_gen.resolve.server_gpus import share_of
-from anvil_gen.values import EnvRef, Text, VariableText
+from anvil_gen.values import EnvRef, Text, VariableText, text_of
 
 GPUS = f"""\
 gpus.big = {{ uuid = "{UUID_A}", memory_mib = 24000, compute_capability = "8.6" }}
@@ -158,8 +158,8 @@ def test_a_quirk_ends_below_a_compute_capability_and_starts_at_one(quirk: Quirk,
 
 
 def test_a_value_of_the_inventory_as_text() -> None:
-    assert env_text(3) == "3"
-    assert env_text("$HOME") == "$HOME"
+    assert text_of(3) == "3"
+    assert text_of("$HOME") == "$HOME"
 
 
 @pytest.mark.parametrize(
