@@ -135,6 +135,7 @@ SUMMARIES = {
     "router-without-a-key-beyond-loopback": "router without a key beyond loopback",
     "router-without-a-tier": "router without a tier",
     "sealed-tiers-without-a-router": "sealed tiers without a router",
+    "secret-in-the-arguments": "secret in the arguments",
     "secret-in-the-inventory": "secret in the inventory",
     "service-is-not-ready": "service is not ready",
     "service-taken-twice": "service taken twice",

@@ -81,7 +81,7 @@ def check_free_values(collector: Collector) -> None:
             elif isinstance(value, float) and not isfinite(value):
                 collector.add("number-out-of-range", where, f"{value} is not finite", "write a number that is")
             _check_plain(collector, where, value)
-    for path, table in _tables(collector.document.data):
+    for path, table in server_tables(collector.document.data):
         for name, value in _entries(table.get("environment")):
             _check_plain(collector, (*path, "environment", name), value)
 
@@ -121,13 +121,14 @@ def _check_environment(collector: Collector, path: KeyPath, environment: Any) ->
 
 def own_key_tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     """Yield the tables of an inventory in Compose's own keys."""
-    tables = [((*path, "override"), table.get("override")) for path, table in _tables(data)]
+    tables = [((*path, "override"), table.get("override")) for path, table in server_tables(data)]
     for section in ("services", "volumes", "networks"):
         tables += [((section, name), table) for name, table in _entries(data.get(section))]
     yield from ((path, table) for path, table in tables if isinstance(table, dict))
 
 
-def _tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+def server_tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Yield the tables of an inventory that describe a service, but for those in Compose's own keys."""
     tables: list[tuple[KeyPath, Any]] = [((name,), data.get(name)) for name in ("defaults", "router", "experiment")]
     tables += [(("tiers", name), table) for name, table in _entries(data.get("tiers"))]
     yield from ((path, table) for path, table in tables if isinstance(table, dict))
@@ -145,7 +146,7 @@ def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
 
 def _places(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     """Yield every table of an inventory that may be a reference, where any value is allowed."""
-    for path, table in _tables(data):
+    for path, table in server_tables(data):
         for flag, value in _entries(table.get("flags")):
             yield from _in_list(value, (*path, "flags", flag))
     for path, table in own_key_tables(data):

@@ -21,8 +21,10 @@ from anvil_gen.diagnostics import (
 )
 from anvil_gen.inventory.fleet import find_inventory, fleet_root
 from anvil_gen.machine.compose import Project
+from anvil_gen.machine.containers import ContainerQuery
 from anvil_gen.machine.docker import Docker
 from anvil_gen.machine.dotenv import variables
+from anvil_gen.machine.ownership import require_own_containers
 from anvil_gen.machine.project_lock import project_lock
 from anvil_gen.operate.with_values import with_values
 from anvil_gen.resolve.host import Host
@@ -182,7 +184,8 @@ def delegate(
     With ``on_wait`` the command changes what runs: it takes the project's lock, and calls ``on_wait`` before a wait.
 
     Raises:
-        DiagnosticError: nothing is rendered, there is no such mode or tier, or Docker or Compose is missing.
+        DiagnosticError: nothing is rendered, there is no such mode or tier, the containers are another inventory's, or
+            Docker or Compose is missing.
     """
     chosen = deployment.mode(mode)
     services = deployment.services(chosen, tiers) if tiers else []
@@ -190,6 +193,9 @@ def delegate(
     if diagnostic is not None and not (deployment.project.folder / chosen.root_file).is_file():
         raise DiagnosticError([diagnostic])
     deployment.project.docker.output("version", "--format", "{{.Server.Version}}")
+    if on_wait is not None:
+        project = deployment.project
+        require_own_containers(project, ContainerQuery(project.docker, project.name).containers())
     with project_lock(deployment.project.folder, on_wait) if on_wait is not None else nullcontext(()) as held:
         code = deployment.project.run_interactive(*arguments, *services, root_file=chosen.root_file, inherited=held)
     if code not in (ExitCode.OK, ExitCode.INTERRUPTED):

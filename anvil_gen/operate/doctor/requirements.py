@@ -140,7 +140,7 @@ def _service_requirements(file: _File, name: str, tier: Tier | None) -> Requirem
         table=file.table,
         engine=file.engine,
         container_name=str(config.get("container_name") or f"{file.project}-{name}-1"),
-        image=str(config.get("image") or f"{file.project}-{name}"),
+        image=str(config.get("image", f"{file.project}-{name}")),  # empty where its variable is not set
         built="build" in config,
         binds=tuple(_bind(mount, file) for mount in mounts if mount["type"] == "bind"),
         volumes=tuple(_external(mounts, declared)),

@@ -277,14 +277,6 @@ def test_a_share_that_is_none(text: str, expected: list[Fault]) -> None:
         ),
         # Tiers of other engines share what [defaults] say.
         ("defaults.context_length = 1024\ntiers.one = { engine = 'tei', task = 'rerank' }", []),
-        (
-            f"tiers.one = {{ {VLLM}, environment.▸MY_TOKEN = 'abc' }}",
-            [("secret in the inventory", "tiers.one.environment.MY_TOKEN", 'MY_TOKEN = { env = "MY_TOKEN" }')],
-        ),
-        (
-            f"tiers.one = {{ {VLLM}, flags.▸api-key = 'abc' }}",
-            [("secret in the inventory", "tiers.one.flags.api-key", 'api-key = { env = "API_KEY" }')],
-        ),
         (f"tiers.one = {{ {VLLM}, flags.api-key = {{ env = 'API_KEY' }}, environment.MY_TOKEN = '' }}", []),
         (
             f"tiers.one = {{ {VLLM}, flags.▸tp = 2 }}",
