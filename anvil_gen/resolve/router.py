@@ -210,7 +210,7 @@ def _name_check(context: ResolveContext, tier: Tier) -> NameCheck | None:
     endpoint = engine.models_endpoint if engine is not None else ModelsEndpoint()
     if endpoint != ModelsEndpoint():
         detail = f"{tier.container_port} is another tier's too, and {tier.engine} does not tell which of them answers"
-        context.collector.add("port-taken-twice", ("tiers", tier.name, "port"), detail, "write another port")
+        context.collector.add("port-taken-twice", ("tiers", tier.name, "container_port"), detail, "write another port")
         return None
     return NameCheck(path=endpoint.path, pattern=f'"id": ?{re.escape(json.dumps(tier.served_name))}')
 

@@ -131,7 +131,9 @@ def _toml(text: str) -> str:
 
 def test_tiers_with_one_port_are_told_apart(tmp_path: Path) -> None:
     """Docker gives one's address to the other: each check looks for its own tier's name."""
-    tiers = f"{TIER}bind = false\n" + f"{TIER}bind = false\nserved_name = 'a.b'\n".replace("tiers.one", "tiers.two")
+    same = "container_port = 9000\n"
+    second = TIER.replace("tiers.one", "tiers.two").replace("port = 9000", "port = 9001")
+    tiers = f"{TIER}{same}{second}{same}served_name = 'a.b'\n"
     inventory = tmp_path / "box.toml"
     inventory.write_text(f"schema = 1\n{tiers}[router]\nfallbacks.one = ['two']\n", "utf-8")
     lines = load_cfg(Generator().render(inventory).tree.files["router/haproxy.cfg"], "x")
