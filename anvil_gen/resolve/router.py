@@ -192,12 +192,12 @@ def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tupl
         timeout=seconds_of(context, str(table.timeout), here) if has_own else timeout,
         concurrency=None if table.concurrency is UNSET else table.concurrency,
         fallbacks=tuple(by_name[name] for name in wanted if name in by_name),
-        check=_name_check(context, tier) if any(_shares_port(tier, other) for other in tiers) else None,
+        check=_name_check(context, tier) if spec.kind.proves_names and _shares_port(tier, tiers) else None,
     )
 
 
-def _shares_port(tier: Tier, other: Tier) -> bool:
-    return tier.name != other.name and tier.container_port == other.container_port
+def _shares_port(tier: Tier, tiers: tuple[Tier, ...]) -> bool:
+    return any(other.name != tier.name and other.container_port == tier.container_port for other in tiers)
 
 
 def _name_check(context: ResolveContext, tier: Tier) -> NameCheck | None:

@@ -84,8 +84,10 @@ FAULTS: list[tuple[str, list[Fault]]] = [
     ),
     # Its answer does not say which of two tiers with one port it is.
     (
-        '[tiers.second]\nengine = "tei"\ntask = "embedding"\nmodel = { path = "/m/e" }\nport = 9011\ncontainer_port = ▸9009\n'
-        '[tiers.third]\nengine = "tei"\ntask = "rerank"\nmodel = { path = "/m/r" }\nport = 9012\ncontainer_port = ▸9009\n'
+        '[tiers.second]\nengine = "tei"\ntask = "embedding"\nmodel = { path = "/m/e" }\nport = 9011\n'
+        "container_port = ▸9009\n"
+        '[tiers.third]\nengine = "tei"\ntask = "rerank"\nmodel = { path = "/m/r" }\nport = 9012\n'
+        "container_port = ▸9009\n"
         "[router]\n",
         [
             ("port taken twice", "tiers.second.container_port", "write another port"),
