@@ -74,6 +74,7 @@ DATA_TABLES = {
             "[health], of a router too": "Health",
             "[models_endpoint]": "ModelsEndpoint",
             "[[caches]]": "Cache",
+            "[any_name]": "AnyName",
             "[[quirks]]": "Quirk",
             "[[versions]]": "VersionData",
             "refuse of a quirk": "Refusal",
