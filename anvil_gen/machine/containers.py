@@ -19,6 +19,7 @@ _HASH = "com.docker.compose.config-hash"
 _ONE_OFF = "com.docker.compose.oneoff"
 _COMPOSE = "com.docker.compose.version"
 _FOLDER = "com.docker.compose.project.working_dir"
+_FILES = "com.docker.compose.project.config_files"
 _REPLACES = "com.docker.compose.replace"
 _TEMPORARY_NAME = re.compile(r"[0-9a-f]{12}_")
 
@@ -28,6 +29,7 @@ class Container(Struct, frozen=True, kw_only=True):
 
     ``state`` is Docker's (running, exited, restarting, created, paused, dead); ``health`` is None without a health
     check. Times are ISO 8601 in UTC, as Docker prints them. ``raw`` is the output of ``docker inspect``.
+    ``image_moved``: the name of its image means another one now, or none.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Container(Struct, frozen=True, kw_only=True):
     config_hash: str | None
     compose_version: str | None
     raw: Mapping[str, Any]
+    image_moved: bool = False
 
     @property
     def is_unfinished(self) -> bool:
@@ -56,6 +59,12 @@ class Container(Struct, frozen=True, kw_only=True):
         """The folder that its compose project was run in; empty if Compose did not create it."""
         folder: str = (self.raw["Config"].get("Labels") or {}).get(_FOLDER) or ""
         return folder
+
+    @property
+    def root_file(self) -> str:
+        """The name of the file that Compose was given when it created it; empty if Compose did not."""
+        files: str = (self.raw["Config"].get("Labels") or {}).get(_FILES) or ""
+        return files.partition(",")[0].replace("\\", "/").rpartition("/")[2]
 
     @property
     def running(self) -> bool:
@@ -138,16 +147,19 @@ class ContainerQuery:
 
     def _query(self) -> list[Container]:
         docker, filters = self._docker, of_project(self._project)
-        listing = docker.popen("ps", "--all", "--quiet", "--no-trunc", *filters)
+        listing = docker.popen("ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Image}}", *filters)
         # A name that no container has is reported on stderr, next to what was found.
         named = docker.popen("container", "inspect", *self._names) if self._names else None
         found = {raw["Id"]: raw for raw in parse_json((named.communicate()[0] if named else "") or "[]")}
-        others = [one for one in wait_output(listing).split() if one not in found]
+        # An image whose name means another one now is listed by its id.
+        images = {one: image for one, _, image in (line.partition(" ") for line in wait_output(listing).splitlines())}
+        others = [one for one in images if one not in found]
         if others:
             # One that has been removed since is left out in the same way.
             inspected = parse_json(docker.run("container", "inspect", *others).stdout or "[]")
             found |= {raw["Id"]: raw for raw in inspected}
-        return [container(raw) for raw in found.values() if not _is_one_off(raw)]
+        moved = {one for one, raw in found.items() if images.get(one) == raw["Image"] != raw["Config"]["Image"]}
+        return [container(raw, image_moved=raw["Id"] in moved) for raw in found.values() if not _is_one_off(raw)]
 
 
 def _is_one_off(raw: Mapping[str, Any]) -> bool:
@@ -178,7 +190,7 @@ def container_listing(docker: Docker, *filters: str) -> list[Container]:
     return [container(raw) for raw in inspected]
 
 
-def container(raw: Mapping[str, Any]) -> Container:
+def container(raw: Mapping[str, Any], *, image_moved: bool = False) -> Container:
     """Return a container from the output of ``docker inspect``."""
     state, config = raw["State"], raw["Config"]
     labels = config.get("Labels") or {}
@@ -197,6 +209,7 @@ def container(raw: Mapping[str, Any]) -> Container:
         config_hash=labels.get(_HASH),
         compose_version=labels.get(_COMPOSE),
         raw=raw,
+        image_moved=image_moved,
     )
 
 

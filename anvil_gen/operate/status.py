@@ -19,6 +19,7 @@ from anvil_gen.operate.drift import Drift, ProjectConfig, image_drift
 from anvil_gen.operate.reach import reachable
 from anvil_gen.operate.redact import redaction_of
 from anvil_gen.operate.router_drift import routes_drift
+from anvil_gen.operate.running_mode import running_mode
 from anvil_gen.resolve.model import Mode, Stack, Tier
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def status_of(
     hashes = hashes or Hashes(project, (chosen or stack.modes[0]).root_file)
     own = (one for one in query.containers() if one.project == project.name and not one.is_unfinished)
     by_service = {one.service: one for one in own if one.service}
-    running = chosen or _running_mode(stack, by_service)
+    running = chosen or running_mode(stack, by_service)
     local = not project.docker.is_remote
     models = _models(deployment, by_service) if local else {}
     names = set(deployment.container_names) - {one.name for one in by_service.values()}
@@ -123,9 +124,7 @@ def status_of(
 def _hashes(deployment: Deployment, mode: Mode, started: Hashes) -> Mapping[str, str]:
     """Return the hashes of a mode's services; none if Compose refuses files that must be rendered again anyway."""
     try:
-        return (
-            started if started.root_file == mode.root_file else Hashes(deployment.project, mode.root_file)
-        ).by_service()
+        return started.of(mode.root_file).by_service()
     except DiagnosticError:
         if not deployment.stale:
             raise
@@ -136,13 +135,6 @@ def _models(deployment: Deployment, by_service: Mapping[str, Container]) -> dict
     from anvil_gen.machine.models_api import served_models  # noqa: PLC0415  imported while Docker answers
 
     return served_models(_endpoints(deployment, by_service))
-
-
-def _running_mode(stack: Stack, by_service: Mapping[str, Container]) -> Mode:
-    """Return the mode that has exactly the services that have containers; the default mode if none matches."""
-    have = set(by_service) - reload_services(stack.modes)
-    matching = (mode for mode in stack.modes if set(services_of(stack, mode).values()) == have)
-    return next(matching, stack.modes[0])
 
 
 def _endpoints(
