@@ -14,7 +14,6 @@ from anvil_gen.machine.containers import Container, ContainerQuery
 from anvil_gen.operate.deployment import Deployment, staleness
 from anvil_gen.operate.leftovers import removal_notice, remove
 from anvil_gen.operate.preflight import changing_services, require_startable
-from anvil_gen.operate.router_drift import routes_drift
 from anvil_gen.operate.service_results import Result, results, snapshot
 from anvil_gen.operate.up_plan import UpPlan, UpRequest, plan_up
 from anvil_gen.resolve.model import Mode
@@ -107,13 +106,13 @@ def _follow_routes(
 ) -> None:
     """Let a router that runs read its routes again, after its tiers; one that would have to be recreated is left."""
     mode = plan.running
-    router, project = mode.router, deployment.project
+    router = mode.router
     one = plan.before.get(router.service) if router is not None else None
     if router is None or one is None or not one.running or router.service in plan.named:
         return
     if changing_services(mode, [router.service], plan.before, plan.hashes.of(mode.root_file).by_service()):
         warn(_left_router(deployment, router.service))
-    elif router.reloads and (project.docker.is_remote or routes_drift(deployment, mode, router, one) is not None):
+    elif router.reloads:
         run("up", "--detach", "--no-deps", router.reload_service, root_file=mode.root_file)
 
 
