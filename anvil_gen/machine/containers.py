@@ -21,6 +21,7 @@ _COMPOSE = "com.docker.compose.version"
 _FOLDER = "com.docker.compose.project.working_dir"
 _FILES = "com.docker.compose.project.config_files"
 _REPLACES = "com.docker.compose.replace"
+_RUNNING = "running"
 _TEMPORARY_NAME = re.compile(r"[0-9a-f]{12}_")
 
 
@@ -117,9 +118,12 @@ class ContainerQuery:
     It starts at once and runs in the background until its `containers` are called for.
     """
 
-    def __init__(self, docker: Docker, project: str, names: Iterable[str] = ()) -> None:
-        """Start the query."""
+    def __init__(
+        self, docker: Docker, project: str, names: Iterable[str] = (), *, known: Iterable[Container] = ()
+    ) -> None:
+        """Start the query; of the ``known`` containers, those that still run are not inspected again."""
         self._docker = docker
+        self._known = {one.id: one for one in known if one.state == _RUNNING}
         self._project = project
         self._names = sorted(set(names))
         self._found: list[Container] = []
@@ -147,19 +151,22 @@ class ContainerQuery:
 
     def _query(self) -> list[Container]:
         docker, filters = self._docker, of_project(self._project)
-        listing = docker.popen("ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Image}}", *filters)
+        listing = docker.popen("ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.State}} {{.Image}}", *filters)
         # A name that no container has is reported on stderr, next to what was found.
         named = docker.popen("container", "inspect", *self._names) if self._names else None
         found = {raw["Id"]: raw for raw in parse_json((named.communicate()[0] if named else "") or "[]")}
         # An image whose name means another one now is listed by its id.
-        images = {one: image for one, _, image in (line.partition(" ") for line in wait_output(listing).splitlines())}
-        others = [one for one in images if one not in found]
+        listed = [f"{line}  ".split(" ", 2) for line in wait_output(listing).splitlines()]
+        images = {one: image.strip() for one, _, image in listed}
+        same = {one: self._known[one] for one, state, _ in listed if one in self._known and state == _RUNNING}
+        others = [one for one in images if one not in found and one not in same]
         if others:
             # One that has been removed since is left out in the same way.
             inspected = parse_json(docker.run("container", "inspect", *others).stdout or "[]")
             found |= {raw["Id"]: raw for raw in inspected}
         moved = {one for one, raw in found.items() if images.get(one) == raw["Image"] != raw["Config"]["Image"]}
-        return [container(raw, image_moved=raw["Id"] in moved) for raw in found.values() if not _is_one_off(raw)]
+        new = [container(raw, image_moved=raw["Id"] in moved) for raw in found.values() if not _is_one_off(raw)]
+        return [*same.values(), *new]
 
 
 def _is_one_off(raw: Mapping[str, Any]) -> bool:

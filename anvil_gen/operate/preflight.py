@@ -11,8 +11,8 @@ from anvil_gen.operate.up_plan import UpPlan
 from anvil_gen.resolve.model import Mode
 
 
-def require_startable(deployment: Deployment, plan: UpPlan) -> None:
-    """Refuse to touch anything where a service that is about to be created or recreated could not start.
+def require_startable(deployment: Deployment, plan: UpPlan) -> list[str]:
+    """Return the services that are about to be created or recreated; refuse to touch anything if one could not start.
 
     Raises:
         DiagnosticError: with every reason, or because Compose refuses the files.
@@ -23,7 +23,7 @@ def require_startable(deployment: Deployment, plan: UpPlan) -> None:
     except DiagnosticError as error:  # perhaps for a variable, which is among the reasons
         refused, changing = error, [*plan.services]
     if not changing:
-        return
+        return []
     from anvil_gen.operate.doctor.context import DoctorContext  # noqa: PLC0415
     from anvil_gen.operate.doctor.diagnose import obstacles  # noqa: PLC0415  most runs change nothing
 
@@ -33,6 +33,7 @@ def require_startable(deployment: Deployment, plan: UpPlan) -> None:
         raise DiagnosticError(found)
     if refused is not None:
         raise refused
+    return changing
 
 
 def changing_services(

@@ -67,38 +67,46 @@ def start_services(
     if current is not deployment:  # rendered just now
         hashes = hashes.again()
     plan = plan_up(request, current, query, hashes)
-    _prepare(current, query, plan, warn)
+    changes = _prepare(current, query, plan, warn)
     run = partial(
         current.project.run_interactive, root_file=plan.mode.root_file, stdout=sys.stderr.fileno(), inherited=inherited
     )
     code = _compose(plan, run, while_running, pull=request.pull)
     if code == 0 and plan.named:
         _follow_routes(current, plan, run, warn)
+    # Where nothing was to change, what still runs is not looked into again.
+    after = (
+        None if changes else ContainerQuery(current.project.docker, current.project.name, known=plan.before.values())
+    )
     return UpResult(
         deployment=current,
         mode=plan.mode,
         services=plan.named,
         before=plan.before,
-        results=results(current.project, plan.services, plan.before, snapshot(current), current.stack),
+        results=results(current.project, plan.services, plan.before, snapshot(current, after), current.stack),
         code=code,
     )
 
 
-def _prepare(deployment: Deployment, query: ContainerQuery, plan: UpPlan, warn: Callable[[Diagnostic], None]) -> None:
+def _prepare(deployment: Deployment, query: ContainerQuery, plan: UpPlan, warn: Callable[[Diagnostic], None]) -> bool:
     """Make sure that what is about to change can start, and only then remove what has to go first.
+
+    Returns:
+        Whether anything is known to change.
 
     Raises:
         DiagnosticError: with everything that is in the way.
     """
     if deployment.project.docker.is_remote:
         _refuse_unmountable(deployment, plan.mode, plan.named)
-    require_startable(deployment, plan)
+    changing = require_startable(deployment, plan)
     for name in remove_unfinished(deployment.project, query):
         detail = f"{name}: left unfinished by an interrupted `up`"
         warn(Diagnostic(code="container-removed", detail=detail, severity="warning"))
     for one in plan.removed:
         warn(removal_notice(one))
     remove(deployment.project.docker, plan.removed)
+    return bool(changing or plan.removed or plan.switches)
 
 
 def _follow_routes(
