@@ -217,13 +217,12 @@ def test_a_tier_that_fails_again_and_again_is_told(box: Box) -> None:
     box.render(inventory)
     box.anvil_gen("up", "box")
     deadline = time.monotonic() + 60
-    while box.container("two")["RestartCount"] < 5 or box.container("two")["State"]["Status"] != "restarting":
+    while box.container("two")["RestartCount"] < 5:
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
     said = answer(box, "status", "box", code=2)
     assert drifts(said) == {"one": [], "two": ["failing"]}
     (failing,) = said["services"][1]["drift"]
-    assert failing["detail"].startswith("it has failed ")
-    assert "exit code 3" in failing["detail"]
+    assert "times within its start period" in failing["detail"]
     assert failing["remedy"] == "anvil-gen logs box two"
