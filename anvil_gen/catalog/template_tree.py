@@ -14,6 +14,12 @@ KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
 LOG_FILE = "log.toml"
 """What is known of a program's log: next to an engine's or router's data file, and above all for any program's."""
 
+MEMORY_FILE = "memory.toml"
+"""How an engine divides a GPU's memory: next to its data file."""
+
+ARCHITECTURES_FILE = "architectures.toml"
+"""How the layers of model architectures cache."""
+
 SCHEMA_SUFFIX = ".schema.json"
 """What the JSON Schema of a data file ends with, which editors read, and nothing here."""
 
@@ -28,7 +34,7 @@ def unused_files(own: Path, shipped: Path) -> Iterator[Diagnostic]:
     """Yield the files and folders of a user's templates that nothing reads."""
     known = (*KINDS, "compose", CLIENTS)
     for entry in sorted(own.iterdir()):
-        if entry.name.startswith(".") or entry.name.endswith((".md", SCHEMA_SUFFIX)):
+        if entry.name.startswith(".") or entry.name.endswith((".md", SCHEMA_SUFFIX)) or entry.name == ARCHITECTURES_FILE:
             continue
         if entry.name not in known or not entry.is_dir():
             remedy = did_you_mean(entry.name, known) or f"templates/ holds the folders {join_words(known)}"
@@ -49,7 +55,8 @@ def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
     data = KINDS[kind.name]
     has_data = any((root / kind.name / name / data).is_file() for root in (kind.parent, shipped))
     is_log = rest == LOG_FILE and kind.name != "gpus"
-    return has_data and (rest == data or is_log or (rest.endswith(".j2") and "/." not in f"/{rest}"))
+    is_memory = rest == MEMORY_FILE and kind.name == "engines"
+    return has_data and (rest == data or is_log or is_memory or (rest.endswith(".j2") and "/." not in f"/{rest}"))
 
 
 def _what_is_read(kind: str, shipped: Path) -> str:
@@ -58,6 +65,7 @@ def _what_is_read(kind: str, shipped: Path) -> str:
     if kind == CLIENTS:
         return f"known here: {CLIENTS}/KIND.SUFFIX.j2, with a suffix like sh, py, json or yaml"
     log = f", {LOG_FILE}" if kind != "gpus" else ""
+    log += f", {MEMORY_FILE}" if kind == "engines" else ""
     return f"known here: {kind}/NAME/{KINDS[kind]}{log}, and templates next to it, which end in .j2"
 
 
