@@ -73,6 +73,7 @@ SUMMARIES = {
     "missing-model-file": "missing model file",
     "missing-model-folder": "missing model folder",
     "missing-name": "missing name",
+    "model-cannot-be-read": "model cannot be read",
     "model-name-taken-twice": "model name taken twice",
     "model-name-that-cannot-be-routed": "model name that cannot be routed",
     "mount-of-the-whole-host": "mount of the whole host",

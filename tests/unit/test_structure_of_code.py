@@ -18,6 +18,7 @@ ROOMS = [
     ("inventory",),
     ("catalog",),
     ("resolve",),
+    ("fit",),
     ("render",),
     ("machine", "deploy"),  # neither knows the other
     ("operate", "onboard"),  # likewise
