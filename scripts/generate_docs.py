@@ -134,6 +134,20 @@ def inventory_page(catalog: Catalog) -> str:
         "flags.host = false                          # removes a flag that the engine's data sets",
         "```",
         "",
+        "A field of the type `variable` may be left to the shell or `.env` of the host, where Compose reads it; so may",
+        "whatever is in `environment`, `flags`, `override` and Compose's own keys. Every other `$` is literal, and a",
+        "plain text with `${NAME}` in it, or that is `$NAME`, is an error in them: it never means the text itself.",
+        "What checks reckon with needs a default; what the router's own files say can be no variable:",
+        "",
+        "```toml",
+        'context_length = { env = "LEN", default = 8192 }                      # ${LEN:-8192}',
+        'image = { interpolate = "vllm/vllm-openai:${TAG:-latest}" }           # Compose\'s own syntax',
+        'extra_arguments = { env = "EXTRA_ARGS" }                              # none or several, split by Compose',
+        'environment.GREETING = { interpolate = "$${NAME}" }                   # the text ${NAME}',
+        "```",
+        "",
+        "A `port` that is a variable is published there; in the container it is `container_port`, or the default.",
+        "",
         "A relative path in `mounts`, `files`, `override`, `[services]` and `[volumes]` starts from this file's",
         "folder. Rendered, it is relative to the file that has it, as what a variable holds always is.",
     ]
@@ -212,6 +226,8 @@ def has_table(option: dict[str, Any]) -> bool:
 
 def type_of(option: dict[str, Any]) -> str:
     """Return a key's type in TOML's words."""
+    if option.get("$ref", "").endswith("/EnvTable"):
+        return "variable"
     if "enum" in option:
         return " or ".join(f"`{toml(choice)}`" for choice in option["enum"])
     if "anyOf" in option:

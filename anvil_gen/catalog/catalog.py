@@ -17,7 +17,7 @@ from anvil_gen.catalog.gpu_vendor import Vendor, semantic_errors
 from anvil_gen.catalog.health import health_errors, with_probe
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.catalog.router_features import FEATURES
-from anvil_gen.catalog.template_tree import KINDS, texts, unused_files
+from anvil_gen.catalog.template_tree import KINDS, texts, unreadable_files, unused_files
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
 from anvil_gen.inventory.schema_router import RouterTable
 from anvil_gen.inventory.schema_tier import TierTable
@@ -47,7 +47,7 @@ class Catalog:
         shipped = shipped_templates()
         self.roots: tuple[Path, ...] = (shipped,)
         if user_templates is not None and user_templates.is_dir() and not user_templates.samefile(shipped):
-            diagnostics = list(unused_files(user_templates, shipped))
+            diagnostics = [*unreadable_files(user_templates)] or [*unused_files(user_templates, shipped)]
             if diagnostics:
                 raise DiagnosticError(diagnostics)
             self.roots = (user_templates, shipped)

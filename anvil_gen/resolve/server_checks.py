@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from typing import Any
 
 from msgspec import UNSET
@@ -11,7 +9,6 @@ from msgspec import UNSET
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema_tier import HealthCheckTable
-from anvil_gen.masking import holds_secret
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
 from anvil_gen.resolve.parallel import PARALLEL_FIELDS, check_parallel
 from anvil_gen.resolve.server_gpus import check_vendors
@@ -46,7 +43,6 @@ def check_server(context: ResolveContext, server: AnyServer) -> None:
             _refuse_quirks,
         ):
             check(context, server, server.engine)
-    _check_secrets(context, server)
     _check_passed(context, server)
     _check_build(context, server)
     check_log_fields(context, server.path)
@@ -76,17 +72,6 @@ def _check_fields(context: ResolveContext, server: AnyServer, engine: Engine) ->
             context.collector.add("not-for-this-engine", path, detail, remedy, key=True)
 
 
-def _check_secrets(context: ResolveContext, server: AnyServer) -> None:
-    """Report secrets that are written out: the rendered files would hold them, and git after them."""
-    for table, values in (("environment", server.options.environment), ("flags", server.options.flags)):
-        for name, value in values.items():
-            if isinstance(value, str) and value and holds_secret(name):
-                path = (*server.path, table, name)
-                variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
-                remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{variable}" }}'
-                context.collector.add("secret-in-the-inventory", path, "rendered files would hold it", remedy, key=True)
-
-
 def _check_passed(context: ResolveContext, server: AnyServer) -> None:
     """Report variables that are both passed on and set."""
     for index, name in enumerate(server.options.pass_):
@@ -97,16 +82,10 @@ def _check_passed(context: ResolveContext, server: AnyServer) -> None:
 
 
 def _check_build(context: ResolveContext, server: AnyServer) -> None:
-    """Report secrets that a build would keep in its image, and warn that nothing notices a changed context."""
-    build, path = server.options.build, server.options.path_of("build")
-    if build is None or path is None:
+    """Warn that nothing notices a changed context of a build."""
+    path = server.options.path_of("build")
+    if server.options.build is None or path is None:
         return
-    arguments = build.get("args") if isinstance(build, Mapping) else None
-    for name, value in arguments.items() if isinstance(arguments, Mapping) else ():
-        if isinstance(value, str) and value and holds_secret(str(name)):
-            remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{name}" }}'
-            here = (*path, "args", str(name))
-            context.collector.add("secret-in-the-inventory", here, "rendered files would hold it", remedy, key=True)
     detail = "Compose builds only what is missing: after a change in the context, the old image runs on"
     remedy = f"build it again: docker compose up -d --build {server.options.get('service') or ''}".rstrip()
     context.collector.add("changes-of-a-build-are-not-noticed", path, detail, remedy, key=True, severity="warning")

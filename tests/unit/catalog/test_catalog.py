@@ -16,9 +16,10 @@ from anvil_gen.catalog.catalog import Catalog, shipped_templates
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.schema_host import GpuTable, HostTable
+from anvil_gen.inventory.schema_model import ModelTable
 from anvil_gen.inventory.schema_mounts import MountTable
 from anvil_gen.inventory.schema_router import RouterTable
-from anvil_gen.inventory.schema_tier import ExperimentTable, ModelTable, TierTable
+from anvil_gen.inventory.schema_tier import ExperimentTable, TierTable
 
 PACKAGE = REPOSITORY / "anvil_gen"
 KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}

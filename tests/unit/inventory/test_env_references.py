@@ -27,21 +27,21 @@ SLIPS: list[tuple[str, Fault]] = [
     ('override.image = { env = "A", ▸defaults = "x" }', (FORM, "tiers.fast.override.image.defaults", '"default"?')),
     ('override.labels.a = { env = ▸"A B" }', (FORM, "tiers.fast.override.labels.a.env", '{ env = "NAME" }')),
     (
-        "override.devices = [{ path = { env = ▸'a b' } }]",
-        (FORM, "tiers.fast.override.devices[0].path.env", "NAME"),
+        "override.devices = [{ source = { env = ▸'a b' }, target = '/x' }]",
+        (FORM, "tiers.fast.override.devices[0].source.env", "NAME"),
     ),
     ('[defaults]\nflags.x = { env = ▸"A B" }', (FORM, "defaults.flags.x.env", "NAME")),
-    ('[router]\noverride.x = { env = ▸"A B" }', (FORM, "router.override.x.env", "NAME")),
+    ('[router]\noverride.hostname = { env = ▸"A B" }', (FORM, "router.override.hostname.env", "NAME")),
     ('[experiment]\nengine = "vllm"\nflags.x = { env = ▸"A B" }', (FORM, "experiment.flags.x.env", "NAME")),
-    ("override.stop = [{ at = ▸07:32:00 }]", ("wrong type", "tiers.fast.override.stop[0].at", "in quotes")),
-    ("[services.ui]\nlabels.x = ▸2020-01-01", ("wrong type", "services.ui.labels.x", "in quotes")),
+    ("override.x-stop = [{ at = ▸07:32:00 }]", ("wrong type", "tiers.fast.override.x-stop[0].at", "in quotes")),
+    ("[services.ui]\nimage = 'x'\nlabels.x = ▸2020-01-01", ("wrong type", "services.ui.labels.x", "in quotes")),
     *(
         (text, ("name that is not allowed", where, "write another name"))
         for text, where in (
             ('override.environment.▸"A=B" = "1"', 'tiers.fast.override.environment."A=B"'),
             ('override.environment = ["A=B", ▸"=C"]', "tiers.fast.override.environment[1]"),
             ('[router]\noverride.environment.▸"" = "1"', 'router.override.environment.""'),
-            ('[services.ui]\nenvironment.▸"=" = "1"', 'services.ui.environment."="'),
+            ('[services.ui]\nimage = "x"\nenvironment.▸"=" = "1"', 'services.ui.environment."="'),
             ('[defaults]\noverride.environment.▸"A=" = "1"', 'defaults.override.environment."A="'),
         )
     ),
@@ -80,7 +80,7 @@ PLAIN: list[tuple[str, str, Any]] = [
     ('override.environment.env = "a b"', "environment", {"env": "a b"}),
     ('override.logging.options.env = "A,B"', "logging", None),
     ('override.labels.env = { env = "X" }', "labels", {"env": "${X}"}),
-    ('override.env = "X"', "env", "X"),
+    ('override.x-env = "X"', "x-env", "X"),
 ]
 
 

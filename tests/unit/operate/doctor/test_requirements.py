@@ -27,7 +27,7 @@ model = { repo = "org/name" }
 standby = true
 [services.ui]
 image = "ui:1"
-ports = ["3000:8080", "[::1]:3001:8080", "127.0.0.1:${X}:80"]
+ports = ["3000:8080", "[::1]:3001:8080", { interpolate = "127.0.0.1:$${X}:80" }]
 volumes = ["/srv/ui:/data:ro", "/:/host:ro", "C:/ui:/c", "ui-data:/d", "./here:/h", "/anonymous"]
 environment = ["A", "B=1", "C=$$"]
 [services.plain]
