@@ -50,7 +50,9 @@ def _value(value: Any) -> bytes:
     if isinstance(value, str):
         return struct.pack("<I", 8) + _text(value)
     items = list(value)
-    kind = 8 if isinstance(items[0], str) else 7 if isinstance(items[0], bool) else 6 if isinstance(items[0], float) else 5
+    kind = (
+        8 if isinstance(items[0], str) else 7 if isinstance(items[0], bool) else 6 if isinstance(items[0], float) else 5
+    )
     body = b"".join(
         _text(item) if kind == 8 else struct.pack({7: "<?", 6: "<f", 5: "<i"}[kind], item) for item in items
     )
@@ -117,7 +119,9 @@ def model(path: Path, shape: Shape) -> Path:
         metadata[f"{name}.expert_count"] = shape.experts
         metadata[f"{name}.expert_used_count"] = shape.used
         metadata[f"{name}.expert_feed_forward_length"] = shape.expert_intermediate
-    tensors = [("token_embd.weight", (shape.hidden, shape.vocabulary), shape.dtype)]
+    tensors: list[tuple[str, tuple[int, ...], int]] = [
+        ("token_embd.weight", (shape.hidden, shape.vocabulary), shape.dtype)
+    ]
     tensors.append(("output_norm.weight", (shape.hidden,), F32))
     tensors.append(("output.weight", (shape.hidden, shape.vocabulary), shape.dtype))
     for layer in range(shape.layers):

@@ -57,7 +57,9 @@ def start(server: Path, model: Path, *flags: str) -> Buffers:
 
 def _buffers(text: str) -> Buffers:
     """Return the buffers of a log: of the model that is served, which is loaded last, after one to measure."""
-    served = text[text.rindex("load_tensors: loading model tensors") if "load_tensors: loading model tensors" in text else 0 :]
+    served = text[
+        text.rindex("load_tensors: loading model tensors") if "load_tensors: loading model tensors" in text else 0 :
+    ]
     sizes = {"model": 0.0, "output": 0.0, "compute": 0.0}
     for match in _SIZE.finditer(served):
         if match["what"] in sizes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -63,15 +64,17 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     cache: Annotated[
         Literal["blocks", "pool", "slots", "none"],
         Meta(
-            description="How it caches: `blocks` that layers of several kinds share, a `pool` of tokens, `slots` for the "
-            "whole context, `none` that outlives a request."
+            description="How it caches: in `blocks` that layers of several kinds share, in a `pool` of tokens, in `slots` "
+            "for the whole context, or not at all (`none`)."
         ),
     ]
     takes: Annotated[
         Literal["share", "need"],
-        Meta(description="`share`: all of its fraction of the GPU, whatever is left of it becomes cache; or what it needs."),
+        Meta(description="All of its `share` of the GPU, of which the rest becomes cache; or what it needs."),
     ] = "need"
-    fraction: Annotated[float | None, Meta(description="Its own default of the fraction; none where it derives it.")] = None
+    fraction: Annotated[
+        float | None, Meta(description="Its own default of the fraction; none where it derives it.")
+    ] = None
     reserved_mib: Annotated[
         Interval | None,
         Meta(description="What it leaves free where it derives the fraction from the GPU, in MiB."),
@@ -87,13 +90,15 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     ] = 0.0
     tokens: Annotated[
         Literal["groups", "requests"],
-        Meta(description="What it reports as tokens: blocks of a group, or what requests of the whole context make of them."),
+        Meta(description="What it reports as tokens: those of a group's blocks, or of as many whole requests as fit."),
     ] = "requests"
     batches: Annotated[int, Meta(description="Batches whose tokens a sliding window has to hold.")] = 1
     state_prefix_caching: Annotated[bool, Meta(description="It caches prefixes of models with states unasked.")] = False
     sliding_share: Annotated[float, Meta(description="Tokens of a window's pool for each of the whole pool.")] = 1.0
     context: Annotated[tuple[Step, ...], Meta(description="Its default of the context; none for the model's own.")] = ()
-    contexts_per_sequence: Annotated[bool, Meta(description="The context is that of each sequence, not of all.")] = False
+    contexts_per_sequence: Annotated[bool, Meta(description="The context is that of each sequence, not of all.")] = (
+        False
+    )
     max_sequences: Annotated[tuple[Step, ...], Meta(description="Its default of the number of sequences.")] = ()
     max_batched_tokens: Annotated[tuple[Step, ...], Meta(description="Its default of a batch's tokens.")] = ()
     ubatch: Annotated[int, Meta(description="Its default of the tokens that are computed at once.")] = 512
@@ -107,9 +112,9 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     overhead_gib: Annotated[
         Interval, Meta(description="What a GPU needs besides weights and cache: the context, activations and graphs.")
     ] = Interval(low=0.0, high=0.0)
-    rank_overhead_gib: Annotated[
-        Interval, Meta(description="What is added where several GPUs share a model.")
-    ] = Interval(low=0.0, high=0.0)
+    rank_overhead_gib: Annotated[Interval, Meta(description="What is added where several GPUs share a model.")] = (
+        Interval(low=0.0, high=0.0)
+    )
     batch_overhead: Annotated[
         Interval,
         Meta(
@@ -170,7 +175,7 @@ def engine_memory(catalog: Catalog, engine: str) -> EngineMemory | None:
 def _semantic_errors(data: EngineMemory) -> Iterator[tuple[KeyPath, str]]:
     """Yield versions that are out of order, and intervals that end before they begin."""
     versions = [version_key(change.version) for change in data.since]
-    for number, (earlier, later) in enumerate(zip(versions, versions[1:], strict=False)):
+    for number, (earlier, later) in enumerate(pairwise(versions)):
         if later < earlier:
             yield ("since", number + 1, "version"), "it is earlier than the one before"
     for name in ("overhead_gib", "rank_overhead_gib", "batch_overhead", "reserved_mib"):
@@ -179,5 +184,3 @@ def _semantic_errors(data: EngineMemory) -> Iterator[tuple[KeyPath, str]]:
             yield (name,), "it ends before it begins"
     if "other" not in data.weights:
         yield ("weights",), '"other" is missing'
-
-

@@ -14,7 +14,14 @@ from anvil_gen.catalog.log_patterns import LogData
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.inventory.json_schema import as_text, inventory_schema, without_variables
 
-DATA = {"engine": Engine, "router": RouterKind, "gpu": Vendor, "log": LogData, "memory": EngineMemory, "architectures": Architectures}
+DATA = {
+    "engine": Engine,
+    "router": RouterKind,
+    "gpu": Vendor,
+    "log": LogData,
+    "memory": EngineMemory,
+    "architectures": Architectures,
+}
 """Name of a data file, without `.toml` -> its struct."""
 
 KINDS = ("inventory", *DATA)

@@ -35,7 +35,11 @@ def unused_files(own: Path, shipped: Path) -> Iterator[Diagnostic]:
     """Yield the files and folders of a user's templates that nothing reads."""
     known = (*KINDS, "compose", CLIENTS)
     for entry in sorted(own.iterdir()):
-        if entry.name.startswith(".") or entry.name.endswith((".md", SCHEMA_SUFFIX)) or entry.name == ARCHITECTURES_FILE:
+        if (
+            entry.name.startswith(".")
+            or entry.name.endswith((".md", SCHEMA_SUFFIX))
+            or entry.name == ARCHITECTURES_FILE
+        ):
             continue
         if entry.name not in known or not entry.is_dir():
             remedy = did_you_mean(entry.name, known) or f"templates/ holds the folders {join_words(known)}"

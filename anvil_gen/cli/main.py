@@ -24,6 +24,7 @@ VERBS = (
     "doctor",
     "experiment",
     "client",
+    "fit",
     "migrate",
     "schema",
 )

@@ -23,18 +23,13 @@ class Group(Struct, frozen=True, kw_only=True):
     def blocks(self, context: int, settings: Settings, rules: EngineMemory) -> int:
         """Return the blocks that a request of so many tokens takes."""
         if self.cache.kind == "L":
-            return 1 + settings.speculative_tokens + (rules_for_prefix(settings))
+            return 1 + settings.speculative_tokens + settings.prefix_caching
         if self.cache.window is None:
             return _ceil(context, self.block)
         batch = settings.max_batched_tokens * rules.batches
         if self.cache.kind == "C":
             return _ceil(min(self.cache.window + batch, context), self.block)
         return _ceil(min(self.cache.window - 1 + batch, context), self.block) + 1
-
-
-def rules_for_prefix(settings: Settings) -> int:
-    """Return the further state that a request takes where prefixes are kept."""
-    return 1 if settings.prefix_caching else 0
 
 
 class BlockCache(Struct, frozen=True, kw_only=True):
@@ -63,15 +58,21 @@ class BlockCache(Struct, frozen=True, kw_only=True):
     def concurrency(self, memory: float, context: int) -> float:
         """Return how many requests of so many tokens a cache holds."""
         needed = self.request_blocks(context)
-        return self._blocks(memory) / needed if needed else 0.0
+        return self.blocks(memory) / needed if needed else 0.0
 
     def tokens(self, memory: float, context: int) -> int:
         """Return what the engine reports as tokens of a cache."""
         if self.rules.tokens == "requests" or not self.groups:
             return int(self.concurrency(memory, context) * context)
-        return self._blocks(memory) // len(self.groups) * min(group.block for group in self.groups)
+        return self.blocks(memory) // len(self.groups) * min(group.block for group in self.groups)
 
-    def _blocks(self, memory: float) -> int:
+    @property
+    def has_states(self) -> bool:
+        """Whether some layers keep a state."""
+        return any(group.cache.kind == "L" for group in self.groups)
+
+    def blocks(self, memory: float) -> int:
+        """Return the blocks of a cache."""
         return max(0, int(memory // self.block_bytes)) if self.block_bytes else 0
 
 

@@ -36,7 +36,9 @@ _LETTERS = {"M": "L", "*": "F", "-": "N", "E": "N"}
 """The letters of `hybrid_override_pattern`."""
 _TEXT_PARTS = ("text_config", "llm_config", "language_config", "thinker_config")
 _LAYER = re.compile(r"(?:^|\.)layers\.(\d+)\.")
-_VISION = re.compile(r"(?:^|\.)(?:visual|vision\w*|image_newline|multi_modal_projector|embed_vision|mm_projector|audio_tower)\b")
+_VISION = re.compile(
+    r"(?:^|\.)(?:visual|vision\w*|image_newline|multi_modal_projector|embed_vision|mm_projector|audio_tower)\b"
+)
 _EXPERT = re.compile(r"\.experts\.")
 _SIZES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 
@@ -86,7 +88,10 @@ def _pattern(text: Mapping[str, Any], family: Family | None, kind: str) -> tuple
     """Return the kind of each layer, and why it is not known; then as many layers with full attention."""
     count = _first_number(text, "num_hidden_layers", "n_layer", "num_layers")
     if family is None:
-        return "F" * count, f'the architecture "{kind}" is not known: its cache may be smaller than that of full attention'
+        return (
+            "F" * count,
+            f'the architecture "{kind}" is not known: its cache may be smaller than that of full attention',
+        )
     pattern = _listed(text) or _repeated(text, family, count)
     if "?" in pattern:
         return "F" * count, "it has layers of a kind that is not known"
@@ -131,7 +136,9 @@ def _attention(text: Mapping[str, Any], kind: str, pattern: str) -> Attention:
     kv_heads = _first_number(text, "num_key_value_heads", "num_kv_heads", "multi_query_group_num") or (
         1 if text.get("multi_query") else heads
     )
-    head_dim = _first_number(text, "head_dim", "attention_head_dim") or _first_number(text, "hidden_size", "n_embd") // max(heads, 1)
+    head_dim = _first_number(text, "head_dim", "attention_head_dim") or _first_number(
+        text, "hidden_size", "n_embd"
+    ) // max(heads, 1)
     value_dim = text.get("v_head_dim")
     if kind == "F" and set("SC") & set(pattern):
         kv_heads = text.get("num_global_key_value_heads") or kv_heads
@@ -238,7 +245,9 @@ def _quantization(config: Mapping[str, Any], text: Mapping[str, Any]) -> Quantiz
 
 
 def _dtype(text: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    return str(text.get("dtype") or text.get("torch_dtype") or config.get("dtype") or config.get("torch_dtype") or "bfloat16")
+    return str(
+        text.get("dtype") or text.get("torch_dtype") or config.get("dtype") or config.get("torch_dtype") or "bfloat16"
+    )
 
 
 def _max_context(text: Mapping[str, Any], config: Mapping[str, Any]) -> int | None:

@@ -58,7 +58,7 @@ def _kv_heads(header: GgufHeader, layers: int) -> tuple[int, ...]:
 
 
 def _pattern(header: GgufHeader, family: Family | None, layers: int) -> str:
-    unit = family.layers if family is not None else "F"
+    unit: str = family.layers if family is not None else "F"
     window, written = header.get("attention.sliding_window", 0), header.get("attention.sliding_window_pattern")
     interval = header.get("full_attention_interval", 0)
     if family is not None and family.windowed and window:

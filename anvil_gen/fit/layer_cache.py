@@ -30,11 +30,7 @@ def layer_caches(facts: ModelFacts, settings: Settings, rules: EngineMemory) -> 
     if settings.speculative_tokens and facts.mtp is not None:
         kind = "M" if facts.mla is not None else "F"
         stage += [(kind, _heads(facts, 0, kind))] * facts.mtp.layers
-    return [
-        cache
-        for (kind, heads), count in Counter(stage).items()
-        for cache in _caches(kind, heads, count, facts, settings, rules)
-    ]
+    return [cache for layer, count in Counter(stage).items() for cache in _caches(layer, count, facts, settings, rules)]
 
 
 def _heads(facts: ModelFacts, layer: int, kind: str) -> int:
@@ -46,8 +42,9 @@ def _heads(facts: ModelFacts, layer: int, kind: str) -> int:
 
 
 def _caches(
-    kind: str, heads: int, count: int, facts: ModelFacts, settings: Settings, rules: EngineMemory
+    layer: tuple[str, int], count: int, facts: ModelFacts, settings: Settings, rules: EngineMemory
 ) -> Iterator[LayerCache]:
+    kind, heads = layer
     if kind == "L" and facts.linear is not None:
         yield LayerCache(kind="L", layers=count, state_bytes=state_bytes(facts.linear, settings))
     elif kind == "M" and facts.mla is not None:

@@ -124,9 +124,7 @@ def _on_host(case: Case, cache: SlotCache, context: int, buffers: Interval) -> N
     return Need(weights=weights, kv=kept, overhead=both, uneven=0, host=exactly(0))
 
 
-def _reasons(
-    case: Case, settings: Settings, cache: SlotCache | None, total: Interval, limit: float
-) -> Iterator[str]:
+def _reasons(case: Case, settings: Settings, cache: SlotCache | None, total: Interval, limit: float) -> Iterator[str]:
     if case.facts.unknown and cache is not None:
         yield case.facts.unknown
     if not settings.context:

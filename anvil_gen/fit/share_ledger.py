@@ -45,7 +45,11 @@ class Cache(Protocol):
 def estimate_share(case: Case) -> Estimate:
     """Return what a model takes, and whether one request of the whole context fits into the cache."""
     settings = settings_of(case.request, case.facts, case.rules, case.memory / GIB)
-    weights, overhead, share = weights_on_gpu(case.facts, settings, case.rules), overhead_of(case, settings), _share(case)
+    weights, overhead, share = (
+        weights_on_gpu(case.facts, settings, case.rules),
+        overhead_of(case, settings),
+        _share(case),
+    )
     cache: Cache = (block_cache if case.rules.cache == "blocks" else pool_cache)(case.facts, settings, case.rules)
     kv = exactly(case.kv) if case.kv is not None else Interval(
         low=max(0.0, share.low * case.memory - weights.high - overhead.high),
@@ -53,7 +57,10 @@ def estimate_share(case: Case) -> Estimate:
     )  # fmt: skip
     context, is_known = settings.context, not case.facts.unknown
     need = Interval(low=cache.need(context) if is_known else 0, high=cache.need(context))
-    verdict = "does not fit" if kv.high <= 0 else verdict_of(need, kv)
+    verdict: Verdict = "does not fit" if kv.high <= 0 else verdict_of(need, kv)
+    doubts = tuple(_doubts(case, settings, cache, kv))
+    if verdict == "fits" and doubts:
+        verdict = "unsure"
     return Estimate(
         memory=case.memory,
         weights=weights,
@@ -69,7 +76,7 @@ def estimate_share(case: Case) -> Estimate:
         if is_known
         else None,
         verdict=verdict,
-        reasons=(*_remarks(case, settings, cache, share), *_reasons(verdict, need, kv)),
+        reasons=(*_remarks(case, settings, share), *_reasons(verdict_of(need, kv), need, kv), *doubts),
     )
 
 
@@ -84,15 +91,30 @@ def _share(case: Case) -> Interval:
     )
 
 
-def _remarks(case: Case, settings: Settings, cache: Cache, share: Interval) -> Iterator[str]:
+def _remarks(case: Case, settings: Settings, share: Interval) -> Iterator[str]:
+    """Yield what makes an answer wide."""
     if case.facts.unknown:
         yield case.facts.unknown
     if share.low < share.high and case.kv is None:
         yield "the engine derives its own share of the GPU: with a stated share the answer is narrower"
-    if isinstance(cache, BlockCache) and cache.padded:
-        yield "the pages of its kinds of layers do not divide each other: a version pads them, or refuses the model"
     if not settings.context:
         yield "neither the model nor the request says how long a context is"
+
+
+def _doubts(case: Case, settings: Settings, cache: Cache, kv: Interval) -> Iterator[str]:
+    """Yield why an engine may refuse to start although its memory suffices."""
+    longest = case.facts.max_context
+    if longest is not None and settings.context > longest:
+        yield f"the model ends at {longest:,} tokens: an engine refuses a longer context unless it is told how"
+    if not isinstance(cache, BlockCache):
+        return
+    if cache.padded:
+        yield "the pages of its kinds of layers do not divide each other: a version pads them, or refuses the model"
+    if cache.has_states and cache.blocks(kv.low) < settings.max_sequences:
+        yield (
+            f"each of {settings.max_sequences} sequences needs a state, and {cache.blocks(kv.low)} blocks are certain: "
+            "a version refuses that, with a smaller max_sequences it starts"
+        )
 
 
 def _reasons(verdict: Verdict, need: Interval, kv: Interval) -> Iterator[str]:

@@ -156,4 +156,3 @@ def _layer_sizes(facts: ModelFacts) -> list[int]:
         return list(facts.bytes.layers)
     each = (facts.bytes.language - facts.bytes.embeddings - facts.bytes.output) // max(count, 1)
     return [each] * count
-

@@ -65,5 +65,3 @@ def _padding(facts: ModelFacts, known: Mapping[str, Padding]) -> int:
 
 def _up(number: int, multiple: int) -> int:
     return -(-number // multiple) * multiple
-
-
