@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 LayerKind = Literal["F", "S", "C", "M", "L", "N"]
 """Full attention, a sliding window, chunks, latent attention (MLA), linear attention or another state, no cache."""
-_REPEATED = re.compile(r"([A-Z]+)(?:\*(\d+))?")
+_REPEATED = re.compile(r"([A-Z]+)(?:\*(\d+))?(?:\s+|$)")
 
 
 class Attention(Struct, frozen=True, kw_only=True):
@@ -92,7 +92,7 @@ class Quantization(Struct, frozen=True, kw_only=True):
 
 
 class ModelFacts(Struct, frozen=True, kw_only=True):
-    """A model, as a table of TOML has it. ``layers`` spells its layers in their order: ``LLLF*10``.
+    """A model, as a table of TOML has it. ``layers`` spells its layers in their order: ``LLLF*10``, ``F*3 M*58``.
 
     ``unknown`` says why its cache cannot be computed; then ``layers`` is how many there are, as full attention, and the
     cache of these is a bound from above.
@@ -172,7 +172,6 @@ def spell_layers(pattern: str) -> str:
 
 
 def _runs(pattern: str) -> str:
-    """Return a pattern run by run: ``F*3M*58``."""
-    return "".join(
-        f"{run[0]}*{len(run[0] + run[1])}" if run[1] else run[0] for run in re.findall(r"([A-Z])(\1*)", pattern)
-    )
+    """Return a pattern run by run: ``F*3 M*58``."""
+    runs = [match[0] for match in re.finditer(r"([A-Z])\1*", pattern)]
+    return " ".join(f"{run[0]}*{len(run)}" if len(run) > 1 else run for run in runs)
