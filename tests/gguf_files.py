@@ -159,23 +159,24 @@ def _layer(shape: Shape, block: str) -> list[tuple[str, tuple[int, ...], int]]:
 
 
 def random_shape(random_source: random.Random) -> Shape:
-    """Return a small shape of a dense model, of one with a window, or of one with experts."""
+    """Return a small shape of usual proportions: of a dense model, of one with a window, or of one with experts."""
     pick = random_source.choice
     architecture = pick(["llama", "qwen3", "gemma3", "qwen3moe"])
     head_dim, kv_heads = pick([64, 128]), pick([1, 2, 4, 8])
+    hidden, intermediate = pick([(512, 2048), (1024, 2816), (1024, 4096), (2048, 5632)])
     is_moe = architecture == "qwen3moe"
     return Shape(
         architecture=architecture,
-        layers=pick([2, 4, 6, 12]),
-        hidden=pick([256, 512, 1024]),
-        intermediate=pick([512, 1024, 2816]),
+        layers=pick([4, 8, 12, 24]),
+        hidden=hidden,
+        intermediate=intermediate,
         heads=kv_heads * pick([1, 2, 4]),
         kv_heads=kv_heads,
         head_dim=head_dim,
-        vocabulary=pick([512, 4096, 32000]),
+        vocabulary=pick([4096, 32000]),
         context=32768,
         window=pick([512, 1024]) if architecture == "gemma3" else 0,
-        experts=pick([8, 16]) if is_moe else 0,
+        experts=pick([16, 32]) if is_moe else 0,
         used=pick([2, 4]) if is_moe else 0,
         expert_intermediate=pick([256, 512]) if is_moe else 0,
         dtype=pick([F16, Q8_0]),
