@@ -15,8 +15,8 @@ from anvil_gen.values import KeyPath
 Pattern = Annotated[
     str,
     Meta(
-        description="Kinds of layers, repeated over all of them: F full attention, S a sliding window, C chunks, M latent "
-        "attention, L a state of fixed size, N no cache.",
+        description="Kinds of layers, repeated over all of them: F full attention, S a sliding window, C chunks, "
+        "M latent attention, L a state of fixed size, N no cache.",
         pattern=r"^[FSCMLN]+$(?!\n)",
     ),
 ]

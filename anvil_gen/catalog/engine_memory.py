@@ -17,31 +17,59 @@ from anvil_gen.inventory.toml_file import Document
 from anvil_gen.values import KeyPath
 
 Setting = Literal[
-    "fraction", "context", "max_sequences", "max_batched_tokens", "kv_dtype", "kv_dtype_v", "prefix_caching",
-    "no_prefix_caching", "speculative_tokens", "batch", "ubatch", "n_gpu_layers", "flash_attention", "unified", "full_window",
+    "fraction",
+    "context",
+    "max_sequences",
+    "max_batched_tokens",
+    "kv_dtype",
+    "kv_dtype_v",
+    "prefix_caching",
+    "no_prefix_caching",
+    "speculative_tokens",
+    "batch",
+    "ubatch",
+    "n_gpu_layers",
+    "flash_attention",
+    "unified",
+    "full_window",
     "language_only",
-]  # fmt: skip
+]
 
 
 class Interval(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Two numbers between which one lies."""
 
-    low: float
-    high: float
+    low: Annotated[float, Meta(description="No less than this.")]
+    high: Annotated[float, Meta(description="No more than this.")]
 
 
 class Step(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A value for GPUs from a size on."""
 
     from_gib: Annotated[float, Meta(description="Memory of the smallest GPU, in GiB.")] = 0.0
-    value: int
+    value: Annotated[int, Meta(description="The value for these.")]
 
 
 class Padding(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """To what multiples the sides of an expert's matrices are rounded up."""
 
-    intermediate: int
-    hidden: int
+    intermediate: Annotated[int, Meta(description="Multiple for an expert's own size.")]
+    hidden: Annotated[int, Meta(description="Multiple for the model's size.")]
+
+
+Fraction = Annotated[float, Meta(description="Its own default of the fraction; none where it derives it.")]
+GroupRatio = Annotated[
+    float,
+    Meta(description="Kinds of layers whose numbers differ less than this share groups as large as the larger."),
+]
+Tokens = Annotated[
+    Literal["groups", "requests"],
+    Meta(description="What it reports as tokens: those of a group's blocks, or of as many whole requests as fit."),
+]
+Batches = Annotated[int, Meta(description="Batches whose tokens a sliding window has to hold.")]
+StatePrefixes = Annotated[bool, Meta(description="It caches prefixes of models with states unasked.")]
+BatchedTokens = Annotated[tuple[Step, ...], Meta(description="Its default of a batch's tokens.")]
+Sequences = Annotated[tuple[Step, ...], Meta(description="Its default of the number of sequences.")]
 
 
 class Since(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -49,58 +77,50 @@ class Since(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     version: Annotated[str, Meta(description="The first version.")]
     source: Annotated[str, Meta(description="Where it is known from.")]
-    fraction: float | None = None
-    group_ratio: float | None = None
-    tokens: Literal["groups", "requests"] | None = None
-    batches: int | None = None
-    state_prefix_caching: bool | None = None
-    max_batched_tokens: tuple[Step, ...] | None = None
-    max_sequences: tuple[Step, ...] | None = None
+    fraction: Fraction | None = None
+    group_ratio: GroupRatio | None = None
+    tokens: Tokens | None = None
+    batches: Batches | None = None
+    state_prefix_caching: StatePrefixes | None = None
+    max_batched_tokens: BatchedTokens | None = None
+    max_sequences: Sequences | None = None
 
 
 class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """How an engine divides a GPU's memory. The keys of `[[since]]` are explained here."""
+    """How an engine divides a GPU's memory."""
 
     cache: Annotated[
         Literal["blocks", "pool", "slots", "none"],
         Meta(
-            description="How it caches: in `blocks` that layers of several kinds share, in a `pool` of tokens, in `slots` "
-            "for the whole context, or not at all (`none`)."
+            description="How it caches: in `blocks` that layers of several kinds share, in a `pool` of tokens, in "
+            "`slots` for the whole context, or not at all (`none`)."
         ),
     ]
     takes: Annotated[
         Literal["share", "need"],
         Meta(description="All of its `share` of the GPU, of which the rest becomes cache; or what it needs."),
     ] = "need"
-    fraction: Annotated[
-        float | None, Meta(description="Its own default of the fraction; none where it derives it.")
-    ] = None
-    reserved_mib: Annotated[
-        Interval | None,
-        Meta(description="What it leaves free where it derives the fraction from the GPU, in MiB."),
-    ] = None
-    overhead_in_fraction: Annotated[
-        bool, Meta(description="Activations and graphs come out of the fraction, and not out of the rest.")
-    ] = True
+    fraction: Fraction | None = None
+    reserved_mib: (
+        Annotated[Interval, Meta(description="What it leaves free where it derives the fraction from the GPU, in MiB.")]
+        | None
+    ) = None
+    rest_gib: Annotated[
+        float, Meta(description="What has to be left outside of the fraction, for activations and graphs.")
+    ] = 0.0
     block: Annotated[int, Meta(description="Tokens of a block.")] = 16
     context_multiple: Annotated[int, Meta(description="The context is rounded up to a multiple of it.")] = 1
-    group_ratio: Annotated[
-        float,
-        Meta(description="Kinds of layers whose numbers differ less than this share groups as large as the larger."),
-    ] = 0.0
-    tokens: Annotated[
-        Literal["groups", "requests"],
-        Meta(description="What it reports as tokens: those of a group's blocks, or of as many whole requests as fit."),
-    ] = "requests"
-    batches: Annotated[int, Meta(description="Batches whose tokens a sliding window has to hold.")] = 1
-    state_prefix_caching: Annotated[bool, Meta(description="It caches prefixes of models with states unasked.")] = False
+    group_ratio: GroupRatio = 0.0
+    tokens: Tokens = "requests"
+    batches: Batches = 1
+    state_prefix_caching: StatePrefixes = False
     sliding_share: Annotated[float, Meta(description="Tokens of a window's pool for each of the whole pool.")] = 1.0
     context: Annotated[tuple[Step, ...], Meta(description="Its default of the context; none for the model's own.")] = ()
-    contexts_per_sequence: Annotated[bool, Meta(description="The context is that of each sequence, not of all.")] = (
-        False
-    )
-    max_sequences: Annotated[tuple[Step, ...], Meta(description="Its default of the number of sequences.")] = ()
-    max_batched_tokens: Annotated[tuple[Step, ...], Meta(description="Its default of a batch's tokens.")] = ()
+    contexts_per_sequence: Annotated[
+        bool, Meta(description="The context is that of each sequence, and not of all together.")
+    ] = False
+    max_sequences: Sequences = ()
+    max_batched_tokens: BatchedTokens = ()
     ubatch: Annotated[int, Meta(description="Its default of the tokens that are computed at once.")] = 512
     kv_dtypes: Annotated[
         Mapping[str, float], Meta(description="Type of the cache -> bytes of an element; 0 for the type of the model.")

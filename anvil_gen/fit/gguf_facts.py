@@ -66,7 +66,7 @@ def _pattern(header: GgufHeader, family: Family | None, layers: int) -> str:
     if unit == "M" and not header.get("attention.key_length_mla"):
         unit = "F"  # converted before latent attention was cached as such
     if isinstance(written, list):
-        pattern = "".join("S" if sliding else "F" for sliding in written)[:layers]
+        pattern: str = "".join("S" if sliding else "F" for sliding in written)[:layers]
     elif set("SC") & set(unit) and not window:
         pattern = "F" * layers
     else:

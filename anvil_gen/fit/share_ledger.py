@@ -58,7 +58,7 @@ def estimate_share(case: Case) -> Estimate:
     context, is_known = settings.context, not case.facts.unknown
     need = Interval(low=cache.need(context) if is_known else 0, high=cache.need(context))
     verdict: Verdict = "does not fit" if kv.high <= 0 else verdict_of(need, kv)
-    doubts = tuple(_doubts(case, settings, cache, kv))
+    doubts = tuple(_doubts(case, settings, cache, kv, share))
     if verdict == "fits" and doubts:
         verdict = "unsure"
     return Estimate(
@@ -101,11 +101,14 @@ def _remarks(case: Case, settings: Settings, share: Interval) -> Iterator[str]:
         yield "neither the model nor the request says how long a context is"
 
 
-def _doubts(case: Case, settings: Settings, cache: Cache, kv: Interval) -> Iterator[str]:
+def _doubts(case: Case, settings: Settings, cache: Cache, kv: Interval, share: Interval) -> Iterator[str]:
     """Yield why an engine may refuse to start although its memory suffices."""
     longest = case.facts.max_context
     if longest is not None and settings.context > longest:
         yield f"the model ends at {longest:,} tokens: an engine refuses a longer context unless it is told how"
+    rest = (1 - share.high) * case.memory
+    if rest < case.rules.rest_gib * GIB:
+        yield f"only {gib(rest)} are left outside of its share for activations and graphs"
     if not isinstance(cache, BlockCache):
         return
     if cache.padded:

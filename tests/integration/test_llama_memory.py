@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from e2e.materials import llama_server_folder, model_folder
 from effort import EFFORT
 from gguf_files import model, random_shape
 from llama_starts import MIB, Buffers, start
@@ -19,7 +20,6 @@ from anvil_gen.fit.estimate import Case, Estimate
 from anvil_gen.fit.facts_source import facts_of_path
 from anvil_gen.fit.ledger import estimate
 from anvil_gen.fit.settings import Request
-from e2e.materials import llama_server_folder, model_folder
 
 SEED = 20
 STARTS = 10 if EFFORT == 1 else 60

@@ -26,6 +26,7 @@ QWEN3 = {
     "vocab_size": 151936,
     "torch_dtype": "bfloat16",
 }
+SLIDING_AND_FULL = ["sliding_attention", "full_attention"] * 18
 
 
 def facts(config: dict[str, Any], *tensors: Tensor) -> ModelFacts:
@@ -54,7 +55,7 @@ def test_a_head_is_its_part_of_the_hidden_size_unless_it_is_said() -> None:
         ({"model_type": "qwen2", "sliding_window": 131072, "use_sliding_window": False}, "F*36"),
         ({"model_type": "gpt_oss", "sliding_window": 128}, "SF*18"),
         ({"model_type": "gemma3_text", "sliding_window": 512, "sliding_window_pattern": 6}, "SSSSSF*6"),
-        ({"model_type": "olmo3", "sliding_window": 512, "layer_types": ["sliding_attention", "full_attention"] * 18}, "SF*18"),
+        ({"model_type": "olmo3", "sliding_window": 512, "layer_types": SLIDING_AND_FULL}, "SF*18"),
         ({"model_type": "gemma3n", "num_kv_shared_layers": 15}, "F*36"),  # it is not known
         ({"model_type": "bert"}, "N*36"),
     ],

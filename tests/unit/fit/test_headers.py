@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -82,10 +83,8 @@ def test_damage_never_ends_otherwise(tmp_path: Path) -> None:
         for _ in range(source.randint(1, 8)):
             broken[source.randrange(4, len(broken))] = source.randrange(256)
         (tmp_path / "broken.gguf").write_bytes(broken)
-        try:
+        with suppress(HeaderError):  # any other error fails the test
             read_gguf(tmp_path / "broken.gguf")
-        except HeaderError as error:
-            assert str(error)
 
 
 def test_a_window_on_five_of_six_layers(tmp_path: Path) -> None:
