@@ -183,8 +183,8 @@ def data_page() -> str:
         "# Keys of the data files",
         "",
         "What the files are for is in [templates.md](templates.md). Every key but the required ones may be left out.",
-        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`, `memory`, `architectures`) prints the same as a JSON",
-        "Schema, which a file names in its first line for editors: `#:schema ../../engine.schema.json`.",
+        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`, `memory`, `architectures`) prints the same as a",
+        "JSON Schema, which a file names in its first line for editors: `#:schema ../../engine.schema.json`.",
     ]
     for kind, (file, tables) in DATA_TABLES.items():
         definitions = data_schema(kind)["$defs"]

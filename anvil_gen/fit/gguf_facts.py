@@ -85,7 +85,7 @@ def _without_cache(header: GgufHeader, pattern: str) -> str:
             "F" if count else "L" if at in states else "N" for at, count in zip(range(len(pattern)), heads, strict=True)
         ]
         return "".join(kinds)
-    shared = header.get("attention.shared_kv_layers", 0)
+    shared = int(header.get("attention.shared_kv_layers", 0))
     return pattern[: len(pattern) - shared] + "N" * shared
 
 
