@@ -76,6 +76,7 @@ SUMMARIES = {
     "missing-model-folder": "missing model folder",
     "missing-name": "missing name",
     "model-cannot-be-read": "model cannot be read",
+    "model-does-not-fit": "model does not fit",
     "model-name-taken-twice": "model name taken twice",
     "model-name-that-cannot-be-routed": "model name that cannot be routed",
     "mount-is-dropped": "mount that the command names is dropped",

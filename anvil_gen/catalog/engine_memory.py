@@ -142,6 +142,16 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
             "larger than usual."
         ),
     ] = Interval(low=0.0, high=0.0)
+    vision_overhead_gib: Annotated[
+        Interval, Meta(description="What the largest picture takes where the model has a vision tower.")
+    ] = Interval(low=0.0, high=0.0)
+    result_copies: Annotated[
+        Interval,
+        Meta(
+            description="Copies of the results of all sequences, a number for each word of the vocabulary, where there "
+            "are more sequences than usual."
+        ),
+    ] = Interval(low=0.0, high=0.0)
     weights: Annotated[
         Mapping[str, Interval],
         Meta(
@@ -198,7 +208,14 @@ def _semantic_errors(data: EngineMemory) -> Iterator[tuple[KeyPath, str]]:
     for number, (earlier, later) in enumerate(pairwise(versions)):
         if later < earlier:
             yield ("since", number + 1, "version"), "it is earlier than the one before"
-    for name in ("overhead_gib", "rank_overhead_gib", "batch_overhead", "reserved_mib"):
+    for name in (
+        "overhead_gib",
+        "rank_overhead_gib",
+        "vision_overhead_gib",
+        "batch_overhead",
+        "result_copies",
+        "reserved_mib",
+    ):
         interval = getattr(data, name)
         if interval is not None and interval.low > interval.high:
             yield (name,), "it ends before it begins"

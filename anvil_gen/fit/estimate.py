@@ -18,6 +18,7 @@ from anvil_gen.fit.weights import Weights
 Verdict = Literal["fits", "unsure", "does not fit"]
 USUAL_BATCH = 8192
 """Tokens of a batch up to which the overhead of an engine that takes a share was measured."""
+USUAL_SEQUENCES = 256
 _LONGEST_CONTEXT = 1 << 24
 
 
@@ -59,11 +60,19 @@ def overhead_of(case: Case, settings: Settings) -> Interval:
     values = (facts.hidden + facts.intermediate // settings.tensor_parallel) * 2
     beyond = settings.max_batched_tokens - (USUAL_BATCH if rules.takes == "share" else 0)
     batch = max(0, beyond) * values
+    results = max(0, settings.max_sequences - USUAL_SEQUENCES) * facts.vocabulary * 4
+    sees = 1 if facts.bytes.vision and not settings.language_only else 0
     ranks = 1 if settings.tensor_parallel * settings.pipeline_parallel > 1 else 0
     fixed = rules.overhead_gib if case.has_gpu else Interval(low=0, high=0)
+    terms = [
+        (GIB, fixed),
+        (ranks * GIB, rules.rank_overhead_gib),
+        (sees * GIB, rules.vision_overhead_gib),
+        (batch, rules.batch_overhead),
+        (results, rules.result_copies),
+    ]
     return Interval(
-        low=(fixed.low + ranks * rules.rank_overhead_gib.low) * GIB + batch * rules.batch_overhead.low,
-        high=(fixed.high + ranks * rules.rank_overhead_gib.high) * GIB + batch * rules.batch_overhead.high,
+        low=sum(unit * term.low for unit, term in terms), high=sum(unit * term.high for unit, term in terms)
     )
 
 

@@ -62,15 +62,25 @@ def cached_snapshot(cache: Path, repo: str, revision: str | None) -> Path | None
     return snapshot if commit and (snapshot / _CONFIG).is_file() else None
 
 
+def has_lock(inventory: Path) -> bool:
+    """Tell whether a host has a lock."""
+    return any(path.is_file() for path in _locks(inventory))
+
+
+def _locks(inventory: Path) -> tuple[Path, Path]:
+    """Return the locks of a host; the last has the last word."""
+    folder = fleet_root(inventory) / "locks"
+    return folder / "fleet.toml", folder / inventory.name
+
+
 def locked_facts(inventory: Path) -> dict[str, ModelFacts]:
     """Return the facts that the locks of a host have, by model: ``org/name`` or ``org/name@revision``.
 
     Raises:
         DiagnosticError: a lock is no TOML, or its facts are none.
     """
-    locks = fleet_root(inventory) / "locks"
     found: dict[str, ModelFacts] = {}
-    for path in (locks / "fleet.toml", locks / inventory.name):
+    for path in _locks(inventory):
         if path.is_file():
             found |= _facts_in(Document(path))
     return found

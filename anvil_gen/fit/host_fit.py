@@ -90,6 +90,17 @@ def host_fit(host: Host, names: Sequence[str], ask_hub: HubFacts) -> HostFit:
     return HostFit(host=host.name, tiers=tuple(fits.values()), gpus=loads)
 
 
+def locked_fit(host: Host) -> HostFit:
+    """Return the same by the facts of the host's locks alone: as on every machine.
+
+    Raises:
+        DiagnosticError: the inventory or a lock has errors.
+    """
+    models = _Models(host, None)
+    tiers = [_tier_fit(host, tier, models) for tier in host.stack.tiers]
+    return HostFit(host=host.name, tiers=tuple(tiers), gpus=())
+
+
 def _shares_gpu(tier: Tier, stack: Stack, chosen: Iterable[str]) -> bool:
     """Tell whether a tier is on a GPU of one that was asked for."""
     held = [gpu for other in stack.tiers if other.name in chosen for gpu in other.gpus]
@@ -97,9 +108,9 @@ def _shares_gpu(tier: Tier, stack: Stack, chosen: Iterable[str]) -> bool:
 
 
 class _Models:
-    """Finds the facts of the models of a host: in its locks, on this machine, at the Hub."""
+    """Finds the facts of the models of a host: in its locks, on this machine, at the Hub; without it, in the locks."""
 
-    def __init__(self, host: Host, ask_hub: HubFacts) -> None:
+    def __init__(self, host: Host, ask_hub: HubFacts | None) -> None:
         self._host, self._ask_hub = host, ask_hub
         self._locked = locked_facts(host.path)
         self._known: Architectures = architectures(host.catalog)
@@ -110,18 +121,26 @@ class _Models:
         Raises:
             DiagnosticError: there are none to be had.
         """
+        locked = self._locked.get(_key(model))
+        if locked is not None:
+            return locked
+        if self._ask_hub is None:
+            raise DiagnosticError([])
         local = model.file if model.file is not UNSET else model.path
         if local is not UNSET:
             base = self._host.models
             path = local if is_absolute(local) or base is None else join(base, local)
-            return self._locked.get(local) or facts_of_path(Path(path), self._known)
+            return facts_of_path(Path(path), self._known)
         repo, revision = str(model.repo), None if model.revision is UNSET else str(model.revision)
-        locked = self._locked.get(repo if revision is None else f"{repo}@{revision}")
-        if locked is not None:
-            return locked
         cache = self._host.inventory.hfcache.path
         folder = cached_snapshot(Path(cache), repo, revision) if cache is not UNSET else None
         return facts_of_path(folder, self._known) if folder is not None else self._ask_hub(repo, revision)
+
+
+def _key(model: ModelTable) -> str:
+    """Return how a lock names a model."""
+    named = next((value for value in (model.file, model.path, model.repo) if value is not UNSET), "")
+    return str(named) if model.revision is UNSET else f"{named}@{model.revision}"
 
 
 def _model_name(tier: Tier) -> str:

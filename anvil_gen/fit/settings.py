@@ -114,4 +114,4 @@ def element_bytes(dtype: str | None, facts: ModelFacts, rules: EngineMemory) -> 
         return 0.0
     if name not in rules.kv_dtypes:
         raise UnknownTypeError(f'"{name}" is none of: {", ".join(sorted(rules.kv_dtypes))}')
-    return rules.kv_dtypes[name] or _SIZES.get(facts.dtype, 2.0)
+    return rules.kv_dtypes[name] or (2.0 if rules.half_precision else _SIZES.get(facts.dtype, 2.0))

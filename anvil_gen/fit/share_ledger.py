@@ -106,6 +106,8 @@ def _doubts(case: Case, settings: Settings, cache: Cache, kv: Interval, share: I
     longest = case.facts.max_context
     if longest is not None and settings.context > longest:
         yield f"the model ends at {longest:,} tokens: an engine refuses a longer context unless it is told how"
+    if settings.speculative_tokens and case.facts.mtp is None:
+        yield "what predicts tokens ahead is no part of the model, and is not counted"
     rest = (1 - share.high) * case.memory
     if rest < case.rules.rest_gib * GIB:
         yield f"only {gib(rest)} are left outside of its share for activations and graphs"

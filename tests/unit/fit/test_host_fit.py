@@ -8,6 +8,7 @@ import pytest
 from gguf_files import Shape, model
 
 from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.fit.host_fit import HostFit, host_fit
 from anvil_gen.fit.model_facts import ModelFacts
@@ -163,3 +164,20 @@ def test_facts_of_a_lock_that_are_none_are_told_with_their_line(tmp_path: Path) 
     assert diagnostic.code == "model-cannot-be-read"
     assert diagnostic.location is not None
     assert diagnostic.location.line == 4
+
+
+def test_a_render_warns_of_a_model_that_does_not_fit_by_the_lock_alone(tmp_path: Path) -> None:
+    large = LOCK.replace("8000000000", "24000000000")
+    fleet(tmp_path, lock=large)
+    warnings = Generator().render(tmp_path / "hosts" / "box.toml").host.warnings
+
+    (warning,) = [one for one in warnings if one.code == "model-does-not-fit"]
+    assert (warning.severity, warning.address) == ("warning", "tiers.chat.model")
+    assert "weights and overhead take all" in warning.detail
+
+
+def test_a_render_without_facts_warns_of_nothing(tmp_path: Path) -> None:
+    fleet(tmp_path, lock="lock = 1\n")
+    warnings = Generator().render(tmp_path / "hosts" / "box.toml").host.warnings
+
+    assert [one for one in warnings if one.code == "model-does-not-fit"] == []

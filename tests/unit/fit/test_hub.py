@@ -63,7 +63,9 @@ class Hub(BaseHTTPRequestHandler):
         type(self).asked.append(path)
         name = path.rpartition("/")[2]
         if path.startswith("/api/models/org/model"):
-            self._send(200, json.dumps({"id": "org/model", "sha": COMMIT, "siblings": []}).encode(), with_body=with_body)
+            self._send(
+                200, json.dumps({"id": "org/model", "sha": COMMIT, "siblings": []}).encode(), with_body=with_body
+            )
         elif path.startswith("/org/model/resolve/") and name in FILES:
             self._send(200, FILES[name], with_body=with_body)
         else:

@@ -175,6 +175,26 @@ def test_each_parallel_request_of_ollama_has_a_context_of_its_own() -> None:
     assert found(DENSE, "ollama").context == 32768  # its default for 24 GiB
 
 
+def test_what_needs_more_than_usual_widens_the_interval() -> None:
+    usual = found(DENSE, "vllm", 80 * GIB, context=512, max_sequences=256).overhead
+    wider = [
+        found(replace(DENSE, bytes=Bytes(language=GIB, vision=GIB)), "vllm", 80 * GIB, context=512, max_sequences=256),
+        found(DENSE, "vllm", 80 * GIB, context=512, max_sequences=1024),
+        found(DENSE, "vllm", 80 * GIB, context=512, max_sequences=256, max_batched_tokens=65536),
+        found(DENSE, "vllm", 80 * GIB, context=512, max_sequences=256, tensor_parallel=2),
+    ]
+
+    assert all(result.overhead.low == usual.low and result.overhead.high > usual.high for result in wider)
+
+
+def test_a_draft_that_is_not_counted_is_not_called_fitting() -> None:
+    draft = found(DENSE, "vllm", kv=20 * GIB, context=512, speculative_tokens=3)
+    own = found(replace(DENSE, mtp=Mtp(layers=1)), "vllm", kv=20 * GIB, context=512, speculative_tokens=3)
+
+    assert (draft.verdict, own.verdict) == ("unsure", "fits")
+    assert own.bytes_per_token == 37 * 8 * 256 * 2
+
+
 def test_a_type_that_the_engine_does_not_have_is_told() -> None:
     with pytest.raises(UnknownTypeError, match="q8_0"):
         found(DENSE, "llamacpp", kv_dtype="fp8", context=512)
