@@ -1,6 +1,7 @@
 """Every kind of diagnostic: its code, which never changes, and the summary that people read."""
 
 SUMMARIES = {
+    "alias-restarts-the-tier": "a new alias restarts the tier",
     "alias-that-cannot-be-routed": "alias that cannot be routed",
     "alias-to-a-missing-tier": "alias to a missing tier",
     "answers-do-not-make-a-valid-inventory": "answers do not make a valid inventory",
@@ -24,6 +25,7 @@ SUMMARIES = {
     "containers-cannot-access-the-gpus-yet": "containers cannot access the GPUs yet",
     "declared-but-not-used": "declared but not used",
     "dependency-cycle": "dependency cycle",
+    "deprecated-flag": "deprecated flag",
     "docker-cannot-be-run": "Docker cannot be run",
     "docker-command-failed": "docker command failed",
     "docker-compose-is-missing": "Docker Compose is missing",
@@ -41,6 +43,7 @@ SUMMARIES = {
     "files-were-rendered-by-another-version-of-anvil-gen": "files were rendered by another version of anvil-gen",
     "flag-is-set-by-the-slot": "flag is set by the slot",
     "flag-of-a-field": "flag of a field",
+    "flag-of-another-version": "flag of another version",
     "flag-written-twice": "flag written twice",
     "generated-files-cannot-be-mounted-on-another-machine": "generated files cannot be mounted on another machine",
     "gpu-by-index": "GPU by index",
@@ -163,6 +166,7 @@ SUMMARIES = {
     "unknown-client": "unknown client",
     "unknown-docker-context": "unknown Docker context",
     "unknown-engine": "unknown engine",
+    "unknown-flag": "unknown flag",
     "unknown-gpu": "unknown GPU",
     "unknown-host": "unknown host",
     "unknown-key": "unknown key",
@@ -171,7 +175,9 @@ SUMMARIES = {
     "unknown-reference": "reference to something undefined",
     "unknown-router": "unknown router",
     "unknown-tier": "unknown tier",
+    "unknown-variable": "unknown variable",
     "unknown-vendor": "unknown vendor",
+    "unknown-version": "unknown version",
     "unlike-gpus": "unlike GPUs",
     "usage-error": "usage error",
     "uuid-taken-twice": "UUID taken twice",

@@ -82,7 +82,7 @@ def measures(case: MeasuredCase) -> Iterator[tuple[str, float, float]]:
     if case.need_gib is not None:
         yield "GiB of cache", case.need_gib, need(case)
     if case.weights_gib is not None:
-        yield "GiB of weights", case.weights_gib, computed(case).weights.expected / GIB
+        yield "GiB of weights", case.weights_gib, (computed(case).weights.expected or 0) / GIB
 
 
 def table() -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal
@@ -11,6 +10,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog, decoded
+from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.template_tree import MEMORY_FILE
 from anvil_gen.diagnostics import display_path
 from anvil_gen.inventory.toml_file import Document
@@ -128,6 +128,9 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     latent_dtypes: Annotated[
         Mapping[str, int], Meta(description="Type of the cache -> bytes of a token in a layer of latent attention.")
     ] = {}
+    indexed_dtypes: Annotated[
+        Mapping[str, str], Meta(description="Type of the cache -> the one that it stands for where tokens are picked.")
+    ] = {}
     indexer_bytes: Annotated[int, Meta(description="Bytes of a token for what picks tokens of latent attention.")] = 0
     overhead_gib: Annotated[
         Interval, Meta(description="What a GPU needs besides weights and cache: the context, activations and graphs.")
@@ -180,11 +183,6 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
 
 
 _CHANGING = tuple(name for name in Since.__struct_fields__ if name not in ("version", "source"))
-
-
-def version_key(version: str) -> tuple[int, ...]:
-    """Return a version as numbers that compare: of `v0.11.0`, `b10434` or `0.5.9.post1`."""
-    return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
 def engine_memory(catalog: Catalog, engine: str) -> EngineMemory | None:

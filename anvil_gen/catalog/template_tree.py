@@ -21,6 +21,9 @@ MEMORY_FILE = "memory.toml"
 ARCHITECTURES_FILE = "architectures.toml"
 """How the layers of model architectures cache."""
 
+FLAGS_FILE = "flags.json"
+"""The flags of an engine through its versions, next to its data file; nothing is rendered of them."""
+
 SCHEMA_SUFFIX = ".schema.json"
 """What the JSON Schema of a data file ends with, which editors read, and nothing here."""
 
@@ -60,8 +63,8 @@ def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
     data = KINDS[kind.name]
     has_data = any((root / kind.name / name / data).is_file() for root in (kind.parent, shipped))
     is_log = rest == LOG_FILE and kind.name != "gpus"
-    is_memory = rest == MEMORY_FILE and kind.name == "engines"
-    return has_data and (rest == data or is_log or is_memory or (rest.endswith(".j2") and "/." not in f"/{rest}"))
+    is_engines = kind.name == "engines" and rest in (MEMORY_FILE, FLAGS_FILE)
+    return has_data and (rest == data or is_log or is_engines or (rest.endswith(".j2") and "/." not in f"/{rest}"))
 
 
 def _what_is_read(kind: str, shipped: Path) -> str:
@@ -120,7 +123,7 @@ def texts(root: Path) -> Iterator[str]:
         )
         for name in sorted(files):
             path = os.path.join(folder, name)  # noqa: PTH118  as fast as it gets
-            if name.startswith("."):
+            if name.startswith(".") or name == FLAGS_FILE:
                 continue
             yield os.path.relpath(path, root)
             with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123

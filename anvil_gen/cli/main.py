@@ -25,6 +25,7 @@ VERBS = (
     "experiment",
     "client",
     "fit",
+    "flags",
     "migrate",
     "schema",
 )

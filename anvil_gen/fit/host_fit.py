@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.architectures import Architectures, architectures
 from anvil_gen.catalog.engine_memory import Interval, engine_memory
+from anvil_gen.catalog.release import image_version, plain_image
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.fit.estimate import Case, Estimate, Verdict, exactly, gib, verdict_of
 from anvil_gen.fit.facts_source import cached_snapshot, facts_of_path, locked_facts
@@ -179,7 +180,7 @@ def _estimate(host: Host, tier: Tier, models: _Models) -> tuple[Estimate | None,
     memory, why = _memory_of(tier)
     try:
         facts = models.facts(model)
-        version = image_version(tier)
+        version = image_version(engine, plain_image(tier.service.image)) or None
         case = Case(
             facts=facts,
             request=tier_request(tier, engine, rules),
@@ -210,14 +211,6 @@ def _memory_of(tier: Tier) -> tuple[int | None, str]:
         return None, "the memory of its GPUs is not in the inventory: write memory_mib in [gpus]"
     reserved = max(gpu.reserve_mib for gpu in tier.gpus) if tier.share is None else 0
     return (min(known) - reserved) * MIB, ""
-
-
-def image_version(tier: Tier) -> str | None:
-    """Return the version in the tag of a tier's image; None where the tag names none, as `latest` does."""
-    image = tier.service.image
-    tag = image.partition("@")[0].rpartition(":")[2] if isinstance(image, str) else ""
-    digits = tag.removeprefix("v").removeprefix("b")
-    return tag if digits[:1].isdecimal() and "/" not in tag else None
 
 
 def _not_counted(tier: Tier) -> Iterator[str]:

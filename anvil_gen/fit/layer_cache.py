@@ -48,7 +48,10 @@ def _caches(
     if kind == "L" and facts.linear is not None:
         yield LayerCache(kind="L", layers=count, state_bytes=state_bytes(facts.linear, settings))
     elif kind == "M" and facts.mla is not None:
-        latent = rules.latent_dtypes.get(settings.kv_dtype, round(facts.mla.elements * settings.key_bytes))
+        dtype = (
+            rules.indexed_dtypes.get(settings.kv_dtype, settings.kv_dtype) if facts.mla.indexer else settings.kv_dtype
+        )
+        latent = rules.latent_dtypes.get(dtype, round(facts.mla.elements * settings.key_bytes))
         yield LayerCache(kind="M", layers=count, token_bytes=latent)
         if facts.mla.indexer and rules.indexer_bytes:
             yield LayerCache(kind="M", layers=count, token_bytes=rules.indexer_bytes)

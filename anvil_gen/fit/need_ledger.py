@@ -18,7 +18,7 @@ from anvil_gen.fit.estimate import (
 )
 from anvil_gen.fit.settings import GIB, Settings, settings_of
 from anvil_gen.fit.slot_cache import SlotCache, place_layers
-from anvil_gen.fit.weights import Weights, weights_on_gpu
+from anvil_gen.fit.weights import NO_LIMIT, NOT_THERE, Weights, weights_on_gpu
 
 
 class Need(Struct, frozen=True, kw_only=True):
@@ -101,6 +101,8 @@ def _need(case: Case, settings: Settings, cache: SlotCache | None, context: int)
         low=round(placement.weights * factor.low / gpus),
         high=round(placement.weights * factor.high / gpus),
     )
+    if not case.facts.bytes.total:
+        weights = Weights(expected=None, low=0, high=NO_LIMIT)
     uneven = placement.largest_layer if gpus > 1 else 0
     return Need(
         weights=weights,
@@ -125,6 +127,9 @@ def _on_host(case: Case, cache: SlotCache, context: int, buffers: Interval) -> N
 
 
 def _reasons(case: Case, settings: Settings, cache: SlotCache | None, total: Interval, limit: float) -> Iterator[str]:
+    if not case.facts.bytes.total:
+        yield NOT_THERE
+        return
     if case.facts.unknown and cache is not None:
         yield case.facts.unknown
     if not settings.context:

@@ -20,7 +20,7 @@ from anvil_gen.fit.estimate import (
 )
 from anvil_gen.fit.pool_cache import pool_cache
 from anvil_gen.fit.settings import GIB, Settings, settings_of
-from anvil_gen.fit.weights import weights_on_gpu
+from anvil_gen.fit.weights import NOT_THERE, weights_on_gpu
 
 _MIB = 1 << 20
 
@@ -95,6 +95,8 @@ def _remarks(case: Case, settings: Settings, share: Interval) -> Iterator[str]:
     """Yield what makes an answer wide."""
     if case.facts.unknown:
         yield case.facts.unknown
+    if not case.facts.bytes.total and case.kv is None:
+        yield NOT_THERE
     if share.low < share.high and case.kv is None:
         yield "the engine derives its own share of the GPU: with a stated share the answer is narrower"
     if not settings.context:

@@ -15,17 +15,23 @@ _MUCH_SINGLE_PRECISION = 0.2
 _UNEVEN = 0.02
 """What is not divided between GPUs: norms, gates, and heads that are fewer than the GPUs."""
 
+NO_LIMIT = 1 << 60
+"""More than any GPU has."""
+NOT_THERE = "its weights are not there: what they take is not known"
+
 
 class Weights(Struct, frozen=True, kw_only=True):
-    """Bytes on one GPU: what is expected, and between what it lies."""
+    """Bytes on one GPU: what is expected, and between what it lies; ``expected`` is None where nothing is known."""
 
-    expected: int
+    expected: int | None
     low: int
     high: int
 
 
 def weights_on_gpu(facts: ModelFacts, settings: Settings, rules: EngineMemory) -> Weights:
     """Return what a model's weights take on each of its GPUs."""
+    if not facts.bytes.total:
+        return Weights(expected=None, low=0, high=NO_LIMIT)
     loaded = _loaded(facts, settings, rules)
     padded = loaded + _padding(facts, rules.padding)
     factor = rules.weights.get(_method(facts), rules.weights["other"])

@@ -10,6 +10,7 @@ from anvil_gen.catalog.engine import Engine
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema_tier import HealthCheckTable
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
+from anvil_gen.resolve.flag_check import check_fields, check_variables, report
 from anvil_gen.resolve.parallel import PARALLEL_FIELDS, check_parallel
 from anvil_gen.resolve.server_gpus import check_vendors
 from anvil_gen.values import KeyPath, address, canonical_flag
@@ -40,6 +41,7 @@ def check_server(context: ResolveContext, server: AnyServer) -> None:
             _check_fields,
             _check_health,
             _check_flags,
+            _check_version,
             _refuse_quirks,
         ):
             check(context, server, server.engine)
@@ -122,15 +124,16 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
     """Report flags that a field says already, and values that no command line can carry."""
     flags_path = (*server.path, "flags")
     by_flag = engine.flag_fields
+    rules = server.rules if server.options.flag_check else None
     spelled: dict[str, str] = {}
     for name, value in server.options.flags.items():
         here = (*flags_path, name)
         other = spelled.setdefault(canonical_flag(name), name)
-        option = by_flag.get(canonical_flag(name))
+        option = by_flag.get(canonical_flag(name)) or (by_flag.get(rules.main_form(name)) if rules else None)
         if other != name and option is None:
             detail = f'"{other}" is the same flag for the engine'
             context.collector.add("flag-written-twice", here, detail, "keep one of the two", key=True)
-        if other == name and option is not None:
+        if other == name and option is not None and not (value is True and rules and rules.is_switch(name)):
             field = option if option in server.options else FIELD_OF_OPTION.get(option, option)
             context.collector.add(
                 "flag-of-a-field",
@@ -139,8 +142,17 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
                 f'remove it, and set "{field}" of {address(server.path)}',
                 key=True,
             )
+        elif other == name and rules is not None:
+            report(context.collector, here, rules, value, name)
         _check_flag_value(context.collector, here, value)
         _check_json_flag(context, server, engine, name)
+
+
+def _check_version(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
+    """Report values of fields, and variables, that the engine's version does not take."""
+    if server.rules is not None and server.options.flag_check:
+        check_fields(context.collector, server.options, engine, server.rules, server.path)
+        check_variables(context.collector, server.path, server.options.environment, server.rules)
 
 
 def _check_json_flag(context: ResolveContext, server: AnyServer, engine: Engine, name: str) -> None:

@@ -18,6 +18,7 @@ from anvil_gen.inventory.fleet import hosts_folder
 from anvil_gen.machine.docker import Docker
 from anvil_gen.onboard.copier_answers import Answers, answers_of
 from anvil_gen.onboard.detect import detect, machine_of
+from anvil_gen.onboard.images import name_images
 from anvil_gen.onboard.post_setup import make_repository, make_volume, missing_volume, write_key
 from anvil_gen.onboard.prerequisites import missing_prerequisites
 from anvil_gen.onboard.scaffold import AbortedError, PostSetup, ScaffoldResult, questions, scaffold
@@ -109,6 +110,7 @@ def _with(answers: Answers, given: tuple[str, ...]) -> Answers:
 
 def _render(result: ScaffoldResult) -> Path | None:
     """Render the new inventory and write its API key; return the key's file, or None where no key was written."""
+    name_images(result.inventory, generator().render(result.inventory).host.stack.tiers)
     plan = generator().render(result.inventory)
     write_trees([plan])
     variable, folder = _key_variable(plan), plan.host.output

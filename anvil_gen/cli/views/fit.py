@@ -63,7 +63,7 @@ def _show_tier(tier: TierFit) -> None:
 
 def _lines(result: Estimate) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of a model, each with its name."""
-    yield "weights", _interval(Interval(low=result.weights.low, high=result.weights.high), _size)
+    yield "weights", _interval(_weights(result), _size) if result.weights.expected is not None else "?"
     yield "overhead", _interval(result.overhead, _size)
     yield "KV cache", _interval(result.kv, _size)
     if result.bytes_per_token:
@@ -124,7 +124,7 @@ def _interval(interval: Interval, spelled: Any) -> str:
 def estimate_json(result: Estimate) -> dict[str, Any]:
     """Return an estimate for programs: numbers are what is certain, and ``intervals`` the whole of what may be."""
     return {
-        "weights_gib": _gib(result.weights.expected),
+        "weights_gib": None if result.weights.expected is None else _gib(result.weights.expected),
         "kv_gib": _interval_json(result.kv, _gib),
         "kv_bytes_per_token": _whole(result.bytes_per_token),
         "kv_tokens": None if result.tokens is None else int(result.tokens.low),
@@ -137,7 +137,7 @@ def estimate_json(result: Estimate) -> dict[str, Any]:
         "total_gib": _interval_json(result.total, _gib),
         "host_gib": _interval_json(result.host, _gib),
         "intervals": {
-            "weights_gib": {"low": _gib(result.weights.low), "high": _gib(result.weights.high)},
+            "weights_gib": None if result.weights.expected is None else _interval_json(_weights(result), _gib),
             "kv_tokens": _interval_json(result.tokens, int),
             "concurrency": _interval_json(result.concurrency, lambda number: round(number, 4)),
             "max_context": _interval_json(result.max_context, int),
@@ -172,6 +172,10 @@ def _gpu_json(gpu: GpuFit) -> dict[str, Any]:
         "verdict": gpu.verdict,
         "reason": gpu.reason,
     }
+
+
+def _weights(result: Estimate) -> Interval:
+    return Interval(low=result.weights.low, high=result.weights.high)
 
 
 def _gib(amount: float) -> float:

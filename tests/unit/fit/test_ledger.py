@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from anvil_gen.fit.estimate import Case, Estimate
 from anvil_gen.fit.ledger import estimate
-from anvil_gen.fit.model_facts import Attention, Bytes, Experts, Linear, ModelFacts, Mtp, Quantization
+from anvil_gen.fit.model_facts import Attention, Bytes, Experts, Latent, Linear, ModelFacts, Mtp, Quantization
 from anvil_gen.fit.settings import GIB, Request, UnknownTypeError
 
 DENSE = ModelFacts(
@@ -116,7 +116,7 @@ def test_kv_heads_fewer_than_gpus_are_copied() -> None:
 def test_what_is_not_loaded_is_not_counted() -> None:
     whole = replace(DENSE, bytes=Bytes(language=8 * GIB, vision=GIB), mtp=Mtp(layers=1, bytes=2 * GIB))
     sizes = [
-        found(whole, "vllm", context=16, **request).weights.expected / GIB
+        found(whole, "vllm", context=16, **request).weights.low / GIB
         for request in ({}, {"speculative_tokens": 2}, {"language_only": True})
     ]
 
@@ -127,7 +127,7 @@ def test_single_precision_is_loaded_in_half() -> None:
     single = replace(DENSE, bytes=Bytes(language=2 * GIB), dtypes={"F32": 2 * GIB}, dtype="float32")
 
     assert found(single, "tei").weights.expected == GIB
-    assert found(replace(single, format="gguf"), "llamacpp", context=512).weights.expected <= 2 * GIB
+    assert found(replace(single, format="gguf"), "llamacpp", context=512).weights.low <= 2 * GIB
 
 
 def test_experts_are_padded_as_the_kernels_want() -> None:
@@ -151,7 +151,7 @@ def test_states_that_are_fewer_than_sequences_are_told() -> None:
 
 def test_layers_are_split_between_gpu_and_host() -> None:
     results = [found(DENSE, "llamacpp", 20 * GIB, context=8192, n_gpu_layers=layers) for layers in (0, 1, 19, 37, 999)]
-    on_gpu = [result.weights.expected / GIB for result in results]
+    on_gpu = [result.weights.low / GIB for result in results]
     each = (16 - 2) / 36
 
     assert on_gpu == pytest.approx([0, 1, 1 + 18 * each, 15, 15])
@@ -164,7 +164,7 @@ def test_layers_are_split_between_gpu_and_host() -> None:
 def test_a_model_divided_between_gpus_by_layers_is_uneven_by_one_layer() -> None:
     one, two = (found(DENSE, "llamacpp", 80 * GIB, context=8192, tensor_parallel=gpus) for gpus in (1, 2))
 
-    assert two.weights.expected == one.weights.expected // 2
+    assert two.weights.low == one.weights.low // 2
     assert two.total.high - two.total.low > one.total.high - one.total.low
 
 
@@ -193,6 +193,27 @@ def test_a_draft_that_is_not_counted_is_not_called_fitting() -> None:
 
     assert (draft.verdict, own.verdict) == ("unsure", "fits")
     assert own.bytes_per_token == 37 * 8 * 256 * 2
+
+
+def test_weights_that_are_not_there_are_no_number() -> None:
+    bare = replace(DENSE, bytes=Bytes(language=0))
+    results = [found(bare, engine, context=512) for engine in ("vllm", "llamacpp", "tei")]
+
+    assert [result.weights.expected for result in results] == [None, None, None]
+    assert [result.verdict for result in results] == ["unsure", "unsure", "unsure"]
+    assert all(result.reasons[0].startswith("its weights are not there") for result in results)
+    assert found(bare, "vllm", kv=GIB, context=512).verdict == "fits"
+
+
+def test_picked_tokens_have_an_indexer_and_a_type_of_their_own() -> None:
+    latent = ModelFacts(architecture="", layers="M*61", mla=Latent(rank=512, rope=64, indexer=128), max_context=4096)
+
+    assert found(latent, "vllm", kv=GIB).bytes_per_token == 61 * (576 * 2 + 132)
+    assert found(latent, "vllm", kv=GIB, kv_dtype="fp8").bytes_per_token == 61 * (656 + 132)
+    assert (
+        found(replace(latent, mla=Latent(rank=512, rope=64)), "vllm", kv=GIB, kv_dtype="fp8").bytes_per_token
+        == 61 * 576
+    )
 
 
 def test_a_type_that_the_engine_does_not_have_is_told() -> None:

@@ -8,7 +8,7 @@ import pytest
 from inventories import MARK, faults_of, without_marks
 
 SECRET = "s3cret-value"
-TIER = '[tiers.one]\nengine = "vllm"\nmodel = { path = "/m/x" }\n'
+TIER = '[tiers.one]\nengine = "vllm"\nmodel = { path = "/m/x" }\nflag_check = false\n'
 CUSTOM = '[tiers.one]\nengine = "custom"\nimage = "x:1"\nport = 9000\n'
 SERVICE = f'{TIER}[services.ui]\nimage = "x:1"\n'
 # What is written, with a mark where the secret is reported.
