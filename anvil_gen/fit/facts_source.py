@@ -53,7 +53,16 @@ def _unreadable(path: Path, detail: str) -> DiagnosticError:
     return DiagnosticError([Diagnostic(code="model-cannot-be-read", detail=f"{path}: {detail}", remedy=remedy)])
 
 
-def cached_snapshot(cache: Path, repo: str, revision: str | None) -> Path | None:
+def cached_facts(cache: Path, repo: str, revision: str | None, known: Architectures) -> ModelFacts | None:
+    """Return the facts of a repository whose files are all in a Hugging Face cache; None where they are not."""
+    snapshot = _cached_snapshot(cache, repo, revision)
+    try:
+        return None if snapshot is None else facts_of_path(snapshot, known)
+    except DiagnosticError:  # a download that is not complete
+        return None
+
+
+def _cached_snapshot(cache: Path, repo: str, revision: str | None) -> Path | None:
     """Return the folder of a repository in a Hugging Face cache; None where it is not there."""
     folder = cache / "hub" / f"models--{repo.replace('/', '--')}"
     reference = folder / "refs" / (revision or "main")

@@ -13,7 +13,7 @@ from anvil_gen.catalog.engine_memory import Interval, engine_memory
 from anvil_gen.catalog.release import image_version, plain_image
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.fit.estimate import Case, Estimate, Verdict, exactly, gib, verdict_of
-from anvil_gen.fit.facts_source import cached_snapshot, facts_of_path, locked_facts
+from anvil_gen.fit.facts_source import cached_facts, facts_of_path, locked_facts
 from anvil_gen.fit.ledger import estimate
 from anvil_gen.fit.model_facts import ModelFacts
 from anvil_gen.fit.settings import UnknownTypeError
@@ -134,8 +134,8 @@ class _Models:
             return facts_of_path(Path(path), self._known)
         repo, revision = str(model.repo), None if model.revision is UNSET else str(model.revision)
         cache = self._host.inventory.hfcache.path
-        folder = cached_snapshot(Path(cache), repo, revision) if cache is not UNSET else None
-        return facts_of_path(folder, self._known) if folder is not None else self._ask_hub(repo, revision)
+        cached = cached_facts(Path(cache), repo, revision, self._known) if cache is not UNSET else None
+        return cached or self._ask_hub(repo, revision)
 
 
 def _key(model: ModelTable) -> str:

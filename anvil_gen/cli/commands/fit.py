@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from anvil_gen.cli import options
 from anvil_gen.cli.views.fit import show_case, show_host
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, join_words
 from anvil_gen.fit.estimate import Case, Verdict
-from anvil_gen.fit.facts_source import facts_of_path
+from anvil_gen.fit.facts_source import cached_facts, facts_of_path
 from anvil_gen.fit.hub import hub_facts
 from anvil_gen.fit.ledger import estimate
 from anvil_gen.fit.model_facts import ModelFacts
@@ -140,7 +141,14 @@ def _rules(catalog: Catalog, engine: str, version: str | None) -> EngineMemory:
 def _facts(model: str, catalog: Catalog) -> ModelFacts:
     path, known = Path(model), architectures(catalog)
     is_repo = not path.exists() and model.count("/") == 1 and not model.endswith(".gguf") and not model.startswith(".")
-    return hub_facts(model, None, known, cache=_cache()) if is_repo else facts_of_path(path, known)
+    if not is_repo:
+        return facts_of_path(path, known)
+    return cached_facts(_hub_cache(), model, None, known) or hub_facts(model, None, known, cache=_cache())
+
+
+def _hub_cache() -> Path:
+    """Return the Hugging Face cache of whoever calls."""
+    return Path(os.environ.get("HF_HOME") or Path("~/.cache/huggingface")).expanduser()
 
 
 def _request(given: dict[str, Any]) -> Request:

@@ -15,7 +15,7 @@ from gguf_files import F16, F32, Q4_0, Shape, model, random_shape, write_gguf
 from anvil_gen.catalog.architectures import architectures
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.fit.facts_source import facts_of_path
+from anvil_gen.fit.facts_source import cached_facts, facts_of_path
 from anvil_gen.fit.gguf_facts import gguf_facts
 from anvil_gen.fit.gguf_header import HeaderError, read_gguf
 from anvil_gen.fit.model_facts import (
@@ -162,6 +162,23 @@ def test_a_folder_with_one_gguf_model(tmp_path: Path) -> None:
     model(tmp_path / "mmproj-model.gguf", Shape())
 
     assert facts_of_path(tmp_path, KNOWN).layers == "F*5"
+
+
+def test_a_complete_snapshot_of_the_cache_is_read_and_another_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / "hub" / "models--org--name"
+    snapshot = folder / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("abc")
+    (snapshot / "config.json").write_text('{"model_type": "llama", "num_hidden_layers": 3, "num_attention_heads": 2}')
+    (snapshot / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1.safetensors"}}')
+
+    assert cached_facts(tmp_path, "org/name", None, KNOWN) is None
+    safetensors(snapshot / "model-1.safetensors", a=20)
+    found = cached_facts(tmp_path, "org/name", None, KNOWN)
+    assert found is not None
+    assert (found.layers, found.bytes.language) == ("F*3", 20)
+    assert cached_facts(tmp_path, "org/other", None, KNOWN) is None
 
 
 @pytest.mark.parametrize("what", ["nothing", "text.gguf", "empty"])
