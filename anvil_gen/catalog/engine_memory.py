@@ -119,6 +119,9 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     contexts_per_sequence: Annotated[
         bool, Meta(description="The context is that of each sequence, and not of all together.")
     ] = False
+    adapts: Annotated[
+        str, Meta(description="What it does of itself where the context or the layers on the GPU are not set.")
+    ] = ""
     max_sequences: Sequences = ()
     max_batched_tokens: BatchedTokens = ()
     ubatch: Annotated[int, Meta(description="Its default of the tokens that are computed at once.")] = 512

@@ -216,6 +216,15 @@ def test_picked_tokens_have_an_indexer_and_a_type_of_their_own() -> None:
     )
 
 
+def test_an_engine_that_adapts_says_so_where_it_may() -> None:
+    free = found(DENSE, "llamacpp", 16 * GIB)
+    stated = found(DENSE, "llamacpp", 16 * GIB, context=40960, n_gpu_layers=999)
+
+    assert free.verdict == stated.verdict == "does not fit"
+    assert (len(free.reasons), len(stated.reasons)) == (2, 1)
+    assert "--fit" in free.reasons[0]
+
+
 def test_a_type_that_the_engine_does_not_have_is_told() -> None:
     with pytest.raises(UnknownTypeError, match="q8_0"):
         found(DENSE, "llamacpp", kv_dtype="fp8", context=512)
