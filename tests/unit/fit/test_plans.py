@@ -45,7 +45,7 @@ def computed(plan: dict[str, Any], version: str) -> tuple[int, float, bool]:
 
 def agrees(plan: dict[str, Any], version: str) -> bool:
     blocks, requests, _ = computed(plan, version)
-    return blocks == plan["blocks"] and abs(requests - plan["requests"]) < 1e-9
+    return (blocks, round(requests, 9)) == (plan["blocks"], round(plan["requests"], 9))
 
 
 @pytest.mark.parametrize("version", PLANS)
