@@ -120,6 +120,16 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Positional arguments before the flags; `{model}` is the model, where no flag names it."),
     ] = ()
+    bare_command: (
+        Annotated[
+            tuple[str, ...],
+            Meta(
+                description="Likewise, where a tier has an `entrypoint` of its own, or the image's; without it, what "
+                "of `command` has `{model}`."
+            ),
+        ]
+        | None
+    ) = None
     flag_style: Annotated[
         Literal["equals", "space"],
         Meta(description="`equals`: `--flag=value`; `space`: `--flag` and `value` as two arguments."),
@@ -192,6 +202,13 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     flag_aliases: Annotated[
         Mapping[str, str], Meta(description="Other flags that would set the same -> the field.")
     ] = {}
+    same_flags: Annotated[
+        Mapping[str, str],
+        Meta(
+            description="Other names of flags, with their dashes -> the name by which each is written. A tier's "
+            "`flags` take both."
+        ),
+    ] = {}
     flags: Annotated[
         Mapping[str, Any], Meta(description="Flags that are always set, unless a tier's `flags` set or remove them.")
     ] = {}
@@ -227,7 +244,23 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
             if field not in self.json_keys
             for flag in ((flags,) if isinstance(flags, str) else flags)
         }
-        return {**mapped, **{canonical_flag(flag): field for flag, field in self.flag_aliases.items()}}
+        mapped |= {canonical_flag(flag): field for flag, field in self.flag_aliases.items()}
+        same = {other.lstrip("-"): canonical_flag(flag) for other, flag in self.same_flags.items()}
+        return {**mapped, **{other: mapped[flag] for other, flag in same.items() if flag in mapped}}
+
+    def written_flag(self, name: str) -> str:
+        """Return the name by which a flag is written; any that the data does not know as it is."""
+        return {canonical_flag(other.lstrip("-")): flag for other, flag in self.same_flags.items()}.get(
+            canonical_flag(name), name
+        )
+
+    def arguments_for(self, *, own_program: bool) -> tuple[str, ...]:
+        """Return the positional arguments for the engine's program, or for one that a tier or the image names."""
+        if not own_program:
+            return self.command
+        if self.bare_command is not None:
+            return self.bare_command
+        return tuple(part for part in self.command if "{model}" in part)
 
     def named_fields(self) -> Iterator[tuple[tuple[str, str], str]]:
         """Yield each field that the data names, with its key path."""

@@ -232,6 +232,7 @@ LogFiles = Annotated[
 Argument = Annotated[str, Meta(extra_json_schema={VARIABLE: PASSED_ON})]
 """A word of a command, of any form."""
 EnvironmentValue = Annotated[str | int, Meta(extra_json_schema={VARIABLE: PASSED_ON})]
+EnvironmentSetting = Annotated[EnvironmentValue | Literal[False], Meta(extra_json_schema={VARIABLE: PASSED_ON})]
 EnvironmentName = Annotated[
     str,
     # A YAML reader takes keys of up to 1024 characters, escapes included.
@@ -296,15 +297,26 @@ CacheType = Annotated[
     ),
 ]
 SharedMemory = Annotated[
-    str, text("Size of /dev/shm, as Compose spells it.", SIZE_PATTERN, unit=SIZE, examples=["16g"], variable=PASSED_ON)
+    Annotated[str, text("Size of /dev/shm, as Compose spells it.", SIZE_PATTERN)] | Literal[False],
+    Meta(
+        description="Size of /dev/shm, as Compose spells it; `false` leaves it to Docker.",
+        examples=["16g"],
+        extra_json_schema={VARIABLE: PASSED_ON, "x-unit": SIZE},
+    ),
 ]
 IpcMode = Annotated[
-    str,
-    text(
-        "IPC namespace; with `host`, shared memory has no limit.",
-        r"^(?:host|private|shareable|none|service:[a-zA-Z0-9._-]+)$(?!\n)",
+    Annotated[
+        str,
+        text(
+            "IPC namespace; with `host`, shared memory has no limit.",
+            r"^(?:host|private|shareable|none|service:[a-zA-Z0-9._-]+)$(?!\n)",
+        ),
+    ]
+    | Literal[False],
+    Meta(
+        description="IPC namespace; with `host`, shared memory has no limit. `false` leaves it to Docker.",
         examples=["host"],
-        variable=PASSED_ON,
+        extra_json_schema={VARIABLE: PASSED_ON},
     ),
 ]
 ComputeCapability = Annotated[str, text("CUDA compute capability.", r"^[0-9]{1,2}\.[0-9]$(?!\n)", examples=["12.0"])]

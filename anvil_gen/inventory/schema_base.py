@@ -78,9 +78,10 @@ Logging = Annotated[
     ),
 ]
 Environment = Annotated[
-    dict[t.EnvironmentName, t.EnvironmentValue],
+    dict[t.EnvironmentName, t.EnvironmentSetting],
     Meta(
-        description='Environment of the container. Every `$` is literal; `{ env = "NAME" }` is a variable.',
+        description='Environment of the container. Every `$` is literal; `{ env = "NAME" }` is a variable; `false` '
+        "removes a variable that the data of engine or GPU sets.",
         examples=[{"HF_HUB_OFFLINE": "1"}],
     ),
 ]

@@ -151,7 +151,8 @@ class Decoder:
             name: self.decode(table[name], field.type, (*path, name)) for name, field in fields.items() if name in table
         }
         valid = {name: value for name, value in values.items() if value is not UNSET}
-        return kind.cls(**valid) if valid.keys() >= set(required) else UNSET
+        given = {fields[name].name: value for name, value in valid.items()}
+        return kind.cls(**given) if valid.keys() >= set(required) else UNSET
 
     def _renamed(self, table: dict[str, Any], names: Mapping[str, str], path: KeyPath) -> dict[str, Any]:
         """Report keys by former names, and return the table with the present ones, so that nothing follows from it."""

@@ -159,7 +159,7 @@ def _reservation(gpus: Reservation | None) -> dict[str, Any]:
         return {}
     devices: Any = _ABSENT
     if gpus is not None and gpus.driver:
-        count = _ABSENT if gpus.count is None else gpus.count
+        count = gpus.count if isinstance(gpus.count, str) else _whole_number(gpus.count)
         devices = [{"driver": gpus.driver, "device_ids": _forms(gpus.device_ids), "count": count}]
     runtime = {"runtime": gpus.runtime} if gpus is not None and gpus.runtime else {}
     return {"deploy": {"resources": {"reservations": {"devices": devices}}}, **runtime}

@@ -97,7 +97,7 @@ def _key_beyond_loopback(stack: Stack, collector: Collector) -> None:
 def _tiers_beyond_loopback(stack: Stack, collector: Collector) -> None:
     for tier in stack.tiers:
         bind = tier.options.bind
-        names = (*tier.options.flags, *tier.options.environment)
+        names = (*tier.options.flags, *tier.options.variables)
         if any(re.search(r"(?i)api[_-]key$", name) for name in names):
             continue
         if bind is not False and is_address(bind) and not _is_loopback(bind):

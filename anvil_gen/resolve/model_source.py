@@ -87,7 +87,7 @@ def _without_model(context: ResolveContext, server: TierServer) -> Iterator[tupl
     engine, options, cache = server.engine, server.options, context.inventory.hfcache
     if engine is None:
         return
-    by_environment = not set(engine.model_env).isdisjoint({*options.environment, *options.pass_})
+    by_environment = not set(engine.model_env).isdisjoint({*options.variables, *options.pass_})
     if options.model is None and engine.model_needed and not by_environment:
         kinds = " or ".join(f"model = {{ {kind} = {_EXAMPLES[kind]} }}" for kind in engine.models if kind in _EXAMPLES)
         remedy = f"write {kinds}; or model = false where the image or the environment brings it"
@@ -218,18 +218,16 @@ def _local_source(
 ) -> Source | None:
     """Return the source of a folder or file of the host, mounted at ``place`` or below the engine's model folder."""
     base = context.inventory.paths.models
-    if is_absolute(written):
+    if _is_rooted(written):
         source, inside = written, last_part(written)
     elif base is UNSET:
         detail = f'"{written}" is relative, and the inventory does not say to what'
         remedy = 'add a table [paths] with models = "/folder/of/models"'
         context.collector.missing_elsewhere(("paths", "models"), path, detail, remedy)
         return None
-    elif not is_absolute(base):
-        return None  # reported once, at paths.models
     else:
         source, inside = _joined(base, written), written.replace("\\", "/").strip("/")
-    if not is_below(inside) and not (kind == "folder" and is_absolute(written)):
+    if not is_below(inside) and not (kind == "folder" and _is_rooted(written)):
         context.collector.add(
             "not-a-place-below-the-model-folder", path, f'"{written}"', "name a folder or file below it"
         )
@@ -238,6 +236,11 @@ def _local_source(
     mount = Mount(source=source, target=target, read_only=True)
     parts = tuple(_further_parts(context, mount, path)) if kind == "file" else ()
     return Source(kind=kind, argument=target, revision=None, mount=mount, parts=parts)
+
+
+def _is_rooted(written: str) -> bool:
+    """Tell whether a path is not below the folder of models: absolute, or in the home of who runs Compose."""
+    return is_absolute(written) or written.startswith("~/")
 
 
 def _below(engine: Engine | None, inside: str, *, kind: ModelKind) -> str:

@@ -92,8 +92,8 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     gpu_memory: str | None
     max_sequences: int | None
     kv_cache_dtype: str | None
-    shm_size: str | None
-    ipc: str | None
+    shm_size: str | Literal[False] | None
+    ipc: str | Literal[False] | None
     restart: str | Literal[False]
     stop_grace_period: str | Literal[False]
     start_period: str | Literal[False]
@@ -101,7 +101,7 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     logging: LoggingTable | Literal[False] | None
     log_max_size: str
     log_max_files: int
-    environment: Mapping[str, str | int]
+    environment: Mapping[str, str | int | Literal[False]]
     flags: Mapping[str, Any]
     mounts: Mapping[str, str | MountTable]
     task: str | None = None
@@ -119,6 +119,11 @@ class ServerOptions(Options, frozen=True, kw_only=True):
 
     gpus_key: ClassVar[str]
     """The option that names its GPUs."""
+
+    @property
+    def variables(self) -> Mapping[str, str | int]:
+        """The environment that it sets: without what only removes a variable of the layers below."""
+        return {name: value for name, value in self.environment.items() if value is not False}
 
     @property
     def named_gpus(self) -> list[tuple[KeyPath, str]]:

@@ -6,7 +6,6 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.checks import check_stack
@@ -21,6 +20,7 @@ from anvil_gen.resolve.model_names import model_names
 from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.model_source import presets_of
 from anvil_gen.resolve.modes import build_modes
+from anvil_gen.resolve.mounts import check_source
 from anvil_gen.resolve.options import HostOptions, TierOptions
 from anvil_gen.resolve.own_keys import check_own_keys
 from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
@@ -126,9 +126,8 @@ def _check_folders(inventory: Inventory, collector: Collector) -> None:
         ("paths", "models", inventory.paths.models),
         ("hfcache", "path", inventory.hfcache.path),
     ):
-        if value is not UNSET and not is_absolute(value):
-            remedy = "write it from the root on: /srv/models, C:/models, //server/share/models"
-            collector.add("not-an-absolute-path", (table, key), f'"{value}"', remedy)
+        if value is not UNSET and not (key == "models" and value == "/"):  # which is never mounted itself
+            check_source(collector, inventory, value, (table, key))
     if inventory.hfcache.path is not UNSET and inventory.hfcache.volume is not UNSET:
         detail = '"path" and "volume" both say where the cache is'
         collector.add("two-fields-for-one-thing", ("hfcache", "path"), detail, "keep one of them")

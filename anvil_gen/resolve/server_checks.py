@@ -13,6 +13,7 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema_tier import HealthCheckTable
 from anvil_gen.masking import holds_secret
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
+from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.resolve.parallel import PARALLEL_FIELDS, check_parallel
 from anvil_gen.resolve.server_gpus import check_vendors
 from anvil_gen.values import EnvRef, KeyPath, VariableValue, address, canonical_flag
@@ -29,6 +30,8 @@ FIELDS_NEEDING_FLAG = (
     "lora",
     *PARALLEL_FIELDS,
 )
+# Fields that say what a tier is reached by, whether or not its engine is told.
+_READ_BY_OTHERS = ("port", "served_name")
 # Fields of Compose that only an engine without a command of its own takes.
 OWN_FIELDS = ("command",)
 
@@ -78,7 +81,7 @@ def _check_fields(context: ResolveContext, server: AnyServer, engine: Engine) ->
 
 def _check_secrets(context: ResolveContext, server: AnyServer) -> None:
     """Report secrets that are written out: the rendered files would hold them, and git after them."""
-    for table, values in (("environment", server.options.environment), ("flags", server.options.flags)):
+    for table, values in (("environment", server.options.variables), ("flags", server.options.flags)):
         report_secrets(context.collector, (*server.path, table), values)
 
 
@@ -102,7 +105,7 @@ def _is_written_out(value: Any) -> bool:
 def _check_passed(context: ResolveContext, server: AnyServer) -> None:
     """Report variables that are both passed on and set."""
     for index, name in enumerate(server.options.pass_):
-        if name in server.options.environment:
+        if name in server.options.variables:
             detail = f'"{name}" is set in environment, and passed on'
             path = (*server.path, "pass", index)
             context.collector.add("two-fields-for-one-thing", path, detail, "keep one of them")
@@ -158,8 +161,10 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
     spelled: dict[str, str] = {}
     for name, value in server.options.flags.items():
         here = (*flags_path, name)
-        other = spelled.setdefault(canonical_flag(name), name)
+        other = spelled.setdefault(canonical_flag(engine.written_flag(name)), name)
         option = by_flag.get(canonical_flag(name))
+        if option is not None and _is_open(server.options, option, is_removed=value is False):
+            option = None
         if other != name and option is None:
             detail = f'"{other}" is the same flag for the engine'
             context.collector.add("flag-written-twice", here, detail, "keep one of the two", key=True)
@@ -174,6 +179,16 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
             )
         _check_flag_value(context.collector, here, value)
         _check_json_flag(context, server, engine, name)
+
+
+def _is_open(options: ServerOptions, option: str, *, is_removed: bool) -> bool:
+    """Tell whether a flag may be written although it is that of a field, since it contradicts no field.
+
+    That is a model where the tier leaves it to others, and the removal of what others read too or nobody has set.
+    """
+    if option.partition(".")[0] == "model":
+        return options.get("model") is False
+    return is_removed and (option in _READ_BY_OTHERS or (option in options and options.get(option) is None))
 
 
 def _check_json_flag(context: ResolveContext, server: AnyServer, engine: Engine, name: str) -> None:

@@ -8,7 +8,7 @@ from anvil_gen.resolve.context import AnyServer, ResolveContext
 from anvil_gen.resolve.model import Gpu, GpuRequest
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.units import MIB, parse_size
-from anvil_gen.values import KeyPath, Number, Text, text_of
+from anvil_gen.values import KeyPath, Number, Text, VariableValue, text_of
 
 
 def find_gpus(
@@ -72,8 +72,20 @@ def check_vendors(context: ResolveContext, server: AnyServer, engine: Engine) ->
             detail = f'{engine.title} has no GPUs of vendor "{vendor}": it runs on {runs}'
             context.collector.add("not-for-this-engine", path, detail, "take another GPU, or another engine")
     request = server.gpu_request
+    if request is not None and isinstance(request.count, VariableValue):
+        _check_counted(context, request.vendor, path)
     if request is not None and request.count != "all" and not request.has_uuids:
         _check_pins(context, request.vendor, path)
+
+
+def _check_counted(context: ResolveContext, name: str, path: KeyPath) -> None:
+    """Report a number of GPUs that is a variable, where each of them is written."""
+    vendor = context.catalog.vendor(name)
+    form = {str(key): form for key, form in vendor.requests.items()}.get(context.gpu_request) if vendor else None
+    if form is not None and not form.counts:
+        detail = f"{context.gpu_request} of {name} GPUs names each of them"
+        remedy = 'write the number, or "all"'
+        context.collector.add("variable-where-a-value-is-needed", path, detail, remedy)
 
 
 def _check_pins(context: ResolveContext, name: str, path: KeyPath) -> None:

@@ -31,10 +31,13 @@ class _Owner(Struct, frozen=True, kw_only=True):
 
 
 def check_uniqueness(stack: Stack, collector: Collector) -> None:
-    """Report names and ports that two services claim; ports only where both of them run."""
+    """Report names and ports that two services claim; those of containers and ports only where both of them run."""
     _unique(_services(stack, collector), "service-taken-twice", collector)
-    _unique(_containers(stack, collector), "container-name-taken-twice", collector)
-    ports = list(_ports(stack, collector))
+    containers, ports = list(_containers(stack, collector)), list(_ports(stack, collector))
+    in_modes = {tier.name for mode in stack.modes for tier in mode.tiers}
+    for mode in stack.modes:
+        may_run = [one for one in containers if _runs(one, mode) or one.table[-1] not in in_modes]
+        _unique(may_run, "container-name-taken-twice", collector)
     used = {owner.value[0] for owner in ports}
     for mode in stack.modes:
         _unique_ports([owner for owner in ports if _runs(owner, mode)], used, collector)
