@@ -40,6 +40,8 @@ def build_tier(
     check_sealed(context, server, sources)
     inputs = _inputs(context, server, sources, files, given_names=(*names.given(server.engine), *further_names))
     model = sources.get("model")
+    if model is not None:
+        _check_own_name(context, server, names, model.argument)
     return Tier(
         name=name,
         engine=server.engine_name,
@@ -61,6 +63,20 @@ def build_tier(
         options=options,
         **_engine_facts(server.engine, options),
     )
+
+
+def _check_own_name(context: ResolveContext, server: TierServer, names: ModelNames, model: Text) -> None:
+    """Report a name that the engine is not told, and would not answer to: without a flag, the model's is its own."""
+    engine = server.engine
+    if engine is None or engine.served_names == "any" or names.several:
+        return
+    flag = engine.fields.get("served_name")
+    removed = [name for name, value in server.options.flags.items() if value is False]
+    if flag in map(canonical_flag, removed) and text_of(names.served[0]) != model:
+        detail = f'{engine.title} answers to "{model}" where --{flag} is removed'
+        remedy = f'write served_name = "{model}", or keep the flag'
+        path = server.options.path_of("served_name") or server.path
+        context.collector.add("conflicting-values", path, detail, remedy)
 
 
 def _extra_arguments(context: ResolveContext, server: TierServer) -> Text | None:

@@ -34,7 +34,7 @@ def test_a_flag_is_written_by_one_name(name: str, tmp_path: Path) -> None:
     ("lines", "gone"),
     [
         ("flags.port = false", "--port=9000"),
-        ("flags.served_model_name = false\nserved_name = 'x'", "--served-model-name=x"),
+        ("flags.served_model_name = false\nserved_name = '/models/x'", "--served-model-name=/models/x"),
         ("flags.host = false", "--host=0.0.0.0"),
     ],
 )
@@ -76,3 +76,24 @@ def test_a_flag_that_contradicts_is_told(text: str, fault: Fault, tmp_path: Path
     found, wanted = compared(marked, [(summary, f"tiers.one.flags.{name}", remedy)], tmp_path)
 
     assert found == wanted
+
+
+def test_the_number_of_gpus_may_be_a_variable(tmp_path: Path) -> None:
+    number = VLLM + "gpus = { env = 'GPUS', default = 2 }\n"
+    (tmp_path / "box.toml").write_text(number, "utf-8")
+    service = yaml.safe_load(Generator().render(tmp_path / "box.toml").tree.files["tiers/one.yml"])["services"]["one"]
+
+    assert service["deploy"]["resources"]["reservations"]["devices"][0]["count"] == "${GPUS:-2}"
+    assert "--tensor-parallel-size=${GPUS:-2}" in service["command"]
+    assert "--tensor-parallel-size=2" in command_of(tmp_path, number + "tensor_parallel = 2\n")
+
+
+ALONE = VLLM.replace("▸", "") + "served_name = ▸'x'\nflags.served-model-name = false\n"
+
+
+def test_a_name_that_the_engine_is_not_told_is_the_one_that_it_has(tmp_path: Path) -> None:
+    found, wanted = compared(ALONE, [("conflicting values", "tiers.one.served_name", '"/models/x"')], tmp_path)
+
+    assert found == wanted
+    assert "/models/x" in command_of(tmp_path, ALONE.replace("▸'x'", "'/models/x'"))
+    assert "--jinja" in command_of(tmp_path, LLAMA + "flags.alias = false\n")  # it answers to any name

@@ -73,6 +73,10 @@ NAMELESS = ("GPUs without names", "tiers.one.gpus", "name the GPUs in [gpus]")
             [("not for this vendor", "host.gpu_request", "write one of: reservation")],
         ),
         (
+            f"host.gpu_request = 'cdi'\ntiers.one = {{ {TIER}, gpus = ▸{{ env = 'N', default = 2 }} }}",
+            [("variable where a value is needed", "tiers.one.gpus", "write the number")],
+        ),
+        (
             f"host.gpu_request = ▸'gpus'\ntiers.one = {{ {TIER} }}",
             [("not one of the choices", "host.gpu_request", 'For example: "cdi"')],
         ),
