@@ -184,7 +184,7 @@ def single(box: Box, *, place: str = "tiers.*") -> None:
         (f"{place}.model.path", f"/models/{path}", lambda config: config["services"][name]["command"][1]),
         (f"{place}.lora.*", f"/srv/models/{lora}", mount(name, f"/models/{lora}")),
         (f"{place}.lora.<name>", f"{adapter}=/models/{lora}", after(name, "--lora-modules")),
-        (f"{place}.files.<name>", source, lambda config: _content(mount(name, target)(config))),
+        (f"{place}.files.<name>", source, lambda config: content(mount(name, target)(config))),
         (f"{place}.environment.*.default", default, of(name, "environment", "X")),
     ]
     table["logging"] = _logging(box, place, box.main, name)
@@ -203,7 +203,8 @@ def _logging(box: Box, place: str, expected: list[tuple[str, str, Callable[[Conf
     return {"driver": driver, "options": {"o": option}}
 
 
-def _content(path: str) -> str:
+def content(path: str) -> str:
+    """Return the content of a mounted file."""
     return Path(path).read_bytes().decode()
 
 
