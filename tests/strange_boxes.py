@@ -170,7 +170,7 @@ def single(box: Box, *, place: str = "tiers.*") -> None:
     source = box.take(f"{place}.files.*", is_file_name)
     default = box.take(f"{place}.environment.*.default")
     (box.folder / "hosts" / source).write_bytes(source.encode())
-    table |= {"image": image, "kv_cache_dtype": dtype, "served_name": served, "model": {"path": path}}
+    table |= {"image": own(image), "kv_cache_dtype": dtype, "served_name": served, "model": {"path": path}}
     table |= {
         "lora": {adapter: lora},
         "files": {target: source},
@@ -259,7 +259,7 @@ def lone(box: Box) -> None:
     box.main.append(("paths.models", f"{models}/m", mount(one, "/models/m")))
     box.main.append(("hfcache.path", hub, mount(other, "/root/.cache/huggingface")))
     image = box.take("router.image", is_image)
-    box.tables["router"]["image"] = image
+    box.tables["router"]["image"] = own(image)
     box.main.append(("router.image", image, of("router", "image")))
     box.tables["router"]["logging"] = _logging(box, "router", box.main, "router")
     _experiment(box)
@@ -283,7 +283,7 @@ def _experiment(box: Box) -> None:
     flags = [box.take("experiment.flags.*") for _ in range(4)]
     box.tables["experiment"] = {
         "engine": "vllm",
-        "image": image,
+        "image": own(image),
         "kv_cache_dtype": dtype,
         "environment": {key: own(value), "X": {"env": "X", "default": default}},
         "flags": {f"x-{number}": flag for number, flag in enumerate(flags)},

@@ -98,7 +98,7 @@ def _mounts(box: Box, place: str, expected: list[tuple[str, str, Callable[[Confi
     for form in ("*", "*.source"):
         target = f"{box.take(f'{place}.mounts.<name>', is_path)}{len(found)}"
         source = f"/srv/{box.take(f'{place}.mounts.{form}', is_name)}s"
-        found[target] = source if form == "*" else {"source": source}
+        found[target] = own(source) if form == "*" else {"source": own(source)}
         expected.append((f"{place}.mounts.{form}", source, mount(service, target)))
     return found
 

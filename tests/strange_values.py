@@ -44,7 +44,7 @@ NOT_DRIVEN = {
     **{
         f"{table}networks.*.{key}": "an address"
         for table in ("", "router.")
-        for key in ("ipv4_address", "ipv6_address", "link_local_ips[]", "mac_address")
+        for key in ("ipv4_address", "ipv6_address", "link_local_ips[]")
     },
     **dict.fromkeys(("router.tls.certificate", "router.tls.key"), "the router of these boxes has none: test_cfg.py"),
 }

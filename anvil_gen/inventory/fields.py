@@ -153,8 +153,7 @@ Memory = Annotated[
     ),
 ]
 Restart = Annotated[
-    Annotated[str, text("One of: no, always, unless-stopped, on-failure[:attempts].", RESTART_PATTERN)]
-    | Literal[False],
+    Annotated[str, text("A restart policy of Compose.", RESTART_PATTERN)] | Literal[False],
     Meta(
         description="Compose restart policy: no, always, unless-stopped, on-failure[:attempts]; `false` leaves it out.",
         extra_json_schema={VARIABLE: PASSED_ON},

@@ -62,7 +62,10 @@ class LoggingTable(Table, frozen=True, kw_only=True):
 
 
 Ports = Annotated[
-    list[Annotated[str, Meta(pattern=t.PORT_PATTERN)] | t.PortNumber],
+    list[
+        Annotated[str, t.text("`[address:][port:]container_port[/protocol]`.", t.PORT_PATTERN, examples=["8080:80"])]
+        | t.PortNumber
+    ],
     Meta(
         description="Further ports that are published, in Compose's short form: "
         "`[address:][port:]container_port[/protocol]`.",

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from anvil_gen.interpolation import as_variable, looks_interpolated
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fields import NAME_LENGTH, PROJECT_PATTERN
 from anvil_gen.inventory.schema import Inventory
@@ -22,7 +23,7 @@ from anvil_gen.resolve.uniqueness import (
     option_location,
     owners,
 )
-from anvil_gen.values import Number
+from anvil_gen.values import Number, VariableValue
 
 # Of a sum of shares: what rounding in decimal fractions may add.
 _ROUNDING = 1e-9
@@ -119,6 +120,11 @@ def _images(stack: Stack, collector: Collector) -> None:
     for _, table, options in owners(stack):
         image = options.image
         if image is None:
+            continue
+        if looks_interpolated(image) and not isinstance(image, VariableValue):
+            path, key = option_location(options, "image", table)
+            detail, remedy = "every $ of a plain text is literal", as_variable(image)
+            collector.add("text-that-looks-like-a-variable", path, detail, remedy, key=key)
             continue
         host, slash, rest = image.partition("@")[0].partition("/")
         # The registry and the tag may have capitals.

@@ -47,6 +47,8 @@ def logging_of(options: ServerOptions | RouterOptions) -> Logging | None:
         return None
     written = {} if own.options is UNSET else own.options
     driver = None if own.driver is UNSET else own.driver
+    if driver is None and not written:
+        return None
     return Logging(driver=driver, options={name: text_of(value) for name, value in sorted(written.items())})
 
 

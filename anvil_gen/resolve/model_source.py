@@ -90,7 +90,7 @@ def _without_model(context: ResolveContext, server: TierServer) -> Iterator[tupl
     by_environment = not set(engine.model_env).isdisjoint({*options.variables, *options.pass_})
     if options.model is None and engine.model_needed and not by_environment:
         kinds = " or ".join(f"model = {{ {kind} = {_EXAMPLES[kind]} }}" for kind in engine.models if kind in _EXAMPLES)
-        remedy = f"write {kinds}; or model = false where the image or the environment brings it"
+        remedy = f"write {kinds}; or model = false where the image, the environment or flags say it"
         context.collector.missing_key(server.path, "model", remedy)
     if engine.hub_always and (cache.volume is not UNSET or cache.path is not UNSET):
         mount = hub_mount(context, server, server.path)

@@ -14,8 +14,9 @@ from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.egress import INTERNAL
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import Declared, Mode, Mount, Networks, Router, Service, Stack
-from anvil_gen.resolve.options import RouterOptions, ServerOptions
+from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
 from anvil_gen.resolve.relative_paths import move_to, moved_volume
+from anvil_gen.resolve.uniqueness import is_address
 from anvil_gen.values import KeyPath
 
 DEFAULT = "default"
@@ -35,12 +36,27 @@ def networks_of(
         own = {DEFAULT: NetworkTable()} if is_router and sealed else {}
     else:
         own = dict(wanted) if isinstance(wanted, Mapping) else {name: NetworkTable() for name in wanted}
+        _check_addresses(context, own, options.origin("networks").path or table)
         _check_names(context, own, options.origin("networks").path or table, sealed=sealed and not is_router)
     if sealed:
         own = {**own, INTERNAL: NetworkTable()} if is_router else {INTERNAL: NetworkTable(), **own}
     if all(network == NetworkTable() for network in own.values()):
         return tuple(own)
     return {name: compose_form(set_fields(network)) or None for name, network in own.items()}
+
+
+def _check_addresses(context: ResolveContext, networks: Mapping[str, NetworkTable], path: KeyPath) -> None:
+    """Report fixed addresses that are none: Compose passes them on, and Docker refuses to start the container."""
+    for name, network in networks.items():
+        for key, value in set_fields(network).items():
+            for at, one in enumerate(value if isinstance(value, list) else [value]):
+                here = (*path, name, key, *([at] if isinstance(value, list) else []))
+                if key in _ADDRESSES and (one == ALL_ADDRESSES or not is_address(one)):
+                    remedy = "write an IPv6 address" if "6" in key else "write an IP address, like 10.77.0.20"
+                    context.collector.add("not-an-ip-address", here, f'"{one}"', remedy)
+
+
+_ADDRESSES = ("ipv4_address", "ipv6_address", "link_local_ips")
 
 
 def _check_names(context: ResolveContext, names: Iterable[str], path: KeyPath, *, sealed: bool) -> None:

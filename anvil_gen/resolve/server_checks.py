@@ -138,10 +138,12 @@ def check_log_fields(context: ResolveContext, table: KeyPath) -> None:
 
 def _check_health(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
     """Report a health check that says one time twice, or changes those of a test which there is not."""
-    own = server.options.healthcheck
+    own, written = server.options.healthcheck, context.collector.value_at(server.path)
+    if own is False and written.get("start_period") and "healthcheck" in written:
+        detail, path = "without a health check it says nothing", (*server.path, "start_period")
+        context.collector.add("conflicting-values", path, detail, "remove it, or healthcheck = false", key=True)
     if not isinstance(own, HealthCheckTable):
         return
-    written = context.collector.value_at(server.path)
     if own.start_period is not UNSET and "start_period" in written and "healthcheck" in written:
         detail, path = '"healthcheck" has it too', (*server.path, "start_period")
         context.collector.add("two-fields-for-one-thing", path, detail, "keep one of them", key=True)

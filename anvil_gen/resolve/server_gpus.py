@@ -53,7 +53,8 @@ def _unknown_gpu(context: ResolveContext, name: str, path: KeyPath) -> None:
     if name in known or context.collector.is_dropped(("gpus", name)):  # it is there, and its error has been reported
         return
     detail = f'"{name}" is not defined in [gpus]' + (f" (defined: {join_words(known)})" if known else "")
-    remedy = did_you_mean(name, known) or f'add a table [gpus.{name}] with its "uuid"'
+    all_of_them = f'write {path[-2]} = "all", without a list' if name == "all" else ""
+    remedy = all_of_them or did_you_mean(name, known) or f'add a table [gpus.{name}] with its "uuid"'
     context.collector.add("unknown-gpu", path, detail, remedy)
 
 

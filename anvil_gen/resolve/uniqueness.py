@@ -151,15 +151,14 @@ def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
     for owner, table, options in owners(stack):
         if not isinstance(own.get(table, {}).get("ports", _NOTHING_ADDED), Added):
             continue
-        if isinstance(options, ServerOptions):
-            yield from _in_compose_form(table, options.path_of("ports") or table, options.ports)
-        if options.port is None or options.bind is False:
-            continue
-        if is_explicit(options, "port", table, collector):
+        is_published = options.port is not None and options.bind is not False
+        if is_published and is_explicit(options, "port", table, collector):
             path, key = option_location(options, "port", table)
-            value = (options.port, _address(options.bind))
+            value = (options.port, _address(str(options.bind)))
             yield _Owner(owner=owner, value=value, path=path, key=key, remedy="", table=table)
             yield from _metrics(owner, table, options)
+        if isinstance(options, ServerOptions):
+            yield from _in_compose_form(table, options.path_of("ports") or table, options.ports)
     for table, mapping in own.items():
         yield from _in_compose_form(table, (*_own_path(table), "ports"), mapping.get("ports"))
 
@@ -214,7 +213,7 @@ def _unique_ports(found: Iterable[_Owner], used: set[int], collector: Collector)
         others = (name for port, at, name in seen if port == number and (at == bind or _EVERY & {at, bind}))
         other = next(others, None)
         seen.append((number, bind, owner.owner))
-        if other is not None and other != owner.owner:
+        if other is not None:
             free = next(port for port in range(number, 2 * 65536) if port not in used)
             remedy = owner.remedy
             if not remedy:
