@@ -251,7 +251,7 @@ def around(box: Box, amount: int) -> None:
 def lone(box: Box) -> None:
     """Put one text into each place of which an inventory has only one."""
     models, hub = (f"/{box.take(key, is_name)}m" for key in ("paths.models", "hfcache.path"))
-    box.tables["paths"]["models"], box.tables["hfcache"]["path"] = models, hub
+    box.tables["paths"]["models"], box.tables["hfcache"]["path"] = own(models), own(hub)
     one, _ = box.tier("vllm")
     box.tables["tiers"][one]["model"] = {"path": "m"}
     other, _ = box.tier("vllm")

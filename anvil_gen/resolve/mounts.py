@@ -11,6 +11,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from anvil_gen.host_paths import is_absolute
+from anvil_gen.interpolation import as_reference, looks_interpolated
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_mounts import MountTable
@@ -145,6 +146,8 @@ def check_source(collector: Collector, inventory: Inventory, source: str, path: 
 
 
 def _source_error(inventory: Inventory, source: str) -> tuple[str, str, str] | None:
+    if looks_interpolated(source) and not isinstance(source, VariableValue):
+        return "text-that-looks-like-a-variable", "every $ of a plain text is literal", as_reference(source)
     if source.startswith("~"):
         if source == "~" or source.startswith("~/"):
             return None

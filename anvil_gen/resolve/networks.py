@@ -13,8 +13,9 @@ from anvil_gen.resolve.compose_keys import compose_form, named_volumes
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.egress import INTERNAL
 from anvil_gen.resolve.layers import set_fields
-from anvil_gen.resolve.model import Declared, Mode, Mount, Networks, Router, Service, Stack
+from anvil_gen.resolve.model import Declared, Mode, Mount, Networks, Router, Service, Stack, Tier
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
+from anvil_gen.resolve.override_merge import REMOVED
 from anvil_gen.resolve.relative_paths import move_to, moved_volume
 from anvil_gen.resolve.uniqueness import is_address
 from anvil_gen.values import KeyPath
@@ -113,7 +114,7 @@ def check_shared(modes: Iterable[Mode], collector: Collector) -> None:
     for mode in modes:
         router = mode.router
         for tier in router.tiers if router is not None else ():
-            if router is None or "network_mode" in {*router.override, *tier.service.override}:
+            if router is None or _without_names((router, tier.service), tier, collector):
                 continue
             here, there = _joined(router), _joined(tier.service)
             if here & there:
@@ -124,8 +125,27 @@ def check_shared(modes: Iterable[Mode], collector: Collector) -> None:
             collector.add("network-not-shared-with-the-router", path, detail, remedy)
 
 
+def _without_names(services: Iterable[Service | Router], tier: Tier, collector: Collector) -> bool:
+    """Tell whether one of a router and its tier is on no network of the project; report where none has a name there."""
+    modes = [mode for one in services if (mode := one.override.get("network_mode")) not in (None, REMOVED)]
+    for mode in modes:
+        if mode in ("host", "none", "bridge") and not tier.service.sealed:  # of which that is reported
+            detail = f'the router reaches "{tier.name}" by its name, and with network_mode {mode} it has none'
+            remedy = "remove network_mode, and publish the port: bind"
+            table = tier.options.path_of("override") or ("tiers", tier.name)
+            path = (*table, "network_mode") if "network_mode" in tier.service.override else ("router",)
+            collector.add("network-not-shared-with-the-router", path, detail, remedy)
+    return bool(modes)
+
+
+def by_network(networks: Networks) -> dict[str, Any]:
+    """Return what a service says of each of its networks."""
+    return dict(networks) if isinstance(networks, Mapping) else dict.fromkeys(networks)
+
+
 def _joined(service: Service | Router) -> set[str]:
-    return {*service.networks, *_names(service.override.get("networks"))} or {DEFAULT}
+    own = service.override.get("networks")
+    return {*(() if own is REMOVED else service.networks), *_names(own)} or {DEFAULT}
 
 
 def check_used(stack: Stack, inventory: Inventory, collector: Collector) -> None:

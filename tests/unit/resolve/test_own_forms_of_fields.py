@@ -45,6 +45,36 @@ def test_what_compose_would_refuse_is_told_at_its_line(lines: str, fault: Fault,
     assert found == wanted
 
 
+NETWORKS = TIER + "networks = ['edge']\n[networks.edge]\n[router]\nnetworks = ['edge']\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            TIER + "networks = ['edge']\noverride.network_mode = ▸'host'\n[networks.edge]\n",
+            ("conflicting values", "tiers.one.override.network_mode", "keep one"),
+        ),
+        (
+            TIER + "override.network_mode = ▸'host'\n[router]\n",
+            ("network not shared with the router", "tiers.one.override.network_mode", "publish the port"),
+        ),
+        (
+            NETWORKS.replace("networks = ['edge']\n[n", "networks = ▸['edge']\noverride.networks.remove = true\n[n"),
+            ("network not shared with the router", "tiers.one.networks", "that both are on"),
+        ),
+        (
+            TIER + "[paths]\nmodels = ▸'${MODELS}'\n",
+            (LITERAL, "paths.models", '{ env = "MODELS" }'),
+        ),
+    ],
+)
+def test_what_an_override_takes_away_is_told(text: str, fault: Fault, tmp_path: Path) -> None:
+    found, wanted = compared(text, [fault], tmp_path)
+
+    assert found == wanted
+
+
 def test_an_external_volume_has_no_more_than_a_name(tmp_path: Path) -> None:
     text = TIER + "mounts.'/a' = { volume = 'v' }\n[volumes.v]\nexternal = true\nname = 'w'\ndriver = ▸'local'\n"
     found, wanted = compared(text, [("not of the right form", "volumes.v.driver", "remove it")], tmp_path)
