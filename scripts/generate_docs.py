@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 from fields_page import fields_page
+from flags_section import flags_section
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
@@ -73,7 +74,9 @@ DATA_TABLES = {
             "[health], of a router too": "Health",
             "[models_endpoint]": "ModelsEndpoint",
             "[[caches]]": "Cache",
+            "[any_name]": "AnyName",
             "[[quirks]]": "Quirk",
+            "[[versions]]": "VersionData",
             "refuse of a quirk": "Refusal",
             "[parallel]": "Parallel",
         },
@@ -310,6 +313,8 @@ def engine_page(name: str, catalog: Catalog) -> str:
     if engine.quirks:
         lines += ["", "## Quirks", ""]
         lines += table(("where", "what", "why"), (quirk_row(quirk) for quirk in engine.quirks))
+    timeline = catalog.flag_timeline(name)
+    lines += flags_section(name, timeline) if timeline is not None else []
     log = log_data(catalog, f"engines/{name}/{LOG_FILE}")
     if log.stage:
         lines += ["", "## While it starts", "", "Its log tells what it does, in this order:", ""]
@@ -406,6 +411,8 @@ def quirk_row(quirk: Quirk) -> tuple[str, str, str]:
     """Return the cells of one quirk."""
     where = [
         *((f"{quirk.gpus_from} GPUs or more",) if quirk.gpus_from else ()),
+        *((f"version {quirk.since} or newer",) if quirk.since else ()),
+        *((f"before version {quirk.until}",) if quirk.until else ()),
         *((f"platform `{quirk.platform}`",) if quirk.platform else ()),
         *((f"compute capability below {quirk.compute_capability_below}",) if quirk.compute_capability_below else ()),
         *((f"compute capability from {quirk.compute_capability_from}",) if quirk.compute_capability_from else ()),

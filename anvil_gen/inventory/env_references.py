@@ -117,7 +117,7 @@ def own_key_tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, An
 
 
 def server_tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """Yield the tables of an inventory that become a service, and the one for all tiers."""
+    """Yield the tables of an inventory that describe a service, but for those in Compose's own keys."""
     tables: list[tuple[KeyPath, Any]] = [((name,), data.get(name)) for name in ("defaults", "router", "experiment")]
     tables += [(("tiers", name), table) for name, table in _entries(data.get("tiers"))]
     yield from ((path, table) for path, table in tables if isinstance(table, dict))

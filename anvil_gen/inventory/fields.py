@@ -278,6 +278,13 @@ Flags = Annotated[
         examples=[{"enable-metrics": True}],
     ),
 ]
+FlagCheck = Annotated[
+    bool,
+    Meta(
+        description="Whether `flags` are checked against those of the engine's version, where that is known.",
+        examples=[False],
+    ),
+]
 GpuName = Annotated[str, text("A GPU's name, a key of `[gpus]`.", examples=["rtx5090"])]
 EngineName = Annotated[str, text("Inference engine: a folder of `templates/engines/`.", SERVICE_PATTERN, NAME_LENGTH)]
 ContextLength = Annotated[

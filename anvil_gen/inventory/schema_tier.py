@@ -34,6 +34,7 @@ class ModelServerTable(Table, frozen=True, kw_only=True):
     log_max_files: t.LogFiles | UnsetType = UNSET
     environment: Environment | UnsetType = UNSET
     flags: t.Flags | UnsetType = UNSET
+    flag_check: t.FlagCheck | UnsetType = UNSET
     mounts: Mounts | UnsetType = UNSET
 
 

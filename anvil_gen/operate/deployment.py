@@ -21,8 +21,10 @@ from anvil_gen.diagnostics import (
 )
 from anvil_gen.inventory.fleet import find_inventory, fleet_root
 from anvil_gen.machine.compose import Project
+from anvil_gen.machine.containers import ContainerQuery
 from anvil_gen.machine.docker import Docker
 from anvil_gen.machine.dotenv import variables
+from anvil_gen.machine.ownership import require_own_containers
 from anvil_gen.machine.project_lock import project_lock
 from anvil_gen.operate.with_values import with_values
 from anvil_gen.resolve.host import Host
@@ -79,7 +81,7 @@ class Deployment:
     def container_names(self) -> list[str]:
         """The container names that the inventory sets, without those that contain variables."""
         names = [tier.service.container_name for tier in self.stack.tiers]
-        names += [self.stack.router.container_name] if self.stack.router is not None else []
+        names += router_containers(self.stack)
         return [name for name in names if isinstance(name, str)]
 
     def mode(self, name: str | None) -> Mode:
@@ -101,7 +103,8 @@ class Deployment:
         missing = [name for name in names if name not in by_name]
         if missing:
             raise DiagnosticError(self._not_in_mode(mode, name, by_name) for name in missing)
-        return list(dict.fromkeys(by_name[name] for name in names or known))
+        chosen = dict.fromkeys(by_name[name] for name in names or known)
+        return [*chosen, *(one for one in reload_services([mode]) if mode.router and mode.router.service in chosen)]
 
     def _not_in_mode(self, mode: Mode, name: str, known: Iterable[str]) -> Diagnostic:
         host = self.stack.host
@@ -140,6 +143,19 @@ def services_of(stack: Stack, mode: Mode) -> dict[str, str]:
     return {**tiers, **{extra.name: extra.name for extra in stack.services}, **router}
 
 
+def reload_services(modes: Iterable[Mode]) -> set[str]:
+    """Return the services that reload the modes' routers; to people, what one does is done by its router."""
+    return {mode.router.reload_service for mode in modes if mode.router is not None and mode.router.reloads}
+
+
+def router_containers(stack: Stack) -> list[str | None]:
+    """Return the container names of the router and of what reloads it."""
+    router = stack.router
+    if router is None:
+        return []
+    return [router.container_name, *([router.reload_container_name] if router.reloads else [])]
+
+
 def tier_of(stack: Stack, service: str) -> Tier | None:
     """Return the tier behind a service; None for the router and further services."""
     return next((tier for tier in stack.tiers if tier.service.name == service), None)
@@ -168,7 +184,8 @@ def delegate(
     With ``on_wait`` the command changes what runs: it takes the project's lock, and calls ``on_wait`` before a wait.
 
     Raises:
-        DiagnosticError: nothing is rendered, there is no such mode or tier, or Docker or Compose is missing.
+        DiagnosticError: nothing is rendered, there is no such mode or tier, the containers are another inventory's, or
+            Docker or Compose is missing.
     """
     chosen = deployment.mode(mode)
     services = deployment.services(chosen, tiers) if tiers else []
@@ -176,6 +193,9 @@ def delegate(
     if diagnostic is not None and not (deployment.project.folder / chosen.root_file).is_file():
         raise DiagnosticError([diagnostic])
     deployment.project.docker.output("version", "--format", "{{.Server.Version}}")
+    if on_wait is not None:
+        project = deployment.project
+        require_own_containers(project, ContainerQuery(project.docker, project.name).containers())
     with project_lock(deployment.project.folder, on_wait) if on_wait is not None else nullcontext(()) as held:
         code = deployment.project.run_interactive(*arguments, *services, root_file=chosen.root_file, inherited=held)
     if code not in (ExitCode.OK, ExitCode.INTERRUPTED):

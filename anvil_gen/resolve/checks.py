@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any
 
@@ -29,12 +28,11 @@ from anvil_gen.values import Number, VariableValue
 _ROUNDING = 1e-9
 
 
-def check_stack(stack: Stack, inventory: Inventory, collector: Collector) -> None:
-    """Report what is wrong between the parts of a resolved stack."""
+def check_stack(stack: Stack, inventory: Inventory, collector: Collector, *, proves_names: bool = False) -> None:
+    """Report what is wrong between the parts of a resolved stack, whose router may prove its tiers' names."""
     _host_name(stack, collector)
-    _output(inventory, collector)
     _reserves(inventory, collector)
-    check_uniqueness(stack, collector)
+    check_uniqueness(stack, collector, proves_names=proves_names)
     _binds(stack, collector)
     _key_beyond_loopback(stack, collector)
     _tiers_beyond_loopback(stack, collector)
@@ -135,23 +133,6 @@ def _images(stack: Stack, collector: Collector) -> None:
             collector.add(
                 "name-that-docker-refuses", path, f'"{image}" has capitals', "write it in lower case", key=key
             )
-
-
-def _output(inventory: Inventory, collector: Collector) -> None:
-    output = inventory.host.output
-    if output is UNSET:
-        return
-    folder = collector.document.path.parent
-    if "\\" in output and os.sep != "\\":
-        detail = "here a backslash is part of a name, and not between folders"
-        collector.add(
-            "not-a-folder-for-the-tree", ("host", "output"), detail, "write forward slashes: they work everywhere"
-        )
-    elif os.path.realpath(folder / output) == os.path.realpath(folder):
-        detail = "it is the folder of the inventory itself"
-        collector.add(
-            "not-a-folder-for-the-tree", ("host", "output"), detail, 'write a folder of its own: "../deploy/box"'
-        )
 
 
 def _shares(mode: Mode, collector: Collector) -> None:

@@ -66,6 +66,7 @@ class ServiceInputs(Struct, frozen=True, kw_only=True):
     folder: str = ""  # of the tree, that its file is in
     files: tuple[Mount, ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
+    any_name: bool = False  # it is to answer to any
     rank: int | None = None  # of the adapters, the highest
     extra_arguments: Text | None = None
 
@@ -174,11 +175,12 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
     passed: dict[str, Any] = {}
     task = engine.tasks.get(options.task, {}) if options.task is not None else {}
     quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpu_request))
-    own = {engine.written_flag(name): flag_value(value) for name, value in sorted(options.flags.items())}
+    own = {name: flag_value(value) for name, value in sorted(options.flags.items())}
+    one_name = server.rules.main_form if server.rules is not None and own else canonical_flag
     # Sorted, so that the order in the inventory, which means nothing, changes nothing.
     for flags in (engine.flags, task, *quirks, own):
-        spelled = {canonical_flag(name): name for name in passed}
-        passed.update((spelled.get(canonical_flag(name), name), value) for name, value in flags.items())
+        spelled = {one_name(name): name for name in passed}
+        passed.update((spelled.get(one_name(name), name), value) for name, value in flags.items())
     values = {"model": known["model"]} if known["model"] is not None else {}
     words = engine.arguments_for(own_program=options.entrypoint is not None)
     positional = tuple(part for part in words if "{model}" not in part or values)
@@ -270,6 +272,9 @@ def _engine_environment(
     for name, value in engine.environment.items():
         if has_cache or "{hub_cache}" not in value:
             yield EnvVar(name=name, value=fill(value, places))
+    if inputs.any_name and engine.any_name is not None:
+        for name, value in engine.any_name.environment.items():
+            yield EnvVar(name=name, value=fill(value, places), reason=engine.any_name.reason)
     known = _field_values(server, engine, inputs) if engine.field_env else {}
     for field, name in engine.field_env.items():
         if known[field] is not None:

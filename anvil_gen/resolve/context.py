@@ -12,6 +12,7 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import Inventory
+from anvil_gen.resolve.flag_check import FlagRules
 from anvil_gen.resolve.model import Gpu, GpuRequest
 from anvil_gen.resolve.options import ServerOptions, TierOptions
 from anvil_gen.values import KeyPath, Text
@@ -46,6 +47,7 @@ class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):
     options: _Options
     gpu_request: GpuRequest | None
     image: Text
+    rules: FlagRules | None = None  # None where nothing is known of the engine's flags
 
     @property
     def gpus(self) -> tuple[Gpu, ...]:

@@ -10,6 +10,7 @@ from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.diagnostics import join_words
 from anvil_gen.inventory.schema_tier import ExperimentTable, TierTable
 from anvil_gen.resolve.context import ModelServer, ResolveContext
+from anvil_gen.resolve.flag_check import flag_rules
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.resolve.relative_paths import placed_fields
@@ -55,13 +56,16 @@ def resolve_server(
     )
     options = _options_of(context, kind, table, path, below)
     gpus = find_gpus(context, options, engine, path)
+    image = image_of(context, options, engine, gpus, path)
+    rules = flag_rules(context.catalog.flag_timeline(name), engine, image) if engine is not None else None
     server = ModelServer(
         path=path,
         engine_name=name,
-        engine=engine,
+        engine=engine.at(rules.release.version) if engine is not None and rules is not None else engine,
         options=options,
         gpu_request=gpus,
-        image=image_of(context, options, engine, gpus, path),
+        image=image,
+        rules=rules,
     )
     check_server(context, server)
     return server

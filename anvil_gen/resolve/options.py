@@ -103,6 +103,7 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     log_max_files: int
     environment: Mapping[str, str | int | Literal[False]]
     flags: Mapping[str, Any]
+    flag_check: bool
     mounts: Mapping[str, str | MountTable]
     task: str | None = None
     entrypoint: Sequence[str] | Literal[False] | None = None

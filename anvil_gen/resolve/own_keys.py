@@ -7,8 +7,6 @@ from typing import Any
 
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.env_references import check_free_values, own_key_tables, server_tables
-from anvil_gen.resolve.compose_keys import by_name
-from anvil_gen.resolve.server_checks import report_secrets
 from anvil_gen.values import KeyPath
 
 
@@ -55,11 +53,7 @@ def _add_forms(collector: Collector, path: KeyPath, errors: Iterable[tuple[KeyPa
 
 
 def _check_service(collector: Collector, path: KeyPath, table: dict[str, Any]) -> None:
-    """Report what only a service that is no part of another can lack, and secrets that it writes out."""
-    environment = table.get("environment")
-    named = by_name(environment)
-    if isinstance(named, dict):
-        report_secrets(collector, (*path, "environment"), named)
+    """Report what only a service that is no part of another can lack."""
     if not table.get("image") and not table.get("build") and not isinstance(table.get("extends"), dict):
         remedy = 'write image = "…", or build'
         collector.missing_key(path, "image", remedy) if "image" not in table else collector.add(

@@ -10,16 +10,18 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.digests import digest
-from anvil_gen.host_paths import is_below
+from anvil_gen.inventory.fleet import root_above
 from anvil_gen.resolve.compose_service import ServiceInputs, build_service
 from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.egress import check_sealed
+from anvil_gen.resolve.impossible_paths import file_errors
 from anvil_gen.resolve.model import FILE_LABEL, Mount, Tier, TreeFile
 from anvil_gen.resolve.model_names import ModelNames
 from anvil_gen.resolve.model_source import Source, presets_of, rank_of, tier_sources
 from anvil_gen.resolve.options import TierOptions
 from anvil_gen.resolve.own_key_forms import shell_error
 from anvil_gen.resolve.server_gpus import share_of
+from anvil_gen.text_files import read_text
 from anvil_gen.values import EnvRef, KeyPath, Text, VariableText, VariableValue, canonical_flag, parts_of, text_of
 
 
@@ -31,15 +33,18 @@ def build_tier(
     files: Mapping[str, TreeFile],
     names: ModelNames,
     further_names: tuple[str, ...],
+    any_name: bool,
 ) -> Tier:
     """Return a tier with the files that it mounts and the names of what it serves; its errors go to the collector.
 
-    The engine is given ``further_names`` too.
+    The engine is given ``further_names`` too, and may be made to answer to any.
     """
     options = server.options
     sources = tier_sources(context, server)
+    _check_places(context, server, sources, files)
     check_sealed(context, server, sources)
-    inputs = _inputs(context, server, sources, files, given_names=(*names.given(server.engine), *further_names))
+    given_names = (*names.given(server.engine), *further_names)
+    inputs = _inputs(context, server, sources, files, given_names=given_names, any_name=any_name)
     model = sources.get("model")
     if model is not None:
         _check_own_name(context, server, names, model.argument)
@@ -109,11 +114,13 @@ def _inputs(
     files: Mapping[str, TreeFile],
     *,
     given_names: tuple[str, ...],
+    any_name: bool,
 ) -> ServiceInputs:
     return ServiceInputs(
         service=server.options.service,
         container_name=server.options.container_name or None,
         served_names=given_names,
+        any_name=any_name,
         rank=rank_of(context, server, sources),
         port=str(server.options.container_port or server.options.port),  # other files say it too: no variable
         published_port=text_of(server.options.port),
@@ -144,6 +151,18 @@ def _has_tools(engine: Engine, options: TierOptions) -> bool:
     return bool(engine.tool_flags) and all(flags.get(flag, False) is not False for flag in engine.tool_flags)
 
 
+def _check_places(
+    context: ResolveContext, server: TierServer, sources: Mapping[str, Source], files: Mapping[str, TreeFile]
+) -> None:
+    """Report files at the place of the weights or a cache, or where the folder of one is."""
+    caches = server.engine.caches if server.engine is not None else ()
+    mounted = [source.mount.target for source in sources.values() if source.mount] + [one.target for one in caches]
+    path = server.options.path_of("files") or (*server.path, "files")
+    for target in server.options.files.keys() & files.keys():
+        for _, detail, remedy in file_errors([target], mounted):
+            context.collector.add("invalid-name", (*path, target), detail, remedy, key=True)
+
+
 def tier_files(context: ResolveContext, server: TierServer, name: str) -> dict[str, TreeFile]:
     """Return the files that a tier mounts, its presets among them, as they are copied into the tree."""
     presets = presets_of(server)
@@ -160,11 +179,11 @@ def copied_files(
     ``name`` is that of the service's own file in the tree, without its suffix; ``places`` are where files are
     written that are not in ``files`` of the ``table``.
     """
-    found = {}
+    found, errors = {}, {target: rest for target, *rest in file_errors(files, ())}
     for target, source in sorted(files.items()):
         here = places.get(target, (*table, "files", target))
-        if not is_below(target.lstrip("/")) or target.endswith("/"):
-            context.collector.add("invalid-name", here, "it is no plain path of a file", "write it out", key=True)
+        if target in errors:
+            context.collector.add("invalid-name", here, *errors[target], key=True)
         else:
             text = _read(context, context.folder / source, here)
             if text is not None:
@@ -184,15 +203,11 @@ def file_labels(files: Mapping[str, TreeFile]) -> Iterator[tuple[str, str]]:
 
 def _read(context: ResolveContext, file: Path, path: KeyPath) -> str | None:
     try:
-        if file.exists() and not (file.is_file() or file.is_dir()):  # a pipe or a device may have no end
-            what = "it is no regular file"
-        else:
-            with open(file, encoding="utf-8", newline="") as opened:  # noqa: PTH123  line ends stay as they are
-                return opened.read()
+        return read_text(file, below=root_above(context.folder))
     except OSError as error:
         what = (error.strerror or str(error)).lower()
-    except UnicodeDecodeError:
-        what = "it is no UTF-8 text"
-    remedy = "a path is relative to the inventory's folder; only small text files belong here"
+    except ValueError:
+        what = "no file name may hold a NUL character"
+    remedy = "a path is relative to the inventory's folder; only small text files of the fleet belong here"
     context.collector.add("cannot-read-the-file", path, f"{file.as_posix()}: {what}", remedy)
     return None

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.resolve.compose_keys import published_ports
+from anvil_gen.resolve.container_ports import check_container_ports, free_port
 from anvil_gen.resolve.model import Mode, Stack
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions, ServiceOptions
 from anvil_gen.resolve.override_merge import Added
@@ -30,8 +32,11 @@ class _Owner(Struct, frozen=True, kw_only=True):
     table: KeyPath
 
 
-def check_uniqueness(stack: Stack, collector: Collector) -> None:
-    """Report names and ports that two services claim; those of containers and ports only where both of them run."""
+def check_uniqueness(stack: Stack, collector: Collector, *, proves_names: bool = False) -> None:
+    """Report names and ports that two services claim; those of containers and ports only where both of them run.
+
+    ``proves_names``: the router makes sure that a tier is the one that it asks.
+    """
     _unique(_services(stack, collector), "service-taken-twice", collector)
     containers, ports = list(_containers(stack, collector)), list(_ports(stack, collector))
     in_modes = {tier.name for mode in stack.modes for tier in mode.tiers}
@@ -40,7 +45,8 @@ def check_uniqueness(stack: Stack, collector: Collector) -> None:
         _unique(may_run, "container-name-taken-twice", collector)
     used = {owner.value[0] for owner in ports}
     for mode in stack.modes:
-        _unique_ports([owner for owner in ports if _runs(owner, mode)], used, collector)
+        reported = _unique_ports([owner for owner in ports if _runs(owner, mode)], used, collector)
+        check_container_ports(mode, reported, used, collector, proven=proves_names)
 
 
 def owners(stack: Stack) -> Iterator[tuple[str, KeyPath, ServiceOptions]]:
@@ -120,6 +126,9 @@ def _containers(stack: Stack, collector: Collector) -> Iterator[_Owner]:
             continue
         if "container_name" not in overridden and is_explicit(options, "container_name", table, collector):
             yield _owned(owner, table, options, "container_name")
+    if stack.router is not None and stack.router.reloads:
+        router = _owned("what reloads the router", ("router",), stack.router.options, "container_name")
+        yield replace(router, value=stack.router.reload_container_name)
     for table, mapping in own.items():
         name = _written(mapping, "container_name")
         if name is not None:
@@ -206,7 +215,9 @@ def _unique(found: Iterable[_Owner], code: str, collector: Collector) -> None:
             collector.add(code, owner.path, detail, owner.remedy, key=owner.key)
 
 
-def _unique_ports(found: Iterable[_Owner], used: set[int], collector: Collector) -> None:
+def _unique_ports(found: Iterable[_Owner], used: set[int], collector: Collector) -> set[KeyPath]:
+    """Report ports that two services publish, and return the tables that cannot have theirs."""
+    reported: set[KeyPath] = set()
     seen: list[tuple[int, str, str]] = []
     for owner in found:
         number, bind = owner.value
@@ -214,10 +225,8 @@ def _unique_ports(found: Iterable[_Owner], used: set[int], collector: Collector)
         other = next(others, None)
         seen.append((number, bind, owner.owner))
         if other is not None:
-            free = next(port for port in range(number, 2 * 65536) if port not in used)
-            remedy = owner.remedy
-            if not remedy:
-                used.add(free)
-                remedy = f"write port = {free}" if free <= 65535 else "write a lower port that is free"
+            reported.add(owner.table)
+            remedy = owner.remedy or free_port(number, used)
             detail = f"{number} is published by {other}"
             collector.add("port-taken-twice", owner.path, detail, remedy, key=owner.key)
+    return reported

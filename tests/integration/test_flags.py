@@ -21,13 +21,13 @@ def command_of(folder: Path, text: str) -> list[str]:
     return command
 
 
-@pytest.mark.parametrize("name", ["ngl", "gpu-layers", "n-gpu-layers", "n_gpu_layers"])
+@pytest.mark.parametrize("name", ["gpu-layers", "n-gpu-layers", "n_gpu_layers"])
 def test_a_flag_is_written_by_one_name(name: str, tmp_path: Path) -> None:
     command = command_of(tmp_path, LLAMA + f"gpus = 1\nflags.{name} = 20\n")
     given = [command[at + 1] for at, word in enumerate(command) if word == "--n-gpu-layers"]
 
     assert given == ["20"]  # and not the 999 that a GPU brings
-    assert not {"--ngl", "--gpu-layers", "--n_gpu_layers"} & {*command}
+    assert not {"--gpu-layers", "--n_gpu_layers"} & {*command}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_model_that_a_flag_names_needs_no_field(tmp_path: Path) -> None:
         (VLLM + "context_length = 9\n▸flags.max-model-len = false", ("flag of a field", "max-model-len", "remove")),
         (VLLM + "▸flags.model = '/y'", ("flag of a field", "model", "remove")),
         (LLAMA + "▸flags.c = 9", ("flag of a field", "c", "context_length")),
-        (LLAMA + "flags.ngl = 1\n▸flags.n-gpu-layers = 2", ("flag written twice", "n-gpu-layers", "keep one")),
+        (LLAMA + "flags.gpu-layers = 1\n▸flags.n-gpu-layers = 2", ("flag written twice", "n-gpu-layers", "keep one")),
     ],
 )
 def test_a_flag_that_contradicts_is_told(text: str, fault: Fault, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from places import REPOSITORY
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.flags import parse_flags
+from anvil_gen.resolve.flag_check import flag_rules
 from anvil_gen.values import canonical_flag
 
+CATALOG = Catalog()
 FORMS = REPOSITORY / "tests" / "forms"
 NAMES = sorted(path.stem for path in FORMS.glob("*.yml"))
 LIST: dict[str, dict[str, str]] = tomllib.loads((FORMS / "differences.toml").read_text("utf-8"))
@@ -65,16 +68,17 @@ def inventory_of(name: str) -> dict[str, Any]:
 
 
 def folder_of(name: str, folder: Path) -> Path:
-    """Return a folder with a form's source and its rendered tree, which Compose names the project after."""
+    """Return a folder with a form's source, which Compose names the project after, and the rendered tree in it."""
     box = folder / "box"
     box.mkdir()
-    for file, text in {**FILES, ".env": DOTENV}.items():
+    for file, text in {**FILES, ".env": DOTENV, "tree/.env": DOTENV}.items():
+        (box / file).parent.mkdir(exist_ok=True)
         (box / file).write_text(text, "utf-8")
     for suffix in ("yml", "toml"):
         (box / f"box.{suffix}").write_text((FORMS / f"{name}.{suffix}").read_text("utf-8"), "utf-8")
-    for path, text in Generator().render(box / "box.toml", output=box).tree.files.items():
-        (box / path).parent.mkdir(parents=True, exist_ok=True)
-        (box / path).write_text(text, "utf-8")
+    for path, text in Generator().render(box / "box.toml", output=box / "tree").tree.files.items():
+        (box / "tree" / path).parent.mkdir(parents=True, exist_ok=True)
+        (box / "tree" / path).write_text(text, "utf-8")
     return box
 
 
@@ -86,20 +90,25 @@ def source_read(box: Path, values: dict[str, str]) -> dict[str, Any]:
 def rendered_read(box: Path, values: dict[str, str]) -> dict[str, Any]:
     """Return what is rendered as Compose reads it: the services, volumes and networks of every mode."""
     found: dict[str, Any] = {}
-    for root in sorted(path.name for path in box.glob("docker-compose*.yml")):
-        for kind, value in compose_config(box, root, env=values).items():
+    for root in sorted(path.name for path in (box / "tree").glob("docker-compose*.yml")):
+        for kind, value in compose_config(box / "tree", root, env=values).items():
             found[kind] = {**found.get(kind, {}), **value} if isinstance(value, dict) else value
     return found
 
 
+def main_form_of(engine: str, image: str) -> Callable[[str], str]:
+    """Return what gives a flag the name by which the engine of an image knows it."""
+    data = CATALOG.engine(engine)
+    rules = flag_rules(CATALOG.flag_timeline(engine), data, image) if data is not None else None
+    return rules.main_form if rules is not None else canonical_flag
+
+
 def command_words(service: dict[str, Any], engine: str) -> dict[str, Any]:
     """Return a command in one form: flags by the names that the engine's data has, the model as a flag."""
-    data = Catalog().engine(engine) if engine else None
+    main_form = main_form_of(engine, service.get("image", "")) if engine else canonical_flag
     found: dict[str, Any] = {}
     for flag, values in parse_flags(service.get("command") or ()):
-        name = flag.lstrip("-")
-        name = canonical_flag(data.written_flag(name)) if data is not None else name
-        key = f"--{name}" if flag else "words"
+        key = f"--{main_form(flag.lstrip('-'))}" if flag else "words"
         found.setdefault(key, []).extend(map(flag_form, values))
     words = found.get("words", [])
     if engine == "vllm" and words and "--model" not in found:

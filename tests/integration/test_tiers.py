@@ -80,17 +80,17 @@ def test_a_reference_is_read_by_compose(tmp_path: Path) -> None:
     text = TIER + (
         'image = { env = "IMAGE", default = "vllm/vllm-openai:v0.11.0" }\n'
         'environment.HF_TOKEN = { env = "HF_TOKEN" }\n'
-        'flags.api-key = { env = "KEY", default = "none" }\n'
+        'flags.chat-template = { env = "CHAT", default = "none" }\n'
     )
     files = render(tmp_path, text)
     (tmp_path / "tier.yml").write_text(files["tiers/tier.yml"], "utf-8")
     read = [
-        compose_config(tmp_path, "tier.yml", env=env)["services"]["tier"] for env in ({}, {"IMAGE": "a:1", "KEY": "k"})
+        compose_config(tmp_path, "tier.yml", env=env)["services"]["tier"] for env in ({}, {"IMAGE": "a:1", "CHAT": "k"})
     ]
 
     assert [service["image"] for service in read] == ["vllm/vllm-openai:v0.11.0", "a:1"]
-    assert "--api-key=none" in read[0]["command"]
-    assert "--api-key=k" in read[1]["command"]
+    assert "--chat-template=none" in read[0]["command"]
+    assert "--chat-template=k" in read[1]["command"]
     assert "\nHF_TOKEN=\n" in files[".env.example"]
     assert "\n#IMAGE=\n" in files[".env.example"]
 

@@ -12,13 +12,7 @@ from places import REPOSITORY
 
 PACKAGE = REPOSITORY / "anvil_gen"
 GROUND = (
-    "diagnostic_codes",
-    "diagnostics",
-    "digests",
-    "flags",
-    "host_paths",
-    "interpolation",
-    "masking",
+    *("diagnostic_codes", "diagnostics", "digests", "flags", "host_paths", "interpolation", "masking", "text_files"),
     "units",
     "values",
 )

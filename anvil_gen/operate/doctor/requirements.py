@@ -140,7 +140,7 @@ def _service_requirements(file: _File, name: str, tier: Tier | None) -> Requirem
         table=file.table,
         engine=file.engine,
         container_name=str(config.get("container_name") or f"{file.project}-{name}-1"),
-        image=str(config.get("image") or f"{file.project}-{name}"),
+        image=str(config.get("image", f"{file.project}-{name}")),  # empty where its variable is not set
         built="build" in config,
         binds=tuple(_bind(mount, file) for mount in mounts if mount["type"] == "bind"),
         volumes=tuple(_external(mounts, declared)),
@@ -172,7 +172,7 @@ def _bind(mount: Mapping[str, Any], file: _File) -> BindMount:
     source = str(mount["source"])
     is_relative = not is_absolute(source) and not source.startswith("~")
     in_tree = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), source)) if is_relative else ""
-    generated = in_tree in file.tree.files
+    generated = any(path == in_tree or path.startswith(f"{in_tree}/") for path in file.tree.files if in_tree)
     if generated:
         source = in_tree
     elif is_relative:

@@ -56,7 +56,7 @@ SLIPS: list[tuple[str, Fault]] = [
     # Compose's own syntax.
     *(
         (f"{key} = {{ interpolate = ▸'{text}' }}", (FORM, f"tiers.fast.{key}.interpolate", "$$ for a $"))
-        for key in ("image", "flags.x", "override.hostname", "environment.X")
+        for key in ("image", "flags.additional-config", "override.hostname", "environment.X")
         for text in ("a${X", "${X!}", "${1}", "${X:-${Y}", "${X:-{}}", "${X:=a}")
     ),
     (IN_SERVICES + "user = { interpolate = ▸'${X' }", (FORM, "services.ui.user.interpolate", "$$ for a $")),
@@ -82,7 +82,7 @@ def test_a_slip_is_reported_at_its_place(text: str, diagnostic: Fault, tmp_path:
     [
         "environment.X = 'pa$word'\noverride.labels.a = 'cost: $5, ${1} and $(id)'",
         "environment.X = { interpolate = '$${Y}' }",
-        "flags.x = '${Y}'",
+        "flags.additional-config = '${Y}'",
         IN_SERVICES + "command = ['sh', '-c', 'echo $HOME']",
     ],
 )

@@ -220,7 +220,8 @@ def test_a_variable_says_why_it_is_there() -> None:
         EnvVar(
             name="VLLM_USE_V2_MODEL_RUNNER",
             value="0",
-            reason="WSL2 has no unified virtual addressing, which the V2 model runner needs.",
+            reason="Before 0.30 or so the V2 model runner does not start under WSL2, where vLLM uses no pinned memory: "
+            "'UVA is not available'.",
         ),
     )
 

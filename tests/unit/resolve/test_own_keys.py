@@ -46,7 +46,7 @@ IN_A_SERVICE: list[tuple[str, Fault]] = [
     ("container_name = 'aa'\nscale = ▸2", (CONFLICT, "services.ui.scale", "remove it")),
     ("depends_on = [▸'ui']", ("dependency cycle", "services.ui.depends_on[0]", "remove one of them")),
     ("environment.▸API_KEY = 'k'", ("secret in the inventory", "services.ui.environment.API_KEY", "{ env =")),
-    ("▸environment = ['A_TOKEN=k']", ("secret in the inventory", "services.ui.environment.A_TOKEN", "{ env =")),
+    ("environment = [▸'A_TOKEN=k']", ("secret in the inventory", "services.ui.environment[0]", "{ env =")),
 ]
 
 
