@@ -135,11 +135,14 @@ def inventory_page(catalog: Catalog) -> str:
         'flags.reasoning-parser = "qwen3"            # --reasoning-parser=qwen3',
         'flags.limit-mm-per-prompt = { image = 4 }   # --limit-mm-per-prompt={"image":4}',
         "flags.host = false                          # removes a flag that the engine's data sets",
+        "flags.port = false                          # does not tell the engine: its own default is the same",
+        "environment.CUDA_DEVICE_ORDER = false       # removes a variable that the data of engine or GPU sets",
         "```",
         "",
         "A field of the type `variable` may be left to the shell or `.env` of the host, where Compose reads it; so may",
-        "whatever is in `environment`, `flags`, `override` and Compose's own keys. Every other `$` is literal, and a",
-        "plain text with `${NAME}` in it, or that is `$NAME`, is an error in them: it never means the text itself.",
+        "whatever is in `environment`, `flags`, `override` and Compose's own keys. Every other `$` is literal. A",
+        "plain text with `${NAME}` in it, or that is `$NAME`, is an error in `image`, `environment`, `mounts`, folders",
+        "of the host, `override` and Compose's own keys, where it never means the text itself.",
         "What checks reckon with needs a default; what the router's own files say can be no variable:",
         "",
         "```toml",
@@ -151,8 +154,8 @@ def inventory_page(catalog: Catalog) -> str:
         "",
         "A `port` that is a variable is published there; in the container it is `container_port`, or the default.",
         "",
-        "A relative path in `mounts`, `files`, `override`, `[services]` and `[volumes]` starts from this file's",
-        "folder. Rendered, it is relative to the file that has it, as what a variable holds always is.",
+        "A relative path in `[paths]`, `[hfcache]`, `mounts`, `files`, `override`, `[services]` and `[volumes]` starts",
+        "from this file's folder. Rendered, it is relative to the file that has it, as what a variable holds always is.",
     ]
     for title, (struct, section) in TABLES.items():
         definition = definitions[struct]

@@ -347,7 +347,8 @@ Sequences = Annotated[
 ModelsFolder = Annotated[
     str,
     text(
-        "Folder that holds the model folders: a POSIX, Windows or UNC path.",
+        "Folder that holds the model folders: a POSIX, Windows or UNC path; a relative one is below this file's "
+        "folder, and `~/` is the home of who runs Compose.",
         examples=["/srv/models", "C:/Users/me/models"],
         variable=NEEDS_DEFAULT,
     ),

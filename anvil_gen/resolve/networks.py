@@ -128,12 +128,15 @@ def check_shared(modes: Iterable[Mode], collector: Collector) -> None:
 def _without_names(services: Iterable[Service | Router], tier: Tier, collector: Collector) -> bool:
     """Tell whether one of a router and its tier is on no network of the project; report where none has a name there."""
     modes = [mode for one in services if (mode := one.override.get("network_mode")) not in (None, REMOVED)]
+    own = tier.service.override.get("network_mode")
     for mode in modes:
-        if mode in ("host", "none", "bridge") and not tier.service.sealed:  # of which that is reported
+        if (
+            mode in ("host", "none", "bridge") and mode == own and len(modes) == 1 and not tier.service.sealed
+        ):  # of which that is reported
             detail = f'the router reaches "{tier.name}" by its name, and with network_mode {mode} it has none'
             remedy = "remove network_mode, and publish the port: bind"
             table = tier.options.path_of("override") or ("tiers", tier.name)
-            path = (*table, "network_mode") if "network_mode" in tier.service.override else ("router",)
+            path = (*table, "network_mode")
             collector.add("network-not-shared-with-the-router", path, detail, remedy)
     return bool(modes)
 

@@ -1,5 +1,6 @@
 """From an inventory and the catalog to a `Stack`: every option with its value, every service ready to lay out."""
 
+import posixpath
 from collections.abc import Mapping
 
 from msgspec import UNSET
@@ -139,7 +140,7 @@ def _check_folders(inventory: Inventory, collector: Collector) -> None:
         ("paths", "models", inventory.paths.models),
         ("hfcache", "path", inventory.hfcache.path),
     ):
-        if value is not UNSET and not (key == "models" and value == "/"):  # which is never mounted itself
+        if value is not UNSET and posixpath.normpath(value).strip("/"):  # the whole host is refused for itself
             check_source(collector, inventory, value, (table, key))
     if inventory.hfcache.path is not UNSET and inventory.hfcache.volume is not UNSET:
         detail = '"path" and "volume" both say where the cache is'
