@@ -96,6 +96,7 @@ SUMMARIES = {
     "not-a-folder-for-the-tree": "not a folder for the tree",
     "not-a-model-of-the-hub": "not a model of the Hugging Face Hub",
     "not-a-place-below-the-model-folder": "not a place below the model folder",
+    "not-a-lock": "not a lock",
     "not-an-absolute-path": "not an absolute path",
     "not-an-ip-address": "not an IP address",
     "not-confirmed": "not confirmed",

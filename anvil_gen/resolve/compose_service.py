@@ -10,7 +10,7 @@ from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.build import build_keys, env_files
 from anvil_gen.resolve.command_line import arguments, shell_words
-from anvil_gen.resolve.compose_keys import compose_form, flag_value
+from anvil_gen.resolve.compose_keys import compose_form, flag_value, with_image
 from anvil_gen.resolve.context import AnyServer, ResolveContext, env_text, matching_quirks
 from anvil_gen.resolve.gpu_reservation import gpu_environment, reservation_of
 from anvil_gen.resolve.layers import set_fields
@@ -83,7 +83,7 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
     mounts, sealed = (*parts.mounts, *own), context.sealed and server.path[0] == "tiers"
     networks = networks_of(context, options, server.path, sealed=sealed)
     move = move_to(context, inputs.folder)
-    override = moved_keys(options.override, move)
+    override = moved_keys(with_image(options.override, context.lock), move)
     return Service(
         name=inputs.service,
         container_name=inputs.container_name,

@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
 from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.resolve.model import Gpu, GpuRequest
@@ -36,6 +37,7 @@ class ResolveContext(Struct, frozen=True, kw_only=True):
     folder: Path  # the inventory's
     output: Path  # of the rendered tree
     sealed: bool  # tiers reach nothing but each other and the router
+    lock: Lock = Lock()  # what images and models are held to
 
 
 class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.env_references import check_free_values
+from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.checks import check_stack
 from anvil_gen.resolve.context import Folders, ResolveContext, TierServer
@@ -29,7 +30,14 @@ from anvil_gen.resolve.tier import build_tier, tier_files
 
 
 def resolve(
-    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, *, header: str, folders: Folders
+    inventory: Inventory,
+    catalog: Catalog,
+    collector: Collector,
+    host: HostOptions,
+    *,
+    header: str,
+    folders: Folders,
+    lock: Lock,
 ) -> Stack:
     """Resolve an inventory; errors go to ``collector``, and what they are about is left out of the result.
 
@@ -40,6 +48,7 @@ def resolve(
         host: the resolved ``[host]`` options.
         header: the inventory's name as the rendered files' headers give it.
         folders: the inventory's, which relative paths start from, and the rendered tree's.
+        lock: what images and models are held to.
     """
     context = ResolveContext(
         inventory=inventory,
@@ -51,6 +60,7 @@ def resolve(
         folder=folders[0],
         output=folders[1],
         sealed=host.egress == "deny",
+        lock=lock,
     )
     _check_folders(inventory, collector)
     check_free_values(collector)

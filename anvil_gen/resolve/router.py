@@ -13,7 +13,7 @@ from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
-from anvil_gen.resolve.compose_keys import compose_form
+from anvil_gen.resolve.compose_keys import compose_form, with_image
 from anvil_gen.resolve.compose_service import health_check, logging_of, published
 from anvil_gen.resolve.context import ResolveContext, env_text
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
@@ -85,7 +85,7 @@ def build_router(
     responses = response_bodies(routes)
     mounts = own_mounts(context, options, ("router",), {}, folder=_FOLDER)
     networks = networks_of(context, options, ("router",), sealed=limits.sealed)
-    override = moved_keys(options.override, move_to(context, _FOLDER))
+    override = moved_keys(with_image(options.override, context.lock), move_to(context, _FOLDER))
     if kind.names_limit is not None and len(responses.models) > kind.names_limit:
         detail = f"the list of models takes {len(responses.models)} bytes, and {kind.title} holds {kind.names_limit}"
         context.collector.add(
@@ -95,7 +95,7 @@ def build_router(
         kind=spec.name,
         service=options.service,
         container_name=options.container_name or None,
-        image=None if options.image is None else env_text(options.image),
+        image=None if options.image is None else context.lock.image(env_text(options.image)),
         port=options.port,
         ports=(*published(options.bind, str(options.port), str(options.port)), *_metrics_port(options)),
         further_ports=(),

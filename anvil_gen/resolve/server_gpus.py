@@ -132,6 +132,13 @@ def _gpus_have_errors(context: ResolveContext, server: AnyServer) -> bool:
 def image_of(
     context: ResolveContext, options: ServerOptions, engine: Engine | None, gpus: GpuRequest | None, path: KeyPath
 ) -> Text:
+    """Return the image of a model server, with the digest that the lock holds it to."""
+    return context.lock.image(_image_of(context, options, engine, gpus, path))
+
+
+def _image_of(
+    context: ResolveContext, options: ServerOptions, engine: Engine | None, gpus: GpuRequest | None, path: KeyPath
+) -> Text:
     """Return the image that the inventory names, else the engine's for these GPUs."""
     named = options.image
     if options.build is not None and (options.path_of("image") or ())[: len(path)] != path:
