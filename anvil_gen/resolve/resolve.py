@@ -50,18 +50,7 @@ def resolve(
         folders: the inventory's, which relative paths start from, and the rendered tree's.
         lock: what images and models are held to.
     """
-    context = ResolveContext(
-        inventory=inventory,
-        catalog=catalog,
-        collector=collector,
-        platform=host.platform,
-        gpus=resolve_gpus(inventory, catalog, collector, host.platform),
-        gpu_request=host.gpu_request,
-        folder=folders[0],
-        output=folders[1],
-        sealed=host.egress == "deny",
-        lock=lock,
-    )
+    context = _context(inventory, catalog, collector, host, folders, lock)
     _check_folders(inventory, collector)
     check_free_values(collector)
     spec = resolve_router_spec(context, project=host.project)
@@ -85,6 +74,23 @@ def resolve(
         variables=variables_of(inventory, tiers, services, modes[0].router, experiment),
     )
     return _checked(context, stack)
+
+
+def _context(
+    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, folders: Folders, lock: Lock
+) -> ResolveContext:
+    return ResolveContext(
+        inventory=inventory,
+        catalog=catalog,
+        collector=collector,
+        platform=host.platform,
+        gpus=resolve_gpus(inventory, catalog, collector, host.platform),
+        gpu_request=host.gpu_request,
+        folder=folders[0],
+        output=folders[1],
+        sealed=host.egress == "deny",
+        lock=lock,
+    )
 
 
 def _checked(context: ResolveContext, stack: Stack) -> Stack:
