@@ -133,6 +133,13 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         "repo",
         "file",
     )
+    hub_repo: Annotated[
+        str,
+        Meta(
+            description="How `repo` names a repository of the Hugging Face Hub, as a regular expression with a group "
+            "`repo`; what does not match is from elsewhere."
+        ),
+    ] = r"(?P<repo>[^/:]+/[^/:]+)"
     model_needed: Annotated[bool, Meta(description="A tier must have a `model`, be it `false`.")] = True
     model_env: Annotated[
         tuple[str, ...], Meta(description="Environment variables that name the model, so that a tier needs none.")

@@ -54,6 +54,7 @@ class HostOptions(Options, frozen=True, kw_only=True):
     name: str
     project: str
     platform: str
+    architecture: str
     egress: str
     gpu_request: str
     output: str

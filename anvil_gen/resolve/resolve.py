@@ -50,7 +50,7 @@ def resolve(
         folders: the inventory's, which relative paths start from, and the rendered tree's.
         lock: what images and models are held to.
     """
-    context = _context(inventory, catalog, collector, host, folders, lock)
+    context = _context(inventory, catalog, collector, host, folders=folders, lock=lock)
     _check_folders(inventory, collector)
     check_free_values(collector)
     spec = resolve_router_spec(context, project=host.project)
@@ -77,7 +77,7 @@ def resolve(
 
 
 def _context(
-    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, folders: Folders, lock: Lock
+    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, *, folders: Folders, lock: Lock
 ) -> ResolveContext:
     return ResolveContext(
         inventory=inventory,
