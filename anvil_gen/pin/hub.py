@@ -20,6 +20,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.utils import disable_progress_bars
 
 from anvil_gen.diagnostics import printable
 from anvil_gen.inventory.lock_file import ModelPin
@@ -37,6 +38,7 @@ class Hub:
 
     def __init__(self, token: str | None = None, *, sleep: Sleep = time.sleep) -> None:
         """Ask with a token; None for the one of HF_TOKEN or of a login."""
+        disable_progress_bars()
         self._api = HfApi(token=token, library_name="anvil-gen")
         self._sleep = sleep
 
@@ -114,7 +116,9 @@ def _refusal(name: str, revision: str | None, error: HfHubHTTPError) -> NotAnswe
         )
     if isinstance(error, RevisionNotFoundError):
         return NotAnsweredError(
-            "model-is-not-on-the-hub", f"the hub has no revision {revision} of {name}", "write another"
+            "model-is-not-on-the-hub",
+            f"the hub has no revision {revision} of {name.partition('@')[0]}",
+            "write another",
         )
     if isinstance(error, RepositoryNotFoundError) or status in (401, 403, 404):
         detail = f"the hub answers {status} for {name}: it does not exist, or is private"
