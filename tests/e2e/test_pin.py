@@ -332,15 +332,13 @@ def test_the_login_of_docker_opens_a_registry(fleet: Fleet, registry: Registry, 
         )
         helper.chmod(0o755)
         fleet.variables["PATH"] = f"{fleet.folder}{os.pathsep}{os.environ['PATH']}"
-        docker_config(
-            fleet,
-            {
-                "auths": {"auths": {closed.address: basic("me", "secret-of-me")}},
-                "identity": {"auths": {closed.address: {"identitytoken": "secret-of-me"}}},
-                "credHelpers": {"credHelpers": {closed.address: "box"}},
-                "credsStore": {"auths": {closed.address: {}}, "credsStore": "box"},
-            }[how],
-        )
+        configurations: dict[str, dict[str, Any]] = {
+            "auths": {"auths": {closed.address: basic("me", "secret-of-me")}},
+            "identity": {"auths": {closed.address: {"identitytoken": "secret-of-me"}}},
+            "credHelpers": {"credHelpers": {closed.address: "box"}},
+            "credsStore": {"auths": {closed.address: {}}, "credsStore": "box"},
+        }
+        docker_config(fleet, configurations[how])
         printed = fleet.run("pin", "box")
 
     assert f"docker login {closed.address}" in refused
