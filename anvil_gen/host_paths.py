@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ntpath
 from pathlib import Path, PureWindowsPath
 
 
@@ -23,6 +24,11 @@ def last_part(path: str) -> str:
     """Return the name of a path's last folder or file; an empty string for a root or a drive."""
     name = path.replace("\\", "/").rstrip("/").rpartition("/")[2]
     return "" if name == PureWindowsPath(path).drive else name
+
+
+def is_root(path: str) -> bool:
+    """Tell whether an absolute path is the root of a file system or a drive, however it is written."""
+    return is_absolute(path) and not ntpath.splitdrive(ntpath.normpath(path))[1].strip("\\")
 
 
 def is_below(path: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Self
+from typing import Any, Self
 
 from msgspec import Struct
 
@@ -18,7 +18,7 @@ KeyPath = tuple[str | int, ...]
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _VARIABLE = re.compile(
     r"\$(?:(?P<dollar>\$)|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)"
-    r"|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<operator>:?[-?+])(?P<word>[^}]*))?\})"
+    r"|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:\}|(?P<operator>:?[-?+])))"
 )
 
 
@@ -64,7 +64,10 @@ class EnvRef(Struct, frozen=True, kw_only=True):
 
 
 class Interpolation(Struct, frozen=True, kw_only=True):
-    """A variable in a text of a compose file: ``${NAME:-word}``, or ``${NAME}`` without an operator."""
+    """A variable in a text of a compose file: ``${NAME:-word}``, or ``${NAME}`` without an operator.
+
+    ``word`` is itself a text of a compose file, in which there may be variables.
+    """
 
     name: str
     operator: str = ""
@@ -76,37 +79,94 @@ class Interpolation(Struct, frozen=True, kw_only=True):
         return self.operator.endswith("-")
 
 
-class VariableText(Struct, frozen=True):
-    """Text with variables in it: literal strings and `EnvRef`, in order."""
+Part = str | EnvRef | Interpolation
 
-    parts: tuple[str | EnvRef, ...]
+
+class VariableText(Struct, frozen=True):
+    """Text with variables in it: literal strings and variables, in order."""
+
+    parts: tuple[Part, ...]
 
 
 Text = str | VariableText
-"""A value of a compose file: every ``$`` of a ``str`` is literal."""
+"""A value of a compose file: every ``$`` of a ``str`` is literal, but for a `VariableString`."""
 
 
-def parts_of(text: Text) -> tuple[str | EnvRef, ...]:
+class VariableValue:
+    """A value that Compose reads when it runs. It is its default for all that reckons with it.
+
+    What writes a compose file takes ``reference``: `text_of`, `concat`, `compose_text`.
+    """
+
+    reference: VariableText
+
+    def __bool__(self) -> bool:
+        return True  # it is set, also where it has no default, and is empty
+
+
+class VariableString(VariableValue, str):
+    """A text that Compose reads; empty where it has no default."""
+
+    __hash__ = str.__hash__
+
+
+class VariableInteger(VariableValue, int):
+    """A whole number that Compose reads."""
+
+    __hash__ = int.__hash__
+
+
+class VariableNumber(VariableValue, Number):
+    """A number that Compose reads."""
+
+    __hash__ = Number.__hash__
+
+
+def with_reference(literal: str | float, reference: Text) -> Any:
+    """Return a value that reads as ``literal``, and is written as ``reference``: of the literal's own type."""
+    if isinstance(reference, str):
+        return literal
+    value: Any
+    if isinstance(literal, str):
+        value = VariableString(literal)
+    else:
+        value = VariableNumber(str(literal)) if isinstance(literal, float) else VariableInteger(literal)
+    value.reference = reference
+    return value
+
+
+def text_of(value: Any) -> Text:
+    """Return a value of the inventory as a text of a compose file: what is a variable as its reference."""
+    return value.reference if isinstance(value, VariableValue) else str(value)
+
+
+def as_text(value: Any) -> str:
+    """Return a value of the inventory as text, which is a variable where the value is one."""
+    text: str = with_reference(str(value), text_of(value))
+    return text
+
+
+def parts_of(text: Text) -> tuple[Part, ...]:
     """Return the pieces of a text, a plain string being one piece."""
+    text = text.reference if isinstance(text, VariableValue) else text
     return text.parts if isinstance(text, VariableText) else (text,)
 
 
 def concat(*texts: Text) -> Text:
     """Join texts; the result is a plain string if it contains no variable."""
-    if all(isinstance(text, str) for text in texts):
-        return "".join(texts)  # type: ignore[arg-type]
-    parts: list[str | EnvRef] = []
+    parts: list[Part] = []
     for part in (part for text in texts for part in parts_of(text)):
         if isinstance(part, str) and parts and isinstance(parts[-1], str):
             parts[-1] += part
         elif part != "":
             parts.append(part)
-    return VariableText(tuple(parts))
+    plain = [part for part in parts if isinstance(part, str)]
+    return VariableText(tuple(parts)) if len(plain) < len(parts) else "".join(plain)
 
 
 def fill(pattern: str, values: Mapping[str, Text]) -> Text:
     """Put values in place of ``{name}``; any other brace stays as it is."""
-    if "{" not in pattern:
+    if "{" not in pattern or isinstance(pattern, VariableValue):
         return pattern
     pieces: list[Text] = []
     rest = pattern
@@ -132,12 +192,12 @@ def escape_dollars(text: str) -> str:
 
 def compose_text(text: Text) -> str:
     """Return a text as Compose interpolates it: variables as ``${NAME}``, every other ``$`` doubled."""
-    if isinstance(text, str):
-        return escape_dollars(text)
-    return "".join(escape_dollars(part) if isinstance(part, str) else _variable(part) for part in text.parts)
+    return "".join(escape_dollars(part) if isinstance(part, str) else _variable(part) for part in parts_of(text))
 
 
-def _variable(ref: EnvRef) -> str:
+def _variable(ref: EnvRef | Interpolation) -> str:
+    if isinstance(ref, Interpolation):
+        return f"${{{ref.name}{ref.operator}{ref.word}}}"
     if ref.error is not None:
         return f"${{{ref.name}:?{_in_braces(ref.error)}}}"
     if ref.default is not None:
@@ -153,13 +213,29 @@ def _in_braces(text: str) -> str:
 
 def split_compose_text(text: str) -> Iterator[str | Interpolation]:
     """Yield the pieces of a text of a compose file: its variables, and what is literal with every ``$$`` as ``$``."""
-    end = 0
-    for match in _VARIABLE.finditer(text):
-        yield text[end : match.start()]
-        end = match.end()
-        name = match["name"] or match["bare"]
-        yield Interpolation(name=name, operator=match["operator"] or "", word=match["word"] or "") if name else "$"
-    yield text[end:]
+    start = 0
+    while (match := _VARIABLE.search(text, start)) is not None:
+        end = _closing_brace(text, match.end()) if match["operator"] else match.end()
+        if end < 0:  # nothing closes it, so it is no variable
+            yield text[start : match.end()]
+            start = match.end()
+            continue
+        yield text[start : match.start()]
+        name, operator = match["name"] or match["bare"], match["operator"] or ""
+        word = text[match.end() : end - 1] if operator else ""
+        yield Interpolation(name=name, operator=operator, word=word) if name else "$"
+        start = end
+    yield text[start:]
+
+
+def _closing_brace(text: str, start: int) -> int:
+    """Return the place behind the brace that closes the one before ``start``; -1 without one."""
+    depth = 1
+    for place in range(start, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[place], 0)
+        if depth == 0:
+            return place + 1
+    return -1
 
 
 def interpolations(text: str) -> Iterator[Interpolation]:

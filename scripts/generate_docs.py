@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 from fields_page import fields_page
+from flags_section import flags_section
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
@@ -74,6 +75,7 @@ DATA_TABLES = {
             "[models_endpoint]": "ModelsEndpoint",
             "[[caches]]": "Cache",
             "[[quirks]]": "Quirk",
+            "[[versions]]": "VersionData",
             "refuse of a quirk": "Refusal",
             "[parallel]": "Parallel",
         },
@@ -133,6 +135,20 @@ def inventory_page(catalog: Catalog) -> str:
         'flags.limit-mm-per-prompt = { image = 4 }   # --limit-mm-per-prompt={"image":4}',
         "flags.host = false                          # removes a flag that the engine's data sets",
         "```",
+        "",
+        "A field of the type `variable` may be left to the shell or `.env` of the host, where Compose reads it; so may",
+        "whatever is in `environment`, `flags`, `override` and Compose's own keys. Every other `$` is literal, and a",
+        "plain text with `${NAME}` in it, or that is `$NAME`, is an error in them: it never means the text itself.",
+        "What checks reckon with needs a default; what the router's own files say can be no variable:",
+        "",
+        "```toml",
+        'context_length = { env = "LEN", default = 8192 }                      # ${LEN:-8192}',
+        'image = { interpolate = "vllm/vllm-openai:${TAG:-latest}" }           # Compose\'s own syntax',
+        'extra_arguments = { env = "EXTRA_ARGS" }                              # none or several, split by Compose',
+        'environment.GREETING = { interpolate = "$${NAME}" }                   # the text ${NAME}',
+        "```",
+        "",
+        "A `port` that is a variable is published there; in the container it is `container_port`, or the default.",
         "",
         "A relative path in `mounts`, `files`, `override`, `[services]` and `[volumes]` starts from this file's",
         "folder. Rendered, it is relative to the file that has it, as what a variable holds always is.",
@@ -212,6 +228,8 @@ def has_table(option: dict[str, Any]) -> bool:
 
 def type_of(option: dict[str, Any]) -> str:
     """Return a key's type in TOML's words."""
+    if option.get("$ref", "").endswith("/EnvTable"):
+        return "variable"
     if "enum" in option:
         return " or ".join(f"`{toml(choice)}`" for choice in option["enum"])
     if "anyOf" in option:
@@ -294,6 +312,8 @@ def engine_page(name: str, catalog: Catalog) -> str:
     if engine.quirks:
         lines += ["", "## Quirks", ""]
         lines += table(("where", "what", "why"), (quirk_row(quirk) for quirk in engine.quirks))
+    timeline = catalog.flag_timeline(name)
+    lines += flags_section(name, timeline) if timeline is not None else []
     log = log_data(catalog, f"engines/{name}/{LOG_FILE}")
     if log.stage:
         lines += ["", "## While it starts", "", "Its log tells what it does, in this order:", ""]
@@ -390,6 +410,8 @@ def quirk_row(quirk: Quirk) -> tuple[str, str, str]:
     """Return the cells of one quirk."""
     where = [
         *((f"{quirk.gpus_from} GPUs or more",) if quirk.gpus_from else ()),
+        *((f"version {quirk.since} or newer",) if quirk.since else ()),
+        *((f"before version {quirk.until}",) if quirk.until else ()),
         *((f"platform `{quirk.platform}`",) if quirk.platform else ()),
         *((f"compute capability below {quirk.compute_capability_below}",) if quirk.compute_capability_below else ()),
         *((f"compute capability from {quirk.compute_capability_from}",) if quirk.compute_capability_from else ()),

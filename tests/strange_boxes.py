@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from strange_values import endless, is_file_name, is_image, is_key, is_name, texts, toml
+from strange_values import endless, is_file_name, is_image, is_key, is_name, own, texts, toml
 
 Table = dict[str, Any]
 Config = Mapping[str, Any]
@@ -112,7 +112,7 @@ def many(box: Box, amount: int, *, place: str = "tiers.*") -> None:
     for number in range(amount):
         key = f"{box.take(f'{place}.environment.<name>', is_key)}{number}"
         value = box.take(f"{place}.environment.*")
-        table["environment"][key] = value
+        table["environment"][key] = own(value)
         box.main.append((f"{place}.environment.*", value, of(name, "environment", key)))
         box.main.append((f"{place}.environment.<name>", key, _key(of(name, "environment"), key)))
         value = box.take(f"{place}.flags.*")
@@ -127,7 +127,7 @@ def many(box: Box, amount: int, *, place: str = "tiers.*") -> None:
             (f"{place}.flags.* in a table", value, _in_json(argument(name, "--x-table"), f"{value}{number}"))
         )
         value = box.take(f"{place}.override.*", lambda value: not value.startswith("x-"))
-        table["override"]["labels"][f"{value[:80]}{number}"] = value
+        table["override"]["labels"][f"{value[:80]}{number}"] = own(value)
         box.main.append((f"{place}.override.*", value, of(name, "labels", f"{value[:80]}{number}")))
 
 
@@ -187,11 +187,20 @@ def single(box: Box, *, place: str = "tiers.*") -> None:
         (f"{place}.files.<name>", source, lambda config: _content(mount(name, target)(config))),
         (f"{place}.environment.*.default", default, of(name, "environment", "X")),
     ]
+    table["logging"] = _logging(box, place, box.main, name)
     box.router += [
         (f"{place}.served_name", served, lambda config: _named(config["router"]["tiers"], "id", name)["model"]),
         (f"{place}.served_name", name, lambda config: config["router"]["model_routes"][served]),
         (f"{place}.served_name", served, lambda config: _named(config["serve"], "name", name)["model"]),
     ]
+
+
+def _logging(box: Box, place: str, expected: list[tuple[str, str, Callable[[Config], Any]]], service: str) -> Table:
+    """Return where a service's log goes, with a text in each of its places."""
+    driver, option = box.take(f"{place}.logging.driver"), box.take(f"{place}.logging.options.*")
+    expected.append((f"{place}.logging.driver", driver, of(service, "logging", "driver")))
+    expected.append((f"{place}.logging.options.*", option, of(service, "logging", "options", "o")))
+    return {"driver": driver, "options": {"o": option}}
 
 
 def _content(path: str) -> str:
@@ -206,11 +215,13 @@ def _named(tables: list[Table], key: str, name: str) -> Table:
 def file_model(box: Box, *, place: str = "tiers.*") -> None:
     """Add a tier with one text in each field of a model that is one file."""
     name, table = box.tier("llamacpp", place=place)
-    default = box.take(f"{place}.image.default")
+    default = box.take(f"{place}.image.default", is_image)
     keys = ("model.file", "draft_model.file", "mmproj")
     model, draft, projector = (f"{box.take(f'{place}.{key}', is_name)}{key[0]}" for key in keys)
     table |= {"image": {"env": "IMAGE", "default": default}, "mmproj": projector}
-    table |= {"model": {"file": model}, "draft_model": {"file": draft}}
+    test = box.take(f"{place}.healthcheck.test")
+    table |= {"model": {"file": model}, "draft_model": {"file": draft}, "healthcheck": {"test": test}}
+    box.main.append((f"{place}.healthcheck.test", test, _item(of(name, "healthcheck", "test"), -1)))
     box.main.append((f"{place}.image.default", default, of(name, "image")))
     for key, flag, path in zip(keys, ("--model", "--model-draft", "--mmproj"), (model, draft, projector), strict=True):
         box.main.append((f"{place}.{key}", f"/models/{path}", after(name, flag)))
@@ -220,10 +231,10 @@ def file_model(box: Box, *, place: str = "tiers.*") -> None:
 def around(box: Box, amount: int) -> None:
     """Put texts into the tables beside the tiers, which must have one at least."""
     labels = {f"l{number}": box.take("services.*.*") for number in range(amount)}
-    box.tables["services"] = {"extra": {"image": "x", "labels": labels}}
+    box.tables["services"] = {"extra": {"image": "x", "labels": {key: own(value) for key, value in labels.items()}}}
     box.main += [("services.*.*", value, of("extra", "labels", key)) for key, value in labels.items()]
     labels = {f"l{number}": box.take("router.override.*") for number in range(amount)}
-    box.tables["router"]["override"] = {"labels": labels}
+    box.tables["router"]["override"] = {"labels": {key: own(value) for key, value in labels.items()}}
     box.main += [("router.override.*", value, of("router", "labels", key)) for key, value in labels.items()]
     box.tables["modes"] = {"night": {"tiers": ["t0"], "aliases": {}}}
     for table, address, expected in (
@@ -249,6 +260,7 @@ def lone(box: Box) -> None:
     image = box.take("router.image", is_image)
     box.tables["router"]["image"] = image
     box.main.append(("router.image", image, of("router", "image")))
+    box.tables["router"]["logging"] = _logging(box, "router", box.main, "router")
     _experiment(box)
 
 
@@ -256,7 +268,7 @@ def lone_default(box: Box) -> None:
     """Put one text into the defaults of the variables of which an inventory has only one."""
     _, table = box.tier("vllm")
     table["model"] = {"path": "m"}
-    default, image = box.take("router.image.default"), box.take("experiment.image.default")
+    default, image = (box.take(f"{table}.image.default", is_image) for table in ("router", "experiment"))
     box.tables["router"]["image"] = {"env": "IMAGE", "default": default}
     box.main.append(("router.image.default", default, of("router", "image")))
     box.tables["experiment"] = {"engine": "vllm", "image": {"env": "IMAGE", "default": image}}
@@ -272,9 +284,10 @@ def _experiment(box: Box) -> None:
         "engine": "vllm",
         "image": image,
         "kv_cache_dtype": dtype,
-        "environment": {key: value, "X": {"env": "X", "default": default}},
+        "environment": {key: own(value), "X": {"env": "X", "default": default}},
         "flags": {f"x-{number}": flag for number, flag in enumerate(flags)},
     }
+    box.tables["experiment"]["logging"] = _logging(box, "experiment", box.slot, "experiment")
     box.slot += [
         ("experiment.image", image, of("experiment", "image")),
         ("experiment.kv_cache_dtype", dtype, argument("experiment", "--kv-cache-dtype")),

@@ -9,6 +9,7 @@ from itertools import chain, count
 from typing import Any, NamedTuple
 
 from anvil_gen.host_paths import is_absolute
+from anvil_gen.interpolation import looks_interpolated
 from anvil_gen.inventory.json_schema import inventory_schema
 
 # fmt: off
@@ -28,11 +29,13 @@ HOSTILE = [
     "x" * 10_000, '"' * 500, "$" * 501, "\\" * 501, "é " * 2_000,
 ]
 # fmt: on
+_DEFAULT, _IMAGE = r"^[^{}\x00\r\n]*$(?!\n)", r"^[^{}\s\x00]+$(?!\n)"
 _PROBE = "/#'$\""
 
 
 NOT_DRIVEN = {
     "host.output": "a folder of this machine: test_portability.py",
+    "extra_arguments": "a variable: test_variables.py",
     "draft_model.path": "no shipped engine takes a draft by its folder",
     **dict.fromkeys(("bind", "router.bind", "experiment.bind"), "an IP address"),
     **dict.fromkeys(("gpus[]", "experiment.gpu"), "names a card"),
@@ -74,7 +77,7 @@ def _texts(schema: Mapping[str, Any], known: Mapping[str, Any], address: str) ->
     if kind == "string" or (kind is None and "anyOf" not in schema):  # without a type it is anything
         yield Text(address, schema.get("pattern"), schema.get("maxLength"), schema.get("minLength", 0))
     for choice in schema.get("anyOf", ()):
-        yield from _texts(choice, known, address)
+        yield from _default(address) if _is_variable(choice) else _texts(choice, known, address)
     for key, option in schema.get("properties", {}).items():
         yield from _texts(option, known, f"{address}.{key}".lstrip("."))
     if kind == "object" and "properties" not in schema:
@@ -83,6 +86,16 @@ def _texts(schema: Mapping[str, Any], known: Mapping[str, Any], address: str) ->
         yield from _texts(schema.get("additionalProperties", {}), known, f"{address}.*")
     if "items" in schema:
         yield from _texts(schema["items"], known, f"{address}[]")
+
+
+def _is_variable(schema: Mapping[str, Any]) -> bool:
+    return bool(schema.get("$ref", "").endswith("/EnvTable"))
+
+
+def _default(address: str) -> Iterator[Text]:
+    """Yield the default of a variable, for two kinds of fields: all others are written the same way."""
+    if address.endswith((".image", ".environment.*")):
+        yield Text(f"{address}.default", _IMAGE if address.endswith(".image") else _DEFAULT, None, 0)
 
 
 def endless(seed: int) -> Iterator[str]:
@@ -124,6 +137,11 @@ def is_image(value: str) -> bool:
 def is_key(value: str) -> bool:
     """Tell whether a text, with a number after it, is a key: Compose takes what starts with `x-` for an extension."""
     return len(value) < 90 and not value.startswith("x-")
+
+
+def own(value: str) -> Any:
+    """Return a text as Compose's own keys take it: what looks like a variable is marked as the text that it is."""
+    return {"interpolate": value.replace("$", "$$")} if looks_interpolated(value) else value
 
 
 def toml(value: Any) -> str:

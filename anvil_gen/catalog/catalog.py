@@ -13,11 +13,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
+from anvil_gen.catalog.flag_timeline import FlagTimeline, read_timeline
 from anvil_gen.catalog.gpu_vendor import Vendor, semantic_errors
 from anvil_gen.catalog.health import health_errors, with_probe
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.catalog.router_features import FEATURES
-from anvil_gen.catalog.template_tree import KINDS, texts, unused_files
+from anvil_gen.catalog.template_tree import FLAGS_FILE, KINDS, texts, unreadable_files, unused_files
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
 from anvil_gen.inventory.schema_router import RouterTable
 from anvil_gen.inventory.schema_tier import TierTable
@@ -47,7 +48,7 @@ class Catalog:
         shipped = shipped_templates()
         self.roots: tuple[Path, ...] = (shipped,)
         if user_templates is not None and user_templates.is_dir() and not user_templates.samefile(shipped):
-            diagnostics = list(unused_files(user_templates, shipped))
+            diagnostics = [*unreadable_files(user_templates)] or [*unused_files(user_templates, shipped)]
             if diagnostics:
                 raise DiagnosticError(diagnostics)
             self.roots = (user_templates, shipped)
@@ -73,6 +74,15 @@ class Catalog:
     def engine(self, name: str) -> Engine | None:
         """Return an engine's data, None where no folder has that name."""
         return self._load("engines", name, Engine)
+
+    def flag_timeline(self, name: str) -> FlagTimeline | None:
+        """Return the flags of an engine through its versions, None where no file lists them."""
+        path = f"engines/{name}/{FLAGS_FILE}"
+        if path not in self._data:
+            found = self.find(path)
+            self._data[path] = None if found is None else read_timeline(found)
+        timeline: FlagTimeline | None = self._data[path]
+        return timeline
 
     def vendor(self, name: str) -> Vendor | None:
         """Return a GPU vendor's data, None where no folder has that name."""

@@ -7,10 +7,12 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
+from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.health import Health
 from anvil_gen.inventory.fields import ComputeCapability, Platform, Task
-from anvil_gen.values import canonical_flag
+from anvil_gen.values import KeyPath, canonical_flag
 
 ModelKind = Literal["path", "repo", "file", "repos", "folder", "presets"]
 AdapterKind = Literal["path", "repo"]
@@ -50,6 +52,27 @@ class Refusal(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     remedy: Annotated[str, Meta(description="What to write instead.")]
 
 
+Since = Annotated[str, Meta(description="Condition: this version of the engine or a newer one.")]
+Until = Annotated[str, Meta(description="Condition: a version before this one.")]
+
+
+class VersionData(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What some versions want otherwise: its entries replace those of the engine's tables."""
+
+    since: Since = ""
+    until: Until = ""
+    fields: Annotated[
+        Mapping[str, str | tuple[str, ...]], Meta(description="Likewise: field -> flag or flags; empty for none.")
+    ] = {}
+    field_flags: Annotated[
+        Mapping[str, Mapping[str, Any]], Meta(description="Likewise: field -> flags that go with it.")
+    ] = {}
+    flags: Annotated[Mapping[str, Any], Meta(description="Likewise: flags that are always set; `false` for none.")] = {}
+    tasks: Annotated[
+        Mapping[Task, Mapping[str, Any]], Meta(description="Likewise: task -> the flags that make it do so.")
+    ] = {}
+
+
 class Parallel(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """How an engine divides a model between GPUs."""
 
@@ -71,6 +94,8 @@ class Quirk(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A peculiarity, applied where all of its conditions hold."""
 
     reason: Annotated[str, Meta(description="Why it is there: a comment above the variables that it sets.")]
+    since: Since = ""
+    until: Until = ""
     platform: Annotated[Platform, Meta(description="Condition: the platform of the host.")] | None = None
     gpus_from: Annotated[int, Meta(description="Condition: this many GPUs or more.")] = 0
     compute_capability_below: (
@@ -111,6 +136,19 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     image_gib: Annotated[
         float, Meta(description="Size of the largest image on disk, unpacked, in GiB and roughly.")
     ] = 10.0
+    image_versions: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Patterns of its official images, whole, whose group `version` is the release; any other image "
+            "counts as the newest release, and what its flags have wrong is a warning."
+        ),
+    ] = ()
+    negations: Annotated[
+        tuple[str, ...], Meta(description="What the name of a flag begins with that switches another off.")
+    ] = ("no-",)
+    variable_prefix: Annotated[
+        str, Meta(description="What the environment variables begin with that its `flags.json` lists.")
+    ] = ""
     own_command: Annotated[
         bool,
         Meta(description="The tier sets Compose's `command`, and nothing is added to it."),
@@ -224,6 +262,17 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = ()
     parallel: Parallel = Parallel()
     quirks: Annotated[tuple[Quirk, ...], Meta(description="Peculiarities on a platform or on some GPUs.")] = ()
+    versions: Annotated[tuple[VersionData, ...], Meta(description="What some versions want otherwise.")] = ()
+
+    def at(self, version: str) -> Engine:
+        """Return the engine as one of its versions is."""
+        key = version_key(version)
+        quirks = tuple(quirk for quirk in self.quirks if _applies(quirk, key))
+        tables: dict[str, Any] = {name: getattr(self, name) for name in _VERSIONED}
+        for data in (data for data in self.versions if _applies(data, key)):
+            tables = {name: {**table, **getattr(data, name)} for name, table in tables.items()}
+        tables["fields"] = {field: flags for field, flags in tables["fields"].items() if flags}
+        return replace(self, quirks=quirks, **tables)
 
     @property
     def flag_fields(self) -> dict[str, str]:
@@ -236,11 +285,21 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         }
         return {**mapped, **{canonical_flag(flag): field for flag, field in self.flag_aliases.items()}}
 
-    def named_fields(self) -> Iterator[tuple[tuple[str, str], str]]:
+    def named_fields(self) -> Iterator[tuple[KeyPath, str]]:
         """Yield each field that the data names, with its key path."""
         for key in ("fields", "json_keys", "field_env", "field_flags"):
             yield from (((key, name), name) for name in getattr(self, key))
         yield from ((("flag_aliases", flag), field) for flag, field in self.flag_aliases.items())
+        for at, data in enumerate(self.versions):
+            for key in ("fields", "field_flags"):
+                yield from ((("versions", at, key, name), name) for name in getattr(data, key))
+
+
+_VERSIONED = ("fields", "field_flags", "flags", "tasks")
+
+
+def _applies(data: VersionData | Quirk, key: tuple[int, ...]) -> bool:
+    return version_key(data.since) <= key and not (data.until and version_key(data.until) <= key)
 
 
 _MODELS = {"model": get_args(ModelKind), "draft_model": ("path", "repo", "file", "revision")}

@@ -10,7 +10,7 @@ from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.gpu_vendor import Vendor
 from anvil_gen.catalog.log_patterns import LogData
 from anvil_gen.catalog.router import RouterKind
-from anvil_gen.inventory.json_schema import as_text, inventory_schema
+from anvil_gen.inventory.json_schema import as_text, inventory_schema, without_variables
 
 DATA = {"engine": Engine, "router": RouterKind, "gpu": Vendor, "log": LogData}
 """Name of a data file, without `.toml` -> its struct."""
@@ -26,7 +26,7 @@ def schema_text(kind: str) -> str:
 
 def data_schema(kind: str) -> dict[str, Any]:
     """Return the schema of a data file (JSON Schema 2020-12, which Taplo reads)."""
-    schema = msgspec.json.schema(DATA[kind])
+    schema = without_variables(msgspec.json.schema(DATA[kind]))
     for definition in schema["$defs"].values():
         properties = definition["properties"]
         definition["properties"] = {name: _without_null(option) for name, option in properties.items()}

@@ -32,6 +32,13 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     names_limit: (
         Annotated[int, Meta(description="Bytes of the longest list of models that it can answer with.")] | None
     ) = None
+    proves_names: Annotated[
+        bool,
+        Meta(
+            description="Its health checks ask each tier for its model's name, so that no other tier at the same "
+            "address and port is taken for it."
+        ),
+    ] = False
     api_base: Annotated[str, Meta(description="The only path below which it reaches a tier's API; empty for any.")] = ""
     reserved_variables: Annotated[
         tuple[str, ...], Meta(description="Variables of its container that cannot hold the clients' key.")
@@ -40,6 +47,10 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         str, Meta(description="What a project's name must start with for `prefixed_files` to be of use.")
     ] = ""
     prefixed_files: Annotated[tuple[str, ...], Meta(description="Files of its tree that need that prefix.")] = ()
+    reads: Annotated[
+        tuple[str, ...],
+        Meta(description="Fields of a tier, besides `served_name`, that its files say: they can be no variables."),
+    ] = ()
     health: Health
     defaults: Annotated[
         Mapping[str, Any], Meta(description="Defaults of `[router]`, over those of `templates/defaults.toml`.")

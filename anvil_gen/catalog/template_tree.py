@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from anvil_gen.diagnostics import Diagnostic, Location, did_you_mean, display_path, join_words
+from anvil_gen.text_files import is_inside, read_bytes
 
 KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
 """Folder of templates -> the data file of each of its folders."""
 
 LOG_FILE = "log.toml"
 """What is known of a program's log: next to an engine's or router's data file, and above all for any program's."""
+
+FLAGS_FILE = "flags.json"
+"""The flags of an engine through its versions, next to its data file; nothing is rendered of them."""
 
 SCHEMA_SUFFIX = ".schema.json"
 """What the JSON Schema of a data file ends with, which editors read, and nothing here."""
@@ -49,7 +53,8 @@ def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
     data = KINDS[kind.name]
     has_data = any((root / kind.name / name / data).is_file() for root in (kind.parent, shipped))
     is_log = rest == LOG_FILE and kind.name != "gpus"
-    return has_data and (rest == data or is_log or (rest.endswith(".j2") and "/." not in f"/{rest}"))
+    is_flags = rest == FLAGS_FILE and kind.name == "engines"
+    return has_data and (rest == data or is_log or is_flags or (rest.endswith(".j2") and "/." not in f"/{rest}"))
 
 
 def _what_is_read(kind: str, shipped: Path) -> str:
@@ -70,13 +75,44 @@ def _nothing_reads(path: Path, remedy: str) -> Diagnostic:
     )
 
 
+def unreadable_files(own: Path) -> Iterator[Diagnostic]:
+    """Yield what of a user's templates is no file to be read: it leads out of the fleet, has no end, or is no text."""
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(own, followlinks=True):
+        seen.add(os.path.realpath(folder))
+        places = [Path(folder, name) for name in sorted((*folders, *files)) if not name.startswith(".")]
+        # A link to a folder is followed once, so that none leads in circles.
+        folders[:] = [name for name in folders if os.path.realpath(Path(folder, name)) not in seen]
+        for place in places:
+            why = _unreadable(place, own.parent)
+            if why:
+                folders[:] = [name for name in folders if name != place.name]
+                location = Location(file=display_path(place))
+                remedy = "put a text file there"
+                yield Diagnostic(code="cannot-read-the-file", detail=why, remedy=remedy, location=location)
+
+
+def _unreadable(place: Path, root: Path) -> str:
+    """Return why a file or folder must not be read; an empty string where it may."""
+    try:
+        if not is_inside(place, root):
+            return "it leads out of the fleet"
+        return "it has a NUL character in it" if not place.is_dir() and b"\0" in read_bytes(place) else ""
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+
+
 def texts(root: Path) -> Iterator[str]:
     """Yield the path and the text of each file that trees are rendered from, in one order everywhere."""
     for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if name not in (ONBOARD, CLIENTS) or folder != str(root))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and (name not in (ONBOARD, CLIENTS) or folder != str(root))
+        )
         for name in sorted(files):
             path = os.path.join(folder, name)  # noqa: PTH118  as fast as it gets
-            if not os.path.isfile(path):  # noqa: PTH113  a pipe or a device may have no end
+            if name.startswith(".") or name == FLAGS_FILE:
                 continue
             yield os.path.relpath(path, root)
             with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123

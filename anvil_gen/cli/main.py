@@ -26,6 +26,7 @@ VERBS = (
     "doctor",
     "experiment",
     "client",
+    "flags",
     "migrate",
     "schema",
 )
@@ -88,6 +89,11 @@ def _open_closed_streams() -> None:
 def _run(words: list[str]) -> int:
     as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
     color = False if os.environ.get("NO_COLOR") else None  # None: as the terminal takes it
+    with click.Context(cli, color=color):  # of what is printed after a command's own has ended, too
+        return _run_command(words, color, as_json=as_json)
+
+
+def _run_command(words: list[str], color: bool | None, *, as_json: bool) -> int:
     try:
         code: int = cli.main(args=words, standalone_mode=False, color=color)
     except click.ClickException as error:

@@ -10,7 +10,7 @@ from anvil_gen.cli.views.services import show_results
 from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.operate.service_results import ServiceAction
 from anvil_gen.operate.up import UpResult
-from anvil_gen.operate.wait import check_once, logs_of, observer_of, readiness_errors, wait
+from anvil_gen.operate.wait import check_once, logs_of, observer_of, readiness_errors, servers_of, wait
 
 
 def wait_and_report(up: UpResult, causes: Sequence[Diagnostic], *, timeout: float | None, as_json: bool) -> ExitCode:
@@ -24,10 +24,11 @@ def wait_and_report(up: UpResult, causes: Sequence[Diagnostic], *, timeout: floa
     present = (one.service for one in up.results if one.action not in (ServiceAction.REMOVED, ServiceAction.MISSING))
     logs = logs_of(up.deployment, up.mode, present)
     display, observer = ProgressDisplay(), observer_of(up.deployment)
+    servers = servers_of(up.mode)
     waited = (
-        check_once(logs, up.before, observer)
+        check_once(logs, up.before, observer, servers)
         if up.code
-        else wait(logs, up.before, observer, timeout=timeout, show=display.show)
+        else wait(logs, up.before, observer, timeout=timeout, show=display.show, servers=servers)
     )
     diagnostics = readiness_errors(waited, host, up.mode.name)
     if as_json:

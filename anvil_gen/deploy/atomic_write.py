@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from anvil_gen.deploy.contained_folder import ContainedFolder, reason, temporary_name
+from anvil_gen.deploy.contained_folder import ContainedFolder, is_temporary, reason, temporary_name
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 
 
@@ -55,6 +55,9 @@ def _umask() -> int:
 
 def _replace(target: Path, content: bytes, mode: int) -> None:
     folder, name = ContainedFolder(target.parent), temporary_name(target.name, secrets.token_hex())
+    for left_over, is_folder in folder.entries(""):  # of a run that was killed
+        if is_temporary(left_over) and not is_folder:
+            folder.remove(left_over)
     try:
         folder.create(name, content, mode=mode)
         folder.rename(name, target.name)

@@ -101,16 +101,20 @@ class ContainedFolder:
             try:
                 with os.fdopen(file, "wb") as opened:
                     opened.write(content)
-                    if mode is not None:
-                        opened.flush()
-                        os.fsync(file)
+                    opened.flush()
+                    self._finish(parent, name, file, mode, time_ns)
             except OSError:
                 os.unlink(parent.name(name), dir_fd=parent.descriptor)
                 raise
-            if mode is not None:
-                os.chmod(parent.name(name), mode, dir_fd=parent.descriptor)
-            if time_ns is not None:
-                os.utime(parent.name(name), ns=(time_ns, time_ns), dir_fd=parent.descriptor)
+
+    def _finish(self, parent: _Open, name: str, file: int, mode: int | None, time_ns: int | None) -> None:
+        """Set mode and time of a file that is open: by its name, a link that was put there would be followed."""
+        place: int | str = file if _BY_DESCRIPTOR else parent.name(name)
+        if mode is not None:
+            os.fsync(file)
+            os.chmod(place, mode)  # noqa: PTH101  by the descriptor
+        if time_ns is not None:
+            os.utime(place, ns=(time_ns, time_ns))
 
     def rename(self, source: str, path: str) -> None:
         """Put a file in the place of another one in the same folder."""

@@ -29,9 +29,9 @@ from anvil_gen.deploy.write_order import Step, write_steps
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.digests import digest_of
 from anvil_gen.resolve.host import Sources
+from anvil_gen.resolve.output import HEADER
 
 STATE_FOLDER = ".anvil-gen"
-HEADER = "# Made by anvil-gen from "
 _STATE = f"{STATE_FOLDER}/state.json"
 
 _FOLDERS = ("tiers", "services", "router")
@@ -119,6 +119,11 @@ class DeployTree:
     def is_current(self) -> bool:
         """Tell whether nobody has written here since the folder was opened or locked."""
         return self._seen == self._trace()
+
+    @property
+    def was_written(self) -> bool:
+        """Tell whether a write has come to its end here."""
+        return self._state is not None and self._state.is_finished
 
     @property
     def is_locked(self) -> bool:

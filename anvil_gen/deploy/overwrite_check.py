@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from anvil_gen.deploy.deploy_tree import HEADER, FileChange
+from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.deploy.diff_text import diff_text, without_secrets
 from anvil_gen.deploy.manual_edits import lost_lines, same_data
 from anvil_gen.deploy.plan import Plan, parse_existing
 from anvil_gen.diagnostics import Diagnostic, Location, display_path
 from anvil_gen.render.syntaxes import syntax_of
+from anvil_gen.resolve.output import HEADER
 from anvil_gen.values import address
 
 

@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import UNSET
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.overwrite_check import overwrite_errors
 from anvil_gen.deploy.plan import Plan
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
-from anvil_gen.inventory.fleet import fleet_root
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
+from anvil_gen.inventory.fleet import fleet_root, neighbours
 from anvil_gen.render.jinja_env import cache_folder
 from anvil_gen.render.renderer import Renderer
 from anvil_gen.render.verify import verify
@@ -30,6 +33,7 @@ class Generator:
         """Keep compiled templates in ``cache``, where one is given."""
         self._cache = cache
         self._renderers: dict[Path, Renderer] = {}
+        self._outputs: dict[Path, Path | None] = {}
 
     def render(self, inventory: Path, *, output: Path | None = None) -> Plan:
         """Render one inventory, to ``output`` instead of where it says.
@@ -40,6 +44,8 @@ class Generator:
         """
         renderer = self._renderer(fleet_root(inventory))
         host = Host(inventory, renderer.catalog, output=output)
+        if output is None and host.inventory.host.output is not UNSET:
+            self._check_nesting(host)
         files, rendered = renderer.render(host.stack)
         data = verify(renderer, files, rendered)
         check_helpers(_services(host.stack, data), host.collector)
@@ -56,9 +62,28 @@ class Generator:
         """
         plans = collect_all(lambda inventory: self.render(inventory, output=output), inventories)
         diagnostics = _shared_outputs(plans)
+        _warn_of_shared_projects(plans)
         if diagnostics:
             raise DiagnosticError(diagnostics)
         return plans
+
+    def _check_nesting(self, host: Host) -> None:
+        """Report an output that is in or above that of another host of the fleet."""
+        for path in neighbours(host.path):
+            output = self._output_of(path, host.catalog)
+            pair = {os.path.realpath(host.output), os.path.realpath(output or host.output)}
+            if output is not None and len(pair) == 2 and os.path.commonpath([*pair]) in pair:
+                detail = f"{display_path(output)}, of {display_path(path)}, and it are in one another"
+                remedy = 'write a folder of its own: "../deploy/box"'
+                host.collector.add("output-taken-twice", ("host", "output"), detail, remedy)
+
+    def _output_of(self, inventory: Path, catalog: Catalog) -> Path | None:
+        """Return where another inventory is rendered to; None where that cannot be told."""
+        if inventory not in self._outputs:
+            self._outputs[inventory] = None
+            with suppress(DiagnosticError):
+                self._outputs[inventory] = Host(inventory, catalog).output
+        return self._outputs[inventory]
 
     def _renderer(self, root: Path) -> Renderer:
         if root not in self._renderers:
@@ -149,6 +174,19 @@ def _refuse_foreign(plans: Iterable[Plan]) -> None:
     diagnostics = [diagnostic for plan in plans for diagnostic in overwrite_errors(plan)]
     if diagnostics:
         raise DiagnosticError(diagnostics)
+
+
+def _warn_of_shared_projects(plans: Sequence[Plan]) -> None:
+    """Warn of hosts with one project: on one machine, each would remove the other's containers."""
+    seen: dict[tuple[str | None, str], Plan] = {}
+    for one in plans:
+        host = one.host
+        other = seen.setdefault((host.docker_context, host.project), one).host
+        if other is not host:
+            detail = f'"{host.project}" is that of {display_path(other.path)} too: on one machine, only one runs'
+            where = ("host", "project") if host.collector.value_at(("host", "project")) else ("host",)
+            remedy = 'set another "project" in [host]'
+            host.collector.add("project-taken-twice", where, detail, remedy, severity="warning")
 
 
 def _shared_outputs(plans: Sequence[Plan]) -> list[Diagnostic]:

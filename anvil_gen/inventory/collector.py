@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Severity, did_you_mean, printable
+from msgspec.structs import replace
+
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, Severity, did_you_mean, printable
 from anvil_gen.inventory.toml_file import Document
-from anvil_gen.masking import secret_part
+from anvil_gen.masking import MASK, secret_part
 from anvil_gen.values import KeyPath, address
 
 
@@ -31,8 +33,12 @@ class Collector:
         *,
         key: bool = False,
         severity: Severity = "error",
+        secret: bool = False,
     ) -> None:
-        """Add a diagnostic at ``path``; with ``key``, at the key itself and not at its value."""
+        """Add a diagnostic at ``path``; with ``key``, at the key itself and not at its value.
+
+        With ``secret``, the value is one, and its line is not shown from there on.
+        """
         where = printable(address(path))
         if secret_part(path[:-1] if key else path) is not None:
             detail = "what is written there is not shown: it may be a secret"
@@ -40,12 +46,13 @@ class Collector:
         detail, remedy = printable(detail), printable(remedy)
         if (code, where, detail) in self._diagnostics:
             return
+        location = self.document.location(path, key=key)
         self._diagnostics[code, where, detail] = Diagnostic(
             code=code,
             detail=detail,
             remedy=remedy,
             address=where,
-            location=self.document.location(path, key=key),
+            location=_without_value(location, key=key) if secret else location,
             severity=severity,
         )
 
@@ -107,6 +114,12 @@ class Collector:
         errors = [diagnostic for diagnostic in self.diagnostics if diagnostic.severity == "error"]
         if errors:
             raise DiagnosticError(errors)
+
+
+def _without_value(location: Location, *, key: bool) -> Location:
+    """Return a place whose line ends where a value begins."""
+    end = (location.column or 1) - 1 + (location.length if key else 0)
+    return replace(location, source=f"{location.source[:end]}{f' = {MASK}' if key else MASK}")
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -10,6 +10,7 @@ COMPOSE_KEYS: Mapping[str, tuple[str, ...]] = {
     "entrypoint": ("entrypoint",),
     "command": ("command",),
     "flags": ("command",),
+    "extra_arguments": ("command",),
     "served_names": ("command",),
     "model": ("command", "volumes"),
     "draft_model": ("command", "volumes"),

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.fields import PASSED_ON
 from anvil_gen.inventory.schema import SCHEMA, Inventory
 from anvil_gen.inventory.schema_host import GpuTable
 from anvil_gen.inventory.schema_tier import TierTable
 from anvil_gen.inventory.struct_errors import ErrorKind, StructError, decode_number, decode_valid
+from anvil_gen.inventory.variables import Reference, put_back, take_references, warn_of_defaults
 from anvil_gen.values import KeyPath
 
-_CODES: dict[ErrorKind, str] = {
+CODES: dict[ErrorKind, str] = {
     "unknown key": "unknown-key",
     "renamed key": "renamed-key",
     "missing key": "missing-key",
@@ -39,8 +42,15 @@ def parse(collector: Collector) -> Inventory:
     Raises:
         DiagnosticError: the document is of a format that this version does not read.
     """
-    data = collector.document.data
-    _check_version(collector, data)
+    _check_version(collector, collector.document.data)
+    data, references = take_references(collector, collector.document.data)
+    inventory = _decode(collector, data, references)
+    put_back(inventory, references)
+    warn_of_defaults(collector, references)
+    return inventory
+
+
+def _decode(collector: Collector, data: dict[str, Any], references: Mapping[KeyPath, Reference]) -> Inventory:
     message = ""
     if not _UNREADABLE.search(collector.document.text):
         try:
@@ -51,7 +61,7 @@ def parse(collector: Collector) -> Inventory:
     inventory: Inventory
     inventory, struct_errors = decode_valid(data, Inventory)
     for struct_error in struct_errors:
-        _report(collector, struct_error)
+        _report(collector, struct_error, references)
     if message and not collector.diagnostics:  # never silently
         collector.add("not-of-the-inventory-format", (), message)
         raise DiagnosticError(collector.diagnostics)
@@ -94,13 +104,17 @@ def _without_stray_keys(collector: Collector, data: dict[str, Any]) -> dict[str,
     return valid
 
 
-def _report(collector: Collector, error: StructError) -> None:
+def _report(collector: Collector, error: StructError, references: Mapping[KeyPath, Reference]) -> None:
     """Report an error, and note what is left out because of it."""
     path, at_key = error.path, error.at_key
     if path[:2] == _CLIENT_KEYS:  # who mixes up names and keys has a secret in the path
         path, at_key = _CLIENT_KEYS, False
     remedy = _inventory_remedy(collector, error) or error.remedy
-    collector.add(_CODES[error.kind], path, error.detail, remedy, key=at_key)
+    at = path
+    if path in references:
+        at = (*path, references[path].key)
+        remedy += "; or leave the default out" if references[path].mark == PASSED_ON else ""
+    collector.add(CODES[error.kind], at, error.detail, remedy, key=at_key)
     if error.kept:
         collector.invalid_name(path)
     else:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import date, time
+from math import isfinite
 from typing import Any
 
 from anvil_gen.diagnostics import did_you_mean
+from anvil_gen.interpolation import looks_interpolated, parse_interpolation
 from anvil_gen.inventory.collector import Collector
-from anvil_gen.values import EnvRef, KeyPath
+from anvil_gen.values import (
+    EnvRef,
+    Interpolation,
+    KeyPath,
+    Number,
+    Text,
+    VariableText,
+    escape_dollars,
+    split_compose_text,
+)
 
+KEYS = ("env", "interpolate")
+"""Keys that make a table a reference."""
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _DEFAULT = re.compile("[^{}\\x00\\r\\n]*")
 TABLES = (
@@ -34,18 +48,65 @@ def env_reference(value: Any) -> EnvRef | None:
     return None
 
 
+def reference(value: Any, *, typed: bool = False) -> Text | None:
+    """Return the text that a reference stands for; None for any other value.
+
+    Args:
+        value: a value of the inventory.
+        typed: the default may be a number, since it is of a field's own type.
+    """
+    if isinstance(value, dict) and value.keys() == {"interpolate"} and isinstance(value["interpolate"], str):
+        try:
+            return parse_interpolation(value["interpolate"])
+        except ValueError:
+            return None
+    if typed and isinstance(value, dict) and type(value.get("default")) in (int, Number):
+        value = {**value, "default": str(value["default"])}
+    variable = env_reference(value)
+    return None if variable is None else VariableText((variable,))
+
+
 def check_free_values(collector: Collector) -> None:
     """Report tables that are meant as references to variables and are not, dates, and names with a `=`."""
     for path, table in _places(collector.document.data):
-        error = _reference_error(table)
+        error = reference_error(table)
         if error is not None:
             key, detail, remedy = error
-            collector.add("invalid-form", (*path, key), detail, remedy, key=key not in _KEYS)
-    for path, table in _own_keys(collector.document.data):
+            collector.add("invalid-form", (*path, key), detail, remedy, key=key not in (*_KEYS, "interpolate"))
+    for path, table in own_key_tables(collector.document.data):
         _check_environment(collector, (*path, "environment"), table.get("environment"))
         for where, value in _scalars(table, path):
             if isinstance(value, date | time):
                 collector.add("wrong-type", where, "a date or time", "write it in quotes")
+            elif isinstance(value, float) and not isfinite(value):
+                collector.add("number-out-of-range", where, f"{value} is not finite", "write a number that is")
+            _check_plain(collector, where, value)
+    for path, table in server_tables(collector.document.data):
+        for name, value in _entries(table.get("environment")):
+            _check_plain(collector, (*path, "environment", name), value)
+
+
+def _check_plain(collector: Collector, path: KeyPath, value: Any) -> None:
+    """Report a text that is written as a variable, which it never is by itself."""
+    if isinstance(value, str) and looks_interpolated(value):
+        collector.add(
+            "text-that-looks-like-a-variable", path, "every $ of a plain text is literal", _as_reference(value)
+        )
+
+
+def _as_reference(text: str) -> str:
+    """Return how to write a text with its variables, and how without."""
+    literal = f"for the text itself, write {{ interpolate = {_quoted(escape_dollars(text))} }}"
+    parts = [part for part in split_compose_text(text) if part != ""]
+    only = parts[0] if len(parts) == 1 and isinstance(parts[0], Interpolation) else None
+    if only is not None and only.operator in ("", ":-") and not re.search("[${}\r\n]", only.word):
+        default = f", default = {_quoted(only.word)}" if only.operator else ""
+        return f'for the variable, write {{ env = "{only.name}"{default} }}; {literal}'
+    return f"for its variables, write {{ interpolate = {_quoted(text)} }}; {literal}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _check_environment(collector: Collector, path: KeyPath, environment: Any) -> None:
@@ -58,21 +119,24 @@ def _check_environment(collector: Collector, path: KeyPath, environment: Any) ->
             collector.add("invalid-name", (*path, index), *_NAME)
 
 
-def _own_keys(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+def own_key_tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     """Yield the tables of an inventory in Compose's own keys."""
-    tables = [((*path, "override"), table.get("override")) for path, table in _tables(data)]
+    tables = [((*path, "override"), table.get("override")) for path, table in server_tables(data)]
     for section in ("services", "volumes", "networks"):
         tables += [((section, name), table) for name, table in _entries(data.get(section))]
     yield from ((path, table) for path, table in tables if isinstance(table, dict))
 
 
-def _tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+def server_tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """Yield the tables of an inventory that describe a service, but for those in Compose's own keys."""
     tables: list[tuple[KeyPath, Any]] = [((name,), data.get(name)) for name in ("defaults", "router", "experiment")]
     tables += [(("tiers", name), table) for name, table in _entries(data.get("tiers"))]
     yield from ((path, table) for path, table in tables if isinstance(table, dict))
 
 
 def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    if isinstance(value, dict) and (reference(value) or reference_error(value)) is not None:
+        return
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
     if children is None:
         yield path, value
@@ -82,10 +146,10 @@ def _scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
 
 def _places(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     """Yield every table of an inventory that may be a reference, where any value is allowed."""
-    for path, table in _tables(data):
+    for path, table in server_tables(data):
         for flag, value in _entries(table.get("flags")):
             yield from _in_list(value, (*path, "flags", flag))
-    for path, table in _own_keys(data):
+    for path, table in own_key_tables(data):
         yield from _in_table(table, path)
 
 
@@ -110,23 +174,52 @@ def _in_table(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, dict[str, An
         yield from _in_table(item, (*path, key))
 
 
-def _reference_error(table: dict[str, Any]) -> tuple[str, str, str] | None:
-    """Return what is wrong with a table that is clearly meant as a reference: the key, detail and remedy."""
+def reference_error(table: dict[str, Any], *, typed: bool = False) -> tuple[str, str, str] | None:
+    """Return what is wrong with a table that is clearly meant as a reference: the key, detail and remedy.
+
+    Args:
+        table: a table of the inventory.
+        typed: it is where only a reference can be, and the default may be a number.
+    """
     name = table.get("env", "")
-    if env_reference(table) is not None or not isinstance(name, str | int | float):
+    if reference(table, typed=typed) is not None:
+        return None
+    if "interpolate" in table and (typed or len(table) == 1 or not table.keys().isdisjoint(_KEYS)):
+        return _interpolation_error(table)
+    if not typed and not isinstance(name, str | int | float):
         return None
     known, others = table.keys() & _KEYS, [key for key in table if key not in _KEYS]
     if others:
-        meant = did_you_mean(others[0], _KEYS - known) if len(known) == len(others) == 1 else ""
-        return (others[0], f'"{others[0]}" is not a key of a reference', meant) if meant else None
+        meant = did_you_mean(others[0], _KEYS - known) if typed or len(known) == len(others) == 1 else ""
+        return (others[0], f'"{others[0]}" is not a key of a reference', meant or _FORM) if meant or typed else None
     if "env" not in table:
-        return None
+        return ("default", "its variable is missing", _FORM) if typed and table else None
     if not _is_name(name):
         return "env", "it is not a variable name: letters, digits and _, no digit first", _FORM
     key, value = next((key, value) for key, value in table.items() if key != "env")
     if isinstance(value, str):
         return key, f"a {key} has no brace, no line break and no NUL", _FORM
-    return key, f"a {key} is text", f'write it in quotes: {{ env = "{name}", {key} = "…" }}'
+    return (
+        key,
+        f"a {key} is text{' or a number' if typed else ''}",
+        f'write it in quotes: {{ env = "{name}", {key} = "…" }}',
+    )
+
+
+def _interpolation_error(table: dict[str, Any]) -> tuple[str, str, str]:
+    other = next((key for key in table if key != "interpolate"), None)
+    if other is not None:
+        return (
+            other,
+            "the text of an interpolation says its defaults itself",
+            'write { interpolate = "${NAME:-default}" }',
+        )
+    text = table["interpolate"]
+    try:
+        parse_interpolation(text if isinstance(text, str) else "")
+    except ValueError as error:
+        return "interpolate", str(error), "write ${NAME}, ${NAME:-default} or ${NAME:?message}, and $$ for a $"
+    return "interpolate", "it is no text", 'write it in quotes: { interpolate = "a-${NAME:-default}" }'
 
 
 def _is_name(value: Any) -> bool:

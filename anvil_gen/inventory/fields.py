@@ -13,6 +13,11 @@ NAME_LENGTH = 63
 TIME = "ms, s, m or h, as written"
 SIZE = "k, m or g, as written"
 
+VARIABLE = "x-variable"
+"""Key of what a type may be: a variable, of one of these kinds. Without it, a value is written out."""
+NEEDS_DEFAULT = "default"  # its value is reckoned with when files are rendered
+PASSED_ON = "free"  # only Compose and the container read it
+
 # A pattern ends in `$(?!\n)`, since Python's `$` alone also matches before a last line break.
 PROJECT_PATTERN = r"^[a-z0-9][a-z0-9_-]*$(?!\n)"
 SERVICE_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$(?!\n)"
@@ -34,10 +39,16 @@ RESTART_PATTERN = r"^(?:no|always|unless-stopped|on-failure(?::[0-9]+)?)$(?!\n)"
 
 
 def text(
-    description: str, pattern: str | None = None, longest: int | None = None, *, unit: str = "", **extra: Any
+    description: str,
+    pattern: str | None = None,
+    longest: int | None = None,
+    *,
+    unit: str = "",
+    variable: str = "",
+    **extra: Any,
 ) -> Any:
     """Return what is known of a text that is not empty; ``extra`` goes into the JSON Schema, ``unit`` as `x-unit`."""
-    more = {**extra, **({"x-unit": unit} if unit else {})}
+    more = {**extra, **({"x-unit": unit} if unit else {}), **({VARIABLE: variable} if variable else {})}
     return Meta(
         description=description, pattern=pattern, min_length=1, max_length=longest, extra_json_schema=more or None
     )
@@ -74,6 +85,7 @@ ContainerName = Annotated[
     Annotated[str, text("At least two of letters, digits, `_`, `.`, `-`.", CONTAINER_PATTERN, 255)] | Literal[False],
     Meta(
         description="Container name: at least two of letters, digits, `_`, `.`, `-`; `false` leaves it to Compose.",
+        extra_json_schema={VARIABLE: NEEDS_DEFAULT},
         examples=["fast"],
     ),
 ]
@@ -88,7 +100,13 @@ VolumeName = Annotated[
     ),
 ]
 ImageName = Annotated[
-    str, text("Container image with its tag or digest.", r"^[^\s\x00]+$(?!\n)", examples=["vllm/vllm-openai:v0.11.0"])
+    str,
+    text(
+        "Container image with its tag or digest.",
+        r"^[^\s\x00]+$(?!\n)",
+        examples=["vllm/vllm-openai:v0.11.0"],
+        variable=PASSED_ON,
+    ),
 ]
 PortNumber = Annotated[
     int,
@@ -97,6 +115,7 @@ PortNumber = Annotated[
         ge=1,
         le=65535,
         examples=[8000],
+        extra_json_schema={VARIABLE: NEEDS_DEFAULT},
     ),
 ]
 ContainerPort = Annotated[
@@ -107,6 +126,7 @@ Bind = Annotated[
     Meta(
         description='Host address on which the port is published: `"all"` for every address of IPv4 and IPv6, an IP '
         "address, or `false` to publish nothing.",
+        extra_json_schema={VARIABLE: NEEDS_DEFAULT},
         examples=["127.0.0.1", "0.0.0.0", "all"],  # noqa: S104  an example of the format
     ),
 ]
@@ -114,7 +134,13 @@ Fraction = Annotated[
     Number,
     Meta(
         description="Share of each GPU's memory that the engine may take, as it counts that: above 0 and at most 1.",
-        extra_json_schema={"exclusiveMinimum": 0, "maximum": 1, "x-unit": "fraction of a GPU", "examples": [0.9]},
+        extra_json_schema={
+            VARIABLE: NEEDS_DEFAULT,
+            "exclusiveMinimum": 0,
+            "maximum": 1,
+            "x-unit": "fraction of a GPU",
+            "examples": [0.9],
+        },
     ),
 ]
 Memory = Annotated[
@@ -131,10 +157,13 @@ Restart = Annotated[
     | Literal[False],
     Meta(
         description="Compose restart policy: no, always, unless-stopped, on-failure[:attempts]; `false` leaves it out.",
+        extra_json_schema={VARIABLE: PASSED_ON},
         examples=["unless-stopped"],
     ),
 ]
-Duration = Annotated[str, text("A duration, as Compose spells it.", DURATION_PATTERN, unit=TIME, examples=["10s"])]
+Duration = Annotated[
+    str, text("A duration, as Compose spells it.", DURATION_PATTERN, unit=TIME, examples=["10s"], variable=PASSED_ON)
+]
 ContainerPath = Annotated[str, text("An absolute path in the container.", r"^/[^\x00]+$", examples=["/x/y"])]
 LocalPath = Annotated[str, text("A path.", examples=["files/x"])]
 MountSource = Annotated[
@@ -143,6 +172,7 @@ MountSource = Annotated[
         "A folder or file of the host: a POSIX, Windows or UNC path; a relative one is below this file's folder, and "
         "`~/` is the home of who runs Compose.",
         examples=["/srv/videos", "C:/Users/me/videos", "prompts", "~/videos"],
+        variable=NEEDS_DEFAULT,
     ),
 ]
 VolumeKey = Annotated[
@@ -185,11 +215,23 @@ Init = Annotated[
     ),
 ]
 LogSize = Annotated[
-    str, text("Size at which a log file is rotated.", r"^[0-9]+[kmg]$(?!\n)", unit=SIZE, examples=["50m"])
+    str,
+    text(
+        "Size at which a log file is rotated.", r"^[0-9]+[kmg]$(?!\n)", unit=SIZE, examples=["50m"], variable=PASSED_ON
+    ),
 ]
 LogFiles = Annotated[
-    int, Meta(description="Log files that are kept.", ge=1, extra_json_schema={"x-unit": "files"}, examples=[3])
+    int,
+    Meta(
+        description="Log files that are kept.",
+        ge=1,
+        extra_json_schema={VARIABLE: NEEDS_DEFAULT, "x-unit": "files"},
+        examples=[3],
+    ),
 ]
+Argument = Annotated[str, Meta(extra_json_schema={VARIABLE: PASSED_ON})]
+"""A word of a command, of any form."""
+EnvironmentValue = Annotated[str | int, Meta(extra_json_schema={VARIABLE: PASSED_ON})]
 EnvironmentName = Annotated[
     str,
     # A YAML reader takes keys of up to 1024 characters, escapes included.
@@ -236,6 +278,13 @@ Flags = Annotated[
         examples=[{"enable-metrics": True}],
     ),
 ]
+FlagCheck = Annotated[
+    bool,
+    Meta(
+        description="Whether `flags` are checked against those of the engine's version, where that is known.",
+        examples=[False],
+    ),
+]
 GpuName = Annotated[str, text("A GPU's name, a key of `[gpus]`.", examples=["rtx5090"])]
 EngineName = Annotated[str, text("Inference engine: a folder of `templates/engines/`.", SERVICE_PATTERN, NAME_LENGTH)]
 ContextLength = Annotated[
@@ -243,15 +292,18 @@ ContextLength = Annotated[
     Meta(
         description="Longest request: prompt and answer together.",
         ge=1,
-        extra_json_schema={"x-unit": "tokens"},
+        extra_json_schema={VARIABLE: NEEDS_DEFAULT, "x-unit": "tokens"},
         examples=[65536],
     ),
 ]
 CacheType = Annotated[
-    str, text("Type of the KV cache, in the engine's own terms.", r"^[^\s\x00]+$(?!\n)", examples=["fp8"])
+    str,
+    text(
+        "Type of the KV cache, in the engine's own terms.", r"^[^\s\x00]+$(?!\n)", examples=["fp8"], variable=PASSED_ON
+    ),
 ]
 SharedMemory = Annotated[
-    str, text("Size of /dev/shm, as Compose spells it.", SIZE_PATTERN, unit=SIZE, examples=["16g"])
+    str, text("Size of /dev/shm, as Compose spells it.", SIZE_PATTERN, unit=SIZE, examples=["16g"], variable=PASSED_ON)
 ]
 IpcMode = Annotated[
     str,
@@ -259,74 +311,8 @@ IpcMode = Annotated[
         "IPC namespace; with `host`, shared memory has no limit.",
         r"^(?:host|private|shareable|none|service:[a-zA-Z0-9._-]+)$(?!\n)",
         examples=["host"],
+        variable=PASSED_ON,
     ),
-]
-KeyName = Annotated[
-    str,
-    text(
-        "Name of the environment variable that holds the key which clients must send. Never the key itself.",
-        r"^[A-Z][A-Z0-9_]*$(?!\n)",
-        examples=["ROUTER_TOKEN"],
-    ),
-]
-ClientName = Annotated[
-    str,
-    Meta(
-        description="A client's name, as in the router's log: letters, digits, `_`, `.`, `-`.",
-        pattern=SERVICE_PATTERN,
-        max_length=NAME_LENGTH,
-        examples=["laptop"],
-    ),
-]
-KeyNames = Annotated[
-    KeyName | Annotated[list[KeyName], Meta(min_length=1)] | Annotated[dict[ClientName, KeyName], Meta(min_length=1)],
-    Meta(
-        description="Name of the environment variable that holds the key which clients must send. Never the key "
-        "itself. A list, or a table with names for the log, has one for each client.",
-        examples=["ROUTER_TOKEN"],
-    ),
-]
-Fallbacks = Annotated[
-    dict[TierName, Annotated[list[TierName], Meta(min_length=1)]],
-    Meta(
-        description="Tiers that answer instead of one that cannot be reached, or takes no more: the first of them that "
-        "does. Their engines must serve the same task.",
-        examples=[{"heavy": ["fast"]}],
-    ),
-]
-BodyLimit = Annotated[
-    str, text("Largest request body; above it the answer is 413.", r"^[0-9]+[kmg]$(?!\n)", unit=SIZE, examples=["32m"])
-]
-Timeout = Annotated[
-    str,
-    text(
-        "How long the router waits for the next piece of an answer.",
-        DURATION_PATTERN,
-        unit=TIME,
-        examples=["1h", "10m"],
-    ),
-]
-Concurrency = Annotated[
-    int,
-    Meta(
-        description="Requests that a tier is given at once; more wait, and are answered with 503 after 30 seconds.",
-        ge=1,
-        le=100_000,
-        extra_json_schema={"x-unit": "requests"},
-        examples=[32],
-    ),
-]
-Metrics = Annotated[
-    PortNumber | Literal["key"],
-    Meta(
-        description='Metrics in Prometheus\' form, at `/metrics`: `"key"` next to the models, behind their key, or a '
-        "port of their own, without a key and published on 127.0.0.1.",
-        examples=["key", 9101],
-    ),
-]
-Aliases = Annotated[
-    dict[ModelName, str],
-    Meta(description="Further model names, each with the tier that answers.", examples=[{"coder": "heavy"}]),
 ]
 ComputeCapability = Annotated[str, text("CUDA compute capability.", r"^[0-9]{1,2}\.[0-9]$(?!\n)", examples=["12.0"])]
 Uuid = Annotated[
@@ -335,16 +321,24 @@ Uuid = Annotated[
         "The GPU's UUID, as its vendor's tool prints it: `nvidia-smi -L`, `rocminfo`; for Intel its number.",
         UUID_PATTERN,
         examples=["GPU-d0f446cf-1771-414c-e116-a39138798a8c"],
+        variable=NEEDS_DEFAULT,
     ),
 ]
 Sequences = Annotated[
-    int, Meta(description="Requests that run at once.", ge=1, examples=[16], extra_json_schema={"x-unit": "requests"})
+    int,
+    Meta(
+        description="Requests that run at once.",
+        ge=1,
+        examples=[16],
+        extra_json_schema={VARIABLE: NEEDS_DEFAULT, "x-unit": "requests"},
+    ),
 ]
 ModelsFolder = Annotated[
     str,
     text(
         "Folder that holds the model folders: a POSIX, Windows or UNC path.",
         examples=["/srv/models", "C:/Users/me/models"],
+        variable=NEEDS_DEFAULT,
     ),
 ]
 GpuMemory = Annotated[

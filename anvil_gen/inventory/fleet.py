@@ -60,9 +60,20 @@ def all_inventories(start: Path) -> list[Path]:
     return [Path(display_path(path, start)) for path in found]
 
 
+def neighbours(inventory: Path) -> list[Path]:
+    """Return the other inventories of an inventory's fleet, if it has one."""
+    folder = inventory.parent.absolute()
+    return [path for path in _inventories(folder) if path.name != inventory.name] if folder.name == HOSTS else []
+
+
 def fleet_root(inventory: Path) -> Path:
     """Return the folder that holds ``hosts/``; an inventory outside such a folder is a fleet by itself."""
-    folder = Path(os.path.abspath(inventory)).parent  # noqa: PTH100  resolve() would follow links out of the fleet
+    return root_above(inventory.parent)
+
+
+def root_above(folder: Path) -> Path:
+    """Return the fleet's folder of one that holds inventories."""
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100  resolve() would follow links out of the fleet
     return folder.parent if folder.name == HOSTS else folder
 
 
@@ -75,7 +86,12 @@ def header_name(inventory: Path) -> str:
 def _inventories(folder: Path | None) -> list[Path]:
     """Return the inventories of a folder; hidden files are an editor's."""
     found = folder.glob("*.toml") if folder is not None else ()
-    return sorted(path for path in found if not path.name.startswith(".") and path.is_file())
+    return sorted(path for path in found if not path.name.startswith(".") and _is_inventory(path))
+
+
+def _is_inventory(path: Path) -> bool:
+    """Tell whether a listed path is meant as an inventory; a pipe or a device is reported when it is read."""
+    return path.exists() and not path.is_dir()
 
 
 def _is_file(path: Path) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from anvil_gen.inventory.fields import GpuName
+from anvil_gen.inventory.fields import NEEDS_DEFAULT, VARIABLE, GpuName
 
 GpuIndex = Annotated[
     int,
@@ -13,6 +13,7 @@ GpuIndex = Annotated[
         ge=0,
         le=99,
         examples=[0],
+        extra_json_schema={VARIABLE: NEEDS_DEFAULT},
     ),
 ]
 GpuCount = Annotated[int, Meta(description="A number of GPUs.", ge=1, le=64, examples=[2])]

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType, field
 
 from anvil_gen.inventory import fields as t
+from anvil_gen.inventory import fields_router as r
 from anvil_gen.inventory.schema_base import Table
 from anvil_gen.inventory.schema_host import GpuTable, HfCacheTable, HostTable, PathsTable
 from anvil_gen.inventory.schema_router import RouterTable
@@ -30,7 +31,7 @@ class ModeTable(Table, frozen=True, kw_only=True):
     """A set of tiers that runs together, with its own root file and routes."""
 
     tiers: Annotated[list[str], Meta(description="The tiers that run.", min_length=1, examples=[["fast", "coder"]])]
-    aliases: t.Aliases | UnsetType = UNSET
+    aliases: r.Aliases | UnsetType = UNSET
 
 
 class Inventory(Table, frozen=True, kw_only=True):

@@ -12,35 +12,50 @@ class Table(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_
 
 
 class EnvTable(Table, frozen=True, kw_only=True):
-    """A value that the inventory cannot know: Compose reads it from the shell or `.env` when it runs."""
+    """A value that the inventory cannot know: Compose reads it from the shell or `.env` when it runs.
 
-    env: Annotated[str, t.text("Name of the environment variable.", t.VARIABLE_PATTERN, examples=["HF_TOKEN"])]
+    Either `env` with its `default`, or `interpolate`. Any field of the type `variable` takes one, so do `flags`,
+    `override` and the tables in Compose's own keys; everywhere else every `$` is literal.
+    """
+
+    env: (
+        Annotated[str, t.text("Name of the environment variable.", t.VARIABLE_PATTERN, examples=["HF_TOKEN"])]
+        | UnsetType
+    ) = UNSET
     default: (
+        Annotated[
+            str | int | float,
+            Meta(
+                description="Value where the variable is not set, of the field's own form; a text has no brace and no "
+                "line break.",
+                examples=["vllm/vllm-openai:latest", 8192],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    interpolate: (
         Annotated[
             str,
             Meta(
-                description="Value where the variable is not set, without brace or line break.",
-                pattern=r"^[^{}\x00\r\n]*$(?!\n)",
-                examples=["vllm/vllm-openai:latest"],
+                description="A text with variables in Compose's own syntax, also nested: `${NAME}`, "
+                "`${NAME:-default}`, `${NAME:?message}`, `${NAME:+instead}`, likewise without `:`; `$$` is a `$`.",
+                examples=["vllm/vllm-openai:${TAG:-latest}"],
             ),
         ]
         | UnsetType
     ) = UNSET
 
 
-Image = Annotated[
-    t.ImageName | EnvTable,
-    Meta(description="Container image with its tag or digest.", examples=["vllm/vllm-openai:v0.11.0"]),
-]
-
-
 class LoggingTable(Table, frozen=True, kw_only=True):
     """Where a container's log goes, in Compose's own keys."""
 
-    driver: Annotated[str, t.text("Docker's logging driver.", examples=["local", "journald"])] | UnsetType = UNSET
+    driver: (
+        Annotated[str, t.text("Docker's logging driver.", examples=["local", "journald"], variable=t.PASSED_ON)]
+        | UnsetType
+    ) = UNSET
     options: (
         Annotated[
-            dict[str, str | int | EnvTable], Meta(description="The driver's options.", examples=[{"max-size": "10m"}])
+            dict[str, t.EnvironmentValue], Meta(description="The driver's options.", examples=[{"max-size": "10m"}])
         ]
         | UnsetType
     ) = UNSET
@@ -63,7 +78,7 @@ Logging = Annotated[
     ),
 ]
 Environment = Annotated[
-    dict[t.EnvironmentName, str | int | EnvTable],
+    dict[t.EnvironmentName, t.EnvironmentValue],
     Meta(
         description='Environment of the container. Every `$` is literal; `{ env = "NAME" }` is a variable.',
         examples=[{"HF_HUB_OFFLINE": "1"}],

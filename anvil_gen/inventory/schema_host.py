@@ -46,7 +46,11 @@ class HfCacheTable(Table, frozen=True, kw_only=True):
 
     volume: t.VolumeName | UnsetType = UNSET
     path: (
-        Annotated[str, t.text("Folder of the host, instead of a volume.", examples=["/srv/huggingface"])] | UnsetType
+        Annotated[
+            str,
+            t.text("Folder of the host, instead of a volume.", examples=["/srv/huggingface"], variable=t.NEEDS_DEFAULT),
+        ]
+        | UnsetType
     ) = UNSET
     token_env: (
         Annotated[

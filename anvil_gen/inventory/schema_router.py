@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar
 from msgspec import UNSET, Meta, UnsetType
 
 from anvil_gen.inventory import fields as t
-from anvil_gen.inventory.schema_base import Image, Logging, Table
+from anvil_gen.inventory import fields_router as r
+from anvil_gen.inventory.schema_base import Logging, Table
 from anvil_gen.inventory.schema_mounts import Mounts, Networks
 
 
@@ -28,8 +29,8 @@ class TlsTable(Table, frozen=True, kw_only=True):
 class RouterTierTable(Table, frozen=True, kw_only=True):
     """What the router shall keep to with one tier."""
 
-    timeout: t.Timeout | UnsetType = UNSET
-    concurrency: t.Concurrency | UnsetType = UNSET
+    timeout: r.Timeout | UnsetType = UNSET
+    concurrency: r.Concurrency | UnsetType = UNSET
 
 
 class RouterTable(Table, frozen=True, kw_only=True):
@@ -44,21 +45,21 @@ class RouterTable(Table, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
-    image: Image | UnsetType = UNSET
+    image: t.ImageName | UnsetType = UNSET
     service: t.ServiceName | UnsetType = UNSET
     container_name: t.ContainerName | UnsetType = UNSET
     port: t.PortNumber | UnsetType = UNSET
     bind: t.Bind | UnsetType = UNSET
-    api_key_env: t.KeyNames | UnsetType = UNSET
-    aliases: t.Aliases | UnsetType = UNSET
-    fallbacks: t.Fallbacks | UnsetType = UNSET
+    api_key_env: r.KeyNames | UnsetType = UNSET
+    aliases: r.Aliases | UnsetType = UNSET
+    fallbacks: r.Fallbacks | UnsetType = UNSET
     default_tier: (
         Annotated[
             str, t.text("The tier that answers a request which names no model. Without it: 400.", examples=["fast"])
         ]
         | UnsetType
     ) = UNSET
-    timeout: t.Timeout | UnsetType = UNSET
+    timeout: r.Timeout | UnsetType = UNSET
     tiers: (
         Annotated[
             dict[t.TierName, RouterTierTable],
@@ -69,8 +70,8 @@ class RouterTable(Table, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
-    body_limit: t.BodyLimit | UnsetType = UNSET
-    metrics: t.Metrics | UnsetType = UNSET
+    body_limit: r.BodyLimit | UnsetType = UNSET
+    metrics: r.Metrics | UnsetType = UNSET
     tls: (
         Annotated[
             TlsTable,
@@ -93,7 +94,11 @@ class RouterTable(Table, frozen=True, kw_only=True):
         Annotated[
             dict[str, Any],
             Meta(
-                description="Compose keys that have the last word: tables merge, everything else replaces.",
+                description=(
+                    "Compose keys that have the last word: mappings merge deep, `volumes` by target, "
+                    "`networks` by name. Other lists replace; `{ add = [...] }` appends. "
+                    "`{ remove = true }` removes a key, and so does `false` where Compose takes no boolean."
+                ),
                 examples=[{"mem_limit": "1g"}],
             ),
         ]

@@ -6,119 +6,16 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from anvil_gen.inventory import fields as t
 from anvil_gen.inventory import gpu_fields as g
-from anvil_gen.inventory.schema_base import Environment, Image, Logging, Ports, Table
+from anvil_gen.inventory.schema_base import Environment, Logging, Ports, Table
+from anvil_gen.inventory.schema_model import AdapterTable, EnvFileTable, ModelTable, WeightsTable
 from anvil_gen.inventory.schema_mounts import Mounts, Networks
-
-
-class WeightsTable(Table, frozen=True, kw_only=True):
-    """The weights of one model: exactly one of `path`, `repo` and `file`."""
-
-    path: (
-        Annotated[str, t.text("Model folder inside `paths.models`, or an absolute path.", examples=["qwen35-awq"])]
-        | UnsetType
-    ) = UNSET
-    repo: (
-        Annotated[
-            str,
-            t.text(
-                "Repository on the Hugging Face Hub, with a tag where the engine takes one.",
-                t.REPO_PATTERN,
-                examples=["openai/gpt-oss-20b"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    file: (
-        Annotated[str, t.text("Model file inside `paths.models`, or an absolute path.", examples=["model.gguf"])]
-        | UnsetType
-    ) = UNSET
-    revision: (
-        Annotated[
-            str, t.text("Commit, tag or branch of `repo`.", r"^[A-Za-z0-9][A-Za-z0-9._/-]*$(?!\n)", examples=["v1.0"])
-        ]
-        | UnsetType
-    ) = UNSET
-    mount: (
-        Annotated[
-            t.ContainerPath,
-            Meta(
-                description="Where the container has it, instead of below the engine's folder of models.",
-                examples=["/model"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-
-
-class ModelTable(WeightsTable, frozen=True, kw_only=True):
-    """The weights: `path`, `repo` or `file`, or those of several models in one server."""
-
-    repos: (
-        Annotated[
-            list[Annotated[str, t.text("A repository, with its tag.", t.REPO_PATTERN)]],
-            Meta(
-                description="Several models of one server, each pulled before it serves and known by its own name.",
-                min_length=1,
-                examples=[["qwen3:8b", "bge-m3"]],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    folder: (
-        Annotated[
-            str,
-            t.text(
-                "Folder of models, in `paths.models` or an absolute path: one server loads each when it is asked for. "
-                "`served_names` has their names.",
-                examples=["gguf"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    presets: (
-        Annotated[
-            t.LocalPath,
-            Meta(
-                description="File of presets, relative to the inventory's folder: one server loads each when it is "
-                "asked for. It is copied into the tree; its sections are the models' names. With `folder`, both count.",
-                examples=["files/presets.ini"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-
-
-class AdapterTable(Table, frozen=True, kw_only=True):
-    """A LoRA adapter: `path` or `repo`."""
-
-    path: (
-        Annotated[str, t.text("Adapter in `paths.models`, or an absolute path.", examples=["adapters/sql"])] | UnsetType
-    ) = UNSET
-    repo: (
-        Annotated[str, t.text("Repository on the Hugging Face Hub.", t.REPO_PATTERN, examples=["org/sql-lora"])]
-        | UnsetType
-    ) = UNSET
-    rank: (
-        Annotated[
-            int,
-            Meta(description="Its rank, where the engine must know the highest.", ge=1, examples=[32]),
-        ]
-        | UnsetType
-    ) = UNSET
-
-
-class EnvFileTable(Table, frozen=True, kw_only=True):
-    """A file of variables that may be missing."""
-
-    path: Annotated[str, t.text("File of variables, relative to the inventory's folder.", examples=["local.env"])]
-    required: Annotated[bool, Meta(description="Whether Compose refuses to start without it.", examples=[False])] = True
 
 
 class ModelServerTable(Table, frozen=True, kw_only=True):
     """What a tier and the experiment slot have in common."""
 
     engine: t.EngineName | UnsetType = UNSET
-    image: Image | UnsetType = UNSET
+    image: t.ImageName | UnsetType = UNSET
     port: t.PortNumber | UnsetType = UNSET
     bind: t.Bind | UnsetType = UNSET
     context_length: t.ContextLength | UnsetType = UNSET
@@ -137,6 +34,7 @@ class ModelServerTable(Table, frozen=True, kw_only=True):
     log_max_files: t.LogFiles | UnsetType = UNSET
     environment: Environment | UnsetType = UNSET
     flags: t.Flags | UnsetType = UNSET
+    flag_check: t.FlagCheck | UnsetType = UNSET
     mounts: Mounts | UnsetType = UNSET
 
 
@@ -145,7 +43,7 @@ class HealthCheckTable(Table, frozen=True, kw_only=True):
 
     test: (
         Annotated[
-            str | Annotated[list[str], Meta(min_length=1)],
+            t.Argument | Annotated[list[t.Argument], Meta(min_length=1)],
             Meta(
                 description='`["CMD", program, ...]`, `["CMD-SHELL", line]`, or a line for the shell.',
                 examples=[["CMD", "true"]],
@@ -168,7 +66,7 @@ class HealthCheckTable(Table, frozen=True, kw_only=True):
                 description="Failures in a row until it counts as unhealthy.",
                 ge=1,
                 examples=[3],
-                extra_json_schema={"x-unit": "failures"},
+                extra_json_schema={t.VARIABLE: t.NEEDS_DEFAULT, "x-unit": "failures"},
             ),
         ]
         | UnsetType
@@ -183,7 +81,15 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
     container_port: t.ContainerPort | UnsetType = UNSET
     ports: Ports | UnsetType = UNSET
     served_name: (
-        Annotated[str, t.text("Model name that the engine answers to.", t.ALIAS_PATTERN, examples=["gpt-oss-20b"])]
+        Annotated[
+            str,
+            t.text(
+                "Model name that the engine answers to.",
+                t.ALIAS_PATTERN,
+                examples=["gpt-oss-20b"],
+                variable=t.NEEDS_DEFAULT,
+            ),
+        ]
         | UnsetType
     ) = UNSET
     gpus: g.Gpus | UnsetType = UNSET
@@ -227,6 +133,7 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
             t.text(
                 "Projector of a multimodal GGUF model, in `paths.models`: llama.cpp loads one.",
                 examples=["mmproj.gguf"],
+                variable=t.NEEDS_DEFAULT,
             ),
         ]
         | UnsetType
@@ -247,6 +154,18 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
             Meta(
                 description="Small text files by their path in the container: copied into the tree, mounted read-only.",
                 examples=[{"/templates/chat.jinja": "files/chat.jinja"}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    extra_arguments: (
+        Annotated[
+            str,
+            t.text(
+                "Further arguments of the engine that a variable says, none or several: Compose splits its value as a "
+                "shell does.",
+                examples=[{"env": "EXTRA_ARGS"}],
+                variable=t.PASSED_ON,
             ),
         ]
         | UnsetType
@@ -303,7 +222,7 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
     ) = UNSET
     entrypoint: (
         Annotated[
-            list[str] | Literal[False],
+            list[t.Argument] | Literal[False],
             Meta(
                 description="The program, in place of the engine's; arguments stay. `false` leaves the image's own.",
                 examples=[["/bin/serve"], False],
@@ -312,7 +231,7 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     command: (
-        Annotated[list[str], Meta(description="Compose's own; for `custom`.", examples=[["--port", "9000"]])]
+        Annotated[list[t.Argument], Meta(description="Compose's own; for `custom`.", examples=[["--port", "9000"]])]
         | UnsetType
     ) = UNSET
     healthcheck: (
@@ -330,7 +249,11 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         Annotated[
             dict[str, Any],
             Meta(
-                description="Compose keys that have the last word: tables merge, everything else replaces.",
+                description=(
+                    "Compose keys that have the last word: mappings merge deep, `volumes` by target, "
+                    "`networks` by name. Other lists replace; `{ add = [...] }` appends. "
+                    "`{ remove = true }` removes a key, and so does `false` where Compose takes no boolean."
+                ),
                 examples=[{"mem_limit": "32g"}],
             ),
         ]
@@ -361,6 +284,7 @@ class ExperimentTable(ModelServerTable, frozen=True, kw_only=True):
                 "Model name that the engine answers to, unless SERVED_NAME is set.",
                 t.SERVICE_PATTERN,
                 examples=["trial"],
+                variable=t.NEEDS_DEFAULT,
             ),
         ]
         | UnsetType

@@ -87,20 +87,22 @@ def decode_valid(value: Any, kind: Any, path: KeyPath = ()) -> tuple[Any, list[S
     A list with a wrong item is left out as a whole, and so is a table that lacks a required key. A table at the top
     level keeps its entries under names that are not allowed. What is wrong as a whole is UNSET.
     """
-    decoder = _Decoder()
-    decoded = decoder.decode(value, _type_info(kind), path)
+    decoder = Decoder()
+    decoded = decoder.decode(value, type_info(kind), path)
     return decoded, [*decoder.errors.values()]
 
 
 @cache
-def _type_info(kind: Any) -> types.Type:
+def type_info(kind: Any) -> types.Type:
+    """Return what msgspec knows of a type."""
     return types.type_info(kind)
 
 
-class _Decoder:
+class Decoder:
     """Decodes a value; ``errors`` has the first error of each place."""
 
     def __init__(self) -> None:
+        """Start without errors."""
         self.errors: dict[KeyPath, StructError] = {}
 
     def decode(self, value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, Any] | None = None) -> Any:
@@ -109,7 +111,7 @@ class _Decoder:
         if isinstance(kind, types.Metadata):
             return self.decode(value, kind.type, path, kind.extra_json_schema)
         if isinstance(kind, types.UnionType):
-            alternative = next((choice for choice in kind.types if _accepts(choice, value)), None)
+            alternative = next((choice for choice in kind.types if accepts(choice, value)), None)
             if alternative is not None:
                 return self.decode(value, alternative, path, hints)
         problem = _problem(value, kind, path, hints)
@@ -118,7 +120,7 @@ class _Decoder:
             return UNSET
         if isinstance(value, dict):
             return (
-                self._struct(value, kind, path) if isinstance(kind, types.StructType) else self._dict(value, kind, path)
+                self.struct(value, kind, path) if isinstance(kind, types.StructType) else self._dict(value, kind, path)
             )
         if isinstance(value, list):
             return self._list(value, kind, path)
@@ -132,7 +134,8 @@ class _Decoder:
         )
         self.errors.setdefault(path, error)
 
-    def _struct(self, table: dict[str, Any], kind: types.StructType, path: KeyPath) -> Any:
+    def struct(self, table: dict[str, Any], kind: types.StructType, path: KeyPath) -> Any:
+        """Return a table as its struct; UNSET where it lacks a required key."""
         fields = {field.encode_name: field for field in kind.fields}
         table = self._renamed(table, getattr(kind.cls, "RENAMED", {}), path)
         unknown = [key for key in table if key not in fields]
@@ -190,12 +193,12 @@ class _Decoder:
         return tuple(decoded) if isinstance(kind, types.VarTupleType) else decoded
 
 
-def _accepts(kind: types.Type, value: Any) -> bool:
+def accepts(kind: types.Type, value: Any) -> bool:
     """Return whether a value is of a type's kind, whatever its range and form."""
     if isinstance(kind, types.Metadata):
-        return _accepts(kind.type, value)
+        return accepts(kind.type, value)
     if isinstance(kind, types.UnionType):
-        return any(_accepts(choice, value) for choice in kind.types)
+        return any(accepts(choice, value) for choice in kind.types)
     if isinstance(kind, types.LiteralType):
         return any(type(choice) is type(value) and choice == value for choice in kind.values)
     return isinstance(kind, types.AnyType) or type(value) in _TYPES[type(kind)][0]
@@ -207,10 +210,10 @@ def _problem(value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, An
         return _Problem("NUL", "no path, argument or variable can hold it", "remove it")
     if type(value) is int and not -(2**63) <= value < 2**63:
         return _Problem("range", "TOML's whole numbers have 64 bits", "write a smaller number, or text in quotes")
-    if isinstance(kind, types.LiteralType) and not _accepts(kind, value):
+    if isinstance(kind, types.LiteralType) and not accepts(kind, value):
         remedy = did_you_mean(str(value), map(str, kind.values)) or _help(hints)
         return _Problem("choice", f"{_show(value)} is not one of: {', '.join(map(_show, kind.values))}", remedy)
-    if not _accepts(kind, value):
+    if not accepts(kind, value):
         detail = f"{_show(value)} is {_type_name(value)}; it should be {' or '.join(_type_words(kind))}"
         return _Problem("type", detail, _type_remedy(value, kind, path, hints))
     if isinstance(kind, types.StrType):
@@ -314,8 +317,12 @@ def _type_remedy(value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str
     is_whole = isinstance(kind, types.IntType)
     if (is_whole or isinstance(kind, types.CustomType)) and re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", str(value)):
         return f"write {str(value).partition('.')[0] if is_whole else value}"
-    quoted = f'write it in quotes: "{_plain_text(value)}"' if "text in quotes" in _type_words(kind) else ""
+    quoted = f'write it in quotes: "{_plain_text(value)}"' if _is_quotable(value, kind) else ""
     return _help(hints) or quoted
+
+
+def _is_quotable(value: Any, kind: types.Type) -> bool:
+    return not isinstance(value, dict | list) and "text in quotes" in _type_words(kind)
 
 
 def _help(hints: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, printable
 from anvil_gen.masking import MASK, mask_text, may_hold_secret, secret_part
+from anvil_gen.text_files import read_bytes
 from anvil_gen.values import KeyPath, Number, address
 
 if TYPE_CHECKING:
@@ -56,15 +57,17 @@ _AT_LINE = r"\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of docume
 class Document:
     """A parsed TOML file. ``display`` is how messages name it."""
 
-    def __init__(self, path: Path, *, display: str | None = None, text: str | None = None) -> None:
-        """Read and parse ``path``, or parse ``text`` as its future content.
+    def __init__(
+        self, path: Path, *, display: str | None = None, text: str | None = None, below: Path | None = None
+    ) -> None:
+        """Read and parse ``path``, which with ``below`` leads into that folder; or parse ``text`` as its content.
 
         Raises:
             DiagnosticError: the file cannot be read, or is not TOML.
         """
         self.path = path
         self.display = display or path.as_posix()
-        self.text = _decode(_read(path, self.display), self.display) if text is None else text
+        self.text = _decode(_read(path, self.display, below), self.display) if text is None else text
         self.data = self._parse()
 
     def location(self, path: KeyPath, *, key: bool = False) -> Location:
@@ -159,11 +162,9 @@ def _syntax_remedy(reason: str, location: Location) -> str:
     return next((remedy for start, remedy in _REMEDIES.items() if reason.startswith(start)), "")
 
 
-def _read(path: Path, display: str) -> bytes:
+def _read(path: Path, display: str, below: Path | None) -> bytes:
     try:
-        if not path.is_char_device():  # such as /dev/zero, which has no end
-            return path.read_bytes()
-        detail, remedy = "it is a device", "name a file"
+        return read_bytes(path, below=below)
     except IsADirectoryError:
         detail, remedy = "it is a folder", "name a file in it"
     except FileNotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from subprocess import Popen
@@ -10,10 +11,11 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.machine.docker import Docker, parse_json, wait_output
+from anvil_gen.machine.docker import Docker, parse_json, unexpected, wait_output
 from anvil_gen.resolve.model import ROOT_FILE
 
 # Services with a profile may run too, started by name: they are queried like all others.
+_HASH = re.compile("[0-9a-f]+")
 _EVERY_PROFILE = ("--profile", "*")
 
 
@@ -65,8 +67,11 @@ class Project(Struct, frozen=True, kw_only=True):
         """
         arguments = self.query_arguments("config", "--format", "json", root_file=root_file)
         printed = self.docker.output(*arguments, folder=self.folder, variables=self.variables)
-        config: Mapping[str, Any] = parse_json(printed)
-        return config
+        config = parse_json(printed)
+        if not isinstance(config, dict) or not isinstance(config.get("services"), dict):
+            raise unexpected("a configuration with services", printed)
+        services: Mapping[str, Any] = _unescaped(config)
+        return services
 
     def hashes(self, root_file: str = ROOT_FILE) -> dict[str, str]:
         """Return what Compose compares a container with, by service.
@@ -77,12 +82,22 @@ class Project(Struct, frozen=True, kw_only=True):
         return Hashes(self, root_file).by_service()
 
 
+def _unescaped(value: Any) -> Any:
+    """Return what Compose prints with each `$` doubled, so that it could be read again, as it is."""
+    if isinstance(value, dict):
+        return {_unescaped(key): _unescaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_unescaped(item) for item in value]
+    return value.replace("$$", "$") if isinstance(value, str) else value
+
+
 class Hashes:
     """The hashes that Compose compares containers with, queried in the background until `by_service` is called."""
 
     def __init__(self, project: Project, root_file: str = ROOT_FILE) -> None:
         """Let Compose read the files of a mode, if there are any."""
         self.root_file = root_file
+        self._folder = project.folder
         arguments = project.query_arguments("config", "--hash", "*", root_file=root_file)
         self._process: Popen[str] | None = None
         self._diagnostic: DiagnosticError | None = None
@@ -100,6 +115,9 @@ class Hashes:
         """
         if self._diagnostic is not None:
             raise self._diagnostic
-        printed = wait_output(self._process) if self._process is not None else ""
+        printed = wait_output(self._process, self._folder) if self._process is not None else ""
         pairs = (line.split() for line in printed.splitlines())
-        return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+        found = {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and _HASH.fullmatch(pair[1])}
+        if self._process is not None and not found:
+            raise unexpected("a hash for each service", printed)
+        return found

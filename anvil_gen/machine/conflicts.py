@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from anvil_gen.machine.containers import Container, container_listing
 from anvil_gen.machine.docker import Docker
+from anvil_gen.machine.ownership import is_of_another_inventory, stop_command
 from anvil_gen.machine.ports import describe_holder, is_taken
 
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  compared, not bound
@@ -47,7 +48,9 @@ class Publishers:
 def name_conflict(docker: Docker, one: Container) -> Conflict:
     """Return the conflict with a container whose name another one needs."""
     detail = f'a container named "{one.name}" exists already, {_origin(one)} ({one.image}, {one.state})'
-    return Conflict(detail=detail, command=docker.shell_command("rm", "--force", one.name), container=one)
+    foreign = is_of_another_inventory(one)
+    command = stop_command(docker, one) if foreign else docker.shell_command("rm", "--force", one.name)
+    return Conflict(detail=detail, command=command, container=one)
 
 
 def port_conflict(

@@ -11,11 +11,16 @@ from pathlib import Path
 from typing import Any, cast
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Location, printable
+from anvil_gen.machine.dotenv import BAD_VARIABLES, require_env_file, secret_values
+from anvil_gen.machine.filtered import filtered
+from anvil_gen.masking import mask_values
 
 INSTALL_DOCS = "https://docs.docker.com/engine/install/"
 # Name a project or files for Compose: the operating commands set both themselves.
 _OVERRIDDEN = ("COMPOSE_FILE", "COMPOSE_PROJECT_NAME")
 _LONGEST_LINE = 400
+STDERR = 2
+UNEXPECTED = "unexpected-output-from-docker"
 
 _NO_DAEMON = re.compile(r"cannot connect to the docker daemon|error during connect|dial unix|failed to connect", re.I)
 _NOT_ALLOWED = re.compile(r"permission denied", re.I)
@@ -28,8 +33,6 @@ _NO_CONTEXT = re.compile(r"context .*(not found|does not exist)", re.I)
 _BAD_VARIABLES = re.compile(
     r"failed to read (?P<file>.*\.env): (?:line \d+: )?(?P<why>[^\"':$]*)|setenv: (?P<empty>.*)"
 )
-BAD_VARIABLES = "variables-cannot-be-read"
-"""The summary of the error when Compose cannot parse an ``.env``."""
 
 
 class Docker:
@@ -78,7 +81,7 @@ class Docker:
         """
         done = self.run(*arguments, folder=folder, variables=variables)
         if done.returncode != 0:
-            raise DiagnosticError([failure(done.stderr, self.command(*arguments))])
+            raise DiagnosticError([failure(done.stderr, self.command(*arguments), folder)])
         return done.stdout
 
     def run(
@@ -153,13 +156,18 @@ class Docker:
         while it runs.
         """
         try:
-            with subprocess.Popen(  # noqa: S603
-                self.command(*arguments),
-                cwd=folder,
-                env=_environment(folder, variables),
-                stdout=stdout,
-                pass_fds=inherited,
-            ) as process:
+            environment = _environment(folder, variables)
+            with (
+                filtered(STDERR, secret_values(folder)) as errors,
+                subprocess.Popen(  # noqa: S603
+                    self.command(*arguments),
+                    cwd=folder,
+                    env=environment,
+                    stdout=errors if stdout == STDERR else stdout,
+                    stderr=errors,
+                    pass_fds=inherited,
+                ) as process,
+            ):
                 if while_running is not None:
                     while_running()
                 return _wait(process)
@@ -167,15 +175,15 @@ class Docker:
             raise _not_started(error, folder) from None
 
 
-def wait_output(started: subprocess.Popen[str]) -> str:
-    """Return the output of a command that was started earlier.
+def wait_output(started: subprocess.Popen[str], folder: Path | None = None) -> str:
+    """Return the output of a command that was started earlier, in a folder.
 
     Raises:
         DiagnosticError: it failed.
     """
     stdout, stderr = started.communicate()
     if started.returncode != 0:
-        raise DiagnosticError([failure(stderr, cast("list[str]", started.args))])
+        raise DiagnosticError([failure(stderr, cast("list[str]", started.args), folder)])
     return stdout
 
 
@@ -204,11 +212,13 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
 
 
 def _environment(folder: Path | None, variables: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a command in a folder.
+    """Return the environment of a command in a folder, whose `.env` is one that Compose can read.
 
     Compose makes relative mounts absolute by the working folder, and recreates a service if the result differs: so the
     folder is spelled in one way, whatever symbolic links led to it.
     """
+    if folder is not None:
+        require_env_file(folder)
     kept = {name: value for name, value in os.environ.items() if name not in _OVERRIDDEN} | dict(variables or {})
     return kept if folder is None else {**kept, "PWD": os.path.realpath(folder)}
 
@@ -242,15 +252,22 @@ def parse_json(printed: str) -> Any:
     try:
         return json.loads(printed)
     except ValueError:
-        detail = f"expected JSON, but `docker` printed: {printable(printed.strip())[:_LONGEST_LINE]}"
-        remedy = "find out which program it is:\n\n    command -v docker"
-        raise DiagnosticError(
-            [Diagnostic(code="unexpected-output-from-docker", detail=detail, remedy=remedy)]
-        ) from None
+        raise unexpected("JSON", printed) from None
 
 
-def failure(stderr: str, command: Sequence[str]) -> Diagnostic:
-    """Return what a failed docker command means, with its fix where the cause is known."""
+def unexpected(what: str, printed: str) -> DiagnosticError:
+    """Return the error for a docker command that has printed something else than ``what``."""
+    detail = f"expected {what}, but `docker` printed: {printable(printed.strip())[:_LONGEST_LINE]}"
+    remedy = "find out which program it is:\n\n    command -v docker"
+    return DiagnosticError([Diagnostic(code=UNEXPECTED, detail=detail, remedy=remedy)])
+
+
+def failure(stderr: str, command: Sequence[str], folder: Path | None = None) -> Diagnostic:
+    """Return what a failed docker command means, with its fix where the cause is known.
+
+    Secrets of the environment and of the ``.env`` of ``folder`` are not shown.
+    """
+    stderr = mask_values(stderr, secret_values(folder))
     lines = [line for line in map(str.strip, stderr.splitlines()) if line]
     last = printable(lines[-1])[:_LONGEST_LINE] if lines else "no error message"
     bad = _BAD_VARIABLES.search(stderr)

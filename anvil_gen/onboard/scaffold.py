@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from anvil_gen.onboard.template_source import Source
 
 QUESTIONS = "copier.yml"
 _COPIER_ERROR = re.compile(r"(?:Validation error for|Invalid choice for) (?:question )?'(\w+)': (.*)", re.DOTALL)
+
+
+_NO_NUMBER = re.compile(r"invalid literal for int\(\) with base 10: '(?P<value>.*)'", re.DOTALL)
 
 
 class AbortedError(Exception):
@@ -54,7 +57,13 @@ class ScaffoldResult(Struct, frozen=True, kw_only=True):
 
 
 def scaffold(
-    folder: Path, answers: Answers, source: Source, *, ask: bool, check: Callable[[Path], object]
+    folder: Path,
+    answers: Answers,
+    source: Source,
+    *,
+    ask: bool,
+    check: Callable[[Path], object],
+    is_finished: Callable[[Path], bool] = lambda _: True,
 ) -> ScaffoldResult:
     """Prompt for what is not known, if ``ask`` is set, and write the files; existing files are kept.
 
@@ -64,6 +73,7 @@ def scaffold(
         source: where later versions of the template are.
         ask: whether prompts are possible.
         check: raises a DiagnosticError if the inventory at the path that it is given has errors.
+        is_finished: whether what follows the inventory was done too; if it was not, all files are kept.
 
     Raises:
         DiagnosticError: an answer is invalid, or the host is in the fleet already. Nothing is left of it.
@@ -74,11 +84,13 @@ def scaffold(
         given = _run_copier(template, Path(scratch), answers, source, ask=ask)
         machine = str(given["machine"])
         inventory = folder / HOSTS / f"{machine}.toml"
-        if os.path.lexists(inventory):
+        unfinished = os.path.lexists(inventory) and not is_finished(inventory)
+        if os.path.lexists(inventory) and not unfinished:
             raise DiagnosticError([_already_in_fleet(inventory, machine)])
         _name_source(Path(scratch) / f".copier-answers.{machine}.yml", source)
         files = sorted(path.relative_to(scratch).as_posix() for path in Path(scratch).rglob("*") if path.is_file())
-        new = [file for file in files if not os.path.lexists(folder / file) or file.startswith(".copier-answers.")]
+        again = () if unfinished else (".copier-answers.",)
+        new = [file for file in files if not os.path.lexists(folder / file) or file.startswith(again)]
         # The inventory last: without it the host is not in the fleet yet, and a run that was killed can be repeated.
         new.sort(key=lambda file: file == f"{HOSTS}/{machine}.toml")
         _install(Path(scratch), folder, new, lambda: check(inventory))
@@ -108,7 +120,7 @@ def _run_copier(template: Path, target: Path, answers: Answers, source: Source, 
     except (CopierAnswersInterrupt, KeyboardInterrupt) as error:
         raise AbortedError from error
     except ValueError as error:
-        raise DiagnosticError([_invalid_answer(str(error))]) from None
+        raise DiagnosticError([_invalid_answer(str(error), answers.known)]) from None
     return dict(worker.answers.combined)
 
 
@@ -118,9 +130,13 @@ def questions() -> list[str]:
     return re.findall(r"^([a-z]\w*):$", text, re.MULTILINE)
 
 
-def _invalid_answer(text: str) -> Diagnostic:
+def _invalid_answer(text: str, given: Mapping[str, Any]) -> Diagnostic:
     match = _COPIER_ERROR.search(text)
     question, reason = match.groups() if match else ("", text)
+    number = _NO_NUMBER.fullmatch(text)
+    if number is not None:  # which copier says in the words of Python
+        wrong = (name for name, value in given.items() if str(value) == number["value"])
+        question, reason = next(wrong, ""), f'"{number["value"]}" is not a whole number'
     return Diagnostic(
         code="invalid-answer",
         detail=f"{question}: {' '.join(reason.split())}" if question else printable(text),

@@ -21,8 +21,12 @@ from anvil_gen.diagnostics import (
 )
 from anvil_gen.inventory.fleet import find_inventory, fleet_root
 from anvil_gen.machine.compose import Project
+from anvil_gen.machine.containers import ContainerQuery
 from anvil_gen.machine.docker import Docker
+from anvil_gen.machine.dotenv import variables
+from anvil_gen.machine.ownership import require_own_containers
 from anvil_gen.machine.project_lock import project_lock
+from anvil_gen.operate.with_values import with_values
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import DEFAULT_MODE, Mode, Stack, Tier
 
@@ -38,14 +42,14 @@ class Deployment:
         self.host = host
         self.project = Project(docker=Docker(host.docker_context), folder=host.output, name=host.project)
 
-    @property
+    @cached_property
     def stack(self) -> Stack:
-        """What the inventory resolves to.
+        """What the inventory resolves to, with the values that variables have on this host.
 
         Raises:
             DiagnosticError: the inventory has errors.
         """
-        return self.host.stack
+        return with_values(self.host.stack, variables(self.project.folder))
 
     @cached_property
     def pending(self) -> Plan | None:
@@ -166,7 +170,8 @@ def delegate(
     With ``on_wait`` the command changes what runs: it takes the project's lock, and calls ``on_wait`` before a wait.
 
     Raises:
-        DiagnosticError: nothing is rendered, there is no such mode or tier, or Docker or Compose is missing.
+        DiagnosticError: nothing is rendered, there is no such mode or tier, the containers are another inventory's, or
+            Docker or Compose is missing.
     """
     chosen = deployment.mode(mode)
     services = deployment.services(chosen, tiers) if tiers else []
@@ -174,6 +179,9 @@ def delegate(
     if diagnostic is not None and not (deployment.project.folder / chosen.root_file).is_file():
         raise DiagnosticError([diagnostic])
     deployment.project.docker.output("version", "--format", "{{.Server.Version}}")
+    if on_wait is not None:
+        project = deployment.project
+        require_own_containers(project, ContainerQuery(project.docker, project.name).containers())
     with project_lock(deployment.project.folder, on_wait) if on_wait is not None else nullcontext(()) as held:
         code = deployment.project.run_interactive(*arguments, *services, root_file=chosen.root_file, inherited=held)
     if code not in (ExitCode.OK, ExitCode.INTERRUPTED):

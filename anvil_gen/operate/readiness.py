@@ -60,14 +60,19 @@ class Progress(Struct, frozen=True, kw_only=True):
     restarts_before: int = 0
     since: float = 0.0  # when the current run, or the current state, was first seen
     state: str = ""
+    serves: bool = False
 
 
-def initial(service: str, before: Container | None = None) -> Progress:
-    """Return the progress of a service before the first observation; ``before`` is its container before `up`."""
+def initial(service: str, before: Container | None = None, *, serves: bool = False) -> Progress:
+    """Return the progress of a service before the first observation.
+
+    ``before`` is its container before `up`; one that ``serves`` is no task which could be completed.
+    """
     if before is None:
-        return Progress(service=service)
+        return Progress(service=service, serves=serves)
     return Progress(
         service=service,
+        serves=serves,
         container_id=before.id,
         started_at=before.started_at,
         restarts_before=before.restarts,
@@ -172,7 +177,7 @@ def _judge(known: Progress, container: Container, now: float) -> tuple[Phase, st
         return Phase.WAITING, f"restarting: it {ended}"
     if container.state == "exited":
         # Without a health check and a restart by Docker, it was a task, and has completed it.
-        done = container.exit_code == 0 and container.health is None
+        done = container.exit_code == 0 and container.health is None and not known.serves
         return (Phase.READY, "has completed") if done else (Phase.FAILED, ended)
     message = {"created": "is not started", "paused": "is paused"}.get(container.state, f"is {container.state}")
     return (Phase.FAILED if now - known.since >= STUCK_SECONDS else Phase.WAITING), message

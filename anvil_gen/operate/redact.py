@@ -46,7 +46,11 @@ def _declared(stack: Stack, service: str) -> Mapping[str, Any]:
     for tier in stack.tiers:
         if tier.service.name == service:
             own = tier.service
-            generated = {"command": own.command, "labels": own.labels, "healthcheck": own.health and own.health.test}
+            generated = {
+                "command": own.shell_words or own.command,
+                "labels": own.labels,
+                "healthcheck": own.health and own.health.test,
+            }
             return {**generated, **own.override}
     routers = (mode.router for mode in stack.modes if mode.router is not None)
     return next((router.override for router in routers if router.service == service), {})

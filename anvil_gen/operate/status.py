@@ -13,6 +13,7 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.machine.compose import Hashes
 from anvil_gen.machine.conflicts import name_conflict, taken_ports
 from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
+from anvil_gen.machine.ownership import inventory_of, is_of_another_inventory, stop_command
 from anvil_gen.operate.deployment import Deployment, services_of, staleness, tier_of
 from anvil_gen.operate.drift import Drift, ProjectConfig, image_drift
 from anvil_gen.operate.redact import redaction_of
@@ -178,11 +179,13 @@ def _rows(queried: _Queried) -> Iterable[Row]:
 
 
 def _left_over(queried: _Queried, service: str) -> Drift:
-    in_another_mode = any(
-        service in services_of(queried.deployment.stack, mode).values() for mode in queried.deployment.stack.modes
-    )
+    deployment, one = queried.deployment, queried.by_service[service]
+    if is_of_another_inventory(one, deployment.project.folder):
+        detail = f"it belongs to {inventory_of(one.project_folder)} in {one.project_folder}, with the same project"
+        return Drift(kind="unknown", detail=detail, remedy=stop_command(deployment.project.docker, one))
+    in_another_mode = any(service in services_of(deployment.stack, mode).values() for mode in deployment.stack.modes)
     detail = "it belongs to another mode" if in_another_mode else "it is no longer in the inventory"
-    remedy = queried.deployment.project.docker.shell_command("rm", "--force", queried.by_service[service].name)
+    remedy = deployment.project.docker.shell_command("rm", "--force", one.name)
     return Drift(kind="unknown", detail=detail, remedy=remedy)
 
 

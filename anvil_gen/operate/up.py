@@ -11,6 +11,7 @@ from msgspec import Struct
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.containers import Container, ContainerQuery
+from anvil_gen.machine.ownership import require_own_containers
 from anvil_gen.operate.deployment import Deployment, staleness
 from anvil_gen.operate.service_results import Result, results, snapshot
 from anvil_gen.resolve.model import Mode
@@ -76,6 +77,7 @@ def start_services(
     named = services if request.tiers else []
     if deployment.project.docker.is_remote:
         _refuse_unmountable(deployment, mode, named)
+    require_own_containers(deployment.project, query.containers())
     before = snapshot(deployment, query)
     for name in remove_unfinished(deployment.project, query):
         detail = f"{name}: left unfinished by an interrupted `up`"

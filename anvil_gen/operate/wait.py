@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -74,6 +74,12 @@ def logs_of(deployment: Deployment, mode: Mode, services: Iterable[str]) -> dict
     return found
 
 
+def servers_of(mode: Mode) -> set[str]:
+    """Return the services of a mode that serve until they are stopped: tiers, and the router."""
+    router = {mode.router.service} if mode.router is not None else set()
+    return {tier.service.name for tier in mode.tiers} | router
+
+
 def wait(
     logs: Mapping[str, KnownLog],
     before: Mapping[str, Container],
@@ -81,16 +87,18 @@ def wait(
     *,
     timeout: float | None,
     show: Callable[[tuple[Progress, ...]], None],
+    servers: Collection[str] = (),
 ) -> Waited:
     """Poll services until all are ready, one has failed, or time is up; ``show`` is called after each poll.
 
-    Ctrl-C ends it too; the containers keep running in any case.
+    Those among ``servers`` are not ready when they have exited, whatever their code. Ctrl-C ends the wait too; the
+    containers keep running in any case.
 
     Raises:
         DiagnosticError: Docker does not answer.
     """
     began = observer.clock()
-    known = {service: initial(service, before.get(service)) for service in logs}
+    known = {service: initial(service, before.get(service), serves=service in servers) for service in logs}
     failed_at: float | None = None
     try:
         while True:
@@ -111,14 +119,20 @@ def wait(
         return Waited(outcome="interrupted", seconds=observer.clock() - began, services=tuple(known.values()))
 
 
-def check_once(logs: Mapping[str, KnownLog], before: Mapping[str, Container], observer: Observer) -> Waited:
+def check_once(
+    logs: Mapping[str, KnownLog],
+    before: Mapping[str, Container],
+    observer: Observer,
+    servers: Collection[str] = (),
+) -> Waited:
     """Check once what is left after Compose itself has failed; services that may still become ready are left out.
 
     Raises:
         DiagnosticError: Docker does not answer.
     """
     began = observer.clock()
-    known = _advance_all({service: initial(service, before.get(service)) for service in logs}, logs, observer, began)
+    first = {service: initial(service, before.get(service), serves=service in servers) for service in logs}
+    known = _advance_all(first, logs, observer, began)
     failed = tuple(one for one in known.values() if one.phase is Phase.FAILED)
     return Waited(outcome="failed", seconds=observer.clock() - began, services=failed)
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct
 
 from anvil_gen.catalog.engine import Engine
-from anvil_gen.inventory.env_references import env_reference
 from anvil_gen.inventory.lock_file import model_key
-from anvil_gen.inventory.schema_tier import AdapterTable, ModelTable, WeightsTable
+from anvil_gen.inventory.schema_model import AdapterTable, ModelTable, WeightsTable
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Tier
 from anvil_gen.resolve.model_source import REVISION_OPTIONS
-from anvil_gen.values import EnvRef, KeyPath, Text, address, parts_of
+from anvil_gen.values import ComposeText, KeyPath, Text, address, interpolations, parts_of
 
 Kind = Literal["images", "models"]
 
@@ -61,22 +60,26 @@ def _images(host: Host) -> Iterator[Wanted | Unheld]:
     if stack.router is not None:
         yield from _image(("router",), stack.router.image or "", stack.router.options.override)
     for extra in stack.services:
-        yield from _image(("services", extra.name), "", host.inventory.services[extra.name])
+        yield from _image(("services", extra.name), "", extra.mapping)
 
 
-def _image(table: KeyPath, image: Text, keys: Any) -> Iterator[Wanted | Unheld]:
+def _image(table: KeyPath, image: Text, keys: Mapping[str, Any]) -> Iterator[Wanted | Unheld]:
     """Yield the image of a service, which its own Compose keys may replace."""
-    path = (*table, "image")
-    own = keys.get("image")
-    reference = env_reference(own) if own is not None else None
+    path, own = (*table, "image"), keys.get("image")
     shown: Text = own if isinstance(own, str) else image
-    variables = [reference.name] if reference else [part.name for part in parts_of(shown) if isinstance(part, EnvRef)]
-    if variables or not isinstance(own, str | None):
-        yield Unheld(path=path, why=f"the image is in a variable: {', '.join(variables)}".removesuffix(": "))
+    variables = _variables(shown)
+    if variables:
+        yield Unheld(path=path, why=f"the image is in a variable: {', '.join(variables)}")
     elif not shown:
         yield Unheld(path=path, why="the image is built here")
     elif "@" not in str(shown):  # the inventory holds it itself
         yield Wanted(kind="images", name=str(shown), path=path)
+
+
+def _variables(text: Text) -> list[str]:
+    if isinstance(text, ComposeText):
+        return [variable.name for variable in interpolations(text)]
+    return [part.name for part in parts_of(text) if not isinstance(part, str)]
 
 
 def _models(host: Host, tier: Tier) -> Iterator[Wanted | Unheld]:
@@ -89,21 +92,24 @@ def _models(host: Host, tier: Tier) -> Iterator[Wanted | Unheld]:
     for name, adapter in sorted(tier.options.lora.items()):
         if isinstance(adapter, AdapterTable) and adapter.repo is not UNSET:
             note = f"{engine.title} takes no revision of an adapter"
-            yield _model(engine, (*table, "lora", name, "repo"), str(adapter.repo), None, note)
+            yield _model(engine, (*table, "lora", name, "repo"), adapter.repo, None, note)
 
 
 def _weights(engine: Engine, path: KeyPath, weights: WeightsTable) -> Iterator[Wanted | Unheld]:
     held = REVISION_OPTIONS[str(path[-1])] in engine.fields
     note = "" if held else f"{engine.title} takes no revision"
     if weights.repo is not UNSET:
-        revision = None if weights.revision is UNSET else str(weights.revision)
-        yield _model(engine, (*path, "repo"), str(weights.repo), revision, note)
+        revision = None if weights.revision is UNSET else weights.revision
+        yield _model(engine, (*path, "repo"), weights.repo, revision, note)
     if isinstance(weights, ModelTable) and weights.repos is not UNSET:
         for index, repo in enumerate(weights.repos):
             yield _model(engine, (*path, "repos", index), repo, None, note)
 
 
 def _model(engine: Engine, path: KeyPath, written: str, revision: str | None, note: str) -> Wanted | Unheld:
+    variables = [name for text in (written, revision or "") for name in _variables(text)]
+    if variables:
+        return Unheld(path=path, why=f"the model is in a variable: {', '.join(variables)}")
     match = re.fullmatch(engine.hub_repo, written)
     if match is None:
         return Unheld(path=path, why=f'"{written}" is not of the Hugging Face Hub')

@@ -6,24 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
-from msgspec import Struct
 
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.quoting import yaml_block
 from anvil_gen.render.yaml_loader import FASTEST, load_yaml
-from anvil_gen.resolve.compose_keys import merge
 from anvil_gen.resolve.model import Declared
+from anvil_gen.resolve.override_merge import merge
 from anvil_gen.values import ComposeText, Number, address
 
-
-class _Entry(Struct, frozen=True, kw_only=True):
-    """A key of a mapping in block style: its value as parsed, and the lines of both."""
-
-    start: int
-    end: int  # the line after the last one
-    column: int
-    node: yaml.Node
-    value: Any
+_Edit = tuple[int, int, list[str]]
+"""The first line of a range, the line after its last, and the lines in its place."""
 
 
 def overridden(text: str, path: str, service: str, override: Mapping[str, Any], declared: Declared) -> str:
@@ -40,68 +32,93 @@ def overridden(text: str, path: str, service: str, override: Mapping[str, Any], 
     services = data.get("services") if isinstance(data, dict) else None
     if not isinstance(services, dict) or not isinstance(services.get(service), dict):
         raise InternalError(f"{path} does not match the inventory at {address(('services', service))}")
-    above: dict[str, Any] = {"services": {service: override}}
+    merged = {**data, "services": {**services, service: merge(services[service], override)}}
     for section, needed in (("volumes", declared.volumes), ("networks", declared.networks)):
-        missing = {name: keys for name, keys in needed.items() if name not in (data.get(section) or {})}
-        above |= {section: missing} if missing else {}
-    root: Any = yaml.compose(text, FASTEST)
+        if needed:
+            merged[section] = {**needed, **(data.get(section) or {})}
+    return _rewritten(text, data, merged)
+
+
+def _rewritten(text: str, data: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """Return the text of ``data`` as that of ``wanted``: only the lines of what differs are others."""
     lines = text.removesuffix("\n").split("\n")
-    if not _is_block(root) or _has_aliases(text):
+    root: Any = yaml.compose(text, FASTEST)
+    if not _is_block(root, yaml.MappingNode) or _has_aliases(text):
         start = next(at for at, line in enumerate(lines) if not line.startswith("#"))
-        return "\n".join([*lines[:start], yaml_block(merge(data, above), 0), ""])
-    # From the end on, so that the lines of what is still to be done stay where they are.
-    for start, end, new in sorted(_edits(root, data, above), key=_place, reverse=True):
+        return "\n".join([*lines[:start], yaml_block(wanted, 0), ""])
+    edits = sorted(_mapping_edits(root, data, wanted, lines), key=lambda edit: edit[0])
+    # From the end on, so that the lines of what is still to be done stay where they are. Of two additions at one line,
+    # the first is to stand above the other: that of the inner mapping.
+    for start, end, new in reversed(edits):
         lines[start:end] = new
     return "\n".join(lines) + "\n"
 
 
-def _place(edit: tuple[int, int, list[str]]) -> tuple[int, int]:
-    return edit[:2]
+def _mapping_edits(
+    node: yaml.Node, data: Mapping[str, Any], wanted: Mapping[str, Any], lines: list[str]
+) -> Iterator[_Edit]:
+    """Yield the edits after which a mapping in block style is another one, which keeps at least one of its keys."""
+    if len(node.value) != len(data):  # such as by `<<`, which puts other keys in its place
+        raise InternalError("an override cannot be merged into a mapping that merges others")
+    column = node.start_mark.column
+    for (key, value), (name, parsed) in zip(node.value, data.items(), strict=True):
+        start, end = key.start_mark.line, _end(value)
+        if name not in wanted:
+            yield start, end, []
+        elif not _is_same(parsed, wanted[name]):
+            inner = _inner_edits(value, parsed, wanted[name], lines) if value.start_mark.line > start else None
+            yield from inner if inner is not None else [(start, end, _laid_out({name: wanted[name]}, column))]
+    end = _end(node)
+    for name, value in wanted.items():
+        if name not in data:
+            # A line between the sections of the file.
+            yield end, end, [*([""] if column == 0 else []), *_laid_out({name: value}, column)]
 
 
-def _edits(node: yaml.Node, data: Mapping[str, Any], above: Mapping[str, Any]) -> Iterator[tuple[int, int, list[str]]]:
-    """Yield what to put in place of which lines, for ``above`` to be merged into a mapping in block style."""
-    entries = _entries(node, data)
-    column = next(entry.column for entry in entries.values())
-    end = max(entry.end for entry in entries.values())
-    added: dict[str, Any] = {}
-    for key, value in above.items():
-        entry = entries.get(key)
-        if entry is None:
-            added[key] = value
-        elif isinstance(value, Mapping) and isinstance(entry.value, Mapping) and _is_block(entry.node):
-            yield from _edits(entry.node, entry.value, value)
-        else:
-            yield entry.start, entry.end, _laid_out(key, merge(entry.value, value), column)
-    if added:
-        space = [""] if column == 0 else []  # between the sections of the file
-        yield end, end, [line for key, value in added.items() for line in (*space, *_laid_out(key, value, column))]
+def _inner_edits(node: yaml.Node, data: Any, wanted: Any, lines: list[str]) -> Iterator[_Edit] | None:
+    """Return the edits inside of a value; None where it is to be written anew as a whole."""
+    if isinstance(wanted, Mapping) and _is_block(node, yaml.MappingNode) and wanted.keys() & data.keys():
+        return _mapping_edits(node, data, wanted, lines)
+    if isinstance(wanted, list) and _is_block(node, yaml.SequenceNode) and len(wanted) >= len(data):
+        starts, column = [item.start_mark.line for item in node.value], node.start_mark.column
+        if len({*starts}) == len(starts) and all(lines[start][column : column + 1] == "-" for start in starts):
+            return _list_edits(node, data, wanted)
+    return None
 
 
-def _laid_out(key: str, value: Any, column: int) -> list[str]:
-    return yaml_block({key: value}, column).split("\n")
+def _list_edits(node: yaml.Node, data: list[Any], wanted: list[Any]) -> Iterator[_Edit]:
+    """Yield the edits after which a list in block style is another one that is no shorter."""
+    column = node.start_mark.column
+    for item, old, new in zip(node.value, data, wanted, strict=False):
+        if not _is_same(old, new):
+            yield item.start_mark.line, _end(item), _laid_out([new], column)
+    if len(wanted) > len(data):
+        yield _end(node), _end(node), _laid_out(wanted[len(data) :], column)
 
 
-def _is_block(node: yaml.Node) -> bool:
-    """Tell whether each key of a mapping is on lines of its own."""
-    return isinstance(node, yaml.MappingNode) and not node.flow_style and bool(node.value)
+def _is_same(one: Any, other: Any) -> bool:
+    """Tell whether two values are rendered the same: `1` is neither `1.0` nor `true`."""
+    if isinstance(one, dict) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_is_same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    if isinstance(one, str) and isinstance(other, str):
+        return one == other
+    return type(one) is type(other) and str(one) == str(other)
+
+
+def _laid_out(value: Any, column: int) -> list[str]:
+    return yaml_block(value, column).split("\n")
+
+
+def _is_block(node: yaml.Node, kind: type[yaml.CollectionNode]) -> bool:
+    """Tell whether each entry of a mapping or list is on lines of its own."""
+    return isinstance(node, kind) and not node.flow_style and bool(node.value)
 
 
 def _has_aliases(text: str) -> bool:
     """Tell whether a file has aliases: then a line may belong to several keys."""
     return "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, FASTEST))
-
-
-def _entries(node: yaml.Node, data: Mapping[str, Any]) -> dict[str, _Entry]:
-    """Return the entries of a mapping in block style by key."""
-    found = {}
-    if len(node.value) != len(data):  # such as by `<<`, which puts other keys in its place
-        raise InternalError("an override cannot be merged into a mapping that merges others")
-    for (key, value), (name, parsed) in zip(node.value, data.items(), strict=True):
-        start = key.start_mark.line
-        end = _end(value)
-        found[name] = _Entry(start=start, end=end, column=key.start_mark.column, node=value, value=parsed)
-    return found
 
 
 def _end(node: yaml.Node) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from anvil_gen.diagnostics import InternalError
-from anvil_gen.values import ComposeText, Number, Text, VariableText, compose_text
+from anvil_gen.values import ComposeText, Number, Text, VariableText, VariableValue, compose_text
 
 # Plain scalars only where YAML 1.1 and 1.2 readers agree that it is this string: it starts with a letter, a slash or
 # dashes (a flag), and holds nothing that could end or change it; or it is a duration or a size. Words that some
@@ -124,6 +124,8 @@ def compose_string(text: Text) -> str:
 
 def to_yaml(value: object) -> str:
     """Return a value of a compose file."""
+    if isinstance(value, VariableValue):
+        value = value.reference
     if isinstance(value, str | VariableText):
         return yaml_string(compose_string(value))
     return _yaml_float(str(value)) if isinstance(value, Number) else _scalar(value)
@@ -131,6 +133,7 @@ def to_yaml(value: object) -> str:
 
 def to_data(value: object) -> str:
     """Return a value of a YAML file that Compose does not read: a `$` is nothing special in it."""
+    _refuse_variable(value)
     if isinstance(value, str):
         return yaml_string(value)
     return _yaml_float(str(value)) if isinstance(value, Number) else _scalar(value)
@@ -150,6 +153,7 @@ def _yaml_float(text: str) -> str:
 
 def to_toml(value: object) -> str:
     """Return a TOML value."""
+    _refuse_variable(value)
     if isinstance(value, str):
         return toml_string(value)
     return _scalar(value)
@@ -157,6 +161,7 @@ def to_toml(value: object) -> str:
 
 def to_word(value: object) -> str:
     """Return a value for a format without quotes (a Dockerfile, an env file), where only plain words are safe."""
+    _refuse_variable(value)
     text = str(value)
     if isinstance(value, str | int) and not isinstance(value, bool) and _WORD.fullmatch(text):
         return text
@@ -165,6 +170,7 @@ def to_word(value: object) -> str:
 
 def to_cfg(value: object) -> str:
     """Return a word of an HAProxy configuration, in which neither a variable nor the end of the line is found."""
+    _refuse_variable(value)
     text = value if isinstance(value, str) else _scalar(value)
     if _CFG_WORD.fullmatch(text):
         return text
@@ -188,10 +194,16 @@ def cfg_variable(name: object) -> str:
 
 def to_map(value: object) -> str:
     """Return a word of a map file of HAProxy, which has no quotes: white space ends it, `#` begins a comment."""
+    _refuse_variable(value)
     text = value if isinstance(value, str) else _scalar(value)
     if not text or text.startswith("#") or _MAP_SPECIAL.search(text):
         raise InternalError(f"{value!r} cannot be written to a map file, which has no quotes")
     return text
+
+
+def _refuse_variable(value: object) -> None:
+    if isinstance(value, VariableValue):
+        raise InternalError(f"{compose_text(value.reference)}: Compose puts no variables into this file")
 
 
 def _scalar(value: object) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.quoting import compose_string
-from anvil_gen.resolve.compose_keys import merge
 from anvil_gen.resolve.model import (
     ExtraService,
     HealthCheck,
@@ -24,7 +23,8 @@ from anvil_gen.resolve.model import (
     Service,
     Stack,
 )
-from anvil_gen.values import KeyPath, Text
+from anvil_gen.resolve.override_merge import merge
+from anvil_gen.values import KeyPath, Text, VariableValue
 
 _ABSENT = object()
 
@@ -119,7 +119,7 @@ def _health(health: HealthCheck) -> dict[str, Any]:
         "disable": _ABSENT if health.disable is None else health.disable,
         "interval": _optional(health.interval),
         "timeout": _optional(health.timeout),
-        "retries": _ABSENT if health.retries is None else health.retries,
+        "retries": _whole_number(health.retries),
         "start_period": _optional(health.start_period),
         "start_interval": _optional(health.start_interval),
     }
@@ -128,6 +128,12 @@ def _health(health: HealthCheck) -> dict[str, Any]:
 def _logging(logging: Logging) -> dict[str, Any]:
     options = {name: compose_string(value) for name, value in logging.options.items()}
     return {"driver": _optional(logging.driver), "options": options or _ABSENT}
+
+
+def _whole_number(value: int | None) -> Any:
+    if isinstance(value, VariableValue):
+        return compose_string(value.reference)
+    return _ABSENT if value is None else value
 
 
 def _mount(mount: Mount) -> dict[str, Any]:
@@ -182,7 +188,7 @@ def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
         **_networks(service.networks),
         **_reservation(service.gpus),
     }
-    return _file(service.name, merge(_without_empty(own), service.override), service)
+    return _file(service.name, _without_empty(merge(own, service.override, removed=_ABSENT)), service)
 
 
 def _env_files(service: Service) -> Any:
@@ -210,7 +216,7 @@ def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
         "volumes": (*mounts, *map(_mount, router.mounts)),
         **_networks(router.networks),
     }
-    return _file(router.service, merge(_without_empty(own), router.override), router)
+    return _file(router.service, _without_empty(merge(own, router.override, removed=_ABSENT)), router)
 
 
 def _without_empty(keys: Mapping[str, Any]) -> dict[str, Any]:

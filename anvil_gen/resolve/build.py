@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anvil_gen.inventory.schema_tier import EnvFileTable
+from anvil_gen.inventory.schema_model import EnvFileTable
 from anvil_gen.resolve.compose_keys import compose_form
 from anvil_gen.resolve.model import EnvFile
 from anvil_gen.resolve.relative_paths import Move, moved_keys

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any
 
@@ -11,9 +10,9 @@ from msgspec import UNSET
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fields import NAME_LENGTH, PROJECT_PATTERN
 from anvil_gen.inventory.schema import Inventory
-from anvil_gen.inventory.schema_base import EnvTable
 from anvil_gen.resolve.model import Gpu, Mode, Stack, Tier
 from anvil_gen.resolve.networks import check_shared, check_used
+from anvil_gen.resolve.own_references import check_own_references
 from anvil_gen.resolve.uniqueness import (
     COMMON_BINDS,
     check_uniqueness,
@@ -28,12 +27,11 @@ from anvil_gen.values import Number
 _ROUNDING = 1e-9
 
 
-def check_stack(stack: Stack, inventory: Inventory, collector: Collector) -> None:
-    """Report what is wrong between the parts of a resolved stack."""
+def check_stack(stack: Stack, inventory: Inventory, collector: Collector, *, proves_names: bool = False) -> None:
+    """Report what is wrong between the parts of a resolved stack, whose router may prove its tiers' names."""
     _host_name(stack, collector)
-    _output(inventory, collector)
     _reserves(inventory, collector)
-    check_uniqueness(stack, collector)
+    check_uniqueness(stack, collector, proves_names=proves_names)
     _binds(stack, collector)
     _key_beyond_loopback(stack, collector)
     _tiers_beyond_loopback(stack, collector)
@@ -42,6 +40,7 @@ def check_stack(stack: Stack, inventory: Inventory, collector: Collector) -> Non
     for mode in stack.modes:
         _shares(mode, collector)
     _projects(stack, collector)
+    check_own_references(stack, collector)
     check_shared(stack.modes, collector)
     check_used(stack, inventory, collector)
 
@@ -117,11 +116,7 @@ def _own_ipc(stack: Stack, collector: Collector) -> None:
 def _images(stack: Stack, collector: Collector) -> None:
     for _, table, options in owners(stack):
         image = options.image
-        if isinstance(image, EnvTable) and image.default == "":
-            path, _ = option_location(options, "image", table)
-            detail = "without the variable there would be no image"
-            collector.add("invalid-form", (*path, "default"), detail, "write an image, or leave the default out")
-        if not isinstance(image, str):
+        if image is None:
             continue
         host, slash, rest = image.partition("@")[0].partition("/")
         # The registry and the tag may have capitals.
@@ -132,23 +127,6 @@ def _images(stack: Stack, collector: Collector) -> None:
             collector.add(
                 "name-that-docker-refuses", path, f'"{image}" has capitals', "write it in lower case", key=key
             )
-
-
-def _output(inventory: Inventory, collector: Collector) -> None:
-    output = inventory.host.output
-    if output is UNSET:
-        return
-    folder = collector.document.path.parent
-    if "\\" in output and os.sep != "\\":
-        detail = "here a backslash is part of a name, and not between folders"
-        collector.add(
-            "not-a-folder-for-the-tree", ("host", "output"), detail, "write forward slashes: they work everywhere"
-        )
-    elif os.path.realpath(folder / output) == os.path.realpath(folder):
-        detail = "it is the folder of the inventory itself"
-        collector.add(
-            "not-a-folder-for-the-tree", ("host", "output"), detail, 'write a folder of its own: "../deploy/box"'
-        )
 
 
 def _shares(mode: Mode, collector: Collector) -> None:

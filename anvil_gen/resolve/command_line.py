@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from anvil_gen.values import (
     ComposeText,
-    EnvRef,
     Number,
     Text,
     VariableText,
+    VariableValue,
     compose_text,
     concat,
     escape_dollars,
     fill,
     parts_of,
+    text_of,
 )
 
 FlagStyle = Literal["equals", "space"]
@@ -28,6 +29,8 @@ def flag_text(value: Any) -> Text:
     """Return a single flag value as text: tables as JSON with sorted keys, numbers as they were written."""
     if isinstance(value, VariableText | str):
         return value
+    if isinstance(value, VariableValue):
+        return text_of(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
@@ -35,16 +38,23 @@ def flag_text(value: Any) -> Text:
     return str(value)
 
 
-def _json(value: Any) -> str:
+def _json(value: Any) -> Text:
     """Return compact JSON with sorted keys, and with its numbers as they were written."""
     if isinstance(value, dict):
-        return f"{{{','.join(f'{_json(key)}:{_json(value[key])}' for key in sorted(value))}}}"
+        entries = [concat(_json(key), ":", _json(value[key])) for key in sorted(value)]
+        return concat("{", *_with_commas(entries), "}")
     if isinstance(value, list):
-        return f"[{','.join(map(_json, value))}]"
+        return concat("[", *_with_commas(map(_json, value)), "]")
+    if isinstance(value, VariableValue):
+        return concat('"', value.reference, '"') if isinstance(value, str) else value.reference
     if isinstance(value, Number):
         return str(value)
     # JSON has no dates: one in a flag is an error that is reported together with the others, after this.
     return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _with_commas(texts: Iterable[Text]) -> list[Text]:
+    return [piece for text in texts for piece in (",", text)][1:]
 
 
 def flag_arguments(name: str, value: Any, style: FlagStyle, lists: ListStyle) -> Iterator[Text]:
@@ -89,14 +99,19 @@ def arguments(
     )
 
 
-def shell_words(words: tuple[Text, ...], last: EnvRef) -> tuple[ComposeText, ...]:
+def shell_words(words: tuple[Text, ...], last: Text) -> tuple[ComposeText, ...]:
     """Return arguments as words of a string that Compose splits itself, after it has put the variables in.
 
     A variable is in double quotes, so that its value stays one argument; ``last`` is bare, so that its value
     becomes several.
     """
-    quoted = [escape_dollars(shlex.quote(word)) if isinstance(word, str) else _in_double_quotes(word) for word in words]
-    return tuple(ComposeText(word) for word in (*quoted, compose_text(VariableText((last,)))))
+    quoted = [
+        escape_dollars(shlex.quote(word))
+        if isinstance(word, str) and not isinstance(word, VariableValue)
+        else _in_double_quotes(word)
+        for word in words
+    ]
+    return tuple(ComposeText(word) for word in (*quoted, compose_text(last)))
 
 
 def _in_double_quotes(word: Text) -> str:

@@ -7,50 +7,48 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.inventory.env_references import TABLES, env_reference
+from anvil_gen.inventory.env_references import TABLES, reference
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.resolve.model import Mount
-from anvil_gen.values import ComposeText, VariableText, compose_text, escape_dollars
+from anvil_gen.values import ComposeText, compose_text, escape_dollars
 
 _PORT = re.compile("[0-9]{1,5}")
 _PUBLISHED = re.compile(r"(?:(?P<bind>[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?P<port>[0-9]{1,5}):[0-9]{1,5}(?:/tcp)?")
+EMPTY_LISTS = ("command", "entrypoint")
+"""Keys for which an empty list is not the same as none; of the others, Compose refuses some in an included file."""
 NAMED_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
 def flag_value(value: Any) -> Any:
     """Return a flag's value with references to variables resolved."""
-    reference = env_reference(value)
-    if reference is not None:
-        return VariableText((reference,))
+    text = reference(value)
+    if text is not None:
+        return text
     return [flag_value(item) for item in value] if isinstance(value, list) else value
 
 
 def compose_form(value: Any, *, table: bool = True) -> Any:
     """Return a value of the inventory as a compose file holds it: every `$` literal, but for references.
 
-    With ``table``, what ``value`` has is no reference itself.
+    With ``table``, what ``value`` has is no reference itself. Lists that say nothing are left out.
     """
-    reference = None if table else env_reference(value)
-    if reference is not None:
-        return ComposeText(compose_text(VariableText((reference,))))
+    text = None if table else reference(value)
+    if text is not None:
+        return ComposeText(compose_text(text))
     if isinstance(value, dict):
-        return {str(key): compose_form(item, table=key in TABLES) for key, item in value.items()}
+        kept = {str(key): item for key, item in value.items() if item != [] or key in EMPTY_LISTS}
+        return {key: compose_form(item, table=key in TABLES) for key, item in kept.items()}
     if isinstance(value, list):
         return [compose_form(item, table=False) for item in value]
     return ComposeText(escape_dollars(value)) if isinstance(value, str) else value
 
 
-def with_image(keys: Mapping[str, Any], lock: Lock) -> dict[str, Any]:
+def with_image(keys: Mapping[str, Any], lock: Lock) -> Mapping[str, Any]:
     """Return Compose's own keys with the digest that the lock holds their image to."""
     image = keys.get("image")
-    return {**keys, "image": lock.image(image)} if isinstance(image, str) else {**keys}
-
-
-def merge(below: Any, above: Any) -> Any:
-    """Return ``below`` with ``above`` in it: tables merge, everything else replaces."""
-    if isinstance(below, Mapping) and isinstance(above, Mapping):
-        return {**below, **{key: merge(below.get(key), value) for key, value in above.items()}}
-    return above
+    if not isinstance(image, str) or "$" in image:  # a variable
+        return keys
+    return {**keys, "image": type(image)(lock.image(str(image)))}
 
 
 def by_name(entries: Any) -> Any:
@@ -81,9 +79,9 @@ def named_volumes(mounts: Any) -> tuple[Mount, ...]:
     names: dict[str, Mount] = {}
     for mount in mounts if isinstance(mounts, list) else ():
         long = long_mount(mount if isinstance(mount, Mapping) else str(mount))
-        source = long["source"] if long["type"] == "volume" else ""
+        source = str(long["source"]) if long["type"] == "volume" else ""
         if NAMED_VOLUME.fullmatch(source):
-            names[source] = Mount(source=str(source), target="", volume=True)
+            names[source] = Mount(source=source, target="", volume=True)
     return tuple(names.values())
 
 

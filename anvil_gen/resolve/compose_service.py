@@ -10,8 +10,8 @@ from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.build import build_keys, env_files
 from anvil_gen.resolve.command_line import arguments, shell_words
-from anvil_gen.resolve.compose_keys import compose_form, flag_value, with_image
-from anvil_gen.resolve.context import AnyServer, ResolveContext, env_text, matching_quirks
+from anvil_gen.resolve.compose_keys import flag_value, with_image
+from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
 from anvil_gen.resolve.gpu_reservation import gpu_environment, reservation_of
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Networks, Port, Service
@@ -19,9 +19,10 @@ from anvil_gen.resolve.model_source import Source
 from anvil_gen.resolve.mounts import Taken, own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
+from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.parallel import parallel_values
-from anvil_gen.resolve.relative_paths import move_to, moved_keys
-from anvil_gen.values import EnvRef, KeyPath, Number, Text, canonical_flag, fill
+from anvil_gen.resolve.relative_paths import move_to
+from anvil_gen.values import KeyPath, Number, Text, VariableValue, canonical_flag, concat, fill, text_of, with_reference
 
 _BY_NAME = "By name only: the value comes from the shell or from .env."
 
@@ -30,7 +31,9 @@ def published(bind: str | bool, number: Text, target: Text) -> tuple[Port, ...]:
     """Return the ports of a service that is published at an address, or at none."""
     if not isinstance(bind, str):
         return ()
-    host = "" if bind == ALL_ADDRESSES else f"[{bind}]" if ":" in bind else bind
+    if bind == ALL_ADDRESSES and not isinstance(bind, VariableValue):
+        return (Port(host="", number=number, target=target),)
+    host = with_reference(f"[{bind}]", concat("[", bind, "]")) if ":" in bind else bind
     return (Port(host=host, number=number, target=target),)
 
 
@@ -38,13 +41,13 @@ def logging_of(options: ServerOptions | RouterOptions) -> Logging | None:
     """Return where the log of a service goes; None where that is left to Docker."""
     own = options.logging
     if own is None:
-        sizes = {"max-size": options.log_max_size, "max-file": str(options.log_max_files)}
+        sizes: dict[str, Text] = {"max-size": options.log_max_size, "max-file": text_of(options.log_max_files)}
         return Logging(driver="json-file", options=sizes)
     if own is False:
         return None
     written = {} if own.options is UNSET else own.options
     driver = None if own.driver is UNSET else own.driver
-    return Logging(driver=driver, options={name: env_text(value) for name, value in sorted(written.items())})
+    return Logging(driver=driver, options={name: text_of(value) for name, value in sorted(written.items())})
 
 
 class ServiceInputs(Struct, frozen=True, kw_only=True):
@@ -62,7 +65,7 @@ class ServiceInputs(Struct, frozen=True, kw_only=True):
     files: tuple[Mount, ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
     rank: int | None = None  # of the adapters, the highest
-    extra_arguments: EnvRef | None = None
+    extra_arguments: Text | None = None
 
 
 class _EngineParts(Struct, frozen=True, kw_only=True):
@@ -83,17 +86,16 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
     mounts, sealed = (*parts.mounts, *own), context.sealed and server.path[0] == "tiers"
     networks = networks_of(context, options, server.path, sealed=sealed)
     move = move_to(context, inputs.folder)
-    override = moved_keys(with_image(options.override, context.lock), move)
     return Service(
         name=inputs.service,
         container_name=inputs.container_name,
         image=server.image,
         entrypoint=parts.entrypoint,
         command=parts.command,
-        shell_words=shell_words(parts.command, inputs.extra_arguments) if inputs.extra_arguments else (),
+        shell_words=() if inputs.extra_arguments is None else shell_words(parts.command, inputs.extra_arguments),
         environment=parts.environment,
         ports=published(options.bind, inputs.published_port, inputs.port),
-        further_ports=tuple(map(str, options.ports)),
+        further_ports=tuple(map(text_of, options.ports)),
         mounts=mounts,
         networks=networks,
         declared=declared(context, mounts, _joined(networks, server), folder=inputs.folder),
@@ -109,8 +111,8 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         labels=inputs.labels,
         env_file=env_files(options.env_file, move),
         build=build_keys(options.build, move),
-        override=compose_form(override),
-        override_declared=declared_by(context, override, folder=inputs.folder),
+        override=with_image(options.override, context.lock),
+        override_declared=declared_by(context, declaring(options.override), folder=inputs.folder),
     )
 
 
@@ -246,7 +248,7 @@ def _environment(
             for name, value in quirk.environment.items()
         ),
         _hub_environment(context, engine, inputs, places),
-        (EnvVar(name=name, value=env_text(value)) for name, value in sorted(server.options.environment.items())),
+        (EnvVar(name=name, value=text_of(value)) for name, value in sorted(server.options.environment.items())),
         (
             EnvVar(name=name, value=None, reason="" if index else _BY_NAME)
             for index, name in enumerate(sorted(server.options.pass_))
@@ -265,7 +267,7 @@ def _engine_environment(
     known = _field_values(server, engine, inputs) if engine.field_env else {}
     for field, name in engine.field_env.items():
         if known[field] is not None:
-            yield EnvVar(name=name, value=str(known[field]))
+            yield EnvVar(name=name, value=text_of(known[field]))
 
 
 def _hub_environment(

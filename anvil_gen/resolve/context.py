@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
-from anvil_gen.inventory.schema_base import EnvTable
+from anvil_gen.resolve.flag_check import FlagRules
 from anvil_gen.resolve.model import Gpu, GpuRequest
 from anvil_gen.resolve.options import ServerOptions, TierOptions
-from anvil_gen.values import EnvRef, KeyPath, Text, VariableText
+from anvil_gen.values import KeyPath, Text
 
 _Options = TypeVar("_Options", bound=ServerOptions)
 
@@ -49,6 +49,7 @@ class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):
     options: _Options
     gpu_request: GpuRequest | None
     image: Text
+    rules: FlagRules | None = None  # None where nothing is known of the engine's flags
 
     @property
     def gpus(self) -> tuple[Gpu, ...]:
@@ -59,14 +60,6 @@ class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):
 AnyServer = ModelServer[Any]
 """One that may be a tier's or the experiment's."""
 TierServer = ModelServer[TierOptions]
-
-
-def env_text(value: Any) -> Text:
-    """Return a value of the inventory as text: a reference to a variable, or the value itself."""
-    if isinstance(value, EnvTable):
-        default = None if value.default is UNSET else value.default
-        return VariableText((EnvRef(name=value.env, default=default),))
-    return str(value)
 
 
 def matching_quirks(context: ResolveContext, engine: Engine, gpus: GpuRequest | None) -> Iterator[Quirk]:

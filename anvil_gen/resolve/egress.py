@@ -8,6 +8,8 @@ from msgspec import UNSET
 
 from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.model_source import Source
+from anvil_gen.resolve.override_merge import REMOVED
+from anvil_gen.values import VariableValue
 
 INTERNAL = "internal"
 """The network of sealed tiers and their router."""
@@ -45,11 +47,12 @@ def check_sealed(context: ResolveContext, server: TierServer, sources: Mapping[s
         detail = f'"{options.bind}": nothing is published from an internal network'
         context.collector.add("not-with-egress-denied", path, detail, f"remove it: clients come by the router; {_OPEN}")
     for key in _WAYS_OUT:
-        if key in options.override:
+        if options.override.get(key, REMOVED) is not REMOVED:
             path = (*(options.origin("override").path or server.path), key)
             detail = f'"{key}" in override would put it on another network than the internal one, or publish it'
             context.collector.add("not-with-egress-denied", path, detail, f"remove it, {_OPEN}", key=True)
-    if options.environment.get(OFFLINE, "0") not in _NO:
+    offline = options.environment.get(OFFLINE, "0")
+    if offline not in _NO or (offline == "" and isinstance(offline, VariableValue)):
         return
     for name, source in sources.items():
         if source.from_hub and source.argument:

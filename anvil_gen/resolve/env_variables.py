@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.model import (
@@ -15,10 +16,11 @@ from anvil_gen.resolve.model import (
     Experiment,
     ExtraService,
     Router,
+    Service,
     Tier,
     Variable,
 )
-from anvil_gen.values import ComposeText, EnvRef, interpolations
+from anvil_gen.values import ComposeText, EnvRef, Interpolation, VariableValue, interpolations
 
 _NAMELESS = frozenset({str, int, bool, type(None)})  # most values are: they are not looked into
 
@@ -35,7 +37,8 @@ def variables_of(
     comments = {} if token is UNSET else {str(token): "The token for gated models of the hub."}
     parts: list[tuple[str, object]] = []
     if router is not None:
-        parts.append(("router/compose.yml", (router.image, router.override)))
+        names = (name for name in Service.__struct_fields__ if name in Router.__struct_fields__)
+        parts.append(("router/compose.yml", [getattr(router, name) for name in names]))
     parts += [(f"tiers/{tier.name}.yml", tier.service) for tier in tiers]
     parts += [(f"services/{extra.name}.yml", extra.mapping) for extra in services]
     found: dict[str, Variable] = {}
@@ -48,38 +51,50 @@ def variables_of(
     for file, part in parts:
         for name, has_default in variable_names(part):
             comment = comments.get(name, "Named in the inventory.")
-            found.setdefault(name, Variable(name=name, comment=comment, file=file, standing=not has_default))
-    for name, comment in _slot(experiment, comments):
-        found.setdefault(
-            name, Variable(name=name, comment=comment, file=EXPERIMENT_FILE, standing=name not in TRIAL_VARIABLES)
-        )
+            first = found.setdefault(name, Variable(name=name, comment=comment, file=file))
+            found[name] = replace(first, standing=first.standing or not has_default)
+    for name, comment, standing in _slot(experiment, comments):
+        found.setdefault(name, Variable(name=name, comment=comment, file=EXPERIMENT_FILE, standing=standing))
     return tuple(found.values())
 
 
-def _slot(experiment: Experiment | None, comments: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the experiment's variables with what they are for: its own first, in their order."""
-    names = dict(variable_names(experiment.service)) if experiment is not None else {}
-    yield from ((name, comment) for name, comment in TRIAL_VARIABLES.items() if name in names)
-    yield from (
-        (name, comments.get(name, "Named in the inventory.")) for name in sorted(names.keys() - TRIAL_VARIABLES.keys())
-    )
+def _slot(experiment: Experiment | None, comments: dict[str, str]) -> Iterator[tuple[str, str, bool]]:
+    """Yield the experiment's variables with what they are for, and whether they are needed: its own first, in order."""
+    found = list(variable_names(experiment.service)) if experiment is not None else []
+    names, needed = {name for name, _ in found}, {name for name, has_default in found if not has_default}
+    yield from ((name, comment, False) for name, comment in TRIAL_VARIABLES.items() if name in names)
+    for name in sorted(names - TRIAL_VARIABLES.keys()):
+        yield name, comments.get(name, "Named in the inventory."), name in needed
 
 
 def variable_names(value: Any) -> Iterator[tuple[str, bool]]:
     """Yield the names of the variables in a value, however deep, and whether they have a default there."""
-    parts: Iterable[Any] = ()
     if isinstance(value, EnvRef):
         yield value.name, value.default is not None
+    elif isinstance(value, Interpolation):
+        yield from _interpolated_names(value)
     elif isinstance(value, EnvVar) and value.value is None:
         yield value.name, False
-    elif isinstance(value, ComposeText):
-        yield from ((variable.name, variable.has_default) for variable in interpolations(value))
-    elif isinstance(value, Struct):
-        parts = (getattr(value, field) for field in value.__struct_fields__)
-    elif isinstance(value, Mapping):
-        parts = value.values()
-    elif isinstance(value, list | tuple):
-        parts = value
-    for part in parts:
+    for part in _parts(value):
         if type(part) not in _NAMELESS:
             yield from variable_names(part)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, VariableValue):
+        return (value.reference,)
+    if isinstance(value, ComposeText):
+        return interpolations(value)
+    if isinstance(value, Interpolation):
+        return ()
+    if isinstance(value, Struct):
+        return (getattr(value, field) for field in value.__struct_fields__)
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _interpolated_names(variable: Interpolation) -> Iterator[tuple[str, bool]]:
+    """Yield the names of a variable and of those in its default or alternative, which nobody has to set."""
+    yield variable.name, variable.operator.endswith(("-", "+"))
+    yield from ((name, True) for inner in interpolations(variable.word) for name, _ in _interpolated_names(inner))

@@ -14,7 +14,7 @@ from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.model_source import Source, hub_mount
 from anvil_gen.resolve.options import ExperimentOptions
 from anvil_gen.resolve.server_gpus import share_of
-from anvil_gen.values import EnvRef, Text, VariableText, fill
+from anvil_gen.values import EnvRef, Interpolation, Text, VariableText, compose_text, fill, parts_of, text_of
 
 
 def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: str) -> Experiment | None:
@@ -28,7 +28,7 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
         detail = f"{server.engine.title} has no command to put MODEL into"
         context.collector.add("not-for-the-experiment", ("experiment", "engine"), detail, "take another engine")
         return None
-    port = _variable("PORT", default=str(options.port))
+    port = _variable("PORT", default=text_of(options.port))
     served_name = _variable("SERVED_NAME", default=options.served_name)
     model = _variable("MODEL", error="set MODEL to a model of the hub, for example MODEL=openai/gpt-oss-20b")
     share = share_of(context, server)
@@ -45,13 +45,13 @@ def build_experiment(context: ResolveContext, tiers: tuple[Tier, ...], *, host: 
             "model": Source(kind="repo", argument=model, revision=None, mount=hub_mount(context, server, server.path))
         },
         labels=tuple(_labels(served_name, port, device_ids)),
-        extra_arguments=EnvRef(name="EXTRA_ARGS", default=""),
+        extra_arguments=_variable("EXTRA_ARGS", default=""),
     )
     return Experiment(
         project=options.project,
         root_file=EXPERIMENT_FILE,
         engine=server.engine_name,
-        port=options.port,
+        port=int(options.port),
         share=share,
         service=build_service(context, server, inputs),
         neighbours=tuple(tier.service.name for tier in tiers if any(tier.may_hold(gpu) for gpu in server.gpus)),
@@ -74,5 +74,8 @@ def _labels(served_name: Text, port: Text, device_ids: tuple[Text, ...]) -> Iter
     yield f"{VARIABLE_LABEL}EXTRA_ARGS", _variable("EXTRA_ARGS", default="")
 
 
-def _variable(name: str, *, default: str | None = None, error: str | None = None) -> VariableText:
+def _variable(name: str, *, default: Text | None = None, error: str | None = None) -> VariableText:
+    if default is not None and any(not isinstance(part, str) for part in parts_of(default)):
+        return VariableText((Interpolation(name=name, operator=":-", word=compose_text(default)),))
+    default = None if default is None else "".join(map(str, parts_of(default)))
     return VariableText((EnvRef(name=name, default=default, error=error),))

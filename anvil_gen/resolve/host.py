@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import UNSET, Struct
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.diagnostics import Diagnostic
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, display_path
 from anvil_gen.digests import digest_of
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.decode import parse
@@ -21,6 +21,7 @@ from anvil_gen.inventory.toml_file import Document
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Stack
 from anvil_gen.resolve.options import HostOptions
+from anvil_gen.resolve.output import HEADER, check_output, taken_folder
 from anvil_gen.values import Text, fill
 
 
@@ -50,19 +51,20 @@ class Host:
         ``lock`` is taken instead of that on disk.
 
         Raises:
-            DiagnosticError: the file cannot be read, or is no TOML.
+            DiagnosticError: the file cannot be read, or is no TOML; or ``output`` is another folder's place.
         """
         self.path = path
         self.catalog = catalog
         self._given_lock = lock
-        self.collector = Collector(Document(path, text=text))
+        self.collector = Collector(Document(path, text=text, below=fleet_root(path)))
         self.inventory: Inventory = parse(self.collector)
         self.options = _host_options(self.inventory, catalog, path)
         self.output = Path(os.path.abspath(output or path.parent / self.options.output))  # noqa: PTH100
         """The folder of the rendered tree, absolute."""
-        if output is None and _is_hidden(self.output, fleet_root(path)):
-            detail = f"{self.options.output} leads to a hidden folder, where other programs keep what they run"
-            self.collector.add("invalid-name", ("host", "output"), detail, "name another folder, or give --output")
+        if output is None:
+            check_output(self.collector, path, self.output, marker=f"{HEADER}{self.header}. ")
+        else:
+            _require_free(path, self.output)
         self.command = _command(path, output)
         """What a person types to render it."""
 
@@ -147,13 +149,12 @@ def _host_options(inventory: Inventory, catalog: Catalog, path: Path) -> HostOpt
     )
 
 
-def _is_hidden(output: Path, root: Path) -> bool:
-    """Tell whether the way from a fleet to an output leads through a hidden folder, such as `.git`."""
-    try:
-        way = Path(os.path.relpath(os.path.realpath(output), os.path.realpath(root)))
-    except ValueError:  # another drive
-        return False
-    return any(part.startswith(".") and not part.startswith("..") for part in way.parts)
+def _require_free(inventory: Path, output: Path) -> None:
+    taken = taken_folder(inventory, output)
+    if taken is not None:
+        detail = f"--output {display_path(output)}: {taken}"
+        diagnostic = Diagnostic(code="not-a-folder-for-the-tree", detail=detail, remedy="name a folder of its own")
+        raise DiagnosticError([diagnostic])
 
 
 def _command(path: Path, output: Path | None) -> str:

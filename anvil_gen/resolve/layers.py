@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct
 
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.resolve.options import Options, Origin
+from anvil_gen.resolve.override_merge import add_layer
 from anvil_gen.values import KeyPath, Text, fill
 
 _Options = TypeVar("_Options", bound=Options)
@@ -26,7 +27,7 @@ def set_fields(table: Struct) -> dict[str, Any]:
 
 
 def layered(kind: type[_Options], *layers: Layer) -> _Options:
-    """Merge layers, lowest first: tables by key, everything else replaces.
+    """Merge layers, lowest first: tables by key, overrides deep, everything else replaces.
 
     The first is the roster: it has every option of ``kind``, and no later one may bring another.
     """
@@ -37,9 +38,15 @@ def layered(kind: type[_Options], *layers: Layer) -> _Options:
             if name not in roster:
                 raise InternalError(f'{layer.name}: "{name}" is no option of {layers[0].name}')
             below = values.get(name)
-            values[name] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
+            values[name] = _merged(name, below, value)
             origins[name] = whole if layer.path is None else Origin(layer=layer.name, path=(*layer.path, name))
     return kind(**values, origins=origins)
+
+
+def _merged(name: str, below: Any, value: Any) -> Any:
+    if name == "override":
+        return add_layer(below or {}, value)
+    return {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
 
 
 def fill_placeholders(defaults: Mapping[str, Any], values: Mapping[str, Text]) -> dict[str, Any]:

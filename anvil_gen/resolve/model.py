@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from anvil_gen.resolve.options import ExperimentOptions, GpuCount, RouterOptions, TierOptions
 from anvil_gen.resolve.router_model import Client, ResponseBodies, RouterLimits
-from anvil_gen.values import ComposeText, Number, Text, concat
+from anvil_gen.values import ComposeText, Number, Text, as_text, concat
 
 ROOT_FILE = "docker-compose.yml"
 """The default mode's root file, which Compose finds by itself."""
@@ -43,7 +43,7 @@ class Gpu(Struct, frozen=True, kw_only=True):
     @property
     def device_id(self) -> str:
         """What Docker is told of it: its UUID, else its index."""
-        return str(self.index) if self.uuid is None else self.uuid
+        return as_text(self.index if self.uuid is None else self.uuid)
 
 
 class GpuRequest(Struct, frozen=True, kw_only=True):
@@ -178,7 +178,7 @@ class Service(Struct, frozen=True, kw_only=True):
     environment: tuple[EnvVar, ...]
     env_file: tuple[EnvFile, ...]
     ports: tuple[Port, ...]
-    further_ports: tuple[str, ...]  # in Compose's short form
+    further_ports: tuple[Text, ...]  # in Compose's short form
     mounts: tuple[Mount, ...]
     networks: Networks  # empty for the default one alone
     declared: Declared
@@ -278,7 +278,7 @@ class Router(Struct, frozen=True, kw_only=True):
     image: Text | None
     port: int
     ports: tuple[Port, ...]
-    further_ports: tuple[str, ...]
+    further_ports: tuple[Text, ...]
     clients: tuple[Client, ...]
     limits: RouterLimits
     restart: str | None

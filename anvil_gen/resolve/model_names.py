@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from msgspec import UNSET, Struct
 
 from anvil_gen.catalog.engine import Engine
-from anvil_gen.inventory.schema_tier import ModelTable
+from anvil_gen.inventory.schema_model import ModelTable
 from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.model_source import serves_several
 from anvil_gen.values import KeyPath, fill
@@ -52,7 +52,7 @@ def model_names(context: ResolveContext, server: TierServer, presets: str | None
         _check_names(context, server, served)
     _check_fields(context, server, several=several)
     form = engine.lora_served_as if engine is not None else ""
-    adapters = (str(fill(form, {"served_name": served[0], "name": name})) for name in sorted(options.lora) if form)
+    adapters = (str(fill(form, {"served_name": str(served[0]), "name": name})) for name in sorted(options.lora) if form)
     return ModelNames(served=served, adapters=tuple(adapters), several=several)
 
 

@@ -10,13 +10,16 @@ from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.diagnostics import join_words
 from anvil_gen.inventory.schema_tier import ExperimentTable, TierTable
 from anvil_gen.resolve.context import ModelServer, ResolveContext
-from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
+from anvil_gen.resolve.flag_check import flag_rules
+from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
 from anvil_gen.resolve.options import ServerOptions
+from anvil_gen.resolve.relative_paths import placed_fields
 from anvil_gen.resolve.server_checks import check_server
 from anvil_gen.resolve.server_gpus import find_gpus, image_of
 from anvil_gen.values import KeyPath, Text
 
 # Table of an inventory -> section of templates/defaults.toml.
+_FOLDER = "tiers"
 _SECTIONS = {"tiers": "tier", "experiment": "experiment"}
 _EGRESS = ("host", "egress")
 
@@ -53,13 +56,16 @@ def resolve_server(
     )
     options = _options_of(context, kind, table, path, below)
     gpus = find_gpus(context, options, engine, path)
+    image = image_of(context, options, engine, gpus, path)
+    rules = flag_rules(context.catalog.flag_timeline(name), engine, image) if engine is not None else None
     server = ModelServer(
         path=path,
         engine_name=name,
-        engine=engine,
+        engine=engine.at(rules.release.version) if engine is not None and rules is not None else engine,
         options=options,
         gpu_request=gpus,
-        image=image_of(context, options, engine, gpus, path),
+        image=image,
+        rules=rules,
     )
     check_server(context, server)
     return server
@@ -79,8 +85,8 @@ def _options_of(
         kind,
         *below,
         *([Layer(name="[host]", values={"bind": False}, path=_EGRESS)] if sealed else []),
-        Layer(name="[defaults]", values=set_fields(common), path=("defaults",)),
-        Layer(name=f"[{'.'.join(map(str, path))}]", values=set_fields(table), path=path),
+        Layer(name="[defaults]", values=placed_fields(context, common, _FOLDER), path=("defaults",)),
+        Layer(name=f"[{'.'.join(map(str, path))}]", values=placed_fields(context, table, _FOLDER), path=path),
     )
     if options.origin("shm_size").path and not options.origin("ipc").path:
         options = replace(options, ipc=None)  # Docker ignores a size where the memory is the host's

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.engine import Engine, ModelKind
 from anvil_gen.host_paths import is_absolute, is_below, join, last_part
-from anvil_gen.inventory.schema_tier import AdapterTable, ModelTable, WeightsTable
+from anvil_gen.inventory.schema_model import AdapterTable, ModelTable, WeightsTable
 from anvil_gen.resolve.context import AnyServer, ResolveContext, TierServer
 from anvil_gen.resolve.model import Mount
-from anvil_gen.values import KeyPath, Text
+from anvil_gen.values import KeyPath, Text, VariableValue, as_text, concat, with_reference
 
 KINDS: tuple[ModelKind, ...] = ("path", "repo", "file", "repos", "folder", "presets")
 _SEVERAL: tuple[ModelKind, ...] = ("repos", "folder", "presets")
@@ -150,8 +150,9 @@ def _hub_source(context: ResolveContext, server: TierServer, model: WeightsTable
         repos = tuple(dict.fromkeys(model.repos))
         return Source(kind="repos", argument=repos[0], revision=None, mount=mount, repos=repos)
     revision = None if model.revision is UNSET else model.revision
-    revision = _held_revision(context, server, str(path[-2]), str(model.repo), revision)
-    return Source(kind="repo", argument=str(model.repo), revision=revision, mount=mount)
+    repo = as_text(model.repo)
+    revision = _held_revision(context, server, str(path[-2]), repo, revision)
+    return Source(kind="repo", argument=repo, revision=revision, mount=mount)
 
 
 def _held_revision(
@@ -159,7 +160,7 @@ def _held_revision(
 ) -> str | None:
     """Return the commit that the lock holds a model to, where the engine can be told one."""
     option = REVISION_OPTIONS[field]
-    if server.engine is None or option not in server.engine.fields:
+    if server.engine is None or option not in server.engine.fields or isinstance(written, VariableValue):
         return written
     return context.lock.commit(repo, written)
 
@@ -241,7 +242,7 @@ def _local_source(
     elif not is_absolute(base):
         return None  # reported once, at paths.models
     else:
-        source, inside = join(base, written), written.replace("\\", "/").strip("/")
+        source, inside = _joined(base, written), written.replace("\\", "/").strip("/")
     if not is_below(inside) and not (kind == "folder" and is_absolute(written)):
         context.collector.add(
             "not-a-place-below-the-model-folder", path, f'"{written}"', "name a folder or file below it"
@@ -274,7 +275,11 @@ def _further_parts(context: ResolveContext, first: Mount, path: KeyPath) -> Iter
     if source is None:
         return
     number, count = int(source["number"]), int(source["count"])
-    if number != 1:
+    if isinstance(first.source, VariableValue):
+        detail = "the other parts of a split model are mounted by their names"
+        remedy = "write the name of the first itself"
+        context.collector.add("variable-where-a-value-is-needed", path, detail, remedy)
+    elif number != 1:
         remedy = f'write "{last_part(first.source).replace(source["number"] + "-of", "00001-of")}"'
         context.collector.add("not-for-this-model", path, f"it is part {number} of {count}", remedy)
     elif target is None or target["count"] != source["count"] or int(target["number"]) != 1:
@@ -297,3 +302,15 @@ def _check_places(context: ResolveContext, server: TierServer, sources: Mapping[
                 remedy = 'give one of them another place, with "mount"'
                 path = (*server.path, *name.split(".", 1))
                 context.collector.add("conflicting-values", path, detail, remedy)
+
+
+def _joined(base: str, inside: str) -> str:
+    """Return a path below a folder; either may be a variable, whose default says how paths are written."""
+    joined = join(base, inside)
+    if not isinstance(base, VariableValue) and not isinstance(inside, VariableValue):
+        return joined
+    start = join(base, "")  # with the separator
+    folder = base if isinstance(base, VariableValue) else start[:-1]
+    name = inside if isinstance(inside, VariableValue) else joined.removeprefix(start)
+    source: str = with_reference(joined, concat(folder, start[-1:], name))
+    return source

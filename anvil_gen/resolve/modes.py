@@ -15,6 +15,7 @@ ROUTER_FILE = "router/compose.yml"
 # Name that no mode may have -> why.
 RESERVED = {
     "experiment": "docker-compose.experiment.yml is another file",
+    "override": "Compose reads docker-compose.override.yml by itself, in every mode",
     DEFAULT_MODE: "it names every tier that is not on standby",
 }
 

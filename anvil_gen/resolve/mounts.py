@@ -8,6 +8,7 @@ from pathlib import PureWindowsPath
 from typing import Any
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.collector import Collector
@@ -17,8 +18,8 @@ from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import Mount
 from anvil_gen.resolve.options import ServiceOptions
-from anvil_gen.resolve.relative_paths import move_to
-from anvil_gen.values import KeyPath, address
+from anvil_gen.resolve.relative_paths import Move, move_to
+from anvil_gen.values import EnvRef, KeyPath, VariableText, VariableValue, address, with_reference
 
 Taken = Mapping[str, KeyPath | str]
 """Places in a container that have a mount: where the inventory says so, or what a person calls it."""
@@ -53,12 +54,22 @@ def _mounts(
             yield Mount(source=mount.volume, target=target, volume=True, read_only=mount.read_only is True)
         elif mount.source is not UNSET and _is_source(context, mount.source, path):
             yield Mount(
-                source=move_to(context, folder)(mount.source),
+                source=_moved(mount.source, move_to(context, folder)),
                 target=target,
                 read_only=mount.read_only is True,
                 selinux=None if mount.selinux is UNSET else mount.selinux,
                 create=mount.create is True,
             )
+
+
+def _moved(source: str, move: Move) -> str:
+    """Return a source as it is written in the tree: of a variable, the default."""
+    moved = move(source)
+    if not isinstance(source, VariableValue):
+        return moved
+    parts = (replace(part, default=moved) if isinstance(part, EnvRef) else part for part in source.reference.parts)
+    found: str = with_reference(moved, VariableText(tuple(parts)))
+    return found
 
 
 def _place(context: ResolveContext, table: KeyPath, target: str) -> KeyPath:

@@ -1,4 +1,7 @@
-"""The options of an inventory's tables after all layers: each with its type, and where its value was written."""
+"""The options of an inventory's tables after all layers: each with its type, and where its value was written.
+
+A value that is a variable is of its field's type too (`anvil_gen.values.Variable`): the default.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
-from anvil_gen.inventory.schema_base import EnvTable, LoggingTable
+from anvil_gen.inventory.schema_base import LoggingTable
+from anvil_gen.inventory.schema_model import AdapterTable, EnvFileTable, ModelTable, WeightsTable
 from anvil_gen.inventory.schema_mounts import MountTable, NetworkTable
 from anvil_gen.inventory.schema_router import RouterTierTable, TlsTable
-from anvil_gen.inventory.schema_tier import AdapterTable, EnvFileTable, HealthCheckTable, ModelTable, WeightsTable
+from anvil_gen.inventory.schema_tier import HealthCheckTable
 from anvil_gen.values import KeyPath, Number
 
 GpuCount = int | Literal["all"]
@@ -79,7 +83,7 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     """
 
     engine: str | None
-    image: str | EnvTable | None
+    image: str | None
     port: int | None
     bind: str | Literal[False]
     container_name: str | Literal[False]
@@ -98,8 +102,9 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     logging: LoggingTable | Literal[False] | None
     log_max_size: str
     log_max_files: int
-    environment: Mapping[str, str | int | EnvTable]
+    environment: Mapping[str, str | int]
     flags: Mapping[str, Any]
+    flag_check: bool
     mounts: Mapping[str, str | MountTable]
     task: str | None = None
     entrypoint: Sequence[str] | Literal[False] | None = None
@@ -144,6 +149,7 @@ class TierOptions(ServerOptions, frozen=True, kw_only=True):
     draft_model: WeightsTable | None
     mmproj: str | None
     lora: Mapping[str, str | AdapterTable]
+    extra_arguments: str | None
     files: Mapping[str, str]
     standby: bool
 
@@ -177,7 +183,7 @@ class RouterOptions(Options, frozen=True, kw_only=True):
     """Those of `[router]`."""
 
     kind: str
-    image: str | EnvTable | None
+    image: str | None
     service: str
     container_name: str | Literal[False]
     port: int

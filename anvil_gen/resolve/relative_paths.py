@@ -8,9 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from msgspec import Struct
+
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.env_references import env_reference
+from anvil_gen.inventory.own_keys import added_items
 from anvil_gen.resolve.context import ResolveContext
+from anvil_gen.resolve.layers import set_fields
 
 Move = Callable[[str], str]
 """From a text with a path of the inventory to that text with the path as the compose file has it."""
@@ -46,6 +50,14 @@ def moved_keys(keys: Any, move: Move) -> Any:
     return _moved(keys, (), move)
 
 
+def placed_fields(context: ResolveContext, table: Struct, folder: str) -> dict[str, Any]:
+    """Return the keys of a table that are written there, with the paths of its override as a folder has them."""
+    fields = set_fields(table)
+    if fields.get("override"):
+        fields["override"] = moved_keys(fields["override"], move_to(context, folder))
+    return fields
+
+
 def moved_volume(keys: Mapping[str, Any], move: Move) -> Mapping[str, Any]:
     """Return Compose's own keys of a volume, its folder moved where it stands for one of the host."""
     options = keys.get("driver_opts")
@@ -62,6 +74,9 @@ def _moved(value: Any, place: tuple[str, ...], move: Move) -> Any:
         has_path = at_leaf is not None and reference.default
         return {**value, "default": _moved(reference.default, place, move)} if has_path else value
     if isinstance(value, Mapping):
+        added = added_items(value)
+        if added is not None:
+            return {"add": _moved(added, place, move)}
         if value.get("type", "bind") != "bind" and place == ("volumes", "*"):
             return value
         return {key: _moved(item, _below(place, str(key)), move) for key, item in value.items()}

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.collector import Collector
-from anvil_gen.inventory.env_references import check_free_values
+from anvil_gen.inventory.literal_secrets import check_literal_secrets
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.checks import check_stack
@@ -18,12 +18,14 @@ from anvil_gen.resolve.env_variables import variables_of
 from anvil_gen.resolve.experiment import build_experiment
 from anvil_gen.resolve.extra_service import build_extras
 from anvil_gen.resolve.gpus import check_gpu_requests, resolve_gpus
+from anvil_gen.resolve.impossible_paths import check_paths
 from anvil_gen.resolve.model import Mode, Stack, Tier, TreeFile
 from anvil_gen.resolve.model_names import model_names
 from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.model_source import presets_of
 from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.options import HostOptions, TierOptions
+from anvil_gen.resolve.own_keys import check_own_keys
 from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
 from anvil_gen.resolve.served_names import further_names
 from anvil_gen.resolve.tier import build_tier, tier_files
@@ -52,7 +54,8 @@ def resolve(
     """
     context = _context(inventory, catalog, collector, host, folders=folders, lock=lock)
     _check_folders(inventory, collector)
-    check_free_values(collector)
+    for check in (check_own_keys, check_paths, check_literal_secrets):
+        check(collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
     tiers = _tiers(context, spec)
@@ -95,7 +98,9 @@ def _context(
 
 def _checked(context: ResolveContext, stack: Stack) -> Stack:
     """Return a stack, with what is wrong between its parts reported."""
-    check_stack(stack, context.inventory, context.collector)
+    kind = context.catalog.router(stack.router.kind) if stack.router is not None else None
+    proves_names = kind is not None and kind.proves_names
+    check_stack(stack, context.inventory, context.collector, proves_names=proves_names)
     check_gpu_requests(context, stack)
     return stack
 

@@ -13,15 +13,16 @@ from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
-from anvil_gen.resolve.compose_keys import compose_form, with_image
+from anvil_gen.resolve.compose_keys import with_image
 from anvil_gen.resolve.compose_service import health_check, logging_of, published
-from anvil_gen.resolve.context import ResolveContext, env_text
-from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
+from anvil_gen.resolve.context import ResolveContext
+from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
 from anvil_gen.resolve.model import Port, Route, Router, Tier, Upstream
 from anvil_gen.resolve.mounts import own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import RouterOptions
-from anvil_gen.resolve.relative_paths import move_to, moved_keys
+from anvil_gen.resolve.override_merge import declaring
+from anvil_gen.resolve.relative_paths import placed_fields
 from anvil_gen.resolve.router_options import (
     check_clients,
     check_supported,
@@ -33,7 +34,7 @@ from anvil_gen.resolve.router_options import (
 )
 from anvil_gen.resolve.router_responses import response_bodies
 from anvil_gen.resolve.server_checks import check_log_fields
-from anvil_gen.values import KeyPath
+from anvil_gen.values import KeyPath, VariableValue, text_of
 
 _FOLDER = "router"
 
@@ -63,7 +64,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
             name="templates/defaults.toml", values=fill_placeholders(catalog.defaults["router"], {"project": project})
         ),
         Layer(name=f"templates/routers/{name}/router.toml", values=kind.defaults),
-        Layer(name="[router]", values=set_fields(table), path=("router",)),
+        Layer(name="[router]", values=placed_fields(context, table, _FOLDER), path=("router",)),
     )
     check_supported(context, kind, options)
     check_clients(context, kind, clients_of(options))
@@ -80,12 +81,11 @@ def build_router(
 ) -> Router:
     """Return the router of one mode."""
     kind, options = spec.kind, spec.options
-    served = tuple(tier for tier in tiers if tier.task in kind.tasks)
+    served = _served(context, kind, tiers)
     limits = router_limits(context, options)
     responses = response_bodies(routes)
     mounts = own_mounts(context, options, ("router",), {}, folder=_FOLDER)
     networks = networks_of(context, options, ("router",), sealed=limits.sealed)
-    override = moved_keys(with_image(options.override, context.lock), move_to(context, _FOLDER))
     if kind.names_limit is not None and len(responses.models) > kind.names_limit:
         detail = f"the list of models takes {len(responses.models)} bytes, and {kind.title} holds {kind.names_limit}"
         context.collector.add(
@@ -95,9 +95,9 @@ def build_router(
         kind=spec.name,
         service=options.service,
         container_name=options.container_name or None,
-        image=None if options.image is None else context.lock.image(env_text(options.image)),
-        port=options.port,
-        ports=(*published(options.bind, str(options.port), str(options.port)), *_metrics_port(options)),
+        image=None if options.image is None else context.lock.image(text_of(options.image)),
+        port=int(options.port),
+        ports=(*published(options.bind, text_of(options.port), str(options.port)), *_metrics_port(options)),
         further_ports=(),
         clients=clients_of(options),
         limits=limits,
@@ -120,11 +120,24 @@ def build_router(
         mounts=mounts,
         networks=networks,
         declared=declared(context, mounts, networks or (DEFAULT,), folder=_FOLDER),
-        override=compose_form(override),
-        override_declared=declared_by(context, override, folder=_FOLDER),
+        override=with_image(options.override, context.lock),
+        override_declared=declared_by(context, declaring(options.override), folder=_FOLDER),
         variables=kind.variables,
         options=options,
     )
+
+
+def _served(context: ResolveContext, kind: RouterKind, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+    """Return the tiers that a router serves; report what its own files say of one and is a variable."""
+    served = tuple(tier for tier in tiers if tier.task in kind.tasks)
+    for tier in served:
+        for name in ("served_name", *kind.reads):
+            if isinstance(tier.options.get(name), VariableValue):
+                path = tier.options.path_of(name) or ("tiers", tier.name)
+                detail = f"{kind.title}'s own files say it, in which Compose puts no variables"
+                remedy = "write the value itself"
+                context.collector.add("variable-where-a-value-is-needed", path, detail, remedy)
+    return served
 
 
 def _health(spec: RouterSpec) -> Health:
@@ -136,7 +149,9 @@ def _health(spec: RouterSpec) -> Health:
 def _metrics_port(options: RouterOptions) -> tuple[Port, ...]:
     """Return where metrics without a key are published: to the host itself."""
     port = options.metrics
-    return published("127.0.0.1", str(port), str(port)) if isinstance(port, int) and options.bind is not False else ()
+    return (
+        published("127.0.0.1", text_of(port), str(port)) if isinstance(port, int) and options.bind is not False else ()
+    )
 
 
 def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tuple[Tier, ...], timeout: int) -> Upstream:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from typing import Any
 
 from msgspec import UNSET
@@ -11,8 +9,8 @@ from msgspec import UNSET
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema_tier import HealthCheckTable
-from anvil_gen.masking import holds_secret
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
+from anvil_gen.resolve.flag_check import check_fields, check_variables, report
 from anvil_gen.resolve.parallel import PARALLEL_FIELDS, check_parallel
 from anvil_gen.resolve.server_gpus import check_vendors
 from anvil_gen.values import KeyPath, address, canonical_flag
@@ -43,10 +41,10 @@ def check_server(context: ResolveContext, server: AnyServer) -> None:
             _check_fields,
             _check_health,
             _check_flags,
+            _check_version,
             _refuse_quirks,
         ):
             check(context, server, server.engine)
-    _check_secrets(context, server)
     _check_passed(context, server)
     _check_build(context, server)
     check_log_fields(context, server.path)
@@ -76,17 +74,6 @@ def _check_fields(context: ResolveContext, server: AnyServer, engine: Engine) ->
             context.collector.add("not-for-this-engine", path, detail, remedy, key=True)
 
 
-def _check_secrets(context: ResolveContext, server: AnyServer) -> None:
-    """Report secrets that are written out: the rendered files would hold them, and git after them."""
-    for table, values in (("environment", server.options.environment), ("flags", server.options.flags)):
-        for name, value in values.items():
-            if isinstance(value, str) and value and holds_secret(name):
-                path = (*server.path, table, name)
-                variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
-                remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{variable}" }}'
-                context.collector.add("secret-in-the-inventory", path, "rendered files would hold it", remedy, key=True)
-
-
 def _check_passed(context: ResolveContext, server: AnyServer) -> None:
     """Report variables that are both passed on and set."""
     for index, name in enumerate(server.options.pass_):
@@ -97,16 +84,10 @@ def _check_passed(context: ResolveContext, server: AnyServer) -> None:
 
 
 def _check_build(context: ResolveContext, server: AnyServer) -> None:
-    """Report secrets that a build would keep in its image, and warn that nothing notices a changed context."""
-    build, path = server.options.build, server.options.path_of("build")
-    if build is None or path is None:
+    """Warn that nothing notices a changed context of a build."""
+    path = server.options.path_of("build")
+    if server.options.build is None or path is None:
         return
-    arguments = build.get("args") if isinstance(build, Mapping) else None
-    for name, value in arguments.items() if isinstance(arguments, Mapping) else ():
-        if isinstance(value, str) and value and holds_secret(str(name)):
-            remedy = f'name a variable, whose value is in .env: {name} = {{ env = "{name}" }}'
-            here = (*path, "args", str(name))
-            context.collector.add("secret-in-the-inventory", here, "rendered files would hold it", remedy, key=True)
     detail = "Compose builds only what is missing: after a change in the context, the old image runs on"
     remedy = f"build it again: docker compose up -d --build {server.options.get('service') or ''}".rstrip()
     context.collector.add("changes-of-a-build-are-not-noticed", path, detail, remedy, key=True, severity="warning")
@@ -143,15 +124,16 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
     """Report flags that a field says already, and values that no command line can carry."""
     flags_path = (*server.path, "flags")
     by_flag = engine.flag_fields
+    rules = server.rules if server.options.flag_check else None
     spelled: dict[str, str] = {}
     for name, value in server.options.flags.items():
         here = (*flags_path, name)
         other = spelled.setdefault(canonical_flag(name), name)
-        option = by_flag.get(canonical_flag(name))
+        option = by_flag.get(canonical_flag(name)) or (by_flag.get(rules.main_form(name)) if rules else None)
         if other != name and option is None:
             detail = f'"{other}" is the same flag for the engine'
             context.collector.add("flag-written-twice", here, detail, "keep one of the two", key=True)
-        if other == name and option is not None:
+        if other == name and option is not None and not (value is True and rules and rules.is_switch(name)):
             field = option if option in server.options else FIELD_OF_OPTION.get(option, option)
             context.collector.add(
                 "flag-of-a-field",
@@ -160,8 +142,17 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
                 f'remove it, and set "{field}" of {address(server.path)}',
                 key=True,
             )
+        elif other == name and rules is not None:
+            report(context.collector, here, rules, value, name)
         _check_flag_value(context.collector, here, value)
         _check_json_flag(context, server, engine, name)
+
+
+def _check_version(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
+    """Report values of fields, and variables, that the engine's version does not take."""
+    if server.rules is not None and server.options.flag_check:
+        check_fields(context.collector, server.options, engine, server.rules, server.path)
+        check_variables(context.collector, server.path, server.options.environment, server.rules)
 
 
 def _check_json_flag(context: ResolveContext, server: AnyServer, engine: Engine, name: str) -> None:

@@ -4,11 +4,11 @@ from msgspec import UNSET
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.diagnostics import did_you_mean, join_words
-from anvil_gen.resolve.context import AnyServer, ResolveContext, env_text
+from anvil_gen.resolve.context import AnyServer, ResolveContext
 from anvil_gen.resolve.model import Gpu, GpuRequest
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.units import MIB, parse_size
-from anvil_gen.values import KeyPath, Number, Text
+from anvil_gen.values import KeyPath, Number, Text, text_of
 
 
 def find_gpus(
@@ -144,7 +144,7 @@ def _image_of(
     if options.build is not None and (options.path_of("image") or ())[: len(path)] != path:
         return ""  # what is built is no other tier's image
     if named is not None:
-        return env_text(named)
+        return text_of(named)
     if engine is None:
         return ""
     images = engine.images.get(gpus.vendor, {}) if gpus is not None else {}

@@ -6,18 +6,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.digests import digest
-from anvil_gen.host_paths import is_below
+from anvil_gen.inventory.fleet import root_above
 from anvil_gen.resolve.compose_service import ServiceInputs, build_service
 from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.egress import check_sealed
+from anvil_gen.resolve.impossible_paths import file_errors
 from anvil_gen.resolve.model import FILE_LABEL, Mount, Tier, TreeFile
 from anvil_gen.resolve.model_names import ModelNames
 from anvil_gen.resolve.model_source import Source, presets_of, rank_of, tier_sources
 from anvil_gen.resolve.options import TierOptions
 from anvil_gen.resolve.server_gpus import share_of
-from anvil_gen.values import KeyPath, canonical_flag
+from anvil_gen.text_files import read_text
+from anvil_gen.values import EnvRef, KeyPath, Text, VariableText, VariableValue, canonical_flag, parts_of, text_of
 
 
 def build_tier(
@@ -35,6 +39,7 @@ def build_tier(
     """
     options = server.options
     sources = tier_sources(context, server)
+    _check_places(context, server, sources, files)
     check_sealed(context, server, sources)
     inputs = _inputs(context, server, sources, files, given_names=(*names.given(server.engine), *further_names))
     model = sources.get("model")
@@ -42,11 +47,11 @@ def build_tier(
         name=name,
         engine=server.engine_name,
         task=options.task,
-        served_name=names.served[0],
-        models=names.all,
-        names=(*names.served, *further_names, *names.adapters),
-        port=options.port or 0,
-        container_port=options.container_port or options.port or 0,
+        served_name=str(names.served[0]),
+        models=tuple(map(str, names.all)),
+        names=(*map(str, names.served), *further_names, *names.adapters),
+        port=int(options.port or 0),
+        container_port=int(options.container_port or options.port or 0),
         context_length=options.context_length,
         root_file=f"tiers/{name}.yml",
         model=str(model.argument) if model else "",
@@ -59,6 +64,25 @@ def build_tier(
         options=options,
         **_engine_facts(server.engine, options),
     )
+
+
+def _extra_arguments(context: ResolveContext, server: TierServer) -> Text | None:
+    """Return the arguments that a variable says, if it is set; what is written out is a flag."""
+    extra = server.options.extra_arguments
+    if extra is None:
+        return None
+    path = server.options.path_of("extra_arguments") or server.path
+    if not isinstance(extra, VariableValue):
+        remedy = 'write it in flags; for arguments of a variable, { env = "EXTRA_ARGS" }'
+        context.collector.add("invalid-form", path, "it is no variable", remedy)
+    elif server.engine is not None and server.engine.own_command and not server.options.command:
+        detail = "without a command, they would replace the image's own"
+        context.collector.add("not-for-this-engine", path, detail, "write command too")
+    # Without a default there are none.
+    parts = (
+        replace(part, default=part.default or "") if isinstance(part, EnvRef) else part for part in parts_of(extra)
+    )
+    return VariableText(tuple(parts))
 
 
 def _inputs(
@@ -74,11 +98,12 @@ def _inputs(
         container_name=server.options.container_name or None,
         served_names=given_names,
         rank=rank_of(context, server, sources),
-        port=str(server.options.container_port or server.options.port),
-        published_port=str(server.options.port),
+        port=str(server.options.container_port or server.options.port),  # other files say it too: no variable
+        published_port=text_of(server.options.port),
         device_ids=tuple(gpu.device_id for gpu in server.gpus),
         share=share_of(context, server),
         sources=sources,
+        extra_arguments=_extra_arguments(context, server),
         folder="tiers",
         files=tuple(Mount(source=source_of(file), target=target, read_only=True) for target, file in files.items()),
         labels=tuple(file_labels(files)),
@@ -102,6 +127,18 @@ def _has_tools(engine: Engine, options: TierOptions) -> bool:
     return bool(engine.tool_flags) and all(flags.get(flag, False) is not False for flag in engine.tool_flags)
 
 
+def _check_places(
+    context: ResolveContext, server: TierServer, sources: Mapping[str, Source], files: Mapping[str, TreeFile]
+) -> None:
+    """Report files at the place of the weights or a cache, or where the folder of one is."""
+    caches = server.engine.caches if server.engine is not None else ()
+    mounted = [source.mount.target for source in sources.values() if source.mount] + [one.target for one in caches]
+    path = server.options.path_of("files") or (*server.path, "files")
+    for target in server.options.files.keys() & files.keys():
+        for _, detail, remedy in file_errors([target], mounted):
+            context.collector.add("invalid-name", (*path, target), detail, remedy, key=True)
+
+
 def tier_files(context: ResolveContext, server: TierServer, name: str) -> dict[str, TreeFile]:
     """Return the files that a tier mounts, its presets among them, as they are copied into the tree."""
     presets = presets_of(server)
@@ -118,11 +155,11 @@ def copied_files(
     ``name`` is that of the service's own file in the tree, without its suffix; ``places`` are where files are
     written that are not in ``files`` of the ``table``.
     """
-    found = {}
+    found, errors = {}, {target: rest for target, *rest in file_errors(files, ())}
     for target, source in sorted(files.items()):
         here = places.get(target, (*table, "files", target))
-        if not is_below(target.lstrip("/")) or target.endswith("/"):
-            context.collector.add("invalid-name", here, "it is no plain path of a file", "write it out", key=True)
+        if target in errors:
+            context.collector.add("invalid-name", here, *errors[target], key=True)
         else:
             text = _read(context, context.folder / source, here)
             if text is not None:
@@ -142,15 +179,11 @@ def file_labels(files: Mapping[str, TreeFile]) -> Iterator[tuple[str, str]]:
 
 def _read(context: ResolveContext, file: Path, path: KeyPath) -> str | None:
     try:
-        if file.exists() and not (file.is_file() or file.is_dir()):  # a pipe or a device may have no end
-            what = "it is no regular file"
-        else:
-            with open(file, encoding="utf-8", newline="") as opened:  # noqa: PTH123  line ends stay as they are
-                return opened.read()
+        return read_text(file, below=root_above(context.folder))
     except OSError as error:
         what = (error.strerror or str(error)).lower()
-    except UnicodeDecodeError:
-        what = "it is no UTF-8 text"
-    remedy = "a path is relative to the inventory's folder; only small text files belong here"
+    except ValueError:
+        what = "no file name may hold a NUL character"
+    remedy = "a path is relative to the inventory's folder; only small text files of the fleet belong here"
     context.collector.add("cannot-read-the-file", path, f"{file.as_posix()}: {what}", remedy)
     return None

@@ -9,11 +9,14 @@ from msgspec import Struct
 
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.resolve.compose_keys import published_ports
+from anvil_gen.resolve.container_ports import check_container_ports, free_port
 from anvil_gen.resolve.model import Mode, Stack
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions, ServiceOptions
-from anvil_gen.values import KeyPath
+from anvil_gen.resolve.override_merge import Added
+from anvil_gen.values import KeyPath, VariableValue
 
 _EVERY = {"0.0.0.0", "::", ALL_ADDRESSES}  # noqa: S104  compared, not bound
+_NOTHING_ADDED = Added(())
 COMMON_BINDS = ("127.0.0.1", "0.0.0.0", ALL_ADDRESSES)  # noqa: S104  compared, not bound
 
 
@@ -28,14 +31,18 @@ class _Owner(Struct, frozen=True, kw_only=True):
     table: KeyPath
 
 
-def check_uniqueness(stack: Stack, collector: Collector) -> None:
-    """Report names and ports that two services claim; ports only where both of them run."""
+def check_uniqueness(stack: Stack, collector: Collector, *, proves_names: bool = False) -> None:
+    """Report names and ports that two services claim; ports only where both of them run.
+
+    ``proves_names``: the router makes sure that a tier is the one that it asks.
+    """
     _unique(_services(stack, collector), "service-taken-twice", collector)
     _unique(_containers(stack, collector), "container-name-taken-twice", collector)
     ports = list(_ports(stack, collector))
     used = {owner.value[0] for owner in ports}
     for mode in stack.modes:
-        _unique_ports([owner for owner in ports if _runs(owner, mode)], used, collector)
+        reported = _unique_ports([owner for owner in ports if _runs(owner, mode)], used, collector)
+        check_container_ports(mode, reported, used, collector, proven=proves_names)
 
 
 def owners(stack: Stack) -> Iterator[tuple[str, KeyPath, ServiceOptions]]:
@@ -66,7 +73,7 @@ def is_explicit(options: ServiceOptions, name: str, table: KeyPath, collector: C
 def is_address(text: str) -> bool:
     """Return whether a text is an IP address as Compose takes it."""
     if text in COMMON_BINDS:
-        return True
+        return text != ALL_ADDRESSES or not isinstance(text, VariableValue)  # which is no word of Compose's
     from ipaddress import ip_address  # noqa: PLC0415  costs 2 ms, and hardly any inventory needs it
 
     try:
@@ -144,7 +151,7 @@ def _owner(table: KeyPath) -> str:
 def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
     own = _own_keys(stack)
     for owner, table, options in owners(stack):
-        if "ports" in own.get(table, {}):
+        if not isinstance(own.get(table, {}).get("ports", _NOTHING_ADDED), Added):
             continue
         if isinstance(options, ServerOptions):
             yield from _in_compose_form(table, options.path_of("ports") or table, options.ports)
@@ -160,6 +167,8 @@ def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
 
 
 def _in_compose_form(table: KeyPath, path: KeyPath, ports: Any) -> Iterator[_Owner]:
+    if isinstance(ports, Added):
+        ports, path = ports.items, (*path, "add")
     for index, bind, number in published_ports(ports):
         value, here, remedy = (number, _address(bind)), (*path, index), "publish another port"
         yield _Owner(owner=_owner(table), value=value, path=here, key=False, remedy=remedy, table=table)
@@ -200,7 +209,9 @@ def _unique(found: Iterable[_Owner], code: str, collector: Collector) -> None:
             collector.add(code, owner.path, detail, owner.remedy, key=owner.key)
 
 
-def _unique_ports(found: Iterable[_Owner], used: set[int], collector: Collector) -> None:
+def _unique_ports(found: Iterable[_Owner], used: set[int], collector: Collector) -> set[KeyPath]:
+    """Report ports that two services publish, and return the tables that cannot have theirs."""
+    reported: set[KeyPath] = set()
     seen: list[tuple[int, str, str]] = []
     for owner in found:
         number, bind = owner.value
@@ -208,10 +219,8 @@ def _unique_ports(found: Iterable[_Owner], used: set[int], collector: Collector)
         other = next(others, None)
         seen.append((number, bind, owner.owner))
         if other is not None and other != owner.owner:
-            free = next(port for port in range(number, 2 * 65536) if port not in used)
-            remedy = owner.remedy
-            if not remedy:
-                used.add(free)
-                remedy = f"write port = {free}" if free <= 65535 else "write a lower port that is free"
+            reported.add(owner.table)
+            remedy = owner.remedy or free_port(number, used)
             detail = f"{number} is published by {other}"
             collector.add("port-taken-twice", owner.path, detail, remedy, key=owner.key)
+    return reported

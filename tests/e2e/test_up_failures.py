@@ -143,7 +143,7 @@ def test_variables_that_compose_cannot_read(box: Box) -> None:
 
     assert (found.code, stated.code) == (1, 1)
     assert "fail  variables " in found.stdout
-    assert "unterminated quoted value" in found.stdout
+    assert "its quotes are not closed" in found.stdout
     assert "error: variables cannot be read\n" in stated.stderr
     assert "a secret" not in found.stdout + found.stderr + stated.stdout + stated.stderr
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -198,8 +199,9 @@ def test_json_of_a_change(home: Path) -> None:
         (["render", "nope"], "unknown host"),
         (["render", "nope.toml"], "cannot read the file"),
         (["render", "hosts/"], "cannot read the file"),
-        (["render", "box", "--output", "hosts/box.toml"], "something is in the way"),
-        (["render", "box", "--output", "hosts/box.toml/x"], "something is in the way"),
+        (["render", "box", "--output", __file__], "something is in the way"),
+        (["render", "box", "--output", f"{__file__}/x"], "something is in the way"),
+        (["render", "box", "--output", "hosts/box.toml"], "not a folder for the tree"),
         (["render"], "usage error"),
         (["render", "box", "--output", ""], "usage error"),  # as from a variable of a shell that is not set
         (["render", "hosts"], "cannot read the file"),
@@ -292,7 +294,11 @@ def test_a_full_device_is_an_error(home: Path) -> None:
             command, cwd=home, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
         )
 
-    assert (done.returncode, done.stderr) == (1, "error: cannot write the output: No space left on device\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: cannot write the output: No space left on device; the rendered files were written\n",
+    )
+    assert (home / "deploy" / "box" / "docker-compose.yml").is_file()
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
@@ -305,13 +311,17 @@ def test_closed_streams(home: Path, closed: str) -> None:
 
 
 def test_interrupted(home: Path) -> None:
-    os.mkfifo(home / "pipe.toml")
+    anvil_gen("render", "box", cwd=home)
+    edit(home)
     # A shell's background jobs ignore the signal, and their children with them: Python's own handler is put back.
     script = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    script += "from anvil_gen.cli.main import main; main(['render', 'pipe.toml'])"
-    process: Any = subprocess.Popen([sys.executable, "-c", script], cwd=home, stderr=subprocess.PIPE, text=True)
-    # Opening waits until the other side reads the pipe: from then on the render is under way.
-    with (home / "pipe.toml").open("w"):
+    script += "from anvil_gen.cli.main import main; main(['render', 'box'])"
+    # While another process holds the tree, the render waits: from then on it is under way.
+    with (home / "deploy" / "box" / ".anvil-gen" / ".gitignore").open("r+b") as lock:
+        os.lockf(lock.fileno(), os.F_LOCK, 0)
+        process: Any = subprocess.Popen([sys.executable, "-c", script], cwd=home, stderr=subprocess.PIPE, text=True)
+        while not any(f" {process.pid} " in line for line in Path("/proc/locks").read_text().splitlines()):
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         stderr = process.communicate(timeout=10)[1]
 

@@ -28,6 +28,7 @@ EXAMPLES: dict[str, tuple[dict[str, str], str]] = {
     "entrypoint": (VLLM, '["sh"]'),
     "command": (CUSTOM, '["x"]'),
     "flags": (VLLM, "{ enforce-eager = true }"),
+    "extra_arguments": (VLLM, '{ env = "EXTRA_ARGS" }'),
     "model": (VLLM, '{ path = "/m/y" }'),
     "draft_model": (LLAMACPP, '{ file = "/m/d.gguf" }'),
     "mmproj": (LLAMACPP, '"/m/p.gguf"'),

@@ -83,31 +83,31 @@ COMMANDS = [
         'engine = "llamacpp"\ngpus = ["n", "m"]\nmodel = { file = "a.gguf" }\nmmproj = "p.gguf"\n'
         "context_length = 4096\n"
         'draft_model = { file = "d.gguf" }\nlora = { sql = "s.gguf", fun = "f.gguf" }\nkv_cache_dtype = "q8_0"\n',
-        "ghcr.io/ggml-org/llama.cpp:server-cuda",
+        "ghcr.io/ggml-org/llama.cpp:server-cuda-b11382",
         "/app/llama-server --model /models/a.gguf --alias tier --model-draft /models/d.gguf --mmproj /models/p.gguf "
         "--lora /models/f.gguf --lora /models/s.gguf --ctx-size 4096 --cache-type-k q8_0 --cache-type-v q8_0 "
         "--port 8080 --host 0.0.0.0 --jinja --no-webui --n-gpu-layers 999 --split-mode layer",
     ),
     (
         'engine = "llamacpp"\ngpus = ["amd"]\nmodel = { repo = "org/name:Q4_K_M" }\ntask = "embedding"\n',
-        "ghcr.io/ggml-org/llama.cpp:server-rocm",
+        "ghcr.io/ggml-org/llama.cpp:server-rocm-b11382",
         "/app/llama-server --hf-repo org/name:Q4_K_M --alias tier --port 8080 --host 0.0.0.0 --jinja --no-webui "
         "--embeddings --n-gpu-layers 999",
     ),
     (
         'engine = "llamacpp"\nmodel = { file = "a.gguf" }\nmax_sequences = 4\nflags.no-webui = false\n',
-        "ghcr.io/ggml-org/llama.cpp:server",
+        "ghcr.io/ggml-org/llama.cpp:server-b11382",
         "/app/llama-server --model /models/a.gguf --alias tier --parallel 4 --port 8080 --host 0.0.0.0 --jinja",
     ),
     (
         'engine = "tei"\ngpus = ["n"]\ntask = "embedding"\nmodel = { repo = "BAAI/bge-m3", revision = "main" }\n',
-        "ghcr.io/huggingface/text-embeddings-inference:89-1.9",
+        "ghcr.io/huggingface/text-embeddings-inference:89-1.9.3",
         "text-embeddings-router --model-id=BAAI/bge-m3 --revision=main --served-model-name=tier --port=8080 "
         "--hostname=0.0.0.0",
     ),
     (
         'engine = "vllm"\ngpus = ["n", "m"]\ntask = "rerank"\nmodel = { path = "r" }\nlora = { a = "la", b = "lb" }\n',
-        "vllm/vllm-openai:latest",
+        "vllm/vllm-openai:v0.33.0",
         "vllm serve /models/r --served-model-name=tier --tensor-parallel-size=2 --lora-modules a=/models/la "
         "b=/models/lb --enable-lora --port=8001 --host=0.0.0.0 --runner=pooling",
     ),

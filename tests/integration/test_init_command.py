@@ -46,6 +46,9 @@ def test_it_ends_with_a_fleet_that_is_rendered(tmp_path: Path) -> None:
     assert done.code == 0, done.stderr
     assert "    cd fleet\n    docker volume create hfcache\n    anvil-gen up box --wait\n    curl -N " in done.stdout
     assert anvil_gen("render", "--all", "--check", cwd=tmp_path / "fleet").code == 0
+    # Where a bot like Renovate sees it.
+    inventory = (tmp_path / "fleet/hosts/box.toml").read_text("utf-8")
+    assert 'engine = "llamacpp"\nimage = "ghcr.io/ggml-org/llama.cpp:server-b' in inventory
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     name, _, value = key.read_text("utf-8").strip().partition("=")
     assert (name, len(value) >= 40) == ("ROUTER_TOKEN", True)

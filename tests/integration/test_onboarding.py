@@ -364,7 +364,7 @@ if [ "$1" = tee ]; then cat > "{folder}/$(basename "$2")"; else echo "$*" >> "{f
 
 
 def test_a_machine_follows_the_repository(plain: Path, tmp_path: Path) -> None:
-    mine = tmp_path / "50% a&b | my fleet"
+    mine = tmp_path / "50% a&b | m'y \\fleet $(touch PWNED)"
     copy_here(plain, mine, preset="cpu-demo")
     installed = tmp_path / "installed"
     installed.mkdir()
@@ -381,6 +381,27 @@ def test_a_machine_follows_the_repository(plain: Path, tmp_path: Path) -> None:
     assert "\nExecStart=/usr/bin/make up HOST=%i\n" in service
     assert (installed / "anvil-gen@.timer").read_text("utf-8") == (mine / "systemd/anvil-gen@.timer").read_text("utf-8")
     assert (installed / "done").read_text("utf-8").splitlines()[-1] == "systemctl enable --now anvil-gen@box.timer"
+    assert not (mine / "PWNED").exists()
+
+
+def test_no_target_runs_the_name_of_a_file(plain: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "fleet"
+    copy_here(plain, mine, preset="cpu-demo")
+    for name in ("$(touch${IFS}PWNED)", "`touch${IFS}PWNED`", "a;touch${IFS}PWNED;b", 'x" touch${IFS}PWNED "', "'x"):
+        (mine / "hosts" / f"{name}.toml").touch()
+    shown = [run("make", target, cwd=mine) for target in ("help", "host")]
+
+    assert [one.code for one in shown] == [0, 0]
+    assert "hosts: box\n" in shown[0].stdout
+    assert not list(tmp_path.rglob("PWNED"))
+
+
+def test_the_actions_of_the_workflow_are_pinned() -> None:
+    for folder in (REPOSITORY / "templates/onboard/fleet", REPOSITORY):
+        for workflow in (folder / ".github/workflows").glob("*.yml"):
+            used = re.findall(r"uses: *(\S+)", workflow.read_text("utf-8"))
+            assert used
+            assert [one for one in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", one)] == []
 
 
 def test_every_question_is_documented() -> None:

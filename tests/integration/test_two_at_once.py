@@ -138,6 +138,8 @@ def test_several_hosts_in_any_order(tmp_path: Path) -> None:
         fleet(tmp_path / name, a=text + host("a"), b=text + host("b"))
         for name, text in (("one", ONE), ("other", OTHER))
     ]
+    for name in "ab":  # outside the fleets: a person has said once that they mean it
+        assert anvil_gen("render", name, "--output", str(tmp_path / "shared" / name), cwd=homes[0]).code == 0
     processes = [started(home, "render", *names) for home in homes * 3 for names in (["a", "b"], ["b", "a"])]
 
     assert ended(processes) == [(0, "")] * len(processes)

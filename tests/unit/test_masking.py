@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anvil_gen.masking import holds_secret, mask_arguments, mask_text, may_hold_secret, secret_part
+from anvil_gen.masking import holds_secret, literal_secrets, mask_arguments, mask_text, may_hold_secret, secret_part
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,38 @@ def test_a_text(text: str, shown: str, shown_with_variables: str) -> None:
 )
 def test_arguments(words: list[str], shown: list[str]) -> None:
     assert mask_arguments(words) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("serve --api-key s3cret --x", "serve --api-key …"),
+        ('command = ["--api-key", "s3cret"]', 'command = ["--api-key", …'),
+        ("      - --api-key\n      - s3cret\n      - --x\n", "      - --api-key\n      - …\n      - --x\n"),
+        ("      - --api-key\n      - --x\n", "      - --api-key\n      - --x\n"),
+        ("      - --api-key\n      - ${KEY}\n", "      - --api-key\n      - ${KEY}\n"),
+        ("url: https://me:s3cret@h/x", "url: https://…h/x"),
+        ("Authorization: Bearer s3cret", "Authorization:…"),
+        ("x sk-0123456789abcdef0123 y", "x … y"),
+        ("--max-tokens 5 --tokenizer x", "--max-tokens 5 --tokenizer x"),
+        ("--no-cache --key-file x", "--no-cache --key-file …"),
+    ],
+)
+def test_secrets_without_a_name_and_after_flags(text: str, shown: str) -> None:
+    assert mask_text(text, show_variables=True) == shown
+
+
+@pytest.mark.parametrize(
+    ("words", "places"),
+    [
+        (["--seed", "1", "--tokenizer", "x"], []),
+        (["--api-key", "k"], [(1,)]),
+        (["--api-key", "k", "l", "--x", "y"], [(1,), (2,)]),
+        (["--api-key=k"], [(0,)]),
+        (["--x", "A_TOKEN=k"], [(1,)]),
+        (["--x", '{"api_key": "sk-0123456789abcdef0123"}'], [(1,)]),
+        (["--api-key-file", "k"], []),
+    ],
+)
+def test_secrets_among_arguments(words: list[str], places: list[tuple[int]]) -> None:
+    assert list(literal_secrets(words)) == places

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.cli import options
 from anvil_gen.cli.views.init import JsonView, TextView, View
 from anvil_gen.deploy.pipeline import generator, write_trees
+from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, display_path, join_words
 from anvil_gen.inventory.fleet import hosts_folder
 from anvil_gen.machine.docker import Docker
 from anvil_gen.onboard.copier_answers import Answers, answers_of
 from anvil_gen.onboard.detect import detect, machine_of
+from anvil_gen.onboard.images import name_images
 from anvil_gen.onboard.post_setup import make_repository, make_volume, missing_volume, write_key
 from anvil_gen.onboard.prerequisites import missing_prerequisites
 from anvil_gen.onboard.scaffold import AbortedError, PostSetup, ScaffoldResult, questions, scaffold
@@ -63,13 +66,15 @@ def command(*, folder: str | None, yes: bool, given: tuple[str, ...], context: s
     if not yes and not sys.stdin.isatty():
         raise DiagnosticError([_NO_TERMINAL])
     try:
-        result = scaffold(_fleet(folder), answers, source_of(), ask=not yes, check=generator().render)
+        result = scaffold(
+            _fleet(folder), answers, source_of(), ask=not yes, check=generator().render, is_finished=_is_finished
+        )
     except AbortedError:
         raise click.Abort from None
     repository = make_repository(result.folder)
-    key = _render(result)
     volume = missing_volume(result, found)
     made = volume if volume and make_volume(volume, found, at) else ""
+    key = _render(result)
     steps = PostSetup(repository=repository, key=key, volume=made, missing_volume="" if made else volume)
     view.scaffolded(result, steps)
     return ExitCode.OK
@@ -105,9 +110,23 @@ def _with(answers: Answers, given: tuple[str, ...]) -> Answers:
 
 def _render(result: ScaffoldResult) -> Path | None:
     """Render the new inventory and write its API key; return the key's file, or None where no key was written."""
+    name_images(result.inventory, generator().render(result.inventory).host.stack.tiers)
     plan = generator().render(result.inventory)
     write_trees([plan])
-    variable = str(result.answers.get("api_key_env") or "")
-    has_key = result.answers.get("router") != "none" and variable != ""
-    folder = plan.host.output
-    return folder / ".env" if has_key and write_key(folder, variable) else None
+    variable, folder = _key_variable(plan), plan.host.output
+    return folder / ".env" if variable and write_key(folder, variable) else None
+
+
+def _key_variable(plan: Plan) -> str:
+    router = plan.host.stack.router
+    return (router.api_key_env if router is not None else None) or ""
+
+
+def _is_finished(inventory: Path) -> bool:
+    """Tell whether an earlier run that made an inventory has come to its end, which is the key."""
+    try:
+        plan = generator().render(inventory)
+        is_written = plan.folder.was_written
+    except DiagnosticError:  # its owner has edited it since
+        return True
+    return is_written and (not _key_variable(plan) or os.path.lexists(plan.host.output / ".env"))

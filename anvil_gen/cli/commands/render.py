@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -75,7 +76,19 @@ def command(
     if check:
         view.checked(plans)
         return ExitCode.DIFFERS if any(one.files for one in plans) else ExitCode.OK
-    view.written(write_trees(plans, force=force))
+    return _show(view, write_trees(plans, force=force))
+
+
+def _show(view: View, written: Sequence[Plan]) -> ExitCode:
+    """Print what was written; where that cannot be printed, report at least that it was."""
+    try:
+        view.written(written)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has gone, as `| head` does
+        raise
+    except OSError as error:
+        click.echo(f"error: cannot write the output: {error.strerror}; the rendered files were written", err=True)
+        return ExitCode.ERROR
     return ExitCode.OK
 
 

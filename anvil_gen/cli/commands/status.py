@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from anvil_gen.cli import options
-from anvil_gen.diagnostics import ExitCode
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
 from anvil_gen.machine.compose import Hashes
 from anvil_gen.machine.containers import ContainerQuery
-from anvil_gen.operate.deployment import open_deployment
+from anvil_gen.machine.docker import UNEXPECTED
+from anvil_gen.operate.deployment import Deployment, open_deployment
 
 
 @click.command("status")
@@ -38,6 +40,18 @@ def command(*, host: str, mode: str | None, as_json: bool) -> ExitCode:
     from anvil_gen.cli.views.services import show_status  # noqa: PLC0415
     from anvil_gen.operate.status import status_of  # noqa: PLC0415
 
-    status = status_of(deployment, mode, query, hashes)
+    try:
+        status = status_of(deployment, mode, query, hashes)
+    except DiagnosticError as error:
+        raise DiagnosticError(_causes(deployment, error)) from None
     show_status(status, as_json=as_json)
     return ExitCode.DIFFERS if status.drifts else ExitCode.OK
+
+
+def _causes(deployment: Deployment, error: DiagnosticError) -> Sequence[Diagnostic]:
+    """Return why the status is not known, as `up` reports it: an old Compose fails in words of its own."""
+    if not {diagnostic.code for diagnostic in error.diagnostics} <= {"docker-command-failed", UNEXPECTED}:
+        return error.diagnostics
+    from anvil_gen.operate.doctor.diagnose import outdated  # noqa: PLC0415  only a failure needs it
+
+    return outdated(deployment) or error.diagnostics

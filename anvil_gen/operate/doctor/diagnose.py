@@ -22,6 +22,12 @@ def diagnose(deployment: Deployment, mode: Mode, services: Iterable[str] = ()) -
     return causes(DoctorContext(deployment, mode, services))
 
 
+def outdated(deployment: Deployment) -> list[Diagnostic]:
+    """Return what is wrong with Docker and Compose themselves, of which a command's own words say nothing."""
+    context = DoctorContext(deployment, deployment.mode(None), ())
+    return [check.diagnostic for check in check_docker(context) if check.diagnostic is not None]
+
+
 def causes(context: DoctorContext) -> list[Diagnostic]:
     """Return what keeps the checked services from running: certain causes if there are any."""
     if context.docker_info.diagnostic is not None:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic, Location, Severity, display_path
-from anvil_gen.machine.docker import BAD_VARIABLES, INSTALL_DOCS, failure
+from anvil_gen.machine.docker import INSTALL_DOCS, failure
 from anvil_gen.machine.docker_info import OLDEST_COMPOSE, OLDEST_DOCKER, is_older
-from anvil_gen.machine.dotenv import FILE
+from anvil_gen.machine.dotenv import BAD_VARIABLES, FILE, env_file_errors
 from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.doctor.check import Check, Place, failed, with_commands
 from anvil_gen.operate.doctor.context import DoctorContext
@@ -102,13 +102,15 @@ def remote_diagnostic(context: DoctorContext) -> Diagnostic | None:
 
 
 def check_env_file(context: DoctorContext) -> Iterator[Check]:
-    """Let Compose read the ``.env``, with a minimal project that is otherwise valid."""
+    """Read the ``.env``, and let Compose read it, with a minimal project that is otherwise valid."""
     folder = context.deployment.project.folder
-    if not context.docker_info.compose or not (folder / FILE).is_file():
+    errors = env_file_errors(folder)
+    yield from (Check(what="variables", diagnostic=diagnostic) for diagnostic in errors)
+    if errors or not context.docker_info.compose or not (folder / FILE).is_file():
         return
     arguments = ("compose", "--project-name", "env", "--file", "-", "config", "--quiet")
     done = context.docker.run(*arguments, text='{"services": {"x": {"image": "x"}}}', folder=folder)
-    diagnostic = failure(done.stderr, arguments) if done.returncode != 0 else None
+    diagnostic = failure(done.stderr, arguments, folder) if done.returncode != 0 else None
     if diagnostic is not None and diagnostic.code == BAD_VARIABLES:
         yield Check(what="variables", diagnostic=replace(diagnostic, location=Location(file=_env_file(context))))
 

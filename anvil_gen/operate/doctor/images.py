@@ -22,7 +22,7 @@ def check_images(context: DoctorContext) -> Iterator[Check]:
     if not context.docker_info.is_available:
         return
     existing = images_of(context.docker, [required.image for required in context.storage_requirements])
-    for required in {required.image: required for required in reversed(context.storage_requirements)}.values():
+    for required in {one.image: one for one in reversed(context.storage_requirements) if one.image}.values():
         what = f"image of {required.name}"
         if required.image in existing:
             yield Check(what=what, found=f"{required.image}{_size(existing[required.image])}")
@@ -56,7 +56,10 @@ def unobtainable(context: DoctorContext) -> Iterator[Check]:
     """Yield the images that are missing after an attempt to start services, and what their registry reports."""
     existing = images_of(context.docker, [required.image for required in context.requirements])
     missing = {
-        required.image: required for required in reversed(context.requirements) if required.image not in existing
+        # Without a name, a variable is not set, which is reported by itself.
+        one.image: one
+        for one in reversed(context.requirements)
+        if one.image and one.image not in existing
     }
     pulled = [image for image, required in missing.items() if not required.built]
     queries = {image: context.docker.popen("manifest", "inspect", image) for image in pulled}

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.machine.dotenv import fill_variables, references
+from anvil_gen.interpolation import fill_variables, unset_variables
 from anvil_gen.resolve.compose_keys import by_name, long_mount, published_ports
 from anvil_gen.resolve.model import EXPERIMENT_FILE, Mode, Stack, Tier, Tree
 from anvil_gen.values import KeyPath
@@ -140,7 +140,7 @@ def _service_requirements(file: _File, name: str, tier: Tier | None) -> Requirem
         table=file.table,
         engine=file.engine,
         container_name=str(config.get("container_name") or f"{file.project}-{name}-1"),
-        image=str(config.get("image") or f"{file.project}-{name}"),
+        image=str(config.get("image", f"{file.project}-{name}")),  # empty where its variable is not set
         built="build" in config,
         binds=tuple(_bind(mount, file) for mount in mounts if mount["type"] == "bind"),
         volumes=tuple(_external(mounts, declared)),
@@ -208,14 +208,14 @@ def _unset(value: Any, values: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
             if key == "environment":
                 yield from ((name, False) for name in _passed_on(item) if not values.get(name))
             if key == "image":  # nothing runs without an image, although Compose accepts an empty one
-                yield from ((name, True) for name, _ in references(str(item)) if not values.get(name))
+                yield from ((name, True) for name, _ in unset_variables(str(item), values))
                 continue
             yield from _unset(item, values)
     elif isinstance(value, list):
         for item in value:
             yield from _unset(item, values)
     elif isinstance(value, str):
-        yield from ((name, needed) for name, needed in references(value) if not values.get(name))
+        yield from unset_variables(value, values)
 
 
 def _passed_on(environment: Any) -> Iterator[str]:

@@ -12,16 +12,18 @@ from anvil_gen.deploy.atomic_write import replace_file
 from anvil_gen.deploy.compose_diff import Change, compare
 from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, printable
+from anvil_gen.interpolation import fill_variables
 from anvil_gen.inventory.edit import tier_section, with_tier
 from anvil_gen.inventory.fields import NAME_LENGTH, NAME_PATTERN
 from anvil_gen.machine.containers import Container
 from anvil_gen.operate.experiment.slot import Slot
 from anvil_gen.operate.experiment.tier_from_trial import TrialFacts, free_port, tier_of_trial
 from anvil_gen.operate.experiment.trial import container_of, drift_of, variables_of_container
+from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.compose_keys import published_ports
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import VARIABLE_LABEL, Service, Stack, Tier
-from anvil_gen.values import EnvRef, Text, parts_of
+from anvil_gen.values import Text
 
 _SHARING = ("gpu-shared-without-shares", "shares-above-the-whole-gpu")
 
@@ -229,8 +231,4 @@ def _normalize(service: Service, variables: Mapping[str, str]) -> dict[str, Any]
 def _text(text: Text | None, variables: Mapping[str, str]) -> str | None:
     if text is None:
         return None
-    return "".join(part if isinstance(part, str) else _value(part, variables) for part in parts_of(text))
-
-
-def _value(variable: EnvRef, variables: Mapping[str, str]) -> str:
-    return variables.get(variable.name) or variable.default or ""
+    return fill_variables(compose_string(text), variables)

@@ -23,6 +23,7 @@ from anvil_gen.diagnostics import (
 from anvil_gen.flags import parse_flags
 from anvil_gen.inventory.fields import ALIAS_PATTERN, REPO_PATTERN
 from anvil_gen.machine.compose import Project
+from anvil_gen.masking import literal_secrets
 from anvil_gen.operate.deployment import Deployment, open_deployment, staleness
 from anvil_gen.resolve.model import Experiment, Gpu
 from anvil_gen.values import canonical_flag
@@ -206,6 +207,10 @@ def _flag_diagnostics(slot: Slot, request: Request) -> Iterator[Diagnostic]:
     if flags and not flags[0].startswith("-"):
         detail = f'"{printable(flags[0])}" is in the place of the engine\'s first flag'
         yield Diagnostic(code="not-a-flag", detail=detail, remedy="flags start with a dash; a trial takes one MODEL")
+    for path in literal_secrets(list(flags)):
+        detail = f"argument {int(path[0]) + 1}: the container's labels would hold it, and the shell's history does"
+        remedy = 'give the engine a variable instead: environment.NAME = { env = "NAME" } in [experiment], NAME in .env'
+        yield Diagnostic(code="secret-in-the-arguments", detail=detail, remedy=remedy)
     for flag in _flags_of(slot, flags):
         option = slot_fields(slot).get(canonical_flag(flag))
         if option in _ARGUMENTS:

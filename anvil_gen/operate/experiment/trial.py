@@ -17,6 +17,7 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.conflicts import name_conflict, taken_ports
 from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
+from anvil_gen.machine.ownership import require_own_containers
 from anvil_gen.masking import MASK, mask_arguments
 from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.drift import Drift, ProjectConfig, image_drift
@@ -116,6 +117,7 @@ def start(slot: Slot, trial: Trial) -> Started:
     project = with_variables(slot, trial.variables)
     with _exclusive(slot):
         before = _containers(project)
+        require_own_containers(project, before.values())
         diagnostics = [*_port_errors(slot, trial, before.get(SERVICE)), *_name_errors(slot, trial)]
         if diagnostics:
             raise DiagnosticError(diagnostics)

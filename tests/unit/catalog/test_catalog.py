@@ -16,9 +16,10 @@ from anvil_gen.catalog.catalog import Catalog, shipped_templates
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.schema_host import GpuTable, HostTable
+from anvil_gen.inventory.schema_model import ModelTable
 from anvil_gen.inventory.schema_mounts import MountTable
 from anvil_gen.inventory.schema_router import RouterTable
-from anvil_gen.inventory.schema_tier import ExperimentTable, ModelTable, TierTable
+from anvil_gen.inventory.schema_tier import ExperimentTable, TierTable
 
 PACKAGE = REPOSITORY / "anvil_gen"
 KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
@@ -60,7 +61,7 @@ def test_an_engine_may_bring_its_own_service(tmp_path: Path) -> None:
 
 def test_a_users_file_overrides_the_shipped_one(tmp_path: Path) -> None:
     shipped = (shipped_templates() / "engines" / "vllm" / "engine.toml").read_text("utf-8")
-    changed = shipped.replace('image = "vllm/vllm-openai:latest"', 'image = "registry.example/vllm:mine"')
+    changed = shipped.replace('image = "vllm/vllm-openai:v0.33.0"', 'image = "registry.example/vllm:mine"')
     inventory = 'schema = 1\n[tiers.tier]\nengine = "vllm"\nmodel = { path = "/m/x" }\n'
     path = fleet(tmp_path, inventory, **{"templates/engines/vllm/engine.toml": changed})
 

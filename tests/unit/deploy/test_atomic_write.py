@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from anvil_gen.deploy.atomic_write import replace_file
+from anvil_gen.deploy.contained_folder import temporary_name
 from anvil_gen.diagnostics import DiagnosticError
 
 
@@ -63,3 +64,13 @@ def test_an_interrupt_leaves_nothing_beside_the_file(tmp_path: Path, monkeypatch
 
     assert file.read_bytes() == b"a"
     assert [path.name for path in tmp_path.iterdir()] == ["box.toml"]
+
+
+def test_what_a_killed_run_has_left_is_removed(tmp_path: Path) -> None:
+    file = tmp_path / "box.toml"
+    file.write_bytes(b"old")
+    (tmp_path / temporary_name("box.toml", "half")).write_bytes(b"half")
+    (tmp_path / ".mine.tmp").write_bytes(b"mine")
+    replace_file(file, b"old", b"new")
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"box.toml": b"new", ".mine.tmp": b"mine"}

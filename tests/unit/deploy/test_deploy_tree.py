@@ -12,9 +12,10 @@ from places import REPOSITORY
 from running import commit_all, git, listing, tree
 
 from anvil_gen.deploy.contained_folder import ContainedFolder, temporary_name
-from anvil_gen.deploy.deploy_tree import HEADER, DeployTree
+from anvil_gen.deploy.deploy_tree import DeployTree
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.resolve.host import Sources
+from anvil_gen.resolve.output import HEADER
 
 MINE = f"{HEADER}hosts/box.toml. Edit that file.\n"
 OLD = {

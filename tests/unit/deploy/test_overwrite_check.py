@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.deploy.deploy_tree import HEADER, DeployTree, FileAction, FileChange
+from anvil_gen.deploy.deploy_tree import DeployTree, FileAction, FileChange
 from anvil_gen.deploy.overwrite_check import overwrite_errors
 from anvil_gen.deploy.plan import Comparison, Plan
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.render.syntaxes import parse
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Tree
+from anvil_gen.resolve.output import HEADER
 
 TIERS = """\
 [tiers.fast]

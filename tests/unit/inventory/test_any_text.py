@@ -20,6 +20,8 @@ WORDS = [
     "tiers", "fast", "gpus", "flags", "model", "port", '"heavy"', '"vllm"', '"0.0.0.0"', '"::1"', '"20GiB"',
     '"\\u0000"', '"\\u001b[31m"', '"😀"', '"a b"', '"${X}"', '"../x"', '"C:\\x"', f'"{"a" * 300}"',
     '{ repo = "a/b" }', '["rtx5090"]', "{ x = 1979-05-27 }",
+    '{ env = "X" }', '{ env = "X", default = 5 }', '{ env = "X", default = "a" }', '{ interpolate = "${X:-5}" }',
+    '{ interpolate = "a-${X:?no}" }', '{ interpolate = "${X" }', '{ env = 3, defualt = true }',
 ]
 # fmt: on
 

@@ -52,7 +52,9 @@ def tier(key: str) -> str:
         ('flags = { ▸max-model-len = 1, max_model_len = 2 }', (
             "flag of a field", "tiers.fast.flags.max-model-len", "context_length"
         )),
-        ('flags = { a-b = 1, ▸a_b = 2 }', ("flag written twice", "tiers.fast.flags.a_b", "keep one")),
+        ('flags = { code-revision = 1, ▸code_revision = 2 }', (
+            "flag written twice", "tiers.fast.flags.code_revision", "keep one"
+        )),
         ('draft_model = ▸"Qwen/Qwen3-8B"', (
             "wrong type", "tiers.fast.draft_model", 'write draft_model = { repo = "Qwen/Qwen3-8B" }'
         )),

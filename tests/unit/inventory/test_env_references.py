@@ -15,33 +15,60 @@ HEAD = f"schema = 1\nhfcache.volume = 'hub'\n[tiers.fast]\nengine = 'vllm'\nmode
 FORM = "not of the right form"
 
 SLIPS: list[tuple[str, Fault]] = [
-    ('flags.x = { env = ▸"A B" }', (FORM, "tiers.fast.flags.x.env", '{ env = "NAME" }')),
-    ('flags.x = { env = ▸"1A", default = "x" }', (FORM, "tiers.fast.flags.x.env", '{ env = "NAME" }')),
-    ("flags.x = { env = ▸3 }", (FORM, "tiers.fast.flags.x.env", '{ env = "NAME" }')),
-    ('flags.x = { env = "A", ▸defualt = "x" }', (FORM, "tiers.fast.flags.x.defualt", 'did you mean "default"?')),
-    ('flags.x = { ▸Env = "A", default = "x" }', (FORM, "tiers.fast.flags.x.Env", 'did you mean "env"?')),
-    ('flags.x = { ▸envs = "A", default = "x" }', (FORM, "tiers.fast.flags.x.envs", 'did you mean "env"?')),
-    ('flags.x = { env = "A", default = ▸3 }', (FORM, "tiers.fast.flags.x.default", "in quotes")),
-    ('flags.x = { env = "A", default = ▸"}" }', (FORM, "tiers.fast.flags.x.default", "may have a default")),
-    ('flags.x = ["y", { env = ▸"A-B" }]', (FORM, "tiers.fast.flags.x[1].env", '{ env = "NAME" }')),
+    (
+        'flags.additional-config = { env = ▸"A B" }',
+        (FORM, "tiers.fast.flags.additional-config.env", '{ env = "NAME" }'),
+    ),
+    (
+        'flags.additional-config = { env = ▸"1A", default = "x" }',
+        (FORM, "tiers.fast.flags.additional-config.env", '{ env = "NAME" }'),
+    ),
+    ("flags.additional-config = { env = ▸3 }", (FORM, "tiers.fast.flags.additional-config.env", '{ env = "NAME" }')),
+    (
+        'flags.additional-config = { env = "A", ▸defualt = "x" }',
+        (FORM, "tiers.fast.flags.additional-config.defualt", 'did you mean "default"?'),
+    ),
+    (
+        'flags.additional-config = { ▸Env = "A", default = "x" }',
+        (FORM, "tiers.fast.flags.additional-config.Env", 'did you mean "env"?'),
+    ),
+    (
+        'flags.additional-config = { ▸envs = "A", default = "x" }',
+        (FORM, "tiers.fast.flags.additional-config.envs", 'did you mean "env"?'),
+    ),
+    (
+        'flags.additional-config = { env = "A", default = ▸3 }',
+        (FORM, "tiers.fast.flags.additional-config.default", "in quotes"),
+    ),
+    (
+        'flags.additional-config = { env = "A", default = ▸"}" }',
+        (FORM, "tiers.fast.flags.additional-config.default", "may have a default"),
+    ),
+    (
+        'flags.middleware = ["y", { env = ▸"A-B" }]',
+        (FORM, "tiers.fast.flags.middleware[1].env", '{ env = "NAME" }'),
+    ),
     ('override.image = { env = "A", ▸defaults = "x" }', (FORM, "tiers.fast.override.image.defaults", '"default"?')),
     ('override.labels.a = { env = ▸"A B" }', (FORM, "tiers.fast.override.labels.a.env", '{ env = "NAME" }')),
     (
-        "override.devices = [{ path = { env = ▸'a b' } }]",
-        (FORM, "tiers.fast.override.devices[0].path.env", "NAME"),
+        "override.devices = [{ source = { env = ▸'a b' }, target = '/x' }]",
+        (FORM, "tiers.fast.override.devices[0].source.env", "NAME"),
     ),
-    ('[defaults]\nflags.x = { env = ▸"A B" }', (FORM, "defaults.flags.x.env", "NAME")),
-    ('[router]\noverride.x = { env = ▸"A B" }', (FORM, "router.override.x.env", "NAME")),
-    ('[experiment]\nengine = "vllm"\nflags.x = { env = ▸"A B" }', (FORM, "experiment.flags.x.env", "NAME")),
-    ("override.stop = [{ at = ▸07:32:00 }]", ("wrong type", "tiers.fast.override.stop[0].at", "in quotes")),
-    ("[services.ui]\nlabels.x = ▸2020-01-01", ("wrong type", "services.ui.labels.x", "in quotes")),
+    ('[defaults]\nflags.additional-config = { env = ▸"A B" }', (FORM, "defaults.flags.additional-config.env", "NAME")),
+    ('[router]\noverride.hostname = { env = ▸"A B" }', (FORM, "router.override.hostname.env", "NAME")),
+    (
+        '[experiment]\nengine = "vllm"\nflags.additional-config = { env = ▸"A B" }',
+        (FORM, "experiment.flags.additional-config.env", "NAME"),
+    ),
+    ("override.x-stop = [{ at = ▸07:32:00 }]", ("wrong type", "tiers.fast.override.x-stop[0].at", "in quotes")),
+    ("[services.ui]\nimage = 'x'\nlabels.x = ▸2020-01-01", ("wrong type", "services.ui.labels.x", "in quotes")),
     *(
         (text, ("name that is not allowed", where, "write another name"))
         for text, where in (
             ('override.environment.▸"A=B" = "1"', 'tiers.fast.override.environment."A=B"'),
             ('override.environment = ["A=B", ▸"=C"]', "tiers.fast.override.environment[1]"),
             ('[router]\noverride.environment.▸"" = "1"', 'router.override.environment.""'),
-            ('[services.ui]\nenvironment.▸"=" = "1"', 'services.ui.environment."="'),
+            ('[services.ui]\nimage = "x"\nenvironment.▸"=" = "1"', 'services.ui.environment."="'),
             ('[defaults]\noverride.environment.▸"A=" = "1"', 'defaults.override.environment."A="'),
         )
     ),
@@ -57,12 +84,14 @@ def test_a_slip_is_reported(text: str, diagnostic: Fault, tmp_path: Path) -> Non
 
 
 def test_a_slip_is_reported_whatever_else_is_wrong(tmp_path: Path) -> None:
-    text = "schema = 1\n[tiers.Fast]\nengine = 'vlm'\nflags.x = { env = ▸'A B' }\n".replace("'vlm'", "▸'vlm'")
+    text = "schema = 1\n[tiers.Fast]\nengine = 'vlm'\nflags.additional-config = { env = ▸'A B' }\n".replace(
+        "'vlm'", "▸'vlm'"
+    )
     marked = text.replace("Fast", "Fast").replace("[tiers", "[▸tiers")
     expected: list[Fault] = [
         ("name that is not allowed", "tiers.Fast", "write tiers.fast"),
         ("unknown engine", "tiers.Fast.engine", 'did you mean "vllm"?'),
-        (FORM, "tiers.Fast.flags.x.env", "NAME"),
+        (FORM, "tiers.Fast.flags.additional-config.env", "NAME"),
     ]
     found, wanted = compared(marked, expected, tmp_path)
 
@@ -70,17 +99,25 @@ def test_a_slip_is_reported_whatever_else_is_wrong(tmp_path: Path) -> None:
 
 
 PLAIN: list[tuple[str, str, Any]] = [
-    ('flags.x = { env = { A = "1" } }', "command", '--x={"env":{"A":"1"}}'),
-    ('flags.x = { default = "y" }', "command", '--x={"default":"y"}'),
-    ('flags.x = { env = "prod", zone = "a" }', "command", '--x={"env":"prod","zone":"a"}'),
-    ('flags.x = { env = "A", required = "yes" }', "command", '--x={"env":"A","required":"yes"}'),
-    ('flags.x = { a = { env = "a b" } }', "command", '--x={"a":{"env":"a b"}}'),
-    ('flags.env = "x"\nflags.default = "y"', "command", "--env=x"),
+    ('flags.additional-config = { env = { A = "1" } }', "command", '--additional-config={"env":{"A":"1"}}'),
+    ('flags.additional-config = { default = "y" }', "command", '--additional-config={"default":"y"}'),
+    (
+        'flags.additional-config = { env = "prod", zone = "a" }',
+        "command",
+        '--additional-config={"env":"prod","zone":"a"}',
+    ),
+    (
+        'flags.additional-config = { env = "A", required = "yes" }',
+        "command",
+        '--additional-config={"env":"A","required":"yes"}',
+    ),
+    ('flags.additional-config = { a = { env = "a b" } }', "command", '--additional-config={"a":{"env":"a b"}}'),
+    ('flag_check = false\nflags.env = "x"\nflags.default = "y"', "command", "--env=x"),
     ('override.labels.env = "prod"', "labels", {"env": "prod"}),
     ('override.environment.env = "a b"', "environment", {"env": "a b"}),
     ('override.logging.options.env = "A,B"', "logging", None),
     ('override.labels.env = { env = "X" }', "labels", {"env": "${X}"}),
-    ('override.env = "X"', "env", "X"),
+    ('override.x-env = "X"', "x-env", "X"),
 ]
 
 

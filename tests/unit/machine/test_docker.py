@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.machine.docker import BAD_VARIABLES, Docker, failure, parse_json
+from anvil_gen.machine.docker import Docker, failure, parse_json
+from anvil_gen.machine.dotenv import BAD_VARIABLES
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from compose_texts import ENV_TEXT
 
-from anvil_gen.machine.dotenv import fill_variables, references, variables
+from anvil_gen.interpolation import fill_variables, unset_variables
+from anvil_gen.machine.dotenv import variables
 
 
 def test_what_a_file_says(tmp_path: Path) -> None:
@@ -50,7 +51,21 @@ def test_filling_in(text: str, expected: str) -> None:
     assert fill_variables(text, {"SET": "x", "EMPTY": ""}) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "unset"),
+    [
+        ("${A:-${B}}", [("B", False)]),
+        ("${A:-${B:?no}}", [("B", True)]),
+        ("${SET:-${B:?no}}${SET+${C}}${A:+${B}}", [("C", False)]),
+        ("${EMPTY:?no}${EMPTY?no}$EMPTY", [("EMPTY", True), ("EMPTY", False)]),
+        ("${A:-$$B}${SET}", []),
+    ],
+)
+def test_only_what_is_taken_is_needed(text: str, unset: list[tuple[str, bool]]) -> None:
+    assert list(unset_variables(text, {"SET": "x", "EMPTY": ""})) == unset
+
+
 def test_what_a_text_needs() -> None:
     text = "$A ${B} ${C:-d} ${D-} ${E:?no} ${F?no} $$G ${H:+x}"
 
-    assert list(references(text)) == [("A", False), ("B", False), ("E", True), ("F", True)]
+    assert list(unset_variables(text, {})) == [("A", False), ("B", False), ("E", True), ("F", True)]

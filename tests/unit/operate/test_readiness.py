@@ -211,3 +211,11 @@ def test_how_it_ended_before_up_is_no_verdict() -> None:
     assert after((12, box("running", "healthy", started="t2", restarts=8)), start=mended).phase is R
     again = box("restarting", exit_code=2, restarts=8, started="t2")
     assert after((9, again, UNKNOWN), start=known).phase is F
+
+
+@pytest.mark.parametrize(("serves", "phase"), [(True, F), (False, R)])
+def test_what_serves_is_not_ready_when_it_has_ended_well(serves: bool, phase: Phase) -> None:
+    found = after((0, box("exited", None)), start=initial("fast", serves=serves))
+
+    assert found.phase is phase
+    assert found.message == ("exited with code 0" if serves else "has completed")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 import yaml
+from effort import examples
+from hypothesis import given
+from hypothesis import strategies as st
 
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.overrides import overridden
 from anvil_gen.resolve.model import Declared
+from anvil_gen.resolve.override_merge import REMOVED, Added, merge
 
 FILE = """# mine
 name: box
@@ -84,3 +90,66 @@ def test_other_styles(text: str) -> None:
 def test_a_file_without_the_service(text: str) -> None:
     with pytest.raises(InternalError):
         overridden(text, "x.yml", "tier", {"a": "b"}, Declared(volumes={}, networks={}))
+
+
+LAST = """services:
+  tier:
+    image: a
+    environment:
+      A: "1"
+"""
+
+
+def test_a_new_key_and_a_new_section_at_one_line() -> None:
+    override = {"environment": {"B": "2"}, "volumes": ["data:/data"]}
+    needed = Declared(volumes={"data": {}}, networks={})
+
+    assert overridden(LAST, "x.yml", "tier", override, needed) == (
+        f'{LAST}      B: "2"\n    volumes:\n      - data:/data\n\nvolumes:\n  data: {{}}\n'
+    )
+
+
+def test_what_it_removes_is_gone_with_its_lines() -> None:
+    override = {"ports": REMOVED, "environment": {"A": REMOVED}, "dns": Added(["8.8.8.8"])}
+    after = overridden(FILE, "x.yml", "tier", override, Declared(volumes={}, networks={}))
+
+    assert after == FILE.replace('    ports: [ "1:1" ]\n', "").replace('      A: "1"\n', "").replace(
+        "    - 1.1.1.1\n", '    - 1.1.1.1\n    - "8.8.8.8"\n'
+    )
+
+
+KEYS = st.sampled_from(
+    ["image", "environment", "command", "ports", "labels", "dns", "volumes", "deploy", "A", "B", "x"]
+)
+SCALARS = st.sampled_from(["a", "1:1", "data:/data", "two\nlines", "#", "", "~"]) | st.integers(0, 9) | st.booleans()
+VALUES = st.recursive(
+    SCALARS | st.just(REMOVED) | st.lists(SCALARS, max_size=3) | st.builds(Added, st.lists(SCALARS, max_size=2)),
+    lambda inner: st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(override=st.dictionaries(KEYS, VALUES, min_size=1, max_size=4), names=st.sets(st.sampled_from("vw"), max_size=2))
+@examples(150)
+@pytest.mark.parametrize("text", [FILE, LAST, FILE + "volumes:\n  v: {}\n"])
+def test_any_override(text: str, override: dict[str, Any], names: set[str]) -> None:
+    needed = Declared(volumes={name: {} for name in sorted(names)}, networks={name: {} for name in names})
+    after = overridden(text, "x.yml", "tier", override, needed)
+    before, data = yaml.safe_load(text), yaml.safe_load(after)
+    tier = merge(before["services"]["tier"], override)
+    lines = iter(after.split("\n"))
+
+    assert data["services"] == {**before["services"], "tier": tier}
+    assert set(data.get("volumes", {})) == names | set(before.get("volumes", {}))
+    assert all(line in lines for line in _lines_without(text, override))
+
+
+def _lines_without(text: str, keys: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a file but for those of keys of its first service; comments above a key are not the key's."""
+    key, is_first = "", True
+    for line in text.split("\n"):
+        found = re.match("    ([a-z]+):", line)
+        is_first = is_first and not line.startswith("  other:")
+        key = found[1] if found else "" if re.match(" {0,2}[^ ]", line) else key
+        if not is_first or key not in keys or line.startswith("    #") or not line:
+            yield line

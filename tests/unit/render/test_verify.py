@@ -23,7 +23,20 @@ served_name = "it's-$HOME"
 environment.X = "%s"
 restart = "no"
 """
-HOSTILE = ["plain", "a: b", "x #y", "null", "1e3", "line\\nbreak", "${HOME}", "it's", '\\"', "- a", "\\u0085", "{a: b}"]
+HOSTILE = [
+    "plain",
+    "a: b",
+    "x #y",
+    "null",
+    "1e3",
+    "line\\nbreak",
+    "a ${1} $HOME",
+    "it's",
+    '\\"',
+    "- a",
+    "\\u0085",
+    "{a: b}",
+]
 
 
 def render(folder: Path, value: str, more: str = "", cache: Path | None = None) -> dict[str, str]:
@@ -86,7 +99,7 @@ gpus = ["gpu"]
 files."/in/x" = "box.toml"
 shm_size = "16g"
 ipc = "host"
-environment.Y = "$y"
+environment.Y = "a$y"
 mounts."/media" = { source = "/srv/$v", selinux = "z" }
 networks = ["default"]
 [gpus.gpu]
@@ -193,7 +206,7 @@ def test_a_template_that_alters_a_file_is_refused(  # noqa: PLR0917
 ) -> None:
     change(tmp_path, old, new, f"compose/{template}.yml.j2")
     more = (
-        '[services.ui]\nimage = "x"\nlabels = { a = "$b" }\n[experiment]\nengine = "vllm"\n[hfcache]\nvolume = "hub"\n'
+        '[services.ui]\nimage = "x"\nlabels = { a = "a$b" }\n[experiment]\nengine = "vllm"\n[hfcache]\nvolume = "hub"\n'
     )
     detail, file, _ = fault_of(tmp_path, more=more)
 

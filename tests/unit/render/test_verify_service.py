@@ -171,7 +171,7 @@ def test_an_override_has_the_last_word() -> None:
     file = {
         **FILE,
         "image": "$X",
-        "volumes": ["/a:/a"],
+        "volumes": [*FILE["volumes"], "/a:/a"],
         "deploy": {"resources": {"limits": {"cpus": "1"}, "reservations": devices}},
     }
 

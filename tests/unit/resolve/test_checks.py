@@ -94,11 +94,12 @@ TIER = f'engine = "vllm", model = {HUB}'
         ),
         (
             f"tiers.one = {{ {TIER}, port = 5 }}\n"
-            "services.a = { image = 'x', ports = ['6:6', ▸'5:80', '127.0.0.2:5:5', '5:5/udp', '${X}:5', '1-9:1-9'] }",
+            "services.a = { image = 'x', ports = ['6:6', ▸'5:80', '127.0.0.2:5:5', '5:5/udp', "
+            "{ interpolate = '${X}:5' }, '1-9:1-9'] }",
             [("port taken twice", "services.a.ports[1]", "publish another port")],
         ),
         (
-            f"tiers.one = {{ {TIER}, port = 5 }}\ntiers.two = {{ {TIER}, port = 5, override.ports = [ '7:5' ] }}\n"
+            f"tiers.one = {{ {TIER}, port = 5 }}\ntiers.two = {{ {TIER}, port = 6, override.ports = [ '7:5' ] }}\n"
             "services.a = { image = 'x', ports = [▸{ published = '7', target = 1 }, { target = 5 }] }",
             [("port taken twice", "services.a.ports[0]", "publish another port")],
         ),
@@ -207,9 +208,9 @@ def test_a_card_is_shared(tmp_path: Path, text: str, expected: list[Fault]) -> N
 @pytest.mark.parametrize(
     "text",
     [
-        f"tiers.one = {{ {TIER}, port = 9000 }}\ntiers.two = {{ {TIER}, port = 9000, bind = false }}",
+        f"tiers.one = {{ {TIER}, container_port = 80 }}\ntiers.two = {{ {TIER}, container_port = 80, bind = false }}",
         f"tiers.one = {{ {TIER}, bind = '::1' }}",
-        f"tiers.one = {{ {TIER}, port = 9000 }}\ntiers.two = {{ {TIER}, port = 9000, bind = '127.0.0.2' }}",
+        f"defaults.container_port = 80\ntiers.one = {{ {TIER} }}\ntiers.two = {{ {TIER}, bind = '127.0.0.2' }}",
         f"tiers.one = {{ {TIER}, bind = '192.168.1.5', flags.api-key = {{ env = 'A_KEY' }} }}",
         f"tiers.one = {{ {TIER} }}\nrouter = {{ bind = '0.0.0.0', api_key_env = 'KEY' }}",
         f"tiers.one = {{ {TIER} }}\nrouter.bind = false",

@@ -17,6 +17,8 @@ gpus.new = {{ uuid = "{UUID_B}", memory_mib = 32000, compute_capability = "12.0"
 gpus.bare = {{ uuid = "{UUID_B}" }}
 """
 VLLM, SGLANG = 'engine = "vllm"', 'engine = "sglang"'
+# The next version deprecates what puts both groups on the same GPUs.
+SGLANG_21 = f"{SGLANG}, image = 'lmsysorg/sglang:v0.5.21'"
 SIZES = "parallel sizes do not fit"
 
 
@@ -71,9 +73,12 @@ def test_what_an_engine_is_told(tier: str, values: dict[str, object]) -> None:
         (f"{VLLM}, gpus = ['a'], tensor_parallel = 2, flags = {{ nnodes = 2, node-rank = 0 }}", []),
         (f"{SGLANG}, gpus = 4, tensor_parallel = 4, data_parallel = ▸2", [(SIZES, "tiers.one.data_parallel", "8")]),
         # Only the attention is copied, within the group.
-        (f"{SGLANG}, gpus = 4, tensor_parallel = 4, data_parallel = 2, flags.enable-dp-attention = true", []),
         (
-            f"{SGLANG}, gpus = 4, tensor_parallel = 4, data_parallel = ▸3, flags.enable-dp-attention = true",
+            f"{SGLANG_21}, gpus = 4, tensor_parallel = 4, data_parallel = 2, flags.enable-dp-attention = true",
+            [],
+        ),
+        (
+            f"{SGLANG_21}, gpus = 4, tensor_parallel = 4, data_parallel = ▸3, flags.enable-dp-attention = true",
             [(SIZES, "tiers.one.data_parallel", "tensor_parallel can be divided by")],
         ),
         (

@@ -23,7 +23,7 @@ CARD = """[gpus.big]
 uuid = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
 """
 MODEL = {"srv/models/gpt-oss-20b/model.safetensors": "weights"}
-IMAGE = images("vllm/vllm-openai:latest")
+IMAGE = images("vllm/vllm-openai:v0.33.0")
 
 
 def summaries(folder: Path, answers: dict[str, str], text: str = INVENTORY, *, model: bool = True) -> list[str]:

@@ -64,3 +64,11 @@ def test_an_image_that_did_not_come(more: dict[str, str], verdict: str, detail: 
     assert (pulled.verdict, pulled.diagnostic.address) == (verdict, "tiers.fast.image")
     assert detail in pulled.diagnostic.detail
     assert built.diagnostic.summary == "image was not built"
+
+
+def test_an_image_whose_variable_is_not_set_is_not_asked_for(tmp_path: Path) -> None:
+    unset = INVENTORY.replace('image = "vllm/vllm-openai:v1"', 'image = { env = "NO_IMAGE" }')
+    some = subject(tmp_path, unset, engine(**{"": "invalid reference format"}))
+
+    assert [check.what for check in unobtainable(some)] == ["image of router"]
+    assert [check.what for check in check_images(some)] == ["image of router"]

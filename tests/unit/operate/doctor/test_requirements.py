@@ -27,7 +27,7 @@ model = { repo = "org/name" }
 standby = true
 [services.ui]
 image = "ui:1"
-ports = ["3000:8080", "[::1]:3001:8080", "127.0.0.1:${X}:80"]
+ports = ["3000:8080", "[::1]:3001:8080", { interpolate = "127.0.0.1:$${X}:80" }]
 volumes = ["/srv/ui:/data:ro", "/:/host:ro", "C:/ui:/c", "ui-data:/d", "./here:/h", "/anonymous"]
 environment = ["A", "B=1", "C=$$"]
 [services.plain]
@@ -57,7 +57,7 @@ def test_a_tier(tmp_path: Path) -> None:
     assert (fast.name, fast.container_name, fast.image, fast.built) == (
         "fast",
         "fast",
-        "vllm/vllm-openai:latest",
+        "vllm/vllm-openai:v0.33.0",
         False,
     )
     assert fast.binds == (
@@ -105,7 +105,7 @@ def test_the_slot_wants_what_is_there_before_a_trial(tmp_path: Path) -> None:
     )
     (slot,) = (one for one in with_slot if one not in plain)
 
-    assert (slot.name, slot.image, slot.volumes) == ("experiment", "vllm/vllm-openai:latest", ("hub",))
+    assert (slot.name, slot.image, slot.volumes) == ("experiment", "vllm/vllm-openai:v0.33.0", ("hub",))
     assert (slot.ports, slot.variables, slot.table) == ((), (), ("experiment",))
 
 

@@ -133,3 +133,11 @@ def test_a_host_without_a_slot_says_so(tmp_path: Path) -> None:
 
     (diagnostic,) = caught.value.diagnostics
     assert (diagnostic.summary, diagnostic.detail) == ("no experiment slot", "box has no table [experiment]")
+
+
+@pytest.mark.parametrize("flags", [("--api-key", "s3cret"), ("--seed=1", "--hf-token=s3cret"), ("-e", "A_KEY=s3cret")])
+def test_a_secret_is_no_argument(flags: tuple[str, ...], tmp_path: Path) -> None:
+    ((summary, remedy),) = told(slot(tmp_path), flags=flags)
+
+    assert summary == "secret in the arguments"
+    assert "environment.NAME" in remedy

@@ -144,7 +144,7 @@ def test_what_cannot_be_told_of_a_card_is_not(tmp_path: Path) -> None:
 
 
 def test_what_was_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    trial = trial_of(slot(tmp_path), Request(model="a/b", flags=("--hf-token", "s3cret")))
+    trial = replace(trial_of(slot(tmp_path), Request(model="a/b")), flags=("--hf-token", "s3cret"))
     change = Change(
         action=Action.UPDATE, project="p", address=("services", "experiment", "command", "--x"), before="1", after="2"
     )

@@ -1,0 +1,85 @@
+"""The values of the router's keys: their forms, units, descriptions and examples."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from anvil_gen.inventory.fields import (
+    DURATION_PATTERN,
+    NAME_LENGTH,
+    SERVICE_PATTERN,
+    SIZE,
+    TIME,
+    ModelName,
+    PortNumber,
+    TierName,
+    text,
+)
+
+KeyName = Annotated[
+    str,
+    text(
+        "Name of the environment variable that holds the key which clients must send. Never the key itself.",
+        r"^[A-Z][A-Z0-9_]*$(?!\n)",
+        examples=["ROUTER_TOKEN"],
+    ),
+]
+ClientName = Annotated[
+    str,
+    Meta(
+        description="A client's name, as in the router's log: letters, digits, `_`, `.`, `-`.",
+        pattern=SERVICE_PATTERN,
+        max_length=NAME_LENGTH,
+        examples=["laptop"],
+    ),
+]
+KeyNames = Annotated[
+    KeyName | Annotated[list[KeyName], Meta(min_length=1)] | Annotated[dict[ClientName, KeyName], Meta(min_length=1)],
+    Meta(
+        description="Name of the environment variable that holds the key which clients must send. Never the key "
+        "itself. A list, or a table with names for the log, has one for each client.",
+        examples=["ROUTER_TOKEN"],
+    ),
+]
+Fallbacks = Annotated[
+    dict[TierName, Annotated[list[TierName], Meta(min_length=1)]],
+    Meta(
+        description="Tiers that answer instead of one that cannot be reached, or takes no more: the first of them that "
+        "does. Their engines must serve the same task.",
+        examples=[{"heavy": ["fast"]}],
+    ),
+]
+BodyLimit = Annotated[
+    str, text("Largest request body; above it the answer is 413.", r"^[0-9]+[kmg]$(?!\n)", unit=SIZE, examples=["32m"])
+]
+Timeout = Annotated[
+    str,
+    text(
+        "How long the router waits for the next piece of an answer.",
+        DURATION_PATTERN,
+        unit=TIME,
+        examples=["1h", "10m"],
+    ),
+]
+Concurrency = Annotated[
+    int,
+    Meta(
+        description="Requests that a tier is given at once; more wait, and are answered with 503 after 30 seconds.",
+        ge=1,
+        le=100_000,
+        extra_json_schema={"x-unit": "requests"},
+        examples=[32],
+    ),
+]
+Metrics = Annotated[
+    PortNumber | Literal["key"],
+    Meta(
+        description='Metrics in Prometheus\' form, at `/metrics`: `"key"` next to the models, behind their key, or a '
+        "port of their own, without a key and published on 127.0.0.1.",
+        examples=["key", 9101],
+    ),
+]
+Aliases = Annotated[
+    dict[ModelName, str],
+    Meta(description="Further model names, each with the tier that answers.", examples=[{"coder": "heavy"}]),
+]

@@ -1,0 +1,75 @@
+"""What cannot be mounted, or not next to something else: in `files`, and in Compose's own keys."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from anvil_gen.host_paths import is_below, is_root
+from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.env_references import own_key_tables
+from anvil_gen.resolve.compose_keys import long_mount
+from anvil_gen.values import KeyPath
+
+_LONGEST_PART, _LONGEST = 255, 1000
+_WHOLE = "mount-of-the-whole-host"
+
+
+def file_errors(targets: Iterable[str], mounted: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield what is wrong with the targets of `files`: the target, detail and remedy.
+
+    ``mounted`` are the other places in the container at which something is mounted, files or folders.
+    """
+    files: list[str] = []
+    for target in sorted(targets):
+        below = next((file for file in files if _is_above(file, target)), None)
+        other = below or next((place for place in (*mounted, *files) if _is_above(target, place)), None)
+        detail = _path_error(target)
+        if detail is None and other is not None:
+            same = other.casefold() == target.casefold()
+            detail = f'"{other}" is mounted there already' if same else f'"{below or target}" cannot be a folder too'
+        if detail is not None:
+            yield target, detail, "write it out, and in another way"
+        files.append(target)
+
+
+def _is_above(path: str, other: str) -> bool:
+    """Tell whether a path is another one or a folder that it is in, also where a file system folds case."""
+    return f"{other}/".casefold().startswith(f"{path}/".casefold())
+
+
+def _path_error(target: str) -> str | None:
+    parts = target.split("/")[1:]
+    if posixpath.normpath(target) != target or not is_below(target.lstrip("/")) or target.startswith("//"):
+        return "it is no plain path of a file"
+    if len(target) > _LONGEST or any(len(part.encode()) > _LONGEST_PART for part in parts):
+        return f"it is longer than {_LONGEST} characters, or a part of it than {_LONGEST_PART} bytes"
+    return (
+        "names that start like this are anvil-gen's own"
+        if any(part.startswith(".anvil-gen") for part in parts)
+        else None
+    )
+
+
+def check_paths(collector: Collector) -> None:
+    """Report mounts of a whole file system, and mounts over the container's: of folders, and in Compose's own keys."""
+    for path in (("hfcache", "path"), ("router", "tls", "certificate"), ("router", "tls", "key")):
+        value = collector.value_at(path)
+        if isinstance(value, str) and is_root(value):
+            collector.add(_WHOLE, path, f'"{value}"', "name a folder or file of its own")
+    for table, mapping in own_key_tables(collector.document.data):
+        mounts = mapping.get("volumes")
+        for index, mount in enumerate(mounts if isinstance(mounts, list) else ()):
+            _check_mount(collector, (*table, "volumes", index), mount)
+
+
+def _check_mount(collector: Collector, path: KeyPath, mount: Any) -> None:
+    if not isinstance(mount, dict | str):
+        return
+    long = long_mount(mount)
+    source, target = (value if isinstance(value := long[key], str) else "" for key in ("source", "target"))
+    if target and is_root(target):
+        collector.add(_WHOLE, path, "the container's own files would be under it", "mount it at a folder of its own")
+    elif long["type"] == "bind" and is_root(source) and long.get("read_only") is not True:
+        collector.add(_WHOLE, path, "a service could write to all of the host", "name a folder, or mount it read-only")

@@ -1,0 +1,81 @@
+"""Secrets that are written out, wherever an inventory takes anything: refused at their place, and not shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from inventories import MARK, faults_of, without_marks
+
+SECRET = "s3cret-value"
+TIER = '[tiers.one]\nengine = "vllm"\nmodel = { path = "/m/x" }\nflag_check = false\n'
+CUSTOM = '[tiers.one]\nengine = "custom"\nimage = "x:1"\nport = 9000\n'
+SERVICE = f'{TIER}[services.ui]\nimage = "x:1"\n'
+# What is written, with a mark where the secret is reported.
+REFUSED = [
+    f'{TIER}environment.▸A_TOKEN = "{SECRET}"\n',
+    f"{TIER}environment.▸PASSWORD = 12345\n",
+    f'{TIER}environment.A_TOKEN = {{ env = "X", default = ▸"{SECRET}" }}\n',
+    f'{TIER}environment.X = {{ env = "A_TOKEN", default = ▸"{SECRET}" }}\n',
+    f'{TIER}environment.▸URL = "https://me:{SECRET}@example.org/x"\n',
+    f'{TIER}environment.▸X = "sk-{SECRET}-0123456789"\n',
+    f'{TIER}environment.A_TOKEN = {{ interpolate = ▸"${{X:-{SECRET}}}" }}\n',
+    f'{TIER}environment.X = {{ interpolate = ▸"a ${{A_TOKEN:-{SECRET}}}" }}\n',
+    f'{TIER}flags.▸api-key = "{SECRET}"\n',
+    f'{TIER}flags.▸api-key = ["{SECRET}"]\n'.replace("▸api-key = [", "api-key = [▸"),
+    f'{TIER}flags.api-key = {{ env = "X", default = ▸"{SECRET}" }}\n',
+    f'{TIER}flags.api-key = [{{ env = "X", default = ▸"{SECRET}" }}]\n',
+    f'{TIER}flags.loader = {{ ▸hf_token = "{SECRET}" }}\n',
+    f'{TIER}flags.loader = {{ deep = [{{ ▸password = "{SECRET}" }}] }}\n',
+    f'{TIER}flags.▸header = "Authorization: Bearer {SECRET}"\n',
+    f'[defaults]\nflags.▸api-key = "{SECRET}"\n{TIER}',
+    f'{TIER}override.environment.▸A_KEY = "{SECRET}"\n',
+    f'{TIER}override.environment = ["A=b", ▸"A_KEY={SECRET}"]\n',
+    f'{TIER}override.build.args = [▸"TOKEN={SECRET}"]\n',
+    f'{TIER}override.build.args.▸TOKEN = "{SECRET}"\n',
+    f'{TIER}override.▸command = "serve --api-key {SECRET} --x"\n',
+    f'{TIER}override.command = ["serve", "--api-key", ▸"{SECRET}", "--x", "y"]\n',
+    f'{TIER}override.command = ["sh", "-c", ▸"A_TOKEN={SECRET} serve"]\n',
+    f'{TIER}override.labels.▸a_password = "{SECRET}"\n',
+    f'{CUSTOM}command = ["x", ▸"--api-key={SECRET}"]\n',
+    f'{CUSTOM}entrypoint = ["x", "--token", ▸"{SECRET}"]\n',
+    f'{CUSTOM}healthcheck.test = ["CMD-SHELL", ▸"curl -H \'Authorization: Bearer {SECRET}\' x"]\n',
+    f'{SERVICE}environment.▸DB_PASSWORD = "{SECRET}"\n',
+    f'{SERVICE}command = ["--api-key", ▸"{SECRET}"]\n',
+    f'{SERVICE}healthcheck.test = ["CMD-SHELL", ▸"x --api-key \'{SECRET}\'"]\n',
+    f'{SERVICE}logging.options.▸splunk-token = "{SECRET}"\n',
+    f'{TIER}[router]\noverride.environment.▸A_KEY = "{SECRET}"\n',
+    f'hfcache.volume = "hub"\n{TIER}[experiment]\nengine = "vllm"\nflags.▸api-key = "{SECRET}"\n',
+]
+ACCEPTED = [
+    f'{TIER}environment = {{ A_TOKEN = {{ env = "A_TOKEN" }}, B_TOKEN = "", KEY_FILE = "/x", TOKENS = "many" }}\n',
+    f'{TIER}flags = {{ api-key = {{ env = "K" }}, max-tokens = 5, tokenizer = "x", eos-token = "</s>" }}\n',
+    f'{TIER}environment.X = {{ env = "X", default = "https://example.org:80/a@b" }}\n',
+    f'{SERVICE}secrets = ["db_password", {{ source = "token", target = "token" }}]\n',
+    f'{SERVICE}build = {{ context = "x", secrets = ["token"] }}\n',
+    f'{SERVICE}command = ["sh", "-c", "serve --api-key $A_TOKEN --key \'${{KEY}}\'"]\n',
+    f'{SERVICE}command = ["serve", "--api-key", {{ env = "K" }}, "--api-key-file", "/x"]\n',
+    f'{SERVICE}environment = ["A_TOKEN", "B_TOKEN="]\n',
+    f'{SERVICE}environment.A_TOKEN_FILE = "/run/secrets/x"\nlabels = {{ why = "needs a key: see docs" }}\n',
+    TIER.replace("tiers.one", "tiers.token") + 'served_name = "api-key"\n',
+]
+
+
+@pytest.mark.parametrize("marked", REFUSED)
+def test_refused_at_its_place_and_not_shown(marked: str, tmp_path: Path) -> None:
+    assert marked.count(MARK) == 1
+    text, ((line, column),) = without_marks(f"schema = 1\n{marked}")
+    found = faults_of(text, tmp_path)
+
+    assert [(one.code, one.severity) for one in found] == [("secret-in-the-inventory", "error")]
+    assert [(one.location.line, one.location.column) for one in found if one.location] == [(line, column)]
+    assert "{ env = " in found[0].remedy
+    assert SECRET not in str(found)
+    assert "12345" not in str(found)
+
+
+@pytest.mark.parametrize("text", ACCEPTED)
+def test_what_is_no_secret(text: str, tmp_path: Path) -> None:
+    found = {one.code for one in faults_of(f"schema = 1\n{text}", tmp_path)}
+
+    assert "secret-in-the-inventory" not in found

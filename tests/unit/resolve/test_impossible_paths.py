@@ -1,0 +1,91 @@
+"""Paths that cannot be: two files in one another, names that no file system has, mounts over everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from inventories import Fault, compared
+
+from anvil_gen.host_paths import is_root
+from anvil_gen.resolve.impossible_paths import file_errors
+
+TIER = 'engine = "vllm"\nmodel = { path = "/m/x" }\n'
+WHOLE = "mount of the whole host"
+
+
+@pytest.mark.parametrize(
+    ("targets", "mounted", "refused"),
+    [
+        (["/a", "/a/b"], [], ["/a/b"]),
+        (["/a/b", "/a/b/c/d", "/a/c"], [], ["/a/b/c/d"]),
+        (["/a", "/A"], [], ["/a"]),  # which one folder of macOS or Windows cannot hold
+        (["/a", "/ab", "/a.b/c"], [], []),
+        (["/models/x"], ["/models/x"], ["/models/x"]),
+        (["/models"], ["/models/x"], ["/models"]),
+        (["/models/x/chat.jinja"], ["/models/x"], []),  # over what the model brings
+        (["/"], [], ["/"]),
+        (["//a"], [], ["//a"]),
+        (["/a/"], [], ["/a/"]),
+        (["/a//b"], [], ["/a//b"]),
+        (["/a/./b"], [], ["/a/./b"]),
+        (["/a/../b"], [], ["/a/../b"]),
+        (["/" + "x" * 256], [], ["/" + "x" * 256]),
+        (["/x" * 501], [], ["/x" * 501]),
+        (["/a\\..\\b"], [], ["/a\\..\\b"]),
+        (["/x/.anvil-gen-0123456789ab.tmp"], [], ["/x/.anvil-gen-0123456789ab.tmp"]),
+        (["/ü/a b"], [], []),
+    ],
+)
+def test_files(targets: list[str], mounted: list[str], refused: list[str]) -> None:
+    assert [target for target, *_ in file_errors(targets, mounted)] == refused
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        *[(path, True) for path in ("/", "//", "/.", "/a/..", "C:/", "C:\\", "d:/x/..", "//server/share")],
+        *[(path, False) for path in ("/a", "C:", "C:/a", "//server/share/a", ".", "a")],
+    ],
+)
+def test_the_root_of_a_file_system(path: str, expected: bool) -> None:
+    assert is_root(path) is expected
+
+
+@pytest.mark.parametrize(
+    ("marked", "expected"),
+    [
+        (
+            f'[tiers.one]\n{TIER}[tiers.one.files]\n"/a" = "a"\n▸"/a/b" = "a"\n',
+            [("name that is not allowed", 'tiers.one.files."/a/b"', "another way")],
+        ),
+        (
+            f'[defaults.files]\n"/a" = "a"\n▸"/models/x" = "a"\n[tiers.one]\n{TIER}',
+            [("name that is not allowed", 'defaults.files."/models/x"', "another way")],
+        ),
+        (
+            f'[tiers.one]\n{TIER}[▸modes.override]\ntiers = ["one"]\n',
+            [("name that is not allowed", "modes.override", "another name")],
+        ),
+        (f'hfcache.path = ▸"/srv/.."\n[tiers.one]\n{TIER}', [(WHOLE, "hfcache.path", "of its own")]),
+        (
+            f'[tiers.one]\n{TIER}[router]\ntls = {{ certificate = ▸"/", key = "/k" }}\n',
+            [(WHOLE, "router.tls.certificate", "of its own")],
+        ),
+        (
+            f'[tiers.one]\n{TIER}override.volumes = ["/:/host:ro", ▸"/:/host2", ▸"data:/", "data:/d"]\n',
+            [(WHOLE, "tiers.one.override.volumes[1]", "read-only"), (WHOLE, "tiers.one.override.volumes[2]", "folder")],
+        ),
+        (
+            f'[tiers.one]\n{TIER}[services.ui]\nimage = "x"\nvolumes = [\n'
+            '{ type = "bind", source = "/", target = "/a", read_only = true },\n'
+            '▸{ type = "bind", source = "C:/", target = "/b" },\n▸{ type = "tmpfs", target = "/x/.." }]\n',
+            [(WHOLE, "services.ui.volumes[1]", "read-only"), (WHOLE, "services.ui.volumes[2]", "folder")],
+        ),
+    ],
+)
+def test_in_an_inventory(marked: str, expected: list[Fault], tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("text\n")
+    told, wanted = compared(f"schema = 1\n{marked}", expected, tmp_path)
+
+    assert told == wanted
