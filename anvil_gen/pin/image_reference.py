@@ -12,6 +12,7 @@ _RELEASE = re.compile(
     r"(?<![a-z0-9])(?P<lead>[vbr]?)(?P<numbers>[0-9]+(?:\.[0-9]+)*)"
     r"(?P<post>\.?post[0-9]+)?(?![a-z0-9])"
 )
+_LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]+)?")
 _SHORTEST_BUILD = 3
 """Digits of a number that is a release by itself, as a build's; fewer are a generation of GPUs or a part of a name."""
 
@@ -27,8 +28,7 @@ class ImageReference(Struct, frozen=True, kw_only=True):
     @property
     def is_local(self) -> bool:
         """Whether its registry is on this machine, where Docker asks without TLS."""
-        host = self.registry.rpartition(":")[0] or self.registry
-        return host == "localhost" or host.startswith("127.") or host == "[::1]"
+        return _LOOPBACK.fullmatch(self.registry) is not None
 
 
 def parse_image(name: str) -> ImageReference:

@@ -87,6 +87,7 @@ def _context(
         catalog=catalog,
         collector=collector,
         platform=host.platform,
+        architecture=host.architecture,
         gpus=resolve_gpus(inventory, catalog, collector, host.platform),
         gpu_request=host.gpu_request,
         folder=folders[0],
