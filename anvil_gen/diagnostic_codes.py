@@ -1,6 +1,7 @@
 """Every kind of diagnostic: its code, which never changes, and the summary that people read."""
 
 SUMMARIES = {
+    "alias-restarts-the-tier": "a new alias restarts the tier",
     "alias-that-cannot-be-routed": "alias that cannot be routed",
     "alias-to-a-missing-tier": "alias to a missing tier",
     "answers-do-not-make-a-valid-inventory": "answers do not make a valid inventory",

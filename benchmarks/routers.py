@@ -190,7 +190,7 @@ def prepared(door: Door) -> None:
     quick |= {"files": {"/quick.cfg": "quick.cfg"}, "healthcheck": {"test": ["CMD", "true"], "interval": "1s"}}
     quick["command"] = ["haproxy", "-db", "-f", "/quick.cfg"]
     door.inventory["tiers"] = {"fast": stub, "quick": quick}
-    keys = ("engine", "container_name", "port", "override")
+    keys = ("kind", "container_name", "port", "override")
     door.inventory["router"] = {key: door.inventory["router"][key] for key in keys} | {"api_key_env": "CONTRACT_KEY"}
     hosts = box.folder / "hosts"
     hosts.mkdir(exist_ok=True)

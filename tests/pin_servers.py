@@ -8,6 +8,7 @@ import hashlib
 import json
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -131,6 +132,14 @@ class Refusal(NamedTuple):
     body: bytes = b""
 
 
+class _Server(ThreadingHTTPServer):
+    """Says nothing where whoever asked has gone."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Front:
     """A server before another one: it remembers what it is asked, and can answer by itself."""
 
@@ -159,7 +168,7 @@ class Front:
             def log_message(self, *_: object) -> None:
                 pass
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server = _Server(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()

@@ -110,6 +110,14 @@ class Quirk(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     refuse: Refusal | None = None
 
 
+class AnyName(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What makes an engine answer to any model name, so that no alias has to be told to it."""
+
+    environment: Variables
+    since: Annotated[str, Meta(description="The version that knows it, as image tags name it: `0.21`.")]
+    reason: Annotated[str, Meta(description="Why it is there: a comment above the variables that it sets.")]
+
+
 class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """An inference engine."""
 
@@ -236,6 +244,11 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
             description="Model names that it answers to: the served name, further ones that a flag lists, or any name."
         ),
     ] = "one"
+    any_name: AnyName | None = None
+    alias_pattern: Annotated[
+        str, Meta(description="Aliases that it takes for such, as a regular expression; empty for any.")
+    ] = ""
+    alias_help: Annotated[str, Meta(description="What it does with another one, in words.")] = ""
     lora_form: Annotated[str, Meta(description="How an adapter is written: `{name}={path}`.")] = "{path}"
     lora_kinds: Annotated[tuple[AdapterKind, ...], Meta(description="Kinds of adapters that it can load.")] = ("path",)
     lora_ranks: Annotated[

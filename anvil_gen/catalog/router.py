@@ -47,6 +47,12 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         str, Meta(description="What a project's name must start with for `prefixed_files` to be of use.")
     ] = ""
     prefixed_files: Annotated[tuple[str, ...], Meta(description="Files of its tree that need that prefix.")] = ()
+    shared_files: Annotated[
+        tuple[str, ...], Meta(description="Files of its tree that every mode has in common: they name no route.")
+    ] = ()
+    internal_ports: Annotated[
+        tuple[int, ...], Meta(description="Ports that its container listens on for itself, on its own loopback.")
+    ] = ()
     reads: Annotated[
         tuple[str, ...],
         Meta(description="Fields of a tier, besides `served_name`, that its files say: they can be no variables."),

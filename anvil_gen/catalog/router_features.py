@@ -26,6 +26,7 @@ OBSERVED: dict[str, str] = {
     "fields": "every field of a request reaches the tier, whatever it is",
     "reasoning": "`reasoning_content` passes through streams",
     "tool_stream": "pieces of tool calls pass through streams as they come",
+    "reload": "routes change without a restart: no request is lost, no stream is cut",
     "abort": "a tier is told at once that its client has left",
     "burst": "100 streams at once",
     "chunked": "requests of unknown length",

@@ -21,7 +21,9 @@ def wait_and_report(up: UpResult, causes: Sequence[Diagnostic], *, timeout: floa
     host = up.deployment.stack.host
     if not as_json:
         show_results(host, up.results, as_json=False)
-    present = (one.service for one in up.results if one.action not in (ServiceAction.REMOVED, ServiceAction.MISSING))
+    present = [one.service for one in up.results if one.action not in (ServiceAction.REMOVED, ServiceAction.MISSING)]
+    router = up.mode.router
+    present += [router.reload_service] if router is not None and router.reloads and router.service in present else []
     logs = logs_of(up.deployment, up.mode, present)
     display, observer = ProgressDisplay(), observer_of(up.deployment)
     servers = servers_of(up.mode)

@@ -10,17 +10,21 @@ from enum import Enum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen.flags import parse_flags
 from anvil_gen.masking import secret_part
 from anvil_gen.resolve.compose_keys import NAMED_VOLUME, by_name
 from anvil_gen.resolve.model import FILE_LABEL
+from anvil_gen.resolve.router_model import file_of_variable
 
 Address = tuple[str, ...]
 """``("services", "fast", "command", "--max-model-len")``"""
 
 
-_NOT_COMPARED = ("build", "pull_policy", "scale")
+ROUTES = "routes"
+"""Stands in an address for what a router reads again without a new container."""
+_NOT_COMPARED = ("build", "pull_policy", "scale", ROUTES)
 """What Compose leaves out when it compares a service with its container; a changed build context is another tag."""
 
 _DEEPEST = 32
@@ -103,9 +107,21 @@ def recreated(changes: Iterable[Change], project: str) -> list[str]:
     return sorted(name for name in names if name is not None)
 
 
+def without_reloader(changes: Iterable[Change], router: str, reloader: str) -> Iterator[Change]:
+    """Yield changes without those of the service that reloads a router: its files' are the router's routes."""
+    for change in changes:
+        if change.service != reloader:
+            yield change
+        elif change.address[2:3] == ("environment",) and file_of_variable(change.address[3]):
+            yield replace(change, address=("services", router, ROUTES, file_of_variable(change.address[3])))
+
+
 def _reason(address: Address) -> str:
     if address[2:3] == ("labels",) and len(address) > 3 and address[3].startswith(FILE_LABEL):
         return f"{address[3].removeprefix(FILE_LABEL)} changed"
+    file = file_of_variable(address[3]) if address[2:3] == ("environment",) and len(address) > 3 else ""
+    if file:
+        return f"{file} changed"
     return ""
 
 

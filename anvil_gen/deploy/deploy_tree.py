@@ -40,6 +40,7 @@ _PLACE = re.compile(
 )
 """Where the files of a tree are; a router's own, such as `serves.toml`, are named by its data."""
 
+_WITHOUT_HEADER = re.compile(r"router/[^/]+\.json")
 _DEEPEST = 32  # no file of a tree is in as many folders
 
 FileAction = Literal["create", "update", "delete"]
@@ -99,8 +100,12 @@ class DeployTree:
             changes += self._removals(path for path in others if path in written)
             if self._state is None or self._unlike_written(changes):
                 unknown = self._removals(path for path in others if path not in written)
-                changes += [change for change in unknown if (change.before or "").startswith(self._header)]
+                changes += [change for change in unknown if self._says_whose(change)]
         return changes
+
+    def _says_whose(self, change: FileChange) -> bool:
+        """Tell whether a file is said to be from this inventory: JSON has no comments, and the folder says it."""
+        return (change.before or "").startswith(self._header) or _WITHOUT_HEADER.fullmatch(change.path) is not None
 
     def foreign(self, changes: Iterable[FileChange]) -> list[FileChange]:
         """Return the changes that would overwrite what neither anvil-gen wrote here last nor git has."""
@@ -313,7 +318,7 @@ class DeployTree:
 
     def _committed(self, changes: Iterable[FileChange]) -> set[str]:
         """Return which of the files are ours by their header, and as git has committed them."""
-        ours = {change.path: change.before for change in changes if (change.before or "").startswith(self._header)}
+        ours = {change.path: change.before for change in changes if self._says_whose(change)}
         if not ours:
             return set()
         texts = (None if raw is None else _text(raw) for raw in committed(self.path, ours))

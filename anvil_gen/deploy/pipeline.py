@@ -96,7 +96,8 @@ def _services(stack: Stack, data: Mapping[str, Any]) -> dict[KeyPath, list[str]]
     tables: list[KeyPath] = [("tiers", tier.name) for tier in stack.tiers]
     tables += [("services", extra.name) for extra in stack.services]
     found = {table: list(data[f"{table[0]}/{table[1]}.yml"]["services"]) for table in tables}
-    return {**found, ("router",): [stack.router.service] if stack.router is not None else []}
+    router = list(data[stack.modes[0].router_file]["services"]) if stack.router is not None else []
+    return {**found, ("router",): router}
 
 
 def collect_all(function: Callable[[_Item], _Value], items: Iterable[_Item]) -> list[_Value]:

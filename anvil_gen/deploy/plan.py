@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.deploy.compose_diff import Change, compare
+from anvil_gen.deploy.compose_diff import Change, compare, without_reloader
 from anvil_gen.deploy.deploy_tree import DeployTree, FileChange
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.syntaxes import parse, syntax_of
@@ -88,6 +88,9 @@ class Plan:
         before = [parse_existing(change.before, change.path) for change in compose.values()]
         after = [self.tree.data[change.path] for change in compose.values() if change.after is not None]
         changes = compare([*kept, *before], [*kept, *after]) if compose else []
+        router = self.host.stack.router
+        if router is not None and router.reloads:
+            changes = list(without_reloader(changes, router.service, router.reload_service))
         return tuple(sorted(changes, key=lambda change: change.project != self.host.project))
 
 

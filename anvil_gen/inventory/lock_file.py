@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -103,9 +104,9 @@ def read_lock_file(path: Path) -> Lock:
     Raises:
         DiagnosticError: it cannot be read, or is no lock.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return Lock()
-    document = Document(path)
+    document = Document(path, below=path.parent.parent)
     version = document.data.get("lock")
     if type(version) is int and version > FORMAT:
         detail = f"it is written for lock = {version}, and this anvil-gen reads {FORMAT}"

@@ -81,7 +81,7 @@ class Deployment:
     def container_names(self) -> list[str]:
         """The container names that the inventory sets, without those that contain variables."""
         names = [tier.service.container_name for tier in self.stack.tiers]
-        names += [self.stack.router.container_name] if self.stack.router is not None else []
+        names += router_containers(self.stack)
         return [name for name in names if isinstance(name, str)]
 
     def mode(self, name: str | None) -> Mode:
@@ -103,7 +103,8 @@ class Deployment:
         missing = [name for name in names if name not in by_name]
         if missing:
             raise DiagnosticError(self._not_in_mode(mode, name, by_name) for name in missing)
-        return list(dict.fromkeys(by_name[name] for name in names or known))
+        chosen = dict.fromkeys(by_name[name] for name in names or known)
+        return [*chosen, *(one for one in reload_services([mode]) if mode.router and mode.router.service in chosen)]
 
     def _not_in_mode(self, mode: Mode, name: str, known: Iterable[str]) -> Diagnostic:
         host = self.stack.host
@@ -140,6 +141,19 @@ def services_of(stack: Stack, mode: Mode) -> dict[str, str]:
     router = {mode.router.service: mode.router.service} if mode.router is not None else {}
     tiers = {tier.name: tier.service.name for tier in mode.tiers}
     return {**tiers, **{extra.name: extra.name for extra in stack.services}, **router}
+
+
+def reload_services(modes: Iterable[Mode]) -> set[str]:
+    """Return the services that reload the modes' routers; to people, what one does is done by its router."""
+    return {mode.router.reload_service for mode in modes if mode.router is not None and mode.router.reloads}
+
+
+def router_containers(stack: Stack) -> list[str | None]:
+    """Return the container names of the router and of what reloads it."""
+    router = stack.router
+    if router is None:
+        return []
+    return [router.container_name, *([router.reload_container_name] if router.reloads else [])]
 
 
 def tier_of(stack: Stack, service: str) -> Tier | None:

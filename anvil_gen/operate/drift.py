@@ -15,7 +15,7 @@ from anvil_gen.machine.containers import Container, images_of
 from anvil_gen.operate.normalize import NormalizedService, normalize_container, normalize_service
 from anvil_gen.operate.redact import Redaction
 
-Kind = Literal["config", "image", "unknown", "foreign", "port"]
+Kind = Literal["config", "image", "unknown", "foreign", "port", "routes"]
 
 
 class Drift(Struct, frozen=True, kw_only=True):
@@ -23,7 +23,7 @@ class Drift(Struct, frozen=True, kw_only=True):
 
     ``config``: created from another configuration; ``image``: its tag points to another image now; ``unknown``: a
     container of the project that is in no mode; ``foreign``: another container has its name; ``port``: its port is in
-    use.
+    use; ``routes``: the router has not read the files that are there now.
     """
 
     kind: Kind

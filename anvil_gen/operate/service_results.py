@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from anvil_gen.deploy.compose_diff import Change
+from anvil_gen.deploy.compose_diff import Change, without_reloader
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.containers import Container, ContainerQuery, images_of
 from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.drift import service_changes
 from anvil_gen.operate.normalize import normalize_container
 from anvil_gen.operate.redact import Redaction, redaction_of
-from anvil_gen.resolve.model import Stack
+from anvil_gen.resolve.model import Router, Stack
 
 
 class ServiceAction(Enum):
@@ -24,6 +25,7 @@ class ServiceAction(Enum):
     CREATED = "+"
     RECREATED = "~"
     STARTED = ">"
+    RELOADING = "@"
     REMOVED = "-"
     MISSING = "!"
 
@@ -73,11 +75,26 @@ def results(
         return service_changes(project.name, service, old, new, hidden)
 
     found = [_result(service, before.get(service), after.get(service), recreated) for service in every]
+    router = stack.router if stack is not None else None
+    if router is not None and router.reloads:
+        found = _without_reloader(found, router)
     return [
         one
         for one in found
         if one.service in requested or one.action not in (ServiceAction.UNCHANGED, ServiceAction.MISSING)
     ]
+
+
+def _without_reloader(found: Sequence[Result], router: Router) -> list[Result]:
+    """Return results with what the router's reloading service does as the router's own."""
+    by_service = {one.service: one for one in found}
+    one, reloader = by_service.get(router.service), by_service.pop(router.reload_service, None)
+    if one is None or reloader is None:
+        return list(found)
+    changes = tuple(without_reloader(reloader.changes, router.service, router.reload_service))
+    if one.action is ServiceAction.UNCHANGED and changes:
+        by_service[router.service] = replace(one, action=ServiceAction.RELOADING, changes=changes)
+    return list(by_service.values())
 
 
 def _result(

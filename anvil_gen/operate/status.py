@@ -14,9 +14,11 @@ from anvil_gen.machine.compose import Hashes
 from anvil_gen.machine.conflicts import name_conflict, taken_ports
 from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
 from anvil_gen.machine.ownership import inventory_of, is_of_another_inventory, stop_command
-from anvil_gen.operate.deployment import Deployment, services_of, staleness, tier_of
+from anvil_gen.operate.deployment import Deployment, reload_services, services_of, staleness, tier_of
 from anvil_gen.operate.drift import Drift, ProjectConfig, image_drift
+from anvil_gen.operate.reach import reachable
 from anvil_gen.operate.redact import redaction_of
+from anvil_gen.operate.router_drift import routes_drift
 from anvil_gen.resolve.model import Mode, Stack, Tier
 
 if TYPE_CHECKING:
@@ -138,7 +140,7 @@ def _models(deployment: Deployment, by_service: Mapping[str, Container]) -> dict
 
 def _running_mode(stack: Stack, by_service: Mapping[str, Container]) -> Mode:
     """Return the mode that has exactly the services that have containers; the default mode if none matches."""
-    have = set(by_service)
+    have = set(by_service) - reload_services(stack.modes)
     matching = (mode for mode in stack.modes if set(services_of(stack, mode).values()) == have)
     return next(matching, stack.modes[0])
 
@@ -150,19 +152,10 @@ def _endpoints(
     for service, one in by_service.items():
         tier = tier_of(deployment.stack, service)
         engine = deployment.host.catalog.engine(tier.engine) if tier is not None else None
-        address = _reachable(one, tier) if tier is not None and one.running else None
+        address = reachable(one, tier.container_port) if tier is not None and one.running else None
         if engine is not None and address is not None:
             endpoints[service] = (address, engine.models_endpoint)
     return endpoints
-
-
-def _reachable(one: Container, tier: Tier) -> Address | None:
-    """Return where a tier can be reached from this machine: at its published port, else at its own address."""
-    for host, port in one.published:
-        return ("127.0.0.1" if host in ("", "0.0.0.0") else host.strip("[]"), port)  # noqa: S104
-    networks = (one.raw.get("NetworkSettings") or {}).get("Networks") or {}
-    addresses = [network["IPAddress"] for network in networks.values() if network.get("IPAddress")]
-    return (addresses[0], tier.container_port) if addresses and tier.container_port else None
 
 
 def _rows(queried: _Queried) -> Iterable[Row]:
@@ -172,7 +165,7 @@ def _rows(queried: _Queried) -> Iterable[Row]:
         tier, one = tier_of(stack, service), queried.by_service.get(service)
         yield _row(queried, name, service, tuple(_drift(queried, service, tier, one)))
     # A service that a template adds to a tier, for instance to pull its model, is in the files and in no mode.
-    shown = {*known.values(), *queried.hashes}
+    shown = {*known.values(), *queried.hashes, *reload_services([queried.mode])}
     for service in sorted(queried.by_service.keys() - shown):
         tier = tier_of(stack, service)
         yield _row(queried, tier.name if tier is not None else "", service, (_left_over(queried, service),))
@@ -229,6 +222,10 @@ def _drift(queried: _Queried, service: str, tier: Tier | None, one: Container | 
         yield from _taken_ports(queried, one.published)
     if queried.hashes and one.config_hash != queried.hashes.get(service):
         yield replace(_config_drift(queried, service, one), remedy=again)
+    router = queried.mode.router
+    if router is not None and router.reloads and router.service == service and one.running and queried.local:
+        routes = routes_drift(queried.deployment, queried.mode, router, one)
+        yield from [replace(routes, remedy=again)] if routes is not None else []
     moved = image_drift(one, queried.images)
     if moved is not None:
         yield replace(moved, remedy=again)

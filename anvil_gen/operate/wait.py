@@ -67,7 +67,7 @@ def logs_of(deployment: Deployment, mode: Mode, services: Iterable[str]) -> dict
         tier = tier_of(deployment.stack, service)
         if tier is not None:
             found[service] = known_log(catalog, "engines", tier.engine)
-        elif mode.router is not None and mode.router.service == service:
+        elif mode.router is not None and service in (mode.router.service, mode.router.reload_service):
             found[service] = known_log(catalog, "routers", mode.router.kind)
         else:
             found[service] = known_log(catalog)

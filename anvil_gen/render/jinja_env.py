@@ -27,6 +27,7 @@ from anvil_gen.render.quoting import (
     compose_string,
     to_cfg,
     to_data,
+    to_json,
     to_map,
     to_toml,
     to_word,
@@ -218,6 +219,7 @@ QUOTES: dict[str, Callable[[object], str]] = {
     "toml": to_toml,
     "cfg": to_cfg,
     "map": to_map,
+    "json": to_json,
     "words": to_word,
 }
 """Syntax -> what turns a printed value into text of it."""

@@ -6,6 +6,7 @@ their environment (`jinja_env`) calls these for whatever a template prints.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -157,6 +158,11 @@ def to_toml(value: object) -> str:
     if isinstance(value, str):
         return toml_string(value)
     return _scalar(value)
+
+
+def to_json(value: object) -> str:
+    """Return a JSON value."""
+    return json.dumps(value) if isinstance(value, str) else _scalar(value)
 
 
 def to_word(value: object) -> str:

@@ -16,11 +16,13 @@ from anvil_gen.render.jinja_env import QUOTES, TEMPLATE_ERRORS, TemplateCache, T
 from anvil_gen.render.overrides import overridden
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, Mode, Stack
+from anvil_gen.resolve.router_model import file_variable
 
 _OVERRIDDEN = ("service", "router")
 _ROUTER = "router/"
-_ROUTER_COMPOSE = "router/compose."
 _ROUTER_BUILD = "router/build/"
+# Of a router's files, those that name the digests of the others.
+_NAMING_DIGESTS = ("router/compose.", "router/health.")
 
 
 class RenderedFile(Struct, frozen=True, kw_only=True):
@@ -51,11 +53,11 @@ class Renderer:
         """
         files = {file.path: file.text for file in stack.copied_files}
         router = list(self._router_files(stack))
-        mounted = [file for file in router if not file.path.startswith(_ROUTER_COMPOSE)]
+        mounted = [file for file in router if not file.path.startswith(_NAMING_DIGESTS)]
         for file in mounted:
             files[file.path] = self._text(file)
         digests = _digests(files)
-        naming = [file for file in router if file.path.startswith(_ROUTER_COMPOSE)]
+        naming = [file for file in router if file.path.startswith(_NAMING_DIGESTS)]
         naming += self._compose_files(stack)
         naming = [replace(file, context={**file.context, "digests": digests}) for file in naming]
         for file in naming:
@@ -92,17 +94,21 @@ class Renderer:
             if mode.router is None or (mode.name and mode.router_file == stack.modes[0].router_file):
                 continue
             folder = f"routers/{mode.router.kind}/tree"
-            context = _context(stack, mode)
-            for name in self.catalog.below(folder):
-                path = name.removesuffix(".j2")
-                if path.startswith(mode.router.omitted):
+            names = {name.removesuffix(".j2"): name for name in self.catalog.below(folder)}
+            paths = {path: self._path_in_mode(path, mode) for path in names if not path.startswith(mode.router.omitted)}
+            context = {**_context(stack, mode), **_file_names(paths)}
+            for path, own in paths.items():
+                if mode.name and (own == path or not path.startswith(_ROUTER)):
                     continue
-                if mode.name:
-                    if not path.startswith(_ROUTER) or path.startswith(_ROUTER_BUILD):
-                        continue
-                    path = path_of_mode(path, mode.name)
-                kind = "router" if path == mode.router_file else ""
-                yield RenderedFile(path=path, template=f"{folder}/{name}", context=context, service_kind=kind)
+                kind = "router" if own == mode.router_file else ""
+                yield RenderedFile(path=own, template=f"{folder}/{names[path]}", context=context, service_kind=kind)
+
+    def _path_in_mode(self, path: str, mode: Mode) -> str:
+        """Return the path of a router's file in a mode: another one, unless all modes share it."""
+        router = self.catalog.router(mode.router.kind) if mode.router is not None else None
+        shared = (_ROUTER_BUILD, *(router.shared_files if router is not None else ()))
+        own = bool(mode.name) and path.startswith(_ROUTER) and not path.startswith(shared)
+        return path_of_mode(path, mode.name) if own else path
 
     def _compose_files(self, stack: Stack) -> Iterator[RenderedFile]:
         """Yield every other file."""
@@ -162,6 +168,19 @@ class Renderer:
 def _context(stack: Stack, mode: Mode) -> dict[str, Any]:
     suffix = f".{mode.name}" if mode.name else ""
     return {"stack": stack, "mode": mode, "router": mode.router, "suffix": suffix}
+
+
+def _file_names(paths: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
+    """Return what a router's files are called in its folder in one mode: by their usual names, and by their variables.
+
+    Those that name the digests of the others are not among them, nor those of other folders.
+    """
+    files = {
+        path.removeprefix(_ROUTER): own.removeprefix(_ROUTER)
+        for path, own in paths.items()
+        if path.startswith(_ROUTER) and path.count("/") == 1 and not path.startswith(_NAMING_DIGESTS)
+    }
+    return {"files": files, "file_variables": {file_variable(name): own for name, own in files.items()}}
 
 
 def path_of_mode(path: str, mode: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from typing import Any
 
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.yaml_loader import load_yaml
 
-_BY_SUFFIX = {"yml": "yaml", "yaml": "data", "toml": "toml", "cfg": "cfg", "map": "map"}
+_BY_SUFFIX = {"yml": "yaml", "yaml": "data", "toml": "toml", "cfg": "cfg", "map": "map", "json": "json"}
 
 
 def syntax_of(path: str) -> str:
@@ -20,7 +21,7 @@ def syntax_of(path: str) -> str:
 
 
 def parse(text: str, path: str) -> Any:
-    """Return the data of a rendered file: of YAML and TOML what they hold, of any other syntax the text itself.
+    """Return the data of a rendered file: of YAML, TOML and JSON what they hold, of any other syntax the text itself.
 
     Raises:
         InternalError: the text is not of its syntax.
@@ -28,7 +29,16 @@ def parse(text: str, path: str) -> Any:
     syntax = syntax_of(path)
     if syntax in ("yaml", "data"):
         return load_yaml(text, path)
+    if syntax == "json":
+        return _load_json(text, path)
     return _load_toml(text, path) if syntax == "toml" else text
+
+
+def _load_json(text: str, path: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InternalError(f"{path} does not parse: {error}") from None
 
 
 def _load_toml(text: str, path: str) -> dict[str, Any]:

@@ -216,7 +216,20 @@ def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
         "volumes": (*mounts, *map(_mount, router.mounts)),
         **_networks(router.networks),
     }
-    return _file(router.service, _without_empty(merge(own, router.override, removed=_ABSENT)), router)
+    found = _file(router.service, _without_empty(merge(own, router.override, removed=_ABSENT)), router)
+    return {**found, "services": {**found["services"], **_reloader(router)}}
+
+
+def _reloader(router: Router) -> dict[str, Any]:
+    """Return the service that reloads a router; it is in the router's network, and nowhere else."""
+    service = {
+        "container_name": _optional(router.reload_container_name),
+        "image": _optional(router.image),
+        "network_mode": f"service:{compose_string(router.service)}",
+        "networks": _ABSENT,
+        "ports": _ABSENT,
+    }
+    return {router.reload_service: service} if router.reloads else {}
 
 
 def _without_empty(keys: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class ServiceInputs(Struct, frozen=True, kw_only=True):
     folder: str = ""  # of the tree, that its file is in
     files: tuple[Mount, ...] = ()
     labels: tuple[tuple[str, Text], ...] = ()
+    any_name: bool = False  # it is to answer to any
     rank: int | None = None  # of the adapters, the highest
     extra_arguments: Text | None = None
 
@@ -266,6 +267,9 @@ def _engine_environment(
     for name, value in engine.environment.items():
         if has_cache or "{hub_cache}" not in value:
             yield EnvVar(name=name, value=fill(value, places))
+    if inputs.any_name and engine.any_name is not None:
+        for name, value in engine.any_name.environment.items():
+            yield EnvVar(name=name, value=fill(value, places), reason=engine.any_name.reason)
     known = _field_values(server, engine, inputs) if engine.field_env else {}
     for field, name in engine.field_env.items():
         if known[field] is not None:

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.resolve.options import ExperimentOptions, GpuCount, RouterOptions, TierOptions
-from anvil_gen.resolve.router_model import Client, ResponseBodies, RouterLimits
+from anvil_gen.resolve.router_model import Client, NameCheck, Route, RouterLimits, RouterMessages
 from anvil_gen.values import ComposeText, Number, Text, as_text, concat
 
 ROOT_FILE = "docker-compose.yml"
@@ -244,17 +244,6 @@ class Tier(Struct, frozen=True, kw_only=True):
         return self.gpu_request is not None and self.gpu_request.may_hold(gpu)
 
 
-class Route(Struct, frozen=True, kw_only=True):
-    """A name that clients may ask for, and the tier that answers; the name is empty for a request that has none."""
-
-    name: str
-    tier: str
-    task: str
-    model: str = ""  # what the tier is asked for, if the router writes it
-    entry: str = ""  # the tier, or the tier and its model where that is not its first
-    how: str  # "served" by its own name, "rewritten" by the router, "told" to the engine, or one that takes "any"
-
-
 class Upstream(Struct, frozen=True, kw_only=True):
     """A tier as its router sees it; ``timeout`` in seconds."""
 
@@ -262,6 +251,10 @@ class Upstream(Struct, frozen=True, kw_only=True):
     timeout: int
     concurrency: int | None
     fallbacks: tuple[Tier, ...]
+    check: NameCheck | None = None  # where another tier listens on the same port
+
+
+_SHORTEST_DRAIN = 3600
 
 
 class Router(Struct, frozen=True, kw_only=True):
@@ -293,7 +286,8 @@ class Router(Struct, frozen=True, kw_only=True):
     alias_tasks: tuple[str, ...]
     routes: tuple[Route, ...]
     nameless: tuple[Route, ...]  # where a request without a model goes, by task
-    responses: ResponseBodies
+    messages: RouterMessages
+    reloads: bool  # by a service next to it, without a restart
     mounts: tuple[Mount, ...]  # besides those that its template has
     networks: Networks
     declared: Declared
@@ -306,6 +300,24 @@ class Router(Struct, frozen=True, kw_only=True):
     def sealed(self) -> bool:
         """Whether it is on the internal network of sealed tiers."""
         return self.limits.sealed
+
+    @property
+    def longest_drain(self) -> int:
+        """The seconds that a process may finish its requests: as long as for the most patient tier, an hour at least.
+
+        A timeout is about a tier that says nothing: a stream may last longer.
+        """
+        return max([_SHORTEST_DRAIN, self.limits.timeout, *(upstream.timeout for upstream in self.upstreams)])
+
+    @property
+    def reload_service(self) -> str:
+        """The service that reloads it, where there is one."""
+        return f"{self.service}-reload"
+
+    @property
+    def reload_container_name(self) -> str | None:
+        """The name of that service's container."""
+        return None if self.container_name is None else f"{self.container_name}-reload"
 
     @property
     def api_key_env(self) -> str | None:

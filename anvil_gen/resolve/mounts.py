@@ -102,8 +102,11 @@ def report_taken(context: ResolveContext, path: KeyPath, other: KeyPath | str) -
 def check_router_mounts(services: Iterable[Mapping[str, Any]], collector: Collector) -> None:
     """Report mounts of the router's table where its file has one already, as only the rendered file shows."""
     for service in services:
-        targets = [long_mount(mount)["target"] for mount in service.get("volumes") or ()]
-        for target in {target for target in targets if targets.count(target) > 1}:
+        mounts = [long_mount(mount) for mount in service.get("volumes") or ()]
+        targets = [mount["target"] for mount in mounts]
+        # Nothing can be put into the folder of its own files, which is read-only.
+        folders = tuple(f"{mount['target']}/" for mount in mounts if mount.get("source") == ".")
+        for target in sorted({one for one in targets if targets.count(one) > 1 or one.startswith(folders)}):
             path: KeyPath = ("router", "mounts", target)
             if collector.value_at(path) is not None:
                 remedy = "mount it at another place"

@@ -27,7 +27,7 @@ from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.options import HostOptions, TierOptions
 from anvil_gen.resolve.own_keys import check_own_keys
 from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
-from anvil_gen.resolve.served_names import further_names
+from anvil_gen.resolve.served_names import further_names, takes_any_name
 from anvil_gen.resolve.tier import build_tier, tier_files
 
 
@@ -112,7 +112,15 @@ def _tiers(context: ResolveContext, spec: RouterSpec | None) -> tuple[Tier, ...]
     names = {name: model_names(context, server, _presets(server, files[name])) for name, server in servers.items()}
     further = further_names(context, spec, servers, names)
     return tuple(
-        build_tier(context, name, server, files=files[name], names=names[name], further_names=further.get(name, ()))
+        build_tier(
+            context,
+            name,
+            server,
+            files=files[name],
+            names=names[name],
+            further_names=further.get(name, ()),
+            any_name=takes_any_name(spec, server),
+        )
         for name, server in servers.items()
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -9,6 +10,7 @@ from functools import partial
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from anvil_gen.catalog.engine import ModelsEndpoint
 from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
@@ -17,12 +19,13 @@ from anvil_gen.resolve.compose_keys import with_image
 from anvil_gen.resolve.compose_service import health_check, logging_of, published
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
-from anvil_gen.resolve.model import Port, Route, Router, Tier, Upstream
+from anvil_gen.resolve.model import Port, Router, Tier, Upstream
 from anvil_gen.resolve.mounts import own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import RouterOptions
 from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.relative_paths import placed_fields
+from anvil_gen.resolve.router_model import NameCheck, Route
 from anvil_gen.resolve.router_options import (
     check_clients,
     check_supported,
@@ -32,7 +35,7 @@ from anvil_gen.resolve.router_options import (
     router_limits,
     seconds_of,
 )
-from anvil_gen.resolve.router_responses import response_bodies
+from anvil_gen.resolve.router_responses import model_list_size, router_messages
 from anvil_gen.resolve.server_checks import check_log_fields
 from anvil_gen.values import KeyPath, VariableValue, text_of
 
@@ -70,10 +73,38 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     check_clients(context, kind, clients_of(options))
     _check_tiers(context, options)
     check_log_fields(context, ("router",))
+    _check_ports(context, kind, options)
+    _check_network(context, kind, options)
+    return RouterSpec(name=name, kind=kind, options=options, project=project)
+
+
+def _check_ports(context: ResolveContext, kind: RouterKind, options: RouterOptions) -> None:
+    """Report a port that something else in the router's container listens on."""
     if options.metrics == options.port:
         detail = f"{options.port} is the router's own port in its container"
         context.collector.add("port-taken-twice", ("router", "metrics"), detail, "write another port")
-    return RouterSpec(name=name, kind=kind, options=options, project=project)
+    for name in ("port", "metrics"):
+        port = options.get(name)
+        if port in kind.internal_ports:
+            detail = f"{kind.title} needs {port} for itself in its container"
+            context.collector.add("port-taken-twice", ("router", name), detail, "write another port")
+
+
+def _check_network(context: ResolveContext, kind: RouterKind, options: RouterOptions) -> None:
+    """Report another network for a router that takes commands on its own loopback, which must be nobody else's."""
+    if "reload" in kind.supports and "network_mode" in options.override:
+        detail = f"{kind.title} takes commands on its loopback, which would be another's"
+        context.collector.add("not-for-this-router", ("router", "override", "network_mode"), detail, "remove it")
+
+
+def _check_list_size(context: ResolveContext, kind: RouterKind, routes: tuple[Route, ...]) -> None:
+    """Report more names than a router can list."""
+    size = model_list_size(routes)
+    if kind.names_limit is not None and size > kind.names_limit:
+        detail = f"the list of models takes {size} bytes, and {kind.title} holds {kind.names_limit}"
+        context.collector.add(
+            "too-many-model-names", ("router",), detail, "write fewer aliases, or shorter ones", key=True
+        )
 
 
 def build_router(
@@ -83,14 +114,9 @@ def build_router(
     kind, options = spec.kind, spec.options
     served = _served(context, kind, tiers)
     limits = router_limits(context, options)
-    responses = response_bodies(routes)
     mounts = own_mounts(context, options, ("router",), {}, folder=_FOLDER)
     networks = networks_of(context, options, ("router",), sealed=limits.sealed)
-    if kind.names_limit is not None and len(responses.models) > kind.names_limit:
-        detail = f"the list of models takes {len(responses.models)} bytes, and {kind.title} holds {kind.names_limit}"
-        context.collector.add(
-            "too-many-model-names", ("router",), detail, "write fewer aliases, or shorter ones", key=True
-        )
+    _check_list_size(context, kind, routes)
     return Router(
         kind=spec.name,
         service=options.service,
@@ -116,7 +142,8 @@ def build_router(
         alias_tasks=kind.alias_tasks,
         routes=routes,
         nameless=_nameless(options, served),
-        responses=responses,
+        messages=router_messages(routes),
+        reloads="reload" in kind.supports,
         mounts=mounts,
         networks=networks,
         declared=declared(context, mounts, networks or (DEFAULT,), folder=_FOLDER),
@@ -166,7 +193,27 @@ def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tupl
         timeout=seconds_of(context, str(table.timeout), here) if has_own else timeout,
         concurrency=None if table.concurrency is UNSET else table.concurrency,
         fallbacks=tuple(by_name[name] for name in wanted if name in by_name),
+        check=_name_check(context, tier) if spec.kind.proves_names and _shares_port(tier, tiers) else None,
     )
+
+
+def _shares_port(tier: Tier, tiers: tuple[Tier, ...]) -> bool:
+    return any(other.name != tier.name and other.container_port == tier.container_port for other in tiers)
+
+
+def _name_check(context: ResolveContext, tier: Tier) -> NameCheck | None:
+    """Return how the router sees that it is a tier that answers, where another one listens on the same port.
+
+    Docker gives the address of a container that stops to the next that starts, and the router may not know yet. An
+    engine that does not tell its served name is reported.
+    """
+    engine = context.catalog.engine(tier.engine)
+    endpoint = engine.models_endpoint if engine is not None else ModelsEndpoint()
+    if endpoint != ModelsEndpoint():
+        detail = f"{tier.container_port} is another tier's too, and {tier.engine} does not tell which of them answers"
+        context.collector.add("port-taken-twice", ("tiers", tier.name, "container_port"), detail, "write another port")
+        return None
+    return NameCheck(path=endpoint.path, pattern=f'"id": ?{re.escape(json.dumps(tier.served_name))}')
 
 
 def _nameless(options: RouterOptions, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:

@@ -1,6 +1,24 @@
 """What a router has beside its routes: clients, limits, and the answers that it gives by itself."""
 
+import re
+
 from msgspec import Struct
+
+_FILE_VARIABLE = "ROUTER_FILE_"
+"""Prefix of the variables that carry the digest of a router's file, for the service that reloads the router."""
+HEALTH_FILE = "router/health.json"
+"""What a router that reloads answers at /health: the digest of each of its files."""
+
+
+def file_variable(name: str) -> str:
+    """Return the variable with the digest of a router's file: ``ROUTER_FILE_haproxy_cfg``."""
+    return _FILE_VARIABLE + name.replace(".", "_")
+
+
+def file_of_variable(variable: str) -> str:
+    """Return the file whose digest a variable has; an empty text for any other variable."""
+    stem, _, suffix = variable.removeprefix(_FILE_VARIABLE).rpartition("_")
+    return f"{stem}.{suffix}" if variable.startswith(_FILE_VARIABLE) else ""
 
 
 class Client(Struct, frozen=True, kw_only=True):
@@ -29,9 +47,31 @@ class RouterLimits(Struct, frozen=True, kw_only=True):
     sealed: bool  # its tiers are on an internal network, and it is on that too
 
 
-class ResponseBodies(Struct, frozen=True, kw_only=True):
-    """What a router can answer by itself, as JSON in OpenAI's form."""
+class RouterMessages(Struct, frozen=True, kw_only=True):
+    """What a router says of models by itself."""
 
-    models: str  # the list of /v1/models
-    unknown_model: str  # an error that lists what there is
+    unknown_model: str  # lists what there is
     no_model: str  # likewise, for a request that names none
+
+
+class NameCheck(Struct, frozen=True, kw_only=True):
+    """How a router's check sees which tier answers: the path, and a regular expression that the answer matches."""
+
+    path: str
+    pattern: str
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """A name that clients may ask for, and the tier that answers; the name is empty for a request that has none."""
+
+    name: str
+    tier: str
+    task: str
+    model: str = ""  # what the tier is asked for, if the router writes it
+    entry: str = ""  # the tier, or the tier and its model where that is not its first
+    how: str  # "served" by its own name, "rewritten" by the router, "told" to the engine, or one that takes "any"
+
+    @property
+    def pattern(self) -> str:
+        """The name as a regular expression."""
+        return re.escape(self.name)

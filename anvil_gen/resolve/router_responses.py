@@ -1,29 +1,25 @@
-"""What a router answers by itself, in OpenAI's form."""
+"""What a router answers by itself."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
 
-from anvil_gen.resolve.model import Route
-from anvil_gen.resolve.router_model import ResponseBodies
+from anvil_gen.resolve.router_model import Route, RouterMessages
+
+_AROUND = 80
+"""Bytes that a name and its tier have around them in a list of models."""
 
 
-def response_bodies(routes: Iterable[Route]) -> ResponseBodies:
-    """Return what a router that has these routes answers without asking a tier."""
-    models = [{"id": route.name, "object": "model", "created": 0, "owned_by": route.tier} for route in routes]
+def router_messages(routes: Sequence[Route]) -> RouterMessages:
+    """Return what a router that has these routes says to who asks for another model."""
     known = ", ".join(route.name for route in routes)
-    return ResponseBodies(
-        models=_json({"object": "list", "data": models}),
-        unknown_model=_error(f"unknown model; there are: {known}", "model_not_found"),
-        no_model=_error(f"no model is named, or its name cannot be read; there are: {known}", "model_missing"),
+    return RouterMessages(
+        unknown_model=f"unknown model; there are: {known}",
+        no_model=f"no model is named, or its name cannot be read (put it first, and unescaped); there are: {known}",
     )
 
 
-def _error(message: str, code: str) -> str:
-    return _json({"error": {"message": message, "type": "invalid_request_error", "param": "model", "code": code}})
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(", ", ": "))
+def model_list_size(routes: Sequence[Route]) -> int:
+    """Return the bytes of the list of models, at most."""
+    return sum(len(json.dumps(route.name)) + len(json.dumps(route.tier)) + _AROUND for route in routes)

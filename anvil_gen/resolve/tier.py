@@ -32,16 +32,18 @@ def build_tier(
     files: Mapping[str, TreeFile],
     names: ModelNames,
     further_names: tuple[str, ...],
+    any_name: bool,
 ) -> Tier:
     """Return a tier with the files that it mounts and the names of what it serves; its errors go to the collector.
 
-    The engine is given ``further_names`` too.
+    The engine is given ``further_names`` too, and may be made to answer to any.
     """
     options = server.options
     sources = tier_sources(context, server)
     _check_places(context, server, sources, files)
     check_sealed(context, server, sources)
-    inputs = _inputs(context, server, sources, files, given_names=(*names.given(server.engine), *further_names))
+    given_names = (*names.given(server.engine), *further_names)
+    inputs = _inputs(context, server, sources, files, given_names=given_names, any_name=any_name)
     model = sources.get("model")
     return Tier(
         name=name,
@@ -92,11 +94,13 @@ def _inputs(
     files: Mapping[str, TreeFile],
     *,
     given_names: tuple[str, ...],
+    any_name: bool,
 ) -> ServiceInputs:
     return ServiceInputs(
         service=server.options.service,
         container_name=server.options.container_name or None,
         served_names=given_names,
+        any_name=any_name,
         rank=rank_of(context, server, sources),
         port=str(server.options.container_port or server.options.port),  # other files say it too: no variable
         published_port=text_of(server.options.port),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.resolve.compose_keys import published_ports
@@ -122,6 +123,9 @@ def _containers(stack: Stack, collector: Collector) -> Iterator[_Owner]:
             continue
         if "container_name" not in overridden and is_explicit(options, "container_name", table, collector):
             yield _owned(owner, table, options, "container_name")
+    if stack.router is not None and stack.router.reloads:
+        router = _owned("what reloads the router", ("router",), stack.router.options, "container_name")
+        yield replace(router, value=stack.router.reload_container_name)
     for table, mapping in own.items():
         name = _written(mapping, "container_name")
         if name is not None:

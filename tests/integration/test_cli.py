@@ -186,6 +186,7 @@ def test_json_of_a_change(home: Path) -> None:
                     }
                 ],
                 "recreates": ["fast"],
+                "reloads": [],
                 "routes": [],
             }
         ],

@@ -10,11 +10,12 @@ import click
 from anvil_gen.cli.views.changes import change_json, change_lines
 from anvil_gen.cli.views.diagnostics import diagnostic_json
 from anvil_gen.cli.views.json_output import print_json
-from anvil_gen.deploy.compose_diff import Action, recreated
+from anvil_gen.deploy.compose_diff import ROUTES, Action, recreated
 from anvil_gen.deploy.diff_text import diff_text
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import display_path
-from anvil_gen.resolve.model import Mode, Route
+from anvil_gen.resolve.model import Mode
+from anvil_gen.resolve.router_model import Route
 
 _VERBS = {"create": "wrote", "update": "wrote", "delete": "removed"}
 
@@ -74,6 +75,9 @@ class TextView:
         services = recreated(plan.changes, plan.host.project)
         if services:
             click.echo(f"  the next `docker compose up -d` recreates: {', '.join(services)}")
+        reloaded = _reloaded(plan)
+        if reloaded:
+            click.echo(f"  the next `docker compose up -d` reloads, without a restart: {reloaded}")
         gone = _gone(plan)
         if gone:
             click.echo(f"  still running, with their GPUs and ports: {', '.join(gone)}; to stop them:\n")
@@ -90,6 +94,15 @@ class JsonView:
     def checked(self, plans: Sequence[Plan]) -> None:
         """Print what a write would change."""
         self.written(plans)
+
+
+def _reloaded(plan: Plan) -> str:
+    """Return the router whose routes the next ``up`` reloads; nothing where it is recreated anyway."""
+    router = plan.host.stack.router
+    changed = [change for change in plan.changes if change.address[2:3] == (ROUTES,)]
+    if router is None or not changed or router.service in recreated(plan.changes, plan.host.project):
+        return ""
+    return router.service
 
 
 def _gone(plan: Plan) -> list[str]:
@@ -118,6 +131,7 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
         "files": [{"path": change.path, "action": change.action} for change in plan.files],
         "changes": [change_json(change) for change in plan.changes],
         "recreates": recreated(plan.changes, plan.host.project),
+        "reloads": [name for name in (_reloaded(plan),) if name],
         "routes": [_route_json(mode, route) for mode in plan.host.stack.modes for route in _routes(mode)],
     }
 

@@ -172,7 +172,7 @@ def _bind(mount: Mapping[str, Any], file: _File) -> BindMount:
     source = str(mount["source"])
     is_relative = not is_absolute(source) and not source.startswith("~")
     in_tree = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), source)) if is_relative else ""
-    generated = in_tree in file.tree.files
+    generated = any(path == in_tree or path.startswith(f"{in_tree}/") for path in file.tree.files if in_tree)
     if generated:
         source = in_tree
     elif is_relative:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from e2e.contract.door import KEY, Door, question, served
-from e2e.contract.registry import MIB, check, last
+from e2e.contract.registry import MIB, check, last, variant
 
 LIST = [1, 2.5, "x", None, {"a": {"b": []}}]
 FIELDS: dict[str, Any] = {
@@ -82,6 +82,19 @@ def tool_stream(door: Door) -> None:
     calls = [(came, call) for came, event in events for call in deltas(event).get("tool_calls") or ()]
     assert [call["function"]["arguments"] for _, call in calls] == ["[", '"1",', '"2",']
     assert calls[-1][0] - calls[0][0] > 0.4
+
+
+@variant
+def reload(door: Door) -> None:
+    before = door.box.container("router")["State"]["StartedAt"]
+    stream = door.stream(served("fast"), {"chunks": 30, "delay": 0.1})
+    next(stream)
+    assert door.chat("coder").json["tier"] == served("heavy")
+    door.inventory["router"]["aliases"]["coder"] = "fast"
+    door.up()
+    assert door.chat("coder").json["tier"] == served("fast")
+    assert len([event for _, event in stream if event["choices"]]) == 30
+    assert door.box.container("router")["State"]["StartedAt"] == before
 
 
 @check
@@ -217,11 +230,15 @@ def transcription(door: Door) -> None:
         assert reply.status == 200
         assert reply.json["text"] == "ear-model"
         assert last(door, "ear")["length"] > len(sound)
+    for part in ('name="model"\r\nContent-Type: text/plain\r\nX-More: a', "name=model", "name=model; x=y"):
+        headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        reply = door.ask("/v1/audio/transcriptions", form("listen", sound, part), headers=headers)
+        assert reply.status == 200, (part, reply.text)
 
 
-def form(model: str, sound: bytes) -> bytes:
+def form(model: str, sound: bytes, part: str = 'name="model"') -> bytes:
     """Return the body of a form with a file."""
-    head = f'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\n{model}\r\n'
+    head = f"--b\r\nContent-Disposition: form-data; {part}\r\n\r\n{model}\r\n"
     file = '--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\nContent-Type: audio/wav\r\n\r\n'
     return head.encode() + file.encode() + sound + b"\r\n--b--\r\n"
 

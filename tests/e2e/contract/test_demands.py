@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import json
 import socket
 import time
+import zlib
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -199,6 +202,48 @@ def test_the_container_can_do_little(door: Door) -> None:
     lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert "0" not in lines["Uid"].split()
     assert int(lines["CapEff"], 16) == 0
+
+
+HARD = json.dumps({"messages": [{"role": "user", "content": "hello"}], "model": "heavy-model"})
+DEEP: Any = 1
+for _ in range(30):
+    DEEP = {"a": DEEP}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (gzip.compress(HARD.encode()), {"Content-Encoding": "gzip"}),
+        (zlib.compress(HARD.encode()), {"Content-Encoding": "deflate"}),
+        (HARD.encode("utf-16"), {}),
+        (HARD.encode("utf-16-le"), {}),
+        (HARD.encode("utf-32-be"), {}),
+        (HARD.encode("utf-16-le"), {"Content-Type": "application/json; charset=utf-16le"}),
+        (HARD.replace('"model"', '"mod\\u0065l"').encode(), {}),
+        (HARD.replace('"model"', '"\\u006Dodel"').encode(), {}),
+        (json.dumps({"x": DEEP, **json.loads(HARD)}).encode(), {}),
+    ],
+    ids=["gzip", "deflate", "utf-16", "utf-16-le", "utf-32-be", "charset", "escaped", "escaped-first", "deep"],
+)
+def test_what_is_hard_to_read_goes_to_no_other_tier(door: Door, body: bytes, headers: dict[str, str]) -> None:
+    door.forget()
+    reply = door.ask("/v1/chat/completions", body, headers=headers)
+
+    assert reply.status >= 400 or reply.json["choices"][0]["message"]["content"] == served("heavy")
+    assert not any(door.seen(tier) for tier in TIERS if tier != "heavy")
+
+
+def test_a_key_in_another_place_reaches_no_tier(door: Door) -> None:
+    door.forget()
+    headers = {"api-key": "another key", "Cookie": "session=another key"}
+    path = "/v1/chat/completions?a=1&key=another%20key&api_key=another%20key&access_token=another%20key"
+    door.ask(path, question(served("fast")), headers=headers)
+    for query in ("key=another%20key", "%6bey=another%20key", ""):
+        door.ask(f"/v1/chat/completions?{query}", question(served("fast")))
+    sent = json.dumps(door.seen("fast"))
+
+    assert "another key" not in sent
+    assert "another%20key" not in sent
 
 
 @pytest.mark.parametrize("value", [None, ""])

@@ -81,8 +81,20 @@ def body_limit(door: Door) -> None:
         reply = door.ask("/v1/chat/completions", body)
         assert reply.status == status
         assert "error" in reply.json if status == 413 else reply.json["tier"] == "fast-model"
+    assert [announced(door, length) for length in (2**31, 2**32 + 100)] == [413, 413]
+    assert announced(door, 10**30) in {400, 413}
     assert too_large_in_chunks(door) == 413
     assert too_large_in_chunks(door, {"X-Long": "x" * 100_000}) in {413, 431}
+
+
+def announced(door: Door, length: int) -> int:
+    """Announce a body of a length, without sending it; return the status."""
+    with door.connected() as connection:
+        connection.putrequest("POST", "/v1/chat/completions")
+        connection.putheader("Authorization", f"Bearer {KEY}")
+        connection.putheader("Content-Length", str(length))
+        connection.endheaders()
+        return connection.getresponse().status
 
 
 def too_large_in_chunks(door: Door, more: Mapping[str, str] | None = None) -> int:

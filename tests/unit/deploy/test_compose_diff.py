@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.deploy.compose_diff import Action, Change, compare, recreated
+from anvil_gen.deploy.compose_diff import Action, Change, compare, recreated, without_reloader
 
 SELF: dict[str, Any] = {"image": "a"}
 SELF["x"] = SELF
@@ -170,3 +170,19 @@ def test_recreated(address: tuple[str, ...], expected: list[str]) -> None:
     changes = [Change(action=Action.UPDATE, project=project, address=address) for project in ("p", "other")]
 
     assert recreated(changes, "p") == expected
+
+
+def test_what_reloads_a_router_is_a_change_of_its_routes() -> None:
+    """It is no service to people: its files are the router's, and the rest only repeats what the router has."""
+
+    def file(digest: str, image: str) -> dict[str, Any]:
+        reloader = {"image": image, "environment": {"ROUTER_FILE_models_map": digest, "CONFIGURATION": digest}}
+        return {"name": "p", "services": {"router": {"image": image}, "router-reload": reloader}}
+
+    def found(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[tuple[str, str]], list[str]]:
+        changes = list(without_reloader(compare([before], [after]), "router", "router-reload"))
+        return [("/".join(change.address[1:]), change.reason) for change in changes], recreated(changes, "p")
+
+    assert found(file("1", "a"), file("2", "a")) == ([("router/routes/models.map", "models.map changed")], [])
+    assert found(file("1", "a"), file("1", "b")) == ([("router/image", "")], ["router"])
+    assert found({"name": "p"}, file("1", "a")) == ([("router", "")], [])

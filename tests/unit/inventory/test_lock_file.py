@@ -50,22 +50,36 @@ def test_a_lock_is_sorted_with_a_fact_a_line() -> None:
     assert lock_text(LOCK, ("Written by anvil-gen.",), {"redis": ("It floats.",)}) == TEXT
 
 
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    (tmp_path / "box.toml").write_text(TEXT, "utf-8")
+@pytest.fixture(autouse=True)
+def _locks(tmp_path: Path) -> None:
+    (tmp_path / "locks").mkdir()
 
-    assert read_lock_file(tmp_path / "box.toml") == LOCK
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    (tmp_path / "locks" / "box.toml").write_text(TEXT, "utf-8")
+
+    assert read_lock_file(tmp_path / "locks" / "box.toml") == LOCK
 
 
 @pytest.mark.parametrize("strange", ['a"b', "a\\b", "a\nb", "a\x7fb", "ä€𝄞", "a#b", "a'b"])
 def test_any_text_is_read_back(tmp_path: Path, strange: str) -> None:
     lock = Lock(models={strange: ModelPin(commit=COMMIT, facts={strange: {strange: [strange]}})})
-    (tmp_path / "box.toml").write_text(lock_text(lock, ()), "utf-8")
+    (tmp_path / "locks" / "box.toml").write_text(lock_text(lock, ()), "utf-8")
 
-    assert read_lock_file(tmp_path / "box.toml") == lock
+    assert read_lock_file(tmp_path / "locks" / "box.toml") == lock
+
+
+def test_a_lock_that_leads_out_of_the_fleet_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "secret.toml").write_text("lock = 1\n", "utf-8")
+    (tmp_path / "fleet" / "locks").mkdir(parents=True)
+    (tmp_path / "fleet" / "locks" / "box.toml").symlink_to(tmp_path / "secret.toml")
+    with pytest.raises(DiagnosticError) as caught:
+        read_lock(tmp_path / "fleet" / "hosts" / "box.toml")
+
+    assert [one.code for one in caught.value.diagnostics] == ["cannot-read-the-file"]
 
 
 def test_a_host_is_held_by_its_own_entries_over_those_of_the_fleet(tmp_path: Path) -> None:
-    (tmp_path / "locks").mkdir()
     images = {"a:1": ImagePin(digest=DIGEST_A), "b:1": ImagePin(digest=DIGEST_A)}
     (tmp_path / "locks" / "fleet.toml").write_text(lock_text(Lock(images=images), ()), "utf-8")
     own = Lock(images={"b:1": ImagePin(digest=DIGEST_B)})
@@ -88,8 +102,8 @@ def test_a_host_is_held_by_its_own_entries_over_those_of_the_fleet(tmp_path: Pat
     ],
 )
 def test_what_is_no_lock_is_refused_at_its_place(tmp_path: Path, text: str, address: str) -> None:
-    (tmp_path / "box.toml").write_text(text, "utf-8")
+    (tmp_path / "locks" / "box.toml").write_text(text, "utf-8")
     with pytest.raises(DiagnosticError) as caught:
-        read_lock_file(tmp_path / "box.toml")
+        read_lock_file(tmp_path / "locks" / "box.toml")
 
     assert [(one.code, one.address) for one in caught.value.diagnostics] == [("not-a-lock", address)]

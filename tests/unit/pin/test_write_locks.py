@@ -112,6 +112,18 @@ def test_a_lock_that_somebody_else_writes_is_left(tmp_path: Path, monkeypatch: p
     assert own.read_text("utf-8") == "# theirs\n"
 
 
+def test_nothing_is_written_through_a_link_out_of_the_fleet(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "fleet" / "hosts").mkdir(parents=True)
+    (tmp_path / "fleet" / "locks").symlink_to(tmp_path / "outside")
+    path = tmp_path / "fleet" / "hosts" / "one.toml"
+    path.write_text("schema = 1\n", "utf-8")
+    with pytest.raises(DiagnosticError):
+        write_locks(plan(path, {"x:1": A}))
+
+    assert [*(tmp_path / "outside").iterdir()] == []
+
+
 def test_the_name_of_the_fleets_lock_is_taken(tmp_path: Path) -> None:
     (tmp_path / "hosts").mkdir()
     path = tmp_path / "hosts" / "fleet.toml"

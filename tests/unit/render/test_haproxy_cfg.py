@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -85,8 +86,8 @@ def test_strange_names_and_paths_are_what_is_said(tmp_path: Path) -> None:
     assert sorted(lines) == sorted([[name, "one"] for name in [*NAMES, "one"]])
     service = yaml.safe_load(files["router/compose.yml"])["services"]["router"]
     mounts = {mount["target"]: mount["source"] for mount in service["volumes"]}
-    assert mounts["/etc/router/tls.pem"] == '/etc/my "tls"/ü $$x.pem'
-    assert mounts["/etc/router/tls.pem.key"] == "C:/a b/k.pem"
+    assert mounts["/etc/router-tls/tls.pem"] == '/etc/my "tls"/ü $$x.pem'
+    assert mounts["/etc/router-tls/tls.pem.key"] == "C:/a b/k.pem"
 
 
 def test_a_broken_quoter_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -118,11 +119,65 @@ def test_no_tier_has_the_name_of_another_section(tmp_path: Path) -> None:
     lines = load_cfg(Generator().render(inventory).tree.files["router/haproxy.cfg"], "x")
     sections = [words[1] for words in lines if words[:1] in (["frontend"], ["backend"], ["resolvers"])]
 
-    assert len(sections) == len({*sections}) == 3 + len(PORTS)
+    assert len(sections) == len({*sections}) == 4 + len(PORTS)
 
 
-PORTS = list(enumerate(["door", "metrics", "docker", "defaults", "global"]))
+PORTS = list(enumerate(["door", "health", "metrics", "docker", "defaults", "global"]))
 
 
 def _toml(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def test_tiers_with_one_port_are_told_apart(tmp_path: Path) -> None:
+    """Docker gives one's address to the other: each check looks for its own tier's name."""
+    same = "container_port = 9000\n"
+    second = TIER.replace("tiers.one", "tiers.two").replace("port = 9000", "port = 9001")
+    tiers = f"{TIER}{same}{second}{same}served_name = 'a.b'\n"
+    inventory = tmp_path / "box.toml"
+    inventory.write_text(f"schema = 1\n{tiers}[router]\nfallbacks.one = ['two']\n", "utf-8")
+    lines = load_cfg(Generator().render(inventory).tree.files["router/haproxy.cfg"], "x")
+
+    checks = [words for words in lines if words[:2] in (["http-check", "send"], ["http-check", "expect"])]
+    asked = ["http-check", "send", "meth", "GET", "uri", "/v1/models"]
+    assert checks == [
+        asked,
+        ["http-check", "expect", "rstring", '"id": ?"one"'],
+        asked,
+        ["http-check", "expect", "rstring", '"id": ?"a\\.b"'],
+    ]
+    assert [words for words in lines if words[:1] == ["server"]] == [
+        ["server", "one", "one:9000"],
+        ["server", "two", "two:9000", "no-check", "observe", "none", "track", "two/two"],
+        ["server", "two", "two:9000"],
+    ]
+
+
+def test_tiers_with_ports_of_their_own_are_not_asked(tmp_path: Path) -> None:
+    inventory = tmp_path / "box.toml"
+    inventory.write_text(f"schema = 1\n{TIER}[router]\n", "utf-8")
+
+    assert "http-check" not in Generator().render(inventory).tree.files["router/haproxy.cfg"]
+
+
+def test_a_renamed_tier_changes_its_own_lines(tmp_path: Path) -> None:
+    inventory = tmp_path / "box.toml"
+    names = "served_name = 'a'\n", "served_name = 'b'\nbind = false\n"
+    first, second = TIER + names[0], TIER.replace("tiers.one", "tiers.two").replace("9000", "9001") + names[1]
+
+    def rendered(name: str) -> dict[str, list[str]]:
+        router = "[router]\nfallbacks.one = ['two']\naliases.x = 'one'\n"
+        text = f"schema = 1\n{first}{second}{router}"
+        inventory.write_text(re.sub(r"\bone\b", name, text), "utf-8")
+        files = Generator().render(inventory).tree.files
+        return {path: files[path].split("\n") for path in ROUTE_FILES}
+
+    before, after = rendered("one"), rendered("renamed")
+    changed = [
+        (old, new) for path in ROUTE_FILES for old, new in zip(before[path], after[path], strict=True) if old != new
+    ]
+    assert changed
+    assert all(new == re.sub(r"\bone\b", "renamed", old) for old, new in changed)
+
+
+ROUTE_FILES = [f"router/{name}" for name in ("haproxy.cfg", "models.map", "models.json", "no_model.json")]

@@ -109,6 +109,7 @@ SERVICE = "compose/service.yml.j2"
 PORTS = "compose/ports.yml.j2"
 MOUNTS = "compose/mounts.yml.j2"
 UPKEEP = "compose/upkeep.yml.j2"
+LOGGING = "compose/logging.yml.j2"
 RESERVATION = "gpus/nvidia/reservation.yml.j2"
 DEVICES = "deploy.resources.reservations.devices"
 ALTERED = [
@@ -163,8 +164,8 @@ ALTERED = [
     (UPKEEP, "{{ service.health[key] }}", "{{ service.health.timeout }}", "healthcheck.interval"),
     (UPKEEP, "{{ service.health[key] }}", "{{ service.health[key] ~ '' }}", "healthcheck.retries"),
     (UPKEEP, '"start_period", ', "", "healthcheck.start_period"),
-    (UPKEEP, "service.logging.options.items()", "{}.items()", "logging.options"),
-    (UPKEEP, "      driver: {{ service.logging.driver }}\n", "", "logging.driver"),
+    (LOGGING, "service.logging.options.items()", "{}.items()", "logging.options"),
+    (LOGGING, "      driver: {{ service.logging.driver }}\n", "", "logging.driver"),
 ]
 
 

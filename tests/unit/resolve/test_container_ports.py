@@ -45,8 +45,13 @@ TWICE = "port taken twice"
         ),
         (
             f"[tiers.one]\n{TIER}port = 9000\ncontainer_port = 80\n"
-            f"[tiers.two]\n{TIER}port = 9001\ncontainer_port = ▸80\n{ROUTER}",
+            f"[tiers.two]\n{TIER}port = 9001\ncontainer_port = ▸80\n{ROUTER}kind = 'litellm'\n",
             [(TWICE, "tiers.two.container_port", "another container_port")],
+        ),
+        (  # a router that asks for the name
+            f"[tiers.one]\n{TIER}port = 9000\ncontainer_port = 80\n"
+            f"[tiers.two]\n{TIER}port = 9001\ncontainer_port = 80\n{ROUTER}",
+            [],
         ),
         (  # no router that could take one for the other, and both say so
             f"[tiers.one]\n{TIER}port = 9000\ncontainer_port = 80\n"

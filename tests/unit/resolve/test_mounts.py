@@ -135,7 +135,8 @@ def test_what_a_service_in_composes_own_keys_declares() -> None:
 
 
 @pytest.mark.parametrize(
-    ("router", "target"), [("haproxy", "/etc/router/haproxy.cfg"), ("litellm", "/etc/litellm/litellm.yaml")]
+    ("router", "target"),
+    [("haproxy", "/etc/router/haproxy.cfg"), ("haproxy", "/etc/router"), ("litellm", "/etc/litellm/litellm.yaml")],
 )
 def test_a_mount_where_the_router_has_one_of_its_own(router: str, target: str, tmp_path: Path) -> None:
     text = f"[router]\nkind = '{router}'\nmounts.▸'{target}' = '/v'\n"

@@ -77,7 +77,31 @@ FAULTS: list[tuple[str, list[Fault]]] = [
         '[router]\naliases."#a" = ▸"fast"\n',
         [("model name that cannot be routed", 'router.aliases."#a"', "another name")],
     ),
-    ('[router]\naliases."-a" = ▸"fast"\n', [("alias that cannot be routed", "router.aliases.-a", "rewrites names")]),
+    (
+        '[tiers.old]\nengine = "vllm"\nimage = "vllm/vllm-openai:v0.20.0"\nmodel = { path = "/m/o" }\nport = 9004\n'
+        '[router]\naliases."-a" = ▸"old"\n',
+        [("alias that cannot be routed", "router.aliases.-a", "rewrites names")],
+    ),
+    # Its answer does not say which of two tiers with one port it is.
+    (
+        '[tiers.second]\nengine = "tei"\ntask = "embedding"\nmodel = { path = "/m/e" }\nport = 9011\n'
+        "container_port = ▸9009\n"
+        '[tiers.third]\nengine = "tei"\ntask = "rerank"\nmodel = { path = "/m/r" }\nport = 9012\n'
+        "container_port = ▸9009\n"
+        "[router]\n",
+        [
+            ("port taken twice", "tiers.second.container_port", "write another port"),
+            ("port taken twice", "tiers.third.container_port", "write another port"),
+        ],
+    ),
+    # Its own loopback is where HAProxy takes commands.
+    ("[router]\nport = ▸64001\n", [("port taken twice", "router.port", "another port")]),
+    ("[router]\nmetrics = ▸64002\n", [("port taken twice", "router.metrics", "another port")]),
+    (
+        '[router]\noverride.network_mode = ▸"host"\n',
+        [("not for this router", "router.override.network_mode", "remove it")],
+    ),
+    ('[router]\nkind = "anvil"\nport = 64001\noverride.network_mode = "host"\n', []),
 ]
 
 

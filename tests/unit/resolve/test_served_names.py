@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.model_names import ModelNames, model_names
 from anvil_gen.resolve.router import resolve_router_spec
-from anvil_gen.resolve.served_names import further_names
+from anvil_gen.resolve.served_names import further_names, takes_any_name
 
-VLLM = "tiers.one.engine = 'vllm'\ntiers.two = { engine = 'vllm', served_name = 'second' }\n"
+OLD = "engine = 'vllm', image = 'vllm/vllm-openai:v0.20.1'"
+VLLM = f"tiers.one = {{ {OLD} }}\ntiers.two = {{ {OLD}, served_name = 'second' }}\n"
 
 
 def own_names(context: ResolveContext, servers: Mapping[str, TierServer]) -> dict[str, ModelNames]:
@@ -51,11 +52,12 @@ def names_of(context: ResolveContext) -> dict[str, tuple[str, ...]]:
         ),
         # Not what is a fallback of a fallback.
         (
-            VLLM + "tiers.three.engine = 'vllm'\nrouter.fallbacks = { one = ['two'], two = ['three'] }",
+            VLLM + f"tiers.three = {{ {OLD} }}\n" + "router.fallbacks = { one = ['two'], two = ['three'] }",
             {"one": (), "two": ("one",), "three": ("second",)},
         ),
         # An engine that answers to any name is told none.
         ("tiers.one.engine = 'sglang'\nrouter.aliases.a = 'one'", {"one": ()}),
+        ("tiers.one.engine = 'vllm'\nrouter = { aliases.-a = 'one', fallbacks.one = ['one'] }", {"one": ()}),
         ("tiers.one.engine = 'llamacpp'\nrouter.aliases.-a = 'one'", {"one": ()}),
         ("tiers.one.engine = 'nothing'\nrouter.aliases.a = 'one'", {"one": ()}),
         # It has no list of names after a flag.
@@ -80,9 +82,10 @@ def test_the_names_of_each_tier(text: str, names: dict[str, tuple[str, ...]]) ->
         ),
         # An alias of its own is told where it is written, also where a fallback asks for it.
         (
-            VLLM + "modes.m = { tiers = ['two'], aliases.-a = ▸'two' }\n"
+            VLLM.replace("image = ", "image = ▸", 1) + "modes.m = { tiers = ['two'], aliases.-a = ▸'two' }\n"
             "router = { aliases.-a = ▸'one', fallbacks.two = ['one'] }",
             [
+                ("a new alias restarts the tier", "tiers.one.image", "take a newer image"),
                 ("alias that cannot be routed", "modes.m.aliases.-a", 'ask for "second"'),
                 ("alias that cannot be routed", "router.aliases.-a", 'ask for "one"'),
             ],
@@ -112,3 +115,45 @@ def test_an_engine_that_answers_to_one_name_is_given_no_other() -> None:
     assert [(told.address, told.detail) for told in context.collector.diagnostics] == [
         ("router.aliases.a", 'HAProxy passes requests on as they are, and vLLM answers to "second" alone')
     ]
+
+
+@pytest.mark.parametrize(
+    ("image", "older"),
+    [
+        ("vllm/vllm-openai:v0.20.1", True),
+        ("vllm/vllm-openai:v0.9.0.1", True),
+        ("vllm/vllm-openai:v0.20.1@sha256:1", True),
+        ("vllm/vllm-openai:v0.21", False),
+        ("vllm/vllm-openai:v0.21.0-cu129", False),
+        ("vllm/vllm-openai:v1.0.0", False),
+        ("vllm/vllm-openai:latest", False),
+        ("vllm/vllm-openai:nightly", False),
+        ("registry:5000/vllm", False),
+        ("registry.example:0.1/vllm:latest", False),
+    ],
+)
+def test_only_images_that_are_known_to_be_older_are_told_aliases(image: str, older: bool) -> None:
+    tier = f"tiers.one = {{ engine = 'vllm', image = '{image}' }}\n"
+    context = context_of(tier + "[router]\naliases.a = 'one'")
+    spec, server = resolve_router_spec(context, project="box"), server_of(context, "one")
+
+    assert takes_any_name(spec, server) is not older
+    assert names_of(context) == {"one": ("a",) if older else ()}
+    warned = [(told.code, told.address, told.severity) for told in context.collector.diagnostics]
+    assert warned == ([("alias-restarts-the-tier", "tiers.one.image", "warning")] if older else [])
+
+
+@pytest.mark.parametrize("router", ["", "[router]\nkind = 'litellm'", "[router]\nkind = 'anvil'"])
+def test_without_such_a_router_an_engine_keeps_to_its_names(router: str) -> None:
+    context = context_of("tiers.one.engine = 'vllm'\n" + router)
+
+    assert not takes_any_name(resolve_router_spec(context, project="box"), server_of(context, "one"))
+
+
+def test_an_alias_that_sglang_would_take_for_an_adapter_is_refused() -> None:
+    text = "tiers.one.engine = 'sglang'\nrouter.aliases.'a:b' = ▸'one'\n"
+    found, wanted = step_compared(
+        text, names_of, [("alias that cannot be routed", 'router.aliases."a:b"', 'ask for "one", or write kind = ')]
+    )
+
+    assert found == wanted

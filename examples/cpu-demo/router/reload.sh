@@ -1,0 +1,47 @@
+# Made by anvil-gen from hosts/cpu-demo.toml. Edit that file, then run:
+#   anvil-gen render hosts/cpu-demo.toml
+#
+# Keeps the router at these files without a restart; it runs next to the router, in its network. ROUTER_FILE_* has the
+# digest of each file that has to be in use, and /health names those that are.
+#   reload.sh        reload the router where it runs others, then watch it
+#   reload.sh check  tell whether it runs these
+set -u
+
+ask() {
+  { printf 'GET /health HTTP/1.0\r\n\r\n' >&3 && health=$(cat <&3); } 3<>/dev/tcp/127.0.0.1/64002
+}
+
+is_current() {
+  ask || return
+  for name in "${!ROUTER_FILE_@}"; do
+    [[ $health == *"\"$name\": \"${!name}\""* ]] || return
+  done
+}
+
+# A command for HAProxy's master, which only this network's own loopback reaches.
+master() {
+  { printf '%s\n' "$1" >&3 && cat <&3; } 3<>/dev/tcp/127.0.0.1/64001
+}
+
+reload() {
+  # The next process begins with the tiers' addresses and states of this one, or its first requests would find none.
+  master '@1 show servers state;quit' >/dev/shm/servers
+  answer=$(master reload)
+  printf '%s\n' "$answer"
+  [[ $answer == Success=1* ]] && is_current
+}
+
+if [ "${1-}" = check ]; then
+  is_current
+  exit
+fi
+until ask 2>/dev/null; do
+  [ "$SECONDS" -lt 30 ] || exit 1
+  sleep 0.2
+done
+is_current || reload || exit 1
+# A router that starts again has another network: this ends, and Docker starts it in that one.
+while ask 2>/dev/null; do
+  sleep 2
+done
+exit 1
