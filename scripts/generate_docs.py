@@ -75,6 +75,7 @@ DATA_TABLES = {
             "[health], of a router too": "Health",
             "[models_endpoint]": "ModelsEndpoint",
             "[[caches]]": "Cache",
+            "[[image_kinds]]": "ImageKind",
             "[any_name]": "AnyName",
             "[[quirks]]": "Quirk",
             "[[versions]]": "VersionData",
@@ -374,8 +375,8 @@ def image_kind_parts(kind: ImageKind) -> Iterator[str]:
         yield f"with `{toml(kind.needs)}`"
 
 
-def engine_rows(engine: Engine) -> Iterator[tuple[str, str]]:
-    """Yield what an engine's data says, for people."""
+def image_rows(engine: Engine) -> Iterator[tuple[str, str]]:
+    """Yield an engine's images, and what is peculiar to some."""
     yield "default image", f"`{engine.image}`" if engine.image else "none: the tier names one"
     if engine.image_cpu:
         yield "image without GPUs", f"`{engine.image_cpu}`"
@@ -386,12 +387,17 @@ def engine_rows(engine: Engine) -> Iterator[tuple[str, str]]:
         for key, image in images.items():
             capability = "" if key == "default" else f", compute capability {key}"
             yield f"image for {vendor}{capability}", f"`{image}`"
-    if engine.entrypoint:
-        yield "entrypoint", f"`{' '.join((*engine.entrypoint, *engine.command))}`"
     for kind in engine.image_kinds:
         described = "; ".join(image_kind_parts(kind))
         if described:
             yield f"images `{kind.pattern.replace('|', chr(92) + '|')}`", described
+
+
+def engine_rows(engine: Engine) -> Iterator[tuple[str, str]]:
+    """Yield what an engine's data says, for people."""
+    yield from image_rows(engine)
+    if engine.entrypoint:
+        yield "entrypoint", f"`{' '.join((*engine.entrypoint, *engine.command))}`"
     for flag, keys in engine.flag_needs.items():
         yield f"`--{flag}` brings", f"`{toml(keys)}`"
     yield "models by", ", ".join(f"`{kind}`" for kind in engine.models)

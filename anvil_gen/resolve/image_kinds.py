@@ -44,7 +44,11 @@ def check_image(context: ResolveContext, server: AnyServer, engine: Engine) -> N
         detail = f"{image} is for {_named(kind.vendor)}, and the GPUs are of vendor {vendor}"
         remedy = "leave image out, or name one for them"
         context.collector.add("image-for-other-gpus", path, detail, remedy, key=key, severity="warning")
-    elif engine.image_cpu and not any(name in server.options.override for name in _OWN_GPUS):
+    elif (
+        engine.image_cpu
+        and not server.options.get(server.options.gpus_key)
+        and not any(name in server.options.override for name in _OWN_GPUS)
+    ):
         detail = f"{image} is for {_named(kind.vendor)}, and no GPU is named"
         remedy = f'name them, as in gpus = ["a"]; on the processor runs {engine.image_cpu}'
         context.collector.add("image-for-other-gpus", path, detail, remedy, key=key)

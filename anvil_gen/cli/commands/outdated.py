@@ -18,7 +18,7 @@ from anvil_gen.pin.hosts import open_hosts
 @click.option("--all", "every", is_flag=True, help="Ask for every host of the fleet.")
 @options.as_json
 def command(*, hosts: tuple[str, ...], every: bool, as_json: bool) -> ExitCode:
-    """Show which images and models have moved or have newer releases.
+    """Show what has moved, and newer releases.
 
     Asks registries and the Hugging Face Hub. For a newer release of an image in the same line of tags, also shows what
     of the inventory it would break. Writes nothing; exits 2 if something is not as it is held.
