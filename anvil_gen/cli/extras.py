@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 
-_PACKAGES = {"pin": ("httpx2", "huggingface_hub")}
+_PACKAGES: dict[str, tuple[str, ...]] = {"pin": ("httpx2", "huggingface_hub")}
 """Extra of the package -> what it brings."""
 
 
