@@ -18,6 +18,7 @@ from flags_section import flags_section
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
+from anvil_gen.catalog.image_kind import ImageKind
 from anvil_gen.catalog.json_schema import data_schema
 from anvil_gen.catalog.log_patterns import Failure, log_data
 from anvil_gen.catalog.router_features import OBSERVED, REQUESTABLE
@@ -74,6 +75,7 @@ DATA_TABLES = {
             "[health], of a router too": "Health",
             "[models_endpoint]": "ModelsEndpoint",
             "[[caches]]": "Cache",
+            "[[image_kinds]]": "ImageKind",
             "[any_name]": "AnyName",
             "[[quirks]]": "Quirk",
             "[[versions]]": "VersionData",
@@ -152,8 +154,8 @@ def inventory_page(catalog: Catalog) -> str:
         'environment.GREETING = { interpolate = "$${NAME}" }                   # the text ${NAME}',
         "```",
         "",
-        "A `port` that is a variable is published there; in the container it is `container_port`, or the default.",
-        "",
+        "A relative path in `[paths]`, `[hfcache]`, `mounts`, `files`, `override`, `[services]` and `[volumes]` starts from",
+        "this file's folder. Rendered, it is relative to the file that has it, as what a variable holds always is.",
         "A relative path in `[paths]`, `[hfcache]`, `mounts`, `files`, `override`, `[services]` and `[volumes]` starts",
         "from this file's folder. Rendered, it is relative to the file that has it, as what a variable holds always is.",
     ]
@@ -364,15 +366,43 @@ def habit_rows(engine: Engine, catalog: Catalog) -> Iterator[tuple[str, str, str
             yield f"`{key}`", f"`{toml(values[key])}`", reason
 
 
-def engine_rows(engine: Engine) -> Iterator[tuple[str, str]]:
-    """Yield what an engine's data says, for people."""
+def image_kind_parts(kind: ImageKind) -> Iterator[str]:
+    """Yield what is peculiar to some images."""
+    if kind.vendor:
+        yield "for the processor" if kind.vendor == "cpu" else f"for {kind.vendor}"
+    if kind.architectures:
+        yield ", ".join(kind.architectures)
+    if kind.entrypoint is not None:
+        yield f"entrypoint `{' '.join(kind.entrypoint)}`" if kind.entrypoint else "their own entrypoint"
+    if kind.needs:
+        yield f"with `{toml(kind.needs)}`"
+
+
+def image_rows(engine: Engine) -> Iterator[tuple[str, str]]:
+    """Yield an engine's images, and what is peculiar to some."""
     yield "default image", f"`{engine.image}`" if engine.image else "none: the tier names one"
+    if engine.image_cpu:
+        yield "image without GPUs", f"`{engine.image_cpu}`"
+    for architecture, replaced in engine.architectures.items():
+        for image, other in replaced.items():
+            yield f"on {architecture}, instead of `{image}`", f"`{other}`"
     for vendor, images in engine.images.items():
         for key, image in images.items():
             capability = "" if key == "default" else f", compute capability {key}"
             yield f"image for {vendor}{capability}", f"`{image}`"
+    for kind in engine.image_kinds:
+        described = "; ".join(image_kind_parts(kind))
+        if described:
+            yield f"images `{kind.pattern.replace('|', chr(92) + '|')}`", described
+
+
+def engine_rows(engine: Engine) -> Iterator[tuple[str, str]]:
+    """Yield what an engine's data says, for people."""
+    yield from image_rows(engine)
     if engine.entrypoint:
         yield "entrypoint", f"`{' '.join((*engine.entrypoint, *engine.command))}`"
+    for flag, keys in engine.flag_needs.items():
+        yield f"`--{flag}` brings", f"`{toml(keys)}`"
     yield "models by", ", ".join(f"`{kind}`" for kind in engine.models)
     yield "model names", NAMES[engine.served_names]
     yield "tasks", ", ".join(f"`{task}`" for task in engine.tasks)

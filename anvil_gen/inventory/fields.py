@@ -363,6 +363,13 @@ Platform = Annotated[
         examples=["wsl2"],
     ),
 ]
+Architecture = Annotated[
+    Literal["amd64", "arm64"],
+    Meta(
+        description="Processor of the host, as images name it: `arm64` for a DGX Spark, a Grace or a Jetson.",
+        examples=["arm64"],
+    ),
+]
 Egress = Annotated[
     Literal["allow", "deny"],
     Meta(

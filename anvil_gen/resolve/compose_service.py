@@ -10,9 +10,10 @@ from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.build import build_keys, env_files
 from anvil_gen.resolve.command_line import arguments, shell_words
-from anvil_gen.resolve.compose_keys import flag_value
+from anvil_gen.resolve.compose_keys import flag_value, with_image
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
 from anvil_gen.resolve.gpu_reservation import gpu_environment, reservation_of
+from anvil_gen.resolve.image_kinds import entrypoint_of, with_needs
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Networks, Port, Service
 from anvil_gen.resolve.model_source import Source
@@ -114,7 +115,7 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         labels=inputs.labels,
         env_file=env_files(options.env_file, move),
         build=build_keys(options.build, move),
-        override=options.override,
+        override=with_image(with_needs(server, engine, options.override), context.lock),
         override_declared=declared_by(context, declaring(options.override), folder=inputs.folder),
     )
 
@@ -122,8 +123,9 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
 def _engine_parts(
     context: ResolveContext, server: AnyServer, engine: Engine, inputs: ServiceInputs, move: Move
 ) -> _EngineParts:
+    own = server.options.entrypoint
     return _EngineParts(
-        entrypoint=engine.entrypoint if server.options.entrypoint is None else tuple(server.options.entrypoint or ()),
+        entrypoint=entrypoint_of(engine, server.image) if own is None else tuple(own or ()),
         command=_command(context, server, engine, inputs),
         environment=_environment(context, server, engine, inputs),
         mounts=_mounts(engine if server.options.caches else replace(engine, caches=()), inputs, move),

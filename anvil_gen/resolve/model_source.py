@@ -18,6 +18,8 @@ from anvil_gen.values import KeyPath, Text, VariableValue, as_text, concat, with
 KINDS: tuple[ModelKind, ...] = ("path", "repo", "file", "repos", "folder", "presets")
 _SEVERAL: tuple[ModelKind, ...] = ("repos", "folder", "presets")
 _EXAMPLES: Mapping[str, str] = {"path": '"folder"', "file": '"model.gguf"', "repo": '"org/name"'}
+REVISION_OPTIONS = {"model": "revision", "draft_model": "draft_model.revision"}
+"""Field of a tier -> the option that is its revision."""
 _PART = re.compile(r"(?P<stem>.*-)(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.gguf", re.DOTALL)
 """The name of one of the files of a GGUF model that is split; the engine finds the others by their names."""
 
@@ -148,7 +150,19 @@ def _hub_source(context: ResolveContext, server: TierServer, model: WeightsTable
         repos = tuple(dict.fromkeys(model.repos))
         return Source(kind="repos", argument=repos[0], revision=None, mount=mount, repos=repos)
     revision = None if model.revision is UNSET else model.revision
-    return Source(kind="repo", argument=as_text(model.repo), revision=revision, mount=mount)
+    repo = as_text(model.repo)
+    revision = _held_revision(context, server, str(path[-2]), repo, revision)
+    return Source(kind="repo", argument=repo, revision=revision, mount=mount)
+
+
+def _held_revision(
+    context: ResolveContext, server: AnyServer, field: str, repo: str, written: str | None
+) -> str | None:
+    """Return the commit that the lock holds a model to, where the engine can be told one."""
+    option = REVISION_OPTIONS[field]
+    if server.engine is None or option not in server.engine.fields or isinstance(written, VariableValue):
+        return written
+    return context.lock.commit(repo, written)
 
 
 def _adapter_source(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
+from anvil_gen.inventory.fields import Architecture
 from anvil_gen.inventory.schema_base import LoggingTable
 from anvil_gen.inventory.schema_model import AdapterTable, EnvFileTable, ModelTable, WeightsTable
 from anvil_gen.inventory.schema_mounts import MountTable, NetworkTable
@@ -58,6 +59,7 @@ class HostOptions(Options, frozen=True, kw_only=True):
     name: str
     project: str
     platform: str
+    architecture: Architecture
     egress: str
     gpu_request: str
     output: str

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.literal_secrets import check_literal_secrets
+from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.checks import check_stack
 from anvil_gen.resolve.context import Folders, ResolveContext, TierServer
@@ -32,7 +33,14 @@ from anvil_gen.resolve.tier import build_tier, tier_files
 
 
 def resolve(
-    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, *, header: str, folders: Folders
+    inventory: Inventory,
+    catalog: Catalog,
+    collector: Collector,
+    host: HostOptions,
+    *,
+    header: str,
+    folders: Folders,
+    lock: Lock,
 ) -> Stack:
     """Resolve an inventory; errors go to ``collector``, and what they are about is left out of the result.
 
@@ -43,18 +51,9 @@ def resolve(
         host: the resolved ``[host]`` options.
         header: the inventory's name as the rendered files' headers give it.
         folders: the inventory's, which relative paths start from, and the rendered tree's.
+        lock: what images and models are held to.
     """
-    context = ResolveContext(
-        inventory=inventory,
-        catalog=catalog,
-        collector=collector,
-        platform=host.platform,
-        gpus=resolve_gpus(inventory, catalog, collector, host.platform),
-        gpu_request=host.gpu_request,
-        folder=folders[0],
-        output=folders[1],
-        sealed=host.egress == "deny",
-    )
+    context = _context(inventory, catalog, collector, host, folders=folders, lock=lock)
     _check_folders(inventory, collector)
     for check in (check_own_keys, check_paths, check_literal_secrets):
         check(collector)
@@ -79,6 +78,24 @@ def resolve(
         variables=variables_of(inventory, tiers, services, modes[0].router, experiment),
     )
     return _checked(context, stack)
+
+
+def _context(
+    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, *, folders: Folders, lock: Lock
+) -> ResolveContext:
+    return ResolveContext(
+        inventory=inventory,
+        catalog=catalog,
+        collector=collector,
+        platform=host.platform,
+        architecture=host.architecture,
+        gpus=resolve_gpus(inventory, catalog, collector, host.platform),
+        gpu_request=host.gpu_request,
+        folder=folders[0],
+        output=folders[1],
+        sealed=host.egress == "deny",
+        lock=lock,
+    )
 
 
 def _checked(context: ResolveContext, stack: Stack) -> Stack:

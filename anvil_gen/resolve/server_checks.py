@@ -11,6 +11,7 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema_tier import HealthCheckTable
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
 from anvil_gen.resolve.flag_check import check_fields, check_variables, report
+from anvil_gen.resolve.image_kinds import check_image
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.resolve.parallel import PARALLEL_FIELDS, check_parallel
 from anvil_gen.resolve.server_gpus import check_vendors
@@ -40,6 +41,7 @@ def check_server(context: ResolveContext, server: AnyServer) -> None:
         for check in (
             check_vendors,
             check_parallel,
+            check_image,
             _check_needs,
             _check_fields,
             _check_health,

@@ -68,7 +68,11 @@ def check_vendors(context: ResolveContext, server: AnyServer, engine: Engine) ->
             "gpus-of-two-vendors", path, " and ".join(vendors), "one tier takes the GPUs of one vendor"
         )
     for vendor in vendors:
-        if vendor not in engine.vendors:
+        if vendor not in engine.vendors and server.options.image is not None:
+            detail = f"{engine.title} is known to run on {join_words(engine.vendors) or 'the processor only'}"
+            remedy = "nothing, if the image is for them"
+            context.collector.add("other-gpus-than-known", path, detail, remedy, severity="warning")
+        elif vendor not in engine.vendors:
             runs = join_words(engine.vendors) or "the processor only"
             detail = f'{engine.title} has no GPUs of vendor "{vendor}": it runs on {runs}'
             context.collector.add("not-for-this-engine", path, detail, "take another GPU, or another engine")
@@ -145,6 +149,13 @@ def _gpus_have_errors(context: ResolveContext, server: AnyServer) -> bool:
 def image_of(
     context: ResolveContext, options: ServerOptions, engine: Engine | None, gpus: GpuRequest | None, path: KeyPath
 ) -> Text:
+    """Return the image of a model server, with the digest that the lock holds it to."""
+    return context.lock.image(_image_of(context, options, engine, gpus, path))
+
+
+def _image_of(
+    context: ResolveContext, options: ServerOptions, engine: Engine | None, gpus: GpuRequest | None, path: KeyPath
+) -> Text:
     """Return the image that the inventory names, else the engine's for these GPUs."""
     named = options.image
     if options.build is not None and (options.path_of("image") or ())[: len(path)] != path:
@@ -157,12 +168,13 @@ def image_of(
     capabilities = {gpu.compute_capability for gpu in gpus.gpus} if gpus is not None else set()
     fitting = next((image for key, image in images.items() if key in capabilities), images.get("default"))
     if fitting is not None:
-        return fitting
-    if not engine.image:
+        return engine.architectures.get(context.architecture, {}).get(fitting, fitting)
+    if not engine.image or (gpus is not None and not images and gpus.vendor in engine.images):
         context.collector.missing_key(path, "image", f'write image = "…": {engine.title} has no image of its own')
     elif gpus is not None and images:
         _no_image(context, engine, gpus, path)
-    return engine.image
+    default = engine.image if gpus is not None or not engine.image_cpu else engine.image_cpu
+    return engine.architectures.get(context.architecture, {}).get(default, default)
 
 
 def _no_image(context: ResolveContext, engine: Engine, gpus: GpuRequest, path: KeyPath) -> None:
