@@ -85,6 +85,8 @@ SUMMARIES = {
     "missing-model-file": "missing model file",
     "missing-model-folder": "missing model folder",
     "missing-name": "missing name",
+    "model-cannot-be-read": "model cannot be read",
+    "model-does-not-fit": "model does not fit",
     "model-is-gated": "model is gated",
     "model-is-not-on-the-hub": "model is not on the Hugging Face Hub",
     "model-name-taken-twice": "model name taken twice",

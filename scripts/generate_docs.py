@@ -96,6 +96,17 @@ DATA_TABLES = {
         },
     ),
     "log": ("log.toml", {"[[stage]]": "Stage", "[[failure]]": "Failure"}),
+    "memory": (
+        "engines/NAME/memory.toml",
+        {
+            "(top level)": "EngineMemory",
+            "[[since]]": "Since",
+            "an interval": "Interval",
+            "[[max_sequences]] and the like": "Step",
+            "[padding.*]": "Padding",
+        },
+    ),
+    "architectures": ("architectures.toml", {"[[family]]": "Family"}),
 }
 
 
@@ -154,10 +165,8 @@ def inventory_page(catalog: Catalog) -> str:
         'environment.GREETING = { interpolate = "$${NAME}" }                   # the text ${NAME}',
         "```",
         "",
-        "A relative path in `[paths]`, `[hfcache]`, `mounts`, `files`, `override`, `[services]` and `[volumes]` starts from",
-        "this file's folder. Rendered, it is relative to the file that has it, as what a variable holds always is.",
         "A relative path in `[paths]`, `[hfcache]`, `mounts`, `files`, `override`, `[services]` and `[volumes]` starts",
-        "from this file's folder. Rendered, it is relative to the file that has it, as what a variable holds always is.",
+        "from this file's folder. Rendered, it is relative to the file that has it; so is what a variable holds.",
     ]
     for title, (struct, section) in TABLES.items():
         definition = definitions[struct]
@@ -180,8 +189,8 @@ def data_page() -> str:
         "# Keys of the data files",
         "",
         "What the files are for is in [templates.md](templates.md). Every key but the required ones may be left out.",
-        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`) prints the same as a JSON Schema, which a file",
-        "names in its first line for editors: `#:schema ../../engine.schema.json`.",
+        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`, `memory`, `architectures`) prints the same as a",
+        "JSON Schema, which a file names in its first line for editors: `#:schema ../../engine.schema.json`.",
     ]
     for kind, (file, tables) in DATA_TABLES.items():
         definitions = data_schema(kind)["$defs"]

@@ -26,6 +26,7 @@ VERBS = (
     "doctor",
     "experiment",
     "client",
+    "fit",
     "flags",
     "migrate",
     "schema",

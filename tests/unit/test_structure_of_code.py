@@ -22,6 +22,7 @@ ROOMS = [
     ("inventory",),
     ("catalog",),
     ("resolve",),
+    ("fit",),
     ("render",),
     ("machine", "deploy"),  # neither knows the other
     ("operate", "onboard", "pin"),  # likewise
