@@ -16,6 +16,8 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Interna
 VERBS = (
     "init",
     "render",
+    "pin",
+    "outdated",
     "up",
     "down",
     "restart",
