@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from msgspec import UNSET, Struct
 
+from anvil_gen.catalog.architectures import architectures
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, join_words
 from anvil_gen.inventory.lock_file import Lock, read_lock
 from anvil_gen.pin.changes import Key, Pin, PinChange, changes_of, entries, lock_of, usable
@@ -95,7 +96,7 @@ def hub_token(host: Host) -> str | None:
 def _ask(host: Host, asked_of: Sources, one: Wanted) -> Pin:
     if one.kind == "images":
         return asked_of.registries.pin(one.name, host.options.architecture)
-    return asked_of.hub(hub_token(host)).pin(one.repo, one.revision)
+    return asked_of.hub(hub_token(host)).pin(one.repo, one.revision, architectures(host.catalog))
 
 
 def _check_owners(found: Sequence[Wanted], update: Collection[str] | None) -> None:
