@@ -123,7 +123,7 @@ def _containers(stack: Stack, collector: Collector) -> Iterator[_Owner]:
             continue
         if "container_name" not in overridden and is_explicit(options, "container_name", table, collector):
             yield _owned(owner, table, options, "container_name")
-    if stack.router is not None and stack.router.reloads:
+    if stack.router is not None and stack.router.reloads and stack.router.reload_container_name is not None:
         router = _owned("what reloads the router", ("router",), stack.router.options, "container_name")
         yield replace(router, value=stack.router.reload_container_name)
     for table, mapping in own.items():
