@@ -105,7 +105,7 @@ def _is_written_out(text: str, *, secret: bool) -> bool:
             found, filled = bool(part) and secret, filled + part
         else:
             taken = part.word if part.operator.endswith(("-", "+")) else ""
-            found = taken != "" and (secret or holds_secret(part.name))
+            found = taken != "" and _is_written_out(taken, secret=secret or holds_secret(part.name))
             # Where nothing is written out stands a variable all the same.
             filled += taken or f"${{{part.name}}}"
         if found:
