@@ -31,6 +31,7 @@ class RouterTierTable(Table, frozen=True, kw_only=True):
 
     timeout: r.Timeout | UnsetType = UNSET
     concurrency: r.Concurrency | UnsetType = UNSET
+    sticky: r.Sticky | UnsetType = UNSET
 
 
 class RouterTable(Table, frozen=True, kw_only=True):

@@ -50,6 +50,11 @@ class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):
     rules: FlagRules | None = None  # None where nothing is known of the engine's flags
 
     @property
+    def name(self) -> str:
+        """The inventory's name for it."""
+        return str(self.path[-1])
+
+    @property
     def gpus(self) -> tuple[Gpu, ...]:
         """The GPUs that it names."""
         return self.gpu_request.gpus if self.gpu_request is not None else ()

@@ -6,8 +6,8 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.resolve.options import ExperimentOptions, GpuCount, RouterOptions, TierOptions
-from anvil_gen.resolve.router_model import Client, NameCheck, Route, RouterLimits, RouterMessages
-from anvil_gen.values import ComposeText, Number, Text, as_text, concat
+from anvil_gen.resolve.router_model import Client, Route, RouterLimits, RouterMessages, TierCheck
+from anvil_gen.values import ComposeText, KeyPath, Number, Text, as_text, concat
 
 ROOT_FILE = "docker-compose.yml"
 """The default mode's root file, which Compose finds by itself."""
@@ -217,6 +217,7 @@ class Tier(Struct, frozen=True, kw_only=True):
     """One model server: the service, and what a router or a client must know of it."""
 
     name: str
+    replica_of: str = ""  # the tier that it is a further server of
     engine: str
     task: str
     served_name: str
@@ -239,6 +240,16 @@ class Tier(Struct, frozen=True, kw_only=True):
     service: Service
     options: TierOptions
 
+    @property
+    def group(self) -> str:
+        """The inventory's name for it and its replicas."""
+        return self.replica_of or self.name
+
+    @property
+    def table(self) -> KeyPath:
+        """Where the inventory has it."""
+        return ("tiers", self.group)
+
     def may_hold(self, gpu: Gpu) -> bool:
         """Tell whether it holds a GPU, or may."""
         return self.gpu_request is not None and self.gpu_request.may_hold(gpu)
@@ -248,10 +259,17 @@ class Upstream(Struct, frozen=True, kw_only=True):
     """A tier as its router sees it; ``timeout`` in seconds."""
 
     tier: Tier
+    replicas: tuple[Tier, ...] = ()  # further servers of the tier
     timeout: int
-    concurrency: int | None
+    concurrency: int | None  # of each server
     fallbacks: tuple[Tier, ...]
-    check: NameCheck | None = None  # where another tier listens on the same port
+    sticky: str | None = None  # the header whose requests stay at one server
+    check: TierCheck | None = None  # where a connection alone does not tell that it serves
+
+    @property
+    def servers(self) -> tuple[Tier, ...]:
+        """The servers of the tier."""
+        return (self.tier, *self.replicas)
 
 
 _SHORTEST_DRAIN = 3600

@@ -54,11 +54,14 @@ class RouterMessages(Struct, frozen=True, kw_only=True):
     no_model: str  # likewise, for a request that names none
 
 
-class NameCheck(Struct, frozen=True, kw_only=True):
-    """How a router's check sees which tier answers: the path, and a regular expression that the answer matches."""
+class TierCheck(Struct, frozen=True, kw_only=True):
+    """How a router sees whether a tier serves: the path that it asks for, which has to answer without an error.
+
+    ``pattern`` is a regular expression that the answer matches, where it has to show which tier it is.
+    """
 
     path: str
-    pattern: str
+    pattern: str = ""
 
 
 class Route(Struct, frozen=True, kw_only=True):

@@ -47,6 +47,7 @@ def build_tier(
     model = sources.get("model")
     return Tier(
         name=name,
+        replica_of=server.name if server.options.replica > 1 else "",
         engine=server.engine_name,
         task=options.task,
         served_name=str(names.served[0]),

@@ -49,7 +49,7 @@ def check_uniqueness(stack: Stack, collector: Collector, *, proves_names: bool =
 def owners(stack: Stack) -> Iterator[tuple[str, KeyPath, ServiceOptions]]:
     """Yield what a message calls a tier, the router or the experiment, its table, and its options."""
     for tier in stack.tiers:
-        yield f'tier "{tier.name}"', ("tiers", tier.name), tier.options
+        yield f'tier "{tier.name}"', tier.table, tier.options
     if stack.router is not None:
         yield "the router", ("router",), stack.router.options
     if stack.experiment is not None:
@@ -137,7 +137,7 @@ def _containers(stack: Stack, collector: Collector) -> Iterator[_Owner]:
 
 def _own_keys(stack: Stack) -> dict[KeyPath, Any]:
     """Return the tables in Compose's own keys, by the tables that have them."""
-    found: dict[KeyPath, Any] = {("tiers", tier.name): tier.service.override for tier in stack.tiers}
+    found: dict[KeyPath, Any] = {tier.table: tier.service.override for tier in stack.tiers}
     if stack.router is not None:
         found["router",] = stack.router.override
     return {**found, **{("services", extra.name): extra.mapping for extra in stack.services}}
@@ -189,7 +189,7 @@ def _metrics(owner: str, table: KeyPath, options: ServiceOptions) -> Iterator[_O
 
 
 def _runs(owner: _Owner, mode: Mode) -> bool:
-    return owner.table[0] != "tiers" or owner.table[1] in [tier.name for tier in mode.tiers]
+    return owner.table[0] != "tiers" or owner.table[1] in [tier.group for tier in mode.tiers]
 
 
 def check_helpers(services: Mapping[KeyPath, Iterable[str]], collector: Collector) -> None:
