@@ -17,16 +17,6 @@ FILE_LABEL = "anvil-gen.file."
 """Prefix of the labels that carry the digest of a generated file which the service mounts."""
 ENV_EXAMPLE_FILE = ".env.example"
 EXPERIMENT_FILE = "docker-compose.experiment.yml"
-VARIABLE_LABEL = "anvil-gen.trial."
-"""Prefix of the labels that carry the variables which a trial was started with."""
-TRIAL_VARIABLES = {
-    "MODEL": "The model to try: a repository of the hub.",
-    "SERVED_NAME": "The name that it answers to.",
-    "PORT": "The port, in the container and on the host alike.",
-    "GPU_UUID": "The card to try it on.",
-    "EXTRA_ARGS": "Further arguments of the engine, as in a shell line.",
-}
-"""What drives the slot, each with its meaning."""
 
 
 class Gpu(Struct, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ def resolve_server(
     table: TierTable | ExperimentTable,
     path: KeyPath,
     values: Mapping[str, Text],
+    *,
     adapt: Callable[[_Options], _Options] = lambda options: options,
 ) -> ModelServer[_Options]:
     """Resolve and check the options of one model server.

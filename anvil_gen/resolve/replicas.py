@@ -64,6 +64,9 @@ def _errors(context: ResolveContext, server: TierServer, count: int) -> Iterator
     elif options.port is not None and options.port + count - 1 > _LAST_PORT:
         detail = f"its last replica would have {options.port + count - 1}"
         yield "number-out-of-range", port, detail, f"write {_LAST_PORT - count + 1} at most"
+    if server.engine is not None and server.engine.own_command and options.container_port is None:
+        detail = "its own command says on which port it listens, and replicas count on from port"
+        yield "not-for-replicas", here, detail, f"write container_port = {options.port or 8000}, where it listens"
     for path in _of_one_container(options, server.path):
         yield "not-for-replicas", path, f"each of its {count} containers would have it", "remove it, or replicas"
 

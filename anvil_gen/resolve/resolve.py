@@ -129,7 +129,7 @@ def _servers(context: ResolveContext) -> dict[str, TierServer]:
 
 def _server(context: ResolveContext, name: str, number: int) -> TierServer:
     table, adapt = context.inventory.tiers[name], partial(replica_options, number=number)
-    return resolve_server(context, TierOptions, table, ("tiers", name), {"name": name}, adapt)
+    return resolve_server(context, TierOptions, table, ("tiers", name), {"name": name}, adapt=adapt)
 
 
 def _has_no_tiers(inventory: Inventory, collector: Collector) -> bool:

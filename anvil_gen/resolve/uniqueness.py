@@ -12,7 +12,7 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.resolve.compose_keys import published_ports
 from anvil_gen.resolve.container_ports import check_container_ports, free_port
 from anvil_gen.resolve.model import Mode, Stack
-from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions, ServiceOptions
+from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions, ServiceOptions, TierOptions
 from anvil_gen.resolve.override_merge import Added
 from anvil_gen.values import KeyPath, VariableValue
 
@@ -164,7 +164,9 @@ def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
         if is_explicit(options, "port", table, collector):
             path, key = option_location(options, "port", table)
             value = (options.port, _address(options.bind))
-            yield _Owner(owner=owner, value=value, path=path, key=key, remedy="", table=table)
+            count = options.replicas if isinstance(options, TierOptions) else 1
+            remedy = f"write the first of {count} free ports in a row, for the replicas" if count > 1 else ""
+            yield _Owner(owner=owner, value=value, path=path, key=key, remedy=remedy, table=table)
             yield from _metrics(owner, table, options)
     for table, mapping in own.items():
         yield from _in_compose_form(table, (*_own_path(table), "ports"), mapping.get("ports"))

@@ -1,0 +1,12 @@
+"""The variables that drive the experiment slot."""
+
+VARIABLE_LABEL = "anvil-gen.trial."
+"""Prefix of the labels that carry the variables which a trial was started with."""
+TRIAL_VARIABLES = {
+    "MODEL": "The model to try: a repository of the hub.",
+    "SERVED_NAME": "The name that it answers to.",
+    "PORT": "The port, in the container and on the host alike.",
+    "GPU_UUID": "The card to try it on.",
+    "EXTRA_ARGS": "Further arguments of the engine, as in a shell line.",
+}
+"""What drives the slot, each with its meaning."""

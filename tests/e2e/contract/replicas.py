@@ -1,0 +1,117 @@
+"""Several servers of one tier: who gets a request, and what is lost when one dies."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from e2e.contract.door import KEY, Door, question, served
+from e2e.contract.registry import variant
+from e2e.engine import free_port
+from e2e.load import Load
+
+OUT_SECONDS = 2
+"""How soon a server that has died gets no request."""
+
+
+@variant
+def replicas(door: Door) -> None:
+    """One of two dies under load: what was not sent to it is answered by the other one, and it comes back."""
+    with_replicas(door)
+    load = Load(port=door.port, key=KEY, models=(served("fast"),), streams=0)
+    with load.running():
+        time.sleep(2)
+        died = time.time()
+        door.box.engine.docker("kill", second(door))
+        time.sleep(4)
+        door.box.engine.docker("start", second(door))
+        time.sleep(4)
+    lines = logged(door)
+
+    # What the dead one had been given when it died is lost, and nothing else.
+    lost = [line for line in lines if line["status"] != 200]
+    assert len(load.failed) == len(lost) <= load.rate / 10
+    assert {(line["server"], line["status"]) for line in lost} <= {("fast-2", 502)}
+    assert all(abs(at(line) - died) < 1 for line in lost)
+    assert max(line["total_ms"] for line in lines) < 1000 * OUT_SECONDS
+    before, out, back = (Counter(line["server"] for line in lines if a <= at(line) - died < b) for a, b in SPANS)
+    assert min(before.values()) > sum(before.values()) / 4
+    assert set(out) == {"fast"}
+    assert set(back) == {"fast", "fast-2"}
+
+
+SPANS = ((-2, -0.5), (OUT_SECONDS, 4), (6.5, 8))
+"""Seconds from a death on: before it, after it is out, after it is back."""
+
+
+@variant
+def sticky(door: Door) -> None:
+    """Requests of one session reach one server, those of many reach both, and a session outlives its server."""
+    with_replicas(door, sticky="x-session-id")
+    sessions = [f"session-{number}" for number in range(20)]
+    first = servers_of(door, sessions)
+    assert set(first) == {"fast", "fast-2"}
+    assert servers_of(door, sessions) == first
+    assert set(servers_of(door, [None] * 4)) == {"fast", "fast-2"}
+
+    door.box.engine.docker("kill", second(door))
+    assert set(servers_of(door, sessions)) == {"fast"}
+    door.box.engine.docker("start", second(door))
+    deadline = time.monotonic() + 10
+    while servers_of(door, sessions) != first:
+        assert time.monotonic() < deadline
+
+
+def with_replicas(door: Door, **wishes: Any) -> None:
+    """Make two servers of a tier, which listen on one port in their containers."""
+    tier = door.inventory["tiers"]["fast"]
+    if "replicas" not in tier:
+        tier |= {"replicas": 2, "container_port": tier["port"], "port": two_ports()}
+    door.inventory["router"]["tiers"] = {"fast": wishes} if wishes else {}
+    door.up()
+    deadline = time.monotonic() + 20
+    while set(servers_of(door, [None] * 8)) != {"fast", "fast-2"}:
+        assert time.monotonic() < deadline, "only one of two servers gets requests"
+
+
+def two_ports() -> int:
+    """Return a free port whose next one is free too."""
+    while True:
+        port = free_port()
+        with socket.socket() as following:
+            if following.connect_ex(("127.0.0.1", port + 1)):
+                return port
+
+
+def second(door: Door) -> str:
+    return f"{door.box.name('fast')}-2"
+
+
+def servers_of(door: Door, sessions: Sequence[str | None]) -> list[str]:
+    """Ask once in each session, and return the servers that the router chose."""
+    before = len(logged(door))
+    for session in sessions:
+        headers = {"x-session-id": session} if session else {}
+        assert door.ask("/v1/chat/completions", question(served("fast")), headers=headers).status == 200
+    deadline = time.monotonic() + 10
+    while len(lines := logged(door)) < before + len(sessions):
+        assert time.monotonic() < deadline, "the router has not logged all requests"
+        time.sleep(0.05)
+    return [line["server"] for line in lines[before:]]
+
+
+def logged(door: Door) -> list[dict[str, Any]]:
+    """Return the router's log of the tier's requests."""
+    printed = door.box.engine.docker("logs", door.box.name("router"))
+    return [line for line in map(json.loads, re.findall("(?m)^{.*", printed)) if line["tier"] == "fast"]
+
+
+def at(line: dict[str, Any]) -> float:
+    """Return when a request came."""
+    return datetime.fromisoformat(line["time"]).timestamp()
