@@ -11,15 +11,14 @@ from msgspec.structs import replace
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.model import (
     EXPERIMENT_FILE,
-    TRIAL_VARIABLES,
     EnvVar,
     Experiment,
     ExtraService,
     Router,
     Service,
     Tier,
-    Variable,
 )
+from anvil_gen.resolve.variables_model import TRIAL_VARIABLES, Variable
 from anvil_gen.values import ComposeText, EnvRef, Interpolation, VariableValue, interpolations
 
 _NAMELESS = frozenset({str, int, bool, type(None)})  # most values are: they are not looked into

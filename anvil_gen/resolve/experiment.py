@@ -14,7 +14,7 @@ from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.model_source import Source, hub_mount
 from anvil_gen.resolve.options import ExperimentOptions
 from anvil_gen.resolve.server_gpus import share_of
-from anvil_gen.resolve.trial_variables import VARIABLE_LABEL
+from anvil_gen.resolve.variables_model import VARIABLE_LABEL
 from anvil_gen.values import EnvRef, Interpolation, Text, VariableText, compose_text, fill, parts_of, text_of
 
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from anvil_gen.resolve.options import ExperimentOptions, GpuCount, RouterOptions, TierOptions
 from anvil_gen.resolve.router_model import Client, Route, RouterLimits, RouterMessages, TierCheck
+from anvil_gen.resolve.variables_model import Variable
 from anvil_gen.values import ComposeText, KeyPath, Number, Text, as_text, concat
 
 ROOT_FILE = "docker-compose.yml"
@@ -362,15 +363,6 @@ class Experiment(Struct, frozen=True, kw_only=True):
     service: Service
     neighbours: tuple[str, ...]  # services of the tiers that hold its GPU too
     options: ExperimentOptions
-
-
-class Variable(Struct, frozen=True, kw_only=True):
-    """An environment variable that the rendered tree reads."""
-
-    name: str
-    comment: str
-    file: str  # the rendered file that reads it
-    standing: bool = False  # set once in `.env`, and not for each command
 
 
 class Stack(Struct, frozen=True, kw_only=True):

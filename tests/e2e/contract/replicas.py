@@ -24,6 +24,11 @@ OUT_SECONDS = 2
 def replicas(door: Door) -> None:
     """One of two dies under load: what was not sent to it is answered by the other one, and it comes back."""
     with_replicas(door)
+    before = [door.box.engine.inspect(name)["State"]["StartedAt"] for name in names(door)]
+    door.box.anvil_gen("restart", "box", "fast")
+    after = [door.box.engine.inspect(name)["State"]["StartedAt"] for name in names(door)]
+    assert all(one < other for one, other in zip(before, after, strict=True))
+    with_replicas(door)
     load = Load(port=door.port, key=KEY, models=(served("fast"),), streams=0)
     with load.running():
         time.sleep(2)
@@ -40,8 +45,8 @@ def replicas(door: Door) -> None:
     assert {(line["server"], line["status"]) for line in lost} <= {("fast-2", 502)}
     assert all(abs(at(line) - died) < 1 for line in lost)
     assert max(line["total_ms"] for line in lines) < 1000 * OUT_SECONDS
-    before, out, back = (Counter(line["server"] for line in lines if a <= at(line) - died < b) for a, b in SPANS)
-    assert min(before.values()) > sum(before.values()) / 4
+    spread, out, back = (Counter(line["server"] for line in lines if a <= at(line) - died < b) for a, b in SPANS)
+    assert min(spread.values()) > sum(spread.values()) / 4
     assert set(out) == {"fast"}
     assert set(back) == {"fast", "fast-2"}
 
@@ -87,6 +92,11 @@ def two_ports() -> int:
         with socket.socket() as following:
             if following.connect_ex(("127.0.0.1", port + 1)):
                 return port
+
+
+def names(door: Door) -> tuple[str, str]:
+    """Return the names of both containers."""
+    return door.box.name("fast"), second(door)
 
 
 def second(door: Door) -> str:

@@ -1,4 +1,6 @@
-"""The variables that drive the experiment slot."""
+"""The environment variables of a rendered tree, and those that drive the experiment slot."""
+
+from msgspec import Struct
 
 VARIABLE_LABEL = "anvil-gen.trial."
 """Prefix of the labels that carry the variables which a trial was started with."""
@@ -10,3 +12,12 @@ TRIAL_VARIABLES = {
     "EXTRA_ARGS": "Further arguments of the engine, as in a shell line.",
 }
 """What drives the slot, each with its meaning."""
+
+
+class Variable(Struct, frozen=True, kw_only=True):
+    """An environment variable that the rendered tree reads."""
+
+    name: str
+    comment: str
+    file: str  # the rendered file that reads it
+    standing: bool = False  # set once in `.env`, and not for each command
