@@ -14,6 +14,7 @@ REQUESTABLE: dict[str, str] = {
     "tier_timeout": "such a limit for each tier",
     "concurrency": "a limit of requests for each tier",
     "replicas": "several servers of one tier: one that is down loses no request which was not sent to it yet",
+    "hosts": "models of other hosts, whose routers answer",
     "sticky": "requests of one session at the same server of a tier",
     "body_limit": "a limit for the size of requests, 413 above it",
     "metrics_key": "metrics behind the clients' key",

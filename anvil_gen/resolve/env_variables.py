@@ -47,6 +47,9 @@ def variables_of(
         comment = f"The key that {who}, as `Authorization: Bearer <key>`; `openssl rand -hex 32` makes one."
         name = client.variable
         found[name] = Variable(name=name, comment=comment, file="router/compose.yml", standing=True)
+    for name in router.others.variables if router is not None else ():
+        comment = "The key that the router of another host asks for."
+        found[name] = Variable(name=name, comment=comment, file="router/compose.yml", standing=True)
     for file, part in parts:
         for name, has_default in variable_names(part):
             comment = comments.get(name, "Named in the inventory.")

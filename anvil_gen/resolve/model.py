@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.resolve.options import ExperimentOptions, GpuCount, RouterOptions, TierOptions
-from anvil_gen.resolve.router_model import Client, Route, RouterLimits, RouterMessages, TierCheck
+from anvil_gen.resolve.router_model import Client, OtherHosts, Route, RouterLimits, RouterMessages, TierCheck
 from anvil_gen.resolve.variables_model import Variable
 from anvil_gen.values import ComposeText, KeyPath, Number, Text, as_text, concat
 
@@ -292,6 +292,7 @@ class Router(Struct, frozen=True, kw_only=True):
     omitted: tuple[str, ...]
     tiers: tuple[Tier, ...]  # those that it routes to
     upstreams: tuple[Upstream, ...]  # the same
+    others: OtherHosts
     alias_tasks: tuple[str, ...]
     routes: tuple[Route, ...]
     nameless: tuple[Route, ...]  # where a request without a model goes, by task

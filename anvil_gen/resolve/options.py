@@ -61,6 +61,7 @@ class HostOptions(Options, frozen=True, kw_only=True):
     egress: str
     gpu_request: str
     output: str
+    address: str | None
     docker_context: str | None
 
 
@@ -197,6 +198,8 @@ class RouterOptions(Options, frozen=True, kw_only=True):
     api_key_env: str | Sequence[str] | Mapping[str, str] | None
     aliases: Mapping[str, str]
     fallbacks: Mapping[str, Sequence[str]]
+    hosts: Sequence[str]
+    hosts_ca: str
     default_tier: str | None
     timeout: str
     tiers: Mapping[str, RouterTierTable]

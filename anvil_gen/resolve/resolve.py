@@ -28,12 +28,20 @@ from anvil_gen.resolve.options import HostOptions, TierOptions
 from anvil_gen.resolve.own_keys import check_own_keys
 from anvil_gen.resolve.replicas import replica_count, replica_name, replica_options
 from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
+from anvil_gen.resolve.router_model import Peer
 from anvil_gen.resolve.served_names import further_names, takes_any_name
 from anvil_gen.resolve.tier import build_tier, tier_files
 
 
 def resolve(
-    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, *, header: str, folders: Folders
+    inventory: Inventory,
+    catalog: Catalog,
+    collector: Collector,
+    host: HostOptions,
+    *,
+    header: str,
+    folders: Folders,
+    peers: tuple[Peer, ...] = (),
 ) -> Stack:
     """Resolve an inventory; errors go to ``collector``, and what they are about is left out of the result.
 
@@ -44,6 +52,7 @@ def resolve(
         host: the resolved ``[host]`` options.
         header: the inventory's name as the rendered files' headers give it.
         folders: the inventory's, which relative paths start from, and the rendered tree's.
+        peers: other hosts whose models the router serves too.
     """
     context = ResolveContext(
         inventory=inventory,
@@ -54,6 +63,7 @@ def resolve(
         gpu_request=host.gpu_request,
         folder=folders[0],
         output=folders[1],
+        peers=peers,
         sealed=host.egress == "deny",
     )
     _check_folders(inventory, collector)

@@ -23,6 +23,7 @@ from anvil_gen.resolve.mounts import own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import RouterOptions
 from anvil_gen.resolve.override_merge import declaring
+from anvil_gen.resolve.peers import other_hosts, with_hosts
 from anvil_gen.resolve.relative_paths import placed_fields
 from anvil_gen.resolve.router_model import Route, TierCheck
 from anvil_gen.resolve.router_options import (
@@ -139,6 +140,7 @@ def build_router(
             *(() if spec.project.startswith(kind.project_prefix) else kind.prefixed_files),
         ),
         tiers=served,
+        others=other_hosts(context.peers, options, clients_of(options), routes),
         upstreams=tuple(_upstream(context, spec, tier, servers, limits.timeout) for tier in served),
         alias_tasks=kind.alias_tasks,
         routes=routes,
@@ -327,7 +329,7 @@ def build_routes(
         elif (other, by) == (target, what):
             tier = by_name[target]
             routes.append(_route(kind, tier, name))
-    return tuple(routes)
+    return with_hosts(context, routes, partial(_reads_name, kind=kind))
 
 
 def _name_path(tier: Tier, name: str) -> KeyPath:

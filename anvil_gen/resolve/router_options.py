@@ -59,6 +59,8 @@ def _requested(options: RouterOptions) -> Iterator[tuple[KeyPath, str]]:
         path = options.origin(name).path
         if path is not None and options.get(name):
             yield path, name
+    if options.hosts:
+        yield ("router", "hosts"), "hosts"
     if options.metrics is not None:
         yield ("router", "metrics"), "metrics_key" if options.metrics == "key" else "metrics_port"
     for tier, table in options.tiers.items():
