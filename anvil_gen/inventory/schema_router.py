@@ -60,6 +60,7 @@ class RouterTable(Table, frozen=True, kw_only=True):
             Meta(
                 description="Other hosts of the fleet, by the names of their inventories: this router serves what "
                 "theirs do, and a model that several have is balanced.",
+                max_length=8,
                 examples=[["lab-quad"]],
             ),
         ]

@@ -60,6 +60,8 @@ def peer_of(named: NamedPeer, own: str) -> tuple[Peer | None, str, str]:
         return None, detail, f'set bind = "0.0.0.0" and api_key_env in [router] of {named.name}'
     if host.address is UNSET:
         return None, f"{named.name} does not say how others reach it", f"set address in [host] of {named.name}"
+    if router.limits.tls is not None and is_address(host.address):
+        return None, f"its certificate is verified by a name, and not by {host.address}", "write a name as its address"
     return _peer(named, host.address, router, own), "", ""
 
 
