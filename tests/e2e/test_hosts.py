@@ -4,84 +4,38 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 import pytest
-import running
 
 from e2e import web
-from e2e.box import Box, toml_text
+from e2e.box import Box
 from e2e.conftest import new_box
-from e2e.contract.door import IMAGE, KEY, STUB
+from e2e.contract.door import KEY
+from e2e.contract.hosts import BOTH, THERE, bring_up, router, second_host, stub
 from e2e.engine import Engine
 from e2e.load import Load
-
-QUAD_KEY = "the other's, with % and \" in it"
-BOTH, THERE = "shared-model", "quad-model"
-
-
-def tier(box: Box, name: str, *names: str) -> dict[str, Any]:
-    port = box.port(name)
-    return {
-        "engine": "custom",
-        "image": IMAGE,
-        "served_name": names[0],
-        "container_name": box.name(name),
-        "port": port,
-        "stop_grace_period": "1s",
-        "command": ["python3", "-u", "/stub_tier.py", str(port), *names],
-        "files": {"/stub_tier.py": STUB.name},
-        "healthcheck": {"test": ["CMD", "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"], "interval": "1s"},
-    }
-
-
-def router(box: Box, name: str, **more: Any) -> dict[str, Any]:
-    override = {"healthcheck": {"interval": "1s"}}
-    return {"container_name": box.name(name), "port": box.port(name), "override": override, **more}
 
 
 @pytest.fixture(scope="module")
 def box(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """Bring two projects up; the one's router names the other host, and reaches it by the machine's address."""
-    (network,) = json.loads(engine.docker("network", "inspect", "bridge"))
+    """Bring two projects up; the router of one names the other host."""
     with new_box(engine, tmp_path_factory.mktemp("hosts")) as made:
-        made.environment |= {"ROUTER_TOKEN": KEY, "QUAD_KEY": QUAD_KEY}
+        made.environment["ROUTER_TOKEN"] = KEY
+        bring_up(made, "quad", second_host(made))
         mine = {
             "schema": 1,
             "host": {"project": made.project},
-            "tiers": {"one": tier(made, "one", BOTH)},
+            "tiers": {"one": stub(made, "one", BOTH)},
             "router": router(made, "router", api_key_env="ROUTER_TOKEN", hosts=["quad"]),
         }
-        other = {
-            "schema": 1,
-            "host": {"project": f"{made.project}-quad", "address": network["IPAM"]["Config"][0]["Gateway"]},
-            "tiers": {"two": tier(made, "two", THERE, BOTH)},
-            "router": router(
-                made,
-                "quad",
-                bind="0.0.0.0",
-                api_key_env={"box": "QUAD_KEY"},
-                aliases={BOTH: "two"},
-            ),
-        }
-        running.fleet(made.folder, box=toml_text(mine), quad=toml_text(other))
-        shutil.copy(STUB, made.folder / "hosts" / STUB.name)
-        made.anvil_gen("render", "--all")
-        for host in ("quad", "box"):
-            up(made, host)
+        bring_up(made, "box", mine)
         deadline = time.monotonic() + 20
         while {answered(made, BOTH) for _ in range(6)} != {BOTH, THERE}:
             assert time.monotonic() < deadline, "only one of two hosts answers"
         yield made
-
-
-def up(box: Box, host: str) -> None:
-    folder = box.folder / "deploy" / host
-    box.engine.run("docker", "compose", "up", "--detach", "--wait", cwd=folder, env=box.environment)
 
 
 def answered(box: Box, model: str) -> str:
