@@ -8,6 +8,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +53,8 @@ def replicas(door: Door) -> None:
     spread = Counter(line["server"] for line in lines if -2 < at(line) - died < -0.5)
     assert min(spread.values()) > sum(spread.values()) / 4
     assert {line["server"] for line in lines if died + OUT_SECONDS < at(line) < again} == {"fast"}
+    if "fallbacks" in door.kind.supports:
+        fallbacks_of_replicas(door)
 
 
 @variant
@@ -72,15 +75,26 @@ def sticky(door: Door) -> None:
         assert time.monotonic() < deadline
 
 
-def with_replicas(door: Door, **wishes: Any) -> None:
+def fallbacks_of_replicas(door: Door) -> None:
+    """Another tier answers where both servers have as many requests as they take, and where both are down."""
+    with_replicas(door, "heavy", concurrency=1)
+    with ThreadPoolExecutor(3) as pool:
+        replies = pool.map(lambda _: door.chat(served("heavy"), how={"first": 1}).json["tier"], range(3))
+        assert sorted(replies) == ["fast-model", "heavy-model", "heavy-model"]
+    for name in names(door, "heavy"):
+        door.box.engine.docker("kill", name)
+    assert {door.chat(served("heavy")).json["tier"] for _ in range(4)} == {"fast-model"}
+
+
+def with_replicas(door: Door, name: str = "fast", **wishes: Any) -> None:
     """Make two servers of a tier, which listen on one port in their containers."""
-    tier = door.inventory["tiers"]["fast"]
+    tier = door.inventory["tiers"][name]
     if "replicas" not in tier:
         tier |= {"replicas": 2, "container_port": tier["port"], "port": two_ports()}
-    door.inventory["router"]["tiers"] = {"fast": wishes} if wishes else {}
+    door.inventory["router"]["tiers"] = {name: wishes} if wishes else {}
     door.up()
     deadline = time.monotonic() + 20
-    while set(servers_of(door, [None] * 8)) != {"fast", "fast-2"}:
+    while set(servers_of(door, [None] * 8, name)) != {name, f"{name}-2"}:
         assert time.monotonic() < deadline, "only one of two servers gets requests"
 
 
@@ -93,32 +107,32 @@ def two_ports() -> int:
                 return port
 
 
-def names(door: Door) -> tuple[str, str]:
+def names(door: Door, tier: str = "fast") -> tuple[str, str]:
     """Return the names of both containers."""
-    return door.box.name("fast"), second(door)
+    return door.box.name(tier), f"{door.box.name(tier)}-2"
 
 
 def second(door: Door) -> str:
-    return f"{door.box.name('fast')}-2"
+    return names(door)[1]
 
 
-def servers_of(door: Door, sessions: Sequence[str | None]) -> list[str]:
+def servers_of(door: Door, sessions: Sequence[str | None], tier: str = "fast") -> list[str]:
     """Ask once in each session, and return the servers that the router chose."""
-    before = len(logged(door))
+    before = len(logged(door, tier))
     for session in sessions:
         headers = {"x-session-id": session} if session else {}
-        assert door.ask("/v1/chat/completions", question(served("fast")), headers=headers).status == 200
+        assert door.ask("/v1/chat/completions", question(served(tier)), headers=headers).status == 200
     deadline = time.monotonic() + 10
-    while len(lines := logged(door)) < before + len(sessions):
+    while len(lines := logged(door, tier)) < before + len(sessions):
         assert time.monotonic() < deadline, "the router has not logged all requests"
         time.sleep(0.05)
     return [line["server"] for line in lines[before:]]
 
 
-def logged(door: Door) -> list[dict[str, Any]]:
+def logged(door: Door, tier: str = "fast") -> list[dict[str, Any]]:
     """Return the router's log of the tier's requests."""
     printed = door.box.engine.docker("logs", door.box.name("router"))
-    return [line for line in map(json.loads, re.findall("(?m)^{.*", printed)) if line["tier"] == "fast"]
+    return [line for line in map(json.loads, re.findall("(?m)^{.*", printed)) if line["tier"] == tier]
 
 
 def at(line: dict[str, Any]) -> float:
