@@ -19,6 +19,8 @@ from e2e.load import Load
 
 OUT_SECONDS = 2
 """How soon a server that has died gets no request."""
+RETRIED_MS = 5000
+"""What a request may take that is sent to another server, with a machine that is busy."""
 
 
 @variant
@@ -49,7 +51,7 @@ def replicas(door: Door) -> None:
     assert len(load.failed) == len(lost), (load.failed, lost)
     assert {(line["server"], line["status"]) for line in lost} <= {("fast-2", 502)}
     assert all(abs(at(line) - died) < 1 for line in lost)
-    assert max(line["total_ms"] for line in lines) < 1000 * OUT_SECONDS
+    assert max(line["total_ms"] for line in lines) < RETRIED_MS
     spread = Counter(line["server"] for line in lines if -2 < at(line) - died < -0.5)
     assert min(spread.values()) > sum(spread.values()) / 4
     assert {line["server"] for line in lines if died + OUT_SECONDS < at(line) < again} == {"fast"}
