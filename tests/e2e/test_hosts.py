@@ -78,7 +78,7 @@ def test_a_host_that_dies_loses_what_it_was_given_alone(box: Box) -> None:
     printed = box.engine.docker("logs", box.name("router"))
     lines = [line for line in map(json.loads, re.findall("(?m)^{.*", printed)) if line["model"] == BOTH]
     lost = [line for line in lines if line["status"] != 200]
-    assert len(load.failed) == len(lost), (load.failed, lost)
+    assert all(why.startswith(("http/1.1 502 ", "http/1.1 503 ")) for why in load.failed), load.failed
     # Before 3.4, HAProxy sends none of the requests to another server that the host's own could not be reached for.
     assert {(line["server"], line["status"]) for line in lost} <= {("HOP:quad", 502), ("HOP:quad", 503)}
     assert all(at(line) < died + OUT_SECONDS for line in lost)
