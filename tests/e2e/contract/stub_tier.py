@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
 import sys
 import time
 from typing import Any
@@ -123,7 +124,7 @@ def whole(model: str) -> dict[str, Any]:
     answered = {"id": "x", "object": "chat.completion", "created": 0, "model": model, "choices": choices}
     embedded = {"data": [{"object": "embedding", "index": 0, "embedding": [0.5]}]}
     ranked = {"results": [{"index": 0, "relevance_score": 0.5}]}
-    return {**answered, **embedded, **ranked, "usage": usage, "tier": NAMES[0]}
+    return {**answered, **embedded, **ranked, "usage": usage, "tier": NAMES[0], "container": socket.gethostname()}
 
 
 def response(model: str) -> dict[str, Any]:
