@@ -97,7 +97,10 @@ def check_shared(modes: Iterable[Mode], collector: Collector) -> None:
     for mode in modes:
         router = mode.router
         for tier in router.tiers if router is not None else ():
-            if router is None or "network_mode" in {*router.override, *tier.service.override}:
+            if router is None or "network_mode" in router.override:
+                continue
+            if "network_mode" in tier.service.override:
+                _refuse_network_mode(tier, collector)
                 continue
             here, there = _joined(router), _joined(tier.service)
             if here & there:
@@ -106,6 +109,14 @@ def check_shared(modes: Iterable[Mode], collector: Collector) -> None:
             detail = f'the router is on {join_words(sorted(here))}, and "{tier.name}" on {join_words(sorted(there))}'
             remedy = "name a network that both are on"
             collector.add("network-not-shared-with-the-router", path, detail, remedy)
+
+
+def _refuse_network_mode(tier: Tier, collector: Collector) -> None:
+    mode = tier.service.override["network_mode"]
+    path = (*(tier.options.path_of("override") or ("tiers", tier.name, "override")), "network_mode")
+    detail = f'the router finds tiers by their names on a network of the project, and with "{mode}" it is on none'
+    remedy = "remove it: its port is published, and `ipc` and `shm_size` do not need it"
+    collector.add("network-not-shared-with-the-router", path, detail, remedy, key=True)
 
 
 def _joined(service: Service | Router) -> set[str]:
