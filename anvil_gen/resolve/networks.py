@@ -13,7 +13,7 @@ from anvil_gen.resolve.compose_keys import compose_form, named_volumes
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.egress import INTERNAL
 from anvil_gen.resolve.layers import set_fields
-from anvil_gen.resolve.model import Declared, Mode, Mount, Networks, Router, Service, Stack
+from anvil_gen.resolve.model import Declared, Mode, Mount, Networks, Router, Service, Stack, Tier
 from anvil_gen.resolve.options import RouterOptions, ServerOptions
 from anvil_gen.resolve.relative_paths import move_to, moved_volume
 from anvil_gen.values import KeyPath

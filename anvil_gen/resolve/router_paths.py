@@ -45,7 +45,8 @@ def path_routes(
 
 def _engine_paths(catalog: Catalog, tier: Tier) -> tuple[str, ...]:
     engine = catalog.engine(tier.engine)
-    return engine.paths.get(tier.task, ()) if engine is not None else ()
+    by_task = engine.paths if engine is not None else {}
+    return next((paths for task, paths in by_task.items() if task == tier.task), ())
 
 
 def _nameless(kind: RouterKind, options: RouterOptions, path: str, tiers: list[str]) -> str:
