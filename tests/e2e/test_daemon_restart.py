@@ -1,0 +1,63 @@
+"""A host's daemon is started again: router, routes and tiers are back as they were, by themselves."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e import web
+from e2e.conftest import new_box
+from e2e.contract.door import IMAGE, served
+from e2e.daemon import Daemon
+from e2e.engine import Engine, link_compose
+from e2e.materials import materials
+from e2e.test_drift import answer, drifts
+from e2e.test_swap import two
+
+IMAGES = (IMAGE, "haproxy:3.4")
+
+
+@pytest.fixture
+def daemon(engine: Engine, tmp_path: Path) -> Iterator[Daemon]:
+    """Start a daemon of the test's own, with the images of the shared one."""
+    with tempfile.TemporaryDirectory(prefix="anvil-gen-", dir="/run") as folder:
+        made = Daemon(tmp_path / "data", Path(folder) / "run")
+        made.start({})
+        link_compose(made.run / "docker")
+        archive = tmp_path / "images.tar"
+        engine.docker("save", "--output", str(archive), *IMAGES)
+        command = ["docker", "--host", made.host, "load", "--input", str(archive)]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        try:
+            yield made
+        finally:
+            made.stop()
+
+
+def test_a_restarted_daemon_has_everything_back(daemon: Daemon, tmp_path: Path) -> None:
+    """The routes were reloaded before, so that the router's first ones are not those that count."""
+    own = Engine(daemon, materials())
+    with new_box(own, tmp_path / "box") as box:
+        door = two(box)
+        with daemon.inside():
+            door.up()
+            door.inventory["router"]["aliases"]["later"] = "fast"
+            door.up()
+            assert door.chat("later").json["tier"] == served("fast")
+        daemon.stop()
+        daemon.start({})
+        with daemon.inside():
+            web.wait_for(door.port, seconds=60)
+            door.wait_for("heavy", seconds=60)
+            door.wait_for("fast", seconds=60)
+            assert door.chat("later").json["tier"] == served("fast")
+            deadline = time.monotonic() + 60
+            while box.container("router-reload")["State"].get("Health", {}).get("Status") != "healthy":
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            assert all(drift == [] for drift in drifts(answer(box, "status", "box")).values())
