@@ -8,11 +8,13 @@ from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.model import Tier
 from anvil_gen.resolve.options import RouterOptions
 from anvil_gen.resolve.router_model import PathRoute
+from anvil_gen.resolve.router_options import check_tier
 
 
 def check_paths(context: ResolveContext, kind: RouterKind, options: RouterOptions) -> None:
-    """Report paths of the inventory that the router answers by itself."""
-    for path in options.paths:
+    """Report paths of the inventory that the router answers by itself, or that have no tier."""
+    for path, tier in options.paths.items():
+        check_tier(context, tier, ("router", "paths", path))
         if path in kind.own_paths:
             detail = f"{path}: {kind.title} answers it by itself"
             context.collector.add("not-for-this-router", ("router", "paths", path), detail, "remove it", key=True)

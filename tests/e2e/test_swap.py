@@ -15,6 +15,7 @@ from e2e.test_drift import actions, answer, drifts, life
 
 REQUESTS = 10_000 if EFFORT > 1 else 500
 RATE = 50
+REPLACED = "com.docker.compose.replace"
 SLOWEST = 3
 """Seconds that a stream of the load takes, and some."""
 
@@ -106,5 +107,6 @@ def test_a_reverted_merge_gives_the_old_containers_back(box: Box) -> None:
 
 
 def settings(container: dict[str, Any]) -> dict[str, Any]:
-    """Return what a container was made of, without its own name on its network."""
-    return {key: value for key, value in container["Config"].items() if key != "Hostname"}
+    """Return what a container was made of: without its own name, and without that of the one that it replaced."""
+    made = {key: value for key, value in container["Config"].items() if key != "Hostname"}
+    return {**made, "Labels": {key: value for key, value in made["Labels"].items() if key != REPLACED}}
