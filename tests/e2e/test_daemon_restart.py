@@ -42,6 +42,7 @@ def daemon(engine: Engine, tmp_path: Path) -> Iterator[Daemon]:
 def test_a_restarted_daemon_has_everything_back(daemon: Daemon, tmp_path: Path) -> None:
     """The routes were reloaded before, so that the router's first ones are not those that count."""
     own = Engine(daemon, materials())
+    (tmp_path / "box").mkdir()
     with new_box(own, tmp_path / "box") as box:
         door = two(box)
         with daemon.inside():
