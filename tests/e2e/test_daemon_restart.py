@@ -47,16 +47,17 @@ def test_a_restarted_daemon_has_everything_back(daemon: Daemon, tmp_path: Path) 
         door = two(box)
         with daemon.inside():
             door.up()
-            door.inventory["router"]["aliases"]["later"] = "fast"
+            door.inventory["router"]["aliases"]["coder"] = "fast"
             door.up()
-            assert door.chat("later").json["tier"] == served("fast")
+            door.wait_for("fast")
+            assert door.chat("coder").json["tier"] == served("fast")
         daemon.stop()
         daemon.start({})
         with daemon.inside():
             web.wait_for(door.port, seconds=60)
             door.wait_for("heavy", seconds=60)
             door.wait_for("fast", seconds=60)
-            assert door.chat("later").json["tier"] == served("fast")
+            assert door.chat("coder").json["tier"] == served("fast")
             deadline = time.monotonic() + 60
             while box.container("router-reload")["State"].get("Health", {}).get("Status") != "healthy":
                 assert time.monotonic() < deadline
