@@ -16,6 +16,8 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Interna
 VERBS = (
     "init",
     "render",
+    "pin",
+    "outdated",
     "up",
     "down",
     "restart",
@@ -24,6 +26,7 @@ VERBS = (
     "doctor",
     "experiment",
     "client",
+    "fit",
     "flags",
     "migrate",
     "schema",

@@ -92,11 +92,3 @@ def test_a_path_that_cannot_be(router: str, expected: list[Fault], tmp_path: Pat
     found, wanted = compared(f"schema = 1\n{TALK}[router]\n{router}\n", expected, tmp_path)
 
     assert found == wanted
-
-
-def test_a_tier_on_the_hosts_network_is_refused(tmp_path: Path) -> None:
-    text = f'schema = 1\n{TALK}override.▸network_mode = "host"\n'
-    expected = [("network not shared with the router", "tiers.talk.override.network_mode", "remove it")]
-
-    assert compared(f"{text}[router]\n", expected, tmp_path)[0] == compared(f"{text}[router]\n", expected, tmp_path)[1]
-    assert compared(text.replace("▸", ""), [], tmp_path) == ([], [])
