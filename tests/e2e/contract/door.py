@@ -215,7 +215,7 @@ def inventory(box: Box, router: str, kind: RouterKind) -> dict[str, Any]:
         "port": box.port("router"),
         "aliases": aliases,
         "api_key_env": {client: variable for client, (variable, _) in KEYS.items()},
-        "override": {"healthcheck": {"interval": "1s", "start_period": "3m"}},
+        "override": {"healthcheck": {"interval": "1s", "start_period": "10m"}},
     }
     if "clients" not in kind.supports:
         table["api_key_env"] = KEYS["laptop"][0]
