@@ -21,7 +21,7 @@ from anvil_gen.inventory.toml_file import Document
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Stack
 from anvil_gen.resolve.options import HostOptions
-from anvil_gen.resolve.output import HEADER, check_output, taken_folder
+from anvil_gen.resolve.output import check_output, taken_folder
 from anvil_gen.values import Text, fill
 
 
@@ -62,7 +62,7 @@ class Host:
         self.output = Path(os.path.abspath(output or path.parent / self.options.output))  # noqa: PTH100
         """The folder of the rendered tree, absolute."""
         if output is None:
-            check_output(self.collector, path, self.output, marker=f"{HEADER}{self.header}. ")
+            check_output(self.collector, path, self.output)
         else:
             _require_free(path, self.output)
         self.command = _command(path, output)
