@@ -90,6 +90,40 @@ Metrics = Annotated[
         examples=["key", 9101],
     ),
 ]
+# A part of a path never begins with a dot: what a router matches is what a tier is sent.
+_PART = r"[A-Za-z0-9_~:-][A-Za-z0-9_.~:-]*"
+Path = Annotated[
+    str,
+    Meta(
+        description="A path; `{id}` is any one part of it.",
+        pattern=rf"^(/({_PART}|\{{[a-z_]+\}}))+$(?!\n)",
+        examples=["/v1/images/generations", "/v1/batches/{id}"],
+    ),
+]
+Paths = Annotated[
+    dict[Path, TierName],
+    Meta(
+        description="Further paths that the router answers, each with the tier of a request that names no model. One "
+        "that names a model goes to the model's tier, as on every path.",
+        examples=[{"/v1/images/generations": "painter"}],
+    ),
+]
+Cors = Annotated[
+    list[
+        Annotated[
+            str,
+            Meta(
+                description="An origin as browsers send it, or `*` for any.",
+                pattern=r"^(\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9.:\[\]-]+)$(?!\n)",
+            ),
+        ]
+    ],
+    Meta(
+        description="Origins whose pages may ask from a browser; `*` is any. Preflight requests need no key.",
+        min_length=1,
+        examples=[["https://chat.example.org"]],
+    ),
+]
 Aliases = Annotated[
     dict[ModelName, str],
     Meta(description="Further model names, each with the tier that answers.", examples=[{"coder": "heavy"}]),

@@ -95,6 +95,8 @@ class RouterTable(Table, frozen=True, kw_only=True):
     ) = UNSET
     body_limit: r.BodyLimit | UnsetType = UNSET
     metrics: r.Metrics | UnsetType = UNSET
+    paths: r.Paths | UnsetType = UNSET
+    cors: r.Cors | UnsetType = UNSET
     tls: (
         Annotated[
             TlsTable,

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.resolve.options import ExperimentOptions, GpuCount, RouterOptions, TierOptions
-from anvil_gen.resolve.router_model import Client, OtherHosts, Route, RouterLimits, RouterMessages, TierCheck
+from anvil_gen.resolve.router_model import Client, OtherHosts, PathRoute, Route, RouterLimits, TierCheck
 from anvil_gen.resolve.variables_model import Variable
 from anvil_gen.values import ComposeText, KeyPath, Number, Text, as_text, concat
 
@@ -300,8 +300,7 @@ class Router(Struct, frozen=True, kw_only=True):
     others: OtherHosts
     alias_tasks: tuple[str, ...]
     routes: tuple[Route, ...]
-    nameless: tuple[Route, ...]  # where a request without a model goes, by task
-    messages: RouterMessages
+    paths: tuple[PathRoute, ...]  # none where it has a list of its own
     reloads: bool  # by a service next to it, without a restart
     mounts: tuple[Mount, ...]  # besides those that its template has
     networks: Networks
@@ -315,6 +314,12 @@ class Router(Struct, frozen=True, kw_only=True):
     def sealed(self) -> bool:
         """Whether it is on the internal network of sealed tiers."""
         return self.limits.sealed
+
+    @property
+    def form_routes(self) -> tuple[Route, ...]:
+        """The routes of tiers that are sent forms, in which a model is named otherwise than in JSON."""
+        tiers = {tier for path in self.paths if path.form for tier in path.tiers}
+        return tuple(route for route in self.routes if route.tier in tiers)
 
     @property
     def longest_drain(self) -> int:

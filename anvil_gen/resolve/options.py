@@ -212,6 +212,8 @@ class RouterOptions(Options, frozen=True, kw_only=True):
     tiers: Mapping[str, RouterTierTable]
     body_limit: str | None
     metrics: int | str | None
+    paths: Mapping[str, str]
+    cors: Sequence[str]
     tls: TlsTable | None
     restart: str | Literal[False]
     stop_grace_period: str | Literal[False]

@@ -37,11 +37,13 @@ from anvil_gen.resolve.router_options import (
     router_limits,
     seconds_of,
 )
-from anvil_gen.resolve.router_responses import model_list_size, router_messages
+from anvil_gen.resolve.router_paths import check_paths, path_routes
 from anvil_gen.resolve.server_checks import check_log_fields
 from anvil_gen.values import KeyPath, VariableValue, text_of
 
 _FOLDER = "router"
+_AROUND = 20
+"""Bytes that a name's entry in the list of models has, besides what it says."""
 
 
 class RouterSpec(Struct, frozen=True, kw_only=True):
@@ -74,6 +76,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     check_supported(context, kind, options)
     check_clients(context, kind, clients_of(options))
     _check_tiers(context, options)
+    check_paths(context, kind, options)
     check_log_fields(context, ("router",))
     _check_ports(context, kind, options)
     _check_network(context, kind, options)
@@ -101,7 +104,7 @@ def _check_network(context: ResolveContext, kind: RouterKind, options: RouterOpt
 
 def _check_list_size(context: ResolveContext, kind: RouterKind, routes: tuple[Route, ...]) -> None:
     """Report more names than a router can list."""
-    size = model_list_size(routes)
+    size = sum(len(route.card) + _AROUND for route in routes)
     if kind.names_limit is not None and size > kind.names_limit:
         detail = f"the list of models takes {size} bytes, and {kind.title} holds {kind.names_limit}"
         context.collector.add(
@@ -145,8 +148,7 @@ def build_router(
         upstreams=tuple(_upstream(context, spec, tier, servers, limits.timeout) for tier in served),
         alias_tasks=kind.alias_tasks,
         routes=routes,
-        nameless=_nameless(options, served),
-        messages=router_messages(routes),
+        paths=path_routes(context.catalog, kind, options, served),
         reloads="reload" in kind.supports,
         mounts=mounts,
         networks=networks,
@@ -232,24 +234,6 @@ def _name_check(context: ResolveContext, tier: Tier) -> TierCheck | None:
         context.collector.add("port-taken-twice", (*tier.table, "container_port"), detail, "write another port")
         return None
     return TierCheck(path=endpoint.path, pattern=f'"id": ?{re.escape(json.dumps(tier.served_name))}')
-
-
-def _nameless(options: RouterOptions, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
-    """Return where a request without a model goes, by its task: to the default tier, or the only one that is no chat.
-
-    Some engines' own clients name no model for other tasks than chat.
-    """
-    by_task: dict[str, list[Tier]] = {}
-    for tier in tiers:
-        by_task.setdefault(tier.task, []).append(tier)
-    found = []
-    for task, candidates in sorted(by_task.items()):
-        default = next((tier for tier in candidates if tier.name == options.default_tier), None)
-        only = candidates[0] if len(candidates) == 1 and task != "chat" else None
-        chosen = default or only
-        if chosen is not None:
-            found.append(Route(name="", tier=chosen.name, task=task, how="any"))
-    return tuple(found)
 
 
 def _check_tiers(context: ResolveContext, options: RouterOptions) -> None:
@@ -352,7 +336,15 @@ def _reads_name(name: str, kind: RouterKind) -> bool:
 def _route(kind: RouterKind, tier: Tier, name: str) -> Route:
     model = name if name in tier.models else tier.served_name
     entry = tier.name if model == tier.served_name else f"{tier.name}:{model}"
-    return Route(name=name, tier=tier.name, task=tier.task, model=model, entry=entry, how=_how(kind, tier, name))
+    return Route(
+        name=name,
+        tier=tier.name,
+        task=tier.task,
+        model=model,
+        entry=entry,
+        max_model_len=tier.context_length,
+        how=_how(kind, tier, name),
+    )
 
 
 def _how(kind: RouterKind, tier: Tier, name: str) -> str:

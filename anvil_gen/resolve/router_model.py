@@ -1,5 +1,6 @@
 """What a router has beside its routes: clients, limits, and the answers that it gives by itself."""
 
+import json
 import re
 
 from msgspec import Struct
@@ -44,14 +45,8 @@ class RouterLimits(Struct, frozen=True, kw_only=True):
     metrics_port: int | None
     metrics_key: bool
     tls: Tls | None
+    origins: tuple[str, ...]  # whose pages may ask from a browser
     sealed: bool  # its tiers are on an internal network, and it is on that too
-
-
-class RouterMessages(Struct, frozen=True, kw_only=True):
-    """What a router says of models by itself."""
-
-    unknown_model: str  # lists what there is
-    no_model: str  # likewise, for a request that names none
 
 
 class TierCheck(Struct, frozen=True, kw_only=True):
@@ -84,13 +79,14 @@ class Peer(Struct, frozen=True, kw_only=True):
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """A name that clients may ask for, and the tier that answers; the name is empty for a request that has none."""
+    """A name that clients may ask for, and the tier that answers."""
 
     name: str
     tier: str
     task: str
     model: str = ""  # what the tier is asked for, if the router writes it
     entry: str = ""  # the tier, or the tier and its model where that is not its first
+    max_model_len: int | None = None  # tokens, where the inventory states them
     how: str  # "served" by its own name, "rewritten" by the router, "told" to the engine, takes "any", or "host"
     hosts: tuple[str, ...] = ()  # other hosts that answer too; alone, where ``how`` says so, and ``tier`` is the first
 
@@ -104,6 +100,13 @@ class Route(Struct, frozen=True, kw_only=True):
         """The name as a regular expression."""
         return re.escape(self.name)
 
+    @property
+    def card(self) -> str:
+        """What `/v1/models` says of it, as JSON without spaces."""
+        length = {} if self.max_model_len is None else {"max_model_len": self.max_model_len}
+        said = {"id": self.name, "object": "model", "created": 0, "owned_by": self.tier, **length}
+        return json.dumps(said, separators=(",", ":"))
+
 
 class OtherHosts(Struct, frozen=True, kw_only=True):
     """The other hosts that a router passes requests to."""
@@ -112,3 +115,23 @@ class OtherHosts(Struct, frozen=True, kw_only=True):
     variables: tuple[str, ...]  # with their keys, but for those that are its own clients' too
     certificates: str | None  # the host's file that verifies them, where one has TLS
     shared: tuple[Route, ...]  # one for each set of a tier and hosts, or of several hosts, with the same names
+
+
+_PART = "[A-Za-z0-9_~:-][A-Za-z0-9_.~:-]*"
+"""A part of a path that a tier reads as the router does: no dots that lead elsewhere, nothing encoded."""
+
+
+class PathRoute(Struct, frozen=True, kw_only=True):
+    """A path that the router answers."""
+
+    path: str
+    tier: str  # of a request that names no model; empty where that is an error
+    tiers: tuple[str, ...]  # those that have it
+    own: bool  # of some engines or of the inventory: it may want any method
+    form: bool  # it takes a form
+
+    @property
+    def pattern(self) -> str:
+        """A regular expression for it."""
+        parts = [_PART if part.startswith("{") else re.escape(part) for part in self.path.split("/")]
+        return f"^{'/'.join(parts)}$"

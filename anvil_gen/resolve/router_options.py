@@ -55,7 +55,7 @@ def _requested(options: RouterOptions) -> Iterator[tuple[KeyPath, str]]:
     keys = options.api_key_env
     if not isinstance(keys, str | None) and len(keys) > 1:
         yield ("router", "api_key_env"), "clients"
-    for name in ("default_tier", "timeout", "body_limit", "tls", "fallbacks"):
+    for name in ("default_tier", "timeout", "body_limit", "tls", "fallbacks", "paths", "cors"):
         path = options.origin(name).path
         if path is not None and options.get(name):
             yield path, name
@@ -124,6 +124,7 @@ def router_limits(context: ResolveContext, options: RouterOptions) -> RouterLimi
         metrics_port=metrics if isinstance(metrics, int) else None,
         metrics_key=metrics == "key",
         tls=_tls(context, options),
+        origins=tuple(options.cors),
         sealed=context.sealed,
     )
 
