@@ -272,7 +272,11 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         Mapping[str, str], Meta(description="Other flags that would set the same -> the field.")
     ] = {}
     flags: Annotated[
-        Mapping[str, Any], Meta(description="Flags that are always set, unless a tier's `flags` set or remove them.")
+        Mapping[str, Any],
+        Meta(
+            description="Flags that are always set, unless a tier's `flags` set or remove them; `{drain_seconds}` is "
+            "some seconds less than `stop_grace_period`."
+        ),
     ] = {}
     defaults: Annotated[
         Mapping[str, Any], Meta(description="Defaults of a tier's fields, over those of `templates/defaults.toml`.")

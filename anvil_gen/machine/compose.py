@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -105,11 +106,13 @@ def _unescaped(value: Any) -> Any:
 class Hashes:
     """The hashes that Compose compares containers with, queried in the background until `by_service` is called."""
 
-    def __init__(self, project: Project, root_file: str = ROOT_FILE) -> None:
-        """Let Compose read the files of a mode, if there are any."""
-        self.root_file = root_file
-        self._folder = project.folder
-        arguments = project.query_arguments("config", "--hash", "*", root_file=root_file)
+    def __init__(self, project: Project, root_file: str = ROOT_FILE, *, every_profile: bool = True) -> None:
+        """Let Compose read the files of a mode, if there are any; ``every_profile``: also what starts only by name."""
+        self.root_file, self._every_profile = root_file, every_profile
+        self._project = project
+        arguments = (project.query_arguments if every_profile else project.arguments)(
+            "config", "--hash", "*", root_file=root_file
+        )
         self._process: Popen[str] | None = None
         self._diagnostic: DiagnosticError | None = None
         try:
@@ -117,6 +120,17 @@ class Hashes:
                 self._process = project.docker.popen(*arguments, folder=project.folder, variables=project.environment)
         except DiagnosticError as diagnostic:  # raised in `by_service`
             self._diagnostic = diagnostic
+
+    def of(self, root_file: str) -> Hashes:
+        """Return these hashes if they are those of a root file, else another query."""
+        return self if root_file == self.root_file else self._query(root_file)
+
+    def again(self) -> Hashes:
+        """Return the same query of the files as they are now."""
+        return self._query(self.root_file)
+
+    def _query(self, root_file: str) -> Hashes:
+        return Hashes(self._project, root_file, every_profile=self._every_profile)
 
     def by_service(self) -> dict[str, str]:
         """Return each service's hash.
@@ -126,7 +140,11 @@ class Hashes:
         """
         if self._diagnostic is not None:
             raise self._diagnostic
-        printed = wait_output(self._process, self._folder) if self._process is not None else ""
+        return self._by_service
+
+    @cached_property
+    def _by_service(self) -> dict[str, str]:
+        printed = wait_output(self._process, self._project.folder) if self._process is not None else ""
         pairs = (line.split() for line in printed.splitlines())
         found = {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and _HASH.fullmatch(pair[1])}
         if self._process is not None and not found:

@@ -29,6 +29,11 @@ TRIAL_VARIABLES = {
 """What drives the slot, each with its meaning."""
 
 
+def root_file_of(mode: str | None) -> str:
+    """Return the root file of a mode; of the default one for none."""
+    return ROOT_FILE if mode in (None, "", DEFAULT_MODE) else f"docker-compose.{mode}.yml"
+
+
 class Gpu(Struct, frozen=True, kw_only=True):
     """A GPU. Memory in MiB; None where the inventory does not set it."""
 

@@ -7,7 +7,7 @@ from msgspec import UNSET
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema import ModeTable
 from anvil_gen.resolve.context import ResolveContext
-from anvil_gen.resolve.model import DEFAULT_MODE, ROOT_FILE, Mode, Tier
+from anvil_gen.resolve.model import DEFAULT_MODE, Mode, Tier, root_file_of
 from anvil_gen.resolve.router import RouterSpec, build_router, build_routes
 from anvil_gen.values import KeyPath
 
@@ -67,7 +67,7 @@ def _mode(
         router = build_router(context, spec, tiers, build_routes(context, spec, tiers, aliases))
     return Mode(
         name=name,
-        root_file=f"docker-compose.{name}.yml" if name else ROOT_FILE,
+        root_file=root_file_of(name),
         tiers=tiers,
         router=router,
         router_file=f"router/compose.{name}.yml" if name else ROUTER_FILE,
