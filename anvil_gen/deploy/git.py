@@ -41,7 +41,9 @@ def files_at(folder: Path, commit: str) -> dict[str, int]:
     for entry in filter(None, listing.split(b"\0")):
         head, _, path = entry.partition(b"\t")
         mode, _, _, size = head.split()
-        if mode.startswith(b"100") and b"\n" not in path:
+        # A tree that somebody wrote byte by byte may have any names.
+        is_plain = path and b"\n" not in path and not {b"", b".", b"..", b".git"} & set(path.split(b"/"))
+        if mode.startswith(b"100") and is_plain:
             files[path.decode("utf-8", "surrogateescape")] = int(size)
     return files
 

@@ -33,6 +33,7 @@ class _Then(Struct, frozen=True, kw_only=True):
     place: Path
     folder: str
     generator: Generator
+    differing: Elsewhere
 
     def path_of(self, name: str) -> str:
         return f"{self.folder}/{name}" if self.folder else name
@@ -65,7 +66,8 @@ def against_ref(plans: Iterable[Plan], generator: Generator, ref: str, *, every:
         root = fleet_root(plan.host.path)
         by_root.setdefault((root, _inside(plan.host.path.parent, root)), []).append(plan)
     for (root, folder), own in by_root.items():
-        found += _of_fleet(snapshot(root, folder, ref), folder, own, generator, every=every)
+        names = {plan.host.path.name for plan in own}
+        found += _of_fleet(snapshot(root, folder, ref, names), folder, own, generator, every=every)
     return found
 
 
@@ -76,26 +78,27 @@ def _inside(path: Path, root: Path) -> str:
 
 def _of_fleet(was: Snapshot, folder: str, plans: list[Plan], now: Generator, *, every: bool) -> Iterator[HostPlan]:
     with tempfile.TemporaryDirectory(prefix="anvil-gen-") as name:
-        then = _Then(was=was, place=Path(name).resolve(), folder=folder, generator=new_generator())
-        was.write(then.place)
+        place = Path(name).resolve()
+        then = _Then(was=was, place=place, folder=folder, generator=new_generator(), differing=_differing(was))
+        was.write(place)
         for plan in plans:
             yield _of_host(then, then.path_of(plan.host.path.name), plan, now)
         if every:
-            inventories = (
-                path for path in was.files if path.endswith(".toml") and path == then.path_of(Path(path).name)
-            )
-            yield from (_removed(then, path) for path in inventories if not (was.root / path).exists())
+            yield from (_removed(then, path) for path in was.inventories if not (was.root / path).exists())
 
 
 def _of_host(then: _Then, path: str, plan: Plan, now: Generator) -> HostPlan:
+    elsewhere = _elsewhere(then, path, plan)
     before, data = _NOTHING, dict[str, Any]()
+    if path not in then.differing.hosts and path in then.was.files and elsewhere == Elsewhere():
+        return replace(host_plan(plan, (), (), is_edited=False), notes=_notes(then.was))
     if path in then.was.files:
         earlier = then.render(path)
         before, data = earlier.tree, document(earlier).data
     services = service_changes(compose(before), compose(plan.tree))
     found = tuple(edits(data, document(plan).data)) if data else (_new_host(plan),)
     if services:
-        services = with_causes(services, inputs(plan, now, found, _elsewhere(then.was, path, plan)))
+        services = with_causes(services, inputs(plan, now, found, elsewhere))
     files = tuple(_file_changes(before, plan.tree))
     return replace(host_plan(plan, services, files, is_edited=bool(found)), notes=_notes(then.was))
 
@@ -109,20 +112,25 @@ def _new_host(plan: Plan) -> Edit:
     return Edit(path=(), before=None, after=plan.host.name)
 
 
-def _elsewhere(was: Snapshot, path: str, plan: Plan) -> Elsewhere:
-    named = [file for file in was.files if not file.endswith(".toml") and not file.startswith((TEMPLATES, LOCKS))]
-    changed = [file for file in named if _now(was.root / file) != was.files[file]]
-    inventories = [file for file in was.files if file.endswith(".toml") and not file.startswith((TEMPLATES, LOCKS))]
+def _differing(was: Snapshot) -> Elsewhere:
+    """Return what of a fleet is another one now, of all its hosts."""
+    changed, inventories = was.changed, was.inventories
     return Elsewhere(
         templates=tuple(was.differing(TEMPLATES)),
-        locks=tuple(lock for lock in was.differing(LOCKS) if Path(lock).stem == plan.host.path.stem),
-        files=tuple(changed),
-        hosts=tuple(file for file in inventories if file != path and _now(was.root / file) != was.files[file]),
+        locks=tuple(was.differing(LOCKS)),
+        files=tuple(sorted(changed.difference(inventories))),
+        hosts=tuple(sorted(changed.intersection(inventories))),
     )
 
 
-def _now(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+def _elsewhere(then: _Then, path: str, plan: Plan) -> Elsewhere:
+    """Return what of it can be a cause of what changes in a host: of other hosts, those that its inventory names."""
+    found, text = then.differing, document(plan).text
+    return replace(
+        found,
+        locks=tuple(lock for lock in found.locks if Path(lock).stem == plan.host.path.stem),
+        hosts=tuple(file for file in found.hosts if file != path and Path(file).stem in text),
+    )
 
 
 def _removed(then: _Then, path: str) -> HostPlan:

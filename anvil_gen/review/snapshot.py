@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -35,6 +35,21 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content)
 
+    @property
+    def inventories(self) -> list[str]:
+        """The inventories of that time."""
+        return [
+            path
+            for path in self.files
+            if path.endswith(".toml") and not path.startswith((f"{TEMPLATES}/", f"{LOCKS}/"))
+        ]
+
+    @property
+    def changed(self) -> set[str]:
+        """The inventories, and the files that they name, that are others now or gone."""
+        found = (path for path in self.files if not path.startswith((f"{TEMPLATES}/", f"{LOCKS}/", REQUIREMENTS)))
+        return {path for path in found if _now(self.root / path) != self.files[path]}
+
     def differing(self, kind: str) -> list[str]:
         """Return the files of a folder that are others now."""
         here = {path: content for path, content in self.files.items() if path.startswith(f"{kind}/")}
@@ -55,8 +70,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         return before, after
 
 
-def snapshot(root: Path, folder: str, ref: str) -> Snapshot:
+def snapshot(root: Path, folder: str, ref: str, names: Collection[str]) -> Snapshot:
     """Return a fleet at a ref; ``folder`` is the folder of its inventories, relative to it.
+
+    Of the files that inventories name, those of ``names`` are there.
 
     Raises:
         DiagnosticError: git knows no such ref.
@@ -73,7 +90,8 @@ def snapshot(root: Path, folder: str, ref: str) -> Snapshot:
     kinds = (f"{LOCKS}/", f"{TEMPLATES}/") if _are_own(root) else (f"{LOCKS}/",)
     found = _read(root, commit, [*inventories, *(path for path in sizes if path.startswith(kinds))])
     found |= _read(root, commit, [path for path in (REQUIREMENTS,) if path in sizes])
-    named = {path for text in inventories for path in _named(text, found[text]) if path in sizes}
+    asked = [path for path in inventories if path.removeprefix(prefix) in names or not (root / path).exists()]
+    named = {path for inventory in asked for path in _named(inventory, found[inventory]) if path in sizes}
     return Snapshot(root=root, ref=ref, files=found | _read(root, commit, sorted(named - found.keys())))
 
 
@@ -114,3 +132,7 @@ def _are_own(root: Path) -> bool:
 
 def _below(folder: Path) -> Iterable[Path]:
     return [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+
+
+def _now(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
