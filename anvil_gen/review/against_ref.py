@@ -99,7 +99,7 @@ def _of_host(then: _Then, path: str, plan: Plan, now: Generator) -> HostPlan:
     found = tuple(edits(data, document(plan).data)) if data else (_new_host(plan),)
     if services:
         services = with_causes(services, inputs(plan, now, found, elsewhere))
-    files = tuple(_file_changes(before, plan.tree))
+    files = tuple(file_changes(before, plan.tree))
     return replace(host_plan(plan, services, files, is_edited=bool(found)), notes=_notes(then.was))
 
 
@@ -136,11 +136,12 @@ def _elsewhere(then: _Then, path: str, plan: Plan) -> Elsewhere:
 def _removed(then: _Then, path: str) -> HostPlan:
     plan = then.render(path)
     services = service_changes(compose(plan.tree), {})
-    files = tuple(_file_changes(plan.tree, _NOTHING))
+    files = tuple(file_changes(plan.tree, _NOTHING))
     return HostPlan(host=plan.host.name, inventory=path, stack=None, services=tuple(services), files=files)
 
 
-def _file_changes(before: Tree, after: Tree) -> Iterable[FileChange]:
+def file_changes(before: Tree, after: Tree) -> Iterable[FileChange]:
+    """Yield the files in which two trees differ."""
     for path in sorted(before.files.keys() | after.files.keys()):
         old, new = before.files.get(path), after.files.get(path)
         if old != new:

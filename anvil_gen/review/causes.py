@@ -92,7 +92,7 @@ def _cause(
         found = _unproven([edit for edit, places in nearest if places is None], table)
     if found is not None:
         return _of_edit(found, inputs.document)
-    return _of_elsewhere(one, change, inputs) or _by_value(change, table, inputs)
+    return _of_elsewhere(one, change, inputs) or _by_value(one, change, table, inputs)
 
 
 def _is_among(place: _Place, places: set[_Place]) -> bool:
@@ -145,14 +145,24 @@ def _of_elsewhere(one: ServiceChange, change: Change, inputs: Inputs) -> Cause |
     return Cause(file=found.version, key="version") if found.version else None
 
 
-def _by_value(change: Change, table: Keys, inputs: Inputs) -> Cause | None:
+def _by_value(one: ServiceChange, change: Change, table: Keys, inputs: Inputs) -> Cause | None:
     """Return the line that has the new value, or else the heading of the service's table."""
     if inputs.edits is not None or not table:
         return None
-    for path, value in _leaves(_at(inputs.document.data, table), table):
-        if change.after is not None and value == str(change.after):
-            return _in_inventory(path, inputs.document)
+    for path, before, after in _rewritten(one, list(_leaves(_at(inputs.document.data, table), table))):
+        whole = (before, after) == (str(change.before), str(change.after))
+        # A short number is in any text.
+        if whole or (len(after) > 2 and before in str(change.before) and after in str(change.after)):
+            return _in_inventory(path, inputs.document, before, after)
     return _in_inventory(table, inputs.document)
+
+
+def _rewritten(one: ServiceChange, leaves: Sequence[tuple[Keys, str]]) -> Iterator[tuple[Keys, str, str]]:
+    """Yield the keys whose value is all of what a service has now in some place, with the values before and after."""
+    for change in one.changes:
+        if change.before is not None and change.after is not None and secret_part(change.address) is None:
+            found = (path for path, value in leaves if value == str(change.after))
+            yield from ((path, str(change.before), str(change.after)) for path in found)
 
 
 def _at(data: Any, path: Keys) -> Any:

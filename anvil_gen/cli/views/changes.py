@@ -30,7 +30,7 @@ def change_lines(changes: Iterable[Change]) -> Iterator[str]:
         first = group[0]
         symbol = first.action if _is_whole(first) else Action.UPDATE
         start = f"{symbol.value} {first.service}: "
-        if cause is None or not (cause.before is not None or cause.after is not None or len(group) > 1):
+        if cause is None or (cause.before is None and cause.after is None):
             yield from (start + _what(change) for change in group)
         else:
             yield start + caused_text(first.service or "", cause, group)
@@ -51,8 +51,6 @@ def caused_text(service: str, cause: Cause, changes: Sequence[Change]) -> str:
     follow = ", ".join(dict.fromkeys(part_of(change) for change in changes if not _is_whole(change)))
     if any(map(_is_whole, changes)):
         return _what(next(change for change in changes if _is_whole(change)))
-    if cause.before is None and cause.after is None:
-        return f"{follow}, by {cause.key or cause.file}"
     table, _, rest = cause.key.partition(".")
     own = f"{service}."
     if rest.startswith(own) or table in ("router", "experiment"):

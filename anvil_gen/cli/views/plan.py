@@ -27,16 +27,16 @@ def show_text(plans: Sequence[HostPlan]) -> None:
             click.echo(f"{name}: no changes")
             continue
         click.echo(f"{name}{'' if plan.is_edited else ': its inventory has not changed'}")
-        for note in plan.notes:
-            click.echo(f"  {note}")
-        for line in _lines(plan):
+        for line in plan_lines(plan):
             click.echo(f"  {line}")
 
 
-def _lines(plan: HostPlan) -> Iterator[str]:
+def plan_lines(plan: HostPlan) -> Iterator[str]:
+    """Yield what changes of a host and why, then what happens to its services."""
+    yield from plan.notes
     for one in plan.services:
         for cause, changes in by_cause(one.changes):
-            place = f"  {click.style(place_of(cause), dim=True)}" if cause is not None and place_of(cause) else ""
+            place = f"  {click.style(place_of(cause), dim=True)}" if cause is not None else ""
             yield from (f"{line}{place}" for line in change_lines(changes))
     for consequence in Consequence:
         found = [one for one in plan.services if one.consequence is consequence]
@@ -51,8 +51,8 @@ def _lines(plan: HostPlan) -> Iterator[str]:
 
 
 def place_of(cause: Cause) -> str:
-    """Return where a cause is: ``hosts/box.toml:12``; nothing for a version."""
-    return "" if cause.key == "version" else f"{cause.file}:{cause.line}" if cause.line is not None else cause.file
+    """Return where a cause is: ``hosts/box.toml:12``, or the version of anvil-gen."""
+    return cause.file if cause.line is None else f"{cause.file}:{cause.line}"
 
 
 def title_of(one: ServiceChange) -> str:

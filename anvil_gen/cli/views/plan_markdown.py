@@ -89,7 +89,7 @@ def _row(plan: HostPlan, one: ServiceChange) -> str:
 
 def _changes(one: ServiceChange) -> Iterator[str]:
     for cause, changes in by_cause(one.changes):
-        place = f" <sub>{_plain(place_of(cause))}</sub>" if cause is not None and place_of(cause) else ""
+        place = f" <sub>{_plain(place_of(cause))}</sub>" if cause is not None else ""
         for line in change_lines(changes):
             yield _code(line.partition(f"{one.service}: ")[2]) + place
 

@@ -165,7 +165,8 @@ def test_between_commits_the_line_is_found_by_its_value(fleet: Path) -> None:
     edit(fleet, "port = 30001", "port = 30011")
     commit(fleet)
 
-    assert ("writer", "tiers.writer.port", 62) in causes(plan_of(fleet))
+    assert causes(plan_of(fleet)) == {("writer", "tiers.writer.port", 62), ("router", "router", 111)}
+    assert lines(plan_of(fleet))[0] == "~ writer: port 30001 -> 30011 (--port, health check, published port)"
     assert plan_of(fleet, against="HEAD").changes is False
 
 
