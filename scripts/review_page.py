@@ -21,14 +21,14 @@ from anvil_gen.review.toml_edits import edits
 HOST = Path("hosts/lab-quad.toml")
 INTRODUCTION = """# Review
 
-`anvil-gen plan` shows what a change does to each service of a host, and the line that is its cause. It writes nothing, and exits 2
-if anything changes.
+`anvil-gen plan` shows what a change does to each service of a host, and the line that is its cause. It writes nothing,
+and exits 2 if anything changes.
 
-    anvil-gen plan lab-quad                                           # what a render would change
-    anvil-gen plan --all                                              # what a new version of anvil-gen changes
-    anvil-gen plan --all --against origin/main                        # what a branch changes; needs no checkout
-    anvil-gen plan --all --against origin/main --format markdown      # the same, as the comment of a pull request
-    anvil-gen plan lab-quad --against live                            # what the next `up` does to the containers
+    anvil-gen plan lab-quad                        # what a render would change
+    anvil-gen plan --all                           # what a new version of anvil-gen changes
+    anvil-gen plan --all --against origin/main     # what a branch changes; needs no checkout
+    anvil-gen plan --all --against origin/main --format markdown    # the same, as the comment of a pull request
+    anvil-gen plan lab-quad --against live         # what the next `up` does to the containers
 
 What a service's consequence means:
 
@@ -37,23 +37,24 @@ What a service's consequence means:
 | recreate | the container is replaced, and the service is away until the new one is ready |
 | reload | the router reads its new routes without a restart: no request is lost |
 | start | a container is created |
-| stop | the service is no longer in the mode; its container runs until `docker compose up -d --remove-orphans` |
+| stop | the service has left the mode; its container runs until `docker compose up -d --remove-orphans` |
 | none until pulled or rebuilt | nothing, until `docker compose pull` or `build` |
 | none | nothing |
 
-`--format json` prints the same for programs: `{"format": 1, "hosts": [{"host", "services": [{"service", "consequence", "changes":
-[{"address", "before", "after", "cause": {"file", "line", "key"}}]}]}]}`. `--format github` prints annotations for the lines that
-are causes. `--format markdown` begins with a marker, so that a comment can be replaced, and is always short enough for one;
-values of secrets are in no format.
+`--format json` prints the same for programs: `{"format": 1, "hosts": [{"host", "services": [{"service",
+"consequence", "changes": [{"address", "before", "after", "cause": {"file", "line", "key"}}]}]}]}`. `--format github`
+prints annotations for the lines that are causes. `--format markdown` begins with a marker, so that a comment can be
+replaced, and is always short enough for one; values of secrets are in no format.
 
-Ten typical edits of [hosts/lab-quad.toml](../hosts/lab-quad.toml) follow: what is edited, what `plan` says, and the rendered
-difference."""
+Ten typical edits of [hosts/lab-quad.toml](../hosts/lab-quad.toml) follow: what is edited, what `plan` says, and the
+rendered difference."""
 # What is edited -> texts before and after.
 EDITS: dict[str, list[tuple[str, str]]] = {
     "A new tier": [
         (
             "# Only in the mode",
-            '[tiers.small]\nengine = "llamacpp"\nmodel = { file = "qwen3-0.6b-q8_0.gguf" }\nport = 30005\n\n# Only in the mode',
+            '[tiers.small]\nengine = "llamacpp"\nmodel = { file = "qwen3-0.6b-q8_0.gguf" }\nport = 30005\n\n'
+            "# Only in the mode",
         )
     ],
     "Another model": [('{ repo = "BAAI/bge-m3" }', '{ repo = "BAAI/bge-large-en-v1.5" }')],
@@ -69,8 +70,9 @@ EDITS: dict[str, list[tuple[str, str]]] = {
     "A tier gets another name": [("[tiers.rerank]", "[tiers.ranker]")],
     "A tier is removed": [
         (
-            '[tiers.rerank]\nengine = "tei"\ntask = "rerank"\ngpus = ["d"]\nmodel = { repo = "BAAI/bge-reranker-v2-m3" }\n'
-            'served_name = "bge-reranker"\nport = 30003\ngpu_memory = "4GiB"\n\n',
+            '[tiers.rerank]\nengine = "tei"\ntask = "rerank"\ngpus = ["d"]\n'
+            'model = { repo = "BAAI/bge-reranker-v2-m3" }\nserved_name = "bge-reranker"\nport = 30003\n'
+            'gpu_memory = "4GiB"\n\n',
             "",
         )
     ],
@@ -101,17 +103,15 @@ def _edited(text: str, changes: list[tuple[str, str]]) -> str:
 
 
 def _section(made: Generator, before: str, after: str) -> Iterator[str]:
-    lines = (text.splitlines(keepends=True) for text in (before, after))
-    yield _block("diff", "".join(unified_diff(*lines, f"a/{HOST.as_posix()}", f"b/{HOST.as_posix()}", n=1)))
+    old, new = (text.splitlines(keepends=True) for text in (before, after))
+    yield _block("diff", "".join(unified_diff(old, new, f"a/{HOST.as_posix()}", f"b/{HOST.as_posix()}", n=1)))
     plan = planned(made, before, after)
     yield _block("text", "".join(f"{click.unstyle(line)}\n" for line in plan_lines(plan)))
-    compose_files = [one for one in plan.files if one.path.endswith(".yml")]
-    changed = "".join(diff_text(one) for one in compose_files if one.action == "update" and "router" not in one.path)
-    if changed:
-        yield _block("diff", changed)
-    others = ", ".join(
-        f"`{one.path}`" for one in plan.files if one not in compose_files or diff_text(one) not in changed
-    )
+    shown = [one for one in plan.files if one.action == "update" and one.path.endswith(".yml") and "/" in one.path]
+    shown = [one for one in shown if not one.path.startswith("router/")]
+    if shown:
+        yield _block("diff", "".join(map(diff_text, shown)))
+    others = ", ".join(f"`{one.path}`" for one in plan.files if one not in shown)
     if others:
         yield f"Also written or removed: {others}."
 

@@ -51,6 +51,8 @@ def caused_text(service: str, cause: Cause, changes: Sequence[Change]) -> str:
     follow = ", ".join(dict.fromkeys(part_of(change) for change in changes if not _is_whole(change)))
     if any(map(_is_whole, changes)):
         return _what(next(change for change in changes if _is_whole(change)))
+    if follow == cause.key.rpartition(".")[2] and len(changes) == 1:
+        return _what(changes[0])  # the value that was there may be a default
     table, _, rest = cause.key.partition(".")
     own = f"{service}."
     if rest.startswith(own) or table in ("router", "experiment"):

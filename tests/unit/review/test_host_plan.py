@@ -73,6 +73,12 @@ EDITS: dict[str, tuple[str, str, dict[str, str], list[str]]] = {
         {"chat": "recreate"},
         ["~ chat: context_length 65536 -> 32768 (--max-model-len)"],
     ),
+    "an image instead of the default": (
+        "[tiers.embed]\n",
+        '[tiers.embed]\nimage = "example.org/tei:1"\n',
+        {"embed": "recreate"},
+        ["~ embed: image ghcr.io/huggingface/text-embeddings-inference:86-1.9.3 -> example.org/tei:1"],
+    ),
     "a flag": (
         'flags.tool-call-parser = "hermes"',
         'flags.tool-call-parser = "hermes"\nflags.seed = 7',
