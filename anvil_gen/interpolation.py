@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 
-from anvil_gen.values import Interpolation, Text, VariableText, concat, split_compose_text
+from anvil_gen.values import Interpolation, Text, VariableText, concat, escape_dollars, split_compose_text
 
 _LOOKS_INTERPOLATED = re.compile(r"\$\{[A-Za-z_]")
 _ONE_VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
@@ -15,6 +16,26 @@ _SHORT = 30
 def looks_interpolated(text: str) -> bool:
     """Tell whether a text is written as Compose writes variables: `${X…}` in it, or nothing but `$X`."""
     return _LOOKS_INTERPOLATED.search(text) is not None or _ONE_VARIABLE.fullmatch(text) is not None
+
+
+def as_reference(text: str) -> str:
+    """Return how an inventory writes a text with its variables, and how without."""
+    literal = f"for the text itself, write {{ interpolate = {_quoted(escape_dollars(text))} }}"
+    parts = [part for part in split_compose_text(text) if part != ""]
+    only = parts[0] if len(parts) == 1 and isinstance(parts[0], Interpolation) else None
+    if only is not None and only.operator in ("", ":-") and not re.search("[${}\r\n]", only.word):
+        default = f", default = {_quoted(only.word)}" if only.operator else ""
+        return f'for the variable, write {{ env = "{only.name}"{default} }}; {literal}'
+    return f"for its variables, write {{ interpolate = {_quoted(text)} }}; {literal}"
+
+
+def as_variable(text: str) -> str:
+    """Return how an inventory writes a text with its variables, in a field whose own form the text itself has not."""
+    return f"for its variables, write {{ interpolate = {_quoted(text)} }}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def parse_interpolation(text: str) -> Text:

@@ -84,7 +84,7 @@ def _is_written_out(text: str, *, secret: bool) -> bool:
         if isinstance(part, str):
             found = bool(part) and (secret or _holds_in_text(part))
         else:
-            found = part.word != "" and part.has_default and (secret or holds_secret(part.name))
+            found = part.has_default and _is_written_out(part.word, secret=secret or holds_secret(part.name))
         if found:
             return True
     return looks_secret(text)

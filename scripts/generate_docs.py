@@ -19,6 +19,7 @@ from review_page import review_page
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
+from anvil_gen.catalog.image_kind import ImageKind
 from anvil_gen.catalog.json_schema import data_schema
 from anvil_gen.catalog.log_patterns import Failure, log_data
 from anvil_gen.catalog.router_features import OBSERVED, REQUESTABLE
@@ -75,6 +76,7 @@ DATA_TABLES = {
             "[health], of a router too": "Health",
             "[models_endpoint]": "ModelsEndpoint",
             "[[caches]]": "Cache",
+            "[[image_kinds]]": "ImageKind",
             "[any_name]": "AnyName",
             "[[quirks]]": "Quirk",
             "[[versions]]": "VersionData",
@@ -95,6 +97,17 @@ DATA_TABLES = {
         },
     ),
     "log": ("log.toml", {"[[stage]]": "Stage", "[[failure]]": "Failure"}),
+    "memory": (
+        "engines/NAME/memory.toml",
+        {
+            "(top level)": "EngineMemory",
+            "[[since]]": "Since",
+            "an interval": "Interval",
+            "[[max_sequences]] and the like": "Step",
+            "[padding.*]": "Padding",
+        },
+    ),
+    "architectures": ("architectures.toml", {"[[family]]": "Family"}),
 }
 
 
@@ -137,11 +150,14 @@ def inventory_page(catalog: Catalog) -> str:
         'flags.reasoning-parser = "qwen3"            # --reasoning-parser=qwen3',
         'flags.limit-mm-per-prompt = { image = 4 }   # --limit-mm-per-prompt={"image":4}',
         "flags.host = false                          # removes a flag that the engine's data sets",
+        "flags.port = false                          # does not tell the engine: its own default is the same",
+        "environment.CUDA_DEVICE_ORDER = false       # removes a variable that the data of engine or GPU sets",
         "```",
         "",
         "A field of the type `variable` may be left to the shell or `.env` of the host, where Compose reads it; so may",
-        "whatever is in `environment`, `flags`, `override` and Compose's own keys. Every other `$` is literal, and a",
-        "plain text with `${NAME}` in it, or that is `$NAME`, is an error in them: it never means the text itself.",
+        "whatever is in `environment`, `flags`, `override` and Compose's own keys. Every other `$` is literal. A",
+        "plain text with `${NAME}` in it, or that is `$NAME`, is an error in `image`, `environment`, `mounts`, folders",
+        "of the host, `override` and Compose's own keys, where it never means the text itself.",
         "What checks reckon with needs a default; what the router's own files say can be no variable:",
         "",
         "```toml",
@@ -151,10 +167,8 @@ def inventory_page(catalog: Catalog) -> str:
         'environment.GREETING = { interpolate = "$${NAME}" }                   # the text ${NAME}',
         "```",
         "",
-        "A `port` that is a variable is published there; in the container it is `container_port`, or the default.",
-        "",
-        "A relative path in `mounts`, `files`, `override`, `[services]` and `[volumes]` starts from this file's",
-        "folder. Rendered, it is relative to the file that has it, as what a variable holds always is.",
+        "A relative path in `[paths]`, `[hfcache]`, `mounts`, `files`, `override`, `[services]` and `[volumes]` starts",
+        "from this file's folder. Rendered, it is relative to the file that has it; so is what a variable holds.",
     ]
     for title, (struct, section) in TABLES.items():
         definition = definitions[struct]
@@ -177,8 +191,8 @@ def data_page() -> str:
         "# Keys of the data files",
         "",
         "What the files are for is in [templates.md](templates.md). Every key but the required ones may be left out.",
-        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`) prints the same as a JSON Schema, which a file",
-        "names in its first line for editors: `#:schema ../../engine.schema.json`.",
+        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`, `memory`, `architectures`) prints the same as a",
+        "JSON Schema, which a file names in its first line for editors: `#:schema ../../engine.schema.json`.",
     ]
     for kind, (file, tables) in DATA_TABLES.items():
         definitions = data_schema(kind)["$defs"]
@@ -363,15 +377,43 @@ def habit_rows(engine: Engine, catalog: Catalog) -> Iterator[tuple[str, str, str
             yield f"`{key}`", f"`{toml(values[key])}`", reason
 
 
-def engine_rows(engine: Engine) -> Iterator[tuple[str, str]]:
-    """Yield what an engine's data says, for people."""
+def image_kind_parts(kind: ImageKind) -> Iterator[str]:
+    """Yield what is peculiar to some images."""
+    if kind.vendor:
+        yield "for the processor" if kind.vendor == "cpu" else f"for {kind.vendor}"
+    if kind.architectures:
+        yield ", ".join(kind.architectures)
+    if kind.entrypoint is not None:
+        yield f"entrypoint `{' '.join(kind.entrypoint)}`" if kind.entrypoint else "their own entrypoint"
+    if kind.needs:
+        yield f"with `{toml(kind.needs)}`"
+
+
+def image_rows(engine: Engine) -> Iterator[tuple[str, str]]:
+    """Yield an engine's images, and what is peculiar to some."""
     yield "default image", f"`{engine.image}`" if engine.image else "none: the tier names one"
+    if engine.image_cpu:
+        yield "image without GPUs", f"`{engine.image_cpu}`"
+    for architecture, replaced in engine.architectures.items():
+        for image, other in replaced.items():
+            yield f"on {architecture}, instead of `{image}`", f"`{other}`"
     for vendor, images in engine.images.items():
         for key, image in images.items():
             capability = "" if key == "default" else f", compute capability {key}"
             yield f"image for {vendor}{capability}", f"`{image}`"
+    for kind in engine.image_kinds:
+        described = "; ".join(image_kind_parts(kind))
+        if described:
+            yield f"images `{kind.pattern.replace('|', chr(92) + '|')}`", described
+
+
+def engine_rows(engine: Engine) -> Iterator[tuple[str, str]]:
+    """Yield what an engine's data says, for people."""
+    yield from image_rows(engine)
     if engine.entrypoint:
         yield "entrypoint", f"`{' '.join((*engine.entrypoint, *engine.command))}`"
+    for flag, keys in engine.flag_needs.items():
+        yield f"`--{flag}` brings", f"`{toml(keys)}`"
     yield "models by", ", ".join(f"`{kind}`" for kind in engine.models)
     yield "model names", NAMES[engine.served_names]
     yield "tasks", ", ".join(f"`{task}`" for task in engine.tasks)

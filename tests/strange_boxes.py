@@ -165,12 +165,12 @@ def single(box: Box, *, place: str = "tiers.*") -> None:
     dtype = box.take(f"{place}.kv_cache_dtype")
     served = f"{box.take(f'{place}.served_name')}{names}"
     path, lora = (f"{box.take(f'{place}.{key}', is_name)}{key[0]}" for key in ("model.path", "lora.*"))
-    adapter = box.take(f"{place}.lora.<name>")
+    adapter = f"{box.take(f'{place}.lora.<name>')}{names}l"  # a model name of its own, as the served one is
     target = "/" + box.take(f"{place}.files.<name>", lambda value: is_file_name(value[1:])).removeprefix("/")
     source = box.take(f"{place}.files.*", is_file_name)
     default = box.take(f"{place}.environment.*.default")
     (box.folder / "hosts" / source).write_bytes(source.encode())
-    table |= {"image": image, "kv_cache_dtype": dtype, "served_name": served, "model": {"path": path}}
+    table |= {"image": own(image), "kv_cache_dtype": dtype, "served_name": served, "model": {"path": path}}
     table |= {
         "lora": {adapter: lora},
         "files": {target: source},
@@ -184,7 +184,7 @@ def single(box: Box, *, place: str = "tiers.*") -> None:
         (f"{place}.model.path", f"/models/{path}", lambda config: config["services"][name]["command"][1]),
         (f"{place}.lora.*", f"/srv/models/{lora}", mount(name, f"/models/{lora}")),
         (f"{place}.lora.<name>", f"{adapter}=/models/{lora}", after(name, "--lora-modules")),
-        (f"{place}.files.<name>", source, lambda config: _content(mount(name, target)(config))),
+        (f"{place}.files.<name>", source, lambda config: content(mount(name, target)(config))),
         (f"{place}.environment.*.default", default, of(name, "environment", "X")),
     ]
     table["logging"] = _logging(box, place, box.main, name)
@@ -203,7 +203,8 @@ def _logging(box: Box, place: str, expected: list[tuple[str, str, Callable[[Conf
     return {"driver": driver, "options": {"o": option}}
 
 
-def _content(path: str) -> str:
+def content(path: str) -> str:
+    """Return the content of a mounted file."""
     return Path(path).read_bytes().decode()
 
 
@@ -250,7 +251,7 @@ def around(box: Box, amount: int) -> None:
 def lone(box: Box) -> None:
     """Put one text into each place of which an inventory has only one."""
     models, hub = (f"/{box.take(key, is_name)}m" for key in ("paths.models", "hfcache.path"))
-    box.tables["paths"]["models"], box.tables["hfcache"]["path"] = models, hub
+    box.tables["paths"]["models"], box.tables["hfcache"]["path"] = own(models), own(hub)
     one, _ = box.tier("vllm")
     box.tables["tiers"][one]["model"] = {"path": "m"}
     other, _ = box.tier("vllm")
@@ -258,7 +259,7 @@ def lone(box: Box) -> None:
     box.main.append(("paths.models", f"{models}/m", mount(one, "/models/m")))
     box.main.append(("hfcache.path", hub, mount(other, "/root/.cache/huggingface")))
     image = box.take("router.image", is_image)
-    box.tables["router"]["image"] = image
+    box.tables["router"]["image"] = own(image)
     box.main.append(("router.image", image, of("router", "image")))
     box.tables["router"]["logging"] = _logging(box, "router", box.main, "router")
     _experiment(box)
@@ -282,7 +283,7 @@ def _experiment(box: Box) -> None:
     flags = [box.take("experiment.flags.*") for _ in range(4)]
     box.tables["experiment"] = {
         "engine": "vllm",
-        "image": image,
+        "image": own(image),
         "kv_cache_dtype": dtype,
         "environment": {key: own(value), "X": {"env": "X", "default": default}},
         "flags": {f"x-{number}": flag for number, flag in enumerate(flags)},

@@ -41,6 +41,11 @@ NOT_DRIVEN = {
     **dict.fromkeys(("gpus[]", "experiment.gpu"), "names a card"),
     **dict.fromkeys(("modes.*.tiers[]", "modes.*.aliases.*", "router.aliases.*"), "names a tier"),
     "router.default_tier": "names a tier",
+    **{
+        f"{table}networks.*.{key}": "an address"
+        for table in ("", "router.")
+        for key in ("ipv4_address", "ipv6_address", "link_local_ips[]")
+    },
     **dict.fromkeys(("router.tls.certificate", "router.tls.key"), "the router of these boxes has none: test_cfg.py"),
 }
 """Text that is not free, though no pattern says so: what it is. A tier's without its table's name."""

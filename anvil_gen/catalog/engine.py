@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.health import Health
-from anvil_gen.inventory.fields import ComputeCapability, Platform, Task
+from anvil_gen.catalog.image_kind import ComposeKeys, ImageKind
+from anvil_gen.inventory.fields import Architecture, ComputeCapability, Platform, Task
 from anvil_gen.values import KeyPath, canonical_flag
 
 ModelKind = Literal["path", "repo", "file", "repos", "folder", "presets"]
@@ -134,6 +135,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         str,
         Meta(description="Image without GPUs, or for GPUs that `images` does not list; without it, a tier names one."),
     ] = ""
+    image_cpu: Annotated[str, Meta(description="Image without GPUs, where that is another one than `image`.")] = ""
     images: Annotated[
         Mapping[str, Mapping[ImageKey, str]],
         Meta(
@@ -151,6 +153,15 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
             "counts as the newest release, and what its flags have wrong is a warning."
         ),
     ] = ()
+    image_kinds: Annotated[tuple[ImageKind, ...], Meta(description="What is peculiar to some of its images.")] = ()
+    architectures: Annotated[
+        Mapping[Architecture, Mapping[str, str]],
+        Meta(description="Processor of a host -> image of `image` or `images` -> the one to take there instead."),
+    ] = {}
+    flag_needs: Annotated[
+        Mapping[str, ComposeKeys],
+        Meta(description="Flag, or `flag=value` -> what it needs of the container, as keys of Compose."),
+    ] = {}
     negations: Annotated[
         tuple[str, ...], Meta(description="What the name of a flag begins with that switches another off.")
     ] = ("no-",)
@@ -166,6 +177,16 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Positional arguments before the flags; `{model}` is the model, where no flag names it."),
     ] = ()
+    bare_command: (
+        Annotated[
+            tuple[str, ...],
+            Meta(
+                description="Likewise, where a tier has an `entrypoint` of its own, or the image's; without it, what "
+                "of `command` has `{model}`."
+            ),
+        ]
+        | None
+    ) = None
     flag_style: Annotated[
         Literal["equals", "space"],
         Meta(description="`equals`: `--flag=value`; `space`: `--flag` and `value` as two arguments."),
@@ -179,6 +200,13 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         "repo",
         "file",
     )
+    hub_repo: Annotated[
+        str,
+        Meta(
+            description="How `repo` names a repository of the Hugging Face Hub, as a regular expression with a group "
+            "`repo`; what does not match is from elsewhere."
+        ),
+    ] = r"(?P<repo>[^/:]+/[^/:]+)"
     model_needed: Annotated[bool, Meta(description="A tier must have a `model`, be it `false`.")] = True
     model_env: Annotated[
         tuple[str, ...], Meta(description="Environment variables that name the model, so that a tier needs none.")
@@ -290,6 +318,14 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
             for flag in ((flags,) if isinstance(flags, str) else flags)
         }
         return {**mapped, **{canonical_flag(flag): field for flag, field in self.flag_aliases.items()}}
+
+    def arguments_for(self, *, own_program: bool) -> tuple[str, ...]:
+        """Return the positional arguments for the engine's program, or for one that a tier or the image names."""
+        if not own_program:
+            return self.command
+        if self.bare_command is not None:
+            return self.bare_command
+        return tuple(part for part in self.command if "{model}" in part)
 
     def named_fields(self) -> Iterator[tuple[KeyPath, str]]:
         """Yield each field that the data names, with its key path."""

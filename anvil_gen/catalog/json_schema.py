@@ -6,13 +6,22 @@ from typing import Any
 
 import msgspec
 
+from anvil_gen.catalog.architectures import Architectures
 from anvil_gen.catalog.engine import Engine
+from anvil_gen.catalog.engine_memory import EngineMemory
 from anvil_gen.catalog.gpu_vendor import Vendor
 from anvil_gen.catalog.log_patterns import LogData
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.inventory.json_schema import as_text, inventory_schema, without_variables
 
-DATA = {"engine": Engine, "router": RouterKind, "gpu": Vendor, "log": LogData}
+DATA = {
+    "engine": Engine,
+    "router": RouterKind,
+    "gpu": Vendor,
+    "log": LogData,
+    "memory": EngineMemory,
+    "architectures": Architectures,
+}
 """Name of a data file, without `.toml` -> its struct."""
 
 KINDS = ("inventory", *DATA)

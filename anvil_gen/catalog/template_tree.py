@@ -15,6 +15,12 @@ KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
 LOG_FILE = "log.toml"
 """What is known of a program's log: next to an engine's or router's data file, and above all for any program's."""
 
+MEMORY_FILE = "memory.toml"
+"""How an engine divides a GPU's memory: next to its data file."""
+
+ARCHITECTURES_FILE = "architectures.toml"
+"""How the layers of model architectures cache."""
+
 FLAGS_FILE = "flags.json"
 """The flags of an engine through its versions, next to its data file; nothing is rendered of them."""
 
@@ -32,7 +38,11 @@ def unused_files(own: Path, shipped: Path) -> Iterator[Diagnostic]:
     """Yield the files and folders of a user's templates that nothing reads."""
     known = (*KINDS, "compose", CLIENTS)
     for entry in sorted(own.iterdir()):
-        if entry.name.startswith(".") or entry.name.endswith((".md", SCHEMA_SUFFIX)):
+        if (
+            entry.name.startswith(".")
+            or entry.name.endswith((".md", SCHEMA_SUFFIX))
+            or entry.name == ARCHITECTURES_FILE
+        ):
             continue
         if entry.name not in known or not entry.is_dir():
             remedy = did_you_mean(entry.name, known) or f"templates/ holds the folders {join_words(known)}"
@@ -53,8 +63,8 @@ def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
     data = KINDS[kind.name]
     has_data = any((root / kind.name / name / data).is_file() for root in (kind.parent, shipped))
     is_log = rest == LOG_FILE and kind.name != "gpus"
-    is_flags = rest == FLAGS_FILE and kind.name == "engines"
-    return has_data and (rest == data or is_log or is_flags or (rest.endswith(".j2") and "/." not in f"/{rest}"))
+    is_engines = kind.name == "engines" and rest in (MEMORY_FILE, FLAGS_FILE)
+    return has_data and (rest == data or is_log or is_engines or (rest.endswith(".j2") and "/." not in f"/{rest}"))
 
 
 def _what_is_read(kind: str, shipped: Path) -> str:
@@ -63,6 +73,7 @@ def _what_is_read(kind: str, shipped: Path) -> str:
     if kind == CLIENTS:
         return f"known here: {CLIENTS}/KIND.SUFFIX.j2, with a suffix like sh, py, json or yaml"
     log = f", {LOG_FILE}" if kind != "gpus" else ""
+    log += f", {MEMORY_FILE}" if kind == "engines" else ""
     return f"known here: {kind}/NAME/{KINDS[kind]}{log}, and templates next to it, which end in .j2"
 
 

@@ -30,6 +30,29 @@ def replace_file(path: Path, before: bytes, after: bytes) -> None:
         raise _diagnostic(path, reason(error), "") from None
 
 
+def write_file(path: Path, before: bytes | None, after: bytes) -> None:
+    """Write a file as a whole, with the folder that it is in; ``before`` is what it holds, None where there is none.
+
+    Raises:
+        DiagnosticError: it holds something else, or cannot be written; it is as it was.
+    """
+    if before is not None:
+        replace_file(path, before, after)
+        return
+    if os.path.lexists(path):
+        raise _diagnostic(path, "somebody has written it in the meantime", "look at it, and run this again")
+    try:
+        _replace(path, after, 0o666 & ~_umask())
+    except OSError as error:
+        raise _diagnostic(path, reason(error), "") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
 def _replace(target: Path, content: bytes, mode: int) -> None:
     folder, name = ContainedFolder(target.parent), temporary_name(target.name, secrets.token_hex())
     for left_over, is_folder in folder.entries(""):  # of a run that was killed

@@ -78,14 +78,19 @@ class DeployTree:
             self._lock.wait()
             self._look()
 
-    def read(self, path: str) -> str | None:
-        """Return the text of a file, with LF line ends; None where there is nothing.
+    def read(self, path: str, wanted: str | None = None) -> str | None:
+        """Return the text of a file; None where there is nothing.
+
+        Its line ends are LF, whatever a checkout made of them, unless it is exactly what was written, or is ``wanted``.
 
         Raises:
             DiagnosticError: something is there that is no readable file.
         """
         raw = self._folder.read(path)
-        return None if raw is None else _text(raw)
+        if raw is None:
+            return None
+        exact = _decoded(raw)
+        return exact if exact == wanted or self._has_written(path, exact) else _text(raw)
 
     def compare(self, files: Mapping[str, str], names: Callable[[], Collection[str]] = tuple) -> list[FileChange]:
         """Return what writing ``files`` would change, by path.
@@ -299,7 +304,7 @@ class DeployTree:
 
     def _replacements(self, files: Mapping[str, str]) -> Iterator[FileChange]:
         for path, text in sorted(files.items()):
-            before = self.read(path)
+            before = self.read(path, text)
             if before != text:
                 action: FileAction = "create" if before is None else "update"
                 yield FileChange(path=path, action=action, before=before, after=text)
@@ -314,7 +319,10 @@ class DeployTree:
         return [change for change in changes if change.before is not None and not self._knows(change)]
 
     def _knows(self, change: FileChange) -> bool:
-        return self._state is not None and digest_of(change.before or "") in self._state.digests(change.path)
+        return self._has_written(change.path, change.before or "")
+
+    def _has_written(self, path: str, text: str) -> bool:
+        return self._state is not None and digest_of(text) in self._state.digests(path)
 
     def _committed(self, changes: Iterable[FileChange]) -> set[str]:
         """Return which of the files are ours by their header, and as git has committed them."""
@@ -347,8 +355,12 @@ def _state_of(files: Mapping[str, str], sources: Sources) -> State:
     return State(version=__version__, sources=sources, files=digests)
 
 
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
 def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    return _decoded(raw).replace("\r\n", "\n")
 
 
 def _cannot_write(error: OSError, place: Path) -> DiagnosticError:

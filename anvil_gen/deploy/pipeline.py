@@ -52,6 +52,10 @@ class Generator:
         if host.stack.router is not None:
             check_router_mounts(data[host.stack.modes[0].router_file]["services"].values(), host.collector)
         host.collector.raise_errors()
+        if (fleet_root(inventory) / "locks").is_dir():
+            from anvil_gen.fit.warnings import warn_of_misfits  # noqa: PLC0415  only a fleet with locks needs it
+
+            warn_of_misfits(host)
         return Plan(host, Tree(files=dict(sorted(files.items())), data=data))
 
     def render_all(self, inventories: Iterable[Path], *, output: Path | None = None) -> list[Plan]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import date, time
@@ -10,17 +9,14 @@ from math import isfinite
 from typing import Any
 
 from anvil_gen.diagnostics import did_you_mean
-from anvil_gen.interpolation import looks_interpolated, parse_interpolation
+from anvil_gen.interpolation import as_reference, looks_interpolated, parse_interpolation
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.values import (
     EnvRef,
-    Interpolation,
     KeyPath,
     Number,
     Text,
     VariableText,
-    escape_dollars,
-    split_compose_text,
 )
 
 KEYS = ("env", "interpolate")
@@ -82,31 +78,24 @@ def check_free_values(collector: Collector) -> None:
                 collector.add("number-out-of-range", where, f"{value} is not finite", "write a number that is")
             _check_plain(collector, where, value)
     for path, table in server_tables(collector.document.data):
-        for name, value in _entries(table.get("environment")):
-            _check_plain(collector, (*path, "environment", name), value)
+        for where, value in _plain_values(table):
+            _check_plain(collector, (*path, *where), value)
+
+
+def _plain_values(table: dict[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield the values of a tier's own tables that are texts of a compose file as they are."""
+    yield from ((("environment", name), value) for name, value in _entries(table.get("environment")))
+    for target, value in _entries(table.get("mounts")):
+        yield ("mounts", target), value
+        yield from ((("mounts", target, key), item) for key, item in _entries(value) if key == "source")
 
 
 def _check_plain(collector: Collector, path: KeyPath, value: Any) -> None:
     """Report a text that is written as a variable, which it never is by itself."""
     if isinstance(value, str) and looks_interpolated(value):
         collector.add(
-            "text-that-looks-like-a-variable", path, "every $ of a plain text is literal", _as_reference(value)
+            "text-that-looks-like-a-variable", path, "every $ of a plain text is literal", as_reference(value)
         )
-
-
-def _as_reference(text: str) -> str:
-    """Return how to write a text with its variables, and how without."""
-    literal = f"for the text itself, write {{ interpolate = {_quoted(escape_dollars(text))} }}"
-    parts = [part for part in split_compose_text(text) if part != ""]
-    only = parts[0] if len(parts) == 1 and isinstance(parts[0], Interpolation) else None
-    if only is not None and only.operator in ("", ":-") and not re.search("[${}\r\n]", only.word):
-        default = f", default = {_quoted(only.word)}" if only.operator else ""
-        return f'for the variable, write {{ env = "{only.name}"{default} }}; {literal}'
-    return f"for its variables, write {{ interpolate = {_quoted(text)} }}; {literal}"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _check_environment(collector: Collector, path: KeyPath, environment: Any) -> None:

@@ -153,8 +153,7 @@ Memory = Annotated[
     ),
 ]
 Restart = Annotated[
-    Annotated[str, text("One of: no, always, unless-stopped, on-failure[:attempts].", RESTART_PATTERN)]
-    | Literal[False],
+    Annotated[str, text("A restart policy of Compose.", RESTART_PATTERN)] | Literal[False],
     Meta(
         description="Compose restart policy: no, always, unless-stopped, on-failure[:attempts]; `false` leaves it out.",
         extra_json_schema={VARIABLE: PASSED_ON},
@@ -232,6 +231,7 @@ LogFiles = Annotated[
 Argument = Annotated[str, Meta(extra_json_schema={VARIABLE: PASSED_ON})]
 """A word of a command, of any form."""
 EnvironmentValue = Annotated[str | int, Meta(extra_json_schema={VARIABLE: PASSED_ON})]
+EnvironmentSetting = Annotated[EnvironmentValue | Literal[False], Meta(extra_json_schema={VARIABLE: PASSED_ON})]
 EnvironmentName = Annotated[
     str,
     # A YAML reader takes keys of up to 1024 characters, escapes included.
@@ -303,15 +303,26 @@ CacheType = Annotated[
     ),
 ]
 SharedMemory = Annotated[
-    str, text("Size of /dev/shm, as Compose spells it.", SIZE_PATTERN, unit=SIZE, examples=["16g"], variable=PASSED_ON)
+    Annotated[str, text("Size of /dev/shm, as Compose spells it.", SIZE_PATTERN)] | Literal[False],
+    Meta(
+        description="Size of /dev/shm, as Compose spells it; `false` leaves it to Docker.",
+        examples=["16g"],
+        extra_json_schema={VARIABLE: PASSED_ON, "x-unit": SIZE},
+    ),
 ]
 IpcMode = Annotated[
-    str,
-    text(
-        "IPC namespace; with `host`, shared memory has no limit.",
-        r"^(?:host|private|shareable|none|service:[a-zA-Z0-9._-]+)$(?!\n)",
+    Annotated[
+        str,
+        text(
+            "IPC namespace; with `host`, shared memory has no limit.",
+            r"^(?:host|private|shareable|none|service:[a-zA-Z0-9._-]+)$(?!\n)",
+        ),
+    ]
+    | Literal[False],
+    Meta(
+        description="IPC namespace; with `host`, shared memory has no limit. `false` leaves it to Docker.",
         examples=["host"],
-        variable=PASSED_ON,
+        extra_json_schema={VARIABLE: PASSED_ON},
     ),
 ]
 ComputeCapability = Annotated[str, text("CUDA compute capability.", r"^[0-9]{1,2}\.[0-9]$(?!\n)", examples=["12.0"])]
@@ -336,7 +347,8 @@ Sequences = Annotated[
 ModelsFolder = Annotated[
     str,
     text(
-        "Folder that holds the model folders: a POSIX, Windows or UNC path.",
+        "Folder that holds the model folders: a POSIX, Windows or UNC path; a relative one is below this file's "
+        "folder, and `~/` is the home of who runs Compose.",
         examples=["/srv/models", "C:/Users/me/models"],
         variable=NEEDS_DEFAULT,
     ),
@@ -349,6 +361,13 @@ Platform = Annotated[
     Meta(
         description="`wsl2` is Docker on Windows through WSL2: engines and GPU pins have quirks there.",
         examples=["wsl2"],
+    ),
+]
+Architecture = Annotated[
+    Literal["amd64", "arm64"],
+    Meta(
+        description="Processor of the host, as images name it: `arm64` for a DGX Spark, a Grace or a Jetson.",
+        examples=["arm64"],
     ),
 ]
 Egress = Annotated[

@@ -16,12 +16,15 @@ GpuIndex = Annotated[
         extra_json_schema={VARIABLE: NEEDS_DEFAULT},
     ),
 ]
-GpuCount = Annotated[int, Meta(description="A number of GPUs.", ge=1, le=64, examples=[2])]
+GpuCount = Annotated[
+    int,
+    Meta(description="A number of GPUs.", ge=1, le=64, examples=[2], extra_json_schema={VARIABLE: NEEDS_DEFAULT}),
+]
 Gpus = Annotated[
     list[GpuName] | GpuCount | Literal["all"],
     Meta(
         description='GPUs that the tier holds: names of `[gpus]`, `"all"` of the host, or a number, which is the first '
-        "ones, as Docker counts them. Without names nothing can be checked of them.",
+        "ones, as Docker counts them, and may be a variable. Without names nothing can be checked of them.",
         examples=[["rtx5090"], "all", 2],
     ),
 ]

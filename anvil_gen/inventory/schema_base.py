@@ -62,7 +62,10 @@ class LoggingTable(Table, frozen=True, kw_only=True):
 
 
 Ports = Annotated[
-    list[Annotated[str, Meta(pattern=t.PORT_PATTERN)] | t.PortNumber],
+    list[
+        Annotated[str, t.text("`[address:][port:]container_port[/protocol]`.", t.PORT_PATTERN, examples=["8080:80"])]
+        | t.PortNumber
+    ],
     Meta(
         description="Further ports that are published, in Compose's short form: "
         "`[address:][port:]container_port[/protocol]`.",
@@ -78,9 +81,10 @@ Logging = Annotated[
     ),
 ]
 Environment = Annotated[
-    dict[t.EnvironmentName, t.EnvironmentValue],
+    dict[t.EnvironmentName, t.EnvironmentSetting],
     Meta(
-        description='Environment of the container. Every `$` is literal; `{ env = "NAME" }` is a variable.',
+        description='Environment of the container. Every `$` is literal; `{ env = "NAME" }` is a variable; `false` '
+        "removes a variable that the data of engine or GPU sets.",
         examples=[{"HF_HUB_OFFLINE": "1"}],
     ),
 ]

@@ -15,6 +15,7 @@ class HostTable(Table, frozen=True, kw_only=True):
     name: t.HostName | UnsetType = UNSET
     project: t.ProjectName | UnsetType = UNSET
     platform: t.Platform | UnsetType = UNSET
+    architecture: t.Architecture | UnsetType = UNSET
     egress: t.Egress | UnsetType = UNSET
     gpu_request: g.GpuRequest | UnsetType = UNSET
     docker_context: (

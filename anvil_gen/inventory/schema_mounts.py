@@ -42,7 +42,17 @@ class NetworkTable(Table, frozen=True, kw_only=True):
     link_local_ips: (
         Annotated[list[str], Meta(description="Link-local addresses there.", examples=[["169.254.8.1"]])] | UnsetType
     ) = UNSET
-    mac_address: Annotated[str, t.text("A fixed hardware address.", examples=["02:42:ac:11:65:43"])] | UnsetType = UNSET
+    mac_address: (
+        Annotated[
+            str,
+            t.text(
+                "A fixed hardware address.",
+                r"^[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}$(?!\n)",
+                examples=["02:42:ac:11:65:43"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     priority: (
         Annotated[int, Meta(description="The network with the highest one is joined first.", examples=[100])]
         | UnsetType

@@ -114,7 +114,7 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         Annotated[
             ModelTable | Literal[False],
             Meta(
-                description="The weights; `false` where the image or the environment brings them.",
+                description="The weights; `false` where the image, the environment or `flags` say what is served.",
                 examples=[{"path": "qwen35-awq"}, False],
             ),
         ]
@@ -222,9 +222,10 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
     ) = UNSET
     entrypoint: (
         Annotated[
-            list[t.Argument] | Literal[False],
+            Annotated[list[t.Argument], Meta(min_length=1)] | Literal[False],
             Meta(
-                description="The program, in place of the engine's; arguments stay. `false` leaves the image's own.",
+                description="The program with its subcommand, in place of the engine's; the other arguments stay. "
+                "`false` leaves the image's own.",
                 examples=[["/bin/serve"], False],
             ),
         ]

@@ -11,6 +11,8 @@ from msgspec import UNSET, Struct
 from msgspec import inspect as types
 
 from anvil_gen.diagnostics import did_you_mean, join_words
+from anvil_gen.interpolation import as_variable, looks_interpolated
+from anvil_gen.inventory.fields import VARIABLE
 from anvil_gen.values import KeyPath, Number, address
 
 ErrorKind = Literal["unknown key", "renamed key", "missing key", "name", "type", "choice", "form", "range", "NUL"]
@@ -109,13 +111,16 @@ class Decoder:
         """Return a value as its type, UNSET where it is wrong; ``hints`` is what the JSON Schema says of the type."""
         hints = hints or {}
         if isinstance(kind, types.Metadata):
-            return self.decode(value, kind.type, path, kind.extra_json_schema)
+            mark = {key: hints[key] for key in (VARIABLE,) if key in hints}
+            return self.decode(value, kind.type, path, {**mark, **(kind.extra_json_schema or {})})
         if isinstance(kind, types.UnionType):
             alternative = next((choice for choice in kind.types if accepts(choice, value)), None)
             if alternative is not None:
                 return self.decode(value, alternative, path, hints)
         problem = _problem(value, kind, path, hints)
         if problem is not None:
+            if VARIABLE in hints and isinstance(value, str) and looks_interpolated(value):
+                problem = _Problem(problem.kind, problem.detail, as_variable(value))
             self._add(path, problem)
             return UNSET
         if isinstance(value, dict):
@@ -151,7 +156,8 @@ class Decoder:
             name: self.decode(table[name], field.type, (*path, name)) for name, field in fields.items() if name in table
         }
         valid = {name: value for name, value in values.items() if value is not UNSET}
-        return kind.cls(**valid) if valid.keys() >= set(required) else UNSET
+        given = {fields[name].name: value for name, value in valid.items()}
+        return kind.cls(**given) if valid.keys() >= set(required) else UNSET
 
     def _renamed(self, table: dict[str, Any], names: Mapping[str, str], path: KeyPath) -> dict[str, Any]:
         """Report keys by former names, and return the table with the present ones, so that nothing follows from it."""
@@ -328,8 +334,15 @@ def _is_quotable(value: Any, kind: types.Type) -> bool:
 def _help(hints: Mapping[str, Any]) -> str:
     """Return the description of a type, with its examples."""
     description, examples = hints.get("description", ""), hints.get("examples", ())
-    shown = ", ".join(map(_show, examples))
+    shown = ", ".join(map(_example, examples))
     return f"{description} For example: {shown}" if shown else description
+
+
+def _example(value: Any) -> str:
+    """Return an example as TOML has it."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_example(item)}' for key, item in value.items())} }}"
+    return f"[{', '.join(map(_example, value))}]" if isinstance(value, list) else _show(value)
 
 
 def _plain_text(value: Any) -> str:

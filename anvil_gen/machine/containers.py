@@ -219,7 +219,10 @@ def images_of(docker: Docker, references: Iterable[str]) -> dict[str, Mapping[st
 
 
 def _full_name(reference: str) -> str:
-    """Return an image's name with the tag that Docker assumes."""
+    """Return an image's name as Docker lists it: with the tag that it assumes; with a digest, without a tag."""
     reference = reference.removeprefix("docker.io/").removeprefix("library/")
+    name, at, digest = reference.partition("@")
+    if at:
+        return f"{re.sub(':[^:/]*$', '', name)}@{digest}"
     last = reference.rpartition("/")[2]
     return reference if ":" in last or "@" in last else f"{reference}:latest"

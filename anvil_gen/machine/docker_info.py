@@ -36,6 +36,12 @@ class DockerInfo(Struct, frozen=True, kw_only=True):
         return self.diagnostic is None
 
     @property
+    def architecture(self) -> str:
+        """The processor of the daemon's host, as images name it; empty without a daemon."""
+        found = str(self.info.get("Architecture") or "")
+        return {"x86_64": "amd64", "aarch64": "arm64"}.get(found, found)
+
+    @property
     def kernel(self) -> str:
         """The release of the kernel that containers run on."""
         return str(self.info.get("KernelVersion") or "")

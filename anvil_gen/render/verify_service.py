@@ -130,7 +130,8 @@ def _logging(logging: Logging) -> dict[str, Any]:
     return {"driver": _optional(logging.driver), "options": options or _ABSENT}
 
 
-def _whole_number(value: int | None) -> Any:
+def _whole_number(value: int | str | None) -> Any:
+    """Return a number, or the word in its place, as a file has it."""
     if isinstance(value, VariableValue):
         return compose_string(value.reference)
     return _ABSENT if value is None else value
@@ -159,7 +160,7 @@ def _reservation(gpus: Reservation | None) -> dict[str, Any]:
         return {}
     devices: Any = _ABSENT
     if gpus is not None and gpus.driver:
-        count = _ABSENT if gpus.count is None else gpus.count
+        count = _whole_number(gpus.count)
         devices = [{"driver": gpus.driver, "device_ids": _forms(gpus.device_ids), "count": count}]
     runtime = {"runtime": gpus.runtime} if gpus is not None and gpus.runtime else {}
     return {"deploy": {"resources": {"reservations": {"devices": devices}}}, **runtime}

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from anvil_gen.interpolation import as_variable, looks_interpolated
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fields import NAME_LENGTH, PROJECT_PATTERN
 from anvil_gen.inventory.schema import Inventory
@@ -21,7 +22,7 @@ from anvil_gen.resolve.uniqueness import (
     option_location,
     owners,
 )
-from anvil_gen.values import Number
+from anvil_gen.values import Number, VariableValue
 
 # Of a sum of shares: what rounding in decimal fractions may add.
 _ROUNDING = 1e-9
@@ -95,7 +96,7 @@ def _key_beyond_loopback(stack: Stack, collector: Collector) -> None:
 def _tiers_beyond_loopback(stack: Stack, collector: Collector) -> None:
     for tier in stack.tiers:
         bind = tier.options.bind
-        names = (*tier.options.flags, *tier.options.environment)
+        names = (*tier.options.flags, *tier.options.variables)
         if any(re.search(r"(?i)api[_-]key$", name) for name in names):
             continue
         if bind is not False and is_address(bind) and not _is_loopback(bind):
@@ -117,6 +118,11 @@ def _images(stack: Stack, collector: Collector) -> None:
     for _, table, options in owners(stack):
         image = options.image
         if image is None:
+            continue
+        if looks_interpolated(image) and not isinstance(image, VariableValue):
+            path, key = option_location(options, "image", table)
+            detail, remedy = "every $ of a plain text is literal", as_variable(image)
+            collector.add("text-that-looks-like-a-variable", path, detail, remedy, key=key)
             continue
         host, slash, rest = image.partition("@")[0].partition("/")
         # The registry and the tag may have capitals.

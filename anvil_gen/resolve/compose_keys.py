@@ -8,6 +8,7 @@ from typing import Any
 
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.env_references import TABLES, reference
+from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.resolve.model import Mount
 from anvil_gen.values import ComposeText, compose_text, escape_dollars
 
@@ -40,6 +41,14 @@ def compose_form(value: Any, *, table: bool = True) -> Any:
     if isinstance(value, list):
         return [compose_form(item, table=False) for item in value]
     return ComposeText(escape_dollars(value)) if isinstance(value, str) else value
+
+
+def with_image(keys: Mapping[str, Any], lock: Lock) -> Mapping[str, Any]:
+    """Return Compose's own keys with the digest that the lock holds their image to."""
+    image = keys.get("image")
+    if not isinstance(image, str) or "$" in image:  # a variable
+        return keys
+    return {**keys, "image": type(image)(lock.image(str(image)))}
 
 
 def by_name(entries: Any) -> Any:

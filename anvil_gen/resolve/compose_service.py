@@ -10,18 +10,19 @@ from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.build import build_keys, env_files
 from anvil_gen.resolve.command_line import arguments, shell_words
-from anvil_gen.resolve.compose_keys import flag_value
+from anvil_gen.resolve.compose_keys import flag_value, with_image
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
 from anvil_gen.resolve.gpu_reservation import gpu_environment, reservation_of
+from anvil_gen.resolve.image_kinds import entrypoint_of, with_needs
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Networks, Port, Service
 from anvil_gen.resolve.model_source import Source
-from anvil_gen.resolve.mounts import Taken, own_mounts
+from anvil_gen.resolve.mounts import Taken, moved_source, own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
 from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.parallel import parallel_values
-from anvil_gen.resolve.relative_paths import move_to
+from anvil_gen.resolve.relative_paths import Move, move_to
 from anvil_gen.values import KeyPath, Number, Text, VariableValue, canonical_flag, concat, fill, text_of, with_reference
 
 _BY_NAME = "By name only: the value comes from the shell or from .env."
@@ -47,6 +48,8 @@ def logging_of(options: ServerOptions | RouterOptions) -> Logging | None:
         return None
     written = {} if own.options is UNSET else own.options
     driver = None if own.driver is UNSET else own.driver
+    if driver is None and not written:
+        return None
     return Logging(driver=driver, options={name: text_of(value) for name, value in sorted(written.items())})
 
 
@@ -82,11 +85,11 @@ class _EngineParts(Struct, frozen=True, kw_only=True):
 def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInputs) -> Service:
     """Lay out the service of one model server."""
     options, engine = server.options, server.engine
-    parts = _engine_parts(context, server, engine, inputs) if engine is not None else _EngineParts()
+    move = move_to(context, inputs.folder)
+    parts = _engine_parts(context, server, engine, inputs, move) if engine is not None else _EngineParts()
     own = own_mounts(context, options, server.path, _taken(server, inputs), folder=inputs.folder)
     mounts, sealed = (*parts.mounts, *own), context.sealed and server.path[0] == "tiers"
     networks = networks_of(context, options, server.path, sealed=sealed)
-    move = move_to(context, inputs.folder)
     return Service(
         name=inputs.service,
         container_name=inputs.container_name,
@@ -106,23 +109,26 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         restart=options.restart or None,
         init=options.init,
         stop_grace_period=options.stop_grace_period or None,
-        shm_size=options.shm_size,
-        ipc=options.ipc,
+        shm_size=options.shm_size or None,
+        ipc=options.ipc or None,
         logging=logging_of(options),
         labels=inputs.labels,
         env_file=env_files(options.env_file, move),
         build=build_keys(options.build, move),
-        override=options.override,
+        override=with_image(with_needs(server, engine, options.override), context.lock),
         override_declared=declared_by(context, declaring(options.override), folder=inputs.folder),
     )
 
 
-def _engine_parts(context: ResolveContext, server: AnyServer, engine: Engine, inputs: ServiceInputs) -> _EngineParts:
+def _engine_parts(
+    context: ResolveContext, server: AnyServer, engine: Engine, inputs: ServiceInputs, move: Move
+) -> _EngineParts:
+    own = server.options.entrypoint
     return _EngineParts(
-        entrypoint=engine.entrypoint if server.options.entrypoint is None else tuple(server.options.entrypoint or ()),
+        entrypoint=entrypoint_of(engine, server.image) if own is None else tuple(own or ()),
         command=_command(context, server, engine, inputs),
         environment=_environment(context, server, engine, inputs),
-        mounts=_mounts(engine if server.options.caches else replace(engine, caches=()), inputs),
+        mounts=_mounts(engine if server.options.caches else replace(engine, caches=()), inputs, move),
         health=_health(server.options, engine, inputs.port),
     )
 
@@ -172,12 +178,14 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
     task = engine.tasks.get(options.task, {}) if options.task is not None else {}
     quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpu_request))
     own = {name: flag_value(value) for name, value in sorted(options.flags.items())}
+    one_name = server.rules.main_form if server.rules is not None and own else canonical_flag
     # Sorted, so that the order in the inventory, which means nothing, changes nothing.
     for flags in (engine.flags, task, *quirks, own):
-        spelled = {canonical_flag(name): name for name in passed}
-        passed.update((spelled.get(canonical_flag(name), name), value) for name, value in flags.items())
+        spelled = {one_name(name): name for name in passed}
+        passed.update((spelled.get(one_name(name), name), value) for name, value in flags.items())
     values = {"model": known["model"]} if known["model"] is not None else {}
-    positional = tuple(part for part in engine.command if part != "{model}" or values)
+    words = engine.arguments_for(own_program=options.entrypoint is not None)
+    positional = tuple(part for part in words if "{model}" not in part or values)
     return arguments(positional, values, _with_passed(mapped, passed), style=engine.flag_style, lists=engine.list_style)
 
 
@@ -249,13 +257,14 @@ def _environment(
             for name, value in quirk.environment.items()
         ),
         _hub_environment(context, engine, inputs, places),
-        (EnvVar(name=name, value=text_of(value)) for name, value in sorted(server.options.environment.items())),
+        (EnvVar(name=name, value=text_of(value)) for name, value in sorted(server.options.variables.items())),
         (
             EnvVar(name=name, value=None, reason="" if index else _BY_NAME)
             for index, name in enumerate(sorted(server.options.pass_))
         ),
     )
-    return tuple({variable.name: variable for source in sources for variable in source}.values())
+    found = {variable.name: variable for source in sources for variable in source}
+    return tuple(variable for name, variable in found.items() if server.options.environment.get(name) is not False)
 
 
 def _engine_environment(
@@ -285,9 +294,10 @@ def _hub_environment(
             yield EnvVar(name=token, value=None, reason=_BY_NAME)
 
 
-def _mounts(engine: Engine, inputs: ServiceInputs) -> tuple[Mount, ...]:
+def _mounts(engine: Engine, inputs: ServiceInputs, move: Move) -> tuple[Mount, ...]:
     caches = (Mount(source=cache.volume, target=cache.target, volume=True) for cache in engine.caches)
-    sources = (mount for source in inputs.sources.values() for mount in source.mounts)
+    found = (mount for source in inputs.sources.values() for mount in source.mounts)
+    sources = (mount if mount.volume else replace(mount, source=moved_source(mount.source, move)) for mount in found)
     # Two sources of one place are one mount.
     return tuple({mount.target: mount for mount in (*sources, *inputs.files, *caches)}.values())
 

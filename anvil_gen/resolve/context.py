@@ -11,6 +11,8 @@ from msgspec import Struct
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
 from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.fields import Architecture
+from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.flag_check import FlagRules
 from anvil_gen.resolve.model import Gpu, GpuRequest
@@ -31,11 +33,13 @@ class ResolveContext(Struct, frozen=True, kw_only=True):
     catalog: Catalog
     collector: Collector
     platform: str
+    architecture: Architecture = "amd64"
     gpus: Mapping[str, Gpu]
     gpu_request: str  # how containers ask for them
     folder: Path  # the inventory's
     output: Path  # of the rendered tree
     sealed: bool  # tiers reach nothing but each other and the router
+    lock: Lock = Lock()  # what images and models are held to
 
 
 class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):

@@ -51,7 +51,7 @@ def check_sealed(context: ResolveContext, server: TierServer, sources: Mapping[s
             path = (*(options.origin("override").path or server.path), key)
             detail = f'"{key}" in override would put it on another network than the internal one, or publish it'
             context.collector.add("not-with-egress-denied", path, detail, f"remove it, {_OPEN}", key=True)
-    offline = options.environment.get(OFFLINE, "0")
+    offline = options.variables.get(OFFLINE, "0")
     if offline not in _NO or (offline == "" and isinstance(offline, VariableValue)):
         return
     for name, source in sources.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from anvil_gen.resolve.compose_keys import compose_form, long_mount
+from anvil_gen.resolve.compose_keys import compose_form, long_mount, with_image
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.model import ExtraService, TreeFile
 from anvil_gen.resolve.mounts import report_taken
@@ -26,7 +26,7 @@ def _build(context: ResolveContext, name: str, table: Mapping[str, Any]) -> Extr
     path: KeyPath = ("services", name)
     files = copied_files(context, _files(context, table, path), path, f"{_FOLDER}/{name}")
     _check_places(context, table, path, files)
-    keys = {key: value for key, value in table.items() if key != "files"}
+    keys = with_image({key: value for key, value in table.items() if key != "files"}, context.lock)
     keys = _with_files(moved_keys(keys, move_to(context, _FOLDER)), files)
     return ExtraService(
         name=name,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from anvil_gen.catalog.gpu_vendor import GpuForm
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.model import EnvVar, GpuRequest, Reservation
-from anvil_gen.values import Text, concat, fill
+from anvil_gen.values import Text, VariableValue, concat, fill
 
 
 def reservation_of(
@@ -57,6 +57,8 @@ def _ids(form: GpuForm, request: GpuRequest, named: tuple[Text, ...]) -> tuple[T
     """Return the ids of GPUs: a number of them is the first ones, as for Docker, and all may have a word."""
     if request.count is None:
         return named
+    if isinstance(request.count, VariableValue):
+        return ()  # Compose counts them
     if isinstance(request.count, int):
         return tuple(map(str, range(request.count)))
     return (form.all,) if form.all else ()

@@ -15,6 +15,7 @@ from anvil_gen.digests import digest_of
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.decode import parse
 from anvil_gen.inventory.fleet import fleet_root, header_name
+from anvil_gen.inventory.lock_file import Lock, read_lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
@@ -28,7 +29,7 @@ class Sources(Struct, frozen=True, kw_only=True):
     """What a tree follows from, by digest."""
 
     own: str
-    """The inventory with its name, the files that it copies, and the user's templates."""
+    """The inventory with its name, the files that it copies, the user's templates, and the lock."""
     shipped: str
     """The templates of this installation."""
 
@@ -36,14 +37,25 @@ class Sources(Struct, frozen=True, kw_only=True):
 class Host:
     """An inventory and what it resolves to. What is wrong in it is in ``collector`` until ``stack`` is asked for."""
 
-    def __init__(self, path: Path, catalog: Catalog, *, output: Path | None = None, text: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        catalog: Catalog,
+        *,
+        output: Path | None = None,
+        text: str | None = None,
+        lock: Lock | None = None,
+    ) -> None:
         """Read an inventory; its tree goes to ``output`` instead of where it says, and ``text`` replaces its content.
+
+        ``lock`` is taken instead of that on disk.
 
         Raises:
             DiagnosticError: the file cannot be read, or is no TOML; or ``output`` is another folder's place.
         """
         self.path = path
         self.catalog = catalog
+        self._given_lock = lock
         self.collector = Collector(Document(path, text=text, below=fleet_root(path)))
         self.inventory: Inventory = parse(self.collector)
         self.options = _host_options(self.inventory, catalog, path)
@@ -82,6 +94,15 @@ class Host:
         return header_name(self.path)
 
     @cached_property
+    def lock(self) -> Lock:
+        """What its images and models are held to.
+
+        Raises:
+            DiagnosticError: the lock cannot be read, or is none.
+        """
+        return read_lock(self.path) if self._given_lock is None else self._given_lock
+
+    @cached_property
     def stack(self) -> Stack:
         """What the inventory resolves to.
 
@@ -91,7 +112,15 @@ class Host:
         from anvil_gen.resolve.resolve import resolve  # noqa: PLC0415  a verb asks Docker before it needs this
 
         folders = (self.path.parent, self.output)
-        stack = resolve(self.inventory, self.catalog, self.collector, self.options, header=self.header, folders=folders)
+        stack = resolve(
+            self.inventory,
+            self.catalog,
+            self.collector,
+            self.options,
+            header=self.header,
+            folders=folders,
+            lock=self.lock,
+        )
         self.collector.raise_errors()
         return stack
 
@@ -104,7 +133,7 @@ class Host:
     def sources(self) -> Sources:
         """What the rendered tree follows from."""
         copied = [file.text for file in self.stack.copied_files]
-        own = [self.header, self.collector.document.text, *copied, self.catalog.own_text]
+        own = [self.header, self.collector.document.text, *copied, self.catalog.own_text, *self.lock.texts]
         return Sources(own=digest_of("\0".join(own)), shipped=digest_of(self.catalog.shipped_text))
 
 

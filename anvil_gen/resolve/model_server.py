@@ -88,7 +88,7 @@ def _options_of(
         Layer(name="[defaults]", values=placed_fields(context, common, _FOLDER), path=("defaults",)),
         Layer(name=f"[{'.'.join(map(str, path))}]", values=placed_fields(context, table, _FOLDER), path=path),
     )
-    if options.origin("shm_size").path and not options.origin("ipc").path:
+    if options.shm_size and options.origin("shm_size").path and not options.origin("ipc").path:
         options = replace(options, ipc=None)  # Docker ignores a size where the memory is the host's
     if len(options.container_name or "") == 1 and options.path_of("container_name") is None:
         options = replace(

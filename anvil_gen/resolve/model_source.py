@@ -18,6 +18,8 @@ from anvil_gen.values import KeyPath, Text, VariableValue, as_text, concat, with
 KINDS: tuple[ModelKind, ...] = ("path", "repo", "file", "repos", "folder", "presets")
 _SEVERAL: tuple[ModelKind, ...] = ("repos", "folder", "presets")
 _EXAMPLES: Mapping[str, str] = {"path": '"folder"', "file": '"model.gguf"', "repo": '"org/name"'}
+REVISION_OPTIONS = {"model": "revision", "draft_model": "draft_model.revision"}
+"""Field of a tier -> the option that is its revision."""
 _PART = re.compile(r"(?P<stem>.*-)(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.gguf", re.DOTALL)
 """The name of one of the files of a GGUF model that is split; the engine finds the others by their names."""
 
@@ -87,10 +89,10 @@ def _without_model(context: ResolveContext, server: TierServer) -> Iterator[tupl
     engine, options, cache = server.engine, server.options, context.inventory.hfcache
     if engine is None:
         return
-    by_environment = not set(engine.model_env).isdisjoint({*options.environment, *options.pass_})
+    by_environment = not set(engine.model_env).isdisjoint({*options.variables, *options.pass_})
     if options.model is None and engine.model_needed and not by_environment:
         kinds = " or ".join(f"model = {{ {kind} = {_EXAMPLES[kind]} }}" for kind in engine.models if kind in _EXAMPLES)
-        remedy = f"write {kinds}; or model = false where the image or the environment brings it"
+        remedy = f"write {kinds}; or model = false where the image, the environment or flags say it"
         context.collector.missing_key(server.path, "model", remedy)
     if engine.hub_always and (cache.volume is not UNSET or cache.path is not UNSET):
         mount = hub_mount(context, server, server.path)
@@ -148,7 +150,19 @@ def _hub_source(context: ResolveContext, server: TierServer, model: WeightsTable
         repos = tuple(dict.fromkeys(model.repos))
         return Source(kind="repos", argument=repos[0], revision=None, mount=mount, repos=repos)
     revision = None if model.revision is UNSET else model.revision
-    return Source(kind="repo", argument=as_text(model.repo), revision=revision, mount=mount)
+    repo = as_text(model.repo)
+    revision = _held_revision(context, server, str(path[-2]), repo, revision)
+    return Source(kind="repo", argument=repo, revision=revision, mount=mount)
+
+
+def _held_revision(
+    context: ResolveContext, server: AnyServer, field: str, repo: str, written: str | None
+) -> str | None:
+    """Return the commit that the lock holds a model to, where the engine can be told one."""
+    option = REVISION_OPTIONS[field]
+    if server.engine is None or option not in server.engine.fields or isinstance(written, VariableValue):
+        return written
+    return context.lock.commit(repo, written)
 
 
 def _adapter_source(
@@ -218,18 +232,16 @@ def _local_source(
 ) -> Source | None:
     """Return the source of a folder or file of the host, mounted at ``place`` or below the engine's model folder."""
     base = context.inventory.paths.models
-    if is_absolute(written):
+    if _is_rooted(written):
         source, inside = written, last_part(written)
     elif base is UNSET:
         detail = f'"{written}" is relative, and the inventory does not say to what'
         remedy = 'add a table [paths] with models = "/folder/of/models"'
         context.collector.missing_elsewhere(("paths", "models"), path, detail, remedy)
         return None
-    elif not is_absolute(base):
-        return None  # reported once, at paths.models
     else:
         source, inside = _joined(base, written), written.replace("\\", "/").strip("/")
-    if not is_below(inside) and not (kind == "folder" and is_absolute(written)):
+    if not is_below(inside) and not (kind == "folder" and _is_rooted(written)):
         context.collector.add(
             "not-a-place-below-the-model-folder", path, f'"{written}"', "name a folder or file below it"
         )
@@ -238,6 +250,11 @@ def _local_source(
     mount = Mount(source=source, target=target, read_only=True)
     parts = tuple(_further_parts(context, mount, path)) if kind == "file" else ()
     return Source(kind=kind, argument=target, revision=None, mount=mount, parts=parts)
+
+
+def _is_rooted(written: str) -> bool:
+    """Tell whether a path is not below the folder of models: absolute, or in the home of who runs Compose."""
+    return is_absolute(written) or written.startswith("~/")
 
 
 def _below(engine: Engine | None, inside: str, *, kind: ModelKind) -> str:

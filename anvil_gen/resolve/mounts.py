@@ -11,7 +11,9 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from anvil_gen.host_paths import is_absolute
+from anvil_gen.interpolation import as_reference, looks_interpolated
 from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_mounts import MountTable
 from anvil_gen.resolve.compose_keys import long_mount
 from anvil_gen.resolve.context import ResolveContext
@@ -54,7 +56,7 @@ def _mounts(
             yield Mount(source=mount.volume, target=target, volume=True, read_only=mount.read_only is True)
         elif mount.source is not UNSET and _is_source(context, mount.source, path):
             yield Mount(
-                source=_moved(mount.source, move_to(context, folder)),
+                source=moved_source(mount.source, move_to(context, folder)),
                 target=target,
                 read_only=mount.read_only is True,
                 selinux=None if mount.selinux is UNSET else mount.selinux,
@@ -62,7 +64,7 @@ def _mounts(
             )
 
 
-def _moved(source: str, move: Move) -> str:
+def moved_source(source: str, move: Move) -> str:
     """Return a source as it is written in the tree: of a variable, the default."""
     moved = move(source)
     if not isinstance(source, VariableValue):
@@ -135,13 +137,20 @@ def _is_one_source(context: ResolveContext, mount: MountTable, path: KeyPath) ->
 def _is_source(context: ResolveContext, source: str, path: KeyPath) -> bool:
     """Tell whether a path of the host can be mounted; report why not."""
     here = (*path, "source") if isinstance(context.collector.value_at(path), dict) else path
-    code, detail, remedy = _source_error(context, source) or ("", "", "")
+    return check_source(context.collector, context.inventory, source, here)
+
+
+def check_source(collector: Collector, inventory: Inventory, source: str, path: KeyPath) -> bool:
+    """Tell whether what is at a key path can be mounted as a path of the host; report why not."""
+    code, detail, remedy = _source_error(inventory, source) or ("", "", "")
     if code:
-        context.collector.add(code, here, detail, remedy)
+        collector.add(code, path, detail, remedy)
     return not code
 
 
-def _source_error(context: ResolveContext, source: str) -> tuple[str, str, str] | None:
+def _source_error(inventory: Inventory, source: str) -> tuple[str, str, str] | None:
+    if looks_interpolated(source) and not isinstance(source, VariableValue):
+        return "text-that-looks-like-a-variable", "every $ of a plain text is literal", as_reference(source)
     if source.startswith("~"):
         if source == "~" or source.startswith("~/"):
             return None
@@ -155,7 +164,7 @@ def _source_error(context: ResolveContext, source: str) -> tuple[str, str, str] 
     if "\\" in source:
         detail = "a backslash is part of a name on Linux, and not between folders"
         return "invalid-form", detail, "write forward slashes: they work everywhere"
-    if source in context.inventory.volumes:
+    if source in inventory.volumes:
         detail = f'"{source}" is a folder next to the inventory here, and [volumes] has a volume of that name'
         return "invalid-form", detail, f'write {{ volume = "{source}" }}, or "./{source}" for the folder'
     return None

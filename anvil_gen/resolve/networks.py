@@ -13,9 +13,11 @@ from anvil_gen.resolve.compose_keys import compose_form, named_volumes
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.egress import INTERNAL
 from anvil_gen.resolve.layers import set_fields
-from anvil_gen.resolve.model import Declared, Mode, Mount, Networks, Router, Service, Stack
-from anvil_gen.resolve.options import RouterOptions, ServerOptions
+from anvil_gen.resolve.model import Declared, Mode, Mount, Networks, Router, Service, Stack, Tier
+from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
+from anvil_gen.resolve.override_merge import REMOVED
 from anvil_gen.resolve.relative_paths import move_to, moved_volume
+from anvil_gen.resolve.uniqueness import is_address
 from anvil_gen.values import KeyPath
 
 DEFAULT = "default"
@@ -35,12 +37,27 @@ def networks_of(
         own = {DEFAULT: NetworkTable()} if is_router and sealed else {}
     else:
         own = dict(wanted) if isinstance(wanted, Mapping) else {name: NetworkTable() for name in wanted}
+        _check_addresses(context, own, options.origin("networks").path or table)
         _check_names(context, own, options.origin("networks").path or table, sealed=sealed and not is_router)
     if sealed:
         own = {**own, INTERNAL: NetworkTable()} if is_router else {INTERNAL: NetworkTable(), **own}
     if all(network == NetworkTable() for network in own.values()):
         return tuple(own)
     return {name: compose_form(set_fields(network)) or None for name, network in own.items()}
+
+
+def _check_addresses(context: ResolveContext, networks: Mapping[str, NetworkTable], path: KeyPath) -> None:
+    """Report fixed addresses that are none: Compose passes them on, and Docker refuses to start the container."""
+    for name, network in networks.items():
+        for key, value in set_fields(network).items():
+            for at, one in enumerate(value if isinstance(value, list) else [value]):
+                here = (*path, name, key, *([at] if isinstance(value, list) else []))
+                if key in _ADDRESSES and (one == ALL_ADDRESSES or not is_address(one)):
+                    remedy = "write an IPv6 address" if "6" in key else "write an IP address, like 10.77.0.20"
+                    context.collector.add("not-an-ip-address", here, f'"{one}"', remedy)
+
+
+_ADDRESSES = ("ipv4_address", "ipv6_address", "link_local_ips")
 
 
 def _check_names(context: ResolveContext, names: Iterable[str], path: KeyPath, *, sealed: bool) -> None:
@@ -97,7 +114,7 @@ def check_shared(modes: Iterable[Mode], collector: Collector) -> None:
     for mode in modes:
         router = mode.router
         for tier in router.tiers if router is not None else ():
-            if router is None or "network_mode" in {*router.override, *tier.service.override}:
+            if router is None or _without_names((router, tier.service), tier, collector):
                 continue
             here, there = _joined(router), _joined(tier.service)
             if here & there:
@@ -108,8 +125,30 @@ def check_shared(modes: Iterable[Mode], collector: Collector) -> None:
             collector.add("network-not-shared-with-the-router", path, detail, remedy)
 
 
+def _without_names(services: Iterable[Service | Router], tier: Tier, collector: Collector) -> bool:
+    """Tell whether one of a router and its tier is on no network of the project; report where none has a name there."""
+    modes = [mode for one in services if (mode := one.override.get("network_mode")) not in (None, REMOVED)]
+    own = tier.service.override.get("network_mode")
+    for mode in modes:
+        if (
+            mode in ("host", "none", "bridge") and mode == own and len(modes) == 1 and not tier.service.sealed
+        ):  # of which that is reported
+            detail = f'the router reaches "{tier.name}" by its name, and with network_mode {mode} it has none'
+            remedy = "remove network_mode, and publish the port: bind"
+            table = tier.options.path_of("override") or ("tiers", tier.name)
+            path = (*table, "network_mode")
+            collector.add("network-not-shared-with-the-router", path, detail, remedy)
+    return bool(modes)
+
+
+def by_network(networks: Networks) -> dict[str, Any]:
+    """Return what a service says of each of its networks."""
+    return dict(networks) if isinstance(networks, Mapping) else dict.fromkeys(networks)
+
+
 def _joined(service: Service | Router) -> set[str]:
-    return {*service.networks, *_names(service.override.get("networks"))} or {DEFAULT}
+    own = service.override.get("networks")
+    return {*(() if own is REMOVED else service.networks), *_names(own)} or {DEFAULT}
 
 
 def check_used(stack: Stack, inventory: Inventory, collector: Collector) -> None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
+from anvil_gen.inventory.fields import Architecture
 from anvil_gen.inventory.schema_base import LoggingTable
 from anvil_gen.inventory.schema_model import AdapterTable, EnvFileTable, ModelTable, WeightsTable
 from anvil_gen.inventory.schema_mounts import MountTable, NetworkTable
@@ -58,6 +59,7 @@ class HostOptions(Options, frozen=True, kw_only=True):
     name: str
     project: str
     platform: str
+    architecture: Architecture
     egress: str
     gpu_request: str
     output: str
@@ -92,8 +94,8 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     gpu_memory: str | None
     max_sequences: int | None
     kv_cache_dtype: str | None
-    shm_size: str | None
-    ipc: str | None
+    shm_size: str | Literal[False] | None
+    ipc: str | Literal[False] | None
     restart: str | Literal[False]
     stop_grace_period: str | Literal[False]
     start_period: str | Literal[False]
@@ -101,7 +103,7 @@ class ServerOptions(Options, frozen=True, kw_only=True):
     logging: LoggingTable | Literal[False] | None
     log_max_size: str
     log_max_files: int
-    environment: Mapping[str, str | int]
+    environment: Mapping[str, str | int | Literal[False]]
     flags: Mapping[str, Any]
     flag_check: bool
     mounts: Mapping[str, str | MountTable]
@@ -120,6 +122,11 @@ class ServerOptions(Options, frozen=True, kw_only=True):
 
     gpus_key: ClassVar[str]
     """The option that names its GPUs."""
+
+    @property
+    def variables(self) -> Mapping[str, str | int]:
+        """The environment that it sets: without what only removes a variable of the layers below."""
+        return {name: value for name, value in self.environment.items() if value is not False}
 
     @property
     def named_gpus(self) -> list[tuple[KeyPath, str]]:

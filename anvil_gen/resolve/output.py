@@ -8,11 +8,12 @@ from pathlib import Path
 
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fleet import HOSTS, fleet_root
+from anvil_gen.inventory.lock_file import LOCKS
 from anvil_gen.resolve.model import ROOT_FILE
 from anvil_gen.text_files import is_inside
 
 HEADER = "# Made by anvil-gen from "
-_OWN_FOLDERS = (HOSTS, "templates")
+_OWN_FOLDERS = (HOSTS, LOCKS, "templates")
 
 
 def check_output(collector: Collector, inventory: Path, output: Path, *, marker: str) -> None:

@@ -32,11 +32,19 @@ def form_errors(table: Mapping[str, Any]) -> Found:
                 for detail, remedy in rule(item):
                     yield path, detail, remedy
     for key in ("command", "entrypoint"):
-        detail = _shell_error(table[key]) if isinstance(table.get(key), str) else ""
+        detail = shell_error(table[key]) if isinstance(table.get(key), str) else ""
         if detail:
             yield (key,), detail, "quote it, or write a list: one argument an item"
     yield from _excluding(table)
     yield from _repeated(table, ())
+
+
+def declared_errors(section: str, table: Mapping[str, Any]) -> Found:
+    """Yield what is wrong in a volume's own keys, whose types are right: of an external one, Compose takes the name."""
+    if section == "volumes" and table.get("external") is True:
+        for key in table:
+            if key not in ("external", "name") and not key.startswith("x-"):
+                yield (key,), "an external volume has all of it already", "remove it, or external"
 
 
 def _items(key: str, value: Any) -> Iterator[tuple[KeyPath, Any]]:
@@ -138,6 +146,9 @@ def _excluding(table: Mapping[str, Any]) -> Found:
     test = _at(table, ("healthcheck", "test"))
     if isinstance(test, list) and test and isinstance(test[0], str) and test[0] not in ("CMD", "CMD-SHELL", "NONE"):
         yield ("healthcheck", "test"), f'it begins with "{test[0]}"', 'begin it with "CMD", "CMD-SHELL" or "NONE"'
+    extends = table.get("extends")
+    if isinstance(extends, str) or (isinstance(extends, Mapping) and "file" not in extends):
+        yield ("extends",), "each service is in a file of its own", "write file too, or [defaults] for all tiers"
     build = table.get("build")
     if isinstance(build, Mapping) and build.get("dockerfile") and build.get("dockerfile_inline"):
         yield ("build", "dockerfile"), '"dockerfile_inline" is set too', "keep one of them"
@@ -167,7 +178,7 @@ def _repeated(value: Any, path: KeyPath) -> Found:
             yield from _repeated(item, (*path, index))
 
 
-def _shell_error(line: str) -> str:
+def shell_error(line: str) -> str:
     """Return what is wrong with a command in one text, as Compose splits it; empty where nothing is."""
     quote, word, escaped = "", "", False
     for char in line:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from anvil_gen.inventory.collector import Collector
-from anvil_gen.inventory.env_references import check_free_values, own_key_tables
+from anvil_gen.inventory.env_references import check_free_values, own_key_tables, server_tables
 from anvil_gen.values import KeyPath
 
 
@@ -15,23 +16,40 @@ def check_own_keys(collector: Collector) -> None:
     tables = [
         (path, table) for path, table in own_key_tables(collector.document.data) if table or path[0] == "services"
     ]
-    if not tables:
+    fields = [
+        (path, found) for path, table in server_tables(collector.document.data) if (found := _compose_keys(table))
+    ]
+    if not tables and not fields:
         return
     # Only who writes such keys needs them.
     from anvil_gen.inventory import compose_spec  # noqa: PLC0415
     from anvil_gen.inventory.own_keys import check_types  # noqa: PLC0415
-    from anvil_gen.resolve.own_key_forms import form_errors  # noqa: PLC0415
+    from anvil_gen.resolve.own_key_forms import declared_errors, form_errors  # noqa: PLC0415
 
+    for path, keys in fields:
+        check_types(
+            collector, path, {key: keys[key] for key in keys if key == "build"}, compose_spec.Service, override=False
+        )
+        _add_forms(collector, path, form_errors(keys))
     declared = {"volumes": compose_spec.Volume, "networks": compose_spec.Network}
     for path, table in tables:
         is_override, kind = path[0] not in ("services", *declared), declared.get(str(path[0]))
         keys = {key: value for key, value in table.items() if path[0] != "services" or key != "files"}  # our own key
         check_types(collector, path, keys, kind or compose_spec.Service, override=is_override)
-        for where, detail, remedy in form_errors(table) if kind is None else ():
-            if not collector.is_dropped((*path, *where)):
-                collector.add("invalid-form", (*path, *where), detail, remedy)
+        _add_forms(collector, path, form_errors(table) if kind is None else declared_errors(str(path[0]), table))
         if path[0] == "services":
             _check_service(collector, path, table)
+
+
+def _compose_keys(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of a table of ours that are Compose's own, in its own form."""
+    return {key: table[key] for key in ("build", "healthcheck", "networks", "ports") if key in table}
+
+
+def _add_forms(collector: Collector, path: KeyPath, errors: Iterable[tuple[KeyPath, str, str]]) -> None:
+    for where, detail, remedy in errors:
+        if not any(collector.is_dropped((*path, *where[:end])) for end in range(1, len(where) + 1)):
+            collector.add("invalid-form", (*path, *where), detail, remedy)
 
 
 def _check_service(collector: Collector, path: KeyPath, table: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.resolve.model import Mode, Service, Stack
+from anvil_gen.resolve.networks import by_network
 from anvil_gen.resolve.override_merge import as_mapping, lost_mounts, merge
 from anvil_gen.values import KeyPath, compose_text
 
@@ -69,6 +70,8 @@ def _owned(stack: Stack) -> Iterator[_Own]:
         service = tier.service
         if service.override:
             below = {"image": service.image, "build": service.build, "container_name": service.container_name}
+            if not service.sealed:  # whose networks are no choice
+                below["networks"] = by_network(service.networks)
             tables: tuple[KeyPath, ...] = (
                 ("tiers", tier.name, "override"),
                 ("defaults", "override"),
@@ -77,7 +80,7 @@ def _owned(stack: Stack) -> Iterator[_Own]:
             yield _Own(name=service.name, tables=tables, mapping=merge(below, service.override))
     router = stack.router
     if router is not None and router.override:
-        below = {"image": "built", "container_name": router.container_name}
+        below = {"image": "built", "container_name": router.container_name, "networks": by_network(router.networks)}
         tables = (("router", "override"), ("router",))
         yield _Own(name=router.service, tables=tables, mapping=merge(below, router.override))
 

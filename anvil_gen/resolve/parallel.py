@@ -7,7 +7,7 @@ from anvil_gen.catalog.engine import Engine
 from anvil_gen.resolve.context import AnyServer, ResolveContext
 from anvil_gen.resolve.model import GpuRequest
 from anvil_gen.resolve.options import ServerOptions
-from anvil_gen.values import KeyPath, canonical_flag
+from anvil_gen.values import KeyPath, VariableValue, canonical_flag
 
 SIZES = ("tensor_parallel", "pipeline_parallel", "data_parallel")
 """Fields whose product is the number of GPUs."""
@@ -18,7 +18,7 @@ def parallel_values(options: ServerOptions, request: GpuRequest | None, engine: 
     """Return what an engine is told of its groups, by field; without a size, all GPUs are one tensor-parallel group."""
     sizes = {name: options.get(name) for name in SIZES}
     number = request.number if request is not None else None
-    if number is not None and number > 1 and not any(sizes.values()):
+    if number is not None and (number > 1 or isinstance(number, VariableValue)) and not any(sizes.values()):
         sizes["tensor_parallel"] = number
     expert = options.get("expert_parallel")
     if expert is True and engine.parallel.expert == "size":

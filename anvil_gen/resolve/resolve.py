@@ -1,14 +1,15 @@
 """From an inventory and the catalog to a `Stack`: every option with its value, every service ready to lay out."""
 
+import posixpath
 from collections.abc import Mapping
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.literal_secrets import check_literal_secrets
+from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.checks import check_stack
 from anvil_gen.resolve.context import Folders, ResolveContext, TierServer
@@ -23,6 +24,7 @@ from anvil_gen.resolve.model_names import model_names
 from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.model_source import presets_of
 from anvil_gen.resolve.modes import build_modes
+from anvil_gen.resolve.mounts import check_source
 from anvil_gen.resolve.options import HostOptions, TierOptions
 from anvil_gen.resolve.own_keys import check_own_keys
 from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
@@ -31,7 +33,14 @@ from anvil_gen.resolve.tier import build_tier, tier_files
 
 
 def resolve(
-    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, *, header: str, folders: Folders
+    inventory: Inventory,
+    catalog: Catalog,
+    collector: Collector,
+    host: HostOptions,
+    *,
+    header: str,
+    folders: Folders,
+    lock: Lock,
 ) -> Stack:
     """Resolve an inventory; errors go to ``collector``, and what they are about is left out of the result.
 
@@ -42,18 +51,9 @@ def resolve(
         host: the resolved ``[host]`` options.
         header: the inventory's name as the rendered files' headers give it.
         folders: the inventory's, which relative paths start from, and the rendered tree's.
+        lock: what images and models are held to.
     """
-    context = ResolveContext(
-        inventory=inventory,
-        catalog=catalog,
-        collector=collector,
-        platform=host.platform,
-        gpus=resolve_gpus(inventory, catalog, collector, host.platform),
-        gpu_request=host.gpu_request,
-        folder=folders[0],
-        output=folders[1],
-        sealed=host.egress == "deny",
-    )
+    context = _context(inventory, catalog, collector, host, folders=folders, lock=lock)
     _check_folders(inventory, collector)
     for check in (check_own_keys, check_paths, check_literal_secrets):
         check(collector)
@@ -78,6 +78,24 @@ def resolve(
         variables=variables_of(inventory, tiers, services, modes[0].router, experiment),
     )
     return _checked(context, stack)
+
+
+def _context(
+    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, *, folders: Folders, lock: Lock
+) -> ResolveContext:
+    return ResolveContext(
+        inventory=inventory,
+        catalog=catalog,
+        collector=collector,
+        platform=host.platform,
+        architecture=host.architecture,
+        gpus=resolve_gpus(inventory, catalog, collector, host.platform),
+        gpu_request=host.gpu_request,
+        folder=folders[0],
+        output=folders[1],
+        sealed=host.egress == "deny",
+        lock=lock,
+    )
 
 
 def _checked(context: ResolveContext, stack: Stack) -> Stack:
@@ -139,9 +157,8 @@ def _check_folders(inventory: Inventory, collector: Collector) -> None:
         ("paths", "models", inventory.paths.models),
         ("hfcache", "path", inventory.hfcache.path),
     ):
-        if value is not UNSET and not is_absolute(value):
-            remedy = "write it from the root on: /srv/models, C:/models, //server/share/models"
-            collector.add("not-an-absolute-path", (table, key), f'"{value}"', remedy)
+        if value is not UNSET and posixpath.normpath(value).strip("/"):  # the whole host is refused for itself
+            check_source(collector, inventory, value, (table, key))
     if inventory.hfcache.path is not UNSET and inventory.hfcache.volume is not UNSET:
         detail = '"path" and "volume" both say where the cache is'
         collector.add("two-fields-for-one-thing", ("hfcache", "path"), detail, "keep one of them")

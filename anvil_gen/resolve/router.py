@@ -15,6 +15,7 @@ from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
+from anvil_gen.resolve.compose_keys import with_image
 from anvil_gen.resolve.compose_service import health_check, logging_of, published
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
@@ -120,7 +121,7 @@ def build_router(
         kind=spec.name,
         service=options.service,
         container_name=options.container_name or None,
-        image=None if options.image is None else text_of(options.image),
+        image=None if options.image is None else context.lock.image(text_of(options.image)),
         port=int(options.port),
         ports=(*published(options.bind, text_of(options.port), str(options.port)), *_metrics_port(options)),
         further_ports=(),
@@ -146,7 +147,7 @@ def build_router(
         mounts=mounts,
         networks=networks,
         declared=declared(context, mounts, networks or (DEFAULT,), folder=_FOLDER),
-        override=options.override,
+        override=with_image(options.override, context.lock),
         override_declared=declared_by(context, declaring(options.override), folder=_FOLDER),
         variables=kind.variables,
         options=options,

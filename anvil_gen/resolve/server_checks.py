@@ -11,6 +11,8 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema_tier import HealthCheckTable
 from anvil_gen.resolve.context import AnyServer, ResolveContext, matching_quirks
 from anvil_gen.resolve.flag_check import check_fields, check_variables, report
+from anvil_gen.resolve.image_kinds import check_image
+from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.resolve.parallel import PARALLEL_FIELDS, check_parallel
 from anvil_gen.resolve.server_gpus import check_vendors
 from anvil_gen.values import KeyPath, address, canonical_flag
@@ -27,6 +29,8 @@ FIELDS_NEEDING_FLAG = (
     "lora",
     *PARALLEL_FIELDS,
 )
+# Fields that say what a tier is reached by, whether or not its engine is told.
+_READ_BY_OTHERS = ("port", "served_name")
 # Fields of Compose that only an engine without a command of its own takes.
 OWN_FIELDS = ("command",)
 
@@ -37,6 +41,7 @@ def check_server(context: ResolveContext, server: AnyServer) -> None:
         for check in (
             check_vendors,
             check_parallel,
+            check_image,
             _check_needs,
             _check_fields,
             _check_health,
@@ -77,7 +82,7 @@ def _check_fields(context: ResolveContext, server: AnyServer, engine: Engine) ->
 def _check_passed(context: ResolveContext, server: AnyServer) -> None:
     """Report variables that are both passed on and set."""
     for index, name in enumerate(server.options.pass_):
-        if name in server.options.environment:
+        if name in server.options.variables:
             detail = f'"{name}" is set in environment, and passed on'
             path = (*server.path, "pass", index)
             context.collector.add("two-fields-for-one-thing", path, detail, "keep one of them")
@@ -104,10 +109,12 @@ def check_log_fields(context: ResolveContext, table: KeyPath) -> None:
 
 def _check_health(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
     """Report a health check that says one time twice, or changes those of a test which there is not."""
-    own = server.options.healthcheck
+    own, written = server.options.healthcheck, context.collector.value_at(server.path)
+    if own is False and written.get("start_period") and "healthcheck" in written:
+        detail, path = "without a health check it says nothing", (*server.path, "start_period")
+        context.collector.add("conflicting-values", path, detail, "remove it, or healthcheck = false", key=True)
     if not isinstance(own, HealthCheckTable):
         return
-    written = context.collector.value_at(server.path)
     if own.start_period is not UNSET and "start_period" in written and "healthcheck" in written:
         detail, path = '"healthcheck" has it too', (*server.path, "start_period")
         context.collector.add("two-fields-for-one-thing", path, detail, "keep one of them", key=True)
@@ -128,8 +135,11 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
     spelled: dict[str, str] = {}
     for name, value in server.options.flags.items():
         here = (*flags_path, name)
-        other = spelled.setdefault(canonical_flag(name), name)
-        option = by_flag.get(canonical_flag(name)) or (by_flag.get(rules.main_form(name)) if rules else None)
+        main_form = rules.main_form(name) if rules is not None else canonical_flag(name)
+        other = spelled.setdefault(main_form, name)
+        option = by_flag.get(canonical_flag(name)) or by_flag.get(main_form)
+        if option is not None and _is_open(server.options, option, is_removed=value is False):
+            option = None
         if other != name and option is None:
             detail = f'"{other}" is the same flag for the engine'
             context.collector.add("flag-written-twice", here, detail, "keep one of the two", key=True)
@@ -148,11 +158,21 @@ def _check_flags(context: ResolveContext, server: AnyServer, engine: Engine) -> 
         _check_json_flag(context, server, engine, name)
 
 
+def _is_open(options: ServerOptions, option: str, *, is_removed: bool) -> bool:
+    """Tell whether a flag may be written although it is that of a field, since it contradicts no field.
+
+    That is a model where the tier leaves it to others, and the removal of what others read too or nobody has set.
+    """
+    if option.partition(".")[0] == "model":
+        return options.get("model") is False
+    return is_removed and (option in _READ_BY_OTHERS or (option in options and options.get(option) is None))
+
+
 def _check_version(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
     """Report values of fields, and variables, that the engine's version does not take."""
     if server.rules is not None and server.options.flag_check:
         check_fields(context.collector, server.options, engine, server.rules, server.path)
-        check_variables(context.collector, server.path, server.options.environment, server.rules)
+        check_variables(context.collector, server.path, server.options.variables, server.rules)
 
 
 def _check_json_flag(context: ResolveContext, server: AnyServer, engine: Engine, name: str) -> None:

@@ -8,7 +8,7 @@ from anvil_gen.resolve.context import AnyServer, ResolveContext
 from anvil_gen.resolve.model import Gpu, GpuRequest
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.units import MIB, parse_size
-from anvil_gen.values import KeyPath, Number, Text, text_of
+from anvil_gen.values import KeyPath, Number, Text, VariableValue, text_of
 
 
 def find_gpus(
@@ -53,7 +53,8 @@ def _unknown_gpu(context: ResolveContext, name: str, path: KeyPath) -> None:
     if name in known or context.collector.is_dropped(("gpus", name)):  # it is there, and its error has been reported
         return
     detail = f'"{name}" is not defined in [gpus]' + (f" (defined: {join_words(known)})" if known else "")
-    remedy = did_you_mean(name, known) or f'add a table [gpus.{name}] with its "uuid"'
+    all_of_them = f'write {path[-2]} = "all", without a list' if name == "all" else ""
+    remedy = all_of_them or did_you_mean(name, known) or f'add a table [gpus.{name}] with its "uuid"'
     context.collector.add("unknown-gpu", path, detail, remedy)
 
 
@@ -67,13 +68,29 @@ def check_vendors(context: ResolveContext, server: AnyServer, engine: Engine) ->
             "gpus-of-two-vendors", path, " and ".join(vendors), "one tier takes the GPUs of one vendor"
         )
     for vendor in vendors:
-        if vendor not in engine.vendors:
+        if vendor not in engine.vendors and server.options.image is not None:
+            detail = f"{engine.title} is known to run on {join_words(engine.vendors) or 'the processor only'}"
+            remedy = "nothing, if the image is for them"
+            context.collector.add("other-gpus-than-known", path, detail, remedy, severity="warning")
+        elif vendor not in engine.vendors:
             runs = join_words(engine.vendors) or "the processor only"
             detail = f'{engine.title} has no GPUs of vendor "{vendor}": it runs on {runs}'
             context.collector.add("not-for-this-engine", path, detail, "take another GPU, or another engine")
     request = server.gpu_request
+    if request is not None and isinstance(request.count, VariableValue):
+        _check_counted(context, request.vendor, path)
     if request is not None and request.count != "all" and not request.has_uuids:
         _check_pins(context, request.vendor, path)
+
+
+def _check_counted(context: ResolveContext, name: str, path: KeyPath) -> None:
+    """Report a number of GPUs that is a variable, where each of them is written."""
+    vendor = context.catalog.vendor(name)
+    form = {str(key): form for key, form in vendor.requests.items()}.get(context.gpu_request) if vendor else None
+    if form is not None and not form.counts:
+        detail = f"{context.gpu_request} of {name} GPUs names each of them"
+        remedy = 'write the number, or "all"'
+        context.collector.add("variable-where-a-value-is-needed", path, detail, remedy)
 
 
 def _check_pins(context: ResolveContext, name: str, path: KeyPath) -> None:
@@ -132,6 +149,13 @@ def _gpus_have_errors(context: ResolveContext, server: AnyServer) -> bool:
 def image_of(
     context: ResolveContext, options: ServerOptions, engine: Engine | None, gpus: GpuRequest | None, path: KeyPath
 ) -> Text:
+    """Return the image of a model server, with the digest that the lock holds it to."""
+    return context.lock.image(_image_of(context, options, engine, gpus, path))
+
+
+def _image_of(
+    context: ResolveContext, options: ServerOptions, engine: Engine | None, gpus: GpuRequest | None, path: KeyPath
+) -> Text:
     """Return the image that the inventory names, else the engine's for these GPUs."""
     named = options.image
     if options.build is not None and (options.path_of("image") or ())[: len(path)] != path:
@@ -144,12 +168,13 @@ def image_of(
     capabilities = {gpu.compute_capability for gpu in gpus.gpus} if gpus is not None else set()
     fitting = next((image for key, image in images.items() if key in capabilities), images.get("default"))
     if fitting is not None:
-        return fitting
-    if not engine.image:
+        return engine.architectures.get(context.architecture, {}).get(fitting, fitting)
+    if not engine.image or (gpus is not None and not images and gpus.vendor in engine.images):
         context.collector.missing_key(path, "image", f'write image = "…": {engine.title} has no image of its own')
     elif gpus is not None and images:
         _no_image(context, engine, gpus, path)
-    return engine.image
+    default = engine.image if gpus is not None or not engine.image_cpu else engine.image_cpu
+    return engine.architectures.get(context.architecture, {}).get(default, default)
 
 
 def _no_image(context: ResolveContext, engine: Engine, gpus: GpuRequest, path: KeyPath) -> None:

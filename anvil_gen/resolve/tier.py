@@ -19,6 +19,7 @@ from anvil_gen.resolve.model import FILE_LABEL, Mount, Tier, TreeFile
 from anvil_gen.resolve.model_names import ModelNames
 from anvil_gen.resolve.model_source import Source, presets_of, rank_of, tier_sources
 from anvil_gen.resolve.options import TierOptions
+from anvil_gen.resolve.own_key_forms import shell_error
 from anvil_gen.resolve.server_gpus import share_of
 from anvil_gen.text_files import read_text
 from anvil_gen.values import EnvRef, KeyPath, Text, VariableText, VariableValue, canonical_flag, parts_of, text_of
@@ -45,6 +46,8 @@ def build_tier(
     given_names = (*names.given(server.engine), *further_names)
     inputs = _inputs(context, server, sources, files, given_names=given_names, any_name=any_name)
     model = sources.get("model")
+    if model is not None:
+        _check_own_name(context, server, names, model.argument)
     return Tier(
         name=name,
         engine=server.engine_name,
@@ -68,6 +71,20 @@ def build_tier(
     )
 
 
+def _check_own_name(context: ResolveContext, server: TierServer, names: ModelNames, model: Text) -> None:
+    """Report a name that the engine is not told, and would not answer to: without a flag, the model's is its own."""
+    engine = server.engine
+    if engine is None or engine.served_names == "any" or names.several:
+        return
+    flag = engine.fields.get("served_name")
+    removed = [name for name, value in server.options.flags.items() if value is False]
+    if flag in [canonical_flag(name) for name in removed] and text_of(names.served[0]) != model:
+        detail = f'{engine.title} answers to "{model}" where --{flag} is removed'
+        remedy = f'write served_name = "{model}", or keep the flag'
+        path = server.options.path_of("served_name") or server.path
+        context.collector.add("conflicting-values", path, detail, remedy)
+
+
 def _extra_arguments(context: ResolveContext, server: TierServer) -> Text | None:
     """Return the arguments that a variable says, if it is set; what is written out is a flag."""
     extra = server.options.extra_arguments
@@ -80,6 +97,9 @@ def _extra_arguments(context: ResolveContext, server: TierServer) -> Text | None
     elif server.engine is not None and server.engine.own_command and not server.options.command:
         detail = "without a command, they would replace the image's own"
         context.collector.add("not-for-this-engine", path, detail, "write command too")
+    problem = shell_error(str(extra)) if isinstance(extra, VariableValue) else ""
+    if problem:
+        context.collector.add("invalid-form", path, problem, "quote what is one argument")
     # Without a default there are none.
     parts = (
         replace(part, default=part.default or "") if isinstance(part, EnvRef) else part for part in parts_of(extra)

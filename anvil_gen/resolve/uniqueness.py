@@ -33,13 +33,16 @@ class _Owner(Struct, frozen=True, kw_only=True):
 
 
 def check_uniqueness(stack: Stack, collector: Collector, *, proves_names: bool = False) -> None:
-    """Report names and ports that two services claim; ports only where both of them run.
+    """Report names and ports that two services claim; those of containers and ports only where both of them run.
 
     ``proves_names``: the router makes sure that a tier is the one that it asks.
     """
     _unique(_services(stack, collector), "service-taken-twice", collector)
-    _unique(_containers(stack, collector), "container-name-taken-twice", collector)
-    ports = list(_ports(stack, collector))
+    containers, ports = list(_containers(stack, collector)), list(_ports(stack, collector))
+    in_modes = {tier.name for mode in stack.modes for tier in mode.tiers}
+    for mode in stack.modes:
+        may_run = [one for one in containers if _runs(one, mode) or one.table[-1] not in in_modes]
+        _unique(may_run, "container-name-taken-twice", collector)
     used = {owner.value[0] for owner in ports}
     for mode in stack.modes:
         reported = _unique_ports([owner for owner in ports if _runs(owner, mode)], used, collector)
@@ -123,7 +126,7 @@ def _containers(stack: Stack, collector: Collector) -> Iterator[_Owner]:
             continue
         if "container_name" not in overridden and is_explicit(options, "container_name", table, collector):
             yield _owned(owner, table, options, "container_name")
-    if stack.router is not None and stack.router.reloads:
+    if stack.router is not None and stack.router.reloads and stack.router.reload_container_name:
         router = _owned("what reloads the router", ("router",), stack.router.options, "container_name")
         yield replace(router, value=stack.router.reload_container_name)
     for table, mapping in own.items():
@@ -157,15 +160,14 @@ def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
     for owner, table, options in owners(stack):
         if not isinstance(own.get(table, {}).get("ports", _NOTHING_ADDED), Added):
             continue
-        if isinstance(options, ServerOptions):
-            yield from _in_compose_form(table, options.path_of("ports") or table, options.ports)
-        if options.port is None or options.bind is False:
-            continue
-        if is_explicit(options, "port", table, collector):
+        is_published = options.port is not None and options.bind is not False
+        if is_published and is_explicit(options, "port", table, collector):
             path, key = option_location(options, "port", table)
-            value = (options.port, _address(options.bind))
+            value = (options.port, _address(str(options.bind)))
             yield _Owner(owner=owner, value=value, path=path, key=key, remedy="", table=table)
             yield from _metrics(owner, table, options)
+        if isinstance(options, ServerOptions):
+            yield from _in_compose_form(table, options.path_of("ports") or table, options.ports)
     for table, mapping in own.items():
         yield from _in_compose_form(table, (*_own_path(table), "ports"), mapping.get("ports"))
 
@@ -222,7 +224,7 @@ def _unique_ports(found: Iterable[_Owner], used: set[int], collector: Collector)
         others = (name for port, at, name in seen if port == number and (at == bind or _EVERY & {at, bind}))
         other = next(others, None)
         seen.append((number, bind, owner.owner))
-        if other is not None and other != owner.owner:
+        if other is not None:
             reported.add(owner.table)
             remedy = owner.remedy or free_port(number, used)
             detail = f"{number} is published by {other}"

@@ -26,27 +26,18 @@ To look around while tests run, or without them: `scripts/with-engine COMMAND` s
 from __future__ import annotations
 
 import contextlib
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pin_servers import real_registry
 
 from e2e import engine as engine_module
-from e2e import web
 from e2e.box import Box
 from e2e.cards import write_nvidia_smi
 from e2e.daemon import DaemonError
-from e2e.engine import CARDS, Engine, EngineError, free_port, running_engine
+from e2e.engine import CARDS, Engine, EngineError, running_engine
 from e2e.materials import MaterialError
-
-REGISTRY_CONFIGURATION = """version: 0.1
-log: {{level: warn}}
-storage:
-  filesystem: {{rootdir: "{folder}"}}
-  delete: {{enabled: true}}
-http: {{addr: "127.0.0.1:{port}"}}
-"""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -77,19 +68,8 @@ def model_folder(engine: Engine) -> Path:
 @pytest.fixture(scope="package")
 def registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start an image registry, and return its address."""
-    folder, port = tmp_path_factory.mktemp("registry"), free_port()
-    configuration = folder / "config.yml"
-    configuration.write_text(REGISTRY_CONFIGURATION.format(folder=folder / "images", port=port), "utf-8")
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            ["docker-registry", "serve", str(configuration)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-    try:
-        web.wait_for(port, "/v2/", seconds=20)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    with real_registry(tmp_path_factory.mktemp("registries") / "registry") as address:
+        yield address
 
 
 @pytest.fixture

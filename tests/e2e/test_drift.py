@@ -283,6 +283,28 @@ def test_a_moved_tag_is_seen_and_followed(box: Box, engine: Engine, registry: st
     assert drifts(answer(box, "status", "box", code=2)) == {"one": [], "two": ["image"]}
 
 
+def test_a_pinned_image_stays_where_its_tag_moves(box: Box, engine: Engine, registry: str) -> None:
+    image = f"{registry}/{box.name('pinned')}:v1.0.0"
+    old = import_small_image(engine, box.folder, image, "1")
+    engine.docker("push", image)
+    inventory = two_tiers(box, image)
+    box.write(inventory)
+    box.anvil_gen("pin", "box")
+    box.render(inventory)
+    box.anvil_gen("up", "box")
+    new = import_small_image(engine, box.folder, image, "2")
+    engine.docker("push", image)
+
+    assert actions(answer(box, "up", "box", "--pull")) == {"one": "unchanged", "two": "unchanged"}
+    assert box.container("one")["Image"] == old
+    assert drifts(answer(box, "status", "box")) == {"one": [], "two": []}
+    assert box.anvil_gen("outdated", "box", check=False).code == 2
+    box.anvil_gen("pin", "box", "--update", "one")
+    box.render(inventory)
+    assert actions(answer(box, "up", "box")) == {"one": "recreated", "two": "recreated"}
+    assert box.container("one")["Image"] == new
+
+
 def test_volumes_and_their_weights_outlive_down(box: Box) -> None:
     inventory = box.adapted("fakoli-dark")
     box.environment["ANVIL_ROUTER_TOKEN"] = "a key"

@@ -126,12 +126,53 @@ def test_the_log_may_go_elsewhere(tmp_path: Path) -> None:
 
 def test_the_program_may_be_another(tmp_path: Path) -> None:
     plain = service_of(tmp_path, TIER)
-    script = 'exec vllm "$@"'
+    script = 'exec vllm serve "$@"'
     other = service_of(tmp_path, TIER + f"entrypoint = ['bash', '-c', '{script}', '--']")
+    program, arguments = plain["entrypoint"] + plain["command"][:1], plain["command"][2:]
 
+    assert program == ["vllm", "serve"]
     assert other["entrypoint"] == ["bash", "-c", script.replace("$", "$$"), "--"]
-    assert {**other, "entrypoint": None} == {**plain, "entrypoint": None}
-    assert service_of(tmp_path, TIER + "entrypoint = false")["entrypoint"] is None
+    assert other["command"] == ["--model=/models/x", *arguments]
+    assert {**plain, "entrypoint": 0, "command": 0} == {**other, "entrypoint": 0, "command": 0}
+
+
+def test_the_image_s_own_program_gets_the_engine_s_arguments_without_its_subcommand(tmp_path: Path) -> None:
+    own = service_of(tmp_path, TIER + "entrypoint = false")
+    ollama = TIER.replace("vllm", "ollama").replace('model = { path = "/m/x" }', "model = false")
+
+    assert own["entrypoint"] is None
+    assert own["command"][0] == "--model=/models/x"
+    assert "serve" not in own["command"]
+    assert service_of(tmp_path, ollama)["command"] == ["serve"]
+    assert service_of(tmp_path, ollama + "entrypoint = false")["command"] is None
+
+
+@pytest.mark.parametrize(
+    ("engine", "line", "key"),
+    [("vllm", "ipc = false", "ipc"), ("sglang", "shm_size = false", "shm_size")],
+)
+def test_shared_memory_is_left_to_docker_where_that_is_wanted(engine: str, line: str, key: str, tmp_path: Path) -> None:
+    tier = TIER.replace("vllm", engine)
+    plain, without = service_of(tmp_path, tier), service_of(tmp_path, tier + line)
+
+    assert without == {name: value for name, value in plain.items() if name != key}
+    assert key in plain
+
+
+def test_a_variable_that_an_engine_or_gpu_brings_is_removed(tmp_path: Path) -> None:
+    tier = TIER.replace("vllm", "ollama").replace('model = { path = "/m/x" }', 'model = false\ngpus = "all"')
+    lines = "environment = { OLLAMA_HOST = false, CUDA_DEVICE_ORDER = false, NONE = false }"
+    plain, without = service_of(tmp_path, tier), service_of(tmp_path, tier + lines)
+
+    assert plain["environment"].keys() - without["environment"].keys() == {"OLLAMA_HOST", "CUDA_DEVICE_ORDER"}
+    assert without["environment"].keys() <= plain["environment"].keys()
+
+
+def test_a_removed_variable_of_the_defaults_is_set_again_by_a_tier(tmp_path: Path) -> None:
+    defaults = "[defaults.environment]\nA = false\nB = '1'\n"
+    text = TIER.replace("[tiers", defaults + "[tiers") + "environment = { A = '2', B = false }"
+
+    assert service_of(tmp_path, text)["environment"] == {"A": "2"}
 
 
 def test_compiled_kernels_are_not_kept_where_that_is_not_wanted(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from compose_cli import compose_config
 from effort import EFFORT
 from strange_boxes import Box, around, custom, file_model, lone, lone_default, many, single
+from strange_mounts import declaring, drafting, mounting, of_many_models
 from strange_values import HOSTILE, NOT_DRIVEN, texts
 
 from anvil_gen.deploy.pipeline import Generator, write
@@ -49,6 +50,16 @@ def narrow(folder: Path, seed: int) -> Box:
     return box
 
 
+def joined(folder: Path, seed: int) -> Box:
+    """Tiers that mount, are built, and are on networks."""
+    box = Box(folder, seed)
+    for _ in range(20):
+        mounting(box)
+        of_many_models(box)
+        drafting(box)
+    return box
+
+
 def by_default(kind: Callable[[Box], None]) -> Callable[[Path, int], Box]:
     """Return what puts texts where they stand for all tiers, of which there is one."""
 
@@ -63,6 +74,11 @@ def by_default(kind: Callable[[Box], None]) -> Callable[[Path, int], Box]:
 KINDS: list[tuple[Callable[[Path, int], Box], int]] = [
     (wide, 5),
     (narrow, 4),
+    (joined, 2),
+    (by_default(declaring), 6),
+    (by_default(lambda box: mounting(box, place="defaults")), 4),
+    (by_default(lambda box: of_many_models(box, place="defaults")), 4),
+    (by_default(lambda box: drafting(box, place="defaults")), 4),
     (by_default(lone), len(HOSTILE) // 2),
     (by_default(lone_default), len(HOSTILE) // 4),
     (by_default(lambda box: single(box, place="defaults")), 10),

@@ -78,7 +78,7 @@ def test_an_override_changes_no_line_that_it_does_not_name(tmp_path: Path) -> No
 
 def test_a_reference_is_read_by_compose(tmp_path: Path) -> None:
     text = TIER + (
-        'image = { env = "IMAGE", default = "vllm/vllm-openai:v0.11.0" }\n'
+        'image = { env = "IMAGE", default = "vllm/vllm-openai-cpu:v0.11.0" }\n'
         'environment.HF_TOKEN = { env = "HF_TOKEN" }\n'
         'flags.chat-template = { env = "CHAT", default = "none" }\n'
     )
@@ -88,7 +88,7 @@ def test_a_reference_is_read_by_compose(tmp_path: Path) -> None:
         compose_config(tmp_path, "tier.yml", env=env)["services"]["tier"] for env in ({}, {"IMAGE": "a:1", "CHAT": "k"})
     ]
 
-    assert [service["image"] for service in read] == ["vllm/vllm-openai:v0.11.0", "a:1"]
+    assert [service["image"] for service in read] == ["vllm/vllm-openai-cpu:v0.11.0", "a:1"]
     assert "--chat-template=none" in read[0]["command"]
     assert "--chat-template=k" in read[1]["command"]
     assert "\nHF_TOKEN=\n" in files[".env.example"]

@@ -43,7 +43,7 @@ def fields() -> Iterator[tuple[str, str, Any]]:
         for name, option in definition["properties"].items():
             items = option.get("items", {})
             if may_be_variable(option):
-                yield struct, name, option["examples"][-1 if name == "metrics" else 0]
+                yield struct, name, option["examples"][-1 if name in ("metrics", "gpus") else 0]
             elif may_be_variable(items):
                 yield struct, name, [option["examples"][0][0]]
 

@@ -22,9 +22,10 @@ ROOMS = [
     ("inventory",),
     ("catalog",),
     ("resolve",),
+    ("fit",),
     ("render",),
     ("machine", "deploy"),  # neither knows the other
-    ("operate", "onboard"),  # likewise
+    ("operate", "onboard", "pin"),  # likewise
     ("review",),
     ("cli",),
 ]

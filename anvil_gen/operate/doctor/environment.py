@@ -78,6 +78,16 @@ def check_platform(context: DoctorContext) -> Iterator[Check]:
     )
 
 
+def check_architecture(context: DoctorContext) -> Iterator[Check]:
+    """Report a host with another processor than the inventory says: its images would be for the wrong one."""
+    stated, real = context.deployment.host.options.architecture, context.docker_info.architecture
+    if real and real != stated:
+        detail = f'the inventory says "{stated}", but Docker runs on "{real}" here'
+        remedy = with_commands(f"set in {context.inventory}", "[host]", f'architecture = "{real}"')
+        at = context.place("host", "architecture")
+        yield failed("architecture", "architecture-differs-from-the-inventory", detail, remedy, at=at)
+
+
 def check_tree(context: DoctorContext) -> Iterator[Check]:
     """Compare the files on disk with what the inventory renders now."""
     stale = staleness(context.deployment)

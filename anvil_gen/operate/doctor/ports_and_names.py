@@ -20,6 +20,9 @@ def check_names(context: DoctorContext) -> Iterator[Check]:
             yield Check(what=what, found=f"{required.container_name} {'is free' if other is None else 'is its own'}")
             continue
         conflict = name_conflict(context.docker, other)
+        if _is_of_another_mode(context, other):
+            yield _of_another_mode(context, required, "container_name", conflict)
+            continue
         remedy = with_commands(
             "remove it (its volumes are kept), then start this service",
             conflict.command,
@@ -67,13 +70,29 @@ def _held_by_container(context: DoctorContext, required: Requirements, one: Cont
     conflict = port_conflict(context.docker, one, port)
     if one.project != context.deployment.project.name:
         return _port_taken(context, required, conflict)
+    return _of_another_mode(context, required, "port", conflict)
+
+
+def _is_of_another_mode(context: DoctorContext, one: Container) -> bool:
+    running = [required.service for required in context.requirements]
+    others = [tier.service.name for tier in context.deployment.stack.tiers if tier.service.name not in running]
+    return one.project == context.deployment.project.name and one.service in others
+
+
+def _of_another_mode(context: DoctorContext, required: Requirements, key: str, conflict: Conflict) -> Check:
+    """Return the warning of what a service of another mode has: `up` of this mode removes its container first."""
+    what, code = _CLAIMS[key]
     remedy = with_commands(
         "switch to this mode, which stops everything else",
         f"anvil-gen up {context.deployment.stack.host} --mode {context.mode.title}",
     )
     detail = f"{conflict.detail}, which is not part of this mode"
-    at = context.place(*required.table, "port")
-    return failed(what, "port-is-taken", detail, remedy, at=at, severity="warning")
+    at = context.place(*required.table, key)
+    return failed(f"{what} of {required.name}", code, detail, remedy, at=at, severity="warning")
+
+
+_CLAIMS = {"container_name": ("name", "container-name-is-taken"), "port": ("port", "port-is-taken")}
+"""What of a container nothing else can have -> how a check is called, and the code of its failure."""
 
 
 def _held_by_process(context: DoctorContext, required: Requirements, port: int) -> Check:

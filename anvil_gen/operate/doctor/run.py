@@ -11,6 +11,7 @@ from anvil_gen.operate.doctor.containers import check_external_networks, check_n
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.operate.doctor.disk import check_disk
 from anvil_gen.operate.doctor.environment import (
+    check_architecture,
     check_docker,
     check_env_file,
     check_inventory,
@@ -45,6 +46,7 @@ CHECKS = (
         check_inventory,
         check_docker,
         check_platform,
+        check_architecture,
         check_tree,
         check_remote,
         check_env_file,

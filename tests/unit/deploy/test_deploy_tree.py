@@ -104,6 +104,25 @@ def test_line_ends_of_windows_are_no_change(tmp_path: Path) -> None:
     assert refused(tmp_path, NEW) == []
 
 
+@pytest.mark.parametrize("again", ["here", "in another clone"])
+def test_a_copied_file_keeps_its_line_ends(again: str, tmp_path: Path) -> None:
+    copied = {**OLD, "tiers/deep.files/a.txt": "a\r\nb\r\n"}
+    write(tmp_path, copied)
+    if again != "here":
+        (tmp_path / ".anvil-gen" / "state.json").unlink()
+
+    assert planned(tmp_path, copied) == []
+    assert (tmp_path / "tiers/deep.files/a.txt").read_bytes() == b"a\r\nb\r\n"
+
+
+def test_other_line_ends_of_a_copied_file_are_a_change(tmp_path: Path) -> None:
+    write(tmp_path, {**OLD, "tiers/deep.files/a.txt": "a\r\nb\r\n"})
+    changed = {**OLD, "tiers/deep.files/a.txt": "a\nb\n"}
+
+    assert planned(tmp_path, changed) == [("update", "tiers/deep.files/a.txt")]
+    assert refused(tmp_path, changed) == []
+
+
 class TestKilled:
     """What the next write finds after one that was killed."""
 

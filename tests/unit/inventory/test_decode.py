@@ -291,6 +291,14 @@ def test_a_value_of_any_length_is_reported_in_short(tmp_path: Path) -> None:
                 ("unknown GPU", "tiers.ab.gpus[1]", "add a table"),
             ],
         ),
+        # `pass` is a word of Python, and has another name in it.
+        (
+            f"[tiers.Ab]\nengine = 'vllm'\nmodel = {HUB}\npass = ['A', ▸3]\n".replace("[tiers", "[▸tiers"),
+            [
+                ("name that is not allowed", "tiers.Ab", "write tiers.ab. "),
+                ("wrong type", "tiers.Ab.pass[1]", "Name of a variable"),
+            ],
+        ),
         (
             f"[tiers.ab]\nengine = 'vllm'\nmodel = {HUB}\n[▸modes.Late]\ntiers = ['ab', ▸'b']\n",
             [

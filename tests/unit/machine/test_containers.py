@@ -118,7 +118,15 @@ def test_names_are_asked_for_once() -> None:
 
 @pytest.mark.parametrize(
     "reference",
-    ["vllm", "vllm:latest", "docker.io/library/vllm", "docker.io/vllm:latest", "sha256:9", "vllm@sha256:7"],
+    [
+        "vllm",
+        "vllm:latest",
+        "docker.io/library/vllm",
+        "docker.io/vllm:latest",
+        "sha256:9",
+        "vllm@sha256:7",
+        "vllm:v1@sha256:7",
+    ],
 )
 def test_an_image_is_found_by_each_spelling(reference: str) -> None:
     image = {"Id": "sha256:9", "RepoTags": ["vllm:latest"], "RepoDigests": ["vllm@sha256:7"]}

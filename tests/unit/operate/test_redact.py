@@ -23,7 +23,7 @@ context_length = 65536
 environment.HF_TOKEN = { env = "HF_TOKEN" }
 flags.api-key = { env = "FAST_KEY" }
 flags.headers = ["a", { env = "HEADER" }]
-image = { env = "FAST_IMAGE", default = "vllm/vllm-openai:latest" }
+image = { env = "FAST_IMAGE", default = "vllm/vllm-openai-cpu:latest" }
 
 [tiers.plain]
 engine = "custom"

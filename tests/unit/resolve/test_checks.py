@@ -94,9 +94,12 @@ TIER = f'engine = "vllm", model = {HUB}'
         ),
         (
             f"tiers.one = {{ {TIER}, port = 5 }}\n"
-            "services.a = { image = 'x', ports = ['6:6', ▸'5:80', '127.0.0.2:5:5', '5:5/udp', "
+            "services.a = { image = 'x', ports = ['6:6', ▸'5:80', ▸'127.0.0.2:5:5', '5:5/udp', "
             "{ interpolate = '${X}:5' }, '1-9:1-9'] }",
-            [("port taken twice", "services.a.ports[1]", "publish another port")],
+            [
+                ("port taken twice", "services.a.ports[1]", "publish another port"),
+                ("port taken twice", "services.a.ports[2]", "publish another port"),  # which ports[1] has too
+            ],
         ),
         (
             f"tiers.one = {{ {TIER}, port = 5 }}\ntiers.two = {{ {TIER}, port = 6, override.ports = [ '7:5' ] }}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from inventories import HUB, Fault, compared, faults_of
+from inventories import HUB, UUID_A, Fault, compared, faults_of
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.resolve.flag_check import flag_rules, upgrade_findings
@@ -13,7 +13,9 @@ from anvil_gen.resolve.flag_check import flag_rules, upgrade_findings
 HEAD = f"""\
 schema = 1
 hfcache.volume = "hub"
+gpus.a = {{ uuid = "{UUID_A}" }}
 [tiers.one]
+gpus = ["a"]
 engine = "vllm"
 model = {HUB}
 """
@@ -273,7 +275,8 @@ def test_what_people_run_is_no_error(image: str, tmp_path: Path) -> None:
     engine = ENGINE_OF[image.rpartition("/")[0]]
     flags = "".join(f"flags.{line}\n" for line in FORMS[image].strip().splitlines())
     task = "task = 'embedding'\n" if engine == "tei" else ""
-    text = f'{HEAD.replace("vllm", engine)}image = "{image}"\n{task}{flags}'
+    head = HEAD.replace('gpus = ["a"]\n', "") if ":cpu-" in image else HEAD
+    text = f'{head.replace("vllm", engine)}image = "{image}"\n{task}{flags}'
     assert [(found.address, found.detail) for found in faults_of(text, tmp_path)] == []
 
 

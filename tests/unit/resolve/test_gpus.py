@@ -9,6 +9,7 @@ from inventories import HUB, UUID_A, UUID_B, Fault, compared, faults_of
 
 HEAD = 'schema = 1\nhfcache.volume = "hub"\n'
 TIER = f'engine = "vllm", model = {HUB}'
+SGLANG = f'engine = "sglang", model = {HUB}'
 LLAMA = f'engine = "llamacpp", model = {HUB}'
 NAMELESS = ("GPUs without names", "tiers.one.gpus", "name the GPUs in [gpus]")
 
@@ -51,11 +52,12 @@ NAMELESS = ("GPUs without names", "tiers.one.gpus", "name the GPUs in [gpus]")
         ),
         # Of two vendors, the engine runs on one.
         (
-            f"gpus.a = {{ vendor = 'amd', uuid = '0' }}\ngpus.b.uuid = '{UUID_A}'\ntiers.one = {{ {TIER}, gpus = ▸1 }}",
+            f"gpus.a = {{ vendor = 'intel', uuid = '0' }}\ngpus.b.uuid = '{UUID_A}'\n"
+            f"tiers.one = {{ {SGLANG}, gpus = ▸1 }}",
             [NAMELESS],
         ),
         (
-            f"gpus.a = {{ vendor = 'amd', uuid = '0' }}\ntiers.one = {{ {TIER}, gpus = ▸1 }}",
+            f"gpus.a = {{ vendor = 'intel', uuid = '0' }}\ntiers.one = {{ {SGLANG}, gpus = ▸1 }}",
             [("not for this engine", "tiers.one.gpus", "take another GPU")],
         ),
         (
@@ -71,6 +73,10 @@ NAMELESS = ("GPUs without names", "tiers.one.gpus", "name the GPUs in [gpus]")
             f"tiers.one = {{ {LLAMA}, gpus = ['a'] }}\n"
             f"tiers.two = {{ {LLAMA}, port = 9000, gpus = ['a'], standby = true }}",
             [("not for this vendor", "host.gpu_request", "write one of: reservation")],
+        ),
+        (
+            f"host.gpu_request = 'cdi'\ntiers.one = {{ {TIER}, gpus = ▸{{ env = 'N', default = 2 }} }}",
+            [("variable where a value is needed", "tiers.one.gpus", "write the number")],
         ),
         (
             f"host.gpu_request = ▸'gpus'\ntiers.one = {{ {TIER} }}",

@@ -23,6 +23,7 @@ gpus.red = {{ vendor = "amd", uuid = "0", compute_capability = "9.0" }}
 gpus.blue = {{ vendor = "intel", uuid = "0" }}
 """
 VLLM = 'engine = "vllm"'
+SGLANG = 'engine = "sglang"'
 
 
 def options_told(context: ResolveContext) -> None:
@@ -255,7 +256,7 @@ def test_a_share_that_is_none(text: str, expected: list[Fault]) -> None:
             [("GPUs of two vendors", "tiers.one.gpus", "one tier takes the GPUs of one vendor")],
         ),
         (
-            f"tiers.one = {{ {VLLM}, gpus = ▸['blue'] }}",
+            f"tiers.one = {{ {SGLANG}, gpus = ▸['blue'] }}",
             [("not for this engine", "tiers.one.gpus", "take another GPU, or another engine")],
         ),
         (

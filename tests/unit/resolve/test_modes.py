@@ -57,6 +57,16 @@ def test_standby_tiers_run_only_where_they_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_tiers_that_never_run_together_may_have_one_container_name(tmp_path: Path) -> None:
+    named = HEAD.replace("port = 9000", 'port = 9000\ncontainer_name = "same"')
+    files = files_of(named + '[modes.late]\ntiers = ["night"]\n', tmp_path)
+
+    names = [
+        yaml.safe_load(files[f"tiers/{tier}.yml"])["services"][tier]["container_name"] for tier in ("day", "night")
+    ]
+    assert names == ["same", "same"]
+
+
 def test_a_mode_has_its_own_routes(tmp_path: Path) -> None:
     mode = '[router.aliases]\nmain = "day"\n[modes.late]\ntiers = ["night"]\naliases.main = "night"\n'
     files = files_of(HEAD + mode, tmp_path)

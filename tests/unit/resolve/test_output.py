@@ -17,6 +17,7 @@ TAKEN = {
     "in hosts": "deploy",
     "templates": "../templates",
     "in templates": "../templates/engines",
+    "locks": "../locks",
     "above hosts, by a link": "../up",
     "outside": "../../elsewhere",
     "outside, absolute": "/srv/deploy/box",

@@ -108,11 +108,20 @@ def test_a_model_lies_below_the_model_folder(tmp_path: Path, path: str) -> None:
     assert found == wanted
 
 
-@pytest.mark.parametrize("models", ["srv/models", "~/models", "C:models"])
-def test_the_model_folder_is_absolute(tmp_path: Path, models: str) -> None:
+@pytest.mark.parametrize(
+    ("models", "summary", "remedy"),
+    [
+        ("C:models", "not an absolute path", "C:/"),
+        ("srv\\models", "not of the right form", "forward slashes"),
+        ("~other/models", "not of the right form", "write the folder out"),
+    ],
+)
+def test_the_model_folder_is_a_path_that_compose_can_mount(
+    tmp_path: Path, models: str, summary: str, remedy: str
+) -> None:
     text = HEAD + f"paths.models = ▸'{models}'\ntiers.one = {{ engine = 'vllm', model = {{ path = 'a' }} }}\n"
 
-    found, wanted = compared(text, [("not an absolute path", "paths.models", "/srv/models")], tmp_path)
+    found, wanted = compared(text, [(summary, "paths.models", remedy)], tmp_path)
 
     assert found == wanted
 

@@ -78,7 +78,7 @@ FAULTS: list[tuple[str, list[Fault]]] = [
         [("model name that cannot be routed", 'router.aliases."#a"', "another name")],
     ),
     (
-        '[tiers.old]\nengine = "vllm"\nimage = "vllm/vllm-openai:v0.20.0"\nmodel = { path = "/m/o" }\nport = 9004\n'
+        '[tiers.old]\nengine = "vllm"\nimage = "vllm/vllm-openai-cpu:v0.20.0"\nmodel = { path = "/m/o" }\nport = 9004\n'
         '[router]\naliases."-a" = ▸"old"\n',
         [("alias that cannot be routed", "router.aliases.-a", "rewrites names")],
     ),

@@ -14,7 +14,7 @@ from anvil_gen.resolve.model_names import ModelNames, model_names
 from anvil_gen.resolve.router import resolve_router_spec
 from anvil_gen.resolve.served_names import further_names, takes_any_name
 
-OLD = "engine = 'vllm', image = 'vllm/vllm-openai:v0.20.1'"
+OLD = "engine = 'vllm', image = 'vllm/vllm-openai-cpu:v0.20.1'"
 VLLM = f"tiers.one = {{ {OLD} }}\ntiers.two = {{ {OLD}, served_name = 'second' }}\n"
 
 
@@ -120,14 +120,14 @@ def test_an_engine_that_answers_to_one_name_is_given_no_other() -> None:
 @pytest.mark.parametrize(
     ("image", "older"),
     [
-        ("vllm/vllm-openai:v0.20.1", True),
-        ("vllm/vllm-openai:v0.9.0.1", True),
-        ("vllm/vllm-openai:v0.20.1@sha256:1", True),
-        ("vllm/vllm-openai:v0.21", False),
-        ("vllm/vllm-openai:v0.21.0-cu129", False),
-        ("vllm/vllm-openai:v1.0.0", False),
-        ("vllm/vllm-openai:latest", False),
-        ("vllm/vllm-openai:nightly", False),
+        ("vllm/vllm-openai-cpu:v0.20.1", True),
+        ("vllm/vllm-openai-cpu:v0.9.0.1", True),
+        ("vllm/vllm-openai-cpu:v0.20.1@sha256:1", True),
+        ("vllm/vllm-openai-cpu:v0.21", False),
+        ("vllm/vllm-openai-cpu:v0.21.0-cu129", False),
+        ("vllm/vllm-openai-cpu:v1.0.0", False),
+        ("vllm/vllm-openai-cpu:latest", False),
+        ("vllm/vllm-openai-cpu:nightly", False),
         ("registry:5000/vllm", False),
         ("registry.example:0.1/vllm:latest", False),
     ],

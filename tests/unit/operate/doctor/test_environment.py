@@ -9,7 +9,14 @@ import pytest
 from fake_engine import INFO, NO_DAEMON, engine, subject, told
 from running import anvil_gen
 
-from anvil_gen.operate.doctor.environment import check_docker, check_platform, check_remote, check_tree, check_variables
+from anvil_gen.operate.doctor.environment import (
+    check_architecture,
+    check_docker,
+    check_platform,
+    check_remote,
+    check_tree,
+    check_variables,
+)
 
 INVENTORY = """schema = 1
 [paths]
@@ -77,6 +84,24 @@ def test_the_platform(stated: str, kernel: str, verdict: str, tmp_path: Path) ->
 
     assert check.verdict == verdict
     assert check.diagnostic is None or check.diagnostic.address == "host.platform"
+
+
+@pytest.mark.parametrize(
+    ("stated", "real", "summaries"),
+    [
+        ("amd64", "x86_64", []),
+        ("arm64", "aarch64", []),
+        ("amd64", "aarch64", ["architecture differs from the inventory"]),
+        ("arm64", "x86_64", ["architecture differs from the inventory"]),
+        ("arm64", "", []),
+    ],
+)
+def test_the_processor(stated: str, real: str, summaries: list[str], tmp_path: Path) -> None:
+    text = INVENTORY.replace("[paths]", f'[host]\narchitecture = "{stated}"\n[paths]')
+    host = subject(tmp_path, text, engine(info=json.dumps({**INFO, "Architecture": real})))
+    found = [check.diagnostic for check in check_architecture(host) if check.diagnostic is not None]
+
+    assert [(one.summary, one.address) for one in found] == [(summary, "host.architecture") for summary in summaries]
 
 
 def test_a_platform_that_nobody_tells(tmp_path: Path) -> None:

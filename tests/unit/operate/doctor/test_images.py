@@ -14,12 +14,12 @@ INVENTORY = """schema = 1
 models = "/srv/models"
 [tiers.fast]
 engine = "vllm"
-image = "vllm/vllm-openai:v1"
+image = "vllm/vllm-openai-cpu:v1"
 port = 30001
 model = { path = "gpt-oss-20b" }
 [tiers.also]
 engine = "vllm"
-image = "vllm/vllm-openai:v1"
+image = "vllm/vllm-openai-cpu:v1"
 port = 30002
 model = { path = "gpt-oss-20b" }
 [router]
@@ -29,11 +29,11 @@ api_key_env = "KEY"
 
 
 def test_images(tmp_path: Path) -> None:
-    some = subject(tmp_path, INVENTORY, engine(image_inspect=images("vllm/vllm-openai:v1")))
+    some = subject(tmp_path, INVENTORY, engine(image_inspect=images("vllm/vllm-openai-cpu:v1")))
     found = told(check_images(some))
 
     assert sorted(found) == [
-        ("pass", "image of fast", "vllm/vllm-openai:v1, 3.0 GiB"),
+        ("pass", "image of fast", "vllm/vllm-openai-cpu:v1, 3.0 GiB"),
         ("warn", "image of router", "image is not available yet"),
     ]
     assert told(check_images(subject(tmp_path, INVENTORY))) == []
@@ -44,14 +44,14 @@ def test_how_an_image_comes(tmp_path: Path) -> None:
         check.diagnostic.remedy for check in check_images(subject(tmp_path, INVENTORY, engine())) if check.diagnostic
     ]
 
-    assert any(remedy.endswith("\n    docker pull vllm/vllm-openai:v1") for remedy in remedies)
+    assert any(remedy.endswith("\n    docker pull vllm/vllm-openai-cpu:v1") for remedy in remedies)
     assert any(" && docker compose build router" in remedy for remedy in remedies)
 
 
 @pytest.mark.parametrize(
     ("more", "verdict", "detail"),
     [
-        ({"": "no such manifest: docker.io/vllm/vllm-openai:v1\n"}, "fail", "cannot be pulled: no such manifest"),
+        ({"": "no such manifest: docker.io/vllm/vllm-openai-cpu:v1\n"}, "fail", "cannot be pulled: no such manifest"),
         ({"manifest inspect": "{}"}, "warn", "its registry has it"),
         ({"manifest inspect": HANGS}, "fail", "cannot be pulled: its registry did not answer within 20 seconds"),
     ],
@@ -67,7 +67,7 @@ def test_an_image_that_did_not_come(more: dict[str, str], verdict: str, detail: 
 
 
 def test_an_image_whose_variable_is_not_set_is_not_asked_for(tmp_path: Path) -> None:
-    unset = INVENTORY.replace('image = "vllm/vllm-openai:v1"', 'image = { env = "NO_IMAGE" }')
+    unset = INVENTORY.replace('image = "vllm/vllm-openai-cpu:v1"', 'image = { env = "NO_IMAGE" }')
     some = subject(tmp_path, unset, engine(**{"": "invalid reference format"}))
 
     assert [check.what for check in unobtainable(some)] == ["image of router"]

@@ -23,6 +23,26 @@ model = {{ path = "gpt-oss-20b" }}
 """
 
 
+OTHER_MODE = """
+[tiers.night]
+engine = "vllm"
+container_name = "fast"
+port = 30002
+standby = true
+model = { path = "gpt-oss-20b" }
+[modes.late]
+tiers = ["night"]
+"""
+
+
+def test_a_name_that_another_mode_has_is_free_when_modes_are_switched(tmp_path: Path) -> None:
+    there = having(container("fast", project="box", service="night"))
+
+    assert told(check_names(subject(tmp_path, text() + OTHER_MODE, there))) == [
+        ("warn", "name of fast", "container name is taken")
+    ]
+
+
 def text(port: int = 30001, bind: str = "127.0.0.1") -> str:
     """Return the inventory with a port and an address."""
     return INVENTORY.format(port=port, bind=bind)

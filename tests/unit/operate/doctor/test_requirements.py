@@ -21,7 +21,7 @@ port = 30001
 model = { path = "gpt-oss-20b" }
 [tiers.hub]
 engine = "vllm"
-image = { env = "HUB_IMAGE", default = "vllm/vllm-openai:nightly" }
+image = { env = "HUB_IMAGE", default = "vllm/vllm-openai-cpu:nightly" }
 port = 30002
 model = { repo = "org/name" }
 standby = true
@@ -57,7 +57,7 @@ def test_a_tier(tmp_path: Path) -> None:
     assert (fast.name, fast.container_name, fast.image, fast.built) == (
         "fast",
         "fast",
-        "vllm/vllm-openai:v0.33.0",
+        "vllm/vllm-openai-cpu:v0.33.0",
         False,
     )
     assert fast.binds == (
@@ -69,7 +69,7 @@ def test_a_tier(tmp_path: Path) -> None:
 def test_a_tier_from_the_hub(tmp_path: Path) -> None:
     hub = wants(tmp_path, mode="all")["hub"]
 
-    assert (hub.image, hub.volumes, hub.variables) == ("vllm/vllm-openai:nightly", ("hub",), (("HF_TOKEN", False),))
+    assert (hub.image, hub.volumes, hub.variables) == ("vllm/vllm-openai-cpu:nightly", ("hub",), (("HF_TOKEN", False),))
     named = wants(tmp_path, mode="all", HUB_IMAGE="mine:1", HF_TOKEN="x")["hub"]
     assert (named.image, named.variables) == ("mine:1", ())
 
@@ -105,7 +105,7 @@ def test_the_slot_wants_what_is_there_before_a_trial(tmp_path: Path) -> None:
     )
     (slot,) = (one for one in with_slot if one not in plain)
 
-    assert (slot.name, slot.image, slot.volumes) == ("experiment", "vllm/vllm-openai:v0.33.0", ("hub",))
+    assert (slot.name, slot.image, slot.volumes) == ("experiment", "vllm/vllm-openai-cpu:v0.33.0", ("hub",))
     assert (slot.ports, slot.variables, slot.table) == ((), (), ("experiment",))
 
 

@@ -1,0 +1,85 @@
+"""Facts of a model of the Hugging Face Hub: its configuration and the headers of its weights, without the weights.
+
+It asks through ``huggingface_hub``, which is installed on request; what it answers is kept by commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from anvil_gen.catalog.architectures import Architectures
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.fit.config_facts import config_facts
+from anvil_gen.fit.gguf_header import Tensor
+from anvil_gen.fit.model_facts import ModelFacts
+
+_FORM = 1
+"""Of what is kept: another one is asked for again."""
+
+
+def hub_facts(repo: str, revision: str | None, known: Architectures, *, cache: Path | None) -> ModelFacts:
+    """Return the facts of a repository.
+
+    Raises:
+        DiagnosticError: ``huggingface_hub`` is not installed, or the Hub does not answer with a model.
+    """
+    hub = _library()
+    try:
+        commit = hub.HfApi().model_info(repo, revision=revision).sha
+        answer = _kept(cache, repo, commit) or _ask(hub, repo, commit, cache)
+    except (OSError, ValueError, hub.errors.HfHubHTTPError, hub.errors.NotASafetensorsRepoError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise _failed(repo, lines[0]) from None
+    tensors = tuple(Tensor(name, dtype, (), size) for name, dtype, size in answer["tensors"])
+    return config_facts(answer["config"], tensors, known, commit=commit)
+
+
+def _library() -> Any:
+    try:
+        import huggingface_hub  # noqa: PLC0415  optional
+        import huggingface_hub.errors  # noqa: PLC0415
+    except ImportError:
+        detail = "models of the Hugging Face Hub are read through huggingface_hub, which is not installed"
+        remedy = 'pip install "anvil-gen[hub]", or name a folder or a GGUF file'
+        raise DiagnosticError([Diagnostic(code="model-cannot-be-read", detail=detail, remedy=remedy)]) from None
+    return huggingface_hub
+
+
+def _ask(hub: Any, repo: str, commit: str, cache: Path | None) -> dict[str, Any]:
+    """Return the configuration and the tensors of a commit, and keep them."""
+    config = msgspec.json.decode(Path(hub.hf_hub_download(repo, "config.json", revision=commit)).read_bytes())
+    metadata = hub.get_safetensors_metadata(repo, revision=commit)
+    answer = {"config": config, "tensors": list(_tensors(metadata))}
+    place = _place(cache, repo, commit)
+    if place is not None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(msgspec.json.encode(answer))
+    return answer
+
+
+def _tensors(metadata: Any) -> Iterator[tuple[str, str, int]]:
+    for file in metadata.files_metadata.values():
+        for name, tensor in file.tensors.items():
+            start, end = tensor.data_offsets
+            yield name, tensor.dtype, end - start
+
+
+def _kept(cache: Path | None, repo: str, commit: str) -> dict[str, Any] | None:
+    place = _place(cache, repo, commit)
+    if place is None or not place.is_file():
+        return None
+    answer: dict[str, Any] = msgspec.json.decode(place.read_bytes())
+    return answer
+
+
+def _place(cache: Path | None, repo: str, commit: str) -> Path | None:
+    return None if cache is None else cache / f"models-{_FORM}" / f"{repo.replace('/', '--')}@{commit}.json"
+
+
+def _failed(repo: str, detail: str) -> DiagnosticError:
+    remedy = "check the name, and HF_TOKEN for a gated model; or name a folder or a GGUF file"
+    return DiagnosticError([Diagnostic(code="model-cannot-be-read", detail=f"{repo}: {detail}", remedy=remedy)])

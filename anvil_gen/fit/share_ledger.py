@@ -1,0 +1,134 @@
+"""Engines that take a share of the GPU, and make cache of all that the weights leave of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from anvil_gen.catalog.engine_memory import Interval
+from anvil_gen.fit.block_cache import BlockCache, block_cache
+from anvil_gen.fit.estimate import (
+    Case,
+    Estimate,
+    Verdict,
+    exactly,
+    gib,
+    largest_context,
+    over,
+    overhead_of,
+    verdict_of,
+)
+from anvil_gen.fit.pool_cache import pool_cache
+from anvil_gen.fit.settings import GIB, Settings, settings_of
+from anvil_gen.fit.weights import NOT_THERE, weights_on_gpu
+
+_MIB = 1 << 20
+
+
+class Cache(Protocol):
+    """What a model keeps of its requests; sizes in bytes, on one GPU."""
+
+    @property
+    def bytes_per_token(self) -> float:
+        """What one more token of a long context takes."""
+
+    def need(self, context: int) -> int:
+        """Return what a request of so many tokens takes."""
+
+    def tokens(self, memory: float, context: int) -> int:
+        """Return the tokens that it holds."""
+
+    def concurrency(self, memory: float, context: int) -> float:
+        """Return how many requests of so many tokens it holds."""
+
+
+def estimate_share(case: Case) -> Estimate:
+    """Return what a model takes, and whether one request of the whole context fits into the cache."""
+    settings = settings_of(case.request, case.facts, case.rules, case.memory / GIB)
+    weights, overhead, share = (
+        weights_on_gpu(case.facts, settings, case.rules),
+        overhead_of(case, settings),
+        _share(case),
+    )
+    cache: Cache = (block_cache if case.rules.cache == "blocks" else pool_cache)(case.facts, settings, case.rules)
+    kv = exactly(case.kv) if case.kv is not None else Interval(
+        low=max(0.0, share.low * case.memory - weights.high - overhead.high),
+        high=max(0.0, share.high * case.memory - weights.low - overhead.low),
+    )  # fmt: skip
+    context, is_known = settings.context, not case.facts.unknown
+    need = Interval(low=cache.need(context) if is_known else 0, high=cache.need(context))
+    verdict: Verdict = "does not fit" if kv.high <= 0 else verdict_of(need, kv)
+    doubts = tuple(_doubts(case, settings, cache, kv, share))
+    if verdict == "fits" and doubts:
+        verdict = "unsure"
+    return Estimate(
+        memory=case.memory,
+        weights=weights,
+        overhead=overhead,
+        kv=kv,
+        total=over(share, lambda part: part * case.memory),
+        host=exactly(0),
+        context=context,
+        bytes_per_token=cache.bytes_per_token if is_known else None,
+        tokens=over(kv, lambda memory: cache.tokens(memory, context)) if is_known else None,
+        concurrency=over(kv, lambda memory: cache.concurrency(memory, context)) if is_known else None,
+        max_context=over(kv, lambda memory: largest_context(lambda length: cache.need(length) <= memory, case.facts))
+        if is_known
+        else None,
+        verdict=verdict,
+        reasons=(*_remarks(case, settings, share), *_reasons(verdict_of(need, kv), need, kv), *doubts),
+    )
+
+
+def _share(case: Case) -> Interval:
+    """Return the share of the GPU that an engine takes."""
+    fraction = case.request.fraction if case.request.fraction is not None else case.rules.fraction
+    if fraction is not None:
+        return exactly(fraction)
+    reserved = case.rules.reserved_mib or exactly(0)
+    return Interval(
+        low=max(0.0, 1 - reserved.high * _MIB / case.memory), high=max(0.0, 1 - reserved.low * _MIB / case.memory)
+    )
+
+
+def _remarks(case: Case, settings: Settings, share: Interval) -> Iterator[str]:
+    """Yield what makes an answer wide."""
+    if case.facts.unknown:
+        yield case.facts.unknown
+    if not case.facts.bytes.total and case.kv is None:
+        yield NOT_THERE
+    if share.low < share.high and case.kv is None:
+        yield "the engine derives its own share of the GPU: with a stated share the answer is narrower"
+    if not settings.context:
+        yield "neither the model nor the request says how long a context is"
+
+
+def _doubts(case: Case, settings: Settings, cache: Cache, kv: Interval, share: Interval) -> Iterator[str]:
+    """Yield why an engine may refuse to start although its memory suffices."""
+    longest = case.facts.max_context
+    if longest is not None and settings.context > longest:
+        yield f"the model ends at {longest:,} tokens: an engine refuses a longer context unless it is told how"
+    if settings.speculative_tokens and case.facts.mtp is None:
+        yield "what predicts tokens ahead is no part of the model, and is not counted"
+    rest = (1 - share.high) * case.memory
+    if rest < case.rules.rest_gib * GIB:
+        yield f"only {gib(rest)} are left outside of its share for activations and graphs"
+    if not isinstance(cache, BlockCache):
+        return
+    if cache.padded:
+        yield "the pages of its kinds of layers do not divide each other: a version pads them, or refuses the model"
+    if cache.has_states and cache.blocks(kv.low) < settings.max_sequences:
+        yield (
+            f"each of {settings.max_sequences} sequences needs a state, and {cache.blocks(kv.low)} blocks are certain: "
+            "a version refuses that, with a smaller max_sequences it starts"
+        )
+
+
+def _reasons(verdict: Verdict, need: Interval, kv: Interval) -> Iterator[str]:
+    if kv.high <= 0:
+        yield "weights and overhead take all of the engine's share"
+    elif verdict == "does not fit":
+        yield f"one request of the whole context takes {gib(need.low)} of cache, and at most {gib(kv.high)} are left"
+    elif verdict == "unsure":
+        needed = gib(need.high) if need.low == need.high else f"up to {gib(need.high)}"
+        yield f"one request of the whole context takes {needed} of cache; {gib(kv.low)} to {gib(kv.high)} are left"

@@ -1,0 +1,139 @@
+"""What the Hugging Face Hub says of a model: the commit of a revision, and facts of the model at it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+from huggingface_hub import HfApi
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import disable_progress_bars
+
+from anvil_gen.diagnostics import printable
+from anvil_gen.inventory.lock_file import ModelPin
+from anvil_gen.pin.model_facts import brings_code, model_facts
+from anvil_gen.pin.no_answer import NotAnsweredError
+from anvil_gen.pin.web import ATTEMPTS, Sleep, wait_seconds
+
+_Value = TypeVar("_Value")
+_BUSY = (429, 500, 502, 503, 504)
+_NO_ACCESS = "ask for access on its page, and set the token: HF_TOKEN, or what token_env of [hfcache] names"
+
+
+class Hub:
+    """Asks the hub that HF_ENDPOINT names, or huggingface.co."""
+
+    def __init__(self, token: str | None = None, *, sleep: Sleep = time.sleep) -> None:
+        """Ask with a token; None for the one of HF_TOKEN or of a login."""
+        disable_progress_bars()
+        self._api = HfApi(token=token, library_name="anvil-gen")
+        self._sleep = sleep
+
+    def commit(self, repo: str, revision: str | None) -> str:
+        """Return the commit of a revision; of the default branch for None.
+
+        Raises:
+            NotAnsweredError: the hub does not say it.
+        """
+        return str(
+            self._asked(repo, revision, lambda: self._api.model_info(repo, revision=revision, expand=["sha"])).sha
+        )
+
+    def pin(self, repo: str, revision: str | None) -> ModelPin:
+        """Return the commit of a revision, and the facts of the model at it.
+
+        Raises:
+            NotAnsweredError: the hub does not say it.
+        """
+        info = self._asked(repo, revision, lambda: self._api.model_info(repo, revision=revision, files_metadata=True))
+        commit, gated = str(info.sha), info.gated
+        facts: dict[str, Any] = {"gated": str(gated)} if gated else {}
+        names = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+        weights = _weights(names)
+        if weights:
+            facts["weights_bytes"] = weights
+        config = self._config(repo, commit) if "config.json" in names else {}
+        if brings_code(config) or "custom_code" in (info.tags or ()):
+            facts["code"] = True
+        return ModelPin(commit=commit, facts={**facts, **model_facts(config)})
+
+    def _config(self, repo: str, commit: str) -> Mapping[str, Any]:
+        """Return a model's configuration; an empty one where the hub does not let us read it."""
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                path = self._asked(
+                    repo,
+                    commit,
+                    lambda: self._api.hf_hub_download(repo, "config.json", revision=commit, local_dir=folder),
+                )
+                data = json.loads(Path(path).read_text("utf-8"))
+            except NotAnsweredError as error:
+                if error.code == "model-is-gated":
+                    return {}  # its commit is known all the same
+                raise
+            except ValueError:
+                return {}
+        return data if isinstance(data, dict) else {}
+
+    def _asked(self, repo: str, revision: str | None, ask: Callable[[], _Value]) -> _Value:
+        name = f"{repo}@{revision}" if revision else repo
+        for attempt in range(ATTEMPTS):
+            try:
+                return ask()
+            except HfHubHTTPError as error:
+                status = error.response.status_code
+                if status not in _BUSY or attempt == ATTEMPTS - 1:
+                    raise _refusal(name, revision, error) from None
+                self._sleep(wait_seconds(attempt, error.response.headers.get("retry-after", "")))
+            except (httpx2.HTTPError, OfflineModeIsEnabled, EntryNotFoundError, OSError) as error:
+                detail = f"the hub, asked for {name}: {printable(str(error).partition(chr(10))[0])}"
+                remedy = "look whether the network is up, and HF_ENDPOINT and HF_HUB_OFFLINE are as you mean them"
+                raise NotAnsweredError("hub-does-not-answer", detail, remedy) from None
+            except HFValidationError:
+                detail = f"{name} is no name that a model has there"
+                raise NotAnsweredError("model-is-not-on-the-hub", detail, "write organisation/name") from None
+        raise NotAnsweredError("hub-does-not-answer", f"{name}: no attempt was made", "")
+
+
+def _refusal(name: str, revision: str | None, error: HfHubHTTPError) -> NotAnsweredError:
+    status = error.response.status_code
+    if isinstance(error, GatedRepoError):
+        return NotAnsweredError(
+            "model-is-gated", f"the hub refuses {name}: its authors decide who may read it", _NO_ACCESS
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return NotAnsweredError(
+            "model-is-not-on-the-hub",
+            f"the hub has no revision {revision} of {name.partition('@')[0]}",
+            "write another",
+        )
+    if isinstance(error, RepositoryNotFoundError) or status in (401, 403, 404):
+        detail = f"the hub answers {status} for {name}: it does not exist, or is private"
+        remedy = "look at the name; for a private one set the token: HF_TOKEN, or what token_env of [hfcache] names"
+        return NotAnsweredError("model-is-not-on-the-hub", detail, remedy)
+    if status == 429:
+        detail = f"the hub answers 429 for {name}"
+        return NotAnsweredError(
+            "registry-limits-requests", detail, "run it again later, or with a token, which allows more"
+        )
+    return NotAnsweredError("hub-does-not-answer", f"the hub answers {status} for {name}", "run it again later")
+
+
+def _weights(sizes: Mapping[str, int]) -> int:
+    """Return the bytes of the files that engines load; those of other forms of the same model do not count."""
+    files = {name: size for name, size in sizes.items() if name.endswith(".safetensors") and "/" not in name}
+    split = {name: size for name, size in files.items() if not name.startswith("consolidated")}
+    return sum((split or files).values())

@@ -1,0 +1,183 @@
+"""A host: what its tiers take, and its GPUs over everything that can run together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from gguf_files import Shape, model
+
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.deploy.pipeline import Generator
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.fit.host_fit import HostFit, host_fit
+from anvil_gen.fit.model_facts import ModelFacts
+from anvil_gen.fit.settings import GIB
+from anvil_gen.resolve.host import Host
+
+INVENTORY = """schema = 1
+[paths]
+models = "{models}"
+[hfcache]
+path = "/srv/huggingface"
+[gpus.a]
+uuid = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
+memory_mib = 24576
+reserve_mib = 512
+[gpus.b]
+uuid = "GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1"
+memory_mib = 24576
+[tiers.chat]
+engine = "vllm"
+image = "vllm/vllm-openai:v0.31.0"
+gpus = ["a"]
+port = 30000
+model = {{ repo = "org/chat" }}
+context_length = 30000
+gpu_memory_utilization = 0.6
+[tiers.small]
+engine = "llamacpp"
+gpus = ["a"]
+port = 30001
+model = {{ file = "small.gguf" }}
+context_length = 4096
+max_sequences = 2
+gpu_memory = "4GiB"
+[tiers.big]
+engine = "vllm"
+gpus = ["a"]
+port = 30002
+model = {{ repo = "org/big" }}
+gpu_memory_utilization = 0.35
+standby = true
+[modes.heavy]
+tiers = ["chat", "big"]
+[experiment]
+engine = "vllm"
+gpu = "a"
+port = 30010
+gpu_memory_utilization = 0.3
+"""
+LOCK = """lock = 1
+[models."org/chat"]
+commit = "0123456789abcdef0123456789abcdef01234567"
+[models."org/chat".facts]
+architecture = "Qwen3ForCausalLM"
+layers = "F*36"
+attention = { kv_heads = 8, head_dim = 128 }
+max_context = 40960
+bytes = { language = 8000000000 }
+"""
+
+
+def no_hub(repo: str, _revision: str | None) -> ModelFacts:
+    raise DiagnosticError([Diagnostic(code="model-cannot-be-read", detail=f"{repo}: nobody asks", remedy="a remedy")])
+
+
+def fleet(folder: Path, inventory: str = INVENTORY, lock: str = LOCK) -> Host:
+    """Write a fleet with a small model, and return its host."""
+    for name in ("hosts", "locks", "models"):
+        (folder / name).mkdir()
+    model(folder / "models" / "small.gguf", Shape(layers=4, hidden=512, head_dim=64))
+    (folder / "hosts" / "box.toml").write_text(inventory.format(models=(folder / "models").as_posix()))
+    (folder / "locks" / "box.toml").write_text(lock)
+    return Host(folder / "hosts" / "box.toml", Catalog())
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> HostFit:
+    return host_fit(fleet(tmp_path), [], no_hub)
+
+
+def test_facts_come_from_the_lock_and_from_the_disk(result: HostFit) -> None:
+    chat, small, big = result.tiers
+
+    assert chat.estimate is not None
+    assert chat.estimate.bytes_per_token == 36 * 8 * 256 * 2
+    assert chat.verdict == "unsure"
+    assert small.estimate is not None
+    assert small.estimate.kv.low == 4096 * 4 * 2 * (64 + 64) * 2
+    assert small.verdict == "fits"
+    assert (big.estimate, big.verdict, big.reasons) == (None, "unsure", ("org/big: nobody asks: a remedy",))
+
+
+def test_a_gpu_adds_up_what_runs_together(result: HostFit) -> None:
+    loads = {(load.mode, load.with_experiment): load for load in result.gpus}
+
+    assert set(loads) == {("default", False), ("heavy", False), ("default", True)}
+    default = loads["default", False]
+    sizes = {part.server: part.size.high / GIB for part in default.parts if part.size is not None}
+    assert sizes == pytest.approx({"chat": 14.4, "small": 4.0}, abs=0.01)
+    assert (default.reserve, default.verdict) == (512 << 20, "fits")
+    assert loads["heavy", False].verdict == "fits"  # 0.95 of it, and what is reserved
+    assert loads["default", True].verdict == "does not fit"  # 14.4 + 4 + 7.2 + 0.5 of 24
+    assert result.verdict == "does not fit"
+
+
+def test_some_tiers_alone_are_shown_with_the_gpus_they_are_on(tmp_path: Path) -> None:
+    result = host_fit(fleet(tmp_path), ["small"], no_hub)
+
+    assert [tier.tier for tier in result.tiers] == ["small"]
+    assert {part.server for load in result.gpus for part in load.parts} == {"chat", "small", "big", "experiment"}
+
+
+def test_a_share_that_nobody_states_is_the_need(tmp_path: Path) -> None:
+    result = host_fit(
+        fleet(
+            tmp_path, INVENTORY.replace('"a"]\nport = 30001', '"b"]\nport = 30001').replace('gpu_memory = "4GiB"\n', "")
+        ),
+        ["small"],
+        no_hub,
+    )
+
+    (load,) = result.gpus
+    assert result.tiers[0].estimate is not None
+    assert [(load.gpu, part.server, part.size) for part in load.parts] == [
+        ("b", "small", result.tiers[0].estimate.total)
+    ]
+
+
+def test_what_is_besides_the_model_is_not_called_fitting(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    with_projector = INVENTORY.replace(
+        'model = {{ file = "small.gguf" }}', 'model = {{ file = "small.gguf" }}\nmmproj = "p.gguf"'
+    )
+    result = host_fit(fleet(tmp_path / "x", with_projector), ["small"], no_hub)
+
+    assert (result.tiers[0].verdict, result.tiers[0].reasons) == ("unsure", ("its projector is not counted",))
+
+
+def test_the_version_is_that_of_the_images_tag(tmp_path: Path) -> None:
+    inventory = INVENTORY.replace("v0.31.0", "v0.11.0").replace("gpu_memory_utilization = 0.6\n", "")
+    inventory = inventory.replace('"a"]\nport = 30000', '"b"]\nport = 30000')
+    result = host_fit(fleet(tmp_path, inventory), ["chat"], no_hub)
+
+    assert result.tiers[0].estimate is not None
+    assert result.tiers[0].estimate.total.high / (24 * GIB) == pytest.approx(0.9)
+
+
+def test_facts_of_a_lock_that_are_none_are_told_with_their_line(tmp_path: Path) -> None:
+    with pytest.raises(DiagnosticError) as caught:
+        host_fit(fleet(tmp_path, lock=LOCK.replace('layers = "F*36"', "layers = 36")), [], no_hub)
+
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "model-cannot-be-read"
+    assert diagnostic.location is not None
+    assert diagnostic.location.line == 4
+
+
+def test_a_render_warns_of_a_model_that_does_not_fit_by_the_lock_alone(tmp_path: Path) -> None:
+    large = LOCK.replace("8000000000", "24000000000")
+    fleet(tmp_path, lock=large)
+    warnings = Generator().render(tmp_path / "hosts" / "box.toml").host.warnings
+
+    (warning,) = [one for one in warnings if one.code == "model-does-not-fit"]
+    assert (warning.severity, warning.address) == ("warning", "tiers.chat.model")
+    assert "weights and overhead take all" in warning.detail
+
+
+def test_a_render_without_facts_warns_of_nothing(tmp_path: Path) -> None:
+    fleet(tmp_path, lock="lock = 1\n")
+    warnings = Generator().render(tmp_path / "hosts" / "box.toml").host.warnings
+
+    assert [one for one in warnings if one.code == "model-does-not-fit"] == []
