@@ -195,6 +195,7 @@ SUMMARIES = {
     "unknown-key": "unknown key",
     "unknown-mode": "unknown mode",
     "unknown-network": "unknown network",
+    "unknown-ref": "unknown git ref",
     "unknown-reference": "reference to something undefined",
     "unknown-router": "unknown router",
     "unknown-tier": "unknown tier",
