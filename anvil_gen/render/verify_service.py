@@ -11,18 +11,8 @@ from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.quoting import compose_string
-from anvil_gen.resolve.model import (
-    ExtraService,
-    HealthCheck,
-    Logging,
-    Mode,
-    Mount,
-    Networks,
-    Reservation,
-    Router,
-    Service,
-    Stack,
-)
+from anvil_gen.resolve.gpu_model import Reservation
+from anvil_gen.resolve.model import ExtraService, HealthCheck, Logging, Mode, Mount, Networks, Router, Service, Stack
 from anvil_gen.resolve.override_merge import merge
 from anvil_gen.values import KeyPath, Text, VariableValue
 

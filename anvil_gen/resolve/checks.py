@@ -11,7 +11,8 @@ from anvil_gen.interpolation import as_variable, looks_interpolated
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fields import NAME_LENGTH, PROJECT_PATTERN
 from anvil_gen.inventory.schema import Inventory
-from anvil_gen.resolve.model import Gpu, Mode, Stack, Tier
+from anvil_gen.resolve.gpu_model import Gpu
+from anvil_gen.resolve.model import Mode, Stack, Tier
 from anvil_gen.resolve.networks import check_shared, check_used
 from anvil_gen.resolve.own_references import check_own_references
 from anvil_gen.resolve.uniqueness import (

@@ -15,7 +15,7 @@ from anvil_gen.inventory.fields import Architecture
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.flag_check import FlagRules
-from anvil_gen.resolve.model import Gpu, GpuRequest
+from anvil_gen.resolve.gpu_model import Gpu, GpuRequest
 from anvil_gen.resolve.options import ServerOptions, TierOptions
 from anvil_gen.resolve.router_model import Peer
 from anvil_gen.values import KeyPath, Text

@@ -9,15 +9,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from anvil_gen.inventory.schema import Inventory
-from anvil_gen.resolve.model import (
-    EXPERIMENT_FILE,
-    EnvVar,
-    Experiment,
-    ExtraService,
-    Router,
-    Service,
-    Tier,
-)
+from anvil_gen.resolve.model import EXPERIMENT_FILE, EnvVar, Experiment, ExtraService, Router, Service, Tier
 from anvil_gen.resolve.variables_model import TRIAL_VARIABLES, Variable
 from anvil_gen.values import ComposeText, EnvRef, Interpolation, VariableValue, interpolations
 

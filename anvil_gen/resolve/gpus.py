@@ -11,8 +11,9 @@ from anvil_gen.diagnostics import join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.context import ResolveContext
+from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.layers import Layer, layered, set_fields
-from anvil_gen.resolve.model import Gpu, Stack, Tier
+from anvil_gen.resolve.model import Stack, Tier
 from anvil_gen.resolve.options import GpuOptions
 from anvil_gen.values import KeyPath
 
