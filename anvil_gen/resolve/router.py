@@ -35,7 +35,7 @@ from anvil_gen.resolve.router_options import (
     router_limits,
     seconds_of,
 )
-from anvil_gen.resolve.router_paths import check_paths, path_routes
+from anvil_gen.resolve.router_paths import check_paths, form_routes, path_routes
 from anvil_gen.resolve.server_checks import check_log_fields
 from anvil_gen.values import KeyPath, VariableValue, text_of
 
@@ -117,6 +117,7 @@ def build_router(
     kind, options = spec.kind, spec.options
     served = _served(context, kind, tiers)
     limits = router_limits(context, options)
+    paths = path_routes(context.catalog, kind, options, served)
     mounts = own_mounts(context, options, ("router",), {}, folder=_FOLDER)
     networks = networks_of(context, options, ("router",), sealed=limits.sealed)
     _check_list_size(context, kind, routes)
@@ -144,7 +145,8 @@ def build_router(
         upstreams=tuple(_upstream(context, spec, tier, served, limits.timeout) for tier in served),
         alias_tasks=kind.alias_tasks,
         routes=routes,
-        paths=path_routes(context.catalog, kind, options, served),
+        paths=paths,
+        form_routes=form_routes(paths, routes),
         reloads="reload" in kind.supports,
         mounts=mounts,
         networks=networks,
