@@ -15,6 +15,7 @@ from typing import Any
 import click
 from fields_page import fields_page
 from flags_section import flags_section
+from review_page import review_page
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
@@ -126,6 +127,7 @@ def pages() -> dict[str, str]:
     others["docs/router-contract.md"] = contract_page(catalog)
     others |= {"docs/template-data.md": data_page(), "docs/errors.md": errors_page()}
     others["docs/fields.md"] = "\n".join([NOTE, *fields_page(catalog, table), ""])
+    others["docs/review.md"] = "\n".join([NOTE, *review_page(REPOSITORY), ""])
     return {"docs/inventory.md": inventory_page(catalog), **others, **engines}
 
 

@@ -64,11 +64,22 @@ Timeout = Annotated[
 Concurrency = Annotated[
     int,
     Meta(
-        description="Requests that a tier is given at once; more wait, and are answered with 503 after 30 seconds.",
+        description="Requests that a tier, or each of its replicas, is given at once; more wait, and are answered with "
+        "503 after 30 seconds.",
         ge=1,
         le=100_000,
         extra_json_schema={"x-unit": "requests"},
         examples=[32],
+    ),
+]
+Sticky = Annotated[
+    str,
+    text(
+        "Header by which requests stay at one of a tier's replicas: all of one value go to the same one, whose prefix "
+        "cache they share. In lower case; none that holds a key, since these are removed before. Requests without it "
+        "are spread in turn.",
+        r"^(?!(?:authorization|proxy-authorization|api-key|x-api-key|cookie)$)[a-z0-9][a-z0-9-]*$(?!\n)",
+        examples=["x-session-id"],
     ),
 ]
 Metrics = Annotated[

@@ -114,7 +114,7 @@ def _warn_of_unnamed(context: ResolveContext, stack: Stack, unnamed: list[Tier])
         names = " and ".join(f'"{tier.name}"' for tier in together)
         detail += f"; {names} may be on one GPU"
     remedy = "name the GPUs in [gpus], by uuid or index"
-    path: KeyPath = ("tiers", unnamed[0].name, "gpus")
+    path: KeyPath = (*unnamed[0].table, "gpus")
     written = unnamed[0].options.path_of("gpus")
     context.collector.add("gpus-without-names", written or path, detail, remedy, severity="warning")
 

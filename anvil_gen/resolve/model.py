@@ -6,8 +6,9 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.resolve.options import ExperimentOptions, GpuCount, RouterOptions, TierOptions
-from anvil_gen.resolve.router_model import Client, NameCheck, PathRoute, Route, RouterLimits
-from anvil_gen.values import ComposeText, Number, Text, as_text, concat
+from anvil_gen.resolve.router_model import Client, OtherHosts, PathRoute, Route, RouterLimits, TierCheck
+from anvil_gen.resolve.variables_model import Variable
+from anvil_gen.values import ComposeText, KeyPath, Number, Text, as_text, concat
 
 ROOT_FILE = "docker-compose.yml"
 """The default mode's root file, which Compose finds by itself."""
@@ -17,16 +18,6 @@ FILE_LABEL = "anvil-gen.file."
 """Prefix of the labels that carry the digest of a generated file which the service mounts."""
 ENV_EXAMPLE_FILE = ".env.example"
 EXPERIMENT_FILE = "docker-compose.experiment.yml"
-VARIABLE_LABEL = "anvil-gen.trial."
-"""Prefix of the labels that carry the variables which a trial was started with."""
-TRIAL_VARIABLES = {
-    "MODEL": "The model to try: a repository of the hub.",
-    "SERVED_NAME": "The name that it answers to.",
-    "PORT": "The port, in the container and on the host alike.",
-    "GPU_UUID": "The card to try it on.",
-    "EXTRA_ARGS": "Further arguments of the engine, as in a shell line.",
-}
-"""What drives the slot, each with its meaning."""
 
 
 def root_file_of(mode: str | None) -> str:
@@ -222,6 +213,7 @@ class Tier(Struct, frozen=True, kw_only=True):
     """One model server: the service, and what a router or a client must know of it."""
 
     name: str
+    replica_of: str = ""  # the tier that it is a further server of
     engine: str
     task: str
     served_name: str
@@ -244,6 +236,16 @@ class Tier(Struct, frozen=True, kw_only=True):
     service: Service
     options: TierOptions
 
+    @property
+    def group(self) -> str:
+        """The inventory's name for it and its replicas."""
+        return self.replica_of or self.name
+
+    @property
+    def table(self) -> KeyPath:
+        """Where the inventory has it."""
+        return ("tiers", self.group)
+
     def may_hold(self, gpu: Gpu) -> bool:
         """Tell whether it holds a GPU, or may."""
         return self.gpu_request is not None and self.gpu_request.may_hold(gpu)
@@ -253,10 +255,17 @@ class Upstream(Struct, frozen=True, kw_only=True):
     """A tier as its router sees it; ``timeout`` in seconds."""
 
     tier: Tier
+    replicas: tuple[Tier, ...] = ()  # further servers of the tier
     timeout: int
-    concurrency: int | None
+    concurrency: int | None  # of each server
     fallbacks: tuple[Tier, ...]
-    check: NameCheck | None = None  # where another tier listens on the same port
+    sticky: str | None = None  # the header whose requests stay at one server
+    check: TierCheck | None = None  # where a connection alone does not tell that it serves
+
+    @property
+    def servers(self) -> tuple[Tier, ...]:
+        """The servers of the tier."""
+        return (self.tier, *self.replicas)
 
 
 _SHORTEST_DRAIN = 3600
@@ -288,6 +297,7 @@ class Router(Struct, frozen=True, kw_only=True):
     omitted: tuple[str, ...]
     tiers: tuple[Tier, ...]  # those that it routes to
     upstreams: tuple[Upstream, ...]  # the same
+    others: OtherHosts
     alias_tasks: tuple[str, ...]
     routes: tuple[Route, ...]
     paths: tuple[PathRoute, ...]  # none where it has a list of its own
@@ -359,15 +369,6 @@ class Experiment(Struct, frozen=True, kw_only=True):
     service: Service
     neighbours: tuple[str, ...]  # services of the tiers that hold its GPU too
     options: ExperimentOptions
-
-
-class Variable(Struct, frozen=True, kw_only=True):
-    """An environment variable that the rendered tree reads."""
-
-    name: str
-    comment: str
-    file: str  # the rendered file that reads it
-    standing: bool = False  # set once in `.env`, and not for each command
 
 
 class Stack(Struct, frozen=True, kw_only=True):

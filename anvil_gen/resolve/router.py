@@ -24,10 +24,12 @@ from anvil_gen.resolve.mounts import own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import RouterOptions
 from anvil_gen.resolve.override_merge import declaring
+from anvil_gen.resolve.peers import other_hosts, with_hosts
 from anvil_gen.resolve.relative_paths import placed_fields
-from anvil_gen.resolve.router_model import NameCheck, Route
+from anvil_gen.resolve.router_model import Route, TierCheck
 from anvil_gen.resolve.router_options import (
     check_clients,
+    check_feature,
     check_supported,
     check_tier,
     clients_of,
@@ -115,7 +117,8 @@ def build_router(
 ) -> Router:
     """Return the router of one mode."""
     kind, options = spec.kind, spec.options
-    served = _served(context, kind, tiers)
+    servers = _served(context, kind, tiers)
+    served = tuple(tier for tier in servers if not tier.replica_of)
     limits = router_limits(context, options)
     paths = path_routes(context.catalog, kind, options, served)
     mounts = own_mounts(context, options, ("router",), {}, folder=_FOLDER)
@@ -142,7 +145,8 @@ def build_router(
             *(() if spec.project.startswith(kind.project_prefix) else kind.prefixed_files),
         ),
         tiers=served,
-        upstreams=tuple(_upstream(context, spec, tier, served, limits.timeout) for tier in served),
+        others=other_hosts(context.peers, options, clients_of(options), routes),
+        upstreams=tuple(_upstream(context, spec, tier, servers, limits.timeout) for tier in served),
         alias_tasks=kind.alias_tasks,
         routes=routes,
         paths=paths,
@@ -159,12 +163,14 @@ def build_router(
 
 
 def _served(context: ResolveContext, kind: RouterKind, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
-    """Return the tiers that a router serves; report what its own files say of one and is a variable."""
+    """Return the servers that a router routes to; report what its own files say of one and is a variable."""
     served = tuple(tier for tier in tiers if tier.task in kind.tasks)
     for tier in served:
+        if tier.replica_of:
+            check_feature(context, kind, tier.options.path_of("replicas") or tier.table, "replicas")
         for name in ("served_name", *kind.reads):
             if isinstance(tier.options.get(name), VariableValue):
-                path = tier.options.path_of(name) or ("tiers", tier.name)
+                path = tier.options.path_of(name) or tier.table
                 detail = f"{kind.title}'s own files say it, in which Compose puts no variables"
                 remedy = "write the value itself"
                 context.collector.add("variable-where-a-value-is-needed", path, detail, remedy)
@@ -185,27 +191,39 @@ def _metrics_port(options: RouterOptions) -> tuple[Port, ...]:
     )
 
 
-def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tuple[Tier, ...], timeout: int) -> Upstream:
+def _upstream(
+    context: ResolveContext, spec: RouterSpec, tier: Tier, servers: tuple[Tier, ...], timeout: int
+) -> Upstream:
     """Return a tier as the router sees it: with those of its fallbacks that run in the same mode."""
     table = spec.options.tiers.get(tier.name, RouterTierTable())
     here: KeyPath = ("router", "tiers", tier.name, "timeout")
     has_own = table.timeout is not UNSET
-    by_name = {other.name: other for other in tiers}
     wanted = spec.options.fallbacks.get(tier.name, ())
     return Upstream(
         tier=tier,
+        replicas=tuple(other for other in servers if other.replica_of == tier.name),
         timeout=seconds_of(context, str(table.timeout), here) if has_own else timeout,
         concurrency=None if table.concurrency is UNSET else table.concurrency,
-        fallbacks=tuple(by_name[name] for name in wanted if name in by_name),
-        check=_name_check(context, tier) if spec.kind.proves_names and _shares_port(tier, tiers) else None,
+        fallbacks=tuple(other for name in wanted for other in servers if other.group == name),
+        sticky=None if table.sticky is UNSET else table.sticky,
+        check=_check(context, spec, tier, servers),
     )
 
 
-def _shares_port(tier: Tier, tiers: tuple[Tier, ...]) -> bool:
-    return any(other.name != tier.name and other.container_port == tier.container_port for other in tiers)
+def _check(context: ResolveContext, spec: RouterSpec, tier: Tier, servers: tuple[Tier, ...]) -> TierCheck | None:
+    """Return how the router sees that a tier serves; None where a connection tells.
+
+    A replica that still loads its model would be given requests that another one could answer.
+    """
+    ports = {other.container_port for other in servers if other.group == tier.name}
+    others = {other.container_port for other in servers if other.group != tier.name}
+    if spec.kind.proves_names and ports & others:
+        return _name_check(context, tier)
+    has_replicas = any(other.replica_of == tier.name for other in servers)
+    return TierCheck(path=tier.health_path) if has_replicas and tier.health_path else None
 
 
-def _name_check(context: ResolveContext, tier: Tier) -> NameCheck | None:
+def _name_check(context: ResolveContext, tier: Tier) -> TierCheck | None:
     """Return how the router sees that it is a tier that answers, where another one listens on the same port.
 
     Docker gives the address of a container that stops to the next that starts, and the router may not know yet. An
@@ -215,9 +233,9 @@ def _name_check(context: ResolveContext, tier: Tier) -> NameCheck | None:
     endpoint = engine.models_endpoint if engine is not None else ModelsEndpoint()
     if endpoint != ModelsEndpoint():
         detail = f"{tier.container_port} is another tier's too, and {tier.engine} does not tell which of them answers"
-        context.collector.add("port-taken-twice", ("tiers", tier.name, "container_port"), detail, "write another port")
+        context.collector.add("port-taken-twice", (*tier.table, "container_port"), detail, "write another port")
         return None
-    return NameCheck(path=endpoint.path, pattern=f'"id": ?{re.escape(json.dumps(tier.served_name))}')
+    return TierCheck(path=endpoint.path, pattern=f'"id": ?{re.escape(json.dumps(tier.served_name))}')
 
 
 def _check_tiers(context: ResolveContext, options: RouterOptions) -> None:
@@ -263,7 +281,8 @@ def build_routes(
         tiers: those that run together.
         aliases: further names, each with its tier and the place where it is written.
     """
-    kind, by_name = spec.kind, {tier.name: tier for tier in tiers}
+    kind, tiers = spec.kind, tuple(tier for tier in tiers if not tier.replica_of)
+    by_name = {tier.name: tier for tier in tiers}
     wanted = [
         (name, tier.name, _name_path(tier, name), "the served name")
         for tier in tiers
@@ -297,12 +316,12 @@ def build_routes(
         elif (other, by) == (target, what):
             tier = by_name[target]
             routes.append(_route(kind, tier, name))
-    return tuple(routes)
+    return with_hosts(context, routes, partial(_reads_name, kind=kind))
 
 
 def _name_path(tier: Tier, name: str) -> KeyPath:
     """Return where the name of one of a tier's models is written."""
-    options, here = tier.options, ("tiers", tier.name)
+    options, here = tier.options, tier.table
     if options.served_names is not None and name in options.served_names:
         return options.path_of("served_names") or here
     return (options.path_of("served_name") if name == options.served_name else None) or here

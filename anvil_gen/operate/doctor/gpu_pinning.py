@@ -74,7 +74,7 @@ class _Case(Struct, frozen=True, kw_only=True):
 
     def failed_check(self, code: str, detail: str, remedy: str, *, severity: Severity = "error") -> Check:
         """Return the check as failed."""
-        at = self.context.place("tiers", self.tier.name, "gpus")
+        at = self.context.place(*self.tier.table, "gpus")
         return failed(self.what, code, detail, remedy, at=at, severity=severity)
 
 

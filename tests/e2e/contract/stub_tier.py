@@ -11,6 +11,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import socket
 import sys
 import time
 from typing import Any
@@ -141,7 +142,7 @@ def whole(model: str) -> dict[str, Any]:
     answered = {"id": "x", "object": "chat.completion", "created": 0, "model": model, "choices": choices}
     embedded = {"data": [{"object": "embedding", "index": 0, "embedding": [0.5]}]}
     ranked = {"results": [{"index": 0, "relevance_score": 0.5}]}
-    return {**answered, **embedded, **ranked, "usage": usage, "tier": NAMES[0]}
+    return {**answered, **embedded, **ranked, "usage": usage, "tier": NAMES[0], "container": socket.gethostname()}
 
 
 def response(model: str) -> dict[str, Any]:
