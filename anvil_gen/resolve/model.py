@@ -239,6 +239,7 @@ class Router(Struct, frozen=True, kw_only=True):
     alias_tasks: tuple[str, ...]
     routes: tuple[Route, ...]
     paths: tuple[PathRoute, ...]  # none where it has a list of its own
+    form_routes: tuple[Route, ...]  # of tiers that are sent forms, where a model is named otherwise than in JSON
     reloads: bool  # by a service next to it, without a restart
     mounts: tuple[Mount, ...]  # besides those that its template has
     networks: Networks
@@ -252,12 +253,6 @@ class Router(Struct, frozen=True, kw_only=True):
     def sealed(self) -> bool:
         """Whether it is on the internal network of sealed tiers."""
         return self.limits.sealed
-
-    @property
-    def form_routes(self) -> tuple[Route, ...]:
-        """The routes of tiers that are sent forms, in which a model is named otherwise than in JSON."""
-        tiers = {tier for path in self.paths if path.form for tier in path.tiers}
-        return tuple(route for route in self.routes if route.tier in tiers)
 
     @property
     def longest_drain(self) -> int:

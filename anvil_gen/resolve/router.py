@@ -37,7 +37,7 @@ from anvil_gen.resolve.router_options import (
     router_limits,
     seconds_of,
 )
-from anvil_gen.resolve.router_paths import check_paths, path_routes
+from anvil_gen.resolve.router_paths import check_paths, form_routes, path_routes
 from anvil_gen.resolve.server_checks import check_log_fields
 from anvil_gen.values import KeyPath, VariableValue, text_of
 
@@ -120,6 +120,7 @@ def build_router(
     servers = _served(context, kind, tiers)
     served = tuple(tier for tier in servers if not tier.replica_of)
     limits = router_limits(context, options)
+    paths = path_routes(context.catalog, kind, options, served)
     mounts = own_mounts(context, options, ("router",), {}, folder=_FOLDER)
     networks = networks_of(context, options, ("router",), sealed=limits.sealed)
     _check_list_size(context, kind, routes)
@@ -148,7 +149,8 @@ def build_router(
         upstreams=tuple(_upstream(context, spec, tier, servers, limits.timeout) for tier in served),
         alias_tasks=kind.alias_tasks,
         routes=routes,
-        paths=path_routes(context.catalog, kind, options, served),
+        paths=paths,
+        form_routes=form_routes(paths, routes),
         reloads="reload" in kind.supports,
         mounts=mounts,
         networks=networks,

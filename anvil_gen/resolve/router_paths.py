@@ -7,7 +7,7 @@ from anvil_gen.catalog.router import RouterKind
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.model import Tier
 from anvil_gen.resolve.options import RouterOptions
-from anvil_gen.resolve.router_model import PathRoute
+from anvil_gen.resolve.router_model import PathRoute, Route
 from anvil_gen.resolve.router_options import check_tier
 
 
@@ -43,6 +43,12 @@ def path_routes(
         )
         for path, names in having.items()
     )
+
+
+def form_routes(paths: tuple[PathRoute, ...], routes: tuple[Route, ...]) -> tuple[Route, ...]:
+    """Return the routes of tiers that are sent forms."""
+    tiers = {tier for path in paths if path.form for tier in path.tiers}
+    return tuple(route for route in routes if route.tier in tiers)
 
 
 def _engine_paths(catalog: Catalog, tier: Tier) -> tuple[str, ...]:
