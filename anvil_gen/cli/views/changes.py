@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from anvil_gen.deploy.compose_diff import ROUTES, Action, Cause, Change
 from anvil_gen.diagnostics import printable
 from anvil_gen.masking import MASK
@@ -48,15 +50,18 @@ def by_cause(changes: Iterable[Change]) -> list[tuple[Cause | None, list[Change]
 
 def caused_text(service: str, cause: Cause, changes: Sequence[Change]) -> str:
     """Return what happens to a service by one cause: the key that was edited, and what follows from it."""
-    follow = ", ".join(dict.fromkeys(part_of(change) for change in changes if not _is_whole(change)))
     if any(map(_is_whole, changes)):
         return _what(next(change for change in changes if _is_whole(change)))
-    if follow == cause.key.rpartition(".")[2] and len(changes) == 1:
-        return _what(changes[0])  # the value that was there may be a default
+    key = (cause.key.rpartition(".")[2],)
+    same = next((one for one in changes if one.address[2:] == key and not one.secret), None)
+    if same is not None:  # the value that was there may be a default, and it is told once
+        cause = replace(cause, before=same.before, after=same.after)
+    parts = [part_of(change) for change in changes if change is not same]
+    follow = ", ".join(dict.fromkeys(parts))
     table, _, rest = cause.key.partition(".")
     own = f"{service}."
     if rest.startswith(own) or table in ("router", "experiment"):
-        return f"{edit_text(cause, rest.removeprefix(own))} ({follow})"
+        return edit_text(cause, rest.removeprefix(own)) + (f" ({follow})" if follow else "")
     return f"{follow}, by {edit_text(cause)}"
 
 

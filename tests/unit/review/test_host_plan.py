@@ -77,7 +77,7 @@ EDITS: dict[str, tuple[str, str, dict[str, str], list[str]]] = {
         "[tiers.embed]\n",
         '[tiers.embed]\nimage = "example.org/tei:1"\n',
         {"embed": "recreate"},
-        ["~ embed: image ghcr.io/huggingface/text-embeddings-inference:86-1.9.3 -> example.org/tei:1"],
+        ["~ embed: image ghcr.io/huggingface/text-embeddings-inference:86-1.9.3 -> example.org/tei:1 (entrypoint.0)"],
     ),
     "a flag": (
         'flags.tool-call-parser = "hermes"',
@@ -200,16 +200,16 @@ def test_a_mounted_file_is_the_cause(fleet: Path) -> None:
 
 
 def test_an_own_template_is_the_cause(fleet: Path) -> None:
-    own = fleet / "templates" / "engines" / "tei"
+    own = fleet / "templates" / "engines" / "llamacpp"
     own.mkdir(parents=True)
-    shipped = Path(__file__).parents[3] / "templates" / "engines" / "tei" / "engine.toml"
-    (own / "engine.toml").write_text(shipped.read_text("utf-8").replace('"--port"', '"--port"'), "utf-8")
+    shipped = Path(__file__).parents[3] / "templates" / "engines" / "llamacpp" / "engine.toml"
+    (own / "engine.toml").write_text(shipped.read_text("utf-8"), "utf-8")
     commit(fleet)
-    edit(fleet, "text-embeddings-router", "/bin/router", "templates/engines/tei/engine.toml")
+    edit(fleet, "/app/llama-server", "/bin/llama-server", "templates/engines/llamacpp/engine.toml")
 
     plan = plan_of(fleet, against="HEAD")
 
-    assert consequences(plan) == {"embed": "recreate", "rerank": "recreate"}
+    assert consequences(plan) == {"writer": "recreate"}
     assert {c.cause.file for one in plan.services for c in one.changes if c.cause} == {
         "templates/engines/tei/engine.toml"
     }
