@@ -16,10 +16,11 @@ from anvil_gen.inventory.schema_tier import TierTable
 VLLM = {"engine": '"vllm"', "model": '{ path = "/m/x" }', "port": "30001"}
 LLAMACPP = {"engine": '"llamacpp"', "model": '{ file = "/m/x.gguf" }', "port": "30001"}
 CUSTOM = {"engine": '"custom"', "image": '"x:1"', "port": "30001"}
-# Field -> keys that follow from what it says: the check's port, what an image needs, the arguments of another program.
+# Field -> keys that follow from what it says: the check's port, what an image needs, the time that an engine stops in.
 FOLLOWS: dict[str, set[str]] = {
     "port": {"healthcheck"},
     "container_port": {"healthcheck"},
+    "stop_grace_period": {"command"},
     "image": {"cap_add"},
     "build": {"cap_add"},
     "entrypoint": {"command"},
