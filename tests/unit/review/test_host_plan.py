@@ -211,7 +211,7 @@ def test_an_own_template_is_the_cause(fleet: Path) -> None:
 
     assert consequences(plan) == {"writer": "recreate"}
     assert {c.cause.file for one in plan.services for c in one.changes if c.cause} == {
-        "templates/engines/tei/engine.toml"
+        "templates/engines/llamacpp/engine.toml"
     }
 
 
