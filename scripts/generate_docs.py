@@ -417,6 +417,9 @@ def engine_rows(engine: Engine) -> Iterator[tuple[str, str]]:
     yield "models by", ", ".join(f"`{kind}`" for kind in engine.models)
     yield "model names", NAMES[engine.served_names]
     yield "tasks", ", ".join(f"`{task}`" for task in engine.tasks)
+    yield from (
+        (f"further paths, {task}", ", ".join(f"`{path}`" for path in paths)) for task, paths in engine.paths.items()
+    )
     yield "GPUs", ", ".join(engine.vendors) or "none: it runs on the processor"
     if "port" in engine.defaults:
         yield "default of `port`", f"`{toml(engine.defaults['port'])}`"

@@ -22,6 +22,8 @@ def wait_and_report(up: UpResult, causes: Sequence[Diagnostic], *, timeout: floa
     if not as_json:
         show_results(host, up.results, as_json=False)
     present = [one.service for one in up.results if one.action not in (ServiceAction.REMOVED, ServiceAction.MISSING)]
+    if up.services:  # the exit code is theirs alone
+        present = [service for service in present if service in up.services]
     router = up.mode.router
     present += [router.reload_service] if router is not None and router.reloads and router.service in present else []
     logs = logs_of(up.deployment, up.mode, present)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -16,6 +18,8 @@ from anvil_gen.resolve.model import ROOT_FILE
 
 # Services with a profile may run too, started by name: they are queried like all others.
 _HASH = re.compile("[0-9a-f]+")
+_OVERRIDES = tuple(f"{name}.override.{suffix}" for name in ("compose", "docker-compose") for suffix in ("yml", "yaml"))
+"""Files that Compose reads by itself after the root file: the first that is there."""
 _EVERY_PROFILE = ("--profile", "*")
 
 
@@ -28,8 +32,16 @@ class Project(Struct, frozen=True, kw_only=True):
     variables: Mapping[str, str] = {}
     """Variables of its files; they take precedence over the shell's and those of ``.env``."""
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What Compose is told besides arguments: its files, which else a `.env` or a `compose.yaml` there names."""
+        override = next((name for name in _OVERRIDES if (self.folder / name).exists()), None)
+        files = os.pathsep.join([ROOT_FILE, *([override] if override else [])])
+        named = {"COMPOSE_FILE": files, "COMPOSE_PATH_SEPARATOR": os.pathsep}
+        return {**(named if (self.folder / ROOT_FILE).exists() else {}), **self.variables}
+
     def arguments(self, *arguments: str, root_file: str = ROOT_FILE) -> list[str]:
-        """Return the arguments after ``docker``. Compose finds the default root file itself, with its overrides."""
+        """Return the arguments after ``docker``. The default root file and its override are in `environment`."""
         file = () if root_file == ROOT_FILE else ("--file", root_file)
         return ["compose", "--project-name", self.name, *file, *arguments]
 
@@ -54,7 +66,7 @@ class Project(Struct, frozen=True, kw_only=True):
             *self.arguments(*arguments, root_file=root_file),
             folder=self.folder,
             stdout=stdout,
-            variables=self.variables,
+            variables=self.environment,
             inherited=inherited,
             while_running=while_running,
         )
@@ -66,7 +78,7 @@ class Project(Struct, frozen=True, kw_only=True):
             DiagnosticError: Compose refuses the files.
         """
         arguments = self.query_arguments("config", "--format", "json", root_file=root_file)
-        printed = self.docker.output(*arguments, folder=self.folder, variables=self.variables)
+        printed = self.docker.output(*arguments, folder=self.folder, variables=self.environment)
         config = parse_json(printed)
         if not isinstance(config, dict) or not isinstance(config.get("services"), dict):
             raise unexpected("a configuration with services", printed)
@@ -94,18 +106,31 @@ def _unescaped(value: Any) -> Any:
 class Hashes:
     """The hashes that Compose compares containers with, queried in the background until `by_service` is called."""
 
-    def __init__(self, project: Project, root_file: str = ROOT_FILE) -> None:
-        """Let Compose read the files of a mode, if there are any."""
-        self.root_file = root_file
-        self._folder = project.folder
-        arguments = project.query_arguments("config", "--hash", "*", root_file=root_file)
+    def __init__(self, project: Project, root_file: str = ROOT_FILE, *, every_profile: bool = True) -> None:
+        """Let Compose read the files of a mode, if there are any; ``every_profile``: also what starts only by name."""
+        self.root_file, self._every_profile = root_file, every_profile
+        self._project = project
+        arguments = (project.query_arguments if every_profile else project.arguments)(
+            "config", "--hash", "*", root_file=root_file
+        )
         self._process: Popen[str] | None = None
         self._diagnostic: DiagnosticError | None = None
         try:
             if (project.folder / root_file).is_file():
-                self._process = project.docker.popen(*arguments, folder=project.folder, variables=project.variables)
+                self._process = project.docker.popen(*arguments, folder=project.folder, variables=project.environment)
         except DiagnosticError as diagnostic:  # raised in `by_service`
             self._diagnostic = diagnostic
+
+    def of(self, root_file: str) -> Hashes:
+        """Return these hashes if they are those of a root file, else another query."""
+        return self if root_file == self.root_file else self._query(root_file)
+
+    def again(self) -> Hashes:
+        """Return the same query of the files as they are now."""
+        return self._query(self.root_file)
+
+    def _query(self, root_file: str) -> Hashes:
+        return Hashes(self._project, root_file, every_profile=self._every_profile)
 
     def by_service(self) -> dict[str, str]:
         """Return each service's hash.
@@ -115,7 +140,11 @@ class Hashes:
         """
         if self._diagnostic is not None:
             raise self._diagnostic
-        printed = wait_output(self._process, self._folder) if self._process is not None else ""
+        return self._by_service
+
+    @cached_property
+    def _by_service(self) -> dict[str, str]:
+        printed = wait_output(self._process, self._project.folder) if self._process is not None else ""
         pairs = (line.split() for line in printed.splitlines())
         found = {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and _HASH.fullmatch(pair[1])}
         if self._process is not None and not found:

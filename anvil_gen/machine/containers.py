@@ -19,7 +19,9 @@ _HASH = "com.docker.compose.config-hash"
 _ONE_OFF = "com.docker.compose.oneoff"
 _COMPOSE = "com.docker.compose.version"
 _FOLDER = "com.docker.compose.project.working_dir"
+_FILES = "com.docker.compose.project.config_files"
 _REPLACES = "com.docker.compose.replace"
+_RUNNING = "running"
 _TEMPORARY_NAME = re.compile(r"[0-9a-f]{12}_")
 
 
@@ -28,6 +30,7 @@ class Container(Struct, frozen=True, kw_only=True):
 
     ``state`` is Docker's (running, exited, restarting, created, paused, dead); ``health`` is None without a health
     check. Times are ISO 8601 in UTC, as Docker prints them. ``raw`` is the output of ``docker inspect``.
+    ``image_moved``: the name of its image means another one now, or none.
     """
 
     id: str
@@ -44,6 +47,7 @@ class Container(Struct, frozen=True, kw_only=True):
     config_hash: str | None
     compose_version: str | None
     raw: Mapping[str, Any]
+    image_moved: bool = False
 
     @property
     def is_unfinished(self) -> bool:
@@ -56,6 +60,12 @@ class Container(Struct, frozen=True, kw_only=True):
         """The folder that its compose project was run in; empty if Compose did not create it."""
         folder: str = (self.raw["Config"].get("Labels") or {}).get(_FOLDER) or ""
         return folder
+
+    @property
+    def root_file(self) -> str:
+        """The name of the file that Compose was given when it created it; empty if Compose did not."""
+        files: str = (self.raw["Config"].get("Labels") or {}).get(_FILES) or ""
+        return files.partition(",")[0].replace("\\", "/").rpartition("/")[2]
 
     @property
     def running(self) -> bool:
@@ -108,9 +118,12 @@ class ContainerQuery:
     It starts at once and runs in the background until its `containers` are called for.
     """
 
-    def __init__(self, docker: Docker, project: str, names: Iterable[str] = ()) -> None:
-        """Start the query."""
+    def __init__(
+        self, docker: Docker, project: str, names: Iterable[str] = (), *, known: Iterable[Container] = ()
+    ) -> None:
+        """Start the query; of the ``known`` containers, those that still run are not inspected again."""
         self._docker = docker
+        self._known = {one.id: one for one in known if one.state == _RUNNING}
         self._project = project
         self._names = sorted(set(names))
         self._found: list[Container] = []
@@ -138,16 +151,22 @@ class ContainerQuery:
 
     def _query(self) -> list[Container]:
         docker, filters = self._docker, of_project(self._project)
-        listing = docker.popen("ps", "--all", "--quiet", "--no-trunc", *filters)
+        listing = docker.popen("ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.State}} {{.Image}}", *filters)
         # A name that no container has is reported on stderr, next to what was found.
         named = docker.popen("container", "inspect", *self._names) if self._names else None
         found = {raw["Id"]: raw for raw in parse_json((named.communicate()[0] if named else "") or "[]")}
-        others = [one for one in wait_output(listing).split() if one not in found]
+        # An image whose name means another one now is listed by its id.
+        listed = [f"{line}  ".split(" ", 2) for line in wait_output(listing).splitlines()]
+        images = {one: image.strip() for one, _, image in listed}
+        same = {one: self._known[one] for one, state, _ in listed if one in self._known and state == _RUNNING}
+        others = [one for one in images if one not in found and one not in same]
         if others:
             # One that has been removed since is left out in the same way.
             inspected = parse_json(docker.run("container", "inspect", *others).stdout or "[]")
             found |= {raw["Id"]: raw for raw in inspected}
-        return [container(raw) for raw in found.values() if not _is_one_off(raw)]
+        moved = {one for one, raw in found.items() if images.get(one) == raw["Image"] != raw["Config"]["Image"]}
+        new = [container(raw, image_moved=raw["Id"] in moved) for raw in found.values() if not _is_one_off(raw)]
+        return [*same.values(), *new]
 
 
 def _is_one_off(raw: Mapping[str, Any]) -> bool:
@@ -178,7 +197,7 @@ def container_listing(docker: Docker, *filters: str) -> list[Container]:
     return [container(raw) for raw in inspected]
 
 
-def container(raw: Mapping[str, Any]) -> Container:
+def container(raw: Mapping[str, Any], *, image_moved: bool = False) -> Container:
     """Return a container from the output of ``docker inspect``."""
     state, config = raw["State"], raw["Config"]
     labels = config.get("Labels") or {}
@@ -197,6 +216,7 @@ def container(raw: Mapping[str, Any]) -> Container:
         config_hash=labels.get(_HASH),
         compose_version=labels.get(_COMPOSE),
         raw=raw,
+        image_moved=image_moved,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
 
@@ -11,11 +12,11 @@ from msgspec.structs import replace
 
 from anvil_gen.deploy.compose_diff import Change, compare
 from anvil_gen.machine.compose import Project
-from anvil_gen.machine.containers import Container, images_of
+from anvil_gen.machine.containers import Container, images_of, moment
 from anvil_gen.operate.normalize import NormalizedService, normalize_container, normalize_service
 from anvil_gen.operate.redact import Redaction
 
-Kind = Literal["config", "image", "unknown", "foreign", "port", "routes"]
+Kind = Literal["config", "image", "unknown", "foreign", "port", "routes", "failing"]
 
 
 class Drift(Struct, frozen=True, kw_only=True):
@@ -23,7 +24,8 @@ class Drift(Struct, frozen=True, kw_only=True):
 
     ``config``: created from another configuration; ``image``: its tag points to another image now; ``unknown``: a
     container of the project that is in no mode; ``foreign``: another container has its name; ``port``: its port is in
-    use; ``routes``: the router has not read the files that are there now.
+    use; ``routes``: the router has not read the files that are there now; ``failing``: it does not get through its
+    start, again and again.
     """
 
     kind: Kind
@@ -33,6 +35,7 @@ class Drift(Struct, frozen=True, kw_only=True):
 
 
 _ONLY_ENVIRONMENT = Redaction()
+_FAILURES = 5
 
 
 def service_changes(
@@ -96,6 +99,21 @@ def config_drift(container: Container, changes: Sequence[Change], compose_versio
         detail = f"created by Compose {container.compose_version}; {compose_version.lstrip('v')} writes it differently"
         return Drift(kind="config", detail=detail)
     return Drift(kind="config", detail="created from another configuration, in something that Docker does not report")
+
+
+def repeated_failure(container: Container, start_period: float, now: datetime) -> Drift | None:
+    """Return the drift of a container that has failed five times and more, the last time within its start period.
+
+    One that has come through it since, or is healthy, is left out. ``start_period`` in seconds.
+    """
+    if container.restarts < _FAILURES or container.health == "healthy" or not container.started_at:
+        return None
+    finished = container.raw["State"].get("FinishedAt") or container.started_at
+    end = now if container.running else moment(finished)
+    if (end - moment(container.started_at)).total_seconds() >= start_period:
+        return None
+    last = "" if container.running else f", last with exit code {container.exit_code}"
+    return Drift(kind="failing", detail=f"it has failed {container.restarts} times within its start period{last}")
 
 
 def image_drift(container: Container, images: Mapping[str, Mapping[str, Any]]) -> Drift | None:

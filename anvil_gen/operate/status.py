@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -15,11 +16,14 @@ from anvil_gen.machine.conflicts import name_conflict, taken_ports
 from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
 from anvil_gen.machine.ownership import inventory_of, is_of_another_inventory, stop_command
 from anvil_gen.operate.deployment import Deployment, reload_services, services_of, staleness, tier_of
-from anvil_gen.operate.drift import Drift, ProjectConfig, image_drift
+from anvil_gen.operate.drift import Drift, ProjectConfig, image_drift, repeated_failure
 from anvil_gen.operate.reach import reachable
 from anvil_gen.operate.redact import redaction_of
 from anvil_gen.operate.router_drift import routes_drift
+from anvil_gen.operate.running_mode import running_mode
 from anvil_gen.resolve.model import Mode, Stack, Tier
+from anvil_gen.units import parse_duration
+from anvil_gen.values import VariableValue
 
 if TYPE_CHECKING:
     from anvil_gen.machine.models_api import Address
@@ -94,7 +98,7 @@ def status_of(
     hashes = hashes or Hashes(project, (chosen or stack.modes[0]).root_file)
     own = (one for one in query.containers() if one.project == project.name and not one.is_unfinished)
     by_service = {one.service: one for one in own if one.service}
-    running = chosen or _running_mode(stack, by_service)
+    running = chosen or running_mode(stack, by_service)
     local = not project.docker.is_remote
     models = _models(deployment, by_service) if local else {}
     names = set(deployment.container_names) - {one.name for one in by_service.values()}
@@ -123,9 +127,7 @@ def status_of(
 def _hashes(deployment: Deployment, mode: Mode, started: Hashes) -> Mapping[str, str]:
     """Return the hashes of a mode's services; none if Compose refuses files that must be rendered again anyway."""
     try:
-        return (
-            started if started.root_file == mode.root_file else Hashes(deployment.project, mode.root_file)
-        ).by_service()
+        return started.of(mode.root_file).by_service()
     except DiagnosticError:
         if not deployment.stale:
             raise
@@ -136,13 +138,6 @@ def _models(deployment: Deployment, by_service: Mapping[str, Container]) -> dict
     from anvil_gen.machine.models_api import served_models  # noqa: PLC0415  imported while Docker answers
 
     return served_models(_endpoints(deployment, by_service))
-
-
-def _running_mode(stack: Stack, by_service: Mapping[str, Container]) -> Mode:
-    """Return the mode that has exactly the services that have containers; the default mode if none matches."""
-    have = set(by_service) - reload_services(stack.modes)
-    matching = (mode for mode in stack.modes if set(services_of(stack, mode).values()) == have)
-    return next(matching, stack.modes[0])
 
 
 def _endpoints(
@@ -226,9 +221,18 @@ def _drift(queried: _Queried, service: str, tier: Tier | None, one: Container | 
     if router is not None and router.reloads and router.service == service and one.running and queried.local:
         routes = routes_drift(queried.deployment, queried.mode, router, one)
         yield from [replace(routes, remedy=again)] if routes is not None else []
+    failing = repeated_failure(one, _start_period(tier), datetime.now(UTC))
+    if failing is not None:
+        yield replace(failing, remedy=f"anvil-gen logs {host} {tier.name if tier is not None else service}")
     moved = image_drift(one, queried.images)
     if moved is not None:
         yield replace(moved, remedy=again)
+
+
+def _start_period(tier: Tier | None) -> float:
+    """Return a tier's start period in seconds; nothing for one that is a variable, or for what is no tier."""
+    period = tier.options.start_period if tier is not None else False
+    return 0.0 if not period or isinstance(period, VariableValue) else parse_duration(period)
 
 
 def _config_drift(queried: _Queried, service: str, one: Container) -> Drift:

@@ -1,4 +1,4 @@
-"""``docker compose up -d``: the checks before it, and what it did."""
+"""``docker compose up -d``: the checks before it, what has left the inventory first, and what it did."""
 
 from __future__ import annotations
 
@@ -9,21 +9,14 @@ from functools import partial
 from msgspec import Struct
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
-from anvil_gen.machine.compose import Project
+from anvil_gen.machine.compose import Hashes, Project
 from anvil_gen.machine.containers import Container, ContainerQuery
-from anvil_gen.machine.ownership import require_own_containers
 from anvil_gen.operate.deployment import Deployment, staleness
+from anvil_gen.operate.leftovers import removal_notice, remove
+from anvil_gen.operate.preflight import changing_services, require_startable
 from anvil_gen.operate.service_results import Result, results, snapshot
+from anvil_gen.operate.up_plan import UpPlan, UpRequest, plan_up
 from anvil_gen.resolve.model import Mode
-
-
-class UpRequest(Struct, frozen=True, kw_only=True):
-    """What to start: tiers by the inventory's names, all of them for none; a mode, None for the default mode."""
-
-    tiers: Sequence[str] = ()
-    mode: str | None = None
-    pull: bool = False
-    render: bool = False
 
 
 class UpResult(Struct, frozen=True, kw_only=True):
@@ -49,6 +42,7 @@ def start_services(
     request: UpRequest,
     deployment: Deployment,
     query: ContainerQuery,
+    hashes: Hashes,
     *,
     inherited: Sequence[int],
     warn: Callable[[Diagnostic], None],
@@ -60,40 +54,80 @@ def start_services(
         request: what to start.
         deployment: the host.
         query: the query for its containers, which has started.
+        hashes: the query for the hashes of the default mode, which has started.
         inherited: descriptors that Compose keeps open.
         warn: is called with each warning.
         while_running: is called while Compose runs.
 
     Raises:
-        DiagnosticError: the inventory has errors, the files do not match it, or Docker does not answer.
+        DiagnosticError: the inventory has errors, the files do not match it, Docker does not answer, or a service that
+            would change could not start.
     """
-    deployment = _require_current(deployment, warn, render=request.render)
-    mode = deployment.mode(request.mode)
-    services = deployment.services(mode, request.tiers)
-    if not services:
-        remedy = "add a tier to it, and render it"
-        raise DiagnosticError([Diagnostic(code="nothing-to-start", detail="the mode has no tier", remedy=remedy)])
-    # Compose gets no service names if all of them are meant.
-    named = services if request.tiers else []
+    current = _require_current(deployment, warn, render=request.render)
+    if current is not deployment:  # rendered just now
+        hashes = hashes.again()
+    plan = plan_up(request, current, query, hashes)
+    changes = _prepare(current, query, plan, warn)
+    run = partial(
+        current.project.run_interactive, root_file=plan.mode.root_file, stdout=sys.stderr.fileno(), inherited=inherited
+    )
+    code = _compose(plan, run, while_running, pull=request.pull)
+    if code == 0 and plan.named:
+        _follow_routes(current, plan, run, warn)
+    # Where nothing was to change, what still runs is not looked into again.
+    after = (
+        None if changes else ContainerQuery(current.project.docker, current.project.name, known=plan.before.values())
+    )
+    return UpResult(
+        deployment=current,
+        mode=plan.mode,
+        services=plan.named,
+        before=plan.before,
+        results=results(current.project, plan.services, plan.before, snapshot(current, after), current.stack),
+        code=code,
+    )
+
+
+def _prepare(deployment: Deployment, query: ContainerQuery, plan: UpPlan, warn: Callable[[Diagnostic], None]) -> bool:
+    """Make sure that what is about to change can start, and only then remove what has to go first.
+
+    Returns:
+        Whether anything is known to change.
+
+    Raises:
+        DiagnosticError: with everything that is in the way.
+    """
     if deployment.project.docker.is_remote:
-        _refuse_unmountable(deployment, mode, named)
-    require_own_containers(deployment.project, query.containers())
-    before = snapshot(deployment, query)
+        _refuse_unmountable(deployment, plan.mode, plan.named)
+    changing = require_startable(deployment, plan)
     for name in remove_unfinished(deployment.project, query):
         detail = f"{name}: left unfinished by an interrupted `up`"
         warn(Diagnostic(code="container-removed", detail=detail, severity="warning"))
-    run = partial(
-        deployment.project.run_interactive, root_file=mode.root_file, stdout=sys.stderr.fileno(), inherited=inherited
-    )
-    code = _compose(request, named, run, while_running)
-    return UpResult(
-        deployment=deployment,
-        mode=mode,
-        services=named,
-        before=before,
-        results=results(deployment.project, services, before, snapshot(deployment), deployment.stack),
-        code=code,
-    )
+    for one in plan.removed:
+        warn(removal_notice(one))
+    remove(deployment.project.docker, plan.removed)
+    return bool(changing or plan.removed or plan.switches)
+
+
+def _follow_routes(
+    deployment: Deployment, plan: UpPlan, run: Callable[..., int], warn: Callable[[Diagnostic], None]
+) -> None:
+    """Let a router that runs read its routes again, after its tiers; one that would have to be recreated is left."""
+    mode = plan.running
+    router = mode.router
+    one = plan.before.get(router.service) if router is not None else None
+    if router is None or one is None or not one.running or router.service in plan.named:
+        return
+    if changing_services(mode, [router.service], plan.before, plan.hashes.of(mode.root_file).by_service()):
+        warn(_left_router(deployment, router.service))
+    elif router.reloads:
+        run("up", "--detach", "--no-deps", router.reload_service, root_file=mode.root_file)
+
+
+def _left_router(deployment: Deployment, service: str) -> Diagnostic:
+    detail = f"{service} differs from its files in what only a new container gets, and still runs its earlier routes"
+    remedy = f"recreate it, when a short outage does no harm:\n\n    anvil-gen up {deployment.stack.host} {service}"
+    return Diagnostic(code="router-was-left", detail=detail, remedy=remedy, severity="warning")
 
 
 def _require_current(deployment: Deployment, warn: Callable[[Diagnostic], None], *, render: bool) -> Deployment:
@@ -143,10 +177,8 @@ def remove_unfinished(project: Project, query: ContainerQuery) -> list[str]:
     return [one.name for one in unfinished]
 
 
-def _compose(
-    request: UpRequest, services: Sequence[str], run: Callable[..., int], while_running: Callable[[], None]
-) -> int:
+def _compose(plan: UpPlan, run: Callable[..., int], while_running: Callable[[], None], *, pull: bool) -> int:
     """Run Compose, and return its exit code. An explicit mode stops the services that are not in it."""
-    orphans = ("--remove-orphans",) if request.mode is not None else ()
-    code = run("pull", "--ignore-buildable", *services) if request.pull else 0
-    return code or run("up", "--detach", *orphans, *services, while_running=while_running)
+    orphans = ("--remove-orphans",) if plan.switches else ()
+    code = run("pull", "--ignore-buildable", *plan.named) if pull else 0
+    return code or run("up", "--detach", *orphans, *plan.named, while_running=while_running)

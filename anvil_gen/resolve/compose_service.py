@@ -1,7 +1,7 @@
 """The compose service of a model server: its command, environment, mounts and health check."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -23,8 +23,10 @@ from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOption
 from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.parallel import parallel_values
 from anvil_gen.resolve.relative_paths import Move, move_to
+from anvil_gen.units import parse_duration
 from anvil_gen.values import KeyPath, Number, Text, VariableValue, canonical_flag, concat, fill, text_of, with_reference
 
+_DOCKER_GRACE_SECONDS = 10
 _BY_NAME = "By name only: the value comes from the shell or from .env."
 
 
@@ -168,19 +170,20 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
     if engine.own_command:
         return tuple(options.command or ())
     known = _field_values(server, engine, inputs)
+    numbers = {"{rank}": inputs.rank, "{drain_seconds}": drain_seconds(options.stop_grace_period)}
     mapped: dict[str, Any] = {}
     for field, named in engine.fields.items():
         if known[field] is not None:
             for flag in (named,) if isinstance(named, str) else named:
                 mapped[flag] = _in_json(engine, field, known[field], mapped.get(flag))
-            mapped.update(_with_rank(engine.field_flags.get(field, {}), inputs.rank))
+            mapped.update(_filled(engine.field_flags.get(field, {}), numbers))
     passed: dict[str, Any] = {}
     task = engine.tasks.get(options.task, {}) if options.task is not None else {}
     quirks = (quirk.flags for quirk in matching_quirks(context, engine, server.gpu_request))
     own = {name: flag_value(value) for name, value in sorted(options.flags.items())}
     one_name = server.rules.main_form if server.rules is not None and own else canonical_flag
     # Sorted, so that the order in the inventory, which means nothing, changes nothing.
-    for flags in (engine.flags, task, *quirks, own):
+    for flags in (_filled(engine.flags, numbers), task, *quirks, own):
         spelled = {one_name(name): name for name in passed}
         passed.update((spelled.get(one_name(name), name), value) for name, value in flags.items())
     values = {"model": known["model"]} if known["model"] is not None else {}
@@ -195,13 +198,21 @@ def _in_json(engine: Engine, field: str, value: Any, before: Any) -> Any:
     return value if key is None else {**(before or {}), key: value}
 
 
-def _with_rank(flags: Mapping[str, Any], rank: int | None) -> dict[str, Any]:
-    """Return the flags that go with a field, the rank of its adapters filled in, without those that need one."""
-    return {
-        name: rank if value == "{rank}" else value
-        for name, value in flags.items()
-        if value != "{rank}" or rank is not None
-    }
+def _filled(flags: Mapping[str, Any], numbers: Mapping[str, int | None]) -> dict[str, Any]:
+    """Return an engine's flags with their numbers filled in, without those whose number is not known."""
+    found = {name: numbers.get(value, value) if isinstance(value, str) else value for name, value in flags.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def drain_seconds(grace_period: str | Literal[False]) -> int | None:
+    """Return how long requests under way may take after a stop: less than Docker waits; None where that is unknown.
+
+    Ten seconds are left to end afterwards, or half the time where that is less.
+    """
+    if isinstance(grace_period, VariableValue):
+        return None
+    whole = parse_duration(grace_period) if grace_period else _DOCKER_GRACE_SECONDS
+    return int(max(whole - _DOCKER_GRACE_SECONDS, whole / 2)) or None
 
 
 def _with_passed(mapped: Mapping[str, Any], passed: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from msgspec import UNSET
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema import ModeTable
 from anvil_gen.resolve.context import ResolveContext
-from anvil_gen.resolve.model import DEFAULT_MODE, ROOT_FILE, Mode, Tier
+from anvil_gen.resolve.model import DEFAULT_MODE, Mode, Tier, root_file_of
 from anvil_gen.resolve.router import RouterSpec, build_router, build_routes
 from anvil_gen.values import KeyPath
 
@@ -67,7 +67,7 @@ def _mode(
         router = build_router(context, spec, tiers, build_routes(context, spec, tiers, aliases))
     return Mode(
         name=name,
-        root_file=f"docker-compose.{name}.yml" if name else ROOT_FILE,
+        root_file=root_file_of(name),
         tiers=tiers,
         router=router,
         router_file=f"router/compose.{name}.yml" if name else ROUTER_FILE,
@@ -79,7 +79,6 @@ def _routing(mode: Mode) -> object:
 
 
 def _tiers(context: ResolveContext, mode: str, table: ModeTable, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
-    by_name = {tier.name: tier for tier in tiers}
     known = context.inventory.tiers
     for index, name in enumerate(table.tiers):
         path: KeyPath = ("modes", mode, "tiers", index)
@@ -91,4 +90,4 @@ def _tiers(context: ResolveContext, mode: str, table: ModeTable, tiers: tuple[Ti
         elif name in table.tiers[:index]:
             context.collector.add("tier-named-twice", path, f'"{name}" is in this list already', "name each tier once")
     # In the inventory's order, whatever the mode's: a reordered mode changes nothing.
-    return tuple(tier for name, tier in by_name.items() if name in table.tiers)
+    return tuple(tier for tier in tiers if tier.group in table.tiers)

@@ -108,7 +108,7 @@ COMMANDS = [
         'engine = "vllm"\ngpus = ["n", "m"]\ntask = "rerank"\nmodel = { path = "r" }\nlora = { a = "la", b = "lb" }\n',
         "vllm/vllm-openai:v0.33.0",
         "vllm serve /models/r --served-model-name=tier --tensor-parallel-size=2 --lora-modules a=/models/la "
-        "b=/models/lb --enable-lora --port=8001 --host=0.0.0.0 --runner=pooling",
+        "b=/models/lb --enable-lora --port=8001 --host=0.0.0.0 --shutdown-timeout=50 --runner=pooling",
     ),
     (
         'engine = "custom"\nimage = "my/server:1"\nport = 9000\nentrypoint = ["serve"]\ncommand = ["--a b", "$X"]\n'
@@ -181,6 +181,6 @@ def test_every_service_has_good_manners(name: str, tmp_path: Path) -> None:
 
     assert service["init"] is True
     assert service["stop_grace_period"] == "1m0s"
-    assert service["restart"] == "on-failure:5"
+    assert service["restart"] == "unless-stopped"
     assert service["logging"]["options"] == {"max-file": "3", "max-size": "50m"}
     assert engine.own_command or service["healthcheck"]["start_period"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -378,7 +379,10 @@ def test_a_machine_follows_the_repository(plain: Path, tmp_path: Path) -> None:
 
     assert done.code == 0, done.stderr
     assert f"\nUser={user}\nWorkingDirectory={str(mine).replace('%', '%%')}\n" in service
-    assert "\nExecStart=/usr/bin/make up HOST=%i\n" in service
+    (words,) = (line for line in service.splitlines() if "make up" in line)
+    command = shlex.split(words.partition("=")[2].replace("%i", "box"))
+    shown = run(*command, "--dry-run", "ANVIL_GEN=anvil-gen", cwd=mine)
+    assert shown.stdout.splitlines()[-1].split() == ["anvil-gen", "up", "box", "--wait", "--timeout", "1800"]
     assert (installed / "anvil-gen@.timer").read_text("utf-8") == (mine / "systemd/anvil-gen@.timer").read_text("utf-8")
     assert (installed / "done").read_text("utf-8").splitlines()[-1] == "systemctl enable --now anvil-gen@box.timer"
     assert not (mine / "PWNED").exists()

@@ -10,9 +10,11 @@ import click
 
 from anvil_gen.cli import options
 from anvil_gen.diagnostics import Diagnostic, ExitCode
+from anvil_gen.machine.compose import Hashes
 from anvil_gen.machine.containers import ContainerQuery
 from anvil_gen.machine.project_lock import project_lock
 from anvil_gen.operate.deployment import open_deployment
+from anvil_gen.resolve.model import root_file_of
 
 if TYPE_CHECKING:
     from anvil_gen.operate.up import UpResult
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 @options.mode
 @click.option("--pull", is_flag=True, help="Pull the images first, to follow tags that have moved.")
 @click.option("--render", "render_first", is_flag=True, help="Render first if the files are out of date.")
+@click.option("--keep-removed", is_flag=True, help="Leave services running that are no longer in the inventory.")
 @click.option("--wait", is_flag=True, help="Wait until all services are healthy, and show their progress.")
 @click.option(
     "--timeout",
@@ -39,6 +42,7 @@ def command(
     mode: str | None,
     pull: bool,
     render_first: bool,
+    keep_removed: bool,
     wait: bool,
     timeout: float | None,
     as_json: bool,
@@ -46,8 +50,12 @@ def command(
     """Start or update a host's services.
 
     Runs `docker compose up -d` in the host's folder, even if everything runs already: services that differ from the
-    files are recreated, all others are left alone. Reports what happened to each service. Refuses to run if the files
-    do not match the inventory.
+    files are recreated, all others are left alone. Without a tier, what is no longer in the inventory is stopped first.
+    Without --mode, the mode that runs goes on. Reports what happened to each service.
+
+    Refuses to touch anything, with all reasons at once, if the files do not match the inventory, or if a service that
+    would be created or recreated could not start: a variable without a value, a port or a name that is taken, a model,
+    GPU or volume that is missing, an image that is nowhere.
 
     With --wait, returns when every service is healthy, or running if it has no health check. Exits 1 if a service
     exits, keeps restarting, becomes unhealthy or is not ready in time, and prints the relevant lines of its log and
@@ -62,15 +70,9 @@ def command(
     """
     if timeout is not None and not wait:
         raise click.UsageError("--timeout requires --wait")
-    deployment = open_deployment(host, Path.cwd())
-    with project_lock(deployment.project.folder, partial(options.report_waiting, host)) as held:
-        query = ContainerQuery(deployment.project.docker, deployment.project.name)
-        # Imported, and the inventory resolved, while Docker answers.
-        from anvil_gen.operate.up import UpRequest, start_services  # noqa: PLC0415
-
-        request = UpRequest(tiers=tiers, mode=mode, pull=pull, render=render_first)
-        warn = partial(_warn, as_json=as_json)
-        up = start_services(request, deployment, query, inherited=held, warn=warn, while_running=_import_views)
+    if keep_removed and mode is not None:
+        raise click.UsageError("--mode stops what is not in the mode: leave --keep-removed out")
+    up = _start(host, tiers, mode, as_json=as_json, pull=pull, render=render_first, keep_removed=keep_removed)
     diagnostics = _causes(up) if up.failed else []
     if diagnostics and not as_json:
         _warn(*diagnostics, as_json=False)
@@ -82,6 +84,28 @@ def command(
 
     show_results(up.deployment.stack.host, up.results, diagnostics, as_json=as_json)
     return ExitCode.of_command(up.code)
+
+
+def _start(host: str, tiers: tuple[str, ...], mode: str | None, *, as_json: bool, **request: bool) -> UpResult:
+    """Start the queries, and then all that Python has to do before their answers are needed."""
+    deployment = open_deployment(host, Path.cwd())
+    project = deployment.project
+    with project_lock(project.folder, partial(options.report_waiting, host)) as held:
+        hashes = Hashes(project, root_file_of(mode), every_profile=bool(tiers))
+        query = ContainerQuery(project.docker, project.name)
+        # Imported, and the inventory resolved, while Docker answers.
+        from anvil_gen.operate.up import start_services  # noqa: PLC0415
+        from anvil_gen.operate.up_plan import UpRequest  # noqa: PLC0415
+
+        return start_services(
+            UpRequest(tiers=tiers, mode=mode, **request),
+            deployment,
+            query,
+            hashes,
+            inherited=held,
+            warn=partial(_warn, as_json=as_json),
+            while_running=_import_views,
+        )
 
 
 def _causes(up: UpResult) -> list[Diagnostic]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -41,10 +41,12 @@ class DoctorContext:
         shell: Mapping[str, str] | None = None,
         port_state: Callable[[str, int], PortState] = port_state,
         with_slot: bool = False,
+        leaving: Collection[str] = (),
     ) -> None:
         """Check the given services of a mode, or all of them for none, on a machine.
 
-        ``with_slot``: the requirements of the experiment slot are checked too.
+        ``with_slot``: the requirements of the experiment slot are checked too. ``leaving`` are the ids of containers
+        that give up their names and ports before anything is started.
         """
         self.deployment = deployment
         self.mode = mode
@@ -53,6 +55,7 @@ class DoctorContext:
         self._services = set(services)
         self._shell = shell
         self._with_slot = with_slot
+        self.leaving = leaving
 
     @property
     def docker(self) -> Docker:

@@ -7,19 +7,38 @@ from collections.abc import Iterable, Iterator
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.doctor.check import Check, with_severity
-from anvil_gen.operate.doctor.containers import check_networks, check_paused
+from anvil_gen.operate.doctor.containers import check_external_networks, check_networks, check_paused
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.operate.doctor.environment import check_docker, check_env_file, check_remote, check_variables
 from anvil_gen.operate.doctor.gpus import NONE_LISTED, check_gpus, check_runtimes
-from anvil_gen.operate.doctor.images import unobtainable
+from anvil_gen.operate.doctor.images import nowhere, unobtainable
 from anvil_gen.operate.doctor.mounts import check_mounts, check_volumes
 from anvil_gen.operate.doctor.ports_and_names import check_names, check_ports
 from anvil_gen.resolve.model import Mode
+
+_BEFORE = (check_variables, check_mounts, check_volumes, check_external_networks, nowhere, check_gpus, check_names)
+_OBSTACLES = {
+    *("variable-is-not-set", "missing-external-volume", "missing-external-network", "image-cannot-be-pulled"),
+    *("missing-model-folder", "missing-model-file", "empty-model-folder", "weights-were-not-fetched"),
+    *("missing-folder", "missing-file", "container-name-is-taken", "port-is-taken", "gpu-not-found"),
+}
+"""What no wait and no guess changes; a host may list no GPU only because the program is not on the PATH."""
 
 
 def diagnose(deployment: Deployment, mode: Mode, services: Iterable[str] = ()) -> list[Diagnostic]:
     """Return what keeps services of a mode from running (all services for none); empty if nothing is found."""
     return causes(DoctorContext(deployment, mode, services))
+
+
+def obstacles(context: DoctorContext) -> list[Diagnostic]:
+    """Return what would keep the checked services from starting, for certain; Docker and engines get what they can."""
+    if context.docker_info.diagnostic is not None:
+        return [context.docker_info.diagnostic]
+    checks = [check for run_check in _BEFORE for check in run_check(context)]
+    # A container of another mode that stays where it is, is a conflict.
+    checks += [with_severity(check, "error") for check in check_ports(context)]
+    found = (check.diagnostic for check in checks if check.diagnostic is not None)
+    return [diagnostic for diagnostic in found if diagnostic.severity == "error" and diagnostic.code in _OBSTACLES]
 
 
 def outdated(deployment: Deployment) -> list[Diagnostic]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +17,9 @@ from anvil_gen.operate.doctor.requirements import Requirements
 
 _SECONDS = 20.0
 """How long a registry may take to report whether it has an image."""
+_SECONDS_BEFORE = 5.0
+"""Likewise before anything is started, when an image that is not known to be missing is left to Docker."""
+_DENIAL = re.compile(r"manifest unknown|no such manifest|name unknown|repository .*not found|denied|unauthorized", re.I)
 
 
 def check_images(context: DoctorContext) -> Iterator[Check]:
@@ -54,6 +59,28 @@ def _build(context: DoctorContext, required: Requirements) -> str:
 
 def unobtainable(context: DoctorContext) -> Iterator[Check]:
     """Yield the images that are missing after an attempt to start services, and what their registry reports."""
+    for required, query in _missing(context):
+        if query is None:
+            what, at = f"image of {required.name}", context.place(*required.table, "image")
+            remedy = with_commands("build it alone, to see why", _build(context, required))
+            yield failed(what, "image-was-not-built", f"{required.image} is not on this host", remedy, at=at)
+        else:
+            yield _not_pulled(context, required, *_registry_answer(query, _SECONDS))
+
+
+def nowhere(context: DoctorContext) -> Iterator[Check]:
+    """Yield the images that are neither here nor in their registry, by what it says within some seconds."""
+    began = time.monotonic()
+    for required, query in _missing(context):
+        if query is not None:
+            left = max(0.0, began + _SECONDS_BEFORE - time.monotonic())
+            registry_has_it, answer = _registry_answer(query, left)
+            if not registry_has_it and _DENIAL.search(answer):
+                yield _not_pulled(context, required, registry_has_it, answer)
+
+
+def _missing(context: DoctorContext) -> list[tuple[Requirements, subprocess.Popen[str] | None]]:
+    """Return who needs an image that is not here, and the query to its registry; None where it is built."""
     existing = images_of(context.docker, [required.image for required in context.requirements])
     missing = {
         # Without a name, a variable is not set, which is reported by itself.
@@ -61,15 +88,10 @@ def unobtainable(context: DoctorContext) -> Iterator[Check]:
         for one in reversed(context.requirements)
         if one.image and one.image not in existing
     }
-    pulled = [image for image, required in missing.items() if not required.built]
-    queries = {image: context.docker.popen("manifest", "inspect", image) for image in pulled}
-    for image, required in missing.items():
-        if required.built:
-            what, at = f"image of {required.name}", context.place(*required.table, "image")
-            remedy = with_commands("build it alone, to see why", _build(context, required))
-            yield failed(what, "image-was-not-built", f"{image} is not on this host", remedy, at=at)
-            continue
-        yield _not_pulled(context, required, *_registry_answer(queries[image]))
+    return [
+        (required, None if required.built else context.docker.popen("manifest", "inspect", image))
+        for image, required in missing.items()
+    ]
 
 
 def _not_pulled(context: DoctorContext, required: Requirements, registry_has_it: bool, answer: str) -> Check:
@@ -85,13 +107,13 @@ def _not_pulled(context: DoctorContext, required: Requirements, registry_has_it:
     )
 
 
-def _registry_answer(query: subprocess.Popen[str]) -> tuple[bool, str]:
+def _registry_answer(query: subprocess.Popen[str], seconds: float) -> tuple[bool, str]:
     """Return whether a registry has an image, and its answer."""
     try:
-        _, stderr = query.communicate(timeout=_SECONDS)
+        _, stderr = query.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         query.kill()
         query.communicate()
-        return False, f"its registry did not answer within {_SECONDS:.0f} seconds"
+        return False, f"its registry did not answer within {seconds:.0f} seconds"
     lines = stderr.strip().splitlines()
     return query.returncode == 0, printable(lines[-1]) if lines else "no error message"

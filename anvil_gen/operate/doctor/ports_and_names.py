@@ -16,7 +16,7 @@ def check_names(context: DoctorContext) -> Iterator[Check]:
     for required in context.requirements if context.docker_info.is_available else ():
         what = f"name of {required.name}"
         other = next((one for one in context.containers if one.name == required.container_name), None)
-        if other is None or _is_own(context, required, other):
+        if other is None or _is_own(context, required, other) or other.id in context.leaving:
             yield Check(what=what, found=f"{required.container_name} {'is free' if other is None else 'is its own'}")
             continue
         conflict = name_conflict(context.docker, other)
@@ -65,7 +65,7 @@ def check_ports(context: DoctorContext) -> Iterator[Check]:
 
 def _held_by_container(context: DoctorContext, required: Requirements, one: Container, host: str, port: int) -> Check:
     what = f"port of {required.name}"
-    if _is_own(context, required, one):
+    if _is_own(context, required, one) or one.id in context.leaving:
         return Check(what=what, found=f"{host}:{port} is its own")
     conflict = port_conflict(context.docker, one, port)
     if one.project != context.deployment.project.name:

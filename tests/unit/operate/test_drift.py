@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_engine import FakeDocker, engine
 from inspected import inspected
+from msgspec.structs import replace
 
 from anvil_gen.machine.compose import Project
-from anvil_gen.operate.drift import ProjectConfig, config_drift, image_drift, service_changes
+from anvil_gen.operate.drift import ProjectConfig, config_drift, image_drift, repeated_failure, service_changes
 from anvil_gen.operate.redact import Redaction
 
 
@@ -84,3 +86,25 @@ def test_an_image_whose_name_means_another() -> None:
     moved = image_drift(one, {"vllm:1": {"Id": "sha256:3"}})
     assert moved is not None
     assert moved.detail == "vllm:1 points to another image now (running: 2, now: 3)"
+
+
+@pytest.mark.parametrize(
+    ("state", "health", "restarts", "finished", "detail"),
+    [
+        ("restarting", None, 5, "12:00:09", "it has failed 5 times within its start period, last with exit code 3"),
+        ("exited", None, 5, "12:00:09", "it has failed 5 times within its start period, last with exit code 3"),
+        ("running", "starting", 9, "11:59:59", "it has failed 9 times within its start period"),
+        ("restarting", None, 4, "12:00:09", None),
+        ("restarting", None, 5, "12:20:00", None),  # after its start period
+        ("running", "healthy", 9, "11:59:59", None),
+    ],
+)
+def test_a_start_that_fails_again_and_again(
+    state: str, health: str | None, restarts: int, finished: str, detail: str | None
+) -> None:
+    raw = {"State": {"FinishedAt": f"2026-01-01T{finished}.5Z"}}
+    one = replace(inspected(), state=state, health=health, restarts=restarts, exit_code=3, raw=raw)
+    one = replace(one, started_at="2026-01-01T12:00:00.123456789Z")
+    drift = repeated_failure(one, 900.0, datetime(2026, 1, 1, 12, 1, tzinfo=UTC))
+
+    assert (drift.detail if drift is not None else None) == detail

@@ -10,7 +10,8 @@ from inventories import UUID_A, UUID_B
 
 from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.compose_service import ServiceInputs, build_service, health_check, published
-from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Port, Reservation, Service
+from anvil_gen.resolve.gpu_model import Reservation
+from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Port, Service
 from anvil_gen.resolve.model_source import Source
 from anvil_gen.values import EnvRef, Number, Text, VariableText
 
@@ -22,6 +23,8 @@ PORT = VariableText((EnvRef(name="PORT", default="30002"),))
 MOUNT = Mount(source="/srv/m", target="/models/m", read_only=True)
 BY_PATH = Source(kind="path", argument="/models/m", revision=None, mount=MOUNT)
 BY_REPO = Source(kind="repo", argument="org/name", revision="abc", mount=None)
+
+DRAIN = "--shutdown-timeout=50"  # with the usual grace period of a minute
 
 
 def service_of(text: str, **changed: Any) -> Service:
@@ -77,12 +80,12 @@ def test_a_health_check_asks_on_its_port() -> None:
         (
             "engine = 'vllm'",
             {},
-            ("serve", "/models/m", "--served-model-name=one", "--port=8001", "--host=0.0.0.0"),
+            ("serve", "/models/m", "--served-model-name=one", "--port=8001", "--host=0.0.0.0", DRAIN),
         ),
         (
             "engine = 'vllm', gpus = ['a']",
             {},
-            ("serve", "/models/m", "--served-model-name=one", "--port=8001", "--host=0.0.0.0"),
+            ("serve", "/models/m", "--served-model-name=one", "--port=8001", "--host=0.0.0.0", DRAIN),
         ),
         # Fields in the engine's order, whatever the inventory's; flags by name after them.
         (
@@ -92,7 +95,7 @@ def test_a_health_check_asks_on_its_port() -> None:
             (
                 *("serve", "org/name", "--served-model-name", "one", "two", "three", "--revision=abc"),
                 *("--tensor-parallel-size=2", "--max-model-len=1024", "--gpu-memory-utilization=0.90"),
-                *("--max-num-seqs=4", "--port=8001", "--host=0.0.0.0", "--a", "1", "x", "--on", "--z=1"),
+                *("--max-num-seqs=4", "--port=8001", "--host=0.0.0.0", DRAIN, "--a", "1", "x", "--on", "--z=1"),
             ),
         ),
         # A flag of the tier replaces one of the engine in its place, however it is spelled.
@@ -101,7 +104,7 @@ def test_a_health_check_asks_on_its_port() -> None:
             {},
             (
                 *("serve", "/models/m", "--served-model-name=one", "--port=8001", "--host=::"),
-                *("--runner=pooling", "--b_c=1"),
+                *(DRAIN, "--runner=pooling", "--b_c=1"),
             ),
         ),
         (
@@ -130,7 +133,7 @@ def test_a_health_check_asks_on_its_port() -> None:
             },
             (
                 *("serve", "/models/m", "--served-model-name=one", "--lora-modules", "x=/models/x", "--enable-lora"),
-                *("--port=8001", "--host=0.0.0.0"),
+                *("--port=8001", "--host=0.0.0.0", DRAIN),
             ),
         ),
         ("engine = 'custom', image = 'x:1', port = 1, command = ['run', '$me']", {}, ("run", "$me")),
@@ -142,6 +145,27 @@ def test_a_command(text: str, changed: dict[str, Any], command: tuple[Text, ...]
     assert service_of(tier(text), **changed).command == command
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("image = 'vllm/vllm-openai:v0.17.1'", None),
+        ("image = 'vllm/vllm-openai:v0.18.0'", "50"),
+        ("image = 'vllm/vllm-openai:nightly'", "50"),  # counts as the newest
+        ("stop_grace_period = '5m'", "290"),
+        ("stop_grace_period = '12s'", "6"),
+        ("stop_grace_period = '1s'", None),
+        ("stop_grace_period = false", "5"),  # Docker waits ten seconds
+        ("stop_grace_period = { env = 'GRACE', default = '2m' }", None),
+        ("flags.shutdown-timeout = 7", "7"),
+        ("flags.shutdown-timeout = false", None),
+    ],
+)
+def test_requests_under_way_end_before_docker_kills(text: str, seconds: str | None) -> None:
+    command = service_of(tier(f"engine = 'vllm', {text}")).command
+    expected = [f"--shutdown-timeout={seconds}"] if seconds else []
+    assert [word for word in command if "shutdown" in str(word)] == expected
+
+
 def test_a_command_that_takes_further_arguments_is_one_string() -> None:
     words = service_of(
         tier("engine = 'vllm', flags.a = 'b c'"),
@@ -151,7 +175,7 @@ def test_a_command_that_takes_further_arguments_is_one_string() -> None:
 
     assert words == (
         *("serve", "/models/m", "--served-model-name=one", '--port="${PORT:-30002}"', "--host=0.0.0.0"),
-        *("'--a=b c'", "${EXTRA:-}"),
+        *(DRAIN, "'--a=b c'", "${EXTRA:-}"),
     )
     assert service_of(tier("engine = 'vllm'")).shell_words == ()
 

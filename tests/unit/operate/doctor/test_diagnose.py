@@ -9,7 +9,7 @@ import pytest
 from fake_engine import NO_DAEMON, container, engine, having, images, subject
 from fake_machine import kernel
 
-from anvil_gen.operate.doctor.diagnose import causes
+from anvil_gen.operate.doctor.diagnose import causes, obstacles
 
 INVENTORY = """schema = 1
 [paths]
@@ -75,3 +75,28 @@ def test_cards_that_are_not_listed_are_a_cause_only_where_nothing_else_is(
     assert summaries(tmp_path, with_runtime, text) == ["no GPU is listed"]
     (tmp_path / "root" / "srv/models/gpt-oss-20b/model.safetensors").unlink()
     assert summaries(tmp_path, with_runtime, text, model=False) == ["empty model folder"]
+
+
+def test_what_is_in_the_way_before_a_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be known, as with a program that lists no GPU, and what is about to go, is not."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    there = {**having(container("fast"), container("other", port=30001)), "": "no such manifest: x"}
+    text = INVENTORY.replace('engine = "vllm"', 'engine = "vllm"\ngpus = ["big"]') + CARD
+    root = kernel(tmp_path / "root", {})
+
+    def codes(*leaving: str) -> list[str]:
+        context = subject(tmp_path, text, there, root=root)
+        context.leaving = leaving
+        return [diagnostic.code for diagnostic in obstacles(context)]
+
+    always = ["missing-model-folder", "image-cannot-be-pulled"]
+    assert codes() == [*always, "container-name-is-taken", "port-is-taken"]
+    assert codes("fast") == [*always, "port-is-taken"]
+    assert codes("fast", "other") == always
+
+
+def test_a_port_of_a_mode_that_goes_on_is_in_the_way(tmp_path: Path) -> None:
+    there = having(container("coder", project="box", service="coder", port=30001))
+    context = subject(tmp_path, INVENTORY, {**there, "image inspect": IMAGE}, root=kernel(tmp_path / "root", MODEL))
+
+    assert [diagnostic.summary for diagnostic in obstacles(context)] == ["port is taken"]

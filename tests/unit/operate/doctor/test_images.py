@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fake_engine import HANGS, engine, images, subject, told
 
-from anvil_gen.operate.doctor.images import check_images, unobtainable
+from anvil_gen.operate.doctor.images import check_images, nowhere, unobtainable
 
 INVENTORY = """schema = 1
 [paths]
@@ -72,3 +72,20 @@ def test_an_image_whose_variable_is_not_set_is_not_asked_for(tmp_path: Path) -> 
 
     assert [check.what for check in unobtainable(some)] == ["image of router"]
     assert [check.what for check in check_images(some)] == ["image of router"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "missing"),
+    [
+        ({"": "no such manifest: docker.io/vllm/vllm-openai:v1\n"}, ["image of fast"]),
+        ({"": "errors:\ndenied: requested access to the resource is denied\n"}, ["image of fast"]),
+        ({"": "Get https://registry-1.docker.io/v2/: dial tcp: lookup: no such host\n"}, []),
+        ({"": "toomanyrequests: You have reached your pull rate limit\n"}, []),
+        ({"manifest inspect": HANGS}, []),
+        ({"manifest inspect": "{}"}, []),
+    ],
+)
+def test_before_a_start_only_a_no_counts(answer: dict[str, str], missing: list[str], tmp_path: Path) -> None:
+    """An image that is built, as the router's, is no obstacle either."""
+    found = nowhere(subject(tmp_path, INVENTORY, engine() | answer))
+    assert [check.what for check in found if check.verdict == "fail"] == missing

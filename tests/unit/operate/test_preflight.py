@@ -1,0 +1,50 @@
+"""Which services an `up` is about to create or recreate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_engine import subject
+from inspected import inspected
+from msgspec.structs import replace
+
+from anvil_gen.operate.preflight import changing_services
+
+INVENTORY = """schema = 1
+[tiers.one]
+engine = "custom"
+image = "x:1"
+port = 1
+[router]
+kind = "haproxy"
+"""
+HASHES = {"one": "1", "router": "2", "router-reload": "3"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "named", "expected"),
+    [
+        ({}, (), []),
+        ({"one": {"config_hash": "0"}}, (), ["one"]),
+        ({"one": {"image_moved": True}}, (), ["one"]),
+        ({"one": {"state": "exited"}}, (), []),  # it is started as it is
+        ({"router": {"config_hash": "0"}}, (), ["router"]),
+        ({"router": {"config_hash": "0"}}, ("one",), []),
+        ({"router-reload": {"config_hash": "0"}}, (), []),  # it always differs
+        ({"one": None}, (), ["one"]),
+        ({"router-reload": None}, ("router", "router-reload"), ["router-reload"]),
+    ],
+)
+def test_what_compose_would_change(
+    changed: dict[str, Any], named: tuple[str, ...], expected: list[str], tmp_path: Path
+) -> None:
+    mode = subject(tmp_path, INVENTORY).deployment.mode(None)
+    before = {
+        service: replace(inspected(), **{"config_hash": config_hash, **(changed.get(service) or {})})
+        for service, config_hash in HASHES.items()
+        if changed.get(service, {}) is not None
+    }
+
+    assert changing_services(mode, named, before, HASHES) == expected
