@@ -124,12 +124,12 @@ def _differing(was: Snapshot) -> Elsewhere:
 
 
 def _elsewhere(then: _Then, path: str, plan: Plan) -> Elsewhere:
-    """Return what of it can be a cause of what changes in a host: of other hosts, those that its inventory names."""
-    found, text = then.differing, document(plan).text
+    """Return what of it can be a cause of what changes in a host: other hosts, if its router serves their models."""
+    found, serves_others = then.differing, bool(document(plan).data.get("router", {}).get("hosts"))
     return replace(
         found,
         locks=tuple(lock for lock in found.locks if Path(lock).stem == plan.host.path.stem),
-        hosts=tuple(file for file in found.hosts if file != path and Path(file).stem in text),
+        hosts=tuple(file for file in found.hosts if file != path and serves_others),
     )
 
 

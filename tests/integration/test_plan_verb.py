@@ -24,14 +24,14 @@ def test_nothing_changes(fleet: Path) -> None:
 
 
 def test_a_change_exits_2_and_writes_nothing(fleet: Path) -> None:
-    edit(fleet, "context_length = 65536", "context_length = 32768")
+    edit(fleet, "max_sequences = 32", "max_sequences = 16")
     before = tree(fleet / "deploy")
     for against in ("disk", "HEAD"):
         found = anvil_gen("plan", "lab-quad", "--against", against, cwd=fleet)
         assert (found.code, found.stderr) == (2, "")
         assert found.stdout == (
             "lab-quad\n"
-            "  ~ chat: context_length 65536 -> 32768 (--max-model-len)  hosts/lab-quad.toml:46\n"
+            "  ~ chat: max_sequences 32 -> 16 (--max-num-seqs)  hosts/lab-quad.toml:48\n"
             "  recreate: chat (start: up to 15m) (away until its new container is ready)\n"
         )
 

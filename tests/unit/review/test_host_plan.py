@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plans import LAB, causes, commit, consequences, edit, lab_fleet, plan_of
+from plans import LAB, causes, commit, consequences, edit, git, lab_fleet, plan_of
 
 from anvil_gen.cli.views.changes import change_lines
 from anvil_gen.diagnostics import DiagnosticError
@@ -70,8 +70,11 @@ EDITS: dict[str, tuple[str, str, dict[str, str], list[str]]] = {
     "a context": (
         "context_length = 65536",
         "context_length = 32768",
-        {"chat": "recreate"},
-        ["~ chat: context_length 65536 -> 32768 (--max-model-len)"],
+        {"chat": "recreate", "router": "reload"},
+        [
+            "~ chat: context_length 65536 -> 32768 (--max-model-len)",
+            "~ router: routes, by tiers.chat.context_length 65536 -> 32768",
+        ],
     ),
     "an image instead of the default": (
         "[tiers.embed]\n",
@@ -103,8 +106,11 @@ EDITS: dict[str, tuple[str, str, dict[str, str], list[str]]] = {
     "a tier of another mode": (
         "context_length = 32768",
         "context_length = 16384",
-        {"coder": "recreate"},
-        ["~ coder: context_length 32768 -> 16384 (--max-model-len)"],
+        {"router": "reload", "coder": "recreate"},
+        [
+            "~ coder: context_length 32768 -> 16384 (--max-model-len)",
+            "~ router: routes, by tiers.coder.context_length 32768 -> 16384",
+        ],
     ),
     "the experiment": (
         "port = 30010",
@@ -137,6 +143,7 @@ def test_two_edits_are_told_apart(fleet: Path) -> None:
         assert lines(plan_of(fleet, against=against)) == [
             "~ writer: context_length 16384 -> 8192 (--ctx-size)",
             "~ writer: port 30001 -> 30011 (--port, health check, published port)",
+            "~ router: routes, by tiers.writer.context_length 16384 -> 8192",
             "~ router: routes, by tiers.writer.port 30001 -> 30011",
         ]
 
@@ -211,7 +218,7 @@ def test_an_own_template_is_the_cause(fleet: Path) -> None:
 
     assert consequences(plan) == {"writer": "recreate"}
     assert {c.cause.file for one in plan.services for c in one.changes if c.cause} == {
-        "templates/engines/tei/engine.toml"
+        "templates/engines/llamacpp/engine.toml"
     }
 
 
@@ -235,3 +242,23 @@ def test_the_version_that_a_ref_had_is_named(fleet: Path) -> None:
     (fleet / "requirements.txt").write_text("anvil-gen==0.2.0\n", "utf-8")
 
     assert plan_of(fleet, against="HEAD").notes == ("HEAD has anvil-gen==0.1.0, and now it is anvil-gen==0.2.0",)
+
+
+def test_another_host_is_the_cause(tmp_path: Path) -> None:
+    """A router that serves another host's models changes with that host's inventory."""
+    head = 'schema = 1\n[router]\nkind = "haproxy"\nport = 8000\napi_key_env = "KEY"\n'
+    tier = '[tiers.{0}]\nengine = "llamacpp"\nport = {1}\nmodel = {{ file = "{0}.gguf" }}\n'
+    near = head + 'hosts = ["far"]\n' + tier.format("near", 30000)
+    far = head + 'bind = "0.0.0.0"\n' + tier.format("remote", 30001) + '[host]\naddress = "192.168.1.9"\n'
+    (tmp_path / "hosts").mkdir()
+    for name, text in (("near", near), ("far", far)):
+        (tmp_path / "hosts" / f"{name}.toml").write_text(text + '[paths]\nmodels = "/srv/models"\n', "utf-8")
+    git(tmp_path, "init", "-q")
+    commit(tmp_path)
+    edit(tmp_path, "[tiers.remote]", "[tiers.renamed]", "hosts/far.toml")
+
+    plan = plan_of(tmp_path, against="HEAD", file="hosts/near.toml")
+
+    assert consequences(plan) == {"router": "reload"}
+    assert plan.is_edited is False
+    assert {c.cause.file for one in plan.services for c in one.changes if c.cause} == {"hosts/far.toml"}
