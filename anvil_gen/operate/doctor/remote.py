@@ -15,7 +15,9 @@ _SSH = "ssh://"
 
 def unmountable(deployment: Deployment, requirements: Iterable[Requirements], endpoint: str) -> Diagnostic | None:
     """Return why services cannot run with Docker on another host; None if they mount no generated file."""
-    files = {bind.source: one.name for one in requirements for bind in one.binds if bind.generated}
+    files: dict[str, str] = {}
+    for one in requirements:  # the first of two that share a folder
+        files = {bind.source: one.name for bind in one.binds if bind.generated} | files
     if not files:
         return None
     mounts = ", ".join(f"{path} (by {name})" for path, name in sorted(files.items()))
