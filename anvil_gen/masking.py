@@ -13,29 +13,47 @@ from anvil_gen.values import KeyPath, split_compose_text
 MASK = "…"
 """Replaces a value that may be a secret."""
 
-_WORD = r"(?:(?<![A-Za-z])keys?|api[_-]?keys?|token|secrets?|passphrase|passwords?|passwd|credentials?)(?![A-Za-z])"
+# What is sought is bounded everywhere: an endless line costs no more than its length.
+_FOLDER_OR_NOT = r"(?:(?<=[_-])|(?<![A-Za-z])(?!(?-i:PWD)))pwd"  # PWD is a folder
+_WORD = (
+    r"(?:(?:(?<![A-Za-z])keys?|(?-i:(?<=[a-z])Keys?)|api[_-]?keys?|token|secrets?|passphrase|passwords?|passwd"
+    rf"|requirepass|credentials?)(?![A-Za-z])|(?:(?<![A-Za-z])pass|{_FOLDER_OR_NOT})(?![\w-]))"
+)
 _NAME = re.compile(_WORD, re.IGNORECASE)
 # Tokens of a vocabulary.
 _NO_SECRET = re.compile(r"(?i)(?<![A-Za-z])(?:bos|eos|pad|unk|sep|cls|mask|stop|start|end|image|audio|video)[_-]token$")
 # Keys that say themselves what they are, URLs with a password, and what a client sends.
 _SHAPE = re.compile(
-    r"(?<![A-Za-z0-9])(?:sk-[\w-]{16,}|hf_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}"
-    r"|xox[abprs]-[\w-]{10,}|AKIA[A-Z0-9]{16}|AIza[\w-]{30,})|-----BEGIN [A-Z ]*PRIVATE KEY.*"
-    r"|(?<=://)[^/\s:@]*:[^/\s@$]+@|(?i:(?<=authorization:)\s*(?:bearer|basic|token)\s+[^\s$\"']+)"
+    r"(?<![A-Za-z0-9])(?:sk-[\w-]{16,}|[sr]k_live_\w{16,}|hf_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{20,}"
+    r"|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{30,}|nvapi-[\w-]{20,}"
+    r"|gsk_\w{20,}|xai-[\w-]{20,}|dckr_pat_[\w-]{20,}|npm_\w{30,}|pypi-[\w-]{30,}|tskey-[\w-]{16,}"
+    r"|eyJ[\w-]{10,4000}\.eyJ[\w-]{10,}\.[\w-]+)|-----BEGIN [A-Z ]{0,40}PRIVATE KEY.*"
+    r"|(?<=://)[^/\s:@]{0,200}:[^/\s@$]+@"
+    r"|(?i:(?<=authorization:)\s*(?:(?:bearer|basic|token)\s+)?(?!(?:bearer|basic|token)\b)[^\s$\"'\\]+)"
+    r"|\b(?i:bearer|basic)\s+(?=[^\s$\"'\d]{0,200}\d)[^\s$\"']{8,}"
+    r"|\bcurl\b[^\n;|&]{0,400}?\s(?:-u|--user)[ =][\"']?[^\s:\"'$]{1,200}:[^\s\"'$]+"
 )
 _LEAST = 4  # a shorter value is in every text
 # What follows the name of a secret as the value of a key, a variable or a flag.
 _AFTER_FLAG = r"""(?:["']?,[ \t]*|[ \t]+|["']?\n[ \t]*-[ \t]+)"""
 _VALUE = (
-    rf"""(?i)({_WORD}[\w-]*["']?[ \t]*(?:\.[^:=\n]*)?[:=][ \t]*"""
-    rf"""|(?<![\w.-])--?[\w.-]*{_WORD}[\w-]*{_AFTER_FLAG})"""
+    rf"""(?i)({_WORD}[\w-]{{0,80}}["']?[ \t]*(?:\.[^:=\n]{{0,80}})?[:=][ \t]*"""
+    rf"""|(?<![\w.-])--?[\w.-]{{0,80}}{_WORD}[\w-]{{0,80}}{_AFTER_FLAG})"""
 )
 _ANY = re.compile(rf"{_VALUE}.+")
 _NO_VARIABLE = re.compile(rf"""{_VALUE}(?![ \t]|["']?\$\{{|["']?--?[A-Za-z]).+""")
-# In a text that is read as a command line: the name, and the value unless a shell puts it in.
-_IN_COMMAND = re.compile(
-    r"(?:^|[\s;&|\"'])(?P<name>--?[\w.-]+(?:=|\s+)|[A-Za-z_][\w.-]*=)[\"']?(?P<value>[^\s$\"'-][^\s\"']*)"
+# In a text: a flag, an assignment, a key of JSON, a key of YAML or a header, and what is set by a Dockerfile.
+_ASSIGNED = re.compile(
+    r"""(?:(?<![\w.-])(?P<flag>--?[\w.-]+)(?:=|[\s"',]+)"""
+    r"""|(?<![\w.-])(?P<variable>[A-Za-z_][\w.-]*)(?:\\*["'])?="""
+    r"""|(?<![\w.-])(?P<json>[A-Za-z_][\w.-]*)\\*["']\s*:\s*"""
+    r"""|(?<![^\n{,"'=])[ \t]*(?P<key>[A-Za-z_][\w.-]*)(?::[ \t]+|[ \t]*=[ \t]*)"""
+    r"""|(?<!\S)(?:ENV|ARG)[ \t]+(?P<set>[A-Za-z_]\w*)[ \t]+)"""
+    r"""(?=["'\\]*(?P<value>(?:\$\{[^}\n]*\}|\$\([^)\n]*\)|[^\s"'`;&,})]){0,100}))"""
 )
+_SHELL_VARIABLE = re.compile(r"\$\{[^}\n]*\}|\$\([^)\n]*\)|\$\w+|\$[@*#?]")
+_SHORT_FLAG = re.compile("--?[A-Za-z]")
+_OF_SHELL = re.compile(r"\$\$?(?:[A-Z_][A-Z0-9_]*|\{[A-Za-z_]\w*\})")
 # Keys of Compose whose lists name secrets, and hold none.
 _NAMING = ("secrets",)
 _REFERENCE = {"env", "default"}
@@ -48,12 +66,13 @@ def may_hold_secret(name: str) -> bool:
 
 def holds_secret(name: str) -> bool:
     """Tell whether a name is that of a secret itself, not of its file, its length or its variable."""
-    return _NO_SECRET.search(name) is None and any(match.end() == len(name) for match in _NAME.finditer(name))
+    end = len(name.rstrip("0123456789_-"))  # one of several
+    return _NO_SECRET.search(name) is None and any(match.end() == end for match in _NAME.finditer(name))
 
 
 def looks_secret(value: str) -> bool:
     """Tell whether a value is a secret by its look: a key as well-known services make it, or a URL with a password."""
-    return _SHAPE.search(value) is not None
+    return any(_SHAPE.search(text) for text in {value, _SHELL_VARIABLE.sub("", value).replace("$", "")})
 
 
 def literal_secrets(value: Any, path: KeyPath = (), *, secret: bool = False) -> Iterator[KeyPath]:
@@ -74,39 +93,71 @@ def literal_secrets(value: Any, path: KeyPath = (), *, secret: bool = False) -> 
                 yield from literal_secrets(item, (*path, key), secret=secret or holds_secret(key))
     elif isinstance(value, list):
         yield from _secret_words(value, path, secret=secret)
-    elif value != "" and not isinstance(value, bool) and (secret or _holds_in_text(value)):
+    elif value != "" and not isinstance(value, bool) and (secret or holds_in_text(value)):
         yield path
 
 
 def _is_written_out(text: str, *, secret: bool) -> bool:
     """Tell whether a text with variables holds a secret itself, also as what stands where one is not set."""
+    filled = ""
     for part in split_compose_text(text):
         if isinstance(part, str):
-            found = bool(part) and (secret or _holds_in_text(part))
+            found, filled = bool(part) and secret, filled + part
         else:
-            found = part.has_default and _is_written_out(part.word, secret=secret or holds_secret(part.name))
+            taken = part.word if part.operator.endswith(("-", "+")) else ""
+            found = taken != "" and _is_written_out(taken, secret=secret or holds_secret(part.name))
+            # Where nothing is written out stands a variable all the same.
+            filled += taken or f"${{{part.name}}}"
         if found:
             return True
-    return looks_secret(text)
+    return holds_in_text(filled) or looks_secret(text)
 
 
 def _secret_words(words: Sequence[Any], path: KeyPath, *, secret: bool) -> Iterator[KeyPath]:
     """Yield the places of secrets among words: values after a flag that is secret by its name, or in one word."""
-    follows = False
+    follows, found = False, False
     for index, word in enumerate(words):
         flag, value = split_flag(word) if isinstance(word, str) else ("", None)
-        if flag:
+        is_value = follows and not LONG_FLAG.fullmatch(flag)
+        if flag and not is_value:
             follows = value is None and holds_secret(flag)
-        is_variable = isinstance(word, str) and word.startswith("$") and not secret
+        is_variable = isinstance(word, str) and _OF_SHELL.fullmatch(word) is not None and not secret
         if not is_variable:
-            yield from literal_secrets(word, (*path, index), secret=secret or (follows and not flag))
+            places = [*literal_secrets(word, (*path, index), secret=secret or is_value)]
+            found = found or bool(places)
+            yield from places
+    # What only the words before one tell.
+    if not found and looks_secret(" ".join(word for word in words if isinstance(word, str))):
+        yield path
 
 
-def _holds_in_text(text: Any) -> bool:
-    if not isinstance(text, str):
-        return False
-    named = (found["name"].rstrip("= \t\n") for found in _IN_COMMAND.finditer(text))
-    return looks_secret(text) or any(map(holds_secret, named))
+def holds_in_text(text: Any) -> bool:
+    """Tell whether a secret is written out in a text, which may be a command, JSON, YAML, a header or a list."""
+    return isinstance(text, str) and (looks_secret(text) or any(map(_is_assigned, _ASSIGNED.finditer(text))))
+
+
+def _is_assigned(found: re.Match[str]) -> bool:
+    """Tell whether a secret is assigned in a text, and not by a shell."""
+    *names, value = found.groups()
+    name = next(filter(None, names))
+    is_flag = found["flag"] and not found[0].endswith("=") and _SHORT_FLAG.match(value)
+    return not is_flag and holds_secret(name) and any(map(str.isalnum, _SHELL_VARIABLE.sub("", value)))
+
+
+def secret_looks(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
+    """Yield the places of texts and keys in a value that are secrets by their look, whatever they are called."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        if isinstance(key, str) and looks_secret(key):
+            yield (*path, key)
+        yield from secret_looks(item, (*path, key))
+    if isinstance(value, str) and looks_secret(value):
+        yield path
+
+
+def mask_looks(text: str) -> str:
+    """Return a text without what is a secret by its look."""
+    return _SHAPE.sub(MASK, text)
 
 
 def secret_forms(secrets: Iterable[str]) -> list[str]:
@@ -136,7 +187,7 @@ def mask_text(text: str, *, show_variables: bool = False) -> str:
 
     ``show_variables``: for compose files, where ``${NAME}`` is a variable and not a value.
     """
-    return _SHAPE.sub(MASK, (_NO_VARIABLE if show_variables else _ANY).sub(rf"\1{MASK}", text))
+    return mask_looks((_NO_VARIABLE if show_variables else _ANY).sub(rf"\1{MASK}", text))
 
 
 def mask_arguments(words: Iterable[str]) -> list[str]:

@@ -58,6 +58,7 @@ environment.HF_HUB_OFFLINE = "1"
 environment.NOTE = "box {number}: $HOME # {card}"
 flags.enable-metrics = true
 flags.seed = {number}
+flag_check = false
 """
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import click
 from fields_page import fields_page
 from flags_section import flags_section
+from review_page import review_page
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine, Quirk
@@ -126,6 +127,7 @@ def pages() -> dict[str, str]:
     others["docs/router-contract.md"] = contract_page(catalog)
     others |= {"docs/template-data.md": data_page(), "docs/errors.md": errors_page()}
     others["docs/fields.md"] = "\n".join([NOTE, *fields_page(catalog, table), ""])
+    others["docs/review.md"] = "\n".join([NOTE, *review_page(REPOSITORY), ""])
     return {"docs/inventory.md": inventory_page(catalog), **others, **engines}
 
 
@@ -415,6 +417,9 @@ def engine_rows(engine: Engine) -> Iterator[tuple[str, str]]:
     yield "models by", ", ".join(f"`{kind}`" for kind in engine.models)
     yield "model names", NAMES[engine.served_names]
     yield "tasks", ", ".join(f"`{task}`" for task in engine.tasks)
+    yield from (
+        (f"further paths, {task}", ", ".join(f"`{path}`" for path in paths)) for task, paths in engine.paths.items()
+    )
     yield "GPUs", ", ".join(engine.vendors) or "none: it runs on the processor"
     if "port" in engine.defaults:
         yield "default of `port`", f"`{toml(engine.defaults['port'])}`"

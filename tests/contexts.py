@@ -9,9 +9,9 @@ from inventories import Fault, told_beside, without_marks
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.resolve.context import ResolveContext, TierServer
+from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.layers import set_fields
-from anvil_gen.resolve.model import Gpu
 from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.options import TierOptions
 

@@ -230,9 +230,19 @@ class HubModel(NamedTuple):
 
     commits: Mapping[str, str]
     config: Mapping[str, Any] = {}
-    sizes: Mapping[str, int] = {}
+    tensors: Mapping[str, Mapping[str, int]] = {}  # bytes of each tensor, by file
     gated: str | bool = False
     tags: tuple[str, ...] = ()
+
+
+def _header(tensors: Mapping[str, int]) -> bytes:
+    """Return the beginning of a safetensors file."""
+    entries, end = {}, 0
+    for name, size in tensors.items():
+        entries[name] = {"dtype": "BF16", "shape": [size // 2], "data_offsets": [end, end + size]}
+        end += size
+    text = json.dumps(entries).encode()
+    return len(text).to_bytes(8, "little") + text
 
 
 class HubStub(Front):
@@ -256,11 +266,11 @@ class HubStub(Front):
             return Refusal(404)  # what the library asks about itself
         name, revision, file = "/".join(parts[:2]), parts[3], "/".join(parts[4:])
         model = self.models.get(name)
-        if model is None or file != "config.json" or revision not in model.commits.values():
+        if model is None or file not in ("config.json", *model.tensors) or revision not in model.commits.values():
             return Refusal(404, {"X-Error-Code": "EntryNotFound"})
         if model.gated and not allowed:
             return Refusal(403, {"X-Error-Code": "GatedRepo"})
-        body = json.dumps(model.config).encode()
+        body = json.dumps(model.config).encode() if file == "config.json" else _header(model.tensors[file])
         etag = f'"{hashlib.sha256(body).hexdigest()[:40]}"'
         headers = {"X-Repo-Commit": revision, "ETag": etag, "Content-Type": "application/json"}
         return Refusal(200, headers, body)
@@ -272,7 +282,10 @@ class HubStub(Front):
         commit = model.commits.get(revision) or (revision if revision in model.commits.values() else "")
         if not commit:
             return Refusal(404, {"X-Error-Code": "RevisionNotFound", "X-Error-Message": "no such revision"}, b"{}")
-        files = {**model.sizes, **({"config.json": len(json.dumps(model.config))} if model.config else {})}
+        files = {
+            **dict.fromkeys(model.tensors, 1),
+            **({"config.json": len(json.dumps(model.config))} if model.config else {}),
+        }
         siblings = [{"rfilename": file, "size": size, "blobId": "0" * 40} for file, size in files.items()]
         data = {"id": name, "sha": commit, "gated": model.gated, "tags": model.tags, "siblings": siblings}
         return Refusal(200, {"Content-Type": "application/json"}, json.dumps(data).encode())

@@ -292,6 +292,13 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     tasks: Annotated[
         Mapping[Task, Mapping[str, Any]], Meta(description="Task that it serves -> the flags that make it do so.")
     ] = msgspec.field(default_factory=lambda: {"chat": {}})
+    paths: Annotated[
+        Mapping[Task, tuple[str, ...]],
+        Meta(
+            description="Task -> paths that it answers, besides those that every engine of the task has; `{id}` is any "
+            "one part of a path."
+        ),
+    ] = {}
     health: Health | None = None
     models_endpoint: ModelsEndpoint = ModelsEndpoint()
     caches: Annotated[tuple[Cache, ...], Meta(description="Named volumes for what it can make again.")] = ()

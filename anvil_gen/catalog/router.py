@@ -39,6 +39,15 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
             "address and port is taken for it."
         ),
     ] = False
+    paths: Annotated[
+        Mapping[str, Task],
+        Meta(
+            description="Paths that it answers whatever the engine, each with its task; empty where it has a list of "
+            "its own."
+        ),
+    ] = {}
+    form_paths: Annotated[tuple[str, ...], Meta(description="Paths that take a form with a field `model`.")] = ()
+    own_paths: Annotated[tuple[str, ...], Meta(description="Paths that it answers by itself.")] = ()
     api_base: Annotated[str, Meta(description="The only path below which it reaches a tier's API; empty for any.")] = ""
     reserved_variables: Annotated[
         tuple[str, ...], Meta(description="Variables of its container that cannot hold the clients' key.")

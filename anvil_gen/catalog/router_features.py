@@ -13,10 +13,15 @@ REQUESTABLE: dict[str, str] = {
     "timeout": "a limit for the wait on a tier",
     "tier_timeout": "such a limit for each tier",
     "concurrency": "a limit of requests for each tier",
+    "replicas": "several servers of one tier: one that is down loses no request which was not sent to it yet",
+    "hosts": "models of other hosts, whose routers answer",
+    "sticky": "requests of one session at the same server of a tier",
     "body_limit": "a limit for the size of requests, 413 above it",
     "metrics_key": "metrics behind the clients' key",
     "metrics_port": "metrics on a port of their own",
     "tls": "HTTPS by certificate files",
+    "paths": "further paths, each with the tier that answers",
+    "cors": "pages of other origins may ask, and only those that are named",
 }
 """Feature that an inventory may request -> what it is, for messages and the docs."""
 
@@ -36,6 +41,10 @@ OBSERVED: dict[str, str] = {
     "unauthorized": "a wrong key is a 401",
     "alias_metrics": "metrics for each alias",
     "x_api_key": "the key in `x-api-key`, as Anthropic's clients send it",
+    "methods": "HEAD and OPTIONS are answered as HTTP wants them",
+    "model_card": "`GET /v1/models/{id}`",
+    "max_model_len": "`max_model_len` in the list of models, where the inventory states it",
+    "lora": "an adapter's name is listed, and reaches its tier",
     "completions": "`/v1/completions`",
     "responses": "`/v1/responses`",
     "messages": "`/v1/messages`",
@@ -43,6 +52,9 @@ OBSERVED: dict[str, str] = {
     "rerank": "`/v1/rerank`, by aliases too",
     "transcription": "`/v1/audio/transcriptions`, a form with a file",
     "speech": "`/v1/audio/speech`",
+    "response_by_id": "`/v1/responses/{id}`, also where several tiers have it: `?model=` names one",
+    "realtime": "`/v1/realtime`, a WebSocket",
+    "engine_paths": "paths that some engines have, such as `/tokenize` and `/infill`, to the tiers that have them",
 }
 """Feature that no inventory requests, but that a user of the router meets."""
 

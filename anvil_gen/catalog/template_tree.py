@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from anvil_gen.diagnostics import Diagnostic, Location, did_you_mean, display_path, join_words
-from anvil_gen.text_files import is_inside, read_bytes
+from anvil_gen.text_files import HIDDEN, is_hidden, is_inside, read_bytes
 
 KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
 """Folder of templates -> the data file of each of its folders."""
@@ -108,6 +108,8 @@ def _unreadable(place: Path, root: Path) -> str:
     try:
         if not is_inside(place, root):
             return "it leads out of the fleet"
+        if is_hidden(place, root):
+            return HIDDEN
         return "it has a NUL character in it" if not place.is_dir() and b"\0" in read_bytes(place) else ""
     except OSError as error:
         return (error.strerror or str(error)).lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NoReturn
 
 import click
@@ -16,6 +17,7 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Interna
 VERBS = (
     "init",
     "render",
+    "plan",
     "pin",
     "outdated",
     "up",
@@ -88,7 +90,8 @@ def _open_closed_streams() -> None:
 
 
 def _run(words: list[str]) -> int:
-    as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
+    options = words[: words.index("--")] if "--" in words else words
+    as_json = "--json" in options or "--format=json" in options or ("--format", "json") in pairwise(options)
     color = False if os.environ.get("NO_COLOR") else None  # None: as the terminal takes it
     with click.Context(cli, color=color):  # of what is printed after a command's own has ended, too
         return _run_command(words, color, as_json=as_json)

@@ -43,6 +43,16 @@ class Action(Enum):
         return {Action.CREATE: "added", Action.UPDATE: "changed", Action.DELETE: "removed"}[self]
 
 
+class Cause(Struct, frozen=True, kw_only=True):
+    """What a difference follows from: a line of a file, with its key and that key's values, None where it has none."""
+
+    file: str
+    line: int | None = None
+    key: str = ""
+    before: Any = None
+    after: Any = None
+
+
 class Change(Struct, frozen=True, kw_only=True):
     """One difference. ``reason`` is for people, and steers nothing."""
 
@@ -52,6 +62,7 @@ class Change(Struct, frozen=True, kw_only=True):
     before: Any = None
     after: Any = None
     reason: str = ""
+    cause: Cause | None = None
 
     @property
     def service(self) -> str | None:

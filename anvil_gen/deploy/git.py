@@ -12,20 +12,11 @@ _NO_BARE_REPOSITORY = ("-c", "safe.bareRepository=explicit")
 _NO_FETCH = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1"}
 
 
-def committed(folder: Path, paths: Iterable[str]) -> Iterator[bytes | None]:
+def committed(folder: Path, paths: Iterable[str], commit: str = "HEAD") -> Iterator[bytes | None]:
     """Yield what git has committed of each file below ``folder``; None for what it does not have."""
-    import subprocess  # noqa: PLC0415  only where a file is not as we last wrote it
-
-    # Set in a hook: they would point git away from the folder.
-    kept = {name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE")}
-    environment = {**kept, **_NO_FETCH}
     # Git's objects and not its index: that may say "unchanged" of what a user has it ignore.
-    command = ["git", *_NO_BARE_REPOSITORY, "-C", str(folder), "cat-file", "--batch"]
-    asked = "".join(f"HEAD:./{path}\n" for path in paths).encode()
-    try:
-        answer = subprocess.run(command, input=asked, env=environment, capture_output=True, check=False).stdout  # noqa: S603
-    except OSError:  # no git on this host
-        return
+    asked = "".join(f"{commit}:./{path}\n" for path in paths).encode()
+    answer = _output(folder, "cat-file", "--batch", asked=asked) or b""
     while answer:
         head, _, answer = answer.partition(b"\n")
         words = head.split()
@@ -35,3 +26,37 @@ def committed(folder: Path, paths: Iterable[str]) -> Iterator[bytes | None]:
         size = int(words[2])
         yield answer[:size]
         answer = answer[size + 1 :]
+
+
+def commit_of(folder: Path, ref: str) -> str | None:
+    """Return the commit that a ref names in the repository of a folder; None where there is none."""
+    found = _output(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    return found.decode("ascii").strip() if found else None
+
+
+def files_at(folder: Path, commit: str) -> dict[str, int]:
+    """Return the regular files below a folder at a commit, by path, each with its size in bytes."""
+    listing = _output(folder, "ls-tree", "-r", "-l", "-z", commit, "--", ".") or b""
+    files = {}
+    for entry in filter(None, listing.split(b"\0")):
+        head, _, path = entry.partition(b"\t")
+        mode, _, _, size = head.split()
+        # A tree that somebody wrote byte by byte may have any names.
+        is_plain = path and b"\n" not in path and not {b"", b".", b"..", b".git"} & set(path.split(b"/"))
+        if mode.startswith(b"100") and is_plain:
+            files[path.decode("utf-8", "surrogateescape")] = int(size)
+    return files
+
+
+def _output(folder: Path, *arguments: str, asked: bytes = b"") -> bytes | None:
+    """Return what a git command prints; None where it fails, or there is no git on this host."""
+    import subprocess  # noqa: PLC0415  only where a file is not as we last wrote it
+
+    # Set in a hook: they would point git away from the folder.
+    kept = {name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE")}
+    command = ["git", *_NO_BARE_REPOSITORY, "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, input=asked, env={**kept, **_NO_FETCH}, capture_output=True, check=False)  # noqa: S603
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -35,15 +35,15 @@ class Generator:
         self._renderers: dict[Path, Renderer] = {}
         self._outputs: dict[Path, Path | None] = {}
 
-    def render(self, inventory: Path, *, output: Path | None = None) -> Plan:
-        """Render one inventory, to ``output`` instead of where it says.
+    def render(self, inventory: Path, *, output: Path | None = None, text: str | None = None) -> Plan:
+        """Render one inventory, to ``output`` instead of where it says; ``text`` replaces its content.
 
         Raises:
             DiagnosticError: with everything that is wrong in the inventory.
             InternalError: a rendered file does not match the inventory.
         """
         renderer = self._renderer(fleet_root(inventory))
-        host = Host(inventory, renderer.catalog, output=output)
+        host = Host(inventory, renderer.catalog, output=output, text=text)
         if output is None and host.inventory.host.output is not UNSET:
             self._check_nesting(host)
         files, rendered = renderer.render(host.stack)

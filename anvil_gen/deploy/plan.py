@@ -81,6 +81,15 @@ class Plan:
             for name in catalog.below(f"routers/{router}/tree")
         }
 
+    @cached_property
+    def data_on_disk(self) -> dict[str, Any]:
+        """The parsed compose files that are on disk, by path."""
+        kept = {path: data for path, data in self.tree.data.items() if syntax_of(path) == "yaml"}
+        changed = {
+            one.path: parse_existing(one.before, one.path) for one in self.files if syntax_of(one.path) == "yaml"
+        }
+        return {**kept, **changed}
+
     def _service_changes(self, files: Sequence[FileChange]) -> tuple[Change, ...]:
         compose = {change.path: change for change in files if syntax_of(change.path) == "yaml"}
         # A volume may be in several files, and goes only with the last of them.

@@ -20,8 +20,9 @@ from anvil_gen.fit.settings import UnknownTypeError
 from anvil_gen.fit.tier_request import tier_request
 from anvil_gen.host_paths import is_absolute, join
 from anvil_gen.inventory.schema_model import ModelTable
+from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.host import Host
-from anvil_gen.resolve.model import Gpu, Stack, Tier
+from anvil_gen.resolve.model import Stack, Tier
 
 MIB = 1 << 20
 HubFacts = Callable[[str, str | None], ModelFacts]

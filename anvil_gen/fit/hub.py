@@ -53,7 +53,7 @@ def _ask(hub: Any, repo: str, commit: str, cache: Path | None) -> dict[str, Any]
     """Return the configuration and the tensors of a commit, and keep them."""
     config = msgspec.json.decode(Path(hub.hf_hub_download(repo, "config.json", revision=commit)).read_bytes())
     metadata = hub.get_safetensors_metadata(repo, revision=commit)
-    answer = {"config": config, "tensors": list(_tensors(metadata))}
+    answer = {"config": config, "tensors": list(tensors_of(metadata))}
     place = _place(cache, repo, commit)
     if place is not None:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,8 @@ def _ask(hub: Any, repo: str, commit: str, cache: Path | None) -> dict[str, Any]
     return answer
 
 
-def _tensors(metadata: Any) -> Iterator[tuple[str, str, int]]:
+def tensors_of(metadata: Any) -> Iterator[tuple[str, str, int]]:
+    """Yield name, type and size of the tensors that the library's metadata lists."""
     for file in metadata.files_metadata.values():
         for name, tensor in file.tensors.items():
             start, end = tensor.data_offsets

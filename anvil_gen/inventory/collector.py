@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, Severity, did_you_mean, printable
 from anvil_gen.inventory.toml_file import Document
-from anvil_gen.masking import MASK, secret_part
+from anvil_gen.masking import MASK, mask_looks, secret_part
 from anvil_gen.values import KeyPath, address
 
 
@@ -39,11 +39,11 @@ class Collector:
 
         With ``secret``, the value is one, and its line is not shown from there on.
         """
-        where = printable(address(path))
+        where = printable(mask_looks(address(path)))
         if secret_part(path[:-1] if key else path) is not None:
             detail = "what is written there is not shown: it may be a secret"
             remedy = "" if any(text in remedy for text in _texts(self.value_at(path))) else remedy
-        detail, remedy = printable(detail), printable(remedy)
+        detail, remedy = printable(mask_looks(detail)), printable(mask_looks(remedy))
         if (code, where, detail) in self._diagnostics:
             return
         location = self.document.location(path, key=key)

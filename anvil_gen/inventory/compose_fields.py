@@ -45,6 +45,8 @@ ELSEWHERE: Mapping[str, str] = {
     "engine": "which data says how the other fields are written",
     "task": "the engine's own flags for it, and the router's paths",
     "gpu_memory": "the share of `gpu_memory_utilization`, by the GPU's memory",
+    "flag_check": "whether its flags are held against the version of its image",
+    "replicas": "further services of the same, `services.NAME-2` and on",
     "standby": "left out of `include` in `docker-compose.yml`",
     "override": "any key of the service, last",
 }

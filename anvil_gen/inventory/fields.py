@@ -335,6 +335,18 @@ Uuid = Annotated[
         variable=NEEDS_DEFAULT,
     ),
 ]
+Replicas = Annotated[
+    int,
+    Meta(
+        description="Servers of the tier, all alike, which the router balances: the first has the tier's name, port "
+        "and container, and the next ones count on (`fast-2`, the next port). `gpus` are dealt out in equal parts, in "
+        "order: append some for a further server.",
+        ge=1,
+        le=64,
+        examples=[2],
+        extra_json_schema={"x-unit": "servers"},
+    ),
+]
 Sequences = Annotated[
     int,
     Meta(

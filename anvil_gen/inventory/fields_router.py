@@ -64,11 +64,22 @@ Timeout = Annotated[
 Concurrency = Annotated[
     int,
     Meta(
-        description="Requests that a tier is given at once; more wait, and are answered with 503 after 30 seconds.",
+        description="Requests that a tier, or each of its replicas, is given at once; more wait, and are answered with "
+        "503 after 30 seconds.",
         ge=1,
         le=100_000,
         extra_json_schema={"x-unit": "requests"},
         examples=[32],
+    ),
+]
+Sticky = Annotated[
+    str,
+    text(
+        "Header by which requests stay at one of a tier's replicas: all of one value go to the same one, whose prefix "
+        "cache they share. In lower case; none that holds a key, since these are removed before. Requests without it "
+        "are spread in turn.",
+        r"^(?!(?:authorization|proxy-authorization|api-key|x-api-key|cookie)$)[a-z0-9][a-z0-9-]*$(?!\n)",
+        examples=["x-session-id"],
     ),
 ]
 Metrics = Annotated[
@@ -77,6 +88,40 @@ Metrics = Annotated[
         description='Metrics in Prometheus\' form, at `/metrics`: `"key"` next to the models, behind their key, or a '
         "port of their own, without a key and published on 127.0.0.1.",
         examples=["key", 9101],
+    ),
+]
+# A part of a path never begins with a dot: what a router matches is what a tier is sent.
+_PART = r"[A-Za-z0-9_~:-][A-Za-z0-9_.~:-]*"
+Path = Annotated[
+    str,
+    Meta(
+        description="A path; `{id}` is any one part of it.",
+        pattern=rf"^(/({_PART}|\{{[a-z_]+\}}))+$(?!\n)",
+        examples=["/v1/images/generations", "/v1/batches/{id}"],
+    ),
+]
+Paths = Annotated[
+    dict[Path, TierName],
+    Meta(
+        description="Further paths that the router answers, each with the tier of a request that names no model. One "
+        "that names a model goes to the model's tier, as on every path.",
+        examples=[{"/v1/images/generations": "painter"}],
+    ),
+]
+Cors = Annotated[
+    list[
+        Annotated[
+            str,
+            Meta(
+                description="An origin as browsers send it, or `*` for any.",
+                pattern=r"^(\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9.:\[\]-]+)$(?!\n)",
+            ),
+        ]
+    ],
+    Meta(
+        description="Origins whose pages may ask from a browser; `*` is any. Preflight requests need no key.",
+        min_length=1,
+        examples=[["https://chat.example.org"]],
     ),
 ]
 Aliases = Annotated[

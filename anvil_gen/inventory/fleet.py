@@ -77,6 +77,11 @@ def root_above(folder: Path) -> Path:
     return folder.parent if folder.name == HOSTS else folder
 
 
+def stem_of(inventory: Path) -> str:
+    """Return the name by which a host is meant: its inventory's, without the suffix."""
+    return inventory.name.removesuffix(".toml")
+
+
 def header_name(inventory: Path) -> str:
     """Return how rendered files name their inventory: the same wherever the fleet lies."""
     folder = Path(os.path.abspath(inventory)).parent  # noqa: PTH100

@@ -8,7 +8,7 @@ from typing import Any
 
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.env_references import server_tables
-from anvil_gen.masking import literal_secrets
+from anvil_gen.masking import literal_secrets, looks_secret, secret_looks
 from anvil_gen.values import KeyPath
 
 _VALUE_KEYS = ("default", "interpolate")
@@ -18,20 +18,26 @@ _NAMED = ("aliases", "fallbacks", "tiers", "lora", "files", "mounts", "tls")
 
 def check_literal_secrets(collector: Collector) -> None:
     """Report secrets that are written out, wherever an inventory takes anything."""
-    for table, value in _free_values(collector.document.data):
-        for path in literal_secrets(value, table):
-            names = [part for part in path if isinstance(part, str) and part not in _VALUE_KEYS]
-            variable = re.sub("[^A-Z0-9]+", "_", names[-1].upper()).strip("_")
-            at_key = isinstance(path[-1], str) and path[-1] not in _VALUE_KEYS
-            form = f'{names[-1]} = {{ env = "{variable}" }}' if at_key else '{ env = "API_KEY" }'
-            remedy = f"name a variable, whose value is in .env: {form}"
-            detail = "rendered files would hold it"
-            collector.add("secret-in-the-inventory", path, detail, remedy, key=at_key, secret=True)
+    data = collector.document.data
+    by_name = (path for table, value in _free_values(data) for path in literal_secrets(value, table))
+    for path in dict.fromkeys([*by_name, *secret_looks(data)]):
+        at_key = isinstance(path[-1], str) and path[-1] not in _VALUE_KEYS
+        remedy = f"name a variable, whose value is in .env: {_form(path, at_key=at_key)}"
+        collector.add("secret-in-the-inventory", path, "rendered files would hold it", remedy, key=at_key, secret=True)
+
+
+def _form(path: KeyPath, *, at_key: bool) -> str:
+    """Return a reference to a variable, for the key at which the secret is."""
+    name = next(part for part in reversed(path) if isinstance(part, str) and part not in _VALUE_KEYS)
+    if not at_key or looks_secret(name):
+        return '{ env = "API_KEY" }'
+    variable = re.sub("[^A-Z0-9]+", "_", name.upper()).strip("_")
+    return f'{name} = {{ env = "{variable}" }}'
 
 
 def _free_values(data: dict[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
     for path, table in server_tables(data):
         yield from (((*path, key), value) for key, value in table.items() if key not in _NAMED)
-    services = data.get("services")
-    for name, mapping in services.items() if isinstance(services, dict) else ():
-        yield ("services", name), mapping
+    for section in ("services", "volumes", "networks"):
+        tables = data.get(section)
+        yield from (((section, name), table) for name, table in (tables.items() if isinstance(tables, dict) else ()))

@@ -150,8 +150,17 @@ def lock_text(lock: Lock, header: tuple[str, ...], comments: Mapping[str, tuple[
     for kind, entries in (("images", _image_facts(lock)), ("models", _model_facts(lock))):
         for name, facts in sorted(entries.items()):
             lines += ["", *(f"# {line}" for line in comments.get(name, ())), f"[{kind}.{_toml(name)}]"]
-            lines += [f"{_key(key)} = {_toml(value)}" for key, value in facts.items()]
+            lines += [f"{key} = {_toml(value)}" for key, value in _keys(facts)]
     return "\n".join(lines) + "\n"
+
+
+def _keys(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the keys of an entry; a table of facts has a line for each."""
+    for key, value in facts.items():
+        if key == "facts" and isinstance(value, Mapping):
+            yield from ((f"facts.{_key(str(name))}", item) for name, item in sorted(value.items()))
+        else:
+            yield _key(key), value
 
 
 def _image_facts(lock: Lock) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,18 @@ class HostTable(Table, frozen=True, kw_only=True):
 
     name: t.HostName | UnsetType = UNSET
     project: t.ProjectName | UnsetType = UNSET
+    address: (
+        Annotated[
+            str,
+            t.text(
+                "How other hosts reach this one: an IPv4 address or a name, for the routers whose `hosts` name it.",
+                r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$(?!\n)",
+                253,
+                examples=["192.168.1.20"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     platform: t.Platform | UnsetType = UNSET
     architecture: t.Architecture | UnsetType = UNSET
     egress: t.Egress | UnsetType = UNSET

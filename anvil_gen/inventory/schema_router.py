@@ -31,6 +31,7 @@ class RouterTierTable(Table, frozen=True, kw_only=True):
 
     timeout: r.Timeout | UnsetType = UNSET
     concurrency: r.Concurrency | UnsetType = UNSET
+    sticky: r.Sticky | UnsetType = UNSET
 
 
 class RouterTable(Table, frozen=True, kw_only=True):
@@ -53,6 +54,28 @@ class RouterTable(Table, frozen=True, kw_only=True):
     api_key_env: r.KeyNames | UnsetType = UNSET
     aliases: r.Aliases | UnsetType = UNSET
     fallbacks: r.Fallbacks | UnsetType = UNSET
+    hosts: (
+        Annotated[
+            list[t.HostName],
+            Meta(
+                description="Other hosts of the fleet, by the names of their inventories: this router serves what "
+                "theirs do, and a model that several have is balanced.",
+                max_length=8,
+                examples=[["lab-quad"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    hosts_ca: (
+        Annotated[
+            str,
+            t.text(
+                "Certificates that verify `hosts` with `tls`: an absolute path of a PEM file on this host.",
+                examples=["/etc/tls/fleet-ca.pem"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     default_tier: (
         Annotated[
             str, t.text("The tier that answers a request which names no model. Without it: 400.", examples=["fast"])
@@ -72,6 +95,8 @@ class RouterTable(Table, frozen=True, kw_only=True):
     ) = UNSET
     body_limit: r.BodyLimit | UnsetType = UNSET
     metrics: r.Metrics | UnsetType = UNSET
+    paths: r.Paths | UnsetType = UNSET
+    cors: r.Cors | UnsetType = UNSET
     tls: (
         Annotated[
             TlsTable,

@@ -92,6 +92,7 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    replicas: t.Replicas | UnsetType = UNSET
     gpus: g.Gpus | UnsetType = UNSET
     tensor_parallel: g.TensorParallel | UnsetType = UNSET
     pipeline_parallel: g.PipelineParallel | UnsetType = UNSET

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -17,6 +18,8 @@ from anvil_gen.resolve.model import ROOT_FILE
 
 # Services with a profile may run too, started by name: they are queried like all others.
 _HASH = re.compile("[0-9a-f]+")
+_OVERRIDES = tuple(f"{name}.override.{suffix}" for name in ("compose", "docker-compose") for suffix in ("yml", "yaml"))
+"""Files that Compose reads by itself after the root file: the first that is there."""
 _EVERY_PROFILE = ("--profile", "*")
 
 
@@ -29,8 +32,16 @@ class Project(Struct, frozen=True, kw_only=True):
     variables: Mapping[str, str] = {}
     """Variables of its files; they take precedence over the shell's and those of ``.env``."""
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What Compose is told besides arguments: its files, which else a `.env` or a `compose.yaml` there names."""
+        override = next((name for name in _OVERRIDES if (self.folder / name).exists()), None)
+        files = os.pathsep.join([ROOT_FILE, *([override] if override else [])])
+        named = {"COMPOSE_FILE": files, "COMPOSE_PATH_SEPARATOR": os.pathsep}
+        return {**(named if (self.folder / ROOT_FILE).exists() else {}), **self.variables}
+
     def arguments(self, *arguments: str, root_file: str = ROOT_FILE) -> list[str]:
-        """Return the arguments after ``docker``. Compose finds the default root file itself, with its overrides."""
+        """Return the arguments after ``docker``. The default root file and its override are in `environment`."""
         file = () if root_file == ROOT_FILE else ("--file", root_file)
         return ["compose", "--project-name", self.name, *file, *arguments]
 
@@ -55,7 +66,7 @@ class Project(Struct, frozen=True, kw_only=True):
             *self.arguments(*arguments, root_file=root_file),
             folder=self.folder,
             stdout=stdout,
-            variables=self.variables,
+            variables=self.environment,
             inherited=inherited,
             while_running=while_running,
         )
@@ -67,7 +78,7 @@ class Project(Struct, frozen=True, kw_only=True):
             DiagnosticError: Compose refuses the files.
         """
         arguments = self.query_arguments("config", "--format", "json", root_file=root_file)
-        printed = self.docker.output(*arguments, folder=self.folder, variables=self.variables)
+        printed = self.docker.output(*arguments, folder=self.folder, variables=self.environment)
         config = parse_json(printed)
         if not isinstance(config, dict) or not isinstance(config.get("services"), dict):
             raise unexpected("a configuration with services", printed)
@@ -106,7 +117,7 @@ class Hashes:
         self._diagnostic: DiagnosticError | None = None
         try:
             if (project.folder / root_file).is_file():
-                self._process = project.docker.popen(*arguments, folder=project.folder, variables=project.variables)
+                self._process = project.docker.popen(*arguments, folder=project.folder, variables=project.environment)
         except DiagnosticError as diagnostic:  # raised in `by_service`
             self._diagnostic = diagnostic
 

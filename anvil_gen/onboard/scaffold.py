@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display
 from anvil_gen.inventory.fleet import HOSTS
 from anvil_gen.onboard.copier_answers import Answers
 from anvil_gen.onboard.template_source import Source
+from anvil_gen.text_files import is_inside
 
 QUESTIONS = "copier.yml"
 _COPIER_ERROR = re.compile(r"(?:Validation error for|Invalid choice for) (?:question )?'(\w+)': (.*)", re.DOTALL)
@@ -173,9 +175,11 @@ def _install(scratch: Path, folder: Path, files: list[str], check: Callable[[], 
     try:
         for file in files:
             path = folder / file
+            _require_inside(path.parent, folder)
             _make_folder(path.parent, placed)
             unfinished = path.with_name(f".{path.name}.unfinished")
             placed += [path, unfinished]
+            unfinished.unlink(missing_ok=True)  # a link that leads elsewhere
             unfinished.write_bytes((scratch / file).read_bytes())
             unfinished.rename(path)
         check()
@@ -188,6 +192,12 @@ def _install(scratch: Path, folder: Path, files: list[str], check: Callable[[], 
         if isinstance(error, DiagnosticError):
             raise DiagnosticError([*error.diagnostics, _NO_INVENTORY]) from None
         raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _require_inside(place: Path, folder: Path) -> None:
+    """Refuse a link of a cloned fleet."""
+    if not is_inside(place, folder):
+        raise OSError(errno.ELOOP, f"it leads out of {display_path(folder)}", str(place))
 
 
 _NO_INVENTORY = Diagnostic(

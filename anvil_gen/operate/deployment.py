@@ -103,7 +103,7 @@ class Deployment:
         missing = [name for name in names if name not in by_name]
         if missing:
             raise DiagnosticError(self._not_in_mode(mode, name, by_name) for name in missing)
-        chosen = dict.fromkeys(by_name[name] for name in names or known)
+        chosen = dict.fromkeys(by_name[one] for name in names or known for one in servers_of(mode, name))
         return [*chosen, *(one for one in reload_services([mode]) if mode.router and mode.router.service in chosen)]
 
     def _not_in_mode(self, mode: Mode, name: str, known: Iterable[str]) -> Diagnostic:
@@ -141,6 +141,11 @@ def services_of(stack: Stack, mode: Mode) -> dict[str, str]:
     router = {mode.router.service: mode.router.service} if mode.router is not None else {}
     tiers = {tier.name: tier.service.name for tier in mode.tiers}
     return {**tiers, **{extra.name: extra.name for extra in stack.services}, **router}
+
+
+def servers_of(mode: Mode, name: str) -> list[str]:
+    """Return the names of all servers of a tier in a mode; the name itself, where it is no tier's."""
+    return [tier.name for tier in mode.tiers if tier.group == name] or [name]
 
 
 def reload_services(modes: Iterable[Mode]) -> set[str]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from anvil_gen.machine.containers import Container
-from anvil_gen.resolve.model import Gpu, Stack
+from anvil_gen.resolve.gpu_model import Gpu
+from anvil_gen.resolve.model import Stack
 from anvil_gen.values import Number
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from anvil_gen.machine.containers import Container
 from anvil_gen.resolve.compose_keys import by_name
-from anvil_gen.resolve.model import VARIABLE_LABEL
+from anvil_gen.resolve.variables_model import VARIABLE_LABEL
 from anvil_gen.units import MIB, parse_duration, parse_size
 
 NormalizedService = dict[str, Any]

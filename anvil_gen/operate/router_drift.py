@@ -13,6 +13,7 @@ from anvil_gen.operate.reach import reachable
 from anvil_gen.render.renderer import path_of_mode
 from anvil_gen.resolve.model import Mode, Router
 from anvil_gen.resolve.router_model import HEALTH_FILE, file_of_variable
+from anvil_gen.text_files import read_text
 
 
 def routes_drift(deployment: Deployment, mode: Mode, router: Router, one: Container) -> Drift | None:
@@ -38,7 +39,7 @@ def _health_on_disk(deployment: Deployment, mode: Mode) -> dict[str, Any]:
     own = mode.router_file != deployment.stack.modes[0].router_file
     file = deployment.project.folder / (path_of_mode(HEALTH_FILE, mode.name) if own else HEALTH_FILE)
     try:
-        found = json.loads(file.read_text("utf-8"))
+        found = json.loads(read_text(file, below=deployment.project.folder))
     except (OSError, ValueError):  # a file that is not there, or is edited, is reported as stale
         return {}
     return found if isinstance(found, dict) else {}

@@ -16,15 +16,21 @@ from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
+    NotASafetensorsRepoError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
+    SafetensorsParsingError,
 )
 from huggingface_hub.utils import disable_progress_bars
 
+from anvil_gen.catalog.architectures import Architectures
 from anvil_gen.diagnostics import printable
+from anvil_gen.fit.config_facts import config_facts
+from anvil_gen.fit.gguf_header import Tensor
+from anvil_gen.fit.hub import tensors_of
+from anvil_gen.fit.model_facts import facts_to_table
 from anvil_gen.inventory.lock_file import ModelPin
-from anvil_gen.pin.model_facts import brings_code, model_facts
 from anvil_gen.pin.no_answer import NotAnsweredError
 from anvil_gen.pin.web import ATTEMPTS, Sleep, wait_seconds
 
@@ -52,23 +58,30 @@ class Hub:
             self._asked(repo, revision, lambda: self._api.model_info(repo, revision=revision, expand=["sha"])).sha
         )
 
-    def pin(self, repo: str, revision: str | None) -> ModelPin:
-        """Return the commit of a revision, and the facts of the model at it.
+    def pin(self, repo: str, revision: str | None, known: Architectures) -> ModelPin:
+        """Return the commit of a revision, and the facts of the model at it that `fit` reads.
 
         Raises:
             NotAnsweredError: the hub does not say it.
         """
-        info = self._asked(repo, revision, lambda: self._api.model_info(repo, revision=revision, files_metadata=True))
+        info = self._asked(repo, revision, lambda: self._api.model_info(repo, revision=revision))
         commit, gated = str(info.sha), info.gated
         facts: dict[str, Any] = {"gated": str(gated)} if gated else {}
-        names = {file.rfilename: file.size or 0 for file in info.siblings or ()}
-        weights = _weights(names)
-        if weights:
-            facts["weights_bytes"] = weights
+        names = {file.rfilename for file in info.siblings or ()}
         config = self._config(repo, commit) if "config.json" in names else {}
-        if brings_code(config) or "custom_code" in (info.tags or ()):
+        if config.get("auto_map") or "custom_code" in (info.tags or ()):
             facts["code"] = True
-        return ModelPin(commit=commit, facts={**facts, **model_facts(config)})
+        table = self._facts(repo, commit, config, known) if config else {}
+        return ModelPin(commit=commit, facts={**facts, **({"facts": table} if table else {})})
+
+    def _facts(self, repo: str, commit: str, config: Mapping[str, Any], known: Architectures) -> dict[str, Any]:
+        """Return what a configuration and the headers of safetensors files say; nothing where there are none."""
+        try:
+            metadata = self._asked(repo, commit, lambda: self._api.get_safetensors_metadata(repo, revision=commit))
+        except (NotASafetensorsRepoError, SafetensorsParsingError):
+            return {}
+        tensors = tuple(Tensor(name, dtype, (), size) for name, dtype, size in tensors_of(metadata))
+        return facts_to_table(config_facts(config, tensors, known))
 
     def _config(self, repo: str, commit: str) -> Mapping[str, Any]:
         """Return a model's configuration; an empty one where the hub does not let us read it."""
@@ -130,10 +143,3 @@ def _refusal(name: str, revision: str | None, error: HfHubHTTPError) -> NotAnswe
             "registry-limits-requests", detail, "run it again later, or with a token, which allows more"
         )
     return NotAnsweredError("hub-does-not-answer", f"the hub answers {status} for {name}", "run it again later")
-
-
-def _weights(sizes: Mapping[str, int]) -> int:
-    """Return the bytes of the files that engines load; those of other forms of the same model do not count."""
-    files = {name: size for name, size in sizes.items() if name.endswith(".safetensors") and "/" not in name}
-    split = {name: size for name, size in files.items() if not name.startswith("consolidated")}
-    return sum((split or files).values())

@@ -9,8 +9,10 @@ from msgspec import Struct
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.lock_file import Lock, read_lock
 from anvil_gen.pin.changes import Key, Pin, entries, held
+from anvil_gen.pin.hub import Hub
 from anvil_gen.pin.image_reference import newer_tags, parse_image
-from anvil_gen.pin.pins import Sources, ask_all, hub_token
+from anvil_gen.pin.pins import Sources, ask_all, hub_of
+from anvil_gen.pin.registry import Registries
 from anvil_gen.pin.wanted import Wanted, wanted
 from anvil_gen.resolve.host import Host
 
@@ -60,7 +62,8 @@ def outdated(host: Host, sources: Sources) -> list[Outdated]:
     for one in found:
         owners.setdefault((one.kind, one.name), {})[one.owner] = None
     first = {(one.kind, one.name): one for one in reversed(found)}
-    answers = ask_all(host, first.values(), lambda one: _ask(host, sources, one, known))
+    hub = hub_of(host, sources)
+    answers = ask_all(host, first.values(), lambda one: _ask(sources.registries, hub, one, known))
     return [
         Outdated(
             kind=key[0],
@@ -75,11 +78,11 @@ def outdated(host: Host, sources: Sources) -> list[Outdated]:
     ]
 
 
-def _ask(host: Host, sources: Sources, one: Wanted, known: Mapping[Key, Pin]) -> _Answer:
+def _ask(registries: Registries, hub: Hub, one: Wanted, known: Mapping[Key, Pin]) -> _Answer:
     pin = known.get((one.kind, one.name))
     if one.kind == "models":
-        return _Answer(now=sources.hub(hub_token(host)).commit(one.repo, one.revision))
-    registries, tag = sources.registries, parse_image(one.name).tag
+        return _Answer(now=hub.commit(one.repo, one.revision))
+    tag = parse_image(one.name).tag
     now = registries.digest(one.name)
     moved = pin is not None and held(pin) != now
     newer = newer_tags(tag, registries.tags(one.name))

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from msgspec import UNSET, Struct
 
+from anvil_gen.catalog.architectures import Architectures, architectures
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, join_words
 from anvil_gen.inventory.lock_file import Lock, read_lock
 from anvil_gen.pin.changes import Key, Pin, PinChange, changes_of, entries, lock_of, usable
@@ -58,7 +59,8 @@ def plan_pins(host: Host, asked_of: Sources, update: Collection[str] | None = ()
     again = {(one.kind, one.name) for one in found if update is None or one.owner in update}
     missing = {(one.kind, one.name): one for one in reversed(found)}
     asked = [one for key, one in missing.items() if key in again or key not in known]
-    answers = ask_all(host, asked, lambda one: _ask(host, asked_of, one))
+    hub, known_kinds = hub_of(host, asked_of), architectures(host.catalog)
+    answers = ask_all(host, asked, lambda one: _ask(host, asked_of.registries, hub, known_kinds, one))
     new = {key: answers.get(key) or known[key] for key in missing}
     return PinPlan(host=host, lock=lock_of(new), wanted=found, unheld=unheld, changes=changes_of(found, known, new))
 
@@ -69,21 +71,22 @@ def ask_all(host: Host, asked: Iterable[Wanted], ask: Callable[[Wanted], _Value]
     Raises:
         DiagnosticError: with everything that was not answered, each where the inventory names it.
     """
-    diagnostics: list[Diagnostic] = []
 
-    def answer(one: Wanted) -> _Value | None:
+    def answer(one: Wanted) -> _Value | NotAnsweredError:
         try:
             return ask(one)
         except NotAnsweredError as error:
-            diagnostics.append(_diagnostic(host, one, error))
-            return None
+            return error
 
+    items = list(asked)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        items = list(asked)
         answers = list(pool.map(answer, items))
+    # Not in the threads: places are found by a parser that several must not use at a time.
+    pairs = list(zip(items, answers, strict=True))
+    diagnostics = [_diagnostic(host, one, found) for one, found in pairs if isinstance(found, NotAnsweredError)]
     if diagnostics:
         raise DiagnosticError(sorted(diagnostics, key=lambda one: (one.address, one.detail)))
-    return {(one.kind, one.name): found for one, found in zip(items, answers, strict=True) if found is not None}
+    return {(one.kind, one.name): found for one, found in pairs if not isinstance(found, NotAnsweredError)}
 
 
 def hub_token(host: Host) -> str | None:
@@ -92,10 +95,15 @@ def hub_token(host: Host) -> str | None:
     return None if name is UNSET else os.environ.get(str(name)) or None
 
 
-def _ask(host: Host, asked_of: Sources, one: Wanted) -> Pin:
+def hub_of(host: Host, asked_of: Sources) -> Hub:
+    """Return the hub as a host's user asks it."""
+    return asked_of.hub(hub_token(host))
+
+
+def _ask(host: Host, registries: Registries, hub: Hub, known: Architectures, one: Wanted) -> Pin:
     if one.kind == "images":
-        return asked_of.registries.pin(one.name, host.options.architecture)
-    return asked_of.hub(hub_token(host)).pin(one.repo, one.revision)
+        return registries.pin(one.name, host.options.architecture)
+    return hub.pin(one.repo, one.revision, known)
 
 
 def _check_owners(found: Sequence[Wanted], update: Collection[str] | None) -> None:

@@ -87,6 +87,10 @@ class _Loader(jinja2.FileSystemLoader):
         """The user's templates that were loaded: name -> file, as a person would write it."""
 
     def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        if any(
+            part.startswith(".") for part in template.split("/")
+        ):  # which are no templates, and not looked at before
+            raise jinja2.TemplateNotFound(template)
         try:
             text, file, uptodate = super().get_source(environment, template)
         except UnicodeDecodeError as error:

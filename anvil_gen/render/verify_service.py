@@ -11,18 +11,8 @@ from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.quoting import compose_string
-from anvil_gen.resolve.model import (
-    ExtraService,
-    HealthCheck,
-    Logging,
-    Mode,
-    Mount,
-    Networks,
-    Reservation,
-    Router,
-    Service,
-    Stack,
-)
+from anvil_gen.resolve.gpu_model import Reservation
+from anvil_gen.resolve.model import ExtraService, HealthCheck, Logging, Mode, Mount, Networks, Router, Service, Stack
 from anvil_gen.resolve.override_merge import merge
 from anvil_gen.values import KeyPath, Text, VariableValue
 
@@ -205,10 +195,12 @@ def _optional_value(value: Text | None) -> str | None:
 
 
 def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
-    tls = router.limits.tls
-    sources = (tls.certificate, tls.key) if tls is not None else ()
+    tls, others = router.limits.tls, router.others
+    sources: tuple[str, ...] = (tls.certificate, tls.key) if tls is not None else ()
+    sources += (others.certificates,) if others.certificates is not None else ()
     mounts = tuple({"source": compose_string(source)} for source in sources)
-    environment: dict[str, None] = {client.variable: None for client in router.clients}
+    variables = (*(client.variable for client in router.clients), *others.variables)
+    environment: dict[str, None] = dict.fromkeys(variables)
     own = {
         **_common_keys(router),
         # Without an image, it is built, or its template has one: Compose refuses a service with neither.

@@ -11,7 +11,8 @@ from anvil_gen.interpolation import as_variable, looks_interpolated
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fields import NAME_LENGTH, PROJECT_PATTERN
 from anvil_gen.inventory.schema import Inventory
-from anvil_gen.resolve.model import Gpu, Mode, Stack, Tier
+from anvil_gen.resolve.gpu_model import Gpu
+from anvil_gen.resolve.model import Mode, Stack, Tier
 from anvil_gen.resolve.networks import check_shared, check_used
 from anvil_gen.resolve.own_references import check_own_references
 from anvil_gen.resolve.uniqueness import (
@@ -100,7 +101,7 @@ def _tiers_beyond_loopback(stack: Stack, collector: Collector) -> None:
         if any(re.search(r"(?i)api[_-]key$", name) for name in names):
             continue
         if bind is not False and is_address(bind) and not _is_loopback(bind):
-            path, key = option_location(tier.options, "bind", ("tiers", tier.name))
+            path, key = option_location(tier.options, "bind", tier.table)
             detail = f'"{tier.name}" asks for no key: on "{bind}" everybody who reaches the host can use it'
             remedy = 'write bind = "127.0.0.1", and let clients come by the router'
             collector.add("tier-without-a-key-beyond-loopback", path, detail, remedy, key=key, severity="warning")
@@ -109,7 +110,7 @@ def _tiers_beyond_loopback(stack: Stack, collector: Collector) -> None:
 def _own_ipc(stack: Stack, collector: Collector) -> None:
     for tier in stack.tiers:
         if tier.options.ipc == f"service:{tier.options.service}":
-            path, key = option_location(tier.options, "ipc", ("tiers", tier.name))
+            path, key = option_location(tier.options, "ipc", tier.table)
             detail = f'"{tier.options.service}" is this service itself'
             collector.add("not-for-this-service", path, detail, 'name another service, or write "host"', key=key)
 
@@ -160,12 +161,12 @@ def _without_share(name: str, tiers: list[Tier], mode: Mode, collector: Collecto
             others = ", ".join(f'"{other.name}"' for other in tiers if other is not tier)
             detail = f'it shares "{name}" with {others}{_in_mode(mode)}, and does not say how much of it it takes'
             remedy = "set gpu_memory_utilization (or gpu_memory) in each of them"
-            collector.add("gpu-shared-without-shares", ("tiers", tier.name), detail, remedy, key=True)
+            collector.add("gpu-shared-without-shares", tier.table, detail, remedy, key=True)
 
 
 def _has_written(tier: Tier, collector: Collector) -> bool:
     """Return whether the inventory does state a share; that it came to nothing has been reported already."""
-    written: dict[str, Any] = collector.document.data["tiers"][tier.name]
+    written: dict[str, Any] = collector.document.data["tiers"][tier.group]
     return "gpu_memory_utilization" in written or "gpu_memory" in written
 
 
@@ -175,7 +176,7 @@ def _too_much(name: str, tiers: list[Tier], whole: float, mode: Mode, collector:
     detail = f'on "{name}"{_in_mode(mode)}: {listed} = {total:.4g}, and {whole:.4g} is available'
     last = tiers[-1]
     option = "gpu_memory" if last.options.gpu_memory is not None else "gpu_memory_utilization"
-    path, key = option_location(last.options, option, ("tiers", last.name))
+    path, key = option_location(last.options, option, last.table)
     collector.add("shares-above-the-whole-gpu", path, detail, "lower them, or move a tier to another GPU", key=key)
 
 

@@ -25,9 +25,9 @@ def check_container_ports(
     """
     seen: dict[int, Tier] = {}
     for tier in mode.tiers:
-        number, table = tier.container_port, ("tiers", tier.name)
+        number, table = tier.container_port, tier.table
         other = seen.setdefault(number, tier)
-        if other is tier or not number or table in reported or collector.is_dropped((*table, "port")):
+        if other.group == tier.group or not number or table in reported or collector.is_dropped((*table, "port")):
             continue
         both = all(one.options.path_of("container_port") is not None for one in (tier, other))
         if both and (mode.router is None or proven):

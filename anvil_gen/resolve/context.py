@@ -15,8 +15,9 @@ from anvil_gen.inventory.fields import Architecture
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.flag_check import FlagRules
-from anvil_gen.resolve.model import Gpu, GpuRequest
+from anvil_gen.resolve.gpu_model import Gpu, GpuRequest
 from anvil_gen.resolve.options import ServerOptions, TierOptions
+from anvil_gen.resolve.router_model import Peer
 from anvil_gen.values import KeyPath, Text
 
 _Options = TypeVar("_Options", bound=ServerOptions)
@@ -38,6 +39,7 @@ class ResolveContext(Struct, frozen=True, kw_only=True):
     gpu_request: str  # how containers ask for them
     folder: Path  # the inventory's
     output: Path  # of the rendered tree
+    peers: tuple[Peer, ...] = ()  # other hosts whose models the router serves too
     sealed: bool  # tiers reach nothing but each other and the router
     lock: Lock = Lock()  # what images and models are held to
 
@@ -52,6 +54,11 @@ class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):
     gpu_request: GpuRequest | None
     image: Text
     rules: FlagRules | None = None  # None where nothing is known of the engine's flags
+
+    @property
+    def name(self) -> str:
+        """The inventory's name for it."""
+        return str(self.path[-1])
 
     @property
     def gpus(self) -> tuple[Gpu, ...]:

@@ -9,17 +9,8 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from anvil_gen.inventory.schema import Inventory
-from anvil_gen.resolve.model import (
-    EXPERIMENT_FILE,
-    TRIAL_VARIABLES,
-    EnvVar,
-    Experiment,
-    ExtraService,
-    Router,
-    Service,
-    Tier,
-    Variable,
-)
+from anvil_gen.resolve.model import EXPERIMENT_FILE, EnvVar, Experiment, ExtraService, Router, Service, Tier
+from anvil_gen.resolve.variables_model import TRIAL_VARIABLES, Variable
 from anvil_gen.values import ComposeText, EnvRef, Interpolation, VariableValue, interpolations
 
 _NAMELESS = frozenset({str, int, bool, type(None)})  # most values are: they are not looked into
@@ -47,6 +38,9 @@ def variables_of(
         who = "clients send" if len(clients) == 1 else f"the client {client.name} sends"
         comment = f"The key that {who}, as `Authorization: Bearer <key>`; `openssl rand -hex 32` makes one."
         name = client.variable
+        found[name] = Variable(name=name, comment=comment, file="router/compose.yml", standing=True)
+    for name in router.others.variables if router is not None else ():
+        comment = "The key that the router of another host asks for."
         found[name] = Variable(name=name, comment=comment, file="router/compose.yml", standing=True)
     for file, part in parts:
         for name, has_default in variable_names(part):

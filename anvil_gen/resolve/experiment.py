@@ -9,11 +9,12 @@ from msgspec import UNSET
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.resolve.compose_service import ServiceInputs, build_service
 from anvil_gen.resolve.context import ResolveContext
-from anvil_gen.resolve.model import EXPERIMENT_FILE, VARIABLE_LABEL, Experiment, Tier
+from anvil_gen.resolve.model import EXPERIMENT_FILE, Experiment, Tier
 from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.model_source import Source, hub_mount
 from anvil_gen.resolve.options import ExperimentOptions
 from anvil_gen.resolve.server_gpus import share_of
+from anvil_gen.resolve.variables_model import VARIABLE_LABEL
 from anvil_gen.values import EnvRef, Interpolation, Text, VariableText, compose_text, fill, parts_of, text_of
 
 

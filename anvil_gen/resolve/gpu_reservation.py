@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from anvil_gen.catalog.gpu_vendor import GpuForm
 from anvil_gen.resolve.context import ResolveContext
-from anvil_gen.resolve.model import EnvVar, GpuRequest, Reservation
+from anvil_gen.resolve.gpu_model import GpuRequest, Reservation
+from anvil_gen.resolve.model import EnvVar
 from anvil_gen.values import Text, VariableValue, concat, fill
 
 

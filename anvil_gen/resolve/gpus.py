@@ -11,8 +11,9 @@ from anvil_gen.diagnostics import join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.context import ResolveContext
+from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.layers import Layer, layered, set_fields
-from anvil_gen.resolve.model import Gpu, Stack, Tier
+from anvil_gen.resolve.model import Stack, Tier
 from anvil_gen.resolve.options import GpuOptions
 from anvil_gen.values import KeyPath
 
@@ -114,7 +115,7 @@ def _warn_of_unnamed(context: ResolveContext, stack: Stack, unnamed: list[Tier])
         names = " and ".join(f'"{tier.name}"' for tier in together)
         detail += f"; {names} may be on one GPU"
     remedy = "name the GPUs in [gpus], by uuid or index"
-    path: KeyPath = ("tiers", unnamed[0].name, "gpus")
+    path: KeyPath = (*unnamed[0].table, "gpus")
     written = unnamed[0].options.path_of("gpus")
     context.collector.add("gpus-without-names", written or path, detail, remedy, severity="warning")
 

@@ -7,21 +7,25 @@ import shlex
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, display_path
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, display_path, join_words
 from anvil_gen.digests import digest_of
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.decode import parse
-from anvil_gen.inventory.fleet import fleet_root, header_name
+from anvil_gen.inventory.fleet import fleet_root, header_name, neighbours, stem_of
 from anvil_gen.inventory.lock_file import Lock, read_lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Stack
 from anvil_gen.resolve.options import HostOptions
-from anvil_gen.resolve.output import HEADER, check_output, taken_folder
+from anvil_gen.resolve.output import check_output, taken_folder
+from anvil_gen.resolve.peers import NamedPeer, hosts_named, peer_of, way_back
+from anvil_gen.resolve.router_model import Peer
 from anvil_gen.values import Text, fill
 
 
@@ -29,7 +33,7 @@ class Sources(Struct, frozen=True, kw_only=True):
     """What a tree follows from, by digest."""
 
     own: str
-    """The inventory with its name, the files that it copies, the user's templates, and the lock."""
+    """The inventory with its name, the files that it copies, the user's templates, the lock, and what others tell."""
     shipped: str
     """The templates of this installation."""
 
@@ -62,7 +66,7 @@ class Host:
         self.output = Path(os.path.abspath(output or path.parent / self.options.output))  # noqa: PTH100
         """The folder of the rendered tree, absolute."""
         if output is None:
-            check_output(self.collector, path, self.output, marker=f"{HEADER}{self.header}. ")
+            check_output(self.collector, path, self.output)
         else:
             _require_free(path, self.output)
         self.command = _command(path, output)
@@ -109,20 +113,80 @@ class Host:
         Raises:
             DiagnosticError: with everything that is wrong in the inventory.
         """
+        return self._resolved(self.inventory, self.peers)
+
+    @property
+    def alone(self) -> Stack:
+        """What the inventory resolves to without the hosts that its router names.
+
+        Raises:
+            DiagnosticError: with everything that is wrong in the inventory.
+        """
+        router = self.inventory.router
+        without = self.inventory if router is UNSET else replace(self.inventory, router=replace(router, hosts=UNSET))
+        return self._resolved(without, ())
+
+    def _resolved(self, inventory: Inventory, peers: tuple[Peer, ...]) -> Stack:
         from anvil_gen.resolve.resolve import resolve  # noqa: PLC0415  a verb asks Docker before it needs this
 
         folders = (self.path.parent, self.output)
         stack = resolve(
-            self.inventory,
+            inventory,
             self.catalog,
             self.collector,
             self.options,
             header=self.header,
             folders=folders,
             lock=self.lock,
+            peers=peers,
         )
         self.collector.raise_errors()
         return stack
+
+    @cached_property
+    def peers(self) -> tuple[Peer, ...]:
+        """What its router has to know of the hosts that it names; what is wrong with them is in ``collector``."""
+        found: dict[str, Peer] = {}
+        for name, here in hosts_named(self.inventory):
+            peer, code, detail, remedy = self._peer(name)
+            if name in found:
+                code, detail, remedy = "host-named-twice", f'"{name}" is in this list already', "name each host once"
+            if code:
+                self.collector.add(code, here, detail, remedy)
+            elif peer is not None:
+                found[name] = peer
+        return tuple(found.values())
+
+    def _peer(self, name: str) -> tuple[Peer | None, str, str, str]:
+        """Return what is to be known of a host; or a code, a detail and a remedy of what speaks against it."""
+        own = stem_of(self.path)
+        circle = way_back(name, own, self._named_by)
+        if circle:
+            detail = f'"{name}" is this host itself' if name == own else f"{' names '.join((own, *circle))}"
+            return None, "hosts-in-a-circle", detail, "take one of them out: requests would go round"
+        path = self._others.get(name)
+        if path is None:
+            known = join_words(self._others) or "none"
+            return None, "unknown-host", f'"{name}" is no other inventory of the fleet (there: {known})', "name one"
+        try:
+            other = Host(path, self.catalog)
+            named = NamedPeer(name=name, inventory=other.inventory, stack=other.alone)
+        except DiagnosticError as error:
+            detail = f"its inventory has errors, the first: {next(iter(error.diagnostics)).summary}"
+            return None, "host-cannot-be-used", detail, f"see them:\n\n    anvil-gen render {name}"
+        peer, detail, remedy = peer_of(named, self.name)
+        return peer, "" if peer is not None else "host-cannot-be-used", detail, remedy
+
+    @cached_property
+    def _others(self) -> dict[str, Path]:
+        return {stem_of(path): path for path in neighbours(self.path)}
+
+    def _named_by(self, name: str) -> list[str]:
+        """Return the hosts that another one names; none where its inventory cannot be read."""
+        try:
+            return [other for other, _ in hosts_named(Host(self._others[name], self.catalog).inventory)]
+        except (DiagnosticError, KeyError):
+            return []
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
@@ -134,6 +198,7 @@ class Host:
         """What the rendered tree follows from."""
         copied = [file.text for file in self.stack.copied_files]
         own = [self.header, self.collector.document.text, *copied, self.catalog.own_text, *self.lock.texts]
+        own += [msgspec.json.encode(peer).decode() for peer in self.peers]
         return Sources(own=digest_of("\0".join(own)), shipped=digest_of(self.catalog.shipped_text))
 
 

@@ -5,9 +5,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.resolve.options import ExperimentOptions, GpuCount, RouterOptions, TierOptions
-from anvil_gen.resolve.router_model import Client, NameCheck, Route, RouterLimits, RouterMessages
-from anvil_gen.values import ComposeText, Number, Text, as_text, concat
+from anvil_gen.resolve.gpu_model import Gpu, GpuRequest, Reservation
+from anvil_gen.resolve.options import ExperimentOptions, RouterOptions, TierOptions
+from anvil_gen.resolve.router_model import Client, OtherHosts, PathRoute, Route, RouterLimits, TierCheck
+from anvil_gen.resolve.variables_model import Variable
+from anvil_gen.values import ComposeText, KeyPath, Number, Text, concat
 
 ROOT_FILE = "docker-compose.yml"
 """The default mode's root file, which Compose finds by itself."""
@@ -17,70 +19,11 @@ FILE_LABEL = "anvil-gen.file."
 """Prefix of the labels that carry the digest of a generated file which the service mounts."""
 ENV_EXAMPLE_FILE = ".env.example"
 EXPERIMENT_FILE = "docker-compose.experiment.yml"
-VARIABLE_LABEL = "anvil-gen.trial."
-"""Prefix of the labels that carry the variables which a trial was started with."""
-TRIAL_VARIABLES = {
-    "MODEL": "The model to try: a repository of the hub.",
-    "SERVED_NAME": "The name that it answers to.",
-    "PORT": "The port, in the container and on the host alike.",
-    "GPU_UUID": "The card to try it on.",
-    "EXTRA_ARGS": "Further arguments of the engine, as in a shell line.",
-}
-"""What drives the slot, each with its meaning."""
 
 
 def root_file_of(mode: str | None) -> str:
     """Return the root file of a mode; of the default one for none."""
     return ROOT_FILE if mode in (None, "", DEFAULT_MODE) else f"docker-compose.{mode}.yml"
-
-
-class Gpu(Struct, frozen=True, kw_only=True):
-    """A GPU. Memory in MiB; None where the inventory does not set it."""
-
-    name: str
-    uuid: str | None
-    index: int | None = None  # on the host, where there is no UUID
-    vendor: str
-    memory_mib: int | None
-    reserve_mib: int
-    compute_capability: str | None
-
-    @property
-    def device_id(self) -> str:
-        """What Docker is told of it: its UUID, else its index."""
-        return as_text(self.index if self.uuid is None else self.uuid)
-
-
-class GpuRequest(Struct, frozen=True, kw_only=True):
-    """The GPUs that a model server asks for, all of one vendor: by name, or a count of the host's."""
-
-    vendor: str
-    gpus: tuple[Gpu, ...] = ()
-    count: GpuCount | None = None  # None where they are named
-
-    @property
-    def number(self) -> int | None:
-        """How many they are; None for all of the host's, whatever their number."""
-        return len(self.gpus) if self.count is None else None if self.count == "all" else self.count
-
-    def may_hold(self, gpu: Gpu) -> bool:
-        """Tell whether a GPU is among them, or may be, since nothing says which they are."""
-        if self.count is None:
-            return gpu in self.gpus
-        is_beyond = isinstance(self.count, int) and gpu.index is not None and gpu.index >= self.count
-        return gpu.vendor == self.vendor and not is_beyond
-
-    @property
-    def has_uuids(self) -> bool:
-        """Whether each is named by its UUID."""
-        return bool(self.gpus) and all(gpu.uuid is not None for gpu in self.gpus)
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """How a person calls them: each by its name, or all together."""
-        if self.count is None:
-            return tuple(gpu.name for gpu in self.gpus)
-        return (self.count if isinstance(self.count, str) else f"first {self.count}",)
 
 
 class EnvVar(Struct, frozen=True, kw_only=True):
@@ -153,20 +96,6 @@ class Logging(Struct, frozen=True, kw_only=True):
     options: Mapping[str, Text]
 
 
-class Reservation(Struct, frozen=True, kw_only=True):
-    """The GPUs of one service, all of one vendor, as Compose is told them.
-
-    By a reservation with ``driver``, or by ``runtime``; with neither, the vendor's template passes the devices on. They
-    are ``device_ids``, or a ``count`` of them.
-    """
-
-    vendor: str
-    driver: str
-    runtime: str
-    device_ids: tuple[Text, ...]
-    count: GpuCount | None
-
-
 class Service(Struct, frozen=True, kw_only=True):
     """One compose service, ready to be laid out by a template.
 
@@ -222,6 +151,7 @@ class Tier(Struct, frozen=True, kw_only=True):
     """One model server: the service, and what a router or a client must know of it."""
 
     name: str
+    replica_of: str = ""  # the tier that it is a further server of
     engine: str
     task: str
     served_name: str
@@ -244,6 +174,16 @@ class Tier(Struct, frozen=True, kw_only=True):
     service: Service
     options: TierOptions
 
+    @property
+    def group(self) -> str:
+        """The inventory's name for it and its replicas."""
+        return self.replica_of or self.name
+
+    @property
+    def table(self) -> KeyPath:
+        """Where the inventory has it."""
+        return ("tiers", self.group)
+
     def may_hold(self, gpu: Gpu) -> bool:
         """Tell whether it holds a GPU, or may."""
         return self.gpu_request is not None and self.gpu_request.may_hold(gpu)
@@ -253,10 +193,17 @@ class Upstream(Struct, frozen=True, kw_only=True):
     """A tier as its router sees it; ``timeout`` in seconds."""
 
     tier: Tier
+    replicas: tuple[Tier, ...] = ()  # further servers of the tier
     timeout: int
-    concurrency: int | None
+    concurrency: int | None  # of each server
     fallbacks: tuple[Tier, ...]
-    check: NameCheck | None = None  # where another tier listens on the same port
+    sticky: str | None = None  # the header whose requests stay at one server
+    check: TierCheck | None = None  # where a connection alone does not tell that it serves
+
+    @property
+    def servers(self) -> tuple[Tier, ...]:
+        """The servers of the tier."""
+        return (self.tier, *self.replicas)
 
 
 _SHORTEST_DRAIN = 3600
@@ -288,10 +235,11 @@ class Router(Struct, frozen=True, kw_only=True):
     omitted: tuple[str, ...]
     tiers: tuple[Tier, ...]  # those that it routes to
     upstreams: tuple[Upstream, ...]  # the same
+    others: OtherHosts
     alias_tasks: tuple[str, ...]
     routes: tuple[Route, ...]
-    nameless: tuple[Route, ...]  # where a request without a model goes, by task
-    messages: RouterMessages
+    paths: tuple[PathRoute, ...]  # none where it has a list of its own
+    form_routes: tuple[Route, ...]  # of tiers that are sent forms, where a model is named otherwise than in JSON
     reloads: bool  # by a service next to it, without a restart
     mounts: tuple[Mount, ...]  # besides those that its template has
     networks: Networks
@@ -359,15 +307,6 @@ class Experiment(Struct, frozen=True, kw_only=True):
     service: Service
     neighbours: tuple[str, ...]  # services of the tiers that hold its GPU too
     options: ExperimentOptions
-
-
-class Variable(Struct, frozen=True, kw_only=True):
-    """An environment variable that the rendered tree reads."""
-
-    name: str
-    comment: str
-    file: str  # the rendered file that reads it
-    standing: bool = False  # set once in `.env`, and not for each command
 
 
 class Stack(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """A tier's or the experiment's table, checked and with its options resolved: the same way for both."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from msgspec import UNSET
@@ -32,6 +32,8 @@ def resolve_server(
     table: TierTable | ExperimentTable,
     path: KeyPath,
     values: Mapping[str, Text],
+    *,
+    adapt: Callable[[_Options], _Options] = lambda options: options,
 ) -> ModelServer[_Options]:
     """Resolve and check the options of one model server.
 
@@ -41,6 +43,7 @@ def resolve_server(
         table: the inventory's table.
         path: its key path, whose first part names its section of the defaults.
         values: values of the placeholders in the defaults.
+        adapt: makes the options of one of several servers of those of the table.
 
     Returns:
         The model server.
@@ -54,7 +57,7 @@ def resolve_server(
         Layer(name="templates/defaults.toml", values=fill_placeholders(section, {**values, "engine": name})),
         Layer(name=f"templates/engines/{name}/engine.toml", values=_engine_defaults(engine, section)),
     )
-    options = _options_of(context, kind, table, path, below)
+    options = adapt(_options_of(context, kind, table, path, below))
     gpus = find_gpus(context, options, engine, path)
     image = image_of(context, options, engine, gpus, path)
     rules = flag_rules(context.catalog.flag_timeline(name), engine, image) if engine is not None else None

@@ -79,7 +79,6 @@ def _routing(mode: Mode) -> object:
 
 
 def _tiers(context: ResolveContext, mode: str, table: ModeTable, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
-    by_name = {tier.name: tier for tier in tiers}
     known = context.inventory.tiers
     for index, name in enumerate(table.tiers):
         path: KeyPath = ("modes", mode, "tiers", index)
@@ -91,4 +90,4 @@ def _tiers(context: ResolveContext, mode: str, table: ModeTable, tiers: tuple[Ti
         elif name in table.tiers[:index]:
             context.collector.add("tier-named-twice", path, f'"{name}" is in this list already', "name each tier once")
     # In the inventory's order, whatever the mode's: a reordered mode changes nothing.
-    return tuple(tier for name, tier in by_name.items() if name in table.tiers)
+    return tuple(tier for tier in tiers if tier.group in table.tiers)

@@ -119,7 +119,7 @@ def check_shared(modes: Iterable[Mode], collector: Collector) -> None:
             here, there = _joined(router), _joined(tier.service)
             if here & there:
                 continue
-            path = tier.options.path_of("networks") or router.options.path_of("networks") or ("tiers", tier.name)
+            path = tier.options.path_of("networks") or router.options.path_of("networks") or tier.table
             detail = f'the router is on {join_words(sorted(here))}, and "{tier.name}" on {join_words(sorted(there))}'
             remedy = "name a network that both are on"
             collector.add("network-not-shared-with-the-router", path, detail, remedy)

@@ -63,6 +63,7 @@ class HostOptions(Options, frozen=True, kw_only=True):
     egress: str
     gpu_request: str
     output: str
+    address: str | None
     docker_context: str | None
 
 
@@ -143,6 +144,8 @@ class TierOptions(ServerOptions, frozen=True, kw_only=True):
     """Those of a `[tiers.NAME]`."""
 
     gpus_key: ClassVar[str] = "gpus"
+    replicas: int
+    replica: int = 1  # which of them has these options
     service: str
     task: str
     served_names: Sequence[str] | None
@@ -161,9 +164,14 @@ class TierOptions(ServerOptions, frozen=True, kw_only=True):
 
     @property
     def named_gpus(self) -> list[tuple[KeyPath, str]]:
-        """The names of the GPUs that it holds, each with its place in the table."""
+        """The names of the GPUs that it holds, each with its place in the table.
+
+        Each of several replicas has the next of equal parts. What does not come out even is an error of its own.
+        """
         named = () if isinstance(self.gpus, int | str) else self.gpus
-        return [(("gpus", index), name) for index, name in enumerate(named)]
+        places: list[tuple[KeyPath, str]] = [(("gpus", index), name) for index, name in enumerate(named)]
+        size, rest = divmod(len(named), self.replicas)
+        return places if rest else places[size * (self.replica - 1) : size * self.replica]
 
     @property
     def gpu_count(self) -> GpuCount | None:
@@ -197,11 +205,15 @@ class RouterOptions(Options, frozen=True, kw_only=True):
     api_key_env: str | Sequence[str] | Mapping[str, str] | None
     aliases: Mapping[str, str]
     fallbacks: Mapping[str, Sequence[str]]
+    hosts: Sequence[str]
+    hosts_ca: str
     default_tier: str | None
     timeout: str
     tiers: Mapping[str, RouterTierTable]
     body_limit: str | None
     metrics: int | str | None
+    paths: Mapping[str, str]
+    cors: Sequence[str]
     tls: TlsTable | None
     restart: str | Literal[False]
     stop_grace_period: str | Literal[False]

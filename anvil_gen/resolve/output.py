@@ -9,18 +9,16 @@ from pathlib import Path
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fleet import HOSTS, fleet_root
 from anvil_gen.inventory.lock_file import LOCKS
-from anvil_gen.resolve.model import ROOT_FILE
 from anvil_gen.text_files import is_inside
 
 HEADER = "# Made by anvil-gen from "
 _OWN_FOLDERS = (HOSTS, LOCKS, "templates")
 
 
-def check_output(collector: Collector, inventory: Path, output: Path, *, marker: str) -> None:
+def check_output(collector: Collector, inventory: Path, output: Path) -> None:
     """Report what is wrong with the output that an inventory names.
 
-    ``marker`` begins the root file of a tree that was rendered from this inventory: a folder outside the fleet is one
-    where a person has rendered it to before, with ``--output``.
+    Outside the fleet nothing that lies there says that a person means it: another fleet has an inventory of that name.
     """
     root, written = fleet_root(inventory), collector.value_at(("host", "output"))
     code, detail = "not-a-folder-for-the-tree", taken_folder(inventory, output)
@@ -33,9 +31,9 @@ def check_output(collector: Collector, inventory: Path, output: Path, *, marker:
     elif _is_hidden(output, root):
         code, remedy = "invalid-name", "name another folder, or give --output"
         detail = f"{written or output} leads to a hidden folder, where other programs keep what they run"
-    elif detail is None and not is_inside(output, root) and not _begins_with(output / ROOT_FILE, marker):
+    elif detail is None and not is_inside(output, root):
         detail = "it is outside the fleet"
-        remedy += "; or render there once with --output, which says that you mean it"
+        remedy += "; only who types --output renders elsewhere"
     if detail is not None:
         collector.add(code, ("host", "output"), detail, remedy)
 
@@ -64,11 +62,3 @@ def _is_hidden(output: Path, root: Path) -> bool:
     except ValueError:  # another drive
         return False
     return any(part.startswith(".") and not part.startswith("..") for part in way.parts)
-
-
-def _begins_with(file: Path, marker: str) -> bool:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(len(marker.encode())) == marker.encode()
-    except OSError:
-        return False

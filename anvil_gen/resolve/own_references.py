@@ -60,7 +60,7 @@ def check_own_references(stack: Stack, collector: Collector) -> None:
     for mode in stack.modes:
         _check_mode(stack, mode, owned, known["service"], collector)
     for tier in stack.tiers:
-        _check_mounts(tier.service, ("tiers", tier.name), collector)
+        _check_mounts(tier.service, tier.table, collector)
 
 
 def _owned(stack: Stack) -> Iterator[_Own]:
@@ -73,9 +73,9 @@ def _owned(stack: Stack) -> Iterator[_Own]:
             if not service.sealed:  # whose networks are no choice
                 below["networks"] = by_network(service.networks)
             tables: tuple[KeyPath, ...] = (
-                ("tiers", tier.name, "override"),
+                (*tier.table, "override"),
                 ("defaults", "override"),
-                ("tiers", tier.name),
+                tier.table,
             )
             yield _Own(name=service.name, tables=tables, mapping=merge(below, service.override))
     router = stack.router

@@ -5,7 +5,7 @@ from typing import Any
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.resolve.context import AnyServer, ResolveContext
-from anvil_gen.resolve.model import GpuRequest
+from anvil_gen.resolve.gpu_model import GpuRequest
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.values import KeyPath, VariableValue, canonical_flag
 

@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Mapping
+from functools import partial
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -27,7 +28,9 @@ from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.mounts import check_source
 from anvil_gen.resolve.options import HostOptions, TierOptions
 from anvil_gen.resolve.own_keys import check_own_keys
+from anvil_gen.resolve.replicas import replica_count, replica_name, replica_options
 from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
+from anvil_gen.resolve.router_model import Peer
 from anvil_gen.resolve.served_names import further_names, takes_any_name
 from anvil_gen.resolve.tier import build_tier, tier_files
 
@@ -41,6 +44,7 @@ def resolve(
     header: str,
     folders: Folders,
     lock: Lock,
+    peers: tuple[Peer, ...] = (),
 ) -> Stack:
     """Resolve an inventory; errors go to ``collector``, and what they are about is left out of the result.
 
@@ -52,8 +56,10 @@ def resolve(
         header: the inventory's name as the rendered files' headers give it.
         folders: the inventory's, which relative paths start from, and the rendered tree's.
         lock: what images and models are held to.
+        peers: other hosts whose models the router serves too.
     """
     context = _context(inventory, catalog, collector, host, folders=folders, lock=lock)
+    context = replace(context, peers=peers)
     _check_folders(inventory, collector)
     for check in (check_own_keys, check_paths, check_literal_secrets):
         check(collector)
@@ -110,16 +116,17 @@ def _checked(context: ResolveContext, stack: Stack) -> Stack:
 def _tiers(context: ResolveContext, spec: RouterSpec | None) -> tuple[Tier, ...]:
     servers = _servers(context)
     files = {name: tier_files(context, server, name) for name, server in servers.items()}
-    names = {name: model_names(context, server, _presets(server, files[name])) for name, server in servers.items()}
-    further = further_names(context, spec, servers, names)
+    first = {name: server for name, server in servers.items() if server.options.replica == 1}
+    names = {name: model_names(context, server, _presets(server, files[name])) for name, server in first.items()}
+    further = further_names(context, spec, first, names)
     return tuple(
         build_tier(
             context,
             name,
             server,
             files=files[name],
-            names=names[name],
-            further_names=further.get(name, ()),
+            names=names[server.name],
+            further_names=further.get(server.name, ()),
             any_name=takes_any_name(spec, server),
         )
         for name, server in servers.items()
@@ -133,8 +140,18 @@ def _presets(server: TierServer, files: Mapping[str, TreeFile]) -> str | None:
 
 
 def _servers(context: ResolveContext) -> dict[str, TierServer]:
-    tiers = context.inventory.tiers.items()
-    return {name: resolve_server(context, TierOptions, table, ("tiers", name), {"name": name}) for name, table in tiers}
+    """Return the servers of all tiers by their names, replicas behind the first one."""
+    servers: dict[str, TierServer] = {}
+    for name in context.inventory.tiers:
+        servers[name] = _server(context, name, 1)
+        for number in range(2, replica_count(context, servers[name]) + 1):
+            servers[replica_name(name, number)] = _server(context, name, number)
+    return servers
+
+
+def _server(context: ResolveContext, name: str, number: int) -> TierServer:
+    table, adapt = context.inventory.tiers[name], partial(replica_options, number=number)
+    return resolve_server(context, TierOptions, table, ("tiers", name), {"name": name}, adapt=adapt)
 
 
 def _has_no_tiers(inventory: Inventory, collector: Collector) -> bool:

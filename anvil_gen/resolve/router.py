@@ -24,10 +24,12 @@ from anvil_gen.resolve.mounts import own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import RouterOptions
 from anvil_gen.resolve.override_merge import declaring
+from anvil_gen.resolve.peers import other_hosts, with_hosts
 from anvil_gen.resolve.relative_paths import placed_fields
-from anvil_gen.resolve.router_model import NameCheck, Route
+from anvil_gen.resolve.router_model import Route, TierCheck
 from anvil_gen.resolve.router_options import (
     check_clients,
+    check_feature,
     check_supported,
     check_tier,
     clients_of,
@@ -35,11 +37,13 @@ from anvil_gen.resolve.router_options import (
     router_limits,
     seconds_of,
 )
-from anvil_gen.resolve.router_responses import model_list_size, router_messages
+from anvil_gen.resolve.router_paths import check_paths, form_routes, path_routes
 from anvil_gen.resolve.server_checks import check_log_fields
 from anvil_gen.values import KeyPath, VariableValue, text_of
 
 _FOLDER = "router"
+_AROUND = 20
+"""Bytes that a name's entry in the list of models has, besides what it says."""
 
 
 class RouterSpec(Struct, frozen=True, kw_only=True):
@@ -72,6 +76,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     check_supported(context, kind, options)
     check_clients(context, kind, clients_of(options))
     _check_tiers(context, options)
+    check_paths(context, kind, options)
     check_log_fields(context, ("router",))
     _check_ports(context, kind, options)
     _check_network(context, kind, options)
@@ -99,7 +104,7 @@ def _check_network(context: ResolveContext, kind: RouterKind, options: RouterOpt
 
 def _check_list_size(context: ResolveContext, kind: RouterKind, routes: tuple[Route, ...]) -> None:
     """Report more names than a router can list."""
-    size = model_list_size(routes)
+    size = sum(len(route.card) + _AROUND for route in routes)
     if kind.names_limit is not None and size > kind.names_limit:
         detail = f"the list of models takes {size} bytes, and {kind.title} holds {kind.names_limit}"
         context.collector.add(
@@ -112,8 +117,10 @@ def build_router(
 ) -> Router:
     """Return the router of one mode."""
     kind, options = spec.kind, spec.options
-    served = _served(context, kind, tiers)
+    servers = _served(context, kind, tiers)
+    served = tuple(tier for tier in servers if not tier.replica_of)
     limits = router_limits(context, options)
+    paths = path_routes(context.catalog, kind, options, served)
     mounts = own_mounts(context, options, ("router",), {}, folder=_FOLDER)
     networks = networks_of(context, options, ("router",), sealed=limits.sealed)
     _check_list_size(context, kind, routes)
@@ -138,11 +145,12 @@ def build_router(
             *(() if spec.project.startswith(kind.project_prefix) else kind.prefixed_files),
         ),
         tiers=served,
-        upstreams=tuple(_upstream(context, spec, tier, served, limits.timeout) for tier in served),
+        others=other_hosts(context.peers, options, clients_of(options), routes),
+        upstreams=tuple(_upstream(context, spec, tier, servers, limits.timeout) for tier in served),
         alias_tasks=kind.alias_tasks,
         routes=routes,
-        nameless=_nameless(options, served),
-        messages=router_messages(routes),
+        paths=paths,
+        form_routes=form_routes(paths, routes),
         reloads="reload" in kind.supports,
         mounts=mounts,
         networks=networks,
@@ -155,12 +163,14 @@ def build_router(
 
 
 def _served(context: ResolveContext, kind: RouterKind, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
-    """Return the tiers that a router serves; report what its own files say of one and is a variable."""
+    """Return the servers that a router routes to; report what its own files say of one and is a variable."""
     served = tuple(tier for tier in tiers if tier.task in kind.tasks)
     for tier in served:
+        if tier.replica_of:
+            check_feature(context, kind, tier.options.path_of("replicas") or tier.table, "replicas")
         for name in ("served_name", *kind.reads):
             if isinstance(tier.options.get(name), VariableValue):
-                path = tier.options.path_of(name) or ("tiers", tier.name)
+                path = tier.options.path_of(name) or tier.table
                 detail = f"{kind.title}'s own files say it, in which Compose puts no variables"
                 remedy = "write the value itself"
                 context.collector.add("variable-where-a-value-is-needed", path, detail, remedy)
@@ -181,27 +191,39 @@ def _metrics_port(options: RouterOptions) -> tuple[Port, ...]:
     )
 
 
-def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, tiers: tuple[Tier, ...], timeout: int) -> Upstream:
+def _upstream(
+    context: ResolveContext, spec: RouterSpec, tier: Tier, servers: tuple[Tier, ...], timeout: int
+) -> Upstream:
     """Return a tier as the router sees it: with those of its fallbacks that run in the same mode."""
     table = spec.options.tiers.get(tier.name, RouterTierTable())
     here: KeyPath = ("router", "tiers", tier.name, "timeout")
     has_own = table.timeout is not UNSET
-    by_name = {other.name: other for other in tiers}
     wanted = spec.options.fallbacks.get(tier.name, ())
     return Upstream(
         tier=tier,
+        replicas=tuple(other for other in servers if other.replica_of == tier.name),
         timeout=seconds_of(context, str(table.timeout), here) if has_own else timeout,
         concurrency=None if table.concurrency is UNSET else table.concurrency,
-        fallbacks=tuple(by_name[name] for name in wanted if name in by_name),
-        check=_name_check(context, tier) if spec.kind.proves_names and _shares_port(tier, tiers) else None,
+        fallbacks=tuple(other for name in wanted for other in servers if other.group == name),
+        sticky=None if table.sticky is UNSET else table.sticky,
+        check=_check(context, spec, tier, servers),
     )
 
 
-def _shares_port(tier: Tier, tiers: tuple[Tier, ...]) -> bool:
-    return any(other.name != tier.name and other.container_port == tier.container_port for other in tiers)
+def _check(context: ResolveContext, spec: RouterSpec, tier: Tier, servers: tuple[Tier, ...]) -> TierCheck | None:
+    """Return how the router sees that a tier serves; None where a connection tells.
+
+    A replica that still loads its model would be given requests that another one could answer.
+    """
+    ports = {other.container_port for other in servers if other.group == tier.name}
+    others = {other.container_port for other in servers if other.group != tier.name}
+    if spec.kind.proves_names and ports & others:
+        return _name_check(context, tier)
+    has_replicas = any(other.replica_of == tier.name for other in servers)
+    return TierCheck(path=tier.health_path) if has_replicas and tier.health_path else None
 
 
-def _name_check(context: ResolveContext, tier: Tier) -> NameCheck | None:
+def _name_check(context: ResolveContext, tier: Tier) -> TierCheck | None:
     """Return how the router sees that it is a tier that answers, where another one listens on the same port.
 
     Docker gives the address of a container that stops to the next that starts, and the router may not know yet. An
@@ -211,27 +233,9 @@ def _name_check(context: ResolveContext, tier: Tier) -> NameCheck | None:
     endpoint = engine.models_endpoint if engine is not None else ModelsEndpoint()
     if endpoint != ModelsEndpoint():
         detail = f"{tier.container_port} is another tier's too, and {tier.engine} does not tell which of them answers"
-        context.collector.add("port-taken-twice", ("tiers", tier.name, "container_port"), detail, "write another port")
+        context.collector.add("port-taken-twice", (*tier.table, "container_port"), detail, "write another port")
         return None
-    return NameCheck(path=endpoint.path, pattern=f'"id": ?{re.escape(json.dumps(tier.served_name))}')
-
-
-def _nameless(options: RouterOptions, tiers: tuple[Tier, ...]) -> tuple[Route, ...]:
-    """Return where a request without a model goes, by its task: to the default tier, or the only one that is no chat.
-
-    Some engines' own clients name no model for other tasks than chat.
-    """
-    by_task: dict[str, list[Tier]] = {}
-    for tier in tiers:
-        by_task.setdefault(tier.task, []).append(tier)
-    found = []
-    for task, candidates in sorted(by_task.items()):
-        default = next((tier for tier in candidates if tier.name == options.default_tier), None)
-        only = candidates[0] if len(candidates) == 1 and task != "chat" else None
-        chosen = default or only
-        if chosen is not None:
-            found.append(Route(name="", tier=chosen.name, task=task, how="any"))
-    return tuple(found)
+    return TierCheck(path=endpoint.path, pattern=f'"id": ?{re.escape(json.dumps(tier.served_name))}')
 
 
 def _check_tiers(context: ResolveContext, options: RouterOptions) -> None:
@@ -277,7 +281,8 @@ def build_routes(
         tiers: those that run together.
         aliases: further names, each with its tier and the place where it is written.
     """
-    kind, by_name = spec.kind, {tier.name: tier for tier in tiers}
+    kind, tiers = spec.kind, tuple(tier for tier in tiers if not tier.replica_of)
+    by_name = {tier.name: tier for tier in tiers}
     wanted = [
         (name, tier.name, _name_path(tier, name), "the served name")
         for tier in tiers
@@ -311,12 +316,12 @@ def build_routes(
         elif (other, by) == (target, what):
             tier = by_name[target]
             routes.append(_route(kind, tier, name))
-    return tuple(routes)
+    return with_hosts(context, routes, partial(_reads_name, kind=kind))
 
 
 def _name_path(tier: Tier, name: str) -> KeyPath:
     """Return where the name of one of a tier's models is written."""
-    options, here = tier.options, ("tiers", tier.name)
+    options, here = tier.options, tier.table
     if options.served_names is not None and name in options.served_names:
         return options.path_of("served_names") or here
     return (options.path_of("served_name") if name == options.served_name else None) or here
@@ -333,7 +338,15 @@ def _reads_name(name: str, kind: RouterKind) -> bool:
 def _route(kind: RouterKind, tier: Tier, name: str) -> Route:
     model = name if name in tier.models else tier.served_name
     entry = tier.name if model == tier.served_name else f"{tier.name}:{model}"
-    return Route(name=name, tier=tier.name, task=tier.task, model=model, entry=entry, how=_how(kind, tier, name))
+    return Route(
+        name=name,
+        tier=tier.name,
+        task=tier.task,
+        model=model,
+        entry=entry,
+        max_model_len=tier.context_length,
+        how=_how(kind, tier, name),
+    )
 
 
 def _how(kind: RouterKind, tier: Tier, name: str) -> str:

@@ -1,5 +1,6 @@
 """What a router has beside its routes: clients, limits, and the answers that it gives by itself."""
 
+import json
 import re
 
 from msgspec import Struct
@@ -44,34 +45,93 @@ class RouterLimits(Struct, frozen=True, kw_only=True):
     metrics_port: int | None
     metrics_key: bool
     tls: Tls | None
+    origins: tuple[str, ...]  # whose pages may ask from a browser
     sealed: bool  # its tiers are on an internal network, and it is on that too
 
 
-class RouterMessages(Struct, frozen=True, kw_only=True):
-    """What a router says of models by itself."""
+class TierCheck(Struct, frozen=True, kw_only=True):
+    """How a router sees whether a tier serves: the path that it asks for, which has to answer without an error.
 
-    unknown_model: str  # lists what there is
-    no_model: str  # likewise, for a request that names none
-
-
-class NameCheck(Struct, frozen=True, kw_only=True):
-    """How a router's check sees which tier answers: the path, and a regular expression that the answer matches."""
+    ``pattern`` is a regular expression that the answer matches, where it has to show which tier it is.
+    """
 
     path: str
-    pattern: str
+    pattern: str = ""
+
+
+class PeerModel(Struct, frozen=True, kw_only=True):
+    """A model name that another host's router answers to."""
+
+    name: str
+    task: str
+
+
+class Peer(Struct, frozen=True, kw_only=True):
+    """Another host, whose router serves models for this one; ``timeout`` in seconds."""
+
+    name: str
+    address: str
+    port: int
+    tls: bool
+    variable: str | None  # that holds the key which its router asks for
+    timeout: int
+    models: tuple[PeerModel, ...]
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """A name that clients may ask for, and the tier that answers; the name is empty for a request that has none."""
+    """A name that clients may ask for, and the tier that answers."""
 
     name: str
     tier: str
     task: str
     model: str = ""  # what the tier is asked for, if the router writes it
     entry: str = ""  # the tier, or the tier and its model where that is not its first
-    how: str  # "served" by its own name, "rewritten" by the router, "told" to the engine, or one that takes "any"
+    max_model_len: int | None = None  # tokens, where the inventory states them
+    how: str  # "served" by its own name, "rewritten" by the router, "told" to the engine, takes "any", or "host"
+    hosts: tuple[str, ...] = ()  # other hosts that answer too; alone, where ``how`` says so, and ``tier`` is the first
+
+    @property
+    def backend(self) -> str:
+        """A name for those that answer: the tier's, where it is alone. No tier has a colon in its name."""
+        return ":".join(("HOST", *self.hosts) if self.how == "host" else (self.tier, *self.hosts))
 
     @property
     def pattern(self) -> str:
         """The name as a regular expression."""
         return re.escape(self.name)
+
+    @property
+    def card(self) -> str:
+        """What `/v1/models` says of it, as JSON without spaces."""
+        length = {} if self.max_model_len is None else {"max_model_len": self.max_model_len}
+        said = {"id": self.name, "object": "model", "created": 0, "owned_by": self.tier, **length}
+        return json.dumps(said, separators=(",", ":"))
+
+
+class OtherHosts(Struct, frozen=True, kw_only=True):
+    """The other hosts that a router passes requests to."""
+
+    peers: tuple[Peer, ...]
+    variables: tuple[str, ...]  # with their keys, but for those that are its own clients' too
+    certificates: str | None  # the host's file that verifies them, where one has TLS
+    shared: tuple[Route, ...]  # one for each set of a tier and hosts, or of several hosts, with the same names
+
+
+_PART = "[A-Za-z0-9_~:-][A-Za-z0-9_.~:-]*"
+"""A part of a path that a tier reads as the router does: no dots that lead elsewhere, nothing encoded."""
+
+
+class PathRoute(Struct, frozen=True, kw_only=True):
+    """A path that the router answers."""
+
+    path: str
+    tier: str  # of a request that names no model; empty where that is an error
+    tiers: tuple[str, ...]  # those that have it
+    own: bool  # of some engines or of the inventory: it may want any method
+    form: bool  # it takes a form
+
+    @property
+    def pattern(self) -> str:
+        """A regular expression for it."""
+        parts = [_PART if part.startswith("{") else re.escape(part) for part in self.path.split("/")]
+        return f"^{'/'.join(parts)}$"

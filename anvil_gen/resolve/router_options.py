@@ -27,11 +27,16 @@ _LARGEST_BODY = 1 << 30
 def check_supported(context: ResolveContext, kind: RouterKind, options: RouterOptions) -> None:
     """Report every requested feature that a router lacks, with the routers that have it."""
     for path, feature in _requested(options):
-        if feature not in kind.supports:
-            what = kind.unsupported.get(feature, f"it has no {REQUESTABLE[feature]}")
-            others = kinds_that(context.catalog, partial(_supports, feature))
-            remedy = f"write {others}, or remove it" if others else "remove it"
-            context.collector.add("not-for-this-router", path, f"{kind.title}: {what}", remedy, key=True)
+        check_feature(context, kind, path, feature)
+
+
+def check_feature(context: ResolveContext, kind: RouterKind, path: KeyPath, feature: str) -> None:
+    """Report a requested feature that a router lacks, with the routers that have it."""
+    if feature not in kind.supports:
+        what = kind.unsupported.get(feature, f"it has no {REQUESTABLE[feature]}")
+        others = kinds_that(context.catalog, partial(_supports, feature))
+        remedy = f"write {others}, or remove it" if others else "remove it"
+        context.collector.add("not-for-this-router", path, f"{kind.title}: {what}", remedy, key=True)
 
 
 def _supports(feature: str, kind: RouterKind) -> bool:
@@ -50,10 +55,12 @@ def _requested(options: RouterOptions) -> Iterator[tuple[KeyPath, str]]:
     keys = options.api_key_env
     if not isinstance(keys, str | None) and len(keys) > 1:
         yield ("router", "api_key_env"), "clients"
-    for name in ("default_tier", "timeout", "body_limit", "tls", "fallbacks"):
+    for name in ("default_tier", "timeout", "body_limit", "tls", "fallbacks", "paths", "cors"):
         path = options.origin(name).path
         if path is not None and options.get(name):
             yield path, name
+    if options.hosts:
+        yield ("router", "hosts"), "hosts"
     if options.metrics is not None:
         yield ("router", "metrics"), "metrics_key" if options.metrics == "key" else "metrics_port"
     for tier, table in options.tiers.items():
@@ -61,6 +68,8 @@ def _requested(options: RouterOptions) -> Iterator[tuple[KeyPath, str]]:
             yield ("router", "tiers", tier, "timeout"), "tier_timeout"
         if table.concurrency is not UNSET:
             yield ("router", "tiers", tier, "concurrency"), "concurrency"
+        if table.sticky is not UNSET:
+            yield ("router", "tiers", tier, "sticky"), "sticky"
 
 
 def clients_of(options: RouterOptions) -> tuple[Client, ...]:
@@ -115,6 +124,7 @@ def router_limits(context: ResolveContext, options: RouterOptions) -> RouterLimi
         metrics_port=metrics if isinstance(metrics, int) else None,
         metrics_key=metrics == "key",
         tls=_tls(context, options),
+        origins=tuple(options.cors),
         sealed=context.sealed,
     )
 

@@ -50,6 +50,7 @@ def build_tier(
         _check_own_name(context, server, names, model.argument)
     return Tier(
         name=name,
+        replica_of=server.name if server.options.replica > 1 else "",
         engine=server.engine_name,
         task=options.task,
         served_name=str(names.served[0]),

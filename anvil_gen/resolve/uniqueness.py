@@ -12,7 +12,7 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.resolve.compose_keys import published_ports
 from anvil_gen.resolve.container_ports import check_container_ports, free_port
 from anvil_gen.resolve.model import Mode, Stack
-from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions, ServiceOptions
+from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions, ServiceOptions, TierOptions
 from anvil_gen.resolve.override_merge import Added
 from anvil_gen.values import KeyPath, VariableValue
 
@@ -52,7 +52,7 @@ def check_uniqueness(stack: Stack, collector: Collector, *, proves_names: bool =
 def owners(stack: Stack) -> Iterator[tuple[str, KeyPath, ServiceOptions]]:
     """Yield what a message calls a tier, the router or the experiment, its table, and its options."""
     for tier in stack.tiers:
-        yield f'tier "{tier.name}"', ("tiers", tier.name), tier.options
+        yield f'tier "{tier.name}"', tier.table, tier.options
     if stack.router is not None:
         yield "the router", ("router",), stack.router.options
     if stack.experiment is not None:
@@ -140,7 +140,7 @@ def _containers(stack: Stack, collector: Collector) -> Iterator[_Owner]:
 
 def _own_keys(stack: Stack) -> dict[KeyPath, Any]:
     """Return the tables in Compose's own keys, by the tables that have them."""
-    found: dict[KeyPath, Any] = {("tiers", tier.name): tier.service.override for tier in stack.tiers}
+    found: dict[KeyPath, Any] = {tier.table: tier.service.override for tier in stack.tiers}
     if stack.router is not None:
         found["router",] = stack.router.override
     return {**found, **{("services", extra.name): extra.mapping for extra in stack.services}}
@@ -164,7 +164,9 @@ def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
         if is_published and is_explicit(options, "port", table, collector):
             path, key = option_location(options, "port", table)
             value = (options.port, _address(str(options.bind)))
-            yield _Owner(owner=owner, value=value, path=path, key=key, remedy="", table=table)
+            count = options.replicas if isinstance(options, TierOptions) else 1
+            remedy = f"write the first of {count} free ports in a row, for the replicas" if count > 1 else ""
+            yield _Owner(owner=owner, value=value, path=path, key=key, remedy=remedy, table=table)
             yield from _metrics(owner, table, options)
         if isinstance(options, ServerOptions):
             yield from _in_compose_form(table, options.path_of("ports") or table, options.ports)
@@ -191,7 +193,7 @@ def _metrics(owner: str, table: KeyPath, options: ServiceOptions) -> Iterator[_O
 
 
 def _runs(owner: _Owner, mode: Mode) -> bool:
-    return owner.table[0] != "tiers" or owner.table[1] in [tier.name for tier in mode.tiers]
+    return owner.table[0] != "tiers" or owner.table[1] in [tier.group for tier in mode.tiers]
 
 
 def check_helpers(services: Mapping[KeyPath, Iterable[str]], collector: Collector) -> None:

@@ -74,7 +74,7 @@ class Box:
 
     def write(self, inventory: str | Mapping[str, Any]) -> Path:
         """Write the inventory, as text or as data, and return its path."""
-        text = inventory if isinstance(inventory, str) else "\n".join(_toml(inventory))
+        text = inventory if isinstance(inventory, str) else toml_text(inventory)
         running.fleet(self.folder, box=text)
         return self.folder / "hosts" / "box.toml"
 
@@ -125,6 +125,11 @@ class Box:
     def remove(self) -> None:
         """Remove all that the box has made in the engine."""
         self.engine.remove_all(self.prefix)
+
+
+def toml_text(inventory: Mapping[str, Any]) -> str:
+    """Return an inventory as TOML."""
+    return "\n".join(_toml(inventory))
 
 
 def _toml(table: Mapping[str, Any], *path: str) -> Iterator[str]:

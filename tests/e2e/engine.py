@@ -190,7 +190,7 @@ def _joined(daemon: Daemon, *, alone: bool) -> Engine:
         daemon.stop()
         daemon.clear()
         daemon.start(gpu_hook.install(daemon.run / "gpus", CARDS))
-        _link_compose(daemon.run / "docker")
+        link_compose(daemon.run / "docker")
     engine = Engine(daemon, fetched)
     if alone:
         # Whatever is in it was left by a process that was killed.
@@ -200,7 +200,7 @@ def _joined(daemon: Daemon, *, alone: bool) -> Engine:
     return engine
 
 
-def _link_compose(configuration: Path) -> None:
+def link_compose(configuration: Path) -> None:
     """Make `docker compose` work with a configuration folder of our own: the clone's Compose, or the user's plugins."""
     own = REPOSITORY / ".tools" / "docker-compose"
     users = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "cli-plugins"

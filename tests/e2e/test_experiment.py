@@ -123,7 +123,7 @@ def test_a_changed_file_is_drift_of_the_trial(box: Box, model_folder: Path) -> N
     inventory = slot_box(box, model_folder)
     box.render(inventory)
     experiment(box, "up", MODEL, "--served-name", "small", "--", "--name", "two words")
-    inventory["experiment"]["flags"] = {"seed": 3}
+    inventory["experiment"].setdefault("flags", {})["seed"] = 3
     box.render(inventory)
 
     (drift,) = experiment(box, "status", code=2)["trial"]["drift"]
@@ -224,7 +224,7 @@ def test_a_trial_that_ended_is_told_with_its_code(box: Box, model_folder: Path) 
 def test_a_stale_tree_is_refused(box: Box, model_folder: Path) -> None:
     inventory = slot_box(box, model_folder)
     box.render(inventory)
-    inventory["experiment"]["flags"] = {"seed": 3}
+    inventory["experiment"].setdefault("flags", {})["seed"] = 3
     box.write(inventory)
     done = box.anvil_gen("experiment", "up", "box", MODEL, check=False)
 

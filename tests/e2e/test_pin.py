@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 from pin_servers import DOCKER_LIST, DOCKER_MANIFEST, Front, HubModel, HubStub, Refusal, Registry, real_registry
 
+from anvil_gen.fit.facts_source import locked_facts
+from anvil_gen.fit.model_facts import Attention
+
 COMMIT_A, COMMIT_B = "a" * 40, "b" * 40
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
@@ -22,12 +25,13 @@ CONFIG = {
     "num_attention_heads": 32,
     "num_key_value_heads": 8,
     "hidden_size": 4096,
+    "model_type": "llama",
     "max_position_embeddings": 131072,
     "vocab_size": 128256,
     "torch_dtype": "bfloat16",
 }
 MODELS = {
-    "org/chat": HubModel({"main": COMMIT_A}, CONFIG, {"model-00001-of-00002.safetensors": 10, "model.bin": 99}),
+    "org/chat": HubModel({"main": COMMIT_A}, CONFIG, {"model.safetensors": {"model.layers.0.mlp.up_proj.weight": 64}}),
     "org/own": HubModel({"main": COMMIT_A, "v1": COMMIT_B}, {"auto_map": {"AutoModel": "x.py"}}, gated="manual"),
 }
 # The password is "pass".
@@ -158,19 +162,10 @@ def test_a_host_is_pinned_and_rendered_by_its_lock(fleet: Fleet, registry: Regis
         "platforms": ["linux/amd64", "linux/arm64"],
     }
     assert lock["models"]["org/own@v1"] == {"commit": COMMIT_B, "gated": "manual"}
-    assert lock["models"]["org/chat"] == {
-        "commit": COMMIT_A,
-        "architecture": "LlamaForCausalLM",
-        "dtype": "bfloat16",
-        "head_dim": 128,
-        "heads": 32,
-        "hidden": 4096,
-        "kv_heads": 8,
-        "layers": 32,
-        "max_context": 131072,
-        "vocabulary": 128256,
-        "weights_bytes": 10,
-    }
+    facts = locked_facts(fleet.folder / "hosts" / "box.toml")["org/chat"]
+    assert (facts.commit, facts.architecture, facts.layers) == (COMMIT_A, "LlamaForCausalLM", "F*32")
+    assert (facts.attention, facts.bytes.language) == (Attention(kv_heads=8, head_dim=128), 64)
+    assert "\nfacts.max_context = 131072\n" in text
     assert "# Not held: services.ui.image: the image is in a variable: UI_IMAGE\n" in text
     assert f'moves with each one.\n[images."{fleet.registry}/redis:latest"]' in text
     assert 'account with access.\n[models."org/own@v1"]' in text

@@ -36,6 +36,7 @@ port = {fast}\r
 container_name = "{prefix}-fast"\r
 gpu_memory_utilization = 0.9_0\r
 model = {{ repo = "{model}" }}\r
+flag_check = false # none of its own\r
 flags.note = '''\r
 [tiers.none]'''   # no section\r
 \r
@@ -48,6 +49,7 @@ project = "{prefix}-experiment"\r
 container_name = "{prefix}-experiment"\r
 gpu_memory_utilization = 0.50\r
 environment = {{ LEVEL = "2" }}\r
+flag_check = false\r
 flags.enable-x = true"""
 FLAGS = (
     *("--max-model-len", "512", "--seed=7", "--temp", "0.70", '--note=it\'s "$x" ü', "--list", "a", "2"),

@@ -27,11 +27,14 @@ TREE = REPOSITORY / "examples" / "fakoli-dark"
 
 
 def test_the_installed_router_is_the_generated_version() -> None:
-    dockerfile = (TREE / "router" / "build" / "Dockerfile").read_text("utf-8")
-    pinned = re.search(r"anvil-serving==(\S+)", dockerfile)
+    build = TREE / "router" / "build"
+    pinned = re.search(
+        r"^anvil-serving==(\S+) --hash=sha256:[0-9a-f]{64}$", (build / "requirements.txt").read_text(), re.M
+    )
 
     assert pinned is not None
     assert pinned[1] == importlib.metadata.version("anvil-serving")
+    assert "--require-hashes --requirement /requirements.txt" in (build / "Dockerfile").read_text()
 
 
 def test_router_loads_its_config() -> None:

@@ -16,6 +16,16 @@ from anvil_gen.inventory.schema_tier import TierTable
 VLLM = {"engine": '"vllm"', "model": '{ path = "/m/x" }', "port": "30001"}
 LLAMACPP = {"engine": '"llamacpp"', "model": '{ file = "/m/x.gguf" }', "port": "30001"}
 CUSTOM = {"engine": '"custom"', "image": '"x:1"', "port": "30001"}
+# Field -> keys that follow from what it says: the check's port, what an image needs, the time that an engine stops in.
+FOLLOWS: dict[str, set[str]] = {
+    "port": {"healthcheck"},
+    "container_port": {"healthcheck"},
+    "stop_grace_period": {"command"},
+    "image": {"cap_add"},
+    "build": {"cap_add"},
+    "entrypoint": {"command"},
+    "gpus": {"image", "cap_add"},
+}
 # Field -> the tier without it, and its value.
 EXAMPLES: dict[str, tuple[dict[str, str], str]] = {
     "service": (VLLM, '"other"'),
@@ -79,8 +89,7 @@ def test_a_field_becomes_the_keys_that_the_table_names(field: str, tmp_path: Pat
     tier, value = EXAMPLES[field]
     before, after = service_of(tmp_path, tier), service_of(tmp_path, {**tier, field: value})
     tops = {key.partition(".")[0] for key in COMPOSE_KEYS[field]}
-    # A health check asks on the port that the container listens on; a service's name is its container's, too.
-    follows = {"port": {"healthcheck"}, "container_port": {"healthcheck"}}.get(field, set())
+    follows = FOLLOWS.get(field, set())
 
     assert [key for key in COMPOSE_KEYS[field] if at(before, key) == at(after, key)] == []
     assert {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)} <= tops | follows

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from running import INVENTORY, anvil_gen, fleet
 
+from anvil_gen.catalog.catalog import shipped_templates
 from anvil_gen.text_files import LARGEST
 
 MOUNTED = '[tiers.fast.files]\n"/templates/a.jinja" = "a.jinja"\n'
@@ -102,6 +103,51 @@ def test_a_pipe_among_the_inventories_is_an_error(home: Path) -> None:
 
     assert codes(home, "render", "--all") == {"cannot-read-the-file"}
     assert codes(home, "render", "other") == {"cannot-read-the-file"}
+
+
+HIDDEN = {".git/config": f"[http]\n\textraheader = {SECRET}\n", "deploy/box/.env": f"WORD={SECRET}\n", ".env": SECRET}
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("place", ["hosts/a.jinja", "hosts/box.toml", "templates/compose/tier.yml.j2", ""])
+def test_nothing_hidden_is_text_of_the_fleet(home: Path, hidden: str, place: str) -> None:
+    """CI's token is in `.git/config`, and a host's secrets are in the `.env` of its tree."""
+    (home / hidden).parent.mkdir(parents=True, exist_ok=True)
+    (home / hidden).write_text(HIDDEN[hidden])
+    if place:
+        (home / place).parent.mkdir(parents=True, exist_ok=True)
+        (home / place).unlink(missing_ok=True)
+        (home / place).symlink_to(os.path.relpath(home / hidden, (home / place).parent))
+    else:
+        fleet(home, box=INVENTORY + MOUNTED.replace('"a.jinja"', f'"../{hidden}"'))
+    done = anvil_gen("render", "box", cwd=home)
+
+    assert done.code == 1
+    assert "hidden" in done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    assert not (home / "deploy" / "box" / "docker-compose.yml").exists()
+
+
+@pytest.mark.parametrize("way", ["the environment", "a pipe", "out of the fleet"])
+def test_no_hidden_file_is_included(home: Path, way: str) -> None:
+    compose = home / "templates" / "compose"
+    compose.mkdir(parents=True)
+    WAYS[way](compose / ".x.j2")
+    shipped = (shipped_templates() / "compose" / "tier.yml.j2").read_text()
+    (compose / "tier.yml.j2").write_text(f'{shipped}\n{{% include "compose/.x.j2" %}}\n')
+
+    assert codes(home, "render", "box") == {"template-asks-for-what-is-not-there"}
+
+
+def test_no_inventory_outside_is_migrated(home: Path) -> None:
+    other = home.parent / "other.toml"
+    other.write_text(old := f'{INVENTORY}[router]\nengine = "haproxy"\n')
+    (home / "hosts" / "box.toml").unlink()
+    (home / "hosts" / "box.toml").symlink_to("../../other.toml")
+    done = anvil_gen("migrate", cwd=home)
+
+    assert (done.code, other.read_text()) == (1, old)
+    assert "leads out of" in done.stderr
 
 
 def test_links_within_the_fleet_are_followed(home: Path) -> None:

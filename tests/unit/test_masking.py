@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from anvil_gen.masking import holds_secret, literal_secrets, mask_arguments, mask_text, may_hold_secret, secret_part
@@ -17,6 +19,14 @@ from anvil_gen.masking import holds_secret, literal_secrets, mask_arguments, mas
         ("AWS_SECRET_ACCESS_KEY", True, True),
         ("AWS_ACCESS_KEY_ID", True, False),
         ("api_key_env", True, False),
+        ("API_KEY_2", True, True),
+        ("DB_PASS", True, True),
+        ("DB_PWD", True, True),
+        ("Pwd", True, True),
+        ("PWD", False, False),
+        ("OLDPWD", False, False),
+        ("secretKey", True, True),
+        ("forward-pass-metrics", False, False),
         ("api-key-file", True, False),
         ("API_KEY_FILE", True, False),
         ("db_password", True, True),
@@ -90,6 +100,19 @@ def test_arguments(words: list[str], shown: list[str]) -> None:
 )
 def test_secrets_without_a_name_and_after_flags(text: str, shown: str) -> None:
     assert mask_text(text, show_variables=True) == shown
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["key-", "key.", "key ", "--key-", "--a ", "a=", "://a:", "sk-", "eyJ", "curl ", "-----BEGIN ", "\\", "a:", "ENV "],
+)
+def test_an_endless_line_takes_no_more_than_its_length(piece: str) -> None:
+    text = piece * (200_000 // len(piece))
+    begin = time.process_time()
+    mask_text(text)
+    list(literal_secrets(text))
+
+    assert time.process_time() - begin < 10  # where each place looked at all that follows, it was an hour
 
 
 @pytest.mark.parametrize(

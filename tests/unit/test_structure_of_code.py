@@ -26,6 +26,7 @@ ROOMS = [
     ("render",),
     ("machine", "deploy"),  # neither knows the other
     ("operate", "onboard", "pin"),  # likewise
+    ("review",),
     ("cli",),
 ]
 """From the ground up: a module imports from its own room and from those of lower floors."""

@@ -11,7 +11,8 @@ from anvil_gen.deploy.atomic_write import replace_file
 from anvil_gen.deploy.pipeline import collect_all
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.inventory.edit import with_present_keys
-from anvil_gen.inventory.fleet import all_inventories, find_inventory
+from anvil_gen.inventory.fleet import all_inventories, find_inventory, fleet_root
+from anvil_gen.text_files import read_bytes
 
 
 @click.command("migrate")
@@ -29,7 +30,7 @@ def command(*, hosts: tuple[str, ...]) -> ExitCode:
     """
     here = Path.cwd()
     for path in collect_all(lambda host: find_inventory(host, here), hosts) if hosts else all_inventories(here):
-        before = path.read_bytes() if path.is_file() else b""
+        before = read_bytes(path, below=fleet_root(path)) if path.exists() else b""
         after = _migrated(before)
         if after != before:
             replace_file(path, before, after)

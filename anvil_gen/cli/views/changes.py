@@ -2,21 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from anvil_gen.deploy.compose_diff import Action, Change
+from msgspec.structs import replace
+
+from anvil_gen.deploy.compose_diff import ROUTES, Action, Cause, Change
 from anvil_gen.diagnostics import printable
 from anvil_gen.masking import MASK
+from anvil_gen.review.toml_edits import value_text
 
 _VALUE_WIDTH = 72
+_PARTS = {
+    "deploy": "GPUs",
+    "healthcheck": "health check",
+    "image": "image",
+    "ports": "published port",
+    ROUTES: "routes",
+}
+"""Key of a service -> what a person calls it."""
 
 
 def change_lines(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield one line for each change: ``~ fast: --max-model-len 65536 -> 32768``."""
-    for change in _of_services(changes):
-        symbol = change.action if _is_whole(change) else Action.UPDATE
-        yield f"{symbol.value} {change.service}: {_what(change)}"
+    """Yield one line for each change: ``~ fast: --max-model-len 65536 -> 32768``.
+
+    Changes of a service that have one cause are one line: ``~ fast: port 30001 -> 30011 (--port, health check)``.
+    """
+    for cause, group in by_cause(_of_services(changes)):
+        first = group[0]
+        symbol = first.action if _is_whole(first) else Action.UPDATE
+        start = f"{symbol.value} {first.service}: "
+        if cause is None or (cause.before is None and cause.after is None):
+            yield from (start + _what(change) for change in group)
+        else:
+            yield start + caused_text(first.service or "", cause, group)
+
+
+def by_cause(changes: Iterable[Change]) -> list[tuple[Cause | None, list[Change]]]:
+    """Return changes by service and cause, in their order; those without a cause each alone."""
+    groups: dict[object, tuple[Cause | None, list[Change]]] = {}
+    for change in changes:
+        cause = change.cause
+        key = id(change) if cause is None else (change.service, cause.file, cause.line, cause.key)
+        groups.setdefault(key, (cause, []))[1].append(change)
+    return list(groups.values())
+
+
+def caused_text(service: str, cause: Cause, changes: Sequence[Change]) -> str:
+    """Return what happens to a service by one cause: the key that was edited, and what follows from it."""
+    if any(map(_is_whole, changes)):
+        return _what(next(change for change in changes if _is_whole(change)))
+    key = (cause.key.rpartition(".")[2],)
+    same = next((one for one in changes if one.address[2:] == key and not one.secret), None)
+    if same is not None:  # the value that was there may be a default, and it is told once
+        cause = replace(cause, before=same.before, after=same.after)
+    parts = [part_of(change) for change in changes if change is not same]
+    follow = ", ".join(dict.fromkeys(parts))
+    table, _, rest = cause.key.partition(".")
+    own = f"{service}."
+    if rest.startswith(own) or table in ("router", "experiment"):
+        return edit_text(cause, rest.removeprefix(own)) + (f" ({follow})" if follow else "")
+    return f"{follow}, by {edit_text(cause)}"
+
+
+def edit_text(cause: Cause, key: str = "") -> str:
+    """Return what was edited: ``port 30001 -> 30011``."""
+    key = key or cause.key
+    before, after = (None if value is None else _short(value) for value in (cause.before, cause.after))
+    if before is None or (isinstance(cause.after, dict) and cause.before is None):
+        return f"{key} added" if isinstance(cause.after, dict) else f"{key} {after} added"
+    if after is None:
+        return f"{key} removed" if isinstance(cause.before, dict) else f"{key} {before} removed"
+    return f"{key} {before} -> {after}"
+
+
+def _short(value: Any) -> str:
+    return _truncate(printable(value_text(value)))
+
+
+def part_of(change: Change) -> str:
+    """Return what of a service a change is in, as a person says it."""
+    parts = change.address[2:]
+    if change.reason and parts[0] != ROUTES:
+        return change.reason.removesuffix(" changed")
+    if parts[0] == "command" and len(parts) > 1:
+        return "model" if parts[1].startswith("argument ") else parts[1]
+    return _PARTS.get(parts[0]) or (f"mount {parts[1]}" if parts[0] == "volumes" else ".".join(parts))
 
 
 def reasons(changes: Iterable[Change]) -> Iterator[str]:

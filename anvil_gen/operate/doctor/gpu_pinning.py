@@ -15,7 +15,8 @@ from anvil_gen.diagnostics import DiagnosticError, Severity, printable
 from anvil_gen.machine.containers import images_of, of_project
 from anvil_gen.operate.doctor.check import Check, failed, with_commands
 from anvil_gen.operate.doctor.context import DoctorContext
-from anvil_gen.resolve.model import Gpu, Tier
+from anvil_gen.resolve.gpu_model import Gpu
+from anvil_gen.resolve.model import Tier
 
 _SERVICE = "probe"
 # Keys that decide which GPUs a container gets; the rest of the service is left out, above all its weights and ports.
@@ -74,7 +75,7 @@ class _Case(Struct, frozen=True, kw_only=True):
 
     def failed_check(self, code: str, detail: str, remedy: str, *, severity: Severity = "error") -> Check:
         """Return the check as failed."""
-        at = self.context.place("tiers", self.tier.name, "gpus")
+        at = self.context.place(*self.tier.table, "gpus")
         return failed(self.what, code, detail, remedy, at=at, severity=severity)
 
 

@@ -11,7 +11,7 @@ from anvil_gen.catalog.gpu_vendor import Runtime, Vendor
 from anvil_gen.machine.gpus import DetectedGpu, GpuListing
 from anvil_gen.operate.doctor.check import Check, Place, failed, with_commands
 from anvil_gen.operate.doctor.context import DoctorContext
-from anvil_gen.resolve.model import Gpu
+from anvil_gen.resolve.gpu_model import Gpu
 
 NONE_LISTED = "no-gpu-is-listed"
 _TOLERANCE = 0.02

@@ -40,10 +40,10 @@ def _judge(context: DoctorContext, tier: Tier, heads: tuple[int, int], layers: t
         detail = f"the model has {heads[0]} attention heads, which {heads[1]} GPUs cannot share evenly"
         key = "tensor_parallel" if tier.options.path_of("tensor_parallel") is not None else "gpus"
         remedy = "set tensor_parallel to a number that they can be divided by, and the rest by pipeline_parallel"
-        return failed(what, code, detail, remedy, at=context.place("tiers", tier.name, key))
+        return failed(what, code, detail, remedy, at=context.place(*tier.table, key))
     if layers[0] < layers[1]:
         detail = f"the model has {layers[0]} layers, too few for {layers[1]} stages"
-        at = context.place("tiers", tier.name, "pipeline_parallel")
+        at = context.place(*tier.table, "pipeline_parallel")
         return failed(what, code, detail, f"set pipeline_parallel to {layers[0]} at most", at=at)
     shared = f"{heads[0]} attention heads over {heads[1]} GPUs" if heads[1] > 1 else ""
     staged = f"{layers[0]} layers in {layers[1]} stages" if layers[1] > 1 else ""

@@ -22,7 +22,8 @@ from anvil_gen.operate.experiment.trial import container_of, drift_of, variables
 from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.compose_keys import published_ports
 from anvil_gen.resolve.host import Host
-from anvil_gen.resolve.model import VARIABLE_LABEL, Service, Stack, Tier
+from anvil_gen.resolve.model import Service, Stack, Tier
+from anvil_gen.resolve.variables_model import VARIABLE_LABEL
 from anvil_gen.values import Text
 
 _SHARING = ("gpu-shared-without-shares", "shares-above-the-whole-gpu")

@@ -25,7 +25,8 @@ from anvil_gen.inventory.fields import ALIAS_PATTERN, REPO_PATTERN
 from anvil_gen.machine.compose import Project
 from anvil_gen.masking import literal_secrets
 from anvil_gen.operate.deployment import Deployment, open_deployment, staleness
-from anvil_gen.resolve.model import Experiment, Gpu
+from anvil_gen.resolve.gpu_model import Gpu
+from anvil_gen.resolve.model import Experiment
 from anvil_gen.values import canonical_flag
 
 SERVICE = "experiment"

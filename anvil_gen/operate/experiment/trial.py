@@ -24,7 +24,8 @@ from anvil_gen.operate.drift import Drift, ProjectConfig, image_drift
 from anvil_gen.operate.experiment.slot import SERVICE, Slot, Trial
 from anvil_gen.operate.gpu_usage import GpuUse, gpu_use
 from anvil_gen.operate.service_results import Result, results, snapshot
-from anvil_gen.resolve.model import TRIAL_VARIABLES, VARIABLE_LABEL, Port
+from anvil_gen.resolve.model import Port
+from anvil_gen.resolve.variables_model import TRIAL_VARIABLES, VARIABLE_LABEL
 from anvil_gen.values import parts_of
 
 

@@ -33,7 +33,22 @@ TIERS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "judge": ("rerank", ("order",), ()),
     "ear": ("transcription", ("listen",), ()),
     "mouth": ("speech", ("say",), ()),
+    "lens": ("chat", ("scholar",), ()),
 }
+ADAPTER = "poet"
+CONTEXT_LENGTH = 4096
+# Tiers that an engine's own data describes; the program is the same stub.
+ENGINES: dict[str, dict[str, Any]] = {
+    "embed": {"engine": "tei", "model": False},
+    "ear": {"engine": "vllm", "model": False},
+    "lens": {
+        "engine": "vllm",
+        "model": False,
+        "context_length": CONTEXT_LENGTH,
+        "lora": {ADAPTER: {"path": str(STUB.parent)}},
+    },
+}
+ORIGIN = "https://chat.example.org"
 WISHES: dict[str, dict[str, Any]] = {
     "timeout": {"timeout": "5s"},
     "tier_timeout": {"tiers": {"fast": {"timeout": "2s"}}},
@@ -41,6 +56,8 @@ WISHES: dict[str, dict[str, Any]] = {
     "body_limit": {"body_limit": "24m"},
     "default_tier": {"default_tier": "fast"},
     "fallbacks": {"fallbacks": {"heavy": ["fast"]}},
+    "cors": {"cors": [ORIGIN]},
+    "paths": {"paths": {"/v1/images/generations": "heavy", "/v1/images/edits": "heavy"}},
 }
 
 
@@ -198,7 +215,7 @@ def inventory(box: Box, router: str, kind: RouterKind) -> dict[str, Any]:
         "port": box.port("router"),
         "aliases": aliases,
         "api_key_env": {client: variable for client, (variable, _) in KEYS.items()},
-        "override": {"healthcheck": {"interval": "1s"}},
+        "override": {"healthcheck": {"interval": "1s", "start_period": "10m"}},
     }
     if "clients" not in kind.supports:
         table["api_key_env"] = KEYS["laptop"][0]
@@ -222,15 +239,20 @@ def _tier(box: Box, name: str, kind: RouterKind) -> dict[str, Any]:
     port = box.port(name)
     told = names[:1] if "rewrite" in kind.supports else names
     check = f"exec 3<>/dev/tcp/127.0.0.1/{port}"
+    program = ["python3", "-u", "/stub_tier.py", str(port), *told]
+    if name in ENGINES:
+        adapters = list(ENGINES[name].get("lora", ()))
+        own = {**ENGINES[name], "entrypoint": [*program, *adapters], "caches": False}
+    else:
+        own = {"engine": "custom", "command": program}
     return {
-        "engine": "custom",
+        **own,
         "image": IMAGE,
         "task": task,
         "served_name": served(name),
         "container_name": box.name(name),
         "port": port,
         "stop_grace_period": "1s",
-        "command": ["python3", "-u", "/stub_tier.py", str(port), *told],
         "files": {"/stub_tier.py": STUB.name},
         "healthcheck": {"test": ["CMD", "bash", "-c", check], "interval": "1s"},
     }

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
+import socket
 import sys
 import time
 from typing import Any
@@ -48,6 +50,8 @@ async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> boo
     body = await body_of(reader, named)
     if path.startswith("/_"):
         return await control(writer, path, body)
+    if named.get("upgrade", "").lower() == "websocket":
+        return await echo(reader, writer, named)
     if method == "GET":
         return await get(writer, path)
     seen = {"method": method, "path": path, "headers": headers, "length": len(body), "left": False}
@@ -86,7 +90,22 @@ async def get(writer: asyncio.StreamWriter, path: str) -> bool:
         return await answer(
             writer, 200, {"object": "list", "data": [{"id": name, "object": "model"} for name in NAMES]}
         )
+    if path.startswith("/v1/responses/"):
+        return await answer(writer, 200, {**response(NAMES[0]), "path": path})
     return await answer(writer, 200 if path == "/health" else 404, {})
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, named: dict[str, str]) -> bool:
+    """Be a WebSocket that says its name, and sends back what it gets, as it comes on the wire."""
+    mark = named["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+    accept = base64.b64encode(hashlib.sha1(mark.encode(), usedforsecurity=False).digest()).decode()
+    head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    writer.write(f"{head}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode())
+    writer.write(bytes([0x81, len(NAMES[0])]) + NAMES[0].encode())
+    while data := await reader.read(4096):
+        writer.write(data)
+        await writer.drain()
+    return False
 
 
 async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: bytes) -> bool:
@@ -99,7 +118,7 @@ async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path:
     if mode == "hang":
         await asyncio.sleep(600)
     try:
-        asked = json.loads(body)
+        asked = json.loads(body or b"{}")
     except ValueError:
         return await answer(writer, 400, {"error": {"message": "no JSON"}})
     model = asked.get("model", NAMES[0])
@@ -123,7 +142,7 @@ def whole(model: str) -> dict[str, Any]:
     answered = {"id": "x", "object": "chat.completion", "created": 0, "model": model, "choices": choices}
     embedded = {"data": [{"object": "embedding", "index": 0, "embedding": [0.5]}]}
     ranked = {"results": [{"index": 0, "relevance_score": 0.5}]}
-    return {**answered, **embedded, **ranked, "usage": usage, "tier": NAMES[0]}
+    return {**answered, **embedded, **ranked, "usage": usage, "tier": NAMES[0], "container": socket.gethostname()}
 
 
 def response(model: str) -> dict[str, Any]:

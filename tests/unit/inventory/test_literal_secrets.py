@@ -11,6 +11,9 @@ SECRET = "s3cret-value"
 TIER = '[tiers.one]\nengine = "vllm"\nmodel = { path = "/m/x" }\nflag_check = false\n'
 CUSTOM = '[tiers.one]\nengine = "custom"\nimage = "x:1"\nport = 9000\n'
 SERVICE = f'{TIER}[services.ui]\nimage = "x:1"\n'
+LOOK = f"sk-{SECRET}-0123456789"
+VOLUME = f'{TIER}mounts."/d" = {{ volume = "v" }}\n[volumes.v]\ndriver = "local"\n'
+NETWORK = f'{TIER}networks = ["edge"]\n[networks.edge]\ndriver = "bridge"\n'
 # What is written, with a mark where the secret is reported.
 REFUSED = [
     f'{TIER}environment.▸A_TOKEN = "{SECRET}"\n',
@@ -46,6 +49,43 @@ REFUSED = [
     f'{SERVICE}logging.options.▸splunk-token = "{SECRET}"\n',
     f'{TIER}[router]\noverride.environment.▸A_KEY = "{SECRET}"\n',
     f'hfcache.volume = "hub"\n{TIER}[experiment]\nengine = "vllm"\nflags.▸api-key = "{SECRET}"\n',
+    # Where else something can be written.
+    f'{VOLUME}driver_opts = {{ type = "cifs", ▸o = "username=me,password={SECRET}" }}\n',
+    f'{VOLUME}driver_opts.▸o = "addr=10.0.0.1,pass={SECRET}"\n',
+    f'{VOLUME}labels = [▸"a.token={SECRET}"]\n',
+    f'{NETWORK}driver_opts = {{ ▸"x.token" = "{SECRET}" }}\n',
+    f'{TIER}[host]\n▸project = "{LOOK}"\n',
+    f'{TIER}[router]\naliases.▸{LOOK} = "one"\n',
+    f'{SERVICE}environment.▸{LOOK} = "x"\n',
+    f'{SERVICE}environment = [▸"{LOOK}"]\n',
+    # Further names.
+    f'{SERVICE}environment.▸DB_PASS = "{SECRET}"\n',
+    f'{SERVICE}environment.▸DB_PWD = "{SECRET}"\n',
+    f'{SERVICE}environment.▸API_KEY_1 = "{SECRET}"\n',
+    f'{SERVICE}environment.▸accessKey = "{SECRET}"\n',
+    f'{SERVICE}command = ["redis-server", "--requirepass", ▸"{SECRET}"]\n',
+    # Further forms of a text.
+    f'{SERVICE}environment.▸URL = "https://example.org/x?a=1&token={SECRET}"\n',
+    f'{SERVICE}environment.▸DSN = "Server=x;Uid=y;Pwd={SECRET}"\n',
+    f'{SERVICE}environment.▸DSN = "postgres://me:a$$b-{SECRET}@h/x"\n',
+    f'{SERVICE}environment.▸JSON = \'{{"a": {{"api_key": "{SECRET}"}}}}\'\n',
+    f'{SERVICE}environment.▸YAML = "a:\\n  password: {SECRET}"\n',
+    f'{SERVICE}environment.▸HEADER = "X-Api-Key: {SECRET}"\n',
+    f'{SERVICE}environment.▸HEADER = "Bearer {SECRET}"\n',
+    f'{SERVICE}environment.▸JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.{SECRET}"\n',
+    f'{SERVICE}command = ["x", ▸"--set=api_key={SECRET}"]\n',
+    f'{SERVICE}command = ["x", ▸"--header=X-Api-Key: {SECRET}"]\n',
+    f'{SERVICE}command = ["x", "--api-key", ▸"$pa{SECRET}"]\n',
+    f'{SERVICE}command = ["x", "--api-key", ▸"-{SECRET}"]\n',
+    f'{SERVICE}command = ["sh", "-c", ▸"(API_KEY={SECRET} x)"]\n',
+    f'{SERVICE}command = ["sh", "-c", ▸"API_KEY=\'\'{SECRET} x"]\n',
+    f'{SERVICE}command = ["sh", "-c", ▸"x --api-key \\"$X-{SECRET}\\""]\n',
+    f'{SERVICE}build = {{ context = ".", ▸dockerfile_inline = "FROM x\\nENV API_KEY {SECRET}" }}\n',
+    f'{SERVICE}healthcheck.▸test = "curl -u me:{SECRET} http://x"\n',
+    f'{SERVICE}healthcheck.▸test = ["CMD", "curl", "-u", "me:{SECRET}", "http://x"]\n',
+    f'{SERVICE}healthcheck.test = ["CMD", "curl", "-H", ▸"Authorization: {SECRET}", "http://x"]\n',
+    f'{CUSTOM}command = ["x", {{ interpolate = ▸"--api-key=${{A:-{SECRET}}}" }}]\n',
+    f'{TIER}environment.A_TOKEN = {{ interpolate = ▸"${{A:+{SECRET}}}" }}\n',
 ]
 ACCEPTED = [
     f'{TIER}environment = {{ A_TOKEN = {{ env = "A_TOKEN" }}, B_TOKEN = "", KEY_FILE = "/x", TOKENS = "many" }}\n',
@@ -57,6 +97,13 @@ ACCEPTED = [
     f'{SERVICE}command = ["serve", "--api-key", {{ env = "K" }}, "--api-key-file", "/x"]\n',
     f'{SERVICE}environment = ["A_TOKEN", "B_TOKEN="]\n',
     f'{SERVICE}environment.A_TOKEN_FILE = "/run/secrets/x"\nlabels = {{ why = "needs a key: see docs" }}\n',
+    f'{SERVICE}command = ["sh", "-c", "x --key \\"$KEY\\" -H \'Authorization: Bearer $KEY\' --token $(cat /x) --y"]\n',
+    f'{SERVICE}command = ["x", "--user", "1000:1000", "--forward-pass-metrics", "a", "--key", "$A_KEY"]\n',
+    f'{SERVICE}environment = {{ PWD = "/x", BYPASS = "x" }}\n',
+    f'{SERVICE}environment.URL = {{ interpolate = "https://me:${{PW}}@h/x?token=${{T}}" }}\n',
+    f'{SERVICE}labels = {{ a = "image: my-token:1.0", b = "first pass over all" }}\nvolumes = ["/x/token:/token"]\n',
+    f'{TIER}[services.token]\nimage = "x:1"\nenvironment.A = "b"\n',
+    f'{TIER}mounts."/d" = {{ volume = "secrets" }}\n[volumes.secrets]\ndriver = "local"\n',
     TIER.replace("tiers.one", "tiers.token") + 'served_name = "api-key"\n',
 ]
 

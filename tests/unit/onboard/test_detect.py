@@ -280,3 +280,21 @@ def test_an_interrupt_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: 
         laid(tmp_path / "fleet", answers)
 
     assert not (tmp_path / "fleet").exists()
+
+
+@pytest.mark.parametrize("place", ["hosts", "systemd", "hosts/.my-box.toml.unfinished", "hosts/my-box.toml"])
+def test_no_link_of_a_cloned_fleet_is_followed(tmp_path: Path, place: str) -> None:
+    folder, outside = tmp_path / "fleet", tmp_path / "outside"
+    outside.mkdir()
+    (outside / "mine").write_text("mine")
+    (folder / place).parent.mkdir(parents=True)
+    (folder / place).symlink_to(outside / "mine" if "." in place else outside)
+    try:
+        laid(folder, answers_of(look(machine(tmp_path / "root"))))
+    except OSError as error:
+        assert "leads out of" in str(error)  # noqa: PT017  one of them is harmless by now
+    except DiagnosticError as error:
+        assert [one.summary for one in error.diagnostics] == ["host is already in the fleet"]  # noqa: PT017
+
+    assert [path.name for path in outside.iterdir()] == ["mine"]
+    assert (outside / "mine").read_text() == "mine"

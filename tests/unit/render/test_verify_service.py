@@ -10,18 +10,8 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.verify_service import expected_service, first_difference
-from anvil_gen.resolve.model import (
-    Declared,
-    EnvFile,
-    EnvVar,
-    ExtraService,
-    HealthCheck,
-    Logging,
-    Mount,
-    Port,
-    Reservation,
-    Service,
-)
+from anvil_gen.resolve.gpu_model import Reservation
+from anvil_gen.resolve.model import Declared, EnvFile, EnvVar, ExtraService, HealthCheck, Logging, Mount, Port, Service
 from anvil_gen.values import ComposeText, KeyPath, Number
 
 NOTHING = Declared(volumes={}, networks={})

@@ -10,7 +10,8 @@ from inventories import UUID_A, UUID_B
 
 from anvil_gen.catalog.health import Health
 from anvil_gen.resolve.compose_service import ServiceInputs, build_service, health_check, published
-from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Port, Reservation, Service
+from anvil_gen.resolve.gpu_model import Reservation
+from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Port, Service
 from anvil_gen.resolve.model_source import Source
 from anvil_gen.values import EnvRef, Number, Text, VariableText
 

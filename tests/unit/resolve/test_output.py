@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from running import INVENTORY, anvil_gen, fleet, listing
+from running import INVENTORY, anvil_gen, commit_all, fleet, listing, tree
 
 from anvil_gen.deploy.pipeline import Generator, write
 from anvil_gen.diagnostics import DiagnosticError
@@ -81,16 +81,24 @@ def test_a_home_is_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert errors(home, output=home.parent / "elsewhere") == [("not-a-folder-for-the-tree", None)]
 
 
-def test_outside_it_takes_a_person_once(home: Path) -> None:
+def test_outside_it_takes_a_person_each_time(home: Path) -> None:
     outside = home.parent / "elsewhere" / "box"
     fleet(home, box=with_output("../../elsewhere/box"))
     refused = anvil_gen("render", "box", cwd=home)
     assert (refused.code, listing(outside.parent)) == (1, [])
     assert "--output" in refused.stderr
 
-    fleet(home, box=INVENTORY)
     write([Generator().render(home / "hosts" / "box.toml", output=outside)])
-    fleet(home, box=with_output("../../elsewhere/box"))
-    assert Generator().render(home / "hosts" / "box.toml").host.output == outside
-    fleet(home, other=with_output("../../elsewhere/box"))  # another one's tree says nothing for this one
-    assert errors(home, "other") == [("not-a-folder-for-the-tree", 3)]
+    assert (outside / "docker-compose.yml").is_file()
+    assert errors(home) == [("not-a-folder-for-the-tree", 3)]
+
+
+def test_no_tree_of_another_fleet_is_taken_by_the_name_of_its_inventory(home: Path) -> None:
+    stranger = fleet(home.parent / "stranger", box=with_output("../../fleet/deploy/box").replace("30001", "30999"))
+    fleet(home, box=INVENTORY)
+    assert anvil_gen("render", "box", cwd=home).code == 0
+    commit_all(home)
+    before = tree(home / "deploy")
+
+    assert anvil_gen("render", "box", cwd=stranger).code == 1
+    assert tree(home / "deploy") == before

@@ -26,6 +26,8 @@ CANNOT = [
     ('▸tls = { certificate = "/a", key = "/b" }', "router.tls"),
     ('▸fallbacks = { fast = ["slow"] }', "router.fallbacks"),
     ("▸metrics = 9101", "router.metrics"),
+    ("▸paths = { '/infill' = 'fast' }", "router.paths"),
+    ("▸cors = ['*']", "router.cors"),
     ('tiers.fast.▸timeout = "1m"', "router.tiers.fast.timeout"),
     ("tiers.fast.▸concurrency = 4", "router.tiers.fast.concurrency"),
 ]

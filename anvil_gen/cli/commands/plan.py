@@ -1,0 +1,80 @@
+"""``anvil-gen plan``: show what a change does to hosts, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from anvil_gen.cli import options
+from anvil_gen.cli.views.diagnostics import show_diagnostics
+from anvil_gen.deploy.pipeline import collect_all, generator
+from anvil_gen.diagnostics import ExitCode
+from anvil_gen.inventory.fleet import all_inventories, find_inventory
+from anvil_gen.review.against_ref import against_ref
+from anvil_gen.review.host_plan import HostPlan, against_disk
+
+_FORMATS = ("text", "json", "markdown", "github")
+
+
+@click.command("plan")
+@click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=options.complete_host)
+@click.option("--all", "every", is_flag=True, help="Every inventory in hosts/.")
+@click.option(
+    "--against",
+    metavar="disk|REF|live",
+    default="disk",
+    help="The rendered files on disk (default), a git ref, or the running containers.",
+)
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="text", help="Output format (default: text).")
+def command(*, hosts: tuple[str, ...], every: bool, against: str, form: str) -> ExitCode:
+    """Show what a change does to each service, and why.
+
+    Nothing is written. Exits 2 if anything changes.
+
+    Against the files on disk, the changes are those that a render would make; against a git ref, such as the base of a
+    pull request, those since then: no checkout is needed. Against `live`, the changes are those that the next `up`
+    would make to the running containers.
+
+    \b
+    Examples:
+      anvil-gen plan fakoli-dark                  what a render would change
+      anvil-gen plan --all                        what a new version of anvil-gen changes
+      anvil-gen plan --all --against origin/main --format markdown    the comment of a pull request
+      anvil-gen plan fakoli-dark --against live   what the next `up` does
+    """
+    if every == bool(hosts):
+        raise click.UsageError("name at least one HOST, or --all" if not hosts else "name a HOST or --all, not both")
+    if not against:
+        raise click.UsageError("--against is empty: name disk, live or a git ref")
+    plans = _plans(hosts, every=every, against=against, as_json=form == "json")
+    _show(plans, form)
+    return ExitCode.DIFFERS if any(plan.changes for plan in plans) else ExitCode.OK
+
+
+def _plans(hosts: tuple[str, ...], *, every: bool, against: str, as_json: bool) -> list[HostPlan]:
+    here = Path.cwd()
+    found = all_inventories(here) if every else collect_all(lambda host: find_inventory(host, here), hosts)
+    inventories = list({path.absolute(): path for path in found}.values())
+    if against == "live":
+        from anvil_gen.review.live import against_live  # noqa: PLC0415  only this asks Docker
+
+        return collect_all(against_live, inventories)
+    made = generator()
+    plans = made.render_all(inventories)
+    show_diagnostics([warning for one in plans for warning in one.host.warnings], as_json=as_json)
+    if against == "disk":
+        collect_all(lambda one: one.files, plans)
+        return against_disk(plans, made)
+    return against_ref(plans, made, against, every=every)
+
+
+def _show(plans: list[HostPlan], form: str) -> None:
+    from anvil_gen.cli.views import plan as view  # noqa: PLC0415
+
+    if form == "markdown":
+        from anvil_gen.cli.views.plan_markdown import comment  # noqa: PLC0415
+
+        click.echo(comment(plans), nl=False)
+    else:
+        {"text": view.show_text, "json": view.show_json, "github": view.show_annotations}[form](plans)

@@ -1,0 +1,122 @@
+"""What a change does to hosts: as text, as JSON, and as annotations of GitHub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+
+from anvil_gen.cli.views.changes import by_cause, change_json, change_lines
+from anvil_gen.cli.views.json_output import print_json
+from anvil_gen.deploy.compose_diff import Cause
+from anvil_gen.diagnostics import printable
+from anvil_gen.resolve.model import DEFAULT_MODE, ROOT_FILE
+from anvil_gen.review.consequence import Consequence, ServiceChange
+from anvil_gen.review.exposure import new_listeners
+from anvil_gen.review.host_plan import HostPlan
+
+_COLOURS = {Consequence.RECREATE: "yellow", Consequence.STOP: "red", Consequence.START: "green"}
+
+
+def show_text(plans: Sequence[HostPlan]) -> None:
+    """Print what changes of each host, why, and what happens to each service."""
+    for plan in plans:
+        name = click.style(plan.host, bold=True)
+        if not plan.changes:
+            click.echo(f"{name}: no changes")
+            continue
+        click.echo(f"{name}{'' if plan.is_edited else ': its inventory has not changed'}")
+        for line in plan_lines(plan):
+            click.echo(f"  {line}")
+
+
+def plan_lines(plan: HostPlan) -> Iterator[str]:
+    """Yield what changes of a host and why, then what happens to its services."""
+    yield from plan.notes
+    for one in plan.services:
+        for cause, changes in by_cause(one.changes):
+            place = f"  {click.style(place_of(cause), dim=True)}" if cause is not None else ""
+            yield from (f"{line}{place}" for line in change_lines(changes))
+    for consequence in Consequence:
+        found = [one for one in plan.services if one.consequence is consequence]
+        if found:
+            word = click.style(consequence.value, fg=_COLOURS.get(consequence))
+            yield f"{word}: {', '.join(map(_with_limit, found))} ({consequence.meaning})"
+    for one in plan.services:
+        for listener in new_listeners(one.before, one.after):
+            yield click.style(f"{one.service} listens beyond loopback: {printable(listener)}", bold=True)
+    if not plan.services:
+        yield f"no service changes: {', '.join(change.path for change in plan.files)}"
+
+
+def place_of(cause: Cause) -> str:
+    """Return where a cause is: ``hosts/box.toml:12``, or the version of anvil-gen."""
+    return cause.file if cause.line is None else f"{cause.file}:{cause.line}"
+
+
+def title_of(one: ServiceChange) -> str:
+    """Return a service's name, with the mode that it changes in where that is not the default one."""
+    mode = mode_of(one.root)
+    return one.service if mode in ("", DEFAULT_MODE) else f"{one.service} (mode {mode})"
+
+
+def mode_of(root: str) -> str:
+    """Return how a person names the mode of a root file; nothing for what is in no mode."""
+    return DEFAULT_MODE if root == ROOT_FILE else root.partition(".")[2].removesuffix(".yml")
+
+
+def _with_limit(one: ServiceChange) -> str:
+    limit = start_limit(one)
+    return f"{title_of(one)} (start: up to {limit})" if limit else title_of(one)
+
+
+def start_limit(one: ServiceChange) -> str:
+    """Return how long a recreated service may take to start, as its health check allows; nothing for any other."""
+    if one.consequence is not Consequence.RECREATE:
+        return ""
+    check = one.after.get("healthcheck")
+    return str(check.get("start_period") or "") if isinstance(check, dict) else ""
+
+
+def show_json(plans: Sequence[HostPlan]) -> None:
+    """Print plans as JSON."""
+    print_json(hosts=[{"host": plan.host, "services": [_service_json(one) for one in plan.services]} for plan in plans])
+
+
+def _service_json(one: ServiceChange) -> dict[str, Any]:
+    found = [(change, change_json(change)) for change in one.changes]
+    changes = [
+        {"address": ".".join(change.address), "before": values["before"], "after": values["after"]}
+        | {"cause": _cause_json(change.cause)}
+        for change, values in found
+    ]
+    return {"service": one.service, "consequence": one.consequence.value, "changes": changes}
+
+
+def _cause_json(cause: Cause | None) -> dict[str, Any] | None:
+    return None if cause is None else {"file": cause.file, "line": cause.line, "key": cause.key}
+
+
+def show_annotations(plans: Sequence[HostPlan]) -> None:
+    """Print plans as commands of a GitHub workflow, which shows each at the line that is its cause."""
+    for plan in plans:
+        for one in plan.services:
+            for cause, changes in by_cause(one.changes):
+                click.echo(_annotation(plan, one, cause, "; ".join(change_lines(changes))))
+
+
+def _annotation(plan: HostPlan, one: ServiceChange, cause: Cause | None, text: str) -> str:
+    level = "warning" if one.consequence in (Consequence.RECREATE, Consequence.STOP) else "notice"
+    where = {"file": plan.inventory} if cause is None or cause.key == "version" else {"file": cause.file}
+    if cause is not None and cause.line is not None:
+        where["line"] = str(cause.line)
+    where["title"] = f"{plan.host}: {one.consequence.value} {one.service}"
+    parts = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in where.items())
+    return f"::{level} {parts}::{_escaped(text)}"
+
+
+def _escaped(text: str, also: str = "") -> str:
+    for char in "%\r\n" + also:
+        text = text.replace(char, f"%{ord(char):02X}")
+    return text

@@ -1,0 +1,166 @@
+"""A plan as the comment of a pull request: what a reviewer has to know, in one text below GitHub's limit."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from anvil_gen.cli.views.changes import by_cause, change_lines
+from anvil_gen.cli.views.plan import place_of, start_limit, title_of
+from anvil_gen.deploy.diff_text import diff_text
+from anvil_gen.diagnostics import printable
+from anvil_gen.resolve.model import Mode, Stack, Tier
+from anvil_gen.review.consequence import Consequence, ServiceChange
+from anvil_gen.review.exposure import new_listeners
+from anvil_gen.review.host_plan import HostPlan
+
+MARKER = "<!-- anvil-gen plan -->"
+"""The first line, by which an earlier comment is found and replaced."""
+LIMIT = 65_536
+"""Characters that GitHub takes; bytes are counted, which are never fewer."""
+_TAIL = "\n{} further parts do not fit here: `anvil-gen plan --format text` and `git diff` show them.\n"
+_ROOM = len(_TAIL) + 10
+_TABLE = "| service | consequence | model | GPUs | change |\n| --- | --- | --- | --- | --- |\n"
+_MOST_TIERS = 24  # a larger picture is none that a person reads
+
+
+class _Part(Struct, frozen=True, kw_only=True):
+    """A piece of the comment: less important ones are left out where they do not fit."""
+
+    rank: int
+    host: int
+    text: str
+
+
+def comment(plans: Sequence[HostPlan]) -> str:
+    """Return the comment; the same for the same plans."""
+    changed = [plan for plan in plans if plan.changes]
+    number = f"{len(changed)} of {len(plans)} host{'s' if len(plans) > 1 else ''}"
+    head = f"{MARKER}\n## Plan: {f'{number} change' if changed else 'no changes'}\n"
+    parts = [part for at, plan in enumerate(changed) for part in _parts(at, plan)]
+    fitting, room = list[int](), LIMIT - 1 - len(head.encode()) - _ROOM
+    for at in sorted(range(len(parts)), key=lambda at: (parts[at].rank, at)):
+        size = len(parts[at].text.encode("utf-8", "replace"))
+        if size <= room:
+            fitting.append(at)
+            room -= size
+    text = head + "".join(parts[at].text for at in sorted(fitting))
+    left_out = len(parts) - len(fitting)
+    return text + (_TAIL.format(left_out) if left_out else "")
+
+
+def _parts(at: int, plan: HostPlan) -> Iterator[_Part]:
+    yield _Part(rank=0, host=at, text=_heading(plan) + (f"\n{_TABLE}" if plan.services else ""))
+    for one in plan.services:
+        yield _Part(rank=2, host=at, text=_row(plan, one))
+    warnings = "".join(f"- {line}\n" for line in _warnings(plan))
+    if warnings:
+        yield _Part(rank=1, host=at, text=f"\n{warnings}")
+    if plan.stack is not None and plan.stack.tiers and len(plan.stack.tiers) <= _MOST_TIERS:
+        yield _Part(rank=3, host=at, text=_folded("The host after the change", _picture(plan, plan.stack), "mermaid"))
+    for change in plan.files:
+        yield _Part(rank=4, host=at, text=_folded(_code_html(change.path), diff_text(change), "diff"))
+
+
+def _heading(plan: HostPlan) -> str:
+    counts = Counter(one.consequence for one in plan.services)
+    summary = ", ".join(f"{counts[one]} {one.value}" for one in Consequence if counts[one])
+    lines = [f"\n### {_plain(plan.host)}: {summary or 'no service changes'}\n"]
+    if plan.stack is None:
+        lines.append("\nThe host is gone: its containers run until somebody stops them.\n")
+    elif not plan.is_edited:
+        lines.append("\nIts inventory has not changed: the cause is elsewhere.\n")
+    lines += [f"\n{_plain(note)}\n" for note in plan.notes]
+    return "".join(lines)
+
+
+def _row(plan: HostPlan, one: ServiceChange) -> str:
+    limit = start_limit(one)
+    consequence = f"**{one.consequence.value}**{f', start: up to {limit}' if limit else ''}"
+    tier = next((it for it in plan.stack.tiers if it.service.name == one.service), None) if plan.stack else None
+    model = _code(tier.model or ", ".join(tier.repos)) if tier is not None and (tier.model or tier.repos) else ""
+    gpus = ", ".join(tier.gpu_request.words) if tier is not None and tier.gpu_request is not None else ""
+    cells = [_code(title_of(one)), consequence, model, _plain(gpus), "<br>".join(_changes(one))]
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _changes(one: ServiceChange) -> Iterator[str]:
+    for cause, changes in by_cause(one.changes):
+        place = f" <sub>{_plain(place_of(cause))}</sub>" if cause is not None else ""
+        for line in change_lines(changes):
+            yield _code(line.partition(f"{one.service}: ")[2]) + place
+
+
+def _warnings(plan: HostPlan) -> Iterator[str]:
+    for one in plan.services:
+        for listener in new_listeners(one.before, one.after):
+            yield f"**{_code(one.service)} now listens beyond loopback: {_code(listener)}**"
+    stopped = plan.of(Consequence.STOP)
+    if stopped:
+        names = ", ".join(map(_code, stopped))
+        yield f"{names}: still running, with GPUs and ports, until `docker compose up -d --remove-orphans`"
+
+
+def _picture(plan: HostPlan, stack: Stack) -> str:
+    """Return a diagram of the default mode: router, tiers and GPUs, with what changes marked."""
+    mode = stack.modes[0]
+    changed = {one.service for one in plan.services}
+    tiers = {tier.name: f"t{at}" for at, tier in enumerate(mode.tiers)}
+    gpus = {gpu.name: f"g{at}" for at, gpu in enumerate(stack.gpus)}
+    lines = ["flowchart LR", *_routes(mode, tiers)]
+    lines += [f'  {tiers[tier.name]}["{_label(tier)}"]' for tier in mode.tiers]
+    lines += [f'  {node}[/"GPU {_escaped(name)}"/]' for name, node in gpus.items()]
+    lines += [f"  {tiers[tier.name]} --> {gpus[gpu.name]}" for tier in mode.tiers for gpu in tier.gpus]
+    nodes = [tiers[tier.name] for tier in mode.tiers if tier.service.name in changed]
+    nodes += ["r"] if mode.router is not None and mode.router.service in changed else []
+    if nodes:
+        lines += [f"  class {','.join(nodes)} changed", "  classDef changed stroke-width:4px"]
+    return "\n".join(lines) + "\n"
+
+
+def _routes(mode: Mode, tiers: dict[str, str]) -> Iterator[str]:
+    if mode.router is not None:
+        yield f'  r(["{_escaped(mode.router.service)} :{mode.router.port}"])'
+        for name, node in tiers.items():
+            names = [route.name for route in mode.router.routes if route.tier == name]
+            if names:
+                yield f'  r -- "{_escaped(", ".join(names[:4]))}" --> {node}'
+
+
+def _label(tier: Tier) -> str:
+    return f"{_escaped(tier.name)} :{tier.port}<br>{_escaped(tier.model or tier.served_name)}"
+
+
+def _escaped(text: str) -> str:
+    """Return a text for a label of Mermaid, which has its own form of entities."""
+    return re.sub(r"[^\w .,:/@+-]", lambda match: f"#{ord(match[0])};", printable(text))
+
+
+def _folded(summary: str, text: str, language: str) -> str:
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 3)
+    body = text if text.endswith("\n") else f"{text}\n"
+    return f"\n<details><summary>{summary}</summary>\n\n{fence}{language}\n{body}{fence}\n\n</details>\n"
+
+
+def _code(text: str) -> str:
+    """Return a text as code of a table's cell."""
+    text = printable(text).replace("|", "\\|")
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    space = " " if "`" in text else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+def _code_html(text: str) -> str:
+    return f"<code>{_html(text)}</code>"
+
+
+def _html(text: str) -> str:
+    return printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _plain(text: str) -> str:
+    """Return a text that means nothing to Markdown."""
+    return re.sub(r"([\\`*_\[\]|~#@!])", r"\\\1", _html(text))

@@ -1,0 +1,149 @@
+"""What has changed since a git ref: every host rendered as it was then, by what was committed, and compared."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from anvil_gen.deploy.deploy_tree import FileAction, FileChange
+from anvil_gen.deploy.pipeline import Generator
+from anvil_gen.deploy.pipeline import generator as new_generator
+from anvil_gen.deploy.plan import Plan
+from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.inventory.fleet import fleet_root
+from anvil_gen.resolve.model import Tree
+from anvil_gen.review.causes import Elsewhere, with_causes
+from anvil_gen.review.consequence import service_changes
+from anvil_gen.review.host_plan import HostPlan, compose, document, host_plan, inputs
+from anvil_gen.review.snapshot import LOCKS, TEMPLATES, Snapshot, snapshot
+from anvil_gen.review.toml_edits import Edit, edits
+
+_NOTHING = Tree(files={}, data={})
+
+
+class _Then(Struct, frozen=True, kw_only=True):
+    """A fleet at a ref: its files in ``place``, and what renders them. ``folder`` has its inventories."""
+
+    was: Snapshot
+    place: Path
+    folder: str
+    generator: Generator
+    differing: Elsewhere
+
+    def path_of(self, name: str) -> str:
+        return f"{self.folder}/{name}" if self.folder else name
+
+    def render(self, path: str) -> Plan:
+        """Return what an inventory rendered then.
+
+        Raises:
+            DiagnosticError: it is not valid for this version of anvil-gen; its ref is named.
+        """
+        try:
+            return self.generator.render(self.place / path)
+        except DiagnosticError as error:
+            where = f"{self.was.ref}:{path}"
+            raise DiagnosticError(
+                replace(one, location=None if one.location is None else replace(one.location, file=where))
+                for one in error.diagnostics
+            ) from None
+
+
+def against_ref(plans: Iterable[Plan], generator: Generator, ref: str, *, every: bool = False) -> list[HostPlan]:
+    """Return what has changed since a git ref; with ``every``, the hosts that are gone as well.
+
+    Raises:
+        DiagnosticError: there is no such ref, or an inventory of that time is not valid for this version.
+    """
+    found: list[HostPlan] = []
+    by_root: dict[tuple[Path, str], list[Plan]] = {}
+    for plan in plans:
+        root = fleet_root(plan.host.path)
+        by_root.setdefault((root, _inside(plan.host.path.parent, root)), []).append(plan)
+    for (root, folder), own in by_root.items():
+        names = {plan.host.path.name for plan in own}
+        found += _of_fleet(snapshot(root, folder, ref, names), folder, own, generator, every=every)
+    return found
+
+
+def _inside(path: Path, root: Path) -> str:
+    relative = path.absolute().relative_to(root).as_posix()
+    return "" if relative == "." else relative
+
+
+def _of_fleet(was: Snapshot, folder: str, plans: list[Plan], now: Generator, *, every: bool) -> Iterator[HostPlan]:
+    with tempfile.TemporaryDirectory(prefix="anvil-gen-") as name:
+        place = Path(name).resolve()
+        then = _Then(was=was, place=place, folder=folder, generator=new_generator(), differing=_differing(was))
+        was.write(place)
+        for plan in plans:
+            yield _of_host(then, then.path_of(plan.host.path.name), plan, now)
+        if every:
+            yield from (_removed(then, path) for path in was.inventories if not (was.root / path).exists())
+
+
+def _of_host(then: _Then, path: str, plan: Plan, now: Generator) -> HostPlan:
+    elsewhere = _elsewhere(then, path, plan)
+    before, data = _NOTHING, dict[str, Any]()
+    if path not in then.differing.hosts and path in then.was.files and elsewhere == Elsewhere():
+        return replace(host_plan(plan, (), (), is_edited=False), notes=_notes(then.was))
+    if path in then.was.files:
+        earlier = then.render(path)
+        before, data = earlier.tree, document(earlier).data
+    services = service_changes(compose(before), compose(plan.tree))
+    found = tuple(edits(data, document(plan).data)) if data else (_new_host(plan),)
+    if services:
+        services = with_causes(services, inputs(plan, now, found, elsewhere))
+    files = tuple(file_changes(before, plan.tree))
+    return replace(host_plan(plan, services, files, is_edited=bool(found)), notes=_notes(then.was))
+
+
+def _notes(was: Snapshot) -> tuple[str, ...]:
+    before, after = was.pins
+    return (f"{was.ref} has {before}, and now it is {after or 'none'}",) if before and before != after else ()
+
+
+def _new_host(plan: Plan) -> Edit:
+    return Edit(path=(), before=None, after=plan.host.name)
+
+
+def _differing(was: Snapshot) -> Elsewhere:
+    """Return what of a fleet is another one now, of all its hosts."""
+    changed, inventories = was.changed, was.inventories
+    return Elsewhere(
+        templates=tuple(was.differing(TEMPLATES)),
+        locks=tuple(was.differing(LOCKS)),
+        files=tuple(sorted(changed.difference(inventories))),
+        hosts=tuple(sorted(changed.intersection(inventories))),
+    )
+
+
+def _elsewhere(then: _Then, path: str, plan: Plan) -> Elsewhere:
+    """Return what of it can be a cause of what changes in a host: other hosts, if its router serves their models."""
+    found, serves_others = then.differing, bool(document(plan).data.get("router", {}).get("hosts"))
+    return replace(
+        found,
+        locks=tuple(lock for lock in found.locks if Path(lock).stem == plan.host.path.stem),
+        hosts=tuple(file for file in found.hosts if file != path and serves_others),
+    )
+
+
+def _removed(then: _Then, path: str) -> HostPlan:
+    plan = then.render(path)
+    services = service_changes(compose(plan.tree), {})
+    files = tuple(file_changes(plan.tree, _NOTHING))
+    return HostPlan(host=plan.host.name, inventory=path, stack=None, services=tuple(services), files=files)
+
+
+def file_changes(before: Tree, after: Tree) -> Iterable[FileChange]:
+    """Yield the files in which two trees differ."""
+    for path in sorted(before.files.keys() | after.files.keys()):
+        old, new = before.files.get(path), after.files.get(path)
+        if old != new:
+            action: FileAction = "create" if old is None else "delete" if new is None else "update"
+            yield FileChange(path=path, action=action, before=old, after=new)

@@ -1,0 +1,179 @@
+"""Why a service changes: the line that somebody edited, or else the template, lock, file, host or version.
+
+An edit is the cause of a change where the change is not there once the edit is taken back: the inventory is rendered
+without it, and compared. So nothing here has to know what a key is for, and what follows in another service, as a route
+of the router, is found as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from anvil_gen.deploy.compose_diff import Cause, Change
+from anvil_gen.inventory.toml_file import Document
+from anvil_gen.masking import MASK, secret_part
+from anvil_gen.resolve.model import FILE_LABEL, Stack
+from anvil_gen.review.consequence import Files, ServiceChange, service_changes
+from anvil_gen.review.toml_edits import Edit, Keys, reverted, value_text
+from anvil_gen.values import address
+
+MOST_EDITS = 16
+"""Edits that are taken back one by one; more are told by the table that they are in."""
+
+_Place = tuple[str, tuple[str, ...]]
+
+
+class Elsewhere(Struct, frozen=True, kw_only=True):
+    """What else differs that a tree is rendered from, besides its inventory."""
+
+    templates: tuple[str, ...] = ()
+    locks: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    version: str = ""
+
+
+class Inputs(Struct, frozen=True, kw_only=True):
+    """What is known of how the files before came about.
+
+    ``edits`` is None where the inventory of that time is not known; ``render`` returns the compose files of another
+    inventory, and None where that has errors; ``is_complete`` tells that nothing else can have changed anything.
+    """
+
+    document: Document
+    stack: Stack
+    after: Files
+    edits: tuple[Edit, ...] | None
+    elsewhere: Elsewhere
+    render: Callable[[Mapping[str, Any]], Files | None]
+
+
+def with_causes(services: Sequence[ServiceChange], inputs: Inputs) -> list[ServiceChange]:
+    """Return changes of services, each with its cause."""
+    effects = list(_effects(inputs))
+    return [
+        replace(
+            one, changes=tuple(replace(change, cause=_cause(one, change, inputs, effects)) for change in one.changes)
+        )
+        for one in services
+    ]
+
+
+def _effects(inputs: Inputs) -> Iterator[tuple[Edit, set[_Place] | None]]:
+    """Yield each edit with what it changes; None where it cannot be taken back alone."""
+    edits = inputs.edits or ()
+    only = len(edits) == 1 and inputs.elsewhere == Elsewhere()
+    for edit in edits:
+        if only or len(edits) > MOST_EDITS:
+            yield edit, None
+            continue
+        without = inputs.render(reverted(inputs.document.data, edit))
+        found = None if without is None else service_changes(without, inputs.after)
+        yield edit, None if found is None else {place for one in found for place in _places(one)}
+
+
+def _places(one: ServiceChange) -> Iterator[_Place]:
+    yield from ((one.service, change.address[2:]) for change in one.changes)
+
+
+def _cause(
+    one: ServiceChange, change: Change, inputs: Inputs, effects: Sequence[tuple[Edit, set[_Place] | None]]
+) -> Cause | None:
+    place = (one.service, change.address[2:])
+    table = table_of(one.service, inputs.stack)
+    # What is written for a service itself is nearer than what all have in common, and what changes less more telling.
+    nearest = sorted(effects, key=lambda pair: (pair[0].path[: len(table)] != table, len(pair[1] or ())))
+    found = next((edit for edit, places in nearest if places is not None and _is_among(place, places)), None)
+    if found is None:
+        found = _unproven([edit for edit, places in nearest if places is None], table)
+    if found is not None:
+        return _of_edit(found, inputs.document)
+    return _of_elsewhere(one, change, inputs) or _by_value(one, change, table, inputs)
+
+
+def _is_among(place: _Place, places: set[_Place]) -> bool:
+    service, rest = place
+    return place in places or (service, ()) in places or (not rest and any(service == name for name, _ in places))
+
+
+def _unproven(edits: Sequence[Edit], table: Keys) -> Edit | None:
+    """Return an edit among those that could not be taken back, one of the service's own table before others."""
+    own = [edit for edit in edits if table and edit.path[: len(table)] == table]
+    return next(iter(own), None) or next(iter(edits), None)
+
+
+def table_of(service: str, stack: Stack) -> Keys:
+    """Return the inventory's table that a service is from; empty for one that it no longer has."""
+    tables: dict[str, Keys] = {tier.service.name: ("tiers", tier.name) for tier in stack.tiers}
+    tables |= {extra.name: ("services", extra.name) for extra in stack.services}
+    if stack.router is not None:
+        tables[stack.router.service] = ("router",)
+    if stack.experiment is not None:
+        tables[stack.experiment.service.name] = ("experiment",)
+    return tables.get(service, ())
+
+
+def _of_edit(edit: Edit, document: Document) -> Cause:
+    shown = edit.before, edit.after
+    if secret_part(edit.path) is not None:
+        shown = (MASK if edit.before is not None else None, MASK if edit.after is not None else None)
+    return _in_inventory(edit.path, document, *shown)
+
+
+def _in_inventory(path: Keys, document: Document, before: Any = None, after: Any = None) -> Cause:
+    # Of a table that is gone, the next one is nobody's cause.
+    is_gone = len(path) <= 2 and after is None and before is not None
+    line = None if is_gone else document.location(path, key=True).line
+    return Cause(file=document.display, line=line, key=address(path), before=before, after=after)
+
+
+def _of_elsewhere(one: ServiceChange, change: Change, inputs: Inputs) -> Cause | None:
+    """Return the cause outside the inventory, by what else differs; None where nothing does."""
+    found = inputs.elsewhere
+    if change.address[2:3] == ("labels",) and change.address[-1].startswith(FILE_LABEL) and found.files:
+        target = change.address[-1].rpartition("/")[2]
+        return Cause(file=next((file for file in found.files if file.endswith(target)), found.files[0]))
+    kind = next((tier.engine for tier in inputs.stack.tiers if tier.service.name == one.service), "")
+    own = [file for file in found.templates if f"/{kind or 'routers'}/" in file]
+    for files in (own, found.templates, found.locks, found.files, found.hosts):
+        if files:
+            return Cause(file=files[0])
+    return Cause(file=found.version, key="version") if found.version else None
+
+
+def _by_value(one: ServiceChange, change: Change, table: Keys, inputs: Inputs) -> Cause | None:
+    """Return the line that has the new value, or else the heading of the service's table."""
+    if inputs.edits is not None or not table:
+        return None
+    for path, before, after in _rewritten(one, list(_leaves(_at(inputs.document.data, table), table))):
+        whole = (before, after) == (str(change.before), str(change.after))
+        # A short number is in any text.
+        if whole or (len(after) > 2 and before in str(change.before) and after in str(change.after)):
+            return _in_inventory(path, inputs.document, before, after)
+    return _in_inventory(table, inputs.document)
+
+
+def _rewritten(one: ServiceChange, leaves: Sequence[tuple[Keys, str]]) -> Iterator[tuple[Keys, str, str]]:
+    """Yield the keys whose value is all of what a service has now in some place, with the values before and after."""
+    for change in one.changes:
+        if change.before is not None and change.after is not None and secret_part(change.address) is None:
+            found = (path for path, value in leaves if value == str(change.after))
+            yield from ((path, str(change.before), str(change.after)) for path in found)
+
+
+def _at(data: Any, path: Keys) -> Any:
+    for part in path:
+        data = data.get(part, {})
+    return data
+
+
+def _leaves(value: Any, path: Keys) -> Iterator[tuple[Keys, str]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, (*path, key))
+    else:
+        yield path, value_text(value)

@@ -1,0 +1,155 @@
+"""What happens to each service at the next ``docker compose up -d``, mode by mode, by what its compose files say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from msgspec import Struct
+
+from anvil_gen.deploy.compose_diff import ROUTES, Action, Address, Change, compare, recreated, without_reloader
+from anvil_gen.resolve.model import EXPERIMENT_FILE, ROOT_FILE
+from anvil_gen.resolve.router_model import file_of_variable
+
+Files = Mapping[str, Any]
+"""Parsed compose files, by their path in the tree."""
+_SHARES_NETWORK = "service:"
+_ROOT = ROOT_FILE.removesuffix(".yml")
+
+
+class Consequence(Enum):
+    """What a rollout does to a service."""
+
+    RECREATE = "recreate"
+    STOP = "stop"
+    START = "start"
+    RELOAD = "reload"
+    PULL_OR_BUILD = "none until pulled or rebuilt"
+    NONE = "none"
+
+    @property
+    def meaning(self) -> str:
+        """What that is for the service's users."""
+        return {
+            Consequence.RECREATE: "away until its new container is ready",
+            Consequence.STOP: "its container is left over until `up --remove-orphans`",
+            Consequence.START: "new",
+            Consequence.RELOAD: "without a restart, no request is lost",
+            Consequence.PULL_OR_BUILD: "the running container stays",
+            Consequence.NONE: "the running container stays",
+        }[self]
+
+
+class ServiceChange(Struct, frozen=True, kw_only=True):
+    """One service of one root file: what happens to it, and what of it changes.
+
+    ``root`` is the first root file that has it, the default mode's before all others.
+    """
+
+    service: str
+    project: str
+    root: str
+    consequence: Consequence
+    changes: tuple[Change, ...]
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
+def service_changes(before: Files, after: Files) -> list[ServiceChange]:
+    """Return the services that differ, those of the default mode first; of other modes what is else there."""
+    found: list[ServiceChange] = []
+    told: set[tuple[str, Address]] = set()
+    for root in sorted({*_roots(before), *_roots(after)}, key=lambda path: (path != ROOT_FILE, path)):
+        for one in _of_root(root, before, after):
+            places = {(one.service, change.address) for change in one.changes}
+            if not places <= told and not _is_of_default(one, found):
+                found.append(one)
+            told |= places
+    return [*found, *_of_no_root(before, after, {one.service for one in found})]
+
+
+def _is_of_default(one: ServiceChange, found: Iterable[ServiceChange]) -> bool:
+    """Tell whether a service only comes to another mode, or leaves one: in the default mode it is told of."""
+    return one.consequence in (Consequence.START, Consequence.STOP) and any(one.service == it.service for it in found)
+
+
+def _roots(files: Files) -> list[str]:
+    return [path for path in files if path.startswith(_ROOT) and "/" not in path]
+
+
+def _included(root: str, files: Files) -> list[Mapping[str, Any]]:
+    """Return a root file and what it includes; what somebody's edit has made of either is passed over."""
+    own = files.get(root) or {}
+    names = own.get("include")
+    paths = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return [own, *(files[path] for path in paths if files.get(path))]
+
+
+def services_in(files: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return the services of parsed compose files, by name."""
+    services = (file.get("services") for file in files)
+    found = [one for one in services if isinstance(one, Mapping)]
+    return {
+        str(name): service if isinstance(service, Mapping) else {} for one in found for name, service in one.items()
+    }
+
+
+def _of_root(root: str, before: Files, after: Files) -> Iterator[ServiceChange]:
+    old, new = _included(root, before), _included(root, after)
+    yield from _changed(root, old, new, runs=root != EXPERIMENT_FILE)
+
+
+def _of_no_root(before: Files, after: Files, known: set[str]) -> Iterator[ServiceChange]:
+    """Yield the services that no mode runs, neither before nor after."""
+    rooted = {
+        name for files in (before, after) for root in _roots(files) for name in services_in(_included(root, files))
+    }
+    files = [[file for path, file in sorted(side.items()) if "/" in path] for side in (before, after)]
+    for one in _changed("", *files, runs=False):
+        if one.service not in rooted and one.service not in known:
+            yield one
+
+
+def _changed(
+    root: str, old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]], *, runs: bool
+) -> Iterator[ServiceChange]:
+    services = services_in(old), services_in(new)
+    changes = compare(old, new)
+    for reloader, router in reloaders({**services[0], **services[1]}).items():
+        changes = list(without_reloader(changes, router, reloader))
+    for name in dict.fromkeys((*services[1], *services[0])):
+        own = tuple(change for change in changes if change.service == name)
+        if own:
+            yield ServiceChange(
+                service=name,
+                project=own[0].project,
+                root=root,
+                consequence=consequence_of(own) if runs else Consequence.NONE,
+                changes=own,
+                before=services[0].get(name, {}),
+                after=services[1].get(name, {}),
+            )
+
+
+def reloaders(services: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the services that reload a router, each with the router whose network it shares."""
+    return {
+        name: str(service.get("network_mode")).removeprefix(_SHARES_NETWORK)
+        for name, service in services.items()
+        if isinstance(service.get("environment"), Mapping) and any(map(file_of_variable, service["environment"]))
+    }
+
+
+def consequence_of(changes: Sequence[Change]) -> Consequence:
+    """Return what the changes of one service that is in a mode make of its container."""
+    whole = {change.action for change in changes if len(change.address) == 2}
+    if whole:
+        return Consequence.START if Action.CREATE in whole else Consequence.STOP
+    if recreated(changes, changes[0].project):
+        return Consequence.RECREATE
+    if any(change.address[2] == ROUTES for change in changes):
+        return Consequence.RELOAD
+    if any(change.address[2] in ("build", "pull_policy") for change in changes):
+        return Consequence.PULL_OR_BUILD
+    return Consequence.NONE

@@ -1,0 +1,122 @@
+"""What a change does to one host: its services with what happens to each, its files, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from msgspec import Struct
+
+from anvil_gen import __version__
+from anvil_gen.deploy.deploy_tree import FileChange
+from anvil_gen.deploy.git import committed
+from anvil_gen.deploy.pipeline import Generator
+from anvil_gen.deploy.plan import Plan
+from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.inventory.toml_file import Document
+from anvil_gen.render.syntaxes import syntax_of
+from anvil_gen.resolve.model import Stack, Tree
+from anvil_gen.review.causes import Elsewhere, Inputs, with_causes
+from anvil_gen.review.consequence import Consequence, Files, ServiceChange, service_changes
+from anvil_gen.review.toml_edits import Edit, edits, toml_text
+
+_NOTHING = Tree(files={}, data={})
+
+
+class HostPlan(Struct, frozen=True, kw_only=True):
+    """What a change does to one host.
+
+    ``stack`` is None of a host that goes; ``is_edited`` tells whether its inventory is another one, where that is
+    known; ``notes`` are for people.
+    """
+
+    host: str
+    inventory: str
+    stack: Stack | None
+    services: tuple[ServiceChange, ...]
+    files: tuple[FileChange, ...]
+    is_edited: bool = True
+    notes: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.services or self.files)
+
+    def of(self, consequence: Consequence) -> list[str]:
+        """Return the services that this happens to."""
+        return [one.service for one in self.services if one.consequence is consequence]
+
+
+def against_disk(plans: Iterable[Plan], generator: Generator) -> list[HostPlan]:
+    """Return what a render would change on disk."""
+    return [_against_disk(plan, generator) for plan in plans]
+
+
+def _against_disk(plan: Plan, generator: Generator) -> HostPlan:
+    if not plan.files:
+        return host_plan(plan, (), (), is_edited=False)
+    services = service_changes(plan.data_on_disk, compose(plan.tree))
+    before = _committed(plan)
+    is_of_another_version = plan.folder.is_of_another_version(plan.files, sources=plan.host.sources)
+    found = None if before is None else tuple(edits(before, document(plan).data))
+    elsewhere = Elsewhere(version=f"anvil-gen {__version__}" if is_of_another_version else "")
+    if is_of_another_version:
+        found = ()
+    elif not found:  # what is on disk is from somewhere between
+        found = None
+    # What is on disk need not be what the last commit's inventory renders: each edit has to be proven.
+    asked = inputs(plan, generator, found, elsewhere)
+    return host_plan(plan, with_causes(services, asked), plan.files, is_edited=found != ())
+
+
+def _committed(plan: Plan) -> Mapping[str, Any] | None:
+    """Return the inventory that git has; None where it has none, or a broken one."""
+    path = plan.host.path
+    content = next(iter(committed(path.parent, [path.name])), None)
+    with suppress(DiagnosticError):
+        return None if content is None else Document(path, text=content.decode("utf-8", "replace")).data
+    return None
+
+
+def inputs(plan: Plan, generator: Generator, found: tuple[Edit, ...] | None, elsewhere: Elsewhere) -> Inputs:
+    """Return what is known of how a host's files before came about."""
+
+    def render(data: Mapping[str, Any]) -> Files | None:
+        with suppress(DiagnosticError):
+            return compose(generator.render(plan.host.path, text=toml_text(data)).tree)
+        return None
+
+    return Inputs(
+        document=document(plan),
+        stack=plan.host.stack,
+        after=compose(plan.tree),
+        edits=found,
+        elsewhere=elsewhere,
+        render=render,
+    )
+
+
+def document(plan: Plan) -> Document:
+    """Return the inventory of a plan."""
+    return plan.host.collector.document
+
+
+def compose(tree: Tree) -> dict[str, Any]:
+    """Return the parsed compose files of a tree, by path."""
+    return {path: data for path, data in tree.data.items() if syntax_of(path) == "yaml"}
+
+
+def host_plan(
+    plan: Plan, services: Iterable[ServiceChange], files: tuple[FileChange, ...], *, is_edited: bool
+) -> HostPlan:
+    """Return the plan of a host that is there."""
+    return HostPlan(
+        host=plan.host.name,
+        inventory=plan.host.path.as_posix(),
+        stack=plan.host.stack,
+        services=tuple(services),
+        files=files,
+        is_edited=is_edited,
+    )

@@ -1,0 +1,138 @@
+"""A fleet as it was at a git ref: its inventories, templates and locks, and the files that those name. No checkout."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from msgspec import Struct
+
+from anvil_gen.catalog.catalog import shipped_templates
+from anvil_gen.deploy.git import commit_of, committed, files_at
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.inventory.toml_file import Document
+from anvil_gen.text_files import LARGEST
+
+TEMPLATES = "templates"
+LOCKS = "locks"
+REQUIREMENTS = "requirements.txt"
+_PIN = re.compile(r"(?m)^[^#\n]*\banvil[-_]gen\b.*$")
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """What a fleet is rendered from, at a ref: contents by path, relative to the fleet."""
+
+    root: Path
+    ref: str
+    files: dict[str, bytes]
+
+    def write(self, folder: Path) -> None:
+        """Write the files into an empty folder, to be rendered from there."""
+        for path, content in self.files.items():
+            place = folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+
+    @property
+    def inventories(self) -> list[str]:
+        """The inventories of that time."""
+        return [
+            path
+            for path in self.files
+            if path.endswith(".toml") and not path.startswith((f"{TEMPLATES}/", f"{LOCKS}/"))
+        ]
+
+    @property
+    def changed(self) -> set[str]:
+        """The inventories, and the files that they name, that are others now or gone."""
+        found = (path for path in self.files if not path.startswith((f"{TEMPLATES}/", f"{LOCKS}/", REQUIREMENTS)))
+        return {path for path in found if _now(self.root / path) != self.files[path]}
+
+    def differing(self, kind: str) -> list[str]:
+        """Return the files of a folder that are others now."""
+        here = {path: content for path, content in self.files.items() if path.startswith(f"{kind}/")}
+        now = {path.relative_to(self.root).as_posix(): path for path in _below(self.root / kind)}
+        if kind == TEMPLATES and not _are_own(self.root):
+            return []
+        return sorted(
+            path for path in here.keys() | now.keys() if path not in now or now[path].read_bytes() != here.get(path)
+        )
+
+    @property
+    def pins(self) -> tuple[str, str]:
+        """The requirement of anvil-gen at the ref, and now; each empty where there is none."""
+        now = self.root / REQUIREMENTS
+        texts = self.files.get(REQUIREMENTS, b""), now.read_bytes() if now.is_file() else b""
+        found = [_PIN.search(text.decode("utf-8", "replace")) for text in texts]
+        before, after = ("" if match is None else match[0].strip() for match in found)
+        return before, after
+
+
+def snapshot(root: Path, folder: str, ref: str, names: Collection[str]) -> Snapshot:
+    """Return a fleet at a ref; ``folder`` is the folder of its inventories, relative to it.
+
+    Of the files that inventories name, those of ``names`` are there.
+
+    Raises:
+        DiagnosticError: git knows no such ref.
+    """
+    commit = commit_of(root, ref)
+    if commit is None:
+        detail = f'"{ref}" is no commit, branch or tag of the repository of {root.name}'
+        remedy = "name one, or fetch it first: a clone of depth 1 has no other commit than its own"
+        raise DiagnosticError([Diagnostic(code="unknown-ref", detail=detail, remedy=remedy)])
+    sizes = {path: size for path, size in files_at(root, commit).items() if size <= LARGEST}
+    prefix = f"{folder}/" if folder else ""
+    inventories = [path for path in sizes if path.startswith(prefix) and path.endswith(".toml")]
+    inventories = [path for path in inventories if "/" not in path.removeprefix(prefix)]
+    kinds = (f"{LOCKS}/", f"{TEMPLATES}/") if _are_own(root) else (f"{LOCKS}/",)
+    found = _read(root, commit, [*inventories, *(path for path in sizes if path.startswith(kinds))])
+    found |= _read(root, commit, [path for path in (REQUIREMENTS,) if path in sizes])
+    asked = [path for path in inventories if path.removeprefix(prefix) in names or not (root / path).exists()]
+    named = {path for inventory in asked for path in _named(inventory, found[inventory]) if path in sizes}
+    return Snapshot(root=root, ref=ref, files=found | _read(root, commit, sorted(named - found.keys())))
+
+
+def _read(root: Path, commit: str, paths: list[str]) -> dict[str, bytes]:
+    contents = committed(root, paths, commit) if paths else ()
+    return {path: content for path, content in zip(paths, contents, strict=True) if content is not None}
+
+
+def _named(inventory: str, content: bytes) -> Iterator[str]:
+    """Yield the paths that an inventory's texts could mean, relative to the fleet."""
+    try:
+        data = Document(Path(inventory), text=content.decode("utf-8", "replace")).data
+    except DiagnosticError:  # reported when it is rendered
+        return
+    for text in _texts(data):
+        parts: list[str] = []
+        for part in (*PurePosixPath(inventory).parent.parts, *PurePosixPath(text).parts):
+            if part == ".." and parts:
+                parts.pop()
+            else:
+                parts.append(part)
+        yield "/".join(parts)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
+
+
+def _are_own(root: Path) -> bool:
+    """Tell whether a fleet's templates are its own: those of this program's repository are the shipped ones."""
+    folder = root / TEMPLATES
+    return not folder.is_dir() or not folder.samefile(shipped_templates())
+
+
+def _below(folder: Path) -> Iterable[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+
+
+def _now(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None

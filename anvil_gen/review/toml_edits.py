@@ -1,0 +1,101 @@
+"""What somebody has edited in an inventory, key by key, and an inventory with one edit taken back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+Keys = tuple[str, ...]
+
+_NAMED = ("tiers", "gpus", "services", "modes")
+"""Tables whose entries are things of their own: one is added or removed as a whole."""
+_WHOLE = ("router", "experiment")
+_ONE_THING = ("model", "draft_model", "mmproj")
+"""Tables that describe one thing, so that a person says of the thing that it has changed."""
+
+
+class Edit(Struct, frozen=True, kw_only=True):
+    """One key that differs; None where it is not written."""
+
+    path: Keys
+    before: Any
+    after: Any
+
+
+def edits(before: Mapping[str, Any], after: Mapping[str, Any], path: Keys = ()) -> Iterator[Edit]:
+    """Yield the differences between two TOML documents, in the order of the later one."""
+    for key in dict.fromkeys((*after, *before)):
+        one, other, here = before.get(key), after.get(key), (*path, key)
+        if _is_same(one, other):
+            continue
+        if _is_one(here, one, other):
+            yield Edit(path=here, before=one, after=other)
+        else:
+            yield from edits(one or {}, other or {}, here)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Tell whether two values are rendered alike: 0.90 is not 0.9, and true not 1."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    return type(one) is type(other) and one == other and str(one) == str(other)
+
+
+def _is_one(path: Keys, before: Any, after: Any) -> bool:
+    """Tell whether a difference is one, and not one of each key below."""
+    if not all(isinstance(value, dict | None) for value in (before, after)) or _is_reference(before, after):
+        return True
+    if before is None or after is None:
+        is_thing = len(path) == 2 and path[0] in _NAMED
+        return is_thing or (len(path) == 1 and path[0] in _WHOLE) or not (before or after)
+    return path[-1] in _ONE_THING and path[0] in ("tiers", "defaults")
+
+
+def _is_reference(*values: Any) -> bool:
+    return any(isinstance(value, dict) and ("env" in value or "interpolate" in value) for value in values)
+
+
+def reverted(data: Mapping[str, Any], edit: Edit) -> dict[str, Any]:
+    """Return a document in which one key has again the value that it had before an edit."""
+    key, *rest = edit.path
+    if rest:
+        below = data.get(key, {})
+        return {**data, key: reverted(below, replace(edit, path=tuple(rest)))}
+    kept = {name: value for name, value in data.items() if name != key or edit.before is not None}
+    return kept if edit.before is None else {**kept, key: edit.before}
+
+
+def toml_text(data: Mapping[str, Any]) -> str:
+    """Return a document as TOML: a key a line."""
+    return "".join(f"{_text(key)} = {_value(value)}\n" for key, value in data.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_text(key)} = {_value(item)}' for key, item in value.items())} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _text(value) if isinstance(value, str) else str(value)
+
+
+def _text(text: str) -> str:
+    # The escapes of JSON are among those of TOML, but for a surrogate pair and the character above all others of ASCII.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def value_text(value: Any) -> str:
+    """Return a value of an inventory as a person says it: a model by its name, a list by its items."""
+    if isinstance(value, dict):
+        named = [str(value[key]) for key in ("repo", "path", "file", "env") if key in value]
+        return "@".join([*named, *([str(value["revision"])] if "revision" in value else [])]) or _value(value)
+    if isinstance(value, list):
+        return ", ".join(map(value_text, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,128 @@
+"""The page of ten typical edits, each with its plan: made from the example with four GPUs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from difflib import unified_diff
+from pathlib import Path
+
+import click
+
+from anvil_gen.cli.views.plan import plan_lines
+from anvil_gen.deploy.diff_text import diff_text
+from anvil_gen.deploy.pipeline import Generator, generator
+from anvil_gen.review.against_ref import file_changes
+from anvil_gen.review.causes import Elsewhere, with_causes
+from anvil_gen.review.consequence import service_changes
+from anvil_gen.review.host_plan import HostPlan, compose, document, host_plan, inputs
+from anvil_gen.review.toml_edits import edits
+
+HOST = Path("hosts/lab-quad.toml")
+INTRODUCTION = """# Review
+
+`anvil-gen plan` shows what a change does to each service of a host, and the line that is its cause. It writes nothing,
+and exits 2 if anything changes.
+
+    anvil-gen plan lab-quad                        # what a render would change
+    anvil-gen plan --all                           # what a new version of anvil-gen changes
+    anvil-gen plan --all --against origin/main     # what a branch changes; needs no checkout
+    anvil-gen plan --all --against origin/main --format markdown    # the same, as the comment of a pull request
+    anvil-gen plan lab-quad --against live         # what the next `up` does to the containers
+
+What a service's consequence means:
+
+| consequence | at the next `docker compose up -d` |
+| --- | --- |
+| recreate | the container is replaced, and the service is away until the new one is ready |
+| reload | the router reads its new routes without a restart: no request is lost |
+| start | a container is created |
+| stop | the service has left the mode; its container runs until `docker compose up -d --remove-orphans` |
+| none until pulled or rebuilt | nothing, until `docker compose pull` or `build` |
+| none | nothing |
+
+`--format json` prints the same for programs: `{"format": 1, "hosts": [{"host", "services": [{"service",
+"consequence", "changes": [{"address", "before", "after", "cause": {"file", "line", "key"}}]}]}]}`. `--format github`
+prints annotations for the lines that are causes. `--format markdown` begins with a marker, so that a comment can be
+replaced, and is always short enough for one; values of secrets are in no format.
+
+Ten typical edits of [hosts/lab-quad.toml](../hosts/lab-quad.toml) follow: what is edited, what `plan` says, and the
+rendered difference."""
+# What is edited -> texts before and after.
+EDITS: dict[str, list[tuple[str, str]]] = {
+    "A new tier": [
+        (
+            "# Only in the mode",
+            '[tiers.small]\nengine = "llamacpp"\nmodel = { file = "qwen3-0.6b-q8_0.gguf" }\nport = 30005\n\n'
+            "# Only in the mode",
+        )
+    ],
+    "Another model": [('{ repo = "BAAI/bge-m3" }', '{ repo = "BAAI/bge-large-en-v1.5" }')],
+    "A shorter context": [("context_length = 65536", "context_length = 32768")],
+    "Another image": [('[tiers.embed]\nengine = "tei"', '[tiers.embed]\nengine = "tei"\nimage = "example.org/tei:1"')],
+    "Another GPU": [
+        ('gpu_memory = "18GiB"', 'gpu_memory = "16GiB"'),
+        ('task = "rerank"\ngpus = ["d"]', 'task = "rerank"\ngpus = ["c"]'),
+    ],
+    "Another port": [("port = 30001", "port = 30011")],
+    "An alias": [('aliases.default = "chat"', 'aliases.default = "writer"')],
+    "A flag": [('flags.tool-call-parser = "hermes"', 'flags.tool-call-parser = "hermes"\nflags.seed = 7')],
+    "A tier gets another name": [("[tiers.rerank]", "[tiers.ranker]")],
+    "A tier is removed": [
+        (
+            '[tiers.rerank]\nengine = "tei"\ntask = "rerank"\ngpus = ["d"]\n'
+            'model = { repo = "BAAI/bge-reranker-v2-m3" }\nserved_name = "bge-reranker"\nport = 30003\n'
+            'gpu_memory = "4GiB"\n\n',
+            "",
+        )
+    ],
+}
+
+
+def review_page(repository: Path) -> Iterator[str]:
+    """Yield the page's paragraphs."""
+    here = Path.cwd()
+    os.chdir(repository)  # causes name files as a person in the repository sees them
+    try:
+        made = generator()
+        text = HOST.read_text("utf-8")
+        yield INTRODUCTION
+        for title, changes in EDITS.items():
+            yield f"\n## {title}\n"
+            yield from _section(made, text, _edited(text, changes))
+    finally:
+        os.chdir(here)
+
+
+def _edited(text: str, changes: list[tuple[str, str]]) -> str:
+    for before, after in changes:
+        if before not in text:
+            raise ValueError(f"{HOST} has no {before!r}")
+        text = text.replace(before, after, 1)
+    return text
+
+
+def _section(made: Generator, before: str, after: str) -> Iterator[str]:
+    old, new = (text.splitlines(keepends=True) for text in (before, after))
+    yield _block("diff", "".join(unified_diff(old, new, f"a/{HOST.as_posix()}", f"b/{HOST.as_posix()}", n=1)))
+    plan = planned(made, before, after)
+    yield _block("text", "".join(f"{click.unstyle(line)}\n" for line in plan_lines(plan)))
+    shown = [one for one in plan.files if one.action == "update" and one.path.endswith(".yml") and "/" in one.path]
+    shown = [one for one in shown if not one.path.startswith("router/")]
+    if shown:
+        yield _block("diff", "".join(map(diff_text, shown)))
+    others = ", ".join(f"`{one.path}`" for one in plan.files if one not in shown)
+    if others:
+        yield f"Also written or removed: {others}."
+
+
+def planned(made: Generator, before: str, after: str) -> HostPlan:
+    """Return the plan of an edit."""
+    old, new = (made.render(HOST, text=text) for text in (before, after))
+    services = service_changes(compose(old.tree), compose(new.tree))
+    asked = inputs(new, made, tuple(edits(document(old).data, document(new).data)), Elsewhere())
+    return host_plan(new, with_causes(services, asked), tuple(file_changes(old.tree, new.tree)), is_edited=True)
+
+
+def _block(language: str, text: str) -> str:
+    return f"```{language}\n{text}```\n"

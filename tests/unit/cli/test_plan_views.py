@@ -1,0 +1,163 @@
+"""How a plan is printed: text, JSON, the comment of a pull request, annotations."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from plans import commit, edit, git, lab_fleet, plan_of
+
+from anvil_gen.cli.views import plan as view
+from anvil_gen.cli.views.plan_markdown import LIMIT, MARKER, comment
+from anvil_gen.deploy.compose_diff import Action, Cause, Change
+from anvil_gen.review.consequence import Consequence, ServiceChange
+from anvil_gen.review.host_plan import HostPlan
+
+HOSTILE = "a`b``|c<img src=x>**d**\n::error::e<!-- anvil-gen plan -->%0A"
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    """A rendered fleet without a pending change."""
+    return lab_fleet(tmp_path)
+
+
+def changed(
+    service: str = "fast", *, key: str = "command", value: Any = "2", cause: Cause | None = None
+) -> ServiceChange:
+    """Return a service of which one value differs."""
+    change = Change(
+        action=Action.UPDATE, project="p", address=("services", service, key, "x"), before="1", after=value, cause=cause
+    )
+    return ServiceChange(
+        service=service,
+        project="p",
+        root="docker-compose.yml",
+        consequence=Consequence.RECREATE,
+        changes=(change,),
+        before={},
+        after={},
+    )
+
+
+def plan(*services: ServiceChange, host: str = "box") -> HostPlan:
+    return HostPlan(host=host, inventory="hosts/box.toml", stack=None, services=services, files=())
+
+
+def test_text(fleet: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(fleet)
+    edit(fleet, "port = 30001", 'port = 30011\nbind = "0.0.0.0"')
+    view.show_text([plan_of(Path(), against="HEAD"), plan(host="other")])
+
+    assert capsys.readouterr().out == (
+        "lab-quad\n"
+        "  ~ writer: port 30001 -> 30011 (--port, health check)  hosts/lab-quad.toml:62\n"
+        "  ~ writer: bind 0.0.0.0 added (published port)  hosts/lab-quad.toml:63\n"
+        "  ~ router: routes, by tiers.writer.port 30001 -> 30011  hosts/lab-quad.toml:62\n"
+        "  recreate: writer (start: up to 10m) (away until its new container is ready)\n"
+        "  reload: router (without a restart, no request is lost)\n"
+        "  writer listens beyond loopback: 0.0.0.0:30011\n"
+        "other: no changes\n"
+    )
+
+
+def test_the_comment_is_the_same_for_the_same_change(fleet: Path) -> None:
+    edit(fleet, "port = 30001", 'port = 30011\nbind = "0.0.0.0"')
+    first, second = (comment([plan_of(fleet, against="HEAD")]) for _ in range(2))
+
+    assert first == second
+    assert first.startswith(f"{MARKER}\n")
+    assert first.count(MARKER) == 1
+    assert "| `writer` | **recreate**, start: up to 10m | `/models/mistral-small-3.2-24b-q4_k_m.gguf` | c |" in first
+    assert "**`writer` now listens beyond loopback: `0.0.0.0:30011`**" in first
+    assert "  class t1,r changed\n" in first
+    assert "```diff\n--- a/tiers/writer.yml" in first
+
+
+def test_a_host_that_changes_by_something_else_says_so(fleet: Path) -> None:
+    edit(fleet, "{", "{#- other -#}{", "hosts/files/qwen3-tools.jinja")
+
+    text = comment([plan_of(fleet, against="HEAD")])
+
+    assert "Its inventory has not changed" in text
+    assert "hosts/files/qwen3-tools.jinja" in text
+
+
+def test_nothing_changes(fleet: Path) -> None:
+    assert comment([plan_of(fleet)]) == f"{MARKER}\n## Plan: no changes\n"
+
+
+@pytest.mark.parametrize("hosts", [1, 3, 400, 3000])
+def test_the_comment_is_below_the_limit(hosts: int) -> None:
+    services = [changed(f"tier{at}", value="ä" * 5000) for at in range(2000 // hosts + 1)]
+    text = comment([plan(*services, host=f"host{at}") for at in range(hosts)])
+
+    assert len(text.encode()) < LIMIT
+    assert re.search(r"\n\d+ further parts do not fit here", text)
+    assert "### host0: " in text
+
+
+def test_what_an_inventory_says_means_nothing_to_markdown() -> None:
+    cause = Cause(file=HOSTILE, line=1, key=HOSTILE, before=HOSTILE, after=HOSTILE)
+    text = comment([plan(changed(HOSTILE, value=HOSTILE, cause=cause), host=HOSTILE)])
+    without_code = re.sub(r"(`+).+?(?<!`)\1(?!`)", "", text.removeprefix(MARKER))
+
+    assert "<img" not in without_code
+    assert MARKER not in without_code
+    assert "**d**" not in without_code
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "recreate" in line]
+    assert [len(re.split(r"(?<!\\)\|", row)) for row in rows] == [7]
+
+
+def test_an_annotation_is_one_command(capsys: pytest.CaptureFixture[str]) -> None:
+    cause = Cause(file="hosts/box.toml", line=3, key="tiers.fast.x", before="1", after=HOSTILE)
+    view.show_annotations([plan(changed(value=HOSTILE, cause=cause), host=HOSTILE), plan(changed())])
+    first, second = capsys.readouterr().out.splitlines()
+
+    assert first.startswith("::warning file=hosts/box.toml,line=3,title=a`b``|c<img src=x>**d**%0A%3A%3Aerror%3A%3Ae")
+    assert second == "::warning file=hosts/box.toml,title=box%3A recreate fast::~ fast: x 1 -> 2"
+
+
+def test_json_is_as_programs_expect_it(capsys: pytest.CaptureFixture[str]) -> None:
+    import json  # noqa: PLC0415
+
+    view.show_json([plan(changed(cause=Cause(file="hosts/box.toml", line=3, key="tiers.fast.x")))])
+
+    assert json.loads(capsys.readouterr().out) == {
+        "format": 1,
+        "hosts": [
+            {
+                "host": "box",
+                "services": [
+                    {
+                        "service": "fast",
+                        "consequence": "recreate",
+                        "changes": [
+                            {
+                                "address": "services.fast.command.x",
+                                "before": "1",
+                                "after": "2",
+                                "cause": {"file": "hosts/box.toml", "line": 3, "key": "tiers.fast.x"},
+                            }
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def test_no_form_shows_a_secret(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = fleet / "deploy" / "lab-quad" / "tiers" / "chat.yml"
+    path.write_text(path.read_text().replace("HF_TOKEN:", "HF_TOKEN: hf_abcdefghijklmnopqrstuvwxyz"))
+    git(fleet, "rm", "-q", "-r", "--cached", "deploy")
+    commit(fleet)
+    found = [plan_of(fleet)]
+    for show in (view.show_text, view.show_json, view.show_annotations):
+        show(found)
+    text = capsys.readouterr().out + comment(found)
+
+    assert "HF_TOKEN" in text
+    assert "hf_abc" not in text
