@@ -30,7 +30,10 @@ TABLES = (
 """Keys of Compose whose tables have user-defined names: one that has only `env` is not a reference."""
 
 _KEYS = {"env", "default"}
-_NAME = ("an environment name has no `=`, and is not empty", "write another name")
+_NAME = (
+    "an environment name has no `=`, is not empty, and does not start with x-, which Compose drops",
+    "write another name",
+)
 _FORM = 'a reference is { env = "NAME" }, and may have a default: { env = "NAME", default = "x" }'
 
 
@@ -101,7 +104,7 @@ def _check_plain(collector: Collector, path: KeyPath, value: Any) -> None:
 def _check_environment(collector: Collector, path: KeyPath, environment: Any) -> None:
     """Report names that are empty or have a `=`: Compose accepts them, and a container reads something else."""
     for name, _ in _entries(environment):
-        if not name or "=" in name:
+        if not name or "=" in name or name.startswith("x-"):
             collector.add("invalid-name", (*path, name), *_NAME, key=True)
     for index, entry in enumerate(environment) if isinstance(environment, list) else ():
         if isinstance(entry, str) and entry[:1] in ("", "="):

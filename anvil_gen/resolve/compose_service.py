@@ -209,9 +209,9 @@ def drain_seconds(grace_period: str | Literal[False]) -> int | None:
 
     Ten seconds are left to end afterwards, or half the time where that is less.
     """
-    if isinstance(grace_period, VariableValue):
+    if isinstance(grace_period, VariableValue) or grace_period is False:
         return None
-    whole = parse_duration(grace_period) if grace_period else _DOCKER_GRACE_SECONDS
+    whole = parse_duration(grace_period)
     return int(max(whole - _DOCKER_GRACE_SECONDS, whole / 2)) or None
 
 

@@ -74,6 +74,7 @@ def _check_names(context: ResolveContext, names: Iterable[str], path: KeyPath, *
             detail = f'"{name}" is not in [networks] (defined: {join_words(known) or "none"})'
             remedy = did_you_mean(name, known) or f"add a table [networks.{name}]"
             context.collector.add("unknown-network", here, detail, remedy)
+            context.collector.drop(here)
 
 
 def declared(

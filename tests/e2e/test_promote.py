@@ -36,7 +36,7 @@ port = {fast}\r
 container_name = "{prefix}-fast"\r
 gpu_memory_utilization = 0.9_0\r
 model = {{ repo = "{model}" }}\r
-flag_check = false # none of its own\r
+flag_check = false\r
 flags.note = '''\r
 [tiers.none]'''   # no section\r
 \r

@@ -12,6 +12,7 @@ from anvil_gen.cli import options
 from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.machine.compose import Hashes
 from anvil_gen.machine.containers import ContainerQuery
+from anvil_gen.machine.dotenv import require_env_file
 from anvil_gen.machine.project_lock import project_lock
 from anvil_gen.operate.deployment import open_deployment
 from anvil_gen.resolve.model import root_file_of
@@ -90,6 +91,7 @@ def _start(host: str, tiers: tuple[str, ...], mode: str | None, *, as_json: bool
     """Start the queries, and then all that Python has to do before their answers are needed."""
     deployment = open_deployment(host, Path.cwd())
     project = deployment.project
+    require_env_file(project.folder)
     with project_lock(project.folder, partial(options.report_waiting, host)) as held:
         hashes = Hashes(project, root_file_of(mode), every_profile=bool(tiers))
         query = ContainerQuery(project.docker, project.name)

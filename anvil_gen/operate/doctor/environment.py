@@ -115,7 +115,9 @@ def check_env_file(context: DoctorContext) -> Iterator[Check]:
     """Read the ``.env``, and let Compose read it, with a minimal project that is otherwise valid."""
     folder = context.deployment.project.folder
     errors = env_file_errors(folder)
-    yield from (Check(what="variables", diagnostic=diagnostic) for diagnostic in errors)
+    for one in errors:
+        detail = f"{one.location}: {one.detail}" if one.location is not None else one.detail
+        yield Check(what="variables", diagnostic=replace(one, detail=detail))
     if errors or not context.docker_info.compose or not (folder / FILE).is_file():
         return
     arguments = ("compose", "--project-name", "env", "--file", "-", "config", "--quiet")

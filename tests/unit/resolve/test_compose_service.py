@@ -154,7 +154,7 @@ def test_a_command(text: str, changed: dict[str, Any], command: tuple[Text, ...]
         ("stop_grace_period = '5m'", "290"),
         ("stop_grace_period = '12s'", "6"),
         ("stop_grace_period = '1s'", None),
-        ("stop_grace_period = false", "5"),  # Docker waits ten seconds
+        ("stop_grace_period = false", None),  # nothing is added
         ("stop_grace_period = { env = 'GRACE', default = '2m' }", None),
         ("flags.shutdown-timeout = 7", "7"),
         ("flags.shutdown-timeout = false", None),

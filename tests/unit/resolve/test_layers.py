@@ -59,7 +59,7 @@ BASE = Layer(name="base", values={"colour": None, "coats": 1, "mix": {"a": 1, "d
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_a_section_of_the_defaults_has_the_fields_of_its_options(section: str) -> None:
-    fields = set(SECTIONS[section].__struct_fields__) - {"origins"}
+    fields = set(SECTIONS[section].__struct_fields__) - {"origins", "replica"}
 
     assert set(Catalog().defaults[section]) == fields - (OF_TIERS_ALONE if section == "experiment" else set())
 
