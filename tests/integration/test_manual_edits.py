@@ -80,9 +80,9 @@ def test_an_edit_that_the_inventory_says_too_is_kept(home: Path) -> None:
 MOVED = [
     ("    init: true\n", "    init: true\n    mem_limit: 8g\n", 'override.mem_limit = "8g"'),
     ("    init: true\n", "    mem_limit: '8g'\n    init: true\n", 'override.mem_limit = "8g"'),
-    ("    ipc: host\n", '    environment: {A: "1"}\n    ipc: host\n', 'environment.A = "1"'),
+    ("    environment:\n", '    environment:\n      A: "1"\n', 'environment.A = "1"'),
     ("    restart: unless-stopped\n", "    restart: always\n", 'restart = "always"'),
-    ("out=50\n", 'out=50\n      - --seed=1\n      - "--x=$$y"\n', 'flags.seed = 1\nflags.x = "$y"'),
+    ("out=50\n", 'out=50\n      - --seed=1\n      - "--x=$$y"\n', 'flag_check = false\nflags.seed = 1\nflags.x = "$y"'),
     ("=0.0.0.0\n", "=0.0.0.0\n      - --enforce-eager\n", "flags.enforce-eager = true"),
     ("=65536\n", "=32768\n", "context_length = 32768"),
     ("    init: true\n", "    init: true\n    hostname: ${H:-h}\n", 'override.hostname = { env = "H", default = "h" }'),
