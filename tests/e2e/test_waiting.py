@@ -79,6 +79,7 @@ def test_real_llama_server_refuses_an_unknown_flag(box: Box) -> None:
     inventory = box.adapted("cpu-demo")
     inventory.pop("router")
     inventory["tiers"]["small"]["flags"] = {"no-such-flag": True}
+    inventory["tiers"]["small"]["flag_check"] = False
     box.render(inventory)
     _, small = waited(box, code=1)
 
@@ -130,7 +131,7 @@ def test_an_unhealthy_service_is_told_with_its_last_check(box: Box) -> None:
     ("script", "restart", "code", "told"),
     [
         ("exec sleep 600", "no", 0, "is running"),
-        ("exit 0", "no", 0, "has completed"),
+        ("exit 0", "no", 1, "exited with code 0"),
         ("echo it is wrong >&2; exit 3", "no", 1, "exited with code 3"),
         ("echo bye; exit 3", "on-failure:5", 1, "3 times"),
         ("sleep 0.3; exit 0", "always", 1, "restarted"),
