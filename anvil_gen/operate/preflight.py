@@ -25,10 +25,12 @@ def require_startable(deployment: Deployment, plan: UpPlan) -> list[str]:
     if not changing:
         return []
     from anvil_gen.operate.doctor.context import DoctorContext  # noqa: PLC0415
-    from anvil_gen.operate.doctor.diagnose import obstacles  # noqa: PLC0415  most runs change nothing
+    from anvil_gen.operate.doctor.diagnose import obstacles, outdated  # noqa: PLC0415  most runs change nothing
 
     leaving = {one.id for one in _leaving(deployment, plan, changing)}
     found = obstacles(DoctorContext(deployment, plan.mode, changing, leaving=leaving))
+    if refused is not None:  # perhaps not for the files, but because Compose itself is too old
+        found = [*outdated(deployment), *found]
     if found:
         raise DiagnosticError(found)
     if refused is not None:
