@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from anvil_gen.inventory.compose_decode import added_items, is_removal
 from anvil_gen.inventory.env_references import TABLES
-from anvil_gen.inventory.own_keys import added_items, is_removal
 from anvil_gen.resolve.compose_keys import EMPTY_LISTS, by_name, compose_form, long_mount
 from anvil_gen.resolve.model import Mount
 
@@ -51,7 +51,7 @@ def _override_form(table: Mapping[str, Any], kind: Any) -> dict[str, Any]:
 
 def _value_form(key: str, value: Any, parent: Any) -> Any:
     """Return a value of an override in Compose's form, or what stands for its removal or addition."""
-    from anvil_gen.inventory.own_keys import child_type  # noqa: PLC0415
+    from anvil_gen.inventory.compose_decode import child_type  # noqa: PLC0415
 
     kind = child_type(parent, key)
     if kind is not None and is_removal(value, kind):

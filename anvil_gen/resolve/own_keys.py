@@ -23,7 +23,7 @@ def check_own_keys(collector: Collector) -> None:
         return
     # Only who writes such keys needs them.
     from anvil_gen.inventory import compose_spec  # noqa: PLC0415
-    from anvil_gen.inventory.own_keys import check_types  # noqa: PLC0415
+    from anvil_gen.inventory.compose_decode import check_types  # noqa: PLC0415
     from anvil_gen.resolve.own_key_forms import declared_errors, form_errors  # noqa: PLC0415
 
     for path, keys in fields:

@@ -11,8 +11,8 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.host_paths import is_absolute
+from anvil_gen.inventory.compose_decode import added_items
 from anvil_gen.inventory.env_references import env_reference
-from anvil_gen.inventory.own_keys import added_items
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.layers import set_fields
 
