@@ -170,4 +170,4 @@ def test_output_folders_of_any_name(tmp_path: Path, output: str, expected: dict[
     config = compose_config(home / output, "docker-compose.yml", env={"ROUTER_TOKEN": ""})
 
     assert tree(home / output) == tree(home / "deeper" / output) == expected
-    assert sorted(config["services"]) == ["fast", "heavy", "router"]
+    assert sorted(config["services"]) == ["fast", "heavy", "router", "router-reload"]
