@@ -36,7 +36,7 @@ def test_compose_accepts_what_a_first_machine_gets(tmp_path: Path) -> None:
         (tmp_path / "tree" / path).write_text(text, "utf-8")
 
     services = compose_config(tmp_path / "tree", env={"ROUTER_TOKEN": "x", "HOME": os.environ["HOME"]})["services"]
-    assert set(services) == {"coder", "fast", "router"}
+    assert set(services) == {"coder", "fast", "router", "router-reload"}
 
 
 PRO = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
