@@ -64,6 +64,7 @@ model = {{ repo = "org/small" }}\r
 served_name = "small"\r
 context_length = 512\r
 gpu_memory_utilization = 0.50\r
+flag_check = false\r
 environment.LEVEL = "2"\r
 flags.bare = true\r
 flags.empty = ""\r
