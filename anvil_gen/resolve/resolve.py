@@ -13,6 +13,7 @@ from anvil_gen.inventory.literal_secrets import check_literal_secrets
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.checks import check_stack
+from anvil_gen.resolve.compose_key_checks import check_own_keys
 from anvil_gen.resolve.context import Folders, ResolveContext, TierServer
 from anvil_gen.resolve.egress import check_way_in
 from anvil_gen.resolve.env_variables import variables_of
@@ -27,7 +28,6 @@ from anvil_gen.resolve.model_source import presets_of
 from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.mounts import check_source
 from anvil_gen.resolve.options import HostOptions, TierOptions
-from anvil_gen.resolve.own_keys import check_own_keys
 from anvil_gen.resolve.replicas import replica_count, replica_name, replica_options
 from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
 from anvil_gen.resolve.router_model import Peer
