@@ -130,8 +130,8 @@ def is_name(value: str) -> bool:
 
 
 def is_file_name(value: str) -> bool:
-    """Tell whether this machine can hold a file of that name."""
-    return is_name(value) and len(value.encode()) <= 200
+    """Tell whether this machine can hold a file of that name that is not hidden."""
+    return is_name(value) and not value.startswith(".") and len(value.encode()) <= 200
 
 
 def is_image(value: str) -> bool:

@@ -281,3 +281,15 @@ def test_without_any_the_files_are_as_they_were(tmp_path: Path) -> None:
     folder = rendered(tmp_path, f"{TIER}[router]\n[services.ui]\nimage = 'x'\n")
 
     assert [path for path in folder.rglob("*.yml") if "networks" in yaml.safe_load(path.read_text("utf-8"))] == []
+
+
+def test_a_source_marked_as_text_keeps_its_dollars(tmp_path: Path) -> None:
+    mounts = (
+        'mounts."/a" = { interpolate = "/srv/$${X}a" }\nmounts."/b" = { source = { interpolate = "/srv/$${X}b" } }\n'
+    )
+    volumes = read(rendered(tmp_path, f"{TIER}{mounts}"))["services"]["one"]["volumes"]
+
+    assert {item["target"]: item["source"] for item in volumes if item["target"] in ("/a", "/b")} == {
+        "/a": "/srv/$${X}a",
+        "/b": "/srv/$${X}b",
+    }
