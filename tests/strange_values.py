@@ -46,6 +46,7 @@ NOT_DRIVEN = {
         for table in ("", "router.")
         for key in ("ipv4_address", "ipv6_address", "link_local_ips[]")
     },
+    "router.hosts_ca": "the router of these boxes sends to no other host: test_peers.py",
     **dict.fromkeys(("router.tls.certificate", "router.tls.key"), "the router of these boxes has none: test_cfg.py"),
 }
 """Text that is not free, though no pattern says so: what it is. A tier's without its table's name."""
