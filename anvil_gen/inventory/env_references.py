@@ -9,8 +9,8 @@ from math import isfinite
 from typing import Any
 
 from anvil_gen.diagnostics import did_you_mean
-from anvil_gen.interpolation import as_reference, looks_interpolated, parse_interpolation
 from anvil_gen.inventory.collector import Collector
+from anvil_gen.text.interpolation import as_reference, looks_interpolated, parse_interpolation
 from anvil_gen.values import (
     EnvRef,
     KeyPath,
