@@ -63,7 +63,6 @@ def test_they_do_not_keep_out_who_has_a_key(engine: Engine, tmp_path: Path) -> N
     with new_box(engine, tmp_path) as box:
         door = Door(box, "haproxy")
         door.up()
-        seconds_of_one(door)  # its address has shown a key: one that has not is refused among so many others
         flood = ("python3", "-c", FLOOD, door.inventory["router"]["container_name"], str(door.port), str(CONNECTIONS))
         attacks = [
             subprocess.Popen(["docker", "exec", box.name(tier), *flood], env=engine.environment, stdout=subprocess.PIPE)
@@ -105,7 +104,7 @@ def memory_mib(engine: Engine, container: str) -> float:
     return float(number) * {"KiB": 1 / 1024, "MiB": 1, "GiB": 1024}[unit]
 
 
-@pytest.mark.parametrize("connections", [25, 3000])
+@pytest.mark.parametrize("connections", [25, 1500])
 def test_large_bodies_without_a_key_are_not_kept(engine: Engine, tmp_path: Path, connections: int) -> None:
     with new_box(engine, tmp_path) as box:
         door = Door(box, "haproxy")
