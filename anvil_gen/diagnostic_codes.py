@@ -162,6 +162,7 @@ SUMMARIES = {
     "sealed-tiers-without-a-router": "sealed tiers without a router",
     "secret-in-the-arguments": "secret in the arguments",
     "secret-in-the-inventory": "secret in the inventory",
+    "service-is-impaired": "service is ready, but not as the inventory says",
     "service-is-not-ready": "service is not ready",
     "service-left-the-inventory": "service has left the inventory",
     "service-taken-twice": "service taken twice",
