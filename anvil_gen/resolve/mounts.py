@@ -136,12 +136,18 @@ def _is_one_source(context: ResolveContext, mount: MountTable, path: KeyPath) ->
 
 def _is_source(context: ResolveContext, source: str, path: KeyPath) -> bool:
     """Tell whether a path of the host can be mounted; report why not."""
-    here = (*path, "source") if isinstance(context.collector.value_at(path), dict) else path
+    written = context.collector.value_at(path)
+    here = (*path, "source") if isinstance(written, dict) and "source" in written else path
     return check_source(context.collector, context.inventory, source, here)
 
 
 def check_source(collector: Collector, inventory: Inventory, source: str, path: KeyPath) -> bool:
     """Tell whether what is at a key path can be mounted as a path of the host; report why not."""
+    if isinstance(collector.value_at(path), str) and looks_interpolated(source):
+        collector.add(
+            "text-that-looks-like-a-variable", path, "every $ of a plain text is literal", as_reference(source)
+        )
+        return False
     code, detail, remedy = _source_error(inventory, source) or ("", "", "")
     if code:
         collector.add(code, path, detail, remedy)
@@ -149,8 +155,6 @@ def check_source(collector: Collector, inventory: Inventory, source: str, path: 
 
 
 def _source_error(inventory: Inventory, source: str) -> tuple[str, str, str] | None:
-    if looks_interpolated(source) and not isinstance(source, VariableValue):
-        return "text-that-looks-like-a-variable", "every $ of a plain text is literal", as_reference(source)
     if source.startswith("~"):
         if source == "~" or source.startswith("~/"):
             return None
