@@ -80,9 +80,12 @@ def test_what_a_tier_says_itself_has_the_last_word(tmp_path: Path) -> None:
 
 
 def test_a_host_without_a_way_out_has_no_proxy(tmp_path: Path) -> None:
-    text = HEAD + PROXY + 'egress = "deny"\n' + tier("tei") + "[router]\n"
+    text = HEAD + PROXY + 'egress = "deny"\n' + tier("tei", 'environment.HF_HUB_OFFLINE = "1"\n') + "[router]\n"
 
-    assert services(text, tmp_path)["one"]["environment"] == {"HUGGINGFACE_HUB_CACHE": "/data/hub"}
+    assert services(text, tmp_path)["one"]["environment"] == {
+        "HUGGINGFACE_HUB_CACHE": "/data/hub",
+        "HF_HUB_OFFLINE": "1",
+    }
 
 
 def test_a_proxy_with_a_password_is_refused(tmp_path: Path) -> None:
