@@ -24,7 +24,7 @@ from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.parallel import parallel_values
 from anvil_gen.resolve.relative_paths import Move, move_to
 from anvil_gen.resolve.way_out import way_out_environment, way_out_mounts
-from anvil_gen.units import parse_duration
+from anvil_gen.text.units import parse_duration
 from anvil_gen.values import KeyPath, Number, Text, VariableValue, canonical_flag, concat, fill, text_of, with_reference
 
 _DOCKER_GRACE_SECONDS = 10
