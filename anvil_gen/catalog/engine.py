@@ -192,6 +192,13 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         "repo",
         "file",
     )
+    model_config: Annotated[
+        tuple[str, ...],
+        Meta(description="Files of which a model's folder has one, by which the engine knows what the model is."),
+    ] = ()
+    model_config_flags: Annotated[
+        tuple[str, ...], Meta(description="Flags that name a place for that file outside of the folder.")
+    ] = ()
     hub_repo: Annotated[
         str,
         Meta(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import UNSET, Struct
 
@@ -13,7 +13,7 @@ from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.model import Stack
 from anvil_gen.resolve.options import TierOptions
 from anvil_gen.resolve.uniqueness import option_location, owners
-from anvil_gen.values import KeyPath, VariableValue
+from anvil_gen.values import KeyPath, VariableValue, canonical_flag
 
 _LEAST_MIB = 512
 """No GPU that engines run on has less memory."""
@@ -33,7 +33,7 @@ class Mistake(Struct, frozen=True, kw_only=True):
 
 def check_likely_mistakes(context: ResolveContext, stack: Stack) -> None:
     """Warn of what is valid and hardly meant."""
-    for find in (_memory_in_gib, _windows_paths, _moving_images, _short_repos, _shares_without_gpu):
+    for find in (_memory_in_gib, _windows_paths, _moving_images, _short_repos, _shares_without_gpu, _unmounted):
         for found in find(context, stack):
             context.collector.add(found.code, found.path, found.detail, found.remedy, key=found.key, severity="warning")
 
@@ -114,3 +114,29 @@ def _shares_without_gpu(context: ResolveContext, stack: Stack) -> Iterator[Mista
             detail = f'"{tier.name}" holds no GPU: it runs on the processor'
             remedy = 'name the GPUs that it takes, as in gpus = ["a"], or remove it'
             yield Mistake(code="field-without-a-gpu", path=path, detail=detail, remedy=remedy, key=True)
+
+
+def _unmounted(context: ResolveContext, stack: Stack) -> Iterator[Mistake]:
+    """Yield models that a flag names in its JSON, and that the container has not: no field mounts them."""
+    for tier in stack.tiers:
+        engine = context.catalog.engine(tier.engine)
+        targets = [mount.target for mount in tier.service.mounts]
+        for field, key in engine.json_keys.items() if engine is not None else ():
+            for name, value in tier.options.flags.items():
+                is_flag = engine is not None and canonical_flag(name) == canonical_flag(str(engine.fields[field]))
+                model = value.get(key) if is_flag and isinstance(value, dict) and "." not in field else None
+                if isinstance(model, str) and not _is_mounted(model, targets, tier.hub_cache):
+                    yield Mistake(
+                        code="model-that-nothing-mounts",
+                        path=(*tier.table, "flags", name),
+                        detail=f'"{model}" in its JSON is not in the container, and not kept if it is downloaded',
+                        remedy=f"write it as the field {field}, which mounts it, and leave {key} out of the JSON",
+                        key=True,
+                    )
+
+
+def _is_mounted(model: str, targets: Sequence[str], hub_cache: str) -> bool:
+    """Tell whether a path in the container, or a repository of the Hugging Face Hub, is on a mount."""
+    if not model.startswith("/"):
+        return hub_cache in targets
+    return any(model == target or model.startswith(f"{target}/") for target in targets)

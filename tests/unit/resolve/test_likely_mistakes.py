@@ -8,6 +8,7 @@ import pytest
 from inventories import UUID_A, Fault, compared
 
 GPU = f"gpus.a = {{ uuid = '{UUID_A}' }}\n"
+DRAFT = "tiers.one = {{ engine = 'vllm', model.path = '/srv/x', flags.▸speculative-config = {{ model = '{}' }}"
 LOCAL = "engine = 'llamacpp', model.file = '/srv/x.gguf'"
 
 
@@ -50,6 +51,17 @@ LOCAL = "engine = 'llamacpp', model.file = '/srv/x.gguf'"
             "tiers.one = { engine = 'llamacpp', model.file = ▸'D:\\x.gguf' }",
             [("not on this platform", "tiers.one.model.file", 'platform = "wsl2"')],
         ),
+        # A draft that a flag names is not in the container; the field mounts it.
+        (
+            DRAFT.format("z-lab/x") + " }",
+            [("model that nothing mounts", "tiers.one.flags.speculative-config", "the field draft_model")],
+        ),
+        (
+            DRAFT.format("/models/eagle") + " }",
+            [("model that nothing mounts", "tiers.one.flags.speculative-config", "the field draft_model")],
+        ),
+        (DRAFT.format("/models/eagle").replace("▸", "") + ", mounts.'/models/eagle' = '/srv/eagle' }", []),
+        ("tiers.one = { engine = 'vllm', model.path = '/srv/x', flags.speculative-config = { method = 'ngram' } }", []),
         ("host.platform = 'wsl2'\ntiers.one = { engine = 'llamacpp', model.file = 'D:\\x.gguf' }", []),
     ],
 )
