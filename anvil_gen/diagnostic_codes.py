@@ -186,6 +186,7 @@ SUMMARIES = {
     "trial-is-not-running": "trial is not running",
     "two-fields-for-one-thing": "two fields for one thing",
     "unexpected-output-from-docker": "unexpected output from docker",
+    "unknown-address": "unknown address",
     "unknown-client": "unknown client",
     "unknown-docker-context": "unknown Docker context",
     "unknown-engine": "unknown engine",

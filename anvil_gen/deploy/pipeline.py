@@ -13,8 +13,10 @@ from anvil_gen.deploy.overwrite_check import overwrite_errors
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.inventory.fleet import fleet_root, neighbours
+from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.render.jinja_env import cache_folder
 from anvil_gen.render.renderer import Renderer
+from anvil_gen.render.template_lines import TemplateLine
 from anvil_gen.render.verify import verify
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Stack, Tree
@@ -35,15 +37,28 @@ class Generator:
         self._renderers: dict[Path, Renderer] = {}
         self._outputs: dict[Path, Path | None] = {}
 
-    def render(self, inventory: Path, *, output: Path | None = None, text: str | None = None) -> Plan:
+    def render(
+        self,
+        inventory: Path,
+        *,
+        output: Path | None = None,
+        text: str | None = None,
+        catalog: Catalog | None = None,
+        lock: Lock | None = None,
+        others: Mapping[str, str] = {},
+    ) -> Plan:
         """Render one inventory, to ``output`` instead of where it says; ``text`` replaces its content.
+
+        ``catalog`` and ``lock`` stand for those on disk, and ``others`` for the contents of hosts that it names.
 
         Raises:
             DiagnosticError: with everything that is wrong in the inventory.
             InternalError: a rendered file does not match the inventory.
         """
         renderer = self._renderer(fleet_root(inventory))
-        host = Host(inventory, renderer.catalog, output=output, text=text)
+        if catalog is not None:
+            renderer = renderer.with_catalog(catalog)
+        host = Host(inventory, renderer.catalog, output=output, text=text, lock=lock, others=others)
         if output is None and host.inventory.host.output is not UNSET:
             self._check_nesting(host)
         files, rendered = renderer.render(host.stack)
@@ -70,6 +85,12 @@ class Generator:
         if diagnostics:
             raise DiagnosticError(diagnostics)
         return plans
+
+    def template_lines(self, plan: Plan, path: str) -> list[TemplateLine]:
+        """Return which line of which template each line of a plan's file is from; none of a copied file."""
+        renderer = self._renderer(fleet_root(plan.host.path))
+        _, rendered = renderer.render(plan.host.stack)
+        return next((renderer.template_lines(file) for file in rendered if file.path == path), [])
 
     def _check_nesting(self, host: Host) -> None:
         """Report an output that is in or above that of another host of the fleet."""
