@@ -46,6 +46,9 @@ What a service's consequence means:
 prints annotations for the lines that are causes. `--format markdown` begins with a marker, so that a comment can be
 replaced, and is always short enough for one; values of secrets are in no format.
 
+`--untrusted`, of `plan` and `render`, is for changes of strangers: templates next to `hosts/` are refused, since they are
+programs, and nothing outside the repository is read.
+
 `anvil-gen explain` shows where a single value comes from, and where an option of the inventory goes to:
 
     anvil-gen explain lab-quad 'tiers/chat.yml:services.chat.command[4]'    # or by its line: tiers/chat.yml:20

@@ -23,6 +23,11 @@ def complete_host(_context: click.Context, _parameter: click.Parameter, incomple
     return names or [CompletionItem(incomplete, type="file")]
 
 
+untrusted = click.option(
+    "--untrusted",
+    is_flag=True,
+    help="Refuse own templates, and read no file outside the repository: for changes that nobody has reviewed.",
+)
 host = click.argument("host", shell_complete=complete_host)
 tiers = click.argument("tiers", nargs=-1, metavar="[TIER]...")
 mode = click.option("--mode", metavar="MODE", help='Mode of the inventory, or "default" for the default mode.')

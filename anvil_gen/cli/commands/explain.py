@@ -19,7 +19,10 @@ from anvil_gen.review.explain import Explainer
 @click.argument("address")
 @options.as_json
 def command(*, host: str, address: str, as_json: bool) -> ExitCode:
-    """Show where a value comes from: the line of the inventory, a default, an engine's data, and the template's line.
+    """Show where a value comes from, line by line.
+
+    That is a line of the inventory, a default, a line of the data of an engine or router, a lock, or another host; and
+    the line of the template.
 
     ADDRESS is a value of a rendered file, by its keys or its line, or an option of the inventory. Of an option, what
     follows from it is listed too. Nothing is read but the inventory and what it is rendered by.
