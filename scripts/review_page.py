@@ -46,8 +46,8 @@ What a service's consequence means:
 prints annotations for the lines that are causes. `--format markdown` begins with a marker, so that a comment can be
 replaced, and is always short enough for one; values of secrets are in no format.
 
-`--untrusted`, of `plan` and `render`, is for changes of strangers: templates next to `hosts/` are refused, since they are
-programs, and nothing outside the repository is read.
+`--untrusted`, of `plan` and `render`, is for changes of strangers: it refuses templates next to `hosts/`, since they
+are programs, and reads nothing outside the repository.
 
 `anvil-gen explain` shows where a single value comes from, and where an option of the inventory goes to:
 

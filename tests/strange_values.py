@@ -9,8 +9,8 @@ from itertools import chain, count
 from typing import Any, NamedTuple
 
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.interpolation import looks_interpolated
 from anvil_gen.inventory.json_schema import inventory_schema
+from anvil_gen.text.interpolation import looks_interpolated
 
 # fmt: off
 HOSTILE = [

@@ -11,7 +11,6 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.interpolation import as_reference, looks_interpolated
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_mounts import MountTable
@@ -143,11 +142,6 @@ def _is_source(context: ResolveContext, source: str, path: KeyPath) -> bool:
 
 def check_source(collector: Collector, inventory: Inventory, source: str, path: KeyPath) -> bool:
     """Tell whether what is at a key path can be mounted as a path of the host; report why not."""
-    if isinstance(collector.value_at(path), str) and looks_interpolated(source):
-        collector.add(
-            "text-that-looks-like-a-variable", path, "every $ of a plain text is literal", as_reference(source)
-        )
-        return False
     code, detail, remedy = _source_error(inventory, source) or ("", "", "")
     if code:
         collector.add(code, path, detail, remedy)

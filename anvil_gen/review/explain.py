@@ -15,7 +15,6 @@ from anvil_gen.deploy.compose_diff import Cause
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean
-from anvil_gen.masking import MASK, secret_part
 from anvil_gen.render.template_lines import TemplateLine
 from anvil_gen.resolve.model import FILE_LABEL, Stack
 from anvil_gen.resolve.options import Options
@@ -23,6 +22,7 @@ from anvil_gen.resolve.router_model import file_of_variable
 from anvil_gen.review.rendered_values import Place, content, leaves, line_of, parse_address, place_text
 from anvil_gen.review.sources import Source, sources_of
 from anvil_gen.review.toml_edits import value_text
+from anvil_gen.text.masking import MASK, secret_part
 from anvil_gen.values import KeyPath, address
 
 Hit = tuple[Source, KeyPath]
