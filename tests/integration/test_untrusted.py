@@ -117,10 +117,27 @@ def compose_files(home: Path) -> None:
 NOT_READ: dict[str, Callable[[Path], None]] = {
     "a rendered file by a link": lambda home: link(home, "deploy/box/tiers/fast.yml", "a.jinja"),
     "a rendered folder by a link": lambda home: link(home, "deploy/box/tiers", "."),
+    "the state by a link": lambda home: link(home, "deploy/box/.anvil-gen", "."),
+    "an entry of the state by a link": lambda home: link(home, "deploy/box/.anvil-gen/state.json", "a.jinja"),
     "a deploy tree by a link": lambda home: link(home, "deploy/box", "."),
     "the version's pin by a link": lambda home: link(home, "requirements.txt", "requirements.txt"),
     "files that Compose includes": compose_files,
 }
+
+
+NOT_WRITTEN = ("deploy", "deploy/box", "deploy/box/tiers", "deploy/box/tiers/fast.yml", "deploy/box/.anvil-gen")
+
+
+@pytest.mark.parametrize("place", NOT_WRITTEN)
+def test_not_written(home: Path, place: str) -> None:
+    inventory(home, "max_sequences = 4\n")
+    link(home, place, "a.jinja" if place.endswith(".yml") else ".")
+    outside = home.parent / "outside"
+    before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+    found = anvil_gen("render", "box", "--untrusted", "--force", cwd=home)
+
+    assert SECRET not in found.stdout + found.stderr
+    assert {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("way", NOT_READ)
