@@ -39,11 +39,11 @@ def command(*, host: str | None, every: bool, form: str, live: bool) -> ExitCode
       anvil-gen show lab-quad --format svg > lab-quad.svg
       anvil-gen show lab-quad --live
     """
-    host = host or (None if every else next(iter(only_host(Path.cwd())), None))
-    if every == (host is not None):
-        raise click.UsageError("name a HOST, or --all")
     here = Path.cwd()
-    names = [str(path) for path in all_inventories(here)] if every else [str(host)]
+    named = [host] if host is not None else [] if every else only_host(here)
+    if every == bool(named):
+        raise click.UsageError("name a HOST, or --all")
+    names = [str(path) for path in all_inventories(here)] if every else named
     deployments = [open_deployment(name, here) for name in names]
     pictures = [_picture(deployment.host) for deployment in deployments]
     _print(_live(pictures, deployments) if live else pictures, form)
