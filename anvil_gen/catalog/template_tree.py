@@ -21,6 +21,9 @@ MEMORY_FILE = "memory.toml"
 ARCHITECTURES_FILE = "architectures.toml"
 """How the layers of model architectures cache."""
 
+DOCKER_FILE = "docker.toml"
+"""What `docker info` says of a host, and what follows from it."""
+
 FLAGS_FILE = "flags.json"
 """The flags of an engine through its versions, next to its data file; nothing is rendered of them."""
 
@@ -41,7 +44,7 @@ def unused_files(own: Path, shipped: Path) -> Iterator[Diagnostic]:
         if (
             entry.name.startswith(".")
             or entry.name.endswith((".md", SCHEMA_SUFFIX))
-            or entry.name == ARCHITECTURES_FILE
+            or entry.name in (ARCHITECTURES_FILE, DOCKER_FILE)
         ):
             continue
         if entry.name not in known or not entry.is_dir():

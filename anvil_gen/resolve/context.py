@@ -41,6 +41,7 @@ class ResolveContext(Struct, frozen=True, kw_only=True):
     output: Path  # of the rendered tree
     peers: tuple[Peer, ...] = ()  # other hosts whose models the router serves too
     sealed: bool  # tiers reach nothing but each other and the router
+    selinux: bool = False  # files need labels before containers may read them
     lock: Lock = Lock()  # what images and models are held to
 
 
