@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.model import Mount
-from anvil_gen.resolve.override_merge import REMOVED, merge
+from anvil_gen.resolve.override_merge import REMOVED, Added, merge
 
+_UNLABELLED = {"security_opt": Added(["label=disable"])}
 SHARED = "z"
 """The label of files that several containers share."""
 
@@ -30,5 +31,5 @@ def unlabelled(override: Mapping[str, Any], context: ResolveContext, *, foreign:
     """Return an override for a container with ``foreign`` files: it runs without a label, and so may read them."""
     if not context.selinux or not foreign:
         return override
-    merged: Mapping[str, Any] = merge({"security_opt": ["label=disable"]}, override, removed=REMOVED)
+    merged: Mapping[str, Any] = merge(_UNLABELLED, override, removed=REMOVED)
     return merged
