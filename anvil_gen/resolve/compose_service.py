@@ -171,7 +171,8 @@ def _health(options: ServerOptions, engine: Engine, port: Text) -> HealthCheck |
         parts = ("CMD-SHELL", own["test"]) if isinstance(own["test"], str) else own["test"]
         test = tuple(fill(part, {"port": port}) for part in parts)
         return HealthCheck(**{"start_period": start_period, **own, "test": test})
-    if engine.health is None:
+    flags = {canonical_flag(name) for name, value in options.flags.items() if value is not False}
+    if engine.health is None or not flags.isdisjoint(map(canonical_flag, engine.headless)):
         return None
     return replace(health_check(engine.health, port, start_period), **own)
 
