@@ -57,6 +57,24 @@ are programs, and reads nothing outside the repository.
 Its answer is tried, like the causes in a plan: the host is rendered with another value in the place of each line that
 could be a cause, of the inventory, a lock, another host or the data of engines and routers, and compared.
 
+## Pull requests on GitHub
+
+`anvil-gen plan --all --pull-request`, in a workflow that `pull_request` starts, shows the changes at the lines that cause
+them, in the job's summary, and as one comment, which it replaces when the pull request changes. A fork's workflow may
+write no comment: it gets the summary, and nothing of it is trusted. The workflow of a fleet that `init` made does this;
+in any other repository the action does it, and checks that rendered files match the inventories:
+
+    permissions: { contents: read, pull-requests: write }
+    steps:
+      - uses: actions/checkout@v5
+        with: { fetch-depth: 2 }
+      - uses: OWNER/anvil-gen@VERSION    # this repository
+        with: { requirements: requirements.txt }    # the fleet's pin; of a fork, that of its base
+
+For commits there is a hook of pre-commit, `anvil-gen-render`: `repo:` is this repository, `rev:` the version.
+
+## Ten edits
+
 Ten typical edits of [hosts/lab-quad.toml](../hosts/lab-quad.toml) follow: what is edited, what `plan` says, and the
 rendered difference."""
 # What is edited -> texts before and after.
