@@ -128,6 +128,7 @@ class Job(NamedTuple):
             "GITHUB_API_URL": self.api,
             "GITHUB_STEP_SUMMARY": str(self.temporary / "summary.md"),
             "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_PATH": str(self.temporary / "path"),
             "RUNNER_TEMP": str(self.temporary),
         }
 
@@ -155,6 +156,7 @@ class Job(NamedTuple):
         known |= {
             "github.token": TOKEN,
             fork: str(self.is_of_a_fork).lower(),
+            "steps.app.outputs.token": TOKEN,
             f"{fork} && '--untrusted' || ''": "--untrusted" if self.is_of_a_fork else "",
             "!cancelled() && github.event_name == 'pull_request'": str(is_pull).lower(),
         }
@@ -177,15 +179,16 @@ def run_step(
     if job.filled(step.get("if", "true"), inputs) != "true":
         return None
     own = {name: job.filled(text, inputs) for name, text in step.get("env", {}).items()}
+    environment = job.environment
     script = job.temporary / "step.sh"
     script.write_text(job.filled(step["run"], inputs), "utf-8")
     done = subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
         cwd=job.checkout / job.filled(step.get("working-directory", "."), inputs),
-        env={**os.environ, **job.environment, **env, **own},
+        env={**os.environ, **environment, **env, **own},
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_SECONDS,
+        timeout=3 * TIMEOUT_SECONDS,  # an installation
         check=False,
     )
     return Result(done.returncode, done.stdout, done.stderr)
@@ -236,3 +239,18 @@ def fleet_of(folder: Path, inventory: str) -> Fleet:
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "-m", "fleet")
     return Fleet(folder)
+
+
+def jobs(text: str) -> dict[str, dict[str, Any]]:
+    """Return the jobs of a workflow."""
+    found: dict[str, dict[str, Any]] = yaml.safe_load(text)["jobs"]
+    return found
+
+
+def python_that_fails(folder: Path) -> Path:
+    """Return a folder with a python that installs nothing: what was to be installed need not be there."""
+    python = folder / "bin" / "python"
+    python.parent.mkdir(exist_ok=True)
+    python.write_text("#!/bin/sh\nexit 1\n", "utf-8")
+    python.chmod(0o755)
+    return python.parent
