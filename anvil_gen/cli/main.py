@@ -25,6 +25,7 @@ VERBS = (
     "down",
     "restart",
     "status",
+    "show",
     "logs",
     "doctor",
     "experiment",
