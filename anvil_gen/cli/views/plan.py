@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -10,7 +10,7 @@ import click
 from anvil_gen.cli.views.changes import by_cause, change_json, change_lines
 from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.deploy.compose_diff import Cause
-from anvil_gen.diagnostics import printable
+from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.resolve.model import DEFAULT_MODE, ROOT_FILE
 from anvil_gen.review.consequence import Consequence, ServiceChange
 from anvil_gen.review.exposure import new_listeners
@@ -112,6 +112,19 @@ def _annotation(plan: HostPlan, one: ServiceChange, cause: Cause | None, text: s
     if cause is not None and cause.line is not None:
         where["line"] = str(cause.line)
     where["title"] = f"{plan.host}: {one.consequence.value} {one.service}"
+    return _command(level, where, text)
+
+
+def show_error_annotations(diagnostics: Sequence[Diagnostic]) -> None:
+    """Print errors and warnings as commands of a GitHub workflow."""
+    for one in diagnostics:
+        where = {"title": one.summary}
+        if one.location is not None:
+            where |= {"file": one.location.file, "line": str(one.location.line or 1)}
+        click.echo(_command(one.severity, where, " ".join(filter(None, (one.detail, one.remedy)))))
+
+
+def _command(level: str, where: Mapping[str, str], text: str) -> str:
     parts = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in where.items())
     return f"::{level} {parts}::{_escaped(text)}"
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
 from anvil_gen.cli.views.changes import by_cause, change_lines
 from anvil_gen.cli.views.plan import place_of, start_limit, title_of
 from anvil_gen.deploy.diff_text import diff_text
-from anvil_gen.diagnostics import printable
+from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.resolve.model import Mode, Stack, Tier
 from anvil_gen.review.consequence import Consequence, ServiceChange
 from anvil_gen.review.exposure import new_listeners
@@ -50,6 +50,29 @@ def comment(plans: Sequence[HostPlan]) -> str:
     text = head + "".join(parts[at].text for at in sorted(fitting))
     left_out = len(parts) - len(fitting)
     return text + (_TAIL.format(left_out) if left_out else "")
+
+
+def errors_comment(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return the comment where nothing can be planned: what is wrong, and where."""
+    return _cut(f"{MARKER}\n## Plan: errors\n\nThere is no plan before these are fixed.\n\n", map(_error, diagnostics))
+
+
+def _cut(text: str, lines: Iterable[str]) -> str:
+    """Return a text with as many lines as there is room for."""
+    for line in lines:
+        if len(text.encode("utf-8", "replace")) + len(line.encode("utf-8", "replace")) >= LIMIT:
+            break
+        text += line
+    return text
+
+
+def _error(one: Diagnostic) -> str:
+    place = f" {_code(str(one.location))}" if one.location is not None else ""
+    return (
+        f"- **{_plain(one.summary)}**{place}"
+        + "".join(f"<br>{_plain(text)}" for text in (one.detail, one.remedy) if text)
+        + "\n"
+    )
 
 
 def _parts(at: int, plan: HostPlan) -> Iterator[_Part]:
