@@ -21,17 +21,18 @@ def _variables(scheme: str, fills: tuple[str, ...]) -> str:
 STYLE = (
     f":root{{color-scheme:light dark;{_variables('light', _LIGHT)}}}"
     f"@media (prefers-color-scheme:dark){{:root{{{_variables('dark', _DARK)}}}}}"
-    ".anvil{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;max-width:100%;height:auto}"
-    ".anvil text{fill:var(--ink)}.anvil .t-h{font-size:20px;font-weight:700}.anvil .t-b{font-size:14px;font-weight:600}"
-    ".anvil .t-s{font-size:12px}.anvil .muted{fill:var(--muted)}"
-    ".anvil .card,.anvil .pill{fill:var(--card);stroke:var(--line)}"
-    ".anvil .standby,.anvil .host,.anvil .other{stroke-dasharray:4 3}"
-    ".anvil .edge{fill:none;stroke-width:1.5;stroke:var(--line)}.anvil .frame{fill:none;stroke:var(--line)}"
-    ".anvil .free,.anvil .page{fill:var(--page)}.anvil .reserved{fill:var(--line);opacity:.5}"
-    ".anvil .k-cache{opacity:.6}.anvil .unknown{opacity:.4}.anvil .idle{opacity:.3}"
-    ".anvil .dot{fill:var(--line)}.anvil .up{fill:#1a9e4b}.anvil .wait{fill:#c98a00}.anvil .down{fill:#d1342f}"
+    ".drawing{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;max-width:100%;height:auto}"
+    ".drawing text{fill:var(--ink)}.drawing .t-h{font-size:20px;font-weight:700}"
+    ".drawing .t-b{font-size:14px;font-weight:600}"
+    ".drawing .t-s{font-size:12px}.drawing .muted{fill:var(--muted)}"
+    ".drawing .card,.drawing .pill{fill:var(--card);stroke:var(--line)}"
+    ".drawing .standby,.drawing .host,.drawing .other{stroke-dasharray:4 3}"
+    ".drawing .edge{fill:none;stroke-width:1.5;stroke:var(--line)}.drawing .frame{fill:none;stroke:var(--line)}"
+    ".drawing .free,.drawing .page{fill:var(--page)}.drawing .reserved{fill:var(--line);opacity:.5}"
+    ".drawing .k-cache{opacity:.6}.drawing .unknown{opacity:.4}.drawing .idle{opacity:.3}"
+    ".drawing .dot{fill:var(--line)}.drawing .up{fill:#1a9e4b}.drawing .wait{fill:#c98a00}.drawing .down{fill:#d1342f}"
     + "".join(
-        f".anvil .c{n}{{fill:var(--c{n})}}.anvil .e{n}{{stroke:var(--c{n});stroke-width:3}}" for n in range(COLOURS)
+        f".drawing .c{n}{{fill:var(--c{n})}}.drawing .e{n}{{stroke:var(--c{n});stroke-width:3}}" for n in range(COLOURS)
     )
 )
 """For every drawing: an image has it inside, a page once."""
