@@ -39,6 +39,7 @@ TABLES = {
     "[router.tiers.NAME]": ("RouterTierTable", None),
     "tls of [router]": ("TlsTable", None),
     "[experiment]": ("ExperimentTable", "experiment"),
+    "[monitoring]": ("MonitoringTable", "monitoring"),
     'a reference: { env = "NAME" }': ("EnvTable", None),
 }
 # Data file -> its name in templates/, and its tables: title, struct of the schema.
@@ -56,6 +57,7 @@ DATA_TABLES = {
             "[[versions]]": "VersionData",
             "refuse of a quirk": "Refusal",
             "[parallel]": "Parallel",
+            "[metrics], of a router too": "Metrics",
         },
     ),
     "router": ("routers/NAME/router.toml", {"(top level)": "RouterKind"}),
@@ -67,6 +69,7 @@ DATA_TABLES = {
             "[devices]": "DeviceListing",
             "[runtime]": "Runtime",
             "[probe]": "PinProbe",
+            "[exporter]": "Exporter",
             "[requests.*]": "GpuForm",
         },
     ),

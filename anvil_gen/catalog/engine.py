@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.image_kind import Cache, ComposeKeys, ImageKind
+from anvil_gen.catalog.metrics import Metrics
 from anvil_gen.inventory.fields import Architecture, ComputeCapability, Platform, Task
 from anvil_gen.values import KeyPath, canonical_flag
 
@@ -300,6 +301,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = {}
     health: Health | None = None
     models_endpoint: ModelsEndpoint = ModelsEndpoint()
+    metrics: Metrics | None = None
     caches: Annotated[tuple[Cache, ...], Meta(description="Named volumes for what it can make again.")] = ()
     tool_flags: Annotated[
         tuple[str, ...], Meta(description="Flags that must all be set for the model to be offered tools.")

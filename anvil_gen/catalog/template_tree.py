@@ -33,10 +33,13 @@ ONBOARD = "onboard"
 CLIENTS = "clients"
 """The folder of the templates for clients: one a kind, KIND.SUFFIX.j2, whose suffix says how values are quoted."""
 
+MONITORING = "monitoring"
+"""The folder of what `[monitoring]` renders: the common metrics, the services and their files."""
+
 
 def unused_files(own: Path, shipped: Path) -> Iterator[Diagnostic]:
     """Yield the files and folders of a user's templates that nothing reads."""
-    known = (*KINDS, "compose", CLIENTS)
+    known = (*KINDS, "compose", CLIENTS, MONITORING)
     for entry in sorted(own.iterdir()):
         if (
             entry.name.startswith(".")
@@ -55,8 +58,8 @@ def unused_files(own: Path, shipped: Path) -> Iterator[Diagnostic]:
 
 
 def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
-    if kind.name == "compose":
-        return (shipped / "compose" / inside).is_file()
+    if kind.name in ("compose", MONITORING):
+        return inside.endswith(".j2") and (shipped / kind.name / inside).is_file()
     if kind.name == CLIENTS:
         return inside.endswith(".j2") and "/" not in inside
     name, _, rest = inside.partition("/")
@@ -68,8 +71,8 @@ def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
 
 
 def _what_is_read(kind: str, shipped: Path) -> str:
-    if kind == "compose":
-        return f"known here: {join_words(path.name for path in (shipped / 'compose').iterdir())}"
+    if kind in ("compose", MONITORING):
+        return f"known here: {join_words(path.name for path in (shipped / kind).iterdir())}"
     if kind == CLIENTS:
         return f"known here: {CLIENTS}/KIND.SUFFIX.j2, with a suffix like sh, py, json or yaml"
     log = f", {LOG_FILE}" if kind != "gpus" else ""

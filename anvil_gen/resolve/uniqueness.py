@@ -107,7 +107,7 @@ def _services(stack: Stack, collector: Collector) -> Iterator[_Owner]:
         if options.get("service") is not None and is_explicit(options, "service", table, collector):
             yield _owned(owner, table, options, "service")
     for extra in stack.services:
-        here: KeyPath = ("services", extra.name)
+        here: KeyPath = extra.table
         remedy = "write another name: tiers and the router are services too"
         yield _Owner(owner=_owner(here), value=extra.name, path=here, key=True, remedy=remedy, table=here)
 
@@ -143,15 +143,15 @@ def _own_keys(stack: Stack) -> dict[KeyPath, Any]:
     found: dict[KeyPath, Any] = {tier.table: tier.service.override for tier in stack.tiers}
     if stack.router is not None:
         found["router",] = stack.router.override
-    return {**found, **{("services", extra.name): extra.mapping for extra in stack.services}}
+    return {**found, **{extra.table: extra.mapping for extra in stack.services}}
 
 
 def _own_path(table: KeyPath) -> KeyPath:
-    return table if table[0] == "services" else (*table, "override")
+    return table if table[0] in ("services", "monitoring") else (*table, "override")
 
 
 def _owner(table: KeyPath) -> str:
-    kinds = {"services": "service", "tiers": "tier"}
+    kinds = {"services": "service", "monitoring": "[monitoring]'s service", "tiers": "tier"}
     return f'{kinds[str(table[0])]} "{table[1]}"' if table[0] in kinds else "the router"
 
 
