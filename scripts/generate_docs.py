@@ -108,6 +108,7 @@ DATA_TABLES = {
         },
     ),
     "architectures": ("architectures.toml", {"[[family]]": "Family"}),
+    "model": ("models/NAME.toml", {"[[family]]": "ModelFamily"}),
 }
 
 
