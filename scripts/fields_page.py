@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+
+from page_parts import table
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.inventory.compose_fields import COMPOSE_KEYS, ELSEWHERE, FROM_COMPOSE
 from anvil_gen.inventory.schema_tier import TierTable
 
-Table = Callable[[tuple[str, ...], Iterable[Iterable[str]]], list[str]]
 
-
-def fields_page(catalog: Catalog, table: Table) -> list[str]:
-    """Return the lines of docs/fields.md; ``table`` lays out a table."""
+def fields_page(catalog: Catalog) -> list[str]:
+    """Return the lines of docs/fields.md."""
     engines = {name: engine for name in catalog.names("engines") if (engine := catalog.engine(name)) is not None}
     head = ("field", "Compose", *(engine.title for engine in engines.values() if not engine.own_command))
     return [

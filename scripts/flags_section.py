@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from page_parts import table
+
 from anvil_gen.catalog.flag_timeline import FlagTimeline
 
 INTRODUCTION = """
@@ -22,11 +24,13 @@ def flags_section(name: str, timeline: FlagTimeline) -> Iterator[str]:
     """Yield the lines: counts by version, and what went, with what to write instead."""
     yield from INTRODUCTION.format(name=name).splitlines()
     yield ""
-    yield from _rows(("version", "captured", "counted"), [(v, str(a), str(b)) for v, (a, b) in timeline.counts.items()])
+    yield from table(("version", "captured", "counted"), ((v, str(a), str(b)) for v, (a, b) in timeline.counts.items()))
     gone = sorted(_gone(timeline), key=lambda row: (timeline.versions.index(row[1]), row[0]))
     if gone:
         yield from ("", "What went, by the first captured version without it:", "")
-        yield from _rows(("flag", "gone in", "instead"), [(f"`{flag}`", since, text) for flag, since, text in gone])
+        yield from table(
+            ("flag", "gone in", "instead"), ((f"`{flag}`", since, text or "-") for flag, since, text in gone)
+        )
 
 
 def _gone(timeline: FlagTimeline) -> Iterator[tuple[str, str, str]]:
@@ -38,8 +42,3 @@ def _gone(timeline: FlagTimeline) -> Iterator[tuple[str, str, str]]:
     for variable, history in timeline.variables.items():
         if history[-1][1] is None:
             yield variable, history[-1][0], ""
-
-
-def _rows(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
-    for row in (head, tuple("---" for _ in head), *rows):
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') or '-' for cell in row)} |"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 from pathlib import Path
 
+from free_ports import free_port
 from msgspec import Struct
 
 _SIZE = re.compile(r"(?P<what>model|output|KV|RS|compute) buffer size = +(?P<mib>[\d.]+) MiB")
@@ -28,14 +28,6 @@ class Buffers(Struct, frozen=True, kw_only=True):
     def total(self) -> float:
         """All of it."""
         return self.model + self.output + self.cache + self.compute
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def start(server: Path, model: Path, *flags: str) -> Buffers:

@@ -104,6 +104,7 @@ def many(box: Box, amount: int, *, place: str = "tiers.*") -> None:
     name, table = box.tier("vllm", place=place)
     table.setdefault("model", {"path": "m"})
     table["environment"], table["flags"] = {}, {"x-list": [], "x-table": {}}
+    table["flag_check"] = False  # No engine has these flags.
     default = box.take(f"{place}.environment.*.default")
     table["flags"]["x-env"] = {"env": "X", "default": default}
     table["override"] = {"labels": {"env": {"env": "X", "default": default}}}
@@ -287,6 +288,7 @@ def _experiment(box: Box) -> None:
         "kv_cache_dtype": dtype,
         "environment": {key: own(value), "X": {"env": "X", "default": default}},
         "flags": {f"x-{number}": flag for number, flag in enumerate(flags)},
+        "flag_check": False,
     }
     box.tables["experiment"]["logging"] = _logging(box, "experiment", box.slot, "experiment")
     box.slot += [

@@ -9,8 +9,8 @@ from itertools import chain, count
 from typing import Any, NamedTuple
 
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.interpolation import looks_interpolated
 from anvil_gen.inventory.json_schema import inventory_schema
+from anvil_gen.text.interpolation import looks_interpolated
 
 # fmt: off
 HOSTILE = [
@@ -46,6 +46,7 @@ NOT_DRIVEN = {
         for table in ("", "router.")
         for key in ("ipv4_address", "ipv6_address", "link_local_ips[]")
     },
+    "router.hosts_ca": "the router of these boxes sends to no other host: test_peers.py",
     **dict.fromkeys(("router.tls.certificate", "router.tls.key"), "the router of these boxes has none: test_cfg.py"),
 }
 """Text that is not free, though no pattern says so: what it is. A tier's without its table's name."""
@@ -130,8 +131,8 @@ def is_name(value: str) -> bool:
 
 
 def is_file_name(value: str) -> bool:
-    """Tell whether this machine can hold a file of that name."""
-    return is_name(value) and len(value.encode()) <= 200
+    """Tell whether this machine can hold a file of that name that is not hidden."""
+    return is_name(value) and not value.startswith(".") and len(value.encode()) <= 200
 
 
 def is_image(value: str) -> bool:

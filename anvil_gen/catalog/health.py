@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from anvil_gen.inventory.fields import Duration
 from anvil_gen.inventory.struct_errors import unknown_names
-from anvil_gen.units import parse_duration
+from anvil_gen.text.units import parse_duration
 from anvil_gen.values import KeyPath, fill
 
 

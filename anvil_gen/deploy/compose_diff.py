@@ -12,11 +12,11 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from anvil_gen.flags import parse_flags
-from anvil_gen.masking import secret_part
 from anvil_gen.resolve.compose_keys import NAMED_VOLUME, by_name
 from anvil_gen.resolve.model import FILE_LABEL
 from anvil_gen.resolve.router_model import file_of_variable
+from anvil_gen.text.flags import parse_flags
+from anvil_gen.text.masking import secret_part
 
 Address = tuple[str, ...]
 """``("services", "fast", "command", "--max-model-len")``"""

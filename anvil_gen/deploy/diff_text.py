@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from anvil_gen.deploy.deploy_tree import FileChange
-from anvil_gen.masking import mask_text
+from anvil_gen.text.masking import mask_text
 
 
 def diff_text(change: FileChange) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from operator import itemgetter
 from typing import Any
 
-from anvil_gen.flags import parse_flags
+from anvil_gen.text.flags import parse_flags
 
 
 def same_data(before: Any, after: Any, *, any_order: bool = False) -> bool:

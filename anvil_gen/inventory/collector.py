@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, Severity, did_you_mean, printable
 from anvil_gen.inventory.toml_file import Document
-from anvil_gen.masking import MASK, mask_looks, secret_part
+from anvil_gen.text.masking import MASK, mask_looks, secret_part
 from anvil_gen.values import KeyPath, address
 
 

@@ -9,8 +9,8 @@ from math import isfinite
 from typing import Any
 
 from anvil_gen.diagnostics import did_you_mean
-from anvil_gen.interpolation import as_reference, looks_interpolated, parse_interpolation
 from anvil_gen.inventory.collector import Collector
+from anvil_gen.text.interpolation import as_reference, looks_interpolated, parse_interpolation
 from anvil_gen.values import (
     EnvRef,
     KeyPath,
@@ -21,6 +21,8 @@ from anvil_gen.values import (
 
 KEYS = ("env", "interpolate")
 """Keys that make a table a reference."""
+FOLDERS: tuple[KeyPath, ...] = (("paths", "models"), ("hfcache", "path"))
+"""Keys that name a folder of the host, which Compose would take for a text with variables."""
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _DEFAULT = re.compile("[^{}\\x00\\r\\n]*")
 TABLES = (
@@ -80,6 +82,8 @@ def check_free_values(collector: Collector) -> None:
             elif isinstance(value, float) and not isfinite(value):
                 collector.add("number-out-of-range", where, f"{value} is not finite", "write a number that is")
             _check_plain(collector, where, value)
+    for path in FOLDERS:
+        _check_plain(collector, path, collector.value_at(path))
     for path, table in server_tables(collector.document.data):
         for where, value in _plain_values(table):
             _check_plain(collector, (*path, *where), value)

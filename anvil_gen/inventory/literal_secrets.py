@@ -8,7 +8,7 @@ from typing import Any
 
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.env_references import server_tables
-from anvil_gen.masking import literal_secrets, looks_secret, secret_looks
+from anvil_gen.text.masking import literal_secrets, looks_secret, secret_looks
 from anvil_gen.values import KeyPath
 
 _VALUE_KEYS = ("default", "interpolate")

@@ -11,8 +11,8 @@ from msgspec import UNSET, Struct
 from msgspec import inspect as types
 
 from anvil_gen.diagnostics import did_you_mean, join_words
-from anvil_gen.interpolation import as_variable, looks_interpolated
 from anvil_gen.inventory.fields import VARIABLE
+from anvil_gen.text.interpolation import as_variable, looks_interpolated
 from anvil_gen.values import KeyPath, Number, address
 
 ErrorKind = Literal["unknown key", "renamed key", "missing key", "name", "type", "choice", "form", "range", "NUL"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, printable
-from anvil_gen.masking import MASK, mask_text, may_hold_secret, secret_part
+from anvil_gen.text.masking import MASK, mask_text, may_hold_secret, secret_part
 from anvil_gen.text_files import read_bytes
 from anvil_gen.values import KeyPath, Number, address
 

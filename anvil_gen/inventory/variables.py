@@ -17,11 +17,11 @@ from msgspec import inspect as types
 from msgspec.structs import force_setattr
 
 from anvil_gen.diagnostics import join_words
-from anvil_gen.interpolation import fill_variables, unset_variables
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.env_references import KEYS, reference, reference_error
 from anvil_gen.inventory.fields import NEEDS_DEFAULT, VARIABLE
 from anvil_gen.inventory.schema import Inventory
+from anvil_gen.text.interpolation import fill_variables, unset_variables
 from anvil_gen.values import KeyPath, Number, Text, address, compose_text, with_reference
 
 _MAY_HAVE_ONE = re.compile(r"(?i)(?<![\w-])(?:env(?!ironment)|interpol|default(?!s))")

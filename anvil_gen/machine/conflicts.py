@@ -38,11 +38,15 @@ class Publishers:
 
     def at(self, host: str, port: int) -> Container | None:
         """Return the container that publishes an address of the host; None where none does."""
-        for one in self._found:
-            for address, number in one.published:
-                if number == port and (address == host or address in _EVERY_ADDRESS or host in _EVERY_ADDRESS):
-                    return one
-        return None
+        return next((one for one in self._found if publishes(one, host, port)), None)
+
+
+def publishes(one: Container, host: str, port: int) -> bool:
+    """Tell whether a container publishes an address of the host while it runs."""
+    return any(
+        number == port and (address == host or address in _EVERY_ADDRESS or host in _EVERY_ADDRESS)
+        for address, number in one.published
+    )
 
 
 def name_conflict(docker: Docker, one: Container) -> Conflict:

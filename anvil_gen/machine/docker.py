@@ -13,7 +13,7 @@ from typing import Any, cast
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Location, printable
 from anvil_gen.machine.dotenv import BAD_VARIABLES, require_env_file, secret_values
 from anvil_gen.machine.filtered import filtered
-from anvil_gen.masking import mask_values
+from anvil_gen.text.masking import mask_values
 
 INSTALL_DOCS = "https://docs.docker.com/engine/install/"
 # Name a project or files for Compose: the operating commands set both themselves.

@@ -13,8 +13,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
-from anvil_gen.interpolation import fill_variables
-from anvil_gen.masking import looks_secret, may_hold_secret
+from anvil_gen.text.interpolation import fill_variables
+from anvil_gen.text.masking import looks_secret, may_hold_secret
 from anvil_gen.text_files import read_bytes
 
 FILE = ".env"

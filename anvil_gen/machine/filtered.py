@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from anvil_gen.masking import MASK, secret_forms
+from anvil_gen.text.masking import MASK, secret_forms
 
 _PIECE = 65536
 

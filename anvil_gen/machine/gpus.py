@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from anvil_gen.catalog.gpu_vendor import DeviceListing, ProgramListing, Vendor
 from anvil_gen.machine.subprocesses import Answer, Run, run_program
-from anvil_gen.units import MIB
+from anvil_gen.text.units import MIB
 
 
 class DetectedGpu(Struct, frozen=True, kw_only=True):

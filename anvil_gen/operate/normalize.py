@@ -13,7 +13,7 @@ from typing import Any
 from anvil_gen.machine.containers import Container
 from anvil_gen.resolve.compose_keys import by_name
 from anvil_gen.resolve.variables_model import VARIABLE_LABEL
-from anvil_gen.units import MIB, parse_duration, parse_size
+from anvil_gen.text.units import MIB, parse_duration, parse_size
 
 NormalizedService = dict[str, Any]
 """Keys of a compose service, with times in seconds, sizes in bytes and mounts in long form."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.flags import parse_flags
 from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.env_variables import variable_names
 from anvil_gen.resolve.model import Stack
+from anvil_gen.text.flags import parse_flags
 from anvil_gen.values import Text, interpolations
 
 # Shown all the same: an image or folder that a variable names is no secret.

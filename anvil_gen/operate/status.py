@@ -22,7 +22,7 @@ from anvil_gen.operate.redact import redaction_of
 from anvil_gen.operate.router_drift import routes_drift
 from anvil_gen.operate.running_mode import running_mode
 from anvil_gen.resolve.model import Mode, Stack, Tier
-from anvil_gen.units import parse_duration
+from anvil_gen.text.units import parse_duration
 from anvil_gen.values import VariableValue
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from anvil_gen.interpolation import fill_variables
 from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.model import Mode, Port, Router, Service, Stack, Tier
+from anvil_gen.text.interpolation import fill_variables
 from anvil_gen.values import Text, text_of
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from msgspec import UNSET
 
-from anvil_gen.interpolation import as_variable, looks_interpolated
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fields import NAME_LENGTH, PROJECT_PATTERN
 from anvil_gen.inventory.schema import Inventory
@@ -23,6 +22,7 @@ from anvil_gen.resolve.uniqueness import (
     option_location,
     owners,
 )
+from anvil_gen.text.interpolation import as_variable, looks_interpolated
 from anvil_gen.values import Number, VariableValue
 
 # Of a sum of shares: what rounding in decimal fractions may add.

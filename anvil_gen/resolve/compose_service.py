@@ -23,7 +23,7 @@ from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOption
 from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.parallel import parallel_values
 from anvil_gen.resolve.relative_paths import Move, move_to
-from anvil_gen.units import parse_duration
+from anvil_gen.text.units import parse_duration
 from anvil_gen.values import KeyPath, Number, Text, VariableValue, canonical_flag, concat, fill, text_of, with_reference
 
 _DOCKER_GRACE_SECONDS = 10

@@ -11,7 +11,6 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.interpolation import as_reference, looks_interpolated
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_mounts import MountTable
@@ -136,7 +135,8 @@ def _is_one_source(context: ResolveContext, mount: MountTable, path: KeyPath) ->
 
 def _is_source(context: ResolveContext, source: str, path: KeyPath) -> bool:
     """Tell whether a path of the host can be mounted; report why not."""
-    here = (*path, "source") if isinstance(context.collector.value_at(path), dict) else path
+    written = context.collector.value_at(path)
+    here = (*path, "source") if isinstance(written, dict) and "source" in written else path
     return check_source(context.collector, context.inventory, source, here)
 
 
@@ -149,8 +149,6 @@ def check_source(collector: Collector, inventory: Inventory, source: str, path: 
 
 
 def _source_error(inventory: Inventory, source: str) -> tuple[str, str, str] | None:
-    if looks_interpolated(source) and not isinstance(source, VariableValue):
-        return "text-that-looks-like-a-variable", "every $ of a plain text is literal", as_reference(source)
     if source.startswith("~"):
         if source == "~" or source.startswith("~/"):
             return None

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from anvil_gen.interpolation import looks_interpolated
 from anvil_gen.inventory.compose_decode import added_items
 from anvil_gen.inventory.compose_spec import UNIQUE
 from anvil_gen.resolve.compose_keys import NAMED_VOLUME, long_mount
+from anvil_gen.text.interpolation import looks_interpolated
 from anvil_gen.values import KeyPath
 
 Found = Iterator[tuple[KeyPath, str, str]]

@@ -15,7 +15,7 @@ from anvil_gen.host_paths import is_absolute
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.options import RouterOptions
 from anvil_gen.resolve.router_model import Client, RouterLimits, Tls
-from anvil_gen.units import parse_duration, parse_size
+from anvil_gen.text.units import parse_duration, parse_size
 from anvil_gen.values import KeyPath
 
 _LONGEST = 7 * 24 * 3600

@@ -7,7 +7,7 @@ from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.resolve.context import AnyServer, ResolveContext
 from anvil_gen.resolve.gpu_model import Gpu, GpuRequest
 from anvil_gen.resolve.options import ServerOptions
-from anvil_gen.units import MIB, parse_size
+from anvil_gen.text.units import MIB, parse_size
 from anvil_gen.values import KeyPath, Number, Text, VariableValue, text_of
 
 

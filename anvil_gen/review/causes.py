@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from anvil_gen.deploy.compose_diff import Cause, Change
 from anvil_gen.inventory.toml_file import Document
-from anvil_gen.masking import MASK, secret_part
 from anvil_gen.resolve.model import FILE_LABEL, Stack
 from anvil_gen.review.consequence import Files, ServiceChange, service_changes
 from anvil_gen.review.toml_edits import Edit, Keys, reverted, value_text
+from anvil_gen.text.masking import MASK, secret_part
 from anvil_gen.values import address
 
 MOST_EDITS = 16

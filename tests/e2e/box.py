@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import running
+from free_ports import free_port
 from running import Result
 
 from e2e.cards import HOSTS
-from e2e.engine import Engine, free_port
+from e2e.engine import Engine
 
 
 class Box:
@@ -42,9 +43,7 @@ class Box:
     def port(self, what: str) -> int:
         """Return a port that was free when it was asked for first, the same again for the same name."""
         if what not in self._ports:
-            # The kernel may name one again that nobody has taken yet.
-            taken = self._ports.values()
-            self._ports[what] = next(port for port in iter(free_port, None) if port not in taken)
+            self._ports[what] = free_port()
         return self._ports[what]
 
     def adapted(self, host: str) -> dict[str, Any]:

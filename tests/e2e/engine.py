@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -125,14 +124,6 @@ def missing() -> str:
         "The other tests need none:\n\n"
         "    scripts/test --ignore tests/e2e\n"
     )
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on at 127.0.0.1."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

@@ -6,20 +6,24 @@ import contextlib
 import json
 import os
 import pty
+import random
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from effort import EFFORT
 
 from e2e.box import Box
 from e2e.conftest import new_box
 from e2e.engine import Engine
 from e2e.test_experiment import MODEL, experiment, slot_box
 
+KILLS = 200 if EFFORT > 1 else 6
 INVENTORY = """# A box.\r
 schema = 1\r
 [host]\r
@@ -268,3 +272,32 @@ def test_the_question(running: Box, typed: str, code: int, is_written: bool) -> 
         os.close(follower)
         inventory.write_bytes(before)
     assert [path.name for path in inventory.parent.iterdir()] == ["box.toml"]
+
+
+def test_a_promotion_that_is_killed_is_whole_or_not_there(running: Box) -> None:
+    """At any moment the inventory is the old one or the new one; the next run ends it, and leaves nothing beside it."""
+    inventory = running.folder / "hosts" / "box.toml"
+    arguments = ("experiment", "promote", "box", "killed", "--yes", "--standby")
+    before = inventory.read_bytes()
+    began = time.monotonic()
+    running.anvil_gen(*arguments)
+    whole, wanted = time.monotonic() - began, inventory.read_bytes()
+    moments, killed = random.Random(17), 0
+    try:
+        for number in range(KILLS):
+            inventory.write_bytes(before)
+            process = running.start(*arguments)
+            time.sleep(moments.random() * whole)
+            killed += process.poll() is None
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            assert inventory.read_bytes() in (before, wanted), number
+            done = running.anvil_gen(*arguments, check=False)
+
+            assert done.code == 0 or "killed" in done.stderr, done.stderr
+            assert inventory.read_bytes() == wanted, number
+            assert [path.name for path in inventory.parent.iterdir()] == ["box.toml"]
+    finally:
+        inventory.write_bytes(before)
+    assert killed >= KILLS // 3

@@ -9,7 +9,6 @@ def test_down_with_volumes_leaves_the_hub_cache(box: Box) -> None:
     box.environment["LAB_ROUTER_TOKEN"] = "a key"
     inventory = box.adapted("fakoli-dark")
     inventory["tiers"]["fast"]["model"] = {"repo": "org/model"}
-    del inventory["tiers"]["fast"]["gpus"]
     cache = box.name("hfcache")
     box.engine.docker("volume", "create", cache)
     put = 'mkdir -p "$1" && cp /models/*.gguf "$1"'

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import anvil_serving.router.config as router_config
 import pytest
 import yaml
 from anvil_serving import serves
+from free_ports import free_port
 from places import REPOSITORY
 from reference_facts import FAST, HEAVY, ROUTER, ROUTES
 
@@ -74,14 +74,6 @@ def router_command(port: int) -> list[str]:
             argument = argument.replace(old, new)  # noqa: PLW2901
         arguments.append(argument)
     return [sys.executable, "-c", "import sys; from anvil_serving.cli import main; sys.exit(main())", *arguments]
-
-
-def free_port() -> int:
-    """Return a port of loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def ask(port: int, path: str, key: str | None = None) -> tuple[int, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import tomllib
-from types import ModuleType
 
 import click
 import msgspec
 import pytest
+from generate_docs import commands, pages
+from keys_pages import DATA_TABLES, TABLES
 from places import REPOSITORY
 
 from anvil_gen.catalog.catalog import Catalog
@@ -22,18 +22,7 @@ from anvil_gen.diagnostic_codes import SUMMARIES
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.inventory.json_schema import inventory_schema
 
-
-def generator() -> ModuleType:
-    """Return scripts/generate_docs.py as a module."""
-    spec = importlib.util.spec_from_file_location("generate_docs", REPOSITORY / "scripts" / "generate_docs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-PAGES: dict[str, str] = generator().pages()
+PAGES: dict[str, str] = pages()
 TOP = click.Context(cli, info_name="anvil-gen")
 
 
@@ -71,7 +60,7 @@ def rows(page: str) -> dict[str, dict[str, dict[str, str]]]:
 
 def test_every_key_is_documented() -> None:
     """A key is missing, or has no type, unit, default, example or meaning ("-" says that it has none)."""
-    tables = {struct: title for title, (struct, _) in generator().TABLES.items()}
+    tables = {struct: title for title, (struct, _) in TABLES.items()}
     page = rows(PAGES["docs/inventory.md"])
     missing = []
     for struct, definition in inventory_schema()["$defs"].items():
@@ -116,7 +105,7 @@ def test_every_habit_of_an_engine_has_its_reason(name: str) -> None:
 
 def test_every_verb_and_option_is_documented() -> None:
     sections = dict(part.split("\n", 1) for part in PAGES["docs/cli.md"].split("\n## ")[1:])
-    found = {context.command_path: context.command for context in generator().commands(TOP)}
+    found = {context.command_path: context.command for context in commands(TOP)}
     missing = [
         f"{name} {option}"
         for name, command in found.items()
@@ -166,7 +155,7 @@ def test_the_example_of_an_engine_is_one() -> None:
 
 @pytest.mark.parametrize("kind", DATA)
 def test_every_key_of_a_data_file_is_documented(kind: str) -> None:
-    _, tables = generator().DATA_TABLES[kind]
+    _, tables = DATA_TABLES[kind]
     definitions = data_schema(kind)["$defs"]
     others = {DATA[kind].__name__, Health.__name__} - {*tables.values()}
     page = PAGES["docs/template-data.md"]

@@ -111,6 +111,24 @@ COMMANDS = [
         "b=/models/lb --enable-lora --port=8001 --host=0.0.0.0 --shutdown-timeout=50 --runner=pooling",
     ),
     (
+        'engine = "tgi"\ngpus = ["n", "m"]\n'
+        'model = { repo = "Qwen/Qwen3-8B", revision = "main" }\ncontext_length = 8192\n',
+        "ghcr.io/huggingface/text-generation-inference:3.3.6",
+        "--model-id=Qwen/Qwen3-8B --revision=main --num-shard=2 --max-total-tokens=8192 --port=8080 --hostname=0.0.0.0",
+    ),
+    (
+        'engine = "infinity"\ngpus = ["n"]\ntask = "rerank"\nmodel = { repo = "BAAI/bge-reranker-v2-m3" }\n',
+        "michaelf34/infinity:0.0.77",
+        "v2 --model-id=BAAI/bge-reranker-v2-m3 --served-model-name=tier --port=7997 --host=0.0.0.0 --url-prefix=/v1",
+    ),
+    (
+        'engine = "lmdeploy"\ngpus = ["n", "m"]\nmodel = { path = "q" }\n'
+        'context_length = 8192\nlora = { a = "la", b = "lb" }\n',
+        "openmmlab/lmdeploy:v0.16.0-cu12.8",
+        "lmdeploy serve api_server /models/q --model-name=tier --tp=2 --session-len=8192 --adapters a=/models/la "
+        "b=/models/lb --server-port=23333 --server-name=0.0.0.0",
+    ),
+    (
         'engine = "custom"\nimage = "my/server:1"\nport = 9000\nentrypoint = ["serve"]\ncommand = ["--a b", "$X"]\n'
         'model = { path = "m" }\n',
         "my/server:1",
@@ -126,6 +144,21 @@ def test_engine_is_told_what_the_tier_says(tier: str, image: str, command: str, 
 
     assert service["image"] == image
     assert words == command.split("|" if "|" in command else " ")
+
+
+def test_nim_is_told_by_its_environment(tmp_path: Path) -> None:
+    tier = (
+        'engine = "nim"\nimage = "nvcr.io/nim/meta/llama-3.1-8b-instruct:1.8"\ngpus = ["n"]\nserved_name = "llama"\n'
+        "context_length = 8192\n"
+    )
+    read = services(tmp_path, tier)["tier"]
+
+    assert (read.get("entrypoint"), read.get("command")) == (None, None)
+    assert read["environment"]["NIM_SERVER_PORT"] == "8000"
+    assert read["environment"]["NIM_SERVED_MODEL_NAME"] == "llama"
+    assert read["environment"]["NIM_MAX_MODEL_LEN"] == "8192"
+    assert read["healthcheck"]["test"][-1].count("http://127.0.0.1:8000/v1/health/ready") == 1
+    assert [mount["target"] for mount in read["volumes"]] == ["/opt/nim/.cache"]
 
 
 def test_ollama_pulls_before_it_serves(tmp_path: Path) -> None:
@@ -174,10 +207,11 @@ def test_card_is_reserved_by_its_vendors_means(
 def test_every_service_has_good_manners(name: str, tmp_path: Path) -> None:
     engine = Catalog().engine(name)
     assert engine is not None
-    kind = {"path": 'path = "m"', "file": 'file = "m.gguf"', "repo": 'repo = "org/m"'}[engine.models[0]]
+    kinds = {"path": 'path = "m"', "file": 'file = "m.gguf"', "repo": 'repo = "org/m"'}
+    model = f"model = {{ {kinds[engine.models[0]]} }}\n" if engine.models else ""
     task = next(iter(engine.tasks))
-    own = 'image = "x:1"\nport = 9000\n' if engine.own_command else ""
-    service = services(tmp_path, f'engine = "{name}"\ntask = "{task}"\nmodel = {{ {kind} }}\n{own}')["tier"]
+    own = "" if engine.image else 'image = "x:1"\nport = 9000\n'
+    service = services(tmp_path, f'engine = "{name}"\ntask = "{task}"\n{model}{own}')["tier"]
 
     assert service["init"] is True
     assert service["stop_grace_period"] == "1m0s"

@@ -20,8 +20,8 @@ from places import REPOSITORY
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import Generator
-from anvil_gen.flags import parse_flags
 from anvil_gen.resolve.flag_check import flag_rules
+from anvil_gen.text.flags import parse_flags
 from anvil_gen.values import canonical_flag
 
 CATALOG = Catalog()

@@ -1,7 +1,7 @@
 """Kills at any moment of `render`, `init` and what `promote` writes: a few in every run, 200 of each in `--long`.
 
-Those of `up` need a Docker daemon: tests/e2e/test_cut_short.py. tests/integration/test_sudden_death.py kills a render
-before each of its system calls.
+Those of `up` and of a whole `promote` need a Docker daemon: tests/e2e/test_cut_short.py, tests/e2e/test_promote.py.
+tests/integration/test_sudden_death.py kills a render before each of its system calls.
 """
 
 from __future__ import annotations

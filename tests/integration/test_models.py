@@ -39,7 +39,7 @@ def mounts(service: dict[str, Any]) -> list[tuple[str, str]]:
 COMMANDS = [
     (
         'engine = "vllm"\nmodel = { path = "/srv/weights/linnet", mount = "/model" }\nserved_names = ["a", "b"]\n',
-        ["serve", "/model", "--served-model-name", "a", "b", "--port=8001", "--host=0.0.0.0"],
+        ["serve", "/model", "--served-model-name", "a", "b", "--port=8001", "--host=0.0.0.0", "--shutdown-timeout=50"],
         [("/srv/weights/linnet", "/model")],
     ),
     # The keys of the JSON that no field has are the tier's own, however it spells the flag.
@@ -49,7 +49,7 @@ COMMANDS = [
         [
             *("serve", "/models/m", "--served-model-name=tier"),
             '--speculative-config={"method":"eagle3","model":"org/eagle","num_speculative_tokens":4,"revision":"abc"}',
-            *("--port=8001", "--host=0.0.0.0"),
+            *("--port=8001", "--host=0.0.0.0", "--shutdown-timeout=50"),
         ],
         [("/srv/models/m", "/models/m")],
     ),
@@ -57,7 +57,7 @@ COMMANDS = [
         'engine = "vllm"\nmodel.path = "m"\ndraft_model.path = "draft"\n',
         [
             *("serve", "/models/m", "--served-model-name=tier", '--speculative-config={"model":"/models/draft"}'),
-            *("--port=8001", "--host=0.0.0.0"),
+            *("--port=8001", "--host=0.0.0.0", "--shutdown-timeout=50"),
         ],
         [("/srv/models/m", "/models/m"), ("/srv/models/draft", "/models/draft")],
     ),
@@ -79,6 +79,7 @@ COMMANDS = [
             *("serve", "/models/m", "--served-model-name=tier"),
             *("--lora-modules", "law=org/law", "old=/models/old", "sql=/models/sql"),
             *("--enable-lora", "--max-lora-rank=32", "--port=8001", "--host=0.0.0.0"),
+            "--shutdown-timeout=50",
         ],
         [("/srv/models/m", "/models/m"), ("/a/old", "/models/old"), ("/srv/models/sql", "/models/sql")],
     ),
@@ -111,7 +112,7 @@ COMMANDS = [
     ),
     (
         'engine = "vllm"\nimage = "own/baked:1"\nmodel = false\n',
-        ["serve", "--served-model-name=tier", "--port=8001", "--host=0.0.0.0"],
+        ["serve", "--served-model-name=tier", "--port=8001", "--host=0.0.0.0", "--shutdown-timeout=50"],
         [],
     ),
 ]

@@ -20,18 +20,10 @@ from onboarding import (
     RX7900,
     copy_here,
     macros,
-    plain_template,
 )
 from running import anvil_gen
 
 from anvil_gen.catalog.catalog import Catalog
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This template without versions: not to be changed."""
-    return plain_template(tmp_path_factory.mktemp("plain") / "anvil-gen")
-
 
 PRESETS = {
     "chat": {"preset": "chat", "gpus": RTX5090},

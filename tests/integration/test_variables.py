@@ -14,9 +14,9 @@ from inventories import UUID_A
 from strange_values import toml
 
 from anvil_gen.deploy.pipeline import Generator
-from anvil_gen.interpolation import fill_variables, parse_interpolation
 from anvil_gen.inventory.json_schema import inventory_schema
 from anvil_gen.render.quoting import to_yaml
+from anvil_gen.text.interpolation import fill_variables, parse_interpolation
 from anvil_gen.values import compose_text
 
 Table = dict[str, Any]

@@ -11,14 +11,11 @@ import pytest
 from places import REPOSITORY
 
 PACKAGE = REPOSITORY / "anvil_gen"
-GROUND = (
-    *("diagnostic_codes", "diagnostics", "digests", "flags", "host_paths", "interpolation", "masking", "text_files"),
-    "units",
-    "values",
-)
+GROUND = ("diagnostic_codes", "diagnostics", "digests", "host_paths", "text_files", "values")
 """Modules that belong to no room."""
 ROOMS = [
     ("ground",),
+    ("text",),
     ("inventory",),
     ("catalog",),
     ("resolve",),

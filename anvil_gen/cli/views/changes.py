@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from anvil_gen.deploy.compose_diff import ROUTES, Action, Cause, Change
 from anvil_gen.diagnostics import printable
-from anvil_gen.masking import MASK
 from anvil_gen.review.toml_edits import value_text
+from anvil_gen.text.masking import MASK
 
 _VALUE_WIDTH = 72
 _PARTS = {

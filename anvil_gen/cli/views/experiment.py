@@ -14,9 +14,9 @@ from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.cli.views.services import describe, drift_json, result_json, show_drift, uptime
 from anvil_gen.deploy.diff_text import visible
 from anvil_gen.diagnostics import Diagnostic
-from anvil_gen.masking import mask_arguments
 from anvil_gen.operate.experiment.trial import Started, TrialStatus, display_flags
 from anvil_gen.operate.gpu_usage import GpuUse, Holder
+from anvil_gen.text.masking import mask_arguments
 
 
 def held_gpu(host: str, use: GpuUse | None, needed_mib: int | None) -> Diagnostic | None:

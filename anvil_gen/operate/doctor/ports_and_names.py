@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from anvil_gen.machine.conflicts import Conflict, Publishers, name_conflict, port_conflict
+from anvil_gen.machine.conflicts import Conflict, Publishers, name_conflict, port_conflict, publishes
 from anvil_gen.machine.containers import Container
 from anvil_gen.operate.doctor.check import Check, failed, with_commands
 from anvil_gen.operate.doctor.context import DoctorContext
@@ -48,7 +48,7 @@ def check_ports(context: DoctorContext) -> Iterator[Check]:
     for required in context.requirements:
         for host, port in required.ports:
             what = f"port of {required.name}"
-            holder = publishers.at(host, port)
+            holder = publishers.at(host, port) or _on_its_way(context, required, host, port)
             if holder is not None:
                 yield _held_by_container(context, required, holder, host, port)
                 continue
@@ -61,6 +61,18 @@ def check_ports(context: DoctorContext) -> Iterator[Check]:
                 detail = f"this host has no address {host} to publish on"
                 remedy = with_commands("use one of its addresses", "ip -brief address")
                 yield failed(what, "no-such-address", detail, remedy, at=context.place(*required.table, "bind"))
+
+
+def _on_its_way(context: DoctorContext, required: Requirements, host: str, port: int) -> Container | None:
+    """Return the service's own container that publishes a port, between two runs of which nobody lists it."""
+    return next(
+        (
+            one
+            for one in context.containers
+            if _is_own(context, required, one) and one.state in ("restarting", "running") and publishes(one, host, port)
+        ),
+        None,
+    )
 
 
 def _held_by_container(context: DoctorContext, required: Requirements, one: Container, host: str, port: int) -> Check:

@@ -15,9 +15,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.interpolation import fill_variables, unset_variables
 from anvil_gen.resolve.compose_keys import by_name, long_mount, published_ports
 from anvil_gen.resolve.model import EXPERIMENT_FILE, Mode, Stack, Tier, Tree
+from anvil_gen.text.interpolation import fill_variables, unset_variables
 from anvil_gen.values import KeyPath
 
 

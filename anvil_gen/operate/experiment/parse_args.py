@@ -9,8 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.flags import LONG_FLAG, parse_flags
 from anvil_gen.inventory.env_references import env_reference
+from anvil_gen.text.flags import LONG_FLAG, parse_flags
 from anvil_gen.values import Number, canonical_flag
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")

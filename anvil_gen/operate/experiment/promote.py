@@ -12,7 +12,6 @@ from anvil_gen.deploy.atomic_write import replace_file
 from anvil_gen.deploy.compose_diff import Change, compare
 from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, printable
-from anvil_gen.interpolation import fill_variables
 from anvil_gen.inventory.edit import tier_section, with_tier
 from anvil_gen.inventory.fields import NAME_LENGTH, NAME_PATTERN
 from anvil_gen.machine.containers import Container
@@ -24,6 +23,7 @@ from anvil_gen.resolve.compose_keys import published_ports
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Service, Stack, Tier
 from anvil_gen.resolve.variables_model import VARIABLE_LABEL
+from anvil_gen.text.interpolation import fill_variables
 from anvil_gen.values import Text
 
 _SHARING = ("gpu-shared-without-shares", "shares-above-the-whole-gpu")

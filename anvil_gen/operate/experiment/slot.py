@@ -20,13 +20,13 @@ from anvil_gen.diagnostics import (
     join_words,
     printable,
 )
-from anvil_gen.flags import parse_flags
 from anvil_gen.inventory.fields import ALIAS_PATTERN, REPO_PATTERN
 from anvil_gen.machine.compose import Project
-from anvil_gen.masking import literal_secrets
 from anvil_gen.operate.deployment import Deployment, open_deployment, staleness
 from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.model import Experiment
+from anvil_gen.text.flags import parse_flags
+from anvil_gen.text.masking import literal_secrets
 from anvil_gen.values import canonical_flag
 
 SERVICE = "experiment"

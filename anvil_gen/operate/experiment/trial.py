@@ -18,7 +18,6 @@ from anvil_gen.machine.compose import Project
 from anvil_gen.machine.conflicts import name_conflict, taken_ports
 from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
 from anvil_gen.machine.ownership import require_own_containers
-from anvil_gen.masking import MASK, mask_arguments
 from anvil_gen.operate.deployment import staleness
 from anvil_gen.operate.drift import Drift, ProjectConfig, image_drift
 from anvil_gen.operate.experiment.slot import SERVICE, Slot, Trial
@@ -26,6 +25,7 @@ from anvil_gen.operate.gpu_usage import GpuUse, gpu_use
 from anvil_gen.operate.service_results import Result, results, snapshot
 from anvil_gen.resolve.model import Port
 from anvil_gen.resolve.variables_model import TRIAL_VARIABLES, VARIABLE_LABEL
+from anvil_gen.text.masking import MASK, mask_arguments
 from anvil_gen.values import parts_of
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -12,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+from free_ports import free_port
+
 from e2e.contract.door import KEY, Door, question, served
 from e2e.contract.registry import variant
-from e2e.engine import free_port
 from e2e.load import Load
 
 OUT_SECONDS = 2
@@ -92,21 +92,12 @@ def with_replicas(door: Door, name: str = "fast", **wishes: Any) -> None:
     """Make two servers of a tier, which listen on one port in their containers."""
     tier = door.inventory["tiers"][name]
     if "replicas" not in tier:
-        tier |= {"replicas": 2, "container_port": tier["port"], "port": two_ports()}
+        tier |= {"replicas": 2, "container_port": tier["port"], "port": free_port(following=1)}
     door.inventory["router"]["tiers"] = {name: wishes} if wishes else {}
     door.up()
     deadline = time.monotonic() + 20
     while set(servers_of(door, [None] * 8, name)) != {name, f"{name}-2"}:
         assert time.monotonic() < deadline, "only one of two servers gets requests"
-
-
-def two_ports() -> int:
-    """Return a free port whose next one is free too."""
-    while True:
-        port = free_port()
-        with socket.socket() as following:
-            if following.connect_ex(("127.0.0.1", port + 1)):
-                return port
 
 
 def names(door: Door, tier: str = "fast") -> tuple[str, str]:

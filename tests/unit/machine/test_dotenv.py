@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from compose_texts import ENV_TEXT
 
-from anvil_gen.interpolation import fill_variables, unset_variables
 from anvil_gen.machine.dotenv import variables
+from anvil_gen.text.interpolation import fill_variables, unset_variables
 
 
 def test_what_a_file_says(tmp_path: Path) -> None:

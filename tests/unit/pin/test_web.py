@@ -9,7 +9,8 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
-from pin_servers import Front, Refusal, free_port
+from free_ports import free_port
+from pin_servers import Front, Refusal
 
 from anvil_gen.pin.docker_credentials import credentials_of
 from anvil_gen.pin.no_answer import NotAnsweredError

@@ -104,6 +104,14 @@ def test_a_port_of_a_process(held: int, tmp_path: Path) -> None:
     assert check.diagnostic.remedy.endswith(f"\n    kill {os.getpid()}")
 
 
+def test_a_port_of_its_own_container_that_docker_restarts(held: int, tmp_path: Path) -> None:
+    own = container("fast", project="box", service="fast", port=held) | {"State": {"Status": "restarting"}}
+    restarting = subject(tmp_path, text(held), engine(), port_state=port_state)
+    restarting.containers = subject(tmp_path / "own", text(held), having(own)).containers
+
+    assert told(check_ports(restarting)) == [("pass", "port of fast", f"127.0.0.1:{held} is its own")]
+
+
 def test_a_port_of_a_process_of_somebody_else(held: int, tmp_path: Path) -> None:
     (check,) = check_ports(subject(tmp_path, text(held), port_state=port_state))
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from anvil_gen.flags import LONG_FLAG, split_flag
+from anvil_gen.text.flags import LONG_FLAG, split_flag
 from anvil_gen.values import KeyPath, split_compose_text
 
 MASK = "…"

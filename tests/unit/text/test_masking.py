@@ -6,7 +6,14 @@ import time
 
 import pytest
 
-from anvil_gen.masking import holds_secret, literal_secrets, mask_arguments, mask_text, may_hold_secret, secret_part
+from anvil_gen.text.masking import (
+    holds_secret,
+    literal_secrets,
+    mask_arguments,
+    mask_text,
+    may_hold_secret,
+    secret_part,
+)
 
 
 @pytest.mark.parametrize(

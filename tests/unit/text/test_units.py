@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anvil_gen.units import parse_duration, parse_size
+from anvil_gen.text.units import parse_duration, parse_size
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anvil_gen.flags import parse_flags
+from anvil_gen.text.flags import parse_flags
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Pins: real registries, and a stub of the hub."""
