@@ -53,6 +53,7 @@ class Refusal(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     remedy: Annotated[str, Meta(description="What to write instead.")]
 
 
+Sampling = Literal["temperature", "top_p", "top_k", "min_p"]
 Since = Annotated[str, Meta(description="Condition: this version of the engine or a newer one.")]
 Until = Annotated[str, Meta(description="Condition: a version before this one.")]
 
@@ -305,6 +306,13 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     tool_flags: Annotated[
         tuple[str, ...], Meta(description="Flags that must all be set for the model to be offered tools.")
     ] = ()
+    model_flags: Annotated[
+        Mapping[Literal["tools", "reasoning", "chat_template"] | Sampling, str],
+        Meta(
+            description="What is known of a model in `models/` -> the flag that says it; sampling only where the "
+            "engine does not read it from the model."
+        ),
+    ] = {}
     parallel: Parallel = Parallel()
     quirks: Annotated[tuple[Quirk, ...], Meta(description="Peculiarities on a platform or on some GPUs.")] = ()
     versions: Annotated[tuple[VersionData, ...], Meta(description="What some versions want otherwise.")] = ()

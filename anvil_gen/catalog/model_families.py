@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from anvil_gen.catalog.catalog import Catalog, decoded
+from anvil_gen.catalog.engine import Sampling
 from anvil_gen.catalog.template_tree import MODELS
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.values import KeyPath
 
 _ByEngine = Mapping[str, str]
+_Parsers = Mapping[str, tuple[str, ...]]
 
 
 class ModelFamily(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -29,17 +32,28 @@ class ModelFamily(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
             min_length=1,
         ),
     ]
+    architectures: Annotated[
+        tuple[str, ...],
+        Meta(description="In `architectures` of config.json: for models whose name is in no family."),
+    ] = ()
     source: Annotated[str, Meta(description="Where this is known from.", pattern="^https://")]
     checked: Annotated[
         str, Meta(description="Day on which it was compared with its source.", pattern=r"^\d{4}-\d{2}-\d{2}$(?!\n)")
     ] = ""
     task: Annotated[str, Meta(description="What it is for, where that is not chat.")] = ""
-    tools: Annotated[_ByEngine, Meta(description="Engine -> parser of its tool calls.")] = {}
-    reasoning: Annotated[_ByEngine, Meta(description="Engine -> parser of its reasoning.")] = {}
+    tools: Annotated[_Parsers, Meta(description="Engine -> parsers that read its tool calls, the best one first.")] = {}
+    reasoning: Annotated[_Parsers, Meta(description="Engine -> likewise of its reasoning.")] = {}
     chat_template: Annotated[
         _ByEngine, Meta(description="Engine -> template in the engine's image that tool calls need.")
     ] = {}
     since: Annotated[_ByEngine, Meta(description="Engine -> first version that serves it.")] = {}
+    flags: Annotated[
+        Mapping[str, Mapping[str, Any]], Meta(description="Engine -> further flags that its original files need.")
+    ] = {}
+    sampling: Annotated[
+        Mapping[Sampling, int | float],
+        Meta(description="Sampling that its authors recommend, where it reasons if it does."),
+    ] = {}
     quirks: Annotated[tuple[str, ...], Meta(description="What else is to be known, a sentence each.")] = ()
 
 
@@ -55,7 +69,12 @@ def model_families(catalog: Catalog) -> tuple[ModelFamily, ...]:
     Raises:
         DiagnosticError: a file has errors.
     """
-    files = {path.name: path for root in reversed(catalog.roots) for path in (root / MODELS).glob("*.toml")}
+    return _families(catalog.roots)
+
+
+@cache
+def _families(roots: tuple[Path, ...]) -> tuple[ModelFamily, ...]:
+    files = {path.name: path for root in reversed(roots) for path in (root / MODELS).glob("*.toml")}
     return tuple(family for _, path in sorted(files.items()) for family in _read(path).family)
 
 
@@ -76,3 +95,8 @@ def family_of(model: str, families: Iterable[ModelFamily]) -> ModelFamily | None
     name = model.rstrip("/\\").replace("\\", "/").rpartition("/")[2].lower()
     matches = [(len(p), family) for family in families for p in family.names if fnmatchcase(name, p)]
     return max(matches, key=lambda match: match[0])[1] if matches else None
+
+
+def family_of_architecture(architecture: str, families: Iterable[ModelFamily]) -> ModelFamily | None:
+    """Return the family that an architecture is of; None where none is known."""
+    return next((family for family in families if architecture in family.architectures), None)

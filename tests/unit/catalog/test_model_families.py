@@ -8,6 +8,7 @@ import pytest
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.model_families import ModelFamily, family_of, model_families
 from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.resolve.flag_check import flag_rules
 
 CATALOG = Catalog()
 FAMILIES = model_families(CATALOG)
@@ -44,6 +45,9 @@ def test_at_least_sixty_families_are_known() -> None:
         ("C:\\models\\Mistral-Small-3.2-24B\\", "Mistral Small"),
         ("deepseek-ai/DeepSeek-V3.1", "DeepSeek-V3.1"),
         ("deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", "DeepSeek-R1 distilled"),
+        ("Qwen/Qwen3.6-35B-A3B-FP8", "Qwen3.6"),
+        ("google/gemma-4-12B-it", "Gemma 4 12B"),
+        ("zai-org/GLM-5.1-FP8", "GLM-5.1"),
         ("nobody/unheard-of-7b", None),
     ],
 )
@@ -64,13 +68,34 @@ def _choices(engine: str, kind: str) -> set[str]:
 def _parsers() -> Iterator[tuple[ModelFamily, str, str, str]]:
     for family in FAMILIES:
         for kind in FLAGS:
-            yield from ((family, kind, engine, name) for engine, name in getattr(family, kind).items())
+            yield from (
+                (family, kind, engine, name) for engine, names in getattr(family, kind).items() for name in names
+            )
 
 
 def test_engines_have_the_parsers() -> None:
     """Every name is one that the newest version of its engine takes."""
     known = {(engine, kind): _choices(engine, kind) for engine in ("vllm", "sglang") for kind in FLAGS}
     assert [(family.title, name) for family, kind, engine, name in _parsers() if name not in known[engine, kind]] == []
+
+
+def test_flags_of_families_are_flags_of_the_engines() -> None:
+    """Each is one that the newest version has, with a value that it takes."""
+    found = []
+    for family in FAMILIES:
+        for name, flags in family.flags.items():
+            engine, timeline = CATALOG.engine(name), CATALOG.flag_timeline(name)
+            assert engine is not None
+            rules = flag_rules(timeline, engine, engine.image)
+            assert rules is not None
+            found += [(family.title, flag) for flag, value in flags.items() if rules.findings(flag, value)]
+    assert found == []
+
+
+def test_no_architecture_is_in_two_families() -> None:
+    """Which one is meant would be chance."""
+    names = [name for family in FAMILIES for name in family.architectures]
+    assert sorted(set(names)) == sorted(names)
 
 
 def test_tasks_are_tasks_of_engines() -> None:
