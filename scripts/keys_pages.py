@@ -56,6 +56,7 @@ DATA_TABLES = {
             "[[versions]]": "VersionData",
             "refuse of a quirk": "Refusal",
             "[parallel]": "Parallel",
+            "[picked]": "Picked",
         },
     ),
     "router": ("routers/NAME/router.toml", {"(top level)": "RouterKind"}),

@@ -92,6 +92,28 @@ class Parallel(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = ()
 
 
+class Picked(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """For which models `anvil-gen add` takes the engine, where none is named."""
+
+    formats: Annotated[
+        tuple[Literal["safetensors", "gguf"], ...], Meta(description="Files of models that it is taken for.")
+    ]
+    tasks: Annotated[
+        Mapping[Task, int],
+        Meta(description="Task that it is taken for -> its rank: the lowest of all engines is taken."),
+    ]
+    vendors: Annotated[
+        tuple[str, ...], Meta(description="Vendors of the GPUs that it is taken for; `cpu` for none at all.")
+    ]
+    compute_capability_from: Annotated[
+        ComputeCapability, Meta(description="The lowest compute capability that it is taken for.")
+    ] = "0.0"
+    architectures: Annotated[
+        Mapping[Task, tuple[str, ...]],
+        Meta(description="Task -> patterns of the architectures that it serves so; any where a task is not listed."),
+    ] = {}
+
+
 class Quirk(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A peculiarity, applied where all of its conditions hold."""
 
@@ -314,6 +336,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         ),
     ] = {}
     parallel: Parallel = Parallel()
+    picked: Picked | None = None
     quirks: Annotated[tuple[Quirk, ...], Meta(description="Peculiarities on a platform or on some GPUs.")] = ()
     versions: Annotated[tuple[VersionData, ...], Meta(description="What some versions want otherwise.")] = ()
 

@@ -33,12 +33,7 @@ def show_case(model: str, engine: str, version: str | None, case: Case, result: 
 def show_host(result: HostFit, *, as_json: bool) -> None:
     """Print the tiers of a host and its GPUs."""
     if as_json:
-        print_json(
-            host=result.host,
-            verdict=result.verdict,
-            tiers=[_tier_json(one) for one in result.tiers],
-            gpus=[_gpu_json(one) for one in result.gpus],
-        )
+        print_json(**host_json(result))
         return
     for tier in result.tiers:
         _show_tier(tier)
@@ -49,6 +44,16 @@ def show_host(result: HostFit, *, as_json: bool) -> None:
         last = gpu.gpu
         _show_gpu(gpu)
     click.echo(f"\n{result.host}: {coloured(result.verdict)}")
+
+
+def host_json(result: HostFit) -> dict[str, Any]:
+    """Return what the tiers of a host take, for programs."""
+    return {
+        "host": result.host,
+        "verdict": result.verdict,
+        "tiers": [_tier_json(one) for one in result.tiers],
+        "gpus": [_gpu_json(one) for one in result.gpus],
+    }
 
 
 def _show_tier(tier: TierFit) -> None:
