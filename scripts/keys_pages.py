@@ -58,6 +58,7 @@ DATA_TABLES = {
             "refuse of a quirk": "Refusal",
             "[parallel]": "Parallel",
             "[metrics], of a router too": "Metrics",
+            "[picked]": "Picked",
         },
     ),
     "router": ("routers/NAME/router.toml", {"(top level)": "RouterKind"}),
@@ -85,6 +86,7 @@ DATA_TABLES = {
         },
     ),
     "architectures": ("architectures.toml", {"[[family]]": "Family"}),
+    "model": ("models/NAME.toml", {"[[family]]": "ModelFamily"}),
 }
 
 
@@ -148,8 +150,8 @@ def data_page() -> str:
         "# Keys of the data files",
         "",
         "What the files are for is in [templates.md](templates.md). Every key but the required ones may be left out.",
-        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`, `memory`, `architectures`) prints the same as a",
-        "JSON Schema, which a file names in its first line for editors: `#:schema ../../engine.schema.json`.",
+        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`, `memory`, `architectures`, `model`) prints the",
+        "same as a JSON Schema, which a file names in its first line for editors: `#:schema ../../engine.schema.json`.",
     ]
     for kind, (file, tables) in DATA_TABLES.items():
         definitions = data_schema(kind)["$defs"]

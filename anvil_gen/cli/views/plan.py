@@ -84,7 +84,12 @@ def start_limit(one: ServiceChange) -> str:
 
 def show_json(plans: Sequence[HostPlan]) -> None:
     """Print plans as JSON."""
-    print_json(hosts=[{"host": plan.host, "services": [_service_json(one) for one in plan.services]} for plan in plans])
+    print_json(hosts=[plan_json(plan) for plan in plans])
+
+
+def plan_json(plan: HostPlan) -> dict[str, Any]:
+    """Return what changes of a host, for programs."""
+    return {"host": plan.host, "services": [_service_json(one) for one in plan.services]}
 
 
 def _service_json(one: ServiceChange) -> dict[str, Any]:
