@@ -16,6 +16,7 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Interna
 
 VERBS = (
     "init",
+    "import",
     "render",
     "plan",
     "pin",

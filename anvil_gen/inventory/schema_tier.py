@@ -1,6 +1,6 @@
 """The tables of a model server: a tier, and the experiment slot."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
@@ -9,6 +9,7 @@ from anvil_gen.inventory import gpu_fields as g
 from anvil_gen.inventory.schema_base import Environment, Logging, Ports, Table
 from anvil_gen.inventory.schema_model import AdapterTable, EnvFileTable, ModelTable, WeightsTable
 from anvil_gen.inventory.schema_mounts import Mounts, Networks
+from anvil_gen.inventory.schema_own_keys import with_own_keys
 
 
 class ModelServerTable(Table, frozen=True, kw_only=True):
@@ -73,7 +74,7 @@ class HealthCheckTable(Table, frozen=True, kw_only=True):
     ) = UNSET
 
 
-class TierTable(ModelServerTable, frozen=True, kw_only=True):
+class TierFields(ModelServerTable, frozen=True, kw_only=True):
     """One model server."""
 
     service: t.ServiceName | UnsetType = UNSET
@@ -233,7 +234,14 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     command: (
-        Annotated[list[t.Argument], Meta(description="Compose's own; for `custom`.", examples=[["--port", "9000"]])]
+        Annotated[
+            list[t.Argument],
+            Meta(
+                description="Words before the flags, in place of the engine's own; `{model}` is the model. For "
+                "`custom`, the whole command.",
+                examples=[["--port", "9000"], ["python3", "-m", "sglang.launch_server"]],
+            ),
+        ]
         | UnsetType
     ) = UNSET
     healthcheck: (
@@ -261,6 +269,14 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+
+
+if TYPE_CHECKING:
+
+    class TierTable(TierFields, frozen=True, kw_only=True):
+        """One model server."""
+else:
+    TierTable = with_own_keys("TierTable", TierFields)
 
 
 class ExperimentTable(ModelServerTable, frozen=True, kw_only=True):
