@@ -114,6 +114,7 @@ SUMMARIES = {
     "nested-too-deeply": "nested too deeply",
     "network-not-shared-with-the-router": "network not shared with the router",
     "network-was-removed": "network was removed",
+    "no-compose-file": "not a valid compose file",
     "no-engine-for-the-model": "no engine for the model",
     "no-experiment-slot": "no experiment slot",
     "no-gpu-is-listed": "no GPU is listed",

@@ -9,6 +9,7 @@ from page_parts import NOTE, table, toml
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.json_schema import data_schema
 from anvil_gen.inventory.json_schema import inventory_schema
+from anvil_gen.inventory.schema_own_keys import OWN_KEYS
 
 NONE = "-"
 # Key whose examples are the folders of templates -> the kind of folder, by struct.
@@ -136,7 +137,7 @@ def inventory_page(catalog: Catalog) -> str:
         defaults = {key.rstrip("_"): value for key, value in catalog.defaults.get(section or "", {}).items()}
         rows = []
         for name, option in definition["properties"].items():
-            default = defaults[name] if section else None
+            default = defaults.get(name) if name in OWN_KEYS else defaults[name] if section else None
             listed = catalog.names(LISTED[struct, name]) if (struct, name) in LISTED else []
             rows.append(key_row(name, option, definitions, default=default, listed=listed))
         lines += table(("key", "type", "unit", "default", "example", "meaning"), rows)

@@ -134,6 +134,22 @@ class AnyName(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(description="Why it is there: a comment above the variables that it sets.")]
 
 
+class Recognise(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How `import` knows a service of the engine; each is a regular expression."""
+
+    images: Annotated[
+        tuple[str, ...],
+        Meta(description="Its images, without tag or digest: the official ones, and those that are built from them."),
+    ] = ()
+    programs: Annotated[
+        str, Meta(description="What the words of entrypoint and command have in them, whatever the image.")
+    ] = ""
+    others: Annotated[
+        str, Meta(description="Likewise, where they do something else than serve: pull a model, measure.")
+    ] = ""
+    port: Annotated[int, Meta(description="Port that its image listens on by itself.", ge=1, le=65535)]
+
+
 class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """An inference engine."""
 
@@ -169,6 +185,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
             "counts as the newest release, and what its flags have wrong is a warning."
         ),
     ] = ()
+    recognise: Recognise | None = None
     image_kinds: Annotated[tuple[ImageKind, ...], Meta(description="What is peculiar to some of its images.")] = ()
     architectures: Annotated[
         Mapping[Architecture, Mapping[str, str]],

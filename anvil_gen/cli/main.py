@@ -17,6 +17,7 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Interna
 VERBS = (
     "init",
     "add",
+    "import",
     "render",
     "plan",
     "explain",

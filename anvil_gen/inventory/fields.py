@@ -171,7 +171,7 @@ MountSource = Annotated[
         "A folder or file of the host: a POSIX, Windows or UNC path; a relative one is below this file's folder, and "
         "`~/` is the home of who runs Compose.",
         examples=["/srv/videos", "C:/Users/me/videos", "prompts", "~/videos"],
-        variable=NEEDS_DEFAULT,
+        variable=PASSED_ON,
     ),
 ]
 VolumeKey = Annotated[
