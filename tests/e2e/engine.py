@@ -95,8 +95,8 @@ class Engine:
             self._ignore_pins.unlink()
 
     def remove_all(self, part: str = "") -> None:
-        """Remove every container, network, volume and image with a text in its name, but not the stand-in images."""
-        kept = {"bridge", "host", "none", *images.names()}
+        """Remove every container, network, volume and image with a text in its name, but not our own images."""
+        kept = {"bridge", "host", "none", *images.kept_names()}
         for kind, option, form in (
             ("container", "--all", "{{.Names}}"),
             ("network", "--no-trunc", "{{.Name}}"),
