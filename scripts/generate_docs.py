@@ -20,7 +20,11 @@ from review_page import review_page
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.router_features import OBSERVED, REQUESTABLE
 from anvil_gen.cli.main import cli
+from anvil_gen.cli.views.show.picture import picture_of
+from anvil_gen.cli.views.show.svg import svg_image
 from anvil_gen.diagnostic_codes import SUMMARIES
+from anvil_gen.fit.host_fit import host_fit
+from anvil_gen.resolve.host import Host
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -33,8 +37,15 @@ def pages() -> dict[str, str]:
     others["docs/router-contract.md"] = contract_page(catalog)
     others |= {"docs/template-data.md": data_page(), "docs/errors.md": errors_page()}
     others["docs/fields.md"] = "\n".join([NOTE, *fields_page(catalog), ""])
+    others["docs/pictures/lab-quad.svg"] = lab_quad_picture(catalog)
     others["docs/review.md"] = "\n".join([NOTE, *review_page(REPOSITORY), ""])
     return {"docs/inventory.md": inventory_page(catalog), **others, **engines}
+
+
+def lab_quad_picture(catalog: Catalog) -> str:
+    """Return what `anvil-gen show lab-quad --format svg` prints."""
+    host = Host(REPOSITORY / "hosts" / "lab-quad.toml", catalog)
+    return svg_image([picture_of(host.stack, catalog, host_fit(host, (), None))]) + "\n"
 
 
 def cli_page() -> str:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.health import Health
-from anvil_gen.catalog.image_kind import ComposeKeys, ImageKind
+from anvil_gen.catalog.image_kind import Cache, ComposeKeys, ImageKind
 from anvil_gen.inventory.fields import Architecture, ComputeCapability, Platform, Task
 from anvil_gen.values import KeyPath, canonical_flag
 
@@ -28,14 +28,6 @@ ImageKey = Annotated[
     str,
     Meta(description="`default`, or a compute capability in quotes.", pattern=r"^(?:default|[0-9]{1,2}\.[0-9])$(?!\n)"),
 ]
-
-
-class Cache(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A named volume of the project for what an engine can make again, so that a recreate does not cost minutes."""
-
-    volume: Annotated[str, Meta(description="Name of the volume.")]
-    target: Annotated[str, Meta(description="Folder in the container.")]
-    reason: Annotated[str, Meta(description="What it keeps, and what is lost without it.")]
 
 
 class ModelsEndpoint(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -200,6 +192,13 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         "repo",
         "file",
     )
+    model_config: Annotated[
+        tuple[str, ...],
+        Meta(description="Files of which a model's folder has one, by which the engine knows what the model is."),
+    ] = ()
+    model_config_flags: Annotated[
+        tuple[str, ...], Meta(description="Flags that name a place for that file outside of the folder.")
+    ] = ()
     hub_repo: Annotated[
         str,
         Meta(

@@ -24,6 +24,7 @@ VERBS = (
     "down",
     "restart",
     "status",
+    "show",
     "logs",
     "doctor",
     "experiment",

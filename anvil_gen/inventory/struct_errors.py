@@ -145,7 +145,7 @@ class Decoder:
         table = self._renamed(table, getattr(kind.cls, "RENAMED", {}), path)
         unknown = [key for key in table if key not in fields]
         for key in unknown:
-            remedy = did_you_mean(key, fields) or f"keys here: {join_words(fields, limit=40)}"
+            remedy = _meant(key, table[key], fields, kind.cls) or f"keys here: {join_words(fields, limit=40)}"
             problem = _Problem("unknown key", f'"{key}" is not a key of this table', remedy)
             self._add((*path, key), problem, at_key=True)
         required = [name for name, field in fields.items() if field.required]
@@ -197,6 +197,19 @@ class Decoder:
         if any(item is UNSET for item in decoded):
             return UNSET
         return tuple(decoded) if isinstance(kind, types.VarTupleType) else decoded
+
+
+def _meant(key: str, value: Any, fields: Mapping[str, types.Field], table: type) -> str:
+    """Return what an unknown key may mean: what is called otherwise here, a key that is near, or an engine's flag."""
+    names: Mapping[str, str] = getattr(table, "CALLED_ELSEWHERE", {})
+    word, plain = key.lower().replace("-", "_"), not isinstance(value, dict | list)
+    if names.get(word) in fields:
+        return f"here it is called {names[word]}" + (f": write {names[word]} = {_show(value)}" if plain else "")
+    near = did_you_mean(key, fields)
+    if near or "flags" not in fields:
+        return near
+    written = f" = {_show(value)}" if plain else ""
+    return f"a flag of the engine is written flags.{word.replace('_', '-')}{written}; docs/inventory.md has the keys"
 
 
 def accepts(kind: types.Type, value: Any) -> bool:

@@ -55,6 +55,7 @@ class Status(Struct, frozen=True, kw_only=True):
     host: str
     project: str
     mode: str
+    modes: tuple[str, ...]  # all that the inventory has
     rows: tuple[Row, ...]
     stale: Diagnostic | None
 
@@ -123,6 +124,7 @@ def status_of(
         host=stack.host,
         project=project.name,
         mode=running.title,
+        modes=tuple(one.title for one in stack.modes),
         rows=tuple(_rows(queried)),
         stale=stale,
     )

@@ -64,6 +64,8 @@ class HostOptions(Options, frozen=True, kw_only=True):
     gpu_request: str
     output: str
     address: str | None
+    proxy: str | None
+    ca_file: str | None
     docker_context: str | None
 
 

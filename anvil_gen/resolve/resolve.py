@@ -21,6 +21,7 @@ from anvil_gen.resolve.experiment import build_experiment
 from anvil_gen.resolve.extra_service import build_extras
 from anvil_gen.resolve.gpus import check_gpu_requests, resolve_gpus
 from anvil_gen.resolve.impossible_paths import check_paths
+from anvil_gen.resolve.likely_mistakes import check_likely_mistakes
 from anvil_gen.resolve.model import Mode, Stack, Tier, TreeFile
 from anvil_gen.resolve.model_names import model_names
 from anvil_gen.resolve.model_server import resolve_server
@@ -110,6 +111,7 @@ def _checked(context: ResolveContext, stack: Stack) -> Stack:
     proves_names = kind is not None and kind.proves_names
     check_stack(stack, context.inventory, context.collector, proves_names=proves_names)
     check_gpu_requests(context, stack)
+    check_likely_mistakes(context, stack)
     return stack
 
 

@@ -10,7 +10,7 @@ from anvil_gen.cli import options
 from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.deploy.pipeline import collect_all, generator
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.inventory.fleet import all_inventories, find_inventory
+from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host
 from anvil_gen.review.against_ref import against_ref
 from anvil_gen.review.host_plan import HostPlan, against_disk
 
@@ -18,7 +18,7 @@ _FORMATS = ("text", "json", "markdown", "github")
 
 
 @click.command("plan")
-@click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=options.complete_host)
+@options.hosts
 @click.option("--all", "every", is_flag=True, help="Every inventory in hosts/.")
 @click.option(
     "--against",
@@ -43,6 +43,7 @@ def command(*, hosts: tuple[str, ...], every: bool, against: str, form: str) -> 
       anvil-gen plan --all --against origin/main --format markdown    the comment of a pull request
       anvil-gen plan fakoli-dark --against live   what the next `up` does
     """
+    hosts = hosts or (() if every else tuple(only_host(Path.cwd())))
     if every == bool(hosts):
         raise click.UsageError("name at least one HOST, or --all" if not hosts else "name a HOST or --all, not both")
     if not against:

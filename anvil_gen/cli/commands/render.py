@@ -14,11 +14,11 @@ from anvil_gen.cli.views.render import JsonView, TextView, View
 from anvil_gen.deploy.pipeline import collect_all, generator, write_trees
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.inventory.fleet import all_inventories, find_inventory
+from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host
 
 
 @click.command("render")
-@click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=options.complete_host)
+@options.hosts
 @click.option("--all", "every", is_flag=True, help="Render every inventory in hosts/.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 2 with a diff if files on disk differ.")
 @click.option("--stdout", "to_stdout", is_flag=True, help="Write nothing; print the rendered files.")
@@ -52,6 +52,7 @@ def command(
       anvil-gen render --all --check             in CI: exit 2 with a diff if a tree is out of date
       anvil-gen render fakoli-dark --stdout      print the files without writing them
     """
+    hosts = hosts or (() if every else tuple(only_host(Path.cwd())))
     if every == bool(hosts):
         raise click.UsageError("name at least one HOST, or --all" if not hosts else "name a HOST or --all, not both")
     if output is not None and (every or len(hosts) > 1):

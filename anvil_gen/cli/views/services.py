@@ -59,11 +59,13 @@ def result_json(result: Result) -> dict[str, Any]:
 
 
 def show_status(status: Status, *, as_json: bool) -> None:
-    """Print what runs: a table, then each drift with its fix."""
+    """Print what runs: the mode where there are several, a table, then each drift with its fix."""
     if as_json:
         print_json(**_status_json(status))
         return
     now = datetime.now(UTC)
+    if len(status.modes) > 1:
+        click.echo(f"mode: {status.mode}\n")
     _table([_HEAD, *(_cells(row, now) for row in status.rows)])
     if status.stale is not None:
         click.echo(f"\n{diagnostic_text(status.stale).rstrip()}")
