@@ -46,6 +46,8 @@ class Engine:
             "NO_PROXY": "127.0.0.1,localhost",
             "no_proxy": "127.0.0.1,localhost",
         }
+        self.outside = daemon.outside
+        """A context in which the machine's network is reached, to fetch what one run alone needs."""
         self._ignore_pins = daemon.run / "gpus" / gpu_hook.IGNORE_PINS_FILE
 
     def run(

@@ -49,7 +49,7 @@ def vllm_image(engine: Engine) -> str:
     digest = digest_of(data, (REPOSITORY / data["requirements"]).read_text("utf-8"), PROGRAM)
     form = f'{{{{index .Config.Labels "{LABEL}"}}}}'
     if engine.docker("image", "inspect", f"--format={form}", name, check=False) != digest:
-        with step("making the image of the real vLLM"):
+        with step("making the image of the real vLLM"), engine.outside():
             _make_image(engine, data, digest)
     return name
 

@@ -87,9 +87,7 @@ def client(port: int, key: str = "none") -> openai.OpenAI:
     """Return the official client of a port of the loopback."""
     direct = openai.DefaultHttpxClient(trust_env=False)
     address = f"http://127.0.0.1:{port}/v1"
-    return openai.OpenAI(
-        base_url=address, api_key=key, max_retries=0, timeout=ANSWER_SECONDS, http_client=direct
-    )
+    return openai.OpenAI(base_url=address, api_key=key, max_retries=0, timeout=ANSWER_SECONDS, http_client=direct)
 
 
 def exit_code(box: Box) -> int:
