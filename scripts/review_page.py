@@ -46,6 +46,17 @@ What a service's consequence means:
 prints annotations for the lines that are causes. `--format markdown` begins with a marker, so that a comment can be
 replaced, and is always short enough for one; values of secrets are in no format.
 
+`--untrusted`, of `plan` and `render`, is for changes of strangers: it refuses templates next to `hosts/`, since they
+are programs, and reads nothing outside the repository.
+
+`anvil-gen explain` shows where a single value comes from, and where an option of the inventory goes to:
+
+    anvil-gen explain lab-quad 'tiers/chat.yml:services.chat.command[4]'    # or by its line: tiers/chat.yml:20
+    anvil-gen explain lab-quad chat.context_length
+
+Its answer is tried, like the causes in a plan: the host is rendered with another value in the place of each line that
+could be a cause, of the inventory, a lock, another host or the data of engines and routers, and compared.
+
 Ten typical edits of [hosts/lab-quad.toml](../hosts/lab-quad.toml) follow: what is edited, what `plan` says, and the
 rendered difference."""
 # What is edited -> texts before and after.

@@ -18,6 +18,7 @@ VERBS = (
     "init",
     "render",
     "plan",
+    "explain",
     "pin",
     "outdated",
     "up",

@@ -29,6 +29,11 @@ def completing(name: str) -> _Complete:
     return complete
 
 
+untrusted = click.option(
+    "--untrusted",
+    is_flag=True,
+    help="Refuse own templates, and read no file outside the repository: for changes that nobody has reviewed.",
+)
 host = click.argument("host", metavar="[HOST]", shell_complete=completing("hosts"))
 hosts = click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=completing("hosts"))
 tiers = click.argument("tiers", nargs=-1, metavar="[TIER]...", shell_complete=completing("tiers"))

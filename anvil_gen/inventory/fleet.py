@@ -89,6 +89,12 @@ def root_above(folder: Path) -> Path:
     return folder.parent if folder.name == HOSTS else folder
 
 
+def repository_of(folder: Path) -> Path:
+    """Return the folder of the repository that a folder is in; the folder itself where it is in none."""
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100
+    return next((one for one in (folder, *folder.parents) if os.path.lexists(one / ".git")), folder)
+
+
 def stem_of(inventory: Path) -> str:
     """Return the name by which a host is meant: its inventory's, without the suffix."""
     return inventory.name.removesuffix(".toml")

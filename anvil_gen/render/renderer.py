@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from anvil_gen.digests import digest
 from anvil_gen.render.jinja_env import QUOTES, TEMPLATE_ERRORS, TemplateCache, TemplateEnvironment
 from anvil_gen.render.overrides import overridden
 from anvil_gen.render.syntaxes import syntax_of
+from anvil_gen.render.template_lines import TemplateLine, lines_of
 from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, Mode, Stack
 from anvil_gen.resolve.router_model import file_variable
 
@@ -43,6 +45,16 @@ class Renderer:
         self.catalog = catalog
         self._cache_folder = cache_folder
         self._environments: dict[str, TemplateEnvironment] = {}
+
+    def with_catalog(self, catalog: Catalog) -> Renderer:
+        """Return a renderer of the same templates by other data."""
+        other = copy(self)
+        other.catalog = catalog
+        return other
+
+    def template_lines(self, file: RenderedFile) -> list[TemplateLine]:
+        """Return which line of which template each line of a rendered file is from, before any override."""
+        return lines_of(self._environment(file.path).get_template(file.template), file.context)
 
     def render(self, stack: Stack) -> tuple[dict[str, str], list[RenderedFile]]:
         """Return the texts of the tree by path, and what those that are no copies were made from.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -49,10 +50,11 @@ class Host:
         output: Path | None = None,
         text: str | None = None,
         lock: Lock | None = None,
+        others: Mapping[str, str] = {},
     ) -> None:
         """Read an inventory; its tree goes to ``output`` instead of where it says, and ``text`` replaces its content.
 
-        ``lock`` is taken instead of that on disk.
+        ``lock`` is taken instead of that on disk, and so are the contents of ``others``, hosts by name.
 
         Raises:
             DiagnosticError: the file cannot be read, or is no TOML; or ``output`` is another folder's place.
@@ -60,6 +62,7 @@ class Host:
         self.path = path
         self.catalog = catalog
         self._given_lock = lock
+        self._given_others = others
         self.collector = Collector(Document(path, text=text, below=fleet_root(path)))
         self.inventory: Inventory = parse(self.collector)
         self.options = _host_options(self.inventory, catalog, path)
@@ -169,7 +172,7 @@ class Host:
             known = join_words(self._others) or "none"
             return None, "unknown-host", f'"{name}" is no other inventory of the fleet (there: {known})', "name one"
         try:
-            other = Host(path, self.catalog)
+            other = Host(path, self.catalog, text=self._given_others.get(name))
             named = NamedPeer(name=name, inventory=other.inventory, stack=other.alone)
         except DiagnosticError as error:
             detail = f"its inventory has errors, the first: {next(iter(error.diagnostics)).summary}"

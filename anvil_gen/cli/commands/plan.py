@@ -10,7 +10,7 @@ from anvil_gen.cli import options
 from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.deploy.pipeline import collect_all, generator
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host
+from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host, repository_of
 from anvil_gen.review.against_ref import against_ref
 from anvil_gen.review.host_plan import HostPlan, against_disk
 
@@ -27,7 +27,8 @@ _FORMATS = ("text", "json", "markdown", "github")
     help="The rendered files on disk (default), a git ref, or the running containers.",
 )
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", help="Output format (default: text).")
-def command(*, hosts: tuple[str, ...], every: bool, against: str, form: str) -> ExitCode:
+@options.untrusted
+def command(*, hosts: tuple[str, ...], every: bool, against: str, form: str, untrusted: bool) -> ExitCode:
     """Show what a change does to each service, and why.
 
     Nothing is written. Exits 2 if anything changes.
@@ -48,12 +49,15 @@ def command(*, hosts: tuple[str, ...], every: bool, against: str, form: str) -> 
         raise click.UsageError("name at least one HOST, or --all" if not hosts else "name a HOST or --all, not both")
     if not against:
         raise click.UsageError("--against is empty: name disk, live or a git ref")
-    plans = _plans(hosts, every=every, against=against, as_json=form == "json")
+    if untrusted and against == "live":
+        raise click.UsageError("--untrusted and --against live cannot be combined: containers run what is trusted")
+    below = repository_of(Path.cwd()) if untrusted else None
+    plans = _plans(hosts, every=every, against=against, as_json=form == "json", below=below)
     _show(plans, form)
     return ExitCode.DIFFERS if any(plan.changes for plan in plans) else ExitCode.OK
 
 
-def _plans(hosts: tuple[str, ...], *, every: bool, against: str, as_json: bool) -> list[HostPlan]:
+def _plans(hosts: tuple[str, ...], *, every: bool, against: str, as_json: bool, below: Path | None) -> list[HostPlan]:
     here = Path.cwd()
     found = all_inventories(here) if every else collect_all(lambda host: find_inventory(host, here), hosts)
     inventories = list({path.absolute(): path for path in found}.values())
@@ -61,13 +65,13 @@ def _plans(hosts: tuple[str, ...], *, every: bool, against: str, as_json: bool) 
         from anvil_gen.review.live import against_live  # noqa: PLC0415  only this asks Docker
 
         return collect_all(against_live, inventories)
-    made = generator()
+    made = generator(below=below)
     plans = made.render_all(inventories)
     show_diagnostics([warning for one in plans for warning in one.host.warnings], as_json=as_json)
     if against == "disk":
         collect_all(lambda one: one.files, plans)
         return against_disk(plans, made)
-    return against_ref(plans, made, against, every=every)
+    return against_ref(plans, made, against, every=every, trusted=below is None)
 
 
 def _show(plans: list[HostPlan], form: str) -> None:

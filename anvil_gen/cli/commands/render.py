@@ -14,7 +14,7 @@ from anvil_gen.cli.views.render import JsonView, TextView, View
 from anvil_gen.deploy.pipeline import collect_all, generator, write_trees
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host
+from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host, repository_of
 
 
 @click.command("render")
@@ -29,6 +29,7 @@ from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host
     help="Folder to render into (default: the output folder of the inventory).",
 )
 @click.option("--force", is_flag=True, help="Overwrite manually edited files.")
+@options.untrusted
 @options.as_json
 def command(
     *,
@@ -38,6 +39,7 @@ def command(
     to_stdout: bool,
     output: str | None,
     force: bool,
+    untrusted: bool,
     as_json: bool,
 ) -> ExitCode:
     """Render inventories into deploy trees.
@@ -67,7 +69,8 @@ def command(
     found = all_inventories(here) if every else collect_all(lambda host: find_inventory(host, here), hosts)
     # A host may be named twice, by its name and by its path.
     inventories = {path.absolute(): path for path in found}.values()
-    plans = generator().render_all(inventories, output=Path(output) if output is not None else None)
+    below = repository_of(here) if untrusted else None
+    plans = generator(below=below).render_all(inventories, output=Path(output) if output is not None else None)
     show_diagnostics([warning for one in plans for warning in one.host.warnings], as_json=as_json)
     if to_stdout:
         _print_trees(plans)

@@ -11,7 +11,7 @@ import click
 from anvil_gen.cli import options
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.fit.host_fit import host_fit
-from anvil_gen.inventory.fleet import all_inventories
+from anvil_gen.inventory.fleet import all_inventories, only_host
 from anvil_gen.operate.deployment import Deployment, open_deployment
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _FORMATS = ("text", "svg", "html", "mermaid", "json")
 
 
 @click.command("show")
-@click.argument("host", required=False, shell_complete=options.complete_host)
+@click.argument("host", required=False, shell_complete=options.completing("hosts"))
 @click.option("--all", "every", is_flag=True, help="Show every host of hosts/.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", help="Form of the picture.")
 @click.option("--live", is_flag=True, help="Colour by what runs: asks Docker.")
@@ -39,10 +39,11 @@ def command(*, host: str | None, every: bool, form: str, live: bool) -> ExitCode
       anvil-gen show lab-quad --format svg > lab-quad.svg
       anvil-gen show lab-quad --live
     """
-    if every == (host is not None):
-        raise click.UsageError("name a HOST, or --all")
     here = Path.cwd()
-    names = [str(path) for path in all_inventories(here)] if every else [str(host)]
+    named = [host] if host is not None else [] if every else only_host(here)
+    if every == bool(named):
+        raise click.UsageError("name a HOST, or --all")
+    names = [str(path) for path in all_inventories(here)] if every else named
     deployments = [open_deployment(name, here) for name in names]
     pictures = [_picture(deployment.host) for deployment in deployments]
     _print(_live(pictures, deployments) if live else pictures, form)

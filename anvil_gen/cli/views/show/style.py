@@ -21,18 +21,16 @@ def _variables(scheme: str, fills: tuple[str, ...]) -> str:
 STYLE = (
     f":root{{color-scheme:light dark;{_variables('light', _LIGHT)}}}"
     f"@media (prefers-color-scheme:dark){{:root{{{_variables('dark', _DARK)}}}}}"
-    ".anvil{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;max-width:100%;height:auto}"
-    ".anvil text{fill:var(--ink)}.anvil .t-h{font-size:20px;font-weight:700}.anvil .t-b{font-size:14px;font-weight:600}"
-    ".anvil .t-s{font-size:12px}.anvil .muted{fill:var(--muted)}"
-    ".anvil .card,.anvil .pill{fill:var(--card);stroke:var(--line)}"
-    ".anvil .standby,.anvil .host,.anvil .other{stroke-dasharray:4 3}"
-    ".anvil .edge{fill:none;stroke-width:1.5;stroke:var(--line)}.anvil .frame{fill:none;stroke:var(--line)}"
-    ".anvil .free,.anvil .page{fill:var(--page)}.anvil .reserved{fill:var(--line);opacity:.5}"
-    ".anvil .k-cache{opacity:.6}.anvil .unknown{opacity:.4}.anvil .idle{opacity:.3}"
-    ".anvil .dot{fill:var(--line)}.anvil .up{fill:#1a9e4b}.anvil .wait{fill:#c98a00}.anvil .down{fill:#d1342f}"
-    + "".join(
-        f".anvil .c{n}{{fill:var(--c{n})}}.anvil .e{n}{{stroke:var(--c{n});stroke-width:3}}" for n in range(COLOURS)
-    )
+    ".pic{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;max-width:100%;height:auto}"
+    ".pic text{fill:var(--ink)}.pic .t-h{font-size:20px;font-weight:700}.pic .t-b{font-size:14px;font-weight:600}"
+    ".pic .t-s{font-size:12px}.pic .muted{fill:var(--muted)}"
+    ".pic .card,.pic .pill{fill:var(--card);stroke:var(--line)}"
+    ".pic .standby,.pic .host,.pic .other{stroke-dasharray:4 3}"
+    ".pic .edge{fill:none;stroke-width:1.5;stroke:var(--line)}.pic .frame{fill:none;stroke:var(--line)}"
+    ".pic .free,.pic .page{fill:var(--page)}.pic .reserved{fill:var(--line);opacity:.5}"
+    ".pic .k-cache{opacity:.6}.pic .unknown{opacity:.4}.pic .idle{opacity:.3}"
+    ".pic .dot{fill:var(--line)}.pic .up{fill:#1a9e4b}.pic .wait{fill:#c98a00}.pic .down{fill:#d1342f}"
+    + "".join(f".pic .c{n}{{fill:var(--c{n})}}.pic .e{n}{{stroke:var(--c{n});stroke-width:3}}" for n in range(COLOURS))
 )
 """For every drawing: an image has it inside, a page once."""
 

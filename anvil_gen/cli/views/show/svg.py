@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from anvil_gen.cli.views.show.markup import Markup, element, joined
-from anvil_gen.cli.views.show.picture import GpuBar, HostBox, Picture, Segment, TierBox, gib_text
+from anvil_gen.cli.views.show.pic import GpuBar, HostBox, Picture, Segment, TierBox, gib_text
 from anvil_gen.cli.views.show.style import COLOURS, STYLE, state_class
 
 WIDTH = 960
@@ -62,7 +62,7 @@ def _svg(title: str, content: Markup, height: float, name: str) -> Markup:
         width=WIDTH + 2 * _MARGIN,
         height=height + 2 * _MARGIN,
         role="img",
-        class_="anvil",
+        class_="pic",
         aria_labelledby=f"{name}-title",
     )
 
