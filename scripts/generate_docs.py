@@ -16,6 +16,7 @@ from fields_page import fields_page
 from keys_pages import data_page, inventory_page
 from page_parts import NOTE, table
 from review_page import review_page
+from upgrades_page import upgrades_page
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.router_features import OBSERVED, REQUESTABLE
@@ -39,6 +40,7 @@ def pages() -> dict[str, str]:
     others["docs/fields.md"] = "\n".join([NOTE, *fields_page(catalog), ""])
     others["docs/pictures/lab-quad.svg"] = lab_quad_picture(catalog)
     others["docs/review.md"] = "\n".join([NOTE, *review_page(REPOSITORY), ""])
+    others["docs/upgrades.md"] = "\n".join([NOTE, *upgrades_page(REPOSITORY), ""])
     return {"docs/inventory.md": inventory_page(catalog), **others, **engines}
 
 
