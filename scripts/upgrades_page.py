@@ -77,9 +77,20 @@ def _rendered(repository: Path, version: str) -> dict[str, set[str]]:
     files = Generator().render(repository / HOST, text=pinned).tree.data
     services = [files[f"tiers/{tier}.yml"]["services"][tier] for tier in TIERS]
     return {
-        tier: {*service["command"], *(f"{name}={value}" for name, value in service["environment"].items())}
+        tier: {*_flags(service["command"]), *(f"{name}={value}" for name, value in service["environment"].items())}
         for tier, service in zip(TIERS, services, strict=True)
     }
+
+
+def _flags(command: Sequence[str]) -> list[str]:
+    """Return the words of a command, a flag together with the values that follow it."""
+    found: list[str] = []
+    for word in command:
+        if word.startswith("--") or not found:
+            found.append(word)
+        else:
+            found[-1] += f" {word}"
+    return found
 
 
 def _changes(before: Mapping[str, set[str]], after: Mapping[str, set[str]]) -> str:

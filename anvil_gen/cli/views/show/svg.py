@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from anvil_gen.cli.views.show.markup import Markup, element, joined
-from anvil_gen.cli.views.show.pic import GpuBar, HostBox, Picture, Segment, TierBox, gib_text
+from anvil_gen.cli.views.show.picture import GpuBar, HostBox, Picture, Segment, TierBox, gib_text
 from anvil_gen.cli.views.show.style import COLOURS, STYLE, state_class
 
 WIDTH = 960
