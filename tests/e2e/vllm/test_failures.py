@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
 
 from e2e.box import Box
+from e2e.materials import CACHE
 from e2e.vllm.servers import Vllm, exit_code, inventory, waited
 
 
@@ -27,8 +30,17 @@ def nothing(_: Path) -> None:
 
 
 def cut(file: Path) -> None:
-    """Leave only the beginning of a file."""
-    file.write_bytes(file.read_bytes()[:100_000])
+    """Put a file with only its beginning in its place, which leaves the other links to it whole."""
+    beginning = file.read_bytes()[:100_000]
+    file.unlink()
+    file.write_bytes(beginning)
+
+
+@pytest.fixture
+def models(vllm: Vllm) -> Iterator[Path]:
+    """Return a folder with the models, whose files may be removed and replaced."""
+    with TemporaryDirectory(dir=CACHE) as folder:
+        yield Path(shutil.copytree(vllm.models, Path(folder) / "models", copy_function=os.link))
 
 
 FAILING = {
@@ -78,10 +90,8 @@ FAILING = {
 
 
 @pytest.mark.parametrize("name", FAILING)
-def test_the_cause_is_told(name: str, box: Box, vllm: Vllm) -> None:
+def test_the_cause_is_told(name: str, box: Box, vllm: Vllm, models: Path) -> None:
     failing = FAILING[name]
-    models = box.folder / "models"
-    shutil.copytree(vllm.models, models)
     failing.spoil(models)
     data = inventory(box, vllm, restart="no", **failing.tier)
     box.render({**data, "paths": {"models": str(models)}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+import tomllib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from e2e import web
 from e2e.box import Box
 from e2e.conftest import new_box
 from e2e.engine import Engine
+from e2e.materials import REPOSITORY
 from e2e.vllm.servers import (
     ANSWER_SECONDS,
     SERVED_NAME,
@@ -33,6 +35,21 @@ from e2e.vllm.servers import (
 KEY = "a key of the test"
 STAGES = ["starting the engine", "loading weights", "starting its server"]
 QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "What is the capital of France?"}]
+
+
+METRICS = {
+    "vllm:num_requests_running",
+    "vllm:num_requests_waiting",
+    "vllm:kv_cache_usage_perc",
+    "vllm:prompt_tokens_total",
+    "vllm:generation_tokens_total",
+    "vllm:time_to_first_token_seconds",
+    "vllm:inter_token_latency_seconds",
+    "vllm:e2e_request_latency_seconds",
+    "vllm:num_preemptions_total",
+    "vllm:request_success_total",
+}
+DATA = REPOSITORY / "templates" / "engines" / "vllm" / "engine.toml"
 
 
 class Server(NamedTuple):
@@ -164,6 +181,16 @@ def test_the_further_paths_of_its_data_are_there(server: Server, path: str) -> N
     body = {"model": SERVED_NAME, "prompt": "Paris", "tokens": [1, 2]}
 
     assert web.ask(server.box.port("chat"), path, body=body).status == 200
+
+
+def test_its_metrics_have_the_names_that_dashboards_use(server: Server) -> None:
+    text = web.ask(server.box.port("chat"), "/metrics").text
+    served = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
+    used = tomllib.loads(DATA.read_text("utf-8")).get("metrics", {}).get("names", {}).values()
+
+    assert METRICS | set(used) <= served
+    # The label that tells two tiers apart.
+    assert f'vllm:request_success_total{{engine="0",finished_reason="length",model_name="{SERVED_NAME}"}}' in text
 
 
 def test_requests_under_way_are_answered_before_it_stops(server: Server) -> None:
