@@ -17,6 +17,7 @@ from keys_pages import data_page, inventory_page
 from page_parts import NOTE, table
 from presets_table import presets_table
 from review_page import review_page
+from upgrades_page import upgrades_page
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.router_features import OBSERVED, REQUESTABLE
@@ -41,6 +42,7 @@ def pages() -> dict[str, str]:
     others["docs/pictures/lab-quad.svg"] = lab_quad_picture(catalog)
     others["docs/review.md"] = "\n".join([NOTE, *review_page(REPOSITORY), ""])
     others["templates/onboard/models.yml"] = presets_table(REPOSITORY / "templates/onboard", catalog)
+    others["docs/upgrades.md"] = "\n".join([NOTE, *upgrades_page(REPOSITORY), ""])
     return {"docs/inventory.md": inventory_page(catalog), **others, **engines}
 
 
