@@ -233,6 +233,10 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         "repo",
         "file",
     )
+    headless: Annotated[
+        tuple[str, ...],
+        Meta(description="Flags with which it answers nobody, so that no health check would ever pass."),
+    ] = ()
     model_config: Annotated[
         tuple[str, ...],
         Meta(description="Files of which a model's folder has one, by which the engine knows what the model is."),
