@@ -41,8 +41,8 @@ What a service's consequence means:
 | none until pulled or rebuilt | nothing, until `docker compose pull` or `build` |
 | none | nothing |
 
-That is decided by the rendered files alone, without Docker. `--verify` asks Docker Compose as well, by the hashes that it
-compares containers with (`docker compose config --hash`), and exits 1 where it would do something else.
+That is decided by the rendered files alone, without Docker. `--verify` asks Docker Compose as well, by the hashes that
+it compares containers with (`docker compose config --hash`), and exits 1 where it would do something else.
 
 `--format json` prints the same for programs: `{"format": 1, "hosts": [{"host", "services": [{"service",
 "consequence", "changes": [{"address", "before", "after", "cause": {"file", "line", "key"}}]}]}]}`. `--format github`

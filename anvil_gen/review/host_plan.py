@@ -27,8 +27,8 @@ NOTHING = Tree(files={}, data={})
 class HostPlan(Struct, frozen=True, kw_only=True):
     """What a change does to one host.
 
-    ``stack`` is None of a host that goes, and ``tree`` what is rendered after the change; ``is_edited`` tells whether its
-    inventory is another one, where that is known; ``notes`` are for people.
+    ``stack`` is None of a host that goes, and ``tree`` what is rendered after the change; ``is_edited`` tells whether
+    its inventory is another one, where that is known; ``notes`` are for people.
     """
 
     host: str
