@@ -131,12 +131,13 @@ def review_page(repository: Path) -> Iterator[str]:
         yield INTRODUCTION
         for title, changes in EDITS.items():
             yield f"\n### {title}\n"
-            yield from _section(made, text, _edited(text, changes))
+            yield from _section(made, text, edited(text, changes))
     finally:
         os.chdir(here)
 
 
-def _edited(text: str, changes: list[tuple[str, str]]) -> str:
+def edited(text: str, changes: list[tuple[str, str]]) -> str:
+    """Return an inventory with an edit of `EDITS`."""
     for before, after in changes:
         if before not in text:
             raise ValueError(f"{HOST} has no {before!r}")
