@@ -15,6 +15,7 @@ SUMMARIES = {
     "cannot-write-the-rendered-files": "cannot write the rendered files",
     "changes-of-a-build-are-not-noticed": "changes of a build are not noticed",
     "checks-use-defaults": "checks reckon with defaults",
+    "compose-does-something-else": "Docker Compose does something else than planned",
     "compose-project-runs-already": "Compose project runs already",
     "compose-too-old": "Docker Compose is too old",
     "compute-capability-differs-from-the-inventory": "compute capability differs from the inventory",
