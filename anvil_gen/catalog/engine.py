@@ -241,6 +241,25 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     hub_cache: Annotated[
         str, Meta(description="Folder in the container where the shared Hugging Face cache is mounted.")
     ] = "/root/.cache/huggingface"
+    hub_folder: Annotated[
+        str,
+        Meta(
+            description="Folder in the shared cache where it has repositories in the layout of huggingface_hub; `.` "
+            "for the cache itself, empty for a layout of its own."
+        ),
+    ] = "hub"
+    hub_files: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Patterns of the files of a repository that it reads; of a GGUF model, those of its tag alone."
+        ),
+    ] = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "*.txt", "*.py")
+    hub_ignored: Annotated[
+        tuple[str, ...], Meta(description="Patterns of files among these that it does not read.")
+    ] = ("original/*", "consolidated*", "onnx/*", "openvino/*", "metal/*")
+    hub_files_with: Annotated[
+        Mapping[str, tuple[str, ...]], Meta(description="`flag=value` -> patterns of the files that are read instead.")
+    ] = {}
     hub_always: Annotated[
         bool, Meta(description="The shared cache is mounted without a model too: models are pulled into it later.")
     ] = False

@@ -30,6 +30,7 @@ VERBS = (
     "experiment",
     "client",
     "fit",
+    "fetch",
     "flags",
     "migrate",
     "schema",
