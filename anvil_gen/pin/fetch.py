@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +14,10 @@ from msgspec import UNSET, Struct
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, display_path
 from anvil_gen.fit.hub_files import gguf_of, read_files
-from anvil_gen.host_paths import is_absolute, join, last_part, local_path
+from anvil_gen.host_paths import is_absolute, join, last_part
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema_model import ModelTable
-from anvil_gen.machine.docker import Docker
+from anvil_gen.machine.hub_cache import hub_cache_of, no_place, path_here, repo_blobs
 from anvil_gen.pin.hub import Hub, HubFile
 from anvil_gen.pin.no_answer import NotAnsweredError
 from anvil_gen.pin.pins import place_error
@@ -28,7 +27,6 @@ from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Tier
 
 _AT_ONCE = 4
-_BLOBS = "blobs"
 
 
 class Download(Struct, frozen=True, kw_only=True):
@@ -118,8 +116,8 @@ def _download(host: Host, one: Wanted, tier: Tier, hub: Hub, *, source: str | No
     if source is not None:
         folder = _models_place(host, tier)
         return Download(wanted=one, commit=answer.commit, revision=revision, files=files, folder=folder, cache=None)
-    cache = _cache(host, engine, tier) / engine.hub_folder
-    folder = cache / f"models--{one.repo.replace('/', '--')}" / _BLOBS
+    cache = hub_cache_of(host, engine, tier)
+    folder = repo_blobs(cache, one.repo)
     return Download(wanted=one, commit=answer.commit, revision=revision, files=files, folder=folder, cache=cache)
 
 
@@ -142,43 +140,9 @@ def _models_place(host: Host, tier: Tier) -> Path:
     table = model if isinstance(model, ModelTable) else ModelTable()
     named = next((str(one) for one in (table.path, table.file) if one is not UNSET), None)
     if named is None or (host.models is None and not is_absolute(named)):
-        raise DiagnosticError([_no_place(f'"{tier.name}" names no folder or file in the folder of models')])
-    place = _local(host, named if is_absolute(named) else join(str(host.models), named))
+        raise DiagnosticError([no_place(f'"{tier.name}" names no folder or file in the folder of models')])
+    place = path_here(host, named if is_absolute(named) else join(str(host.models), named))
     return place if table.path is not UNSET else place.parent
-
-
-def _cache(host: Host, engine: Engine, tier: Tier) -> Path:
-    """Return the shared cache that a tier has mounted.
-
-    Raises:
-        DiagnosticError: it has none, or it cannot be written from here.
-    """
-    mounts = [mount for mount in tier.service.mounts if mount.target == engine.hub_cache]
-    if not mounts:
-        raise DiagnosticError([_no_place(f'"{tier.name}" mounts no shared cache')])
-    if not mounts[0].volume:
-        return _local(host, mounts[0].source)
-    docker = Docker(host.docker_context)
-    if docker.is_remote:
-        raise DiagnosticError([_no_place("the volume is on another machine")])
-    volume = mounts[0].source
-    place = Path(docker.output("volume", "inspect", "--format", "{{.Mountpoint}}", volume).strip())
-    if not os.access(place, os.W_OK):
-        raise DiagnosticError([_no_place(f"the volume {volume} is at {place}, which this user cannot write")])
-    return place
-
-
-def _local(host: Host, path: str) -> Path:
-    absolute = path if is_absolute(path) else str((host.output / "tiers" / path).resolve())
-    found = local_path(absolute, system=sys.platform)
-    if found is None:
-        raise DiagnosticError([_no_place(f"{path} is not on this machine")])
-    return found
-
-
-def _no_place(detail: str) -> Diagnostic:
-    remedy = "run it on the host, as a user who may write there; or let the engine download it when it starts"
-    return Diagnostic(code="no-place-for-weights", detail=detail, remedy=remedy)
 
 
 def check_disks(downloads: Sequence[Download]) -> None:
