@@ -127,6 +127,7 @@ SUMMARIES = {
     "no-image-for-this-gpu": "no image for this GPU",
     "no-inventories": "no inventories",
     "no-permission-to-use-docker": "no permission to use Docker",
+    "no-place-for-weights": "no place for weights",
     "no-pull-request": "no pull request",
     "no-such-address": "no such address",
     "no-terminal-to-prompt-on": "no terminal to prompt on",

@@ -33,6 +33,7 @@ VERBS = (
     "experiment",
     "client",
     "fit",
+    "fetch",
     "flags",
     "migrate",
     "schema",

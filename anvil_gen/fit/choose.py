@@ -12,8 +12,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.catalog.engine import Engine, Picked
+from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.engine_memory import EngineMemory, engine_memory
+from anvil_gen.catalog.engine_parts import Picked
 from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.model_families import ModelFamily, family_of, family_of_architecture, model_families
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, join_words
