@@ -15,16 +15,18 @@ from msgspec import Struct
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.compose_files import Project
+from anvil_gen.importing.engine_facts import usual_vendor
 from anvil_gen.importing.secrets import Hidden, hide_secrets
 from anvil_gen.importing.service_gpus import GpuNames
 from anvil_gen.importing.service_mounts import Move, read_mount
 from anvil_gen.importing.texts import value_of
-from anvil_gen.importing.tier import Shared, TierRequest, tier_of
+from anvil_gen.importing.tier import tier_of
+from anvil_gen.importing.tier_command import Shared, TierRequest
 from anvil_gen.inventory.fields import NAME_LENGTH
 from anvil_gen.resolve.compose_keys import by_name
 from anvil_gen.resolve.relative_paths import moved_keys, moved_volume
 
-Form = Literal["fields", "words", "custom", "service", "left out"]
+Form = Literal["fields", "words", "bare", "service", "left out"]
 """How a service is written, from what says most to what says least."""
 
 
@@ -45,7 +47,16 @@ class Choice(Struct, kw_only=True):
     @property
     def section(self) -> str:
         """The section of its table."""
-        return "tiers" if self.form in ("fields", "words", "custom") else "services"
+        return "tiers" if self.form in ("fields", "words", "bare") else "services"
+
+
+USUAL_REQUEST: Any = "reservation"
+"""How a host's containers ask for GPUs by default."""
+
+
+def bare_engine(catalog: Catalog) -> str:
+    """Return the engine of which nothing is known: the tier has its whole command."""
+    return next(name for name in catalog.names("engines") if (one := catalog.engine(name)) and one.own_command)
 
 
 class Assembled(Struct, frozen=True, kw_only=True):
@@ -85,7 +96,9 @@ def assemble(
     catalog: Catalog, project: Project, choices: list[Choice], move: Move, *, name: str, known_gpus: Mapping[int, str]
 ) -> Assembled:
     """Return the inventory of a project with each service as it is chosen."""
-    shared = Shared(gpus=GpuNames(tables={}, known=known_gpus))
+    vendor = usual_vendor(catalog)
+    driver = vendor.requests[USUAL_REQUEST].driver or ""
+    shared = Shared(gpus=GpuNames(tables={}, known=known_gpus, driver=driver))
     tiers: dict[str, Any] = {}
     services: dict[str, Any] = {}
     owners: dict[tuple[str, str], Choice] = {}
@@ -95,7 +108,7 @@ def assemble(
         service = project.tables["services"][choice.service]
         service = with_mounted_secrets(service, project.tables)
         if choice.section == "tiers":
-            tiers[choice.name] = tier_of(catalog, _request(choice, service, move), shared)
+            tiers[choice.name] = tier_of(catalog, _request(catalog, choice, service, move), shared)
             owners["tiers", choice.name] = choice
         else:
             services[choice.service] = own_service(service, move)
@@ -115,13 +128,13 @@ def assemble(
     return Assembled(data=data, owners=owners, hidden=hide_secrets(data))
 
 
-def _request(choice: Choice, service: Mapping[str, Any], move: Move) -> TierRequest:
+def _request(catalog: Catalog, choice: Choice, service: Mapping[str, Any], move: Move) -> TierRequest:
     form: Any = choice.form
     return TierRequest(
         name=choice.name,
         service_name=choice.service,
         service=service,
-        engine="custom" if form == "custom" else choice.engine,
+        engine=bare_engine(catalog) if form == "bare" else choice.engine,
         form=form,
         banned=frozenset(choice.banned),
         move=move,
