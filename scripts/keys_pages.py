@@ -40,6 +40,7 @@ TABLES = {
     "[router.tiers.NAME]": ("RouterTierTable", None),
     "tls of [router]": ("TlsTable", None),
     "[experiment]": ("ExperimentTable", "experiment"),
+    "[monitoring]": ("MonitoringTable", "monitoring"),
     'a reference: { env = "NAME" }': ("EnvTable", None),
 }
 # Data file -> its name in templates/, and its tables: title, struct of the schema.
@@ -57,6 +58,8 @@ DATA_TABLES = {
             "[[versions]]": "VersionData",
             "refuse of a quirk": "Refusal",
             "[parallel]": "Parallel",
+            "[metrics], of a router too": "Metrics",
+            "[picked]": "Picked",
         },
     ),
     "router": ("routers/NAME/router.toml", {"(top level)": "RouterKind"}),
@@ -68,6 +71,7 @@ DATA_TABLES = {
             "[devices]": "DeviceListing",
             "[runtime]": "Runtime",
             "[probe]": "PinProbe",
+            "[exporter]": "Exporter",
             "[requests.*]": "GpuForm",
         },
     ),
@@ -83,6 +87,7 @@ DATA_TABLES = {
         },
     ),
     "architectures": ("architectures.toml", {"[[family]]": "Family"}),
+    "model": ("models/NAME.toml", {"[[family]]": "ModelFamily"}),
 }
 
 
@@ -146,8 +151,8 @@ def data_page() -> str:
         "# Keys of the data files",
         "",
         "What the files are for is in [templates.md](templates.md). Every key but the required ones may be left out.",
-        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`, `memory`, `architectures`) prints the same as a",
-        "JSON Schema, which a file names in its first line for editors: `#:schema ../../engine.schema.json`.",
+        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`, `memory`, `architectures`, `model`) prints the",
+        "same as a JSON Schema, which a file names in its first line for editors: `#:schema ../../engine.schema.json`.",
     ]
     for kind, (file, tables) in DATA_TABLES.items():
         definitions = data_schema(kind)["$defs"]

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.health import Health
-from anvil_gen.catalog.image_kind import ComposeKeys, ImageKind
+from anvil_gen.catalog.image_kind import Cache, ComposeKeys, ImageKind
+from anvil_gen.catalog.metrics import Metrics
 from anvil_gen.inventory.fields import Architecture, ComputeCapability, Platform, Task
 from anvil_gen.values import KeyPath, canonical_flag
 
@@ -30,14 +31,6 @@ ImageKey = Annotated[
 ]
 
 
-class Cache(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A named volume of the project for what an engine can make again, so that a recreate does not cost minutes."""
-
-    volume: Annotated[str, Meta(description="Name of the volume.")]
-    target: Annotated[str, Meta(description="Folder in the container.")]
-    reason: Annotated[str, Meta(description="What it keeps, and what is lost without it.")]
-
-
 class ModelsEndpoint(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Where an engine lists the models that it serves."""
 
@@ -53,6 +46,7 @@ class Refusal(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     remedy: Annotated[str, Meta(description="What to write instead.")]
 
 
+Sampling = Literal["temperature", "top_p", "top_k", "min_p"]
 Since = Annotated[str, Meta(description="Condition: this version of the engine or a newer one.")]
 Until = Annotated[str, Meta(description="Condition: a version before this one.")]
 
@@ -89,6 +83,28 @@ class Parallel(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Flags that put a part onto other hosts: the GPUs are then not counted."),
     ] = ()
+
+
+class Picked(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """For which models `anvil-gen add` takes the engine, where none is named."""
+
+    formats: Annotated[
+        tuple[Literal["safetensors", "gguf"], ...], Meta(description="Files of models that it is taken for.")
+    ]
+    tasks: Annotated[
+        Mapping[Task, int],
+        Meta(description="Task that it is taken for -> its rank: the lowest of all engines is taken."),
+    ]
+    vendors: Annotated[
+        tuple[str, ...], Meta(description="Vendors of the GPUs that it is taken for; `cpu` for none at all.")
+    ]
+    compute_capability_from: Annotated[
+        ComputeCapability, Meta(description="The lowest compute capability that it is taken for.")
+    ] = "0.0"
+    architectures: Annotated[
+        Mapping[Task, tuple[str, ...]],
+        Meta(description="Task -> patterns of the architectures that it serves so; any where a task is not listed."),
+    ] = {}
 
 
 class Quirk(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -217,6 +233,13 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         "repo",
         "file",
     )
+    model_config: Annotated[
+        tuple[str, ...],
+        Meta(description="Files of which a model's folder has one, by which the engine knows what the model is."),
+    ] = ()
+    model_config_flags: Annotated[
+        tuple[str, ...], Meta(description="Flags that name a place for that file outside of the folder.")
+    ] = ()
     hub_repo: Annotated[
         str,
         Meta(
@@ -318,11 +341,20 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = {}
     health: Health | None = None
     models_endpoint: ModelsEndpoint = ModelsEndpoint()
+    metrics: Metrics | None = None
     caches: Annotated[tuple[Cache, ...], Meta(description="Named volumes for what it can make again.")] = ()
     tool_flags: Annotated[
         tuple[str, ...], Meta(description="Flags that must all be set for the model to be offered tools.")
     ] = ()
+    model_flags: Annotated[
+        Mapping[Literal["tools", "reasoning", "chat_template"] | Sampling, str],
+        Meta(
+            description="What is known of a model in `models/` -> the flag that says it; sampling only where the "
+            "engine does not read it from the model."
+        ),
+    ] = {}
     parallel: Parallel = Parallel()
+    picked: Picked | None = None
     quirks: Annotated[tuple[Quirk, ...], Meta(description="Peculiarities on a platform or on some GPUs.")] = ()
     versions: Annotated[tuple[VersionData, ...], Meta(description="What some versions want otherwise.")] = ()
 

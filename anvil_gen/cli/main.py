@@ -16,15 +16,18 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Interna
 
 VERBS = (
     "init",
+    "add",
     "import",
     "render",
     "plan",
+    "explain",
     "pin",
     "outdated",
     "up",
     "down",
     "restart",
     "status",
+    "show",
     "logs",
     "doctor",
     "experiment",

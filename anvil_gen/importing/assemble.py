@@ -185,19 +185,19 @@ def _name_container_ports(tiers: Mapping[str, dict[str, Any]]) -> None:
 
 def _modes(tiers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Give tiers that exclude each other modes of their own: they have one port, or one container name."""
-    seen: set[Any] = set()
+    seen: dict[Any, list[set[str]]] = {}
     modes: dict[str, Any] = {}
     for name, tier in tiers.items():
         claims = {("name", str(tier.get("container_name", name)))} if tier.get("container_name") is not False else set()
         if tier.get("bind") is not False:
             claims.add(("port", str(tier.get("port"))))
-        if claims & seen:
+        profiles = {str(one) for one in tier.get("profiles") or ()}
+        others = [other for claim in claims for other in seen.get(claim, ())]
+        if any(not (profiles and other and profiles.isdisjoint(other)) for other in others):
             tier["standby"] = True
-            profile = next((str(one) for one in tier.get("profiles") or ()), name)
-            mode = re.sub("[^a-z0-9._-]+", "-", profile.lower()).strip("-._") or name
-            mode = name if mode in modes or mode in ("default", "override", "experiment") else mode
-            modes[mode] = {"tiers": [name]}
-        seen |= claims
+            modes[name] = {"tiers": [name]}
+        for claim in claims:
+            seen.setdefault(claim, []).append(profiles)
     return modes
 
 

@@ -26,6 +26,8 @@ class EngineFacts(Struct, frozen=True, kw_only=True):
     def main_form(self, flag: str) -> str:
         """Return the name of a flag without dashes, as the engine's data has it; empty where it has none."""
         name = canonical_flag(flag.lstrip("-"))
+        named = self.engine.fields.get(self.engine.flag_aliases.get(name, ""))
+        name = named if isinstance(named, str) else name
         if flag.startswith("--"):
             return self.rules.main_form(name) if self.rules is not None else name
         if self.rules is None:

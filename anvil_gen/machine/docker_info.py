@@ -14,6 +14,8 @@ from anvil_gen.machine.docker import Docker, failure
 
 OLDEST_DOCKER = (20, 10)
 OLDEST_COMPOSE = (2, 20)
+IMAGE_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""Processors, as the kernel names them -> as images do."""
 
 
 class DockerInfo(Struct, frozen=True, kw_only=True):
@@ -39,7 +41,7 @@ class DockerInfo(Struct, frozen=True, kw_only=True):
     def architecture(self) -> str:
         """The processor of the daemon's host, as images name it; empty without a daemon."""
         found = str(self.info.get("Architecture") or "")
-        return {"x86_64": "amd64", "aarch64": "arm64"}.get(found, found)
+        return IMAGE_ARCHITECTURES.get(found, found)
 
     @property
     def kernel(self) -> str:

@@ -23,6 +23,7 @@ from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOption
 from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.parallel import parallel_values
 from anvil_gen.resolve.relative_paths import Move, move_to
+from anvil_gen.resolve.way_out import way_out_environment, way_out_mounts
 from anvil_gen.text.units import parse_duration
 from anvil_gen.values import KeyPath, Number, Text, VariableValue, canonical_flag, concat, fill, text_of, with_reference
 
@@ -91,7 +92,8 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
     move = move_to(context, inputs.folder)
     parts = _engine_parts(context, server, engine, inputs, move) if engine is not None else _EngineParts()
     own = own_mounts(context, options, server.path, _taken(server, inputs), folder=inputs.folder)
-    mounts, sealed = (*parts.mounts, *own), context.sealed and server.path[0] == "tiers"
+    fetched = way_out_mounts(context, move) if _fetches(inputs) else ()
+    mounts, sealed = (*parts.mounts, *fetched, *own), context.sealed and server.path[0] == "tiers"
     networks = networks_of(context, options, server.path, sealed=sealed)
     return Service(
         name=inputs.service,
@@ -272,6 +274,7 @@ def _environment(
             for name, value in quirk.environment.items()
         ),
         _hub_environment(context, engine, inputs, places),
+        way_out_environment(context) if _fetches(inputs) else (),
         (EnvVar(name=name, value=text_of(value)) for name, value in sorted(server.options.variables.items())),
         (
             EnvVar(name=name, value=None, reason="" if index else _BY_NAME)
@@ -285,7 +288,7 @@ def _environment(
 def _engine_environment(
     server: AnyServer, engine: Engine, inputs: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
-    has_cache = any(source.from_hub for source in inputs.sources.values())
+    has_cache = _fetches(inputs)
     for name, value in engine.environment.items():
         if has_cache or "{hub_cache}" not in value:
             yield EnvVar(name=name, value=fill(value, places))
@@ -298,10 +301,15 @@ def _engine_environment(
             yield EnvVar(name=name, value=text_of(known[field]))
 
 
+def _fetches(inputs: ServiceInputs) -> bool:
+    """Tell whether a server loads something from the Hugging Face Hub."""
+    return any(source.from_hub for source in inputs.sources.values())
+
+
 def _hub_environment(
     context: ResolveContext, engine: Engine, inputs: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
-    if any(source.from_hub for source in inputs.sources.values()):
+    if _fetches(inputs):
         for name, value in engine.hub_environment.items():
             yield EnvVar(name=name, value=fill(value, places))
         token = context.inventory.hfcache.token_env

@@ -54,8 +54,12 @@ class _Then(Struct, frozen=True, kw_only=True):
             ) from None
 
 
-def against_ref(plans: Iterable[Plan], generator: Generator, ref: str, *, every: bool = False) -> list[HostPlan]:
+def against_ref(
+    plans: Iterable[Plan], generator: Generator, ref: str, *, every: bool = False, trusted: bool = True
+) -> list[HostPlan]:
     """Return what has changed since a git ref; with ``every``, the hosts that are gone as well.
+
+    What is not ``trusted`` renders nothing by templates of its own, then as now.
 
     Raises:
         DiagnosticError: there is no such ref, or an inventory of that time is not valid for this version.
@@ -67,7 +71,7 @@ def against_ref(plans: Iterable[Plan], generator: Generator, ref: str, *, every:
         by_root.setdefault((root, _inside(plan.host.path.parent, root)), []).append(plan)
     for (root, folder), own in by_root.items():
         names = {plan.host.path.name for plan in own}
-        found += _of_fleet(snapshot(root, folder, ref, names), folder, own, generator, every=every)
+        found += _of_fleet(snapshot(root, folder, ref, names), folder, own, generator, every=every, trusted=trusted)
     return found
 
 
@@ -76,10 +80,13 @@ def _inside(path: Path, root: Path) -> str:
     return "" if relative == "." else relative
 
 
-def _of_fleet(was: Snapshot, folder: str, plans: list[Plan], now: Generator, *, every: bool) -> Iterator[HostPlan]:
+def _of_fleet(
+    was: Snapshot, folder: str, plans: list[Plan], now: Generator, *, every: bool, trusted: bool
+) -> Iterator[HostPlan]:
     with tempfile.TemporaryDirectory(prefix="anvil-gen-") as name:
         place = Path(name).resolve()
-        then = _Then(was=was, place=place, folder=folder, generator=new_generator(), differing=_differing(was))
+        made = new_generator(below=None if trusted else place)
+        then = _Then(was=was, place=place, folder=folder, generator=made, differing=_differing(was))
         was.write(place)
         for plan in plans:
             yield _of_host(then, then.path_of(plan.host.path.name), plan, now)

@@ -20,6 +20,7 @@ _BEFORE = (check_variables, check_mounts, check_volumes, check_external_networks
 _OBSTACLES = {
     *("variable-is-not-set", "missing-external-volume", "missing-external-network", "image-cannot-be-pulled"),
     *("missing-model-folder", "missing-model-file", "empty-model-folder", "weights-were-not-fetched"),
+    *("link-out-of-the-mount", "model-is-incomplete", "model-config-is-missing"),
     *("missing-folder", "missing-file", "container-name-is-taken", "port-is-taken", "gpu-not-found"),
 }
 """What no wait and no guess changes; a host may list no GPU only because the program is not on the PATH."""

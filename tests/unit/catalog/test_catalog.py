@@ -156,7 +156,8 @@ def test_a_probe_ends_before_compose_ends_it(timeout: str, seconds: str, tmp_pat
     inventory = fleet(tmp_path, TOY_INVENTORY, **{"templates/engines/toy/engine.toml": engine})
     service = yaml.safe_load(Generator().render(inventory).tree.files["tiers/small.yml"])["services"]["small"]
 
-    words = ["CMD", "curl", "-fsS", "-o", "/dev/null", "-m", seconds, "http://127.0.0.1:9000/ready"]
+    quiet = ["-fsS", "--noproxy", "*", "-o", "/dev/null"]
+    words = ["CMD", "curl", *quiet, "-m", seconds, "http://127.0.0.1:9000/ready"]
     assert service["healthcheck"]["test"] == words
 
 
