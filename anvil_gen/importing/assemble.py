@@ -15,16 +15,18 @@ from msgspec import Struct
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.compose_files import Project
+from anvil_gen.importing.engine_facts import usual_vendor
 from anvil_gen.importing.secrets import Hidden, hide_secrets
 from anvil_gen.importing.service_gpus import GpuNames
 from anvil_gen.importing.service_mounts import Move, read_mount
 from anvil_gen.importing.texts import value_of
-from anvil_gen.importing.tier import Shared, TierRequest, tier_of
+from anvil_gen.importing.tier import tier_of
+from anvil_gen.importing.tier_command import Shared, TierRequest
 from anvil_gen.inventory.fields import NAME_LENGTH
 from anvil_gen.resolve.compose_keys import by_name
 from anvil_gen.resolve.relative_paths import moved_keys, moved_volume
 
-Form = Literal["fields", "words", "custom", "service", "left out"]
+Form = Literal["fields", "words", "bare", "service", "left out"]
 """How a service is written, from what says most to what says least."""
 
 
@@ -45,7 +47,16 @@ class Choice(Struct, kw_only=True):
     @property
     def section(self) -> str:
         """The section of its table."""
-        return "tiers" if self.form in ("fields", "words", "custom") else "services"
+        return "tiers" if self.form in ("fields", "words", "bare") else "services"
+
+
+USUAL_REQUEST: Any = "reservation"
+"""How a host's containers ask for GPUs by default."""
+
+
+def bare_engine(catalog: Catalog) -> str:
+    """Return the engine of which nothing is known: the tier has its whole command."""
+    return next(name for name in catalog.names("engines") if (one := catalog.engine(name)) and one.own_command)
 
 
 class Assembled(Struct, frozen=True, kw_only=True):
@@ -85,7 +96,9 @@ def assemble(
     catalog: Catalog, project: Project, choices: list[Choice], move: Move, *, name: str, known_gpus: Mapping[int, str]
 ) -> Assembled:
     """Return the inventory of a project with each service as it is chosen."""
-    shared = Shared(gpus=GpuNames(tables={}, known=known_gpus))
+    vendor = usual_vendor(catalog)
+    driver = vendor.requests[USUAL_REQUEST].driver or ""
+    shared = Shared(gpus=GpuNames(tables={}, known=known_gpus, driver=driver))
     tiers: dict[str, Any] = {}
     services: dict[str, Any] = {}
     owners: dict[tuple[str, str], Choice] = {}
@@ -95,7 +108,7 @@ def assemble(
         service = project.tables["services"][choice.service]
         service = with_mounted_secrets(service, project.tables)
         if choice.section == "tiers":
-            tiers[choice.name] = tier_of(catalog, _request(choice, service, move), shared)
+            tiers[choice.name] = tier_of(catalog, _request(catalog, choice, service, move), shared)
             owners["tiers", choice.name] = choice
         else:
             services[choice.service] = own_service(service, move)
@@ -115,13 +128,13 @@ def assemble(
     return Assembled(data=data, owners=owners, hidden=hide_secrets(data))
 
 
-def _request(choice: Choice, service: Mapping[str, Any], move: Move) -> TierRequest:
+def _request(catalog: Catalog, choice: Choice, service: Mapping[str, Any], move: Move) -> TierRequest:
     form: Any = choice.form
     return TierRequest(
         name=choice.name,
         service_name=choice.service,
         service=service,
-        engine="custom" if form == "custom" else choice.engine,
+        engine=bare_engine(catalog) if form == "bare" else choice.engine,
         form=form,
         banned=frozenset(choice.banned),
         move=move,
@@ -172,19 +185,19 @@ def _name_container_ports(tiers: Mapping[str, dict[str, Any]]) -> None:
 
 def _modes(tiers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Give tiers that exclude each other modes of their own: they have one port, or one container name."""
-    seen: set[Any] = set()
+    seen: dict[Any, list[set[str]]] = {}
     modes: dict[str, Any] = {}
     for name, tier in tiers.items():
         claims = {("name", str(tier.get("container_name", name)))} if tier.get("container_name") is not False else set()
         if tier.get("bind") is not False:
             claims.add(("port", str(tier.get("port"))))
-        if claims & seen:
+        profiles = {str(one) for one in tier.get("profiles") or ()}
+        others = [other for claim in claims for other in seen.get(claim, ())]
+        if any(not (profiles and other and profiles.isdisjoint(other)) for other in others):
             tier["standby"] = True
-            profile = next((str(one) for one in tier.get("profiles") or ()), name)
-            mode = re.sub("[^a-z0-9._-]+", "-", profile.lower()).strip("-._") or name
-            mode = name if mode in modes or mode in ("default", "override", "experiment") else mode
-            modes[mode] = {"tiers": [name]}
-        seen |= claims
+            modes[name] = {"tiers": [name]}
+        for claim in claims:
+            seen.setdefault(claim, []).append(profiles)
     return modes
 
 

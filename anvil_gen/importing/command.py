@@ -8,14 +8,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.catalog.engine import Engine
+from anvil_gen.importing.engine_facts import EngineFacts
 from anvil_gen.importing.shell_words import Word
 from anvil_gen.importing.texts import fraction, has_variable, plain, typed, value_of, whole
 from anvil_gen.inventory.fields import FLAG_PATTERN, REPO_PATTERN
 from anvil_gen.inventory.typed_values import typed_value
-from anvil_gen.resolve.flag_check import FlagRules
 from anvil_gen.text.flags import split_flag
-from anvil_gen.values import canonical_flag
 
 _PARALLEL = ("tensor_parallel", "pipeline_parallel", "data_parallel")
 _CONVERT: Mapping[str, Any] = {
@@ -25,31 +23,6 @@ _CONVERT: Mapping[str, Any] = {
 }
 """Field -> what makes its value of a flag's. Others are taken apart by hand, or stay words."""
 _MODEL = "{model}"
-_MANY = 1 << 20
-
-
-class EngineFacts(Struct, frozen=True, kw_only=True):
-    """An engine as the image of a service has it, and what its version takes."""
-
-    name: str
-    engine: Engine
-    rules: FlagRules | None
-
-    def main_form(self, flag: str) -> str:
-        """Return the name of a flag without dashes, as the engine's data has it; empty where it has none."""
-        name = canonical_flag(flag.lstrip("-"))
-        if flag.startswith("--"):
-            return self.rules.main_form(name) if self.rules is not None else name
-        if self.rules is None:
-            return ""
-        return self.rules.timeline.short_form(name, self.rules.release.checked[0]) or ""
-
-    def takes(self, name: str) -> int:
-        """Return how many words may follow a flag: none, one, or many."""
-        flag = self.rules.timeline.find(name, self.rules.release.checked[0]) if self.rules is not None else None
-        if flag is None:
-            return _MANY
-        return 0 if flag.type == "switch" and not flag.words else _MANY if flag.several else 1
 
 
 class FlagRead(Struct, frozen=True, kw_only=True):

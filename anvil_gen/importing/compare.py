@@ -8,7 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.importing.command import EngineFacts, read_flags
+from anvil_gen.importing.command import read_flags
+from anvil_gen.importing.engine_facts import EngineFacts
 from anvil_gen.values import KeyPath
 
 

@@ -11,16 +11,15 @@ from msgspec import Struct
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError
-from anvil_gen.importing.assemble import Assembled, Choice, Form, assemble, move_to, tier_names
-from anvil_gen.importing.command import EngineFacts
+from anvil_gen.importing.assemble import USUAL_REQUEST, Assembled, Choice, Form, assemble, move_to, tier_names
 from anvil_gen.importing.compare import Difference
 from anvil_gen.importing.compose_files import Project
+from anvil_gen.importing.engine_facts import EngineFacts, facts_of, usual_vendor
 from anvil_gen.importing.inventory_text import inventory_text
 from anvil_gen.importing.proof import SourceRead, prove, read_source, temporary_tree
 from anvil_gen.importing.recognise import engine_of
 from anvil_gen.importing.secrets import Hidden
 from anvil_gen.importing.service_gpus import reserved
-from anvil_gen.importing.tier import facts_of
 
 _TRIES = 40
 _PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^.\[\]"]+')
@@ -98,9 +97,9 @@ class _Work:
         engine = engine_of(self._catalog, service, table)
         forms: list[Form] = ["service", "left out"]
         if engine:
-            forms = ["fields", "words", "custom", *forms]
-        elif reserved(table) and table.get("ports"):
-            forms = ["custom", *forms]
+            forms = ["fields", "words", "bare", *forms]
+        elif reserved(table, str(usual_vendor(self._catalog).requests[USUAL_REQUEST].driver)) and table.get("ports"):
+            forms = ["bare", *forms]
         return Choice(service=service, name=name, engine=engine, forms=forms, banned=set())
 
     def run(self, source: SourceRead | None) -> Import:

@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.importing.assignments import markers, required
-from anvil_gen.importing.command import EngineFacts
 from anvil_gen.importing.compare import Difference, differences
 from anvil_gen.importing.compose_config import ComposeError, ComposeFiles, compose_command
 from anvil_gen.importing.compose_files import Project
+from anvil_gen.importing.engine_facts import EngineFacts
 from anvil_gen.values import KeyPath
 
 Assignments = Mapping[str, Mapping[str, str]]

@@ -19,6 +19,7 @@ class GpuNames(Struct, kw_only=True):
 
     tables: dict[str, dict[str, Any]] = {}
     known: Mapping[int, str] = {}
+    driver: str = ""  # of a reservation that names these GPUs
 
     def name_of(self, device: str, service: str) -> str:
         """Return the name of a device id.
@@ -60,7 +61,7 @@ class GpuNames(Struct, kw_only=True):
 def take_reservation(service: dict[str, Any], name: str, gpus: GpuNames) -> dict[str, Any]:
     """Take the GPUs of a service's reservation out of it, where `gpus` says them; return that field, or none."""
     devices = _at(service, "deploy", "resources", "reservations", "devices")
-    if not isinstance(devices, list) or len(devices) != 1 or not _is_plain(devices[0]):
+    if not isinstance(devices, list) or len(devices) != 1 or not _is_plain(devices[0], gpus.driver):
         return {}
     try:
         value = _value(devices[0], name, gpus)
@@ -70,10 +71,10 @@ def take_reservation(service: dict[str, Any], name: str, gpus: GpuNames) -> dict
     return {"gpus": value}
 
 
-def _is_plain(device: Any) -> bool:
+def _is_plain(device: Any, driver: str) -> bool:
     return (
         isinstance(device, dict)
-        and device.get("driver") == "nvidia"
+        and device.get("driver") == driver
         and device.get("capabilities") == ["gpu"]
         and device.keys() <= {"driver", "capabilities", "count", "device_ids"}
     )
@@ -116,9 +117,9 @@ def _take_out(service: dict[str, Any]) -> None:
         service["deploy"] = whole_rest
 
 
-def reserved(service: Mapping[str, Any]) -> bool:
+def reserved(service: Mapping[str, Any], driver: str) -> bool:
     """Tell whether a service asks for GPUs, in whatever form."""
     devices = service.get("devices") or ()
-    by_device = any("/dev/kfd" in str(one) or "/dev/dri" in str(one) or "nvidia" in str(one) for one in devices)
+    by_device = any("/dev/kfd" in str(one) or "/dev/dri" in str(one) or "nvidia.com/" in str(one) for one in devices)
     by_request = _at(service, "deploy", "resources", "reservations", "devices") or service.get("gpus")
-    return bool(by_request) or by_device or service.get("runtime") == "nvidia"
+    return bool(by_request) or by_device or service.get("runtime") == driver

@@ -15,6 +15,8 @@ SIZE = "k, m or g, as written"
 
 VARIABLE = "x-variable"
 """Key of what a type may be: a variable, of one of these kinds. Without it, a value is written out."""
+COMPOSE = "x-compose"
+"""Key of what is a key of Compose, and not one of ours."""
 NEEDS_DEFAULT = "default"  # its value is reckoned with when files are rendered
 PASSED_ON = "free"  # only Compose and the container read it
 

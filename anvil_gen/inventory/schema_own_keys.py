@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
+from anvil_gen.inventory.fields import COMPOSE
+
 OWN_KEYS: Mapping[str, tuple[str, Any]] = {
     "annotations": ("Annotations of the container", {"com.example.team": "search"}),
     "blkio_config": ("How disks are shared", {"weight": 300}),
@@ -70,14 +72,17 @@ OWN_KEYS: Mapping[str, tuple[str, Any]] = {
     "working_dir": ("Folder that it starts in", "/app"),
 }
 """Key of Compose -> what it is, and an example."""
+_MARK = {COMPOSE: True}
+
+
+def _kind(said: str, example: Any) -> Any:
+    description = f"{said}: Compose's own key."
+    return Annotated[Any, Meta(description=description, examples=[example], extra_json_schema=_MARK)]
 
 
 def with_own_keys(name: str, base: type[Struct]) -> type[Struct]:
     """Return a table with Compose's own keys after those of another."""
-    fields = [
-        (key, Annotated[Any, Meta(description=f"{said}: Compose's own key.", examples=[example])] | UnsetType, UNSET)
-        for key, (said, example) in OWN_KEYS.items()
-    ]
+    fields = [(key, _kind(said, example) | UnsetType, UNSET) for key, (said, example) in OWN_KEYS.items()]
     return defstruct(
         name,
         fields,

@@ -116,11 +116,14 @@ services:
     assert tier["extra_arguments"] == {"interpolate": "${KV:+--kv-cache-dtype ${KV}} --revision ${REVISION} ${EXTRA:-}"}
 
 
-def test_services_that_exclude_each_other_get_modes(importing: Importing) -> None:
+def test_services_that_exclude_each_other_stay_in_their_profiles(importing: Importing) -> None:
     data = tomllib.loads(importing.proved(read_forms("20")))
 
-    assert data["tiers"]["mallard-cpu"]["standby"] is True
-    assert data["modes"] == {"cpu": {"tiers": ["mallard-cpu"]}}
+    assert {name: tier["profiles"] for name, tier in data["tiers"].items()} == {
+        "mallard-gpu": ["gpu"],
+        "mallard-cpu": ["cpu"],
+    }
+    assert "modes" not in data
 
 
 def test_files_are_merged_as_compose_merges_them(importing: Importing) -> None:

@@ -18,7 +18,7 @@ from anvil_gen.values import address
 _FORMS = {
     "fields": "a tier of {engine}",
     "words": "a tier of {engine}, its command as it was written",
-    "custom": "a tier of a custom image",
+    "bare": "a tier of a custom image",
     "service": "a service in Compose's own keys",
     "left out": "left out",
 }
