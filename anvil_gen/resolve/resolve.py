@@ -61,21 +61,19 @@ def resolve(
         header: the inventory's name as the rendered files' headers give it.
         folders: the inventory's, which relative paths start from, and the rendered tree's.
         lock: what images and models are held to.
-        peers: other hosts whose models the router serves too.
-        federated: other hosts whose metrics are taken too.
+        peers: other hosts whose models the router serves too; `federated` are those whose metrics are taken too.
     """
     context = replace(
         _context(inventory, catalog, collector, host, folders=folders, lock=lock), peers=peers, federated=federated
     )
-    _check_folders(inventory, collector)
-    _check_texts(collector)
+    _check_inventory(inventory, collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
     tiers = _tiers(context, spec)
     spec = None if _has_no_tiers(inventory, collector) else spec  # a router to nothing
     modes = build_modes(context, spec, tiers)
-    services, experiment = build_extras(context), build_experiment(context, tiers, host=host.name)
-    services += build_monitoring_services(context, tiers, modes[0].router)
+    experiment = build_experiment(context, tiers, host=host.name)
+    services = build_extras(context) + build_monitoring_services(context, tiers, modes[0].router)
     stack = Stack(
         host=host.name,
         project=host.project,
@@ -94,7 +92,8 @@ def resolve(
     return _checked(context, stack)
 
 
-def _check_texts(collector: Collector) -> None:
+def _check_inventory(inventory: Inventory, collector: Collector) -> None:
+    _check_folders(inventory, collector)
     for check in (check_own_keys, check_paths, check_literal_secrets):
         check(collector)
 
