@@ -84,7 +84,7 @@ def flag_arguments(name: str, value: Any, style: FlagStyle, lists: ListStyle) ->
 
 
 def arguments(
-    positional: tuple[str, ...],
+    positional: tuple[Text, ...],
     values: Mapping[str, Text],
     flags: Mapping[str, Any],
     *,
@@ -92,7 +92,7 @@ def arguments(
     lists: ListStyle,
 ) -> tuple[Text, ...]:
     """Return the whole command line: positional arguments with ``values`` filled in, then the flags in their order."""
-    filled = [fill(argument, values) for argument in positional]
+    filled = [fill(argument, values) if isinstance(argument, str) else argument for argument in positional]
     return (
         *filled,
         *(argument for name, value in flags.items() for argument in flag_arguments(name, value, style, lists)),

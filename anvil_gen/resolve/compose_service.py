@@ -29,6 +29,7 @@ from anvil_gen.text.units import parse_duration
 from anvil_gen.values import KeyPath, Number, Text, VariableValue, canonical_flag, concat, fill, text_of, with_reference
 
 _DOCKER_GRACE_SECONDS = 10
+_MODEL = "{model}"
 _BY_NAME = "By name only: the value comes from the shell or from .env."
 
 
@@ -199,8 +200,11 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
         spelled = {one_name(name): name for name in passed}
         passed.update((spelled.get(one_name(name), name), value) for name, value in flags.items())
     values = {"model": known["model"]} if known["model"] is not None else {}
-    words = engine.arguments_for(own_program=options.entrypoint is not None)
-    positional = tuple(part for part in words if "{model}" not in part or values)
+    words: Sequence[Text] = engine.arguments_for(own_program=options.entrypoint is not None)
+    words = (
+        words if options.command is None else [text if text == _MODEL else text_of(text) for text in options.command]
+    )
+    positional = tuple(part for part in words if not isinstance(part, str) or _MODEL not in part or values)
     return arguments(positional, values, _with_passed(mapped, passed), style=engine.flag_style, lists=engine.list_style)
 
 

@@ -229,5 +229,21 @@ class RouterOptions(Options, frozen=True, kw_only=True):
     override: Mapping[str, Any]
 
 
+class MonitoringOptions(Options, frozen=True, kw_only=True):
+    """Those of `[monitoring]`."""
+
+    existing: bool
+    hosts: Sequence[str]
+    bind: str | Literal[False]
+    port: int
+    grafana_port: int
+    grafana_password_env: str
+    retention: str
+    textfile: str | None
+    prometheus_image: str
+    grafana_image: str
+    host_image: str
+
+
 ServiceOptions = TierOptions | ExperimentOptions | RouterOptions
 """Those of a table that becomes a service of its own."""

@@ -73,6 +73,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
             name="templates/defaults.toml", values=fill_placeholders(catalog.defaults["router"], {"project": project})
         ),
         Layer(name=f"templates/routers/{name}/router.toml", values=kind.defaults),
+        Layer(name="[monitoring]", values=_watched(context, kind)),
         Layer(name="[router]", values=placed_fields(context, table, _FOLDER), path=("router",)),
     )
     check_supported(context, kind, options)
@@ -83,6 +84,12 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     _check_ports(context, kind, options)
     _check_network(context, kind, options)
     return RouterSpec(name=name, kind=kind, options=options, project=project)
+
+
+def _watched(context: ResolveContext, kind: RouterKind) -> dict[str, int]:
+    """Return the port of a router's metrics where something asks for them."""
+    port = kind.metrics.port if kind.metrics is not None and context.inventory.monitoring is not UNSET else None
+    return {} if port is None else {"metrics": port}
 
 
 def _check_ports(context: ResolveContext, kind: RouterKind, options: RouterOptions) -> None:
