@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from anvil_gen.cli import options
-from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.cli.commands.fit import hub_asker
 from anvil_gen.cli.confirm import refuse_without_prompt
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.cli.views.add import show_added, show_addition
 from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.deploy.pipeline import generator

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from anvil_gen.cli import options
-from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.cli.commands.fit import chosen_tiers
 from anvil_gen.cli.extras import require_extra
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.cli.views.fetch import FetchDisplay, show_fetched
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.operate.deployment import open_deployment
