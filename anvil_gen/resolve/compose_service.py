@@ -205,7 +205,15 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
         words if options.command is None else [text if text == _MODEL else text_of(text) for text in options.command]
     )
     positional = tuple(part for part in words if not isinstance(part, str) or _MODEL not in part or values)
-    return arguments(positional, values, _with_passed(mapped, passed), style=engine.flag_style, lists=engine.list_style)
+    rules, lists = server.rules, {name for name, value in passed.items() if isinstance(value, list)}
+    return arguments(
+        positional,
+        values,
+        _with_passed(mapped, passed),
+        style=engine.flag_style,
+        lists=engine.list_style,
+        repeated={name for name in lists if rules is not None and rules.repeats(name)},
+    )
 
 
 def _in_json(engine: Engine, field: str, value: Any, before: Any) -> Any:
