@@ -44,6 +44,9 @@ What a service's consequence means:
 That is decided by the rendered files alone, without Docker. `--verify` asks Docker Compose as well, by the hashes that
 it compares containers with (`docker compose config --hash`), and exits 1 where it would do something else.
 
+Where the image of a tier becomes another release of its engine, `plan` also lists what that changes for the flags that
+the tier gives, and the engine's defaults of those that it does not.
+
 `--format json` prints the same for programs: `{"format": 1, "hosts": [{"host", "services": [{"service",
 "consequence", "changes": [{"address", "before", "after", "cause": {"file", "line", "key"}}]}]}]}`. `--format github`
 prints annotations for the lines that are causes. `--format markdown` begins with a marker, so that a comment can be

@@ -44,7 +44,7 @@ class Consequence(Enum):
 class ServiceChange(Struct, frozen=True, kw_only=True):
     """One service of one root file: what happens to it, and what of it changes.
 
-    ``root`` is the first root file that has it, the default mode's before all others.
+    ``root`` is the first root file that has it, the default mode's before all others; ``notes`` are for people.
     """
 
     service: str
@@ -54,6 +54,7 @@ class ServiceChange(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
     before: Mapping[str, Any]
     after: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def service_changes(before: Files, after: Files) -> list[ServiceChange]:
