@@ -9,8 +9,7 @@ from pathlib import Path
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.machine.containers import Container
 from anvil_gen.machine.docker import Docker
-from anvil_gen.operate.deployment import Deployment, reload_services, services_of
-from anvil_gen.resolve.model import Stack
+from anvil_gen.operate.deployment import Deployment, all_services
 
 
 def leftovers(deployment: Deployment, containers: Iterable[Container]) -> list[Container]:
@@ -21,7 +20,7 @@ def leftovers(deployment: Deployment, containers: Iterable[Container]) -> list[C
     Raises:
         DiagnosticError: a compose file in the folder cannot be read.
     """
-    known = _services(deployment.stack)
+    known = all_services(deployment.stack)
     unknown = [one for one in containers if _is_own(deployment, one) and one.service and one.service not in known]
     if not unknown:
         return []
@@ -46,11 +45,6 @@ def remove(docker: Docker, containers: Iterable[Container]) -> None:
     if ids:
         docker.output("container", "stop", *ids)
         docker.output("container", "rm", *ids)
-
-
-def _services(stack: Stack) -> set[str]:
-    in_modes = {service for mode in stack.modes for service in services_of(stack, mode).values()}
-    return in_modes | reload_services(stack.modes) | {tier.service.name for tier in stack.tiers}
 
 
 def _is_own(deployment: Deployment, one: Container) -> bool:
