@@ -10,6 +10,7 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Lo
 from anvil_gen.machine.containers import Container
 from anvil_gen.machine.docker import Docker
 from anvil_gen.operate.deployment import Deployment, all_services
+from anvil_gen.text_files import read_text
 
 
 def leftovers(deployment: Deployment, containers: Iterable[Container]) -> list[Container]:
@@ -58,7 +59,7 @@ def _services_in_files(folder: Path) -> Iterator[str]:
 
     for file in sorted((*folder.glob("*.y*ml"), *folder.glob("*/*.y*ml"))):
         try:
-            data = load_yaml(file.read_text("utf-8"), str(file))
+            data = load_yaml(read_text(file), str(file))
         except (OSError, ValueError, InternalError) as error:
             detail = f"it may have the services of containers that would be removed: {error}"
             remedy = "fix it, or leave those containers alone with --keep-removed"
