@@ -42,8 +42,14 @@ def hub_facts(repo: str, revision: str | None, known: Architectures, *, cache: P
         if tag and not files:
             raise _failed(repo, f'it has no GGUF file with the tag "{tag}"')
         if files:
-            return _gguf(hub, name, info.sha, files, known, cache)
-        answer = _kept(cache, name, info.sha) or _ask(hub, name, info.sha, cache)
+            place = _place(cache, name, f"{info.sha}:{files[0].replace('/', '--')}")
+            kept = _kept_at(place)
+            if kept is not None:
+                return facts_from_table(kept)
+            facts = gguf_facts(_gguf(hub, name, info.sha, files), known)
+            _keep(place, facts_to_table(facts))
+            return facts
+        answer = _kept_at(_place(cache, name, info.sha)) or _ask(hub, name, info.sha, cache)
     except (OSError, ValueError, hub.errors.HfHubHTTPError, hub.errors.NotASafetensorsRepoError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise _failed(repo, lines[0]) from None
@@ -51,20 +57,10 @@ def hub_facts(repo: str, revision: str | None, known: Architectures, *, cache: P
     return config_facts(answer["config"], tensors, known, commit=info.sha)
 
 
-def _gguf(
-    hub: Any, repo: str, commit: str, files: Sequence[str], known: Architectures, cache: Path | None
-) -> ModelFacts:
-    """Return the facts of a GGUF model, by the headers of its files; and keep them."""
-    place = _place(cache, repo, f"{commit}:{files[0].replace('/', '--')}")
-    if place is not None and place.is_file():
-        return facts_from_table(msgspec.json.decode(place.read_bytes()))
+def _gguf(hub: Any, repo: str, commit: str, files: Sequence[str]) -> GgufHeader:
+    """Return the header of a GGUF model, with the tensors of all of its files."""
     headers = [_header(hub, repo, commit, file) for file in files]
-    tensors = tuple(tensor for header in headers for tensor in header.tensors)
-    facts = gguf_facts(replace(headers[0], tensors=tensors), known)
-    if place is not None:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(msgspec.json.encode(facts_to_table(facts)))
-    return facts
+    return replace(headers[0], tensors=tuple(tensor for header in headers for tensor in header.tensors))
 
 
 def _header(hub: Any, repo: str, commit: str, file: str) -> GgufHeader:
@@ -98,10 +94,7 @@ def _ask(hub: Any, repo: str, commit: str, cache: Path | None) -> dict[str, Any]
     config = msgspec.json.decode(Path(hub.hf_hub_download(repo, "config.json", revision=commit)).read_bytes())
     metadata = hub.get_safetensors_metadata(repo, revision=commit)
     answer = {"config": config, "tensors": list(tensors_of(metadata))}
-    place = _place(cache, repo, commit)
-    if place is not None:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(msgspec.json.encode(answer))
+    _keep(_place(cache, repo, commit), answer)
     return answer
 
 
@@ -113,12 +106,17 @@ def tensors_of(metadata: Any) -> Iterator[tuple[str, str, int]]:
             yield name, tensor.dtype, end - start
 
 
-def _kept(cache: Path | None, repo: str, commit: str) -> dict[str, Any] | None:
-    place = _place(cache, repo, commit)
+def _kept_at(place: Path | None) -> dict[str, Any] | None:
     if place is None or not place.is_file():
         return None
     answer: dict[str, Any] = msgspec.json.decode(place.read_bytes())
     return answer
+
+
+def _keep(place: Path | None, answer: dict[str, Any]) -> None:
+    if place is not None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(msgspec.json.encode(answer))
 
 
 def _place(cache: Path | None, repo: str, commit: str) -> Path | None:
