@@ -84,14 +84,7 @@ def host_fit(host: Host, names: Sequence[str], ask_hub: HubFacts) -> HostFit:
     Raises:
         DiagnosticError: the inventory or a lock has errors.
     """
-    models = Models(host, ask_hub)
-    fits = {tier.name: tier_fit(host, tier, models) for tier in host.stack.tiers if not names or tier.name in names}
-    sharing = [tier for tier in host.stack.tiers if tier.name not in fits and _shares_gpu(tier, host.stack, fits)]
-    others = {tier.name: tier_fit(host, tier, models) for tier in sharing}
-    touched = {name for fit in fits.values() for name in fit.gpus}
-    gpus = [gpu for gpu in host.stack.gpus if not names or gpu.name in touched]
-    loads = tuple(load for gpu in gpus for load in _loads(host.stack, gpu, {**others, **fits}))
-    return HostFit(host=host.name, tiers=tuple(fits.values()), gpus=loads)
+    return _fit(host, names, Models(host, ask_hub))
 
 
 def locked_fit(host: Host) -> HostFit:
@@ -100,9 +93,17 @@ def locked_fit(host: Host) -> HostFit:
     Raises:
         DiagnosticError: the inventory or a lock has errors.
     """
-    models = Models(host, None)
-    tiers = [tier_fit(host, tier, models) for tier in host.stack.tiers]
-    return HostFit(host=host.name, tiers=tuple(tiers), gpus=())
+    return _fit(host, (), Models(host, None))
+
+
+def _fit(host: Host, names: Sequence[str], models: Models) -> HostFit:
+    fits = {tier.name: tier_fit(host, tier, models) for tier in host.stack.tiers if not names or tier.name in names}
+    sharing = [tier for tier in host.stack.tiers if tier.name not in fits and _shares_gpu(tier, host.stack, fits)]
+    others = {tier.name: tier_fit(host, tier, models) for tier in sharing}
+    touched = {name for fit in fits.values() for name in fit.gpus}
+    gpus = [gpu for gpu in host.stack.gpus if not names or gpu.name in touched]
+    loads = tuple(load for gpu in gpus for load in _loads(host.stack, gpu, {**others, **fits}))
+    return HostFit(host=host.name, tiers=tuple(fits.values()), gpus=loads)
 
 
 def _shares_gpu(tier: Tier, stack: Stack, chosen: Iterable[str]) -> bool:

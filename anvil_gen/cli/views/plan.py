@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from anvil_gen.cli.views.changes import by_cause, change_json, change_lines
+from anvil_gen.cli.views.fit import fit_lines, host_json
 from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.deploy.compose_diff import Cause
 from anvil_gen.diagnostics import printable
@@ -46,6 +47,8 @@ def plan_lines(plan: HostPlan) -> Iterator[str]:
     for one in plan.services:
         for listener in new_listeners(one.before, one.after):
             yield click.style(f"{one.service} listens beyond loopback: {printable(listener)}", bold=True)
+    if plan.fit is not None:
+        yield from fit_lines(plan.fit)
     if not plan.services:
         yield f"no service changes: {', '.join(change.path for change in plan.files)}"
 
@@ -86,7 +89,8 @@ def show_json(plans: Sequence[HostPlan]) -> None:
 
 def plan_json(plan: HostPlan) -> dict[str, Any]:
     """Return what changes of a host, for programs."""
-    return {"host": plan.host, "services": [_service_json(one) for one in plan.services]}
+    fit = {"fit": host_json(plan.fit)} if plan.fit is not None else {}
+    return {"host": plan.host, "services": [_service_json(one) for one in plan.services], **fit}
 
 
 def _service_json(one: ServiceChange) -> dict[str, Any]:
