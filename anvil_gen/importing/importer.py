@@ -11,10 +11,10 @@ from msgspec import Struct
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError
-from anvil_gen.importing.assemble import USUAL_REQUEST, Assembled, Choice, Form, assemble, move_to, tier_names
+from anvil_gen.importing.assemble import Assembled, Choice, Form, assemble, move_to, tier_names
 from anvil_gen.importing.compare import Difference
 from anvil_gen.importing.compose_files import Project
-from anvil_gen.importing.engine_facts import EngineFacts, facts_of, usual_vendor
+from anvil_gen.importing.engine_facts import EngineFacts, facts_of, usual_driver
 from anvil_gen.importing.inventory_text import inventory_text
 from anvil_gen.importing.proof import SourceRead, prove, read_source, temporary_tree
 from anvil_gen.importing.recognise import engine_of
@@ -98,7 +98,7 @@ class _Work:
         forms: list[Form] = ["service", "left out"]
         if engine:
             forms = ["fields", "words", "bare", *forms]
-        elif reserved(table, str(usual_vendor(self._catalog).requests[USUAL_REQUEST].driver)) and table.get("ports"):
+        elif reserved(table, usual_driver(self._catalog)) and table.get("ports"):
             forms = ["bare", *forms]
         return Choice(service=service, name=name, engine=engine, forms=forms, banned=set())
 
