@@ -15,10 +15,10 @@ from msgspec import Struct
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.compose_merge import extended, merged, untagged
-from anvil_gen.importing.texts import plain
+from anvil_gen.importing.texts import interpolation_error, plain
 from anvil_gen.importing.yaml_reader import Document, read_yaml
 from anvil_gen.inventory.compose_spec import Network, Service, Volume
-from anvil_gen.inventory.struct_errors import decode_valid
+from anvil_gen.inventory.struct_errors import StructError, decode_valid
 from anvil_gen.resolve.relative_paths import moved_keys
 from anvil_gen.text_files import read_text
 from anvil_gen.values import KeyPath, address
@@ -212,14 +212,25 @@ def _below(way: str, path: str) -> str:
 def _check(project: Project) -> None:
     """Refuse what Compose would, with its line."""
     errors = [error for section in _KINDS for error in _errors(project, section)]
+    errors += _unreadable(project, dict(project.tables), ())
     if errors:
         raise DiagnosticError(errors)
+
+
+def _unreadable(project: Project, value: Any, path: KeyPath) -> Iterator[Diagnostic]:
+    """Yield the texts with variables that Compose cannot read."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from _unreadable(project, item, (*path, key))
+    problem = interpolation_error(value) if isinstance(value, str) and "${" in value else ""
+    if problem:
+        where = project.location(path)
+        yield Diagnostic(code="no-compose-file", detail=problem, address=address(path), location=where)
 
 
 def _errors(project: Project, section: str) -> Iterator[Diagnostic]:
     for name, table in project.tables[section].items():
         for error in decode_valid(table, _KINDS[section], (section, name))[1]:
-            if not _may_pass(project, error.path, error.kind):
+            if not _may_pass(project, error):
                 yield Diagnostic(
                     code="no-compose-file",
                     detail=error.text,
@@ -228,15 +239,17 @@ def _errors(project: Project, section: str) -> Iterator[Diagnostic]:
                 )
 
 
-def _may_pass(project: Project, path: KeyPath, kind: str) -> bool:
+def _may_pass(project: Project, error: StructError) -> bool:
     """Tell whether what the types refuse may be right for Compose: a variable, or an extension."""
+    path, kind = error.path, error.kind
     value: Any = project.tables
     for part in path:
         found: Any = value
         value = found[part] if isinstance(value, dict | list) and _has(value, part) else None
     if isinstance(path[-1], str) and path[-1].startswith("x-"):
         return True
-    return (isinstance(value, str) and "$" in value) or (value is None and kind != "missing key")
+    is_variable = isinstance(value, str) and "$" in value and re.search("text|number|false", error.detail[-60:])
+    return bool(is_variable) or (value is None and kind != "missing key")
 
 
 def _has(value: Any, part: Any) -> bool:

@@ -12,6 +12,7 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError
 from anvil_gen.importing.assemble import Assembled, Choice, Form, assemble, move_to, tier_names
+from anvil_gen.importing.comments import placed_comments
 from anvil_gen.importing.compare import Difference
 from anvil_gen.importing.compose_files import Project
 from anvil_gen.importing.engine_facts import EngineFacts, facts_of, usual_driver
@@ -131,7 +132,7 @@ class _Work:
         """Return the inventory and what it renders to, once the inventory takes every service."""
         for _ in range(_TRIES + 5 * len(self._choices)):
             assembled = self._assembled()
-            text = inventory_text(assembled.data, {})
+            text = inventory_text(assembled.data, placed_comments(self._project, self._choices, assembled))
             try:
                 with temporary_tree() as folder:
                     self._generator.render(self._target.path, output=Path(folder) / "tree", text=text)

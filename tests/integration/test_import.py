@@ -181,3 +181,35 @@ def test_an_inspected_container_becomes_a_tier(importing: Importing) -> None:
     tier = tomllib.loads(result.imported.text)["tiers"]["ollama"]
     assert result.imported.residue == ()
     assert (tier["engine"], tier["max_sequences"], tier["port"]) == ("ollama", 2, 11434)
+
+
+def test_comments_stand_at_the_keys_that_they_are_about(importing: Importing) -> None:
+    text = importing.proved("""# The box in the cellar.
+services:
+  # Talks to the house.
+  chat:
+    image: vllm/vllm-openai:v0.11.2  # pinned
+    environment:
+      # No phone calls.
+      - VLLM_NO_USAGE_STATS=1
+    # Long prompts.
+    command: --model org/m --max-model-len 65536
+    volumes:
+      - ./hub:/root/.cache/huggingface  # 800 GB
+  ui:
+    image: ui:1
+    # From the LAN only.
+    ports: ["192.168.1.2:80:80"]
+""")
+
+    lines = text.splitlines()
+    assert lines[0] == "# The box in the cellar."
+    for comment, following in (
+        ("# Talks to the house.", "[tiers.chat]"),
+        ("# pinned", 'image = "vllm/vllm-openai:v0.11.2"'),
+        ("# No phone calls.", 'environment.VLLM_NO_USAGE_STATS = "1"'),
+        ("# Long prompts.", 'model = { repo = "org/m", cache = false }'),
+        ("# 800 GB", 'mounts."/root/.cache/huggingface" = { source = "../hub", read_only = false, create = true }'),
+        ("# From the LAN only.", 'ports = ["192.168.1.2:80:80"]'),
+    ):
+        assert lines[lines.index(comment) + 1] == following

@@ -49,7 +49,7 @@ def device(**keys: Any) -> dict[str, Any]:
         ("-v $(pwd)/m:/m -v `pwd`:/w", {"volumes": ["./m:/m", ".:/w"]}),
         ("--ulimit memlock=-1 --ulimit nofile=1:2", {"ulimits": {"memlock": -1, "nofile": {"soft": 1, "hard": 2}}}),
         ("--shm-size=16g --restart unless-stopped", {"shm_size": "16g", "restart": "unless-stopped"}),
-        ("--health-cmd 'curl x' --health-retries 3", {"healthcheck": {"test": ["CMD-SHELL", "curl x"], "retries": "3"}}),
+        ("--health-cmd 'c x' --health-retries 3", {"healthcheck": {"test": ["CMD-SHELL", "c x"], "retries": "3"}}),
         ("--log-driver local --log-opt max-size=1m", {"logging": {"driver": "local", "options": {"max-size": "1m"}}}),
         ("--entrypoint bash", {"entrypoint": ["bash"]}),
         ("--stop-timeout 30 --init", {"stop_grace_period": "30s", "init": True}),
