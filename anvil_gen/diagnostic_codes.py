@@ -119,6 +119,8 @@ SUMMARIES = {
     "network-not-shared-with-the-router": "network not shared with the router",
     "network-was-removed": "network was removed",
     "no-compose-file": "not a valid compose file",
+    "no-containers": "no containers to import",
+    "no-run-line": "not a run line",
     "no-engine-for-the-model": "no engine for the model",
     "no-experiment-slot": "no experiment slot",
     "no-gpu-is-listed": "no GPU is listed",
