@@ -26,6 +26,7 @@ VERBS = (
     "restart",
     "status",
     "show",
+    "bench",
     "logs",
     "doctor",
     "experiment",

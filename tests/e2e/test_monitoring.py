@@ -29,6 +29,8 @@ UNANSWERED = {
     "anvil_gen_drift": "no timer has left anything in the folder of text files",
 }
 """What Prometheus answers nothing to here, and why."""
+OF_THE_SAMPLE = {"Drift": {"service": "small", "kind": "config"}, "RouterDown": {"job": "router"}}
+"""Labels that an alert has from its sample, besides those of its rule."""
 PATIENCE_SECONDS = 150
 
 
@@ -180,7 +182,7 @@ def _case(box: Box, name: str, series: Mapping[str, str], at: str, fires: bool) 
     """Return a case of promtool: what an alert does at a time, with the labels and notes of the rendered rule."""
     rules = yaml.safe_load((box.tree / "monitoring" / "rules.yaml").read_text("utf-8"))
     (rule,) = [one for group in rules["groups"] for one in group["rules"] if one.get("alert") == name]
-    labels = {**rule["labels"], **({"service": "small", "kind": "config"} if name == "Drift" else {})}
+    labels = {**rule["labels"], **OF_THE_SAMPLE.get(name, {})}
     expected = [{"exp_labels": labels, "exp_annotations": rule["annotations"]}] if fires else []
     return {
         "interval": "15s",
