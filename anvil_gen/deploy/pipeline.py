@@ -20,6 +20,7 @@ from anvil_gen.render.template_lines import TemplateLine
 from anvil_gen.render.verify import verify
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Stack, Tree
+from anvil_gen.resolve.model_needs import warn_of_model_needs
 from anvil_gen.resolve.mounts import check_router_mounts
 from anvil_gen.resolve.uniqueness import check_helpers
 from anvil_gen.text_files import is_inside
@@ -72,6 +73,7 @@ class Generator:
         if host.stack.router is not None:
             check_router_mounts(data[host.stack.modes[0].router_file]["services"].values(), host.collector)
         host.collector.raise_errors()
+        warn_of_model_needs(host)
         if (fleet_root(inventory) / "locks").is_dir():
             from anvil_gen.fit.warnings import warn_of_misfits  # noqa: PLC0415  only a fleet with locks needs it
 

@@ -78,6 +78,7 @@ def _owned(stack: Stack) -> Iterator[_Own]:
                 (*tier.table, "override"),
                 ("defaults", "override"),
                 tier.table,
+                ("defaults",),
             )
             yield _Own(name=service.name, tables=tables, mapping=merge(below, service.override))
     router = stack.router

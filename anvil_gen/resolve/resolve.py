@@ -78,6 +78,7 @@ def resolve(
         host=host.name,
         project=host.project,
         platform=context.platform,
+        selinux=context.selinux,
         inventory=header,
         gpus=tuple(context.gpus.values()),
         tiers=tuple(_with_root_file(tier, modes) for tier in tiers),
@@ -111,6 +112,7 @@ def _context(
         folder=folders[0],
         output=folders[1],
         sealed=host.egress == "deny",
+        selinux=host.selinux,
         lock=lock,
     )
 
