@@ -7,6 +7,7 @@ SUMMARIES = {
     "answers-do-not-make-a-valid-inventory": "answers do not make a valid inventory",
     "architecture-differs-from-the-inventory": "architecture differs from the inventory",
     "argument-cannot-be-written-in-an-inventory": "argument cannot be written in an inventory",
+    "bench-cannot-run": "bench cannot run",
     "cannot-comment": "cannot comment on the pull request",
     "cannot-finish-a-write": "cannot finish a write",
     "cannot-read-or-write": "cannot read or write",

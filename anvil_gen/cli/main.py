@@ -29,6 +29,7 @@ VERBS = (
     "restart",
     "status",
     "show",
+    "bench",
     "logs",
     "doctor",
     "experiment",
