@@ -84,7 +84,7 @@ def flag_arguments(name: str, value: Any, style: FlagStyle, lists: ListStyle) ->
 
 
 def arguments(
-    positional: tuple[str, ...],
+    positional: tuple[Text, ...],
     values: Mapping[str, Text],
     flags: Mapping[str, Any],
     *,
@@ -96,7 +96,7 @@ def arguments(
 
     The flags in ``repeated`` stand before each of their values, whatever the habit of the engine.
     """
-    filled = [fill(argument, values) for argument in positional]
+    filled = [fill(argument, values) if isinstance(argument, str) else argument for argument in positional]
     forms: dict[str, ListStyle] = {name: "repeat" if name in repeated else lists for name in flags}
     return (
         *filled,

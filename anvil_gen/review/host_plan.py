@@ -21,14 +21,14 @@ from anvil_gen.review.causes import Elsewhere, Inputs, with_causes
 from anvil_gen.review.consequence import Consequence, Files, ServiceChange, service_changes
 from anvil_gen.review.toml_edits import Edit, edits, toml_text
 
-_NOTHING = Tree(files={}, data={})
+NOTHING = Tree(files={}, data={})
 
 
 class HostPlan(Struct, frozen=True, kw_only=True):
     """What a change does to one host.
 
-    ``stack`` is None of a host that goes; ``is_edited`` tells whether its inventory is another one, where that is
-    known; ``notes`` are for people.
+    ``stack`` is None of a host that goes, and ``tree`` what is rendered after the change; ``is_edited`` tells whether
+    its inventory is another one, where that is known; ``notes`` are for people.
     """
 
     host: str
@@ -36,6 +36,7 @@ class HostPlan(Struct, frozen=True, kw_only=True):
     stack: Stack | None
     services: tuple[ServiceChange, ...]
     files: tuple[FileChange, ...]
+    tree: Tree = NOTHING
     is_edited: bool = True
     notes: tuple[str, ...] = ()
 
@@ -118,5 +119,6 @@ def host_plan(
         stack=plan.host.stack,
         services=tuple(services),
         files=files,
+        tree=plan.tree,
         is_edited=is_edited,
     )
