@@ -1,4 +1,4 @@
-"""Write the pages under docs/ that follow from code and data, or check that they are up to date.
+"""Write the pages under docs/, and other files, that follow from code and data, or check that they are up to date.
 
 .venv/bin/python scripts/generate_docs.py           write them
 .venv/bin/python scripts/generate_docs.py --check   exit 2 where one differs
@@ -15,7 +15,9 @@ from engine_pages import engine_page, failures_page
 from fields_page import fields_page
 from keys_pages import data_page, inventory_page
 from page_parts import NOTE, table
+from presets_table import presets_table
 from review_page import review_page
+from upgrades_page import upgrades_page
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.router_features import OBSERVED, REQUESTABLE
@@ -39,6 +41,8 @@ def pages() -> dict[str, str]:
     others["docs/fields.md"] = "\n".join([NOTE, *fields_page(catalog), ""])
     others["docs/pictures/lab-quad.svg"] = lab_quad_picture(catalog)
     others["docs/review.md"] = "\n".join([NOTE, *review_page(REPOSITORY), ""])
+    others["templates/onboard/models.yml"] = presets_table(REPOSITORY / "templates/onboard", catalog)
+    others["docs/upgrades.md"] = "\n".join([NOTE, *upgrades_page(REPOSITORY), ""])
     return {"docs/inventory.md": inventory_page(catalog), **others, **engines}
 
 

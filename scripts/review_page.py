@@ -47,10 +47,14 @@ it compares containers with (`docker compose config --hash`), and exits 1 where 
 Where the image of a tier becomes another release of its engine, `plan` also lists what that changes for the flags that
 the tier gives, and the engine's defaults of those that it does not.
 
+Below that, `plan` says what of a new or changed service is new and must not be overlooked: that it is privileged, has
+the Docker socket, devices or paths of the host, more capabilities or fewer confinements, shares a namespace of the host
+or of another container, or listens beyond loopback.
+
 `--format json` prints the same for programs: `{"format": 1, "hosts": [{"host", "services": [{"service",
-"consequence", "changes": [{"address", "before", "after", "cause": {"file", "line", "key"}}]}]}]}`. `--format github`
-prints annotations for the lines that are causes. `--format markdown` begins with a marker, so that a comment can be
-replaced, and is always short enough for one; values of secrets are in no format.
+"consequence", "changes": [{"address", "before", "after", "cause": {"file", "line", "key"}}], "exposures": [{"what",
+"value"}], "notes"}]}]}`. `--format github` prints annotations for the lines that are causes. `--format markdown` begins
+with a marker, so that a comment can be replaced, and is always short enough for one. No format has values of secrets.
 
 `--untrusted`, of `plan` and `render`, is for changes of strangers: it refuses templates next to `hosts/`, since they
 are programs, and reads nothing outside the repository.

@@ -17,9 +17,10 @@ from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.catalog.flag_timeline import FlagTimeline, read_timeline
 from anvil_gen.catalog.gpu_vendor import Vendor, semantic_errors
 from anvil_gen.catalog.health import health_errors, with_probe
+from anvil_gen.catalog.metrics import CommonMetric
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.catalog.router_features import FEATURES
-from anvil_gen.catalog.template_tree import FLAGS_FILE, KINDS, texts, unreadable_files, unused_files
+from anvil_gen.catalog.template_tree import FLAGS_FILE, KINDS, MONITORING, texts, unreadable_files, unused_files
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
 from anvil_gen.inventory.schema_router import RouterTable
 from anvil_gen.inventory.schema_tier import TierTable
@@ -85,6 +86,14 @@ class Catalog:
             section: {**dict.fromkeys(table.get("unset", ())), **{k: v for k, v in table.items() if k != "unset"}}
             for section, table in data.items()
         }
+
+    @cached_property
+    def common_metrics(self) -> Mapping[str, CommonMetric]:
+        """The metrics that engines, routers and GPUs have in common."""
+        document = Document(
+            self.roots[-1] / MONITORING / "metrics.toml", display=f"templates/{MONITORING}/metrics.toml"
+        )
+        return msgspec.convert(document.data, dict[str, CommonMetric])
 
     def names(self, kind: str) -> list[str]:
         """Return the entries of a folder of templates (``engines``, ``gpus``, ``routers``), sorted."""
@@ -161,6 +170,7 @@ class Catalog:
 
     def _check(self, data: Engine | Vendor | RouterKind) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is of the right form in a data file, and names what there is not."""
+        yield from unknown_names(_metric_names(data), self.common_metrics)
         if isinstance(data, Vendor):
             yield from semantic_errors(data)
             return
@@ -182,6 +192,12 @@ class Catalog:
             yield from unknown_names([(("reasons", name), name) for name in data.reasons], self.defaults["reasons"])
             refusals = [(("quirks", at, "refuse", "option"), quirk.refuse) for at, quirk in enumerate(data.quirks)]
             yield from unknown_names([(path, refusal.option) for path, refusal in refusals if refusal], section)
+
+
+def _metric_names(data: Engine | Vendor | RouterKind) -> list[tuple[KeyPath, str]]:
+    """Return the metrics that a data file names, each with its place."""
+    key, metrics = ("exporter", data.exporter) if isinstance(data, Vendor) else ("metrics", data.metrics)
+    return [((key, "names", name), name) for name in (metrics.names if metrics is not None else ())]
 
 
 def decoded(

@@ -21,6 +21,10 @@ class Stage(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     words: Annotated[str, Meta(description="What it does, for people.")]
     pattern: Annotated[str, Meta(description="Finds the line with which it begins, as a regular expression.")]
+    download: Annotated[
+        bool,
+        Meta(description="It may fetch weights meanwhile, for as long as that takes: no health check ends the wait."),
+    ] = False
     example: Annotated[str, Meta(description="A line that the pattern finds, as the program prints it.")] = ""
 
 
@@ -84,6 +88,7 @@ class KnownLog:
         """Take the data, whose patterns are known to compile; ``with_gpus`` tells whether the service has GPUs."""
         self.hang = own.hang or general.hang
         self._stages = [(re.compile(stage.pattern), stage.words) for stage in own.stage]
+        self._downloads = [stage.download for stage in own.stage]
         failures = [(failure, False) for failure in own.failure] + [(failure, True) for failure in general.failure]
         self._failures = [(re.compile(failure.pattern), failure, is_general) for failure, is_general in failures]
         self._impairments = [
@@ -100,6 +105,10 @@ class KnownLog:
     def stage(self, line: str) -> tuple[int, str] | None:
         """Return the number and the words of the stage that begins with a line; None for any other line."""
         return next(((n, words) for n, (pattern, words) in enumerate(self._stages) if pattern.search(line)), None)
+
+    def downloads(self, number: int) -> bool:
+        """Tell whether weights may be fetched in the stage of a number."""
+        return number >= 0 and self._downloads[number]
 
     def cause(self, line: str) -> Cause | None:
         """Return the failure that a line reports, if it is known."""

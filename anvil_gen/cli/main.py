@@ -16,6 +16,8 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Interna
 
 VERBS = (
     "init",
+    "add",
+    "import",
     "render",
     "plan",
     "explain",
@@ -31,6 +33,7 @@ VERBS = (
     "experiment",
     "client",
     "fit",
+    "fetch",
     "flags",
     "migrate",
     "schema",

@@ -20,6 +20,7 @@ from anvil_gen.render.template_lines import TemplateLine
 from anvil_gen.render.verify import verify
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Stack, Tree
+from anvil_gen.resolve.model_needs import warn_of_model_needs
 from anvil_gen.resolve.mounts import check_router_mounts
 from anvil_gen.resolve.uniqueness import check_helpers
 from anvil_gen.text_files import is_inside
@@ -66,12 +67,13 @@ class Generator:
         host = Host(inventory, renderer.catalog, output=output, text=text, lock=lock, others=others)
         if output is None and host.inventory.host.output is not UNSET:
             self._check_nesting(host)
-        files, rendered = renderer.render(host.stack)
+        files, rendered = renderer.render(_with_fit(host))
         data = verify(renderer, files, rendered)
         check_helpers(_services(host.stack, data), host.collector)
         if host.stack.router is not None:
             check_router_mounts(data[host.stack.modes[0].router_file]["services"].values(), host.collector)
         host.collector.raise_errors()
+        warn_of_model_needs(host)
         if (fleet_root(inventory) / "locks").is_dir():
             from anvil_gen.fit.warnings import warn_of_misfits  # noqa: PLC0415  only a fleet with locks needs it
 
@@ -123,11 +125,20 @@ class Generator:
         return self._renderers[root]
 
 
+def _with_fit(host: Host) -> Stack:
+    """Return what is rendered of a host: the alerts go by what its models take."""
+    if host.stack.monitoring is None:
+        return host.stack
+    from anvil_gen.fit.alert_limits import with_limits  # noqa: PLC0415  only a host with alerts needs it
+
+    return with_limits(host)
+
+
 def _services(stack: Stack, data: Mapping[str, Any]) -> dict[KeyPath, list[str]]:
     """Return the services that each table of the inventory has made."""
     tables: list[KeyPath] = [("tiers", tier.name) for tier in stack.tiers]
-    tables += [("services", extra.name) for extra in stack.services]
     found = {table: list(data[f"{table[0]}/{table[1]}.yml"]["services"]) for table in tables}
+    found |= {extra.table: list(data[f"services/{extra.name}.yml"]["services"]) for extra in stack.services}
     router = list(data[stack.modes[0].router_file]["services"]) if stack.router is not None else []
     return {**found, ("router",): router}
 

@@ -27,7 +27,8 @@ from anvil_gen.resolve.model import Stack, Tier
 MIB = 1 << 20
 HubFacts = Callable[[str, str | None], ModelFacts]
 """Asks the Hugging Face Hub about a repository at a revision."""
-_UNKNOWN_MEMORY = 1 << 60
+UNKNOWN_MEMORY = 1 << 60
+"""Of a case whose GPUs are not known: nothing is larger."""
 
 
 class TierFit(Struct, frozen=True, kw_only=True):
@@ -82,10 +83,10 @@ def host_fit(host: Host, names: Sequence[str], ask_hub: HubFacts | None) -> Host
     Raises:
         DiagnosticError: the inventory or a lock has errors.
     """
-    models = _Models(host, ask_hub)
-    fits = {tier.name: _tier_fit(host, tier, models) for tier in host.stack.tiers if not names or tier.name in names}
+    models = Models(host, ask_hub)
+    fits = {tier.name: tier_fit(host, tier, models) for tier in host.stack.tiers if not names or tier.name in names}
     sharing = [tier for tier in host.stack.tiers if tier.name not in fits and _shares_gpu(tier, host.stack, fits)]
-    others = {tier.name: _tier_fit(host, tier, models) for tier in sharing}
+    others = {tier.name: tier_fit(host, tier, models) for tier in sharing}
     touched = {name for fit in fits.values() for name in fit.gpus}
     gpus = [gpu for gpu in host.stack.gpus if not names or gpu.name in touched]
     loads = tuple(load for gpu in gpus for load in _loads(host.stack, gpu, {**others, **fits}))
@@ -98,8 +99,8 @@ def locked_fit(host: Host) -> HostFit:
     Raises:
         DiagnosticError: the inventory or a lock has errors.
     """
-    models = _Models(host, None)
-    tiers = [_tier_fit(host, tier, models) for tier in host.stack.tiers]
+    models = Models(host, None)
+    tiers = [tier_fit(host, tier, models) for tier in host.stack.tiers]
     return HostFit(host=host.name, tiers=tuple(tiers), gpus=())
 
 
@@ -109,7 +110,7 @@ def _shares_gpu(tier: Tier, stack: Stack, chosen: Iterable[str]) -> bool:
     return any(tier.may_hold(gpu) for gpu in held)
 
 
-class _Models:
+class Models:
     """Finds the facts of the models of a host: in its locks, on this machine, at the Hub; without it, in the locks."""
 
     def __init__(self, host: Host, ask_hub: HubFacts | None) -> None:
@@ -153,7 +154,8 @@ def _model_name(tier: Tier) -> str:
     return str(named[0]) if named else ""
 
 
-def _tier_fit(host: Host, tier: Tier, models: _Models) -> TierFit:
+def tier_fit(host: Host, tier: Tier, models: Models) -> TierFit:
+    """Return a tier's model on its GPUs."""
     found, reasons = _estimate(host, tier, models)
     open_points = tuple(_not_counted(tier)) if found is not None else ()
     verdict: Verdict = "unsure" if found is None else found.verdict
@@ -170,8 +172,20 @@ def _tier_fit(host: Host, tier: Tier, models: _Models) -> TierFit:
     )
 
 
-def _estimate(host: Host, tier: Tier, models: _Models) -> tuple[Estimate | None, tuple[str, ...]]:
+def _estimate(host: Host, tier: Tier, models: Models) -> tuple[Estimate | None, tuple[str, ...]]:
     """Return what a tier takes; without it, why that cannot be said."""
+    case, why = case_of(host, tier, models)
+    if case is None:
+        return None, why
+    try:
+        found = estimate(case)
+    except UnknownTypeError as error:
+        return None, (f"the type of its cache is not known: {error}",)
+    return (found, ()) if case.memory != UNKNOWN_MEMORY else (_without_room(found), why)
+
+
+def case_of(host: Host, tier: Tier, models: Models) -> tuple[Case | None, tuple[str, ...]]:
+    """Return a tier as a case; without it, why there is none, and why its memory is not known."""
     rules, engine = engine_memory(host.catalog, tier.engine), host.catalog.engine(tier.engine)
     if rules is None or engine is None:
         return None, (f'how the engine "{tier.engine}" takes memory is not known',)
@@ -181,20 +195,17 @@ def _estimate(host: Host, tier: Tier, models: _Models) -> tuple[Estimate | None,
     memory, why = _memory_of(tier)
     try:
         facts = models.facts(model)
-        version = image_version(engine, plain_image(tier.service.image)) or None
-        case = Case(
-            facts=facts,
-            request=tier_request(tier, engine, rules),
-            rules=rules.of_version(version),
-            memory=memory or _UNKNOWN_MEMORY,
-            has_gpu=tier.gpu_request is not None,
-        )
-        found = estimate(case)
     except DiagnosticError as error:
         return None, tuple(f"{one.detail}: {one.remedy}" if one.remedy else one.detail for one in error.diagnostics)
-    except UnknownTypeError as error:
-        return None, (f"the type of its cache is not known: {error}",)
-    return (found, ()) if memory is not None else (_without_room(found), (why,))
+    version = image_version(engine, plain_image(tier.service.image)) or None
+    case = Case(
+        facts=facts,
+        request=tier_request(tier, engine, rules),
+        rules=rules.of_version(version),
+        memory=memory or UNKNOWN_MEMORY,
+        has_gpu=tier.gpu_request is not None,
+    )
+    return case, (why,) if why else ()
 
 
 def _without_room(found: Estimate) -> Estimate:
@@ -230,18 +241,18 @@ def _loads(stack: Stack, gpu: Gpu, fits: dict[str, TierFit]) -> Iterator[GpuFit]
     for mode in stack.modes:
         tiers = [tier for tier in mode.tiers if tier.may_hold(gpu)]
         if tiers:
-            parts = [Part(server=tier.name, size=_taken(tier, fits.get(tier.name), gpu)) for tier in tiers]
+            parts = [Part(server=tier.name, size=taken(tier, fits.get(tier.name), gpu)) for tier in tiers]
             yield _gpu_fit(gpu, mode.title, parts, with_experiment=False)
     slot = stack.experiment
     if slot is not None and slot.options.gpu == gpu.name:
         share = None if slot.share is None or gpu.memory_mib is None else float(slot.share) * gpu.memory_mib * MIB
         trial = Part(server="experiment", size=None if share is None else exactly(share))
         tiers = [tier for tier in stack.modes[0].tiers if tier.may_hold(gpu)]
-        parts = [Part(server=tier.name, size=_taken(tier, fits.get(tier.name), gpu)) for tier in tiers]
+        parts = [Part(server=tier.name, size=taken(tier, fits.get(tier.name), gpu)) for tier in tiers]
         yield _gpu_fit(gpu, stack.modes[0].title, [*parts, trial], with_experiment=True)
 
 
-def _taken(tier: Tier, fit: TierFit | None, gpu: Gpu) -> Interval | None:
+def taken(tier: Tier, fit: TierFit | None, gpu: Gpu) -> Interval | None:
     """Return what a tier takes of a GPU: its share where it says one, else what it needs."""
     if tier.share is not None and gpu.memory_mib is not None:
         return exactly(float(tier.share) * gpu.memory_mib * MIB)

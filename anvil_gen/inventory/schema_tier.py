@@ -1,7 +1,7 @@
 """The tables of a model server: a tier, and the experiment slot."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
@@ -10,6 +10,7 @@ from anvil_gen.inventory import gpu_fields as g
 from anvil_gen.inventory.schema_base import Environment, Logging, Ports, Table
 from anvil_gen.inventory.schema_model import AdapterTable, EnvFileTable, ModelTable, WeightsTable
 from anvil_gen.inventory.schema_mounts import Mounts, Networks
+from anvil_gen.inventory.schema_own_keys import with_own_keys
 
 
 class ModelServerTable(Table, frozen=True, kw_only=True):
@@ -91,7 +92,7 @@ class HealthCheckTable(Table, frozen=True, kw_only=True):
     ) = UNSET
 
 
-class TierTable(ModelServerTable, frozen=True, kw_only=True):
+class TierFields(ModelServerTable, frozen=True, kw_only=True):
     """One model server."""
 
     service: t.ServiceName | UnsetType = UNSET
@@ -251,7 +252,14 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     command: (
-        Annotated[list[t.Argument], Meta(description="Compose's own; for `custom`.", examples=[["--port", "9000"]])]
+        Annotated[
+            list[t.Argument],
+            Meta(
+                description="Words before the flags, in place of the engine's own; `{model}` is the model. For "
+                "`custom`, the whole command.",
+                examples=[["--port", "9000"], ["python3", "-m", "sglang.launch_server"]],
+            ),
+        ]
         | UnsetType
     ) = UNSET
     healthcheck: (
@@ -279,6 +287,14 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+
+
+if TYPE_CHECKING:
+
+    class TierTable(TierFields, frozen=True, kw_only=True):
+        """One model server."""
+else:
+    TierTable = with_own_keys("TierTable", TierFields)
 
 
 class ExperimentTable(ModelServerTable, frozen=True, kw_only=True):

@@ -95,7 +95,7 @@ def advance(before: Progress, seen: Observation, log: KnownLog) -> Progress:
         return _absent(before, seen.now)
     known = _read(_in_current_run(before, container, seen.now), seen.lines, log)
     known = replace(known, last_line=seen.now if seen.lines else known.last_line)
-    phase, message = _judge(known, container, seen.now)
+    phase, message = _judge(known, container, seen.now, downloads=log.downloads(known.rank))
     seconds = before.seconds if phase is before.phase is not Phase.WAITING else seen.now
     return replace(known, phase=phase, message=message, seconds=seconds)
 
@@ -167,13 +167,13 @@ def _read(known: Progress, lines: tuple[str, ...], log: KnownLog) -> Progress:
     return replace(known, rank=rank, stage=stage, causes=tuple(causes), impairments=tuple(impairments), lines=kept)
 
 
-def _judge(known: Progress, container: Container, now: float) -> tuple[Phase, str]:
+def _judge(known: Progress, container: Container, now: float, *, downloads: bool) -> tuple[Phase, str]:
     restarted = container.restarts - known.restarts_before
     settled = now - known.since >= SETTLE_SECONDS
     if container.state == "running":
         if container.health == "healthy" and (settled or not restarted):
             return Phase.READY, f"is healthy{_but(known.impairments)}"
-        if container.health == "unhealthy":
+        if container.health == "unhealthy" and not downloads:  # no start_period is as long as a download
             return Phase.FAILED, f"is unhealthy{_last_check(container)}"
         if restarted > RESTARTS:
             return Phase.FAILED, f"was restarted {restarted} times"

@@ -12,12 +12,13 @@ from anvil_gen.catalog.image_kind import kind_of
 from anvil_gen.catalog.release import plain_image
 from anvil_gen.diagnostics import join_words
 from anvil_gen.resolve.context import AnyServer, ResolveContext
-from anvil_gen.resolve.override_merge import REMOVED, merge
+from anvil_gen.resolve.override_merge import REMOVED, Added, merge
 from anvil_gen.resolve.uniqueness import option_location
 from anvil_gen.values import Text, canonical_flag
 
 CPU = "cpu"
 """Vendor of images for the processor."""
+_OWN_CAPABILITIES = ("cap_add", "privileged")
 _OWN_GPUS = ("deploy", "devices", "device_cgroup_rules", "gpus", "runtime", "privileged")
 """Keys of Compose by which a container may have GPUs that the inventory does not know."""
 
@@ -83,6 +84,10 @@ def with_needs(server: AnyServer, engine: Engine | None, override: Mapping[str, 
         flag = canonical_flag(name)
         for key in (flag, f"{flag}={value}") if value is not False else ():
             needs = _added(needs, engine.flag_needs.get(key, {}))
+    own = any(key in override and not isinstance(override[key], Added) for key in _OWN_CAPABILITIES)
+    if own or server.options.entrypoint is not None:
+        # Nobody knows what another program wants, and an override's list replaces the one that says what is kept.
+        needs = {key: value for key, value in needs.items() if key != "cap_drop"}
     return override if not needs else merge(needs, override, removed=REMOVED)
 
 

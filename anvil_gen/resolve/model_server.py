@@ -54,6 +54,8 @@ def resolve_server(
     section = context.catalog.defaults[_SECTIONS[str(path[0])]]
     if engine is not None:
         engine = _limited(engine, (*section, *DERIVED_OPTIONS, "draft_model", "mmproj", "lora"))
+        if engine.metrics is not None and context.inventory.monitoring is not UNSET and path[0] == "tiers":
+            engine = replace(engine, flags={**engine.flags, **engine.metrics.flags})
     below = (
         Layer(name="templates/defaults.toml", values=fill_placeholders(section, {**values, "engine": name})),
         Layer(name=f"templates/engines/{name}/engine.toml", values=_engine_defaults(engine, section)),

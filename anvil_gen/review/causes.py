@@ -109,7 +109,7 @@ def _unproven(edits: Sequence[Edit], table: KeyPath) -> Edit | None:
 def table_of(service: str, stack: Stack) -> KeyPath:
     """Return the inventory's table that a service is from; empty for one that it no longer has."""
     tables: dict[str, KeyPath] = {tier.service.name: ("tiers", tier.name) for tier in stack.tiers}
-    tables |= {extra.name: ("services", extra.name) for extra in stack.services}
+    tables |= {extra.name: extra.table for extra in stack.services}
     if stack.router is not None:
         tables[stack.router.service] = ("router",)
     if stack.experiment is not None:

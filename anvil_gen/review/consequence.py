@@ -11,6 +11,8 @@ from msgspec import Struct
 from anvil_gen.deploy.compose_diff import ROUTES, Action, Address, Change, compare, recreated, without_reloader
 from anvil_gen.resolve.model import EXPERIMENT_FILE, ROOT_FILE
 from anvil_gen.resolve.router_model import file_of_variable
+from anvil_gen.review.exposure import new_exposures
+from anvil_gen.review.host_access import Exposure
 
 Files = Mapping[str, Any]
 """Parsed compose files, by their path in the tree."""
@@ -44,7 +46,8 @@ class Consequence(Enum):
 class ServiceChange(Struct, frozen=True, kw_only=True):
     """One service of one root file: what happens to it, and what of it changes.
 
-    ``root`` is the first root file that has it, the default mode's before all others; ``notes`` are for people.
+    ``root`` is the first root file that has it, the default mode's before all others; ``exposures`` are what of it is
+    new that a reviewer must not overlook, and ``notes`` what else a person wants to know.
     """
 
     service: str
@@ -54,6 +57,7 @@ class ServiceChange(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
     before: Mapping[str, Any]
     after: Mapping[str, Any]
+    exposures: tuple[Exposure, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -63,7 +67,7 @@ def service_changes(before: Files, after: Files) -> list[ServiceChange]:
     told: set[tuple[str, Address]] = set()
     for root in sorted({*roots(before), *roots(after)}, key=lambda path: (path != ROOT_FILE, path)):
         for one in _of_root(root, before, after):
-            places = {(one.service, change.address) for change in one.changes}
+            places = {(one.service, what) for what in (*(change.address for change in one.changes), *one.exposures)}
             if not places <= told and not _is_of_default(one, found):
                 found.append(one)
             told |= places
@@ -122,15 +126,18 @@ def _changed(
         changes = list(without_reloader(changes, router, reloader))
     for name in dict.fromkeys((*services[1], *services[0])):
         own = tuple(change for change in changes if change.service == name)
-        if own:
+        before, after = services[0].get(name, {}), services[1].get(name, {})
+        exposures = new_exposures((before, old), (after, new))
+        if own or exposures:  # what a file declares of a volume is no change of the service
             yield ServiceChange(
                 service=name,
-                project=own[0].project,
+                project=own[0].project if own else "",
                 root=root,
-                consequence=consequence_of(own) if runs else Consequence.NONE,
+                consequence=consequence_of(own) if own and runs else Consequence.NONE,
                 changes=own,
-                before=services[0].get(name, {}),
-                after=services[1].get(name, {}),
+                before=before,
+                after=after,
+                exposures=exposures,
             )
 
 

@@ -135,7 +135,7 @@ def test_a_warning_is_told_and_nothing_stops(home: Path) -> None:
     result = anvil_gen("render", "box", cwd=home)
 
     assert (result.code, result.stdout) == (0, WROTE)
-    assert result.stderr.startswith("warning: tier without a key beyond loopback\n  --> hosts/box.toml:11:8")
+    assert result.stderr.startswith("warning: tier without a key beyond loopback\n  --> hosts/box.toml:13:8")
     answer = anvil_gen("render", "box", "--json", cwd=home)
     assert (answer.code, answer.stderr) == (0, "")
     assert [(told["severity"], told["line"]) for told in json.loads(answer.stdout)["diagnostics"]] == [("warning", 11)]

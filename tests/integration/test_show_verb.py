@@ -28,7 +28,7 @@ def test_a_picture_of_all_hosts_goes_to_stdout(folder: Path) -> None:
     page = anvil_gen("show", "--all", "--format", "html", cwd=folder)
 
     assert "box" in "".join(ElementTree.fromstring(image.stdout).itertext())
-    assert page.stdout.startswith("<!doctype html>")
+    assert page.stdout.startswith("<!DOCTYPE html>")
     assert page.stdout.count("<svg ") == 1
 
 

@@ -34,7 +34,7 @@ def command(*, host: str, kind: str | None, mode: str | None, as_json: bool) -> 
     """
     found = open_deployment(host, Path.cwd()).host
     chosen = mode_of(found.stack, mode)
-    endpoints = endpoints_of(found.name, chosen)
+    endpoints = endpoints_of(found.name, chosen, found.options.address)
     known = kinds(found.catalog)
     text = text_for(found.catalog, kind, found.name, endpoints) if kind is not None else None
     if as_json:

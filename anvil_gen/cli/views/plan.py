@@ -13,7 +13,6 @@ from anvil_gen.deploy.compose_diff import Cause
 from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.resolve.model import DEFAULT_MODE, ROOT_FILE
 from anvil_gen.review.consequence import Consequence, ServiceChange
-from anvil_gen.review.exposure import new_listeners
 from anvil_gen.review.host_plan import HostPlan
 
 _COLOURS = {Consequence.RECREATE: "yellow", Consequence.STOP: "red", Consequence.START: "green"}
@@ -45,10 +44,14 @@ def plan_lines(plan: HostPlan) -> Iterator[str]:
             word = click.style(consequence.value, fg=_COLOURS.get(consequence))
             yield f"{word}: {', '.join(map(_with_limit, found))} ({consequence.meaning})"
     for one in plan.services:
-        for listener in new_listeners(one.before, one.after):
-            yield click.style(f"{one.service} listens beyond loopback: {printable(listener)}", bold=True)
+        yield from (click.style(text, bold=True) for text in _exposed(one))
     if not plan.services:
         yield f"no service changes: {', '.join(change.path for change in plan.files)}"
+
+
+def _exposed(one: ServiceChange) -> Iterator[str]:
+    """Yield what is new about a service that a reviewer must not overlook."""
+    return (f"{one.service} {what}{f': {printable(value)}' if value else ''}" for what, value in one.exposures)
 
 
 def place_of(cause: Cause) -> str:
@@ -82,7 +85,12 @@ def start_limit(one: ServiceChange) -> str:
 
 def show_json(plans: Sequence[HostPlan]) -> None:
     """Print plans as JSON."""
-    print_json(hosts=[{"host": plan.host, "services": [_service_json(one) for one in plan.services]} for plan in plans])
+    print_json(hosts=[plan_json(plan) for plan in plans])
+
+
+def plan_json(plan: HostPlan) -> dict[str, Any]:
+    """Return what changes of a host, for programs."""
+    return {"host": plan.host, "services": [_service_json(one) for one in plan.services]}
 
 
 def _service_json(one: ServiceChange) -> dict[str, Any]:
@@ -92,8 +100,14 @@ def _service_json(one: ServiceChange) -> dict[str, Any]:
         | {"cause": _cause_json(change.cause)}
         for change, values in pairs
     ]
-    found = {"service": one.service, "consequence": one.consequence.value, "changes": changes}
-    return found | ({"notes": list(one.notes)} if one.notes else {})
+    exposures = [{"what": what, "value": value} for what, value in one.exposures]
+    return {
+        "service": one.service,
+        "consequence": one.consequence.value,
+        "changes": changes,
+        "exposures": exposures,
+        "notes": list(one.notes),
+    }
 
 
 def _cause_json(cause: Cause | None) -> dict[str, Any] | None:
@@ -106,6 +120,8 @@ def show_annotations(plans: Sequence[HostPlan]) -> None:
         for one in plan.services:
             for cause, changes in by_cause(one.changes):
                 click.echo(_annotation(plan, one, cause, "; ".join(change_lines(changes))))
+            for text in _exposed(one):
+                click.echo(_annotation(plan, one, None, text))
 
 
 def _annotation(plan: HostPlan, one: ServiceChange, cause: Cause | None, text: str) -> str:

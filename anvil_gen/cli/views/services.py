@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from anvil_gen.operate.status import Row, Status
 
 _COLOURS = {"running": "green", "healthy": "green", "starting": "yellow", "unhealthy": "red", "restarting": "red"}
+_WORDS = {ServiceAction.MISSING: "has no container", ServiceAction.NOT_STARTED: "not started"}
 _HEAD = ("tier", "service", "state", "health", "model", "gpus", "up", "port", "drift")
 
 
@@ -43,7 +44,7 @@ def show_results(
 
 def describe(result: Result) -> str:
     """Describe what happened to a service, in a few words."""
-    word = result.action.name.lower() if result.action is not ServiceAction.MISSING else "has no container"
+    word = _WORDS.get(result.action, result.action.name.lower())
     return f"{word}: {result.reason}" if result.reason else word
 
 

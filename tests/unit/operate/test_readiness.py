@@ -43,6 +43,17 @@ W, R, F = Phase.WAITING, Phase.READY, Phase.FAILED
             F,
             "is unhealthy: its health check printed no route",
         ),
+        # a download takes longer than any start period
+        ([(0, box(), "Fetching 4 files"), (60, box("running", "unhealthy"))], W, "downloading weights"),
+        ([(0, box(), "Starting to load model x..."), (60, box("running", "unhealthy"))], W, "loading weights"),
+        (
+            [
+                (0, box(), "Starting to load model x..."),
+                (60, box("running", "unhealthy"), "Capturing CUDA graphs (x)"),
+            ],
+            F,
+            "is unhealthy",
+        ),
         # without a health check: it runs, and stays so for a moment
         ([(0, box("running", None))], W, "starting"),
         ([(0, box("running", None)), (2.9, box("running", None))], W, "starting"),

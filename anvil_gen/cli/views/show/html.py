@@ -72,7 +72,7 @@ def _small_bar(picture: Picture, at: int, name: str) -> Markup:
         bar_shapes(picture, bar, _BAR_WIDTH, name),
         viewBox=f"0 0 {_BAR_WIDTH} 28",
         role="img",
-        class_="anvil bar",
+        class_="drawing bar",
     )
     return joined(element("p", head), drawing, element("p", bar.words, class_="muted"))
 

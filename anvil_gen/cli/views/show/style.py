@@ -21,16 +21,19 @@ def _variables(scheme: str, fills: tuple[str, ...]) -> str:
 STYLE = (
     f":root{{color-scheme:light dark;{_variables('light', _LIGHT)}}}"
     f"@media (prefers-color-scheme:dark){{:root{{{_variables('dark', _DARK)}}}}}"
-    ".pic{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;max-width:100%;height:auto}"
-    ".pic text{fill:var(--ink)}.pic .t-h{font-size:20px;font-weight:700}.pic .t-b{font-size:14px;font-weight:600}"
-    ".pic .t-s{font-size:12px}.pic .muted{fill:var(--muted)}"
-    ".pic .card,.pic .pill{fill:var(--card);stroke:var(--line)}"
-    ".pic .standby,.pic .host,.pic .other{stroke-dasharray:4 3}"
-    ".pic .edge{fill:none;stroke-width:1.5;stroke:var(--line)}.pic .frame{fill:none;stroke:var(--line)}"
-    ".pic .free,.pic .page{fill:var(--page)}.pic .reserved{fill:var(--line);opacity:.5}"
-    ".pic .k-cache{opacity:.6}.pic .unknown{opacity:.4}.pic .idle{opacity:.3}"
-    ".pic .dot{fill:var(--line)}.pic .up{fill:#1a9e4b}.pic .wait{fill:#c98a00}.pic .down{fill:#d1342f}"
-    + "".join(f".pic .c{n}{{fill:var(--c{n})}}.pic .e{n}{{stroke:var(--c{n});stroke-width:3}}" for n in range(COLOURS))
+    ".drawing{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;max-width:100%;height:auto}"
+    ".drawing text{fill:var(--ink)}.drawing .t-h{font-size:20px;font-weight:700}"
+    ".drawing .t-b{font-size:14px;font-weight:600}"
+    ".drawing .t-s{font-size:12px}.drawing .muted{fill:var(--muted)}"
+    ".drawing .card,.drawing .pill{fill:var(--card);stroke:var(--line)}"
+    ".drawing .standby,.drawing .host,.drawing .other{stroke-dasharray:4 3}"
+    ".drawing .edge{fill:none;stroke-width:1.5;stroke:var(--line)}.drawing .frame{fill:none;stroke:var(--line)}"
+    ".drawing .free,.drawing .page{fill:var(--page)}.drawing .reserved{fill:var(--line);opacity:.5}"
+    ".drawing .k-cache{opacity:.6}.drawing .unknown{opacity:.4}.drawing .idle{opacity:.3}"
+    ".drawing .dot{fill:var(--line)}.drawing .up{fill:#1a9e4b}.drawing .wait{fill:#c98a00}.drawing .down{fill:#d1342f}"
+    + "".join(
+        f".drawing .c{n}{{fill:var(--c{n})}}.drawing .e{n}{{stroke:var(--c{n});stroke-width:3}}" for n in range(COLOURS)
+    )
 )
 """For every drawing: an image has it inside, a page once."""
 

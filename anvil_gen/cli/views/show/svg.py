@@ -62,7 +62,7 @@ def _svg(title: str, content: Markup, height: float, name: str) -> Markup:
         width=WIDTH + 2 * _MARGIN,
         height=height + 2 * _MARGIN,
         role="img",
-        class_="pic",
+        class_="drawing",
         aria_labelledby=f"{name}-title",
     )
 
