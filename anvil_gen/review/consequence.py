@@ -47,7 +47,7 @@ class ServiceChange(Struct, frozen=True, kw_only=True):
     """One service of one root file: what happens to it, and what of it changes.
 
     ``root`` is the first root file that has it, the default mode's before all others; ``exposures`` are what of it is
-    new that a reviewer must not overlook, and ``notes`` what else a person wants to know.
+    new that a reviewer must not overlook; ``notes`` are for people.
     """
 
     service: str

@@ -148,7 +148,6 @@ def test_json_is_as_programs_expect_it(capsys: pytest.CaptureFixture[str]) -> No
                         "service": "fast",
                         "consequence": "recreate",
                         "exposures": [{"what": "is privileged", "value": ""}],
-                        "notes": [],
                         "changes": [
                             {
                                 "address": "services.fast.command.x",
