@@ -1,4 +1,4 @@
-"""Write the pages under docs/ that follow from code and data, or check that they are up to date.
+"""Write the pages under docs/, and other files, that follow from code and data, or check that they are up to date.
 
 .venv/bin/python scripts/generate_docs.py           write them
 .venv/bin/python scripts/generate_docs.py --check   exit 2 where one differs
@@ -15,12 +15,19 @@ from engine_pages import engine_page, failures_page
 from fields_page import fields_page
 from keys_pages import data_page, inventory_page
 from page_parts import NOTE, table
+from presets_table import presets_table
 from review_page import review_page
+from troubleshooting_page import troubleshooting_page
+from upgrades_page import upgrades_page
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.router_features import OBSERVED, REQUESTABLE
 from anvil_gen.cli.main import cli
+from anvil_gen.cli.views.show.picture import picture_of
+from anvil_gen.cli.views.show.svg import svg_image
 from anvil_gen.diagnostic_codes import SUMMARIES
+from anvil_gen.fit.host_fit import host_fit
+from anvil_gen.resolve.host import Host
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -30,11 +37,21 @@ def pages() -> dict[str, str]:
     catalog = Catalog()
     engines = {f"docs/engines/{name}.md": engine_page(name, catalog) for name in catalog.names("engines")}
     others = {"docs/cli.md": cli_page(), "docs/failures.md": failures_page(catalog)}
+    others["docs/troubleshooting.md"] = troubleshooting_page(catalog)
     others["docs/router-contract.md"] = contract_page(catalog)
     others |= {"docs/template-data.md": data_page(), "docs/errors.md": errors_page()}
     others["docs/fields.md"] = "\n".join([NOTE, *fields_page(catalog), ""])
+    others["docs/pictures/lab-quad.svg"] = lab_quad_picture(catalog)
     others["docs/review.md"] = "\n".join([NOTE, *review_page(REPOSITORY), ""])
+    others["templates/onboard/models.yml"] = presets_table(REPOSITORY / "templates/onboard", catalog)
+    others["docs/upgrades.md"] = "\n".join([NOTE, *upgrades_page(REPOSITORY), ""])
     return {"docs/inventory.md": inventory_page(catalog), **others, **engines}
+
+
+def lab_quad_picture(catalog: Catalog) -> str:
+    """Return what `anvil-gen show lab-quad --format svg` prints."""
+    host = Host(REPOSITORY / "hosts" / "lab-quad.toml", catalog)
+    return svg_image([picture_of(host.stack, catalog, host_fit(host, (), None))]) + "\n"
 
 
 def cli_page() -> str:

@@ -9,6 +9,7 @@ from page_parts import NOTE, table, toml
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.json_schema import data_schema
 from anvil_gen.inventory.json_schema import inventory_schema
+from anvil_gen.inventory.schema_own_keys import OWN_KEYS
 
 NONE = "-"
 # Key whose examples are the folders of templates -> the kind of folder, by struct.
@@ -39,6 +40,7 @@ TABLES = {
     "[router.tiers.NAME]": ("RouterTierTable", None),
     "tls of [router]": ("TlsTable", None),
     "[experiment]": ("ExperimentTable", "experiment"),
+    "[monitoring]": ("MonitoringTable", "monitoring"),
     'a reference: { env = "NAME" }': ("EnvTable", None),
 }
 # Data file -> its name in templates/, and its tables: title, struct of the schema.
@@ -56,6 +58,8 @@ DATA_TABLES = {
             "[[versions]]": "VersionData",
             "refuse of a quirk": "Refusal",
             "[parallel]": "Parallel",
+            "[metrics], of a router too": "Metrics",
+            "[picked]": "Picked",
         },
     ),
     "router": ("routers/NAME/router.toml", {"(top level)": "RouterKind"}),
@@ -67,10 +71,14 @@ DATA_TABLES = {
             "[devices]": "DeviceListing",
             "[runtime]": "Runtime",
             "[probe]": "PinProbe",
+            "[exporter]": "Exporter",
             "[requests.*]": "GpuForm",
         },
     ),
-    "log": ("log.toml", {"[[stage]]": "Stage", "[[failure]]": "Failure"}),
+    "log": (
+        "log.toml",
+        {"[[stage]]": "Stage", "[[failure]]": "Failure", "[[impairment]]": "Impairment", "[hang]": "Hang"},
+    ),
     "memory": (
         "engines/NAME/memory.toml",
         {
@@ -82,6 +90,7 @@ DATA_TABLES = {
         },
     ),
     "architectures": ("architectures.toml", {"[[family]]": "Family"}),
+    "model": ("models/NAME.toml", {"[[family]]": "ModelFamily"}),
 }
 
 
@@ -131,7 +140,7 @@ def inventory_page(catalog: Catalog) -> str:
         defaults = {key.rstrip("_"): value for key, value in catalog.defaults.get(section or "", {}).items()}
         rows = []
         for name, option in definition["properties"].items():
-            default = defaults[name] if section else None
+            default = defaults.get(name) if name in OWN_KEYS else defaults[name] if section else None
             listed = catalog.names(LISTED[struct, name]) if (struct, name) in LISTED else []
             rows.append(key_row(name, option, definitions, default=default, listed=listed))
         lines += table(("key", "type", "unit", "default", "example", "meaning"), rows)
@@ -145,8 +154,8 @@ def data_page() -> str:
         "# Keys of the data files",
         "",
         "What the files are for is in [templates.md](templates.md). Every key but the required ones may be left out.",
-        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`, `memory`, `architectures`) prints the same as a",
-        "JSON Schema, which a file names in its first line for editors: `#:schema ../../engine.schema.json`.",
+        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`, `memory`, `architectures`, `model`) prints the",
+        "same as a JSON Schema, which a file names in its first line for editors: `#:schema ../../engine.schema.json`.",
     ]
     for kind, (file, tables) in DATA_TABLES.items():
         definitions = data_schema(kind)["$defs"]

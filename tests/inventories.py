@@ -12,7 +12,7 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 MARK = "▸"
 """Stands in a test's text before each place that a fault is told at, in the order of the file."""
 
-HUB = '{ repo = "openai/gpt-oss-20b" }'
+HUB = '{ repo = "org/model" }'
 UUID_A = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
 UUID_B = "GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1"
 

@@ -24,6 +24,8 @@ engine = "vllm"
 port = 30001
 model = { path = "gpt-oss-20b" }
 context_length = 65536
+flags.enable-auto-tool-choice = true
+flags.tool-call-parser = "openai"
 """
 SECOND_TIER = """
 [tiers.heavy]

@@ -9,9 +9,11 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from anvil_gen.catalog.engine_parts import Parallel, Picked, Sampling
 from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.health import Health
-from anvil_gen.catalog.image_kind import ComposeKeys, ImageKind
+from anvil_gen.catalog.image_kind import Cache, ComposeKeys, ImageKind
+from anvil_gen.catalog.metrics import Metrics
 from anvil_gen.inventory.fields import Architecture, ComputeCapability, Platform, Task
 from anvil_gen.values import KeyPath, canonical_flag
 
@@ -28,14 +30,6 @@ ImageKey = Annotated[
     str,
     Meta(description="`default`, or a compute capability in quotes.", pattern=r"^(?:default|[0-9]{1,2}\.[0-9])$(?!\n)"),
 ]
-
-
-class Cache(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A named volume of the project for what an engine can make again, so that a recreate does not cost minutes."""
-
-    volume: Annotated[str, Meta(description="Name of the volume.")]
-    target: Annotated[str, Meta(description="Folder in the container.")]
-    reason: Annotated[str, Meta(description="What it keeps, and what is lost without it.")]
 
 
 class ModelsEndpoint(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -74,23 +68,6 @@ class VersionData(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
     ] = {}
 
 
-class Parallel(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """How an engine divides a model between GPUs."""
-
-    expert: Annotated[
-        Literal["flag", "size"],
-        Meta(description="`expert_parallel` is a bare flag, or the number of GPUs that the experts are divided over."),
-    ] = "flag"
-    data_inside: Annotated[
-        tuple[str, ...],
-        Meta(description="Flags with which copies are on the same GPUs as the tensor-parallel group."),
-    ] = ()
-    elsewhere: Annotated[
-        tuple[str, ...],
-        Meta(description="Flags that put a part onto other hosts: the GPUs are then not counted."),
-    ] = ()
-
-
 class Quirk(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A peculiarity, applied where all of its conditions hold."""
 
@@ -116,6 +93,22 @@ class AnyName(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     environment: Variables
     since: Annotated[str, Meta(description="The version that knows it, as image tags name it: `0.21`.")]
     reason: Annotated[str, Meta(description="Why it is there: a comment above the variables that it sets.")]
+
+
+class Recognise(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How `import` knows a service of the engine; each is a regular expression."""
+
+    images: Annotated[
+        tuple[str, ...],
+        Meta(description="Its images, without tag or digest: the official ones, and those that are built from them."),
+    ] = ()
+    programs: Annotated[
+        str, Meta(description="What the words of entrypoint and command have in them, whatever the image.")
+    ] = ""
+    others: Annotated[
+        str, Meta(description="Likewise, where they do something else than serve: pull a model, measure.")
+    ] = ""
+    port: Annotated[int, Meta(description="Port that its image listens on by itself.", ge=1, le=65535)]
 
 
 class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -153,6 +146,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
             "counts as the newest release, and what its flags have wrong is a warning."
         ),
     ] = ()
+    recognise: Recognise | None = None
     image_kinds: Annotated[tuple[ImageKind, ...], Meta(description="What is peculiar to some of its images.")] = ()
     architectures: Annotated[
         Mapping[Architecture, Mapping[str, str]],
@@ -200,6 +194,17 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         "repo",
         "file",
     )
+    headless: Annotated[
+        tuple[str, ...],
+        Meta(description="Flags with which it answers nobody, so that no health check would ever pass."),
+    ] = ()
+    model_config: Annotated[
+        tuple[str, ...],
+        Meta(description="Files of which a model's folder has one, by which the engine knows what the model is."),
+    ] = ()
+    model_config_flags: Annotated[
+        tuple[str, ...], Meta(description="Flags that name a place for that file outside of the folder.")
+    ] = ()
     hub_repo: Annotated[
         str,
         Meta(
@@ -218,6 +223,25 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     hub_cache: Annotated[
         str, Meta(description="Folder in the container where the shared Hugging Face cache is mounted.")
     ] = "/root/.cache/huggingface"
+    hub_folder: Annotated[
+        str,
+        Meta(
+            description="Folder in the shared cache where it has repositories in the layout of huggingface_hub; `.` "
+            "for the cache itself, empty for a layout of its own."
+        ),
+    ] = "hub"
+    hub_files: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Patterns of the files of a repository that it reads; of a GGUF model, those of its tag alone."
+        ),
+    ] = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "*.txt", "*.py")
+    hub_ignored: Annotated[
+        tuple[str, ...], Meta(description="Patterns of files among these that it does not read.")
+    ] = ("original/*", "consolidated*", "onnx/*", "openvino/*", "metal/*")
+    hub_files_with: Annotated[
+        Mapping[str, tuple[str, ...]], Meta(description="`flag=value` -> patterns of the files that are read instead.")
+    ] = {}
     hub_always: Annotated[
         bool, Meta(description="The shared cache is mounted without a model too: models are pulled into it later.")
     ] = False
@@ -301,11 +325,20 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = {}
     health: Health | None = None
     models_endpoint: ModelsEndpoint = ModelsEndpoint()
+    metrics: Metrics | None = None
     caches: Annotated[tuple[Cache, ...], Meta(description="Named volumes for what it can make again.")] = ()
     tool_flags: Annotated[
         tuple[str, ...], Meta(description="Flags that must all be set for the model to be offered tools.")
     ] = ()
+    model_flags: Annotated[
+        Mapping[Literal["tools", "reasoning", "chat_template"] | Sampling, str],
+        Meta(
+            description="What is known of a model in `models/` -> the flag that says it; sampling only where the "
+            "engine does not read it from the model."
+        ),
+    ] = {}
     parallel: Parallel = Parallel()
+    picked: Picked | None = None
     quirks: Annotated[tuple[Quirk, ...], Meta(description="Peculiarities on a platform or on some GPUs.")] = ()
     versions: Annotated[tuple[VersionData, ...], Meta(description="What some versions want otherwise.")] = ()
 

@@ -128,6 +128,9 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     kv_dtypes: Annotated[
         Mapping[str, float], Meta(description="Type of the cache -> bytes of an element; 0 for the type of the model.")
     ] = {}
+    tried_dtypes: Annotated[
+        tuple[str, ...], Meta(description="Types of the cache that are suggested, the most exact first.")
+    ] = ()
     latent_dtypes: Annotated[
         Mapping[str, int], Meta(description="Type of the cache -> bytes of a token in a layer of latent attention.")
     ] = {}
@@ -220,5 +223,8 @@ def _semantic_errors(data: EngineMemory) -> Iterator[tuple[KeyPath, str]]:
         interval = getattr(data, name)
         if interval is not None and interval.low > interval.high:
             yield (name,), "it ends before it begins"
+    for number, name in enumerate(data.tried_dtypes):
+        if name not in data.kv_dtypes:
+            yield ("tried_dtypes", number), f'"{name}" is none of kv_dtypes'
     if "other" not in data.weights:
         yield ("weights",), '"other" is missing'

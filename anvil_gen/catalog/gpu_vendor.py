@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from anvil_gen.catalog.metrics import Exporter
 from anvil_gen.inventory.fields import Platform
 from anvil_gen.inventory.gpu_fields import GpuRequest
 from anvil_gen.inventory.struct_errors import struct_errors
@@ -108,10 +109,14 @@ class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         Mapping[str, str], Meta(description="Platform -> why a container there does not see the GPU by these means.")
     ] = {}
     listing: Annotated[tuple[ProgramListing, ...], Meta(description="Programs that list the host's GPUs.")] = ()
+    usage: (
+        Annotated[ProgramListing, Meta(description="What tells the memory that is used, as `memory_mib`.")] | None
+    ) = None
     devices: DeviceListing | None = None
     driver: Annotated[Mapping[Platform, str], Meta(description="Platform -> what to do where no GPU is listed.")] = {}
     runtime: Runtime | None = None
     probe: PinProbe | None = None
+    exporter: Exporter | None = None
 
 
 def semantic_errors(data: Vendor) -> Iterator[tuple[KeyPath, str]]:
@@ -119,6 +124,8 @@ def semantic_errors(data: Vendor) -> Iterator[tuple[KeyPath, str]]:
     yield from _no_pattern(("uuid_pattern",), data.uuid_pattern)
     for at, listing in enumerate(data.listing):
         yield from _no_pattern(("listing", at, "pattern"), listing.pattern, groups=GPU_GROUPS)
+    if data.usage is not None:
+        yield from _no_pattern(("usage", "pattern"), data.usage.pattern, groups=GPU_GROUPS)
     if data.probe is not None:
         yield from _no_pattern(("probe", "pattern"), data.probe.pattern, groups=("uuid",))
     for key, table in (("platforms", data.platforms), ("unsupported", data.unsupported)):

@@ -11,6 +11,7 @@ from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.engine_memory import EngineMemory
 from anvil_gen.catalog.gpu_vendor import Vendor
 from anvil_gen.catalog.log_patterns import LogData
+from anvil_gen.catalog.model_families import ModelFile
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.inventory.json_schema import as_text, inventory_schema, without_variables
 
@@ -21,6 +22,7 @@ DATA = {
     "log": LogData,
     "memory": EngineMemory,
     "architectures": Architectures,
+    "model": ModelFile,
 }
 """Name of a data file, without `.toml` -> its struct."""
 

@@ -21,6 +21,12 @@ MEMORY_FILE = "memory.toml"
 ARCHITECTURES_FILE = "architectures.toml"
 """How the layers of model architectures cache."""
 
+MODELS = "models"
+"""The folder of what is known of families of models; nothing is rendered of it."""
+
+DOCKER_FILE = "docker.toml"
+"""What `docker info` says of a host, and what follows from it."""
+
 FLAGS_FILE = "flags.json"
 """The flags of an engine through its versions, next to its data file; nothing is rendered of them."""
 
@@ -33,15 +39,18 @@ ONBOARD = "onboard"
 CLIENTS = "clients"
 """The folder of the templates for clients: one a kind, KIND.SUFFIX.j2, whose suffix says how values are quoted."""
 
+MONITORING = "monitoring"
+"""The folder of what `[monitoring]` renders: the common metrics, the services and their files."""
+
 
 def unused_files(own: Path, shipped: Path) -> Iterator[Diagnostic]:
     """Yield the files and folders of a user's templates that nothing reads."""
-    known = (*KINDS, "compose", CLIENTS)
+    known = (*KINDS, "compose", CLIENTS, MODELS, MONITORING)
     for entry in sorted(own.iterdir()):
         if (
             entry.name.startswith(".")
             or entry.name.endswith((".md", SCHEMA_SUFFIX))
-            or entry.name == ARCHITECTURES_FILE
+            or entry.name in (ARCHITECTURES_FILE, DOCKER_FILE)
         ):
             continue
         if entry.name not in known or not entry.is_dir():
@@ -55,10 +64,12 @@ def unused_files(own: Path, shipped: Path) -> Iterator[Diagnostic]:
 
 
 def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
-    if kind.name == "compose":
-        return (shipped / "compose" / inside).is_file()
+    if kind.name in ("compose", MONITORING):
+        return inside.endswith(".j2") and (shipped / kind.name / inside).is_file()
     if kind.name == CLIENTS:
         return inside.endswith(".j2") and "/" not in inside
+    if kind.name == MODELS:
+        return inside.endswith(".toml") and "/" not in inside
     name, _, rest = inside.partition("/")
     data = KINDS[kind.name]
     has_data = any((root / kind.name / name / data).is_file() for root in (kind.parent, shipped))
@@ -68,10 +79,12 @@ def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
 
 
 def _what_is_read(kind: str, shipped: Path) -> str:
-    if kind == "compose":
-        return f"known here: {join_words(path.name for path in (shipped / 'compose').iterdir())}"
+    if kind in ("compose", MONITORING):
+        return f"known here: {join_words(path.name for path in (shipped / kind).iterdir())}"
     if kind == CLIENTS:
         return f"known here: {CLIENTS}/KIND.SUFFIX.j2, with a suffix like sh, py, json or yaml"
+    if kind == MODELS:
+        return f"known here: {MODELS}/NAME.toml"
     log = f", {LOG_FILE}" if kind != "gpus" else ""
     log += f", {MEMORY_FILE}" if kind == "engines" else ""
     return f"known here: {kind}/NAME/{KINDS[kind]}{log}, and templates next to it, which end in .j2"
@@ -121,7 +134,7 @@ def texts(root: Path) -> Iterator[str]:
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".") and (name not in (ONBOARD, CLIENTS) or folder != str(root))
+            if not name.startswith(".") and (name not in (ONBOARD, CLIENTS, MODELS) or folder != str(root))
         )
         for name in sorted(files):
             path = os.path.join(folder, name)  # noqa: PTH118  as fast as it gets

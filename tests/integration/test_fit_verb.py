@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gguf_files import Shape, model
+from files_hub import FilesHub
+from gguf_files import Q4_0, Shape, model
 from running import Result, anvil_gen
 
 KEYS = {
@@ -118,3 +119,64 @@ gpu_memory = "4GiB"
     assert found["tiers"][0].keys() >= KEYS
     unknown = fit(tmp_path, "box", "smal")
     assert (unknown.code, 'did you mean "small"?' in unknown.stderr) == (1, True)
+
+
+EIGHT_BILLION = Shape(
+    layers=32, hidden=4096, intermediate=14336, heads=32, kv_heads=8, head_dim=128, context=131072, dtype=Q4_0
+)
+
+
+def test_what_makes_it_fit_is_suggested(tmp_path: Path) -> None:
+    model(tmp_path / "m.gguf", EIGHT_BILLION)
+    options = ("--model", "m.gguf", "--engine", "llamacpp", "--gpu-memory-mib", "10240", "--context", "131072")
+    shown = fit(tmp_path, *options, "--suggest")
+    found = answer(fit(tmp_path, *options, "--suggest", "--json"))
+
+    assert found["verdict"] == "does not fit"
+    assert {"kv_cache_dtype": "q4_0"} in [fix["changes"] for fix in found["fixes"]]
+    assert all(fix["verdict"] == "fits" for fix in found["fixes"])
+    assert 'it fits with kv_cache_dtype = "q4_0"' in shown.stdout
+
+
+def test_which_gpus_of_a_host_take_a_model(tmp_path: Path) -> None:
+    config_folder(tmp_path)
+    (tmp_path / "hosts").mkdir()
+    gpus = "".join(
+        f'[gpus.{name}]\nuuid = "GPU-d0f446cf-1771-414c-e116-a3913879{at:04}"\nmemory_mib = {mib}\n'
+        for at, (name, mib) in enumerate({"small": 4096, "large": 49152}.items())
+    )
+    (tmp_path / "hosts/box.toml").write_text(f"schema = 1\n{gpus}")
+    model(tmp_path / "m.gguf", EIGHT_BILLION)
+    named = ("--model", "m.gguf", "--engine", "llamacpp")
+    result = fit(tmp_path, "box", *named, "--context", "65536", "--suggest", "--json")
+    (found,) = answer(result)["suggestions"]
+
+    assert {tuple(place["gpus"]): place["verdict"] for place in found["gpus"]} == {
+        ("small",): "does not fit",
+        ("large",): "fits",
+    }
+
+
+def test_a_gguf_model_of_the_hub_is_read_by_its_header(tmp_path: Path) -> None:
+    """By its tag; as the same file on this machine."""
+    model(tmp_path / "m.gguf", Shape(layers=4, dtype=Q4_0))
+    model(tmp_path / "other.gguf", Shape(layers=8, dtype=Q4_0))
+    files = {"m-Q4_K_M.gguf": (tmp_path / "m.gguf").read_bytes(), "m-Q8_0.gguf": (tmp_path / "other.gguf").read_bytes()}
+    size = ("--engine", "llamacpp", "--gpu-memory-mib", "8192", "--json")
+    with FilesHub({"org/model-GGUF": files}).running() as hub:
+        own = {
+            "HF_ENDPOINT": f"http://{hub.address}",
+            "HF_HOME": str(tmp_path),
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        }
+        found = [
+            answer(anvil_gen("fit", "--model", named, *size, cwd=tmp_path, env=own))
+            for named in ("org/model-GGUF:Q8_0", "org/model-GGUF")
+        ]
+        refused = anvil_gen("fit", "--model", "org/model-GGUF:Q2_K", *size, cwd=tmp_path, env=own)
+    local = [answer(fit(tmp_path, "--model", name, *size)) for name in ("other.gguf", "m.gguf")]
+
+    for one in (*found, *local):
+        del one["model"]
+    assert found == local
+    assert "no GGUF file with the tag" in refused.stdout

@@ -66,8 +66,8 @@ def test_the_shown_compose_is_rendered(fleet: Path) -> None:
     rendered = iter((fleet / "deploy" / "box" / "tiers" / "fast.yml").read_text("utf-8").splitlines())
 
     assert [line for line in lines if line not in rendered] == []  # each is looked for after the one before
-    assert len(lines) == 12
-    assert len(significant(block("toml", "[tiers.fast]"))) == 12
+    assert len(lines) == 14
+    assert len(significant(block("toml", "[tiers.fast]"))) == 14
 
 
 def test_the_shown_change_makes_the_shown_diff_and_output(fleet: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from anvil_gen.fit.hub import hub_facts
 from anvil_gen.fit.ledger import estimate
 from anvil_gen.fit.model_facts import ModelFacts
 from anvil_gen.fit.settings import GIB, Request, UnknownTypeError
-from anvil_gen.inventory.fleet import hosts_folder
+from anvil_gen.fit.suggest import suggest
+from anvil_gen.inventory.fleet import hosts_folder, only_host
 from anvil_gen.render.jinja_env import cache_folder
 from anvil_gen.resolve.model import Stack
 
@@ -29,7 +31,7 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 
 
 @click.command("fit")
-@click.argument("host", required=False, shell_complete=options.complete_host)
+@click.argument("host", required=False, shell_complete=options.completing("hosts"))
 @options.tiers
 @click.option("--model", metavar="MODEL", help="Without an inventory: a folder, a GGUF file, or org/name of the Hub.")
 @click.option("--engine", metavar="ENGINE", help="Engine that serves the model.")
@@ -47,6 +49,7 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 @click.option("--parallel", type=_AT_LEAST_ONE, help="Slots of llama.cpp.")
 @click.option("--ubatch", type=_AT_LEAST_ONE, help="Tokens that llama.cpp computes at once.")
 @click.option("--n-gpu-layers", type=click.IntRange(min=0), help="Layers that llama.cpp puts on the GPU.")
+@click.option("--suggest", is_flag=True, help="Show what makes it fit, and with a HOST which of its GPUs take it.")
 @options.as_json
 def command(*, host: str | None, tiers: tuple[str, ...], model: str | None, as_json: bool, **given: Any) -> ExitCode:
     """Show whether models fit their GPUs, and with which context.
@@ -64,35 +67,71 @@ def command(*, host: str | None, tiers: tuple[str, ...], model: str | None, as_j
       anvil-gen fit lab-quad chat --json
       anvil-gen fit --model Qwen/Qwen3-8B --engine vllm --gpu-memory-mib 24576 --context 32768
       anvil-gen fit --model model.gguf --engine llamacpp --gpu-memory-mib 12288 --kv-dtype q8_0
+      anvil-gen fit lab-quad chat --suggest       which context, sequences and type of the cache make it fit
+      anvil-gen fit lab-quad --model org/name --engine vllm --suggest     which of its GPUs take a model
     """
-    if (host is None) == (model is None):
-        raise click.UsageError("name a HOST, or a model with --model")
+    suggesting = given.pop("suggest")
+    host = host or (None if model is not None else next(iter(only_host(Path.cwd())), None))
+    if (host is None) == (model is None) and not (suggesting and host):
+        raise click.UsageError("name a HOST, or a model with --model; both with --suggest")
+    if host is not None and suggesting:
+        return _suggest_for_host(host, tiers, model, given, as_json=as_json)
     if model is None:
         return _fit_host(str(host), tiers, given, as_json=as_json)
+    given["suggest"] = suggesting
     return _fit_model(model, given, as_json=as_json)
+
+
+def _suggest_for_host(
+    host: str, tiers: tuple[str, ...], model: str | None, given: dict[str, Any], *, as_json: bool
+) -> ExitCode:
+    from anvil_gen.cli.views.suggest import show_suggestions  # noqa: PLC0415  only --suggest needs them
+    from anvil_gen.fit.host_suggest import host_suggestions, model_suggestion  # noqa: PLC0415
+    from anvil_gen.operate.deployment import open_deployment  # noqa: PLC0415
+
+    found = open_deployment(host, Path.cwd()).host
+    ask_hub = hub_asker(found.catalog)
+    if model is None:
+        _refuse_options(given)
+        suggestions = host_suggestions(found, chosen_tiers(found.stack, tiers), ask_hub)
+    else:
+        engine = found.catalog.engine(given["engine"] or "")
+        if engine is None:
+            raise click.UsageError("--model needs --engine")
+        rules = _rules(found.catalog, given["engine"], given["engine_version"])
+        case = Case(facts=_facts(model, found.catalog), request=_request(given), rules=rules, memory=0)
+        suggestions = [model_suggestion(found, model, case, engine, ask_hub)]
+    show_suggestions(found.name, suggestions, as_json=as_json)
+    return ExitCode.OK
 
 
 def _fit_host(host: str, tiers: tuple[str, ...], given: dict[str, Any], *, as_json: bool) -> ExitCode:
     from anvil_gen.fit.host_fit import host_fit  # noqa: PLC0415  a model alone needs no inventory
     from anvil_gen.operate.deployment import open_deployment  # noqa: PLC0415
 
+    _refuse_options(given)
+    found = open_deployment(host, Path.cwd()).host
+    result = host_fit(found, chosen_tiers(found.stack, tiers), hub_asker(found.catalog))
+    show_host(result, as_json=as_json)
+    return _exit_code(result.verdict)
+
+
+def _refuse_options(given: dict[str, Any]) -> None:
+    """Refuse options of a model where the inventory says them."""
     extra = [name for name, value in given.items() if value not in (None, 0, 1)]
     if extra:
         raise click.UsageError(
             f"--{extra[0].replace('_', '-')} goes with --model; a host's tiers say it in the inventory"
         )
-    found = open_deployment(host, Path.cwd()).host
-    known = architectures(found.catalog)
-
-    def ask_hub(repo: str, revision: str | None) -> ModelFacts:
-        return hub_facts(repo, revision, known, cache=_cache())
-
-    result = host_fit(found, _chosen(found.stack, tiers), ask_hub)
-    show_host(result, as_json=as_json)
-    return _exit_code(result.verdict)
 
 
-def _chosen(stack: Stack, names: tuple[str, ...]) -> list[str]:
+def hub_asker(catalog: Catalog) -> Callable[[str, str | None], ModelFacts]:
+    """Return what asks the Hub about a repository, and keeps the answers."""
+    known = architectures(catalog)
+    return lambda repo, revision: hub_facts(repo, revision, known, cache=_cache())
+
+
+def chosen_tiers(stack: Stack, names: tuple[str, ...]) -> list[str]:
     """Return the tiers of some names, which may be those of their services."""
     by_name = {tier.service.name: tier.name for tier in stack.tiers} | {tier.name: tier.name for tier in stack.tiers}
     unknown = [name for name in names if name not in by_name]
@@ -126,7 +165,12 @@ def _fit_model(model: str, given: dict[str, Any], *, as_json: bool) -> ExitCode:
         result = estimate(case)
     except UnknownTypeError as error:
         raise click.UsageError(f"--kv-dtype {error}") from None
-    show_case(model, given["engine"], given["engine_version"], case, result, as_json=as_json)
+    if given["suggest"]:
+        from anvil_gen.cli.views.suggest import show_case_suggestion  # noqa: PLC0415  only --suggest needs it
+
+        show_case_suggestion(model, given["engine"], given["engine_version"], case, suggest(case), as_json=as_json)
+    else:
+        show_case(model, given["engine"], given["engine_version"], case, result, as_json=as_json)
     return _exit_code(result.verdict)
 
 

@@ -25,7 +25,7 @@ def show_case(model: str, engine: str, version: str | None, case: Case, result: 
         return
     click.echo(f"{case.facts.architecture}, {len(case.facts.pattern)} layers: {case.facts.layers}\n")
     _print_table(list(_lines(result)))
-    click.echo(f"\n{_coloured(result.verdict)}")
+    click.echo(f"\n{coloured(result.verdict)}")
     for reason in result.reasons:
         click.echo(f"  {reason}")
 
@@ -33,12 +33,7 @@ def show_case(model: str, engine: str, version: str | None, case: Case, result: 
 def show_host(result: HostFit, *, as_json: bool) -> None:
     """Print the tiers of a host and its GPUs."""
     if as_json:
-        print_json(
-            host=result.host,
-            verdict=result.verdict,
-            tiers=[_tier_json(one) for one in result.tiers],
-            gpus=[_gpu_json(one) for one in result.gpus],
-        )
+        print_json(**host_json(result))
         return
     for tier in result.tiers:
         _show_tier(tier)
@@ -48,12 +43,22 @@ def show_host(result: HostFit, *, as_json: bool) -> None:
             click.echo(click.style(f"{gpu.gpu}  {_size(gpu.memory)}", bold=True))
         last = gpu.gpu
         _show_gpu(gpu)
-    click.echo(f"\n{result.host}: {_coloured(result.verdict)}")
+    click.echo(f"\n{result.host}: {coloured(result.verdict)}")
+
+
+def host_json(result: HostFit) -> dict[str, Any]:
+    """Return what the tiers of a host take, for programs."""
+    return {
+        "host": result.host,
+        "verdict": result.verdict,
+        "tiers": [_tier_json(one) for one in result.tiers],
+        "gpus": [_gpu_json(one) for one in result.gpus],
+    }
 
 
 def _show_tier(tier: TierFit) -> None:
     on = f" on {', '.join(tier.gpus)}" if tier.gpus else ""
-    click.echo(f"{click.style(tier.tier, bold=True)}  {_coloured(tier.verdict)}  {tier.model} ({tier.engine}{on})")
+    click.echo(f"{click.style(tier.tier, bold=True)}  {coloured(tier.verdict)}  {tier.model} ({tier.engine}{on})")
     if tier.estimate is not None:
         _print_table(list(_lines(tier.estimate)))
     for reason in tier.reasons:
@@ -63,19 +68,19 @@ def _show_tier(tier: TierFit) -> None:
 
 def _lines(result: Estimate) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of a model, each with its name."""
-    yield "weights", _interval(_weights(result), _size) if result.weights.expected is not None else "?"
-    yield "overhead", _interval(result.overhead, _size)
-    yield "KV cache", _interval(result.kv, _size)
+    yield "weights", interval_text(_weights(result), _size) if result.weights.expected is not None else "?"
+    yield "overhead", interval_text(result.overhead, _size)
+    yield "KV cache", interval_text(result.kv, _size)
     if result.bytes_per_token:
         yield "per token", f"{result.bytes_per_token / 1024:,.1f} KiB"
     if result.tokens is not None and result.tokens.high:
-        yield "tokens", _interval(result.tokens, _count)
+        yield "tokens", interval_text(result.tokens, count)
     if result.concurrency is not None and result.context and result.concurrency.high:
-        yield f"requests of {result.context:,}", _interval(result.concurrency, lambda number: f"{number:,.2f}")
+        yield f"requests of {result.context:,}", interval_text(result.concurrency, lambda number: f"{number:,.2f}")
     if result.max_context is not None:
-        yield "longest context", _interval(result.max_context, _count)
+        yield "longest context", interval_text(result.max_context, count)
     if result.host.high:
-        yield "host's memory", _interval(result.host, _size)
+        yield "host's memory", interval_text(result.host, _size)
 
 
 def _print_table(lines: Sequence[tuple[str, str]]) -> None:
@@ -84,11 +89,38 @@ def _print_table(lines: Sequence[tuple[str, str]]) -> None:
         click.echo(f"  {name:{width}}  {value}")
 
 
+def fit_cells(tier: TierFit) -> tuple[str, ...]:
+    """Return a tier in short: weights, cache, requests of its context, longest context."""
+    result = tier.estimate
+    if result is None:
+        return ("?", "?", "", "")
+    requests, longest = result.concurrency, result.max_context
+    return (
+        interval_text(_weights(result), _size) if result.weights.expected is not None else "?",
+        interval_text(result.kv, _size),
+        f"{interval_text(requests, lambda number: f'{number:.1f}')} of {result.context:,}"
+        if requests is not None and requests.high and result.context
+        else "",
+        interval_text(longest, count) if longest is not None and longest.high else "",
+    )
+
+
+def fit_lines(result: HostFit) -> Iterator[str]:
+    """Yield what tiers take in a line each, then the GPUs that they are on."""
+    for tier in result.tiers:
+        weights, cache, requests, longest = fit_cells(tier)
+        parts = [f"weights {weights}", f"cache {cache}"]
+        parts += [f"requests {requests}"] if requests else []
+        parts += [f"longest context {longest}"] if longest else []
+        yield f"fit: {tier.tier} {coloured(tier.verdict)}: {', '.join(parts)}"
+    yield from (f"     {bar(gpu)} {gpu.gpu}, {gpu.mode}: {coloured(gpu.verdict)}" for gpu in result.gpus)
+
+
 def _show_gpu(gpu: GpuFit) -> None:
     mode = f"{gpu.mode} and a trial" if gpu.with_experiment else gpu.mode
-    parts = [f"{part.server} {'?' if part.size is None else _interval(part.size, _size)}" for part in gpu.parts]
+    parts = [f"{part.server} {'?' if part.size is None else interval_text(part.size, _size)}" for part in gpu.parts]
     parts += [f"reserved {_size(gpu.reserve)}"] if gpu.reserve else []
-    click.echo(f"  {bar(gpu)}  {_coloured(gpu.verdict)}  {mode}: {', '.join(parts)}")
+    click.echo(f"  {bar(gpu)}  {coloured(gpu.verdict)}  {mode}: {', '.join(parts)}")
     if gpu.reason:
         click.echo(f"  {gpu.reason}")
 
@@ -104,7 +136,8 @@ def bar(gpu: GpuFit) -> str:
     return text[:_BAR].ljust(_BAR, _FREE) + (_BEYOND if ends[2] > _BAR else "")
 
 
-def _coloured(verdict: Verdict) -> str:
+def coloured(verdict: Verdict) -> str:
+    """Return a verdict in its colour."""
     return click.style(verdict, fg=_COLOURS[verdict])
 
 
@@ -112,11 +145,13 @@ def _size(amount: float | None) -> str:
     return "?" if amount is None else f"{amount / GIB:.2f} GiB"
 
 
-def _count(number: float) -> str:
+def count(number: float) -> str:
+    """Return a count of tokens for people."""
     return f"{number:,.0f}"
 
 
-def _interval(interval: Interval, spelled: Any) -> str:
+def interval_text(interval: Interval, spelled: Any) -> str:
+    """Return an interval for people; one number where it is one."""
     low, high = spelled(interval.low), spelled(interval.high)
     return str(low) if low == high else f"{low} to {high}"
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
 from anvil_gen.cli.views.changes import by_cause, change_json, change_lines
+from anvil_gen.cli.views.fit import fit_lines, host_json
 from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.deploy.compose_diff import Cause
-from anvil_gen.diagnostics import printable
+from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.resolve.model import DEFAULT_MODE, ROOT_FILE
 from anvil_gen.review.consequence import Consequence, ServiceChange
 from anvil_gen.review.host_plan import HostPlan
@@ -37,6 +38,7 @@ def plan_lines(plan: HostPlan) -> Iterator[str]:
         for cause, changes in by_cause(one.changes):
             place = f"  {click.style(place_of(cause), dim=True)}" if cause is not None else ""
             yield from (f"{line}{place}" for line in change_lines(changes))
+        yield from (f"  {one.service}, {printable(note)}" for note in one.notes)
     for consequence in Consequence:
         found = [one for one in plan.services if one.consequence is consequence]
         if found:
@@ -44,6 +46,8 @@ def plan_lines(plan: HostPlan) -> Iterator[str]:
             yield f"{word}: {', '.join(map(_with_limit, found))} ({consequence.meaning})"
     for one in plan.services:
         yield from (click.style(text, bold=True) for text in _exposed(one))
+    if plan.fit is not None:
+        yield from fit_lines(plan.fit)
     if not plan.services:
         yield f"no service changes: {', '.join(change.path for change in plan.files)}"
 
@@ -84,23 +88,25 @@ def start_limit(one: ServiceChange) -> str:
 
 def show_json(plans: Sequence[HostPlan]) -> None:
     """Print plans as JSON."""
-    print_json(hosts=[{"host": plan.host, "services": [_service_json(one) for one in plan.services]} for plan in plans])
+    print_json(hosts=[plan_json(plan) for plan in plans])
+
+
+def plan_json(plan: HostPlan) -> dict[str, Any]:
+    """Return what changes of a host, for programs."""
+    fit = {"fit": host_json(plan.fit)} if plan.fit is not None else {}
+    return {"host": plan.host, "services": [_service_json(one) for one in plan.services], **fit}
 
 
 def _service_json(one: ServiceChange) -> dict[str, Any]:
-    found = [(change, change_json(change)) for change in one.changes]
+    pairs = [(change, change_json(change)) for change in one.changes]
     changes = [
         {"address": ".".join(change.address), "before": values["before"], "after": values["after"]}
         | {"cause": _cause_json(change.cause)}
-        for change, values in found
+        for change, values in pairs
     ]
     exposures = [{"what": what, "value": value} for what, value in one.exposures]
-    return {
-        "service": one.service,
-        "consequence": one.consequence.value,
-        "changes": changes,
-        "exposures": exposures,
-    }
+    found = {"service": one.service, "consequence": one.consequence.value, "changes": changes, "exposures": exposures}
+    return found | ({"notes": list(one.notes)} if one.notes else {})
 
 
 def _cause_json(cause: Cause | None) -> dict[str, Any] | None:
@@ -123,6 +129,19 @@ def _annotation(plan: HostPlan, one: ServiceChange, cause: Cause | None, text: s
     if cause is not None and cause.line is not None:
         where["line"] = str(cause.line)
     where["title"] = f"{plan.host}: {one.consequence.value} {one.service}"
+    return _command(level, where, text)
+
+
+def show_error_annotations(diagnostics: Sequence[Diagnostic]) -> None:
+    """Print errors and warnings as commands of a GitHub workflow."""
+    for one in diagnostics:
+        where = {"title": one.summary}
+        if one.location is not None:
+            where |= {"file": one.location.file, "line": str(one.location.line or 1)}
+        click.echo(_command(one.severity, where, " ".join(filter(None, (one.detail, one.remedy)))))
+
+
+def _command(level: str, where: Mapping[str, str], text: str) -> str:
     parts = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in where.items())
     return f"::{level} {parts}::{_escaped(text)}"
 

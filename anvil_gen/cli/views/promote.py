@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
 from anvil_gen.cli.views.changes import change_json, reasons
-from anvil_gen.cli.views.json_output import print_json
+from anvil_gen.cli.views.json_output import plain_toml, print_json
 from anvil_gen.deploy.diff_text import diff_text
 from anvil_gen.operate.experiment.promote import Promotion
-from anvil_gen.values import Number
 
 
 def show_proposal(promotion: Promotion) -> None:
@@ -35,7 +33,7 @@ def show_promoted(promotion: Promotion, *, as_json: bool) -> None:
             host=promotion.host,
             tier=promotion.tier.name,
             inventory=promotion.change.path,
-            table=_plain(promotion.table),
+            table=plain_toml(promotion.table),
             diff=diff_text(promotion.change),
             differences=[change_json(change) for change in promotion.differences],
             next=list(_next(promotion)),
@@ -53,12 +51,3 @@ def _next(promotion: Promotion) -> Iterator[str]:
     yield f"anvil-gen experiment down {promotion.host}"
     mode = " --mode NAME" if promotion.standby else ""
     yield f"anvil-gen up {promotion.host}{mode}{'' if promotion.standby else f' {promotion.tier.name}'}"
-
-
-def _plain(value: Any) -> Any:
-    """Return a TOML value as JSON."""
-    if isinstance(value, Number):
-        return float(value)
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value

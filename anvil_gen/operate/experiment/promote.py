@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.deploy.atomic_write import replace_file
 from anvil_gen.deploy.compose_diff import Change, compare
 from anvil_gen.deploy.deploy_tree import FileChange
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, printable
-from anvil_gen.inventory.edit import tier_section, with_tier
-from anvil_gen.inventory.fields import NAME_LENGTH, NAME_PATTERN
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.machine.containers import Container
+from anvil_gen.operate.added_tier import AddedTier, add_tier, name_diagnostics, ports_in_use
 from anvil_gen.operate.experiment.slot import Slot
 from anvil_gen.operate.experiment.tier_from_trial import TrialFacts, free_port, tier_of_trial
 from anvil_gen.operate.experiment.trial import container_of, drift_of, variables_of_container
 from anvil_gen.render.quoting import compose_string
-from anvil_gen.resolve.compose_keys import published_ports
-from anvil_gen.resolve.host import Host
-from anvil_gen.resolve.model import Service, Stack, Tier
+from anvil_gen.resolve.model import Service, Tier
 from anvil_gen.resolve.variables_model import VARIABLE_LABEL
 from anvil_gen.text.interpolation import fill_variables
 from anvil_gen.values import Text
-
-_SHARING = ("gpu-shared-without-shares", "shares-above-the-whole-gpu")
 
 
 class Promotion(Struct, frozen=True, kw_only=True):
@@ -37,17 +30,27 @@ class Promotion(Struct, frozen=True, kw_only=True):
     """
 
     host: str
-    tier: Tier
-    table: Mapping[str, Any]
-    change: FileChange
+    added: AddedTier
     differences: tuple[Change, ...]
     port_of: str
     trial_port: int
     standby: bool
     render: str
-    _before: bytes
-    _after: bytes
-    _host: Host
+
+    @property
+    def tier(self) -> Tier:
+        """The tier, as it would be."""
+        return self.added.tier
+
+    @property
+    def table(self) -> Mapping[str, Any]:
+        """The tier's table in the inventory."""
+        return self.added.table
+
+    @property
+    def change(self) -> FileChange:
+        """What changes in the inventory."""
+        return self.added.change
 
     def write(self) -> None:
         """Write the inventory.
@@ -55,7 +58,7 @@ class Promotion(Struct, frozen=True, kw_only=True):
         Raises:
             DiagnosticError: it has changed in the meantime, or cannot be written.
         """
-        replace_file(self._host.path, self._before, self._after)
+        self.added.write()
 
 
 def promotion_of(slot: Slot, name: str, *, standby: bool = False) -> Promotion:
@@ -66,53 +69,23 @@ def promotion_of(slot: Slot, name: str, *, standby: bool = False) -> Promotion:
     """
     host = slot.deployment.host
     one = container_of(slot)
-    diagnostics = [*_name_diagnostics(slot, name), *_trial_diagnostics(slot, one)]
+    diagnostics = [*name_diagnostics(host, name), *_trial_diagnostics(slot, one)]
     if diagnostics or one is None:
         raise DiagnosticError(diagnostics)
-    before = host.path.read_bytes()
-    text = before.decode("utf-8")
     facts, port_of = _trial_facts(slot, one)
     mapped = tier_of_trial(facts, name=name, standby=standby)
     if mapped.diagnostics:
         raise DiagnosticError(mapped.diagnostics)
-    after = with_tier(text, name, mapped.table)
-    if after is None:
-        raise DiagnosticError([_cannot_add(host, name, mapped.table)])
-    stack = _resolve_edited(host, after, name, standby=standby)
-    tier = next(tier for tier in stack.tiers if tier.name == name)
-    path = display_path(host.path)
+    added = add_tier(host, name, mapped.table, standby=standby)
     return Promotion(
         host=slot.host,
-        tier=tier,
-        table=mapped.table,
-        change=FileChange(path=path, action="update", before=_lines(text), after=_lines(after)),
-        differences=tuple(_differences(slot, one, tier)),
+        added=added,
+        differences=tuple(_differences(slot, one, added.tier)),
         port_of=port_of,
         trial_port=int(variables_of_container(one)["PORT"]),
         standby=standby,
         render=host.command,
-        _before=before,
-        _after=after.encode("utf-8"),
-        _host=host,
     )
-
-
-def _lines(text: str) -> str:
-    return text.removeprefix("\ufeff").replace("\r\n", "\n")
-
-
-def _name_diagnostics(slot: Slot, name: str) -> Iterator[Diagnostic]:
-    host = slot.deployment.host
-    if not re.search(NAME_PATTERN, name) or len(name) > NAME_LENGTH:
-        detail = f'"{printable(name)}": a tier name is also a file name: lower-case letters, digits, "-", "_", "."'
-        yield Diagnostic(code="invalid-name", detail=detail, remedy="write another name")
-    elif any(tier.name == name for tier in slot.deployment.stack.tiers):
-        yield Diagnostic(
-            code="tier-exists",
-            detail=f'"{name}" is a tier of {slot.host} already',
-            remedy="write another name, or remove that tier from the inventory first",
-            location=Location(file=display_path(host.path)),
-        )
 
 
 def _trial_diagnostics(slot: Slot, one: Container | None) -> Iterator[Diagnostic]:
@@ -146,7 +119,7 @@ def _trial_facts(slot: Slot, one: Container) -> tuple[TrialFacts, str]:
     command = tuple(one.raw["Config"].get("Cmd") or ())
     own = len(experiment.service.shell_words) - 1  # the last one stands for the trial's own arguments
     gpu = slot.gpu_of(variables.get("GPU_UUID", ""))
-    port_of_trial, taken = int(variables["PORT"]), _ports(slot.deployment.stack)
+    port_of_trial, taken = int(variables["PORT"]), ports_in_use(slot.deployment.stack)
     port = free_port(port_of_trial, taken)
     facts = TrialFacts(
         engine_name=experiment.engine,
@@ -163,47 +136,6 @@ def _trial_facts(slot: Slot, one: Container) -> tuple[TrialFacts, str]:
         port=port or port_of_trial,
     )
     return facts, taken.get(port_of_trial, "")
-
-
-def _ports(stack: Stack) -> dict[int, str]:
-    """Return the ports that an inventory assigns, each with what uses it."""
-    taken = {tier.port: f'the tier "{tier.name}"' for tier in stack.tiers}
-    if stack.router is not None:
-        taken[stack.router.port] = "the router"
-    if stack.experiment is not None:
-        taken[stack.experiment.port] = "the slot"
-    for extra in stack.services:
-        taken |= {port: f'the service "{extra.name}"' for _, _, port in published_ports(extra.mapping.get("ports"))}
-    return taken
-
-
-def _cannot_add(host: Host, name: str, table: Mapping[str, Any]) -> Diagnostic:
-    section = "\n".join(f"    {line}" for line in tier_section(name, table).splitlines())
-    return Diagnostic(
-        code="tier-cannot-be-added-to-the-inventory",
-        detail="its tiers are written in such a way that adding one would change existing lines",
-        remedy=f"add the tier manually:\n\n{section}",
-        location=Location(file=display_path(host.path)),
-    )
-
-
-def _resolve_edited(host: Host, text: str, name: str, *, standby: bool) -> Stack:
-    """Return what an edited inventory resolves to.
-
-    Raises:
-        DiagnosticError: with the errors that it would have.
-    """
-    try:
-        return Host(host.path, host.catalog, text=text.removeprefix("\ufeff")).stack
-    except DiagnosticError as error:
-        shares = any(diagnostic.code in _SHARING for diagnostic in error.diagnostics) and not standby
-        remedy = "use --standby to keep the tier out of the default mode, and add it to another mode"
-        note = Diagnostic(
-            code="nothing-was-written",
-            detail=f'the lines above refer to the inventory with the tier "{name}" added',
-            remedy=remedy if shares else "",
-        )
-        raise DiagnosticError([*error.diagnostics, note]) from None
 
 
 def _differences(slot: Slot, one: Container, tier: Tier) -> Iterator[Change]:

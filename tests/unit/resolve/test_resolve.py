@@ -127,7 +127,7 @@ def test_the_model_folder_is_a_path_that_compose_can_mount(
 
 
 def test_one_missing_fact_is_told_once(tmp_path: Path) -> None:
-    text = "schema = 1\ntiers.one = { engine = 'vllm', model = { repo = ▸'openai/gpt-oss-20b' } }\n"
+    text = "schema = 1\ntiers.one = { engine = 'vllm', model = { repo = ▸'org/model' } }\n"
     more = f"tiers.two = {{ {TIER}, port = 1 }}\nexperiment = {{ engine = 'vllm' }}\n"
 
     found, wanted = compared(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from anvil_gen.cli import options
+from anvil_gen.cli.confirm import refuse_without_prompt
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.cli.views.promote import show_promoted, show_proposal
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
+from anvil_gen.diagnostics import ExitCode
 from anvil_gen.operate.experiment.promote import promotion_of
 from anvil_gen.operate.experiment.slot import open_slot
 
 
-@click.command("promote")
+@click.command("promote", cls=HostCommand)
 @options.host
 @click.argument("tier")
 @click.option(
@@ -37,7 +38,7 @@ def command(*, host: str, tier: str, standby: bool, yes: bool, as_json: bool) ->
     slot = open_slot(host, Path.cwd())
     promotion = promotion_of(slot, tier, standby=standby)
     if not yes:
-        _refuse_without_prompt(as_json=as_json)
+        refuse_without_prompt(as_json=as_json)
     if not as_json:
         show_proposal(promotion)
     if not yes and not click.confirm(f"write this to {promotion.change.path}?", err=True):
@@ -46,15 +47,3 @@ def command(*, host: str, tier: str, standby: bool, yes: bool, as_json: bool) ->
     promotion.write()
     show_promoted(promotion, as_json=as_json)
     return ExitCode.OK
-
-
-def _refuse_without_prompt(*, as_json: bool) -> None:
-    """Refuse to write if no confirmation can be asked for.
-
-    Raises:
-        DiagnosticError: there is no terminal, or the output is JSON.
-    """
-    if as_json or not sys.stdin.isatty():
-        detail = "--json never prompts" if as_json else "there is no terminal to prompt on"
-        remedy = "confirm with --yes"
-        raise DiagnosticError([Diagnostic(code="not-confirmed", detail=detail, remedy=remedy)])
