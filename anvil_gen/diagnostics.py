@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     OK = 0
     ERROR = 1
     DIFFERS = 2
+    NOT_PROVED = 3  # an import without a Docker Compose to prove it
     INTERRUPTED = 130  # as shells report a program that Ctrl-C ended
 
     @classmethod

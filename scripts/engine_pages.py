@@ -17,6 +17,7 @@ from anvil_gen.values import fill
 FAILURES_NOTE = (
     "What lines of its log mean; `{...}` is what the line says. Beside these, [those of any engine](../failures.md)."
 )
+IMPAIRMENTS_NOTE = "Lines that tell of a service that serves, but not as the inventory says."
 # What an engine answers to.
 NAMES = {
     "one": "its served name: an alias needs a router that rewrites names",
@@ -51,6 +52,9 @@ def engine_page(name: str, catalog: Catalog) -> str:
     if log.failure:
         lines += ["", "## Known reasons not to start", "", f"{FAILURES_NOTE}", ""]
         lines += failure_table(log.failure)
+    if log.impairment:
+        lines += ["", "## Healthy, but", "", IMPAIRMENTS_NOTE, ""]
+        lines += failure_table(log.impairment)
     return "\n".join(lines) + "\n"
 
 
@@ -58,7 +62,13 @@ def failures_page(catalog: Catalog) -> str:
     """Return the page of the failures that any engine may have, and of the routers'."""
     lines = [NOTE, "# Known reasons not to start, of any engine", ""]
     lines += ["Words of the libraries that engines stand on. What an engine says in its own words is on its page.", ""]
-    lines += failure_table(log_data(catalog, LOG_FILE).failure)
+    general = log_data(catalog, LOG_FILE)
+    lines += failure_table(general.failure)
+    if general.hang is not None:
+        cause, remedy = general.hang.cause, general.hang.remedy
+        lines += ["", "## A start that stands still", ""]
+        lines += [f"{cause[0].upper()}{cause[1:]}. What to do: {remedy}."]
+    lines += ["", "## Healthy, but", "", IMPAIRMENTS_NOTE, "", *failure_table(general.impairment)]
     for name in catalog.names("routers"):
         kind, log = catalog.router(name), log_data(catalog, f"routers/{name}/{LOG_FILE}")
         if kind is not None and log.failure:

@@ -17,11 +17,16 @@ from keys_pages import data_page, inventory_page
 from page_parts import NOTE, table
 from presets_table import presets_table
 from review_page import review_page
+from upgrades_page import upgrades_page
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.router_features import OBSERVED, REQUESTABLE
 from anvil_gen.cli.main import cli
+from anvil_gen.cli.views.show.picture import picture_of
+from anvil_gen.cli.views.show.svg import svg_image
 from anvil_gen.diagnostic_codes import SUMMARIES
+from anvil_gen.fit.host_fit import host_fit
+from anvil_gen.resolve.host import Host
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -34,9 +39,17 @@ def pages() -> dict[str, str]:
     others["docs/router-contract.md"] = contract_page(catalog)
     others |= {"docs/template-data.md": data_page(), "docs/errors.md": errors_page()}
     others["docs/fields.md"] = "\n".join([NOTE, *fields_page(catalog), ""])
+    others["docs/pictures/lab-quad.svg"] = lab_quad_picture(catalog)
     others["docs/review.md"] = "\n".join([NOTE, *review_page(REPOSITORY), ""])
     others["templates/onboard/models.yml"] = presets_table(REPOSITORY / "templates/onboard", catalog)
+    others["docs/upgrades.md"] = "\n".join([NOTE, *upgrades_page(REPOSITORY), ""])
     return {"docs/inventory.md": inventory_page(catalog), **others, **engines}
+
+
+def lab_quad_picture(catalog: Catalog) -> str:
+    """Return what `anvil-gen show lab-quad --format svg` prints."""
+    host = Host(REPOSITORY / "hosts" / "lab-quad.toml", catalog)
+    return svg_image([picture_of(host.stack, catalog, host_fit(host, (), None))]) + "\n"
 
 
 def cli_page() -> str:

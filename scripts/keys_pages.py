@@ -9,6 +9,7 @@ from page_parts import NOTE, table, toml
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.json_schema import data_schema
 from anvil_gen.inventory.json_schema import inventory_schema
+from anvil_gen.inventory.schema_own_keys import OWN_KEYS
 
 NONE = "-"
 # Key whose examples are the folders of templates -> the kind of folder, by struct.
@@ -39,6 +40,7 @@ TABLES = {
     "[router.tiers.NAME]": ("RouterTierTable", None),
     "tls of [router]": ("TlsTable", None),
     "[experiment]": ("ExperimentTable", "experiment"),
+    "[monitoring]": ("MonitoringTable", "monitoring"),
     'a reference: { env = "NAME" }': ("EnvTable", None),
 }
 # Data file -> its name in templates/, and its tables: title, struct of the schema.
@@ -56,6 +58,7 @@ DATA_TABLES = {
             "[[versions]]": "VersionData",
             "refuse of a quirk": "Refusal",
             "[parallel]": "Parallel",
+            "[metrics], of a router too": "Metrics",
             "[picked]": "Picked",
         },
     ),
@@ -68,6 +71,7 @@ DATA_TABLES = {
             "[devices]": "DeviceListing",
             "[runtime]": "Runtime",
             "[probe]": "PinProbe",
+            "[exporter]": "Exporter",
             "[requests.*]": "GpuForm",
         },
     ),
@@ -133,7 +137,7 @@ def inventory_page(catalog: Catalog) -> str:
         defaults = {key.rstrip("_"): value for key, value in catalog.defaults.get(section or "", {}).items()}
         rows = []
         for name, option in definition["properties"].items():
-            default = defaults[name] if section else None
+            default = defaults.get(name) if name in OWN_KEYS else defaults[name] if section else None
             listed = catalog.names(LISTED[struct, name]) if (struct, name) in LISTED else []
             rows.append(key_row(name, option, definitions, default=default, listed=listed))
         lines += table(("key", "type", "unit", "default", "example", "meaning"), rows)

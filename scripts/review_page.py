@@ -41,10 +41,56 @@ What a service's consequence means:
 | none until pulled or rebuilt | nothing, until `docker compose pull` or `build` |
 | none | nothing |
 
+That is decided by the rendered files alone, without Docker. `--verify` asks Docker Compose as well, by the hashes that
+it compares containers with (`docker compose config --hash`), and exits 1 where it would do something else.
+
+Below that, `plan` says what of a new or changed service is new and must not be overlooked: that it is privileged, has
+the Docker socket, devices or paths of the host, more capabilities or fewer confinements, shares a namespace of the host
+or of another container, or listens beyond loopback.
+
 `--format json` prints the same for programs: `{"format": 1, "hosts": [{"host", "services": [{"service",
-"consequence", "changes": [{"address", "before", "after", "cause": {"file", "line", "key"}}]}]}]}`. `--format github`
-prints annotations for the lines that are causes. `--format markdown` begins with a marker, so that a comment can be
-replaced, and is always short enough for one; values of secrets are in no format.
+"consequence", "changes": [{"address", "before", "after", "cause": {"file", "line", "key"}}], "exposures": [{"what",
+"value"}]}]}]}`. `--format github` prints annotations for the lines that are causes. `--format markdown` begins with a
+marker, so that a comment can be replaced, and is always short enough for one; values of secrets are in no format.
+
+`--untrusted`, of `plan` and `render`, is for changes of strangers: it refuses templates next to `hosts/`, since they
+are programs, and reads nothing outside the repository.
+
+`anvil-gen explain` shows where a single value comes from, and where an option of the inventory goes to:
+
+    anvil-gen explain lab-quad 'tiers/chat.yml:services.chat.command[4]'    # or by its line: tiers/chat.yml:20
+    anvil-gen explain lab-quad chat.context_length
+
+Its answer is tried, like the causes in a plan: the host is rendered with another value in the place of each line that
+could be a cause, of the inventory, a lock, another host or the data of engines and routers, and compared.
+
+## Pull requests on GitHub
+
+`anvil-gen plan --all --pull-request`, in a workflow that `pull_request` starts, shows the changes at the lines that are
+causes, in the job's summary, and as one comment, which it replaces when the pull request changes. A fork's workflow may
+write no comment: it gets the summary, and nothing of it is trusted. The workflow of a fleet that `init` made does this;
+in any other repository the action does it, and checks that rendered files match the inventories:
+
+    permissions: { contents: read, pull-requests: write }
+    steps:
+      - uses: actions/checkout@v5
+        with: { fetch-depth: 2 }
+      - uses: OWNER/anvil-gen@VERSION    # this repository
+        with: { requirements: requirements.txt }    # the fleet's pin; of a fork, that of its base
+
+For commits there is a hook of pre-commit, `anvil-gen-render`: `repo:` is this repository, `rev:` the version.
+
+## Renovate
+
+The `renovate.json` of a fleet proposes newer tags of images and commits of models in `hosts/*.toml`, and what tags and
+branches in `locks/*.toml` mean now. A new tag of a pinned image needs `anvil-gen pin HOST` on the branch.
+
+Renovate cannot render, so its pull requests fail the check until somebody runs `make render` on their branch. The last
+job of the fleet's workflow does that, on branches of Renovate alone; it is commented out. It needs a GitHub App with
+write access, since a push with the workflow's own token starts no checks. The author of its commits is already in
+`gitIgnoredAuthors` of `renovate.json`: without that, Renovate would leave a branch alone that somebody else commits to.
+
+## Ten edits
 
 Ten typical edits of [hosts/lab-quad.toml](../hosts/lab-quad.toml) follow: what is edited, what `plan` says, and the
 rendered difference."""
@@ -88,13 +134,14 @@ def review_page(repository: Path) -> Iterator[str]:
         text = HOST.read_text("utf-8")
         yield INTRODUCTION
         for title, changes in EDITS.items():
-            yield f"\n## {title}\n"
-            yield from _section(made, text, _edited(text, changes))
+            yield f"\n### {title}\n"
+            yield from _section(made, text, edited(text, changes))
     finally:
         os.chdir(here)
 
 
-def _edited(text: str, changes: list[tuple[str, str]]) -> str:
+def edited(text: str, changes: list[tuple[str, str]]) -> str:
+    """Return an inventory with an edit of `EDITS`."""
     for before, after in changes:
         if before not in text:
             raise ValueError(f"{HOST} has no {before!r}")

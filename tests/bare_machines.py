@@ -40,7 +40,13 @@ SOURCE = Source(url="git+https://git.example/anvil-gen", ref="v0.1.0")
 
 
 def docker(
-    *, runtimes: Sequence[str] = ("runc",), platform: str = LINUX_KERNEL, compose: str = "2.33.1", volumes: str = ""
+    *,
+    runtimes: Sequence[str] = ("runc",),
+    platform: str = LINUX_KERNEL,
+    compose: str = "2.33.1",
+    volumes: str = "",
+    architecture: str = "x86_64",
+    projects: Sequence[Mapping[str, str]] = (),
 ) -> Docker:
     """Return a Docker whose engine answers."""
     info = {
@@ -48,8 +54,9 @@ def docker(
         "KernelVersion": platform,
         "MemTotal": 64 << 30,
         "Runtimes": dict.fromkeys(runtimes),
+        "Architecture": architecture,
     }
-    answers = {"info": json.dumps(info), "compose": compose, "volume": volumes}
+    answers = {"compose ls": json.dumps(projects), "info": json.dumps(info), "compose": compose, "volume": volumes}
     versions = json.dumps({"Client": {"Version": "28.0.1"}, "Server": {"Version": "28.0.1"}})
     return FakeDocker({**answers, "version": versions})
 
@@ -72,6 +79,7 @@ def machine(
     files: Mapping[str, str] | None = None,
     programs: Sequence[str] = (),
     memory_gib: int = 64,
+    address: str = "",
 ) -> MachineAccess:
     """Return a machine of these programs and files, as Debian."""
     told = {"proc/sys/kernel/osrelease": LINUX_KERNEL, "proc/meminfo": f"MemTotal: {memory_gib << 20} kB\n"}
@@ -82,6 +90,7 @@ def machine(
         home=root / "home/me",
         system="linux",
         hostname="My-Box.local",
+        address=address,
         taken=lambda _host, _port: False,
         which=lambda name: name if name in programs else None,
     )

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+REAL_VLLM = Path(__file__).parent / "e2e" / "vllm"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what has to be asked for, since it takes minutes and gigabytes."""
+    parser.addoption("--vllm", action="store_true", help="also run the tests of a real vLLM, in tests/e2e/vllm")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the real vLLM alone where it is not asked for."""
+    return True if collection_path == REAL_VLLM and not config.getoption("vllm") else None
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,6 +4,7 @@ A user's ``templates/`` next to ``hosts/`` adds to the shipped folders or overri
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,9 +17,10 @@ from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.catalog.flag_timeline import FlagTimeline, read_timeline
 from anvil_gen.catalog.gpu_vendor import Vendor, semantic_errors
 from anvil_gen.catalog.health import health_errors, with_probe
+from anvil_gen.catalog.metrics import CommonMetric
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.catalog.router_features import FEATURES
-from anvil_gen.catalog.template_tree import FLAGS_FILE, KINDS, texts, unreadable_files, unused_files
+from anvil_gen.catalog.template_tree import FLAGS_FILE, KINDS, MONITORING, texts, unreadable_files, unused_files
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
 from anvil_gen.inventory.schema_router import RouterTable
 from anvil_gen.inventory.schema_tier import TierTable
@@ -29,13 +31,16 @@ from anvil_gen.values import KeyPath, address
 _Data = TypeVar("_Data", Engine, Vendor, RouterKind)
 _DataFile = TypeVar("_DataFile", bound=Struct)
 
+DEFAULTS = "defaults.toml"
+"""The data file of what no engine or router says better; it is the shipped one's alone."""
+
 
 @cache
 def shipped_templates() -> Path:
     """Return the templates of this installation: inside the wheel, or next to the package in a checkout."""
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "templates", package.parent / "templates"):
-        if (folder / "defaults.toml").is_file():
+        if (folder / DEFAULTS).is_file():
             return folder
     raise FileNotFoundError(f"no templates next to {package}: the installation is not complete")
 
@@ -52,17 +57,43 @@ class Catalog:
             if diagnostics:
                 raise DiagnosticError(diagnostics)
             self.roots = (user_templates, shipped)
+        self._texts: dict[str, str] = {}
         self._data: dict[str, Any] = {}
         self._names: dict[str, list[str]] = {}
+
+    def replacing(self, path: str, text: str) -> "Catalog":
+        """Return a catalog in which one data file has another content, as `explain` tries it."""
+        other = copy(self)
+        other._texts = {path: text}
+        other._data = {} if path == DEFAULTS else {name: data for name, data in self._data.items() if name != path}
+        other.__dict__.pop("defaults", None)
+        return other
+
+    def document(self, path: str) -> Document | None:
+        """Return a data file as it is read, None where there is none of that path."""
+        found = self.roots[-1] / DEFAULTS if path == DEFAULTS else self.find(path)
+        if found is None:
+            return None
+        display = f"templates/{path}" if found.is_relative_to(self.roots[-1]) else display_path(found)
+        return Document(found, display=display, text=self._texts.get(path))
 
     @cached_property
     def defaults(self) -> Mapping[str, Mapping[str, Any]]:
         """Section -> option -> default; None for an option that has none."""
-        data = Document(self.roots[-1] / "defaults.toml", display="templates/defaults.toml").data
+        found = self.document(DEFAULTS)
+        data = found.data if found is not None else {}
         return {
             section: {**dict.fromkeys(table.get("unset", ())), **{k: v for k, v in table.items() if k != "unset"}}
             for section, table in data.items()
         }
+
+    @cached_property
+    def common_metrics(self) -> Mapping[str, CommonMetric]:
+        """The metrics that engines, routers and GPUs have in common."""
+        document = Document(
+            self.roots[-1] / MONITORING / "metrics.toml", display=f"templates/{MONITORING}/metrics.toml"
+        )
+        return msgspec.convert(document.data, dict[str, CommonMetric])
 
     def names(self, kind: str) -> list[str]:
         """Return the entries of a folder of templates (``engines``, ``gpus``, ``routers``), sorted."""
@@ -126,20 +157,20 @@ class Catalog:
         path = f"{folder}/{name}/{KINDS[folder]}"
         if path not in self._data:
             # By the listing, and not by the disk: some disks take VLLM for vllm.
-            found = self.find(path) if name in self.names(folder) else None
-            self._data[path] = None if found is None else self._read(path, found, kind)
+            found = self.document(path) if name in self.names(folder) else None
+            self._data[path] = None if found is None else self._read(found, kind)
         data: _Data | None = self._data[path]
         return data
 
-    def _read(self, path: str, found: Path, kind: type[_Data]) -> _Data:
-        display = f"templates/{path}" if found.is_relative_to(self.roots[-1]) else display_path(found)
-        data = decoded(Document(found, display=display), kind, self._check)
+    def _read(self, document: Document, kind: type[_Data]) -> _Data:
+        data = decoded(document, kind, self._check)
         if isinstance(data, Vendor) or data.health is None:
             return data
         return replace(data, health=with_probe(data.health, self.defaults["probes"]))
 
     def _check(self, data: Engine | Vendor | RouterKind) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is of the right form in a data file, and names what there is not."""
+        yield from unknown_names(_metric_names(data), self.common_metrics)
         if isinstance(data, Vendor):
             yield from semantic_errors(data)
             return
@@ -161,6 +192,12 @@ class Catalog:
             yield from unknown_names([(("reasons", name), name) for name in data.reasons], self.defaults["reasons"])
             refusals = [(("quirks", at, "refuse", "option"), quirk.refuse) for at, quirk in enumerate(data.quirks)]
             yield from unknown_names([(path, refusal.option) for path, refusal in refusals if refusal], section)
+
+
+def _metric_names(data: Engine | Vendor | RouterKind) -> list[tuple[KeyPath, str]]:
+    """Return the metrics that a data file names, each with its place."""
+    key, metrics = ("exporter", data.exporter) if isinstance(data, Vendor) else ("metrics", data.metrics)
+    return [((key, "names", name), name) for name in (metrics.names if metrics is not None else ())]
 
 
 def decoded(

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from anvil_gen.catalog.engine_parts import Parallel, Picked, Sampling
 from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.health import Health
-from anvil_gen.catalog.image_kind import ComposeKeys, ImageKind
+from anvil_gen.catalog.image_kind import Cache, ComposeKeys, ImageKind
+from anvil_gen.catalog.metrics import Metrics
 from anvil_gen.inventory.fields import Architecture, ComputeCapability, Platform, Task
 from anvil_gen.values import KeyPath, canonical_flag
 
@@ -29,14 +30,6 @@ ImageKey = Annotated[
     str,
     Meta(description="`default`, or a compute capability in quotes.", pattern=r"^(?:default|[0-9]{1,2}\.[0-9])$(?!\n)"),
 ]
-
-
-class Cache(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A named volume of the project for what an engine can make again, so that a recreate does not cost minutes."""
-
-    volume: Annotated[str, Meta(description="Name of the volume.")]
-    target: Annotated[str, Meta(description="Folder in the container.")]
-    reason: Annotated[str, Meta(description="What it keeps, and what is lost without it.")]
 
 
 class ModelsEndpoint(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -102,6 +95,22 @@ class AnyName(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(description="Why it is there: a comment above the variables that it sets.")]
 
 
+class Recognise(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How `import` knows a service of the engine; each is a regular expression."""
+
+    images: Annotated[
+        tuple[str, ...],
+        Meta(description="Its images, without tag or digest: the official ones, and those that are built from them."),
+    ] = ()
+    programs: Annotated[
+        str, Meta(description="What the words of entrypoint and command have in them, whatever the image.")
+    ] = ""
+    others: Annotated[
+        str, Meta(description="Likewise, where they do something else than serve: pull a model, measure.")
+    ] = ""
+    port: Annotated[int, Meta(description="Port that its image listens on by itself.", ge=1, le=65535)]
+
+
 class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """An inference engine."""
 
@@ -137,6 +146,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
             "counts as the newest release, and what its flags have wrong is a warning."
         ),
     ] = ()
+    recognise: Recognise | None = None
     image_kinds: Annotated[tuple[ImageKind, ...], Meta(description="What is peculiar to some of its images.")] = ()
     architectures: Annotated[
         Mapping[Architecture, Mapping[str, str]],
@@ -184,6 +194,17 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         "repo",
         "file",
     )
+    headless: Annotated[
+        tuple[str, ...],
+        Meta(description="Flags with which it answers nobody, so that no health check would ever pass."),
+    ] = ()
+    model_config: Annotated[
+        tuple[str, ...],
+        Meta(description="Files of which a model's folder has one, by which the engine knows what the model is."),
+    ] = ()
+    model_config_flags: Annotated[
+        tuple[str, ...], Meta(description="Flags that name a place for that file outside of the folder.")
+    ] = ()
     hub_repo: Annotated[
         str,
         Meta(
@@ -304,6 +325,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = {}
     health: Health | None = None
     models_endpoint: ModelsEndpoint = ModelsEndpoint()
+    metrics: Metrics | None = None
     caches: Annotated[tuple[Cache, ...], Meta(description="Named volumes for what it can make again.")] = ()
     tool_flags: Annotated[
         tuple[str, ...], Meta(description="Flags that must all be set for the model to be offered tools.")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from anvil_gen.catalog.metrics import Exporter
 from anvil_gen.inventory.fields import Platform
 from anvil_gen.inventory.gpu_fields import GpuRequest
 from anvil_gen.inventory.struct_errors import struct_errors
@@ -112,6 +113,7 @@ class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     driver: Annotated[Mapping[Platform, str], Meta(description="Platform -> what to do where no GPU is listed.")] = {}
     runtime: Runtime | None = None
     probe: PinProbe | None = None
+    exporter: Exporter | None = None
 
 
 def semantic_errors(data: Vendor) -> Iterator[tuple[KeyPath, str]]:

@@ -13,6 +13,14 @@ from anvil_gen.inventory.fields import Architecture
 ComposeKeys = Annotated[Mapping[str, Any], Meta(description="Keys of Compose, below those of a tier's `override`.")]
 
 
+class Cache(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A named volume of the project for what an engine can make again, so that a recreate does not cost minutes."""
+
+    volume: Annotated[str, Meta(description="Name of the volume.")]
+    target: Annotated[str, Meta(description="Folder in the container.")]
+    reason: Annotated[str, Meta(description="What it keeps, and what is lost without it.")]
+
+
 class ImageKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Images that differ from the engine's others; the first whose pattern fits counts."""
 
@@ -28,6 +36,12 @@ class ImageKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         Annotated[tuple[str, ...], Meta(description="Program, if not the engine's; empty for their own.")] | None
     ) = None
     needs: ComposeKeys = {}
+    hub_cache: Annotated[str, Meta(description="Folder of the shared cache, if not the engine's.")] = ""
+    caches: (
+        Annotated[tuple[Cache, ...], Meta(description="Named volumes for what it can make again, if not the engine's.")]
+        | None
+    ) = None
+    environment: Annotated[Mapping[str, str], Meta(description="Variables beside the engine's.")] = {}
 
 
 def kind_of(kinds: Iterable[ImageKind], image: str) -> ImageKind | None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta, Struct
 
 from anvil_gen.catalog.health import Health
+from anvil_gen.catalog.metrics import Metrics
 from anvil_gen.inventory.fields import Task
 
 
@@ -67,6 +68,7 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         Meta(description="Fields of a tier, besides `served_name`, that its files say: they can be no variables."),
     ] = ()
     health: Health
+    metrics: Metrics | None = None
     defaults: Annotated[
         Mapping[str, Any], Meta(description="Defaults of `[router]`, over those of `templates/defaults.toml`.")
     ] = {}

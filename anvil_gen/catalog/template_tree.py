@@ -24,6 +24,9 @@ ARCHITECTURES_FILE = "architectures.toml"
 MODELS = "models"
 """The folder of what is known of families of models; nothing is rendered of it."""
 
+DOCKER_FILE = "docker.toml"
+"""What `docker info` says of a host, and what follows from it."""
+
 FLAGS_FILE = "flags.json"
 """The flags of an engine through its versions, next to its data file; nothing is rendered of them."""
 
@@ -36,15 +39,18 @@ ONBOARD = "onboard"
 CLIENTS = "clients"
 """The folder of the templates for clients: one a kind, KIND.SUFFIX.j2, whose suffix says how values are quoted."""
 
+MONITORING = "monitoring"
+"""The folder of what `[monitoring]` renders: the common metrics, the services and their files."""
+
 
 def unused_files(own: Path, shipped: Path) -> Iterator[Diagnostic]:
     """Yield the files and folders of a user's templates that nothing reads."""
-    known = (*KINDS, "compose", CLIENTS, MODELS)
+    known = (*KINDS, "compose", CLIENTS, MODELS, MONITORING)
     for entry in sorted(own.iterdir()):
         if (
             entry.name.startswith(".")
             or entry.name.endswith((".md", SCHEMA_SUFFIX))
-            or entry.name == ARCHITECTURES_FILE
+            or entry.name in (ARCHITECTURES_FILE, DOCKER_FILE)
         ):
             continue
         if entry.name not in known or not entry.is_dir():
@@ -58,8 +64,8 @@ def unused_files(own: Path, shipped: Path) -> Iterator[Diagnostic]:
 
 
 def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
-    if kind.name == "compose":
-        return (shipped / "compose" / inside).is_file()
+    if kind.name in ("compose", MONITORING):
+        return inside.endswith(".j2") and (shipped / kind.name / inside).is_file()
     if kind.name == CLIENTS:
         return inside.endswith(".j2") and "/" not in inside
     if kind.name == MODELS:
@@ -73,8 +79,8 @@ def _is_read(kind: Path, inside: str, shipped: Path) -> bool:
 
 
 def _what_is_read(kind: str, shipped: Path) -> str:
-    if kind == "compose":
-        return f"known here: {join_words(path.name for path in (shipped / 'compose').iterdir())}"
+    if kind in ("compose", MONITORING):
+        return f"known here: {join_words(path.name for path in (shipped / kind).iterdir())}"
     if kind == CLIENTS:
         return f"known here: {CLIENTS}/KIND.SUFFIX.j2, with a suffix like sh, py, json or yaml"
     if kind == MODELS:

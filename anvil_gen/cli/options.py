@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
@@ -13,19 +14,35 @@ if TYPE_CHECKING:
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def complete_host(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the hosts of this fleet that start with what was typed, else files."""
-    from click.shell_completion import CompletionItem  # noqa: PLC0415
-
-    from anvil_gen.inventory.fleet import host_names  # noqa: PLC0415
-
-    names = [CompletionItem(name) for name in host_names(Path.cwd()) if name.startswith(incomplete)]
-    return names or [CompletionItem(incomplete, type="file")]
+_Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
 
 
-host = click.argument("host", shell_complete=complete_host)
-tiers = click.argument("tiers", nargs=-1, metavar="[TIER]...")
-mode = click.option("--mode", metavar="MODE", help='Mode of the inventory, or "default" for the default mode.')
+def completing(name: str) -> _Complete:
+    """Return a completion of `anvil_gen.cli.completion`, which only a shell that completes needs."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        found: list[CompletionItem] = getattr(import_module("anvil_gen.cli.completion"), name)(
+            context, parameter, incomplete
+        )
+        return found
+
+    return complete
+
+
+untrusted = click.option(
+    "--untrusted",
+    is_flag=True,
+    help="Refuse own templates, and read no file outside the repository: for changes that nobody has reviewed.",
+)
+host = click.argument("host", metavar="[HOST]", shell_complete=completing("hosts"))
+hosts = click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=completing("hosts"))
+tiers = click.argument("tiers", nargs=-1, metavar="[TIER]...", shell_complete=completing("tiers"))
+mode = click.option(
+    "--mode",
+    metavar="MODE",
+    help='Mode of the inventory, or "default" for the default mode.',
+    shell_complete=completing("modes"),
+)
 follow = click.option("-f", "--follow", is_flag=True, help="Follow log output.")
 tail = click.option(
     "-n",

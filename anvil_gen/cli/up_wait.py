@@ -12,7 +12,15 @@ from anvil_gen.operate.downloads import downloads_of
 from anvil_gen.operate.readiness import Progress
 from anvil_gen.operate.service_results import ServiceAction
 from anvil_gen.operate.up import UpResult
-from anvil_gen.operate.wait import check_once, logs_of, observer_of, readiness_errors, servers_of, wait
+from anvil_gen.operate.wait import (
+    check_once,
+    impairment_warnings,
+    logs_of,
+    observer_of,
+    readiness_errors,
+    servers_of,
+    wait,
+)
 
 
 def wait_and_report(up: UpResult, causes: Sequence[Diagnostic], *, timeout: float | None, as_json: bool) -> ExitCode:
@@ -41,7 +49,7 @@ def wait_and_report(up: UpResult, causes: Sequence[Diagnostic], *, timeout: floa
         if up.code
         else wait(logs, up.before, observer, timeout=timeout, show=show, servers=servers)
     )
-    diagnostics = readiness_errors(waited, host, up.mode.name)
+    diagnostics = [*readiness_errors(waited, host, up.mode.name), *impairment_warnings(waited)]
     if as_json:
         print_waited_json(host, up.results, waited, [*causes, *diagnostics])
     if waited.outcome == "interrupted":

@@ -44,13 +44,17 @@ class Action(Enum):
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """What a difference follows from: a line of a file, with its key and that key's values, None where it has none."""
+    """What a difference follows from: a line of a file, with its key and that key's values, None where it has none.
+
+    ``why`` is the reason that the file itself gives.
+    """
 
     file: str
     line: int | None = None
     key: str = ""
     before: Any = None
     after: Any = None
+    why: str = ""
 
 
 class Change(Struct, frozen=True, kw_only=True):

@@ -8,19 +8,22 @@ from typing import Any, TypeVar
 
 from msgspec import UNSET
 
-from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog, shipped_templates
 from anvil_gen.deploy.overwrite_check import overwrite_errors
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.inventory.fleet import fleet_root, neighbours
+from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.render.jinja_env import cache_folder
 from anvil_gen.render.renderer import Renderer
+from anvil_gen.render.template_lines import TemplateLine
 from anvil_gen.render.verify import verify
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Stack, Tree
 from anvil_gen.resolve.model_needs import warn_of_model_needs
 from anvil_gen.resolve.mounts import check_router_mounts
 from anvil_gen.resolve.uniqueness import check_helpers
+from anvil_gen.text_files import is_inside
 from anvil_gen.values import KeyPath
 
 _Item = TypeVar("_Item")
@@ -30,24 +33,41 @@ _Value = TypeVar("_Value")
 class Generator:
     """Renders inventories; templates are read and compiled once for all of a fleet."""
 
-    def __init__(self, *, cache: Path | None = None) -> None:
-        """Keep compiled templates in ``cache``, where one is given."""
+    def __init__(self, *, cache: Path | None = None, below: Path | None = None) -> None:
+        """Keep compiled templates in ``cache``, where one is given.
+
+        With ``below``, a folder that somebody else wrote into, nothing outside of it is read, and no template in it.
+        """
         self._cache = cache
+        self._below = below
         self._renderers: dict[Path, Renderer] = {}
         self._outputs: dict[Path, Path | None] = {}
 
-    def render(self, inventory: Path, *, output: Path | None = None, text: str | None = None) -> Plan:
+    def render(
+        self,
+        inventory: Path,
+        *,
+        output: Path | None = None,
+        text: str | None = None,
+        catalog: Catalog | None = None,
+        lock: Lock | None = None,
+        others: Mapping[str, str] = {},
+    ) -> Plan:
         """Render one inventory, to ``output`` instead of where it says; ``text`` replaces its content.
+
+        ``catalog`` and ``lock`` stand for those on disk, and ``others`` for the contents of hosts that it names.
 
         Raises:
             DiagnosticError: with everything that is wrong in the inventory.
             InternalError: a rendered file does not match the inventory.
         """
         renderer = self._renderer(fleet_root(inventory))
-        host = Host(inventory, renderer.catalog, output=output, text=text)
+        if catalog is not None:
+            renderer = renderer.with_catalog(catalog)
+        host = Host(inventory, renderer.catalog, output=output, text=text, lock=lock, others=others)
         if output is None and host.inventory.host.output is not UNSET:
             self._check_nesting(host)
-        files, rendered = renderer.render(host.stack)
+        files, rendered = renderer.render(_with_fit(host))
         data = verify(renderer, files, rendered)
         check_helpers(_services(host.stack, data), host.collector)
         if host.stack.router is not None:
@@ -73,6 +93,12 @@ class Generator:
             raise DiagnosticError(diagnostics)
         return plans
 
+    def template_lines(self, plan: Plan, path: str) -> list[TemplateLine]:
+        """Return which line of which template each line of a plan's file is from; none of a copied file."""
+        renderer = self._renderer(fleet_root(plan.host.path))
+        _, rendered = renderer.render(plan.host.stack)
+        return next((renderer.template_lines(file) for file in rendered if file.path == path), [])
+
     def _check_nesting(self, host: Host) -> None:
         """Report an output that is in or above that of another host of the fleet."""
         for path in neighbours(host.path):
@@ -93,15 +119,26 @@ class Generator:
 
     def _renderer(self, root: Path) -> Renderer:
         if root not in self._renderers:
+            if self._below is not None:
+                _require_trust(root, self._below)
             self._renderers[root] = Renderer(Catalog(root / "templates"), cache_folder=self._cache)
         return self._renderers[root]
+
+
+def _with_fit(host: Host) -> Stack:
+    """Return what is rendered of a host: the alerts go by what its models take."""
+    if host.stack.monitoring is None:
+        return host.stack
+    from anvil_gen.fit.alert_limits import with_limits  # noqa: PLC0415  only a host with alerts needs it
+
+    return with_limits(host)
 
 
 def _services(stack: Stack, data: Mapping[str, Any]) -> dict[KeyPath, list[str]]:
     """Return the services that each table of the inventory has made."""
     tables: list[KeyPath] = [("tiers", tier.name) for tier in stack.tiers]
-    tables += [("services", extra.name) for extra in stack.services]
     found = {table: list(data[f"{table[0]}/{table[1]}.yml"]["services"]) for table in tables}
+    found |= {extra.table: list(data[f"services/{extra.name}.yml"]["services"]) for extra in stack.services}
     router = list(data[stack.modes[0].router_file]["services"]) if stack.router is not None else []
     return {**found, ("router",): router}
 
@@ -124,9 +161,26 @@ def collect_all(function: Callable[[_Item], _Value], items: Iterable[_Item]) -> 
     return values
 
 
-def generator() -> Generator:
-    """Return a generator that keeps compiled templates in the user's cache folder."""
-    return Generator(cache=cache_folder())
+def generator(*, below: Path | None = None) -> Generator:
+    """Return a generator that keeps compiled templates in the user's cache folder; ``below`` is a `Generator`'s."""
+    return Generator(cache=cache_folder(), below=below)
+
+
+def _require_trust(root: Path, below: Path) -> None:
+    """Refuse a fleet outside of a folder, or with templates of its own: they are programs.
+
+    Raises:
+        DiagnosticError: it is one.
+    """
+    where, templates = Location(file=display_path(root)), root / "templates"
+    if not is_inside(root, below):
+        detail = f"--untrusted reads nothing outside of {display_path(below)}"
+        raise DiagnosticError([Diagnostic(code="not-in-the-repository", detail=detail, location=where)])
+    if os.path.lexists(templates) and not (templates.is_dir() and templates.samefile(shipped_templates())):
+        where = Location(file=display_path(templates))
+        detail, remedy = "--untrusted renders by the shipped ones alone", "review them, then render without --untrusted"
+        code = "own-templates-are-not-trusted"
+        raise DiagnosticError([Diagnostic(code=code, detail=detail, remedy=remedy, location=where)])
 
 
 def write_trees(plans: Sequence[Plan], *, force: bool = False) -> list[Plan]:

@@ -91,7 +91,7 @@ def locked_facts(inventory: Path) -> dict[str, ModelFacts]:
     found: dict[str, ModelFacts] = {}
     for path in _locks(inventory):
         if path.is_file():
-            found |= _facts_in(Document(path))
+            found |= _facts_in(Document(path, below=fleet_root(inventory)))
     return found
 
 

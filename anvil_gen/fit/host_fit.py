@@ -78,7 +78,7 @@ class HostFit(Struct, frozen=True, kw_only=True):
         return "does not fit" if "does not fit" in verdicts else "unsure" if "unsure" in verdicts else "fits"
 
 
-def host_fit(host: Host, names: Sequence[str], ask_hub: HubFacts) -> HostFit:
+def host_fit(host: Host, names: Sequence[str], ask_hub: HubFacts | None) -> HostFit:
     """Return whether a host's tiers fit, or those of some names.
 
     Raises:

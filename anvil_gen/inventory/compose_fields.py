@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from anvil_gen.inventory.schema_own_keys import OWN_KEYS
+
 COMPOSE_KEYS: Mapping[str, tuple[str, ...]] = {
     "service": ("services.NAME",),
     "container_name": ("container_name",),
@@ -38,6 +40,7 @@ COMPOSE_KEYS: Mapping[str, tuple[str, ...]] = {
     "logging": ("logging",),
     "log_max_size": ("logging.options.max-size",),
     "log_max_files": ("logging.options.max-file",),
+    **{name: (name,) for name in OWN_KEYS},
 }
 """Field of a tier -> what it becomes, by dots below the service; a field that is not here is the engine's, or below."""
 
@@ -76,6 +79,6 @@ FROM_COMPOSE: Mapping[str, str] = {
     "logging": "`logging`, `false` where there is none",
     "logging.options.max-size": "`log_max_size`",
     "logging.options.max-file": "`log_max_files`",
-    "labels": "`override.labels`",
+    **{name: f"`{name}`" for name in OWN_KEYS},
 }
 """Key of a compose service -> the fields that say it; every other key goes into `override`."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from anvil_gen.diagnostics import did_you_mean
 from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.schema_own_keys import own_keys
 from anvil_gen.text.interpolation import as_reference, looks_interpolated, parse_interpolation
 from anvil_gen.values import (
     EnvRef,
@@ -118,9 +119,15 @@ def _check_environment(collector: Collector, path: KeyPath, environment: Any) ->
 def own_key_tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     """Yield the tables of an inventory in Compose's own keys."""
     tables = [((*path, "override"), table.get("override")) for path, table in server_tables(data)]
+    tables += [(path, keys) for path, table in server_tables(data) if (keys := _own_keys(path, table))]
     for section in ("services", "volumes", "networks"):
         tables += [((section, name), table) for name, table in _entries(data.get(section))]
     yield from ((path, table) for path, table in tables if isinstance(table, dict))
+
+
+def _own_keys(path: KeyPath, table: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of Compose that a tier's table has itself."""
+    return own_keys(table) if path[0] in ("tiers", "defaults") else {}
 
 
 def server_tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:

@@ -15,6 +15,8 @@ SIZE = "k, m or g, as written"
 
 VARIABLE = "x-variable"
 """Key of what a type may be: a variable, of one of these kinds. Without it, a value is written out."""
+COMPOSE = "x-compose"
+"""Key of what is a key of Compose, and not one of ours."""
 NEEDS_DEFAULT = "default"  # its value is reckoned with when files are rendered
 PASSED_ON = "free"  # only Compose and the container read it
 
@@ -171,7 +173,7 @@ MountSource = Annotated[
         "A folder or file of the host: a POSIX, Windows or UNC path; a relative one is below this file's folder, and "
         "`~/` is the home of who runs Compose.",
         examples=["/srv/videos", "C:/Users/me/videos", "prompts", "~/videos"],
-        variable=NEEDS_DEFAULT,
+        variable=PASSED_ON,
     ),
 ]
 VolumeKey = Annotated[

@@ -21,6 +21,18 @@ def host_names(start: Path) -> list[str]:
     return [path.stem for path in _inventories(hosts_folder(start))]
 
 
+def only_host(start: Path) -> list[str]:
+    """Return the name of the fleet's host where it has just one, which then need not be named; else nothing."""
+    names = host_names(start)
+    return names if len(names) == 1 else []
+
+
+def names_inventory(word: str, start: Path) -> bool:
+    """Tell whether a word is the name of a host of the fleet, or the path of an inventory."""
+    is_path = ("/" in word or os.sep in word) and _path_exists(start / word)
+    return word.endswith(".toml") or is_path or word in host_names(start) or _is_file(start / word)
+
+
 def find_inventory(host: str, start: Path) -> Path:
     """Return the inventory of a path or of a host's name.
 
@@ -75,6 +87,12 @@ def root_above(folder: Path) -> Path:
     """Return the fleet's folder of one that holds inventories."""
     folder = Path(os.path.abspath(folder))  # noqa: PTH100  resolve() would follow links out of the fleet
     return folder.parent if folder.name == HOSTS else folder
+
+
+def repository_of(folder: Path) -> Path:
+    """Return the folder of the repository that a folder is in; the folder itself where it is in none."""
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100
+    return next((one for one in (folder, *folder.parents) if os.path.lexists(one / ".git")), folder)
 
 
 def stem_of(inventory: Path) -> str:

@@ -19,11 +19,16 @@ _NAMED = ("aliases", "fallbacks", "tiers", "lora", "files", "mounts", "tls")
 def check_literal_secrets(collector: Collector) -> None:
     """Report secrets that are written out, wherever an inventory takes anything."""
     data = collector.document.data
-    by_name = (path for table, value in _free_values(data) for path in literal_secrets(value, table))
-    for path in dict.fromkeys([*by_name, *secret_looks(data)]):
+    for path in secret_places(data):
         at_key = isinstance(path[-1], str) and path[-1] not in _VALUE_KEYS
         remedy = f"name a variable, whose value is in .env: {_form(path, at_key=at_key)}"
         collector.add("secret-in-the-inventory", path, "rendered files would hold it", remedy, key=at_key, secret=True)
+
+
+def secret_places(data: dict[str, Any]) -> list[KeyPath]:
+    """Return the places at which an inventory's data hold a secret."""
+    by_name = (path for table, value in _free_values(data) for path in literal_secrets(value, table))
+    return list(dict.fromkeys([*by_name, *secret_looks(data)]))
 
 
 def _form(path: KeyPath, *, at_key: bool) -> str:

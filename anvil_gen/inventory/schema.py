@@ -14,6 +14,7 @@ from anvil_gen.inventory import fields as t
 from anvil_gen.inventory import fields_router as r
 from anvil_gen.inventory.schema_base import Table
 from anvil_gen.inventory.schema_host import GpuTable, HfCacheTable, HostTable, PathsTable
+from anvil_gen.inventory.schema_monitoring import MonitoringTable
 from anvil_gen.inventory.schema_router import RouterTable
 from anvil_gen.inventory.schema_tier import ExperimentTable, TierTable
 
@@ -80,3 +81,4 @@ class Inventory(Table, frozen=True, kw_only=True):
     ] = field(default_factory=dict)
     router: RouterTable | UnsetType = UNSET
     experiment: ExperimentTable | UnsetType = UNSET
+    monitoring: MonitoringTable | UnsetType = UNSET

@@ -63,7 +63,15 @@ class LoggingTable(Table, frozen=True, kw_only=True):
 
 Ports = Annotated[
     list[
-        Annotated[str, t.text("`[address:][port:]container_port[/protocol]`.", t.PORT_PATTERN, examples=["8080:80"])]
+        Annotated[
+            str,
+            t.text(
+                "`[address:][port:]container_port[/protocol]`.",
+                t.PORT_PATTERN,
+                examples=["8080:80"],
+                variable=t.PASSED_ON,
+            ),
+        ]
         | t.PortNumber
     ],
     Meta(

@@ -30,6 +30,41 @@ class HostTable(Table, frozen=True, kw_only=True):
     architecture: t.Architecture | UnsetType = UNSET
     egress: t.Egress | UnsetType = UNSET
     gpu_request: g.GpuRequest | UnsetType = UNSET
+    proxy: (
+        Annotated[
+            str,
+            t.text(
+                "Proxy by which containers reach the Hugging Face Hub; the project's services are asked without it.",
+                r"^https?://[^\s@/?#]+/?$(?!\n)",
+                examples=["http://proxy.example:3128"],
+                variable=t.PASSED_ON,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    ca_file: (
+        Annotated[
+            str,
+            t.text(
+                "Certificates that containers trust when they fetch, in one PEM file: those of public authorities and "
+                "your own, as `/etc/ssl/certs/ca-certificates.crt` has them on Debian.",
+                examples=["/etc/ssl/certs/ca-certificates.crt"],
+                variable=t.NEEDS_DEFAULT,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    selinux: (
+        Annotated[
+            bool,
+            Meta(
+                description="Whether Docker runs containers under SELinux (Fedora, RHEL): files of the tree are "
+                "labelled for containers then, and containers with other files of the host run without labels.",
+                examples=[True],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     docker_context: (
         Annotated[
             str,

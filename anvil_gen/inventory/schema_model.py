@@ -57,6 +57,17 @@ class WeightsTable(Table, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    cache: (
+        Annotated[
+            bool,
+            Meta(
+                description="`false`: `repo` is not in the shared cache; `mounts` has its folder, or each container "
+                "downloads it again.",
+                examples=[False],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     mount: (
         Annotated[
             t.ContainerPath,

@@ -1,6 +1,7 @@
 """The tables of a model server: a tier, and the experiment slot."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
@@ -9,10 +10,28 @@ from anvil_gen.inventory import gpu_fields as g
 from anvil_gen.inventory.schema_base import Environment, Logging, Ports, Table
 from anvil_gen.inventory.schema_model import AdapterTable, EnvFileTable, ModelTable, WeightsTable
 from anvil_gen.inventory.schema_mounts import Mounts, Networks
+from anvil_gen.inventory.schema_own_keys import with_own_keys
 
 
 class ModelServerTable(Table, frozen=True, kw_only=True):
     """What a tier and the experiment slot have in common."""
+
+    CALLED_ELSEWHERE: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("max_model_len", "ctx_size", "n_ctx", "num_ctx", "max_context"), "context_length"),
+        **dict.fromkeys(("max_num_seqs", "max_running_requests", "parallel", "num_parallel"), "max_sequences"),
+        **dict.fromkeys(("mem_fraction_static", "gpu_utilization"), "gpu_memory_utilization"),
+        **dict.fromkeys(("cache_type_k", "cache_type", "kv_cache_type"), "kv_cache_dtype"),
+        **dict.fromkeys(("tensor_parallel_size", "tp_size", "tp"), "tensor_parallel"),
+        **dict.fromkeys(("model_name", "model_alias", "alias"), "served_name"),
+        **dict.fromkeys(("args", "extra_args", "arguments"), "flags"),
+        **dict.fromkeys(("devices", "device_ids", "cuda_visible_devices"), "gpus"),
+        "env": "environment",
+        "volumes": "mounts",
+        "host_port": "port",
+        "speculative_model": "draft_model",
+        "lora_modules": "lora",
+    }
+    """What engines, Compose and people call a key, and what it is called here."""
 
     engine: t.EngineName | UnsetType = UNSET
     image: t.ImageName | UnsetType = UNSET
@@ -73,7 +92,7 @@ class HealthCheckTable(Table, frozen=True, kw_only=True):
     ) = UNSET
 
 
-class TierTable(ModelServerTable, frozen=True, kw_only=True):
+class TierFields(ModelServerTable, frozen=True, kw_only=True):
     """One model server."""
 
     service: t.ServiceName | UnsetType = UNSET
@@ -233,7 +252,14 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     command: (
-        Annotated[list[t.Argument], Meta(description="Compose's own; for `custom`.", examples=[["--port", "9000"]])]
+        Annotated[
+            list[t.Argument],
+            Meta(
+                description="Words before the flags, in place of the engine's own; `{model}` is the model. For "
+                "`custom`, the whole command.",
+                examples=[["--port", "9000"], ["python3", "-m", "sglang.launch_server"]],
+            ),
+        ]
         | UnsetType
     ) = UNSET
     healthcheck: (
@@ -261,6 +287,14 @@ class TierTable(ModelServerTable, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+
+
+if TYPE_CHECKING:
+
+    class TierTable(TierFields, frozen=True, kw_only=True):
+        """One model server."""
+else:
+    TierTable = with_own_keys("TierTable", TierFields)
 
 
 class ExperimentTable(ModelServerTable, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct
 from msgspec import inspect as types
 
 from anvil_gen.diagnostics import did_you_mean, join_words
-from anvil_gen.inventory.fields import VARIABLE
+from anvil_gen.inventory.fields import COMPOSE, VARIABLE
 from anvil_gen.text.interpolation import as_variable, looks_interpolated
 from anvil_gen.values import KeyPath, Number, address
 
@@ -144,8 +144,9 @@ class Decoder:
         fields = {field.encode_name: field for field in kind.fields}
         table = self._renamed(table, getattr(kind.cls, "RENAMED", {}), path)
         unknown = [key for key in table if key not in fields]
+        own = [name for name, field in fields.items() if unknown and not _is_compose_s(field.type)]
         for key in unknown:
-            remedy = did_you_mean(key, fields) or f"keys here: {join_words(fields, limit=40)}"
+            remedy = _meant(key, table[key], fields, kind.cls) or f"keys here: {join_words(own, limit=40)}"
             problem = _Problem("unknown key", f'"{key}" is not a key of this table', remedy)
             self._add((*path, key), problem, at_key=True)
         required = [name for name, field in fields.items() if field.required]
@@ -197,6 +198,26 @@ class Decoder:
         if any(item is UNSET for item in decoded):
             return UNSET
         return tuple(decoded) if isinstance(kind, types.VarTupleType) else decoded
+
+
+def _is_compose_s(kind: types.Type) -> bool:
+    """Tell whether a key is Compose's, which people do not seek here."""
+    if isinstance(kind, types.UnionType):
+        return any(map(_is_compose_s, kind.types))
+    return isinstance(kind, types.Metadata) and COMPOSE in (kind.extra_json_schema or {})
+
+
+def _meant(key: str, value: Any, fields: Mapping[str, types.Field], table: type) -> str:
+    """Return what an unknown key may mean: what is called otherwise here, a key that is near, or an engine's flag."""
+    names: Mapping[str, str] = getattr(table, "CALLED_ELSEWHERE", {})
+    word, plain = key.lower().replace("-", "_"), not isinstance(value, dict | list)
+    if names.get(word) in fields:
+        return f"here it is called {names[word]}" + (f": write {names[word]} = {_show(value)}" if plain else "")
+    near = did_you_mean(key, fields)
+    if near or "flags" not in fields:
+        return near
+    written = f" = {_show(value)}" if plain else ""
+    return f"a flag of the engine is written flags.{word.replace('_', '-')}{written}; docs/inventory.md has the keys"
 
 
 def accepts(kind: types.Type, value: Any) -> bool:

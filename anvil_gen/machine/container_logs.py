@@ -1,10 +1,10 @@
-"""The lines that containers have printed since the last read."""
+"""The lines that containers have printed: those since the last read, and those at both ends."""
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from subprocess import Popen
 from typing import IO
@@ -15,6 +15,8 @@ from anvil_gen.machine.docker import Docker
 _TAIL = "2000"
 _KEPT = 4 << 20  # bytes of one read: the end matters most
 _LARGEST = 16 * _KEPT  # bytes of one read at most; a program that floods its log could print faster
+_HEAD = 1 << 20  # bytes of a log's beginning, where a program says what it runs on
+_END_LINES = "200"
 _LONGEST = 2000  # characters of a line; the rest adds nothing
 # A quick program prints before Docker has noted that it runs.
 _SLACK = timedelta(seconds=2)
@@ -42,7 +44,7 @@ class LogReader:
         return {container_id: self._new(container_id, process) for container_id, process in started.items()}
 
     def _start(self, container: Container) -> Popen[bytes]:
-        since = self._last.get(container.id) or _before(container.started_at)
+        since = self._last.get(container.id) or since_start(container)
         return self._docker.popen_merged("logs", "--timestamps", "--tail", _TAIL, "--since", since, container.id)
 
     def _new(self, container_id: str, process: Popen[bytes]) -> tuple[str, ...]:
@@ -82,5 +84,42 @@ def parse_line(printed: str) -> Iterator[tuple[str, str]]:
             yield match["time"], text
 
 
-def _before(started_at: str) -> str:
-    return (moment(started_at) - _SLACK).strftime("%Y-%m-%dT%H:%M:%SZ")
+def since_start(container: Container) -> str:
+    """Return the time from which the lines of a container's current run are read."""
+    return (moment(container.started_at) - _SLACK).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class LogEnds:
+    """The first and the last lines of logs, which are being read while something else is done."""
+
+    def __init__(self, docker: Docker, containers: Mapping[str, Container]) -> None:
+        """Start to read the logs of running containers, by any name."""
+        self._docker = docker
+        self._containers = containers
+        self._started = {
+            name: docker.popen_merged("logs", "--timestamps", "--since", since_start(one), one.id)
+            for name, one in containers.items()
+        }
+
+    def lines(self) -> dict[str, tuple[str, ...]]:
+        """Return the lines of each log: all of a short one."""
+        heads = {name: _read(process, _HEAD) for name, process in self._started.items()}
+        # A long log is not read to its end, which may be far.
+        long = [name for name, head in heads.items() if len(head) == _HEAD]
+        tails = {name: self._start_tail(self._containers[name]) for name in long}
+        ends = {name: _read(process, _HEAD) for name, process in tails.items()}
+        return {name: tuple(_texts(head)) + tuple(_texts(ends.get(name, b""))) for name, head in heads.items()}
+
+    def _start_tail(self, container: Container) -> Popen[bytes]:
+        return self._docker.popen_merged("logs", "--timestamps", "--tail", _END_LINES, container.id)
+
+
+def _read(process: Popen[bytes], size: int) -> bytes:
+    with process:
+        printed = b"" if process.stdout is None else process.stdout.read(size)
+        process.kill()  # it has ended, or has more output than is wanted
+    return printed
+
+
+def _texts(printed: bytes) -> Iterator[str]:
+    return (text for _, text in parse_line(printed.decode("utf-8", "replace")) if text)

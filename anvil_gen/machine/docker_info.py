@@ -14,6 +14,8 @@ from anvil_gen.machine.docker import Docker, failure
 
 OLDEST_DOCKER = (20, 10)
 OLDEST_COMPOSE = (2, 20)
+IMAGE_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""Processors, as the kernel names them -> as images do."""
 
 
 class DockerInfo(Struct, frozen=True, kw_only=True):
@@ -28,6 +30,8 @@ class DockerInfo(Struct, frozen=True, kw_only=True):
     endpoint: str = ""
     local: bool = True
     info: Mapping[str, Any] = {}
+    components: tuple[str, ...] = ()
+    """What the server is made of."""
     diagnostic: Diagnostic | None = None
 
     @property
@@ -39,7 +43,7 @@ class DockerInfo(Struct, frozen=True, kw_only=True):
     def architecture(self) -> str:
         """The processor of the daemon's host, as images name it; empty without a daemon."""
         found = str(self.info.get("Architecture") or "")
-        return {"x86_64": "amd64", "aarch64": "arm64"}.get(found, found)
+        return IMAGE_ARCHITECTURES.get(found, found)
 
     @property
     def kernel(self) -> str:
@@ -66,6 +70,7 @@ def docker_info(docker: Docker) -> DockerInfo:
         endpoint=endpoint,
         local=local,
         info=info if server else {},
+        components=tuple(str(one.get("Name")) for one in (versions.get("Server") or {}).get("Components") or ()),
         diagnostic=None if server else failure(stderr, docker.command("version")),
     )
 

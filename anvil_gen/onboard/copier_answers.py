@@ -33,6 +33,8 @@ def answers_of(found: DetectedMachine, *, context: str | None = None) -> Answers
         "router": "default",
         "api_key_env": "ROUTER_TOKEN",
         "docker_context": context or "",
+        "address": found.address,
+        "architecture": found.architecture,
     }
     suggested: dict[str, Any] = {"machine": found.name}
     if found.platform is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ from msgspec import Struct
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.inventory.fields import NAME_LENGTH, Platform
 from anvil_gen.machine.docker import Docker
-from anvil_gen.machine.docker_info import DockerInfo, docker_info
+from anvil_gen.machine.docker_info import IMAGE_ARCHITECTURES, DockerInfo, docker_info
 from anvil_gen.machine.gpus import DetectedGpu, GpuListing
 from anvil_gen.machine.ports import free_port, is_taken
 from anvil_gen.machine.ssh import over_ssh
@@ -27,6 +28,8 @@ from anvil_gen.onboard.local_models import ModelFolder, find_hub_cache, find_mod
 if TYPE_CHECKING:
     from anvil_gen.catalog.catalog import Catalog
 
+_ANYWHERE = "192.0.2.1"
+"""An address that nobody has."""
 _SMALLEST_MIB = 2048
 _VOLUME = re.compile(r"hf[-_.]?(hub[-_.]?)?cache|hugging[-_.]?face", re.IGNORECASE)
 
@@ -44,6 +47,8 @@ class MachineAccess(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str] = {}
     system: str = sys.platform
     hostname: str = ""
+    address: str = ""
+    """Its address in its network; empty where it is not known."""
     taken: Callable[[str, int], bool] = is_taken
     which: Callable[[str], str | None] = shutil.which
 
@@ -56,7 +61,18 @@ def this_machine(docker: Docker) -> MachineAccess:
         home=Path(home) if home != "~" else None,
         environment=dict(os.environ),
         hostname=socket.gethostname(),
+        address=_own_address(),
     )
+
+
+def _own_address() -> str:
+    """Return the address that this machine has in its network; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect((_ANYWHERE, 9))
+        except OSError:  # it is in none
+            return ""
+        return str(asked.getsockname()[0])
 
 
 def machine_of(docker: Docker) -> MachineAccess:
@@ -88,6 +104,14 @@ def _unreachable(_command: Sequence[str]) -> Answer:
     return Answer(stderr="programs of that machine cannot be run from here")
 
 
+class ComposeProject(Struct, frozen=True, kw_only=True):
+    """A project of Compose that runs already: its files, and how many of its containers do what."""
+
+    name: str
+    files: str
+    status: str
+
+
 class DetectedMachine(Struct, frozen=True, kw_only=True):
     """What was detected. Ports are the first free ones from the usual ports on."""
 
@@ -101,6 +125,9 @@ class DetectedMachine(Struct, frozen=True, kw_only=True):
     hub_cache: Path | None
     router_port: int
     first_port: int
+    architecture: str
+    address: str
+    projects: tuple[ComposeProject, ...]
 
     @property
     def gpus(self) -> tuple[DetectedGpu, ...]:
@@ -143,6 +170,27 @@ def detect(catalog: Catalog, at: MachineAccess, *, router_port: int, first_port:
         hub_cache=find_hub_cache(at.environment, home=at.home) if at.root is not None else None,
         router_port=(free_port(router_port, taken=at.taken) or router_port) if at.root is not None else router_port,
         first_port=_free_pair(first_port, at.taken) if at.root is not None else first_port,
+        architecture=_architecture(docker, at.run),
+        address=at.address,
+        projects=_projects(at.docker) if docker.is_available else (),
+    )
+
+
+def _architecture(docker: DockerInfo, run: Run) -> str:
+    """Return the processor, by the word of Docker or of the kernel; that of most machines where neither answers."""
+    kernels = run(("uname", "-m")).stdout.strip()
+    return docker.architecture or IMAGE_ARCHITECTURES.get(kernels, "amd64")
+
+
+def _projects(docker: Docker) -> tuple[ComposeProject, ...]:
+    """Return the projects of Compose that have running containers."""
+    try:
+        listed = json.loads(docker.run("compose", "ls", "--format", "json").stdout)
+    except ValueError:
+        return ()
+    return tuple(
+        ComposeProject(name=str(one["Name"]), files=str(one["ConfigFiles"]), status=str(one["Status"]))
+        for one in (listed if isinstance(listed, list) else ())
     )
 
 

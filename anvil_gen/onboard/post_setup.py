@@ -7,6 +7,7 @@ import secrets
 import subprocess
 from pathlib import Path
 
+from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.onboard.detect import DetectedMachine, MachineAccess
 from anvil_gen.onboard.scaffold import ScaffoldResult
 
@@ -56,3 +57,12 @@ def missing_volume(result: ScaffoldResult, found: DetectedMachine) -> str:
 def make_volume(volume: str, found: DetectedMachine, at: MachineAccess) -> bool:
     """Create a volume; False if Docker does not answer or refuses."""
     return found.docker.is_available and at.docker.run("volume", "create", volume).returncode == 0
+
+
+def local_requirement(requirement: str) -> list[Diagnostic]:
+    """Return a warning of a requirement that is a folder of this machine: nothing else can install it."""
+    if not requirement.startswith("git+file:"):
+        return []
+    detail = f"requirements.txt has {requirement}, a folder of this machine: CI and other hosts cannot install that"
+    remedy = "push that repository, and write its URL: anvil-gen @ git+https://…@VERSION"
+    return [Diagnostic(code="requirement-of-this-machine", detail=detail, remedy=remedy, severity="warning")]

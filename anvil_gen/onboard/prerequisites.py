@@ -31,6 +31,19 @@ def missing_prerequisites(found: DetectedMachine, catalog: Catalog, at: MachineA
     return [*_docker(found.docker, found.platform, install, names), *_gpus(found, catalog, at, install, names)]
 
 
+def in_the_way(found: DetectedMachine) -> Iterator[Diagnostic]:
+    """Yield a warning for each project of Compose that runs: what it holds is not free for models."""
+    for one in found.projects:
+        stop = f"docker compose --project-name {shlex.quote(one.name)} stop"
+        yield Diagnostic(
+            code="compose-project-runs-already",
+            detail=f"{one.name}, of {one.files}: {one.status}; its names, ports and GPUs are not free meanwhile",
+            remedy="services that are no models can go into [services] as they are (docs/recipes.md); "
+            f"if it serves models, stop it before `up`:\n\n    {stop}",
+            severity="warning",
+        )
+
+
 def _docker(
     docker: DockerInfo, platform: Platform | None, install: Mapping[str, Any], names: list[str]
 ) -> Iterator[Diagnostic]:

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ from anvil_gen.onboard.template_source import Source
 from anvil_gen.text_files import is_inside
 
 QUESTIONS = "copier.yml"
-_COPIER_ERROR = re.compile(r"(?:Validation error for|Invalid choice for) (?:question )?'(\w+)': (.*)", re.DOTALL)
+_COPIER_ERROR = re.compile(
+    r"(?:Validation error for|Invalid choice for|Question) (?:question )?['\"](\w+)['\"](?::| is) (.*)", re.DOTALL
+)
 
 
 _NO_NUMBER = re.compile(r"invalid literal for int\(\) with base 10: '(?P<value>.*)'", re.DOTALL)
@@ -34,12 +36,16 @@ class AbortedError(Exception):
 
 
 class PostSetup(Struct, frozen=True, kw_only=True):
-    """What was created besides the files: a repository, the file of a new key, a volume; and the missing volume."""
+    """What was created besides the files: a repository, the file of a new key, a volume; and the missing volume.
+
+    ``warnings`` are about what was laid down.
+    """
 
     repository: bool
     key: Path | None
     volume: str
     missing_volume: str
+    warnings: Sequence[Diagnostic] = ()
 
 
 class ScaffoldResult(Struct, frozen=True, kw_only=True):

@@ -41,14 +41,15 @@ def require_startable(deployment: Deployment, plan: UpPlan) -> list[str]:
 def changing_services(
     mode: Mode, services: Iterable[str], before: Mapping[str, Container], hashes: Mapping[str, str]
 ) -> list[str]:
-    """Return those of some services, or of all in the files for none, that Compose would create or recreate."""
+    """Return those of some services, or all for none, that Compose would create, recreate or start anew."""
     # The hash of a service that reloads a router has the router's container in it, and so says nothing.
     untold = reload_services([mode])
     return [one for one in services or hashes if _changes(before.get(one), hashes.get(one), untold=one in untold)]
 
 
 def _changes(one: Container | None, config_hash: str | None, *, untold: bool) -> bool:
-    return one is None or (not untold and one.config_hash != config_hash) or one.image_moved
+    # What an earlier `up` only created starts for the first time.
+    return one is None or one.state == "created" or (not untold and one.config_hash != config_hash) or one.image_moved
 
 
 def _leaving(deployment: Deployment, plan: UpPlan, changing: Iterable[str]) -> Iterator[Container]:

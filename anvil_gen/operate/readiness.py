@@ -16,6 +16,8 @@ SETTLE_SECONDS = 3.0
 """How long a service without a health check must have run, and one that was restarted must have been healthy."""
 STUCK_SECONDS = 30.0
 """How long a container may be missing, not started or paused before that is a failure."""
+SILENT_SECONDS = 120.0
+"""How long a starting service may print nothing before that is said."""
 RESTARTS = 2
 """How often a service may be restarted: it may start before what it waits for."""
 _KEPT_LINES = 400
@@ -54,11 +56,13 @@ class Progress(Struct, frozen=True, kw_only=True):
     container: str = ""
     lines: tuple[str, ...] = ()
     causes: tuple[Cause, ...] = ()
+    impairments: tuple[Cause, ...] = ()  # what its log says is wrong although it is healthy
     rank: int = -1  # of the stage, among the stages of its log
     container_id: str = ""
     started_at: str = ""
     restarts_before: int = 0
     since: float = 0.0  # when the current run, or the current state, was first seen
+    last_line: float = 0.0  # when the latest line of its log was seen
     state: str = ""
     serves: bool = False
 
@@ -90,17 +94,21 @@ def advance(before: Progress, seen: Observation, log: KnownLog) -> Progress:
     if container is None:
         return _absent(before, seen.now)
     known = _read(_in_current_run(before, container, seen.now), seen.lines, log)
-    phase, message = _judge(known, container, seen.now)
+    known = replace(known, last_line=seen.now if seen.lines else known.last_line)
+    phase, message = _judge(known, container, seen.now, downloads=log.downloads(known.rank))
     seconds = before.seconds if phase is before.phase is not Phase.WAITING else seen.now
     return replace(known, phase=phase, message=message, seconds=seconds)
 
 
-def given_up(progress: Progress, seconds: float) -> Progress:
+def given_up(progress: Progress, seconds: float, log: KnownLog) -> Progress:
     """Return the progress of a service that was not ready in time."""
     if progress.phase is not Phase.WAITING:
         return progress
     message = f"is not ready after {duration(seconds)}: {progress.message}"
-    return replace(progress, phase=Phase.FAILED, message=message, seconds=seconds)
+    causes = progress.causes
+    if not causes and log.hang is not None and _silence(seconds - progress.last_line):
+        causes = (Cause(cause=log.hang.cause, remedy=log.hang.remedy, source=log.hang.source, line=""),)
+    return replace(progress, phase=Phase.FAILED, message=message, seconds=seconds, causes=causes)
 
 
 def duration(seconds: float) -> str:
@@ -137,12 +145,14 @@ def _in_current_run(before: Progress, container: Container, now: float) -> Progr
         stage=_STARTING if has_restarted else before.stage,
         rank=-1 if has_restarted else before.rank,
         causes=() if is_new else before.causes,
+        impairments=() if has_restarted else before.impairments,
+        last_line=now if has_restarted else before.last_line,
     )
 
 
 def _read(known: Progress, lines: tuple[str, ...], log: KnownLog) -> Progress:
     """Return the progress of a service after some lines of its log; stages only move forward."""
-    rank, stage, causes = known.rank, known.stage, list(known.causes)
+    rank, stage, causes, impairments = known.rank, known.stage, list(known.causes), list(known.impairments)
     for line in lines:
         begun = log.stage(line)
         if begun is not None and begun[0] > rank:
@@ -150,23 +160,26 @@ def _read(known: Progress, lines: tuple[str, ...], log: KnownLog) -> Progress:
         cause = log.cause(line)
         if cause is not None and all(cause.cause != other.cause for other in causes):
             causes.append(cause)
+        impairment = log.impairment(line)
+        if impairment is not None and all(impairment.cause != other.cause for other in impairments):
+            impairments.append(impairment)
     kept = (*known.lines, *lines)[-_KEPT_LINES:]
-    return replace(known, rank=rank, stage=stage, causes=tuple(causes), lines=kept)
+    return replace(known, rank=rank, stage=stage, causes=tuple(causes), impairments=tuple(impairments), lines=kept)
 
 
-def _judge(known: Progress, container: Container, now: float) -> tuple[Phase, str]:
+def _judge(known: Progress, container: Container, now: float, *, downloads: bool) -> tuple[Phase, str]:
     restarted = container.restarts - known.restarts_before
     settled = now - known.since >= SETTLE_SECONDS
     if container.state == "running":
         if container.health == "healthy" and (settled or not restarted):
-            return Phase.READY, "is healthy"
-        if container.health == "unhealthy":
+            return Phase.READY, f"is healthy{_but(known.impairments)}"
+        if container.health == "unhealthy" and not downloads:  # no start_period is as long as a download
             return Phase.FAILED, f"is unhealthy{_last_check(container)}"
         if restarted > RESTARTS:
             return Phase.FAILED, f"was restarted {restarted} times"
         if container.health is None and settled:
-            return Phase.READY, "is running"
-        return Phase.WAITING, known.stage
+            return Phase.READY, f"is running{_but(known.impairments)}"
+        return Phase.WAITING, f"{known.stage}{_silence(now - known.last_line)}"
     ended = f"exited with code {container.exit_code}{_meaning(container)}"
     if container.state == "restarting":
         # How it exited before this `up` does not predict its next run: the cause may be fixed.
@@ -181,6 +194,15 @@ def _judge(known: Progress, container: Container, now: float) -> tuple[Phase, st
         return (Phase.READY, "has completed") if done else (Phase.FAILED, ended)
     message = {"created": "is not started", "paused": "is paused"}.get(container.state, f"is {container.state}")
     return (Phase.FAILED if now - known.since >= STUCK_SECONDS else Phase.WAITING), message
+
+
+def _but(impairments: tuple[Cause, ...]) -> str:
+    return f", but {' and '.join(dict.fromkeys(one.words for one in impairments))}" if impairments else ""
+
+
+def _silence(seconds: float) -> str:
+    """Return for how many minutes a starting service has printed nothing, in whole ones."""
+    return f", without a new line for {int(seconds // 60)} minutes" if seconds >= SILENT_SECONDS else ""
 
 
 def _last_check(container: Container) -> str:
@@ -217,9 +239,9 @@ _MOST = 8
 
 def relevant_lines(progress: Progress) -> list[str]:
     """Return the relevant lines of a log after a failure: those of known causes, else error lines and the last ones."""
-    causes = shown_causes(progress)
-    if causes:
-        return list(dict.fromkeys(cause.line for cause in causes))
+    told = [cause.line for cause in shown_causes(progress) if cause.line]
+    if told:
+        return list(dict.fromkeys(told))
     lines = [line for line in dict.fromkeys(progress.lines) if not _FRAME.search(line)]
     errors = [line for line in lines if _ERROR_WORDS.search(line)][-_MOST:]
     chosen = {*errors, *lines[-2:]} if errors else set(lines[-_MOST:])

@@ -28,6 +28,10 @@ class ServiceAction(Enum):
     RELOADING = "@"
     REMOVED = "-"
     MISSING = "!"
+    NOT_STARTED = "?"
+
+
+_NOTHING_HAPPENED = (ServiceAction.UNCHANGED, ServiceAction.MISSING, ServiceAction.NOT_STARTED)
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -78,11 +82,7 @@ def results(
     router = stack.router if stack is not None else None
     if router is not None and router.reloads:
         found = _without_reloader(found, router)
-    return [
-        one
-        for one in found
-        if one.service in requested or one.action not in (ServiceAction.UNCHANGED, ServiceAction.MISSING)
-    ]
+    return [one for one in found if one.service in requested or one.action not in _NOTHING_HAPPENED]
 
 
 def _without_reloader(found: Sequence[Result], router: Router) -> list[Result]:
@@ -103,6 +103,9 @@ def _result(
     if after is None:
         action = ServiceAction.MISSING if before is None else ServiceAction.REMOVED
         return Result(service=service, action=action, container=before.name if before is not None else "")
+    if after.state == "created":  # Compose has failed before it came to it, now or in an earlier run
+        reason = "it has a container, which never ran"
+        return Result(service=service, action=ServiceAction.NOT_STARTED, container=after.name, reason=reason)
     if before is None:
         return Result(service=service, action=ServiceAction.CREATED, container=after.name)
     if before.id == after.id:

@@ -17,6 +17,7 @@ from anvil_gen.machine.containers import Container, ContainerQuery, containers_n
 from anvil_gen.machine.ownership import inventory_of, is_of_another_inventory, stop_command
 from anvil_gen.operate.deployment import Deployment, reload_services, services_of, staleness, tier_of
 from anvil_gen.operate.drift import Drift, ProjectConfig, image_drift, repeated_failure
+from anvil_gen.operate.impairments import Impairments
 from anvil_gen.operate.reach import reachable
 from anvil_gen.operate.redact import redaction_of
 from anvil_gen.operate.router_drift import routes_drift
@@ -54,6 +55,7 @@ class Status(Struct, frozen=True, kw_only=True):
     host: str
     project: str
     mode: str
+    modes: tuple[str, ...]  # all that the inventory has
     rows: tuple[Row, ...]
     stale: Diagnostic | None
 
@@ -73,6 +75,7 @@ class _Queried(Struct, frozen=True, kw_only=True):
     images: Mapping[str, Mapping[str, Any]]
     hashes: Mapping[str, str]
     files: ProjectConfig
+    impairments: Mapping[str, tuple[Drift, ...]]
     models: Mapping[str, tuple[str, ...]]
     local: bool
 
@@ -99,6 +102,7 @@ def status_of(
     own = (one for one in query.containers() if one.project == project.name and not one.is_unfinished)
     by_service = {one.service: one for one in own if one.service}
     running = chosen or running_mode(stack, by_service)
+    impairments = Impairments(deployment, running, by_service)
     local = not project.docker.is_remote
     models = _models(deployment, by_service) if local else {}
     names = set(deployment.container_names) - {one.name for one in by_service.values()}
@@ -112,6 +116,7 @@ def status_of(
         images=images,
         hashes=_hashes(deployment, running, hashes),
         files=ProjectConfig(project, running.root_file),
+        impairments=impairments.by_service(),
         models=models,
         local=local,
     )
@@ -119,6 +124,7 @@ def status_of(
         host=stack.host,
         project=project.name,
         mode=running.title,
+        modes=tuple(one.title for one in stack.modes),
         rows=tuple(_rows(queried)),
         stale=stale,
     )
@@ -224,6 +230,7 @@ def _drift(queried: _Queried, service: str, tier: Tier | None, one: Container | 
     failing = repeated_failure(one, _start_period(tier), datetime.now(UTC))
     if failing is not None:
         yield replace(failing, remedy=f"anvil-gen logs {host} {tier.name if tier is not None else service}")
+    yield from queried.impairments.get(service, ())
     moved = image_drift(one, queried.images)
     if moved is not None:
         yield replace(moved, remedy=again)

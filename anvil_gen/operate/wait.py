@@ -66,7 +66,7 @@ def logs_of(deployment: Deployment, mode: Mode, services: Iterable[str]) -> dict
     for service in services:
         tier = tier_of(deployment.stack, service)
         if tier is not None:
-            found[service] = known_log(catalog, "engines", tier.engine)
+            found[service] = known_log(catalog, "engines", tier.engine, with_gpus=tier.gpu_request is not None)
         elif mode.router is not None and service in (mode.router.service, mode.router.reload_service):
             found[service] = known_log(catalog, "routers", mode.router.kind)
         else:
@@ -111,7 +111,7 @@ def wait(
                 outcome = "ready" if failed_at is None else "failed"
                 return Waited(outcome=outcome, seconds=now, services=services)
             if timeout is not None and now >= timeout:
-                late = tuple(given_up(one, now) for one in services)
+                late = tuple(given_up(one, now, logs[one.service]) for one in services)
                 return Waited(outcome="timeout", seconds=now, services=late)
             pause = 0.5 if now < 10 else 1.0
             observer.sleep(pause if timeout is None else max(0.05, min(pause, timeout - now)))
@@ -140,6 +140,21 @@ def check_once(
 def readiness_errors(waited: Waited, host: str, mode: str) -> list[Diagnostic]:
     """Return a diagnostic for each service that has failed; ``mode`` is empty for the default mode."""
     return [_diagnostic(one, host, mode) for one in waited.services if one.phase is Phase.FAILED]
+
+
+def impairment_warnings(waited: Waited) -> list[Diagnostic]:
+    """Return a warning for each thing that is wrong with a service although it is ready."""
+    return [
+        Diagnostic(
+            code="service-is-impaired",
+            detail=f"{one.service} {printable(one.message)}: {told.cause}\n  | {printable(told.line[:_LONGEST_LINE])}",
+            remedy=told.remedy,
+            severity="warning",
+        )
+        for one in waited.services
+        if one.phase is Phase.READY
+        for told in one.impairments
+    ]
 
 
 def _advance_all(

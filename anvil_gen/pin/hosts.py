@@ -8,17 +8,18 @@ from pathlib import Path
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import collect_all
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.inventory.fleet import all_inventories, find_inventory, fleet_root
+from anvil_gen.inventory.fleet import all_inventories, find_inventory, fleet_root, only_host
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.resolve.host import Host
 
 
 def open_hosts(names: Sequence[str], *, every: bool, here: Path) -> list[Host]:
-    """Return hosts by name or path, or those of the whole fleet.
+    """Return hosts by name or path, or those of the whole fleet, which need not be named if there is one.
 
     Raises:
         DiagnosticError: an inventory has errors, or there is none of a name.
     """
+    names = names or ([] if every else only_host(here))
     if every == bool(names):
         detail = "name at least one HOST, or --all" if not names else "name a HOST or --all, not both"
         raise DiagnosticError([Diagnostic(code="usage-error", detail=detail)])

@@ -60,7 +60,7 @@ def _images(host: Host) -> Iterator[Wanted | Unheld]:
     if stack.router is not None:
         yield from _image(("router",), stack.router.image or "", stack.router.options.override)
     for extra in stack.services:
-        yield from _image(("services", extra.name), "", extra.mapping)
+        yield from _image(extra.table, "", extra.mapping)
 
 
 def _image(table: KeyPath, image: Text, keys: Mapping[str, Any]) -> Iterator[Wanted | Unheld]:

@@ -15,11 +15,14 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, di
 from anvil_gen.inventory.env_references import env_reference
 from anvil_gen.render.jinja_env import TEMPLATE_ERRORS, TemplateEnvironment
 from anvil_gen.resolve.model import Mode, Router, Tier
+from anvil_gen.resolve.options import ALL_ADDRESSES
 from anvil_gen.values import ComposeText, canonical_flag
 
 _QUESTION = "Say hello."
 _API_BASE = "/v1"
 """Where the router has OpenAI's API, whichever kind it is."""
+_EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1", ALL_ADDRESSES: "127.0.0.1"}  # noqa: S104  compared, not bound
+"""What is bound to every address, and at which one the host itself reaches it."""
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -32,10 +35,14 @@ class Name(Struct, frozen=True, kw_only=True):
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """An address with OpenAI's API. ``key`` is the variable that holds the key, never the key; None without one."""
+    """An address with OpenAI's API. ``key`` is the variable that holds the key, never the key; None without one.
+
+    ``open``: other hosts reach it too, and the inventory does not say by which address.
+    """
 
     name: str
     base_url: str
+    open: bool = False
     key: str | None
     models: tuple[Name, ...]
 
@@ -86,14 +93,21 @@ def _variable(name: str | None) -> str:
     return name
 
 
-def endpoints_of(host: str, mode: Mode) -> tuple[Endpoint, ...]:
-    """Return where the models of a host's mode are reached from the host itself: at its router, else at each tier.
+def endpoints_of(host: str, mode: Mode, address: str | None = None) -> tuple[Endpoint, ...]:
+    """Return where the models of a host's mode are reached: at its router, else at each tier.
+
+    What is published on every address is reached at ``address``, that of the host for others; without one, at the
+    host's own, as all else.
 
     Raises:
         DiagnosticError: nothing of it is published.
     """
     router = mode.router
-    found = (_of_router(host, router),) if router is not None else tuple(map(_of_tier, mode.tiers))
+    found = (
+        (_of_router(host, router, address),)
+        if router is not None
+        else tuple(_of_tier(one, address) for one in mode.tiers)
+    )
     published = tuple(endpoint for endpoint in found if endpoint is not None and endpoint.models)
     if not published:
         what = "the router publishes" if router is not None else "the tiers publish"
@@ -105,21 +119,23 @@ def endpoints_of(host: str, mode: Mode) -> tuple[Endpoint, ...]:
     return published
 
 
-def _of_router(host: str, router: Router) -> Endpoint | None:
+def _of_router(host: str, router: Router, address: str | None) -> Endpoint | None:
     scheme = "https" if router.limits.tls is not None else "http"
-    base = _base(router.options.bind, router.port, scheme)
+    base = _base(router.options.bind, router.port, scheme, address)
     models = tuple(Name(name=route.name, tier=route.tier, task=route.task) for route in router.routes)
     if base is None:
         return None
-    return Endpoint(name=host, base_url=base + _API_BASE, key=router.api_key_env, models=models)
+    unsaid = address is None and router.options.bind in _EVERY
+    return Endpoint(name=host, base_url=base + _API_BASE, open=unsaid, key=router.api_key_env, models=models)
 
 
-def _of_tier(tier: Tier) -> Endpoint | None:
-    base = _base(tier.options.bind, tier.port, "http")
+def _of_tier(tier: Tier, address: str | None) -> Endpoint | None:
+    base = _base(tier.options.bind, tier.port, "http", address)
     models = tuple(Name(name=name, tier=tier.name, task=tier.task) for name in tier.names or (tier.served_name,))
     if base is None:
         return None
-    return Endpoint(name=tier.name, base_url=base + tier.api_base, key=_own_key(tier), models=models)
+    unsaid = address is None and tier.options.bind in _EVERY
+    return Endpoint(name=tier.name, base_url=base + tier.api_base, open=unsaid, key=_own_key(tier), models=models)
 
 
 def _own_key(tier: Tier) -> str | None:
@@ -129,11 +145,11 @@ def _own_key(tier: Tier) -> str | None:
     return key.name if key is not None else None
 
 
-def _base(bind: str | bool, port: int, scheme: str) -> str | None:
-    """Return where an address of the host is reached from itself; None where nothing is published."""
+def _base(bind: str | bool, port: int, scheme: str, address: str | None) -> str | None:
+    """Return where something of the host is reached; None where nothing is published."""
     if not isinstance(bind, str) or not port:
         return None
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104  compared, not bound
+    host = (address or _EVERY[bind]) if bind in _EVERY else bind
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.template_tree import MONITORING
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.digests import digest
 from anvil_gen.render.jinja_env import QUOTES, TEMPLATE_ERRORS, TemplateCache, TemplateEnvironment
 from anvil_gen.render.overrides import overridden
 from anvil_gen.render.syntaxes import syntax_of
+from anvil_gen.render.template_lines import TemplateLine, lines_of
 from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, Mode, Stack
 from anvil_gen.resolve.router_model import file_variable
 
@@ -44,6 +47,16 @@ class Renderer:
         self._cache_folder = cache_folder
         self._environments: dict[str, TemplateEnvironment] = {}
 
+    def with_catalog(self, catalog: Catalog) -> Renderer:
+        """Return a renderer of the same templates by other data."""
+        other = copy(self)
+        other.catalog = catalog
+        return other
+
+    def template_lines(self, file: RenderedFile) -> list[TemplateLine]:
+        """Return which line of which template each line of a rendered file is from, before any override."""
+        return lines_of(self._environment(file.path).get_template(file.template), file.context)
+
     def render(self, stack: Stack) -> tuple[dict[str, str], list[RenderedFile]]:
         """Return the texts of the tree by path, and what those that are no copies were made from.
 
@@ -54,12 +67,13 @@ class Renderer:
         files = {file.path: file.text for file in stack.copied_files}
         router = list(self._router_files(stack))
         mounted = [file for file in router if not file.path.startswith(_NAMING_DIGESTS)]
+        mounted += self._monitoring_files(stack)
         for file in mounted:
             files[file.path] = self._text(file)
         digests = _digests(files)
         naming = [file for file in router if file.path.startswith(_NAMING_DIGESTS)]
         naming += self._compose_files(stack)
-        naming = [replace(file, context={**file.context, "digests": digests}) for file in naming]
+        naming = [replace(file, context=_with_digests(file.context, digests)) for file in naming]
         for file in naming:
             files[file.path] = self._text(file)
         return files, [*mounted, *naming]
@@ -103,6 +117,17 @@ class Renderer:
                 kind = "router" if own == mode.router_file else ""
                 yield RenderedFile(path=own, template=f"{folder}/{names[path]}", context=context, service_kind=kind)
 
+    def _monitoring_files(self, stack: Stack) -> Iterator[RenderedFile]:
+        """Yield the files that Prometheus and Grafana read; for a Prometheus that is there, without Grafana's own."""
+        monitoring = stack.monitoring
+        if monitoring is None:
+            return
+        folder = f"{MONITORING}/tree"
+        context = {**_context(stack, stack.modes[0]), "monitoring": monitoring}
+        for name in self.catalog.below(folder):
+            if not (monitoring.existing and name.startswith(f"{MONITORING}/grafana/")):
+                yield RenderedFile(path=name.removesuffix(".j2"), template=f"{folder}/{name}", context=context)
+
     def _path_in_mode(self, path: str, mode: Mode) -> str:
         """Return the path of a router's file in a mode: another one, unless all modes share it."""
         router = self.catalog.router(mode.router.kind) if mode.router is not None else None
@@ -123,7 +148,7 @@ class Renderer:
                 service_kind="service",
             )
         for extra in stack.services:
-            context = {**common, "extra": extra, "service": extra}
+            context = {**common, "extra": extra, "service": extra, "mounted": extra.mounted}
             path = f"services/{extra.name}.yml"
             yield RenderedFile(path=path, template="compose/extra.yml.j2", context=context, service_kind="extra")
         experiment = stack.experiment
@@ -187,6 +212,12 @@ def path_of_mode(path: str, mode: str) -> str:
     """Return the path of a mode's own version of a file: ``router/router.night.toml``."""
     stem, dot, suffix = path.rpartition(".")
     return f"{stem}.{mode}{dot}{suffix}"
+
+
+def _with_digests(context: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:
+    """Return a context with the digests of files; ``mounted`` is those whose paths begin as it says."""
+    mounted = [path for path in digests if context.get("mounted") and path.startswith(context["mounted"])]
+    return {**context, "digests": digests, "mounted": mounted}
 
 
 def _digests(files: Mapping[str, str]) -> dict[str, str]:

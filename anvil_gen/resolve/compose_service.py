@@ -1,6 +1,6 @@
 """The compose service of a model server: its command, environment, mounts and health check."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct
@@ -23,10 +23,13 @@ from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOption
 from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.parallel import parallel_values
 from anvil_gen.resolve.relative_paths import Move, move_to
+from anvil_gen.resolve.selinux import has_foreign, labelled, unlabelled
+from anvil_gen.resolve.way_out import way_out_environment, way_out_mounts
 from anvil_gen.text.units import parse_duration
 from anvil_gen.values import KeyPath, Number, Text, VariableValue, canonical_flag, concat, fill, text_of, with_reference
 
 _DOCKER_GRACE_SECONDS = 10
+_MODEL = "{model}"
 _BY_NAME = "By name only: the value comes from the shell or from .env."
 
 
@@ -90,7 +93,11 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
     move = move_to(context, inputs.folder)
     parts = _engine_parts(context, server, engine, inputs, move) if engine is not None else _EngineParts()
     own = own_mounts(context, options, server.path, _taken(server, inputs), folder=inputs.folder)
-    mounts, sealed = (*parts.mounts, *own), context.sealed and server.path[0] == "tiers"
+    fetched = way_out_mounts(context, move) if _fetches(inputs) else ()
+    mounts, sealed = (
+        labelled((*parts.mounts, *fetched, *own), inputs.files, context),
+        context.sealed and server.path[0] == "tiers",
+    )
     networks = networks_of(context, options, server.path, sealed=sealed)
     return Service(
         name=inputs.service,
@@ -117,9 +124,14 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         labels=inputs.labels,
         env_file=env_files(options.env_file, move),
         build=build_keys(options.build, move),
-        override=with_image(with_needs(server, engine, options.override), context.lock),
+        override=with_image(_override(context, server, mounts), context.lock),
         override_declared=declared_by(context, declaring(options.override), folder=inputs.folder),
     )
+
+
+def _override(context: ResolveContext, server: AnyServer, mounts: Sequence[Mount]) -> Mapping[str, Any]:
+    needs = with_needs(server, server.engine, server.options.override)
+    return unlabelled(needs, context, foreign=has_foreign(mounts))
 
 
 def _engine_parts(
@@ -160,7 +172,8 @@ def _health(options: ServerOptions, engine: Engine, port: Text) -> HealthCheck |
         parts = ("CMD-SHELL", own["test"]) if isinstance(own["test"], str) else own["test"]
         test = tuple(fill(part, {"port": port}) for part in parts)
         return HealthCheck(**{"start_period": start_period, **own, "test": test})
-    if engine.health is None:
+    flags = {canonical_flag(name) for name, value in options.flags.items() if value is not False}
+    if engine.health is None or not flags.isdisjoint(map(canonical_flag, engine.headless)):
         return None
     return replace(health_check(engine.health, port, start_period), **own)
 
@@ -187,9 +200,20 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
         spelled = {one_name(name): name for name in passed}
         passed.update((spelled.get(one_name(name), name), value) for name, value in flags.items())
     values = {"model": known["model"]} if known["model"] is not None else {}
-    words = engine.arguments_for(own_program=options.entrypoint is not None)
-    positional = tuple(part for part in words if "{model}" not in part or values)
-    return arguments(positional, values, _with_passed(mapped, passed), style=engine.flag_style, lists=engine.list_style)
+    words: Sequence[Text] = engine.arguments_for(own_program=options.entrypoint is not None)
+    words = (
+        words if options.command is None else [text if text == _MODEL else text_of(text) for text in options.command]
+    )
+    positional = tuple(part for part in words if not isinstance(part, str) or _MODEL not in part or values)
+    rules, lists = server.rules, {name for name, value in passed.items() if isinstance(value, list)}
+    return arguments(
+        positional,
+        values,
+        _with_passed(mapped, passed),
+        style=engine.flag_style,
+        lists=engine.list_style,
+        repeated={name for name in lists if rules is not None and rules.repeats(name)},
+    )
 
 
 def _in_json(engine: Engine, field: str, value: Any, before: Any) -> Any:
@@ -268,6 +292,7 @@ def _environment(
             for name, value in quirk.environment.items()
         ),
         _hub_environment(context, engine, inputs, places),
+        way_out_environment(context) if _fetches(inputs) else (),
         (EnvVar(name=name, value=text_of(value)) for name, value in sorted(server.options.variables.items())),
         (
             EnvVar(name=name, value=None, reason="" if index else _BY_NAME)
@@ -281,7 +306,7 @@ def _environment(
 def _engine_environment(
     server: AnyServer, engine: Engine, inputs: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
-    has_cache = any(source.from_hub for source in inputs.sources.values())
+    has_cache = _fetches(inputs)
     for name, value in engine.environment.items():
         if has_cache or "{hub_cache}" not in value:
             yield EnvVar(name=name, value=fill(value, places))
@@ -294,10 +319,15 @@ def _engine_environment(
             yield EnvVar(name=name, value=text_of(known[field]))
 
 
+def _fetches(inputs: ServiceInputs) -> bool:
+    """Tell whether a server loads something from the Hugging Face Hub."""
+    return any(source.from_hub for source in inputs.sources.values())
+
+
 def _hub_environment(
     context: ResolveContext, engine: Engine, inputs: ServiceInputs, places: Mapping[str, Text]
 ) -> Iterator[EnvVar]:
-    if any(source.from_hub for source in inputs.sources.values()):
+    if _fetches(inputs):
         for name, value in engine.hub_environment.items():
             yield EnvVar(name=name, value=fill(value, places))
         token = context.inventory.hfcache.token_env

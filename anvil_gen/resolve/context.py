@@ -16,6 +16,7 @@ from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.flag_check import FlagRules
 from anvil_gen.resolve.gpu_model import Gpu, GpuRequest
+from anvil_gen.resolve.monitoring_model import FederatedHost
 from anvil_gen.resolve.options import ServerOptions, TierOptions
 from anvil_gen.resolve.router_model import Peer
 from anvil_gen.values import KeyPath, Text
@@ -40,7 +41,9 @@ class ResolveContext(Struct, frozen=True, kw_only=True):
     folder: Path  # the inventory's
     output: Path  # of the rendered tree
     peers: tuple[Peer, ...] = ()  # other hosts whose models the router serves too
+    federated: tuple[FederatedHost, ...] = ()  # other hosts whose metrics are taken too
     sealed: bool  # tiers reach nothing but each other and the router
+    selinux: bool = False  # files need labels before containers may read them
     lock: Lock = Lock()  # what images and models are held to
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from anvil_gen.inventory.fleet import fleet_root, header_name, neighbours, stem_
 from anvil_gen.inventory.lock_file import Lock, read_lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.toml_file import Document
+from anvil_gen.resolve.federated import federated_host
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Stack
+from anvil_gen.resolve.monitoring_model import FederatedHost
 from anvil_gen.resolve.options import HostOptions
 from anvil_gen.resolve.output import check_output, taken_folder
 from anvil_gen.resolve.peers import NamedPeer, hosts_named, peer_of, way_back
@@ -49,10 +52,11 @@ class Host:
         output: Path | None = None,
         text: str | None = None,
         lock: Lock | None = None,
+        others: Mapping[str, str] = {},
     ) -> None:
         """Read an inventory; its tree goes to ``output`` instead of where it says, and ``text`` replaces its content.
 
-        ``lock`` is taken instead of that on disk.
+        ``lock`` is taken instead of that on disk, and so are the contents of ``others``, hosts by name.
 
         Raises:
             DiagnosticError: the file cannot be read, or is no TOML; or ``output`` is another folder's place.
@@ -60,6 +64,7 @@ class Host:
         self.path = path
         self.catalog = catalog
         self._given_lock = lock
+        self._given_others = others
         self.collector = Collector(Document(path, text=text, below=fleet_root(path)))
         self.inventory: Inventory = parse(self.collector)
         self.options = _host_options(self.inventory, catalog, path)
@@ -139,6 +144,7 @@ class Host:
             folders=folders,
             lock=self.lock,
             peers=peers,
+            federated=self.federated,
         )
         self.collector.raise_errors()
         return stack
@@ -157,6 +163,37 @@ class Host:
                 found[name] = peer
         return tuple(found.values())
 
+    @cached_property
+    def federated(self) -> tuple[FederatedHost, ...]:
+        """The hosts whose metrics its Prometheus takes too; what is wrong with them is in ``collector``."""
+        monitoring = self.inventory.monitoring
+        found: dict[str, FederatedHost] = {}
+        for index, name in enumerate(() if monitoring is UNSET or monitoring.hosts is UNSET else monitoring.hosts):
+            other, code, detail, remedy = self._watched(name)
+            if name in found:
+                code, detail, remedy = "host-named-twice", f'"{name}" is in this list already', "name each host once"
+            if code:
+                self.collector.add(code, ("monitoring", "hosts", index), detail, remedy)
+            elif other is not None:
+                found[name] = other
+        return tuple(found.values())
+
+    def _watched(self, name: str) -> tuple[FederatedHost | None, str, str, str]:
+        """Return where another host's Prometheus is; or a code, a detail and a remedy of what speaks against it."""
+        path = self._others.get(name)
+        if path is None:
+            known = join_words(self._others) or "none"
+            detail = f'"{name}" is no other inventory of the fleet (there: {known})'
+            return None, "unknown-host", detail, "name one"
+        try:
+            read = Host(path, self.catalog)
+            read.collector.raise_errors()
+            other, detail, remedy = federated_host(read.inventory, name, self.catalog)
+        except DiagnosticError as error:
+            other, detail = None, f"its inventory has errors, the first: {next(iter(error.diagnostics)).summary}"
+            remedy = f"see them:\n\n    anvil-gen render {name}"
+        return other, "" if other is not None else "host-cannot-be-used", detail, remedy
+
     def _peer(self, name: str) -> tuple[Peer | None, str, str, str]:
         """Return what is to be known of a host; or a code, a detail and a remedy of what speaks against it."""
         own = stem_of(self.path)
@@ -169,7 +206,7 @@ class Host:
             known = join_words(self._others) or "none"
             return None, "unknown-host", f'"{name}" is no other inventory of the fleet (there: {known})', "name one"
         try:
-            other = Host(path, self.catalog)
+            other = Host(path, self.catalog, text=self._given_others.get(name))
             named = NamedPeer(name=name, inventory=other.inventory, stack=other.alone)
         except DiagnosticError as error:
             detail = f"its inventory has errors, the first: {next(iter(error.diagnostics)).summary}"
@@ -198,7 +235,7 @@ class Host:
         """What the rendered tree follows from."""
         copied = [file.text for file in self.stack.copied_files]
         own = [self.header, self.collector.document.text, *copied, self.catalog.own_text, *self.lock.texts]
-        own += [msgspec.json.encode(peer).decode() for peer in self.peers]
+        own += [msgspec.json.encode(peer).decode() for peer in (*self.peers, *self.federated)]
         return Sources(own=digest_of("\0".join(own)), shipped=digest_of(self.catalog.shipped_text))
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.image_kind import kind_of
 from anvil_gen.catalog.release import plain_image
 from anvil_gen.diagnostics import join_words
 from anvil_gen.resolve.context import AnyServer, ResolveContext
-from anvil_gen.resolve.override_merge import REMOVED, merge
+from anvil_gen.resolve.override_merge import REMOVED, Added, merge
 from anvil_gen.resolve.uniqueness import option_location
 from anvil_gen.values import Text, canonical_flag
 
 CPU = "cpu"
 """Vendor of images for the processor."""
+_OWN_CAPABILITIES = ("cap_add", "privileged")
 _OWN_GPUS = ("deploy", "devices", "device_cgroup_rules", "gpus", "runtime", "privileged")
 """Keys of Compose by which a container may have GPUs that the inventory does not know."""
 
@@ -24,6 +27,19 @@ def entrypoint_of(engine: Engine, image: Text) -> tuple[str, ...]:
     """Return the program that a container starts; empty for the image's own."""
     kind = kind_of(engine.image_kinds, plain_image(image))
     return engine.entrypoint if kind is None or kind.entrypoint is None else kind.entrypoint
+
+
+def engine_in(engine: Engine, image: Text) -> Engine:
+    """Return an engine as it is in an image: with the places and variables that are peculiar to it."""
+    kind = kind_of(engine.image_kinds, plain_image(image))
+    if kind is None:
+        return engine
+    return replace(
+        engine,
+        hub_cache=kind.hub_cache or engine.hub_cache,
+        caches=engine.caches if kind.caches is None else kind.caches,
+        environment={**engine.environment, **kind.environment},
+    )
 
 
 def check_image(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
@@ -68,6 +84,10 @@ def with_needs(server: AnyServer, engine: Engine | None, override: Mapping[str, 
         flag = canonical_flag(name)
         for key in (flag, f"{flag}={value}") if value is not False else ():
             needs = _added(needs, engine.flag_needs.get(key, {}))
+    own = any(key in override and not isinstance(override[key], Added) for key in _OWN_CAPABILITIES)
+    if own or server.options.entrypoint is not None:
+        # Nobody knows what another program wants, and an override's list replaces the one that says what is kept.
+        needs = {key: value for key, value in needs.items() if key != "cap_drop"}
     return override if not needs else merge(needs, override, removed=REMOVED)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.resolve.gpu_model import Gpu, GpuRequest, Reservation
+from anvil_gen.resolve.monitoring_model import Monitoring
 from anvil_gen.resolve.options import ExperimentOptions, RouterOptions, TierOptions
 from anvil_gen.resolve.router_model import Client, OtherHosts, PathRoute, Route, RouterLimits, TierCheck
 from anvil_gen.resolve.variables_model import Variable
@@ -138,13 +139,24 @@ class TreeFile(Struct, frozen=True, kw_only=True):
 
 
 class ExtraService(Struct, frozen=True, kw_only=True):
-    """A further service of the host, in Compose's own keys and form."""
+    """A further service of the host, in Compose's own keys and form.
+
+    ``section`` is the inventory's for it; ``mounted`` are rendered files whose digests it carries.
+    """
 
     name: str
+    section: str = "services"
     mapping: Mapping[str, Any]
     declared: Declared
     files: tuple[TreeFile, ...]
     sealed: bool = False
+    gpus: Reservation | None = None
+    mounted: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> tuple[str, str]:
+        """Where the inventory has it."""
+        return (self.section, self.name)
 
 
 class Tier(Struct, frozen=True, kw_only=True):
@@ -315,6 +327,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     host: str
     project: str
     platform: str
+    selinux: bool = False  # files of the tree are labelled for containers
     inventory: str  # as the headers name it
     gpus: tuple[Gpu, ...]
     tiers: tuple[Tier, ...]
@@ -322,6 +335,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     modes: tuple[Mode, ...]  # the default mode first
     router: Router | None  # of the default mode
     experiment: Experiment | None
+    monitoring: Monitoring | None = None
     variables: tuple[Variable, ...]
 
     @property

@@ -11,6 +11,7 @@ from anvil_gen.diagnostics import join_words
 from anvil_gen.inventory.schema_tier import ExperimentTable, TierTable
 from anvil_gen.resolve.context import ModelServer, ResolveContext
 from anvil_gen.resolve.flag_check import flag_rules
+from anvil_gen.resolve.image_kinds import engine_in
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.resolve.relative_paths import placed_fields
@@ -53,6 +54,8 @@ def resolve_server(
     section = context.catalog.defaults[_SECTIONS[str(path[0])]]
     if engine is not None:
         engine = _limited(engine, (*section, *DERIVED_OPTIONS, "draft_model", "mmproj", "lora"))
+        if engine.metrics is not None and context.inventory.monitoring is not UNSET and path[0] == "tiers":
+            engine = replace(engine, flags={**engine.flags, **engine.metrics.flags})
     below = (
         Layer(name="templates/defaults.toml", values=fill_placeholders(section, {**values, "engine": name})),
         Layer(name=f"templates/engines/{name}/engine.toml", values=_engine_defaults(engine, section)),
@@ -61,10 +64,12 @@ def resolve_server(
     gpus = find_gpus(context, options, engine, path)
     image = image_of(context, options, engine, gpus, path)
     rules = flag_rules(context.catalog.flag_timeline(name), engine, image) if engine is not None else None
+    if engine is not None:
+        engine = engine_in(engine.at(rules.release.version) if rules is not None else engine, image)
     server = ModelServer(
         path=path,
         engine_name=name,
-        engine=engine.at(rules.release.version) if engine is not None and rules is not None else engine,
+        engine=engine,
         options=options,
         gpu_request=gpus,
         image=image,

@@ -145,7 +145,7 @@ def _check_keys(context: ResolveContext, model: WeightsTable, kind: ModelKind, p
 
 
 def _hub_source(context: ResolveContext, server: TierServer, model: WeightsTable, path: KeyPath) -> Source:
-    mount = hub_mount(context, server, path)
+    mount = hub_mount(context, server, path) if model.cache is not False else None
     if isinstance(model, ModelTable) and not isinstance(model.repos, UnsetType):
         repos = tuple(dict.fromkeys(model.repos))
         return Source(kind="repos", argument=repos[0], revision=None, mount=mount, repos=repos)

@@ -64,6 +64,9 @@ class HostOptions(Options, frozen=True, kw_only=True):
     gpu_request: str
     output: str
     address: str | None
+    proxy: str | None
+    ca_file: str | None
+    selinux: bool
     docker_context: str | None
 
 
@@ -224,6 +227,22 @@ class RouterOptions(Options, frozen=True, kw_only=True):
     mounts: Mapping[str, str | MountTable]
     networks: Sequence[str] | Mapping[str, NetworkTable] | None
     override: Mapping[str, Any]
+
+
+class MonitoringOptions(Options, frozen=True, kw_only=True):
+    """Those of `[monitoring]`."""
+
+    existing: bool
+    hosts: Sequence[str]
+    bind: str | Literal[False]
+    port: int
+    grafana_port: int
+    grafana_password_env: str
+    retention: str
+    textfile: str | None
+    prometheus_image: str
+    grafana_image: str
+    host_image: str
 
 
 ServiceOptions = TierOptions | ExperimentOptions | RouterOptions

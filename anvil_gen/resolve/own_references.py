@@ -55,7 +55,9 @@ def check_own_references(stack: Stack, collector: Collector) -> None:
             if reference.name not in known[reference.kind] and "$" not in reference.name:
                 _unknown(own, reference, known[reference.kind], stack, collector)
         for path, detail, remedy in _conflicts(own.mapping):
-            if own.tables[0][0] != "services" or path != ("image",):  # where it is missing has been reported
+            if own.tables[0][0] not in ("services", "monitoring") or path != (
+                "image",
+            ):  # where it is missing has been reported
                 _report(collector, "conflicting-values", own, path, (detail, remedy))
     for mode in stack.modes:
         _check_mode(stack, mode, owned, known["service"], collector)
@@ -65,7 +67,7 @@ def check_own_references(stack: Stack, collector: Collector) -> None:
 
 def _owned(stack: Stack) -> Iterator[_Own]:
     for extra in stack.services:
-        yield _Own(name=extra.name, tables=(("services", extra.name),), mapping=extra.mapping)
+        yield _Own(name=extra.name, tables=(extra.table,), mapping=extra.mapping)
     for tier in stack.tiers:
         service = tier.service
         if service.override:
@@ -76,6 +78,7 @@ def _owned(stack: Stack) -> Iterator[_Own]:
                 (*tier.table, "override"),
                 ("defaults", "override"),
                 tier.table,
+                ("defaults",),
             )
             yield _Own(name=service.name, tables=tables, mapping=merge(below, service.override))
     router = stack.router

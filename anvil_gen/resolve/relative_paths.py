@@ -13,6 +13,7 @@ from msgspec import Struct
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.compose_decode import added_items
 from anvil_gen.inventory.env_references import env_reference
+from anvil_gen.inventory.schema_own_keys import own_keys
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.layers import set_fields
 
@@ -53,6 +54,10 @@ def moved_keys(keys: Any, move: Move) -> Any:
 def placed_fields(context: ResolveContext, table: Struct, folder: str) -> dict[str, Any]:
     """Return the keys of a table that are written there, with the paths of its override as a folder has them."""
     fields = set_fields(table)
+    own = own_keys(fields)
+    if own:  # which are the override's, written shorter
+        fields = {name: value for name, value in fields.items() if name not in own}
+        fields["override"] = {**own, **fields.get("override", {})}
     if fields.get("override"):
         fields["override"] = moved_keys(fields["override"], move_to(context, folder))
     return fields

@@ -21,11 +21,15 @@ from anvil_gen.resolve.experiment import build_experiment
 from anvil_gen.resolve.extra_service import build_extras
 from anvil_gen.resolve.gpus import check_gpu_requests, resolve_gpus
 from anvil_gen.resolve.impossible_paths import check_paths
+from anvil_gen.resolve.likely_mistakes import check_likely_mistakes
 from anvil_gen.resolve.model import Mode, Stack, Tier, TreeFile
 from anvil_gen.resolve.model_names import model_names
 from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.model_source import presets_of
 from anvil_gen.resolve.modes import build_modes
+from anvil_gen.resolve.monitoring import build_monitoring
+from anvil_gen.resolve.monitoring_model import FederatedHost
+from anvil_gen.resolve.monitoring_services import build_monitoring_services
 from anvil_gen.resolve.mounts import check_source
 from anvil_gen.resolve.options import HostOptions, TierOptions
 from anvil_gen.resolve.replicas import replica_count, replica_name, replica_options
@@ -45,6 +49,7 @@ def resolve(
     folders: Folders,
     lock: Lock,
     peers: tuple[Peer, ...] = (),
+    federated: tuple[FederatedHost, ...] = (),
 ) -> Stack:
     """Resolve an inventory; errors go to ``collector``, and what they are about is left out of the result.
 
@@ -56,24 +61,24 @@ def resolve(
         header: the inventory's name as the rendered files' headers give it.
         folders: the inventory's, which relative paths start from, and the rendered tree's.
         lock: what images and models are held to.
-        peers: other hosts whose models the router serves too.
+        peers: other hosts whose models the router serves too; `federated` are those whose metrics are taken too.
     """
-    context = _context(inventory, catalog, collector, host, folders=folders, lock=lock)
-    context = replace(context, peers=peers)
-    _check_folders(inventory, collector)
-    for check in (check_own_keys, check_paths, check_literal_secrets):
-        check(collector)
+    context = replace(
+        _context(inventory, catalog, collector, host, folders=folders, lock=lock), peers=peers, federated=federated
+    )
+    _check_inventory(inventory, collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)
     tiers = _tiers(context, spec)
-    if _has_no_tiers(inventory, collector):
-        spec = None  # a router to nothing
+    spec = None if _has_no_tiers(inventory, collector) else spec  # a router to nothing
     modes = build_modes(context, spec, tiers)
-    services, experiment = build_extras(context), build_experiment(context, tiers, host=host.name)
+    experiment = build_experiment(context, tiers, host=host.name)
+    services = build_extras(context) + build_monitoring_services(context, tiers, modes[0].router)
     stack = Stack(
         host=host.name,
         project=host.project,
         platform=context.platform,
+        selinux=context.selinux,
         inventory=header,
         gpus=tuple(context.gpus.values()),
         tiers=tuple(_with_root_file(tier, modes) for tier in tiers),
@@ -81,9 +86,16 @@ def resolve(
         modes=modes,
         router=modes[0].router,
         experiment=experiment,
+        monitoring=build_monitoring(context, host, tiers, modes),
         variables=variables_of(inventory, tiers, services, modes[0].router, experiment),
     )
     return _checked(context, stack)
+
+
+def _check_inventory(inventory: Inventory, collector: Collector) -> None:
+    _check_folders(inventory, collector)
+    for check in (check_own_keys, check_paths, check_literal_secrets):
+        check(collector)
 
 
 def _context(
@@ -100,6 +112,7 @@ def _context(
         folder=folders[0],
         output=folders[1],
         sealed=host.egress == "deny",
+        selinux=host.selinux,
         lock=lock,
     )
 
@@ -110,6 +123,7 @@ def _checked(context: ResolveContext, stack: Stack) -> Stack:
     proves_names = kind is not None and kind.proves_names
     check_stack(stack, context.inventory, context.collector, proves_names=proves_names)
     check_gpu_requests(context, stack)
+    check_likely_mistakes(context, stack)
     return stack
 
 

@@ -31,8 +31,6 @@ FIELDS_NEEDING_FLAG = (
 )
 # Fields that say what a tier is reached by, whether or not its engine is told.
 _READ_BY_OTHERS = ("port", "served_name")
-# Fields of Compose that only an engine without a command of its own takes.
-OWN_FIELDS = ("command",)
 
 
 def check_server(context: ResolveContext, server: AnyServer) -> None:
@@ -70,12 +68,12 @@ def _check_needs(context: ResolveContext, server: AnyServer, engine: Engine) -> 
 def _check_fields(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
     """Report fields that this engine has no flag or variable for."""
     unable = [] if engine.own_command else [name for name in FIELDS_NEEDING_FLAG if not _is_mapped(engine, name)]
-    unable += OWN_FIELDS if not engine.own_command else ("flags",)
+    unable += ["flags"] if engine.own_command else []
     for name in unable:
         path = server.options.path_of(name)
         if path is not None and path[: len(server.path)] == server.path:
             detail = f'{engine.title} has no flag or variable for "{name}"'
-            remedy = "remove it" if name in ("flags", *OWN_FIELDS) else "remove it, or look for a flag that says it"
+            remedy = "remove it" if name == "flags" else "remove it, or look for a flag that says it"
             context.collector.add("not-for-this-engine", path, detail, remedy, key=True)
 
 

@@ -22,7 +22,17 @@ from anvil_gen.resolve.options import TierOptions
 from anvil_gen.resolve.own_key_forms import shell_error
 from anvil_gen.resolve.server_gpus import share_of
 from anvil_gen.text_files import read_text
-from anvil_gen.values import EnvRef, KeyPath, Text, VariableText, VariableValue, canonical_flag, parts_of, text_of
+from anvil_gen.values import (
+    EnvRef,
+    KeyPath,
+    Text,
+    VariableText,
+    VariableValue,
+    canonical_flag,
+    compose_text,
+    parts_of,
+    text_of,
+)
 
 
 def build_tier(
@@ -79,7 +89,7 @@ def _check_own_name(context: ResolveContext, server: TierServer, names: ModelNam
         return
     flag = engine.fields.get("served_name")
     removed = [name for name, value in server.options.flags.items() if value is False]
-    if flag in [canonical_flag(name) for name in removed] and text_of(names.served[0]) != model:
+    if flag in [canonical_flag(name) for name in removed] and compose_text(names.served[0]) != compose_text(model):
         detail = f'{engine.title} answers to "{model}" where --{flag} is removed'
         remedy = f'write served_name = "{model}", or keep the flag'
         path = server.options.path_of("served_name") or server.path

@@ -21,6 +21,9 @@ _NOTHING_ADDED = Added(())
 COMMON_BINDS = ("127.0.0.1", "0.0.0.0", ALL_ADDRESSES)  # noqa: S104  compared, not bound
 
 
+_Profiles = Mapping[KeyPath, set[str]]
+
+
 class _Owner(Struct, frozen=True, kw_only=True):
     """What a service has for itself, and where that is written: with ``key``, at the key of ``path``."""
 
@@ -37,15 +40,16 @@ def check_uniqueness(stack: Stack, collector: Collector, *, proves_names: bool =
 
     ``proves_names``: the router makes sure that a tier is the one that it asks.
     """
-    _unique(_services(stack, collector), "service-taken-twice", collector)
+    _unique(_services(stack, collector), "service-taken-twice", collector, {})
     containers, ports = list(_containers(stack, collector)), list(_ports(stack, collector))
+    profiles = _profiles(stack)
     in_modes = {tier.name for mode in stack.modes for tier in mode.tiers}
     for mode in stack.modes:
         may_run = [one for one in containers if _runs(one, mode) or one.table[-1] not in in_modes]
-        _unique(may_run, "container-name-taken-twice", collector)
+        _unique(may_run, "container-name-taken-twice", collector, profiles)
     used = {owner.value[0] for owner in ports}
     for mode in stack.modes:
-        reported = _unique_ports([owner for owner in ports if _runs(owner, mode)], used, collector)
+        reported = _unique_ports([owner for owner in ports if _runs(owner, mode)], used, collector, profiles)
         check_container_ports(mode, reported, used, collector, proven=proves_names)
 
 
@@ -107,7 +111,7 @@ def _services(stack: Stack, collector: Collector) -> Iterator[_Owner]:
         if options.get("service") is not None and is_explicit(options, "service", table, collector):
             yield _owned(owner, table, options, "service")
     for extra in stack.services:
-        here: KeyPath = ("services", extra.name)
+        here: KeyPath = extra.table
         remedy = "write another name: tiers and the router are services too"
         yield _Owner(owner=_owner(here), value=extra.name, path=here, key=True, remedy=remedy, table=here)
 
@@ -143,15 +147,27 @@ def _own_keys(stack: Stack) -> dict[KeyPath, Any]:
     found: dict[KeyPath, Any] = {tier.table: tier.service.override for tier in stack.tiers}
     if stack.router is not None:
         found["router",] = stack.router.override
-    return {**found, **{("services", extra.name): extra.mapping for extra in stack.services}}
+    return {**found, **{extra.table: extra.mapping for extra in stack.services}}
+
+
+def _profiles(stack: Stack) -> _Profiles:
+    """Return the profiles of each table whose service starts only with one of them."""
+    written = {table: mapping.get("profiles") for table, mapping in _own_keys(stack).items()}
+    return {table: {str(one) for one in found} for table, found in written.items() if isinstance(found, list)}
+
+
+def _exclude(profiles: _Profiles, one: KeyPath, other: KeyPath) -> bool:
+    """Tell whether two services are of different profiles: who starts both at once, means to."""
+    found, others = profiles.get(one), profiles.get(other)
+    return bool(found and others and found.isdisjoint(others))
 
 
 def _own_path(table: KeyPath) -> KeyPath:
-    return table if table[0] == "services" else (*table, "override")
+    return table if table[0] in ("services", "monitoring") else (*table, "override")
 
 
 def _owner(table: KeyPath) -> str:
-    kinds = {"services": "service", "tiers": "tier"}
+    kinds = {"services": "service", "monitoring": "[monitoring]'s service", "tiers": "tier"}
     return f'{kinds[str(table[0])]} "{table[1]}"' if table[0] in kinds else "the router"
 
 
@@ -207,28 +223,39 @@ def check_helpers(services: Mapping[KeyPath, Iterable[str]], collector: Collecto
                 collector.add("service-taken-twice", table, detail, "write another name", key=True)
 
 
-def _unique(found: Iterable[_Owner], code: str, collector: Collector) -> None:
-    seen: dict[str, str] = {}
+def _unique(found: Iterable[_Owner], code: str, collector: Collector, profiles: _Profiles) -> None:
+    seen: dict[str, list[_Owner]] = {}
     for owner in found:
         # Container names differ in case alone nowhere: some tools fold them.
-        other = seen.setdefault(owner.value.casefold(), owner.owner)
-        if other != owner.owner:
-            detail = f'"{owner.value}" is that of {other}'
+        before = seen.setdefault(owner.value.casefold(), [])
+        others = (one for one in before if one.owner != owner.owner and not _exclude(profiles, one.table, owner.table))
+        other = next(others, None)
+        before.append(owner)
+        if other is not None:
+            detail = f'"{owner.value}" is that of {other.owner}'
             collector.add(code, owner.path, detail, owner.remedy, key=owner.key)
 
 
-def _unique_ports(found: Iterable[_Owner], used: set[int], collector: Collector) -> set[KeyPath]:
+def _collide(one: _Owner, other: _Owner) -> bool:
+    """Tell whether two ports are one on the host."""
+    (port, at), (number, bind) = one.value, other.value
+    if one.table == other.table and (":" in at) != (":" in bind):
+        return False  # one service on both families of addresses
+    return bool(port == number and (at == bind or _EVERY & {at, bind}))
+
+
+def _unique_ports(found: Iterable[_Owner], used: set[int], collector: Collector, profiles: _Profiles) -> set[KeyPath]:
     """Report ports that two services publish, and return the tables that cannot have theirs."""
     reported: set[KeyPath] = set()
-    seen: list[tuple[int, str, str]] = []
+    seen: list[_Owner] = []
     for owner in found:
-        number, bind = owner.value
-        others = (name for port, at, name in seen if port == number and (at == bind or _EVERY & {at, bind}))
+        number, _ = owner.value
+        others = (one for one in seen if _collide(one, owner) and not _exclude(profiles, one.table, owner.table))
         other = next(others, None)
-        seen.append((number, bind, owner.owner))
+        seen.append(owner)
         if other is not None:
             reported.add(owner.table)
             remedy = owner.remedy or free_port(number, used)
-            detail = f"{number} is published by {other}"
+            detail = f"{number} is published by {other.owner}"
             collector.add("port-taken-twice", owner.path, detail, remedy, key=owner.key)
     return reported

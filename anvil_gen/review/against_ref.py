@@ -19,11 +19,9 @@ from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.resolve.model import Tree
 from anvil_gen.review.causes import Elsewhere, with_causes
 from anvil_gen.review.consequence import service_changes
-from anvil_gen.review.host_plan import HostPlan, compose, document, host_plan, inputs
+from anvil_gen.review.host_plan import NOTHING, HostPlan, compose, document, host_plan, inputs
 from anvil_gen.review.snapshot import LOCKS, TEMPLATES, Snapshot, snapshot
 from anvil_gen.review.toml_edits import Edit, edits
-
-_NOTHING = Tree(files={}, data={})
 
 
 class _Then(Struct, frozen=True, kw_only=True):
@@ -54,8 +52,12 @@ class _Then(Struct, frozen=True, kw_only=True):
             ) from None
 
 
-def against_ref(plans: Iterable[Plan], generator: Generator, ref: str, *, every: bool = False) -> list[HostPlan]:
+def against_ref(
+    plans: Iterable[Plan], generator: Generator, ref: str, *, every: bool = False, trusted: bool = True
+) -> list[HostPlan]:
     """Return what has changed since a git ref; with ``every``, the hosts that are gone as well.
+
+    What is not ``trusted`` renders nothing by templates of its own, then as now.
 
     Raises:
         DiagnosticError: there is no such ref, or an inventory of that time is not valid for this version.
@@ -67,7 +69,7 @@ def against_ref(plans: Iterable[Plan], generator: Generator, ref: str, *, every:
         by_root.setdefault((root, _inside(plan.host.path.parent, root)), []).append(plan)
     for (root, folder), own in by_root.items():
         names = {plan.host.path.name for plan in own}
-        found += _of_fleet(snapshot(root, folder, ref, names), folder, own, generator, every=every)
+        found += _of_fleet(snapshot(root, folder, ref, names), folder, own, generator, every=every, trusted=trusted)
     return found
 
 
@@ -76,10 +78,13 @@ def _inside(path: Path, root: Path) -> str:
     return "" if relative == "." else relative
 
 
-def _of_fleet(was: Snapshot, folder: str, plans: list[Plan], now: Generator, *, every: bool) -> Iterator[HostPlan]:
+def _of_fleet(
+    was: Snapshot, folder: str, plans: list[Plan], now: Generator, *, every: bool, trusted: bool
+) -> Iterator[HostPlan]:
     with tempfile.TemporaryDirectory(prefix="anvil-gen-") as name:
         place = Path(name).resolve()
-        then = _Then(was=was, place=place, folder=folder, generator=new_generator(), differing=_differing(was))
+        made = new_generator(below=None if trusted else place)
+        then = _Then(was=was, place=place, folder=folder, generator=made, differing=_differing(was))
         was.write(place)
         for plan in plans:
             yield _of_host(then, then.path_of(plan.host.path.name), plan, now)
@@ -89,7 +94,7 @@ def _of_fleet(was: Snapshot, folder: str, plans: list[Plan], now: Generator, *, 
 
 def _of_host(then: _Then, path: str, plan: Plan, now: Generator) -> HostPlan:
     elsewhere = _elsewhere(then, path, plan)
-    before, data = _NOTHING, dict[str, Any]()
+    before, data = NOTHING, dict[str, Any]()
     if path not in then.differing.hosts and path in then.was.files and elsewhere == Elsewhere():
         return replace(host_plan(plan, (), (), is_edited=False), notes=_notes(then.was))
     if path in then.was.files:
@@ -136,7 +141,7 @@ def _elsewhere(then: _Then, path: str, plan: Plan) -> Elsewhere:
 def _removed(then: _Then, path: str) -> HostPlan:
     plan = then.render(path)
     services = service_changes(compose(plan.tree), {})
-    files = tuple(file_changes(plan.tree, _NOTHING))
+    files = tuple(file_changes(plan.tree, NOTHING))
     return HostPlan(host=plan.host.name, inventory=path, stack=None, services=tuple(services), files=files)
 
 

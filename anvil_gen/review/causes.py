@@ -17,9 +17,9 @@ from anvil_gen.deploy.compose_diff import Cause, Change
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.resolve.model import FILE_LABEL, Stack
 from anvil_gen.review.consequence import Files, ServiceChange, service_changes
-from anvil_gen.review.toml_edits import Edit, Keys, reverted, value_text
+from anvil_gen.review.toml_edits import Edit, reverted, value_text
 from anvil_gen.text.masking import MASK, secret_part
-from anvil_gen.values import address
+from anvil_gen.values import KeyPath, address
 
 MOST_EDITS = 16
 """Edits that are taken back one by one; more are told by the table that they are in."""
@@ -100,16 +100,16 @@ def _is_among(place: _Place, places: set[_Place]) -> bool:
     return place in places or (service, ()) in places or (not rest and any(service == name for name, _ in places))
 
 
-def _unproven(edits: Sequence[Edit], table: Keys) -> Edit | None:
+def _unproven(edits: Sequence[Edit], table: KeyPath) -> Edit | None:
     """Return an edit among those that could not be taken back, one of the service's own table before others."""
     own = [edit for edit in edits if table and edit.path[: len(table)] == table]
     return next(iter(own), None) or next(iter(edits), None)
 
 
-def table_of(service: str, stack: Stack) -> Keys:
+def table_of(service: str, stack: Stack) -> KeyPath:
     """Return the inventory's table that a service is from; empty for one that it no longer has."""
-    tables: dict[str, Keys] = {tier.service.name: ("tiers", tier.name) for tier in stack.tiers}
-    tables |= {extra.name: ("services", extra.name) for extra in stack.services}
+    tables: dict[str, KeyPath] = {tier.service.name: ("tiers", tier.name) for tier in stack.tiers}
+    tables |= {extra.name: extra.table for extra in stack.services}
     if stack.router is not None:
         tables[stack.router.service] = ("router",)
     if stack.experiment is not None:
@@ -124,7 +124,7 @@ def _of_edit(edit: Edit, document: Document) -> Cause:
     return _in_inventory(edit.path, document, *shown)
 
 
-def _in_inventory(path: Keys, document: Document, before: Any = None, after: Any = None) -> Cause:
+def _in_inventory(path: KeyPath, document: Document, before: Any = None, after: Any = None) -> Cause:
     # Of a table that is gone, the next one is nobody's cause.
     is_gone = len(path) <= 2 and after is None and before is not None
     line = None if is_gone else document.location(path, key=True).line
@@ -145,7 +145,7 @@ def _of_elsewhere(one: ServiceChange, change: Change, inputs: Inputs) -> Cause |
     return Cause(file=found.version, key="version") if found.version else None
 
 
-def _by_value(one: ServiceChange, change: Change, table: Keys, inputs: Inputs) -> Cause | None:
+def _by_value(one: ServiceChange, change: Change, table: KeyPath, inputs: Inputs) -> Cause | None:
     """Return the line that has the new value, or else the heading of the service's table."""
     if inputs.edits is not None or not table:
         return None
@@ -157,7 +157,7 @@ def _by_value(one: ServiceChange, change: Change, table: Keys, inputs: Inputs) -
     return _in_inventory(table, inputs.document)
 
 
-def _rewritten(one: ServiceChange, leaves: Sequence[tuple[Keys, str]]) -> Iterator[tuple[Keys, str, str]]:
+def _rewritten(one: ServiceChange, leaves: Sequence[tuple[KeyPath, str]]) -> Iterator[tuple[KeyPath, str, str]]:
     """Yield the keys whose value is all of what a service has now in some place, with the values before and after."""
     for change in one.changes:
         if change.before is not None and change.after is not None and secret_part(change.address) is None:
@@ -165,13 +165,13 @@ def _rewritten(one: ServiceChange, leaves: Sequence[tuple[Keys, str]]) -> Iterat
             yield from ((path, str(change.before), str(change.after)) for path in found)
 
 
-def _at(data: Any, path: Keys) -> Any:
+def _at(data: Any, path: KeyPath) -> Any:
     for part in path:
         data = data.get(part, {})
     return data
 
 
-def _leaves(value: Any, path: Keys) -> Iterator[tuple[Keys, str]]:
+def _leaves(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _leaves(item, (*path, key))

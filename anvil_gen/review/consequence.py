@@ -11,6 +11,8 @@ from msgspec import Struct
 from anvil_gen.deploy.compose_diff import ROUTES, Action, Address, Change, compare, recreated, without_reloader
 from anvil_gen.resolve.model import EXPERIMENT_FILE, ROOT_FILE
 from anvil_gen.resolve.router_model import file_of_variable
+from anvil_gen.review.exposure import new_exposures
+from anvil_gen.review.host_access import Exposure
 
 Files = Mapping[str, Any]
 """Parsed compose files, by their path in the tree."""
@@ -44,7 +46,8 @@ class Consequence(Enum):
 class ServiceChange(Struct, frozen=True, kw_only=True):
     """One service of one root file: what happens to it, and what of it changes.
 
-    ``root`` is the first root file that has it, the default mode's before all others.
+    ``root`` is the first root file that has it, the default mode's before all others; ``exposures`` are what of it is
+    new that a reviewer must not overlook.
     """
 
     service: str
@@ -54,15 +57,16 @@ class ServiceChange(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
     before: Mapping[str, Any]
     after: Mapping[str, Any]
+    exposures: tuple[Exposure, ...] = ()
 
 
 def service_changes(before: Files, after: Files) -> list[ServiceChange]:
     """Return the services that differ, those of the default mode first; of other modes what is else there."""
     found: list[ServiceChange] = []
     told: set[tuple[str, Address]] = set()
-    for root in sorted({*_roots(before), *_roots(after)}, key=lambda path: (path != ROOT_FILE, path)):
+    for root in sorted({*roots(before), *roots(after)}, key=lambda path: (path != ROOT_FILE, path)):
         for one in _of_root(root, before, after):
-            places = {(one.service, change.address) for change in one.changes}
+            places = {(one.service, what) for what in (*(change.address for change in one.changes), *one.exposures)}
             if not places <= told and not _is_of_default(one, found):
                 found.append(one)
             told |= places
@@ -74,7 +78,8 @@ def _is_of_default(one: ServiceChange, found: Iterable[ServiceChange]) -> bool:
     return one.consequence in (Consequence.START, Consequence.STOP) and any(one.service == it.service for it in found)
 
 
-def _roots(files: Files) -> list[str]:
+def roots(files: Iterable[str]) -> list[str]:
+    """Return the root files among paths: one a mode, and the experiment's."""
     return [path for path in files if path.startswith(_ROOT) and "/" not in path]
 
 
@@ -103,7 +108,7 @@ def _of_root(root: str, before: Files, after: Files) -> Iterator[ServiceChange]:
 def _of_no_root(before: Files, after: Files, known: set[str]) -> Iterator[ServiceChange]:
     """Yield the services that no mode runs, neither before nor after."""
     rooted = {
-        name for files in (before, after) for root in _roots(files) for name in services_in(_included(root, files))
+        name for files in (before, after) for root in roots(files) for name in services_in(_included(root, files))
     }
     files = [[file for path, file in sorted(side.items()) if "/" in path] for side in (before, after)]
     for one in _changed("", *files, runs=False):
@@ -120,15 +125,18 @@ def _changed(
         changes = list(without_reloader(changes, router, reloader))
     for name in dict.fromkeys((*services[1], *services[0])):
         own = tuple(change for change in changes if change.service == name)
-        if own:
+        before, after = services[0].get(name, {}), services[1].get(name, {})
+        exposures = new_exposures((before, old), (after, new))
+        if own or exposures:  # what a file declares of a volume is no change of the service
             yield ServiceChange(
                 service=name,
-                project=own[0].project,
+                project=own[0].project if own else "",
                 root=root,
-                consequence=consequence_of(own) if runs else Consequence.NONE,
+                consequence=consequence_of(own) if own and runs else Consequence.NONE,
                 changes=own,
-                before=services[0].get(name, {}),
-                after=services[1].get(name, {}),
+                before=before,
+                after=after,
+                exposures=exposures,
             )
 
 

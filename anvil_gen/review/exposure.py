@@ -1,10 +1,12 @@
-"""What of a service can be reached from outside its host."""
+"""What a service can reach and be reached by, beyond a container's own: what of it is new is said to a reviewer."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from anvil_gen.review.host_access import Exposure, host_access, networks
 
 _LOOPBACK = ("127.", "[::1]", "::1", "localhost")
 # host:published:target/protocol, where an address of IPv6 is in brackets, and a variable may have a default.
@@ -12,10 +14,21 @@ _SHORT = re.compile(r"(?:(?P<host>\[[^]]*\]|[^:]*):)?(?P<published>[^:]*):(?P<ta
 _VARIABLE = re.compile(r"\$\{\w+(?::?-(?P<default>[^}]*))?[^}]*\}")
 
 
-def new_listeners(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return where a service listens from now on beyond loopback, as ``0.0.0.0:8000``."""
-    old = set(listeners(before))
-    return [one for one in dict.fromkeys(listeners(after)) if one not in old]
+Place = tuple[Mapping[str, Any], Iterable[Mapping[str, Any]]]
+"""A service, and the parsed files that it is in."""
+
+
+def new_exposures(before: Place, after: Place) -> tuple[Exposure, ...]:
+    """Return what is new about a service that a reviewer must not overlook."""
+    old = set(_exposures(*before))
+    return tuple(one for one in dict.fromkeys(_exposures(*after)) if one not in old)
+
+
+def _exposures(service: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> Iterator[Exposure]:
+    declared = list(files)
+    yield from (("listens beyond loopback", one) for one in listeners(service))
+    yield from networks(service, declared)
+    yield from host_access(service, declared)
 
 
 def listeners(service: Mapping[str, Any]) -> Iterator[str]:

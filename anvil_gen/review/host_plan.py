@@ -23,15 +23,15 @@ from anvil_gen.review.causes import Elsewhere, Inputs, with_causes
 from anvil_gen.review.consequence import Consequence, Files, ServiceChange, service_changes
 from anvil_gen.review.toml_edits import Edit, edits, toml_text
 
-_NOTHING = Tree(files={}, data={})
+NOTHING = Tree(files={}, data={})
 
 
 class HostPlan(Struct, frozen=True, kw_only=True):
     """What a change does to one host.
 
-    ``stack`` is None of a host that goes; ``is_edited`` tells whether its inventory is another one, where that is
-    known; ``notes`` are for people. ``fit`` is what its tiers take by the facts of its locks, of those whose service
-    changes; None without locks.
+    ``stack`` is None of a host that goes, and ``tree`` what is rendered after the change; ``is_edited`` tells whether
+    its inventory is another one, where that is known; ``notes`` are for people. ``fit`` is what its tiers take by the
+    facts of its locks, of those whose service changes; None without locks.
     """
 
     host: str
@@ -39,6 +39,7 @@ class HostPlan(Struct, frozen=True, kw_only=True):
     stack: Stack | None
     services: tuple[ServiceChange, ...]
     files: tuple[FileChange, ...]
+    tree: Tree = NOTHING
     is_edited: bool = True
     notes: tuple[str, ...] = ()
     fit: HostFit | None = None
@@ -123,6 +124,7 @@ def host_plan(
         stack=plan.host.stack,
         services=services,
         files=files,
+        tree=plan.tree,
         is_edited=is_edited,
         fit=_fit(plan, {one.service for one in services}),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,7 +14,7 @@ from anvil_gen.catalog.catalog import shipped_templates
 from anvil_gen.deploy.git import commit_of, committed, files_at
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.toml_file import Document
-from anvil_gen.text_files import LARGEST
+from anvil_gen.text_files import LARGEST, read_bytes
 
 TEMPLATES = "templates"
 LOCKS = "locks"
@@ -48,23 +49,26 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     def changed(self) -> set[str]:
         """The inventories, and the files that they name, that are others now or gone."""
         found = (path for path in self.files if not path.startswith((f"{TEMPLATES}/", f"{LOCKS}/", REQUIREMENTS)))
-        return {path for path in found if _now(self.root / path) != self.files[path]}
+        return {path for path in found if self._now(path) != self.files[path]}
 
     def differing(self, kind: str) -> list[str]:
         """Return the files of a folder that are others now."""
         here = {path: content for path, content in self.files.items() if path.startswith(f"{kind}/")}
-        now = {path.relative_to(self.root).as_posix(): path for path in _below(self.root / kind)}
+        now = {path.relative_to(self.root).as_posix() for path in _below(self.root / kind)}
         if kind == TEMPLATES and not _are_own(self.root):
             return []
-        return sorted(
-            path for path in here.keys() | now.keys() if path not in now or now[path].read_bytes() != here.get(path)
-        )
+        return sorted(path for path in here.keys() | now if path not in now or self._now(path) != here.get(path))
+
+    def _now(self, path: str) -> bytes | None:
+        """Return what a file of the fleet holds now; None where there is none, or its link leads elsewhere."""
+        with suppress(OSError):
+            return read_bytes(self.root / path, below=self.root)
+        return None
 
     @property
     def pins(self) -> tuple[str, str]:
         """The requirement of anvil-gen at the ref, and now; each empty where there is none."""
-        now = self.root / REQUIREMENTS
-        texts = self.files.get(REQUIREMENTS, b""), now.read_bytes() if now.is_file() else b""
+        texts = self.files.get(REQUIREMENTS, b""), self._now(REQUIREMENTS) or b""
         found = [_PIN.search(text.decode("utf-8", "replace")) for text in texts]
         before, after = ("" if match is None else match[0].strip() for match in found)
         return before, after
@@ -132,7 +136,3 @@ def _are_own(root: Path) -> bool:
 
 def _below(folder: Path) -> Iterable[Path]:
     return [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
-
-
-def _now(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None

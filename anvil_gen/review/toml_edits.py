@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-Keys = tuple[str, ...]
+from anvil_gen.values import KeyPath
 
 _NAMED = ("tiers", "gpus", "services", "modes")
 """Tables whose entries are things of their own: one is added or removed as a whole."""
@@ -21,12 +20,12 @@ _ONE_THING = ("model", "draft_model", "mmproj")
 class Edit(Struct, frozen=True, kw_only=True):
     """One key that differs; None where it is not written."""
 
-    path: Keys
+    path: KeyPath  # with the index of an item, where only one of a list is another
     before: Any
     after: Any
 
 
-def edits(before: Mapping[str, Any], after: Mapping[str, Any], path: Keys = ()) -> Iterator[Edit]:
+def edits(before: Mapping[str, Any], after: Mapping[str, Any], path: KeyPath = ()) -> Iterator[Edit]:
     """Yield the differences between two TOML documents, in the order of the later one."""
     for key in dict.fromkeys((*after, *before)):
         one, other, here = before.get(key), after.get(key), (*path, key)
@@ -47,7 +46,7 @@ def _is_same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and one == other and str(one) == str(other)
 
 
-def _is_one(path: Keys, before: Any, after: Any) -> bool:
+def _is_one(path: KeyPath, before: Any, after: Any) -> bool:
     """Tell whether a difference is one, and not one of each key below."""
     if not all(isinstance(value, dict | None) for value in (before, after)) or _is_reference(before, after):
         return True
@@ -63,12 +62,21 @@ def _is_reference(*values: Any) -> bool:
 
 def reverted(data: Mapping[str, Any], edit: Edit) -> dict[str, Any]:
     """Return a document in which one key has again the value that it had before an edit."""
-    key, *rest = edit.path
+    changed: dict[str, Any] = _with(data, edit.path, edit.before)
+    return changed
+
+
+def _with(data: Any, path: KeyPath, value: Any) -> Any:
+    """Return tables or a list with another value at a path; None removes it."""
+    key, *rest = path
+    if isinstance(data, list):
+        index = int(key)
+        inner = [_with(data[index], tuple(rest), value)] if rest else [] if value is None else [value]
+        return [*data[:index], *inner, *data[index + 1 :]]
     if rest:
-        below = data.get(key, {})
-        return {**data, key: reverted(below, replace(edit, path=tuple(rest)))}
-    kept = {name: value for name, value in data.items() if name != key or edit.before is not None}
-    return kept if edit.before is None else {**kept, key: edit.before}
+        return {**data, key: _with(data.get(key, {}), tuple(rest), value)}
+    kept = {name: item for name, item in data.items() if name != key or value is not None}
+    return kept if value is None else {**kept, key: value}
 
 
 def toml_text(data: Mapping[str, Any]) -> str:

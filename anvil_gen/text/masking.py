@@ -33,6 +33,10 @@ _SHAPE = re.compile(
     r"|\b(?i:bearer|basic)\s+(?=[^\s$\"'\d]{0,200}\d)[^\s$\"']{8,}"
     r"|\bcurl\b[^\n;|&]{0,400}?\s(?:-u|--user)[ =][\"']?[^\s:\"'$]{1,200}:[^\s\"'$]+"
 )
+_PLACEHOLDER = re.compile(
+    r"(?i)empty|none|null|unused|ignored|dummy|n/?a"
+    r"|(?:sk-)?no[-_ ]?(?:t[-_ ]?(?:needed|required|used)|key)(?:[-_ ]required)?"
+)
 _LEAST = 4  # a shorter value is in every text
 # What follows the name of a secret as the value of a key, a variable or a flag.
 _AFTER_FLAG = r"""(?:["']?,[ \t]*|[ \t]+|["']?\n[ \t]*-[ \t]+)"""
@@ -49,9 +53,9 @@ _ASSIGNED = re.compile(
     r"""|(?<![\w.-])(?P<json>[A-Za-z_][\w.-]*)\\*["']\s*:\s*"""
     r"""|(?<![^\n{,"'=])[ \t]*(?P<key>[A-Za-z_][\w.-]*)(?::[ \t]+|[ \t]*=[ \t]*)"""
     r"""|(?<!\S)(?:ENV|ARG)[ \t]+(?P<set>[A-Za-z_]\w*)[ \t]+)"""
-    r"""(?=["'\\]*(?P<value>(?:\$\{[^}\n]*\}|\$\([^)\n]*\)|[^\s"'`;&,})]){0,100}))"""
+    r"""(?=["'\\]*(?P<value>(?:\$\{[^}\n]{0,400}\}|\$\([^)\n]{0,400}\)|[^\s"'`;&,})]){0,100}))"""
 )
-_SHELL_VARIABLE = re.compile(r"\$\{[^}\n]*\}|\$\([^)\n]*\)|\$\w+|\$[@*#?]")
+_SHELL_VARIABLE = re.compile(r"\$\{[^}\n]{0,400}\}|\$\([^)\n]{0,400}\)|\$\w+|\$[@*#?]")
 _SHORT_FLAG = re.compile("--?[A-Za-z]")
 _OF_SHELL = re.compile(r"\$\$?(?:[A-Z_][A-Z0-9_]*|\{[A-Za-z_]\w*\})")
 # Keys of Compose whose lists name secrets, and hold none.
@@ -68,6 +72,11 @@ def holds_secret(name: str) -> bool:
     """Tell whether a name is that of a secret itself, not of its file, its length or its variable."""
     end = len(name.rstrip("0123456789_-"))  # one of several
     return _NO_SECRET.search(name) is None and any(match.end() == end for match in _NAME.finditer(name))
+
+
+def is_placeholder(value: Any) -> bool:
+    """Tell whether a value says by convention that there is no secret: clients want a key where a server has none."""
+    return isinstance(value, str) and _PLACEHOLDER.fullmatch(value) is not None
 
 
 def looks_secret(value: str) -> bool:
@@ -93,7 +102,7 @@ def literal_secrets(value: Any, path: KeyPath = (), *, secret: bool = False) -> 
                 yield from literal_secrets(item, (*path, key), secret=secret or holds_secret(key))
     elif isinstance(value, list):
         yield from _secret_words(value, path, secret=secret)
-    elif value != "" and not isinstance(value, bool) and (secret or holds_in_text(value)):
+    elif value != "" and not isinstance(value, bool) and (secret or holds_in_text(value)) and not is_placeholder(value):
         yield path
 
 

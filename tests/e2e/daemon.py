@@ -46,6 +46,7 @@ class Daemon:
         self.socket = run / "docker.sock"
         self.log = run / "log"
         self._keeper_file = run / "keeper"
+        self._machine = -1
 
     @property
     def host(self) -> str:
@@ -115,6 +116,7 @@ class Daemon:
         """Take the calling thread, and every process that it starts, into the daemon's network."""
         before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         after = os.open(f"/proc/{self._keeper()}/ns/net", os.O_RDONLY)
+        self._machine = before
         try:
             _enter(after)
             yield
@@ -122,6 +124,17 @@ class Daemon:
             _enter(before)
             os.close(before)
             os.close(after)
+
+    @contextlib.contextmanager
+    def outside(self) -> Iterator[None]:
+        """Take the calling thread, which is inside, back into the machine's network for a while."""
+        inside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        try:
+            _enter(self._machine)
+            yield
+        finally:
+            _enter(inside)
+            os.close(inside)
 
     def _keeper(self) -> int | None:
         """Return the process that holds the namespaces, unless its number is another process's by now."""

@@ -46,6 +46,8 @@ class Engine:
             "NO_PROXY": "127.0.0.1,localhost",
             "no_proxy": "127.0.0.1,localhost",
         }
+        self.outside = daemon.outside
+        """A context in which the machine's network is reached, to fetch what one run alone needs."""
         self._ignore_pins = daemon.run / "gpus" / gpu_hook.IGNORE_PINS_FILE
 
     def run(
@@ -95,8 +97,8 @@ class Engine:
             self._ignore_pins.unlink()
 
     def remove_all(self, part: str = "") -> None:
-        """Remove every container, network, volume and image with a text in its name, but not the stand-in images."""
-        kept = {"bridge", "host", "none", *images.names()}
+        """Remove every container, network, volume and image with a text in its name, but not our own images."""
+        kept = {"bridge", "host", "none", *images.kept_names()}
         for kind, option, form in (
             ("container", "--all", "{{.Names}}"),
             ("network", "--no-trunc", "{{.Name}}"),

@@ -23,6 +23,11 @@ def names() -> list[str]:
     return [DEBIAN, *(name for images in images_data()["images"].values() for name in images)]
 
 
+def kept_names() -> list[str]:
+    """Return what no test removes: the stand-ins, and the real vLLM, which only some runs make."""
+    return [*names(), images_data()["vllm"]["image"]]
+
+
 def build(docker: Docker, fetched: Materials, *, stamp: Path) -> None:
     """Build every image, unless all are there as the stamp file says."""
     digest = digest_of(fetched, images_data()["images"], *_sources())

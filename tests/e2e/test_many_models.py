@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +17,8 @@ from e2e.conftest import new_box
 from e2e.engine import Engine
 
 GGUF = "SmolLM2-135M-Instruct.Q4_1"
+CAP_DAC_OVERRIDE = 1
+"""Its bit in a set of capabilities."""
 PRESETS = f"""\
 version = 1
 
@@ -34,10 +38,17 @@ def shelves(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """Bring up a server with presets, one with a folder, and one that its environment tells its model."""
     with new_box(engine, tmp_path_factory.mktemp("shelves")) as box:
         weights = str(engine.model_folder)
+        private = box.folder / "private"
+        private.mkdir(mode=0o700)
+        copied = private / f"{GGUF}.gguf"
+        shutil.copyfile(engine.model_folder / copied.name, copied)
+        copied.chmod(0o600)
+        for path in (copied, private):
+            os.chown(path, 1000, 1000)
         mounted = {"volumes": [f"{weights}:/shelf:ro"]}
         tiers: dict[str, dict[str, Any]] = {
             "preset": {"model": {"presets": "files/presets.ini", "folder": weights}},
-            "folder": {"model": {"folder": weights, "mount": "/weights"}, "served_names": [GGUF]},
+            "folder": {"model": {"folder": str(private), "mount": "/weights"}, "served_names": [GGUF]},
             "named": {"environment": {"LLAMA_ARG_MODEL": f"/shelf/{GGUF}.gguf"}, "override": mounted},
         }
         for name, tier in tiers.items():
@@ -58,6 +69,14 @@ def client(box: Box) -> openai.OpenAI:
     direct = openai.DefaultHttpxClient(trust_env=False)
     base = f"http://127.0.0.1:{box.port('router')}/v1"
     return openai.OpenAI(base_url=base, api_key="none", max_retries=0, http_client=direct)
+
+
+@pytest.mark.parametrize("tier", ["preset", "folder", "named"])
+def test_a_server_opens_the_files_of_another_user_and_may_do_nothing_else(shelves: Box, tier: str) -> None:
+    held = shelves.engine.docker("exec", shelves.name(tier), "cat", "/proc/1/status", "/proc/self/status")
+    words = {key: value.strip() for key, _, value in (line.partition(":") for line in held.splitlines())}
+
+    assert (words["CapEff"], words["CapBnd"], words["NoNewPrivs"]) == (f"{1 << CAP_DAC_OVERRIDE:016x}",) * 2 + ("1",)
 
 
 def test_the_router_lists_each_model(shelves: Box) -> None:

@@ -100,6 +100,20 @@ def test_real_llama_server_refuses_what_is_no_model(box: Box) -> None:
     assert small["causes"][0]["cause"] == "the model's file is no GGUF file, or not a whole one"
 
 
+def test_what_is_healthy_but_wrong_is_told_by_up_and_by_status(box: Box) -> None:
+    line = "Failed to initialize NVML: Unknown Error"
+    box.render(vllm(box, STAND_IN_LOG=line, STAND_IN_SECONDS="1"))
+    said, fast = waited(box, code=0)
+    (warning,) = said["diagnostics"]
+    status = box.anvil_gen("status", "box", "--json", check=False)
+    (row,) = json.loads(status.stdout)["services"]
+
+    assert (said["wait"]["outcome"], fast["told"]) == ("ready", "is healthy, but without its GPU")
+    assert (warning["severity"], line in warning["detail"]) == ("warning", True)
+    assert (status.code, [drift["kind"] for drift in row["drift"]]) == (2, ["impaired"])
+    assert row["drift"][0]["detail"].endswith(f"({line})")
+
+
 def test_a_known_failure_names_the_value_that_works(box: Box) -> None:
     box.render(vllm(box, STAND_IN_LOG=KV_TOO_SMALL, STAND_IN_SECONDS="1", STAND_IN_EXIT="1"))
     said, fast = waited(box, code=1)

@@ -203,7 +203,6 @@ def test_json_of_a_change(home: Path) -> None:
         (["render", "box", "--output", __file__], "something is in the way"),
         (["render", "box", "--output", f"{__file__}/x"], "something is in the way"),
         (["render", "box", "--output", "hosts/box.toml"], "not a folder for the tree"),
-        (["render"], "usage error"),
         (["render", "box", "--output", ""], "usage error"),  # as from a variable of a shell that is not set
         (["render", "hosts"], "cannot read the file"),
         (["render", "box", "--bogus"], "usage error"),

@@ -192,7 +192,8 @@ def test_card_is_reserved_by_its_vendors_means(
 
     assert environment.items() <= service["environment"].items()
     # A group by its name, which an image may lack, would keep a container from starting.
-    assert not service.keys() & {"group_add", "security_opt", "privileged"}
+    assert not service.keys() & {"group_add", "privileged"}
+    assert service["security_opt"] == ["no-new-privileges:true"]
     if devices is None:
         reserved = service["deploy"]["resources"]["reservations"]["devices"]
         assert reserved[0]["device_ids"] == ["GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a01"]

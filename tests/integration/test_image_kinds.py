@@ -142,3 +142,42 @@ def test_a_flag_may_need_something_for_one_of_its_values(
 def test_an_image_may_need_something_too(tmp_path: Path) -> None:
     assert service(tier("vllm"), tmp_path)["cap_add"] == ["SYS_NICE"]
     assert "cap_add" not in service(tier("vllm", 'gpus = ["n"]'), tmp_path)
+
+
+ALL = (["ALL"], ["DAC_OVERRIDE"])
+
+
+@pytest.mark.parametrize(
+    ("more", "capabilities"),
+    [
+        ("", ALL),
+        ("override.cap_add = { add = ['SYS_PTRACE'] }", (["ALL"], ["DAC_OVERRIDE", "SYS_PTRACE"])),
+        # What an override's list leaves out must not be lost with what the image would do without.
+        ("override.cap_add = ['SYS_PTRACE']", (None, ["SYS_PTRACE"])),
+        ("override.cap_drop = { remove = true }", (None, ["DAC_OVERRIDE"])),
+        ("override.privileged = true", (None, ["DAC_OVERRIDE"])),
+        ("entrypoint = ['/bin/sh', '-c']", (None, ["DAC_OVERRIDE"])),
+    ],
+)
+def test_an_image_may_do_without_capabilities(
+    more: str, capabilities: tuple[list[str] | None, list[str]], tmp_path: Path
+) -> None:
+    found = service(tier("llamacpp", f"{more}\nflag_check = false"), tmp_path)
+
+    assert (found.get("cap_drop"), found["cap_add"]) == capabilities
+    assert found["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "llamacpp", "tei", "tgi", "ollama", "lmdeploy", "infinity"])
+def test_no_official_image_gains_privileges(engine: str, tmp_path: Path) -> None:
+    """A setuid program in the image makes nobody root."""
+    task = 'task = "embedding"\n' if engine == "infinity" else ""
+    found = service(tier(engine, f'{task}gpus = ["n"]'), tmp_path)
+
+    assert found["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_nothing_is_known_of_an_own_image(tmp_path: Path) -> None:
+    found = service(tier("llamacpp", 'image = "my/fork:1"\nflag_check = false'), tmp_path)
+
+    assert found.keys().isdisjoint({"cap_drop", "cap_add", "security_opt"})

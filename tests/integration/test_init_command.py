@@ -117,6 +117,7 @@ def test_the_json_answer_has_all_of_it(tmp_path: Path) -> None:
         ("preset=coder-fast", "preset: it needs two GPUs"),
         ("preset=nonsense", "preset: "),
         ("router=nonsense", "router: "),
+        ("preset=own", "preset: there is no models folder"),
         ("gpus=rtx, GPU-123", 'gpus: "GPU-123" is not the UUID of a GPU'),
         ("platform", '"platform" is not of the form QUESTION=ANSWER'),
         ("router_port=70000", "70000 is not from 1 to 65535"),
@@ -203,12 +204,43 @@ def _until_it_waits(terminal: int) -> bytes:
     raise AssertionError(shown)
 
 
-def test_two_answers_are_enough(tmp_path: Path) -> None:
-    code, shown = on_a_terminal(tmp_path, [b"\x15mine\r", b"\r"], "fleet", "-d", "gpus=", "-d", "models=")
+def test_a_name_and_two_suggestions_are_enough(tmp_path: Path) -> None:
+    code, shown = on_a_terminal(tmp_path, [b"\x15mine\r", b"\r", b"\r"], "fleet", "-d", "gpus=", "-d", "models=")
 
     assert code == 0, shown
     assert (tmp_path / "fleet/hosts/mine.toml").is_file()
     assert "it needs a GPU" in shown
+
+
+def test_the_question_goes_where_other_machines_reach_it(tmp_path: Path) -> None:
+    data = ("-d", "lan=true", "-d", "address=192.168.1.20")
+    answer = json.loads(init(tmp_path, "fleet", "--yes", "--json", *PROCESSOR, *data).stdout)
+
+    assert answer["next"][-1].startswith("curl -N http://192.168.1.20:8000/v1/chat/completions -H ")
+
+
+def test_a_model_of_ones_own_has_to_be_named(tmp_path: Path) -> None:
+    done = init(tmp_path, "--yes", *PROCESSOR, "-d", "models=/srv/models", "-d", "preset=own")
+
+    assert (done.code, "own_model: required" in done.stderr) == (1, True)
+
+
+def test_a_model_of_ones_own_is_asked_for_where_it_was_not_suggested(tmp_path: Path) -> None:
+    keys = [b"\x15mine\r", b"\x1b[A\r", b"sub/x.gguf\r", b"\r"]  # up, from the one for the processor
+    code, shown = on_a_terminal(tmp_path, keys, "fleet", "-d", "gpus=", "-d", "models=/srv/models")
+
+    assert code == 0, shown
+    assert 'file = "sub/x.gguf"' in (tmp_path / "fleet/hosts/mine.toml").read_text("utf-8")
+
+
+def test_others_reach_it_where_that_is_wanted(tmp_path: Path) -> None:
+    keys = [b"\x15mine\r", b"\r", b"y"]
+    data = ("-d", "gpus=", "-d", "models=", "-d", "address=192.168.1.20")
+    code, shown = on_a_terminal(tmp_path, keys, "fleet", *data)
+
+    assert code == 0, shown
+    assert 'bind = "0.0.0.0"' in (tmp_path / "fleet/hosts/mine.toml").read_text("utf-8")
+    assert (tmp_path / "fleet/deploy/mine/.env").read_text("utf-8").startswith("ROUTER_TOKEN=")
 
 
 def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from onboarding import (
 
 from anvil_gen.catalog.json_schema import schema_text
 from anvil_gen.cli.main import VERBS
+from anvil_gen.inventory.lock_file import ImagePin, Lock, ModelPin, lock_text
 
 
 def test_the_makefile_asks_which_machine(template: TemplateRepository, tmp_path: Path) -> None:
@@ -61,28 +62,52 @@ def test_a_laid_down_file_is_what_its_reader_expects(schema: str, path: str, fle
     assert done.code == 0, done.stdout
 
 
-def test_renovate_finds_the_images_of_an_inventory() -> None:
-    settings = json.loads((REPOSITORY / "templates/onboard/fleet/renovate.json").read_text("utf-8"))
-    (pattern,) = settings["customManagers"][0]["matchStrings"]
-    python = re.compile(pattern.replace("(?<", "(?P<"))
-    found = [
-        [match.groupdict() for match in python.finditer(line)]
-        for line in (
-            'image = "vllm/vllm-openai:v0.11.0"',
-            'image = { env = "UI_IMAGE", default = "ghcr.io/open-webui/open-webui:v0.6.32" }',
-            f'image = "registry.example:5000/a/b:1.2@sha256:{"0" * 64}"',
-            'image = "lmsysorg/sglang"',
-            'port = 8000 # "a:b"',
-        )
-    ]
+DIGEST, COMMIT = f"sha256:{'0' * 64}", "0123456789abcdef" * 2 + "01234567"
+RENOVATE = [  # a file, and what of it is kept up to date, by manager
+    (
+        "hosts/box.toml",
+        f"""
+image = "vllm/vllm-openai:v0.11.0"
+image = {{ env = "UI_IMAGE", default = "ghcr.io/open-webui/open-webui:v0.6.32" }}
+image = "registry.example:5000/a/b:1.2@{DIGEST}"
+image = "lmsysorg/sglang"
+port = 8000 # "a:b"
+model = {{ repo = "org/name", revision = "{COMMIT}" }}
+model = {{ repo = "org/other", revision = "main" }}
+""",
+        {
+            ("vllm/vllm-openai", "v0.11.0", None),
+            ("ghcr.io/open-webui/open-webui", "v0.6.32", None),
+            ("registry.example:5000/a/b", "1.2", DIGEST),
+            ("org/name", None, COMMIT),
+        },
+    ),
+    (
+        "locks/box.toml",
+        lock_text(
+            Lock(
+                images={"registry.example:5000/a/b:1.2": ImagePin(digest=DIGEST, platforms=("linux/amd64",))},
+                models={"org/name": ModelPin(commit=COMMIT), "org/name@v1": ModelPin(commit=COMMIT)},
+            ),
+            ("The lock",),
+            {"org/name": ("Gated.",)},
+        ),
+        {("registry.example:5000/a/b", "1.2", DIGEST), ("org/name", None, COMMIT)},
+    ),
+]
 
-    assert [[(one["depName"], one["currentValue"], one["currentDigest"]) for one in each] for each in found] == [
-        [("vllm/vllm-openai", "v0.11.0", None)],
-        [("ghcr.io/open-webui/open-webui", "v0.6.32", None)],
-        [("registry.example:5000/a/b", "1.2", f"sha256:{'0' * 64}")],
-        [],
-        [],
-    ]
+
+@pytest.mark.parametrize(("path", "text", "wanted"), RENOVATE)
+def test_renovate_finds_what_can_be_newer(path: str, text: str, wanted: set[tuple[str | None, ...]]) -> None:
+    settings = json.loads((REPOSITORY / "templates/onboard/fleet/renovate.json").read_text("utf-8"))
+    found = set()
+    for manager in settings["customManagers"]:
+        (files,), (pattern,) = manager["managerFilePatterns"], manager["matchStrings"]
+        if re.search(files.strip("/"), path):
+            matches = re.finditer(pattern.replace("(?<", "(?P<"), text)
+            found |= {tuple(map(one.groupdict().get, ("depName", "currentValue", "currentDigest"))) for one in matches}
+
+    assert found == wanted
 
 
 def test_pre_commit_refuses_what_is_not_rendered(template: TemplateRepository, tmp_path: Path) -> None:

@@ -25,6 +25,10 @@ from running import anvil_gen
 
 from anvil_gen.catalog.catalog import Catalog
 
+TWO_3090 = (
+    "NVIDIA GeForce RTX 3090, 24576 MiB, GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a01, 8.6\n"
+    "NVIDIA GeForce RTX 3090, 24576 MiB, GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a02, 8.6"
+)
 PRESETS = {
     "chat": {"preset": "chat", "gpus": RTX5090},
     "chat-amd": {"preset": "chat", "gpus": RX7900},
@@ -32,6 +36,10 @@ PRESETS = {
     "chat-old-card": {"preset": "chat", "gpus": GTX1080},
     "coder-fast": {"preset": "coder-fast", "gpus": f"{RTX5090}\n{PRO6000}"},
     "coder-fast-wsl2": {"preset": "coder-fast", "gpus": f"{RTX5090};{PRO6000}", "platform": "wsl2"},
+    "chat-two": {"preset": "chat-two", "gpus": TWO_3090},
+    "chat-ui": {"preset": "chat-ui", "gpus": TWO_3090},
+    "chat-ui-no-card": {"preset": "chat-ui"},
+    "chat-ui-lan": {"preset": "chat-ui", "lan": "true", "address": "192.168.1.20"},
     "embed-rerank": {"preset": "embed-rerank", "gpus": RTX5090},
     "embed-rerank-no-card": {"preset": "embed-rerank"},
     "cpu-demo": {"preset": "cpu-demo"},
@@ -54,8 +62,35 @@ def test_each_preset_renders_and_compose_accepts_it(plain: Path, name: str, tmp_
     model = compose_config(tmp_path / "fleet/deploy/box", env={"ROUTER_TOKEN": "x"})
     inventory = tomllib.loads((tmp_path / "fleet/hosts/box.toml").read_text("utf-8"))
     services = {name for name in model["services"] if name != "router-reload"}
-    assert services == set(inventory["tiers"]) | ({"router"} & set(inventory))
+    assert services == {*inventory["tiers"], *inventory.get("services", {})} | ({"router"} & set(inventory))
     assert ("router" in inventory) == (name != "no-router")
+
+
+def test_two_cards_hold_one_model(plain: Path, tmp_path: Path) -> None:
+    assert copy_here(plain, tmp_path / "fleet", preset="chat-two", gpus=TWO_3090) == ""
+    tier = tomllib.loads((tmp_path / "fleet/hosts/box.toml").read_text("utf-8"))["tiers"]["chat"]
+
+    assert tier["gpus"] == ["rtx3090-0", "rtx3090-1"]
+    assert tier["model"]["repo"] == "Qwen/Qwen3-30B-A3B-Instruct-2507-FP8"  # too much for one of them
+    told = copy_here(plain, tmp_path / "unlike", preset="chat-two", gpus=f"{RTX5090}\n{PRO6000}")
+    assert "it needs two GPUs with the same memory" in told
+
+
+def test_a_web_page_finds_both_models(plain: Path, tmp_path: Path) -> None:
+    for name, lan in (("alone", "false"), ("reached", "true")):
+        fleet = tmp_path / name
+        copy_here(plain, fleet, preset="chat-ui", gpus=TWO_3090, lan=lan)
+        assert anvil_gen("render", "box", cwd=fleet).code == 0
+        services = compose_config(fleet / "deploy/box", env={"ROUTER_TOKEN": "k"})["services"]
+        page = services["open-webui"]
+
+        assert page["environment"]["OPENAI_API_BASE_URL"] == "http://router:8000/v1"
+        assert page["environment"]["RAG_EMBEDDING_MODEL"] == "embed"
+        assert {page["environment"][name] for name in ("OPENAI_API_KEY", "RAG_OPENAI_API_KEY")} == {"k"}
+        assert page["depends_on"]["router"]["condition"] == "service_healthy"
+        published = {"host_ip": "127.0.0.1"} if lan == "false" else {}
+        assert [port.get("host_ip") for port in page["ports"]] == [published.get("host_ip")]
+        assert {"chat", "embed"} <= services.keys()
 
 
 def test_the_empty_preset_shows_how_a_tier_is_written(plain: Path, tmp_path: Path) -> None:

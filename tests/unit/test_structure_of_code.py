@@ -22,7 +22,7 @@ ROOMS = [
     ("fit",),
     ("render",),
     ("machine", "deploy"),  # neither knows the other
-    ("operate", "onboard", "pin"),  # likewise
+    ("operate", "onboard", "pin", "importing"),  # likewise
     ("review",),
     ("cli",),
 ]

@@ -7,15 +7,16 @@ from pathlib import Path
 import click
 
 from anvil_gen.cli import options
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.cli.views.client import endpoints_json, show_endpoints
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.operate.deployment import mode_of, open_deployment
 from anvil_gen.render.client_snippets import endpoints_of, kinds, text_for
 
 
-@click.command("client")
+@click.command("client", cls=HostCommand)
 @options.host
-@click.argument("kind", required=False)
+@click.argument("kind", required=False, shell_complete=options.completing("clients"))
 @options.mode
 @options.as_json
 def command(*, host: str, kind: str | None, mode: str | None, as_json: bool) -> ExitCode:
@@ -33,7 +34,7 @@ def command(*, host: str, kind: str | None, mode: str | None, as_json: bool) -> 
     """
     found = open_deployment(host, Path.cwd()).host
     chosen = mode_of(found.stack, mode)
-    endpoints = endpoints_of(found.name, chosen)
+    endpoints = endpoints_of(found.name, chosen, found.options.address)
     known = kinds(found.catalog)
     text = text_for(found.catalog, kind, found.name, endpoints) if kind is not None else None
     if as_json:

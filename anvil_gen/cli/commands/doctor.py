@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from anvil_gen.cli import options
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.cli.views.doctor import show_doctor
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.operate.deployment import open_deployment
@@ -14,7 +15,7 @@ from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.operate.doctor.run import run_checks
 
 
-@click.command("doctor")
+@click.command("doctor", cls=HostCommand)
 @options.host
 @options.mode
 @click.option(

@@ -22,7 +22,7 @@ from anvil_gen.fit.ledger import estimate
 from anvil_gen.fit.model_facts import ModelFacts
 from anvil_gen.fit.settings import GIB, Request, UnknownTypeError
 from anvil_gen.fit.suggest import suggest
-from anvil_gen.inventory.fleet import hosts_folder
+from anvil_gen.inventory.fleet import hosts_folder, only_host
 from anvil_gen.render.jinja_env import cache_folder
 from anvil_gen.resolve.model import Stack
 
@@ -31,7 +31,7 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 
 
 @click.command("fit")
-@click.argument("host", required=False, shell_complete=options.complete_host)
+@click.argument("host", required=False, shell_complete=options.completing("hosts"))
 @options.tiers
 @click.option("--model", metavar="MODEL", help="Without an inventory: a folder, a GGUF file, or org/name of the Hub.")
 @click.option("--engine", metavar="ENGINE", help="Engine that serves the model.")
@@ -71,6 +71,7 @@ def command(*, host: str | None, tiers: tuple[str, ...], model: str | None, as_j
       anvil-gen fit lab-quad --model org/name --engine vllm --suggest     which of its GPUs take a model
     """
     suggesting = given.pop("suggest")
+    host = host or (None if model is not None else next(iter(only_host(Path.cwd())), None))
     if (host is None) == (model is None) and not (suggesting and host):
         raise click.UsageError("name a HOST, or a model with --model; both with --suggest")
     if host is not None and suggesting:

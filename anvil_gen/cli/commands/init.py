@@ -19,8 +19,8 @@ from anvil_gen.machine.docker import Docker
 from anvil_gen.onboard.copier_answers import Answers, answers_of
 from anvil_gen.onboard.detect import detect, machine_of
 from anvil_gen.onboard.images import name_images
-from anvil_gen.onboard.post_setup import make_repository, make_volume, missing_volume, write_key
-from anvil_gen.onboard.prerequisites import missing_prerequisites
+from anvil_gen.onboard.post_setup import local_requirement, make_repository, make_volume, missing_volume, write_key
+from anvil_gen.onboard.prerequisites import in_the_way, missing_prerequisites
 from anvil_gen.onboard.scaffold import AbortedError, PostSetup, ScaffoldResult, questions, scaffold
 from anvil_gen.onboard.template_source import source_of
 
@@ -60,7 +60,7 @@ def command(*, folder: str | None, yes: bool, given: tuple[str, ...], context: s
     catalog = Catalog()
     at = machine_of(Docker(context))
     found = detect(catalog, at, router_port=_ROUTER_PORT, first_port=_FIRST_PORT)
-    missing = missing_prerequisites(found, catalog, at)
+    missing = [*missing_prerequisites(found, catalog, at), *in_the_way(found)]
     view.found(found, missing)
     answers = _with(answers_of(found, context=context), given)
     if not yes and not sys.stdin.isatty():
@@ -75,7 +75,13 @@ def command(*, folder: str | None, yes: bool, given: tuple[str, ...], context: s
     volume = missing_volume(result, found)
     made = volume if volume and make_volume(volume, found, at) else ""
     key = _render(result)
-    steps = PostSetup(repository=repository, key=key, volume=made, missing_volume="" if made else volume)
+    steps = PostSetup(
+        repository=repository,
+        key=key,
+        volume=made,
+        missing_volume="" if made else volume,
+        warnings=local_requirement(str(result.answers.get("requirement", "")).strip()),
+    )
     view.scaffolded(result, steps)
     return ExitCode.OK
 

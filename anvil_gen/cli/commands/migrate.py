@@ -16,7 +16,7 @@ from anvil_gen.text_files import read_bytes
 
 
 @click.command("migrate")
-@click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=options.complete_host)
+@options.hosts
 def command(*, hosts: tuple[str, ...]) -> ExitCode:
     """Rename keys of inventories that older versions wrote.
 

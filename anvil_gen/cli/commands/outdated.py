@@ -14,7 +14,7 @@ from anvil_gen.pin.hosts import open_hosts
 
 
 @click.command("outdated")
-@click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=options.complete_host)
+@options.hosts
 @click.option("--all", "every", is_flag=True, help="Ask for every host of the fleet.")
 @options.as_json
 def command(*, hosts: tuple[str, ...], every: bool, as_json: bool) -> ExitCode:

@@ -16,7 +16,7 @@ from anvil_gen.pin.hosts import open_hosts
 
 
 @click.command("pin")
-@click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=options.complete_host)
+@options.hosts
 @click.option("--all", "every", is_flag=True, help="Pin every host of the fleet.")
 @click.option("--check", is_flag=True, help="Write nothing and ask nobody; exit 2 if locks and inventories differ.")
 @click.option(

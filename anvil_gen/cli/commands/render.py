@@ -14,11 +14,11 @@ from anvil_gen.cli.views.render import JsonView, TextView, View
 from anvil_gen.deploy.pipeline import collect_all, generator, write_trees
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.inventory.fleet import all_inventories, find_inventory
+from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host, repository_of
 
 
 @click.command("render")
-@click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=options.complete_host)
+@options.hosts
 @click.option("--all", "every", is_flag=True, help="Render every inventory in hosts/.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 2 with a diff if files on disk differ.")
 @click.option("--stdout", "to_stdout", is_flag=True, help="Write nothing; print the rendered files.")
@@ -29,6 +29,7 @@ from anvil_gen.inventory.fleet import all_inventories, find_inventory
     help="Folder to render into (default: the output folder of the inventory).",
 )
 @click.option("--force", is_flag=True, help="Overwrite manually edited files.")
+@options.untrusted
 @options.as_json
 def command(
     *,
@@ -38,6 +39,7 @@ def command(
     to_stdout: bool,
     output: str | None,
     force: bool,
+    untrusted: bool,
     as_json: bool,
 ) -> ExitCode:
     """Render inventories into deploy trees.
@@ -52,6 +54,7 @@ def command(
       anvil-gen render --all --check             in CI: exit 2 with a diff if a tree is out of date
       anvil-gen render fakoli-dark --stdout      print the files without writing them
     """
+    hosts = hosts or (() if every else tuple(only_host(Path.cwd())))
     if every == bool(hosts):
         raise click.UsageError("name at least one HOST, or --all" if not hosts else "name a HOST or --all, not both")
     if output is not None and (every or len(hosts) > 1):
@@ -66,7 +69,8 @@ def command(
     found = all_inventories(here) if every else collect_all(lambda host: find_inventory(host, here), hosts)
     # A host may be named twice, by its name and by its path.
     inventories = {path.absolute(): path for path in found}.values()
-    plans = generator().render_all(inventories, output=Path(output) if output is not None else None)
+    below = repository_of(here) if untrusted else None
+    plans = generator(below=below).render_all(inventories, output=Path(output) if output is not None else None)
     show_diagnostics([warning for one in plans for warning in one.host.warnings], as_json=as_json)
     if to_stdout:
         _print_trees(plans)

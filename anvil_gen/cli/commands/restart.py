@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from anvil_gen.cli import options
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.operate.deployment import delegate, open_deployment
 
 
-@click.command("restart")
+@click.command("restart", cls=HostCommand)
 @options.host
 @options.tiers
 @options.mode

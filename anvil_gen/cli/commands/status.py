@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from anvil_gen.cli import options
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
 from anvil_gen.machine.compose import Hashes
 from anvil_gen.machine.containers import ContainerQuery
@@ -15,7 +16,7 @@ from anvil_gen.machine.docker import UNEXPECTED
 from anvil_gen.operate.deployment import Deployment, open_deployment
 
 
-@click.command("status")
+@click.command("status", cls=HostCommand)
 @options.host
 @options.mode
 @options.as_json

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from anvil_gen.cli import options
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.machine.compose import Hashes
 from anvil_gen.machine.containers import ContainerQuery
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from anvil_gen.operate.up import UpResult
 
 
-@click.command("up")
+@click.command("up", cls=HostCommand)
 @options.host
 @options.tiers
 @options.mode

@@ -77,7 +77,7 @@ def edit_text(cause: Cause, key: str = "") -> str:
 
 
 def _short(value: Any) -> str:
-    return _truncate(printable(value_text(value)))
+    return truncated(printable(value_text(value)))
 
 
 def part_of(change: Change) -> str:
@@ -120,7 +120,7 @@ def _what(change: Change) -> str:
     # Truncated, both may look alike.
     if max(len(before), len(after)) > _VALUE_WIDTH and change.action is Action.UPDATE:
         return f"{what} changed"
-    before, after = _truncate(before), _truncate(after)
+    before, after = truncated(before), truncated(after)
     if change.action is Action.CREATE:
         return f"{what} {after} added" if after else f"{what} added"
     if change.action is Action.DELETE:
@@ -134,7 +134,8 @@ def _value(value: Any, is_flag: bool) -> str:
     return printable(str(value).lower() if isinstance(value, bool) else str(value))
 
 
-def _truncate(text: str) -> str:
+def truncated(text: str) -> str:
+    """Return a text that is short enough for a line."""
     return text if len(text) <= _VALUE_WIDTH else text[: _VALUE_WIDTH - 1] + "…"
 
 

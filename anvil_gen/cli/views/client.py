@@ -20,6 +20,10 @@ def show_endpoints(host: str, mode: str, endpoints: Sequence[Endpoint], kinds: I
         width = max(len(model.name) for model in endpoint.models)
         for model in endpoint.models:
             click.echo(f"  {model.name:{width}}  {model.task}, tier {model.tier}")
+    if any(endpoint.open for endpoint in endpoints):
+        click.echo(
+            "\nother hosts reach it at this host's address; `address` in [host] says which, and is shown here then"
+        )
     flag = f" --mode {mode}" if mode else ""
     click.echo("\nready to paste:\n")
     for kind in kinds:

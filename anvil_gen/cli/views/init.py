@@ -43,7 +43,7 @@ class TextView:
         """Print the files, and the commands that follow."""
         click.echo(f"{click.style(result.machine, bold=True)} -> {display_path(result.inventory)}")
         for tier in result.answers.get("tiers") or []:
-            click.echo(f"  {tier['name']}: {_model(tier)} by {tier['engine']} on {tier.get('gpu', 'the CPU')}")
+            click.echo(f"  {tier['name']}: {_model(tier)} by {tier['engine']} on {_place(tier)}")
         if result.kept:
             click.echo(f"  kept: {', '.join(result.kept)}")
         for created in (
@@ -53,6 +53,8 @@ class TextView:
         ):
             if created:
                 click.echo(f"  created: {created}")
+        for warning in steps.warnings:
+            click.echo(f"\n{diagnostic_text(warning).rstrip()}", err=True)
         click.echo("\nReview the inventory, edit it as needed, then run:\n")
         for line in next_steps(result, steps):
             click.echo(f"    {line}")
@@ -81,6 +83,7 @@ class JsonView:
             repository=steps.repository,
             key_file=display_path(steps.key) if steps.key is not None else None,
             volume=steps.volume or None,
+            warnings=[diagnostic_json(one) for one in steps.warnings],
             next=list(next_steps(result, steps)),
         )
 
@@ -112,8 +115,13 @@ def _question(result: ScaffoldResult) -> Iterator[str]:
     question = json.dumps(
         {"model": tiers[0]["name"], "stream": True, "messages": [{"role": "user", "content": "Hello"}]}
     )
-    url = f"http://127.0.0.1:{answers['router_port']}/v1/chat/completions"
+    host = (answers.get("address") if answers.get("lan") else "") or "127.0.0.1"
+    url = f"http://{host}:{answers['router_port']}/v1/chat/completions"
     yield f"curl -N {url}{key}-H 'Content-Type: application/json' -d '{question}'"
+
+
+def _place(tier: dict[str, Any]) -> str:
+    return " and ".join(tier.get("gpus") or [str(tier.get("gpu", "the CPU"))])
 
 
 def _model(tier: dict[str, Any]) -> str:
@@ -121,7 +129,7 @@ def _model(tier: dict[str, Any]) -> str:
 
 
 def _facts(found: DetectedMachine) -> Iterator[tuple[str, str]]:
-    yield "platform", found.platform or "unknown"
+    yield "platform", f"{found.platform or 'unknown'}, {found.architecture}"
     for gpu in found.gpus:
         memory, reserve = gpu_memory(gpu, found)
         shared = ", shared with the CPU" if reserve else ""
@@ -134,6 +142,8 @@ def _facts(found: DetectedMachine) -> Iterator[tuple[str, str]]:
         yield "models", f"{found.models.path.as_posix()}, {count} {'model' if count == 1 else 'models'}"
     if found.cache_volume or found.hub_cache is not None:
         yield "hf cache", f"volume {found.cache_volume}" if found.cache_volume else str(found.hub_cache)
+    for project in found.projects:
+        yield "compose", f"{project.name}, {project.files}: {project.status}"
     yield "ports", f"free: {found.router_port} for the router, {found.first_port} and up for models"
 
 
@@ -142,6 +152,8 @@ def _found_json(found: DetectedMachine) -> dict[str, Any]:
     return {
         "name": found.name,
         "platform": found.platform,
+        "architecture": found.architecture,
+        "address": found.address or None,
         "memory_mib": found.memory_mib,
         "cards": [
             {"vendor": gpu.vendor, "uuid": gpu.uuid, "name": gpu.name, "memory_mib": mib, "reserve_mib": reserve}

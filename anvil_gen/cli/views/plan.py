@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -11,10 +11,9 @@ from anvil_gen.cli.views.changes import by_cause, change_json, change_lines
 from anvil_gen.cli.views.fit import fit_lines, host_json
 from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.deploy.compose_diff import Cause
-from anvil_gen.diagnostics import printable
+from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.resolve.model import DEFAULT_MODE, ROOT_FILE
 from anvil_gen.review.consequence import Consequence, ServiceChange
-from anvil_gen.review.exposure import new_listeners
 from anvil_gen.review.host_plan import HostPlan
 
 _COLOURS = {Consequence.RECREATE: "yellow", Consequence.STOP: "red", Consequence.START: "green"}
@@ -45,12 +44,16 @@ def plan_lines(plan: HostPlan) -> Iterator[str]:
             word = click.style(consequence.value, fg=_COLOURS.get(consequence))
             yield f"{word}: {', '.join(map(_with_limit, found))} ({consequence.meaning})"
     for one in plan.services:
-        for listener in new_listeners(one.before, one.after):
-            yield click.style(f"{one.service} listens beyond loopback: {printable(listener)}", bold=True)
+        yield from (click.style(text, bold=True) for text in _exposed(one))
     if plan.fit is not None:
         yield from fit_lines(plan.fit)
     if not plan.services:
         yield f"no service changes: {', '.join(change.path for change in plan.files)}"
+
+
+def _exposed(one: ServiceChange) -> Iterator[str]:
+    """Yield what is new about a service that a reviewer must not overlook."""
+    return (f"{one.service} {what}{f': {printable(value)}' if value else ''}" for what, value in one.exposures)
 
 
 def place_of(cause: Cause) -> str:
@@ -100,7 +103,13 @@ def _service_json(one: ServiceChange) -> dict[str, Any]:
         | {"cause": _cause_json(change.cause)}
         for change, values in found
     ]
-    return {"service": one.service, "consequence": one.consequence.value, "changes": changes}
+    exposures = [{"what": what, "value": value} for what, value in one.exposures]
+    return {
+        "service": one.service,
+        "consequence": one.consequence.value,
+        "changes": changes,
+        "exposures": exposures,
+    }
 
 
 def _cause_json(cause: Cause | None) -> dict[str, Any] | None:
@@ -113,6 +122,8 @@ def show_annotations(plans: Sequence[HostPlan]) -> None:
         for one in plan.services:
             for cause, changes in by_cause(one.changes):
                 click.echo(_annotation(plan, one, cause, "; ".join(change_lines(changes))))
+            for text in _exposed(one):
+                click.echo(_annotation(plan, one, None, text))
 
 
 def _annotation(plan: HostPlan, one: ServiceChange, cause: Cause | None, text: str) -> str:
@@ -121,6 +132,19 @@ def _annotation(plan: HostPlan, one: ServiceChange, cause: Cause | None, text: s
     if cause is not None and cause.line is not None:
         where["line"] = str(cause.line)
     where["title"] = f"{plan.host}: {one.consequence.value} {one.service}"
+    return _command(level, where, text)
+
+
+def show_error_annotations(diagnostics: Sequence[Diagnostic]) -> None:
+    """Print errors and warnings as commands of a GitHub workflow."""
+    for one in diagnostics:
+        where = {"title": one.summary}
+        if one.location is not None:
+            where |= {"file": one.location.file, "line": str(one.location.line or 1)}
+        click.echo(_command(one.severity, where, " ".join(filter(None, (one.detail, one.remedy)))))
+
+
+def _command(level: str, where: Mapping[str, str], text: str) -> str:
     parts = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in where.items())
     return f"::{level} {parts}::{_escaped(text)}"
 

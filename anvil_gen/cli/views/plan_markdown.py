@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from anvil_gen.cli.views.changes import by_cause, change_lines
+from anvil_gen.cli.views.changes import by_cause, change_lines, truncated
 from anvil_gen.cli.views.fit import bar, fit_cells
 from anvil_gen.cli.views.plan import place_of, start_limit, title_of
 from anvil_gen.deploy.diff_text import diff_text
-from anvil_gen.diagnostics import printable
+from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.fit.host_fit import HostFit
 from anvil_gen.resolve.model import Mode, Stack, Tier
 from anvil_gen.review.consequence import Consequence, ServiceChange
-from anvil_gen.review.exposure import new_listeners
+from anvil_gen.review.host_access import ROOT
 from anvil_gen.review.host_plan import HostPlan
 
 MARKER = "<!-- anvil-gen plan -->"
@@ -55,13 +55,38 @@ def comment(plans: Sequence[HostPlan]) -> str:
     return text + (_TAIL.format(left_out) if left_out else "")
 
 
+def errors_comment(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return the comment where nothing can be planned: what is wrong, and where."""
+    return _cut(f"{MARKER}\n## Plan: errors\n\nThere is no plan before these are fixed.\n\n", map(_error, diagnostics))
+
+
+def _cut(text: str, lines: Iterable[str]) -> str:
+    """Return a text with as many lines as there is room for."""
+    for line in lines:
+        if len(text.encode("utf-8", "replace")) + len(line.encode("utf-8", "replace")) >= LIMIT:
+            break
+        text += line
+    return text
+
+
+def _error(one: Diagnostic) -> str:
+    place = f" {_code(str(one.location))}" if one.location is not None else ""
+    return (
+        f"- **{_plain(one.summary)}**{place}"
+        + "".join(f"<br>{_plain(text)}" for text in (one.detail, one.remedy) if text)
+        + "\n"
+    )
+
+
 def _parts(at: int, plan: HostPlan) -> Iterator[_Part]:
     yield _Part(rank=0, host=at, text=_heading(plan) + (f"\n{_TABLE}" if plan.services else ""))
     for one in plan.services:
         yield _Part(rank=2, host=at, text=_row(plan, one))
-    warnings = "".join(f"- {line}\n" for line in _warnings(plan))
+    warnings = list(_warnings(plan))
     if warnings:
-        yield _Part(rank=1, host=at, text=f"\n{warnings}")
+        yield _Part(rank=0, host=at, text="\n")
+    # Each for itself: what is told of much that is harmless must not keep the rest out.
+    yield from (_Part(rank=0 if ROOT in line else 1, host=at, text=f"- {line}\n") for line in warnings)
     if plan.fit is not None:
         yield _Part(rank=3, host=at, text=_fit(plan.fit))
     if plan.stack is not None and plan.stack.tiers and len(plan.stack.tiers) <= _MOST_TIERS:
@@ -101,8 +126,8 @@ def _changes(one: ServiceChange) -> Iterator[str]:
 
 def _warnings(plan: HostPlan) -> Iterator[str]:
     for one in plan.services:
-        for listener in new_listeners(one.before, one.after):
-            yield f"**{_code(one.service)} now listens beyond loopback: {_code(listener)}**"
+        for what, value in one.exposures:
+            yield f"**{_code(one.service)} now {what}{f': {_code(truncated(value))}' if value else ''}**"
     stopped = plan.of(Consequence.STOP)
     if stopped:
         names = ", ".join(map(_code, stopped))

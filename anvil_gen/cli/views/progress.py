@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from anvil_gen.catalog.log_patterns import Cause
 from anvil_gen.cli.views.diagnostics import diagnostic_json
 from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.cli.views.services import result_json
@@ -97,8 +98,10 @@ def _progress_json(one: Progress) -> dict[str, Any]:
         "told": one.message,
         "seconds": round(one.seconds, 1),
         "log": relevant_lines(one) if failed else [],
-        "causes": [
-            {"cause": cause.cause, "remedy": cause.remedy, "source": cause.source, "line": cause.line}
-            for cause in (shown_causes(one) if failed else ())
-        ],
+        "causes": [_cause_json(cause) for cause in (shown_causes(one) if failed else ())],
+        "impairments": [_cause_json(cause) for cause in one.impairments],
     }
+
+
+def _cause_json(cause: Cause) -> dict[str, str]:
+    return {"cause": cause.cause, "remedy": cause.remedy, "source": cause.source, "line": cause.line}

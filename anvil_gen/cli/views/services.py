@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from anvil_gen.operate.status import Row, Status
 
 _COLOURS = {"running": "green", "healthy": "green", "starting": "yellow", "unhealthy": "red", "restarting": "red"}
+_WORDS = {ServiceAction.MISSING: "has no container", ServiceAction.NOT_STARTED: "not started"}
 _HEAD = ("tier", "service", "state", "health", "model", "gpus", "up", "port", "drift")
 
 
@@ -43,7 +44,7 @@ def show_results(
 
 def describe(result: Result) -> str:
     """Describe what happened to a service, in a few words."""
-    word = result.action.name.lower() if result.action is not ServiceAction.MISSING else "has no container"
+    word = _WORDS.get(result.action, result.action.name.lower())
     return f"{word}: {result.reason}" if result.reason else word
 
 
@@ -59,11 +60,13 @@ def result_json(result: Result) -> dict[str, Any]:
 
 
 def show_status(status: Status, *, as_json: bool) -> None:
-    """Print what runs: a table, then each drift with its fix."""
+    """Print what runs: the mode where there are several, a table, then each drift with its fix."""
     if as_json:
         print_json(**_status_json(status))
         return
     now = datetime.now(UTC)
+    if len(status.modes) > 1:
+        click.echo(f"mode: {status.mode}\n")
     _table([_HEAD, *(_cells(row, now) for row in status.rows)])
     if status.stale is not None:
         click.echo(f"\n{diagnostic_text(status.stale).rstrip()}")

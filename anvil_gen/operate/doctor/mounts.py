@@ -12,6 +12,7 @@ from anvil_gen.diagnostics import did_you_mean
 from anvil_gen.host_paths import is_windows_path, local_path
 from anvil_gen.operate.doctor.check import Check, Place, failed, with_commands, with_severity
 from anvil_gen.operate.doctor.context import DoctorContext
+from anvil_gen.operate.doctor.model_files import model_fault
 from anvil_gen.operate.doctor.requirements import BindMount, Requirements
 from anvil_gen.resolve.model_source import kinds_of
 from anvil_gen.values import KeyPath
@@ -67,6 +68,9 @@ def _mount(context: DoctorContext, required: Requirements, bind: BindMount) -> C
         detail = f"{pointers[0]} in {bind.source} is a Git LFS pointer, not the weights"
         remedy = with_commands("fetch them", f"git -C {shlex.quote(str(path))} lfs pull")
         return failed(what, "weights-were-not-fetched", detail, remedy, at=at)
+    fault = model_fault(context, required, bind, path) if bind.read_only and is_model else None
+    if fault is not None:
+        return failed(what, fault.code, fault.detail, fault.remedy, at=at)
     return Check(what=what, found=f"{bind.source}: {size if is_model else 'exists'}")
 
 

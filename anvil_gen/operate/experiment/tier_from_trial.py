@@ -10,7 +10,8 @@ from msgspec import Struct
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.inventory.schema_tier import ModelServerTable
-from anvil_gen.operate.experiment.parse_args import Flag, flag_entry, parse_arguments, typed_value
+from anvil_gen.inventory.typed_values import flag_entry, typed_value
+from anvil_gen.operate.experiment.parse_args import Flag, parse_arguments
 from anvil_gen.resolve.parallel import PARALLEL_FIELDS
 from anvil_gen.text.masking import MASK, may_hold_secret
 from anvil_gen.values import Number

@@ -18,6 +18,7 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.schema_host import GpuTable, HostTable
 from anvil_gen.inventory.schema_model import ModelTable
 from anvil_gen.inventory.schema_mounts import MountTable
+from anvil_gen.inventory.schema_own_keys import OWN_KEYS
 from anvil_gen.inventory.schema_router import RouterTable
 from anvil_gen.inventory.schema_tier import ExperimentTable, TierTable
 
@@ -155,7 +156,8 @@ def test_a_probe_ends_before_compose_ends_it(timeout: str, seconds: str, tmp_pat
     inventory = fleet(tmp_path, TOY_INVENTORY, **{"templates/engines/toy/engine.toml": engine})
     service = yaml.safe_load(Generator().render(inventory).tree.files["tiers/small.yml"])["services"]["small"]
 
-    words = ["CMD", "curl", "-fsS", "-o", "/dev/null", "-m", seconds, "http://127.0.0.1:9000/ready"]
+    quiet = ["-fsS", "--noproxy", "*", "-o", "/dev/null"]
+    words = ["CMD", "curl", *quiet, "-m", seconds, "http://127.0.0.1:9000/ready"]
     assert service["healthcheck"]["test"] == words
 
 
@@ -262,7 +264,8 @@ def test_every_shipped_folder_loads(kind: str) -> None:
     ],
 )
 def test_every_option_stands_once_in_the_defaults(section: str, table: type[Struct]) -> None:
-    assert set(Catalog().defaults[section]) == set(table.__struct_fields__)
+    own = set(OWN_KEYS) if table is TierTable else set()
+    assert set(Catalog().defaults[section]) == set(table.__struct_fields__) - own
 
 
 def test_no_engine_router_or_vendor_brings_python() -> None:

@@ -8,7 +8,7 @@ import pytest
 from toy_engine import TOY_ENGINE, TOY_INVENTORY, fleet
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.catalog.log_patterns import Cause, Failure, KnownLog, LogData, Stage, known_log, log_data
+from anvil_gen.catalog.log_patterns import Cause, Failure, Impairment, KnownLog, LogData, Stage, known_log, log_data
 from anvil_gen.catalog.template_tree import KINDS, LOG_FILE
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import DiagnosticError
@@ -24,6 +24,11 @@ FAILURES = [
     pytest.param(kind, name, failure, id=f"{name or 'any'}-{number}")
     for kind, name in (*WITH_LOG, ("", ""))
     for number, failure in enumerate(log_data(SHIPPED, f"{kind}/{name}/{LOG_FILE}" if name else LOG_FILE).failure)
+]
+IMPAIRMENTS = [
+    pytest.param(kind, name, impairment, id=f"{name or 'any'}-{number}")
+    for kind, name in (*WITH_LOG, ("", ""))
+    for number, impairment in enumerate(log_data(SHIPPED, f"{kind}/{name}/{LOG_FILE}" if name else LOG_FILE).impairment)
 ]
 
 
@@ -52,6 +57,24 @@ def test_each_failure_finds_its_own_line(kind: str, name: str, failure: Failure)
     assert "{" not in found.cause.replace("{ env", "")
     assert failure.remedy
     assert failure.source
+
+
+@pytest.mark.parametrize(("kind", "name", "impairment"), IMPAIRMENTS)
+def test_each_impairment_finds_its_own_line(kind: str, name: str, impairment: Impairment) -> None:
+    found = known_log(SHIPPED, kind, name, with_gpus=True).impairment(impairment.example)
+
+    assert found is not None
+    assert (found.words, found.source) == (impairment.words, impairment.source)
+    assert "{" not in found.cause
+    assert found.remedy
+
+
+@pytest.mark.parametrize("engine", ["llamacpp", "ollama", "tei", "vllm"])
+def test_without_gpus_a_processor_is_no_news(engine: str) -> None:
+    lines = [one.example for one in log_data(SHIPPED, f"engines/{engine}/{LOG_FILE}").impairment if one.only_with_gpus]
+    log = known_log(SHIPPED, "engines", engine)
+
+    assert [line for line in lines if log.impairment(line)] == []
 
 
 @pytest.mark.parametrize(

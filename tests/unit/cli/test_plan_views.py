@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from plans import commit, edit, git, lab_fleet, plan_of
 
 from anvil_gen.cli.views import plan as view
@@ -99,6 +100,15 @@ def test_the_comment_is_below_the_limit(hosts: int) -> None:
     assert "### host0: " in text
 
 
+def test_no_number_of_harmless_lines_keeps_the_worst_out() -> None:
+    many = tuple(("mounts from the host", f"/srv/{at}/{'x' * 3000}") for at in range(3000))
+    worst = ("is privileged, which is root on the host", "")
+    text = comment([plan(replace(changed(), exposures=(*many, worst)))])
+
+    assert len(text.encode()) < LIMIT
+    assert "- **`fast` now is privileged, which is root on the host**\n" in text
+
+
 def test_what_an_inventory_says_means_nothing_to_markdown() -> None:
     cause = Cause(file=HOSTILE, line=1, key=HOSTILE, before=HOSTILE, after=HOSTILE)
     text = comment([plan(changed(HOSTILE, value=HOSTILE, cause=cause), host=HOSTILE)])
@@ -107,6 +117,8 @@ def test_what_an_inventory_says_means_nothing_to_markdown() -> None:
     assert "<img" not in without_code
     assert MARKER not in without_code
     assert "**d**" not in without_code
+    exposed = comment([plan(replace(changed(HOSTILE), exposures=(("mounts from the host", HOSTILE),)))])
+    assert "<img" not in re.sub(r"(`+).+?(?<!`)\1(?!`)", "", exposed)
     rows = [line for line in text.splitlines() if line.startswith("| ") and "recreate" in line]
     assert [len(re.split(r"(?<!\\)\|", row)) for row in rows] == [7]
 
@@ -123,7 +135,8 @@ def test_an_annotation_is_one_command(capsys: pytest.CaptureFixture[str]) -> Non
 def test_json_is_as_programs_expect_it(capsys: pytest.CaptureFixture[str]) -> None:
     import json  # noqa: PLC0415
 
-    view.show_json([plan(changed(cause=Cause(file="hosts/box.toml", line=3, key="tiers.fast.x")))])
+    one = changed(cause=Cause(file="hosts/box.toml", line=3, key="tiers.fast.x"))
+    view.show_json([plan(replace(one, exposures=(("is privileged", ""),)))])
 
     assert json.loads(capsys.readouterr().out) == {
         "format": 1,
@@ -134,6 +147,7 @@ def test_json_is_as_programs_expect_it(capsys: pytest.CaptureFixture[str]) -> No
                     {
                         "service": "fast",
                         "consequence": "recreate",
+                        "exposures": [{"what": "is privileged", "value": ""}],
                         "changes": [
                             {
                                 "address": "services.fast.command.x",
@@ -161,3 +175,24 @@ def test_no_form_shows_a_secret(fleet: Path, capsys: pytest.CaptureFixture[str])
 
     assert "HF_TOKEN" in text
     assert "hf_abc" not in text
+
+
+def test_what_a_service_has_of_the_host_is_in_every_form(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = "override.privileged = true\noverride.volumes = ['/var/run/docker.sock:/s']\noverride.pid = 'host'\n"
+    edit(fleet, "port = 30001\n", f"port = 30001\n{more}")
+    found = [plan_of(fleet, against="HEAD")]
+    view.show_text(found)
+    text = capsys.readouterr().out
+    view.show_annotations(found)
+    annotations = capsys.readouterr().out
+
+    for line in (
+        "writer is privileged, which is root on the host",
+        "writer shares the host's processes (pid)",
+        "writer mounts from the host: /var/run/docker.sock",
+        "writer has a container engine's socket, which is root on the host: /var/run/docker.sock",
+    ):
+        assert f"  {line}\n" in text
+        assert f"::{line}\n" in annotations
+    assert "- **`writer` now is privileged, which is root on the host**\n" in comment(found)
+    assert "- **`writer` now mounts from the host: `/var/run/docker.sock`**\n" in comment(found)

@@ -42,7 +42,7 @@ ROW = Row(
     ports=("127.0.0.1:30001",),
     drift=(),
 )
-STATUS = Status(host="box", project="box", mode="default", rows=(ROW,), stale=None)
+STATUS = Status(host="box", project="box", mode="default", modes=("default",), rows=(ROW,), stale=None)
 
 
 def test_results_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +55,14 @@ def test_results_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "> ui     started: it was exited",
         "! web    has no container",
     ]
+
+
+def test_the_mode_is_named_where_there_are_several(capsys: pytest.CaptureFixture[str]) -> None:
+    show_status(STATUS, as_json=False)
+    assert "mode:" not in capsys.readouterr().out
+
+    show_status(replace(STATUS, mode="coding", modes=("default", "coding")), as_json=False)
+    assert capsys.readouterr().out.startswith("mode: coding\n")
 
 
 def test_results_as_json(capsys: pytest.CaptureFixture[str]) -> None:

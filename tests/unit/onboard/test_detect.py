@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 from bare_machines import CASES, DEBIAN, PRO6000, RTX5090, UBUNTU, docker, inventory_of, laid, look, machine
 from fake_engine import FakeDocker
-from fake_machine import WSL2_KERNEL, nvidia
+from fake_machine import WSL2_KERNEL, nvidia, programs
 from msgspec.structs import replace
 from onboarding import TemplateRepository, commit_all, files, git, make
 
 from anvil_gen.catalog.catalog import Catalog, shipped_templates
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.machine.subprocesses import Answer
 from anvil_gen.onboard.copier_answers import answers_of
 from anvil_gen.onboard.detect import machine_name
-from anvil_gen.onboard.prerequisites import missing_prerequisites
+from anvil_gen.onboard.prerequisites import in_the_way, missing_prerequisites
 from anvil_gen.onboard.scaffold import AbortedError, scaffold
 from anvil_gen.onboard.template_source import Source
 
@@ -90,6 +91,35 @@ def test_commands_are_known_for_vendors_that_there_are() -> None:
     install = tomllib.loads((shipped_templates() / "onboard/install.toml").read_text("utf-8"))
 
     assert set(install["runtimes"]) <= set(Catalog().names("gpus"))
+
+
+def test_the_processor_and_the_address_are_found(tmp_path: Path) -> None:
+    at = machine(tmp_path / "root", engine=docker(architecture="aarch64"), address="192.168.1.20")
+    answers = answers_of(look(at))
+    alone = inventory_of(laid(tmp_path / "alone", answers))
+    known = {**answers.known, "lan": "true"}
+    reached = inventory_of(laid(tmp_path / "reached", replace(answers, known=known)))
+
+    assert alone["host"] == {"architecture": "arm64"}
+    assert "bind" not in alone["router"]
+    assert reached["host"] == {"architecture": "arm64", "address": "192.168.1.20"}
+    assert (reached["router"]["bind"], reached["router"]["api_key_env"]) == ("0.0.0.0", "ROUTER_TOKEN")
+    with pytest.raises(DiagnosticError, match="invalid answer"):
+        laid(tmp_path / "open", replace(answers, known={**known, "api_key_env": ""}))
+
+
+def test_the_processor_without_docker_is_the_kernels(tmp_path: Path) -> None:
+    kernels = programs({"uname": Answer(code=0, stdout="aarch64\n")})
+
+    assert look(machine(tmp_path, run=kernels)).architecture == "arm64"
+
+
+def test_a_compose_project_that_runs_is_noticed(tmp_path: Path) -> None:
+    running = {"Name": "llm", "Status": "running(2)", "ConfigFiles": "/srv/llm/docker-compose.yml"}
+    (warning,) = in_the_way(look(machine(tmp_path, engine=docker(projects=[running]))))
+
+    assert warning.detail.startswith("llm, of /srv/llm/docker-compose.yml: running(2)")
+    assert warning.remedy.endswith("\n    docker compose --project-name llm stop")
 
 
 def test_an_engine_that_does_not_answer_says_why(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ HASHES = {"one": "1", "router": "2", "router-reload": "3"}
         ({"one": {"config_hash": "0"}}, (), ["one"]),
         ({"one": {"image_moved": True}}, (), ["one"]),
         ({"one": {"state": "exited"}}, (), []),  # it is started as it is
+        ({"one": {"state": "created"}}, (), ["one"]),  # an earlier `up` failed before it
         ({"router": {"config_hash": "0"}}, (), ["router"]),
         ({"router": {"config_hash": "0"}}, ("one",), []),
         ({"router-reload": {"config_hash": "0"}}, (), []),  # it always differs

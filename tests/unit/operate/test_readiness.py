@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from observed import after, box
+from observed import HEALTHY, UNKNOWN_FLAG, VLLM, after, box
 
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.log_patterns import known_log
 from anvil_gen.machine.containers import Container
 from anvil_gen.operate.readiness import (
+    Observation,
     Phase,
+    advance,
     duration,
     given_up,
     initial,
@@ -38,6 +42,17 @@ W, R, F = Phase.WAITING, Phase.READY, Phase.FAILED
             [(0, box("running", "unhealthy", raw={"Health": {"Log": [{"Output": "a"}, {"Output": "no\n route"}]}}))],
             F,
             "is unhealthy: its health check printed no route",
+        ),
+        # a download takes longer than any start period
+        ([(0, box(), "Fetching 4 files"), (60, box("running", "unhealthy"))], W, "downloading weights"),
+        ([(0, box(), "Starting to load model x..."), (60, box("running", "unhealthy"))], W, "loading weights"),
+        (
+            [
+                (0, box(), "Starting to load model x..."),
+                (60, box("running", "unhealthy"), "Capturing CUDA graphs (x)"),
+            ],
+            F,
+            "is unhealthy",
         ),
         # without a health check: it runs, and stays so for a moment
         ([(0, box("running", None))], W, "starting"),
@@ -179,12 +194,48 @@ def test_of_a_log_without_errors_the_end_is_shown() -> None:
 def test_what_is_not_ready_in_time_is_given_up() -> None:
     loading, ready = after((0, box(), "Starting to load model")), after((0, box("running", "healthy")))
 
-    assert (given_up(loading, 30.4).phase, given_up(loading, 30.4).message) == (
-        F,
-        "is not ready after 30s: loading weights",
-    )
-    assert given_up(loading, 30.4).stage == "loading weights"
-    assert given_up(ready, 30) == ready
+    late = given_up(loading, 30.4, VLLM)
+    assert (late.phase, late.message, late.causes) == (F, "is not ready after 30s: loading weights", ())
+    assert late.stage == "loading weights"
+    assert given_up(ready, 30, VLLM) == ready
+
+
+def test_a_start_that_says_nothing_for_minutes_is_told_so() -> None:
+    loading = after((0, box(), "Starting to load model"), (119, box()))
+    silent = after((301, box()), start=loading)
+    again = after((302, box(), "Model loading took 3 GiB"), start=silent)
+
+    assert loading.message == "loading weights"
+    assert silent.message == "loading weights, without a new line for 5 minutes"
+    assert again.message == "compiling"
+
+
+def test_of_a_silent_start_that_is_given_up_the_likely_reason_is_told() -> None:
+    silent = given_up(after((0, box(), "Starting to load model"), (600, box())), 600, VLLM)
+
+    assert VLLM.hang is not None
+    assert [cause.cause for cause in silent.causes] == [VLLM.hang.cause]
+    assert relevant_lines(silent) == ["Starting to load model"]
+
+
+def test_a_cause_in_the_log_comes_before_the_reasons_of_a_silence() -> None:
+    silent = given_up(after((0, box(), UNKNOWN_FLAG), (600, box())), 600, VLLM)
+
+    assert [cause.cause for cause in silent.causes] == ["this version of the program does not know: --x"]
+
+
+def test_what_is_wrong_though_it_is_healthy_follows_the_phase() -> None:
+    llamacpp = known_log(Catalog(), "engines", "llamacpp", with_gpus=True)
+    line = "ggml_cuda_init: failed to initialize CUDA: no CUDA-capable device is detected"
+    seen = Observation(now=1, container=HEALTHY, lines=(line, line))
+    known = advance(initial("fast"), seen, llamacpp)
+
+    assert (known.phase, known.message) == (Phase.READY, "is healthy, but on the processor")
+    assert [one.cause for one in known.impairments] == [
+        "llama-server could not use the GPU: no CUDA-capable device is detected"
+    ]
+    started_again = Observation(now=9, container=box("running", "healthy", started="t2"))
+    assert advance(known, started_again, llamacpp).message == "is healthy"
 
 
 def test_it_is_over_when_nothing_is_waited_for() -> None:

@@ -13,7 +13,7 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.log_patterns import known_log
 from anvil_gen.machine.containers import Container
 from anvil_gen.operate.readiness import Progress
-from anvil_gen.operate.wait import Observer, Waited, check_once, readiness_errors, wait
+from anvil_gen.operate.wait import Observer, Waited, check_once, impairment_warnings, readiness_errors, wait
 
 LOGS = {name: known_log(Catalog(), "engines", "vllm") for name in ("fast", "heavy")}
 ENDED = box("exited", "starting", exit_code=2, id="2")
@@ -149,6 +149,18 @@ def test_lines_of_a_log_cannot_steer_the_terminal() -> None:
     line = diagnostic.detail.split("\n")[2]
     assert line.startswith("  | error: \\u0007\\u009bxxx")
     assert len(line) < 350
+
+
+def test_what_is_wrong_though_it_is_ready_is_a_warning() -> None:
+    line = "Failed to initialize NVML: Unknown Error"
+    logs = {"fast": known_log(Catalog(), "engines", "vllm", with_gpus=True)}
+    play = Play((0, {"fast": HEALTHY}), lines={HEALTHY.id: line})
+    waited = wait(logs, {}, play.eyes(), timeout=None, show=play.shown.append)
+    (warning,) = impairment_warnings(waited)
+
+    assert (waited.outcome, warning.severity) == ("ready", "warning")
+    assert warning.detail.split("\n")[0].startswith("fast is healthy, but without its GPU: the container has lost")
+    assert warning.detail.split("\n")[1] == f"  | {line}"
 
 
 def test_a_service_that_said_nothing() -> None:

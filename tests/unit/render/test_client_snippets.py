@@ -29,16 +29,35 @@ router = {{ kind = "anvil", api_key_env = "BOX_KEY" }}
 PLAIN = f"schema = 1\ntiers.one = {{ {TIER} }}\nrouter = {{ api_key_env = 'K', PLACE }}\n"
 
 
-def endpoints(text: str, folder: Path, mode: int = 0) -> tuple[Endpoint, ...]:
+def endpoints(text: str, folder: Path, mode: int = 0, address: str | None = None) -> tuple[Endpoint, ...]:
     """Return where the models of an inventory's mode are reached."""
     (folder / "box.toml").write_text(text, "utf-8")
     stack = Host(folder / "box.toml", Catalog()).stack
-    return endpoints_of(stack.host, stack.modes[mode])
+    return endpoints_of(stack.host, stack.modes[mode], address)
 
 
 def pasted(kind: str, folder: Path, text: str = ROUTED) -> str:
     """Return what is pasted for a kind of client."""
     return text_for(Catalog(), kind, "box", endpoints(text, folder))
+
+
+@pytest.mark.parametrize(
+    ("bind", "address", "expected", "unsaid"),
+    [
+        ("127.0.0.1", "box.lan", "http://127.0.0.1:8000/v1", False),
+        ("0.0.0.0", "box.lan", "http://box.lan:8000/v1", False),
+        ("all", "192.168.1.20", "http://192.168.1.20:8000/v1", False),
+        ("all", None, "http://127.0.0.1:8000/v1", True),
+        ("::", None, "http://[::1]:8000/v1", True),
+        ("192.168.1.5", "box.lan", "http://192.168.1.5:8000/v1", False),
+    ],
+)
+def test_the_address_is_one_that_others_reach(
+    bind: str, address: str | None, expected: str, unsaid: bool, tmp_path: Path
+) -> None:
+    (one,) = endpoints(PLAIN.replace("PLACE", f"bind = '{bind}'"), tmp_path, address=address)
+
+    assert (one.base_url, one.open) == (expected, unsaid)
 
 
 def test_a_router_is_the_one_address_of_all(tmp_path: Path) -> None:

@@ -128,8 +128,9 @@ TIER = f'engine = "vllm", model = {HUB}'
             [("not on this platform", "gpus.a.vendor", "take another GPU")],
         ),
         (
-            f"tiers.one = {{ {TIER} }}\ngpus.full = {{ uuid = 'MIG-{UUID_A[4:]}', memory_mib = 8, reserve_mib = ▸8 }}",
-            [("number out of range", "gpus.full.reserve_mib", "write less than 8")],
+            f"tiers.one = {{ {TIER} }}\n"
+            f"gpus.full = {{ uuid = 'MIG-{UUID_A[4:]}', memory_mib = 8000, reserve_mib = ▸8000 }}",
+            [("number out of range", "gpus.full.reserve_mib", "write less than 8000")],
         ),
         (
             f"tiers.one = {{ {TIER}, bind = ▸'localhost' }}",

@@ -222,12 +222,12 @@ def test_a_command_that_takes_further_arguments_is_one_string() -> None:
         (
             tier("engine = 'llamacpp'") + "\nhfcache.token_env = 'HF_TOKEN'",
             {"sources": {"model": BY_REPO}},
-            [("LLAMA_CACHE", "/root/.cache/huggingface/llama.cpp"), ("HF_TOKEN", None)],
+            [("HF_HUB_CACHE", "/root/.cache/huggingface/hub"), ("HF_TOKEN", None)],
         ),
         (
             tier("engine = 'llamacpp'"),
             {"sources": {"model": BY_PATH, "draft_model": BY_REPO}},
-            [("LLAMA_CACHE", "/root/.cache/huggingface/llama.cpp")],
+            [("HF_HUB_CACHE", "/root/.cache/huggingface/hub")],
         ),
     ],
 )
@@ -265,11 +265,15 @@ def test_mounts_are_of_weights_then_files_then_caches_each_place_once() -> None:
 @pytest.mark.parametrize(
     ("text", "entrypoint", "health"),
     [
-        ("engine = 'ollama'", ("/bin/ollama",), (("CMD", "/bin/ollama", "list"), "10s", "5s", 3, "1m")),
+        (
+            "engine = 'ollama'",
+            ("/bin/ollama",),
+            (("CMD", "env", "NO_PROXY=*", "/bin/ollama", "list"), "10s", "5s", 3, "1m"),
+        ),
         (
             "engine = 'ollama', start_period = '9m'",
             ("/bin/ollama",),
-            (("CMD", "/bin/ollama", "list"), "10s", "5s", 3, "9m"),
+            (("CMD", "env", "NO_PROXY=*", "/bin/ollama", "list"), "10s", "5s", 3, "9m"),
         ),
         ("engine = 'custom', image = 'x:1', port = 1", (), None),
         (
@@ -325,3 +329,10 @@ def test_what_goes_from_options_and_inputs_as_it_is() -> None:
     assert service.labels == (("a", "b"),)
     assert service.override == {"user": "x$$me", "volumes": ["data:/d", "/h:/h"]}
     assert service.override_declared.volumes == {"data": {}}
+
+
+@pytest.mark.parametrize(("flags", "checked"), [("nnodes = 2, headless = true", False), ("nnodes = 2", True)])
+def test_a_rank_that_answers_nobody_is_not_checked(flags: str, checked: bool) -> None:
+    service = service_of(tier(f"engine = 'vllm', gpus = ['a'], tensor_parallel = 2, flags = {{ {flags} }}"))
+
+    assert (service.health is not None) == checked

@@ -271,7 +271,7 @@ def test_a_share_that_is_none(text: str, expected: list[Fault]) -> None:
             f"tiers.one = {{ {VLLM}, ▸mmproj = 'x' }}",
             [("not for this engine", "tiers.one.mmproj", "look for a flag that says it")],
         ),
-        (f"tiers.one = {{ {VLLM}, ▸command = ['x'] }}", [("not for this engine", "tiers.one.command", "remove it")]),
+        (f"tiers.one = {{ {VLLM}, command = ['serve', '{{model}}', 'x'] }}", []),
         (
             "tiers.one = { engine = 'custom', image = 'x:1', port = 1, ▸flags.x = 1 }",
             [("not for this engine", "tiers.one.flags", "remove it")],

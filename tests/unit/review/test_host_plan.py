@@ -80,7 +80,10 @@ EDITS: dict[str, tuple[str, str, dict[str, str], list[str]]] = {
         "[tiers.embed]\n",
         '[tiers.embed]\nimage = "example.org/tei:1"\n',
         {"embed": "recreate"},
-        ["~ embed: image ghcr.io/huggingface/text-embeddings-inference:86-1.9.3 -> example.org/tei:1 (entrypoint.0)"],
+        [
+            "~ embed: image ghcr.io/huggingface/text-embeddings-inference:86-1.9.3 -> example.org/tei:1 "
+            "(entrypoint.0, security_opt.0)"
+        ],
     ),
     "a flag": (
         'flags.tool-call-parser = "hermes"',

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from places import REPOSITORY
 
 from anvil_gen.review.toml_edits import edits, reverted, toml_text
-from anvil_gen.values import Number
+from anvil_gen.values import Number, address
 
 # name -> (before, after, (path, before, after)...)
 CASES: dict[str, tuple[str, str, list[tuple[str, Any, Any]]]] = {
@@ -50,7 +50,7 @@ def test_edits(name: str) -> None:
 
     found = list(edits(parsed(before), parsed(after)))
 
-    assert [(".".join(one.path), one.before, one.after) for one in found] == expected
+    assert [(address(one.path), one.before, one.after) for one in found] == expected
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from anvil_gen.cli import options
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.operate.experiment.slot import open_slot
 from anvil_gen.operate.experiment.trial import delegate
 
 
-@click.command("down")
+@click.command("down", cls=HostCommand)
 @options.host
 def command(*, host: str) -> ExitCode:
     """Stop and remove a host's trial.

@@ -8,13 +8,14 @@ import click
 
 from anvil_gen.cli import options
 from anvil_gen.cli.confirm import refuse_without_prompt
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.cli.views.promote import show_promoted, show_proposal
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.operate.experiment.promote import promotion_of
 from anvil_gen.operate.experiment.slot import open_slot
 
 
-@click.command("promote")
+@click.command("promote", cls=HostCommand)
 @options.host
 @click.argument("tier")
 @click.option(

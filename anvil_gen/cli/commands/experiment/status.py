@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from anvil_gen.cli import options
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.cli.views.experiment import show_trial
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.operate.experiment.slot import open_slot
 from anvil_gen.operate.experiment.trial import status_of_trial
 
 
-@click.command("status")
+@click.command("status", cls=HostCommand)
 @options.host
 @options.as_json
 def command(*, host: str, as_json: bool) -> ExitCode:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from anvil_gen.cli import options
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.cli.views.experiment import held_gpu, show_started
 from anvil_gen.diagnostics import Diagnostic, ExitCode
@@ -15,7 +16,7 @@ from anvil_gen.operate.experiment.trial import start, use_of_gpu
 from anvil_gen.operate.gpu_usage import share_mib
 
 
-class _Command(click.Command):
+class _Command(HostCommand):
     """A command whose usage errors explain where engine flags go."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -30,7 +31,12 @@ class _Command(click.Command):
 @options.host
 @click.argument("model")
 @click.argument("flags", nargs=-1, metavar="[-- FLAG...]")
-@click.option("--gpu", metavar="NAME", help="GPU of the inventory to use (default: the slot's).")
+@click.option(
+    "--gpu",
+    metavar="NAME",
+    help="GPU of the inventory to use (default: the slot's).",
+    shell_complete=options.completing("gpus"),
+)
 @click.option(
     "--port",
     metavar="NUMBER",

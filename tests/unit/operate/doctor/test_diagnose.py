@@ -22,7 +22,7 @@ model = { path = "gpt-oss-20b" }
 CARD = """[gpus.big]
 uuid = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
 """
-MODEL = {"srv/models/gpt-oss-20b/model.safetensors": "weights"}
+MODEL = {"srv/models/gpt-oss-20b/config.json": "{}", "srv/models/gpt-oss-20b/model.safetensors": "weights"}
 IMAGE = images("vllm/vllm-openai-cpu:v0.33.0")
 
 
@@ -73,7 +73,8 @@ def test_cards_that_are_not_listed_are_a_cause_only_where_nothing_else_is(
 
     assert summaries(tmp_path, engine(image_inspect=image), text) == ["no GPU runtime"]
     assert summaries(tmp_path, with_runtime, text) == ["no GPU is listed"]
-    (tmp_path / "root" / "srv/models/gpt-oss-20b/model.safetensors").unlink()
+    for name in MODEL:
+        (tmp_path / "root" / name).unlink()
     assert summaries(tmp_path, with_runtime, text, model=False) == ["empty model folder"]
 
 

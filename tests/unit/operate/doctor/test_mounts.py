@@ -119,7 +119,7 @@ def test_a_path_of_windows(tmp_path: Path) -> None:
     text = INVENTORY.replace("/srv/models", "C:/models")
     assert mounts(tmp_path, text) == [("fail", "files of fast", "missing model folder")]
 
-    kernel(tmp_path, {"mnt/c/models/gpt-oss-20b/model.safetensors": "weights"})
+    kernel(tmp_path, {"mnt/c/models/gpt-oss-20b/config.json": "{}"})
     assert [verdict for verdict, _, _ in mounts(tmp_path, text)] == ["pass"]
 
 

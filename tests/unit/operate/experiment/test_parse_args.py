@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.operate.experiment.parse_args import flag_entry, parse_arguments, typed_value
+from anvil_gen.inventory.typed_values import flag_entry, typed_value
+from anvil_gen.operate.experiment.parse_args import parse_arguments
 from anvil_gen.resolve.command_line import flag_arguments
 from anvil_gen.values import Number
 

@@ -1,0 +1,64 @@
+"""Metrics in Prometheus' form: what engines, routers and exporters call them, and the names that all have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+Names = Annotated[
+    Mapping[str, str],
+    Meta(
+        description="What it calls a metric of `templates/monitoring/metrics.toml`; a selector may follow, and of a "
+        "histogram the name without `_bucket`."
+    ),
+]
+Sources = Annotated[tuple[str, ...], Meta(description="Where the names are documented.")]
+
+
+class Metrics(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The metrics of an engine or a router."""
+
+    path: Annotated[str, Meta(description="Path of the request.")] = "/metrics"
+    port: Annotated[int, Meta(description="Port of a router's metrics where `[router] metrics` sets none.")] | None = (
+        None
+    )
+    flags: Annotated[
+        Mapping[str, Any], Meta(description="Flags that turn them on, set where the inventory has `[monitoring]`.")
+    ] = {}
+    labels: Annotated[
+        Mapping[str, tuple[str, ...]],
+        Meta(description="`tier` -> the labels that name it; the last one that a sample has counts."),
+    ] = {}
+    names: Names = {}
+    sources: Sources = ()
+
+
+class Exporter(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The program that exports the metrics of a vendor's GPUs."""
+
+    image: Annotated[str, Meta(description="Its image, with a tag.")]
+    port: Annotated[int, Meta(description="Port that it listens on.")]
+    path: Annotated[str, Meta(description="Path of the request.")] = "/metrics"
+    command: Annotated[tuple[str, ...], Meta(description="Its arguments.")] = ()
+    environment: Annotated[Mapping[str, str], Meta(description="Its environment variables.")] = {}
+    label: Annotated[str, Meta(description="Label that names a GPU.")]
+    label_pattern: Annotated[
+        str,
+        Meta(description="Form of that label, as a regular expression; `{id}` is the GPU's id without `id_prefix`."),
+    ] = "{id}"
+    id_prefix: Annotated[str, Meta(description="What an id in the inventory begins with, and the label may not.")] = ""
+    names: Names = {}
+    sources: Sources = ()
+
+
+class CommonMetric(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A metric that all have in common: the rule that records it."""
+
+    record: Annotated[str, Meta(description="Its name.")]
+    form: Annotated[str, Meta(description="How it is computed from a metric `{name}`.")]
+    scope: Annotated[Literal["tier", "router", "gpu"], Meta(description="What it is of.")]
+    panel: Annotated[str, Meta(description="Title of the panel that shows it.")]
+    legend: Annotated[str, Meta(description="What it is called there, besides what it is of.")] = ""
+    unit: Annotated[str, Meta(description="Its unit, as Grafana names them.")] = "short"

@@ -1,0 +1,79 @@
+"""What an import says: how each service is written, and everything that differs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from anvil_gen.diagnostics import ExitCode, display_path, printable
+from anvil_gen.importing.compare import Difference
+from anvil_gen.importing.importer import Import
+from anvil_gen.importing.run import ImportResult
+from anvil_gen.text.masking import may_hold_secret
+from anvil_gen.values import address
+
+_FORMS = {
+    "fields": "a tier of {engine}",
+    "words": "a tier of {engine}, its command as it was written",
+    "bare": "a tier of a custom image",
+    "service": "a service in Compose's own keys",
+    "left out": "left out",
+}
+_MASK = "…"
+
+
+def show_result(result: ImportResult, output: str | None) -> ExitCode:
+    """Print the findings of an import, and return its exit code."""
+    imported = result.imported
+    for choice in imported.choices:
+        form = _FORMS[choice.form].format(engine=choice.engine)
+        _say(f"{choice.service}: {form}{_verdict(imported, choice.service)}")
+    for note in result.notes:
+        _say(f"note: {printable(note)}")
+    for difference in imported.residue or ():
+        _say(_difference(difference, imported))
+    _say(_summary(imported, output))
+    if imported.residue is None:
+        return ExitCode.NOT_PROVED
+    return ExitCode.DIFFERS if imported.residue else ExitCode.OK
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _verdict(imported: Import, service: str) -> str:
+    if imported.residue is None:
+        return ""
+    count = len(imported.residue_of(service))
+    return ", identical" if count == 0 else f", {_differences(count)}"
+
+
+def _differences(count: int) -> str:
+    return f"{count} difference{'' if count == 1 else 's'}"
+
+
+def _difference(difference: Difference, imported: Import) -> str:
+    secret = any(isinstance(part, str) and may_hold_secret(part) for part in difference.path)
+    both = (_shown(side, imported, secret=secret) for side in (difference.source, difference.result))
+    return f"differs: {printable(address(difference.path))}: " + " -> ".join(both)
+
+
+def _shown(value: Any, imported: Import, *, secret: bool) -> str:
+    if value is None:
+        return "nothing"
+    if secret:
+        return _MASK
+    return printable(imported.hidden.shown(json.dumps(value, ensure_ascii=False)))
+
+
+def _summary(imported: Import, output: str | None) -> str:
+    where = f"wrote {display_path(Path(output))}; " if output is not None else ""
+    if imported.residue is None:
+        return f"{where}not proved: there is no Docker Compose here to read source and result"
+    if not imported.residue:
+        return f"{where}proved: Docker Compose reads source and result alike, whatever the variables are"
+    return f"{where}{_differences(len(imported.residue))} between source and result, as Docker Compose reads them"

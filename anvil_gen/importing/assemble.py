@@ -1,0 +1,239 @@
+"""An inventory of the services of a project: a table for each, in the form that has been chosen for it."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.host_paths import is_absolute
+from anvil_gen.importing.compose_files import Project
+from anvil_gen.importing.engine_facts import usual_vendor
+from anvil_gen.importing.secrets import Hidden, hide_secrets
+from anvil_gen.importing.service_gpus import GpuNames
+from anvil_gen.importing.service_mounts import Move, read_mount
+from anvil_gen.importing.texts import value_of
+from anvil_gen.importing.tier import tier_of
+from anvil_gen.importing.tier_command import Shared, TierRequest
+from anvil_gen.inventory.fields import NAME_LENGTH
+from anvil_gen.resolve.compose_keys import by_name
+from anvil_gen.resolve.relative_paths import moved_keys, moved_volume
+
+Form = Literal["fields", "words", "bare", "service", "left out"]
+"""How a service is written, from what says most to what says least."""
+
+
+class Choice(Struct, kw_only=True):
+    """How one service is written. ``banned`` are fields of a tier that cannot say it."""
+
+    service: str
+    name: str
+    engine: str
+    forms: list[Form]
+    banned: set[str]
+
+    @property
+    def form(self) -> Form:
+        """The form that is tried."""
+        return self.forms[0]
+
+    @property
+    def section(self) -> str:
+        """The section of its table."""
+        return "tiers" if self.form in ("fields", "words", "bare") else "services"
+
+
+USUAL_REQUEST: Any = "reservation"
+"""How a host's containers ask for GPUs by default."""
+
+
+def bare_engine(catalog: Catalog) -> str:
+    """Return the engine of which nothing is known: the tier has its whole command."""
+    return next(name for name in catalog.names("engines") if (one := catalog.engine(name)) and one.own_command)
+
+
+class Assembled(Struct, frozen=True, kw_only=True):
+    """An inventory's data, and the services of its tables."""
+
+    data: dict[str, Any]
+    owners: Mapping[tuple[str, str], Choice]
+    hidden: Hidden
+
+
+def move_to(source: Path, inventory: Path) -> Move:
+    """Return how a path that is relative to the source is written in the inventory's folder."""
+    way = PurePath(os.path.relpath(source.resolve(), inventory.resolve())).as_posix()
+
+    def move(written: str) -> str:
+        if not written or written.startswith(("~", "$")) or is_absolute(written) or "://" in written:
+            return written
+        return posixpath.normpath(posixpath.join(way, written))
+
+    return move
+
+
+def tier_names(services: list[str]) -> dict[str, str]:
+    """Return a tier's name for each service: its own, in lower case."""
+    found: dict[str, str] = {}
+    for service in services:
+        name = re.sub("[^a-z0-9._-]+", "-", service.lower()).strip("-._")[:NAME_LENGTH] or "tier"
+        name = f"{name}-tier" if re.match(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", name) else name
+        taken = set(found.values())
+        found[service] = next(
+            one for one in (name, *(f"{name[:58]}-{number}" for number in range(2, 9999))) if one not in taken
+        )
+    return found
+
+
+def assemble(
+    catalog: Catalog, project: Project, choices: list[Choice], move: Move, *, name: str, known_gpus: Mapping[int, str]
+) -> Assembled:
+    """Return the inventory of a project with each service as it is chosen."""
+    vendor = usual_vendor(catalog)
+    driver = vendor.requests[USUAL_REQUEST].driver or ""
+    shared = Shared(gpus=GpuNames(tables={}, known=known_gpus, driver=driver))
+    tiers: dict[str, Any] = {}
+    services: dict[str, Any] = {}
+    owners: dict[tuple[str, str], Choice] = {}
+    for choice in choices:
+        if choice.form == "left out":
+            continue
+        service = project.tables["services"][choice.service]
+        service = with_mounted_secrets(service, project.tables)
+        if choice.section == "tiers":
+            tiers[choice.name] = tier_of(catalog, _request(catalog, choice, service, move), shared)
+            owners["tiers", choice.name] = choice
+        else:
+            services[choice.service] = own_service(service, move)
+            owners["services", choice.service] = choice
+    _name_container_ports(tiers)
+    data: dict[str, Any] = {"schema": 1}
+    data |= {"host": {"project": project.name}} if project.name != name else {}
+    data |= {"hfcache": {"volume": shared.hub_volume}} if shared.hub_volume else {}
+    data |= {"gpus": shared.gpus.tables} if shared.gpus.tables else {}
+    data |= _declared(project, move)
+    modes = _modes(tiers)
+    defaults = _common(tiers)
+    data |= {"defaults": defaults} if defaults else {}
+    data |= {"tiers": tiers}
+    data |= {"services": services} if services else {}
+    data |= {"modes": modes} if modes else {}
+    return Assembled(data=data, owners=owners, hidden=hide_secrets(data))
+
+
+def _request(catalog: Catalog, choice: Choice, service: Mapping[str, Any], move: Move) -> TierRequest:
+    form: Any = choice.form
+    return TierRequest(
+        name=choice.name,
+        service_name=choice.service,
+        service=service,
+        engine=bare_engine(catalog) if form == "bare" else choice.engine,
+        form=form,
+        banned=frozenset(choice.banned),
+        move=move,
+    )
+
+
+def own_service(service: Mapping[str, Any], move: Move) -> dict[str, Any]:
+    """Return a service in Compose's own keys, its relative paths as the inventory's folder has them."""
+    keys = {key: value for key, value in service.items() if not key.startswith("x-") and value is not None}
+    keys |= {"environment": by_name(keys["environment"])} if "environment" in keys else {}
+    volumes = keys.pop("volumes", None)
+    found: dict[str, Any] = dict(value_of(moved_keys(keys, move)))
+    if isinstance(volumes, list):
+        found["volumes"] = [read_mount(one, move).written for one in volumes]
+    return found
+
+
+def with_mounted_secrets(service: Mapping[str, Any], tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a service that mounts the files of its secrets and configs, which an inventory does not declare."""
+    found, mounts = dict(service), list(service.get("volumes") or ())
+    for kind, folder in (("secrets", "/run/secrets/"), ("configs", "/")):
+        for entry in found.pop(kind, None) or ():
+            table = entry if isinstance(entry, dict) else {"source": entry}
+            source = str(table.get("source", ""))
+            file = (tables[kind].get(source) or {}).get("file")
+            target = str(table.get("target") or f"{folder}{source}")
+            target = target if target.startswith("/") else f"/run/secrets/{target}"
+            if file is not None:
+                mounts.append({"type": "bind", "source": file, "target": target, "read_only": True})
+    return {**found, **({"volumes": mounts} if mounts else {})}
+
+
+def _declared(project: Project, move: Move) -> dict[str, Any]:
+    """Return the volumes and networks of a project."""
+    networks = {name: value_of(table) for name, table in project.tables["networks"].items()}
+    volumes = {name: value_of(moved_volume(table, move)) for name, table in project.tables["volumes"].items()}
+    return {**({"networks": networks} if networks else {}), **({"volumes": volumes} if volumes else {})}
+
+
+def _name_container_ports(tiers: Mapping[str, dict[str, Any]]) -> None:
+    """Name the port in the container where several tiers have the same: each has to say that it is meant."""
+    listens = {name: tier.get("container_port", tier["port"]) for name, tier in tiers.items() if "port" in tier}
+    counts = Counter(port for port in listens.values() if isinstance(port, int))
+    for name, port in listens.items():
+        if isinstance(port, int) and counts[port] > 1:
+            tiers[name]["container_port"] = port
+
+
+def _modes(tiers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Give tiers that exclude each other modes of their own: they have one port, or one container name."""
+    seen: dict[Any, list[set[str]]] = {}
+    modes: dict[str, Any] = {}
+    for name, tier in tiers.items():
+        claims = {("name", str(tier.get("container_name", name)))} if tier.get("container_name") is not False else set()
+        if tier.get("bind") is not False:
+            claims.add(("port", str(tier.get("port"))))
+        profiles = {str(one) for one in tier.get("profiles") or ()}
+        others = [other for claim in claims for other in seen.get(claim, ())]
+        if any(not (profiles and other and profiles.isdisjoint(other)) for other in others):
+            tier["standby"] = True
+            modes[name] = {"tiers": [name]}
+        for claim in claims:
+            seen.setdefault(claim, []).append(profiles)
+    return modes
+
+
+def _common(tiers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Take what switches a default off in every tier out of them; return it for `[defaults]`."""
+    found: dict[str, Any] = {}
+    for key in _SWITCHES if tiers else ():
+        if all(tier.get(key, _MISSING) is False for tier in tiers.values()):
+            found[key] = False
+            for tier in tiers.values():
+                del tier[key]
+    for table in ("environment", "flags"):
+        found |= _common_entries(tiers, table) if tiers else {}
+    return found
+
+
+def _common_entries(tiers: Mapping[str, dict[str, Any]], table: str) -> dict[str, Any]:
+    if table == "flags" and any(tier["engine"] != first(tiers)["engine"] for tier in tiers.values()):
+        return {}
+    all_entries = [tier.get(table) or {} for tier in tiers.values()]
+    shared = [key for key in all_entries[0] if all(entries.get(key) is False for entries in all_entries)]
+    for tier, entries in zip(tiers.values(), all_entries, strict=True):
+        for key in shared:
+            del entries[key]
+        if table in tier and not entries:
+            del tier[table]
+    return {table: dict.fromkeys(shared, False)} if shared else {}
+
+
+def first(tiers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the first of the tiers."""
+    return next(iter(tiers.values()))
+
+
+_MISSING = object()
+_SWITCHES = (
+    *("container_name", "restart", "init", "stop_grace_period", "ipc", "shm_size", "logging", "caches"),
+    *("entrypoint", "healthcheck", "start_period"),
+)

@@ -1,0 +1,86 @@
+"""Where two canonical configurations differ, read as the engines read them: the order of flags says nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from anvil_gen.importing.command import read_flags
+from anvil_gen.importing.engine_facts import EngineFacts
+from anvil_gen.values import KeyPath
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """A place at which the result says something else than the source; None for nothing."""
+
+    path: KeyPath
+    source: Any
+    result: Any
+
+
+def differences(
+    source: Mapping[str, Any], result: Mapping[str, Any], facts: Mapping[str, EngineFacts]
+) -> list[Difference]:
+    """Return every place at which two configurations differ; ``facts`` are the engines by service."""
+    found: list[Difference] = []
+    for kind in dict.fromkeys([*source, *result]):
+        left, right = source.get(kind), result.get(kind)
+        if kind == "services":
+            left, right = (
+                {name: _service(one, facts.get(name)) for name, one in (side or {}).items()} for side in (left, right)
+            )
+        elif kind in ("secrets", "configs") or kind.startswith("x-"):
+            continue  # what uses them says it, and nobody reads the others
+        found += _differences(left, right, (kind,))
+    return found
+
+
+def _differences(left: Any, right: Any, path: KeyPath) -> Iterator[Difference]:
+    if isinstance(left, dict) and isinstance(right, dict):
+        for key in dict.fromkeys([*left, *right]):
+            yield from _differences(left.get(key), right.get(key), (*path, key))
+    elif left != right and not (_is_nothing(left) and _is_nothing(right)):
+        yield Difference(path=path, source=left, result=right)
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value in ({}, [])
+
+
+def _service(service: Mapping[str, Any], facts: EngineFacts | None) -> dict[str, Any]:
+    """Return a service in one form: lists whose order says nothing by what is in them."""
+    form = {key: value for key, value in service.items() if value is not None}
+    form["volumes"] = {one["target"]: one for one in form.get("volumes") or ()}
+    form["ports"] = {_port_key(one): one for one in form.get("ports") or ()}
+    if facts is not None and not facts.engine.own_command and form.get("command"):
+        form["command"] = _command(form["command"], facts)
+    return form
+
+
+def _port_key(port: Mapping[str, Any]) -> str:
+    return ":".join(str(port.get(key, "")) for key in ("host_ip", "published", "target", "protocol"))
+
+
+def _command(words: list[str], facts: EngineFacts) -> dict[str, Any]:
+    """Return a command by its flags, under the names that the engine's data has."""
+    positional, flags = read_flags(facts, words)
+    found: dict[str, Any] = {}
+    for flag in flags:
+        found.setdefault(f"--{flag.name}" if flag.name else flag.words[0], []).extend(map(_value, flag.values))
+    takes_model = any("{model}" in part for part in facts.engine.command)
+    if takes_model and positional and "--model" not in found and positional[-1] not in facts.engine.command:
+        found["--model"] = [positional.pop()]
+    return {**found, **({"words": positional} if positional else {})}
+
+
+def _value(text: str) -> Any:
+    """Return a flag's value, JSON as what it says."""
+    if not text.startswith(("{", "[")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,136 @@
+"""The mounts of a compose service, as a tier's `mounts`."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from anvil_gen.host_paths import is_absolute
+from anvil_gen.importing.service_ports import split_parts
+from anvil_gen.importing.texts import has_variable, plain, value_of
+
+Move = Callable[[str], str]
+_HOME = re.compile(r"(?P<before>^|(?<=:-))\$(?:\{HOME\}|HOME(?!\w))/")
+"""The home of who runs Compose, which `~` is as well."""
+_OPTIONS = {"ro", "rw", "z", "Z", ""}
+
+
+class MountRead(Struct, frozen=True, kw_only=True):
+    """A mount: texts of a compose file; ``fields`` is None where a tier's `mounts` cannot say it."""
+
+    target: str
+    source: str
+    volume: bool
+    read_only: bool
+    fields: dict[str, Any] | None
+    written: Any
+
+
+def read_mount(mount: Any, move: Move) -> MountRead:
+    """Return a mount of a service; ``move`` writes a relative path as the inventory's folder has it."""
+    return _long(mount, move) if isinstance(mount, Mapping) else _short(str(mount), move)
+
+
+def _short(text: str, move: Move) -> MountRead:
+    pieces = list(split_parts(text))
+    if len(pieces) > 1 and re.fullmatch("[A-Za-z]", pieces[0]):
+        pieces[:2] = [":".join(pieces[:2])]
+    source, target, options = (*pieces, "", "")[:3] if len(pieces) > 1 else ("", pieces[0], "")
+    given = set(options.split(","))
+    is_path = _is_path(source)
+    fields: dict[str, Any] | None = None
+    if source and given <= _OPTIONS and len(pieces) <= 3 and not has_variable(options):
+        labels = [label for label in ("z", "Z") if label in given]
+        fields = _fields(source, is_path=is_path, read_only="ro" in given, move=move)
+        if fields is not None and is_path:
+            fields |= {"create": True, **({"selinux": labels[0]} if labels else {})}
+        elif labels:
+            fields = None
+    written: Any = text
+    if is_path and not has_variable(source):
+        place = move(source)
+        place = place if place.startswith((".", "/", "~")) or is_absolute(place) else f"./{place}"
+        written = place + text[len(source) :]
+    elif is_path:
+        written = {"type": "bind", "source": source, "target": target, "bind": {"create_host_path": True}}
+        written |= {"read_only": True} if "ro" in given else {}
+        label = next((one for one in ("z", "Z") if one in given), "")
+        written["bind"] |= {"selinux": label} if label else {}
+        written = {**written, "source": moved(source, move)} if given <= _OPTIONS else text
+    return MountRead(
+        target=target,
+        source=source,
+        volume=not is_path,
+        read_only="ro" in given,
+        fields=_at(target, fields),
+        written=value_of(written) if isinstance(written, str) else _with_values(written),
+    )
+
+
+def _with_values(mount: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: item if key == "source" else value_of(item) for key, item in mount.items()}
+
+
+def _is_path(source: str) -> bool:
+    """Tell whether a source is a folder of the host, by what it is where no variable is set."""
+    text = plain(source)
+    unknown = source.startswith("$") and not text
+    return unknown or text.startswith((".", "/", "~")) or is_absolute(text) or source.startswith(("${HOME", "${PWD"))
+
+
+def moved(source: str, move: Move) -> Any:
+    """Return a source as an inventory writes it: relative to its own folder."""
+    value = value_of(_HOME.sub(r"\g<before>~/", source))
+    if isinstance(value, str):
+        return move(value)
+    if "default" in value:
+        return {**value, "default": move(value["default"])}
+    text = str(value.get("interpolate", ""))
+    return {"interpolate": move(text)} if text.startswith((".", "..")) else value
+
+
+def _fields(source: str, *, is_path: bool, read_only: bool, move: Move) -> dict[str, Any] | None:
+    if is_path:
+        place: dict[str, Any] = {"source": moved(source, move)}
+    elif has_variable(source) or not re.fullmatch("[a-zA-Z0-9][a-zA-Z0-9_.-]+", source):
+        return None
+    else:
+        place = {"volume": source}
+    return {**place, **({} if read_only else {"read_only": False})}
+
+
+def _at(target: str, fields: dict[str, Any] | None) -> dict[str, Any] | None:
+    is_plain = target.startswith("/") and not has_variable(target) and posixpath.normpath(target) == target != "/"
+    return fields if is_plain else None
+
+
+def _long(mount: Mapping[str, Any], move: Move) -> MountRead:
+    kind, source, target = str(mount.get("type", "")), str(mount.get("source", "")), str(mount.get("target", ""))
+    bind = mount.get("bind") or {}
+    written = {**mount, "source": moved(source, move) if kind == "bind" else value_of(source)}
+    known = mount.keys() <= {"type", "source", "target", "read_only", "bind"}
+    fields = None
+    if known and kind in ("bind", "volume") and source and isinstance(mount.get("read_only", False), bool):
+        fields = _fields(source, is_path=kind == "bind", read_only=mount.get("read_only") is True, move=move)
+    if fields is not None and bind:
+        fits = kind == "bind" and bind.keys() <= {"create_host_path", "selinux"}
+        create = {"create": True} if bind.get("create_host_path") is True else {}
+        label = {"selinux": bind["selinux"]} if "selinux" in bind else {}
+        fields = {**fields, **create, **label} if fits else None
+    return MountRead(
+        target=target,
+        source=source,
+        volume=kind == "volume",
+        read_only=mount.get("read_only") is True,
+        fields=_at(target, fields),
+        written=_with_values({key: value for key, value in written.items() if key != "source" or source}),
+    )
+
+
+def mount_value(fields: Mapping[str, Any]) -> Any:
+    """Return a mount in the shortest form that says it."""
+    return fields["source"] if fields.keys() == {"source"} and isinstance(fields["source"], str) else dict(fields)

@@ -1,0 +1,43 @@
+"""The status of several hosts, asked at the same time: one that does not answer is a row, not a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from msgspec import Struct
+
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.operate.deployment import Deployment
+from anvil_gen.operate.status import Status, status_of
+
+_AT_ONCE = 16
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """A host's status; without one, why it is not known."""
+
+    host: str
+    status: Status | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def states(self) -> dict[str, str] | None:
+        """What each service does, by its tier's name or its own; None where that is not known."""
+        if self.status is None:
+            return None
+        return {row.tier or row.service: row.health or row.state for row in self.status.rows}
+
+
+def statuses(deployments: Sequence[Deployment], mode: str | None = None) -> list[Answer]:
+    """Return the status of hosts, in their order."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda deployment: _answer(deployment, mode), deployments))
+
+
+def _answer(deployment: Deployment, mode: str | None) -> Answer:
+    name = deployment.host.name
+    try:
+        return Answer(host=name, status=status_of(deployment, mode))
+    except DiagnosticError as error:
+        return Answer(host=name, status=None, diagnostics=tuple(error.diagnostics))

@@ -1,0 +1,1 @@
+"""The real vLLM, on the processor: collected only with `--vllm`."""

@@ -1,0 +1,151 @@
+"""The import of compose files: what people write becomes an inventory, and real Compose proves that nothing changed."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from compose_cli import LOCAL_BINARY
+from importing import Importing, read_forms
+from places import REPOSITORY
+
+FORMS = REPOSITORY / "tests" / "forms"
+NAMES = sorted(path.stem for path in FORMS.glob("*.yml"))
+DIFFERENT = {"28": {"configs", "secrets", "volumes"}}
+"""Form -> keys of its services that an inventory cannot say."""
+
+
+@pytest.fixture
+def importing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Importing:
+    monkeypatch.setenv("PATH", str(LOCAL_BINARY.parent), prepend=":")
+    return Importing(tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_form_is_imported_into_tiers_of_its_engines_and_proved(name: str, importing: Importing) -> None:
+    result = importing.run(read_forms(name))
+
+    assert result.imported.residue is not None
+    assert {str(one.path[2]) for one in result.imported.residue} == DIFFERENT.get(name, set())
+    data, written = tomllib.loads(result.imported.text), tomllib.loads((FORMS / f"{name}.toml").read_text("utf-8"))
+    assert data["tiers"].keys() == written["tiers"].keys()
+    for tier, table in written["tiers"].items():
+        assert {**written.get("defaults", {}), **table}["engine"] in (data["tiers"][tier]["engine"], "custom")
+
+
+def tiers_of(importing: Importing, text: str) -> dict[str, Any]:
+    data = tomllib.loads(importing.proved(text))
+    defaults = data.get("defaults", {})
+    return {
+        name: {**defaults, **table, "flags": {**defaults.get("flags", {}), **table.get("flags", {})}}
+        for name, table in data["tiers"].items()
+    }
+
+
+def test_flags_become_fields_and_flags(importing: Importing) -> None:
+    tier = tiers_of(
+        importing,
+        """
+services:
+  chat:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/m --max_model_len 4096 -tp 2 --gpu-memory-utilization=0.70 --enable-prefix-caching --seed 7
+    ports: ["9000:8000"]
+    deploy: {resources: {reservations: {devices: [{driver: nvidia, count: 2, capabilities: [gpu]}]}}}
+""",
+    )["chat"]
+
+    assert (tier["context_length"], tier["tensor_parallel"], tier["gpu_memory_utilization"]) == (4096, 2, 0.70)
+    assert (tier["port"], tier["container_port"], tier["bind"], tier["gpus"]) == (9000, 8000, "all", 2)
+    assert tier["flags"] == {
+        "host": False,
+        "port": False,
+        "served-model-name": False,
+        "enable-prefix-caching": True,
+        "seed": 7,
+    }
+
+
+def test_a_secret_becomes_a_variable(importing: Importing) -> None:
+    result = importing.run("""
+services:
+  db:
+    image: postgres:17
+    environment:
+      POSTGRES_PASSWORD: correct-horse-battery
+  chat:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/m --api-key sk-abcdefghijklmnop1234
+""")
+
+    assert "correct-horse" not in result.imported.text
+    assert "abcdefghijklmnop" not in result.imported.text
+    assert tomllib.loads(result.imported.text)["services"]["db"]["environment"] == {
+        "POSTGRES_PASSWORD": {"env": "POSTGRES_PASSWORD"}
+    }
+    assert {one.path[1] for one in result.imported.residue or ()} == {"db", "chat"}
+
+
+def test_a_literal_dollar_stays_one(importing: Importing) -> None:
+    text = importing.proved("""
+services:
+  ui:
+    image: ui:1
+    command: ["sh", "-c", "echo $$HOME $${NAME:-x} ${REAL:-y}"]
+    environment: {PRICE: "$$5", BARE: "$$HOME"}
+""")
+
+    service = tomllib.loads(text)["services"]["ui"]
+    assert service["environment"] == {"PRICE": "$5", "BARE": {"interpolate": "$$HOME"}}
+
+
+def test_what_a_variable_may_let_vanish_is_kept(importing: Importing) -> None:
+    tier = tiers_of(
+        importing,
+        """
+services:
+  chat:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/m ${KV:+--kv-cache-dtype ${KV}} --revision ${REVISION} --max-model-len ${CTX:-4096} ${EXTRA:-}
+""",
+    )["chat"]
+
+    assert tier["context_length"] == {"env": "CTX", "default": 4096}
+    assert tier["extra_arguments"] == {"interpolate": "${KV:+--kv-cache-dtype ${KV}} --revision ${REVISION} ${EXTRA:-}"}
+
+
+def test_services_that_exclude_each_other_stay_in_their_profiles(importing: Importing) -> None:
+    data = tomllib.loads(importing.proved(read_forms("20")))
+
+    assert {name: tier["profiles"] for name, tier in data["tiers"].items()} == {
+        "mallard-gpu": ["gpu"],
+        "mallard-cpu": ["cpu"],
+    }
+    assert "modes" not in data
+
+
+def test_files_are_merged_as_compose_merges_them(importing: Importing) -> None:
+    importing.write("base.yml", "services: {a: {image: busybox, environment: [A=1], volumes: ['./x:/x']}}\n")
+    importing.write("over.yml", "services: {a: {environment: {B: 2}, volumes: !override ['./y:/y'], hostname: h}}\n")
+
+    result = importing.files("base.yml", "over.yml")
+
+    assert result.imported.residue == ()
+    assert tomllib.loads(result.imported.text)["services"]["a"]["environment"] == {"A": "1", "B": 2}
+
+
+def test_included_and_extended_files_are_part_of_it(importing: Importing) -> None:
+    importing.write("sub/more.yml", "services: {b: {image: busybox, volumes: ['./data:/data'], env_file: b.env}}\n")
+    importing.write("sub/b.env", "X=1\n")
+    importing.write("lib/base.yml", "services: {base: {image: busybox, volumes: ['./w:/w'], environment: {A: 1}}}\n")
+    importing.write(
+        "compose.yml",
+        "include: [sub/more.yml]\nservices: {a: {extends: {file: lib/base.yml, service: base}, hostname: h}}\n",
+    )
+
+    result = importing.files("compose.yml")
+
+    assert result.imported.residue == ()
+    assert tomllib.loads(result.imported.text)["services"].keys() == {"a", "b"}
