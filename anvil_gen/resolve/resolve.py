@@ -63,9 +63,8 @@ def resolve(
         lock: what images and models are held to.
         peers: other hosts whose models the router serves too; `federated` are those whose metrics are taken too.
     """
-    context = replace(
-        _context(inventory, catalog, collector, host, folders=folders, lock=lock), peers=peers, federated=federated
-    )
+    alone = _context(inventory, catalog, collector, host, folders=folders, lock=lock)
+    context = replace(alone, peers=peers, federated=federated)
     _check_inventory(inventory, collector)
     spec = resolve_router_spec(context, project=host.project)
     check_way_in(context)

@@ -21,6 +21,7 @@ from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import Stack, Tree
 from anvil_gen.review.causes import Elsewhere, Inputs, with_causes
 from anvil_gen.review.consequence import Consequence, Files, ServiceChange, service_changes
+from anvil_gen.review.image_bumps import with_bumps
 from anvil_gen.review.toml_edits import Edit, edits, toml_text
 
 NOTHING = Tree(files={}, data={})
@@ -122,7 +123,7 @@ def host_plan(
         host=plan.host.name,
         inventory=plan.host.path.as_posix(),
         stack=plan.host.stack,
-        services=services,
+        services=tuple(with_bumps(services, plan.host.stack, plan.host.catalog)),
         files=files,
         tree=plan.tree,
         is_edited=is_edited,

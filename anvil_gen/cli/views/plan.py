@@ -38,6 +38,7 @@ def plan_lines(plan: HostPlan) -> Iterator[str]:
         for cause, changes in by_cause(one.changes):
             place = f"  {click.style(place_of(cause), dim=True)}" if cause is not None else ""
             yield from (f"{line}{place}" for line in change_lines(changes))
+        yield from (f"  {one.service}, {printable(note)}" for note in one.notes)
     for consequence in Consequence:
         found = [one for one in plan.services if one.consequence is consequence]
         if found:
@@ -97,19 +98,15 @@ def plan_json(plan: HostPlan) -> dict[str, Any]:
 
 
 def _service_json(one: ServiceChange) -> dict[str, Any]:
-    found = [(change, change_json(change)) for change in one.changes]
+    pairs = [(change, change_json(change)) for change in one.changes]
     changes = [
         {"address": ".".join(change.address), "before": values["before"], "after": values["after"]}
         | {"cause": _cause_json(change.cause)}
-        for change, values in found
+        for change, values in pairs
     ]
     exposures = [{"what": what, "value": value} for what, value in one.exposures]
-    return {
-        "service": one.service,
-        "consequence": one.consequence.value,
-        "changes": changes,
-        "exposures": exposures,
-    }
+    found = {"service": one.service, "consequence": one.consequence.value, "changes": changes, "exposures": exposures}
+    return found | ({"notes": list(one.notes)} if one.notes else {})
 
 
 def _cause_json(cause: Cause | None) -> dict[str, Any] | None:

@@ -122,6 +122,7 @@ def _changes(one: ServiceChange) -> Iterator[str]:
         place = f" <sub>{_plain(place_of(cause))}</sub>" if cause is not None else ""
         for line in change_lines(changes):
             yield _code(line.partition(f"{one.service}: ")[2]) + place
+    yield from map(_plain, one.notes)
 
 
 def _warnings(plan: HostPlan) -> Iterator[str]:
