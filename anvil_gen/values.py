@@ -21,6 +21,8 @@ _VARIABLE = re.compile(
     r"|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:\}|(?P<operator>:?[-?+])))"
 )
 
+_DEEPEST = 32
+
 
 def address(path: KeyPath) -> str:
     """Format a key path: ``tiers.fast.gpus[0]``."""
@@ -213,9 +215,9 @@ def _in_braces(text: str) -> str:
 
 def split_compose_text(text: str) -> Iterator[str | Interpolation]:
     """Yield the pieces of a text of a compose file: its variables, and what is literal with every ``$$`` as ``$``."""
-    start = 0
+    start, closing = 0, _closing_braces(text) if "${" in text else {}
     while (match := _VARIABLE.search(text, start)) is not None:
-        end = _closing_brace(text, match.end()) if match["operator"] else match.end()
+        end = closing.get(match.start() + 1, -1) if match["operator"] else match.end()
         if end < 0:  # nothing closes it, so it is no variable
             yield text[start : match.end()]
             start = match.end()
@@ -228,14 +230,24 @@ def split_compose_text(text: str) -> Iterator[str | Interpolation]:
     yield text[start:]
 
 
-def _closing_brace(text: str, start: int) -> int:
-    """Return the place behind the brace that closes the one before ``start``; -1 without one."""
-    depth = 1
-    for place in range(start, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[place], 0)
-        if depth == 0:
-            return place + 1
-    return -1
+def _closing_braces(text: str) -> dict[int, int]:
+    """Return the place of each brace that is closed, with the one behind the brace that closes it.
+
+    Nobody means one with so many inside one another in it.
+    """
+    found: dict[int, int] = {}
+    opened: list[tuple[int, int]] = []  # with how many are inside one another in it so far
+    for brace in re.finditer("[{}]", text):
+        if brace[0] == "{":
+            opened.append((brace.start(), 0))
+        elif opened:
+            start, inside = opened.pop()
+            if inside < _DEEPEST:
+                found[start] = brace.end()
+            if opened:
+                above, most = opened[-1]
+                opened[-1] = (above, max(most, inside + 1))
+    return found
 
 
 def interpolations(text: str) -> Iterator[Interpolation]:

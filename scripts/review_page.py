@@ -41,6 +41,12 @@ What a service's consequence means:
 | none until pulled or rebuilt | nothing, until `docker compose pull` or `build` |
 | none | nothing |
 
+That is decided by the rendered files alone, without Docker. `--verify` asks Docker Compose as well, by the hashes that
+it compares containers with (`docker compose config --hash`), and exits 1 where it would do something else.
+
+Where the image of a tier becomes another release of its engine, `plan` also lists what that changes for the flags that
+the tier gives, and the engine's defaults of those that it does not.
+
 Below that, `plan` says what of a new or changed service is new and must not be overlooked: that it is privileged, has
 the Docker socket, devices or paths of the host, more capabilities or fewer confinements, shares a namespace of the host
 or of another container, or listens beyond loopback.
@@ -132,12 +138,13 @@ def review_page(repository: Path) -> Iterator[str]:
         yield INTRODUCTION
         for title, changes in EDITS.items():
             yield f"\n### {title}\n"
-            yield from _section(made, text, _edited(text, changes))
+            yield from _section(made, text, edited(text, changes))
     finally:
         os.chdir(here)
 
 
-def _edited(text: str, changes: list[tuple[str, str]]) -> str:
+def edited(text: str, changes: list[tuple[str, str]]) -> str:
+    """Return an inventory with an edit of `EDITS`."""
     for before, after in changes:
         if before not in text:
             raise ValueError(f"{HOST} has no {before!r}")

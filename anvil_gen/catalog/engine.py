@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from anvil_gen.catalog.engine_parts import Parallel, Picked, Sampling
 from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.image_kind import Cache, ComposeKeys, ImageKind
@@ -46,7 +47,6 @@ class Refusal(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     remedy: Annotated[str, Meta(description="What to write instead.")]
 
 
-Sampling = Literal["temperature", "top_p", "top_k", "min_p"]
 Since = Annotated[str, Meta(description="Condition: this version of the engine or a newer one.")]
 Until = Annotated[str, Meta(description="Condition: a version before this one.")]
 
@@ -65,45 +65,6 @@ class VersionData(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
     flags: Annotated[Mapping[str, Any], Meta(description="Likewise: flags that are always set; `false` for none.")] = {}
     tasks: Annotated[
         Mapping[Task, Mapping[str, Any]], Meta(description="Likewise: task -> the flags that make it do so.")
-    ] = {}
-
-
-class Parallel(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """How an engine divides a model between GPUs."""
-
-    expert: Annotated[
-        Literal["flag", "size"],
-        Meta(description="`expert_parallel` is a bare flag, or the number of GPUs that the experts are divided over."),
-    ] = "flag"
-    data_inside: Annotated[
-        tuple[str, ...],
-        Meta(description="Flags with which copies are on the same GPUs as the tensor-parallel group."),
-    ] = ()
-    elsewhere: Annotated[
-        tuple[str, ...],
-        Meta(description="Flags that put a part onto other hosts: the GPUs are then not counted."),
-    ] = ()
-
-
-class Picked(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """For which models `anvil-gen add` takes the engine, where none is named."""
-
-    formats: Annotated[
-        tuple[Literal["safetensors", "gguf"], ...], Meta(description="Files of models that it is taken for.")
-    ]
-    tasks: Annotated[
-        Mapping[Task, int],
-        Meta(description="Task that it is taken for -> its rank: the lowest of all engines is taken."),
-    ]
-    vendors: Annotated[
-        tuple[str, ...], Meta(description="Vendors of the GPUs that it is taken for; `cpu` for none at all.")
-    ]
-    compute_capability_from: Annotated[
-        ComputeCapability, Meta(description="The lowest compute capability that it is taken for.")
-    ] = "0.0"
-    architectures: Annotated[
-        Mapping[Task, tuple[str, ...]],
-        Meta(description="Task -> patterns of the architectures that it serves so; any where a task is not listed."),
     ] = {}
 
 
@@ -233,6 +194,10 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         "repo",
         "file",
     )
+    headless: Annotated[
+        tuple[str, ...],
+        Meta(description="Flags with which it answers nobody, so that no health check would ever pass."),
+    ] = ()
     model_config: Annotated[
         tuple[str, ...],
         Meta(description="Files of which a model's folder has one, by which the engine knows what the model is."),
@@ -258,6 +223,25 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     hub_cache: Annotated[
         str, Meta(description="Folder in the container where the shared Hugging Face cache is mounted.")
     ] = "/root/.cache/huggingface"
+    hub_folder: Annotated[
+        str,
+        Meta(
+            description="Folder in the shared cache where it has repositories in the layout of huggingface_hub; `.` "
+            "for the cache itself, empty for a layout of its own."
+        ),
+    ] = "hub"
+    hub_files: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Patterns of the files of a repository that it reads; of a GGUF model, those of its tag alone."
+        ),
+    ] = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "*.txt", "*.py")
+    hub_ignored: Annotated[
+        tuple[str, ...], Meta(description="Patterns of files among these that it does not read.")
+    ] = ("original/*", "consolidated*", "onnx/*", "openvino/*", "metal/*")
+    hub_files_with: Annotated[
+        Mapping[str, tuple[str, ...]], Meta(description="`flag=value` -> patterns of the files that are read instead.")
+    ] = {}
     hub_always: Annotated[
         bool, Meta(description="The shared cache is mounted without a model too: models are pulled into it later.")
     ] = False

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from anvil_gen.catalog.catalog import Catalog, decoded
-from anvil_gen.catalog.engine import Sampling
+from anvil_gen.catalog.engine_parts import Sampling
 from anvil_gen.catalog.template_tree import MODELS
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.values import KeyPath

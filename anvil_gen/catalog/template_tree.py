@@ -24,6 +24,9 @@ ARCHITECTURES_FILE = "architectures.toml"
 MODELS = "models"
 """The folder of what is known of families of models; nothing is rendered of it."""
 
+DOCKER_FILE = "docker.toml"
+"""What `docker info` says of a host, and what follows from it."""
+
 FLAGS_FILE = "flags.json"
 """The flags of an engine through its versions, next to its data file; nothing is rendered of them."""
 
@@ -47,7 +50,7 @@ def unused_files(own: Path, shipped: Path) -> Iterator[Diagnostic]:
         if (
             entry.name.startswith(".")
             or entry.name.endswith((".md", SCHEMA_SUFFIX))
-            or entry.name == ARCHITECTURES_FILE
+            or entry.name in (ARCHITECTURES_FILE, DOCKER_FILE)
         ):
             continue
         if entry.name not in known or not entry.is_dir():

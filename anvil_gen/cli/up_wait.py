@@ -8,6 +8,8 @@ from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.cli.views.progress import ProgressDisplay, print_waited_json, show_interrupted, show_waited
 from anvil_gen.cli.views.services import show_results
 from anvil_gen.diagnostics import Diagnostic, ExitCode
+from anvil_gen.operate.downloads import downloads_of
+from anvil_gen.operate.readiness import Progress
 from anvil_gen.operate.service_results import ServiceAction
 from anvil_gen.operate.up import UpResult
 from anvil_gen.operate.wait import (
@@ -36,11 +38,16 @@ def wait_and_report(up: UpResult, causes: Sequence[Diagnostic], *, timeout: floa
     present += [router.reload_service] if router is not None and router.reloads and router.service in present else []
     logs = logs_of(up.deployment, up.mode, present)
     display, observer = ProgressDisplay(), observer_of(up.deployment)
+    downloads = downloads_of(up.deployment.host, up.mode.tiers)
+
+    def show(services: tuple[Progress, ...]) -> None:
+        display.show(downloads.describe(services))
+
     servers = servers_of(up.mode)
     waited = (
         check_once(logs, up.before, observer, servers)
         if up.code
-        else wait(logs, up.before, observer, timeout=timeout, show=display.show, servers=servers)
+        else wait(logs, up.before, observer, timeout=timeout, show=show, servers=servers)
     )
     diagnostics = [*readiness_errors(waited, host, up.mode.name), *impairment_warnings(waited)]
     if as_json:

@@ -43,7 +43,7 @@ def decode(text: bytes | None) -> State | None:
     """Return the state that a file holds; None for no file, and for one that is damaged or names a file outside."""
     try:
         state = msgspec.json.decode(text or b"", type=State)
-    except (ValueError, msgspec.MsgspecError):
+    except (ValueError, RecursionError, msgspec.MsgspecError):
         return None
     return state if all(map(_is_inside, state.paths)) else None
 

@@ -54,6 +54,17 @@ class HostTable(Table, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    selinux: (
+        Annotated[
+            bool,
+            Meta(
+                description="Whether Docker runs containers under SELinux (Fedora, RHEL): files of the tree are "
+                "labelled for containers then, and containers with other files of the host run without labels.",
+                examples=[True],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     docker_context: (
         Annotated[
             str,

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 MAX_DEPTH = 32
 """Tables and arrays inside one another; no sensible file comes near, and deeper ones exhaust parsers."""
 
-# A dotted key of 1,000 parts: the parser keeps each of its prefixes, which at 100,000 parts no memory holds.
-_MANY_PARTS = r"""(?m)(?:^|[\[{,])[ \t]*(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){1000}"""
+# A dotted key of 64 parts: the parser keeps each of its prefixes, and looks at all of them for every key.
+_MANY_PARTS = r"""(?m)(?:^|[\[{,])[ \t]*(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}"""
 _TOO_DEEP = (
     "nested-too-deeply",
     f"tables and arrays are nested more than {MAX_DEPTH} levels deep",
@@ -99,7 +99,7 @@ class Document:
         return Location(file=self.display, line=line, column=column, length=length, source=source)
 
     def _parse(self) -> dict[str, Any]:
-        if self.text.count(".") >= 1000 and re.search(_MANY_PARTS, self.text):
+        if self.text.count(".") >= 64 and re.search(_MANY_PARTS, self.text):
             raise self._refused(*_TOO_DEEP)
         try:
             # TOML knows only LF and CRLF; a lone CR is left in, for the parser to refuse.

@@ -30,6 +30,8 @@ class DockerInfo(Struct, frozen=True, kw_only=True):
     endpoint: str = ""
     local: bool = True
     info: Mapping[str, Any] = {}
+    components: tuple[str, ...] = ()
+    """What the server is made of."""
     diagnostic: Diagnostic | None = None
 
     @property
@@ -68,6 +70,7 @@ def docker_info(docker: Docker) -> DockerInfo:
         endpoint=endpoint,
         local=local,
         info=info if server else {},
+        components=tuple(str(one.get("Name")) for one in (versions.get("Server") or {}).get("Components") or ()),
         diagnostic=None if server else failure(stderr, docker.command("version")),
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import ChainMap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,8 +23,10 @@ BAD_VARIABLES = "variables-cannot-be-read"
 """The code of the error where an ``.env`` cannot be parsed."""
 
 _REMEDY = "each line is NAME=value; put a value with spaces, quotes, # or $ in single quotes"
+_LONGEST = 1 << 17
+"""Bytes of a variable that Linux passes to a program, with its name."""
 _NOTHING = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)")
-_NAME = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[^\r\n=:]*?)[ \t]*(?P<sign>[=:][ \t]*|(?=[\r\n]|\Z))")
+_NAME = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[^\r\n=:]*)(?P<sign>[=:][ \t]*)?")
 _VALID_NAME = re.compile(r"[\w.\[\]-]+")
 _QUOTED = {quote: re.compile(rf"{quote}(?P<value>(?:[^{quote}\\]|\\.)*){quote}", re.DOTALL) for quote in "'\""}
 _REST = re.compile(r"[^\n]*(?:\n|\Z)")
@@ -49,24 +52,27 @@ class _LineError(Exception):
 def parse(text: str, shell: Mapping[str, str]) -> EnvFile:
     """Return what the text of a ``.env`` says, as far as every Compose reads it so."""
     values: dict[str, str] = {}
+    known = ChainMap(dict(shell), values)
     errors: list[tuple[int, str]] = []
-    at, text = 0, text.removeprefix("\ufeff")
+    at, line, text = 0, 1, text.removeprefix("\ufeff")
     while at < len(text):
-        line = text.count("\n", 0, at) + 1
         nothing = _NOTHING.match(text, at)
         try:
-            at = nothing.end() if nothing else _read_line(text, at, values, shell)
+            end = nothing.end() if nothing else _read_line(text, at, values, known)
         except _LineError as error:
             errors.append((line, str(error)))
             rest = _REST.match(text, at)
-            at = rest.end() if rest else len(text)
+            end = rest.end() if rest else len(text)
+        line += text.count("\n", at, end)
+        at = end
     return EnvFile(values=values, errors=tuple(errors))
 
 
-def _read_line(text: str, at: int, values: dict[str, str], shell: Mapping[str, str]) -> int:
+def _read_line(text: str, at: int, values: dict[str, str], known: Mapping[str, str]) -> int:
     """Read one assignment into ``values``, and return where the next line starts."""
     name = _NAME.match(text, at)
-    if name is None or not _VALID_NAME.fullmatch(name["name"]):
+    key = name["name"].rstrip(" \t") if name is not None else ""
+    if name is None or not _VALID_NAME.fullmatch(key):
         raise _LineError("it does not start with a variable's name")
     if not name["sign"]:
         raise _LineError("there is no = after the name")
@@ -85,12 +91,22 @@ def _read_line(text: str, at: int, values: dict[str, str], shell: Mapping[str, s
         value, end = _COMMENT.sub("", rest[0].rstrip("\r\n")).strip() if rest else "", rest.end() if rest else at
     if "\0" in value:
         raise _LineError("it has a NUL character in it")
-    values[name["name"]] = value if quote == "'" else _expanded(value, {**values, **shell}, escapes=quote == '"')
+    values[key] = value if quote == "'" else _expanded(value, known, escapes=quote == '"')
     return end
 
 
 def _expanded(value: str, known: Mapping[str, str], *, escapes: bool) -> str:
+    room = _LONGEST - len(value)
+
     def fill(match: re.Match[str]) -> str:
+        nonlocal room
+        found = filled(match)
+        room -= len(found)
+        if room < 0:
+            raise _LineError("it is longer than any variable can be")
+        return found
+
+    def filled(match: re.Match[str]) -> str:
         if match[0].startswith("\\"):
             return "$" if match[0] == "\\$" else match[0]
         if match["broken"]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
+from anvil_gen.machine.docker_config import docker_config_file
 from anvil_gen.pin.image_reference import DOCKER_HUB
 
 _HUB_KEY = "https://index.docker.io/v1/"
@@ -37,12 +37,6 @@ class Credentials(Struct, frozen=True, kw_only=True):
     def basic(self) -> str:
         """The value of the header of basic authentication."""
         return "Basic " + base64.b64encode(f"{self.user}:{self.secret}".encode()).decode()
-
-
-def docker_config_file() -> Path:
-    """Return where Docker keeps its configuration."""
-    folder = os.environ.get("DOCKER_CONFIG")
-    return (Path(folder) if folder else Path.home() / ".docker") / "config.json"
 
 
 def credentials_of(registry: str, config: Path | None = None) -> Credentials | None:

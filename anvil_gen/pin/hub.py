@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, hf_hub_url
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -22,7 +22,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
     SafetensorsParsingError,
 )
-from huggingface_hub.utils import disable_progress_bars
+from huggingface_hub.utils import build_hf_headers, disable_progress_bars
+from msgspec import Struct
 
 from anvil_gen.catalog.architectures import Architectures
 from anvil_gen.diagnostics import printable
@@ -32,6 +33,7 @@ from anvil_gen.fit.hub import tensors_of
 from anvil_gen.fit.model_facts import facts_to_table
 from anvil_gen.inventory.lock_file import ModelPin
 from anvil_gen.pin.no_answer import NotAnsweredError
+from anvil_gen.pin.stream import Stream
 from anvil_gen.pin.web import ATTEMPTS, Sleep, wait_seconds
 
 _Value = TypeVar("_Value")
@@ -39,13 +41,29 @@ _BUSY = (429, 500, 502, 503, 504)
 _NO_ACCESS = "ask for access on its page, and set the token: HF_TOKEN, or what token_env of [hfcache] names"
 
 
+class HubFile(Struct, frozen=True, kw_only=True):
+    """A file of a repository; ``blob`` is how a cache names its content."""
+
+    name: str
+    size: int
+    blob: str
+
+
+class HubFiles(Struct, frozen=True, kw_only=True):
+    """The files of a commit."""
+
+    commit: str
+    gated: bool
+    files: tuple[HubFile, ...]
+
+
 class Hub:
     """Asks the hub that HF_ENDPOINT names, or huggingface.co."""
 
-    def __init__(self, token: str | None = None, *, sleep: Sleep = time.sleep) -> None:
+    def __init__(self, token: str | None = None, *, endpoint: str | None = None, sleep: Sleep = time.sleep) -> None:
         """Ask with a token; None for the one of HF_TOKEN or of a login."""
         disable_progress_bars()
-        self._api = HfApi(token=token, library_name="anvil-gen")
+        self._api = HfApi(endpoint=endpoint, token=token, library_name="anvil-gen")
         self._sleep = sleep
 
     def commit(self, repo: str, revision: str | None) -> str:
@@ -73,6 +91,33 @@ class Hub:
             facts["code"] = True
         table = self._facts(repo, commit, config, known) if config else {}
         return ModelPin(commit=commit, facts={**facts, **({"facts": table} if table else {})})
+
+    def files(self, repo: str, revision: str | None) -> HubFiles:
+        """Return the commit of a revision with its files.
+
+        Raises:
+            NotAnsweredError: the hub does not say it.
+        """
+        info = self._asked(repo, revision, lambda: self._api.model_info(repo, revision=revision, files_metadata=True))
+        found = [
+            HubFile(
+                name=one.rfilename,
+                size=one.size or 0,
+                blob=one.lfs.sha256 if one.lfs is not None else one.blob_id or "",
+            )
+            for one in info.siblings or ()
+        ]
+        return HubFiles(commit=str(info.sha), gated=bool(info.gated), files=tuple(found))
+
+    def stream(self, repo: str, commit: str, file: HubFile, target: Path, progress: Callable[[int], None]) -> None:
+        """Write a file of a repository to a place; what is there of it from an earlier time is not asked for again.
+
+        Raises:
+            NotAnsweredError: the hub does not give it.
+        """
+        url = hf_hub_url(repo, file.name, revision=commit, endpoint=self._api.endpoint)
+        headers = build_hf_headers(token=self._api.token, library_name="anvil-gen")
+        self._asked(repo, None, lambda: Stream(url, headers, target, file.size, progress).write())
 
     def _facts(self, repo: str, commit: str, config: Mapping[str, Any], known: Architectures) -> dict[str, Any]:
         """Return what a configuration and the headers of safetensors files say; nothing where there are none."""
@@ -119,6 +164,12 @@ class Hub:
                 detail = f"{name} is no name that a model has there"
                 raise NotAnsweredError("model-is-not-on-the-hub", detail, "write organisation/name") from None
         raise NotAnsweredError("hub-does-not-answer", f"{name}: no attempt was made", "")
+
+
+def _file(sibling: Any) -> HubFile:
+    """Return a file as the Hub lists it; a large one is named by its digest, a small one as git names it."""
+    blob = sibling.lfs.sha256 if sibling.lfs is not None else sibling.blob_id
+    return HubFile(name=sibling.rfilename, size=sibling.size or 0, blob=blob or "")
 
 
 def _refusal(name: str, revision: str | None, error: HfHubHTTPError) -> NotAnsweredError:

@@ -83,7 +83,7 @@ def ask_all(host: Host, asked: Iterable[Wanted], ask: Callable[[Wanted], _Value]
         answers = list(pool.map(answer, items))
     # Not in the threads: places are found by a parser that several must not use at a time.
     pairs = list(zip(items, answers, strict=True))
-    diagnostics = [_diagnostic(host, one, found) for one, found in pairs if isinstance(found, NotAnsweredError)]
+    diagnostics = [place_error(host, one, found) for one, found in pairs if isinstance(found, NotAnsweredError)]
     if diagnostics:
         raise DiagnosticError(sorted(diagnostics, key=lambda one: (one.address, one.detail)))
     return {(one.kind, one.name): found for one, found in pairs if not isinstance(found, NotAnsweredError)}
@@ -121,7 +121,8 @@ def _check_owners(found: Sequence[Wanted], update: Collection[str] | None) -> No
         raise DiagnosticError(diagnostics)
 
 
-def _diagnostic(host: Host, one: Wanted, error: NotAnsweredError) -> Diagnostic:
+def place_error(host: Host, one: Wanted, error: NotAnsweredError) -> Diagnostic:
+    """Return what was not answered as an error, where the inventory names it."""
     return Diagnostic(
         code=error.code,
         detail=error.detail,

@@ -13,7 +13,7 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.gpu_model import Reservation
 from anvil_gen.resolve.model import ExtraService, HealthCheck, Logging, Mode, Mount, Networks, Router, Service, Stack
-from anvil_gen.resolve.override_merge import merge
+from anvil_gen.resolve.override_merge import Added, merge
 from anvil_gen.values import KeyPath, Text, VariableValue
 
 _ABSENT = object()
@@ -103,6 +103,12 @@ def _common_keys(service: Service | Router) -> dict[str, Any]:
     }
 
 
+def _with_override(own: Mapping[str, Any], override: Mapping[str, Any]) -> Any:
+    """Return what is expected with an override on top; what it adds to a list of the template is among the items."""
+    lists: dict[str, Any] = {key: () for key, value in override.items() if isinstance(value, Added)}
+    return _without_empty(merge({**lists, **own}, override, removed=_ABSENT))
+
+
 def _health(health: HealthCheck) -> dict[str, Any]:
     return {
         "test": _forms(health.test),
@@ -179,7 +185,7 @@ def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
         **_networks(service.networks),
         **_reservation(service.gpus),
     }
-    return _file(service.name, _without_empty(merge(own, service.override, removed=_ABSENT)), service)
+    return _file(service.name, _with_override(own, service.override), service)
 
 
 def _env_files(service: Service) -> Any:
@@ -209,7 +215,7 @@ def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
         "volumes": (*mounts, *map(_mount, router.mounts)),
         **_networks(router.networks),
     }
-    found = _file(router.service, _without_empty(merge(own, router.override, removed=_ABSENT)), router)
+    found = _file(router.service, _with_override(own, router.override), router)
     return {**found, "services": {**found["services"], **_reloader(router)}}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from anvil_gen.values import (
@@ -90,12 +90,17 @@ def arguments(
     *,
     style: FlagStyle,
     lists: ListStyle,
+    repeated: Container[str] = (),
 ) -> tuple[Text, ...]:
-    """Return the whole command line: positional arguments with ``values`` filled in, then the flags in their order."""
+    """Return the whole command line: positional arguments with ``values`` filled in, then the flags in their order.
+
+    The flags in ``repeated`` stand before each of their values, whatever the habit of the engine.
+    """
     filled = [fill(argument, values) if isinstance(argument, str) else argument for argument in positional]
+    forms: dict[str, ListStyle] = {name: "repeat" if name in repeated else lists for name in flags}
     return (
         *filled,
-        *(argument for name, value in flags.items() for argument in flag_arguments(name, value, style, lists)),
+        *(argument for name, value in flags.items() for argument in flag_arguments(name, value, style, forms[name])),
     )
 
 

@@ -23,6 +23,7 @@ from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOption
 from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.parallel import parallel_values
 from anvil_gen.resolve.relative_paths import Move, move_to
+from anvil_gen.resolve.selinux import has_foreign, labelled, unlabelled
 from anvil_gen.resolve.way_out import way_out_environment, way_out_mounts
 from anvil_gen.text.units import parse_duration
 from anvil_gen.values import KeyPath, Number, Text, VariableValue, canonical_flag, concat, fill, text_of, with_reference
@@ -93,7 +94,10 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
     parts = _engine_parts(context, server, engine, inputs, move) if engine is not None else _EngineParts()
     own = own_mounts(context, options, server.path, _taken(server, inputs), folder=inputs.folder)
     fetched = way_out_mounts(context, move) if _fetches(inputs) else ()
-    mounts, sealed = (*parts.mounts, *fetched, *own), context.sealed and server.path[0] == "tiers"
+    mounts, sealed = (
+        labelled((*parts.mounts, *fetched, *own), inputs.files, context),
+        context.sealed and server.path[0] == "tiers",
+    )
     networks = networks_of(context, options, server.path, sealed=sealed)
     return Service(
         name=inputs.service,
@@ -120,9 +124,14 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         labels=inputs.labels,
         env_file=env_files(options.env_file, move),
         build=build_keys(options.build, move),
-        override=with_image(with_needs(server, engine, options.override), context.lock),
+        override=with_image(_override(context, server, mounts), context.lock),
         override_declared=declared_by(context, declaring(options.override), folder=inputs.folder),
     )
+
+
+def _override(context: ResolveContext, server: AnyServer, mounts: Sequence[Mount]) -> Mapping[str, Any]:
+    needs = with_needs(server, server.engine, server.options.override)
+    return unlabelled(needs, context, foreign=has_foreign(mounts))
 
 
 def _engine_parts(
@@ -163,7 +172,8 @@ def _health(options: ServerOptions, engine: Engine, port: Text) -> HealthCheck |
         parts = ("CMD-SHELL", own["test"]) if isinstance(own["test"], str) else own["test"]
         test = tuple(fill(part, {"port": port}) for part in parts)
         return HealthCheck(**{"start_period": start_period, **own, "test": test})
-    if engine.health is None:
+    flags = {canonical_flag(name) for name, value in options.flags.items() if value is not False}
+    if engine.health is None or not flags.isdisjoint(map(canonical_flag, engine.headless)):
         return None
     return replace(health_check(engine.health, port, start_period), **own)
 
@@ -195,7 +205,15 @@ def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs:
         words if options.command is None else [text if text == _MODEL else text_of(text) for text in options.command]
     )
     positional = tuple(part for part in words if not isinstance(part, str) or _MODEL not in part or values)
-    return arguments(positional, values, _with_passed(mapped, passed), style=engine.flag_style, lists=engine.list_style)
+    rules, lists = server.rules, {name for name, value in passed.items() if isinstance(value, list)}
+    return arguments(
+        positional,
+        values,
+        _with_passed(mapped, passed),
+        style=engine.flag_style,
+        lists=engine.list_style,
+        repeated={name for name in lists if rules is not None and rules.repeats(name)},
+    )
 
 
 def _in_json(engine: Engine, field: str, value: Any, before: Any) -> Any:

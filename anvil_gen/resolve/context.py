@@ -43,6 +43,7 @@ class ResolveContext(Struct, frozen=True, kw_only=True):
     peers: tuple[Peer, ...] = ()  # other hosts whose models the router serves too
     federated: tuple[FederatedHost, ...] = ()  # other hosts whose metrics are taken too
     sealed: bool  # tiers reach nothing but each other and the router
+    selinux: bool = False  # files need labels before containers may read them
     lock: Lock = Lock()  # what images and models are held to
 
 

@@ -71,6 +71,11 @@ class FlagRules(Struct, frozen=True, kw_only=True):
         flag = self.timeline.find(canonical_flag(name), self.release.checked[0])
         return flag is not None and flag.type == "switch"
 
+    def repeats(self, name: str) -> bool:
+        """Return whether the version takes a flag once for each value, and never several values after it."""
+        flag = self.timeline.find(canonical_flag(name), self.release.checked[0])
+        return flag is not None and flag.repeats and not flag.several
+
     def _at(self, version: str, name: str, value: Any) -> Iterator[Finding]:
         flag = self.timeline.find(canonical_flag(name), version)
         if flag is not None:

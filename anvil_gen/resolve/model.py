@@ -327,6 +327,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     host: str
     project: str
     platform: str
+    selinux: bool = False  # files of the tree are labelled for containers
     inventory: str  # as the headers name it
     gpus: tuple[Gpu, ...]
     tiers: tuple[Tier, ...]

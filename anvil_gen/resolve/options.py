@@ -66,6 +66,7 @@ class HostOptions(Options, frozen=True, kw_only=True):
     address: str | None
     proxy: str | None
     ca_file: str | None
+    selinux: bool
     docker_context: str | None
 
 

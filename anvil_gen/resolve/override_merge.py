@@ -113,8 +113,8 @@ def _merged_mapping(below: Mapping[str, Any], above: Mapping[str, Any], removed:
 def _added(below: Any, above: Added) -> Any:
     if isinstance(below, Added):
         return Added([*below.items, *above.items])
-    if isinstance(below, list):
-        return [*below, *above.items]
+    if isinstance(below, list | tuple):
+        return type(below)([*below, *above.items])
     return [below, *above.items] if isinstance(below, str) else above.items
 
 

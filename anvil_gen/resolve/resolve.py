@@ -61,41 +61,41 @@ def resolve(
         header: the inventory's name as the rendered files' headers give it.
         folders: the inventory's, which relative paths start from, and the rendered tree's.
         lock: what images and models are held to.
-        peers: other hosts whose models the router serves too.
-        federated: other hosts whose metrics are taken too.
+        peers: other hosts whose models the router serves too; `federated` are those whose metrics are taken too.
     """
-    context = replace(
-        _context(inventory, catalog, collector, host, folders=folders, lock=lock), peers=peers, federated=federated
-    )
-    _check_folders(inventory, collector)
-    _check_texts(collector)
+    alone = _context(inventory, catalog, collector, host, folders=folders, lock=lock)
+    context = replace(alone, peers=peers, federated=federated)
+    _check_inventory(context)
     spec = resolve_router_spec(context, project=host.project)
-    check_way_in(context)
     tiers = _tiers(context, spec)
     spec = None if _has_no_tiers(inventory, collector) else spec  # a router to nothing
     modes = build_modes(context, spec, tiers)
-    services, experiment = build_extras(context), build_experiment(context, tiers, host=host.name)
-    services += build_monitoring_services(context, tiers, modes[0].router)
+    experiment = build_experiment(context, tiers, host=host.name)
+    services, router = build_extras(context), modes[0].router
+    services += build_monitoring_services(context, tiers, router)
     stack = Stack(
         host=host.name,
         project=host.project,
         platform=context.platform,
+        selinux=context.selinux,
         inventory=header,
         gpus=tuple(context.gpus.values()),
         tiers=tuple(_with_root_file(tier, modes) for tier in tiers),
         services=services,
         modes=modes,
-        router=modes[0].router,
+        router=router,
         experiment=experiment,
         monitoring=build_monitoring(context, host, tiers, modes),
-        variables=variables_of(inventory, tiers, services, modes[0].router, experiment),
+        variables=variables_of(inventory, tiers, services, router, experiment),
     )
     return _checked(context, stack)
 
 
-def _check_texts(collector: Collector) -> None:
+def _check_inventory(context: ResolveContext) -> None:
+    _check_folders(context.inventory, context.collector)
     for check in (check_own_keys, check_paths, check_literal_secrets):
-        check(collector)
+        check(context.collector)
+    check_way_in(context)
 
 
 def _context(
@@ -112,6 +112,7 @@ def _context(
         folder=folders[0],
         output=folders[1],
         sealed=host.egress == "deny",
+        selinux=host.selinux,
         lock=lock,
     )
 

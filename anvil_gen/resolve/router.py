@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -19,7 +20,7 @@ from anvil_gen.resolve.compose_keys import with_image
 from anvil_gen.resolve.compose_service import health_check, logging_of, published
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
-from anvil_gen.resolve.model import Port, Router, Tier, Upstream
+from anvil_gen.resolve.model import Mount, Port, Router, Tier, Upstream
 from anvil_gen.resolve.mounts import own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
 from anvil_gen.resolve.options import RouterOptions
@@ -38,6 +39,7 @@ from anvil_gen.resolve.router_options import (
     seconds_of,
 )
 from anvil_gen.resolve.router_paths import check_paths, form_routes, path_routes
+from anvil_gen.resolve.selinux import has_foreign, unlabelled
 from anvil_gen.resolve.server_checks import check_log_fields
 from anvil_gen.values import KeyPath, VariableValue, text_of
 
@@ -119,6 +121,12 @@ def _check_list_size(context: ResolveContext, kind: RouterKind, routes: tuple[Ro
         )
 
 
+def _override(context: ResolveContext, options: RouterOptions, mounts: Sequence[Mount]) -> Mapping[str, Any]:
+    """Return Compose's own keys of the router, which may have files of the host besides those of its folder."""
+    has_certificates = options.tls is not None or context.peers != ()
+    return unlabelled(options.override, context, foreign=has_certificates or has_foreign(mounts))
+
+
 def build_router(
     context: ResolveContext, spec: RouterSpec, tiers: tuple[Tier, ...], routes: tuple[Route, ...]
 ) -> Router:
@@ -162,7 +170,7 @@ def build_router(
         mounts=mounts,
         networks=networks,
         declared=declared(context, mounts, networks or (DEFAULT,), folder=_FOLDER),
-        override=with_image(options.override, context.lock),
+        override=with_image(_override(context, options, mounts), context.lock),
         override_declared=declared_by(context, declaring(options.override), folder=_FOLDER),
         variables=kind.variables,
         options=options,

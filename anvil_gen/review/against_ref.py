@@ -19,11 +19,9 @@ from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.resolve.model import Tree
 from anvil_gen.review.causes import Elsewhere, with_causes
 from anvil_gen.review.consequence import service_changes
-from anvil_gen.review.host_plan import HostPlan, compose, document, host_plan, inputs
+from anvil_gen.review.host_plan import NOTHING, HostPlan, compose, document, host_plan, inputs
 from anvil_gen.review.snapshot import LOCKS, TEMPLATES, Snapshot, snapshot
 from anvil_gen.review.toml_edits import Edit, edits
-
-_NOTHING = Tree(files={}, data={})
 
 
 class _Then(Struct, frozen=True, kw_only=True):
@@ -96,7 +94,7 @@ def _of_fleet(
 
 def _of_host(then: _Then, path: str, plan: Plan, now: Generator) -> HostPlan:
     elsewhere = _elsewhere(then, path, plan)
-    before, data = _NOTHING, dict[str, Any]()
+    before, data = NOTHING, dict[str, Any]()
     if path not in then.differing.hosts and path in then.was.files and elsewhere == Elsewhere():
         return replace(host_plan(plan, (), (), is_edited=False), notes=_notes(then.was))
     if path in then.was.files:
@@ -143,7 +141,7 @@ def _elsewhere(then: _Then, path: str, plan: Plan) -> Elsewhere:
 def _removed(then: _Then, path: str) -> HostPlan:
     plan = then.render(path)
     services = service_changes(compose(plan.tree), {})
-    files = tuple(file_changes(plan.tree, _NOTHING))
+    files = tuple(file_changes(plan.tree, NOTHING))
     return HostPlan(host=plan.host.name, inventory=path, stack=None, services=tuple(services), files=files)
 
 

@@ -47,7 +47,7 @@ class ServiceChange(Struct, frozen=True, kw_only=True):
     """One service of one root file: what happens to it, and what of it changes.
 
     ``root`` is the first root file that has it, the default mode's before all others; ``exposures`` are what of it is
-    new that a reviewer must not overlook.
+    new that a reviewer must not overlook; ``notes`` are for people.
     """
 
     service: str
@@ -58,13 +58,14 @@ class ServiceChange(Struct, frozen=True, kw_only=True):
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     exposures: tuple[Exposure, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def service_changes(before: Files, after: Files) -> list[ServiceChange]:
     """Return the services that differ, those of the default mode first; of other modes what is else there."""
     found: list[ServiceChange] = []
     told: set[tuple[str, Address]] = set()
-    for root in sorted({*_roots(before), *_roots(after)}, key=lambda path: (path != ROOT_FILE, path)):
+    for root in sorted({*roots(before), *roots(after)}, key=lambda path: (path != ROOT_FILE, path)):
         for one in _of_root(root, before, after):
             places = {(one.service, what) for what in (*(change.address for change in one.changes), *one.exposures)}
             if not places <= told and not _is_of_default(one, found):
@@ -78,7 +79,8 @@ def _is_of_default(one: ServiceChange, found: Iterable[ServiceChange]) -> bool:
     return one.consequence in (Consequence.START, Consequence.STOP) and any(one.service == it.service for it in found)
 
 
-def _roots(files: Files) -> list[str]:
+def roots(files: Iterable[str]) -> list[str]:
+    """Return the root files among paths: one a mode, and the experiment's."""
     return [path for path in files if path.startswith(_ROOT) and "/" not in path]
 
 
@@ -107,7 +109,7 @@ def _of_root(root: str, before: Files, after: Files) -> Iterator[ServiceChange]:
 def _of_no_root(before: Files, after: Files, known: set[str]) -> Iterator[ServiceChange]:
     """Yield the services that no mode runs, neither before nor after."""
     rooted = {
-        name for files in (before, after) for root in _roots(files) for name in services_in(_included(root, files))
+        name for files in (before, after) for root in roots(files) for name in services_in(_included(root, files))
     }
     files = [[file for path, file in sorted(side.items()) if "/" in path] for side in (before, after)]
     for one in _changed("", *files, runs=False):

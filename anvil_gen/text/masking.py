@@ -53,9 +53,9 @@ _ASSIGNED = re.compile(
     r"""|(?<![\w.-])(?P<json>[A-Za-z_][\w.-]*)\\*["']\s*:\s*"""
     r"""|(?<![^\n{,"'=])[ \t]*(?P<key>[A-Za-z_][\w.-]*)(?::[ \t]+|[ \t]*=[ \t]*)"""
     r"""|(?<!\S)(?:ENV|ARG)[ \t]+(?P<set>[A-Za-z_]\w*)[ \t]+)"""
-    r"""(?=["'\\]*(?P<value>(?:\$\{[^}\n]*\}|\$\([^)\n]*\)|[^\s"'`;&,})]){0,100}))"""
+    r"""(?=["'\\]*(?P<value>(?:\$\{[^}\n]{0,400}\}|\$\([^)\n]{0,400}\)|[^\s"'`;&,})]){0,100}))"""
 )
-_SHELL_VARIABLE = re.compile(r"\$\{[^}\n]*\}|\$\([^)\n]*\)|\$\w+|\$[@*#?]")
+_SHELL_VARIABLE = re.compile(r"\$\{[^}\n]{0,400}\}|\$\([^)\n]{0,400}\)|\$\w+|\$[@*#?]")
 _SHORT_FLAG = re.compile("--?[A-Za-z]")
 _OF_SHELL = re.compile(r"\$\$?(?:[A-Z_][A-Z0-9_]*|\{[A-Za-z_]\w*\})")
 # Keys of Compose whose lists name secrets, and hold none.

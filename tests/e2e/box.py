@@ -53,7 +53,10 @@ class Box:
         `router`, the experiment's port from `experiment`, and the hub's cache is the volume `name("hfcache")`. Health
         checks run every second, instead of the engines' own intervals.
         """
-        inventory = tomllib.loads((HOSTS / f"{host}.toml").read_text("utf-8"))
+        return self.adapt(tomllib.loads((HOSTS / f"{host}.toml").read_text("utf-8")))
+
+    def adapt(self, inventory: dict[str, Any]) -> dict[str, Any]:
+        """Return an inventory with paths, ports and names of this box."""
         inventory["host"] = {**inventory["host"], "project": self.project}
         inventory["host"].pop("output", None)
         inventory["paths"]["models"] = str(self.engine.model_folder)

@@ -46,6 +46,15 @@ def test_a_flag_that_says_what_others_read_too_can_be_removed(lines: str, gone: 
     assert gone in plain
 
 
+def test_several_values_stand_as_the_flag_of_the_version_takes_them(tmp_path: Path) -> None:
+    command = command_of(
+        tmp_path, VLLM + 'flags.middleware = ["a.b", "c.d"]\nflags.logits-processors = ["e:f", "g:h"]\n'
+    )
+
+    assert [word for word in command if "middleware" in word] == ["--middleware=a.b", "--middleware=c.d"]
+    assert command[command.index("--logits-processors") :][:3] == ["--logits-processors", "e:f", "g:h"]
+
+
 def test_a_number_of_gpus_need_not_reach_the_engine(tmp_path: Path) -> None:
     assert "--tensor-parallel-size=2" in command_of(tmp_path, VLLM + "gpus = 2\n")
     assert not [

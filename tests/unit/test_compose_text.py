@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
 from anvil_gen.values import EnvRef, Interpolation, VariableText, compose_text, interpolations, split_compose_text
@@ -22,6 +24,16 @@ from anvil_gen.values import EnvRef, Interpolation, VariableText, compose_text, 
 )
 def test_pieces(text: str, expected: list[str | Interpolation]) -> None:
     assert [part for part in split_compose_text(text) if part != ""] == expected
+
+
+@pytest.mark.parametrize("text", ["${A:-" * 50_000, "${A:-" * 3000 + "}" * 3000, "${A:-" * 3000 + "}}" * 3000])
+def test_variables_that_nobody_means_are_none(text: str) -> None:
+    """Neither the depth nor the length of what is inside one another counts then."""
+    began = process_time()
+    found = list(interpolations(text))
+
+    assert all(one.word.count("${") < 64 for one in found)
+    assert process_time() - began < 5
 
 
 def test_what_is_written_is_read() -> None:

@@ -93,7 +93,7 @@ def _suggest_for_host(
     ask_hub = hub_asker(found.catalog)
     if model is None:
         _refuse_options(given)
-        suggestions = host_suggestions(found, _chosen(found.stack, tiers), ask_hub)
+        suggestions = host_suggestions(found, chosen_tiers(found.stack, tiers), ask_hub)
     else:
         engine = found.catalog.engine(given["engine"] or "")
         if engine is None:
@@ -111,7 +111,7 @@ def _fit_host(host: str, tiers: tuple[str, ...], given: dict[str, Any], *, as_js
 
     _refuse_options(given)
     found = open_deployment(host, Path.cwd()).host
-    result = host_fit(found, _chosen(found.stack, tiers), hub_asker(found.catalog))
+    result = host_fit(found, chosen_tiers(found.stack, tiers), hub_asker(found.catalog))
     show_host(result, as_json=as_json)
     return _exit_code(result.verdict)
 
@@ -131,7 +131,7 @@ def hub_asker(catalog: Catalog) -> Callable[[str, str | None], ModelFacts]:
     return lambda repo, revision: hub_facts(repo, revision, known, cache=_cache())
 
 
-def _chosen(stack: Stack, names: tuple[str, ...]) -> list[str]:
+def chosen_tiers(stack: Stack, names: tuple[str, ...]) -> list[str]:
     """Return the tiers of some names, which may be those of their services."""
     by_name = {tier.service.name: tier.name for tier in stack.tiers} | {tier.name: tier.name for tier in stack.tiers}
     unknown = [name for name in names if name not in by_name]

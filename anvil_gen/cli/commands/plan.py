@@ -33,9 +33,17 @@ _FORMATS = ("text", "json", "markdown", "github")
     is_flag=True,
     help="In a GitHub workflow: annotate lines, write the job's summary and one comment; a fork's is untrusted.",
 )
+@click.option("--verify", "verified", is_flag=True, help="Ask Docker Compose whether it would do what is planned.")
 @options.untrusted
 def command(
-    *, hosts: tuple[str, ...], every: bool, against: str | None, form: str, in_workflow: bool, untrusted: bool
+    *,
+    hosts: tuple[str, ...],
+    every: bool,
+    against: str | None,
+    form: str,
+    in_workflow: bool,
+    verified: bool,
+    untrusted: bool,
 ) -> ExitCode:
     """Show what a change does to each service, and why.
 
@@ -63,11 +71,16 @@ def command(
         raise click.UsageError("--against is empty: name disk, live or a git ref")
     if untrusted and against == "live":
         raise click.UsageError("--untrusted and --against live cannot be combined: containers run what is trusted")
+    if verified and against == "live":
+        raise click.UsageError("--verify and --against live cannot be combined: that asks Compose already")
     if in_workflow:
         plans = _in_workflow(hosts, every=every, against=against, untrusted=untrusted)
     else:
         below = repository_of(Path.cwd()) if untrusted else None
         plans = _plans(hosts, every=every, against=against or "disk", as_json=form == "json", below=below)
+    if verified:
+        _verify(plans)
+    if not in_workflow:
         _show(plans, form)
     return ExitCode.DIFFERS if any(plan.changes for plan in plans) else ExitCode.OK
 
@@ -102,6 +115,17 @@ def _plans(hosts: tuple[str, ...], *, every: bool, against: str, as_json: bool, 
         collect_all(lambda one: one.files, plans)
         return against_disk(plans, made)
     return against_ref(plans, made, against, every=every, trusted=below is None)
+
+
+def _verify(plans: list[HostPlan]) -> None:
+    """Report on how many services Docker Compose agrees.
+
+    Raises:
+        DiagnosticError: it does not, or there is none.
+    """
+    from anvil_gen.review.verify import verify  # noqa: PLC0415  only this asks Compose
+
+    click.echo(f"verified: Docker Compose would do the same to {verify(plans)} services", err=True)
 
 
 def _show(plans: list[HostPlan], form: str) -> None:

@@ -11,15 +11,26 @@ from anvil_gen.operate.doctor.containers import check_external_networks, check_n
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.operate.doctor.environment import check_docker, check_env_file, check_remote, check_variables
 from anvil_gen.operate.doctor.gpus import NONE_LISTED, check_gpus, check_runtimes
+from anvil_gen.operate.doctor.host import check_host
 from anvil_gen.operate.doctor.images import nowhere, unobtainable
 from anvil_gen.operate.doctor.mounts import check_mounts, check_volumes
 from anvil_gen.operate.doctor.ports_and_names import check_names, check_ports
 from anvil_gen.resolve.model import Mode
 
-_BEFORE = (check_variables, check_mounts, check_volumes, check_external_networks, nowhere, check_gpus, check_names)
+_BEFORE = (
+    check_host,
+    check_variables,
+    check_mounts,
+    check_volumes,
+    check_external_networks,
+    nowhere,
+    check_gpus,
+    check_names,
+)
 _OBSTACLES = {
     *("variable-is-not-set", "missing-external-volume", "missing-external-network", "image-cannot-be-pulled"),
     *("missing-model-folder", "missing-model-file", "empty-model-folder", "weights-were-not-fetched"),
+    *("podman-gives-no-gpus", "jetson-without-its-runtime"),
     *("link-out-of-the-mount", "model-is-incomplete", "model-config-is-missing"),
     *("missing-folder", "missing-file", "container-name-is-taken", "port-is-taken", "gpu-not-found"),
 }
@@ -61,6 +72,7 @@ def causes(context: DoctorContext) -> list[Diagnostic]:
 
 def _checks(context: DoctorContext) -> Iterator[Check]:
     yield from (check for check in check_docker(context) if check.verdict == "fail")
+    yield from check_host(context)
     yield from check_remote(context)
     yield from check_env_file(context)
     yield from (check for check in check_variables(context) if check.verdict == "fail")

@@ -22,6 +22,7 @@ from anvil_gen.operate.doctor.environment import (
 )
 from anvil_gen.operate.doctor.gpu_pinning import check_pins
 from anvil_gen.operate.doctor.gpus import check_gpus, check_runtimes, unnamed_gpus
+from anvil_gen.operate.doctor.host import check_host, check_proxies
 from anvil_gen.operate.doctor.images import check_images
 from anvil_gen.operate.doctor.mounts import check_mounts, check_volumes
 from anvil_gen.operate.doctor.parallelism import check_parallelism
@@ -47,6 +48,8 @@ CHECKS = (
         check_docker,
         check_platform,
         check_architecture,
+        check_host,
+        check_proxies,
         check_tree,
         check_remote,
         check_env_file,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ def vllm_image(engine: Engine) -> str:
 def vllm_models(engine: Engine, image: str) -> Path:
     """Return the folder of the models that vLLM reads: the GGUF file's model in its own format, and an adapter."""
     data = (images_data()["model"], images_data()["vllm"], MODELS_SCRIPT.read_text("utf-8"))
-    return kept("vllm_models", data, partial(_make_models, engine, image))
+    return kept("vllm_models", data, lambda _, target: _make_models(engine, image, target))
 
 
 def _make_image(engine: Engine, data: dict[str, Any], digest: str) -> None:

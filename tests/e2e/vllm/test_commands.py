@@ -13,16 +13,16 @@ import pytest
 from compose_cli import compose_config
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.catalog.engine import Engine as EngineData
-from anvil_gen.resolve.command_line import flag_arguments
+from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.resolve.flag_check import FlagRules, flag_rules
-from anvil_gen.values import compose_text
 from e2e.engine import Engine
 from e2e.materials import REPOSITORY
 from e2e.vllm.servers import START_SECONDS, Vllm
 
 SCRIPT = Path(__file__).with_name("parse_commands.py")
 EXAMPLES = REPOSITORY / "examples"
+# What the parser looks for as soon as it is named.
+TEMPLATES = EXAMPLES / "lab-quad" / "tiers" / "chat.files" / "templates"
 VARIABLES = {"MODEL": "org/name", "LAB_ROUTER_TOKEN": "x", "ANVIL_ROUTER_TOKEN": "x"}
 FLAGS = {
     "taken": """
@@ -34,7 +34,7 @@ FLAGS = {
         "compilation-config.mode" = 3
         compilation-config = { mode = 3 }
         generation-config = "vllm"
-        allowed-origins = ["*"]
+        allowed-origins = '["*"]'
         max-lora-rank = 32
         enable-log-requests = true
         shutdown-timeout = 50
@@ -52,12 +52,20 @@ FLAGS = {
         compilation-config = { levle = 3 }
         limit-mm-per-prompt = "{image: 3"
         seed = "x"
+        allowed-origins = ["*"]
         tokenizer-mode = ["a", "b"]
     """,
 }
-CASES: dict[str, tuple[str, Any]] = {
-    f"{kind} {name}": (name, value) for kind, text in FLAGS.items() for name, value in tomllib.loads(text).items()
-}
+CASES = {f"{kind} {line.strip()}": line for kind, text in FLAGS.items() for line in text.splitlines() if line.strip()}
+TIER = """\
+schema = 1
+[tiers.one]
+engine = "vllm"
+image = "{image}"
+model = {{ path = "/models/x" }}
+flag_check = false
+flags.{line}
+"""
 
 
 def rendered_commands() -> dict[str, list[str]]:
@@ -70,26 +78,26 @@ def rendered_commands() -> dict[str, list[str]]:
     return found
 
 
-def arguments_of(name: str, value: Any, engine: EngineData) -> list[str]:
-    """Return a flag as it is rendered for vLLM."""
-    return [compose_text(text) for text in flag_arguments(name, value, engine.flag_style, engine.list_style)]
-
-
-def flag_commands() -> dict[str, list[str]]:
-    """Return a command line for each flag above."""
-    engine = Catalog().engine("vllm")
-    assert engine is not None
-    return {case: ["serve", "org/name", *arguments_of(*flag, engine)] for case, flag in CASES.items()}
+def flag_commands(image: str, folder: Path) -> dict[str, list[str]]:
+    """Return the command line that is rendered for each flag above."""
+    found = {}
+    for case, line in CASES.items():
+        (folder / "box.toml").write_text(TIER.format(image=image, line=line.strip()), "utf-8")
+        tree = Generator().render(folder / "box.toml").tree
+        found[case] = tree.data["tiers/one.yml"]["services"]["one"]["command"]
+    return found
 
 
 @pytest.fixture(scope="module")
-def parsed(engine: Engine, vllm: Vllm) -> dict[str, Any]:
+def parsed(engine: Engine, vllm: Vllm, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Ask the real parser about all command lines at once, since importing it takes most of the time."""
-    run = ["docker", "run", "--rm", "--interactive", "--network=none", f"--volume={SCRIPT}:/parse_commands.py:ro"]
+    commands = rendered_commands() | flag_commands(vllm.image, tmp_path_factory.mktemp("flags"))
+    mounts = [f"--volume={SCRIPT}:/parse_commands.py:ro", f"--volume={TEMPLATES}:/templates:ro"]
+    run = ["docker", "run", "--rm", "--interactive", "--network=none", "--entrypoint=python3"]
     done = subprocess.run(
-        [*run, "--entrypoint=python3", vllm.image, "/parse_commands.py"],
+        [*run, *mounts, vllm.image, "/parse_commands.py"],
         env=dict(engine.environment),
-        input=json.dumps({"commands": rendered_commands() | flag_commands()}),
+        input=json.dumps({"commands": commands}),
         capture_output=True,
         text=True,
         timeout=START_SECONDS,
@@ -127,7 +135,8 @@ def test_each_command_of_the_examples_is_taken(parsed: Mapping[str, Any]) -> Non
 @pytest.mark.parametrize("case", CASES)
 def test_the_flag_check_says_what_the_parser_says(case: str, parsed: Mapping[str, Any], rules: FlagRules) -> None:
     said, taken = parsed["commands"][case], case.startswith("taken")
-    findings = [finding for finding in rules.findings(*CASES[case]) if finding.severity == "error"]
+    ((name, value),) = tomllib.loads(CASES[case]).items()
+    findings = [finding for finding in rules.findings(name, value) if finding.severity == "error"]
 
     assert (said == "", findings == []) == (taken, taken), (said, findings)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import process_time
 
 import pytest
 from inventories import without_marks
@@ -118,6 +119,15 @@ def test_deep_nesting_is_reported(tmp_path: Path, text: str) -> None:
     assert diagnostic.summary == "nested too deeply"
     assert "five levels" in diagnostic.remedy
     assert str(diagnostic.location) == "box.toml"
+
+
+def test_long_dotted_keys_take_no_more_than_their_length(tmp_path: Path) -> None:
+    """The parser looks at each of their parts again for every key: at many long ones, for minutes."""
+    began = process_time()
+    text = "".join(f"{'a.' * 900}k{number} = 1\n" for number in range(500))
+
+    assert fault_of(written(tmp_path, text)).summary == "nested too deeply"
+    assert process_time() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import process_time
 
 import pytest
 from compose_texts import ENV_TEXT
 
-from anvil_gen.machine.dotenv import variables
+from anvil_gen.machine.dotenv import parse, variables
 from anvil_gen.text.interpolation import fill_variables, unset_variables
 
 
@@ -69,3 +70,22 @@ def test_what_a_text_needs() -> None:
     text = "$A ${B} ${C:-d} ${D-} ${E:?no} ${F?no} $$G ${H:+x}"
 
     assert list(unset_variables(text, {})) == [("A", False), ("B", False), ("E", True), ("F", True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "errors"),
+    [
+        ("a" + " " * 500_000 + "b=1", 0, 1),
+        ("=\n" * 100_000, 0, 100_000),
+        ("".join(f"v{at}=${{v{at - 1}}}x\n" if at else "v0=1\n" for at in range(20_000)), 20_000, 0),
+        ("".join(f"v{at}=$v{at - 1}$v{at - 1}\n" if at else "v0=1\n" for at in range(64)), 17, 47),
+        ("a=1\n" + "b=" + "$a" * 400_000, 1, 1),
+    ],
+    ids=["spaces", "no names", "each by the one before", "twice the one before", "too long"],
+)
+def test_no_file_takes_more_than_its_length(text: str, values: int, errors: int) -> None:
+    began = process_time()
+    found = parse(text, {})
+
+    assert (len(found.values), len(found.errors)) == (values, errors)
+    assert process_time() - began < 5

@@ -329,3 +329,10 @@ def test_what_goes_from_options_and_inputs_as_it_is() -> None:
     assert service.labels == (("a", "b"),)
     assert service.override == {"user": "x$$me", "volumes": ["data:/d", "/h:/h"]}
     assert service.override_declared.volumes == {"data": {}}
+
+
+@pytest.mark.parametrize(("flags", "checked"), [("nnodes = 2, headless = true", False), ("nnodes = 2", True)])
+def test_a_rank_that_answers_nobody_is_not_checked(flags: str, checked: bool) -> None:
+    service = service_of(tier(f"engine = 'vllm', gpus = ['a'], tensor_parallel = 2, flags = {{ {flags} }}"))
+
+    assert (service.health is not None) == checked

@@ -111,7 +111,24 @@ def test_secrets_without_a_name_and_after_flags(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["key-", "key.", "key ", "--key-", "--a ", "a=", "://a:", "sk-", "eyJ", "curl ", "-----BEGIN ", "\\", "a:", "ENV "],
+    [
+        "key-",
+        "key.",
+        "key ",
+        "--key-",
+        "--a ",
+        "a=",
+        "://a:",
+        "sk-",
+        "eyJ",
+        "curl ",
+        "-----BEGIN ",
+        "\\",
+        "a:",
+        "ENV ",
+        "${A:-",
+        "$(",
+    ],
 )
 def test_an_endless_line_takes_no_more_than_its_length(piece: str) -> None:
     text = piece * (200_000 // len(piece))
