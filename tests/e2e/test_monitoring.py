@@ -143,6 +143,19 @@ def test_the_running_tier_is_seen_under_one_name(watched: Box) -> None:
     assert value(watched, 'anvil:host_memory_total_bytes{host="box"}') > 1 << 30
 
 
+def test_status_tells_the_requests_of_the_tier(watched: Box) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        rows = json.loads(watched.anvil_gen("status", "box", "--json", check=False).stdout)["services"]
+        (row,) = (row for row in rows if row["tier"] == "small")
+        # A server that computes may not answer within two seconds.
+        if row["requests_running"] is not None:
+            break
+        assert time.monotonic() < deadline, row
+    assert row["requests_running"] == 2
+    assert row["requests_waiting"] >= 1
+
+
 def test_every_expression_is_answered_or_listed(watched: Box) -> None:
     value(watched, "anvil:generation_tokens_per_second")  # the last that there is
     silent = {expression for expression in expressions(watched) if not answer(watched, expression)}
