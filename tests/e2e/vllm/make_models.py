@@ -29,7 +29,7 @@ def make_model() -> None:
 
 
 def make_adapter() -> None:
-    """Write a small random adapter, in PEFT's form, for the model."""
+    """Write a random adapter in PEFT's form, strong enough to be heard."""
     config = json.loads((MADE / "smollm2" / "config.json").read_text("utf-8"))
     hidden, heads = config["hidden_size"], config["num_attention_heads"]
     outputs = {"q_proj": hidden, "v_proj": hidden // heads * config["num_key_value_heads"]}
@@ -38,8 +38,8 @@ def make_adapter() -> None:
     for layer in range(config["num_hidden_layers"]):
         for module, width in outputs.items():
             place = f"base_model.model.model.layers.{layer}.self_attn.{module}"
-            tensors[f"{place}.lora_A.weight"] = (torch.randn(RANK, hidden) / 20).to(torch.bfloat16)
-            tensors[f"{place}.lora_B.weight"] = (torch.randn(width, RANK) / 20).to(torch.bfloat16)
+            tensors[f"{place}.lora_A.weight"] = (torch.randn(RANK, hidden) / 5).to(torch.bfloat16)
+            tensors[f"{place}.lora_B.weight"] = (torch.randn(width, RANK) / 5).to(torch.bfloat16)
     folder = MADE / "adapter"
     folder.mkdir()
     save_file(tensors, folder / "adapter_model.safetensors", {"format": "pt"})

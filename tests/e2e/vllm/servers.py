@@ -38,7 +38,7 @@ def inventory(box: Box, vllm: Vllm, **tier: Any) -> dict[str, Any]:
         "context_length": 1024,
         "max_sequences": 4,
         # Else Compose hears only every ten seconds that it is healthy.
-        "override": {"healthcheck": {"interval": "1s"}},
+        "override": {"healthcheck": {"interval": "3s"}},
     }
     return {
         "schema": 1,

@@ -194,7 +194,7 @@ def test_its_metrics_have_the_names_that_dashboards_use(server: Server) -> None:
 
 
 def test_requests_under_way_are_answered_before_it_stops(server: Server) -> None:
-    box, tokens = server.box, 120
+    box, tokens = server.box, 60
     stream = server.engine.chat.completions.create(
         model=SERVED_NAME, messages=QUESTION, max_tokens=tokens, stream=True, extra_body={"ignore_eos": True}
     )
