@@ -60,14 +60,14 @@ def test_no_line_of_a_good_start_tells_of_a_failure(line: str) -> None:
             "there is no model in /models/no-model",
         ),
         (
-            "(Worker pid=39) ERROR 11-29 10:26:27 [multiproc_executor.py:953] RuntimeError: Cannot find any model weights "
+            "(Worker pid=39) ERROR [multiproc_executor.py:953] RuntimeError: Cannot find any model weights "
             "with `/models/no-weights`",
             "/models/no-weights has a config.json and no weights",
         ),
         (
-            "(Worker pid=38) ERROR 11-29 10:26:22 [multiproc_executor.py:953] "
-            "safetensors._safetensors_rust.SafetensorError: Error while deserializing header: incomplete metadata, file not "
-            "fully covered",
+            "(Worker pid=38) ERROR [multiproc_executor.py:953] "
+            "safetensors._safetensors_rust.SafetensorError: Error while deserializing header: incomplete metadata, file "
+            "not fully covered",
             "a file of the weights is cut short or spoilt: incomplete metadata, file not fully covered",
         ),
         (
@@ -76,13 +76,13 @@ def test_no_line_of_a_good_start_tells_of_a_failure(line: str) -> None:
             "the model itself ends at 8192 tokens, and 1000000 are asked for",
         ),
         (
-            "(Worker pid=41) ERROR 11-29 10:26:44 [multiproc_executor.py:1063] vllm.exceptions.LoRAAdapterNotFoundError: "
+            "(Worker pid=41) ERROR [multiproc_executor.py:1063] vllm.exceptions.LoRAAdapterNotFoundError: "
             "Loading lora tuned failed: No adapter found for /models/nothing",
             "there is no adapter tuned in /models/nothing",
         ),
         (
-            "vllm.exceptions.VLLMValidationError: The supplied chat template string (/nowhere.jinja) appears path-like, but "
-            "doesn't exist! Tried: /nowhere.jinja and /nowhere.jinja (parameter=chat_template)",
+            "vllm.exceptions.VLLMValidationError: The supplied chat template string (/nowhere.jinja) appears path-like, "
+            "but doesn't exist! Tried: /nowhere.jinja and /nowhere.jinja (parameter=chat_template)",
             "inside of the container there is no chat template /nowhere.jinja",
         ),
         (
