@@ -66,8 +66,8 @@ def test_no_line_of_a_good_start_tells_of_a_failure(line: str) -> None:
         ),
         (
             "(Worker pid=38) ERROR [multiproc_executor.py:953] "
-            "safetensors._safetensors_rust.SafetensorError: Error while deserializing header: incomplete metadata, file "
-            "not fully covered",
+            "safetensors._safetensors_rust.SafetensorError: Error while deserializing header: incomplete metadata, "
+            "file not fully covered",
             "a file of the weights is cut short or spoilt: incomplete metadata, file not fully covered",
         ),
         (
@@ -81,8 +81,8 @@ def test_no_line_of_a_good_start_tells_of_a_failure(line: str) -> None:
             "there is no adapter tuned in /models/nothing",
         ),
         (
-            "vllm.exceptions.VLLMValidationError: The supplied chat template string (/nowhere.jinja) appears path-like, "
-            "but doesn't exist! Tried: /nowhere.jinja and /nowhere.jinja (parameter=chat_template)",
+            "vllm.exceptions.VLLMValidationError: The supplied chat template string (/nowhere.jinja) appears "
+            "path-like, but doesn't exist! Tried: /nowhere.jinja and /nowhere.jinja (parameter=chat_template)",
             "inside of the container there is no chat template /nowhere.jinja",
         ),
         (
