@@ -17,6 +17,7 @@ from keys_pages import data_page, inventory_page
 from page_parts import NOTE, table
 from presets_table import presets_table
 from review_page import review_page
+from troubleshooting_page import troubleshooting_page
 from upgrades_page import upgrades_page
 
 from anvil_gen.catalog.catalog import Catalog
@@ -36,6 +37,7 @@ def pages() -> dict[str, str]:
     catalog = Catalog()
     engines = {f"docs/engines/{name}.md": engine_page(name, catalog) for name in catalog.names("engines")}
     others = {"docs/cli.md": cli_page(), "docs/failures.md": failures_page(catalog)}
+    others["docs/troubleshooting.md"] = troubleshooting_page(catalog)
     others["docs/router-contract.md"] = contract_page(catalog)
     others |= {"docs/template-data.md": data_page(), "docs/errors.md": errors_page()}
     others["docs/fields.md"] = "\n".join([NOTE, *fields_page(catalog), ""])

@@ -75,7 +75,10 @@ DATA_TABLES = {
             "[requests.*]": "GpuForm",
         },
     ),
-    "log": ("log.toml", {"[[stage]]": "Stage", "[[failure]]": "Failure"}),
+    "log": (
+        "log.toml",
+        {"[[stage]]": "Stage", "[[failure]]": "Failure", "[[impairment]]": "Impairment", "[hang]": "Hang"},
+    ),
     "memory": (
         "engines/NAME/memory.toml",
         {

@@ -44,6 +44,9 @@ What a service's consequence means:
 That is decided by the rendered files alone, without Docker. `--verify` asks Docker Compose as well, by the hashes that
 it compares containers with (`docker compose config --hash`), and exits 1 where it would do something else.
 
+Where the image of a tier becomes another release of its engine, `plan` also lists what that changes for the flags that
+the tier gives, and the engine's defaults of those that it does not.
+
 Below that, `plan` says what of a new or changed service is new and must not be overlooked: that it is privileged, has
 the Docker socket, devices or paths of the host, more capabilities or fewer confinements, shares a namespace of the host
 or of another container, or listens beyond loopback.

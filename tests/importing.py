@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from places import REPOSITORY
 
 from anvil_gen.deploy.pipeline import Generator
-from anvil_gen.importing.run import ImportResult, import_files
+from anvil_gen.importing.run import ImportResult, Request, run_import
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,4 +60,4 @@ class Importing:
 
     def _import(self, files: Sequence[Path]) -> ImportResult:
         output = self.folder / "hosts" / "box.toml"
-        return import_files(files, GENERATOR, text=None, name=None, output=output)
+        return run_import(Request(sources=[str(file) for file in files], output=output), GENERATOR)

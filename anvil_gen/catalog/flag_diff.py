@@ -35,16 +35,17 @@ def flag_changes(timeline: FlagTimeline, old: str, new: str) -> Iterator[FlagCha
         if timeline.find(name, old) is None:
             yield FlagChange(name=name, kind="new", detail=described(after[name]))
     for name in sorted(before.keys() & after.keys()):
-        details = list(_differences(before[name], after[name]))
+        details = list(differences(before[name], after[name]))
         if details:
             yield FlagChange(name=name, kind="changed", detail="; ".join(details))
 
 
-def _differences(old: Flag, new: Flag) -> Iterator[str]:
+def differences(old: Flag, new: Flag) -> Iterator[str]:
+    """Yield in what two versions of a flag differ: the fact's name first."""
     for fact in ("type", "default", "several", "bare", "deprecated"):
         before, after = getattr(old, fact), getattr(new, fact)
         if before != after:
-            yield f"{fact}: {_shown(before)} -> {_shown(after)}"
+            yield f"{fact}: {shown(before)} -> {shown(after)}"
     for fact in ("choices", "keys", "aliases", "negations"):
         before, after = getattr(old, fact), getattr(new, fact)
         if before and not after:
@@ -57,7 +58,8 @@ def _differences(old: Flag, new: Flag) -> Iterator[str]:
             yield f"{fact}: {' '.join(signed)}"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a fact of a flag as a person says it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "none" if value in (None, "") else str(value)

@@ -109,6 +109,9 @@ class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         Mapping[str, str], Meta(description="Platform -> why a container there does not see the GPU by these means.")
     ] = {}
     listing: Annotated[tuple[ProgramListing, ...], Meta(description="Programs that list the host's GPUs.")] = ()
+    usage: (
+        Annotated[ProgramListing, Meta(description="What tells the memory that is used, as `memory_mib`.")] | None
+    ) = None
     devices: DeviceListing | None = None
     driver: Annotated[Mapping[Platform, str], Meta(description="Platform -> what to do where no GPU is listed.")] = {}
     runtime: Runtime | None = None
@@ -121,6 +124,8 @@ def semantic_errors(data: Vendor) -> Iterator[tuple[KeyPath, str]]:
     yield from _no_pattern(("uuid_pattern",), data.uuid_pattern)
     for at, listing in enumerate(data.listing):
         yield from _no_pattern(("listing", at, "pattern"), listing.pattern, groups=GPU_GROUPS)
+    if data.usage is not None:
+        yield from _no_pattern(("usage", "pattern"), data.usage.pattern, groups=GPU_GROUPS)
     if data.probe is not None:
         yield from _no_pattern(("probe", "pattern"), data.probe.pattern, groups=("uuid",))
     for key, table in (("platforms", data.platforms), ("unsupported", data.unsupported)):

@@ -22,7 +22,7 @@ class HostCommand(click.Command):
         first, here = given.get("host"), Path.cwd()
         has_further = len([one for one in self.params if isinstance(one, click.Argument)]) > 1
         if not isinstance(first, str):
-            args = [*_only_host(here, ctx), *args] if not _asks_for_help(given) else args
+            args = [*_only_host(here, ctx), *args] if not (_asks_for_help(given) or given.get("every")) else args
         elif has_further and not _names_host(first, here):
             args = [*only_host(here), *args]
         return super().parse_args(ctx, args)

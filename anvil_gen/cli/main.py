@@ -12,6 +12,7 @@ import click
 
 from anvil_gen import __version__
 from anvil_gen.cli.lazy_group import LazyGroup
+from anvil_gen.cli.visible_output import make_output_visible
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, InternalError, Location
 
 VERBS = (
@@ -28,6 +29,7 @@ VERBS = (
     "restart",
     "status",
     "show",
+    "bench",
     "logs",
     "doctor",
     "experiment",
@@ -69,9 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     It ends without tearing its modules down, which would take longer than some of what they did.
     """
     _open_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    make_output_visible()
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code = _run(words)

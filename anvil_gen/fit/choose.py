@@ -24,7 +24,7 @@ from anvil_gen.fit.host_suggest import PlaceFit, place_fits
 from anvil_gen.fit.ledger import estimate
 from anvil_gen.fit.model_facts import ModelFacts
 from anvil_gen.fit.settings import GIB, Request
-from anvil_gen.fit.setups import LEAST, USUAL, Setup, best_setup, setup_at
+from anvil_gen.fit.setups import LEAST, USUAL, Setup, best_setup, setup_at, with_less
 from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model_needs import flags_of
@@ -32,6 +32,7 @@ from anvil_gen.values import Number
 
 _CONVERTED = re.compile(r"awq|gptq|w4a16|w8a8|nvfp4|bnb|gguf|exl", re.IGNORECASE)
 _STEP_MIB = 512
+_SMALL_SHARE = 0.7
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -169,7 +170,7 @@ def _setup(host: Host, fits: Mapping[str, TierFit], server: _Server, facts: Mode
     if not fitting:
         raise DiagnosticError([_no_place(facts, found, wish)])
     target = min(wish.context or USUAL, facts.max_context or USUAL) if server.rules.cache != "none" else 0
-    return best_setup(fitting, target)
+    return with_less(best_setup(fitting, target))
 
 
 def _on_processor(case: Case) -> Setup:
@@ -222,6 +223,9 @@ def _notes(family: ModelFamily | None, by_name: bool, setup: Setup, engine: Engi
         yield f"its cache in {setup.kv_dtype}, so that the context is long enough"
     if setup.max_sequences is not None:
         yield f"no more than {setup.max_sequences} sequences, so that each has its state for certain"
+    stated = setup.placed.share if setup.placed is not None else None
+    if stated is not None and stated <= _SMALL_SHARE and setup.placed is not None and not setup.placed.place.beside:
+        yield f"{stated:.0%} of the GPU hold as many requests as it will have: the rest is free for other tiers"
     if setup.placed is not None and setup.placed.place.beside:
         yield f"next to {join_words(setup.placed.place.beside)}: it gets what they leave"
     if setup.placed is None:

@@ -25,7 +25,7 @@ _LONGEST_CONTEXT = 1 << 24
 class Case(Struct, frozen=True, kw_only=True):
     """A model, how it is asked for, the rules of its engine, and the bytes of each GPU; without a GPU, of the host.
 
-    ``kv`` is the cache's memory where it is given.
+    ``kv`` is the cache's memory where it is given; ``extra`` is what else is on each GPU.
     """
 
     facts: ModelFacts
@@ -34,6 +34,7 @@ class Case(Struct, frozen=True, kw_only=True):
     memory: int
     kv: int | None = None
     has_gpu: bool = True
+    extra: Interval = Interval(low=0.0, high=0.0)
 
 
 class Estimate(Struct, frozen=True, kw_only=True):
@@ -70,6 +71,7 @@ def overhead_of(case: Case, settings: Settings) -> Interval:
         (sees * GIB, rules.vision_overhead_gib),
         (batch, rules.batch_overhead),
         (results, rules.result_copies),
+        (1, case.extra),
     ]
     return Interval(
         low=sum(unit * term.low for unit, term in terms), high=sum(unit * term.high for unit, term in terms)

@@ -17,6 +17,8 @@ from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.inventory.toml_file import Document
 
 _CONFIG = "config.json"
+_NOT_A_MODEL = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What comes of files that are JSON or GGUF, and hold something else than a model's do."""
 
 
 def facts_of_path(path: Path, known: Architectures) -> ModelFacts:
@@ -33,6 +35,8 @@ def facts_of_path(path: Path, known: Architectures) -> ModelFacts:
         raise _unreadable(path, f"{path.name}: {error}") from None
     except FileNotFoundError as error:
         raise _unreadable(path, f"there is no {error.filename}") from None
+    except _NOT_A_MODEL:
+        raise _unreadable(path, f"what {path.name} says of the model is none that a model has") from None
 
 
 def _facts_of_folder(folder: Path, known: Architectures, commit: str | None = None) -> ModelFacts:

@@ -17,6 +17,7 @@ from msgspec import Struct
 _MAGIC = b"GGUF"
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _TEXT, _ARRAY = 8, 9
+_MOST_DIMENSIONS = 8  # ggml knows 4
 _LONGEST_ARRAY = 4096  # longer ones are the vocabulary's
 _PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.DOTALL)
 
@@ -175,14 +176,16 @@ class _Reader:
             raise HeaderError(f"it has a value of type {kind}, which is not known")
         return self._scalar(_SCALARS[kind])
 
-    def _array(self) -> tuple[int, list[Any] | None]:
+    def _array(self, depth: int = 0) -> tuple[int, list[Any] | None]:
         """Return the length of an array, and its items if it is short."""
+        if depth > _MOST_DIMENSIONS:
+            raise HeaderError("it has arrays in arrays, deeper than any model's")
         kind, length = self._scalar("<I"), self._scalar("<Q")
         if length > len(self._data):
             raise IndexError
         if kind == _ARRAY:
             for _ in range(length):
-                self._array()
+                self._array(depth + 1)
             return length, None
         if length <= _LONGEST_ARRAY:
             return length, [self._value(kind) for _ in range(length)]
@@ -202,6 +205,8 @@ class _Reader:
 
     def _tensor(self) -> Tensor:
         name, dimensions = self._text(), self._scalar("<I")
+        if dimensions > _MOST_DIMENSIONS:
+            raise HeaderError(f'its tensor "{name}" has {dimensions} dimensions')
         shape = tuple(self._scalar("<Q") for _ in range(dimensions))
         kind, _offset = self._scalar("<I"), self._scalar("<Q")
         if kind not in TENSOR_TYPES:

@@ -13,13 +13,14 @@ from anvil_gen.catalog.engine_memory import Interval, engine_memory
 from anvil_gen.catalog.release import image_version, plain_image
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.fit.estimate import Case, Estimate, Verdict, exactly, gib, verdict_of
+from anvil_gen.fit.extras import with_extras
 from anvil_gen.fit.facts_source import cached_facts, facts_of_path, locked_facts
 from anvil_gen.fit.ledger import estimate
 from anvil_gen.fit.model_facts import ModelFacts
-from anvil_gen.fit.settings import UnknownTypeError
+from anvil_gen.fit.settings import UnknownTypeError, settings_of
 from anvil_gen.fit.tier_request import tier_request
 from anvil_gen.host_paths import is_absolute, join
-from anvil_gen.inventory.schema_model import ModelTable
+from anvil_gen.inventory.schema_model import ModelTable, WeightsTable
 from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Stack, Tier
@@ -83,14 +84,7 @@ def host_fit(host: Host, names: Sequence[str], ask_hub: HubFacts | None) -> Host
     Raises:
         DiagnosticError: the inventory or a lock has errors.
     """
-    models = Models(host, ask_hub)
-    fits = {tier.name: tier_fit(host, tier, models) for tier in host.stack.tiers if not names or tier.name in names}
-    sharing = [tier for tier in host.stack.tiers if tier.name not in fits and _shares_gpu(tier, host.stack, fits)]
-    others = {tier.name: tier_fit(host, tier, models) for tier in sharing}
-    touched = {name for fit in fits.values() for name in fit.gpus}
-    gpus = [gpu for gpu in host.stack.gpus if not names or gpu.name in touched]
-    loads = tuple(load for gpu in gpus for load in _loads(host.stack, gpu, {**others, **fits}))
-    return HostFit(host=host.name, tiers=tuple(fits.values()), gpus=loads)
+    return _fit(host, names, Models(host, ask_hub))
 
 
 def locked_fit(host: Host) -> HostFit:
@@ -99,9 +93,17 @@ def locked_fit(host: Host) -> HostFit:
     Raises:
         DiagnosticError: the inventory or a lock has errors.
     """
-    models = Models(host, None)
-    tiers = [tier_fit(host, tier, models) for tier in host.stack.tiers]
-    return HostFit(host=host.name, tiers=tuple(tiers), gpus=())
+    return _fit(host, (), Models(host, None))
+
+
+def _fit(host: Host, names: Sequence[str], models: Models) -> HostFit:
+    fits = {tier.name: tier_fit(host, tier, models) for tier in host.stack.tiers if not names or tier.name in names}
+    sharing = [tier for tier in host.stack.tiers if tier.name not in fits and _shares_gpu(tier, host.stack, fits)]
+    others = {tier.name: tier_fit(host, tier, models) for tier in sharing}
+    touched = {name for fit in fits.values() for name in fit.gpus}
+    gpus = [gpu for gpu in host.stack.gpus if not names or gpu.name in touched]
+    loads = tuple(load for gpu in gpus for load in _loads(host.stack, gpu, {**others, **fits}))
+    return HostFit(host=host.name, tiers=tuple(fits.values()), gpus=loads)
 
 
 def _shares_gpu(tier: Tier, stack: Stack, chosen: Iterable[str]) -> bool:
@@ -118,7 +120,13 @@ class Models:
         self._locked = locked_facts(host.path)
         self._known: Architectures = architectures(host.catalog)
 
-    def facts(self, model: ModelTable) -> ModelFacts:
+    def place(self, local: str) -> Path | None:
+        """Return where something of the folder of models is; None where the locks alone are read."""
+        base = self._host.models
+        path = Path(local if is_absolute(local) or base is None else join(base, local))
+        return None if self._ask_hub is None else path
+
+    def facts(self, model: WeightsTable) -> ModelFacts:
         """Return the facts of a tier's model.
 
         Raises:
@@ -130,17 +138,16 @@ class Models:
         if self._ask_hub is None:
             raise DiagnosticError([])
         local = model.file if model.file is not UNSET else model.path
-        if local is not UNSET:
-            base = self._host.models
-            path = local if is_absolute(local) or base is None else join(base, local)
-            return facts_of_path(Path(path), self._known)
+        place = self.place(local) if local is not UNSET else None
+        if place is not None:
+            return facts_of_path(place, self._known)
         repo, revision = str(model.repo), None if model.revision is UNSET else str(model.revision)
         cache = self._host.inventory.hfcache.path
         cached = cached_facts(Path(cache), repo, revision, self._known) if cache is not UNSET else None
         return cached or self._ask_hub(repo, revision)
 
 
-def _key(model: ModelTable) -> str:
+def _key(model: WeightsTable) -> str:
     """Return how a lock names a model."""
     named = next((value for value in (model.file, model.path, model.repo) if value is not UNSET), "")
     return str(named) if model.revision is UNSET else f"{named}@{model.revision}"
@@ -156,8 +163,7 @@ def _model_name(tier: Tier) -> str:
 
 def tier_fit(host: Host, tier: Tier, models: Models) -> TierFit:
     """Return a tier's model on its GPUs."""
-    found, reasons = _estimate(host, tier, models)
-    open_points = tuple(_not_counted(tier)) if found is not None else ()
+    found, reasons, open_points = _estimate(host, tier, models)
     verdict: Verdict = "unsure" if found is None else found.verdict
     if verdict == "fits" and open_points:
         verdict = "unsure"
@@ -172,31 +178,30 @@ def tier_fit(host: Host, tier: Tier, models: Models) -> TierFit:
     )
 
 
-def _estimate(host: Host, tier: Tier, models: Models) -> tuple[Estimate | None, tuple[str, ...]]:
-    """Return what a tier takes; without it, why that cannot be said."""
-    case, why = case_of(host, tier, models)
+def _estimate(host: Host, tier: Tier, models: Models) -> tuple[Estimate | None, tuple[str, ...], tuple[str, ...]]:
+    """Return what a tier takes; without it, why that cannot be said; and what is not counted."""
+    case, why, open_points = case_of(host, tier, models)
     if case is None:
-        return None, why
-    try:
-        found = estimate(case)
-    except UnknownTypeError as error:
-        return None, (f"the type of its cache is not known: {error}",)
-    return (found, ()) if case.memory != UNKNOWN_MEMORY else (_without_room(found), why)
+        return None, why, ()
+    found = estimate(case)
+    is_known = case.memory != UNKNOWN_MEMORY
+    return (found, (), open_points) if is_known else (_without_room(found), why, open_points)
 
 
-def case_of(host: Host, tier: Tier, models: Models) -> tuple[Case | None, tuple[str, ...]]:
-    """Return a tier as a case; without it, why there is none, and why its memory is not known."""
+def case_of(host: Host, tier: Tier, models: Models) -> tuple[Case | None, tuple[str, ...], tuple[str, ...]]:
+    """Return a tier as a case; without it, why there is none; why its memory is not known, and what is not counted."""
     rules, engine = engine_memory(host.catalog, tier.engine), host.catalog.engine(tier.engine)
     if rules is None or engine is None:
-        return None, (f'how the engine "{tier.engine}" takes memory is not known',)
+        return None, (f'how the engine "{tier.engine}" takes memory is not known',), ()
     model = tier.options.model
     if not isinstance(model, ModelTable) or not _model_name(tier):
-        return None, ("the inventory does not name one model",)
-    memory, why = _memory_of(tier)
+        return None, ("the inventory does not name one model",), ()
+    memory, unknown = _memory_of(tier)
     try:
         facts = models.facts(model)
     except DiagnosticError as error:
-        return None, tuple(f"{one.detail}: {one.remedy}" if one.remedy else one.detail for one in error.diagnostics)
+        why = tuple(f"{one.detail}: {one.remedy}" if one.remedy else one.detail for one in error.diagnostics)
+        return None, why, ()
     version = image_version(engine, plain_image(tier.service.image)) or None
     case = Case(
         facts=facts,
@@ -205,7 +210,12 @@ def case_of(host: Host, tier: Tier, models: Models) -> tuple[Case | None, tuple[
         memory=memory or UNKNOWN_MEMORY,
         has_gpu=tier.gpu_request is not None,
     )
-    return case, (why,) if why else ()
+    try:
+        settings_of(case.request, facts, case.rules, 0)
+        case, open_points = with_extras(case, tier, models.facts, models.place)
+    except UnknownTypeError as error:
+        return None, (f"the type of its cache is not known: {error}",), ()
+    return case, (unknown,) if unknown else (), open_points
 
 
 def _without_room(found: Estimate) -> Estimate:
@@ -223,17 +233,6 @@ def _memory_of(tier: Tier) -> tuple[int | None, str]:
         return None, "the memory of its GPUs is not in the inventory: write memory_mib in [gpus]"
     reserved = max(gpu.reserve_mib for gpu in tier.gpus) if tier.share is None else 0
     return (min(known) - reserved) * MIB, ""
-
-
-def _not_counted(tier: Tier) -> Iterator[str]:
-    """Yield what a tier has besides its model that takes memory too."""
-    options = tier.options
-    if options.draft_model is not None:
-        yield "its draft model is not counted"
-    if options.mmproj is not None:
-        yield "its projector is not counted"
-    if options.lora:
-        yield "its adapters are not counted"
 
 
 def _loads(stack: Stack, gpu: Gpu, fits: dict[str, TierFit]) -> Iterator[GpuFit]:

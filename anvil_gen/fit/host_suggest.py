@@ -45,7 +45,7 @@ def host_suggestions(host: Host, names: Sequence[str], ask_hub: HubFacts) -> lis
     for tier in host.stack.tiers:
         if (names and tier.name not in names) or tier.replica_of:
             continue
-        case, why = case_of(host, tier, models)
+        case, why, open_points = case_of(host, tier, models)
         engine = host.catalog.engine(tier.engine)
         if case is None or engine is None:
             found.append(TierSuggestion(name=tier.name, suggestion=None, places=(), reasons=why))
@@ -53,7 +53,7 @@ def host_suggestions(host: Host, names: Sequence[str], ask_hub: HubFacts) -> lis
         known = case.memory != UNKNOWN_MEMORY
         suggestion = suggest(case, refused_types(engine, tier.gpus)) if known else None
         at = place_fits(host.stack, fits, engine, case, without=tier.name)
-        found.append(TierSuggestion(name=tier.name, suggestion=suggestion, places=at, reasons=why))
+        found.append(TierSuggestion(name=tier.name, suggestion=suggestion, places=at, reasons=(*why, *open_points)))
     return found
 
 

@@ -5,43 +5,83 @@ It asks through ``huggingface_hub``, which is installed on request; what it answ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from anvil_gen.catalog.architectures import Architectures
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.fit.config_facts import config_facts
-from anvil_gen.fit.gguf_header import Tensor
-from anvil_gen.fit.model_facts import ModelFacts
+from anvil_gen.fit.gguf_facts import gguf_facts
+from anvil_gen.fit.gguf_header import GgufHeader, HeaderError, IncompleteHeaderError, Tensor, header_of
+from anvil_gen.fit.hub_files import gguf_of
+from anvil_gen.fit.model_facts import ModelFacts, facts_from_table, facts_to_table
 
+_BEGINNINGS = (4 << 20, 16 << 20, 64 << 20)
+"""Bytes that are read of a file one after the other, until they have its header."""
 _FORM = 1
 """Of what is kept: another one is asked for again."""
 
 
 def hub_facts(repo: str, revision: str | None, known: Architectures, *, cache: Path | None) -> ModelFacts:
-    """Return the facts of a repository.
+    """Return the facts of a repository; ``org/name:TAG`` is the GGUF model of that tag.
 
     Raises:
         DiagnosticError: ``huggingface_hub`` is not installed, or the Hub does not answer with a model.
     """
     hub = _library()
+    name, _, tag = repo.partition(":")
     try:
-        commit = hub.HfApi().model_info(repo, revision=revision).sha
-        answer = _kept(cache, repo, commit) or _ask(hub, repo, commit, cache)
+        info = hub.HfApi().model_info(name, revision=revision)
+        names = [file.rfilename for file in info.siblings or ()]
+        files = gguf_of(names, tag) if tag or not any(one.endswith(".safetensors") for one in names) else []
+        if tag and not files:
+            raise _failed(repo, f'it has no GGUF file with the tag "{tag}"')
+        if files:
+            place = _place(cache, name, f"{info.sha}:{files[0].replace('/', '--')}")
+            kept = _kept_at(place)
+            if kept is not None:
+                return facts_from_table(kept)
+            facts = gguf_facts(_gguf(hub, name, info.sha, files), known)
+            _keep(place, facts_to_table(facts))
+            return facts
+        answer = _kept_at(_place(cache, name, info.sha)) or _ask(hub, name, info.sha, cache)
     except (OSError, ValueError, hub.errors.HfHubHTTPError, hub.errors.NotASafetensorsRepoError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise _failed(repo, lines[0]) from None
     tensors = tuple(Tensor(name, dtype, (), size) for name, dtype, size in answer["tensors"])
-    return config_facts(answer["config"], tensors, known, commit=commit)
+    return config_facts(answer["config"], tensors, known, commit=info.sha)
+
+
+def _gguf(hub: Any, repo: str, commit: str, files: Sequence[str]) -> GgufHeader:
+    """Return the header of a GGUF model, with the tensors of all of its files."""
+    headers = [_header(hub, repo, commit, file) for file in files]
+    return replace(headers[0], tensors=tuple(tensor for header in headers for tensor in header.tensors))
+
+
+def _header(hub: Any, repo: str, commit: str, file: str) -> GgufHeader:
+    """Return the header of a file, of which no more is read than a header may have."""
+    url, headers = hub.hf_hub_url(repo, file, revision=commit), hub.utils.build_hf_headers(library_name="anvil-gen")
+    beginning = b""
+    for size in _BEGINNINGS:
+        asked = {**headers, "Range": f"bytes={len(beginning)}-{size - 1}", "Accept-Encoding": "identity"}
+        answer = hub.utils.get_session().get(url, headers=asked, follow_redirects=True)
+        hub.utils.hf_raise_for_status(answer)
+        beginning += answer.content
+        with suppress(IncompleteHeaderError):
+            return header_of(beginning)
+    raise HeaderError(f"the header of {file} is longer than {_BEGINNINGS[-1] >> 20} MiB")
 
 
 def _library() -> Any:
     try:
         import huggingface_hub  # noqa: PLC0415  optional
         import huggingface_hub.errors  # noqa: PLC0415
+        import huggingface_hub.utils  # noqa: PLC0415
     except ImportError:
         detail = "models of the Hugging Face Hub are read through huggingface_hub, which is not installed"
         remedy = 'pip install "anvil-gen[hub]", or name a folder or a GGUF file'
@@ -54,10 +94,7 @@ def _ask(hub: Any, repo: str, commit: str, cache: Path | None) -> dict[str, Any]
     config = msgspec.json.decode(Path(hub.hf_hub_download(repo, "config.json", revision=commit)).read_bytes())
     metadata = hub.get_safetensors_metadata(repo, revision=commit)
     answer = {"config": config, "tensors": list(tensors_of(metadata))}
-    place = _place(cache, repo, commit)
-    if place is not None:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(msgspec.json.encode(answer))
+    _keep(_place(cache, repo, commit), answer)
     return answer
 
 
@@ -69,12 +106,17 @@ def tensors_of(metadata: Any) -> Iterator[tuple[str, str, int]]:
             yield name, tensor.dtype, end - start
 
 
-def _kept(cache: Path | None, repo: str, commit: str) -> dict[str, Any] | None:
-    place = _place(cache, repo, commit)
+def _kept_at(place: Path | None) -> dict[str, Any] | None:
     if place is None or not place.is_file():
         return None
     answer: dict[str, Any] = msgspec.json.decode(place.read_bytes())
     return answer
+
+
+def _keep(place: Path | None, answer: dict[str, Any]) -> None:
+    if place is not None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(msgspec.json.encode(answer))
 
 
 def _place(cache: Path | None, repo: str, commit: str) -> Path | None:

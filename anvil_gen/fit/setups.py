@@ -22,6 +22,9 @@ _CONTEXTS = tuple(part * size for size in (1 << exponent for exponent in range(1
 """Contexts as people write them, from 2^20 down; 3 * 2^n between the powers."""
 _SEVERAL = 2
 """Requests of the whole context for which there should be room."""
+_PLENTY = 32
+"""Requests of the whole context beyond which a model needs no more of a GPU."""
+_PARTS = 20
 _SEQUENCES = (None, 64, 16)
 _RANK: Mapping[Verdict, int] = {"fits": 0, "unsure": 1, "does not fit": 2}
 
@@ -78,8 +81,31 @@ def _gains(best: Setup, other: Setup) -> bool:
     """Tell whether other settings are worth what they cost."""
     if _RANK[other.verdict] != _RANK[best.verdict]:
         return _RANK[other.verdict] < _RANK[best.verdict]
+    if other.kv_dtype == best.kv_dtype and len(_reasons(other)) < len(_reasons(best)):
+        return True
     had, has = best.context or 0, other.context or 0
     return had < USUAL and has >= 1.5 * had > 0
+
+
+def _reasons(setup: Setup) -> tuple[str, ...]:
+    return setup.estimate.reasons if setup.estimate is not None else ()
+
+
+def with_less(setup: Setup) -> Setup:
+    """Return a setup that leaves what it has no use for: a share of the GPU that holds plenty of requests."""
+    placed, found = setup.placed, setup.estimate
+    if placed is None or found is None or placed.share is not None or placed.case.rules.takes != "share":
+        return setup
+    if found.verdict != "fits" or found.concurrency is None or found.concurrency.low <= 2 * _PLENTY:
+        return setup
+    fields = {"kv_dtype": setup.kv_dtype, "max_sequences": setup.max_sequences, "context": setup.context}
+    request = replace(placed.case.request, parallel=setup.max_sequences, **fields)
+    for part in range(1, _PARTS):
+        case = replace(placed.case, request=replace(request, fraction=part / _PARTS))
+        less = estimate(case)
+        if less.verdict == "fits" and less.concurrency is not None and less.concurrency.low >= _PLENTY:
+            return replace(setup, placed=replace(placed, share=part / _PARTS, case=case), estimate=less)
+    return setup
 
 
 def _with(placed: Placed, asked: int | None, kv_dtype: str | None, max_sequences: int | None) -> Setup:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.compose_files import Project
-from anvil_gen.importing.engine_facts import usual_vendor
+from anvil_gen.importing.engine_facts import usual_driver
 from anvil_gen.importing.secrets import Hidden, hide_secrets
 from anvil_gen.importing.service_gpus import GpuNames
 from anvil_gen.importing.service_mounts import Move, read_mount
@@ -48,10 +48,6 @@ class Choice(Struct, kw_only=True):
     def section(self) -> str:
         """The section of its table."""
         return "tiers" if self.form in ("fields", "words", "bare") else "services"
-
-
-USUAL_REQUEST: Any = "reservation"
-"""How a host's containers ask for GPUs by default."""
 
 
 def bare_engine(catalog: Catalog) -> str:
@@ -96,9 +92,7 @@ def assemble(
     catalog: Catalog, project: Project, choices: list[Choice], move: Move, *, name: str, known_gpus: Mapping[int, str]
 ) -> Assembled:
     """Return the inventory of a project with each service as it is chosen."""
-    vendor = usual_vendor(catalog)
-    driver = vendor.requests[USUAL_REQUEST].driver or ""
-    shared = Shared(gpus=GpuNames(tables={}, known=known_gpus, driver=driver))
+    shared = Shared(gpus=GpuNames(tables={}, known=known_gpus, driver=usual_driver(catalog)))
     tiers: dict[str, Any] = {}
     services: dict[str, Any] = {}
     owners: dict[tuple[str, str], Choice] = {}
@@ -205,8 +199,9 @@ def _common(tiers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Take what switches a default off in every tier out of them; return it for `[defaults]`."""
     found: dict[str, Any] = {}
     for key in _SWITCHES if tiers else ():
-        if all(tier.get(key, _MISSING) is False for tier in tiers.values()):
-            found[key] = False
+        off = first(tiers).get(key, _MISSING)
+        if off in (False, []) and all(tier.get(key, _MISSING) == off for tier in tiers.values()):
+            found[key] = off
             for tier in tiers.values():
                 del tier[key]
     for table in ("environment", "flags"):
@@ -235,5 +230,5 @@ def first(tiers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 _MISSING = object()
 _SWITCHES = (
     *("container_name", "restart", "init", "stop_grace_period", "ipc", "shm_size", "logging", "caches"),
-    *("entrypoint", "healthcheck", "start_period"),
+    *("entrypoint", "healthcheck", "start_period", "security_opt", "cap_add", "cap_drop", "devices"),
 )

@@ -70,7 +70,7 @@ def until_vanishing(words: Sequence[Word]) -> tuple[list[str], str]:
     kept, rest = list(words[:place]), list(words[place:])
     if rest and kept and kept[-1].text.startswith("-") and "=" not in kept[-1].text:
         rest.insert(0, kept.pop())  # whose value it is
-    return [word.text for word in kept], " ".join(_shell_word(word) for word in rest)
+    return [word.text for word in kept], " ".join(shell_word(word) for word in rest)
 
 
 def without_vanishing(facts: EngineFacts, words: Sequence[Word]) -> tuple[list[str], str]:
@@ -88,10 +88,11 @@ def without_vanishing(facts: EngineFacts, words: Sequence[Word]) -> tuple[list[s
     vanishing = [any(word.may_vanish for word in group) for group in groups]
     kept = [word.text for group, gone in zip(groups, vanishing, strict=True) if not gone for word in group]
     rest = [word for group, gone in zip(groups, vanishing, strict=True) if gone for word in group]
-    return kept, " ".join(map(_shell_word, rest))
+    return kept, " ".join(map(shell_word, rest))
 
 
-def _shell_word(word: Word) -> str:
+def shell_word(word: Word) -> str:
+    """Return a word as Compose reads it back from a command in one text."""
     if word.bare or re.fullmatch(r"[\w@%+=:,./-]+", word.text):
         return word.text
     escaped = re.sub(r'(["\\`])', r"\\\1", word.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os.path
 import posixpath
 import re
@@ -14,10 +15,10 @@ from msgspec import Struct
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.compose_merge import extended, merged, untagged
-from anvil_gen.importing.texts import plain
+from anvil_gen.importing.texts import interpolation_error, plain
 from anvil_gen.importing.yaml_reader import Document, read_yaml
 from anvil_gen.inventory.compose_spec import Network, Service, Volume
-from anvil_gen.inventory.struct_errors import decode_valid
+from anvil_gen.inventory.struct_errors import StructError, decode_valid
 from anvil_gen.resolve.relative_paths import moved_keys
 from anvil_gen.text_files import read_text
 from anvil_gen.values import KeyPath, address
@@ -38,6 +39,7 @@ class Project(Struct, frozen=True, kw_only=True):
     places: Mapping[KeyPath, tuple[str, int]]
     comments: Mapping[KeyPath, list[str]]
     extensions: tuple[str, ...] = ()  # keys of the file that are no section
+    lost: tuple[str, ...] = ()  # what no compose file says
 
     def location(self, path: KeyPath) -> Location | None:
         """Return where a key is written, or the table that it is in."""
@@ -59,13 +61,13 @@ def read_project(files: Sequence[Path], *, text: str | None = None, folder: Path
     documents = (
         [reader.document(text, "-")]
         if text is not None
-        else [reader.document(_text(file), display_path(file)) for file in files]
+        else [reader.document(file_text(file), display_path(file)) for file in files]
     )
     whole: dict[str, Any] = {}
     for document, shown in documents:
         whole = merged(whole, reader.with_included(document.data, base, shown))
     project = Project(
-        name=_project_name(whole.get("name"), base),
+        name=project_name(whole.get("name"), base),
         folder=base,
         files=tuple(str(file) for file in files),
         text=text,
@@ -78,7 +80,35 @@ def read_project(files: Sequence[Path], *, text: str | None = None, folder: Path
     return project
 
 
-def _text(file: Path) -> str:
+def project_of(
+    *, name: str, folder: Path, tables: Mapping[str, Any], shown: str, lines: Mapping[str, int], lost: Sequence[str]
+) -> Project:
+    """Return the project of services that are in no compose file; ``lines`` are those of the services.
+
+    Raises:
+        DiagnosticError: Compose would refuse one.
+    """
+    whole = {section: dict(tables.get(section, {})) for section in SECTIONS}
+    project = Project(
+        name=name,
+        folder=folder,
+        files=(),
+        text=json.dumps({"name": name, **{section: table for section, table in whole.items() if table}}),
+        tables=whole,
+        places={("services", service): (shown, line) for service, line in lines.items()},
+        comments={},
+        lost=tuple(lost),
+    )
+    _check(project)
+    return project
+
+
+def file_text(file: Path) -> str:
+    """Return the text of a source.
+
+    Raises:
+        DiagnosticError: it cannot be read.
+    """
     try:
         return read_text(file)
     except OSError as error:
@@ -96,7 +126,7 @@ def _table(whole: Mapping[str, Any], section: str) -> dict[str, Any]:
     }
 
 
-def _project_name(written: Any, folder: Path) -> str:
+def project_name(written: Any, folder: Path) -> str:
     """Return the project's name as Compose makes it: letters, digits, `-` and `_`."""
     name = plain(written) if written else folder.resolve().name
     return re.sub("[^a-z0-9_-]", "", name.lower()).lstrip("_-")[:63] or "imported"
@@ -133,7 +163,7 @@ class _Files:
         services = data.get("services")
         if isinstance(services, dict):
             own["services"] = {name: self._extended(services, name, folder, shown) for name in services}
-        return dict(merged(found, own))
+        return dict(merged(found, own)) if found else own
 
     def _included(self, entry: Any, folder: Path, depth: int) -> dict[str, Any]:
         table = entry if isinstance(entry, dict) else {"path": entry}
@@ -142,7 +172,7 @@ class _Files:
         base = folder / str(table["project_directory"]) if table.get("project_directory") else files[0].parent
         whole: dict[str, Any] = {}
         for file in files:
-            document, shown = self.document(_text(file), display_path(file))
+            document, shown = self.document(file_text(file), display_path(file))
             whole = merged(whole, self.with_included(document.data, base, shown, depth + 1))
         return {section: self._moved(untagged(whole.get(section)), base, folder) for section in SECTIONS}
 
@@ -156,7 +186,7 @@ class _Files:
             if depth > _DEEPEST:
                 raise LookupError(f'"{name}" extends itself')
             path = folder / file
-            document = read_yaml(_text(path), display_path(path))
+            document = read_yaml(file_text(path), display_path(path))
             found = untagged(document.data.get("services")) if isinstance(document.data, dict) else None
             table = self._extended(found or {}, base, path.parent, display_path(path), depth + 1)
             return self._moved({base: table}, path.parent, folder)[base] or {}
@@ -182,14 +212,25 @@ def _below(way: str, path: str) -> str:
 def _check(project: Project) -> None:
     """Refuse what Compose would, with its line."""
     errors = [error for section in _KINDS for error in _errors(project, section)]
+    errors += _unreadable(project, dict(project.tables), ())
     if errors:
         raise DiagnosticError(errors)
+
+
+def _unreadable(project: Project, value: Any, path: KeyPath) -> Iterator[Diagnostic]:
+    """Yield the texts with variables that Compose cannot read."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from _unreadable(project, item, (*path, key))
+    problem = interpolation_error(value) if isinstance(value, str) and "${" in value else ""
+    if problem:
+        where = project.location(path)
+        yield Diagnostic(code="no-compose-file", detail=problem, address=address(path), location=where)
 
 
 def _errors(project: Project, section: str) -> Iterator[Diagnostic]:
     for name, table in project.tables[section].items():
         for error in decode_valid(table, _KINDS[section], (section, name))[1]:
-            if not _may_pass(project, error.path, error.kind):
+            if not _may_pass(project, error):
                 yield Diagnostic(
                     code="no-compose-file",
                     detail=error.text,
@@ -198,15 +239,17 @@ def _errors(project: Project, section: str) -> Iterator[Diagnostic]:
                 )
 
 
-def _may_pass(project: Project, path: KeyPath, kind: str) -> bool:
+def _may_pass(project: Project, error: StructError) -> bool:
     """Tell whether what the types refuse may be right for Compose: a variable, or an extension."""
+    path, kind = error.path, error.kind
     value: Any = project.tables
     for part in path:
         found: Any = value
         value = found[part] if isinstance(value, dict | list) and _has(value, part) else None
     if isinstance(path[-1], str) and path[-1].startswith("x-"):
         return True
-    return (isinstance(value, str) and "$" in value) or (value is None and kind != "missing key")
+    is_variable = isinstance(value, str) and "$" in value and re.search("text|number|false", error.detail[-60:])
+    return bool(is_variable) or (value is None and kind != "missing key")
 
 
 def _has(value: Any, part: Any) -> bool:

@@ -58,3 +58,9 @@ def usual_vendor(catalog: Catalog) -> Vendor:
     if vendor is None:
         raise LookupError("vendor")
     return vendor
+
+
+def usual_driver(catalog: Catalog) -> str:
+    """Return the driver of a reservation of GPUs that an inventory does not name."""
+    forms = {str(name): form for name, form in usual_vendor(catalog).requests.items()}
+    return forms[catalog.defaults["host"]["gpu_request"]].driver

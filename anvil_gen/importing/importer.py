@@ -11,10 +11,11 @@ from msgspec import Struct
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError
-from anvil_gen.importing.assemble import USUAL_REQUEST, Assembled, Choice, Form, assemble, move_to, tier_names
+from anvil_gen.importing.assemble import Assembled, Choice, Form, assemble, move_to, tier_names
+from anvil_gen.importing.comments import placed_comments
 from anvil_gen.importing.compare import Difference
 from anvil_gen.importing.compose_files import Project
-from anvil_gen.importing.engine_facts import EngineFacts, facts_of, usual_vendor
+from anvil_gen.importing.engine_facts import EngineFacts, facts_of, usual_driver
 from anvil_gen.importing.inventory_text import inventory_text
 from anvil_gen.importing.proof import SourceRead, prove, read_source, temporary_tree
 from anvil_gen.importing.recognise import engine_of
@@ -98,7 +99,7 @@ class _Work:
         forms: list[Form] = ["service", "left out"]
         if engine:
             forms = ["fields", "words", "bare", *forms]
-        elif reserved(table, str(usual_vendor(self._catalog).requests[USUAL_REQUEST].driver)) and table.get("ports"):
+        elif reserved(table, usual_driver(self._catalog)) and table.get("ports"):
             forms = ["bare", *forms]
         return Choice(service=service, name=name, engine=engine, forms=forms, banned=set())
 
@@ -131,7 +132,7 @@ class _Work:
         """Return the inventory and what it renders to, once the inventory takes every service."""
         for _ in range(_TRIES + 5 * len(self._choices)):
             assembled = self._assembled()
-            text = inventory_text(assembled.data, {})
+            text = inventory_text(assembled.data, placed_comments(self._project, self._choices, assembled))
             try:
                 with temporary_tree() as folder:
                     self._generator.render(self._target.path, output=Path(folder) / "tree", text=text)

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from msgspec import Struct
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import Generator
-from anvil_gen.importing.compose_files import Project, read_project
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
+from anvil_gen.importing.compose_files import Project, file_text, read_project
+from anvil_gen.importing.containers import read_inspected
+from anvil_gen.importing.engine_facts import usual_driver
 from anvil_gen.importing.importer import Import, Target, import_project
+from anvil_gen.importing.live import inspected_project
+from anvil_gen.importing.run_lines import looks_like_run_lines, read_run_lines
 from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.machine.dotenv import parse
 from anvil_gen.text_files import read_text
+
+Kind = Literal["compose", "run", "inspect", "live"]
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What is to be imported: files of a kind, the text of one, or the name of a running project."""
+
+    sources: Sequence[str]
+    text: str | None = None  # of standard input
+    kind: Kind | None = None
+    name: str | None = None
+    output: Path | None = None
+    known_gpus: Mapping[int, str] = {}
 
 
 class ImportResult(Struct, frozen=True, kw_only=True):
@@ -27,21 +47,49 @@ class ImportResult(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-def import_files(
-    files: Sequence[Path], made: Generator, *, text: str | None, name: str | None, output: Path | None
-) -> ImportResult:
-    """Return the inventory of compose files, or of the text of one.
+def run_import(request: Request, made: Generator) -> ImportResult:
+    """Return the inventory of a source.
 
     Raises:
         DiagnosticError: the source cannot be read, or is not valid.
     """
-    project = read_project(files, text=text, folder=Path() if text is not None else None)
-    host = host_name(name or (output.stem if output is not None else project.name))
-    path = output or Path("hosts") / f"{host}.toml"
-    target = Target(path=path.absolute(), name=host, dotenv=_dotenv(project.folder))
-    catalog = Catalog(fleet_root(target.path) / "templates")
-    imported = import_project(project, target, made, catalog)
+    start = Catalog(fleet_root((request.output or Path("hosts/x.toml")).absolute()) / "templates")
+    project = _project(request, start)
+    host = host_name(request.name or (request.output.stem if request.output is not None else project.name))
+    path = request.output or Path("hosts") / f"{host}.toml"
+    target = Target(path=path.absolute(), name=host, dotenv=_dotenv(project.folder), known_gpus=request.known_gpus)
+    imported = import_project(project, target, made, start)
     return ImportResult(project=project, imported=imported, path=path, notes=tuple(_notes(project, imported)))
+
+
+def _project(request: Request, catalog: Catalog) -> Project:
+    if request.kind == "live":
+        return inspected_project(request.sources)
+    files = [Path(source) for source in request.sources] if request.text is None else []
+    text = request.text if request.text is not None else file_text(files[0])
+    kind = request.kind or kind_of(text)
+    folder = Path() if request.text is not None else files[0].parent
+    shown = "-" if request.text is not None else display_path(files[0])
+    if kind == "compose":
+        return read_project(files, text=request.text, folder=folder)
+    if len(files) > 1:
+        detail = "only compose files are merged"
+        raise DiagnosticError([Diagnostic(code="usage-error", detail=detail, location=Location(file=shown))])
+    if kind == "run":
+        return read_run_lines(text, shown, folder, usual_driver(catalog))
+    return read_inspected(text, shown, folder)
+
+
+def kind_of(text: str) -> Kind:
+    """Return what kind of source a text is."""
+    if text.lstrip()[:1] in "[{" and re.search(r'"HostConfig"\s*:', text):
+        try:
+            json.loads(text)
+        except ValueError:
+            return "compose"
+        return "inspect"
+    has_services = re.search(r"(?m)^(?:services|include|name|version)\s*:", text) is not None
+    return "run" if not has_services and looks_like_run_lines(text) else "compose"
 
 
 def host_name(written: str) -> str:

@@ -93,7 +93,7 @@ class _Splitter:
         if self._line[end : end + 1] == "$":
             end += 1
         elif self._line[end : end + 1] == "{":
-            end = _closed(self._line, end)
+            end = closing_brace(self._line, end)
             self._bare = self._bare or not quoted
         elif self._line[end : end + 1].isalpha() or self._line[end : end + 1] == "_":
             self._bare = self._bare or not quoted
@@ -106,7 +106,7 @@ class _Splitter:
         self._word, self._open, self._bare = "", False, False
 
 
-def _closed(line: str, start: int) -> int:
+def closing_brace(line: str, start: int) -> int:
     """Return the place behind the brace that closes the one at ``start``."""
     depth = 0
     for place in range(start, len(line)):

@@ -82,6 +82,15 @@ def fraction(text: str) -> Number:
     return Number(text)
 
 
+def interpolation_error(text: str) -> str:
+    """Return why Compose cannot read the variables of a text; empty where it can."""
+    try:
+        parse_interpolation(text)
+    except ValueError as error:
+        return str(error) if "no variable that Compose reads" in str(error) else ""
+    return ""
+
+
 def is_readable(text: str) -> bool:
     """Return whether the variables of a text are such that an inventory can say them."""
     try:

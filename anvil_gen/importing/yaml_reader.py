@@ -169,9 +169,9 @@ def _comments(text: str, reader: _Reader) -> dict[KeyPath, list[str]]:
             waiting += said
         elif line.strip():
             place = keys.get(number)
-            if place:
+            if place is not None:
                 found.setdefault(place, []).extend([*waiting, *said])
-            waiting = [] if place else [*waiting, *said]
+            waiting = [] if place is not None else [*waiting, *said]
     if waiting:
         found[()] = [*found.get((), []), *waiting]
     return {path: lines for path, lines in found.items() if lines}

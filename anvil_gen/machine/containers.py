@@ -64,8 +64,13 @@ class Container(Struct, frozen=True, kw_only=True):
     @property
     def root_file(self) -> str:
         """The name of the file that Compose was given when it created it; empty if Compose did not."""
+        return next(iter(self.files), "").replace("\\", "/").rpartition("/")[2]
+
+    @property
+    def files(self) -> list[str]:
+        """The files that Compose created it from; none if it did not."""
         files: str = (self.raw["Config"].get("Labels") or {}).get(_FILES) or ""
-        return files.partition(",")[0].replace("\\", "/").rpartition("/")[2]
+        return files.split(",") if files else []
 
     @property
     def running(self) -> bool:

@@ -64,6 +64,14 @@ def list_gpus(vendor: str, data: Vendor, *, run: Run = run_program, root: Path =
     )
 
 
+def used_mib(data: Vendor, *, run: Run = run_program) -> dict[str, int]:
+    """Return the memory that is used of each of a vendor's GPUs, by its UUID in small letters."""
+    if data.usage is None:
+        return {}
+    found = _parse("", data.usage, run(data.usage.command))
+    return {gpu.uuid.casefold(): gpu.memory_mib for gpu in found if gpu.memory_mib is not None}
+
+
 def _numbered(found: dict[str, DetectedGpu], uuid_pattern: str) -> tuple[DetectedGpu, ...]:
     """Return GPUs with their indexes, which also pin those that have no UUID of the vendor's form."""
     from msgspec.structs import replace  # noqa: PLC0415

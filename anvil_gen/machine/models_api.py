@@ -31,6 +31,15 @@ def _query(address: Address, endpoint: ModelsEndpoint) -> tuple[str, ...]:
 
 def get_json(address: Address, path: str, *, tls: bool = False) -> Any:
     """Return what a server on this machine answers as data; None where it does not answer within two seconds."""
+    found = get_bytes(address, path, tls=tls)
+    try:
+        return None if found is None else json.loads(found)
+    except ValueError:  # it is no such server
+        return None
+
+
+def get_bytes(address: Address, path: str, *, tls: bool = False) -> bytes | None:
+    """Return what a server on this machine answers; None where it does not answer within two seconds."""
     import ssl  # noqa: PLC0415
     from http.client import HTTPConnection, HTTPException, HTTPSConnection  # noqa: PLC0415  imported while Docker answers
 
@@ -40,7 +49,7 @@ def get_json(address: Address, path: str, *, tls: bool = False) -> Any:
         connection = HTTPSConnection(*address, timeout=_SECONDS, context=context)
     try:
         connection.request("GET", path)
-        return json.loads(connection.getresponse().read(_LARGEST))
+        return connection.getresponse().read(_LARGEST)
     except (OSError, HTTPException, ValueError):  # it is loading, or is no such server
         return None
     finally:

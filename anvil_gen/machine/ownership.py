@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, display_path
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, display_path, join_words
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.containers import Container
 from anvil_gen.machine.docker import Docker
 from anvil_gen.resolve.model import ROOT_FILE
 from anvil_gen.resolve.output import HEADER
+from anvil_gen.text_files import read_bytes
 
 
 def inventory_of(folder: str) -> str:
     """Return the inventory that a folder's files were rendered from, as they name it; empty if from none."""
     try:
-        with Path(folder, ROOT_FILE).open(encoding="utf-8", errors="replace") as file:
-            first = file.readline(4096)
+        first = read_bytes(Path(folder, ROOT_FILE)).partition(b"\n")[0].decode("utf-8", "replace")
     except (OSError, ValueError):
         return ""
     return first.removeprefix(HEADER).partition(". ")[0] if first.startswith(HEADER) else ""
@@ -58,3 +58,27 @@ def require_own_containers(project: Project, containers: Iterable[Container]) ->
                 f"or, if this folder takes the other one's place, stop it there first:\n\n    {command}"
             )
             raise DiagnosticError([Diagnostic(code="project-taken-twice", detail=detail, remedy=remedy)])
+
+
+def require_known_services(project: Project, containers: Iterable[Container], known: Collection[str]) -> None:
+    """Refuse to remove all else that is in a project, where that is of other compose files, which are still there.
+
+    Services that are ``known`` may have been somebody's compose file before they were in the inventory.
+
+    Raises:
+        DiagnosticError: there is such a container.
+    """
+    others = [one for one in containers if one.project == project.name and one.service not in known]
+    found = [one for one in others if _is_of_other_files(one, project.folder)]
+    if found:
+        detail = (
+            f'the project "{project.name}" has containers of {found[0].files[0]} too, which this would remove: '
+            f"{join_words(one.name for one in found)}"
+        )
+        remedy = 'set another "project" in [host]'
+        raise DiagnosticError([Diagnostic(code="project-taken-twice", detail=detail, remedy=remedy)])
+
+
+def _is_of_other_files(one: Container, own: Path) -> bool:
+    is_elsewhere = os.path.realpath(one.project_folder or own) != os.path.realpath(own)
+    return is_elsewhere and any(os.path.lexists(file) for file in one.files)

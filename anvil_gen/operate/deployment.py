@@ -24,7 +24,7 @@ from anvil_gen.machine.compose import Project
 from anvil_gen.machine.containers import ContainerQuery
 from anvil_gen.machine.docker import Docker
 from anvil_gen.machine.dotenv import variables
-from anvil_gen.machine.ownership import require_own_containers
+from anvil_gen.machine.ownership import require_known_services, require_own_containers
 from anvil_gen.machine.project_lock import project_lock
 from anvil_gen.operate.with_values import with_values
 from anvil_gen.resolve.host import Host
@@ -200,12 +200,21 @@ def delegate(
     deployment.project.docker.output("version", "--format", "{{.Server.Version}}")
     if on_wait is not None:
         project = deployment.project
-        require_own_containers(project, ContainerQuery(project.docker, project.name).containers())
+        containers = ContainerQuery(project.docker, project.name).containers()
+        require_own_containers(project, containers)
+        if "--remove-orphans" in arguments:
+            require_known_services(project, containers, all_services(deployment.stack))
     with project_lock(deployment.project.folder, on_wait) if on_wait is not None else nullcontext(()) as held:
         code = deployment.project.run_interactive(*arguments, *services, root_file=chosen.root_file, inherited=held)
     if code not in (ExitCode.OK, ExitCode.INTERRUPTED):
         deployment.project.docker.output("compose", "version")  # without Compose, docker itself has failed
     return code
+
+
+def all_services(stack: Stack) -> set[str]:
+    """Return the services of every mode, and of the tiers that are in none."""
+    in_modes = {service for mode in stack.modes for service in services_of(stack, mode).values()}
+    return in_modes | reload_services(stack.modes) | {tier.service.name for tier in stack.tiers}
 
 
 def staleness(deployment: Deployment, *, then: str = "") -> Diagnostic | None:

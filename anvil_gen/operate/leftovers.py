@@ -9,8 +9,8 @@ from pathlib import Path
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.machine.containers import Container
 from anvil_gen.machine.docker import Docker
-from anvil_gen.operate.deployment import Deployment, reload_services, services_of
-from anvil_gen.resolve.model import Stack
+from anvil_gen.operate.deployment import Deployment, all_services
+from anvil_gen.text_files import read_text
 
 
 def leftovers(deployment: Deployment, containers: Iterable[Container]) -> list[Container]:
@@ -21,7 +21,7 @@ def leftovers(deployment: Deployment, containers: Iterable[Container]) -> list[C
     Raises:
         DiagnosticError: a compose file in the folder cannot be read.
     """
-    known = _services(deployment.stack)
+    known = all_services(deployment.stack)
     unknown = [one for one in containers if _is_own(deployment, one) and one.service and one.service not in known]
     if not unknown:
         return []
@@ -48,11 +48,6 @@ def remove(docker: Docker, containers: Iterable[Container]) -> None:
         docker.output("container", "rm", *ids)
 
 
-def _services(stack: Stack) -> set[str]:
-    in_modes = {service for mode in stack.modes for service in services_of(stack, mode).values()}
-    return in_modes | reload_services(stack.modes) | {tier.service.name for tier in stack.tiers}
-
-
 def _is_own(deployment: Deployment, one: Container) -> bool:
     project, there = deployment.project, one.project_folder
     return one.project == project.name and bool(there) and os.path.realpath(there) == os.path.realpath(project.folder)
@@ -64,7 +59,7 @@ def _services_in_files(folder: Path) -> Iterator[str]:
 
     for file in sorted((*folder.glob("*.y*ml"), *folder.glob("*/*.y*ml"))):
         try:
-            data = load_yaml(file.read_text("utf-8"), str(file))
+            data = load_yaml(read_text(file), str(file))
         except (OSError, ValueError, InternalError) as error:
             detail = f"it may have the services of containers that would be removed: {error}"
             remedy = "fix it, or leave those containers alone with --keep-removed"

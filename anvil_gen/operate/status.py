@@ -14,10 +14,12 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.machine.compose import Hashes
 from anvil_gen.machine.conflicts import name_conflict, taken_ports
 from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
+from anvil_gen.machine.engine_metrics import Requests
 from anvil_gen.machine.ownership import inventory_of, is_of_another_inventory, stop_command
 from anvil_gen.operate.deployment import Deployment, reload_services, services_of, staleness, tier_of
 from anvil_gen.operate.drift import Drift, ProjectConfig, image_drift, repeated_failure
 from anvil_gen.operate.impairments import Impairments
+from anvil_gen.operate.live_numbers import LiveNumbers, live_numbers
 from anvil_gen.operate.reach import reachable
 from anvil_gen.operate.redact import redaction_of
 from anvil_gen.operate.router_drift import routes_drift
@@ -47,6 +49,9 @@ class Row(Struct, frozen=True, kw_only=True):
     started_at: str
     ports: tuple[str, ...]
     drift: tuple[Drift, ...]
+    requests_running: int | None = None  # as its engine tells
+    requests_waiting: int | None = None
+    gpu_memory: tuple[str, ...] = ()  # used of each of its GPUs, by whatever
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -77,6 +82,7 @@ class _Queried(Struct, frozen=True, kw_only=True):
     files: ProjectConfig
     impairments: Mapping[str, tuple[Drift, ...]]
     models: Mapping[str, tuple[str, ...]]
+    numbers: LiveNumbers
     local: bool
 
 
@@ -118,6 +124,7 @@ def status_of(
         files=ProjectConfig(project, running.root_file),
         impairments=impairments.by_service(),
         models=models,
+        numbers=live_numbers(deployment, by_service) if local else LiveNumbers(),
         local=local,
     )
     return Status(
@@ -185,6 +192,7 @@ def _left_over(queried: _Queried, service: str) -> Drift:
 
 def _row(queried: _Queried, name: str, service: str, drift: tuple[Drift, ...]) -> Row:
     tier, one = tier_of(queried.deployment.stack, service), queried.by_service.get(service)
+    requests = queried.numbers.requests.get(service, Requests())
     return Row(
         tier=name,
         service=service,
@@ -197,7 +205,19 @@ def _row(queried: _Queried, name: str, service: str, drift: tuple[Drift, ...]) -
         started_at=one.started_at if one is not None and one.running else "",
         ports=tuple(f"{host}:{port}" for host, port in one.published) if one is not None else _ports(tier),
         drift=drift,
+        requests_running=requests.running,
+        requests_waiting=requests.waiting,
+        gpu_memory=tuple(_gpu_memory(queried, tier, one)),
     )
+
+
+def _gpu_memory(queried: _Queried, tier: Tier | None, one: Container | None) -> Iterator[str]:
+    """Yield how much of each GPU of a running tier is used, in GiB, of all that it has."""
+    for gpu in tier.gpus if tier is not None and one is not None and one.running else ():
+        used = queried.numbers.gpu_memory.get(gpu.device_id.casefold())
+        if used is not None:
+            whole = "" if gpu.memory_mib is None else f"/{gpu.memory_mib / 1024:.1f}"
+            yield f"{gpu.name} {used / 1024:.1f}{whole} GiB"
 
 
 def _ports(tier: Tier | None) -> tuple[str, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from msgspec import Struct
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.machine.system import free_gib
 from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.status import Status, status_of
 
@@ -20,6 +22,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     host: str
     status: Status | None
     diagnostics: tuple[Diagnostic, ...] = ()
+    models_free_bytes: int | None = None  # of the disk of its models, if that is this machine's
 
     @property
     def states(self) -> dict[str, str] | None:
@@ -38,6 +41,14 @@ def statuses(deployments: Sequence[Deployment], mode: str | None = None) -> list
 def _answer(deployment: Deployment, mode: str | None) -> Answer:
     name = deployment.host.name
     try:
-        return Answer(host=name, status=status_of(deployment, mode))
+        return Answer(host=name, status=status_of(deployment, mode), models_free_bytes=_free_bytes(deployment))
     except DiagnosticError as error:
         return Answer(host=name, status=None, diagnostics=tuple(error.diagnostics))
+
+
+def _free_bytes(deployment: Deployment) -> int | None:
+    models = deployment.host.models
+    if models is None or deployment.project.docker.is_remote:
+        return None
+    free = free_gib(Path(models))
+    return None if free is None else round(free * (1 << 30))

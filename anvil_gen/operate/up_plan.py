@@ -9,8 +9,8 @@ from msgspec import Struct
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.machine.compose import Hashes
 from anvil_gen.machine.containers import Container, ContainerQuery
-from anvil_gen.machine.ownership import require_own_containers
-from anvil_gen.operate.deployment import Deployment, services_of
+from anvil_gen.machine.ownership import require_known_services, require_own_containers
+from anvil_gen.operate.deployment import Deployment, all_services, services_of
 from anvil_gen.operate.leftovers import leftovers
 from anvil_gen.operate.running_mode import running_mode
 from anvil_gen.operate.service_results import snapshot
@@ -60,6 +60,9 @@ def plan_up(request: UpRequest, deployment: Deployment, query: ContainerQuery, h
         remedy = "add a tier to it, and render it"
         raise DiagnosticError([Diagnostic(code="nothing-to-start", detail="the mode has no tier", remedy=remedy)])
     require_own_containers(deployment.project, query.containers())
+    switches = request.mode is not None and not request.tiers
+    if switches:
+        require_known_services(deployment.project, query.containers(), all_services(deployment.stack))
     keep = request.keep_removed or request.tiers
     return UpPlan(
         mode=mode,
@@ -70,7 +73,7 @@ def plan_up(request: UpRequest, deployment: Deployment, query: ContainerQuery, h
         before=before,
         hashes=hashes.of(mode.root_file),
         removed=[] if keep else leftovers(deployment, query.containers()),
-        switches=request.mode is not None and not request.tiers,
+        switches=switches,
     )
 
 

@@ -19,7 +19,17 @@ FASTEST: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The safe loader by libyaml, ten times as fast, where PyYAML has it."""
 
 _TEXT = "tag:yaml.org,2002:str"
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _SPECIAL_KEYS = frozenset({"<<", "="})  # keys that PyYAML does not take for texts
+
+
+_LONGEST_NUMBER = 400
+
+
+def _number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
+    """Return a number, and as a text one that nobody means: with parts to the base of 60, any length takes any time."""
+    text = str(loader.construct_scalar(node))
+    return text if len(text) > _LONGEST_NUMBER else _SCALARS.yaml_constructors[node.tag](loader, node)
 
 
 class _NotPlainError(Exception):
@@ -40,6 +50,10 @@ class _Loader(FASTEST):  # type: ignore[misc, valid-type]
                     raise _twice(key, key_node.start_mark)
                 seen.add(key)
         return mapping
+
+
+for _tag in _NUMBERS:
+    _Loader.add_constructor(_tag, _number)
 
 
 def load_yaml(text: str, path: str) -> Any:
@@ -116,7 +130,7 @@ def _scalar(event: Any) -> Any:
 def _typed(text: str) -> Any:
     """Return the value of a scalar without quotes: a text, or what YAML 1.1 takes it for."""
     tag = _SCALARS.resolve(yaml.ScalarNode, text, (True, False))
-    if tag == _TEXT:
+    if tag == _TEXT or (tag in _NUMBERS and len(text) > _LONGEST_NUMBER):
         return text
     if tag not in _SCALARS.yaml_constructors:
         raise _NotPlainError

@@ -63,17 +63,16 @@ def resolve(
         lock: what images and models are held to.
         peers: other hosts whose models the router serves too; `federated` are those whose metrics are taken too.
     """
-    context = replace(
-        _context(inventory, catalog, collector, host, folders=folders, lock=lock), peers=peers, federated=federated
-    )
-    _check_inventory(inventory, collector)
+    alone = _context(inventory, catalog, collector, host, folders=folders, lock=lock)
+    context = replace(alone, peers=peers, federated=federated)
+    _check_inventory(context)
     spec = resolve_router_spec(context, project=host.project)
-    check_way_in(context)
     tiers = _tiers(context, spec)
     spec = None if _has_no_tiers(inventory, collector) else spec  # a router to nothing
     modes = build_modes(context, spec, tiers)
     experiment = build_experiment(context, tiers, host=host.name)
-    services = build_extras(context) + build_monitoring_services(context, tiers, modes[0].router)
+    services, router = build_extras(context), modes[0].router
+    services += build_monitoring_services(context, tiers, router)
     stack = Stack(
         host=host.name,
         project=host.project,
@@ -84,18 +83,19 @@ def resolve(
         tiers=tuple(_with_root_file(tier, modes) for tier in tiers),
         services=services,
         modes=modes,
-        router=modes[0].router,
+        router=router,
         experiment=experiment,
         monitoring=build_monitoring(context, host, tiers, modes),
-        variables=variables_of(inventory, tiers, services, modes[0].router, experiment),
+        variables=variables_of(inventory, tiers, services, router, experiment),
     )
     return _checked(context, stack)
 
 
-def _check_inventory(inventory: Inventory, collector: Collector) -> None:
-    _check_folders(inventory, collector)
+def _check_inventory(context: ResolveContext) -> None:
+    _check_folders(context.inventory, context.collector)
     for check in (check_own_keys, check_paths, check_literal_secrets):
-        check(collector)
+        check(context.collector)
+    check_way_in(context)
 
 
 def _context(

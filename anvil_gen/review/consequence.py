@@ -47,7 +47,7 @@ class ServiceChange(Struct, frozen=True, kw_only=True):
     """One service of one root file: what happens to it, and what of it changes.
 
     ``root`` is the first root file that has it, the default mode's before all others; ``exposures`` are what of it is
-    new that a reviewer must not overlook.
+    new that a reviewer must not overlook; ``notes`` are for people.
     """
 
     service: str
@@ -58,6 +58,7 @@ class ServiceChange(Struct, frozen=True, kw_only=True):
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     exposures: tuple[Exposure, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def service_changes(before: Files, after: Files) -> list[ServiceChange]:

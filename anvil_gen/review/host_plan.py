@@ -14,11 +14,14 @@ from anvil_gen.deploy.git import committed
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.fit.facts_source import has_lock
+from anvil_gen.fit.host_fit import HostFit, locked_fit
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import Stack, Tree
 from anvil_gen.review.causes import Elsewhere, Inputs, with_causes
 from anvil_gen.review.consequence import Consequence, Files, ServiceChange, service_changes
+from anvil_gen.review.image_bumps import with_bumps
 from anvil_gen.review.toml_edits import Edit, edits, toml_text
 
 NOTHING = Tree(files={}, data={})
@@ -28,7 +31,8 @@ class HostPlan(Struct, frozen=True, kw_only=True):
     """What a change does to one host.
 
     ``stack`` is None of a host that goes, and ``tree`` what is rendered after the change; ``is_edited`` tells whether
-    its inventory is another one, where that is known; ``notes`` are for people.
+    its inventory is another one, where that is known; ``notes`` are for people. ``fit`` is what its tiers take by the
+    facts of its locks, of those whose service changes; None without locks.
     """
 
     host: str
@@ -39,6 +43,7 @@ class HostPlan(Struct, frozen=True, kw_only=True):
     tree: Tree = NOTHING
     is_edited: bool = True
     notes: tuple[str, ...] = ()
+    fit: HostFit | None = None
 
     @property
     def changes(self) -> bool:
@@ -113,12 +118,27 @@ def host_plan(
     plan: Plan, services: Iterable[ServiceChange], files: tuple[FileChange, ...], *, is_edited: bool
 ) -> HostPlan:
     """Return the plan of a host that is there."""
+    services = tuple(services)
     return HostPlan(
         host=plan.host.name,
         inventory=plan.host.path.as_posix(),
         stack=plan.host.stack,
-        services=tuple(services),
+        services=tuple(with_bumps(services, plan.host.stack, plan.host.catalog)),
         files=files,
         tree=plan.tree,
         is_edited=is_edited,
+        fit=_fit(plan, {one.service for one in services}),
     )
+
+
+def _fit(plan: Plan, services: set[str]) -> HostFit | None:
+    """Return what the tiers of some services take, and the GPUs that they are on."""
+    host = plan.host
+    tiers = [tier for tier in host.stack.tiers if tier.service.name in services]
+    if not tiers or not has_lock(host.path):
+        return None
+    whole, names = locked_fit(host), {tier.name for tier in tiers}
+    found = tuple(one for one in whole.tiers if one.tier in names and one.estimate is not None)
+    held = {name for one in found for name in one.gpus}
+    gpus = tuple(one for one in whole.gpus if one.gpu in held and not one.with_experiment)
+    return HostFit(host=whole.host, tiers=found, gpus=gpus) if found else None

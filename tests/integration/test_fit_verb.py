@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from files_hub import FilesHub
 from gguf_files import Q4_0, Shape, model
 from running import Result, anvil_gen
 
@@ -154,3 +155,28 @@ def test_which_gpus_of_a_host_take_a_model(tmp_path: Path) -> None:
         ("small",): "does not fit",
         ("large",): "fits",
     }
+
+
+def test_a_gguf_model_of_the_hub_is_read_by_its_header(tmp_path: Path) -> None:
+    """By its tag; as the same file on this machine."""
+    model(tmp_path / "m.gguf", Shape(layers=4, dtype=Q4_0))
+    model(tmp_path / "other.gguf", Shape(layers=8, dtype=Q4_0))
+    files = {"m-Q4_K_M.gguf": (tmp_path / "m.gguf").read_bytes(), "m-Q8_0.gguf": (tmp_path / "other.gguf").read_bytes()}
+    size = ("--engine", "llamacpp", "--gpu-memory-mib", "8192", "--json")
+    with FilesHub({"org/model-GGUF": files}).running() as hub:
+        own = {
+            "HF_ENDPOINT": f"http://{hub.address}",
+            "HF_HOME": str(tmp_path),
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        }
+        found = [
+            answer(anvil_gen("fit", "--model", named, *size, cwd=tmp_path, env=own))
+            for named in ("org/model-GGUF:Q8_0", "org/model-GGUF")
+        ]
+        refused = anvil_gen("fit", "--model", "org/model-GGUF:Q2_K", *size, cwd=tmp_path, env=own)
+    local = [answer(fit(tmp_path, "--model", name, *size)) for name in ("other.gguf", "m.gguf")]
+
+    for one in (*found, *local):
+        del one["model"]
+    assert found == local
+    assert "no GGUF file with the tag" in refused.stdout

@@ -11,6 +11,8 @@ import secrets
 import shutil
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,9 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 SECONDS, LEAST, MOST = 45, 40, 5000
 """How long a usual run tries others each time, and how many at least; with `--long` all of the last number."""
 BATCH = 20
+ACCEPTED, REFUSED = "accepted", "refused"
+LEAST_REASONS = 8
+"""Kinds of errors that a run meets at least."""
 SEED = int(os.environ.get("ANVIL_GEN_SEED") or secrets.randbits(32))
 TEXTS = st.sampled_from(
     ["x", "a b", "$HOME", "${X}", "$$", "#", "'", '"', "- a", "yes", "1.0", "é", "a\nb", "\\", "{{ x }}", "", "a: b"]
@@ -106,6 +111,7 @@ def repaired(inventory: dict[str, Any]) -> dict[str, Any]:
 
 def test_what_is_accepted_is_what_compose_finds(tmp_path_factory: pytest.TempPathFactory) -> None:
     sys.stderr.write(f"to repeat this run: ANVIL_GEN_SEED={SEED}\n")
+    told = Counter[str]()
 
     # What is found is small enough to be read as it is.
     @settings(
@@ -117,7 +123,7 @@ def test_what_is_accepted_is_what_compose_finds(tmp_path_factory: pytest.TempPat
     )
     @given(inventory=st.one_of(INVENTORY, PLAIN.map(repaired), INVENTORY.map(repaired)))
     def attempt(inventory: dict[str, Any]) -> None:
-        accepted_is_what_compose_finds(inventory, tmp_path_factory)
+        told.update(accepted_is_what_compose_finds(inventory, tmp_path_factory))
 
     end = time.monotonic() + SECONDS
     for tried in range(0, MOST, BATCH):
@@ -125,9 +131,19 @@ def test_what_is_accepted_is_what_compose_finds(tmp_path_factory: pytest.TempPat
             break
         seed(SEED + tried)(attempt)()
 
+    # A generator that makes nothing valid tests nothing, and neither does one whose errors are all the same.
+    accepted, refused = told.pop(ACCEPTED), told.pop(REFUSED)
+    summary = f"{accepted} accepted and compared with Compose, {refused} refused, for {len(told)} reasons: {told}"
+    sys.stderr.write(f"{summary}\n")
+    assert accepted + refused >= LEAST, summary
+    assert min(accepted, refused) >= (accepted + refused) // 40, summary
+    assert len(told) >= LEAST_REASONS, summary
 
-def accepted_is_what_compose_finds(inventory: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Render an inventory, and hold what comes of it against real Compose."""
+
+def accepted_is_what_compose_finds(
+    inventory: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Render an inventory, and hold what comes of it against real Compose; yield what became of it."""
     home = tmp_path_factory.mktemp("fleet") / "home"
     (home / "hosts").mkdir(parents=True)
     (home / "hosts" / "a.txt").write_text("text\n")
@@ -138,6 +154,7 @@ def accepted_is_what_compose_finds(inventory: dict[str, Any], tmp_path_factory: 
     plan, errors = rendered(path)
     if plan is None:
         assert errors
+        yield from (REFUSED, *{one.code for one in errors})
         assert [one for one in errors if one.location is None or not one.location.line] == []
         assert sorted(home.parent.rglob("*")) == before
     else:
@@ -145,6 +162,7 @@ def accepted_is_what_compose_finds(inventory: dict[str, Any], tmp_path_factory: 
         for mode in plan.host.stack.modes:
             config = compose_config(plan.host.output, mode.root_file, env={"X": "of x", "A_TOKEN": "of token"})
             compare(inventory, config, [tier.name for tier in mode.tiers])
+        yield ACCEPTED
     shutil.rmtree(home)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -149,3 +150,66 @@ def test_included_and_extended_files_are_part_of_it(importing: Importing) -> Non
 
     assert result.imported.residue == ()
     assert tomllib.loads(result.imported.text)["services"].keys() == {"a", "b"}
+
+
+def test_run_lines_become_tiers(importing: Importing) -> None:
+    importing.write(
+        "run.sh",
+        """
+docker run -d --name chat --gpus '"device=1"' --ipc host -p 127.0.0.1:8001:8000 -v ~/.cache:/root/.cache \\
+    vllm/vllm-openai:v0.11.2 --model org/m --max-model-len 4096
+docker run -d --net=host -e LLAMA_ARG_MODEL=/m/x.gguf -v ./m:/m ghcr.io/ggml-org/llama.cpp:server-cuda --port 9000
+""",
+    )
+
+    result = importing.files("run.sh")
+
+    data = tomllib.loads(result.imported.text)
+    assert result.imported.residue == ()
+    assert data["gpus"] == {"second": {"index": 1}}
+    assert data["tiers"]["chat"]["context_length"] == 4096
+    assert (data["tiers"]["llama.cpp"]["engine"], data["tiers"]["llama.cpp"]["port"]) == ("llamacpp", 9000)
+
+
+def test_an_inspected_container_becomes_a_tier(importing: Importing) -> None:
+    config = {"Image": "ollama/ollama:0.12.6", "Env": ["OLLAMA_NUM_PARALLEL=2"], "Cmd": ["serve"], "Labels": {}}
+    host = {"Binds": ["ollama:/root/.ollama"], "PortBindings": {"11434/tcp": [{"HostIp": "", "HostPort": "11434"}]}}
+    importing.write("box.json", json.dumps([{"Name": "/ollama", "Config": config, "HostConfig": host}]))
+
+    result = importing.files("box.json")
+
+    tier = tomllib.loads(result.imported.text)["tiers"]["ollama"]
+    assert result.imported.residue == ()
+    assert (tier["engine"], tier["max_sequences"], tier["port"]) == ("ollama", 2, 11434)
+
+
+def test_comments_stand_at_the_keys_that_they_are_about(importing: Importing) -> None:
+    text = importing.proved("""# The box in the cellar.
+services:
+  # Talks to the house.
+  chat:
+    image: vllm/vllm-openai:v0.11.2  # pinned
+    environment:
+      # No phone calls.
+      - VLLM_NO_USAGE_STATS=1
+    # Long prompts.
+    command: --model org/m --max-model-len 65536
+    volumes:
+      - ./hub:/root/.cache/huggingface  # 800 GB
+  ui:
+    image: ui:1
+    # From the LAN only.
+    ports: ["192.168.1.2:80:80"]
+""")
+
+    lines = text.splitlines()
+    assert lines[0] == "# The box in the cellar."
+    for comment, following in (
+        ("# Talks to the house.", "[tiers.chat]"),
+        ("# pinned", 'image = "vllm/vllm-openai:v0.11.2"'),
+        ("# No phone calls.", 'environment.VLLM_NO_USAGE_STATS = "1"'),
+        ("# Long prompts.", 'model = { repo = "org/m", cache = false }'),
+        ("# 800 GB", 'mounts."/root/.cache/huggingface" = { source = "../hub", read_only = false, create = true }'),
+        ("# From the LAN only.", 'ports = ["192.168.1.2:80:80"]'),
+    ):
+        assert lines[lines.index(comment) + 1] == following

@@ -7,6 +7,8 @@ import re
 
 from places import REPOSITORY
 
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.docker_conditions import docker_conditions
 from anvil_gen.diagnostic_codes import SUMMARIES
 
 PACKAGE = REPOSITORY / "anvil_gen"
@@ -21,7 +23,7 @@ def test_codes_and_summaries() -> None:
 def test_no_code_is_unknown_or_unused() -> None:
     # `missing-{kind}folder` and the like are made of parts.
     made = {"missing-file", "missing-model-file", "missing-folder", "missing-model-folder"}
-    used = set()
+    used = {condition.code for condition in docker_conditions(Catalog())}
     for path in PACKAGE.rglob("*.py"):
         if path.name != "diagnostic_codes.py":
             found = ast.walk(ast.parse(path.read_text("utf-8")))

@@ -9,6 +9,7 @@ import click
 from anvil_gen.cli import options
 from anvil_gen.cli.commands.fit import hub_asker
 from anvil_gen.cli.confirm import refuse_without_prompt
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.cli.views.add import show_added, show_addition
 from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.deploy.pipeline import generator
@@ -17,7 +18,7 @@ from anvil_gen.operate.deployment import open_deployment
 from anvil_gen.review.addition import addition_of, wish_of
 
 
-@click.command("add")
+@click.command("add", cls=HostCommand)
 @options.host
 @click.argument("model")
 @click.option("--gpu", "gpus", metavar="NAME", multiple=True, help="GPU to use; several times for several together.")

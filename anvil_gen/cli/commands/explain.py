@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from anvil_gen.cli import options
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.cli.views.explain import show_explanation
 from anvil_gen.deploy.pipeline import generator
 from anvil_gen.diagnostics import ExitCode
@@ -14,7 +15,7 @@ from anvil_gen.inventory.fleet import find_inventory
 from anvil_gen.review.explain import Explainer
 
 
-@click.command("explain")
+@click.command("explain", cls=HostCommand)
 @options.host
 @click.argument("address")
 @options.as_json

@@ -9,12 +9,13 @@ import click
 from anvil_gen.cli import options
 from anvil_gen.cli.commands.fit import chosen_tiers
 from anvil_gen.cli.extras import require_extra
+from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.cli.views.fetch import FetchDisplay, show_fetched
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.operate.deployment import open_deployment
 
 
-@click.command("fetch")
+@click.command("fetch", cls=HostCommand)
 @options.host
 @options.tiers
 @click.option("--from", "source", metavar="REPO", help="Repository that the folder or file of the one TIER comes from.")

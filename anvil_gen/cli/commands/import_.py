@@ -1,4 +1,4 @@
-"""``anvil-gen import``: make an inventory of compose files, and prove that nothing changed."""
+"""``anvil-gen import``: make an inventory of what runs already, and prove that nothing changed."""
 
 from __future__ import annotations
 
@@ -10,18 +10,37 @@ import click
 from anvil_gen.cli.views.import_result import show_result
 from anvil_gen.deploy.pipeline import generator
 from anvil_gen.diagnostics import ExitCode
+from anvil_gen.importing.run import Kind
+
+_KINDS = ("compose", "run", "inspect", "live")
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True))
+@click.argument("sources", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True))
+@click.option(
+    "--from",
+    "kind",
+    type=click.Choice(_KINDS),
+    help="Kind of the source (default: what it looks like); `live` takes the name of a running project.",
+)
 @click.option("--name", metavar="HOST", help="Name of the host (default: the file's, or the project's).")
 @click.option("--output", type=click.Path(dir_okay=False), help="File to write the inventory to (default: stdout).")
 @click.option("--force", is_flag=True, help="Overwrite the file of --output.")
-def command(*, files: tuple[str, ...], name: str | None, output: str | None, force: bool) -> ExitCode:
-    """Make an inventory of compose files, and prove that nothing changed.
+@click.option("--detect", is_flag=True, help="Ask this host's GPUs for their UUIDs, instead of keeping their numbers.")
+def command(
+    *,
+    sources: tuple[str, ...],
+    kind: Kind | None,
+    name: str | None,
+    output: str | None,
+    force: bool,
+    detect: bool,
+) -> ExitCode:
+    """Make an inventory of what runs already, and prove that nothing changed.
 
-    FILE is a compose file; several are merged in their order, as Compose merges them; `-` is standard input. The
-    inventory goes to standard output or to a file, all findings to standard error.
+    FILE is a compose file, or one with `docker run` or `podman run` lines, or with what `docker inspect` prints; `-` is
+    standard input. Several compose files are merged in their order, as Compose merges them. The inventory goes to
+    standard output or to a file, all findings to standard error. Nothing is fetched, and nothing that runs is touched.
 
     Docker Compose reads the source and what the inventory renders to, once with the variables' defaults and once with
     another value for each. Exits 0 if it reads the same, 2 if anything differs (each difference is printed), and 3
@@ -32,26 +51,43 @@ def command(*, files: tuple[str, ...], name: str | None, output: str | None, for
       anvil-gen import docker-compose.yml                            print the inventory
       anvil-gen import docker-compose.yml --output hosts/box.toml    write it
       anvil-gen import a.yml b.yml                                   as docker compose -f a.yml -f b.yml
+      anvil-gen import start-vllm.sh                                 the run lines of a script
+      docker inspect vllm | anvil-gen import -                       a container
+      anvil-gen import --from live my-project                        the containers of a project that runs
     """
-    from anvil_gen.importing.run import import_files  # noqa: PLC0415
+    from anvil_gen.importing.run import Request, run_import  # noqa: PLC0415
 
-    if "-" in files and len(files) > 1:
+    if "-" in sources and len(sources) > 1:
         raise click.UsageError("standard input is a source of its own: name either - or files")
     if output is not None and Path(output).exists() and not force:
         raise click.UsageError(f"{output} is there already: name another file, or --force")
-    text = sys.stdin.read() if files == ("-",) else None
-    result = import_files(
-        [] if text is not None else [Path(file) for file in files],
-        generator(),
-        text=text,
+    request = Request(
+        sources=sources,
+        text=sys.stdin.read() if sources == ("-",) and kind != "live" else None,
+        kind=kind,
         name=name,
         output=None if output is None else Path(output),
+        known_gpus=_detected() if detect else {},
     )
+    result = run_import(request, generator())
     if output is None:
         click.echo(result.imported.text, nl=False)
     else:
         _write(Path(output), result.imported.text)
     return show_result(result, output)
+
+
+def _detected() -> dict[int, str]:
+    """Return the UUIDs of this host's GPUs by their numbers."""
+    from anvil_gen.catalog.catalog import Catalog  # noqa: PLC0415
+    from anvil_gen.importing.engine_facts import usual_vendor  # noqa: PLC0415
+    from anvil_gen.machine.gpus import list_gpus  # noqa: PLC0415
+
+    catalog = Catalog()
+    listing = list_gpus(catalog.defaults["gpu"]["vendor"], usual_vendor(catalog))
+    if not listing.gpus:
+        raise click.UsageError(f"--detect: {listing.diagnostic or 'this host has no GPU'}")
+    return {gpu.index: gpu.uuid for gpu in listing.gpus}
 
 
 def _write(file: Path, text: str) -> None:

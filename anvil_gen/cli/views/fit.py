@@ -89,6 +89,33 @@ def _print_table(lines: Sequence[tuple[str, str]]) -> None:
         click.echo(f"  {name:{width}}  {value}")
 
 
+def fit_cells(tier: TierFit) -> tuple[str, ...]:
+    """Return a tier in short: weights, cache, requests of its context, longest context."""
+    result = tier.estimate
+    if result is None:
+        return ("?", "?", "", "")
+    requests, longest = result.concurrency, result.max_context
+    return (
+        interval_text(_weights(result), _size) if result.weights.expected is not None else "?",
+        interval_text(result.kv, _size),
+        f"{interval_text(requests, lambda number: f'{number:.1f}')} of {result.context:,}"
+        if requests is not None and requests.high and result.context
+        else "",
+        interval_text(longest, count) if longest is not None and longest.high else "",
+    )
+
+
+def fit_lines(result: HostFit) -> Iterator[str]:
+    """Yield what tiers take in a line each, then the GPUs that they are on."""
+    for tier in result.tiers:
+        weights, cache, requests, longest = fit_cells(tier)
+        parts = [f"weights {weights}", f"cache {cache}"]
+        parts += [f"requests {requests}"] if requests else []
+        parts += [f"longest context {longest}"] if longest else []
+        yield f"fit: {tier.tier} {coloured(tier.verdict)}: {', '.join(parts)}"
+    yield from (f"     {bar(gpu)} {gpu.gpu}, {gpu.mode}: {coloured(gpu.verdict)}" for gpu in result.gpus)
+
+
 def _show_gpu(gpu: GpuFit) -> None:
     mode = f"{gpu.mode} and a trial" if gpu.with_experiment else gpu.mode
     parts = [f"{part.server} {'?' if part.size is None else interval_text(part.size, _size)}" for part in gpu.parts]

@@ -33,12 +33,14 @@ def show_result(result: ImportResult, output: str | None) -> ExitCode:
         _say(f"{choice.service}: {form}{_verdict(imported, choice.service)}")
     for note in result.notes:
         _say(f"note: {printable(note)}")
+    for lost in result.project.lost:
+        _say(f"lost: {printable(imported.hidden.shown(lost))}")
     for difference in imported.residue or ():
         _say(_difference(difference, imported))
     _say(_summary(imported, output))
     if imported.residue is None:
         return ExitCode.NOT_PROVED
-    return ExitCode.DIFFERS if imported.residue else ExitCode.OK
+    return ExitCode.DIFFERS if imported.residue or result.project.lost else ExitCode.OK
 
 
 def _say(line: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from anvil_gen.cli.views.changes import by_cause, change_json, change_lines
+from anvil_gen.cli.views.fit import fit_lines, host_json
 from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.deploy.compose_diff import Cause
 from anvil_gen.diagnostics import Diagnostic, printable
@@ -37,6 +38,7 @@ def plan_lines(plan: HostPlan) -> Iterator[str]:
         for cause, changes in by_cause(one.changes):
             place = f"  {click.style(place_of(cause), dim=True)}" if cause is not None else ""
             yield from (f"{line}{place}" for line in change_lines(changes))
+        yield from (f"  {one.service}, {printable(note)}" for note in one.notes)
     for consequence in Consequence:
         found = [one for one in plan.services if one.consequence is consequence]
         if found:
@@ -44,6 +46,8 @@ def plan_lines(plan: HostPlan) -> Iterator[str]:
             yield f"{word}: {', '.join(map(_with_limit, found))} ({consequence.meaning})"
     for one in plan.services:
         yield from (click.style(text, bold=True) for text in _exposed(one))
+    if plan.fit is not None:
+        yield from fit_lines(plan.fit)
     if not plan.services:
         yield f"no service changes: {', '.join(change.path for change in plan.files)}"
 
@@ -89,23 +93,20 @@ def show_json(plans: Sequence[HostPlan]) -> None:
 
 def plan_json(plan: HostPlan) -> dict[str, Any]:
     """Return what changes of a host, for programs."""
-    return {"host": plan.host, "services": [_service_json(one) for one in plan.services]}
+    fit = {"fit": host_json(plan.fit)} if plan.fit is not None else {}
+    return {"host": plan.host, "services": [_service_json(one) for one in plan.services], **fit}
 
 
 def _service_json(one: ServiceChange) -> dict[str, Any]:
-    found = [(change, change_json(change)) for change in one.changes]
+    pairs = [(change, change_json(change)) for change in one.changes]
     changes = [
         {"address": ".".join(change.address), "before": values["before"], "after": values["after"]}
         | {"cause": _cause_json(change.cause)}
-        for change, values in found
+        for change, values in pairs
     ]
     exposures = [{"what": what, "value": value} for what, value in one.exposures]
-    return {
-        "service": one.service,
-        "consequence": one.consequence.value,
-        "changes": changes,
-        "exposures": exposures,
-    }
+    found = {"service": one.service, "consequence": one.consequence.value, "changes": changes, "exposures": exposures}
+    return found | ({"notes": list(one.notes)} if one.notes else {})
 
 
 def _cause_json(cause: Cause | None) -> dict[str, Any] | None:

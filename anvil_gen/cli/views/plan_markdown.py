@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from anvil_gen.cli.views.changes import by_cause, change_lines, truncated
+from anvil_gen.cli.views.fit import bar, fit_cells
 from anvil_gen.cli.views.plan import place_of, start_limit, title_of
 from anvil_gen.deploy.diff_text import diff_text
 from anvil_gen.diagnostics import Diagnostic, printable
+from anvil_gen.fit.host_fit import HostFit
 from anvil_gen.resolve.model import Mode, Stack, Tier
 from anvil_gen.review.consequence import Consequence, ServiceChange
 from anvil_gen.review.host_access import ROOT
@@ -24,6 +26,7 @@ LIMIT = 65_536
 _TAIL = "\n{} further parts do not fit here: `anvil-gen plan --format text` and `git diff` show them.\n"
 _ROOM = len(_TAIL) + 10
 _TABLE = "| service | consequence | model | GPUs | change |\n| --- | --- | --- | --- | --- |\n"
+_FIT_TABLE = "| tier | fit | weights | KV cache | requests | longest context |\n| --- | --- | --- | --- | --- | --- |\n"
 _MOST_TIERS = 24  # a larger picture is none that a person reads
 
 
@@ -84,6 +87,8 @@ def _parts(at: int, plan: HostPlan) -> Iterator[_Part]:
         yield _Part(rank=0, host=at, text="\n")
     # Each for itself: what is told of much that is harmless must not keep the rest out.
     yield from (_Part(rank=0 if ROOT in line else 1, host=at, text=f"- {line}\n") for line in warnings)
+    if plan.fit is not None:
+        yield _Part(rank=3, host=at, text=_fit(plan.fit))
     if plan.stack is not None and plan.stack.tiers and len(plan.stack.tiers) <= _MOST_TIERS:
         yield _Part(rank=3, host=at, text=_folded("The host after the change", _picture(plan, plan.stack), "mermaid"))
     for change in plan.files:
@@ -117,6 +122,7 @@ def _changes(one: ServiceChange) -> Iterator[str]:
         place = f" <sub>{_plain(place_of(cause))}</sub>" if cause is not None else ""
         for line in change_lines(changes):
             yield _code(line.partition(f"{one.service}: ")[2]) + place
+    yield from map(_plain, one.notes)
 
 
 def _warnings(plan: HostPlan) -> Iterator[str]:
@@ -127,6 +133,15 @@ def _warnings(plan: HostPlan) -> Iterator[str]:
     if stopped:
         names = ", ".join(map(_code, stopped))
         yield f"{names}: still running, with GPUs and ports, until `docker compose up -d --remove-orphans`"
+
+
+def _fit(fit: HostFit) -> str:
+    """Return a table of what the tiers take, and a bar for each GPU that they are on."""
+    cells = ([_code(one.tier), f"**{one.verdict}**", *map(_plain, fit_cells(one))] for one in fit.tiers)
+    rows = "".join(f"| {' | '.join(row)} |\n" for row in cells)
+    bars = "\n".join(f"{bar(gpu)} {gpu.gpu}, {gpu.mode}: {gpu.verdict}" for gpu in fit.gpus)
+    picture = _folded("GPU memory", bars, "text") if bars else ""
+    return f"\n{_FIT_TABLE}{rows}{picture}"
 
 
 def _picture(plan: HostPlan, stack: Stack) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _COLOURS = {"running": "green", "healthy": "green", "starting": "yellow", "unhealthy": "red", "restarting": "red"}
 _WORDS = {ServiceAction.MISSING: "has no container", ServiceAction.NOT_STARTED: "not started"}
-_HEAD = ("tier", "service", "state", "health", "model", "gpus", "up", "port", "drift")
+_HEAD = ("tier", "service", "state", "health", "model", "gpus", "requests", "up", "port", "drift")
 
 
 def show_results(
@@ -62,12 +62,12 @@ def result_json(result: Result) -> dict[str, Any]:
 def show_status(status: Status, *, as_json: bool) -> None:
     """Print what runs: the mode where there are several, a table, then each drift with its fix."""
     if as_json:
-        print_json(**_status_json(status))
+        print_json(**status_json(status))
         return
     now = datetime.now(UTC)
     if len(status.modes) > 1:
         click.echo(f"mode: {status.mode}\n")
-    _table([_HEAD, *(_cells(row, now) for row in status.rows)])
+    print_table([_HEAD, *(_cells(row, now) for row in status.rows)])
     if status.stale is not None:
         click.echo(f"\n{diagnostic_text(status.stale).rstrip()}")
     for row in status.rows:
@@ -91,11 +91,18 @@ def _cells(row: Row, now: datetime) -> tuple[str, ...]:
         row.state,
         row.health or "-",
         _model(row),
-        ", ".join(row.gpus) or "-",
+        ", ".join(row.gpu_memory or row.gpus) or "-",
+        _requests(row),
         uptime(row.started_at, now),
         ", ".join(row.ports) or "-",
         ", ".join(dict.fromkeys(drift.kind for drift in row.drift)) or "-",
     )
+
+
+def _requests(row: Row) -> str:
+    """Return how many requests run and wait; a dash where the engine does not tell."""
+    known = [(row.requests_running, "running"), (row.requests_waiting, "waiting")]
+    return ", ".join(f"{number} {word}" for number, word in known if number is not None) or "-"
 
 
 def _model(row: Row) -> str:
@@ -104,7 +111,8 @@ def _model(row: Row) -> str:
     return f"({row.served_name})" if row.served_name else "-"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> None:
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows below a head; columns behind the third are left out where none says anything."""
     used = [place for place in range(len(rows[0])) if place < 3 or any(row[place] != "-" for row in rows[1:])]
     widths = {place: max(len(row[place]) for row in rows) for place in used}
     for number, row in enumerate(rows):
@@ -124,7 +132,8 @@ def uptime(started_at: str, now: datetime) -> str:
     return f"{seconds}s"
 
 
-def _status_json(status: Status) -> dict[str, Any]:
+def status_json(status: Status) -> dict[str, Any]:
+    """Return a status as JSON."""
     return {
         "host": status.host,
         "project": status.project,

@@ -7,6 +7,7 @@ import random
 import struct
 from contextlib import suppress
 from pathlib import Path
+from time import process_time
 
 import msgspec
 import pytest
@@ -85,6 +86,51 @@ def test_damage_never_ends_otherwise(tmp_path: Path) -> None:
         (tmp_path / "broken.gguf").write_bytes(broken)
         with suppress(HeaderError):  # any other error fails the test
             read_gguf(tmp_path / "broken.gguf")
+
+
+def nested_arrays(depth: int) -> bytes:
+    """Return a header with arrays in arrays, each of one item."""
+    inner = struct.pack("<IQ", 9, 1) * depth + struct.pack("<IQ", 4, 0)
+    return b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"a" + struct.pack("<I", 9) + inner
+
+
+def tensor_of(dimensions: int) -> bytes:
+    """Return a header with a tensor of so many sides, each as long as can be."""
+    tensor = struct.pack("<Q", 1) + b"a" + struct.pack("<I", dimensions) + b"\xff" * 8 * dimensions
+    return b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + tensor + struct.pack("<IQ", 0, 0)
+
+
+@pytest.mark.parametrize("content", [nested_arrays(100_000), tensor_of(200_000)], ids=["nested", "many sides"])
+def test_what_no_model_has_takes_no_time(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "m.gguf").write_bytes(content)
+    began = process_time()
+
+    with pytest.raises(HeaderError):
+        read_gguf(tmp_path / "m.gguf")
+    assert process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("config", "index", "header"),
+    [
+        ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "", "{}"),
+        ("[]", "", "{}"),
+        ('{"architectures": 3}', "", "{}"),
+        ("{}", "[]", "{}"),
+        ("{}", '{"weight_map": {"a": 3}}', "{}"),
+        ("{}", "", '{"a": {"dtype": "F16", "shape": [1], "data_offsets": [1, 2, 3]}}'),
+        ("{}", "", '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"),
+    ],
+    ids=["nested config", "list", "other kinds", "index", "index of numbers", "offsets", "nested header"],
+)
+def test_a_folder_that_is_no_model_is_told(tmp_path: Path, config: str, index: str, header: str) -> None:
+    (tmp_path / "config.json").write_text(config)
+    if index:
+        (tmp_path / "model.safetensors.index.json").write_text(index)
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header.encode())
+
+    with pytest.raises(DiagnosticError, match="model cannot be read"):
+        facts_of_path(tmp_path, KNOWN)
 
 
 def test_a_window_on_five_of_six_layers(tmp_path: Path) -> None:

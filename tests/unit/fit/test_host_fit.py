@@ -74,8 +74,10 @@ def no_hub(repo: str, _revision: str | None) -> ModelFacts:
     raise DiagnosticError([Diagnostic(code="model-cannot-be-read", detail=f"{repo}: nobody asks", remedy="a remedy")])
 
 
-def fleet(folder: Path, inventory: str = INVENTORY, lock: str = LOCK) -> Host:
+def fleet(folder: Path, inventory: str = INVENTORY, lock: str = LOCK, *, make: bool = False) -> Host:
     """Write a fleet with a small model, and return its host."""
+    if make:
+        folder.mkdir()
     for name in ("hosts", "locks", "models"):
         (folder / name).mkdir()
     model(folder / "models" / "small.gguf", Shape(layers=4, hidden=512, head_dim=64))
@@ -137,14 +139,57 @@ def test_a_share_that_nobody_states_is_the_need(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_besides_the_model_is_not_called_fitting(tmp_path: Path) -> None:
-    (tmp_path / "x").mkdir()
-    with_projector = INVENTORY.replace(
-        'model = {{ file = "small.gguf" }}', 'model = {{ file = "small.gguf" }}\nmmproj = "p.gguf"'
-    )
-    result = host_fit(fleet(tmp_path / "x", with_projector), ["small"], no_hub)
+DRAFT = 'draft_model = {{ file = "p.gguf" }}'
+PROJECTOR = Shape(layers=2, hidden=256, head_dim=64)
 
-    assert (result.tiers[0].verdict, result.tiers[0].reasons) == ("unsure", ("its projector is not counted",))
+
+@pytest.mark.parametrize(
+    ("more", "on_disk", "verdict", "reasons"),
+    [
+        ('mmproj = "p.gguf"', False, "unsure", ["its projector is not counted: its file is not here"]),
+        ('mmproj = "p.gguf"', True, "unsure", ["the buffer in which its projector computes a picture is not counted"]),
+        (
+            'draft_model = {{ file = "p.gguf" }}',
+            False,
+            "unsure",
+            ["its draft model is not counted: nothing is known of it"],
+        ),
+        (DRAFT, True, "fits", []),
+        ('lora = {{ sql = "p.gguf" }}', False, "unsure", ["an adapter is not counted: it is not here"]),
+        ('lora = {{ sql = "p.gguf" }}', True, "fits", []),
+    ],
+)
+def test_what_is_besides_the_model_is_counted_where_it_is_here(
+    more: str, on_disk: bool, verdict: str, reasons: list[str], tmp_path: Path
+) -> None:
+    """A draft with its own context, and the weights of a projector and of adapters."""
+    text = INVENTORY.replace('model = {{ file = "small.gguf" }}', f'model = {{{{ file = "small.gguf" }}}}\n{more}')
+    host, alone = fleet(tmp_path, text), host_fit(fleet(tmp_path / "x", INVENTORY, make=True), ["small"], no_hub)
+    if on_disk:
+        model(tmp_path / "models" / "p.gguf", PROJECTOR)
+    result = host_fit(host, ["small"], no_hub)
+
+    (tier,), (without,) = result.tiers, alone.tiers
+    assert (tier.verdict, list(tier.reasons)) == (verdict, reasons)
+    assert tier.estimate is not None
+    assert without.estimate is not None
+    assert (tier.estimate.total.low > without.estimate.total.low) is on_disk
+
+
+@pytest.mark.parametrize(("rank", "verdict"), [("rank = 16", "fits"), ("", "unsure")])
+def test_an_adapter_takes_its_rank_in_every_matrix(rank: str, verdict: str, tmp_path: Path) -> None:
+    """vLLM makes room for the highest rank before it knows which matrices change."""
+    lora = f'lora.sql = {{{{ repo = "org/sql"{", " + rank if rank else ""} }}}}\nflags.max-num-batched-tokens = 2048'
+    text = INVENTORY.replace("context_length = 30000", f"context_length = 8000\n{lora}")
+    lock = LOCK.replace("max_context", "heads = 32\nhidden = 4096\nintermediate = 12288\nmax_context")
+    result = host_fit(fleet(tmp_path, text, lock), ["chat"], no_hub)
+
+    (tier,) = result.tiers
+    assert tier.estimate is not None
+    assert tier.verdict == verdict
+    # 16 * 2 bytes * 36 layers * (4 projections of attention and 3 of the network)
+    needed = 16 * 2 * 36 * (2 * (4096 + 4096) + 2 * (4096 + 1024) + 3 * (4096 + 12288)) if rank else 0
+    assert tier.estimate.overhead.high / GIB == pytest.approx(3.4 + needed / GIB, abs=0.05)
 
 
 def test_the_version_is_that_of_the_images_tag(tmp_path: Path) -> None:

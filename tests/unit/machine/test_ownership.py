@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.conflicts import name_conflict
 from anvil_gen.machine.containers import Container
-from anvil_gen.machine.ownership import require_own_containers
+from anvil_gen.machine.ownership import inventory_of, require_known_services, require_own_containers
 
 SAME = INVENTORY.replace("schema = 1", 'schema = 1\n[host]\nproject = "shared"')
 
@@ -64,6 +65,37 @@ def test_no_advice_removes_a_container_of_another_inventory(home: Path) -> None:
 
     assert theirs.command == f"docker compose --project-directory {home / 'deploy' / 'one'} rm --stop fast"
     assert nobodys.command == "docker rm --force fast"
+
+
+def of_compose_file(file: Path, service: str = "db") -> Container:
+    labels = {
+        "com.docker.compose.project": "shared",
+        "com.docker.compose.service": service,
+        "com.docker.compose.project.working_dir": str(file.parent),
+        "com.docker.compose.project.config_files": f"{file},{file.parent / 'more.yaml'}",
+    }
+    return inspected(Labels=labels)
+
+
+def test_containers_of_somebodys_compose_file_are_not_removed(home: Path, tmp_path: Path) -> None:
+    file, here = tmp_path / "cloud" / "compose.yaml", of(home / "deploy" / "two")
+    file.parent.mkdir()
+    require_known_services(here, [of_compose_file(file)], {"fast"})  # the file has gone
+    file.touch()
+    require_known_services(here, [of_compose_file(file, "fast")], {"fast"})  # taken over
+    require_known_services(here, [created_in(home / "deploy" / "two")], set())
+    with pytest.raises(DiagnosticError) as caught:
+        require_known_services(here, [of_compose_file(file)], {"fast"})
+    (diagnostic,) = caught.value.diagnostics
+
+    assert diagnostic.code == "project-taken-twice"
+    assert str(file) in diagnostic.detail
+
+
+def test_no_pipe_is_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "docker-compose.yml")
+
+    assert inventory_of(str(tmp_path)) == ""
 
 
 def test_a_render_of_all_warns(home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,16 @@ def test_a_file_that_cannot_be_read_may_have_it(tmp_path: Path) -> None:
     (tree / "docker-compose.override.yml").write_text("services: [")
     assert leftovers(deployment, [there(tree, "one")]) == []
     with pytest.raises(DiagnosticError, match=r"docker-compose\.override\.yml"):
+        leftovers(deployment, [there(tree, "gone")])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_no_pipe_and_no_device_is_read(kind: str, tmp_path: Path) -> None:
+    deployment = subject(tmp_path, INVENTORY).deployment
+    tree = deployment.project.folder
+    tree.mkdir(parents=True)
+    os.mkfifo(tree / "more.yml") if kind == "pipe" else (tree / "more.yml").symlink_to("/dev/zero")
+    with pytest.raises(DiagnosticError, match=r"more\.yml"):
         leftovers(deployment, [there(tree, "gone")])
 
 

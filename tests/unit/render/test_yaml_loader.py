@@ -94,3 +94,9 @@ def test_only_direct_keys_count_as_twice() -> None:
 def test_nesting_without_end_is_an_error() -> None:
     with pytest.raises(InternalError, match="does not parse"):
         load_yaml("[" * 5000, "a.yml")
+
+
+@pytest.mark.parametrize("number", ["1:" * 100_000 + "1", "1:" * 2000 + "1.5", "0x" + "f" * 10_000, "1" * 10_000])
+@pytest.mark.parametrize("text", ["a: {0}\n", "a: &b {0}\nc: *b\n"], ids=["plain", "with an alias"])
+def test_a_number_that_nobody_means_is_a_text(text: str, number: str) -> None:
+    assert load_yaml(text.format(number), "x.yml")["a"] == number

@@ -1,0 +1,74 @@
+"""``anvil-gen bench``: put a short load on a tier."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from anvil_gen.cli import options
+from anvil_gen.cli.host_command import HostCommand
+from anvil_gen.cli.views.bench import bench_json, show_head, show_level, show_result
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, join_words
+from anvil_gen.machine.chat_stream import stream_chat
+from anvil_gen.machine.dotenv import variables
+from anvil_gen.operate.bench import bench, keep, last_of
+from anvil_gen.operate.deployment import open_deployment
+from anvil_gen.render.client_snippets import Endpoint, endpoints_of
+from anvil_gen.resolve.model import Mode, Tier
+
+_USUAL, _MOST = 8, 64
+
+
+@click.command("bench", cls=HostCommand)
+@options.host
+@click.argument("tier", shell_complete=options.completing("tiers"))
+@click.option("--at-once", type=click.IntRange(1, _MOST), help="Most requests at once (default: twice max_sequences).")
+@options.mode
+@options.as_json
+def command(*, host: str, tier: str, at_once: int | None, mode: str | None, as_json: bool) -> ExitCode:
+    """Put a short load on a tier, through the router.
+
+    Sends chat requests of fixed length that no cache has seen, first alone, then 2, 4 and so on at once: how soon an
+    answer begins, how fast it goes on, and from when on more at once is no faster. Adds a line to
+    hosts/HOST.bench.jsonl, and compares with the last one. Others that use the tier meanwhile share the numbers.
+
+    \b
+    Examples:
+      anvil-gen bench fakoli-dark fast
+      anvil-gen bench lab-quad chat --at-once 32
+    """
+    deployment = open_deployment(host, Path.cwd())
+    chosen = deployment.mode(mode)
+    found = _tier(chosen, tier)
+    endpoint = _endpoint(deployment.host.name, chosen, found)
+    key = variables(deployment.project.folder).get(endpoint.key or "", "")
+    last = last_of(deployment.host.path, found.name)
+    if not as_json:
+        show_head()
+    ask = partial(stream_chat, endpoint.base_url, key)
+    sequences = found.options.max_sequences
+    most = at_once or min(2 * (sequences or _USUAL // 2), _MOST)
+    run = bench(found.name, found.served_name, most, ask, told=(lambda _: None) if as_json else show_level)
+    file = keep(deployment.host.path, run)
+    if as_json:
+        bench_json(deployment.host.name, run, last)
+    else:
+        show_result(run, last, file)
+    return ExitCode.OK
+
+
+def _tier(mode: Mode, name: str) -> Tier:
+    chat = {tier.name: tier for tier in mode.tiers if tier.task == "chat" and not tier.replica_of}
+    if name in chat:
+        return chat[name]
+    detail = f'"{name}" is not a tier of the mode "{mode.title}" that chats (there: {join_words(chat) or "none"})'
+    remedy = did_you_mean(name, chat) or "name one of them"
+    raise DiagnosticError([Diagnostic(code="unknown-tier", detail=detail, remedy=remedy)])
+
+
+def _endpoint(host: str, mode: Mode, tier: Tier) -> Endpoint:
+    """Return where a tier is reached: at the router, else at its own port."""
+    found = endpoints_of(host, mode)
+    return next((one for one in found if tier.served_name in [model.name for model in one.models]), found[0])
