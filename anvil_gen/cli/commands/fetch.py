@@ -22,7 +22,7 @@ from anvil_gen.operate.deployment import open_deployment
 @click.option("--dry-run", is_flag=True, help="Show what would be downloaded, and download nothing.")
 @options.as_json
 def command(*, host: str, tiers: tuple[str, ...], source: str | None, dry_run: bool, as_json: bool) -> ExitCode:
-    """Download the weights of a host's tiers, so that a start does not wait for them.
+    """Download the weights that tiers of a host need.
 
     They go where the tiers look: into the Hugging Face cache of [hfcache], in the layout of their engine; with --from,
     into the folder of models. Only the files that the engine reads are downloaded, at the revision that the lock holds.

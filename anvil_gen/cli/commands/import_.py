@@ -36,7 +36,9 @@ def command(
     force: bool,
     detect: bool,
 ) -> ExitCode:
-    """Make an inventory of what runs already, and prove that nothing changed.
+    """Make an inventory of what runs already, with the proof.
+
+    Shows, key by key, that nothing changes for what runs.
 
     FILE is a compose file, or one with `docker run` or `podman run` lines, or with what `docker inspect` prints; `-` is
     standard input. Several compose files are merged in their order, as Compose merges them. The inventory goes to
