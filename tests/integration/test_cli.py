@@ -137,7 +137,7 @@ def test_a_warning_is_told_and_nothing_stops(home: Path) -> None:
     assert result.stderr.startswith("warning: tier without a key beyond loopback\n  --> hosts/box.toml:13:8")
     answer = anvil_gen("render", "box", "--json", cwd=home)
     assert (answer.code, answer.stderr) == (0, "")
-    assert [(told["severity"], told["line"]) for told in json.loads(answer.stdout)["diagnostics"]] == [("warning", 11)]
+    assert [(told["severity"], told["line"]) for told in json.loads(answer.stdout)["diagnostics"]] == [("warning", 13)]
 
 
 def test_stdout_prints_the_files_and_writes_nothing(home: Path) -> None:
