@@ -31,5 +31,5 @@ def unlabelled(override: Mapping[str, Any], context: ResolveContext, *, foreign:
     """Return an override for a container with ``foreign`` files: it runs without a label, and so may read them."""
     if not context.selinux or not foreign:
         return override
-    merged: Mapping[str, Any] = merge(_UNLABELLED, override, removed=REMOVED)
+    merged: Mapping[str, Any] = merge(override, _UNLABELLED, removed=REMOVED)
     return merged

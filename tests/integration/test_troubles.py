@@ -77,7 +77,7 @@ def test_what_is_not_offered_is_refused_with_a_way(text: str, summary: str, reme
 
 
 def test_without_a_gpu_the_image_is_for_the_processor(tmp_path: Path) -> None:
-    image = tier_of("tiers.one = { engine = 'vllm', model.repo = 'Qwen/Qwen3-0.6B' }", tmp_path)["image"]
+    image = tier_of("tiers.one = { engine = 'vllm', model.path = 'a' }", tmp_path)["image"]
 
     assert image.startswith("vllm/vllm-openai-cpu:")
 
@@ -95,7 +95,7 @@ def test_composes_own_keys_are_added(tmp_path: Path) -> None:
 def test_two_machines_hold_one_model(tmp_path: Path) -> None:
     flags = "nnodes = 2, node-rank = 1, headless = true, master-addr = '192.168.100.10'"
     text = (
-        "tiers.one = { engine = 'vllm', gpus = ['a'], tensor_parallel = 2, model.repo = 'MiniMaxAI/MiniMax-M2', "
+        "tiers.one = { engine = 'vllm', gpus = ['a'], tensor_parallel = 2, model.path = 'a', "
         f"flags = {{ {flags} }}, override.network_mode = 'host' }}"
     )
     service = tier_of(text, tmp_path)
