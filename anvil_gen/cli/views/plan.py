@@ -52,6 +52,8 @@ def consequence_lines(services: Sequence[ServiceChange]) -> Iterator[str]:
     """Yield what happens to services."""
     for consequence in Consequence:
         found = [one for one in services if one.consequence is consequence]
+        if consequence is Consequence.NONE:  # what is new and not started has no container that could stay
+            found = [one for one in found if one.before]
         if found:
             word = click.style(consequence.value, fg=_COLOURS.get(consequence))
             yield f"{word}: {', '.join(map(_with_limit, found))} ({consequence.meaning})"
