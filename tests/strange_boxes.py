@@ -108,6 +108,9 @@ def many(box: Box, amount: int, *, place: str = "tiers.*") -> None:
     default = box.take(f"{place}.environment.*.default")
     table["flags"]["x-env"] = {"env": "X", "default": default}
     table["override"] = {"labels": {"env": {"env": "X", "default": default}}}
+    value = box.take(f"{place}.labels")
+    table["labels"] = {"own": own(value)}
+    box.main.append((f"{place}.labels", value, of(name, "labels", "own")))
     box.main.append((f"{place}.flags.* with a default", default, argument(name, "--x-env")))
     box.main.append((f"{place}.override.* with a default", default, of(name, "labels", "env")))
     for number in range(amount):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.json_schema import inventory_schema
+from anvil_gen.inventory.schema_own_keys import OWN_KEYS
 from anvil_gen.text.interpolation import looks_interpolated
 
 # fmt: off
@@ -41,6 +42,7 @@ NOT_DRIVEN = {
     **dict.fromkeys(("gpus[]", "experiment.gpu"), "names a card"),
     **dict.fromkeys(("modes.*.tiers[]", "modes.*.aliases.*", "router.aliases.*"), "names a tier"),
     "router.default_tier": "names a tier",
+    **{key: "Compose's own key, written as `labels` is" for key in OWN_KEYS if key != "labels"},
     **{
         f"{table}networks.*.{key}": "an address"
         for table in ("", "router.")

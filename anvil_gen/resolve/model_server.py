@@ -14,7 +14,7 @@ from anvil_gen.resolve.flag_check import flag_rules
 from anvil_gen.resolve.image_kinds import engine_in
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
 from anvil_gen.resolve.options import ServerOptions
-from anvil_gen.resolve.relative_paths import placed_fields
+from anvil_gen.resolve.relative_paths import placed_layers
 from anvil_gen.resolve.server_checks import check_server
 from anvil_gen.resolve.server_gpus import find_gpus, image_of
 from anvil_gen.values import KeyPath, Text
@@ -93,8 +93,8 @@ def _options_of(
         kind,
         *below,
         *([Layer(name="[host]", values={"bind": False}, path=_EGRESS)] if sealed else []),
-        Layer(name="[defaults]", values=placed_fields(context, common, _FOLDER), path=("defaults",)),
-        Layer(name=f"[{'.'.join(map(str, path))}]", values=placed_fields(context, table, _FOLDER), path=path),
+        *placed_layers(context, common, ("defaults",), _FOLDER),
+        *placed_layers(context, table, path, _FOLDER),
     )
     if options.shm_size and options.origin("shm_size").path and not options.origin("ipc").path:
         options = replace(options, ipc=None)  # Docker ignores a size where the memory is the host's

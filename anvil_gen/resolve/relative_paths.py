@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -15,7 +15,8 @@ from anvil_gen.inventory.compose_decode import added_items
 from anvil_gen.inventory.env_references import env_reference
 from anvil_gen.inventory.schema_own_keys import own_keys
 from anvil_gen.resolve.context import ResolveContext
-from anvil_gen.resolve.layers import set_fields
+from anvil_gen.resolve.layers import Layer, set_fields
+from anvil_gen.values import KeyPath
 
 Move = Callable[[str], str]
 """From a text with a path of the inventory to that text with the path as the compose file has it."""
@@ -51,16 +52,19 @@ def moved_keys(keys: Any, move: Move) -> Any:
     return _moved(keys, (), move)
 
 
-def placed_fields(context: ResolveContext, table: Struct, folder: str) -> dict[str, Any]:
-    """Return the keys of a table that are written there, with the paths of its override as a folder has them."""
-    fields = set_fields(table)
+def placed_layers(context: ResolveContext, table: Struct, path: KeyPath, folder: str) -> Iterator[Layer]:
+    """Yield what a table of the inventory says, lowest first, with the paths of its override as a folder has them.
+
+    Compose's own keys come first: they are an override, written shorter, which the table's `override` goes on top of.
+    """
+    name, fields = f"[{'.'.join(map(str, path))}]", set_fields(table)
     own = own_keys(fields)
-    if own:  # which are the override's, written shorter
-        fields = {name: value for name, value in fields.items() if name not in own}
-        fields["override"] = {**own, **fields.get("override", {})}
+    if own:
+        yield Layer(name=name, values={"override": moved_keys(own, move_to(context, folder))}, path=path)
+        fields = {key: value for key, value in fields.items() if key not in own}
     if fields.get("override"):
         fields["override"] = moved_keys(fields["override"], move_to(context, folder))
-    return fields
+    yield Layer(name=name, values=fields, path=path)
 
 
 def moved_volume(keys: Mapping[str, Any], move: Move) -> Mapping[str, Any]:

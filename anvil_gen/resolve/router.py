@@ -26,7 +26,7 @@ from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_
 from anvil_gen.resolve.options import RouterOptions
 from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.peers import other_hosts, with_hosts
-from anvil_gen.resolve.relative_paths import placed_fields
+from anvil_gen.resolve.relative_paths import placed_layers
 from anvil_gen.resolve.router_model import Route, TierCheck
 from anvil_gen.resolve.router_options import (
     check_clients,
@@ -74,7 +74,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
         ),
         Layer(name=f"templates/routers/{name}/router.toml", values=kind.defaults),
         Layer(name="[monitoring]", values=_watched(context, kind)),
-        Layer(name="[router]", values=placed_fields(context, table, _FOLDER), path=("router",)),
+        *placed_layers(context, table, ("router",), _FOLDER),
     )
     check_supported(context, kind, options)
     check_clients(context, kind, clients_of(options))

@@ -7,26 +7,29 @@ from typing import Any
 
 import pytest
 import yaml
+from strange_values import toml
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.inventory.compose_fields import COMPOSE_KEYS, ELSEWHERE, FROM_COMPOSE
+from anvil_gen.inventory.schema_own_keys import OWN_KEYS
 from anvil_gen.inventory.schema_tier import TierTable
 
 VLLM = {"engine": '"vllm"', "model": '{ path = "/m/x" }', "port": "30001"}
 LLAMACPP = {"engine": '"llamacpp"', "model": '{ file = "/m/x.gguf" }', "port": "30001"}
 CUSTOM = {"engine": '"custom"', "image": '"x:1"', "port": "30001"}
+OTHER = '[services.side]\nimage = "x"\n'
 # Field -> keys that follow from what it says: the check's port, what an image needs, the time that an engine stops in.
 FOLLOWS: dict[str, set[str]] = {
     "port": {"healthcheck"},
     "container_port": {"healthcheck"},
     "stop_grace_period": {"command"},
-    "image": {"cap_add"},
-    "build": {"cap_add"},
+    "image": {"cap_add", "security_opt"},
+    "build": {"cap_add", "security_opt"},
     "entrypoint": {"command"},
     "gpus": {"image", "cap_add"},
 }
-# Field -> the tier without it, and its value.
+# Field -> the tier without it, and its value; of Compose's own keys below.
 EXAMPLES: dict[str, tuple[dict[str, str], str]] = {
     "service": (VLLM, '"other"'),
     "container_name": (VLLM, '"other"'),
@@ -63,6 +66,8 @@ EXAMPLES: dict[str, tuple[dict[str, str], str]] = {
     "logging": (VLLM, "false"),
     "log_max_size": (VLLM, '"9m"'),
     "log_max_files": (VLLM, "9"),
+    **{key: (CUSTOM, toml(example).replace('"db', '"side')) for key, (_, example) in OWN_KEYS.items()},
+    "volumes_from": (CUSTOM, '["side"]'),
 }
 
 
@@ -71,7 +76,7 @@ def service_of(folder: Path, tier: dict[str, str]) -> dict[str, Any]:
     lines = [f"{key.rstrip('_')} = {value}" for key, value in tier.items()]
     gpu = '[gpus.a]\nuuid = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"\n'
     (folder / "x.txt").write_text("x", "utf-8")
-    (folder / "box.toml").write_text("\n".join(["schema = 1", gpu, "[tiers.chat]", *lines, ""]), "utf-8")
+    (folder / "box.toml").write_text("\n".join(["schema = 1", gpu, OTHER, "[tiers.chat]", *lines, ""]), "utf-8")
     files = Generator().render(folder / "box.toml").tree.files
     ((name, service),) = yaml.safe_load(files["tiers/chat.yml"])["services"].items()
     return {"services": {"NAME": name}, **service}

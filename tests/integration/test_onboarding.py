@@ -74,6 +74,7 @@ def test_answers_hold_what_was_asked_and_no_more(fleet: Path) -> None:
             "api_key_env",
             "gpus",
             "hfcache",
+            "lan",
             "machine",
             "models",
             "platform",
@@ -151,7 +152,7 @@ def test_cards_are_read_as_tools_print_them(plain: Path, lines: str, names: list
         ({"preset": "own", "own_model": "x", "models": "/m"}, "the CPU runs .gguf files"),
         ({"preset": "own", "own_model": "x", "models": "/m", "gpus": RX7900}, "these GPUs run .gguf files"),
         ({"preset": "own", "own_model": "../x.gguf", "models": "/m"}, "of a .gguf file inside /m"),
-        ({"preset": "own", "models": "/m"}, "of a .gguf file inside /m"),
+        ({"preset": "own", "own_model": "", "models": "/m"}, "of a .gguf file inside /m"),
         ({"preset": "embed-rerank", "router": "anvil"}, "it needs a chat model"),
         ({"api_key_env": "sk-123"}, "a variable's name has capitals"),
         ({"platform": "windows"}, "Invalid choice"),
@@ -241,4 +242,4 @@ def test_every_question_is_documented() -> None:
     asked = yaml.safe_load((REPOSITORY / "copier.yml").read_text("utf-8").rpartition("\n---\n")[2])
     names = {name for name, question in asked.items() if not name.startswith("_") and question.get("when") is not False}
 
-    assert documented == names | {"router_port", "first_port", "docker_context"}
+    assert documented == names | {"router_port", "first_port", "docker_context", "address", "architecture"}

@@ -132,11 +132,19 @@ def test_the_example_of_variables_names_what_compose_reads(tmp_path: Path) -> No
     assert sorted(names) == ["KEY", "NAME", "TIER_Y", "UI_X"]
 
 
+def test_an_override_goes_on_top_of_the_own_keys_of_its_tier(tmp_path: Path) -> None:
+    own = 'labels = ["a=1", "b=2"]\ncap_add = ["SYS_NICE"]\n'
+    text = f'{TIER}{own}override.labels.b = "3"\noverride.cap_add = {{ add = ["IPC_LOCK"] }}\n'
+    service = yaml.safe_load(render(tmp_path, text)["tiers/tier.yml"])["services"]["tier"]
+
+    assert service["labels"] == {"a": "1", "b": "3"}
+    assert service["cap_add"] == ["SYS_NICE", "IPC_LOCK"]
+
+
 FAULTS: list[tuple[str, list[Fault]]] = [
     ('files."/a" = ▸"none"\n', [("cannot read the file", 'tiers.tier.files."/a"', "relative to the inventory")]),
     ('files.▸"/a/../b" = "x"\n', [("name that is not allowed", 'tiers.tier.files."/a/../b"', "write it out")]),
     ('▸mmproj = "/m/p"\n', [("not for this engine", "tiers.tier.mmproj", "remove it")]),
-    ('▸command = ["x"]\n', [("not for this engine", "tiers.tier.command", "remove it")]),
     ('task = ▸"speech"\n', [("not for this engine", "tiers.tier.task", 'task = "chat"')]),
     ('environment.▸API_TOKEN = "x"\n', [("secret in the inventory", "tiers.tier.environment.API_TOKEN", "env")]),
 ]

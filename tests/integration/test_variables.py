@@ -77,8 +77,11 @@ def inventory_with(struct: str, name: str, value: Any) -> Table:
             "ExperimentTable": "experiment",
             "PathsTable": "paths",
             "HfCacheTable": "hfcache",
+            "HostTable": "host",
+            "MonitoringTable": "monitoring",
         }
         own: Table = {"engine": "vllm", "gpu": "a"} if struct == "ExperimentTable" else {}
+        tier |= {"model": {"repo": "a/b"}} if struct == "HostTable" else {}  # of what fetches alone
         tables[table[struct]] = {**own, name: value}
         tier |= {"model": {"repo": "a/b"}} if struct == "HfCacheTable" else {}
     return tables
