@@ -42,6 +42,10 @@ NOT_DRIVEN = {
     **dict.fromkeys(("gpus[]", "experiment.gpu"), "names a card"),
     **dict.fromkeys(("modes.*.tiers[]", "modes.*.aliases.*", "router.aliases.*"), "names a tier"),
     "router.default_tier": "names a tier",
+    "host.ca_file": "a file of the host: test_way_out.py",
+    "monitoring.bind": "an IP address",
+    "monitoring.textfile": "a folder of the host, mounted as those of `mounts` are",
+    **{f"monitoring.{name}_image": "an image's name" for name in ("prometheus", "grafana", "host")},
     **{key: "Compose's own key, written as `labels` is" for key in OWN_KEYS if key != "labels"},
     **{
         f"{table}networks.*.{key}": "an address"

@@ -34,7 +34,7 @@ def wide(folder: Path, seed: int) -> Box:
     """Many texts in few tables."""
     box = Box(folder, seed)
     for _ in range(6):
-        many(box, 64)
+        many(box, 56)
         custom(box, 50)
     around(box, 150)
     return box
