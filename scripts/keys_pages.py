@@ -58,6 +58,7 @@ DATA_TABLES = {
             "[[versions]]": "VersionData",
             "refuse of a quirk": "Refusal",
             "[parallel]": "Parallel",
+            "[recognise]": "Recognise",
             "[metrics], of a router too": "Metrics",
             "[picked]": "Picked",
         },

@@ -53,8 +53,8 @@ or of another container, or listens beyond loopback.
 
 `--format json` prints the same for programs: `{"format": 1, "hosts": [{"host", "services": [{"service",
 "consequence", "changes": [{"address", "before", "after", "cause": {"file", "line", "key"}}], "exposures": [{"what",
-"value"}]}]}]}`. `--format github` prints annotations for the lines that are causes. `--format markdown` begins with a
-marker, so that a comment can be replaced, and is always short enough for one; values of secrets are in no format.
+"value"}], "notes"}]}]}`. `--format github` prints annotations for the lines that are causes. `--format markdown` begins
+with a marker, so that a comment can be replaced, and is always short enough for one. No format has values of secrets.
 
 `--untrusted`, of `plan` and `render`, is for changes of strangers: it refuses templates next to `hosts/`, since they
 are programs, and reads nothing outside the repository.

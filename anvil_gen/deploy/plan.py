@@ -81,10 +81,15 @@ class Plan:
             for name in catalog.below(f"routers/{router}/tree")
         }
 
+    @property
+    def compose_data(self) -> dict[str, Any]:
+        """The parsed compose files that are rendered, by path."""
+        return {path: data for path, data in self.tree.data.items() if syntax_of(path) == "yaml"}
+
     @cached_property
     def data_on_disk(self) -> dict[str, Any]:
         """The parsed compose files that are on disk, by path."""
-        kept = {path: data for path, data in self.tree.data.items() if syntax_of(path) == "yaml"}
+        kept = self.compose_data
         changed = {
             one.path: parse_existing(one.before, one.path) for one in self.files if syntax_of(one.path) == "yaml"
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -43,6 +43,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     gpus: tuple[str, ...] = ()
     engine: str | None = None
     context: int | None = None
+    standby: bool = False
 
 
 class _Server(Struct, frozen=True, kw_only=True):
@@ -164,7 +165,8 @@ def _setup(host: Host, fits: Mapping[str, TierFit], server: _Server, facts: Mode
         return _on_processor(case)
     picked = server.engine.picked
     usable = _usable(picked, gpus) if picked is not None else list(gpus)
-    found = [one for one in place_fits(host.stack, fits, server.engine, case) if _is_asked(one, wish, usable)]
+    there = place_fits(host.stack, fits, server.engine, case, alone=wish.standby)
+    found = [one for one in there if _is_asked(one, wish, usable)]
     setups = [setup_at(one.placed, server.engine, wish.context) for one in found if one.placed is not None]
     fitting = [setup for setup in setups if setup.verdict != "does not fit"]
     if not fitting:
@@ -188,7 +190,7 @@ def _is_asked(one: PlaceFit, wish: Wish, usable: Sequence[Gpu]) -> bool:
     return all(gpu in usable for gpu in one.place.gpus)
 
 
-def _no_place(facts: ModelFacts, found: Iterable[PlaceFit], wish: Wish) -> Diagnostic:
+def _no_place(facts: ModelFacts, found: Sequence[PlaceFit], wish: Wish) -> Diagnostic:
     """Return why a model is nowhere."""
     why = []
     for one in found:
@@ -200,6 +202,8 @@ def _no_place(facts: ModelFacts, found: Iterable[PlaceFit], wish: Wish) -> Diagn
     size = f"{facts.bytes.total / GIB:.1f} GiB of weights"
     detail = "; ".join(why) or f"{size}, and none of the GPUs is one that the engine takes"
     remedy = "name a smaller quantisation, free a GPU, or name a shorter context with --context"
+    if any(one.place.beside for one in found):
+        remedy = f"{remedy}; with --standby it runs in a mode without the tiers that are there"
     if wish.gpus and len(wish.gpus) > 1 and not why:
         remedy = "name equal GPUs, of a number that divides the model's heads"
     return Diagnostic(code="no-gpu-takes-the-model", detail=detail, remedy=remedy)
@@ -243,7 +247,8 @@ def _table(server: _Server, wish: Wish, setup: Setup, *, task: str, flags: Mappi
     context = setup.context if "context_length" in server.engine.fields else None
     fields = {"context_length": context, "max_sequences": setup.max_sequences, "kv_cache_dtype": setup.kv_dtype}
     table |= {name: value for name, value in fields.items() if value is not None}
-    return {**table, **_share(setup), **({"flags": dict(sorted(flags.items()))} if flags else {})}
+    standby = {"standby": True} if wish.standby else {}
+    return {**table, **_share(setup), **standby, **({"flags": dict(sorted(flags.items()))} if flags else {})}
 
 
 def _share(setup: Setup) -> dict[str, Any]:

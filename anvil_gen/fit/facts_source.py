@@ -105,7 +105,7 @@ def _facts_in(lock: Document) -> dict[str, ModelFacts]:
         if isinstance(table, dict) and table.get("facts"):
             try:
                 found[name] = msgspec.convert({"commit": table.get("commit"), **table["facts"]}, ModelFacts)
-            except msgspec.ValidationError as error:
+            except (TypeError, msgspec.ValidationError) as error:  # a table of none, or of other keys
                 location = lock.location(("models", name, "facts"), key=True)
                 remedy = "write it again: anvil-gen pin"
                 raise DiagnosticError(

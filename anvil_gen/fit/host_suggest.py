@@ -69,10 +69,10 @@ def model_suggestion(host: Host, name: str, case: Case, engine: Engine, ask_hub:
 
 
 def place_fits(
-    stack: Stack, fits: Mapping[str, TierFit], engine: Engine, case: Case, *, without: str = ""
+    stack: Stack, fits: Mapping[str, TierFit], engine: Engine, case: Case, *, without: str = "", alone: bool = False
 ) -> tuple[PlaceFit, ...]:
-    """Return a model at each place of a host; ``without`` is a tier that is taken as not there."""
-    found = places(stack, fits, engine, without=without)
+    """Return a model at each place of a host; ``without`` is a tier that is taken as not there, ``alone`` all are."""
+    found = places(stack, fits, engine, without=without, alone=alone)
     return tuple(PlaceFit(place=place, placed=None if place.blocked else at_place(case, place)) for place in found)
 
 

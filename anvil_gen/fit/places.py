@@ -50,11 +50,16 @@ class Placed(Struct, frozen=True, kw_only=True):
     estimate: Estimate
 
 
-def places(stack: Stack, fits: Mapping[str, TierFit], engine: Engine, *, without: str = "") -> list[Place]:
-    """Return the places of a host for an engine, single GPUs first; ``without`` is a tier that is not counted."""
+def places(
+    stack: Stack, fits: Mapping[str, TierFit], engine: Engine, *, without: str = "", alone: bool = False
+) -> list[Place]:
+    """Return the places of a host for an engine, single GPUs first.
+
+    ``without`` is a tier that is not counted; of a model that runs ``alone``, at another time, none is.
+    """
     gpus = [gpu for gpu in stack.gpus if gpu.vendor in engine.vendors]
     tiers = [tier for tier in stack.modes[0].tiers if not without or tier.group != without]
-    single = [_place(gpu, tiers, fits) for gpu in gpus]
+    single = [_place(gpu, () if alone else tiers, fits) for gpu in gpus]
     return [*single, *_groups(place for place in single if not place.blocked and not place.beside)]
 
 

@@ -94,13 +94,13 @@ def _reasons(setup: Setup) -> tuple[str, ...]:
 def with_less(setup: Setup) -> Setup:
     """Return a setup that leaves what it has no use for: a share of the GPU that holds plenty of requests."""
     placed, found = setup.placed, setup.estimate
-    if placed is None or found is None or placed.share is not None or placed.case.rules.takes != "share":
+    if placed is None or found is None or placed.case.rules.takes != "share":
         return setup
     if found.verdict != "fits" or found.concurrency is None or found.concurrency.low <= 2 * _PLENTY:
         return setup
     fields = {"kv_dtype": setup.kv_dtype, "max_sequences": setup.max_sequences, "context": setup.context}
     request = replace(placed.case.request, parallel=setup.max_sequences, **fields)
-    for part in range(1, _PARTS):
+    for part in range(1, int((placed.share or 1) * _PARTS)):
         case = replace(placed.case, request=replace(request, fraction=part / _PARTS))
         less = estimate(case)
         if less.verdict == "fits" and less.concurrency is not None and less.concurrency.low >= _PLENTY:

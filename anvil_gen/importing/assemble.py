@@ -16,6 +16,7 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.compose_files import Project
 from anvil_gen.importing.engine_facts import usual_driver
+from anvil_gen.importing.names import free_name
 from anvil_gen.importing.secrets import Hidden, hide_secrets
 from anvil_gen.importing.service_gpus import GpuNames
 from anvil_gen.importing.service_mounts import Move, read_mount
@@ -78,13 +79,12 @@ def move_to(source: Path, inventory: Path) -> Move:
 def tier_names(services: list[str]) -> dict[str, str]:
     """Return a tier's name for each service: its own, in lower case."""
     found: dict[str, str] = {}
+    taken: set[str] = set()
     for service in services:
         name = re.sub("[^a-z0-9._-]+", "-", service.lower()).strip("-._")[:NAME_LENGTH] or "tier"
         name = f"{name}-tier" if re.match(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", name) else name
-        taken = set(found.values())
-        found[service] = next(
-            one for one in (name, *(f"{name[:58]}-{number}" for number in range(2, 9999))) if one not in taken
-        )
+        found[service] = free_name(name, taken)
+        taken.add(found[service])
     return found
 
 

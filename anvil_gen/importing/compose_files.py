@@ -248,8 +248,8 @@ def _may_pass(project: Project, error: StructError) -> bool:
         value = found[part] if isinstance(value, dict | list) and _has(value, part) else None
     if isinstance(path[-1], str) and path[-1].startswith("x-"):
         return True
-    is_variable = isinstance(value, str) and "$" in value and re.search("text|number|false", error.detail[-60:])
-    return bool(is_variable) or (value is None and kind != "missing key")
+    of_a_scalar = kind != "type" or re.search("number|false", error.detail.partition("should be")[2]) is not None
+    return (isinstance(value, str) and "$" in value and of_a_scalar) or (value is None and kind != "missing key")
 
 
 def _has(value: Any, part: Any) -> bool:

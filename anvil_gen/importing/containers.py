@@ -10,6 +10,7 @@ from typing import Any
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 from anvil_gen.importing.compose_files import Project, project_name, project_of
+from anvil_gen.importing.names import free_name
 from anvil_gen.resolve.compose_keys import NAMED_VOLUME, long_mount
 from anvil_gen.values import escape_dollars
 
@@ -72,7 +73,7 @@ def _labels(container: Mapping[str, Any]) -> Mapping[str, Any]:
 def _name(container: Mapping[str, Any], taken: Mapping[str, Any]) -> str:
     named = _labels(container).get(f"{_LABEL}service") or str(container.get("Name", "")).lstrip("/") or "service"
     name = re.sub("[^A-Za-z0-9._-]+", "-", str(named)).strip("-._") or "service"
-    return next(one for one in (name, *(f"{name}-{number}" for number in range(2, 1000))) if one not in taken)
+    return free_name(name, taken)
 
 
 def _service(container: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,12 +81,15 @@ def import_project(project: Project, target: Target, generator: Generator, catal
         DiagnosticError: the source is not valid.
     """
     source = read_source(project, target.dotenv)
-    work = _Work(project, target, generator, catalog)
-    return work.run(source)
+    with temporary_tree() as folder:
+        work = _Work(project, target, generator, catalog, Path(folder) / "tree")
+        return work.run(source)
 
 
 class _Work:
-    def __init__(self, project: Project, target: Target, generator: Generator, catalog: Catalog) -> None:
+    def __init__(self, project: Project, target: Target, generator: Generator, catalog: Catalog, tree: Path) -> None:
+        self._tree = tree
+        self._files: Mapping[str, str] = {}
         self._project, self._target, self._generator, self._catalog = project, target, generator, catalog
         services = [*project.tables["services"]]
         names = tier_names(services)
@@ -109,12 +112,12 @@ class _Work:
             text, assembled = self._rendered()
             if source is None:
                 return self._import(text, None, assembled)
-            residue = self._residue(source, text)
+            residue = self._residue(source)
             if not self._narrow(residue, best, assembled.hidden):
                 break
         if not self._choose(best):
             text, assembled = self._rendered()
-            residue = self._residue(source, text)
+            residue = self._residue(source)
         return self._import(text, residue, assembled, source.kept)
 
     def _import(
@@ -134,13 +137,14 @@ class _Work:
             assembled = self._assembled()
             text = inventory_text(assembled.data, placed_comments(self._project, self._choices, assembled))
             try:
-                with temporary_tree() as folder:
-                    self._generator.render(self._target.path, output=Path(folder) / "tree", text=text)
-                    return text, assembled
+                plan = self._generator.render(self._target.path, output=self._tree, text=text)
             except DiagnosticError as error:
                 self._give_way(assembled, error)
             except InternalError as error:
                 self._give_up(assembled, error)
+            else:
+                self._files = plan.tree.files
+                return text, assembled
         raise InternalError("the inventory of an import is refused in every form")
 
     def _assembled(self) -> Assembled:
@@ -197,11 +201,10 @@ class _Work:
         choice.banned.add(field)
         return True
 
-    def _residue(self, source: SourceRead, text: str) -> list[Difference]:
+    def _residue(self, source: SourceRead) -> list[Difference]:
         with temporary_tree() as folder:
-            tree = Path(folder) / "tree"
-            rendered = self._generator.render(self._target.path, output=tree, text=text)
-            return prove(source, rendered.tree.files, tree, self._facts())
+            # As far from the source as the tree is, so that relative paths lead to the same places.
+            return prove(source, self._files, Path(folder) / "tree", self._facts())
 
     def _facts(self) -> dict[str, EngineFacts]:
         return {

@@ -13,6 +13,7 @@ from msgspec import Struct
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 from anvil_gen.importing.command import shell_word
 from anvil_gen.importing.compose_files import Project, project_name, project_of
+from anvil_gen.importing.names import free_name
 from anvil_gen.importing.run_options import LOST, OF_THE_RUN, OPTIONS, SHORT, SWITCHES, VALUES_OF_THE_RUN
 from anvil_gen.importing.shell_lines import Line, command_lines
 from anvil_gen.importing.shell_words import Word
@@ -157,7 +158,7 @@ def _service_name(service: dict[str, Any], image: str, taken: dict[str, Any]) ->
     """Return a service's name: its container's, else that of its image."""
     named = plain(service.get("container_name", "")) or re.split(r"[:@]", plain(image).rsplit("/", 1)[-1])[0]
     name = re.sub("[^A-Za-z0-9._-]+", "-", named).strip("-._") or "service"
-    return next(one for one in (name, *(f"{name}-{number}" for number in range(2, 1000))) if one not in taken)
+    return free_name(name, taken)
 
 
 def _with_driver(service: dict[str, Any], driver: str) -> dict[str, Any]:

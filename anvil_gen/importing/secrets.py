@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import chain, count
 from typing import Any
 
 from msgspec import Struct
@@ -72,7 +73,7 @@ def _name(data: Any, path: KeyPath, value: Any, flag: str) -> str:
 def _free_name(name: str, owner: str, value: str, hidden: Hidden) -> str:
     """Return a name that no other secret has."""
     prefix = re.sub("[^A-Z0-9]+", "_", owner.upper()).strip("_0123456789")
-    names = (name, f"{prefix}_{name}", *(f"{prefix}_{name}_{number}" for number in range(2, 1000)))
+    names = chain((name, f"{prefix}_{name}"), (f"{prefix}_{name}_{number}" for number in count(2)))
     return next(one for one in names if hidden.values.get(one, value) == value)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from anvil_gen.importing.names import free_name
 from anvil_gen.importing.texts import has_variable, plain, typed, whole
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
@@ -54,8 +55,7 @@ class GpuNames(Struct, kw_only=True):
             reference = next(iter(table.values()))
             name = str(reference.get("env", service)).lower() if isinstance(reference, Mapping) else f"gpu-{service}"
         name = re.sub("[^a-z0-9._-]+", "-", name.lower()).strip("-._") or "gpu"
-        numbers = (f"{name}-{number}" for number in range(2, 1000))
-        return next(one for one in (name, *numbers) if one not in self.tables)
+        return free_name(name, self.tables)
 
 
 def take_reservation(service: dict[str, Any], name: str, gpus: GpuNames) -> dict[str, Any]:

@@ -26,7 +26,7 @@ OWN_KEYS: Mapping[str, tuple[str, Any]] = {
     "cpus": ("CPUs at most", 8),
     "cpuset": ("CPUs by number", "0-7"),
     "depends_on": ("Services that start before it", ["db"]),
-    "deploy": ("Resources, in Compose's own form; GPUs that `gpus` does not say", {"resources": {}}),
+    "deploy": ("Resources; GPUs that `gpus` does not say", {"resources": {}}),
     "device_cgroup_rules": ("Devices that it may use", ["c 195:* rwm"]),
     "devices": ("Devices of the host", ["/dev/infiniband"]),
     "dns": ("Name servers", ["192.0.2.53"]),
@@ -72,12 +72,13 @@ OWN_KEYS: Mapping[str, tuple[str, Any]] = {
     "working_dir": ("Folder that it starts in", "/app"),
 }
 """Key of Compose -> what it is, and an example."""
-_MARK = {COMPOSE: True}
 
 
 def _kind(said: str, example: Any) -> Any:
     description = f"{said}: Compose's own key."
-    return Annotated[Any, Meta(description=description, examples=[example], extra_json_schema=_MARK)]
+    said, _, unit = said.partition(", in ")
+    more = {COMPOSE: True, **({"x-unit": unit} if unit else {})}
+    return Annotated[Any, Meta(description=description, examples=[example], extra_json_schema=more)]
 
 
 def with_own_keys(name: str, base: type[Struct]) -> type[Struct]:

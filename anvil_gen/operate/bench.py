@@ -60,7 +60,7 @@ def bench(tier: str, model: str, most: int, ask: Ask, *, told: Callable[[Level],
     Raises:
         DiagnosticError: it does not answer at all.
     """
-    warm = ask(_body(model, 0))  # which may load what the first request needs
+    warm = ask({**_body(model, 0), "max_tokens": 8})  # which may load what the first request needs
     if warm.error:
         remedy = f"see whether it runs, and whether the key is set:\n\n    anvil-gen status\n    anvil-gen logs {tier}"
         raise DiagnosticError([Diagnostic(code="bench-cannot-run", detail=f"{model}: {warm.error}", remedy=remedy)])

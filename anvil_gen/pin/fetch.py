@@ -81,11 +81,14 @@ def plan_downloads(
     pairs += [(_from(source, tier), tier) for tier in tiers.values() if source is not None]
     for one, tier in pairs:
         try:
-            made = _download(host, one, tier, hub, source=source)
+            made = _download(host, one, tier, hub, source=source if one.name == source else None)
         except NotAnsweredError as error:
             errors.append(place_error(host, one, error))
             continue
-        (downloads if isinstance(made, Download) else unfetched).append(made)  # type: ignore[arg-type]
+        if isinstance(made, Download):
+            downloads.append(made)
+        else:
+            unfetched.append(made)
     if errors:
         raise DiagnosticError(errors)
     local = set(tiers) - {one.owner for one, _ in pairs}

@@ -21,22 +21,26 @@ def file_errors(targets: Iterable[str], mounted: Iterable[str]) -> Iterator[tupl
 
     ``mounted`` are the other places in the container at which something is mounted, files or folders.
     """
-    files: list[str] = []
+    files: dict[str, str] = {}
+    holding = {way: place for place in reversed(list(mounted)) for way in _ways(place)}
     for target in sorted(targets):
-        below = next((file for file in files if _is_above(file, target)), None)
-        other = below or next((place for place in (*mounted, *files) if _is_above(target, place)), None)
+        ways = _ways(target)
+        below = next((files[way] for way in ways if way in files), None)
+        other = below or holding.get(ways[-1])
         detail = _path_error(target)
         if detail is None and other is not None:
             same = other.casefold() == target.casefold()
             detail = f'"{other}" is mounted there already' if same else f'"{below or target}" cannot be a folder too'
         if detail is not None:
             yield target, detail, "write it out, and in another way"
-        files.append(target)
+        files.setdefault(ways[-1], target)
+        holding.update((way, target) for way in ways if way not in holding)
 
 
-def _is_above(path: str, other: str) -> bool:
-    """Tell whether a path is another one or a folder that it is in, also where a file system folds case."""
-    return f"{other}/".casefold().startswith(f"{path}/".casefold())
+def _ways(path: str) -> list[str]:
+    """Return the folders that lead to a path, and the path itself: the same for all that a file system may fold."""
+    folded = path[: _LONGEST + 1].casefold()
+    return [*(folded[:at] for at in range(1, len(folded)) if folded[at] == "/"), folded]
 
 
 def _path_error(target: str) -> str | None:

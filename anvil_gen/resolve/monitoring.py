@@ -194,4 +194,5 @@ def _tier_facts(context: ResolveContext, tier: Tier, modes: tuple[Mode, ...], ro
 
 
 def _seconds(period: str | bool) -> int:
-    return 0 if not isinstance(period, str) or isinstance(period, VariableValue) else int(parse_duration(period))
+    """Return a period in seconds, of a variable its default; 0 where there is none."""
+    return int(parse_duration(period)) if isinstance(period, str) else 0

@@ -51,7 +51,8 @@ def addition_of(
             raise DiagnosticError(diagnostics)
     facts = models.facts(convert(dict(wish.table), ModelTable))
     choice = choose(host, facts, wish, {tier.name: tier_fit(host, tier, models) for tier in host.stack.tiers})
-    added = add_tier(host, name or free_name(host, wish.model), dict(_with_port(host, choice)))
+    table = dict(_with_port(host, choice))
+    added = add_tier(host, name or free_name(host, wish.model), table, standby=wish.standby)
     plan = generator.render(host.path, text=added.text.removeprefix("\ufeff"))
     return Addition(
         choice=choice,
@@ -63,13 +64,19 @@ def addition_of(
 
 
 def wish_of(
-    host: Host, model: str, *, gpus: tuple[str, ...] = (), engine: str | None = None, context: int | None = None
+    host: Host,
+    model: str,
+    *,
+    gpus: tuple[str, ...] = (),
+    engine: str | None = None,
+    context: int | None = None,
+    standby: bool = False,
 ) -> Wish:
     """Return a wish for a model as a person names it: a GGUF file, a folder, or a repository of the Hub."""
     table = _model_table(host, model)
     (named,) = table.values()
     name = named.partition(":")[0] if "repo" in table else named
-    return Wish(model=name, table=table, gpus=gpus, engine=engine, context=context)
+    return Wish(model=name, table=table, gpus=gpus, engine=engine, context=context, standby=standby)
 
 
 def _model_table(host: Host, model: str) -> Mapping[str, str]:
@@ -88,7 +95,10 @@ def free_name(host: Host, model: str) -> str:
     """Return a name for a model's tier: the model's own, counted where it is taken."""
     last = model.rstrip("/").rpartition("/")[2].lower().removesuffix(_GGUF)
     name = re.sub(r"[^a-z0-9._-]+", "-", last).strip("-_.")[: NAME_LENGTH - 3] or "model"
-    taken = {tier.name for tier in host.stack.tiers} | {service.name for service in host.stack.services}
+    stack = host.stack
+    taken = {tier.name for tier in stack.tiers} | {service.name for service in stack.services}
+    taken |= {one for tier in stack.tiers for one in tier.names}
+    taken |= {route.name for route in stack.router.routes} if stack.router is not None else set()
     return next(text for text in _counted(name) if text not in taken)
 
 

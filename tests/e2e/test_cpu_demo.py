@@ -96,6 +96,21 @@ def test_status_tells_what_the_engine_serves(demo: Box) -> None:
     assert (by_service["small"]["health"], by_service["router"]["health"]) == ("healthy", "healthy")
 
 
+def test_bench_measures_the_tier_through_the_router(demo: Box) -> None:
+    with demo.start("bench", "box", "small", "--at-once", "1", "--json") as process:
+        printed, errors = process.communicate(timeout=300)  # two real answers, on whatever processor
+    assert process.returncode == 0, errors
+    measured = json.loads(printed)
+    kept = (demo.folder / "hosts" / "box.bench.jsonl").read_text("utf-8")
+
+    (level,) = measured["levels"]
+    assert (level["at_once"], level["errors"], measured["last"]) == (1, 0, None)
+    assert level["first_token"] > 0
+    assert level["tokens_per_second"] > 0
+    assert json.loads(kept)["model"] == "smollm2-135m-instruct"
+    assert KEY not in kept
+
+
 def paste(demo: Box, kind: str, *command: str) -> str:
     """Return what a program prints that runs what `client` says."""
     (demo.folder / "pasted").write_text(demo.anvil_gen("client", "box", kind).stdout, "utf-8")

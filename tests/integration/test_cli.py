@@ -18,11 +18,12 @@ WROTE = """box -> deploy/box
   wrote  docker-compose.yml
   wrote  tiers/fast.yml
   + fast: new service
+  start: fast (new)
 """
 CHANGED = """box -> deploy/box
   wrote  tiers/fast.yml
   ~ fast: --max-model-len 65536 -> 32768
-  the next `docker compose up -d` recreates: fast
+  recreate: fast (start: up to 15m) (away until its new container is ready)
 """
 
 
@@ -57,7 +58,7 @@ def test_check_exits_2_with_a_diff_and_the_command(home: Path) -> None:
     assert "-      - --max-model-len=65536\n+      - --max-model-len=32768\n" in result.stdout
     assert result.stdout.endswith(
         "box -> deploy/box\n  differs  tiers/fast.yml\n  ~ fast: --max-model-len 65536 -> 32768\n"
-        "  the next `docker compose up -d` recreates: fast\n"
+        "  recreate: fast (start: up to 15m) (away until its new container is ready)\n"
         "  to fix it:\n\n    anvil-gen render hosts/box.toml\n\n"
     )
     assert tree(home / "deploy") == before
@@ -93,9 +94,7 @@ def test_a_service_that_goes_away_is_told_with_what_stops_it(home: Path) -> None
     result = anvil_gen("render", "box", cwd=home)
 
     assert result.stdout.endswith(
-        "  - heavy: removed\n"
-        "  still running, with their GPUs and ports: heavy; to stop them:\n\n"
-        "    docker compose up -d --remove-orphans\n\n"
+        "  - heavy: removed\n  stop: heavy (its container is left over until `up --remove-orphans`)\n"
     )
 
 

@@ -10,30 +10,12 @@ from typing import Any
 import pytest
 from compose_cli import LOCAL_BINARY
 from importing import Importing, read_forms
-from places import REPOSITORY
-
-FORMS = REPOSITORY / "tests" / "forms"
-NAMES = sorted(path.stem for path in FORMS.glob("*.yml"))
-DIFFERENT = {"28": {"configs", "secrets", "volumes"}}
-"""Form -> keys of its services that an inventory cannot say."""
 
 
 @pytest.fixture
 def importing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Importing:
     monkeypatch.setenv("PATH", str(LOCAL_BINARY.parent), prepend=":")
     return Importing(tmp_path)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_form_is_imported_into_tiers_of_its_engines_and_proved(name: str, importing: Importing) -> None:
-    result = importing.run(read_forms(name))
-
-    assert result.imported.residue is not None
-    assert {str(one.path[2]) for one in result.imported.residue} == DIFFERENT.get(name, set())
-    data, written = tomllib.loads(result.imported.text), tomllib.loads((FORMS / f"{name}.toml").read_text("utf-8"))
-    assert data["tiers"].keys() == written["tiers"].keys()
-    for tier, table in written["tiers"].items():
-        assert {**written.get("defaults", {}), **table}["engine"] in (data["tiers"][tier]["engine"], "custom")
 
 
 def tiers_of(importing: Importing, text: str) -> dict[str, Any]:

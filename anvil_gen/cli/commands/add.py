@@ -25,6 +25,7 @@ from anvil_gen.review.addition import addition_of, wish_of
 @click.option("--engine", metavar="ENGINE", help="Engine (default: the one that serves such a model best).")
 @click.option("--context", type=click.IntRange(min=1), help="Tokens of a request (default: the most that is sensible).")
 @click.option("--name", metavar="NAME", help="Name of the tier (default: the model's).")
+@click.option("--standby", is_flag=True, help="Leave the tier out of the default mode: it may use any GPU.")
 @click.option("--yes", is_flag=True, help="Write without asking for confirmation.")
 @options.as_json
 def command(
@@ -35,6 +36,7 @@ def command(
     engine: str | None,
     context: int | None,
     name: str | None,
+    standby: bool,
     yes: bool,
     as_json: bool,
 ) -> ExitCode:
@@ -54,7 +56,7 @@ def command(
     found = open_deployment(host, Path.cwd()).host
     if not yes:
         refuse_without_prompt(as_json=as_json)
-    wish = wish_of(found, model, gpus=gpus, engine=engine, context=context)
+    wish = wish_of(found, model, gpus=gpus, engine=engine, context=context, standby=standby)
     addition = addition_of(found, wish, hub_asker(found.catalog), generator(), name=name)
     show_diagnostics(addition.warnings, as_json=as_json)
     if not as_json:

@@ -18,6 +18,7 @@ from anvil_gen.inventory.fleet import hosts_folder
 from anvil_gen.machine.docker import Docker
 from anvil_gen.onboard.copier_answers import Answers, answers_of
 from anvil_gen.onboard.detect import detect, machine_of
+from anvil_gen.onboard.existing import compose_file_in
 from anvil_gen.onboard.images import name_images
 from anvil_gen.onboard.post_setup import local_requirement, make_repository, make_volume, missing_volume, write_key
 from anvil_gen.onboard.prerequisites import in_the_way, missing_prerequisites
@@ -62,6 +63,7 @@ def command(*, folder: str | None, yes: bool, given: tuple[str, ...], context: s
     found = detect(catalog, at, router_port=_ROUTER_PORT, first_port=_FIRST_PORT)
     missing = [*missing_prerequisites(found, catalog, at), *in_the_way(found)]
     view.found(found, missing)
+    _offer_import()
     answers = _with(answers_of(found, context=context), given)
     if not yes and not sys.stdin.isatty():
         raise DiagnosticError([_NO_TERMINAL])
@@ -84,6 +86,13 @@ def command(*, folder: str | None, yes: bool, given: tuple[str, ...], context: s
     )
     view.scaffolded(result, steps)
     return ExitCode.OK
+
+
+def _offer_import() -> None:
+    """Say that what a compose file here describes can be imported."""
+    file = compose_file_in(Path())
+    if file is not None:
+        click.echo(f"note: {file} is here: `anvil-gen import {file}` makes an inventory of it, and proves it", err=True)
 
 
 _NO_TERMINAL = Diagnostic(

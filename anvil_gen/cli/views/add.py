@@ -44,6 +44,9 @@ def show_added(addition: Addition, *, as_json: bool) -> None:
     click.echo(f"wrote {addition.added.change.path}; next:\n")
     for command in _next(addition):
         click.echo(f"    {command}")
+    if addition.added.table.get("standby"):
+        name = addition.added.tier.name
+        click.echo(f'\nthen add it to a mode: tiers = ["{name}", …] in [modes.NAME] of the inventory')
 
 
 def _next(addition: Addition) -> Iterator[str]:
@@ -51,4 +54,5 @@ def _next(addition: Addition) -> Iterator[str]:
     yield host.command
     if "repo" in addition.added.table["model"]:
         yield f"anvil-gen fetch {host.name} {addition.added.tier.name}"
-    yield f"anvil-gen up {host.name} {addition.added.tier.name}"
+    standby = addition.added.table.get("standby")
+    yield f"anvil-gen up {host.name}{' --mode NAME' if standby else f' {addition.added.tier.name}'}"

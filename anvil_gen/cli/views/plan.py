@@ -39,17 +39,22 @@ def plan_lines(plan: HostPlan) -> Iterator[str]:
             place = f"  {click.style(place_of(cause), dim=True)}" if cause is not None else ""
             yield from (f"{line}{place}" for line in change_lines(changes))
         yield from (f"  {one.service}, {printable(note)}" for note in one.notes)
-    for consequence in Consequence:
-        found = [one for one in plan.services if one.consequence is consequence]
-        if found:
-            word = click.style(consequence.value, fg=_COLOURS.get(consequence))
-            yield f"{word}: {', '.join(map(_with_limit, found))} ({consequence.meaning})"
+    yield from consequence_lines(plan.services)
     for one in plan.services:
         yield from (click.style(text, bold=True) for text in _exposed(one))
     if plan.fit is not None:
         yield from fit_lines(plan.fit)
     if not plan.services:
         yield f"no service changes: {', '.join(change.path for change in plan.files)}"
+
+
+def consequence_lines(services: Sequence[ServiceChange]) -> Iterator[str]:
+    """Yield what happens to services."""
+    for consequence in Consequence:
+        found = [one for one in services if one.consequence is consequence]
+        if found:
+            word = click.style(consequence.value, fg=_COLOURS.get(consequence))
+            yield f"{word}: {', '.join(map(_with_limit, found))} ({consequence.meaning})"
 
 
 def _exposed(one: ServiceChange) -> Iterator[str]:

@@ -10,12 +10,14 @@ import click
 from anvil_gen.cli.views.changes import change_json, change_lines
 from anvil_gen.cli.views.diagnostics import diagnostic_json
 from anvil_gen.cli.views.json_output import print_json
-from anvil_gen.deploy.compose_diff import ROUTES, Action, recreated
+from anvil_gen.cli.views.plan import consequence_lines
+from anvil_gen.deploy.compose_diff import ROUTES, recreated
 from anvil_gen.deploy.diff_text import diff_text
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import display_path
 from anvil_gen.resolve.model import Mode
 from anvil_gen.resolve.router_model import Route
+from anvil_gen.review.consequence import service_changes
 
 _VERBS = {"create": "wrote", "update": "wrote", "delete": "removed"}
 
@@ -72,16 +74,8 @@ class TextView:
             click.echo(f"  {verbs[change.action]:{width}}  {change.path}")
         for line in change_lines(plan.changes):
             click.echo(f"  {line}")
-        services = recreated(plan.changes, plan.host.project)
-        if services:
-            click.echo(f"  the next `docker compose up -d` recreates: {', '.join(services)}")
-        reloaded = _reloaded(plan)
-        if reloaded:
-            click.echo(f"  the next `docker compose up -d` reloads, without a restart: {reloaded}")
-        gone = _gone(plan)
-        if gone:
-            click.echo(f"  still running, with their GPUs and ports: {', '.join(gone)}; to stop them:\n")
-            click.echo("    docker compose up -d --remove-orphans\n")
+        for line in consequence_lines(service_changes(plan.data_on_disk, plan.compose_data)):
+            click.echo(f"  {line}")
 
 
 class JsonView:
@@ -103,18 +97,6 @@ def _reloaded(plan: Plan) -> str:
     if router is None or not changed or router.service in recreated(plan.changes, plan.host.project):
         return ""
     return router.service
-
-
-def _gone(plan: Plan) -> list[str]:
-    """Return the services of the main project that are no longer in it: Compose leaves their containers running."""
-    return [
-        change.address[1]
-        for change in plan.changes
-        if change.project == plan.host.project
-        and change.action is Action.DELETE
-        and change.service is not None
-        and len(change.address) == 2
-    ]
 
 
 def _coloured(diff: str) -> str:

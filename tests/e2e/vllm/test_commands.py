@@ -28,8 +28,7 @@ FLAGS = {
     "taken": """
         enforce-eager = true
         no-enable-prefix-caching = true
-        max-model-len = "64k"
-        device-memory-utilization = 0.5
+        max-num-batched-tokens = "64k"
         hf-overrides = { a = { b = 1 } }
         "compilation-config.mode" = 3
         compilation-config = { mode = 3 }

@@ -49,6 +49,6 @@ def test_idle_it_stops_at_once_and_its_log_tells_no_failure(embedding: Box) -> N
     embedding.compose("stop", "chat")
 
     assert exit_code(embedding) == 0
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 50
     known = vllm_log()
     assert [line for line in log_text(embedding).splitlines() if known.cause(line)] == []

@@ -42,7 +42,7 @@ def test_at_least_sixty_families_are_known() -> None:
         ("openai/gpt-oss-20b", "gpt-oss"),
         ("BAAI/bge-reranker-v2-m3", "BGE rerankers"),
         ("/srv/models/Qwen2.5-Coder-7B-Instruct-Q4_K_M.gguf", "Qwen2.5-Coder"),
-        ("C:\\models\\Mistral-Small-3.2-24B\\", "Mistral Small"),
+        ("C:\\models\\Mistral-Small-3.2-24B\\", "Mistral Small 3"),
         ("deepseek-ai/DeepSeek-V3.1", "DeepSeek-V3.1"),
         ("deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", "DeepSeek-R1 distilled"),
         ("Qwen/Qwen3.6-35B-A3B-FP8", "Qwen3.6"),

@@ -50,3 +50,61 @@ def test_the_stages_of_a_start_in_their_order() -> None:
 @pytest.mark.parametrize("line", START.splitlines())
 def test_no_line_of_a_good_start_tells_of_a_failure(line: str) -> None:
     assert (LOG.cause(line), LOG.impairment(line)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        (
+            "  Value error, Invalid repository ID or local directory specified: '/models/no-model'.",
+            "there is no model in /models/no-model",
+        ),
+        (
+            "(Worker pid=39) ERROR [multiproc_executor.py:953] RuntimeError: Cannot find any model weights "
+            "with `/models/no-weights`",
+            "/models/no-weights has a config.json and no weights",
+        ),
+        (
+            "(Worker pid=38) ERROR [multiproc_executor.py:953] "
+            "safetensors._safetensors_rust.SafetensorError: Error while deserializing header: incomplete metadata, "
+            "file not fully covered",
+            "a file of the weights is cut short or spoilt: incomplete metadata, file not fully covered",
+        ),
+        (
+            "  Value error, User-specified max_model_len (1000000) is greater than the derived max_model_len "
+            "(max_position_embeddings=8192.0 or model_max_length=None in model's config.json).",
+            "the model itself ends at 8192 tokens, and 1000000 are asked for",
+        ),
+        (
+            "(Worker pid=41) ERROR [multiproc_executor.py:1063] vllm.exceptions.LoRAAdapterNotFoundError: "
+            "Loading lora tuned failed: No adapter found for /models/nothing",
+            "there is no adapter tuned in /models/nothing",
+        ),
+        (
+            "vllm.exceptions.VLLMValidationError: The supplied chat template string (/nowhere.jinja) appears "
+            "path-like, but doesn't exist! Tried: /nowhere.jinja and /nowhere.jinja (parameter=chat_template)",
+            "inside of the container there is no chat template /nowhere.jinja",
+        ),
+        (
+            "vllm: error: unrecognized arguments: --no-such-flag",
+            "this version of the program does not know: --no-such-flag",
+        ),
+    ],
+)
+def test_the_line_that_ends_a_start_has_its_cause(line: str, cause: str) -> None:
+    found = LOG.cause(line)
+
+    assert found is not None
+    assert found.cause == cause
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "(EngineCore pid=26) ERROR 11-29 10:26:32 [core.py:1510] Exception: WorkerProc initialization failed due to an "
+        "exception in a background process. See stack trace for root cause.",
+        "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}",
+    ],
+)
+def test_what_only_follows_a_failure_is_no_cause(line: str) -> None:
+    assert LOG.cause(line) is None

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,6 +88,21 @@ def test_all_hosts_are_asked_and_none_fails_the_others(tmp_path: Path) -> None:
     assert [line.split()[:2] for line in shown.stdout.splitlines()[1:]] == [["box", "unknown"], ["other", "unknown"]]
     assert [host["host"] for host in told["hosts"]] == ["box", "other"]
     assert all(host["diagnostics"] for host in told["hosts"])
+
+
+def test_watching_goes_on_until_it_is_interrupted(tmp_path: Path) -> None:
+    fleet(tmp_path, box=INVENTORY)
+    environment = {**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/nobody.sock", "DOCKER_CONTEXT": ""}
+    command = [sys.executable, "-m", "anvil_gen", "status", "--all", "--watch"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        seen = ""
+        while seen.count("unknown") < 2:  # shown twice
+            seen += process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+    assert process.returncode == 130
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from gguf_files import F16, F32, Q4_0, Shape, model, random_shape, write_gguf
 from anvil_gen.catalog.architectures import architectures
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.fit.facts_source import cached_facts, facts_of_path
+from anvil_gen.fit.facts_source import cached_facts, facts_of_path, locked_facts
 from anvil_gen.fit.gguf_facts import gguf_facts
 from anvil_gen.fit.gguf_header import HeaderError, read_gguf
 from anvil_gen.fit.model_facts import (
@@ -261,3 +261,13 @@ def test_facts_go_through_a_table_of_a_lock(tmp_path: Path) -> None:
         facts = gguf_facts(read_gguf(model(tmp_path / "m.gguf", random_shape(random.Random(seed)))), KNOWN)
 
         assert facts_from_table(msgspec.to_builtins(facts_to_table(facts))) == facts
+
+
+@pytest.mark.parametrize("facts", ['"x"', "3", '{ layers = ["x"] }'])
+def test_facts_of_a_lock_that_are_none_are_told(tmp_path: Path, facts: str) -> None:
+    (tmp_path / "hosts").mkdir()
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks" / "box.toml").write_text(f"lock = 1\n[models.'a/b']\ncommit = '{'a' * 40}'\nfacts = {facts}\n")
+
+    with pytest.raises(DiagnosticError, match="model cannot be read"):
+        locked_facts(tmp_path / "hosts" / "box.toml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import process_time
 
 import pytest
 from inventories import Fault, compared
@@ -39,6 +40,14 @@ WHOLE = "mount of the whole host"
 )
 def test_files(targets: list[str], mounted: list[str], refused: list[str]) -> None:
     assert [target for target, *_ in file_errors(targets, mounted)] == refused
+
+
+def test_many_files_take_no_more_than_their_number() -> None:
+    began = process_time()
+    found = list(file_errors([*(f"/a/{at}" for at in range(20_000)), "/a/7/b"], [f"/m/{at}" for at in range(1000)]))
+
+    assert [target for target, *_ in found] == ["/a/7/b"]
+    assert process_time() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,17 @@ HUB = {
     "Qwen/Qwen3-8B": DENSE_8B,
     "me/tuned": DENSE_8B,
     "BAAI/bge-m3": EMBEDDING,
+    "openai/whisper-large-v3": ModelFacts(
+        architecture="WhisperForConditionalGeneration",
+        layers="F*32",
+        attention=Attention(kv_heads=20, head_dim=64),
+        max_context=448,
+        hidden=1280,
+        intermediate=5120,
+        heads=20,
+        vocabulary=51866,
+        bytes=Bytes(language=3_100_000_000),
+    ),
     "Qwen/Qwen3.6-35B-A3B-FP8": STATES,
     "Qwen/Qwen3-32B": ModelFacts(
         architecture="Qwen3ForCausalLM",
@@ -81,7 +92,7 @@ def ask(repo: str, _revision: str | None) -> ModelFacts:
 
 def add(folder: Path, named: str, machine: str, tiers: str = "", **wishes: Any) -> Addition:
     """Return a model as a tier of a host with some GPUs."""
-    (folder / "hosts").mkdir()
+    (folder / "hosts").mkdir(parents=True)
     (folder / "models").mkdir()
     model(folder / "models" / "llama-8b-q4_0.gguf", EIGHT_BILLION)
     text = HEAD.format(models=(folder / "models").as_posix())
@@ -172,6 +183,26 @@ def test_next_to_a_tier_it_gets_what_that_leaves(tmp_path: Path) -> None:
     assert addition.fit.verdict == "fits"
 
 
+def test_a_tier_on_standby_may_use_any_gpu(tmp_path: Path) -> None:
+    """It runs in a mode of its own, whatever holds the GPU in the default one."""
+    full = CHAT.replace("0.5", "0.9").replace("pro6000", "ada")
+    with pytest.raises(DiagnosticError) as caught:
+        add(tmp_path / "a", "me/tuned", "ada", full)
+    addition = add(tmp_path / "b", "me/tuned", "ada", full, standby=True)
+
+    assert "--standby" in caught.value.diagnostics[0].remedy
+    assert addition.added.table["standby"] is True
+    assert addition.added.tier.name not in [tier.name for tier in addition.added.host.stack.modes[0].tiers]
+
+
+def test_a_small_model_leaves_the_rest_of_its_gpu(tmp_path: Path) -> None:
+    """A share that holds plenty of requests is enough."""
+    addition = add(tmp_path, "openai/whisper-large-v3", "pro6000")
+
+    assert float(addition.added.table["gpu_memory_utilization"]) <= 0.2
+    assert addition.fit.verdict == "fits"
+
+
 def test_what_is_asked_for_is_taken(tmp_path: Path) -> None:
     """GPU, engine, context and name."""
     addition = add(
@@ -216,8 +247,9 @@ def test_every_other_byte_stays(tmp_path: Path) -> None:
     assert [one.service for one in addition.plan.services if one.service == "qwen3-8b"] == ["qwen3-8b"]
 
 
-def test_a_taken_name_is_counted(tmp_path: Path) -> None:
-    """The name of a model is free as often as it is added."""
-    text = CHAT.replace("tiers.chat", 'tiers."qwen3-8b"')
-
+@pytest.mark.parametrize(
+    "text", [CHAT.replace("tiers.chat", 'tiers."qwen3-8b"'), f'{CHAT}served_name = "qwen3-8b"\n[router]\n']
+)
+def test_a_taken_name_is_counted(text: str, tmp_path: Path) -> None:
+    """The name of a model is free as often as it is added: of tiers, and of what clients ask for."""
     assert add(tmp_path, "Qwen/Qwen3-8B", "pro6000 ada", text).added.tier.name == "qwen3-8b-2"

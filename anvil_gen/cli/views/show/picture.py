@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -63,7 +63,15 @@ class GpuBar(Struct, frozen=True, kw_only=True):
     @property
     def words(self) -> str:
         """What is on it, in words."""
-        parts = [f"{tier} {self._of_tier(tier)}" for tier in self.tiers]
+        return self._words(self._of_tier)
+
+    @property
+    def sizes(self) -> str:
+        """The same without what a tier's share is for."""
+        return self._words(lambda tier: gib_text(self.size_of(tier)))
+
+    def _words(self, of_tier: Callable[[str], str]) -> str:
+        parts = [f"{tier} {of_tier(tier)}" for tier in self.tiers]
         parts += [f"{segment.kind} {gib_text(segment.size)}" for segment in self.segments if not segment.tier]
         parts += ["does not fit"] if self.verdict == "does not fit" else []
         return ", ".join(parts) or "free"

@@ -229,7 +229,7 @@ def _gpu(picture: Picture, bar: GpuBar, top: float, name: str) -> Markup:
     return joined(
         _text(_GPUS[0], top + 10, head, "" if default else "t-s muted", _GPUS[1]),
         element("g", bar_shapes(picture, bar, _GPUS[1], name), transform=f"translate({_GPUS[0]} {top + 18:.0f})"),
-        _text(_GPUS[0], top + 18 + _BAR + 17, bar.words, "t-s muted", _GPUS[1]),
+        _text(_GPUS[0], top + 18 + _BAR + 17, bar.sizes, "t-s muted", _GPUS[1]),
     )
 
 
