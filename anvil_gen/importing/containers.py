@@ -10,8 +10,8 @@ from typing import Any
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 from anvil_gen.importing.compose_files import Project, project_name, project_of
+from anvil_gen.importing.declared import declared
 from anvil_gen.importing.names import free_name
-from anvil_gen.resolve.compose_keys import NAMED_VOLUME, long_mount
 from anvil_gen.values import escape_dollars
 
 _LABEL = "com.docker.compose."
@@ -245,16 +245,9 @@ def _attachment(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def _declared(services: Mapping[str, dict[str, Any]], project: str) -> dict[str, dict[str, Any]]:
     """Return the volumes and networks of containers; those that Compose made keep being the project's."""
-    volumes: dict[str, Any] = {}
-    networks: dict[str, Any] = {}
-    for service in services.values():
-        for mount in service.get("volumes", ()):
-            long = long_mount(mount)
-            source = str(long["source"])
-            if long["type"] == "volume" and NAMED_VOLUME.fullmatch(source):
-                volumes[source] = _own(source, project)
-        networks |= {name: _own(name, project) for name in service.get("networks", {}) if name != "default"}
-    return {"volumes": volumes, "networks": networks}
+    found = declared(services.values(), lambda name: _own(name, project))
+    found["networks"].pop("default", None)
+    return found
 
 
 def _own(name: str, project: str) -> dict[str, Any]:

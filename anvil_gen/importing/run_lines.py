@@ -13,12 +13,12 @@ from msgspec import Struct
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 from anvil_gen.importing.command import shell_word
 from anvil_gen.importing.compose_files import Project, project_name, project_of
+from anvil_gen.importing.declared import declared
 from anvil_gen.importing.names import free_name
 from anvil_gen.importing.run_options import LOST, OF_THE_RUN, OPTIONS, SHORT, SWITCHES, VALUES_OF_THE_RUN
 from anvil_gen.importing.shell_lines import Line, command_lines
 from anvil_gen.importing.shell_words import Word
 from anvil_gen.importing.texts import plain
-from anvil_gen.resolve.compose_keys import NAMED_VOLUME, long_mount
 
 _PROGRAMS = ("docker", "podman", "nvidia-docker", "nerdctl")
 _BEFORE = ("sudo", "exec", "nohup", "time")
@@ -169,13 +169,4 @@ def _with_driver(service: dict[str, Any], driver: str) -> dict[str, Any]:
 
 def _declared(services: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the volumes and networks of run lines: they are Docker's, and no project's own."""
-    volumes: dict[str, Any] = {}
-    networks: dict[str, Any] = {}
-    for service in services.values():
-        for mount in service.get("volumes", ()):
-            long = long_mount(mount)
-            source = str(long["source"])
-            if long["type"] == "volume" and NAMED_VOLUME.fullmatch(source):
-                volumes[source] = {"external": True}
-        networks |= {name: {"external": True} for name in service.get("networks", ())}
-    return {"volumes": volumes, "networks": networks}
+    return declared(services.values(), lambda _: {"external": True})

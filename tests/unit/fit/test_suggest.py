@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from model_facts import QWEN3_8B
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine_memory import engine_memory
@@ -18,17 +19,6 @@ from anvil_gen.fit.suggest import Suggestion, suggest
 from anvil_gen.resolve.host import Host
 
 CATALOG = Catalog()
-QWEN3_8B = ModelFacts(
-    architecture="Qwen3ForCausalLM",
-    layers="F*36",
-    attention=Attention(kv_heads=8, head_dim=128),
-    max_context=40960,
-    hidden=4096,
-    intermediate=12288,
-    heads=32,
-    vocabulary=151936,
-    bytes=Bytes(language=16_400_000_000, embeddings=1_244_659_712),
-)
 STATES = ModelFacts(
     architecture="Qwen3_5ForConditionalGeneration",
     layers="LLLF*10",

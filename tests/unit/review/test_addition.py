@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from gguf_files import Q4_0, Shape, model
+from model_facts import QWEN3_8B
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import Generator
@@ -24,17 +25,6 @@ GPUS = {
     "small": (8192, "8.6"),
     "old": (11264, "6.1"),
 }
-DENSE_8B = ModelFacts(
-    architecture="Qwen3ForCausalLM",
-    layers="F*36",
-    attention=Attention(kv_heads=8, head_dim=128),
-    max_context=40960,
-    hidden=4096,
-    intermediate=12288,
-    heads=32,
-    vocabulary=151936,
-    bytes=Bytes(language=16_400_000_000, embeddings=1_244_659_712),
-)
 EMBEDDING = ModelFacts(
     architecture="XLMRobertaModel",
     layers="N*24",
@@ -56,8 +46,8 @@ STATES = ModelFacts(
     bytes=Bytes(language=35_000_000_000),
 )
 HUB = {
-    "Qwen/Qwen3-8B": DENSE_8B,
-    "me/tuned": DENSE_8B,
+    "Qwen/Qwen3-8B": QWEN3_8B,
+    "me/tuned": QWEN3_8B,
     "BAAI/bge-m3": EMBEDDING,
     "openai/whisper-large-v3": ModelFacts(
         architecture="WhisperForConditionalGeneration",
