@@ -107,7 +107,7 @@ def _context(
         collector=collector,
         platform=host.platform,
         architecture=host.architecture,
-        gpus=resolve_gpus(inventory, catalog, collector, host.platform),
+        gpus=resolve_gpus(inventory, catalog, collector, host),
         gpu_request=host.gpu_request,
         folder=folders[0],
         output=folders[1],
