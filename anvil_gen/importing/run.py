@@ -36,6 +36,7 @@ class Request(Struct, frozen=True, kw_only=True):
     name: str | None = None
     output: Path | None = None
     known_gpus: Mapping[int, str] = {}
+    context: str | None = None  # of Docker, for what runs
 
 
 class ImportResult(Struct, frozen=True, kw_only=True):
@@ -64,7 +65,7 @@ def run_import(request: Request, made: Generator) -> ImportResult:
 
 def _project(request: Request, catalog: Catalog) -> Project:
     if request.kind == "live":
-        return inspected_project(request.sources)
+        return inspected_project(request.sources, request.context)
     files = [Path(source) for source in request.sources] if request.text is None else []
     text = request.text if request.text is not None else file_text(files[0])
     kind = request.kind or kind_of(text)
