@@ -106,6 +106,7 @@ SUMMARIES = {
     "model-does-not-fit": "model does not fit",
     "model-is-gated": "model is gated",
     "model-is-incomplete": "model is incomplete",
+    "model-is-not-in-the-cache": "model is not in the cache",
     "model-is-not-on-the-hub": "model is not on the Hugging Face Hub",
     "model-name-taken-twice": "model name taken twice",
     "model-name-that-cannot-be-routed": "model name that cannot be routed",

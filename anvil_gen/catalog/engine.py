@@ -226,8 +226,8 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     hub_folder: Annotated[
         str,
         Meta(
-            description="Folder in the shared cache where it has repositories in the layout of huggingface_hub; `.` "
-            "for the cache itself, empty for a layout of its own."
+            description="Folder in the shared cache where it has repositories in the layout of huggingface_hub; empty "
+            "for a layout of its own."
         ),
     ] = "hub"
     hub_files: Annotated[
