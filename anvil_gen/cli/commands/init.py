@@ -92,13 +92,21 @@ def command(
         )
     except AbortedError:
         raise click.Abort from None
+    view.scaffolded(result, _after_scaffold(result, found, at, sources, context))
+    return ExitCode.OK
+
+
+def _after_scaffold(
+    result: ScaffoldResult, found: DetectedMachine, at: MachineAccess, sources: tuple[str, ...], context: str | None
+) -> PostSetup:
+    """Import, render, and make what does not exist yet."""
     if sources:
         _import(result, found, sources, context)
     repository = make_repository(result.folder)
     volume = missing_volume(result, found)
     made = volume if volume and make_volume(volume, found, at) else ""
     key = _render(result)
-    steps = PostSetup(
+    return PostSetup(
         repository=repository,
         key=key,
         volume=made,
@@ -106,8 +114,6 @@ def command(
         imported=bool(sources),
         warnings=local_requirement(str(result.answers.get("requirement", "")).strip()),
     )
-    view.scaffolded(result, steps)
-    return ExitCode.OK
 
 
 def _offer_import(
