@@ -204,7 +204,7 @@ class _Work:
     def _residue(self, source: SourceRead) -> list[Difference]:
         with temporary_tree() as folder:
             # As far from the source as the tree is, so that relative paths lead to the same places.
-            return prove(source, self._files, Path(folder) / "tree", self._facts())
+            return prove(source, self._files, Path(folder) / "tree", self._facts(), self._target.known_gpus)
 
     def _facts(self) -> dict[str, EngineFacts]:
         return {

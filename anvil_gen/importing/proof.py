@@ -85,7 +85,11 @@ def _refused(project: Project, said: str) -> Diagnostic:
 
 
 def prove(
-    source: SourceRead, files: Mapping[str, str], tree: Path, facts: Mapping[str, EngineFacts]
+    source: SourceRead,
+    files: Mapping[str, str],
+    tree: Path,
+    facts: Mapping[str, EngineFacts],
+    known_gpus: Mapping[int, str],
 ) -> list[Difference]:
     """Return where the rendered files, written to ``tree``, differ from the source under any assignment."""
     for path, text in files.items():
@@ -101,7 +105,7 @@ def prove(
         for (assigned, _), rendered in zip(jobs, read, strict=True):
             if assigned == name:
                 result = _with_mode(result, rendered)
-        for one in differences(config, result, facts):
+        for one in differences(config, result, facts, known_gpus):
             found.setdefault(one.path, one)
     return list(found.values())
 

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from compose_cli import LOCAL_BINARY
 from importing import Importing, read_forms
+from inventories import UUID_A, UUID_B
+
+TEI = "ghcr.io/huggingface/text-embeddings-inference"
 
 
 @pytest.fixture
@@ -163,6 +166,25 @@ def test_an_inspected_container_becomes_a_tier(importing: Importing) -> None:
     tier = tomllib.loads(result.imported.text)["tiers"]["ollama"]
     assert result.imported.residue == ()
     assert (tier["engine"], tier["max_sequences"], tier["port"]) == ("ollama", 2, 11434)
+
+
+def test_numbers_become_the_uuids_of_the_same_gpus(importing: Importing) -> None:
+    device = "{{driver: nvidia, device_ids: ['{}'], capabilities: [gpu]}}"
+    gpu = f"deploy: {{{{resources: {{{{reservations: {{{{devices: [{device}]}}}}}}}}}}}}"
+    vllm = "image: vllm/vllm-openai:v0.11.2\n    command: --model org/name --gpu-memory-utilization 0.4"
+    services = {
+        "one": f"{vllm}\n    {gpu.format(0)}",
+        "two": f"{vllm}\n    {gpu.format(UUID_A)}",
+        "embed": f"image: {TEI}:86-1.8\n    command: --model-id BAAI/bge-m3\n    {gpu.format(1)}",
+    }
+    text = "services:\n" + "".join(f"  {name}:\n    {keys}\n" for name, keys in services.items())
+    imported = importing.run(text, {0: UUID_A, 1: UUID_B}).imported
+    data = tomllib.loads(imported.text)
+    uuids = {name: data["gpus"][tier["gpus"][0]]["uuid"] for name, tier in data["tiers"].items()}
+
+    assert imported.residue == ()
+    assert uuids == {"one": UUID_A, "two": UUID_A, "embed": UUID_B}
+    assert len(data["gpus"]) == 2
 
 
 def test_comments_stand_at_the_keys_that_they_are_about(importing: Importing) -> None:
