@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from msgspec import Struct
@@ -21,6 +22,7 @@ from anvil_gen.importing.proof import SourceRead, prove, read_source, temporary_
 from anvil_gen.importing.recognise import engine_of
 from anvil_gen.importing.secrets import Hidden
 from anvil_gen.importing.service_gpus import reserved
+from anvil_gen.resolve.model import Tree
 
 _TRIES = 40
 _PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^.\[\]"]+')
@@ -80,16 +82,16 @@ def import_project(project: Project, target: Target, generator: Generator, catal
     Raises:
         DiagnosticError: the source is not valid.
     """
-    source = read_source(project, target.dotenv)
-    with temporary_tree() as folder:
+    with ThreadPoolExecutor(1) as pool, temporary_tree() as folder:
+        reading = pool.submit(read_source, project, target.dotenv)
         work = _Work(project, target, generator, catalog, Path(folder) / "tree")
-        return work.run(source)
+        return work.run(reading)
 
 
 class _Work:
     def __init__(self, project: Project, target: Target, generator: Generator, catalog: Catalog, tree: Path) -> None:
         self._tree = tree
-        self._files: Mapping[str, str] = {}
+        self._rendered_tree: Tree = Tree(files={}, data={})
         self._project, self._target, self._generator, self._catalog = project, target, generator, catalog
         services = [*project.tables["services"]]
         names = tier_names(services)
@@ -106,15 +108,18 @@ class _Work:
             forms = ["bare", *forms]
         return Choice(service=service, name=name, engine=engine, forms=forms, banned=set())
 
-    def run(self, source: SourceRead | None) -> Import:
-        best: dict[str, _Tried] = {}
-        while True:
+    def run(self, reading: Future[SourceRead | None]) -> Import:
+        try:
             text, assembled = self._rendered()
-            if source is None:
-                return self._import(text, None, assembled)
+        finally:
+            source = reading.result()  # what Compose refuses comes before what an inventory does
+        if source is None:
+            return self._import(text, None, assembled)
+        best: dict[str, _Tried] = {}
+        residue = self._residue(source)
+        while self._narrow(residue, best, assembled.hidden):
+            text, assembled = self._rendered()
             residue = self._residue(source)
-            if not self._narrow(residue, best, assembled.hidden):
-                break
         if not self._choose(best):
             text, assembled = self._rendered()
             residue = self._residue(source)
@@ -143,7 +148,7 @@ class _Work:
             except InternalError as error:
                 self._give_up(assembled, error)
             else:
-                self._files = plan.tree.files
+                self._rendered_tree = plan.tree
                 return text, assembled
         raise InternalError("the inventory of an import is refused in every form")
 
@@ -204,7 +209,7 @@ class _Work:
     def _residue(self, source: SourceRead) -> list[Difference]:
         with temporary_tree() as folder:
             # As far from the source as the tree is, so that relative paths lead to the same places.
-            return prove(source, self._files, Path(folder) / "tree", self._facts())
+            return prove(source, self._rendered_tree, Path(folder) / "tree", self._facts())
 
     def _facts(self) -> dict[str, EngineFacts]:
         return {

@@ -11,6 +11,33 @@ import pytest
 from compose_cli import LOCAL_BINARY
 from importing import Importing, read_forms
 
+from anvil_gen.deploy.pipeline import Generator
+from anvil_gen.importing.rendered_config import write_rendered
+
+LARGE = """
+services:
+  chat:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/m
+    ports: ["9000:8000"]
+    volumes: ["./hub:/root/.cache/huggingface", "models:/models:ro"]
+    networks: [inner]
+  other:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/n
+    ports: ["9000:8000"]
+  search:
+    image: redis:8
+    profiles: [search]
+  ui:
+    build: ./ui
+    environment: {PRICE: "$$5", NAME: "${NAME:-x}"}
+    volumes: [{type: bind, source: ../shared, target: /shared}, "~/x:/x"]
+    depends_on: [search]
+volumes: {models: {driver: local, driver_opts: {type: none, o: bind, device: ./models}}}
+networks: {inner: {internal: true}}
+"""
+
 
 @pytest.fixture
 def importing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Importing:
@@ -195,3 +222,15 @@ services:
         ("# From the LAN only.", 'ports = ["192.168.1.2:80:80"]'),
     ):
         assert lines[lines.index(comment) + 1] == following
+
+
+def test_a_large_tree_is_read_as_one_file_that_says_the_same(importing: Importing, tmp_path: Path) -> None:
+    importing.write("n.env", "A=1\n")
+    inventory = importing.write("hosts/box.toml", importing.proved(LARGE))
+    rendered = Generator().render(inventory, output=importing.folder / "out" / "tree").tree
+
+    included = write_rendered(rendered, tmp_path / "out" / "a")
+    flat = write_rendered(rendered, tmp_path / "out" / "a", many=2)
+
+    assert (len(included.files), included.files[0].text, len(flat.files)) == (2, None, 1)
+    assert flat.read({"defaults": {}}) == included.read({"defaults": {}})
