@@ -86,12 +86,18 @@ def _refused(project: Project, said: str) -> Diagnostic:
     return Diagnostic(code="no-compose-file", detail=f"Compose says: {text}", remedy=remedy, location=location)
 
 
-def prove(source: SourceRead, tree: Tree, folder: Path, facts: Mapping[str, EngineFacts]) -> list[Difference]:
+def prove(
+    source: SourceRead,
+    tree: Tree,
+    folder: Path,
+    facts: Mapping[str, EngineFacts],
+    known_gpus: Mapping[int, str],
+) -> list[Difference]:
     """Return where the rendered files, written to ``folder``, differ from the source under any assignment."""
     results = write_rendered(tree, folder).read({name: source.assignments[name] for name in source.configs})
     found: dict[KeyPath, Difference] = {}
     for name, config in source.configs.items():
-        for one in differences(config, results[name], facts):
+        for one in differences(config, results[name], facts, known_gpus):
             found.setdefault(one.path, one)
     return list(found.values())
 

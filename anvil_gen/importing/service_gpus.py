@@ -28,11 +28,11 @@ class GpuNames(Struct, kw_only=True):
         Raises:
             ValueError: nothing in `[gpus]` can say it.
         """
-        table = self._table(device)
+        table, index = self._table(device), plain(device)
         for name, other in self.tables.items():
             if other == table:
                 return name
-        name = self._free_name(table, service)
+        name = self._free_name(table, int(index) if re.fullmatch("[0-9]", index) else -1, service)
         self.tables[name] = table
         return name
 
@@ -47,9 +47,9 @@ class GpuNames(Struct, kw_only=True):
             raise ValueError(device)
         return {"uuid": typed(device, str) if has_variable(device) else text}
 
-    def _free_name(self, table: Mapping[str, Any], service: str) -> str:
-        index = table.get("index")
-        if isinstance(index, int) and index < len(_ORDINALS):
+    def _free_name(self, table: Mapping[str, Any], index: int, service: str) -> str:
+        by_number = isinstance(table.get("index"), int) or table.get("uuid") in self.known.values()
+        if by_number and 0 <= index < len(_ORDINALS):
             name = _ORDINALS[index]
         else:
             reference = next(iter(table.values()))
