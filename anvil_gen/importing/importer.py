@@ -24,7 +24,7 @@ from anvil_gen.importing.inventory_text import inventory_text
 from anvil_gen.importing.proof import SourceRead, prove, read_source, temporary_tree
 from anvil_gen.importing.recognise import engine_of
 from anvil_gen.importing.secrets import Hidden
-from anvil_gen.importing.service_gpus import reserved
+from anvil_gen.importing.service_gpus import GpuNames, reserved
 from anvil_gen.resolve.model import Tree
 
 _TRIES = 40
@@ -248,7 +248,8 @@ class _Work:
         with temporary_tree() as folder:
             # As far from the source as the tree is, so that relative paths lead to the same places.
             place = Path(folder) / "tree"
-            return prove(source, self._rendered_tree, place, self._facts(), self._target.known_gpus)
+            gpus = GpuNames(tables={}, known=self._target.known_gpus, driver=usual_driver(self._catalog))
+            return prove(source, self._rendered_tree, place, self._facts(), gpus)
 
     def _facts(self) -> dict[str, EngineFacts]:
         return {

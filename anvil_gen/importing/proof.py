@@ -18,6 +18,7 @@ from anvil_gen.importing.compose_config import ComposeError, ComposeFiles, compo
 from anvil_gen.importing.compose_files import Project
 from anvil_gen.importing.engine_facts import EngineFacts
 from anvil_gen.importing.rendered_config import write_rendered
+from anvil_gen.importing.service_gpus import GpuNames
 from anvil_gen.resolve.model import Tree
 from anvil_gen.values import KeyPath
 
@@ -91,13 +92,13 @@ def prove(
     tree: Tree,
     folder: Path,
     facts: Mapping[str, EngineFacts],
-    known_gpus: Mapping[int, str],
+    gpus: GpuNames,
 ) -> list[Difference]:
     """Return where the rendered files, written to ``folder``, differ from the source under any assignment."""
     results = write_rendered(tree, folder).read({name: source.assignments[name] for name in source.configs})
     found: dict[KeyPath, Difference] = {}
     for name, config in source.configs.items():
-        for one in differences(config, results[name], facts, known_gpus):
+        for one in differences(config, results[name], facts, gpus):
             found.setdefault(one.path, one)
     return list(found.values())
 

@@ -144,14 +144,21 @@ def _mount(mount: Mount) -> dict[str, Any]:
         "source": compose_string(mount.source),
         "target": compose_string(mount.target),
         "read_only": True if mount.read_only else _ABSENT,
-        **({} if mount.volume else {"bind": _bind(mount)}),
+        **({"volume": _volume(mount)} if mount.volume else {"bind": _bind(mount)}),
     }
+
+
+def _volume(mount: Mount) -> Any:
+    if not mount.nocopy and mount.subpath is None:
+        return _ABSENT
+    return {"nocopy": True if mount.nocopy else _ABSENT, "subpath": _optional(mount.subpath)}
 
 
 def _bind(mount: Mount) -> dict[str, Any]:
     return {
         "create_host_path": mount.create,
         "selinux": _optional(mount.selinux),
+        "propagation": _optional(mount.propagation),
     }
 
 

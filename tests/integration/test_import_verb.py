@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from compose_cli import LOCAL_BINARY
 from e2e.cards import Card, write_nvidia_smi
-from running import Result, run
+from running import TIMEOUT_SECONDS, Result
 
 UUIDS = [f"GPU-00000000-0000-0000-0000-00000000000{digit}" for digit in "ab"]
 SOURCE = """
@@ -43,10 +44,20 @@ class Folder:
         (programs / LOCAL_BINARY.name).symlink_to(LOCAL_BINARY)
         self.environment = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
 
-    def imported(self, *arguments: str, source: str = SOURCE) -> Result:
+    def imported(self, *arguments: str, source: str = SOURCE, text: str = "") -> Result:
+        """Run the verb, ``text`` on its standard input."""
         (self.path / "compose.yml").write_text(source, "utf-8")
-        command = (sys.executable, "-m", "anvil_gen", "import", *(arguments or ("compose.yml",)))
-        return run(*command, cwd=self.path, env=self.environment)
+        done = subprocess.run(
+            [sys.executable, "-m", "anvil_gen", "import", *(arguments or ("compose.yml",))],
+            cwd=self.path,
+            env={**os.environ, **self.environment},
+            input=text,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
@@ -116,3 +127,25 @@ def test_without_a_gpu_nothing_is_detected(folder: Folder) -> None:
 
     assert (result.code, result.stdout) == (1, "")
     assert "--detect: " in result.stderr
+
+
+RUN_LINES = """vllm_image=vllm/vllm-openai:v0.11.2
+# The one in the cellar.
+docker run --name chat --gpus all -p 8000:8000 -v hub:/root/.cache/huggingface "$vllm_image" --model org/m
+"""
+
+
+@pytest.mark.parametrize("source", ["-", "start.sh"])
+def test_run_lines_are_read_as_such_when_asked_to(folder: Folder, source: str) -> None:
+    (folder.path / "start.sh").write_text(RUN_LINES, "utf-8")
+
+    result = folder.imported("--from", "run", source, text=RUN_LINES)
+
+    assert result.code == 0, result.stderr
+    tier = tiers_of(result)["chat"]
+    assert (tier["engine"], tier["gpus"], tier["port"]) == ("vllm", "all", 8000)
+
+
+def test_what_is_asked_for_is_not_guessed(folder: Folder) -> None:
+    assert folder.imported("--from", "run", "compose.yml").code == 1
+    assert folder.imported("--from", "inspect", "compose.yml").code == 1
