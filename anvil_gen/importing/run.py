@@ -37,6 +37,7 @@ class Request(Struct, frozen=True, kw_only=True):
     output: Path | None = None
     known_gpus: Mapping[int, str] = {}
     context: str | None = None  # of Docker, for what runs
+    adopt: bool = False
 
 
 class ImportResult(Struct, frozen=True, kw_only=True):
@@ -58,7 +59,13 @@ def run_import(request: Request, made: Generator) -> ImportResult:
     project = _project(request, start)
     host = host_name(request.name or (request.output.stem if request.output is not None else project.name))
     path = request.output or Path("hosts") / f"{host}.toml"
-    target = Target(path=path.absolute(), name=host, dotenv=_dotenv(project.folder), known_gpus=request.known_gpus)
+    target = Target(
+        path=path.absolute(),
+        name=host,
+        dotenv=_dotenv(project.folder),
+        known_gpus=request.known_gpus,
+        adopt=request.adopt,
+    )
     imported = import_project(project, target, made, start)
     return ImportResult(project=project, imported=imported, path=path, notes=tuple(_notes(project, imported)))
 
