@@ -33,6 +33,7 @@ Setting = Literal[
     "unified",
     "full_window",
     "language_only",
+    "layout",
 ]
 
 
@@ -137,6 +138,9 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     indexed_dtypes: Annotated[
         Mapping[str, str], Meta(description="Type of the cache -> the one that it stands for where tokens are picked.")
     ] = {}
+    known_layouts: Annotated[
+        tuple[str, ...], Meta(description="Layouts of the cache in which its blocks are grouped as computed here.")
+    ] = ()
     indexer_bytes: Annotated[int, Meta(description="Bytes of a token for what picks tokens of latent attention.")] = 0
     overhead_gib: Annotated[
         Interval, Meta(description="What a GPU needs besides weights and cache: the context, activations and graphs.")

@@ -35,6 +35,7 @@ class Request(Struct, frozen=True, kw_only=True):
     unified: bool | None = None
     full_window: bool = False
     language_only: bool = False
+    layout: str | None = None  # of the cache in memory
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -58,6 +59,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     flash_attention: bool
     full_window: bool
     language_only: bool
+    has_known_layout: bool
 
 
 class UnknownTypeError(ValueError):
@@ -95,6 +97,7 @@ def settings_of(request: Request, facts: ModelFacts, rules: EngineMemory, gpu_gi
         flash_attention=request.flash_attention,
         full_window=request.full_window,
         language_only=request.language_only,
+        has_known_layout=request.layout is None or request.layout in rules.known_layouts,
     )
 
 

@@ -115,6 +115,8 @@ def _doubts(case: Case, settings: Settings, cache: Cache, kv: Interval, share: I
         yield f"only {gib(rest)} are left outside of its share for activations and graphs"
     if not isinstance(cache, BlockCache):
         return
+    if len(cache.groups) > 1 and not settings.has_known_layout:
+        yield f"its layers are grouped in another way where the cache's layout is {case.request.layout}"
     if cache.padded:
         yield "the pages of its kinds of layers do not divide each other: a version pads them, or refuses the model"
     if cache.has_states and cache.blocks(kv.low) < settings.max_sequences:

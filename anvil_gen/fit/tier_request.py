@@ -41,6 +41,7 @@ def tier_request(tier: Tier, engine: Engine, rules: EngineMemory) -> Request:
         unified=given.switch("unified"),
         full_window=given.switch("full_window") is True,
         language_only=given.switch("language_only") is True,
+        layout=given.text("layout"),
     )
 
 
