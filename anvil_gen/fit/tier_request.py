@@ -40,7 +40,7 @@ def tier_request(tier: Tier, engine: Engine, rules: EngineMemory) -> Request:
         flash_attention=given.switch("flash_attention") is not False,
         unified=given.switch("unified"),
         full_window=given.switch("full_window") is True,
-        language_only=given.switch("language_only") is True,
+        language_only=given.switch("language_only") is True or options.mmproj is not None,
         picture_tokens=given.number("picture_tokens"),
         draft=Draft(
             kv_dtype=given.text("draft_kv_dtype"),
