@@ -88,6 +88,7 @@ DATA_TABLES = {
             "an interval": "Interval",
             "[[max_sequences]] and the like": "Step",
             "[padding.*]": "Padding",
+            "[pictures.*]": "Picture",
         },
     ),
     "architectures": ("architectures.toml", {"[[family]]": "Family"}),

@@ -232,9 +232,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = "hub"
     hub_files: Annotated[
         tuple[str, ...],
-        Meta(
-            description="Patterns of the files of a repository that it reads; of a GGUF model, those of its tag alone."
-        ),
+        Meta(description="Patterns of the files of a repository that it reads; of a GGUF model, those of its tag."),
     ] = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "*.txt", "*.py")
     hub_ignored: Annotated[
         tuple[str, ...], Meta(description="Patterns of files among these that it does not read.")
@@ -242,6 +240,11 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     hub_files_with: Annotated[
         Mapping[str, tuple[str, ...]], Meta(description="`flag=value` -> patterns of the files that are read instead.")
     ] = {}
+    hub_companions: Annotated[
+        Mapping[str, tuple[str, ...]],
+        Meta(description="Part of the name of a file that a GGUF model takes along -> what of a tier is against it."),
+    ] = {}
+    pull: Annotated[str, Meta(description="Command in its container that pulls `{model}` from its own library.")] = ""
     hub_always: Annotated[
         bool, Meta(description="The shared cache is mounted without a model too: models are pulled into it later.")
     ] = False
