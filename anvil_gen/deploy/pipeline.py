@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 from msgspec import UNSET
 
-from anvil_gen.catalog.catalog import Catalog, shipped_templates
+from anvil_gen.catalog.catalog import Catalog, catalog_of, shipped_catalog, shipped_templates
 from anvil_gen.deploy.overwrite_check import overwrite_errors
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.inventory.fleet import fleet_root, neighbours
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.render.jinja_env import cache_folder
-from anvil_gen.render.renderer import Renderer
+from anvil_gen.render.renderer import Renderer, shipped_renderer
 from anvil_gen.render.template_lines import TemplateLine
 from anvil_gen.render.verify import verify
 from anvil_gen.resolve.host import Host
@@ -121,7 +121,11 @@ class Generator:
         if root not in self._renderers:
             if self._below is not None:
                 _require_trust(root, self._below)
-            self._renderers[root] = Renderer(Catalog(root / "templates"), cache_folder=self._cache)
+            catalog = catalog_of(root)
+            if catalog is shipped_catalog():
+                self._renderers[root] = shipped_renderer(self._cache)
+            else:
+                self._renderers[root] = Renderer(catalog, cache_folder=self._cache)
         return self._renderers[root]
 
 
