@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from anvil_gen.catalog.catalog import shipped_catalog
+from anvil_gen.catalog.catalog import Catalog, shipped_catalog
 from anvil_gen.cli import options
 from anvil_gen.cli.views.init import JsonView, TextView, View
 from anvil_gen.deploy.atomic_write import replace_file
