@@ -214,6 +214,7 @@ SUMMARIES = {
     "tier-name-taken-twice": "tier name taken twice",
     "tier-named-twice": "tier named twice",
     "tier-without-a-key-beyond-loopback": "tier without a key beyond loopback",
+    "too-many-errors": "too many errors",
     "too-many-model-names": "too many model names",
     "trial-differs-from-the-slot-file": "trial differs from the slot's file",
     "trial-is-not-running": "trial is not running",
