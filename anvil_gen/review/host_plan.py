@@ -91,7 +91,7 @@ def inputs(plan: Plan, generator: Generator, found: tuple[Edit, ...] | None, els
 
     def render(data: Mapping[str, Any]) -> Files | None:
         with suppress(DiagnosticError):
-            return compose(generator.render(plan.host.path, text=toml_text(data)).tree)
+            return compose(generator.render(plan.host.path, text=toml_text(data), whole=True).tree)
         return None
 
     return Inputs(

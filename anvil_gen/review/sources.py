@@ -113,7 +113,7 @@ class Source:
 def sources_of(plan: Plan, generator: Generator) -> Iterator[Source]:
     """Yield the files that a host's tree is rendered from: the nearest first."""
     path, document = plan.host.path, plan.host.collector.document
-    yield Source(document, plan.tree, lambda data: generator.render(path, text=toml_text(data)))
+    yield Source(document, plan.tree, lambda data: generator.render(path, text=toml_text(data), whole=True))
     yield from _locks(plan, generator)
     for other in neighbours(path) if plan.host.peers else ():
         yield _other_host(plan, generator, other)
@@ -135,7 +135,7 @@ def _data_files(plan: Plan, generator: Generator) -> Iterator[Source]:
 
     def render(file: str) -> Render:
         return lambda data: generator.render(
-            plan.host.path, text=text, catalog=catalog.replacing(file, toml_text(data))
+            plan.host.path, text=text, whole=True, catalog=catalog.replacing(file, toml_text(data))
         )
 
     for file in (*files, DEFAULTS):
