@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from plans import commit, git
+
+from anvil_gen.deploy.pipeline import Generator, write_trees
+
 LINK = """
 [links.roce]
 address = "192.168.100.{number}"
@@ -53,3 +57,12 @@ def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text, f"{path.name} has no {old!r}"
     path.write_text(text.replace(old, new))
+
+
+def repository(folder: Path) -> Path:
+    """Return the pair as a fleet with a git history, rendered and committed."""
+    write_trees(Generator().render_all(write_pair(folder, first="")))
+    (folder / ".gitignore").write_text(".anvil-gen/\n")
+    git(folder, "init", "-q", "-b", "main")
+    commit(folder)
+    return folder

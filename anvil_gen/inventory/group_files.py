@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.diagnostics import DiagnosticError, Location
+from anvil_gen.diagnostics import DiagnosticError, Location, display_path
 from anvil_gen.inventory.fleet import fleet_root, stem_of
 from anvil_gen.inventory.schema_group import GroupFields
 from anvil_gen.inventory.struct_errors import StructError, decode_valid
@@ -55,17 +55,22 @@ def group_paths(inventory: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith(".") and path.exists() and not path.is_dir())
 
 
-def read_groups(inventory: Path) -> list[GroupFile]:
-    """Return all groups of an inventory's fleet.
+def read_groups(inventory: Path, others: Mapping[str, str] = {}) -> list[GroupFile]:
+    """Return all groups of an inventory's fleet; ``others`` are contents to take instead, as `groups/NAME`.
 
     Raises:
         DiagnosticError: a file cannot be read, or is no TOML.
     """
-    root = fleet_root(inventory)
-    return [_read(path, Document(path, display=f"{GROUPS}/{path.name}", below=root)) for path in group_paths(inventory)]
+    return [group_file(path, others.get(f"{GROUPS}/{stem_of(path)}")) for path in group_paths(inventory)]
 
 
-def _read(path: Path, document: Document) -> GroupFile:
+def group_file(path: Path, text: str | None = None) -> GroupFile:
+    """Return a group; ``text`` replaces what is on disk.
+
+    Raises:
+        DiagnosticError: the file cannot be read, or is no TOML.
+    """
+    document = Document(path, display=display_path(path), text=text, below=path.parent.parent)
     own = {key: value for key, value in document.data.items() if key != "tiers"}
     fields, errors = decode_valid(own, GroupFields)
     return GroupFile(name=stem_of(path), document=document, fields=fields, errors=tuple(errors))
@@ -116,7 +121,7 @@ def _written(table: Any, path: KeyPath, host: str) -> KeyPath:
 def host_document(
     inventory: Path, *, text: str | None = None, whole: bool = False, others: Mapping[str, str] = {}
 ) -> Document:
-    """Return an inventory with its parts of the fleet's groups; ``text`` replaces what is on disk.
+    """Return an inventory with its parts of the fleet's groups; ``text`` and ``others`` replace what is on disk.
 
     Raises:
         DiagnosticError: the inventory or a group cannot be read, or is no TOML.
@@ -127,7 +132,7 @@ def host_document(
     except DiagnosticError as error:
         errors += error.diagnostics
     try:
-        groups = read_groups(inventory)
+        groups = read_groups(inventory, others)
     except DiagnosticError as error:
         errors += error.diagnostics
     if errors or own is None:

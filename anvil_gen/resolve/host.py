@@ -61,8 +61,8 @@ class Host:
     ) -> None:
         """Read an inventory; its tree goes to ``output`` instead of where it says, and ``text`` replaces its content.
 
-        ``lock`` is taken instead of that on disk, and so are the contents of ``others``, hosts by name. A text that is
-        ``whole`` has the tiers of groups in it.
+        ``lock`` is taken instead of that on disk, and so are the contents of ``others``: hosts by name, groups as
+        `groups/NAME`. A text that is ``whole`` has the tiers of groups in it.
 
         Raises:
             DiagnosticError: the file cannot be read, or is no TOML; or ``output`` is another folder's place.
@@ -71,7 +71,7 @@ class Host:
         self.catalog = catalog
         self._given_lock = lock
         self._given_others = others
-        self.collector = Collector(host_document(path, text=text, whole=whole))
+        self.collector = Collector(host_document(path, text=text, whole=whole, others=others))
         self.inventory: Inventory = parse(self.collector)
         self.options = _host_options(self.inventory, catalog, path)
         self.output = Path(os.path.abspath(output or path.parent / self.options.output))  # noqa: PTH100

@@ -197,6 +197,11 @@ class Tier(Struct, frozen=True, kw_only=True):
         return self.rank is None or self.rank.is_head
 
     @property
+    def nodes(self) -> int:
+        """How many hosts serve its model."""
+        return 1 if self.rank is None else len(self.rank.hosts)
+
+    @property
     def address(self) -> str:
         """Where the router reaches it: its name on the project's network, or the host's address."""
         return (self.rank.address if self.rank is not None else None) or self.service.name
