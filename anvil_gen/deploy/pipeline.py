@@ -52,10 +52,12 @@ class Generator:
         catalog: Catalog | None = None,
         lock: Lock | None = None,
         others: Mapping[str, str] = {},
+        whole: bool = False,
     ) -> Plan:
         """Render one inventory, to ``output`` instead of where it says; ``text`` replaces its content.
 
-        ``catalog`` and ``lock`` stand for those on disk, and ``others`` for the contents of hosts that it names.
+        ``catalog`` and ``lock`` stand for those on disk, and ``others`` for the contents of hosts that it names; a
+        ``whole`` text has the tiers of groups in it.
 
         Raises:
             DiagnosticError: with everything that is wrong in the inventory.
@@ -64,7 +66,7 @@ class Generator:
         renderer = self._renderer(fleet_root(inventory))
         if catalog is not None:
             renderer = renderer.with_catalog(catalog)
-        host = Host(inventory, renderer.catalog, output=output, text=text, lock=lock, others=others)
+        host = Host(inventory, renderer.catalog, output=output, text=text, lock=lock, others=others, whole=whole)
         if output is None and host.inventory.host.output is not UNSET:
             self._check_nesting(host)
         files, rendered = renderer.render(_with_fit(host))
@@ -161,7 +163,7 @@ def collect_all(function: Callable[[_Item], _Value], items: Iterable[_Item]) -> 
         except DiagnosticError as error:
             diagnostics += error.diagnostics
     if diagnostics:
-        raise DiagnosticError(diagnostics)
+        raise DiagnosticError(dict.fromkeys(diagnostics))  # what is wrong with a group, each of its hosts reports
     return values
 
 
