@@ -78,6 +78,14 @@ class GpuForm(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     needs: Annotated[Runtime, Meta(description="What lets a container have GPUs in this way.")] | None = None
 
 
+class Claim(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How a cluster's claim selects a GPU by its UUID."""
+
+    classes: Annotated[Mapping[str, str], Meta(description="What a UUID begins with -> the class of the device.")]
+    uuid: Annotated[str, Meta(description="What the device's UUID is in a selector of CEL.")]
+    needs: Annotated[str, Meta(description="What the cluster needs for it.")]
+
+
 class PinProbe(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A command that lists, inside a container, the GPUs that it sees."""
 
@@ -124,6 +132,7 @@ class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     runtime: Runtime | None = None
     probe: PinProbe | None = None
     exporter: Exporter | None = None
+    claim: Claim | None = None
 
 
 def semantic_errors(data: Vendor) -> Iterator[tuple[KeyPath, str]]:

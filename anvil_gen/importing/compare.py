@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from anvil_gen.importing.command import read_flags
 from anvil_gen.importing.engine_facts import EngineFacts
+from anvil_gen.importing.service_gpus import GpuNames, with_one_request
 from anvil_gen.values import KeyPath
 
 
@@ -25,19 +26,22 @@ def differences(
     source: Mapping[str, Any],
     result: Mapping[str, Any],
     facts: Mapping[str, EngineFacts],
-    known_gpus: Mapping[int, str] = {},
+    gpus: GpuNames,
 ) -> list[Difference]:
     """Return every place at which two configurations differ.
 
-    ``facts`` are the engines by service; ``known_gpus`` are UUIDs by the numbers that mean the same GPUs.
+    Args:
+        source: as Compose reads the source.
+        result: as Compose reads what was rendered.
+        facts: the engines by service.
+        gpus: the GPUs of this host, and the driver of requests that name none.
     """
-    uuids = {str(index): uuid for index, uuid in known_gpus.items()}
     found: list[Difference] = []
     for kind in dict.fromkeys([*source, *result]):
         left, right = source.get(kind), result.get(kind)
         if kind == "services":
             left, right = (
-                {name: _service(one, facts.get(name), uuids) for name, one in (side or {}).items()}
+                {name: _service(one, facts.get(name), gpus) for name, one in (side or {}).items()}
                 for side in (left, right)
             )
         elif kind in ("secrets", "configs") or kind.startswith("x-"):
@@ -58,28 +62,14 @@ def _is_nothing(value: Any) -> bool:
     return value is None or value in ({}, [])
 
 
-def _service(service: Mapping[str, Any], facts: EngineFacts | None, uuids: Mapping[str, str]) -> dict[str, Any]:
-    """Return a service in one form: lists whose order says nothing by what is in them, GPUs by their UUIDs."""
-    form = {key: value for key, value in service.items() if value is not None}
-    if uuids and "deploy" in form:
-        form["deploy"] = _with_uuids(form["deploy"], uuids)
+def _service(service: Mapping[str, Any], facts: EngineFacts | None, gpus: GpuNames) -> dict[str, Any]:
+    """Return a service in one form: lists whose order says nothing by what is in them."""
+    form = with_one_request({key: value for key, value in service.items() if value is not None}, gpus)
     form["volumes"] = {one["target"]: one for one in form.get("volumes") or ()}
     form["ports"] = {_port_key(one): one for one in form.get("ports") or ()}
     if facts is not None and not facts.engine.own_command and form.get("command"):
         form["command"] = _command(form["command"], facts)
     return form
-
-
-def _with_uuids(value: Any, uuids: Mapping[str, str]) -> Any:
-    """Return a part of a service with the numbers of GPUs replaced."""
-    if isinstance(value, list):
-        return [_with_uuids(one, uuids) for one in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: [uuids.get(str(one), one) for one in inner] if key == "device_ids" else _with_uuids(inner, uuids)
-        for key, inner in value.items()
-    }
 
 
 def _port_key(port: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog, shipped_catalog
 from anvil_gen.cli import options
 from anvil_gen.cli.views.init import JsonView, TextView, View
 from anvil_gen.deploy.atomic_write import replace_file
@@ -77,7 +77,7 @@ def command(
     if as_json and not yes:
         raise click.UsageError("--json requires --yes")
     view: View = JsonView() if as_json else TextView()
-    catalog = Catalog()
+    catalog = shipped_catalog()
     at = machine_of(Docker(context))
     found = detect(catalog, at, router_port=_ROUTER_PORT, first_port=_FIRST_PORT)
     missing = [*missing_prerequisites(found, catalog, at), *in_the_way(found)]

@@ -44,6 +44,7 @@ model = {{ repo = "org/chat" }}
 [tiers.small]
 engine = "llamacpp"
 model = {{ repo = "org/gguf:Q8_0" }}
+{more}
 [tiers.local]
 engine = "llamacpp"
 port = 9000
@@ -66,11 +67,11 @@ class Fetched(NamedTuple):
 class Fleet:
     """A fleet on disk whose models are at a hub."""
 
-    def __init__(self, folder: Path, hub: FilesHub) -> None:
+    def __init__(self, folder: Path, hub: FilesHub, more: str = "flags.no-mmproj = true") -> None:
         self.folder, self.cache = folder, folder / "cache"
         for name in ("hosts", "locks", "models", "cache"):
             (folder / name).mkdir()
-        (folder / "hosts/box.toml").write_text(INVENTORY.format(folder=folder.as_posix()))
+        (folder / "hosts/box.toml").write_text(INVENTORY.format(folder=folder.as_posix(), more=more))
         (folder / "locks/box.toml").write_text(LOCK)
         self.host = Host(folder / "hosts/box.toml", Catalog())
         self.hub = Hub(endpoint=f"http://{hub.address}", sleep=lambda _: None)
@@ -166,10 +167,27 @@ def test_a_repository_fills_a_place_in_the_folder_of_models(fleet: Fleet) -> Non
 def test_why_a_tier_is_not_fetched(fleet: Fleet) -> None:
     _, unfetched = fleet.plan()
 
-    assert {one.tier: one.why for one in unfetched} == {
-        "local": "it has nothing of the Hub",
-        "pulled": "it has nothing of the Hub",
-    }
+    local, pulled = unfetched
+    assert (local.tier, local.why, local.command) == ("local", "it has nothing of the Hub", "")
+    assert "pulls its models itself" in pulled.why
+    assert pulled.command == "docker compose exec pulled ollama pull qwen3:8b"
+
+
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [
+        ("", {"chat-Q8_0.gguf", "mmproj-F16.gguf"}),
+        ("flags.no-mmproj = true", {"chat-Q8_0.gguf"}),
+        ('mmproj = "own.gguf"', {"chat-Q8_0.gguf"}),
+    ],
+)
+def test_a_projector_comes_along_as_llama_server_takes_it(
+    more: str, names: set[str], tmp_path: Path, hub: FilesHub
+) -> None:
+    fleet = Fleet(tmp_path, hub, more)
+    (download,), _ = fleet.plan("small")
+
+    assert {file.name for file in download.files} == names
 
 
 def test_a_gated_model_is_told_with_what_to_do(fleet: Fleet, hub: FilesHub) -> None:
