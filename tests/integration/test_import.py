@@ -214,6 +214,30 @@ def test_numbers_become_the_uuids_of_the_same_gpus(importing: Importing) -> None
     assert len(data["gpus"]) == 2
 
 
+def test_what_shares_a_gpu_without_a_word_about_it_is_still_a_tier(importing: Importing) -> None:
+    gpu = "deploy: {resources: {reservations: {devices: [{driver: nvidia, device_ids: ['1'], capabilities: [gpu]}]}}}"
+    text = f"""\
+services:
+  chat:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/name --gpu-memory-utilization 0.9
+    {gpu}
+  embed:
+    image: {TEI}:86-1.8
+    command: --model-id BAAI/bge-m3
+    {gpu}
+"""
+    result = importing.run(text)
+    tiers = tomllib.loads(result.imported.text)["tiers"]
+
+    assert result.imported.residue == ()
+    assert tiers["embed"]["model"]["repo"] == "BAAI/bge-m3"
+    assert tiers["embed"]["gpus"] == tiers["chat"]["gpus"]
+    assert [note for note in result.notes if "is assumed" in note] == [
+        "embed shares a GPU, and nothing says how much of it it takes: gpu_memory_utilization = 0.05 is assumed"
+    ]
+
+
 def test_comments_stand_at_the_keys_that_they_are_about(importing: Importing) -> None:
     text = importing.proved("""# The box in the cellar.
 services:
