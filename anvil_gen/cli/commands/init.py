@@ -82,7 +82,7 @@ def command(
     catalog = shipped_catalog()
     at = machine_of(Docker(context))
     found = detect(catalog, at, router_port=_ROUTER_PORT, first_port=_FIRST_PORT)
-    missing = [*missing_prerequisites(found, catalog, at), *in_the_way(found)]
+    missing = [*missing_prerequisites(found, catalog, at), *in_the_way(found, sources)]
     view.found(found, missing)
     _offer_import(found, catalog, at, folder, sources)
     answers = _with(answers_of(found, context=context), (*given, *(_IMPORTED if sources else ())))
