@@ -13,13 +13,13 @@ from anvil_gen.importing.containers import read_inspected
 from anvil_gen.machine.docker import Docker, parse_json
 
 
-def inspected_project(names: Sequence[str]) -> Project:
+def inspected_project(names: Sequence[str], context: str | None = None) -> Project:
     """Return the project of the containers of compose projects, also of stopped ones, or of containers by their names.
 
     Raises:
         DiagnosticError: Docker cannot be asked, or has none of them.
     """
-    docker = Docker()
+    docker = Docker(context)
     ids: list[str] = []
     for name in names:
         labels = (f"project={name}", "oneoff=False")  # what `docker compose run` has left behind is no service

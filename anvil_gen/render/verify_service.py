@@ -12,7 +12,18 @@ from typing import Any
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.gpu_model import Reservation
-from anvil_gen.resolve.model import ExtraService, HealthCheck, Logging, Mode, Mount, Networks, Router, Service, Stack
+from anvil_gen.resolve.model import (
+    GROUP_LABEL,
+    ExtraService,
+    HealthCheck,
+    Logging,
+    Mode,
+    Mount,
+    Networks,
+    Router,
+    Service,
+    Stack,
+)
 from anvil_gen.resolve.override_merge import Added, merge
 from anvil_gen.values import KeyPath, Text, VariableValue
 
@@ -182,6 +193,7 @@ def _networks(networks: Networks) -> dict[str, Any]:
 def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
     environment = {variable.name: _optional_value(variable.value) for variable in service.environment}
     labels = {name: compose_string(value) for name, value in service.labels}
+    labels |= {GROUP_LABEL: service.group} if service.group else {}
     own = {
         **_common_keys(service),
         "image": compose_string(service.image) if service.image else _ABSENT,

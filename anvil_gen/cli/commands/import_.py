@@ -89,11 +89,11 @@ def _check(sources: tuple[str, ...], output: str | None, *, force: bool) -> None
 
 def _detected() -> dict[int, str]:
     """Return the UUIDs of this host's GPUs by their numbers."""
-    from anvil_gen.catalog.catalog import Catalog  # noqa: PLC0415
+    from anvil_gen.catalog.catalog import shipped_catalog  # noqa: PLC0415
     from anvil_gen.importing.engine_facts import usual_vendor  # noqa: PLC0415
     from anvil_gen.machine.gpus import list_gpus  # noqa: PLC0415
 
-    catalog = Catalog()
+    catalog = shipped_catalog()
     listing = list_gpus(catalog.defaults["gpu"]["vendor"], usual_vendor(catalog))
     if not listing.gpus:
         raise click.UsageError(f"--detect: {listing.diagnostic or 'this host has no GPU'}")
