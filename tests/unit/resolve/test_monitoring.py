@@ -149,7 +149,7 @@ def test_each_tier_that_has_metrics_is_a_target_with_labels(tmp_path: Path) -> N
         "engine": "vllm",
         "model": "chat",
     }
-    assert targets(found["router"]) == ["router:8404"]
+    assert targets(found["router"]) == ["router:8404", "router:8404"]
     assert "bind *:8404" in tree.files["router/haproxy.cfg"]
     assert "- --metrics\n" in tree.files["tiers/small.yml"]
     assert tree.data["monitoring/prometheus.yaml"]["global"]["scrape_timeout"] == "10s"
@@ -293,7 +293,7 @@ def test_files_alone_for_a_prometheus_that_is_there(tmp_path: Path) -> None:
         "monitoring/rules.yaml",
     ]
     assert targets(jobs(tree)["tiers"]) == ["127.0.0.1:30000", "192.168.1.7:30001"]
-    assert targets(jobs(tree)["router"]) == ["127.0.0.1:8404"]
+    assert targets(jobs(tree)["router"]) == ["127.0.0.1:8404", "127.0.0.1:8404"]
 
 
 OTHER = INVENTORY.replace("[paths]", '[host]\naddress = "192.168.1.20"\n[paths]') + ON + 'bind = "0.0.0.0"\n'
