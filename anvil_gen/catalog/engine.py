@@ -14,6 +14,7 @@ from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.image_kind import Cache, ComposeKeys, ImageKind
 from anvil_gen.catalog.metrics import Metrics
+from anvil_gen.catalog.multi_node import MultiNode
 from anvil_gen.inventory.fields import Architecture, ComputeCapability, Platform, Task
 from anvil_gen.values import KeyPath, canonical_flag
 
@@ -226,8 +227,8 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     hub_folder: Annotated[
         str,
         Meta(
-            description="Folder in the shared cache where it has repositories in the layout of huggingface_hub; `.` "
-            "for the cache itself, empty for a layout of its own."
+            description="Folder in the shared cache where it has repositories in the layout of huggingface_hub; empty "
+            "for a layout of its own."
         ),
     ] = "hub"
     hub_files: Annotated[
@@ -342,6 +343,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = {}
     parallel: Parallel = Parallel()
     picked: Picked | None = None
+    multi_node: MultiNode | None = None
     quirks: Annotated[tuple[Quirk, ...], Meta(description="Peculiarities on a platform or on some GPUs.")] = ()
     versions: Annotated[tuple[VersionData, ...], Meta(description="What some versions want otherwise.")] = ()
 

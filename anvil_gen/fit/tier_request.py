@@ -17,9 +17,10 @@ _OFF = ("off", "false", "0", "disabled")
 
 def tier_request(tier: Tier, engine: Engine, rules: EngineMemory) -> Request:
     """Return what a tier asks for."""
-    options, sizes = tier.options, parallel_values(tier.options, tier.gpu_request, engine)
+    options, sizes = tier.options, parallel_values(tier.options, tier.gpu_request, engine, tier.nodes)
     given = _Given(tier, rules)
-    gpus = tier.gpu_request.number if tier.gpu_request is not None else None
+    number = tier.gpu_request.number if tier.gpu_request is not None else None
+    gpus = number * tier.nodes if number else number
     divides = "tensor_parallel" in engine.fields
     expert = sizes["expert_parallel"]
     return Request(

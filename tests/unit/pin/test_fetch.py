@@ -130,7 +130,7 @@ def test_the_library_finds_it_in_the_cache_without_a_network(fleet: Fleet) -> No
     fleet.fetch("chat", "small")
 
     chat = snapshot_download("org/chat", revision=COMMIT, cache_dir=fleet.cache / "hub", local_files_only=True)
-    small = snapshot_download("org/gguf", cache_dir=fleet.cache / "llama.cpp", local_files_only=True)
+    small = snapshot_download("org/gguf", cache_dir=fleet.cache / "hub", local_files_only=True)
     assert (Path(chat) / "config.json").read_bytes() == REPOS["org/chat"]["config.json"]
     assert [path.name for path in Path(small).iterdir()] == ["chat-Q8_0.gguf"]
 
@@ -139,14 +139,14 @@ def test_a_break_goes_on_where_it_stopped(fleet: Fleet, hub: FilesHub) -> None:
     hub.breaks = [300_000, 1000]
     fleet.fetch("small")
 
-    place = fleet.cache / "llama.cpp/models--org--gguf/snapshots" / COMMIT / "chat-Q8_0.gguf"
+    place = fleet.cache / "hub/models--org--gguf/snapshots" / COMMIT / "chat-Q8_0.gguf"
     assert place.read_bytes() == REPOS["org/gguf"]["chat-Q8_0.gguf"]
     assert hub.sent == [("chat-Q8_0.gguf", given) for given in ("", "bytes=300000-", "bytes=301000-")]
 
 
 def test_what_an_earlier_run_left_is_gone_on_with(fleet: Fleet, hub: FilesHub) -> None:
     body = REPOS["org/gguf"]["chat-Q8_0.gguf"]
-    blobs = fleet.cache / "llama.cpp/models--org--gguf/blobs"
+    blobs = fleet.cache / "hub/models--org--gguf/blobs"
     blobs.mkdir(parents=True)
     (blobs / f"{blob_of(body)}.part").write_bytes(body[:5000])
     downloads, _ = fleet.plan("small")
