@@ -36,6 +36,8 @@ class Request(Struct, frozen=True, kw_only=True):
     name: str | None = None
     output: Path | None = None
     known_gpus: Mapping[int, str] = {}
+    context: str | None = None  # of Docker, for what runs
+    adopt: bool = False
 
 
 class ImportResult(Struct, frozen=True, kw_only=True):
@@ -57,14 +59,20 @@ def run_import(request: Request, made: Generator) -> ImportResult:
     project = _project(request, start)
     host = host_name(request.name or (request.output.stem if request.output is not None else project.name))
     path = request.output or Path("hosts") / f"{host}.toml"
-    target = Target(path=path.absolute(), name=host, dotenv=_dotenv(project.folder), known_gpus=request.known_gpus)
+    target = Target(
+        path=path.absolute(),
+        name=host,
+        dotenv=_dotenv(project.folder),
+        known_gpus=request.known_gpus,
+        adopt=request.adopt,
+    )
     imported = import_project(project, target, made, start)
     return ImportResult(project=project, imported=imported, path=path, notes=tuple(_notes(project, imported)))
 
 
 def _project(request: Request, catalog: Catalog) -> Project:
     if request.kind == "live":
-        return inspected_project(request.sources)
+        return inspected_project(request.sources, request.context)
     files = [Path(source) for source in request.sources] if request.text is None else []
     text = request.text if request.text is not None else file_text(files[0])
     kind = request.kind or kind_of(text)

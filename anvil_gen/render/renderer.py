@@ -184,7 +184,10 @@ class Renderer:
         )
 
     def _environment(self, path: str) -> TemplateEnvironment:
-        syntax = syntax_of(path)
+        return self.environment(syntax_of(path))
+
+    def environment(self, syntax: str) -> TemplateEnvironment:
+        """Return the environment of the templates of a syntax."""
         if syntax not in self._environments:
             cache = TemplateCache(self._cache_folder, syntax) if self._cache_folder is not None else None
             self._environments[syntax] = TemplateEnvironment(self.catalog, QUOTES[syntax], cache, syntax=syntax)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
-from bare_machines import CASES, PRO6000, RTX5090, docker, inventory_of, laid, look, machine
+from bare_machines import CASES, JETSON_UUID, PRO6000, RTX5090, docker, inventory_of, laid, look, machine
 from fake_machine import nvidia
 from msgspec.structs import replace
 from onboarding import TemplateRepository, commit_all, files, git, make
@@ -52,6 +53,48 @@ def test_shared_memory_keeps_a_part_for_the_machine(tmp_path: Path) -> None:
     assert card["reserve_mib"] == card["memory_mib"] // 10
     assert tier["model"] == {"repo": "openai/gpt-oss-120b"}
     assert tier["gpu_memory_utilization"] * card["memory_mib"] <= card["memory_mib"] - card["reserve_mib"]
+
+
+@pytest.mark.parametrize("name", ["DGX Spark", "Jetson"])
+@pytest.mark.parametrize("preset", ["chat", "embed-rerank", "chat-ui", "cpu-demo"])
+def test_each_preset_has_images_for_the_processor(name: str, preset: str, tmp_path: Path) -> None:
+    made = laid(tmp_path / "fleet", answers_of(look(CASES[name].at(tmp_path / "root"))), preset=preset)
+    tiers = Generator().render(made.inventory).host.stack.tiers
+    images = {str(tier.service.image).rpartition(":")[2] for tier in tiers if tier.engine == "tei"}
+
+    assert inventory_of(made)["host"]["architecture"] == "arm64"
+    assert images <= ({"121-1.9.3", "cpu-arm64-1.9.3"} if name == "DGX Spark" else {"cpu-arm64-1.9.3"})
+
+
+def test_a_jetson_asks_by_its_runtime_and_its_own_form_of_uuid(tmp_path: Path) -> None:
+    made = laid(tmp_path / "fleet", answers_of(look(CASES["Jetson"].at(tmp_path / "root"))))
+    plan = Generator().render(made.inventory)
+    service = plan.tree.data["tiers/chat.yml"]["services"]["chat"]
+
+    assert inventory_of(made)["host"] == {"architecture": "arm64", "gpu_request": "runtime"}
+    assert inventory_of(made)["gpus"]["orin"]["uuid"] == JETSON_UUID
+    assert (service["runtime"], "deploy" in service) == ("nvidia", False)
+    assert service["environment"]["NVIDIA_VISIBLE_DEVICES"] == JETSON_UUID
+    assert plan.host.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("info", "keys"),
+    [
+        ({"SecurityOptions": ["name=seccomp", "name=selinux"]}, {"selinux": True}),
+        (
+            {"DiscoveredDevices": [{"Source": "cdi", "ID": "nvidia.com/gpu=all"}], "Runtimes": {"runc": {}}},
+            {"gpu_request": "cdi"},
+        ),
+        ({"SecurityOptions": ["name=rootless"]}, {}),
+    ],
+)
+def test_what_a_host_needs_is_written_into_its_inventory(
+    info: dict[str, Any], keys: dict[str, Any], tmp_path: Path
+) -> None:
+    at = machine(tmp_path / "root", run=nvidia(RTX5090), engine=docker(more=info))
+
+    assert inventory_of(laid(tmp_path / "fleet", answers_of(look(at)))).get("host", {}) == keys
 
 
 def test_the_processor_and_the_address_are_found(tmp_path: Path) -> None:
