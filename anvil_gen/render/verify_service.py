@@ -7,6 +7,7 @@ be among the file's, in any order; and a key that is `_ABSENT` must not be there
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
@@ -45,8 +46,7 @@ def first_difference(got: Any, want: Any) -> KeyPath | None:
     if isinstance(want, list):
         return _list_difference(got, want) if isinstance(got, list) and len(got) == len(want) else ()
     if isinstance(want, tuple):
-        found = isinstance(got, list | dict) and all(any(_matches(item, one) for item in got) for one in want)
-        return None if found else ()
+        return None if isinstance(got, list | dict) and _has_all(list(got), want) else ()
     return None if _is_scalar(got, want) else ()
 
 
@@ -69,6 +69,18 @@ def _list_difference(got: Sequence[Any], want: Sequence[Any]) -> KeyPath | None:
         if found is not None:
             return (place, *found)
     return None
+
+
+def _has_all(got: Sequence[Any], want: Iterable[Any]) -> bool:
+    """Tell whether each item is among what is there, where the next one is sought behind the one before."""
+    start = 0
+    for one in want:
+        places = chain(range(start, len(got)), range(start))
+        found = next((place for place in places if _matches(got[place], one)), None)
+        if found is None:
+            return False
+        start = found + 1
+    return True
 
 
 def _matches(got: Any, want: Any) -> bool:
