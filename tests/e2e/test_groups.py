@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import running
@@ -55,15 +56,16 @@ def pair(engine: Engine, link: None, tmp_path_factory: pytest.TempPathFactory) -
             engine.docker("context", "rm", "--force", context)
 
 
-def host(box: Box, name: str) -> dict[str, dict[str, object]]:
+def host(box: Box, name: str) -> dict[str, Any]:
     return {
+        "schema": 1,
         "host": {"project": box.name(name)},
         "paths": {"models": str(box.engine.model_folder)},
         "links": {"cable": {"address": LINK[name], "interface": "lo"}},
     }
 
 
-def group(box: Box) -> dict[str, object]:
+def group(box: Box) -> dict[str, Any]:
     tier = {
         "engine": "llamacpp",
         "image": "anvil-gen-test/llama-rpc:b10068",
