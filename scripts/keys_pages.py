@@ -43,6 +43,8 @@ TABLES = {
     "[experiment]": ("ExperimentTable", "experiment"),
     "[monitoring]": ("MonitoringTable", "monitoring"),
     "groups/NAME.toml": ("GroupTable", None),
+    "[kubernetes]": ("KubernetesTable", "kubernetes"),
+    "[quadlet]": ("QuadletTable", "quadlet"),
     'a reference: { env = "NAME" }': ("EnvTable", None),
 }
 # Data file -> its name in templates/, and its tables: title, struct of the schema.
@@ -55,6 +57,7 @@ DATA_TABLES = {
             "[models_endpoint]": "ModelsEndpoint",
             "[[caches]]": "Cache",
             "[[image_kinds]]": "ImageKind",
+            "run_as of an image kind": "RunAs",
             "[any_name]": "AnyName",
             "[[quirks]]": "Quirk",
             "[[versions]]": "VersionData",
@@ -79,6 +82,7 @@ DATA_TABLES = {
             "[probe]": "PinProbe",
             "[exporter]": "Exporter",
             "[requests.*]": "GpuForm",
+            "[claim]": "Claim",
         },
     ),
     "log": (
@@ -93,10 +97,12 @@ DATA_TABLES = {
             "an interval": "Interval",
             "[[max_sequences]] and the like": "Step",
             "[padding.*]": "Padding",
+            "[pictures.*]": "Picture",
         },
     ),
     "architectures": ("architectures.toml", {"[[family]]": "Family"}),
     "model": ("models/NAME.toml", {"[[family]]": "ModelFamily"}),
+    "target": ("targets/NAME/target.toml", {"(top level)": "Target", "[keys]": "KeyWords"}),
 }
 
 
@@ -160,8 +166,9 @@ def data_page() -> str:
         "# Keys of the data files",
         "",
         "What the files are for is in [templates.md](templates.md). Every key but the required ones may be left out.",
-        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`, `memory`, `architectures`, `model`) prints the",
-        "same as a JSON Schema, which a file names in its first line for editors: `#:schema ../../engine.schema.json`.",
+        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`, `memory`, `architectures`, `model`, `target`)",
+        "prints the same as a JSON Schema, which a file names in its first line for editors:",
+        "`#:schema ../../engine.schema.json`.",
     ]
     for kind, (file, tables) in DATA_TABLES.items():
         definitions = data_schema(kind)["$defs"]

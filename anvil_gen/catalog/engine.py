@@ -227,15 +227,13 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     hub_folder: Annotated[
         str,
         Meta(
-            description="Folder in the shared cache where it has repositories in the layout of huggingface_hub; `.` "
-            "for the cache itself, empty for a layout of its own."
+            description="Folder in the shared cache where it has repositories in the layout of huggingface_hub; empty "
+            "for a layout of its own."
         ),
     ] = "hub"
     hub_files: Annotated[
         tuple[str, ...],
-        Meta(
-            description="Patterns of the files of a repository that it reads; of a GGUF model, those of its tag alone."
-        ),
+        Meta(description="Patterns of the files of a repository that it reads; of a GGUF model, those of its tag."),
     ] = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "*.txt", "*.py")
     hub_ignored: Annotated[
         tuple[str, ...], Meta(description="Patterns of files among these that it does not read.")
@@ -243,6 +241,11 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     hub_files_with: Annotated[
         Mapping[str, tuple[str, ...]], Meta(description="`flag=value` -> patterns of the files that are read instead.")
     ] = {}
+    hub_companions: Annotated[
+        Mapping[str, tuple[str, ...]],
+        Meta(description="Part of the name of a file that a GGUF model takes along -> what of a tier is against it."),
+    ] = {}
+    pull: Annotated[str, Meta(description="Command in its container that pulls `{model}` from its own library.")] = ""
     hub_always: Annotated[
         bool, Meta(description="The shared cache is mounted without a model too: models are pulled into it later.")
     ] = False

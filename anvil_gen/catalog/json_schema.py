@@ -13,6 +13,7 @@ from anvil_gen.catalog.gpu_vendor import Vendor
 from anvil_gen.catalog.log_patterns import LogData
 from anvil_gen.catalog.model_families import ModelFile
 from anvil_gen.catalog.router import RouterKind
+from anvil_gen.catalog.target import Target
 from anvil_gen.inventory.json_schema import as_text, group_schema, inventory_schema, without_variables
 
 DATA = {
@@ -23,6 +24,7 @@ DATA = {
     "memory": EngineMemory,
     "architectures": Architectures,
     "model": ModelFile,
+    "target": Target,
 }
 """Name of a data file, without `.toml` -> its struct."""
 

@@ -73,3 +73,7 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         Mapping[str, Any], Meta(description="Defaults of `[router]`, over those of `templates/defaults.toml`.")
     ] = {}
     variables: Annotated[Mapping[str, Any], Meta(description="Values for its own templates.")] = {}
+    targets: Annotated[
+        Mapping[str, Mapping[str, Any]],
+        Meta(description="Target, a folder of `targets/` -> values that are others there."),
+    ] = {}

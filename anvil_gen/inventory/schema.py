@@ -17,6 +17,7 @@ from anvil_gen.inventory.schema_group import LinkName, LinkTable
 from anvil_gen.inventory.schema_host import GpuTable, HfCacheTable, HostTable, PathsTable
 from anvil_gen.inventory.schema_monitoring import MonitoringTable
 from anvil_gen.inventory.schema_router import RouterTable
+from anvil_gen.inventory.schema_targets import KubernetesTable, QuadletTable
 from anvil_gen.inventory.schema_tier import ExperimentTable, TierTable
 
 SCHEMA = 1
@@ -91,3 +92,5 @@ class Inventory(Table, frozen=True, kw_only=True):
     router: RouterTable | UnsetType = UNSET
     experiment: ExperimentTable | UnsetType = UNSET
     monitoring: MonitoringTable | UnsetType = UNSET
+    kubernetes: KubernetesTable = KubernetesTable()
+    quadlet: QuadletTable = QuadletTable()

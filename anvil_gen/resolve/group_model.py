@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from anvil_gen.inventory.fields import Architecture
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
+from anvil_gen.resolve.options import HostOptions
 from anvil_gen.values import KeyPath
 
 
@@ -24,15 +24,15 @@ class Member(Struct, frozen=True, kw_only=True):
 
     host: str
     link: Link
-    platform: str
-    architecture: Architecture
+    options: HostOptions
     inventory: Inventory
     lock: Lock
 
     @property
     def texts(self) -> list[str]:
         """What the trees of the other hosts follow from."""
-        return [self.host, str(self.link), self.platform, self.architecture, str(self.inventory.gpus), *self.lock.texts]
+        own = (self.options.platform, self.options.architecture, self.options.gpu_request)
+        return [self.host, str(self.link), *own, str(self.inventory.gpus), *self.lock.texts]
 
 
 class Rank(Struct, frozen=True, kw_only=True):

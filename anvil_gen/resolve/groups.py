@@ -203,8 +203,7 @@ def _member(collector: Collector, group: GroupFile, index: int, name: str, read:
     return Member(
         host=name,
         link=_link(table),
-        platform=host.options.platform,
-        architecture=host.options.architecture,
+        options=host.options,
         inventory=host.inventory,
         lock=host.lock,
     )

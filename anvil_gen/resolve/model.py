@@ -55,6 +55,9 @@ class Mount(Struct, frozen=True, kw_only=True):
     read_only: bool = False
     selinux: str | None = None
     create: bool = False  # the host's folder, where it does not exist
+    propagation: str | None = None
+    nocopy: bool = False
+    subpath: str | None = None
 
 
 Networks = Mapping[str, Any] | tuple[str, ...]

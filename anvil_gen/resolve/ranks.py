@@ -267,9 +267,9 @@ def _facts(
         context,
         inventory=member.inventory,
         collector=scratch,
-        architecture=member.architecture,
+        architecture=member.options.architecture,
         lock=member.lock,
-        gpus=resolve_gpus(member.inventory, context.catalog, scratch, member.platform),
+        gpus=resolve_gpus(member.inventory, context.catalog, scratch, member.options),
     )
     options = replace(server.options, gpus=list(gpus) if isinstance(gpus, tuple) else gpus or ())
     request = find_gpus(their, options, engine, server.path)
@@ -281,7 +281,7 @@ def _facts(
         "commit of the model": str(held or ""),
         "number of GPUs": str(0 if request is None else request.number),
         "vendor of the GPUs": request.vendor if request is not None else "",
-        "processor": member.architecture,
+        "processor": member.options.architecture,
     }
     return facts, scratch
 

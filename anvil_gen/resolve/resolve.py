@@ -1,7 +1,7 @@
 """From an inventory and the catalog to a `Stack`: every option with its value, every service ready to lay out."""
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from msgspec import UNSET
@@ -78,7 +78,7 @@ def resolve(
             selinux=context.selinux,
             inventory=header,
             gpus=tuple(context.gpus.values()),
-            tiers=tuple(_with_root_file(tier, modes) for tier in tiers),
+            tiers=tuple(_with_root_files(tiers, modes)),
             services=services,
             modes=modes,
             router=router,
@@ -105,7 +105,7 @@ def _context(
         collector=collector,
         platform=host.platform,
         architecture=host.architecture,
-        gpus=resolve_gpus(inventory, catalog, collector, host.platform),
+        gpus=resolve_gpus(inventory, catalog, collector, host),
         gpu_request=host.gpu_request,
         folder=folders[0],
         output=folders[1],
@@ -175,10 +175,10 @@ def _has_no_tiers(inventory: Inventory, collector: Collector) -> bool:
     return True
 
 
-def _with_root_file(tier: Tier, modes: tuple[Mode, ...]) -> Tier:
-    """Return a tier with the root file of the first mode that runs it; without one, it keeps its own file."""
-    found = (mode.root_file for mode in modes if tier.name in [member.name for member in mode.tiers])
-    return replace(tier, root_file=next(found, tier.root_file))
+def _with_root_files(tiers: tuple[Tier, ...], modes: tuple[Mode, ...]) -> Iterator[Tier]:
+    """Yield tiers with the root file of the first mode that runs each; without one, it keeps its own file."""
+    found = {member.name: mode.root_file for mode in reversed(modes) for member in mode.tiers}
+    yield from (replace(tier, root_file=found.get(tier.name, tier.root_file)) for tier in tiers)
 
 
 def _check_folders(inventory: Inventory, collector: Collector) -> None:
