@@ -13,7 +13,7 @@ from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.cli.views.render import JsonView, TextView, View
 from anvil_gen.deploy.pipeline import collect_all, generator, write_trees
 from anvil_gen.deploy.plan import Plan
-from anvil_gen.diagnostics import ExitCode
+from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host, repository_of
 
 
@@ -78,10 +78,9 @@ def command(
     # A host may be named twice, by its name and by its path.
     inventories = {path.absolute(): path for path in found}.values()
     below = repository_of(here) if untrusted else None
-    plans = generator(below=below).render_all(
-        list(inventories), output=Path(output) if output is not None else None, target=target
-    )
-    show_diagnostics([*dict.fromkeys(warning for one in plans for warning in one.host.warnings)], as_json=as_json)
+    folder = Path(output) if output is not None else None
+    plans = generator(below=below).render_all(list(inventories), output=folder, target=target)
+    show_diagnostics(_warnings(plans), as_json=as_json)
     if to_stdout:
         _print_trees(plans)
         return ExitCode.OK
@@ -91,6 +90,11 @@ def command(
         view.checked(plans)
         return ExitCode.DIFFERS if any(one.files for one in plans) else ExitCode.OK
     return _show(view, write_trees(plans, force=force))
+
+
+def _warnings(plans: Sequence[Plan]) -> list[Diagnostic]:
+    """Return the warnings of all hosts; of a group, each of its hosts has the same."""
+    return [*dict.fromkeys(warning for one in plans for warning in one.host.warnings)]
 
 
 def _show(view: View, written: Sequence[Plan]) -> ExitCode:

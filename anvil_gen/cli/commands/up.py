@@ -65,9 +65,8 @@ def command(
     exits, keeps restarting, becomes unhealthy or is not ready in time, and prints the relevant lines of its log and
     the cause, if known. Ctrl-C stops the waiting, not the containers.
 
-    A group (groups/NAME.toml) is started rank by rank over the hosts' Docker contexts, its workers first; where a rank
-    is lost or changes, all are recreated. A host whose context leads to another machine must have the same files at
-    the same path.
+    A group is started over the hosts' Docker contexts, its workers first; where a rank is lost or changes, all are
+    recreated. A context that leads to another machine needs the same files at the same path there.
 
     \b
     Examples:
@@ -82,7 +81,7 @@ def command(
     if keep_removed and mode is not None:
         raise click.UsageError("--mode stops what is not in the mode: leave --keep-removed out")
     one = partial(
-        _up, as_json=as_json, pull=pull, render=render_first, keep_removed=keep_removed, wait=wait, timeout=timeout
+        _up, as_json=as_json, pull=pull, render=render_first, keep_removed=keep_removed, waiting=(wait, timeout)
     )
     ranks = group_ranks(host, Path.cwd())
     if not ranks:
@@ -98,11 +97,11 @@ def _up(
     tiers: tuple[str, ...],
     mode: str | None,
     *,
-    wait: bool,
-    timeout: float | None,
+    waiting: tuple[bool, float | None],
     as_json: bool,
     **request: bool,
 ) -> ExitCode:
+    wait, timeout = waiting
     up = _start(host, tiers, mode, as_json=as_json, **request)
     diagnostics = _causes(up) if up.failed else []
     if diagnostics and not as_json:
