@@ -40,13 +40,14 @@ def require_current(ranks: list[OperatedRank], verb: str, *, stale_too: bool) ->
     require_operable(ranks, verb, stale_too=stale_too)
 
 
-def up_group(ranks: list[OperatedRank], up: _OneRank, down: _OneRank, *, as_json: bool) -> ExitCode:
+def up_group(ranks: list[OperatedRank], up: _OneRank, down: _OneRank, *, stale_too: bool, as_json: bool) -> ExitCode:
     """Start or update a group: the workers first, since a head may ask for them at once.
 
     Where one rank is lost or will be another one, all are recreated: what is left of them hangs.
     """
     from anvil_gen.operate.group import group_status  # noqa: PLC0415
 
+    require_current(ranks, "up", stale_too=stale_too)
     status = group_status(ranks)
     reasons = [one.detail for one in status.drift] or status.changing
     for reason in reasons:

@@ -16,6 +16,8 @@ from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host, repository_of
 
+_STDOUT_AND_JSON = "--stdout and --json cannot be combined"
+
 
 @click.command("render")
 @options.hosts
@@ -69,14 +71,11 @@ def command(
         raise click.UsageError("--output takes a single HOST: each host has its own folder")
     if output == "":
         raise click.UsageError("--output is empty: name a folder")
-    if check and to_stdout:
-        raise click.UsageError("--check and --stdout cannot be combined")
-    if as_json and to_stdout:
-        raise click.UsageError("--stdout and --json cannot be combined")
+    if to_stdout and (check or as_json):
+        raise click.UsageError("--check and --stdout cannot be combined" if check else _STDOUT_AND_JSON)
     here = Path.cwd()
     found = all_inventories(here) if every else collect_all(lambda host: find_inventory(host, here), hosts)
-    # A host may be named twice, by its name and by its path.
-    inventories = {path.absolute(): path for path in found}.values()
+    inventories = {path.absolute(): path for path in found}.values()  # a host may be named twice
     below = repository_of(here) if untrusted else None
     folder = Path(output) if output is not None else None
     plans = generator(below=below).render_all(list(inventories), output=folder, target=target)

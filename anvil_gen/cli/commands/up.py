@@ -10,7 +10,7 @@ import click
 
 from anvil_gen.cli import options
 from anvil_gen.cli.commands.down import down_one
-from anvil_gen.cli.group_verbs import group_ranks, require_current, up_group
+from anvil_gen.cli.group_verbs import group_ranks, up_group
 from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.machine.compose import Hashes
@@ -65,8 +65,7 @@ def command(
     exits, keeps restarting, becomes unhealthy or is not ready in time, and prints the relevant lines of its log and
     the cause, if known. Ctrl-C stops the waiting, not the containers.
 
-    A group is started over the hosts' Docker contexts, its workers first; where a rank is lost or changes, all are
-    recreated. A context that leads to another machine needs the same files at the same path there.
+    A group is started over the hosts' Docker contexts, workers first; where a rank is lost, all are recreated.
 
     \b
     Examples:
@@ -88,8 +87,8 @@ def command(
         return one(host, tiers, mode)
     if tiers or mode is not None:
         raise click.UsageError("a group has one tier, and no mode: name the group alone")
-    require_current(ranks, "up", stale_too=not render_first)
-    return up_group(ranks, lambda name, tier: one(name, (tier,), None), down_one, as_json=as_json)
+    act = (lambda name, tier: one(name, (tier,), None), down_one)
+    return up_group(ranks, *act, stale_too=not render_first, as_json=as_json)
 
 
 def _up(
