@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from anvil_gen.cli import options
+from anvil_gen.cli.group_verbs import down_group, group_ranks
 from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.diagnostics import ExitCode
 from anvil_gen.operate.deployment import delegate, open_deployment
@@ -18,7 +19,7 @@ from anvil_gen.operate.deployment import delegate, open_deployment
 @options.tiers
 @options.mode
 def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
-    """Stop and remove a host's containers.
+    """Stop and remove a host's containers, or a group's on all of its hosts.
 
     Removes the containers of the named tiers, or all of the host's. Volumes and weights are kept.
 
@@ -26,7 +27,22 @@ def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
     Examples:
       anvil-gen down fakoli-dark         the whole project, in any mode
       anvil-gen down fakoli-dark fast    one tier; frees its GPU
+      anvil-gen down sparks              a group, on each of its hosts
     """
+    ranks = group_ranks(host, Path.cwd())
+    if not ranks:
+        return _down(host, tiers, mode)
+    if tiers or mode is not None:
+        raise click.UsageError("a group has one tier, and no mode: name the group alone")
+    return down_group(ranks, down_one)
+
+
+def down_one(host: str, tier: str) -> ExitCode:
+    """Stop and remove the containers of one tier."""
+    return _down(host, (tier,), None)
+
+
+def _down(host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
     # For some tiers not `down` but `rm`: it leaves the network that the others are on.
     arguments = ["rm", "--stop", "--force"] if tiers else ["down", "--remove-orphans"]
     on_wait = partial(options.report_waiting, host)
