@@ -68,9 +68,10 @@ class Generator:
         renderer = self._renderer(fleet_root(inventory))
         if catalog is not None:
             renderer = renderer.with_catalog(catalog)
-        folder = Host(inventory, renderer.catalog).output / target if target and output is None else output
+        usual = Host(inventory, renderer.catalog) if target and output is None else None
+        folder = output if usual is None else usual.output / target
         host = Host(inventory, renderer.catalog, output=folder, text=text, lock=lock, others=others)
-        host.command += f" --target {target}" if target else ""
+        host.command = (host if usual is None else usual).command + (f" --target {target}" if target else "")
         if folder is None and host.inventory.host.output is not UNSET:
             self._check_nesting(host)
         request = resolve_target(host, target) if target else None
@@ -86,10 +87,10 @@ class Generator:
             from anvil_gen.fit.warnings import warn_of_misfits  # noqa: PLC0415  only a fleet with locks needs it
 
             warn_of_misfits(host)
-        if request is None or not places_of(renderer, request.name).pattern.pattern:
+        if request is None or not places_of(renderer, request).pattern.pattern:
             return Plan(host, Tree(files=dict(sorted(files.items())), data=data))
         own = target_files(renderer, host, stack, request, (files, data))
-        return Plan(host, Tree(files=dict(sorted(own.items())), data=own), places_of(renderer, request.name))
+        return Plan(host, Tree(files=dict(sorted(own.items())), data=own), places_of(renderer, request))
 
     def render_all(self, inventories: Sequence[Path], *, output: Path | None = None, target: str = "") -> list[Plan]:
         """Render several inventories; the errors of all of them are reported together.

@@ -63,23 +63,17 @@ def command(
       anvil-gen render lab-quad --target kubernetes --output k8s    manifests; then: kubectl apply -k k8s
     """
     hosts = hosts or (() if every else tuple(only_host(Path.cwd())))
-    if every == bool(hosts):
-        raise click.UsageError("name at least one HOST, or --all" if not hosts else "name a HOST or --all, not both")
-    if output is not None and not target and (every or len(hosts) > 1):
-        raise click.UsageError("--output takes a single HOST: each host has its own folder")
+    _check_hosts(hosts, output, every=every, target=target)
     if output == "":
         raise click.UsageError("--output is empty: name a folder")
     if check and to_stdout:
         raise click.UsageError("--check and --stdout cannot be combined")
     if as_json and to_stdout:
         raise click.UsageError("--stdout and --json cannot be combined")
-    here = Path.cwd()
-    found = all_inventories(here) if every else collect_all(lambda host: find_inventory(host, here), hosts)
-    # A host may be named twice, by its name and by its path.
-    inventories = {path.absolute(): path for path in found}.values()
-    below = repository_of(here) if untrusted else None
+    inventories = _inventories(hosts, every=every)
+    below = repository_of(Path.cwd()) if untrusted else None
     plans = generator(below=below).render_all(
-        list(inventories), output=Path(output) if output is not None else None, target=target
+        inventories, output=Path(output) if output is not None else None, target=target
     )
     show_diagnostics([warning for one in plans for warning in one.host.warnings], as_json=as_json)
     if to_stdout:
@@ -91,6 +85,20 @@ def command(
         view.checked(plans)
         return ExitCode.DIFFERS if any(one.files for one in plans) else ExitCode.OK
     return _show(view, write_trees(plans, force=force))
+
+
+def _inventories(hosts: tuple[str, ...], *, every: bool) -> list[Path]:
+    here = Path.cwd()
+    found = all_inventories(here) if every else collect_all(lambda host: find_inventory(host, here), hosts)
+    # A host may be named twice, by its name and by its path.
+    return list({path.absolute(): path for path in found}.values())
+
+
+def _check_hosts(hosts: tuple[str, ...], output: str | None, *, every: bool, target: str) -> None:
+    if every == bool(hosts):
+        raise click.UsageError("name at least one HOST, or --all" if not hosts else "name a HOST or --all, not both")
+    if output is not None and not target and (every or len(hosts) > 1):
+        raise click.UsageError("--output takes a single HOST: each host has its own folder")
 
 
 def _show(view: View, written: Sequence[Plan]) -> ExitCode:
