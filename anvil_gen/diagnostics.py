@@ -11,7 +11,10 @@ from msgspec import Struct
 from anvil_gen.diagnostic_codes import SUMMARIES
 
 Severity = Literal["error", "warning"]
+MOST_ERRORS = 500
+"""So many errors of one file are reported; then its check ends."""
 _LONGEST = 400
+_MOST_CANDIDATES = 2000
 
 
 class ExitCode(IntEnum):
@@ -88,10 +91,12 @@ def _escape(char: str) -> str:
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
-    """Return ``did you mean "x"?`` for the nearest candidate, else an empty string."""
+    """Return ``did you mean "x"?`` for the nearest candidate, else an empty string; also where there are thousands."""
     from difflib import get_close_matches  # noqa: PLC0415  costs imports that only an error needs
 
     by_folded = {candidate.casefold(): candidate for candidate in candidates}
+    if len(by_folded) > _MOST_CANDIDATES:
+        return ""
     near = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.7)
     return f'did you mean "{by_folded[near[0]]}"?' if near else ""
 

@@ -8,7 +8,7 @@ from page_parts import NOTE, table, toml
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.json_schema import data_schema
-from anvil_gen.inventory.json_schema import inventory_schema
+from anvil_gen.inventory.json_schema import group_schema, inventory_schema
 from anvil_gen.inventory.schema_own_keys import OWN_KEYS
 
 NONE = "-"
@@ -26,6 +26,7 @@ TABLES = {
     "[paths]": ("PathsTable", "paths"),
     "[hfcache]": ("HfCacheTable", "hfcache"),
     "[gpus.NAME]": ("GpuTable", "gpu"),
+    "[links.NAME]": ("LinkTable", None),
     "[tiers.NAME]": ("TierTable", "tier"),
     "model of a tier": ("ModelTable", "model"),
     "draft_model of a tier": ("WeightsTable", "model"),
@@ -41,6 +42,7 @@ TABLES = {
     "tls of [router]": ("TlsTable", None),
     "[experiment]": ("ExperimentTable", "experiment"),
     "[monitoring]": ("MonitoringTable", "monitoring"),
+    "groups/NAME.toml": ("GroupTable", None),
     "[kubernetes]": ("KubernetesTable", "kubernetes"),
     "[quadlet]": ("QuadletTable", "quadlet"),
     'a reference: { env = "NAME" }': ("EnvTable", None),
@@ -64,6 +66,9 @@ DATA_TABLES = {
             "[recognise]": "Recognise",
             "[metrics], of a router too": "Metrics",
             "[picked]": "Picked",
+            "[multi_node]": "MultiNode",
+            "[multi_node.executors.NAME]": "Executor",
+            "head and worker of an executor": "RankData",
         },
     ),
     "router": ("routers/NAME/router.toml", {"(top level)": "RouterKind"}),
@@ -92,6 +97,7 @@ DATA_TABLES = {
             "an interval": "Interval",
             "[[max_sequences]] and the like": "Step",
             "[padding.*]": "Padding",
+            "[pictures.*]": "Picture",
         },
     ),
     "architectures": ("architectures.toml", {"[[family]]": "Family"}),
@@ -102,7 +108,7 @@ DATA_TABLES = {
 
 def inventory_page(catalog: Catalog) -> str:
     """Return the page of all keys."""
-    definitions = inventory_schema()["$defs"]
+    definitions = {**group_schema()["$defs"], **inventory_schema()["$defs"]}
     lines = [
         NOTE,
         "# The inventory",

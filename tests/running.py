@@ -115,3 +115,9 @@ def commit_all(folder: Path) -> None:
 def git(folder: Path, *arguments: str) -> None:
     """Run git in a folder."""
     subprocess.run(["git", "-C", str(folder), *arguments], check=True, timeout=TIMEOUT_SECONDS)
+
+
+def git_output(folder: Path, *arguments: str) -> str:
+    """Run git in a folder, and return what it prints."""
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, timeout=TIMEOUT_SECONDS, stdout=subprocess.PIPE, text=True).stdout

@@ -201,6 +201,18 @@ class Catalog:
             yield from unknown_names([(path, refusal.option) for path, refusal in refusals if refusal], section)
 
 
+@cache
+def shipped_catalog() -> Catalog:
+    """Return the data of this installation, which a process reads once."""
+    return Catalog()
+
+
+def catalog_of(fleet: Path) -> Catalog:
+    """Return the data for a fleet: the shipped, unless it has templates of its own."""
+    catalog = Catalog(fleet / "templates")
+    return catalog if len(catalog.roots) > 1 else shipped_catalog()
+
+
 def _metric_names(data: Engine | Vendor | RouterKind) -> list[tuple[KeyPath, str]]:
     """Return the metrics that a data file names, each with its place."""
     key, metrics = ("exporter", data.exporter) if isinstance(data, Vendor) else ("metrics", data.metrics)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,6 +111,9 @@ class FlagTimeline:
         self._file = msgspec.json.decode(text, type=_File)
         self._keys = [version_key(version) for version in self.versions]
         self._by_version: dict[str, dict[str, str]] = {}
+        self._found: dict[tuple[str, str], Flag | None] = {}
+        self._short_forms: dict[str, dict[str, str]] = {}
+        self._facts_by_version: dict[str, list[tuple[str, dict[str, Any]]]] = {}
 
     @property
     def versions(self) -> list[str]:
@@ -140,16 +143,21 @@ class FlagTimeline:
         """Yield each flag of a version."""
         yield from (msgspec.convert({"name": name, **facts}, Flag) for name, facts in self._facts(version))
 
-    def _facts(self, version: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield what each flag of a version is, by its newest name."""
-        key = version_key(version)
-        for name, history in self._file.flags.items():
-            facts = facts_at(history, key)
-            if facts is not None:
-                yield name, facts
+    def _facts(self, version: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return what each flag of a version is, by its newest name."""
+        if version not in self._facts_by_version:
+            key = version_key(version)
+            of_all = ((name, facts_at(history, key)) for name, history in self._file.flags.items())
+            self._facts_by_version[version] = [(name, facts) for name, facts in of_all if facts is not None]
+        return self._facts_by_version[version]
 
     def find(self, name: str, version: str) -> Flag | None:
         """Return the flag that a version takes under a name: its main form, another or a negation."""
+        if (name, version) not in self._found:
+            self._found[name, version] = self._find(name, version)
+        return self._found[name, version]
+
+    def _find(self, name: str, version: str) -> Flag | None:
         key = version_key(version)
         history = self._file.flags.get(name)
         facts = facts_at(history, key) if history is not None else None
@@ -163,8 +171,10 @@ class FlagTimeline:
 
     def short_form(self, name: str, version: str) -> str | None:
         """Return the main form of a flag that a version takes by one dash and this name: `-tp`."""
-        known = ((facts.get("name", main), facts.get("aliases", ())) for main, facts in self._facts(version))
-        return next((main for main, aliases in known if f"-{name}" in aliases), None)
+        if version not in self._short_forms:
+            known = ((facts.get("name", main), facts.get("aliases", ())) for main, facts in self._facts(version))
+            self._short_forms[version] = {alias: main for main, aliases in reversed([*known]) for alias in aliases}
+        return self._short_forms[version].get(f"-{name}")
 
     def _flag(self, key_name: str, key: VersionKey) -> Flag:
         facts = facts_at(self._file.flags[key_name], key) or {}
@@ -183,7 +193,7 @@ class FlagTimeline:
         """Return why a version lacks a flag; None where no version has it."""
         key = version_key(version)
         instead = self._file.replaced.get(name, "")
-        for main, history in self._file.flags.items():
+        for main, history in self._file.flags.items() if name in self._ever else ():
             having = [since for since in self._changes(history) if name in _names_of(main, facts_at(history, since))]
             if not having:
                 continue
@@ -196,6 +206,17 @@ class FlagTimeline:
             instead = instead or (f"write {said}" if said else "")
             return Absence(gone_since=self._version(gone), renamed_to=renamed, instead=instead)
         return Absence(instead=instead) if instead else None
+
+    @cached_property
+    def _ever(self) -> frozenset[str]:
+        """Every name that any version takes a flag under."""
+        every = self._file.flags.items()
+        return frozenset(
+            name
+            for main, history in every
+            for since in self._changes(history)
+            for name in _names_of(main, facts_at(history, since))
+        )
 
     def _changes(self, history: History) -> list[VersionKey]:
         return [version_key(since) for since, _ in history]

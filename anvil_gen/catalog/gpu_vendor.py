@@ -60,6 +60,10 @@ class GpuForm(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     driver: Annotated[str, Meta(description="Driver of Compose's reservation; without one, there is none.")] = ""
     runtime: Annotated[str, Meta(description="Compose's `runtime`.")] = ""
+    uuid_prefix: Annotated[
+        str,
+        Meta(description="What a `uuid` has to begin with, as a regular expression, where not all of them will do."),
+    ] = ""
     device_id: Annotated[
         str, Meta(description="How a reservation names a GPU; `{id}` is its UUID, or its index where it has none.")
     ] = "{id}"
@@ -95,6 +99,9 @@ class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     title: Annotated[str, Meta(description="Its name for people.")]
     uuid_pattern: Annotated[str, Meta(description="Form of a GPU's `uuid` in an inventory, as a regular expression.")]
+    integrated: Annotated[
+        str, Meta(description="Found in the names of GPUs that share the machine's memory, as a regular expression.")
+    ] = ""
     uuid_help: Annotated[str, Meta(description="Where a person finds it, with an example.")]
     environment: Annotated[
         Mapping[str, str],

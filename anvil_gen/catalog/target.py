@@ -38,6 +38,7 @@ class Target(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     host_paths: Annotated[
         bool, Meta(description="Any folder of the host can be mounted; otherwise only models and the shared cache.")
     ] = True
+    groups: Annotated[str, Meta(description="Why a tier that runs on several hosts cannot be said there.")] = ""
     gpu_claims: Annotated[bool, Meta(description="GPUs are claimed by what the vendor's `[claim]` says.")] = False
     prefixed: Annotated[bool, Meta(description="Names begin with that of the project: a machine has all in one.")] = (
         False

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from msgspec import UNSET
 
-from anvil_gen.catalog.catalog import Catalog, shipped_templates
+from anvil_gen.catalog.catalog import Catalog, catalog_of, shipped_catalog, shipped_templates
 from anvil_gen.deploy.overwrite_check import overwrite_errors
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.deploy.target_pipeline import places_of, target_files
@@ -16,7 +16,7 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display
 from anvil_gen.inventory.fleet import fleet_root, neighbours, stem_of
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.render.jinja_env import cache_folder
-from anvil_gen.render.renderer import Renderer
+from anvil_gen.render.renderer import Renderer, shipped_renderer
 from anvil_gen.render.template_lines import TemplateLine
 from anvil_gen.render.verify import verify
 from anvil_gen.resolve.host import Host
@@ -54,12 +54,14 @@ class Generator:
         catalog: Catalog | None = None,
         lock: Lock | None = None,
         others: Mapping[str, str] = {},
+        whole: bool = False,
         target: str = "",
     ) -> Plan:
         """Render one inventory, to ``output`` instead of where it says; ``text`` replaces its content.
 
         With a ``target``, its files are rendered instead of the deploy tree, which they follow from. ``catalog`` and
-        ``lock`` stand for those on disk, and ``others`` for the contents of hosts that it names.
+        ``lock`` stand for those on disk, and ``others`` for the contents of hosts that it names; a ``whole`` text has
+        the tiers of groups in it.
 
         Raises:
             DiagnosticError: with everything that is wrong in the inventory.
@@ -70,7 +72,7 @@ class Generator:
             renderer = renderer.with_catalog(catalog)
         usual = Host(inventory, renderer.catalog) if target and output is None else None
         folder = output if usual is None else usual.output / target
-        host = Host(inventory, renderer.catalog, output=folder, text=text, lock=lock, others=others)
+        host = Host(inventory, renderer.catalog, output=folder, text=text, lock=lock, others=others, whole=whole)
         host.command = (host if usual is None else usual).command + (f" --target {target}" if target else "")
         if folder is None and host.inventory.host.output is not UNSET:
             self._check_nesting(host)
@@ -140,7 +142,11 @@ class Generator:
         if root not in self._renderers:
             if self._below is not None:
                 _require_trust(root, self._below)
-            self._renderers[root] = Renderer(Catalog(root / "templates"), cache_folder=self._cache)
+            catalog = catalog_of(root)
+            if catalog is shipped_catalog():
+                self._renderers[root] = shipped_renderer(self._cache)
+            else:
+                self._renderers[root] = Renderer(catalog, cache_folder=self._cache)
         return self._renderers[root]
 
 
@@ -176,7 +182,7 @@ def collect_all(function: Callable[[_Item], _Value], items: Iterable[_Item]) -> 
         except DiagnosticError as error:
             diagnostics += error.diagnostics
     if diagnostics:
-        raise DiagnosticError(diagnostics)
+        raise DiagnosticError(dict.fromkeys(diagnostics))  # what is wrong with a group, each of its hosts reports
     return values
 
 

@@ -13,13 +13,13 @@ from anvil_gen.importing.containers import read_inspected
 from anvil_gen.machine.docker import Docker, parse_json
 
 
-def inspected_project(names: Sequence[str]) -> Project:
+def inspected_project(names: Sequence[str], context: str | None = None) -> Project:
     """Return the project of the running containers of compose projects, or of containers by their names.
 
     Raises:
         DiagnosticError: Docker cannot be asked, or has none of them.
     """
-    docker = Docker()
+    docker = Docker(context)
     ids: list[str] = []
     for name in names:
         listed = docker.output("ps", "--quiet", "--no-trunc", "--filter", f"label=com.docker.compose.project={name}")

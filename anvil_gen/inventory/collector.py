@@ -7,7 +7,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, Severity, did_you_mean, printable
+from anvil_gen.diagnostics import (
+    MOST_ERRORS,
+    Diagnostic,
+    DiagnosticError,
+    Location,
+    Severity,
+    did_you_mean,
+    printable,
+)
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.text.masking import MASK, mask_looks, secret_part
 from anvil_gen.values import KeyPath, address
@@ -20,6 +28,7 @@ class Collector:
         """Start with nothing wrong in ``document``."""
         self.document = document
         self._diagnostics: dict[tuple[str, str, str], Diagnostic] = {}
+        self._errors = 0
         self._dropped: set[KeyPath] = set()
         self._missing_elsewhere: set[KeyPath] = set()
         self._invalid_names: set[KeyPath] = set()
@@ -38,6 +47,9 @@ class Collector:
         """Add a diagnostic at ``path``; with ``key``, at the key itself and not at its value.
 
         With ``secret``, the value is one, and its line is not shown from there on.
+
+        Raises:
+            DiagnosticError: with all errors, since this is one of so many that nobody reads more.
         """
         where = printable(mask_looks(address(path)))
         if secret_part(path[:-1] if key else path) is not None:
@@ -55,6 +67,9 @@ class Collector:
             location=_without_value(location, key=key) if secret else location,
             severity=severity,
         )
+        self._errors += severity == "error"
+        if self._errors == MOST_ERRORS:
+            self.raise_errors()
 
     def value_at(self, path: KeyPath) -> Any:
         """Return what the document has at ``path``; None where it has nothing."""
@@ -112,6 +127,13 @@ class Collector:
             DiagnosticError: with all errors.
         """
         errors = [diagnostic for diagnostic in self.diagnostics if diagnostic.severity == "error"]
+        if len(errors) >= MOST_ERRORS:
+            detail, remedy = "the check of the file ended here: there may be more", "fix these first"
+            where = Location(file=self.document.display)
+            too_many = Diagnostic(
+                code="too-many-errors", detail=detail, remedy=remedy, location=where, severity="warning"
+            )
+            raise DiagnosticError([*errors, too_many])
         if errors:
             raise DiagnosticError(errors)
 

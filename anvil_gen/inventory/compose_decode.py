@@ -29,7 +29,7 @@ def check_types(collector: Collector, path: KeyPath, table: Mapping[str, Any], k
         msgspec.convert(table, kind)
     except msgspec.ValidationError:
         decoder = _OwnKeysDecoder(override=override)
-        decoder.decode(table, type_info(kind), path)
+        decoder.decode_all(table, type_info(kind), path)
         for error in decoder.errors.values():
             if not isinstance(collector.value_at(error.path), date | time):  # of which every place is reported
                 collector.add(CODES[error.kind], error.path, error.detail, error.remedy, key=error.at_key)

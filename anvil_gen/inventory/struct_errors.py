@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from functools import cache
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct
 from msgspec import inspect as types
 
-from anvil_gen.diagnostics import did_you_mean, join_words
+from anvil_gen.diagnostics import MOST_ERRORS, did_you_mean, join_words
 from anvil_gen.inventory.fields import COMPOSE, VARIABLE
+from anvil_gen.inventory.shown_values import example, plain_text, show, type_name
 from anvil_gen.text.interpolation import as_variable, looks_interpolated
 from anvil_gen.values import KeyPath, Number, address
 
@@ -60,6 +61,10 @@ class _Problem(Struct, frozen=True):
     remedy: str = ""
 
 
+class _TooManyErrors(Exception):  # noqa: N818  it ends a search
+    """Nobody reads more of them."""
+
+
 def decode_number(kind: type, value: Any) -> Any:
     """Return a share of a GPU as a `Number`: msgspec's hook for types that it does not know.
 
@@ -87,10 +92,10 @@ def decode_valid(value: Any, kind: Any, path: KeyPath = ()) -> tuple[Any, list[S
     """Return a value as its type without all that is wrong in it, and the errors: one for each place.
 
     A list with a wrong item is left out as a whole, and so is a table that lacks a required key. A table at the top
-    level keeps its entries under names that are not allowed. What is wrong as a whole is UNSET.
+    level keeps its entries under names that are not allowed. What is wrong as a whole, or in too many places, is UNSET.
     """
     decoder = Decoder()
-    decoded = decoder.decode(value, type_info(kind), path)
+    decoded = decoder.decode_all(value, type_info(kind), path)
     return decoded, [*decoder.errors.values()]
 
 
@@ -106,6 +111,13 @@ class Decoder:
     def __init__(self) -> None:
         """Start without errors."""
         self.errors: dict[KeyPath, StructError] = {}
+
+    def decode_all(self, value: Any, kind: types.Type, path: KeyPath) -> Any:
+        """Return a value as its type, UNSET where it is wrong or has so many errors that the search ends."""
+        try:
+            return self.decode(value, kind, path)
+        except _TooManyErrors:
+            return UNSET
 
     def decode(self, value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, Any] | None = None) -> Any:
         """Return a value as its type, UNSET where it is wrong; ``hints`` is what the JSON Schema says of the type."""
@@ -138,6 +150,8 @@ class Decoder:
             path=path, kind=problem.kind, detail=problem.detail, remedy=problem.remedy, at_key=at_key, kept=kept
         )
         self.errors.setdefault(path, error)
+        if len(self.errors) == MOST_ERRORS:
+            raise _TooManyErrors
 
     def struct(self, table: dict[str, Any], kind: types.StructType, path: KeyPath) -> Any:
         """Return a table as its struct; UNSET where it lacks a required key."""
@@ -165,7 +179,7 @@ class Decoder:
         for old in [key for key in table if key in names]:
             new = names[old]
             plain = not isinstance(table[old], dict | list)
-            remedy = f"write {new} = {_show(table[old])}" if plain else ""
+            remedy = f"write {new} = {show(table[old])}" if plain else ""
             remedy = f'remove it: "{new}" is set' if new in table else remedy
             problem = _Problem("renamed key", f'"{old}" is now called "{new}"', remedy)
             self._add((*path, old), problem, at_key=True)
@@ -212,11 +226,11 @@ def _meant(key: str, value: Any, fields: Mapping[str, types.Field], table: type)
     names: Mapping[str, str] = getattr(table, "CALLED_ELSEWHERE", {})
     word, plain = key.lower().replace("-", "_"), not isinstance(value, dict | list)
     if names.get(word) in fields:
-        return f"here it is called {names[word]}" + (f": write {names[word]} = {_show(value)}" if plain else "")
+        return f"here it is called {names[word]}" + (f": write {names[word]} = {show(value)}" if plain else "")
     near = did_you_mean(key, fields)
     if near or "flags" not in fields:
         return near
-    written = f" = {_show(value)}" if plain else ""
+    written = f" = {show(value)}" if plain else ""
     return f"a flag of the engine is written flags.{word.replace('_', '-')}{written}; docs/inventory.md has the keys"
 
 
@@ -239,16 +253,24 @@ def _problem(value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, An
         return _Problem("range", "TOML's whole numbers have 64 bits", "write a smaller number, or text in quotes")
     if isinstance(kind, types.LiteralType) and not accepts(kind, value):
         remedy = did_you_mean(str(value), map(str, kind.values)) or _help(hints)
-        return _Problem("choice", f"{_show(value)} is not one of: {', '.join(map(_show, kind.values))}", remedy)
+        return _Problem("choice", f"{show(value)} is not one of: {', '.join(map(show, kind.values))}", remedy)
     if not accepts(kind, value):
-        detail = f"{_show(value)} is {_type_name(value)}; it should be {' or '.join(_type_words(kind))}"
+        detail = f"{show(value)} is {type_name(value)}; it should be {' or '.join(_type_words(kind))}"
         return _Problem("type", detail, _type_remedy(value, kind, path, hints))
     if isinstance(kind, types.StrType):
         return _form_problem(value, kind, hints)
     if isinstance(kind, types.IntType | types.FloatType | types.CustomType):
         return _range_problem(value, kind, hints)
-    if isinstance(kind, types.ListType | types.DictType) and len(value) < (kind.min_length or 0):
+    if isinstance(kind, types.ListType | types.DictType):
+        return _length_problem(value, kind, hints)
+    return None
+
+
+def _length_problem(value: Sized, kind: types.ListType | types.DictType, hints: Mapping[str, Any]) -> _Problem | None:
+    if len(value) < (kind.min_length or 0):
         return _Problem("form", "it is empty", _help(hints))
+    if kind.max_length is not None and len(value) > kind.max_length:
+        return _Problem("form", f"it has {len(value)} entries; at most {kind.max_length} are allowed", _help(hints))
     return None
 
 
@@ -276,11 +298,11 @@ def _plain_name(text: str) -> str:
 def _form_problem(value: str, kind: types.StrType, hints: Mapping[str, Any]) -> _Problem | None:
     if kind.max_length is not None and len(value) > kind.max_length:
         length = f"has {len(value)} characters; at most {kind.max_length} are allowed"
-        return _Problem("form", f"{_show(value)} {length}", _help(hints))
+        return _Problem("form", f"{show(value)} {length}", _help(hints))
     if len(value) < (kind.min_length or 0):
-        return _Problem("form", _show(value), _help(hints))
+        return _Problem("form", show(value), _help(hints))
     if kind.pattern is not None and not re.search(kind.pattern, value):
-        return _Problem("form", _show(value), _nearest_alternative(value, kind.pattern, hints))
+        return _Problem("form", show(value), _nearest_alternative(value, kind.pattern, hints))
     return None
 
 
@@ -321,7 +343,7 @@ def _type_words(kind: types.Type) -> list[str]:
     if isinstance(kind, types.UnionType):
         return [word for choice in kind.types for word in _type_words(choice)]
     if isinstance(kind, types.LiteralType):
-        return [_show(value) for value in kind.values]
+        return [show(value) for value in kind.values]
     word = _TYPES[type(kind)][1]
     return [word] if word else []
 
@@ -344,7 +366,7 @@ def _type_remedy(value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str
     is_whole = isinstance(kind, types.IntType)
     if (is_whole or isinstance(kind, types.CustomType)) and re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", str(value)):
         return f"write {str(value).partition('.')[0] if is_whole else value}"
-    quoted = f'write it in quotes: "{_plain_text(value)}"' if _is_quotable(value, kind) else ""
+    quoted = f'write it in quotes: "{plain_text(value)}"' if _is_quotable(value, kind) else ""
     return _help(hints) or quoted
 
 
@@ -355,33 +377,5 @@ def _is_quotable(value: Any, kind: types.Type) -> bool:
 def _help(hints: Mapping[str, Any]) -> str:
     """Return the description of a type, with its examples."""
     description, examples = hints.get("description", ""), hints.get("examples", ())
-    shown = ", ".join(map(_example, examples))
+    shown = ", ".join(map(example, examples))
     return f"{description} For example: {shown}" if shown else description
-
-
-def _example(value: Any) -> str:
-    """Return an example as TOML has it."""
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{key} = {_example(item)}' for key, item in value.items())} }}"
-    return f"[{', '.join(map(_example, value))}]" if isinstance(value, list) else _show(value)
-
-
-def _plain_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _show(value: Any) -> str:
-    """Return a value as a message shows it."""
-    if isinstance(value, str):
-        short = value if len(value) <= 60 else value[:57] + "…"
-        return f'"{short}"'
-    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
-        return f"[{', '.join(map(_show, value))}]"
-    if isinstance(value, dict | list):
-        return "this"
-    return _plain_text(value)
-
-
-def _type_name(value: Any) -> str:
-    names = {bool: "a boolean", str: "text", int: "a whole number", dict: "a table", list: "a list"}
-    return names.get(type(value), "a number" if isinstance(value, float) else "a date or time")

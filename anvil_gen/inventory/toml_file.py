@@ -68,6 +68,7 @@ class Document:
         self.path = path
         self.display = display or path.as_posix()
         self.text = _decode(_read(path, self.display, below), self.display) if text is None else text
+        self._shown_lines: dict[int, str] = {}
         self.data = self._parse()
 
     def location(self, path: KeyPath, *, key: bool = False) -> Location:
@@ -95,8 +96,9 @@ class Document:
         return [line.removesuffix("\r") for line in self.text.split("\n")]
 
     def _at(self, line: int, column: int, length: int = 1) -> Location:
-        source = mask_text(self._lines[line - 1]) if line <= len(self._lines) else ""
-        return Location(file=self.display, line=line, column=column, length=length, source=source)
+        if line not in self._shown_lines:
+            self._shown_lines[line] = mask_text(self._lines[line - 1]) if line <= len(self._lines) else ""
+        return Location(file=self.display, line=line, column=column, length=length, source=self._shown_lines[line])
 
     def _parse(self) -> dict[str, Any]:
         if self.text.count(".") >= 64 and re.search(_MANY_PARTS, self.text):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import copy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog, shipped_catalog
 from anvil_gen.catalog.template_tree import MONITORING
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.digests import digest
@@ -191,6 +192,12 @@ class Renderer:
             cache = TemplateCache(self._cache_folder, syntax) if self._cache_folder is not None else None
             self._environments[syntax] = TemplateEnvironment(self.catalog, QUOTES[syntax], cache, syntax=syntax)
         return self._environments[syntax]
+
+
+@cache
+def shipped_renderer(cache_folder: Path | None) -> Renderer:
+    """Return the renderer of all fleets without templates of their own."""
+    return Renderer(shipped_catalog(), cache_folder=cache_folder)
 
 
 def _context(stack: Stack, mode: Mode) -> dict[str, Any]:

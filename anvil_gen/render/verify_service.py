@@ -6,13 +6,24 @@ be among the file's, in any order; and a key that is `_ABSENT` must not be there
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.gpu_model import Reservation
-from anvil_gen.resolve.model import ExtraService, HealthCheck, Logging, Mode, Mount, Networks, Router, Service, Stack
+from anvil_gen.resolve.model import (
+    GROUP_LABEL,
+    ExtraService,
+    HealthCheck,
+    Logging,
+    Mode,
+    Mount,
+    Networks,
+    Router,
+    Service,
+    Stack,
+)
 from anvil_gen.resolve.override_merge import Added, merge
 from anvil_gen.values import KeyPath, Text, VariableValue
 
@@ -45,8 +56,7 @@ def first_difference(got: Any, want: Any) -> KeyPath | None:
     if isinstance(want, list):
         return _list_difference(got, want) if isinstance(got, list) and len(got) == len(want) else ()
     if isinstance(want, tuple):
-        found = isinstance(got, list | dict) and all(any(_matches(item, one) for item in got) for one in want)
-        return None if found else ()
+        return None if isinstance(got, list | dict) and _has_all(got, want) else ()
     return None if _is_scalar(got, want) else ()
 
 
@@ -69,6 +79,12 @@ def _list_difference(got: Sequence[Any], want: Sequence[Any]) -> KeyPath | None:
         if found is not None:
             return (place, *found)
     return None
+
+
+def _has_all(got: Collection[Any], want: Iterable[Any]) -> bool:
+    """Tell whether each item is among others; texts, of which a root file has one for each service, by a set."""
+    texts = {item for item in got if type(item) is str}
+    return all(one in texts if isinstance(one, str) else any(_matches(item, one) for item in got) for one in want)
 
 
 def _matches(got: Any, want: Any) -> bool:
@@ -139,14 +155,21 @@ def _mount(mount: Mount) -> dict[str, Any]:
         "source": compose_string(mount.source),
         "target": compose_string(mount.target),
         "read_only": True if mount.read_only else _ABSENT,
-        **({} if mount.volume else {"bind": _bind(mount)}),
+        **({"volume": _volume(mount)} if mount.volume else {"bind": _bind(mount)}),
     }
+
+
+def _volume(mount: Mount) -> Any:
+    if not mount.nocopy and mount.subpath is None:
+        return _ABSENT
+    return {"nocopy": True if mount.nocopy else _ABSENT, "subpath": _optional(mount.subpath)}
 
 
 def _bind(mount: Mount) -> dict[str, Any]:
     return {
         "create_host_path": mount.create,
         "selinux": _optional(mount.selinux),
+        "propagation": _optional(mount.propagation),
     }
 
 
@@ -170,6 +193,7 @@ def _networks(networks: Networks) -> dict[str, Any]:
 def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
     environment = {variable.name: _optional_value(variable.value) for variable in service.environment}
     labels = {name: compose_string(value) for name, value in service.labels}
+    labels |= {GROUP_LABEL: service.group} if service.group else {}
     own = {
         **_common_keys(service),
         "image": compose_string(service.image) if service.image else _ABSENT,

@@ -88,6 +88,8 @@ def _check_tier(host: Host, errors: TargetErrors, request: TargetRequest, tier: 
     if pattern and not re.fullmatch(pattern, tier.service.name):
         remedy = f'set another "service": {request.data.name_help}'
         errors.add((*tier.table, "service"), f"{tier.service.name}: {request.data.name_help}", remedy)
+    if tier.rank is not None and request.data.groups:
+        errors.add(tier.table, request.data.groups)
     vendor = host.catalog.vendor(tier.gpu_request.vendor) if tier.gpu_request is not None else None
     if not request.data.gpu_claims or tier.gpu_request is None or vendor is None:
         return

@@ -16,6 +16,8 @@ from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.fit.facts_source import has_lock
 from anvil_gen.fit.host_fit import HostFit, locked_fit
+from anvil_gen.inventory.fleet import stem_of
+from anvil_gen.inventory.group_files import HostDocument, group_file, group_paths
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import Stack, Tree
@@ -78,12 +80,20 @@ def _against_disk(plan: Plan, generator: Generator) -> HostPlan:
 
 
 def _committed(plan: Plan) -> Mapping[str, Any] | None:
-    """Return the inventory that git has; None where it has none, or a broken one."""
-    path = plan.host.path
+    """Return the inventory that git has, with its parts of groups; None where it has none, or a broken one."""
+    path, groups = plan.host.path, group_paths(plan.host.path)
     content = next(iter(committed(path.parent, [path.name])), None)
     with suppress(DiagnosticError):
-        return None if content is None else Document(path, text=content.decode("utf-8", "replace")).data
+        if content is None:
+            return None
+        contents = committed(groups[0].parent, [one.name for one in groups]) if groups else ()
+        found = [group_file(one, _text(was)) for one, was in zip(groups, contents, strict=True) if was is not None]
+        return HostDocument(Document(path, text=_text(content)), found, stem_of(path)).data
     return None
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
 
 
 def inputs(plan: Plan, generator: Generator, found: tuple[Edit, ...] | None, elsewhere: Elsewhere) -> Inputs:
@@ -91,7 +101,7 @@ def inputs(plan: Plan, generator: Generator, found: tuple[Edit, ...] | None, els
 
     def render(data: Mapping[str, Any]) -> Files | None:
         with suppress(DiagnosticError):
-            return compose(generator.render(plan.host.path, text=toml_text(data)).tree)
+            return compose(generator.render(plan.host.path, text=toml_text(data), whole=True).tree)
         return None
 
     return Inputs(

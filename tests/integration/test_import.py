@@ -11,6 +11,34 @@ import pytest
 from compose_cli import LOCAL_BINARY
 from importing import Importing, read_forms
 
+from anvil_gen.deploy.pipeline import Generator
+from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.importing.rendered_config import write_rendered
+
+LARGE = """
+services:
+  chat:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/m
+    ports: ["9000:8000"]
+    volumes: ["./hub:/root/.cache/huggingface", "models:/models:ro"]
+    networks: [inner]
+  other:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/n
+    ports: ["9000:8000"]
+  search:
+    image: redis:8
+    profiles: [search]
+  ui:
+    build: ./ui
+    environment: {PRICE: "$$5", NAME: "${NAME:-x}"}
+    volumes: [{type: bind, source: ../shared, target: /shared}, "~/x:/x"]
+    depends_on: [search]
+volumes: {models: {driver: local, driver_opts: {type: none, o: bind, device: ./models}}}
+networks: {inner: {internal: true}}
+"""
+
 
 @pytest.fixture
 def importing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Importing:
@@ -195,3 +223,77 @@ services:
         ("# From the LAN only.", 'ports = ["192.168.1.2:80:80"]'),
     ):
         assert lines[lines.index(comment) + 1] == following
+
+
+def test_a_large_tree_is_read_as_one_file_that_says_the_same(importing: Importing, tmp_path: Path) -> None:
+    importing.write("n.env", "A=1\n")
+    inventory = importing.write("hosts/box.toml", importing.proved(LARGE))
+    rendered = Generator().render(inventory, output=importing.folder / "out" / "tree").tree
+
+    included = write_rendered(rendered, tmp_path / "out" / "a")
+    flat = write_rendered(rendered, tmp_path / "out" / "a", many=2)
+
+    assert (len(included.files), included.files[0].text, len(flat.files)) == (2, None, 1)
+    assert flat.read({"defaults": {}}) == included.read({"defaults": {}})
+
+
+def test_gpus_are_a_field_in_every_form_that_means_the_same(importing: Importing) -> None:
+    tiers = tiers_of(
+        importing,
+        """
+x-server: &server
+  image: vllm/vllm-openai:v0.11.2
+  command: --model org/m
+services:
+  all: {<<: *server, ports: ["9000:8000"], gpus: all}
+  two: {<<: *server, ports: ["9001:8000"], gpus: [{count: 2}]}
+  first: {<<: *server, ports: ["9002:8000"], gpus: [{driver: nvidia, device_ids: ["0"]}]}
+  any: {<<: *server, ports: ["9003:8000"], deploy: {resources: {reservations: {devices: [{capabilities: [gpu]}]}}}}
+""",
+    )
+
+    assert {name: tier["gpus"] for name, tier in tiers.items()} == {
+        "all": "all",
+        "two": 2,
+        "first": ["first"],
+        "any": "all",
+    }
+    assert not any("override" in tier for tier in tiers.values())
+
+
+def test_options_of_mounts_are_fields(importing: Importing) -> None:
+    tier = tiers_of(
+        importing,
+        """
+services:
+  chat:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/m
+    ports: ["9000:8000"]
+    volumes:
+      - hub:/root/.cache/huggingface:nocopy
+      - ./a:/a:ro,rslave,z
+      - {type: volume, source: hub, target: /b, read_only: true, volume: {subpath: models/small}}
+      - {type: bind, source: ./c, target: /c, bind: {propagation: rshared, create_host_path: true}}
+volumes: {hub: }
+""",
+    )["chat"]
+
+    assert "override" not in tier
+    assert tier["mounts"] == {
+        "/root/.cache/huggingface": {"volume": "hub", "read_only": False, "nocopy": True},
+        "/a": {"source": "../a", "create": True, "propagation": "rslave", "selinux": "z"},
+        "/b": {"volume": "hub", "subpath": "models/small"},
+        "/c": {"source": "../c", "read_only": False, "create": True, "propagation": "rshared"},
+    }
+
+
+def test_an_environment_that_compose_refuses_is_an_error(importing: Importing) -> None:
+    text = "services:\n  chat:\n    image: vllm/vllm-openai\n    environment:\n      - null\n      - A=1\n"
+
+    with pytest.raises(DiagnosticError) as caught:
+        importing.run(text)
+
+    assert [one.detail for one in caught.value.diagnostics] == [
+        "Compose says: services.chat.environment.[0]: unexpected type <nil>"
+    ]

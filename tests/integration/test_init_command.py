@@ -10,6 +10,7 @@ import shutil
 import stat
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -166,6 +167,36 @@ def test_what_is_in_the_way_is_told(tmp_path: Path) -> None:
     assert "Directory 'file' is a file" in a_file.stderr
     assert "error: cannot read or write\n  --> file" in below.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+COMPOSE = """\
+services:
+  chat:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/name --max-model-len 8192
+    ports: ["8000:8000"]
+    deploy: {resources: {reservations: {devices: [{driver: nvidia, count: 1, capabilities: [gpu]}]}}}
+  web:
+    image: ghcr.io/open-webui/open-webui:main
+    depends_on: [chat]
+"""
+
+
+def test_a_compose_file_is_offered_and_becomes_the_inventory(tmp_path: Path) -> None:
+    (tmp_path / "docker-compose.yml").write_text(COMPOSE, "utf-8")
+    offered = init(tmp_path, "other", "--yes", *PROCESSOR)
+    done = init(tmp_path, "fleet", "--yes", "-d", "gpus=", "-d", "machine=box", "--import", "docker-compose.yml")
+    inventory = tomllib.loads((tmp_path / "fleet/hosts/box.toml").read_text("utf-8"))
+
+    assert "    anvil-gen init other --import docker-compose.yml\n" in offered.stderr
+    assert done.code == 0, done.stderr
+    assert "chat: a tier of vllm" in done.stderr
+    assert "is here; to make" not in done.stderr
+    assert (inventory["tiers"]["chat"]["context_length"], "router" in inventory) == (8192, False)
+    assert inventory["services"]["web"]["depends_on"] == ["chat"]
+    assert (tmp_path / "fleet/deploy/box/tiers/chat.yml").is_file()
+    assert "    anvil-gen plan box --against live\n" in done.stdout
+    assert anvil_gen("render", "--all", "--check", cwd=tmp_path / "fleet").code == 0
 
 
 def on_a_terminal(folder: Path, keys: Sequence[bytes], *arguments: str) -> tuple[int, str]:

@@ -6,6 +6,7 @@ tests/integration/test_sudden_death.py kills a render before each of its system 
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -17,11 +18,13 @@ from pathlib import Path
 
 import pytest
 from effort import EFFORT
-from running import INVENTORY, ROUTER, SECOND_TIER, anvil_gen, fleet
+from running import INVENTORY, ROUTER, SECOND_TIER, anvil_gen, commit_all, fleet, git_output
 
 KILLS = 200 if EFFORT > 1 else 6
 MOMENTS = random.Random(17)
 """A fixed seed: the same moments in every run, as shares of the time that a whole run takes."""
+ROOT = Path(__file__).parents[2]
+PARTS = ("anvil_gen", "templates", "copier.yml", "pyproject.toml")
 ANVIL_GEN = [sys.executable, "-m", "anvil_gen"]
 INIT = ["init", "fleet", "--yes", "-d", "gpus=", "-d", "preset=cpu-demo", "-d", "hfcache=hfcache", "-d", "machine=box"]
 WRITE = """import sys
@@ -31,9 +34,29 @@ replace_file(Path(sys.argv[1]), b"old" * 100_000, b"new" * 100_000)
 """
 
 
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the program that stays as it is, whatever becomes of this clone while the kills go on.
+
+    `init` writes down the commit that it is installed from.
+    """
+    folder = tmp_path_factory.mktemp("installed")
+    for path in git_output(ROOT, "ls-files", "-z", "--", *PARTS).split("\0"):
+        if path and (ROOT / path).is_file():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / path, folder / path)
+    commit_all(folder)
+    metadata = folder / "anvil_gen-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: anvil-gen\nVersion: 1.0\n", "utf-8")
+    (metadata / "direct_url.json").write_text(json.dumps({"url": folder.as_uri(), "dir_info": {}}), "utf-8")
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask no Docker, and keep what is compiled here."""
+def alone(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask no Docker, run the copy, and keep what is compiled here."""
+    monkeypatch.setenv("PYTHONPATH", str(installed))
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
@@ -84,12 +107,14 @@ def test_render(tmp_path: Path) -> None:
         shutil.rmtree(case)
 
 
-def test_init(tmp_path: Path) -> None:
+def test_init(tmp_path: Path, installed: Path) -> None:
     whole = tmp_path / "whole"
     whole.mkdir()
     seconds = seconds_of([*ANVIL_GEN, *INIT], whole)
     wanted = content(whole)
     assert "fleet/deploy/box/.env" in wanted
+    commit = git_output(installed, "rev-parse", "--short", "HEAD").strip()
+    assert f"_commit: {commit}\n" in wanted["fleet/.copier-answers.box.yml"].decode()
     for number in range(KILLS):
         case = tmp_path / "case"
         case.mkdir()

@@ -75,7 +75,7 @@ def command(
     plans = generator(below=below).render_all(
         inventories, output=Path(output) if output is not None else None, target=target
     )
-    show_diagnostics([warning for one in plans for warning in one.host.warnings], as_json=as_json)
+    show_diagnostics([*dict.fromkeys(warning for one in plans for warning in one.host.warnings)], as_json=as_json)
     if to_stdout:
         _print_trees(plans)
         return ExitCode.OK
