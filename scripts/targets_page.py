@@ -29,8 +29,9 @@ def targets_page(catalog: Catalog) -> str:
         "# What each target says",
         "",
         "Every field of an inventory in every target of `render --target NAME`. What is *left out* means nothing",
-        "there; what is **refused** is an error with its line, unless `without` in the target's table names it: it is left",
-        "out. A variable is refused, but in `environment`, unless `without` names its place: then it is its default.",
+        "there; what is **refused** is an error with its line, unless `without` in the target's table names it: then",
+        "it is left out. A variable is refused, but in `environment`, unless `without` names its place: then it is",
+        "its default.",
     ]
     definitions = inventory_schema()["$defs"]
     for title, prefix in _tables().items():
