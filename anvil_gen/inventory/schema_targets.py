@@ -10,6 +10,7 @@ from anvil_gen.inventory import fields as t
 from anvil_gen.inventory.schema_base import Table
 
 _QUANTITY = r"^[0-9]+(?:\.[0-9]+)?(?:Mi|Gi|Ti)$(?!\n)"
+_UNIT = "Mi, Gi or Ti, as written"
 _LABEL = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$(?!\n)"
 _DNS_NAME = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$(?!\n)"
 
@@ -83,13 +84,16 @@ class KubernetesTable(TargetTable, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     models_size: (
-        Annotated[str, t.text("Size that the volume of models states.", _QUANTITY, examples=["1Ti"])] | UnsetType
+        Annotated[str, t.text("Size that the volume of models states.", _QUANTITY, unit=_UNIT, examples=["1Ti"])]
+        | UnsetType
     ) = UNSET
     hfcache_size: (
-        Annotated[str, t.text("Size of the shared Hugging Face cache.", _QUANTITY, examples=["500Gi"])] | UnsetType
+        Annotated[str, t.text("Size of the shared Hugging Face cache.", _QUANTITY, unit=_UNIT, examples=["500Gi"])]
+        | UnsetType
     ) = UNSET
     cache_size: (
-        Annotated[str, t.text("Size of each volume of what engines compile.", _QUANTITY, examples=["20Gi"])] | UnsetType
+        Annotated[str, t.text("Size of each volume of what engines compile.", _QUANTITY, unit=_UNIT, examples=["20Gi"])]
+        | UnsetType
     ) = UNSET
 
 
