@@ -40,6 +40,10 @@ class Target(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = True
     groups: Annotated[str, Meta(description="Why a tier that runs on several hosts cannot be said there.")] = ""
     gpu_claims: Annotated[bool, Meta(description="GPUs are claimed by what the vendor's `[claim]` says.")] = False
+    operated_by: Annotated[
+        Literal["", "compose", "systemd"],
+        Meta(description="What the verbs speak to on a host of this target; empty where they cannot."),
+    ] = ""
     prefixed: Annotated[bool, Meta(description="Names begin with that of the project: a machine has all in one.")] = (
         False
     )

@@ -38,7 +38,9 @@ def resolve_target(host: Host, name: str) -> TargetRequest:
     data = host.catalog.target(name)
     if data is None:
         detail, remedy = host.catalog.unknown("targets", name)
-        raise DiagnosticError([Diagnostic(code="unknown-target", detail=detail, remedy=remedy)])
+        written = host.collector.value_at(("host", "target")) == name
+        location = host.collector.document.location(("host", "target")) if written else None
+        raise DiagnosticError([Diagnostic(code="unknown-target", detail=detail, remedy=remedy, location=location)])
     defaults = fill_placeholders(
         host.catalog.defaults.get(name, {}), {"project": host.project.replace("_", "-"), "host": host.name}
     )

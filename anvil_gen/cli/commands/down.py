@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import click
 
 from anvil_gen.cli import options
 from anvil_gen.cli.host_command import HostCommand
+from anvil_gen.cli.target_verbs import units_of
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.operate.deployment import delegate, open_deployment
+from anvil_gen.operate.deployment import delegate
 
 
 @click.command("down", cls=HostCommand)
@@ -27,8 +27,11 @@ def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
       anvil-gen down fakoli-dark         the whole project, in any mode
       anvil-gen down fakoli-dark fast    one tier; frees its GPU
     """
+    deployment, units = units_of(host)
+    if units is not None:
+        return ExitCode.of_command(units.down(tiers, mode))
     # For some tiers not `down` but `rm`: it leaves the network that the others are on.
     arguments = ["rm", "--stop", "--force"] if tiers else ["down", "--remove-orphans"]
     on_wait = partial(options.report_waiting, host)
-    code = delegate(open_deployment(host, Path.cwd()), arguments, tiers, mode, on_wait=on_wait)
+    code = delegate(deployment, arguments, tiers, mode, on_wait=on_wait)
     return ExitCode.of_command(code)

@@ -31,8 +31,7 @@ from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host
 @click.option(
     "--target",
     metavar="NAME",
-    default="",
-    help="Render for something else than Docker Compose: kubernetes or quadlet (into NAME/ of the output folder).",
+    help="Render for this: compose, or kubernetes or quadlet into NAME/ of the output folder (default: [host] target).",
 )
 @click.option("--force", is_flag=True, help="Overwrite manually edited files.")
 @options.untrusted
@@ -44,7 +43,7 @@ def command(
     check: bool,
     to_stdout: bool,
     output: str | None,
-    target: str,
+    target: str | None,
     force: bool,
     untrusted: bool,
     as_json: bool,
@@ -94,7 +93,7 @@ def _inventories(hosts: tuple[str, ...], *, every: bool) -> list[Path]:
     return list({path.absolute(): path for path in found}.values())
 
 
-def _check_hosts(hosts: tuple[str, ...], output: str | None, *, every: bool, target: str) -> None:
+def _check_hosts(hosts: tuple[str, ...], output: str | None, *, every: bool, target: str | None) -> None:
     if every == bool(hosts):
         raise click.UsageError("name at least one HOST, or --all" if not hosts else "name a HOST or --all, not both")
     if output is not None and not target and (every or len(hosts) > 1):
