@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -53,6 +53,18 @@ class TargetTable(Table, frozen=True, kw_only=True):
     ) = UNSET
 
 
+class GatewayTable(Table, frozen=True, kw_only=True):
+    """The Gateway by which clients outside of the cluster reach the router, as an HTTPRoute."""
+
+    name: Annotated[str, t.text("Its name.", _DNS_NAME, 253, examples=["llm"])]
+    namespace: Annotated[str, t.text("Its namespace.", _LABEL, 63, examples=["gateway-system"])] | UnsetType = UNSET
+    section: Annotated[str, t.text("Its listener.", _DNS_NAME, 253, examples=["https"])] | UnsetType = UNSET
+    hostname: (
+        Annotated[str, t.text("Host name that clients ask for.", _DNS_NAME, 253, examples=["llm.example.internal"])]
+        | UnsetType
+    ) = UNSET
+
+
 class KubernetesTable(TargetTable, frozen=True, kw_only=True):
     """What `render --target kubernetes` needs and Compose does not."""
 
@@ -93,6 +105,18 @@ class KubernetesTable(TargetTable, frozen=True, kw_only=True):
     ) = UNSET
     cache_size: (
         Annotated[str, t.text("Size of each volume of what engines compile.", _QUANTITY, unit=_UNIT, examples=["20Gi"])]
+        | UnsetType
+    ) = UNSET
+    gateway: GatewayTable | UnsetType = UNSET
+    gpu_request: (
+        Annotated[
+            Literal["claim", "device-plugin"],
+            Meta(
+                description="How pods ask for GPUs: a claim selects them by UUID; the vendor's device plugin gives any "
+                "of the node, each to one container, and is refused where that is another one than the inventory says.",
+                examples=["device-plugin"],
+            ),
+        ]
         | UnsetType
     ) = UNSET
 

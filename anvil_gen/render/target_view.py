@@ -79,9 +79,10 @@ class ViewBuilder:
             tier=tier,
             run_as=self._run_as(tier),
             devices=self._devices(tier),
+            resource=self._resource(tier),
         )
         one = container(name, service, given)
-        claims = tuple(self._claims(stack, tier)) if self._request.data.gpu_claims else ()
+        claims = tuple(self._claims(stack, tier)) if self._request.claims_gpus else ()
         declared = self._data[path].get("volumes", {})
         modes = tuple(mode.name for mode in stack.modes if tier.name in [one.name for one in mode.tiers])
         return self._workload(tier, (one,), files, service, declared=declared, claims=claims, modes=modes)
@@ -137,6 +138,14 @@ class ViewBuilder:
     def _suffix(self, mode: Mode) -> str:
         own = mode.router_file != self._host.stack.modes[0].router_file and self._request.data.prefixed
         return f"-{mode.name}" if own else ""
+
+    def _resource(self, tier: Tier) -> tuple[str, int] | None:
+        """Return what the device plugin calls a tier's GPUs, and how many they are; None where they are claimed."""
+        request = tier.gpu_request
+        vendor = self._host.catalog.vendor(request.vendor) if request is not None else None
+        if request is None or vendor is None or vendor.claim is None or self._request.claims_gpus:
+            return None
+        return vendor.claim.resource, request.number or len(self._host.stack.gpus)
 
     def _image(self, service: Mapping[str, Any]) -> str:
         image = literal(service.get("image", ""))

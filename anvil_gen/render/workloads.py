@@ -59,6 +59,7 @@ class Container(Struct, frozen=True, kw_only=True):
     unit: str  # its name among all of the machine, where the target has such
     container_name: str
     devices: tuple[str, ...]
+    resource: tuple[str, int] | None  # GPUs that are counted and not named
     image: str
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
@@ -128,6 +129,7 @@ class Given(Struct, frozen=True, kw_only=True):
     unit: str
     tier: Tier | None = None
     run_as: RunAs | None = None  # where the service says nobody
+    resource: tuple[str, int] | None = None
     devices: tuple[str, ...] = ()  # the GPUs, by what a container engine calls them
 
 
@@ -143,6 +145,7 @@ def container(name: str, service: Mapping[str, Any], given: Given) -> Container:
         unit=given.unit,
         container_name=literal(service.get("container_name", "")) or given.unit,
         devices=(*given.devices, *(device.partition(":")[0] for device in _texts(service.get("devices")))),
+        resource=given.resource,
         image=given.image,
         entrypoint=_texts(service.get("entrypoint")),
         command=_texts(service.get("command")),
