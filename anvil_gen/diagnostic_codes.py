@@ -209,6 +209,7 @@ SUMMARIES = {
     "shares-above-the-whole-gpu": "shares above the whole GPU",
     "slot-has-no-gpu": "slot has no GPU",
     "something-is-in-the-way": "something is in the way",
+    "systemd-cannot-be-run": "systemd cannot be run",
     "template-asks-for-what-is-not-there": "template asks for what is not there",
     "template-does-not-compile": "template does not compile",
     "template-does-not-render-what-the-inventory-says": "template does not render what the inventory says",
