@@ -191,6 +191,7 @@ SUMMARIES = {
     "renamed-key": "renamed key",
     "requirement-of-this-machine": "requirement that only this machine has",
     "rootless-docker-without-cgroups": "rootless Docker cannot set control groups",
+    "router-outage": "the router is away for a while",
     "router-was-left": "router was left as it is",
     "router-without-a-key-beyond-loopback": "router without a key beyond loopback",
     "router-without-a-tier": "router without a tier",

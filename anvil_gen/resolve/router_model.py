@@ -22,6 +22,12 @@ def file_of_variable(variable: str) -> str:
     return f"{stem}.{suffix}" if variable.startswith(_FILE_VARIABLE) else ""
 
 
+def path_of_mode(path: str, mode: str) -> str:
+    """Return the path of a mode's own version of a file: ``router/router.night.toml``."""
+    stem, dot, suffix = path.rpartition(".")
+    return f"{stem}.{mode}{dot}{suffix}"
+
+
 _PLAIN = re.compile(r"[\w./:@+-]+", re.ASCII)
 
 
