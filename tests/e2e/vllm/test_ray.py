@@ -15,6 +15,7 @@ import pytest
 from group_fleets import GROUP, write_pair
 
 from anvil_gen.deploy.pipeline import Generator
+from e2e.engine import Engine
 from e2e.materials import CACHE
 
 RAY = "ray==2.60.0"
@@ -35,12 +36,13 @@ print("NODES", *nodes, flush=True)
 
 
 @pytest.fixture(scope="module")
-def programs() -> Path:
+def programs(engine: Engine) -> Path:
     """Return a folder with Ray's programs, installed once."""
     folder = CACHE / RAY.replace("==", "-")
     if not (folder / "bin" / "ray").exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
-        subprocess.run([folder / "bin" / "pip", "install", "--quiet", RAY], check=True, capture_output=True)
+        with engine.outside():
+            subprocess.run([folder / "bin" / "pip", "install", "--quiet", RAY], check=True, capture_output=True)
     return folder / "bin"
 
 
