@@ -24,9 +24,9 @@ class Drift(Struct, frozen=True, kw_only=True):
 
     ``config``: created from another configuration; ``image``: its tag points to another image now; ``unknown``: a
     container of the project that is in no mode; ``foreign``: another container has its name; ``port``: its port is in
-    use; ``routes``: the router has not read the files that are there now; ``failing``: it does not get through its
-    start, again and again; ``impaired``: it serves, but not in the way that the inventory says; ``rank``: a rank of
-    a group is lost to the others.
+    use; ``routes``: the router has not read the files that are there now, or nothing would have it read others;
+    ``failing``: it does not get through its start, again and again; ``impaired``: it serves, but not in the way that
+    the inventory says; ``rank``: a rank of a group is lost to the others.
     """
 
     kind: Kind

@@ -10,9 +10,8 @@ from anvil_gen.machine.containers import Container
 from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.reach import reachable
-from anvil_gen.render.renderer import path_of_mode
 from anvil_gen.resolve.model import Mode, Router
-from anvil_gen.resolve.router_model import HEALTH_FILE, file_of_variable
+from anvil_gen.resolve.router_model import HEALTH_FILE, file_of_variable, path_of_mode
 from anvil_gen.text_files import read_text
 
 
@@ -33,6 +32,16 @@ def routes_drift(deployment: Deployment, mode: Mode, router: Router, one: Contai
     whose = f"of the mode {other.title}" if other is not None else "of an earlier render"
     detail = f"the router still runs the routes {whose}; others now: {join_words(differing, limit=4)}"
     return Drift(kind="routes", detail=detail)
+
+
+def reloader_drift(router: Router, reloader: Container | None) -> Drift | None:
+    """Return that what reloads a running router is not there; None where it is, or is about to start again.
+
+    After a restart of the daemon Docker may start it before the router, which fails, and does not try again.
+    """
+    if reloader is not None and (reloader.running or reloader.state == "restarting"):
+        return None
+    return Drift(kind="routes", detail=f"{router.reload_service} does not run: no change of routes reaches the router")
 
 
 def _health_on_disk(deployment: Deployment, mode: Mode) -> dict[str, Any]:

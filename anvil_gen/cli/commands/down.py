@@ -10,8 +10,9 @@ import click
 from anvil_gen.cli import options
 from anvil_gen.cli.group_verbs import down_group, group_ranks
 from anvil_gen.cli.host_command import HostCommand
+from anvil_gen.cli.target_verbs import units_of
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.operate.deployment import delegate, open_deployment
+from anvil_gen.operate.deployment import delegate
 
 
 @click.command("down", cls=HostCommand)
@@ -43,8 +44,11 @@ def down_one(host: str, tier: str) -> ExitCode:
 
 
 def _down(host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
+    deployment, units = units_of(host)
+    if units is not None:
+        return ExitCode.of_command(units.down(tiers, mode))
     # For some tiers not `down` but `rm`: it leaves the network that the others are on.
     arguments = ["rm", "--stop", "--force"] if tiers else ["down", "--remove-orphans"]
     on_wait = partial(options.report_waiting, host)
-    code = delegate(open_deployment(host, Path.cwd()), arguments, tiers, mode, on_wait=on_wait)
+    code = delegate(deployment, arguments, tiers, mode, on_wait=on_wait)
     return ExitCode.of_command(code)

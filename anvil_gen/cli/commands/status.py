@@ -13,6 +13,7 @@ import click
 from anvil_gen.cli import options
 from anvil_gen.cli.group_verbs import group_ranks, status_group
 from anvil_gen.cli.host_command import HostCommand
+from anvil_gen.cli.target_verbs import units_of
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
 from anvil_gen.inventory.fleet import all_inventories
 from anvil_gen.machine.compose import Hashes
@@ -95,7 +96,9 @@ def _show_several(host: str | None, mode: str | None, *, metrics: bool, as_json:
 
 
 def _show_one(host: str, mode: str | None, *, as_json: bool) -> ExitCode:
-    deployment = open_deployment(host, Path.cwd())
+    deployment, units = units_of(host, json=as_json)
+    if units is not None:
+        return ExitCode.of_command(units.status(mode))
     project = deployment.project
     query, hashes = ContainerQuery(project.docker, project.name), Hashes(project)
 
