@@ -20,7 +20,7 @@ from anvil_gen.render.overrides import overridden
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.render.template_lines import TemplateLine, lines_of
 from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, Mode, Stack
-from anvil_gen.resolve.router_model import file_variable
+from anvil_gen.resolve.router_model import file_variable, path_of_mode
 
 _OVERRIDDEN = ("service", "router")
 _ROUTER = "router/"
@@ -216,12 +216,6 @@ def _file_names(paths: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
         if path.startswith(_ROUTER) and path.count("/") == 1 and not path.startswith(_NAMING_DIGESTS)
     }
     return {"files": files, "file_variables": {file_variable(name): own for name, own in files.items()}}
-
-
-def path_of_mode(path: str, mode: str) -> str:
-    """Return the path of a mode's own version of a file: ``router/router.night.toml``."""
-    stem, dot, suffix = path.rpartition(".")
-    return f"{stem}.{mode}{dot}{suffix}"
 
 
 def _with_digests(context: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,10 @@ HOSTILE = [
 ]
 
 
+COMPILED = Path(tempfile.mkdtemp(prefix="anvil-gen-test-templates-"))
+"""Of the shipped templates, which each fleet with one of its own would compile again."""
+
+
 def forget() -> None:
     """Read and compile again what the process shares, as the next one does."""
     shipped_catalog.cache_clear()
@@ -56,7 +61,7 @@ def broken_quoter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     forget()
 
 
-def render(folder: Path, value: str, more: str = "", cache: Path | None = None) -> dict[str, str]:
+def render(folder: Path, value: str, more: str = "", cache: Path = COMPILED) -> dict[str, str]:
     """Render an inventory that holds ``value``."""
     (folder / "hosts").mkdir(exist_ok=True)
     inventory = folder / "hosts" / "box.toml"
