@@ -13,8 +13,10 @@ from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.cli.views.render import JsonView, TextView, View
 from anvil_gen.deploy.pipeline import collect_all, generator, write_trees
 from anvil_gen.deploy.plan import Plan
-from anvil_gen.diagnostics import ExitCode
+from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host, repository_of
+
+_STDOUT_AND_JSON = "--stdout and --json cannot be combined"
 
 
 @click.command("render")
@@ -65,16 +67,13 @@ def command(
     _check_hosts(hosts, output, every=every, target=target)
     if output == "":
         raise click.UsageError("--output is empty: name a folder")
-    if check and to_stdout:
-        raise click.UsageError("--check and --stdout cannot be combined")
-    if as_json and to_stdout:
-        raise click.UsageError("--stdout and --json cannot be combined")
+    if to_stdout and (check or as_json):
+        raise click.UsageError("--check and --stdout cannot be combined" if check else _STDOUT_AND_JSON)
     inventories = _inventories(hosts, every=every)
     below = repository_of(Path.cwd()) if untrusted else None
-    plans = generator(below=below).render_all(
-        inventories, output=Path(output) if output is not None else None, target=target
-    )
-    show_diagnostics([*dict.fromkeys(warning for one in plans for warning in one.host.warnings)], as_json=as_json)
+    folder = Path(output) if output is not None else None
+    plans = generator(below=below).render_all(inventories, output=folder, target=target)
+    show_diagnostics(_warnings(plans), as_json=as_json)
     if to_stdout:
         _print_trees(plans)
         return ExitCode.OK
@@ -84,6 +83,11 @@ def command(
         view.checked(plans)
         return ExitCode.DIFFERS if any(one.files for one in plans) else ExitCode.OK
     return _show(view, write_trees(plans, force=force))
+
+
+def _warnings(plans: Sequence[Plan]) -> list[Diagnostic]:
+    """Return the warnings of all hosts; of a group, each of its hosts has the same."""
+    return [*dict.fromkeys(warning for one in plans for warning in one.host.warnings)]
 
 
 def _inventories(hosts: tuple[str, ...], *, every: bool) -> list[Path]:
