@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from engine_pages import engine_page, failures_page
 from fields_page import fields_page
+from images_page import images_page
 from keys_pages import data_page, inventory_page
 from page_parts import NOTE, table
 from presets_table import presets_table
@@ -37,6 +38,7 @@ def pages() -> dict[str, str]:
     catalog = Catalog()
     engines = {f"docs/engines/{name}.md": engine_page(name, catalog) for name in catalog.names("engines")}
     others = {"docs/cli.md": cli_page(), "docs/failures.md": failures_page(catalog)}
+    others["docs/images.md"] = images_page()
     others["docs/troubleshooting.md"] = troubleshooting_page(catalog)
     others["docs/router-contract.md"] = contract_page(catalog)
     others |= {"docs/template-data.md": data_page(), "docs/errors.md": errors_page()}

@@ -8,7 +8,7 @@ from page_parts import NOTE, table, toml
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.json_schema import data_schema
-from anvil_gen.inventory.json_schema import inventory_schema
+from anvil_gen.inventory.json_schema import group_schema, inventory_schema
 from anvil_gen.inventory.schema_own_keys import OWN_KEYS
 
 NONE = "-"
@@ -26,6 +26,7 @@ TABLES = {
     "[paths]": ("PathsTable", "paths"),
     "[hfcache]": ("HfCacheTable", "hfcache"),
     "[gpus.NAME]": ("GpuTable", "gpu"),
+    "[links.NAME]": ("LinkTable", None),
     "[tiers.NAME]": ("TierTable", "tier"),
     "model of a tier": ("ModelTable", "model"),
     "draft_model of a tier": ("WeightsTable", "model"),
@@ -41,6 +42,9 @@ TABLES = {
     "tls of [router]": ("TlsTable", None),
     "[experiment]": ("ExperimentTable", "experiment"),
     "[monitoring]": ("MonitoringTable", "monitoring"),
+    "groups/NAME.toml": ("GroupTable", None),
+    "[kubernetes]": ("KubernetesTable", "kubernetes"),
+    "[quadlet]": ("QuadletTable", "quadlet"),
     'a reference: { env = "NAME" }': ("EnvTable", None),
 }
 # Data file -> its name in templates/, and its tables: title, struct of the schema.
@@ -53,6 +57,7 @@ DATA_TABLES = {
             "[models_endpoint]": "ModelsEndpoint",
             "[[caches]]": "Cache",
             "[[image_kinds]]": "ImageKind",
+            "run_as of an image kind": "RunAs",
             "[any_name]": "AnyName",
             "[[quirks]]": "Quirk",
             "[[versions]]": "VersionData",
@@ -61,6 +66,9 @@ DATA_TABLES = {
             "[recognise]": "Recognise",
             "[metrics], of a router too": "Metrics",
             "[picked]": "Picked",
+            "[multi_node]": "MultiNode",
+            "[multi_node.executors.NAME]": "Executor",
+            "head and worker of an executor": "RankData",
         },
     ),
     "router": ("routers/NAME/router.toml", {"(top level)": "RouterKind"}),
@@ -74,6 +82,7 @@ DATA_TABLES = {
             "[probe]": "PinProbe",
             "[exporter]": "Exporter",
             "[requests.*]": "GpuForm",
+            "[claim]": "Claim",
         },
     ),
     "log": (
@@ -88,16 +97,18 @@ DATA_TABLES = {
             "an interval": "Interval",
             "[[max_sequences]] and the like": "Step",
             "[padding.*]": "Padding",
+            "[pictures.*]": "Picture",
         },
     ),
     "architectures": ("architectures.toml", {"[[family]]": "Family"}),
     "model": ("models/NAME.toml", {"[[family]]": "ModelFamily"}),
+    "target": ("targets/NAME/target.toml", {"(top level)": "Target", "[keys]": "KeyWords"}),
 }
 
 
 def inventory_page(catalog: Catalog) -> str:
     """Return the page of all keys."""
-    definitions = inventory_schema()["$defs"]
+    definitions = {**group_schema()["$defs"], **inventory_schema()["$defs"]}
     lines = [
         NOTE,
         "# The inventory",
@@ -155,8 +166,9 @@ def data_page() -> str:
         "# Keys of the data files",
         "",
         "What the files are for is in [templates.md](templates.md). Every key but the required ones may be left out.",
-        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`, `memory`, `architectures`, `model`) prints the",
-        "same as a JSON Schema, which a file names in its first line for editors: `#:schema ../../engine.schema.json`.",
+        "`anvil-gen schema --of engine` (or `router`, `gpu`, `log`, `memory`, `architectures`, `model`, `target`)",
+        "prints the same as a JSON Schema, which a file names in its first line for editors:",
+        "`#:schema ../../engine.schema.json`.",
     ]
     for kind, (file, tables) in DATA_TABLES.items():
         definitions = data_schema(kind)["$defs"]

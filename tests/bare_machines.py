@@ -25,6 +25,7 @@ from anvil_gen.onboard.template_source import Source
 RTX5090 = Card("GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1", "NVIDIA GeForce RTX 5090", 32607)
 PRO6000 = Card("GPU-d0f446cf-1771-414c-e116-a39138798a8c", "NVIDIA RTX PRO 6000 Blackwell Workstation Edition", 97887)
 GB10 = Card("GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a01", "NVIDIA GB10", 0, "12.1")
+JETSON_UUID = "54d0709b-558d-5a59-9c65-0c5fc14a21a4"
 AMD_CARD = {
     "sys/class/drm/card1/device/vendor": "0x1002\n",
     "sys/class/drm/card1/device/unique_id": "1a2b3c4d5e6f7a8b\n",
@@ -47,6 +48,7 @@ def docker(
     volumes: str = "",
     architecture: str = "x86_64",
     projects: Sequence[Mapping[str, str]] = (),
+    more: Mapping[str, Any] | None = None,
 ) -> Docker:
     """Return a Docker whose engine answers."""
     info = {
@@ -55,6 +57,7 @@ def docker(
         "MemTotal": 64 << 30,
         "Runtimes": dict.fromkeys(runtimes),
         "Architecture": architecture,
+        **(more or {}),
     }
     answers = {"compose ls": json.dumps(projects), "info": json.dumps(info), "compose": compose, "volume": volumes}
     versions = json.dumps({"Client": {"Version": "28.0.1"}, "Server": {"Version": "28.0.1"}})
@@ -104,6 +107,15 @@ def broken(command: Sequence[str]) -> Answer:
     return Answer(code=9, stdout=text)
 
 
+def jetson(command: Sequence[str]) -> Answer:
+    """Answer as the `nvidia-smi` of a Jetson with JetPack 6, whose UUID has no prefix."""
+    if command[0] != "nvidia-smi":
+        return no_programs(command)
+    if "-L" in command:
+        return Answer(code=0, stdout=f"GPU 0: Orin (nvgpu) (UUID: {JETSON_UUID})\n")
+    return Answer(code=0, stdout=f"{JETSON_UUID}, Orin (nvgpu), [N/A], [N/A], 540.4.0\n")
+
+
 class Case(NamedTuple):
     """A machine; the preset and the cards of its inventory; what is lacking."""
 
@@ -136,10 +148,25 @@ CASES = {
     ),
     "DGX Spark": Case(
         lambda root: machine(
-            root, run=nvidia(GB10), engine=docker(runtimes=("nvidia",)), memory_gib=119, programs=["nvidia-smi"]
+            root,
+            run=nvidia(GB10),
+            engine=docker(runtimes=("nvidia",), architecture="aarch64"),
+            memory_gib=119,
+            programs=["nvidia-smi"],
         ),
         "chat",
         {"gb10": 119 * 1024},
+        [],
+    ),
+    "Jetson": Case(
+        lambda root: machine(
+            root,
+            run=jetson,
+            engine=docker(runtimes=("nvidia",), platform="5.15.148-tegra", architecture="aarch64"),
+            programs=["nvidia-smi"],
+        ),
+        "chat",
+        {"orin": 64 * 1024},
         [],
     ),
     "AMD": Case(lambda root: machine(root, engine=docker(), files=AMD_CARD), "chat", {"prow7900": 46064}, []),

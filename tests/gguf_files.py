@@ -181,3 +181,103 @@ def random_shape(random_source: random.Random) -> Shape:
         expert_intermediate=pick([256, 512]) if is_moe else 0,
         dtype=pick([F16, Q8_0]),
     )
+
+
+class ProjectorShape(Struct, frozen=True, kw_only=True):
+    """The numbers of a projector that decide what it takes."""
+
+    kind: str
+    image: int
+    patch: int = 16
+    hidden: int = 256
+    intermediate: int = 1024
+    heads: int = 4
+    layers: int = 2
+    output: int = 64
+
+
+def projector(path: Path, shape: ProjectorShape) -> Path:
+    """Write a projector of a shape."""
+    metadata = {
+        "general.architecture": "clip",
+        "clip.has_vision_encoder": True,
+        "clip.projector_type": shape.kind,
+        "clip.vision.image_size": shape.image,
+        "clip.vision.patch_size": shape.patch,
+        "clip.vision.embedding_length": shape.hidden,
+        "clip.vision.feed_forward_length": shape.intermediate,
+        "clip.vision.block_count": shape.layers,
+        "clip.vision.attention.head_count": shape.heads,
+        "clip.vision.attention.layer_norm_epsilon": 1e-6,
+        "clip.vision.projection_dim": shape.output,
+        "clip.vision.image_mean": [0.5, 0.5, 0.5],
+        "clip.vision.image_std": [0.5, 0.5, 0.5],
+        "clip.use_gelu": shape.kind != "pixtral",
+        **_PROJECTOR_KEYS.get(shape.kind, {}),
+    }
+    tensors = [*_projector_ends(shape)]
+    for layer in range(shape.layers):
+        tensors += _projector_layer(shape, f"v.blk.{layer}")
+    return write_gguf(path, metadata, tensors)
+
+
+_PROJECTOR_KEYS: Mapping[str, Mapping[str, Any]] = {
+    "idefics3": {"clip.vision.projector.scale_factor": 4, "clip.vision.preproc_image_size": 2048},
+    "pixtral": {"clip.vision.spatial_merge_size": 2, "clip.use_silu": True},
+    "qwen3vl_merger": {"clip.vision.spatial_merge_size": 2},
+}
+
+
+def _projector_ends(shape: ProjectorShape) -> Sequence[tuple[str, tuple[int, ...], int]]:
+    """Return the tensors before and behind the layers, which each kind has of its own."""
+    hidden, output, patches = shape.hidden, shape.output, (shape.image // shape.patch) ** 2
+    pixels = (shape.patch, shape.patch, 3, hidden)
+    common: list[tuple[str, tuple[int, ...], int]] = [("v.patch_embd.weight", pixels, F16)]
+    if shape.kind == "pixtral":
+        return [
+            *common,
+            ("v.pre_ln.weight", (hidden,), F32),
+            ("v.token_embd.img_break", (output,), F32),
+            ("mm.1.weight", (hidden, output), F16),
+            ("mm.2.weight", (output, output), F16),
+            ("mm.input_norm.weight", (hidden,), F32),
+            ("mm.patch_merger.weight", (4 * hidden, hidden), F16),
+        ]
+    common += [
+        ("v.patch_embd.bias", (hidden,), F32),
+        ("v.position_embd.weight", (hidden, patches), F32),
+        ("v.post_ln.weight", (hidden,), F32),
+        ("v.post_ln.bias", (hidden,), F32),
+    ]
+    if shape.kind == "gemma3":
+        return [
+            *common,
+            ("mm.input_projection.weight", (output, hidden), F16),
+            ("mm.soft_emb_norm.weight", (hidden,), F32),
+        ]
+    if shape.kind == "idefics3":
+        return [*common, ("mm.model.fc.weight", (16 * hidden, output), F16)]
+    return [
+        *common,
+        ("v.patch_embd.weight.1", pixels, F16),
+        ("mm.0.weight", (4 * hidden, 4 * hidden), F16),
+        ("mm.0.bias", (4 * hidden,), F32),
+        ("mm.2.weight", (4 * hidden, output), F16),
+        ("mm.2.bias", (output,), F32),
+    ]
+
+
+def _projector_layer(shape: ProjectorShape, block: str) -> list[tuple[str, tuple[int, ...], int]]:
+    hidden, inner = shape.hidden, shape.intermediate
+    names = {"attn_q": (hidden, hidden), "attn_k": (hidden, hidden), "attn_v": (hidden, hidden)}
+    if shape.kind == "qwen3vl_merger":
+        names = {"attn_qkv": (hidden, 3 * hidden)}
+    names |= {"attn_out": (hidden, hidden), "ffn_up": (hidden, inner), "ffn_down": (inner, hidden)}
+    if shape.kind == "pixtral":
+        names["ffn_gate"] = (hidden, inner)
+    tensors: list[tuple[str, tuple[int, ...], int]] = []
+    for name, sides in names.items():
+        tensors += [(f"{block}.{name}.weight", sides, F16), (f"{block}.{name}.bias", sides[1:], F32)]
+    for name in ("ln1.weight", "ln1.bias", "ln2.weight", "ln2.bias"):
+        tensors.append((f"{block}.{name}", (hidden,), F32))
+    return tensors

@@ -32,7 +32,26 @@ class Buffers(Struct, frozen=True, kw_only=True):
 
 def start(server: Path, model: Path, *flags: str) -> Buffers:
     """Start a server with a model, and return its buffers once it listens."""
-    command = [str(server), "-m", str(model), "--port", str(free_port()), "--no-warmup", "-v", *flags]
+    return _buffers(started_log(server, model, "--no-warmup", *flags))
+
+
+def start_with_draft(server: Path, model: Path, draft: Path, *flags: str) -> tuple[Buffers, str]:
+    """Start a server with a model and a draft, and return the buffers of the draft, and the log."""
+    text = started_log(server, model, "--model-draft", str(draft), "--no-warmup", *flags)
+    return _buffers(text[text.rindex("loading draft model") :]), text
+
+
+def start_with_projector(server: Path, model: Path, projector: Path, *flags: str) -> float:
+    """Start a server with a model and a projector, and return the MiB of the latter with its buffer."""
+    text = started_log(server, model, "--mmproj", str(projector), *flags)
+    (weights,) = re.findall(r"load_hparams: model size: +([\d.]+) MiB", text)[-1:]
+    buffers = re.findall(r"reserve_compute_meta: .*compute buffer size = +([\d.]+) MiB", text)
+    return float(weights) + float(buffers[-1])
+
+
+def started_log(server: Path, model: Path, *flags: str) -> str:
+    """Start a server with a model, and return what it logs until it listens."""
+    command = [str(server), "-m", str(model), "--port", str(free_port()), "-v", *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         lines = []
         assert process.stdout is not None
@@ -44,7 +63,7 @@ def start(server: Path, model: Path, *flags: str) -> Buffers:
         process.stdout.close()
     text = "".join(lines)
     assert any(word in text for word in _READY), text[-2000:]
-    return _buffers(text)
+    return text
 
 
 def _buffers(text: str) -> Buffers:

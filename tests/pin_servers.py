@@ -32,18 +32,19 @@ log: {{level: warn, accesslog: {{disabled: true}}}}
 storage:
   filesystem: {{rootdir: "{folder}"}}
   delete: {{enabled: true}}
-http: {{addr: "127.0.0.1:{port}"}}
+http: {{addr: "127.0.0.1:{port}"{tls}}}
 {more}
 """
 
 
 @contextlib.contextmanager
-def real_registry(folder: Path, more: str = "") -> Iterator[str]:
-    """Run Debian's registry, and yield its address; ``more`` goes into its configuration."""
+def real_registry(folder: Path, more: str = "", tls: str = "") -> Iterator[str]:
+    """Run Debian's registry, and yield its address; ``more`` and ``tls`` go into its configuration."""
     port = free_port()
     folder.mkdir()
     configuration = folder / "registry.yml"
-    configuration.write_text(REGISTRY_CONFIGURATION.format(folder=folder / "data", port=port, more=more), "utf-8")
+    text = REGISTRY_CONFIGURATION.format(folder=folder / "data", port=port, more=more, tls=tls)
+    configuration.write_text(text, "utf-8")
     with (folder / "log").open("w") as log:
         started = subprocess.Popen(
             ["docker-registry", "serve", str(configuration)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -68,6 +69,7 @@ class Registry(NamedTuple):
 
     address: str
     authorization: str = ""
+    scheme: str = "http"
 
     def push(self, repository: str, tag: str, *, architecture: str = "amd64", form: str = OCI_MANIFEST) -> str:
         """Put an image of one platform under a tag, without layers, and return its digest."""
@@ -114,7 +116,7 @@ class Registry(NamedTuple):
         headers = {"Content-Type": kind or "application/octet-stream"}
         if self.authorization:
             headers["Authorization"] = self.authorization
-        request = urllib.request.Request(f"http://{self.address}{path}", body, headers, method=method)
+        request = urllib.request.Request(f"{self.scheme}://{self.address}{path}", body, headers, method=method)
         with urllib.request.urlopen(request, timeout=20) as answer:
             return dict(answer.headers)
 

@@ -27,6 +27,8 @@ SEED = 23
 SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "uint8": 1, "float8_e4m3fn": 1}
 PATTERNS = ("F", "S", "SF", "SSSSSF", "LLLF", "LF", "M")
 GIB = 1 << 30
+PLANNING = ("kv_cache", "math_utils", "hisparse.layout")
+"""Parts of the names of modules that the planner is made of."""
 
 
 class Stub(types.ModuleType):
@@ -50,7 +52,7 @@ class Sources(MetaPathFinder, Loader):
         if name.partition(".")[0] not in ("vllm", "torch"):
             return None
         file = self._folder / f"{name.replace('.', '/')}.py"
-        if file.is_file() and ("kv_cache" in name or name.endswith("math_utils")):
+        if file.is_file() and any(part in name for part in PLANNING):
             return spec_from_file_location(name, file)
         return spec_from_loader(name, self)
 
@@ -60,6 +62,8 @@ class Sources(MetaPathFinder, Loader):
             module.__dict__.update({name: name for name in SIZES}, dtype=str, Tensor=object)
         if spec.name == "vllm.utils.torch_utils":
             module.__dict__.update(get_dtype_size=lambda dtype: SIZES[dtype])
+        if spec.name == "vllm.v1.attention.backend":  # an alignment, of which no layer here has one
+            module.__dict__.update(MultipleOf=type("MultipleOf", (), {}))
         return module
 
     def exec_module(self, _module: types.ModuleType) -> None:
@@ -121,7 +125,7 @@ def layer_specs(case: dict[str, Any], interface: Any) -> dict[str, Any]:
     return {f"layers.{at}": kinds[kind]() for at, kind in enumerate(layers)}
 
 
-def plan(case: dict[str, Any], interface: Any, utils: Any) -> dict[str, Any]:
+def plan(case: dict[str, Any], interface: Any, planner: Any, utils: Any) -> dict[str, Any]:
     """Return a case with the blocks and requests that the planner answers; null where it refuses the model."""
     config = MagicMock()
     config.model_config.max_model_len = case["context"]
@@ -131,13 +135,21 @@ def plan(case: dict[str, Any], interface: Any, utils: Any) -> dict[str, Any]:
     config.parallel_config.decode_context_parallel_size = config.parallel_config.prefill_context_parallel_size = 1
     config.cache_config.mamba_cache_mode = "align" if case["prefix_caching"] else "none"
     config.cache_config.num_gpu_blocks_override = config.kv_transfer_config = None
+    config.attention_config.hisparse_config = config.speculative_config = None
+    config.cache_config.get_resolved_kv_cache_layout.return_value = layer_outermost()
     try:
-        groups = utils.get_kv_cache_groups(config, layer_specs(case, interface))
+        groups = planner.get_kv_cache_groups(config, layer_specs(case, interface))
     except NotImplementedError:
         return {**case, "blocks": None, "requests": None}
-    answer = utils.get_kv_cache_config_from_groups(config, groups, case["memory"])
+    answer = planner.get_kv_cache_config_from_groups(config, groups, case["memory"])
     requests = utils.get_max_concurrency_for_kv_cache_config(config, answer)
     return {**case, "blocks": answer.num_blocks, "requests": requests}
+
+
+def layer_outermost() -> Any:
+    """Return the layout of most attention backends; None before versions know of layouts."""
+    layouts = importlib.import_module("vllm.v1.kv_cache_layout")
+    return layouts.KVCacheLayout["LBNHC"] if "KVCacheLayout" in vars(layouts) else None
 
 
 @click.command()
@@ -149,7 +161,9 @@ def main(version: str, sources: Path, write: Path) -> None:
     sys.meta_path.insert(0, Sources(sources))
     interface = importlib.import_module("vllm.v1.kv_cache_interface")
     utils = importlib.import_module("vllm.v1.core.kv_cache_utils")
-    lines = [json.dumps(plan(case, interface, utils)) for case in generated()]
+    planning = importlib.import_module("vllm.v1.core.kv_cache_planning")
+    planner = planning if "get_kv_cache_groups" in vars(planning) else utils  # its place until 0.32
+    lines = [json.dumps(plan(case, interface, planner, utils)) for case in generated()]
     write.mkdir(parents=True, exist_ok=True)
     (write / f"{version}.json").write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
 

@@ -20,6 +20,7 @@ from anvil_gen.catalog.health import health_errors, with_probe
 from anvil_gen.catalog.metrics import CommonMetric
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.catalog.router_features import FEATURES
+from anvil_gen.catalog.target import Target
 from anvil_gen.catalog.template_tree import FLAGS_FILE, KINDS, MONITORING, texts, unreadable_files, unused_files
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
 from anvil_gen.inventory.schema_router import RouterTable
@@ -28,7 +29,7 @@ from anvil_gen.inventory.struct_errors import decode_valid, struct_errors, unkno
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.values import KeyPath, address
 
-_Data = TypeVar("_Data", Engine, Vendor, RouterKind)
+_Data = TypeVar("_Data", Engine, Vendor, RouterKind, Target)
 _DataFile = TypeVar("_DataFile", bound=Struct)
 
 DEFAULTS = "defaults.toml"
@@ -96,7 +97,7 @@ class Catalog:
         return msgspec.convert(document.data, dict[str, CommonMetric])
 
     def names(self, kind: str) -> list[str]:
-        """Return the entries of a folder of templates (``engines``, ``gpus``, ``routers``), sorted."""
+        """Return the entries of a folder of templates (``engines``, ``gpus``, ``routers``, ``targets``), sorted."""
         if kind not in self._names:
             found = {file.parent.name for root in self.roots for file in (root / kind).glob(f"*/{KINDS[kind]}")}
             self._names[kind] = sorted(found)
@@ -122,6 +123,10 @@ class Catalog:
     def router(self, name: str) -> RouterKind | None:
         """Return a router's data, None where no folder has that name."""
         return self._load("routers", name, RouterKind)
+
+    def target(self, name: str) -> Target | None:
+        """Return a target's data, None where no folder has that name."""
+        return self._load("targets", name, Target)
 
     def find(self, path: str) -> Path | None:
         """Return the file of that path below the templates, a user's before the shipped one."""
@@ -164,12 +169,14 @@ class Catalog:
 
     def _read(self, document: Document, kind: type[_Data]) -> _Data:
         data = decoded(document, kind, self._check)
-        if isinstance(data, Vendor) or data.health is None:
+        if isinstance(data, Vendor | Target) or data.health is None:
             return data
         return replace(data, health=with_probe(data.health, self.defaults["probes"]))
 
-    def _check(self, data: Engine | Vendor | RouterKind) -> Iterator[tuple[KeyPath, str]]:
+    def _check(self, data: Engine | Vendor | RouterKind | Target) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is of the right form in a data file, and names what there is not."""
+        if isinstance(data, Target):
+            return
         yield from unknown_names(_metric_names(data), self.common_metrics)
         if isinstance(data, Vendor):
             yield from semantic_errors(data)
@@ -192,6 +199,18 @@ class Catalog:
             yield from unknown_names([(("reasons", name), name) for name in data.reasons], self.defaults["reasons"])
             refusals = [(("quirks", at, "refuse", "option"), quirk.refuse) for at, quirk in enumerate(data.quirks)]
             yield from unknown_names([(path, refusal.option) for path, refusal in refusals if refusal], section)
+
+
+@cache
+def shipped_catalog() -> Catalog:
+    """Return the data of this installation, which a process reads once."""
+    return Catalog()
+
+
+def catalog_of(fleet: Path) -> Catalog:
+    """Return the data for a fleet: the shipped, unless it has templates of its own."""
+    catalog = Catalog(fleet / "templates")
+    return catalog if len(catalog.roots) > 1 else shipped_catalog()
 
 
 def _metric_names(data: Engine | Vendor | RouterKind) -> list[tuple[KeyPath, str]]:

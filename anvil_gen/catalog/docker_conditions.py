@@ -35,6 +35,7 @@ class Condition(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     missing: Annotated[str, Meta(description="A path that the host has not.")] = ""
     gpus: Annotated[str, Meta(description='Vendor of GPUs that services hold, `"any"`, or `"none"`.')] = ""
     unless: Annotated[Mapping[str, Any], Meta(description="Keys of `[host]` whose values mend it.")] = {}
+    init: Annotated[bool, Meta(description="`init` writes these keys where the rest holds.")] = False
     unless_file: Annotated[str, Meta(description="File of the host that may mend it.")] = ""
     unless_pattern: Annotated[str, Meta(description="Found in that file then, as a regular expression.")] = ""
 

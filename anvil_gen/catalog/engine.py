@@ -14,6 +14,7 @@ from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.image_kind import Cache, ComposeKeys, ImageKind
 from anvil_gen.catalog.metrics import Metrics
+from anvil_gen.catalog.multi_node import MultiNode
 from anvil_gen.inventory.fields import Architecture, ComputeCapability, Platform, Task
 from anvil_gen.values import KeyPath, canonical_flag
 
@@ -226,15 +227,13 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     hub_folder: Annotated[
         str,
         Meta(
-            description="Folder in the shared cache where it has repositories in the layout of huggingface_hub; `.` "
-            "for the cache itself, empty for a layout of its own."
+            description="Folder in the shared cache where it has repositories in the layout of huggingface_hub; empty "
+            "for a layout of its own."
         ),
     ] = "hub"
     hub_files: Annotated[
         tuple[str, ...],
-        Meta(
-            description="Patterns of the files of a repository that it reads; of a GGUF model, those of its tag alone."
-        ),
+        Meta(description="Patterns of the files of a repository that it reads; of a GGUF model, those of its tag."),
     ] = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "*.txt", "*.py")
     hub_ignored: Annotated[
         tuple[str, ...], Meta(description="Patterns of files among these that it does not read.")
@@ -242,6 +241,11 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     hub_files_with: Annotated[
         Mapping[str, tuple[str, ...]], Meta(description="`flag=value` -> patterns of the files that are read instead.")
     ] = {}
+    hub_companions: Annotated[
+        Mapping[str, tuple[str, ...]],
+        Meta(description="Part of the name of a file that a GGUF model takes along -> what of a tier is against it."),
+    ] = {}
+    pull: Annotated[str, Meta(description="Command in its container that pulls `{model}` from its own library.")] = ""
     hub_always: Annotated[
         bool, Meta(description="The shared cache is mounted without a model too: models are pulled into it later.")
     ] = False
@@ -339,6 +343,7 @@ class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = {}
     parallel: Parallel = Parallel()
     picked: Picked | None = None
+    multi_node: MultiNode | None = None
     quirks: Annotated[tuple[Quirk, ...], Meta(description="Peculiarities on a platform or on some GPUs.")] = ()
     versions: Annotated[tuple[VersionData, ...], Meta(description="What some versions want otherwise.")] = ()
 

@@ -33,6 +33,11 @@ Setting = Literal[
     "unified",
     "full_window",
     "language_only",
+    "layout",
+    "picture_tokens",
+    "draft_kv_dtype",
+    "draft_kv_dtype_v",
+    "draft_n_gpu_layers",
 ]
 
 
@@ -48,6 +53,14 @@ class Step(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     from_gib: Annotated[float, Meta(description="Memory of the smallest GPU, in GiB.")] = 0.0
     value: Annotated[int, Meta(description="The value for these.")]
+
+
+class Picture(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The tokens of the pictures that a kind of projector makes room for."""
+
+    first: Annotated[int, Meta(description="Those at the start; 0 for pictures of one size.")] = 0
+    most: Annotated[int, Meta(description="Those of the largest picture; 0 for pictures of one size.")] = 0
+    merge: Annotated[int, Meta(description="Patches that a side of a token has, where its file does not say it.")] = 1
 
 
 class Padding(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -137,6 +150,9 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     indexed_dtypes: Annotated[
         Mapping[str, str], Meta(description="Type of the cache -> the one that it stands for where tokens are picked.")
     ] = {}
+    known_layouts: Annotated[
+        tuple[str, ...], Meta(description="Layouts of the cache in which its blocks are grouped as computed here.")
+    ] = ()
     indexer_bytes: Annotated[int, Meta(description="Bytes of a token for what picks tokens of latent attention.")] = 0
     overhead_gib: Annotated[
         Interval, Meta(description="What a GPU needs besides weights and cache: the context, activations and graphs.")
@@ -170,6 +186,10 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     ]
     padding: Annotated[
         Mapping[str, Padding], Meta(description="Method of quantisation -> to what its experts are padded.")
+    ] = {}
+    pictures: Annotated[
+        Mapping[str, Picture],
+        Meta(description="Kind of projector -> its pictures; of another kind only bounds are known."),
     ] = {}
     half_precision: Annotated[bool, Meta(description="Weights in single precision are loaded in half.")] = True
     settings: Annotated[

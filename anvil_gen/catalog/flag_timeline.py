@@ -111,6 +111,8 @@ class FlagTimeline:
         self._file = msgspec.json.decode(text, type=_File)
         self._keys = [version_key(version) for version in self.versions]
         self._by_version: dict[str, dict[str, str]] = {}
+        self._found: dict[tuple[str, str], Flag | None] = {}
+        self._short_forms: dict[str, dict[str, str]] = {}
         self._facts_by_version: dict[str, list[tuple[str, dict[str, Any]]]] = {}
 
     @property
@@ -151,6 +153,11 @@ class FlagTimeline:
 
     def find(self, name: str, version: str) -> Flag | None:
         """Return the flag that a version takes under a name: its main form, another or a negation."""
+        if (name, version) not in self._found:
+            self._found[name, version] = self._find(name, version)
+        return self._found[name, version]
+
+    def _find(self, name: str, version: str) -> Flag | None:
         key = version_key(version)
         history = self._file.flags.get(name)
         facts = facts_at(history, key) if history is not None else None
@@ -164,8 +171,10 @@ class FlagTimeline:
 
     def short_form(self, name: str, version: str) -> str | None:
         """Return the main form of a flag that a version takes by one dash and this name: `-tp`."""
-        known = ((facts.get("name", main), facts.get("aliases", ())) for main, facts in self._facts(version))
-        return next((main for main, aliases in known if f"-{name}" in aliases), None)
+        if version not in self._short_forms:
+            known = ((facts.get("name", main), facts.get("aliases", ())) for main, facts in self._facts(version))
+            self._short_forms[version] = {alias: main for main, aliases in reversed([*known]) for alias in aliases}
+        return self._short_forms[version].get(f"-{name}")
 
     def _flag(self, key_name: str, key: VersionKey) -> Flag:
         facts = facts_at(self._file.flags[key_name], key) or {}

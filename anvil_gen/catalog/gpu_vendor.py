@@ -60,6 +60,10 @@ class GpuForm(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     driver: Annotated[str, Meta(description="Driver of Compose's reservation; without one, there is none.")] = ""
     runtime: Annotated[str, Meta(description="Compose's `runtime`.")] = ""
+    uuid_prefix: Annotated[
+        str,
+        Meta(description="What a `uuid` has to begin with, as a regular expression, where not all of them will do."),
+    ] = ""
     device_id: Annotated[
         str, Meta(description="How a reservation names a GPU; `{id}` is its UUID, or its index where it has none.")
     ] = "{id}"
@@ -72,6 +76,14 @@ class GpuForm(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     )
     environment: Annotated[Mapping[str, str], Meta(description="Environment variables, as those of the vendor.")] = {}
     needs: Annotated[Runtime, Meta(description="What lets a container have GPUs in this way.")] | None = None
+
+
+class Claim(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How a cluster's claim selects a GPU by its UUID."""
+
+    classes: Annotated[Mapping[str, str], Meta(description="What a UUID begins with -> the class of the device.")]
+    uuid: Annotated[str, Meta(description="What the device's UUID is in a selector of CEL.")]
+    needs: Annotated[str, Meta(description="What the cluster needs for it.")]
 
 
 class PinProbe(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -87,6 +99,9 @@ class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     title: Annotated[str, Meta(description="Its name for people.")]
     uuid_pattern: Annotated[str, Meta(description="Form of a GPU's `uuid` in an inventory, as a regular expression.")]
+    integrated: Annotated[
+        str, Meta(description="Found in the names of GPUs that share the machine's memory, as a regular expression.")
+    ] = ""
     uuid_help: Annotated[str, Meta(description="Where a person finds it, with an example.")]
     environment: Annotated[
         Mapping[str, str],
@@ -117,6 +132,7 @@ class Vendor(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     runtime: Runtime | None = None
     probe: PinProbe | None = None
     exporter: Exporter | None = None
+    claim: Claim | None = None
 
 
 def semantic_errors(data: Vendor) -> Iterator[tuple[KeyPath, str]]:

@@ -22,7 +22,8 @@ class Health(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         str, Meta(description="Test by a program of the image: a table of `[probes]` in `templates/defaults.toml`.")
     ] = ""
     test: Annotated[
-        tuple[str, ...], Meta(description="A test of its own, in Compose's form; `{port}` and `{path}` are filled in.")
+        tuple[str, ...],
+        Meta(description="A test of its own, in Compose's form; `{address}`, `{port}` and `{path}` are filled in."),
     ] = ()
     tls_test: Annotated[
         tuple[str, ...], Meta(description="The test of a router that serves HTTPS, where `test` does not do.")

@@ -21,6 +21,14 @@ class Cache(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(description="What it keeps, and what is lost without it.")]
 
 
+class RunAs(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A user without root as whom an image works."""
+
+    user: Annotated[int, Meta(description="Its number.", ge=1)]
+    group: Annotated[int, Meta(description="That of its group.", ge=0)]
+    home: Annotated[str, Meta(description="Its home: what Compose mounts below `/root` is mounted there.")]
+
+
 class ImageKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Images that differ from the engine's others; the first whose pattern fits counts."""
 
@@ -42,6 +50,7 @@ class ImageKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         | None
     ) = None
     environment: Annotated[Mapping[str, str], Meta(description="Variables beside the engine's.")] = {}
+    run_as: Annotated[RunAs, Meta(description="Whom a target runs it as that wants no root.")] | None = None
 
 
 def kind_of(kinds: Iterable[ImageKind], image: str) -> ImageKind | None:

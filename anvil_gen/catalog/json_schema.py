@@ -1,4 +1,4 @@
-"""The JSON Schemas of the template data files, generated from their structs, and of the inventory by name."""
+"""The JSON Schemas of the template data files, and by name those of what the owner of a fleet writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from anvil_gen.catalog.gpu_vendor import Vendor
 from anvil_gen.catalog.log_patterns import LogData
 from anvil_gen.catalog.model_families import ModelFile
 from anvil_gen.catalog.router import RouterKind
-from anvil_gen.inventory.json_schema import as_text, inventory_schema, without_variables
+from anvil_gen.catalog.target import Target
+from anvil_gen.inventory.json_schema import as_text, group_schema, inventory_schema, without_variables
 
 DATA = {
     "engine": Engine,
@@ -23,16 +24,18 @@ DATA = {
     "memory": EngineMemory,
     "architectures": Architectures,
     "model": ModelFile,
+    "target": Target,
 }
 """Name of a data file, without `.toml` -> its struct."""
 
-KINDS = ("inventory", *DATA)
+_WRITTEN = {"inventory": inventory_schema, "group": group_schema}
+KINDS = (*_WRITTEN, *DATA)
 """What has a schema."""
 
 
 def schema_text(kind: str) -> str:
     """Return a schema as the file that is committed."""
-    return as_text(inventory_schema() if kind == "inventory" else data_schema(kind))
+    return as_text(_WRITTEN[kind]() if kind in _WRITTEN else data_schema(kind))
 
 
 def data_schema(kind: str) -> dict[str, Any]:

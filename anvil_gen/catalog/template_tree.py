@@ -9,7 +9,7 @@ from pathlib import Path
 from anvil_gen.diagnostics import Diagnostic, Location, did_you_mean, display_path, join_words
 from anvil_gen.text_files import HIDDEN, is_hidden, is_inside, read_bytes
 
-KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml"}
+KINDS = {"engines": "engine.toml", "gpus": "gpu.toml", "routers": "router.toml", "targets": "target.toml"}
 """Folder of templates -> the data file of each of its folders."""
 
 LOG_FILE = "log.toml"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.cli.views.progress import ProgressDisplay, print_waited_json, show_interrupted, show_waited
 from anvil_gen.cli.views.services import show_results
 from anvil_gen.diagnostics import Diagnostic, ExitCode
+from anvil_gen.machine.usage import usage_of
 from anvil_gen.operate.downloads import downloads_of
 from anvil_gen.operate.readiness import Progress
 from anvil_gen.operate.service_results import ServiceAction
+from anvil_gen.operate.standstill import Standstill
 from anvil_gen.operate.up import UpResult
 from anvil_gen.operate.wait import (
     check_once,
@@ -39,9 +42,13 @@ def wait_and_report(up: UpResult, causes: Sequence[Diagnostic], *, timeout: floa
     logs = logs_of(up.deployment, up.mode, present)
     display, observer = ProgressDisplay(), observer_of(up.deployment)
     downloads = downloads_of(up.deployment.host, up.mode.tiers)
+    standstill = Standstill(logs, partial(usage_of, up.deployment.project.docker))
 
     def show(services: tuple[Progress, ...]) -> None:
-        display.show(downloads.describe(services))
+        described = standstill.describe(downloads.describe(services))
+        display.show(described)
+        for service, hang in standstill.hints(described):
+            display.note(f"{service} may hang: {hang.cause} ({hang.source})\n  {hang.remedy}")
 
     servers = servers_of(up.mode)
     waited = (

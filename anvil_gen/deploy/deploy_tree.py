@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -40,6 +40,14 @@ _PLACE = re.compile(
 )
 """Where the files of a tree are; a router's own, such as `serves.toml`, are named by its data."""
 
+
+class Places(NamedTuple):
+    """Where the files of a folder can be: the folders in it, and the paths; of a folder that is entered, with `/.`."""
+
+    folders: tuple[str, ...] = _FOLDERS
+    pattern: re.Pattern[str] = _PLACE
+
+
 _WITHOUT_HEADER = re.compile(r"router/[^/]+\.json")
 _DEEPEST = 32  # no file of a tree is in as many folders
 
@@ -61,13 +69,14 @@ _Trace = tuple[int, int] | None
 class DeployTree:
     """One host's folder of rendered files."""
 
-    def __init__(self, path: Path, *, inventory: str) -> None:
+    def __init__(self, path: Path, *, inventory: str, places: Places = Places()) -> None:  # noqa: B008  immutable
         """Take the folder at ``path``, whose files' headers name ``inventory``. It need not exist.
 
         Raises:
             DiagnosticError: something is in the state's place that is no readable file.
         """
         self.path = path
+        self._places = places
         self._header = f"{HEADER}{inventory}. "
         self._folder = ContainedFolder(path)
         # By the one file that stands in every state folder and is never replaced.
@@ -100,13 +109,19 @@ class DeployTree:
         """
         with self._folder:
             changes = [*self._replacements(files)]
-            others = sorted(path for path in self._listing() if path not in files and _is_place(path, names))
+            others = sorted(path for path in self._listing() if path not in files and self._is_place(path, names))
             written = self._state.paths if self._state is not None else set()
             changes += self._removals(path for path in others if path in written)
             if self._state is None or self._unlike_written(changes):
                 unknown = self._removals(path for path in others if path not in written)
                 changes += [change for change in unknown if self._says_whose(change)]
         return changes
+
+    def _is_place(self, path: str, names: Callable[[], Collection[str]]) -> bool:
+        """Tell whether a file of the folder can be there."""
+        if is_temporary(path):
+            return False
+        return self._places.pattern.fullmatch(path) is not None or ("/" not in path and path in names())
 
     def _says_whose(self, change: FileChange) -> bool:
         """Tell whether a file is said to be from this inventory: JSON has no comments, and the folder says it."""
@@ -244,12 +259,14 @@ class DeployTree:
 
     def _walk(self) -> Iterator[tuple[str, list[str]]]:
         """Yield the folders that can have files of a tree, each with its files and before those in it."""
-        folders = ["", STATE_FOLDER, *_FOLDERS]
+        folders = ["", STATE_FOLDER, *self._places.folders]
         for folder in folders:
             entries = [(f"{folder}/{name}".lstrip("/"), kind) for name, kind in self._folder.entries(folder)]
             yield folder, [path for path, is_folder in entries if not is_folder]
             if folder and folder.count("/") < _DEEPEST:
-                folders += (path for path, is_folder in entries if is_folder and _PLACE.fullmatch(f"{path}/."))
+                folders += (
+                    path for path, is_folder in entries if is_folder and self._places.pattern.fullmatch(f"{path}/.")
+                )
 
     def _remove_empty_folders(self) -> None:
         for folder in reversed([folder for folder, _ in self._walk() if folder]):
@@ -331,13 +348,6 @@ class DeployTree:
             return set()
         texts = (None if raw is None else _text(raw) for raw in committed(self.path, ours))
         return {path for path, text in zip(ours, texts, strict=False) if text == ours[path]}
-
-
-def _is_place(path: str, names: Callable[[], Collection[str]]) -> bool:
-    """Tell whether a file of a tree can be there."""
-    if is_temporary(path):
-        return False
-    return _PLACE.fullmatch(path) is not None or ("/" not in path and path in names())
 
 
 def _temporary(step: Step) -> str:

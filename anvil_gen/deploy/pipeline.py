@@ -8,20 +8,22 @@ from typing import Any, TypeVar
 
 from msgspec import UNSET
 
-from anvil_gen.catalog.catalog import Catalog, shipped_templates
+from anvil_gen.catalog.catalog import Catalog, catalog_of, shipped_catalog, shipped_templates
 from anvil_gen.deploy.overwrite_check import overwrite_errors
 from anvil_gen.deploy.plan import Plan
+from anvil_gen.deploy.target_pipeline import places_of, target_files
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
-from anvil_gen.inventory.fleet import fleet_root, neighbours
+from anvil_gen.inventory.fleet import fleet_root, neighbours, stem_of
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.render.jinja_env import cache_folder
-from anvil_gen.render.renderer import Renderer
+from anvil_gen.render.renderer import Renderer, shipped_renderer
 from anvil_gen.render.template_lines import TemplateLine
 from anvil_gen.render.verify import verify
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Stack, Tree
 from anvil_gen.resolve.model_needs import warn_of_model_needs
 from anvil_gen.resolve.mounts import check_router_mounts
+from anvil_gen.resolve.target import resolve_target, with_target_variables
 from anvil_gen.resolve.uniqueness import check_helpers
 from anvil_gen.text_files import is_inside
 from anvil_gen.values import KeyPath
@@ -52,10 +54,14 @@ class Generator:
         catalog: Catalog | None = None,
         lock: Lock | None = None,
         others: Mapping[str, str] = {},
+        whole: bool = False,
+        target: str = "",
     ) -> Plan:
         """Render one inventory, to ``output`` instead of where it says; ``text`` replaces its content.
 
-        ``catalog`` and ``lock`` stand for those on disk, and ``others`` for the contents of hosts that it names.
+        With a ``target``, its files are rendered instead of the deploy tree, which they follow from. ``catalog`` and
+        ``lock`` stand for those on disk, and ``others`` for the contents of hosts that it names; a ``whole`` text has
+        the tiers of groups in it.
 
         Raises:
             DiagnosticError: with everything that is wrong in the inventory.
@@ -64,10 +70,14 @@ class Generator:
         renderer = self._renderer(fleet_root(inventory))
         if catalog is not None:
             renderer = renderer.with_catalog(catalog)
-        host = Host(inventory, renderer.catalog, output=output, text=text, lock=lock, others=others)
-        if output is None and host.inventory.host.output is not UNSET:
+        folder = Host(inventory, renderer.catalog).output / target if target and output is None else output
+        host = Host(inventory, renderer.catalog, output=folder, text=text, lock=lock, others=others, whole=whole)
+        host.command += f" --target {target}" if target else ""
+        if folder is None and host.inventory.host.output is not UNSET:
             self._check_nesting(host)
-        files, rendered = renderer.render(_with_fit(host))
+        request = resolve_target(host, target) if target else None
+        stack = _with_fit(host) if request is None else with_target_variables(_with_fit(host), host, request.name)
+        files, rendered = renderer.render(stack)
         data = verify(renderer, files, rendered)
         check_helpers(_services(host.stack, data), host.collector)
         if host.stack.router is not None:
@@ -78,15 +88,25 @@ class Generator:
             from anvil_gen.fit.warnings import warn_of_misfits  # noqa: PLC0415  only a fleet with locks needs it
 
             warn_of_misfits(host)
-        return Plan(host, Tree(files=dict(sorted(files.items())), data=data))
+        if request is None or not places_of(renderer, request.name).pattern.pattern:
+            return Plan(host, Tree(files=dict(sorted(files.items())), data=data))
+        own = target_files(renderer, host, stack, request, (files, data))
+        return Plan(host, Tree(files=dict(sorted(own.items())), data=own), places_of(renderer, request.name))
 
-    def render_all(self, inventories: Iterable[Path], *, output: Path | None = None) -> list[Plan]:
+    def render_all(self, inventories: Sequence[Path], *, output: Path | None = None, target: str = "") -> list[Plan]:
         """Render several inventories; the errors of all of them are reported together.
+
+        With a ``target``, each of several hosts has a folder of its name in ``output``.
 
         Raises:
             DiagnosticError: at least one has an error, or two would write to one folder.
         """
-        plans = collect_all(lambda inventory: self.render(inventory, output=output), inventories)
+        plans = collect_all(
+            lambda one: self.render(
+                one, output=output / stem_of(one) if output and len(inventories) > 1 else output, target=target
+            ),
+            inventories,
+        )
         diagnostics = _shared_outputs(plans)
         _warn_of_shared_projects(plans)
         if diagnostics:
@@ -121,7 +141,11 @@ class Generator:
         if root not in self._renderers:
             if self._below is not None:
                 _require_trust(root, self._below)
-            self._renderers[root] = Renderer(Catalog(root / "templates"), cache_folder=self._cache)
+            catalog = catalog_of(root)
+            if catalog is shipped_catalog():
+                self._renderers[root] = shipped_renderer(self._cache)
+            else:
+                self._renderers[root] = Renderer(catalog, cache_folder=self._cache)
         return self._renderers[root]
 
 
@@ -157,7 +181,7 @@ def collect_all(function: Callable[[_Item], _Value], items: Iterable[_Item]) -> 
         except DiagnosticError as error:
             diagnostics += error.diagnostics
     if diagnostics:
-        raise DiagnosticError(diagnostics)
+        raise DiagnosticError(dict.fromkeys(diagnostics))  # what is wrong with a group, each of its hosts reports
     return values
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.deploy.compose_diff import Change, compare, without_reloader
-from anvil_gen.deploy.deploy_tree import DeployTree, FileChange
+from anvil_gen.deploy.deploy_tree import DeployTree, FileChange, Places
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.syntaxes import parse, syntax_of
 from anvil_gen.resolve.host import Host
@@ -30,15 +30,16 @@ class Comparison(Struct, frozen=True, kw_only=True):
 class Plan:
     """A host's rendered tree, and what it changes against the one on disk, which is read when first asked for."""
 
-    def __init__(self, host: Host, tree: Tree) -> None:
-        """Take a rendered tree that is not yet written."""
+    def __init__(self, host: Host, tree: Tree, places: Places = Places()) -> None:  # noqa: B008  immutable
+        """Take a rendered tree that is not yet written, and where files of its kind can be."""
         self.host = host
         self.tree = tree
+        self._places = places
 
     @cached_property
     def _comparison(self) -> Comparison:
         while True:
-            folder = DeployTree(self.host.output, inventory=self.host.header)
+            folder = DeployTree(self.host.output, inventory=self.host.header, places=self._places)
             found = self._compared(folder)
             if folder.is_current():  # else another process has written while the files were read
                 return found
@@ -64,7 +65,7 @@ class Plan:
 
     def compare_again(self) -> Plan:
         """Return the plan against what is in its folder by now."""
-        again = Plan(self.host, self.tree)
+        again = Plan(self.host, self.tree, self._places)
         again.__dict__["_comparison"] = self._compared(self.folder)
         return again
 

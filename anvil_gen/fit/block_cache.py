@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from anvil_gen.catalog.engine_memory import EngineMemory
-from anvil_gen.fit.layer_cache import LayerCache, layer_caches
+from anvil_gen.fit.layer_cache import LayerCache, all_caches
 from anvil_gen.fit.model_facts import ModelFacts
 from anvil_gen.fit.settings import Settings
 
@@ -76,9 +76,11 @@ class BlockCache(Struct, frozen=True, kw_only=True):
         return max(0, int(memory // self.block_bytes)) if self.block_bytes else 0
 
 
-def block_cache(facts: ModelFacts, settings: Settings, rules: EngineMemory) -> BlockCache:
-    """Return how an engine lays a model's cache out on one GPU."""
-    caches = layer_caches(facts, settings, rules)
+def block_cache(
+    facts: ModelFacts, settings: Settings, rules: EngineMemory, draft: ModelFacts | None = None
+) -> BlockCache:
+    """Return how an engine lays the cache of a model, and of its draft, out on one GPU."""
+    caches = all_caches(facts, draft, settings, rules)
     block = _block_with_states(caches, rules.block)
     if all(cache.window is None and cache.state_bytes == 0 for cache in caches):
         pages = sum(cache.layers * cache.token_bytes * block for cache in caches)

@@ -25,7 +25,8 @@ _LONGEST_CONTEXT = 1 << 24
 class Case(Struct, frozen=True, kw_only=True):
     """A model, how it is asked for, the rules of its engine, and the bytes of each GPU; without a GPU, of the host.
 
-    ``kv`` is the cache's memory where it is given; ``extra`` is what else is on each GPU.
+    ``kv`` is the cache's memory where it is given; ``extra`` is what else is on each GPU; ``draft`` a small model that
+    predicts tokens, whose layers keep them in the same cache.
     """
 
     facts: ModelFacts
@@ -35,6 +36,7 @@ class Case(Struct, frozen=True, kw_only=True):
     kv: int | None = None
     has_gpu: bool = True
     extra: Interval = Interval(low=0.0, high=0.0)
+    draft: ModelFacts | None = None
 
 
 class Estimate(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,8 @@ from anvil_gen.fit.estimate import Case, exactly
 from anvil_gen.fit.gguf_header import HeaderError, read_gguf
 from anvil_gen.fit.ledger import estimate
 from anvil_gen.fit.model_facts import ModelFacts
-from anvil_gen.fit.settings import settings_of
+from anvil_gen.fit.projector import projector_of
+from anvil_gen.fit.settings import GIB, settings_of
 from anvil_gen.fit.weights import weights_on_gpu
 from anvil_gen.inventory.schema_model import AdapterTable, WeightsTable
 from anvil_gen.resolve.model import Tier
@@ -34,48 +35,66 @@ class Extra(Struct, frozen=True, kw_only=True):
 
     size: Interval = _NOTHING
     open: str = ""
+    draft: ModelFacts | None = None  # whose layers keep their tokens in the model's own cache
 
 
 def with_extras(case: Case, tier: Tier, facts_of: FactsOf, place: PlaceOf) -> tuple[Case, tuple[str, ...]]:
     """Return a case with what its tier has besides the model, and what of that is not counted."""
     found = list(_extras(case, tier, facts_of, place))
     size = Interval(low=sum(one.size.low for one in found), high=sum(one.size.high for one in found))
-    return replace(case, extra=size), tuple(one.open for one in found if one.open)
+    draft = next((one.draft for one in found if one.draft is not None), None)
+    return replace(case, extra=size, draft=draft), tuple(one.open for one in found if one.open)
 
 
 def _extras(case: Case, tier: Tier, facts_of: FactsOf, place: PlaceOf) -> Iterator[Extra]:
     options = tier.options
     if isinstance(options.draft_model, WeightsTable):
-        yield _draft(case, options.draft_model, facts_of)
+        try:
+            yield draft_extra(case, facts_of(options.draft_model))
+        except DiagnosticError:
+            yield Extra(open="its draft model is not counted: nothing is known of it")
     if options.mmproj is not None:
-        yield _projector(place(str(options.mmproj)))
+        yield _projector(case, place(str(options.mmproj)))
     for adapter in options.lora.values():
         yield _adapter(case, tier, adapter, place)
 
 
-def _draft(case: Case, model: WeightsTable, facts_of: FactsOf) -> Extra:
-    """Return a small model that predicts tokens; in slots it has a context of its own."""
-    try:
-        facts = facts_of(model)
-    except DiagnosticError:
-        return Extra(open="its draft model is not counted: nothing is known of it")
+def draft_extra(case: Case, facts: ModelFacts) -> Extra:
+    """Return a small model that predicts tokens; in slots it has a context of its own, as long as the model's."""
     asked = case.request
-    request = replace(asked, kv_dtype=None, kv_dtype_v=None, n_gpu_layers=None, speculative_tokens=0, fraction=None)
-    own = replace(case, facts=facts, request=request, kv=None)
+    dtype, own_layers = asked.draft.kv_dtype, asked.draft.n_gpu_layers
+    request = replace(asked, kv_dtype=dtype, kv_dtype_v=asked.draft.kv_dtype_v, n_gpu_layers=own_layers, fraction=None)
     if case.rules.cache == "slots":
-        found = estimate(own)
-        return Extra(size=Interval(low=found.weights.low, high=found.total.high))
-    weights = weights_on_gpu(facts, settings_of(request, facts, case.rules, case.memory), case.rules)
-    size = Interval(low=weights.low / asked.tensor_parallel, high=weights.high)
-    return Extra(size=size, open="what its draft model keeps in the cache is not counted")
+        # The driver's own part of the GPU is counted with the model.
+        rules = replace(case.rules, overhead_gib=_NOTHING)
+        found = estimate(
+            replace(case, facts=facts, request=replace(request, context=_context(case)), rules=rules, kv=None)
+        )
+        return Extra(size=found.total)
+    weights = weights_on_gpu(facts, settings_of(request, facts, case.rules, case.memory / GIB), case.rules)
+    return Extra(
+        size=Interval(low=weights.low / asked.tensor_parallel, high=weights.high), draft=facts, open=facts.unknown
+    )
 
 
-def _projector(path: Path | None) -> Extra:
-    """Return what turns pictures into tokens: its weights are all on the GPU."""
-    size = _gguf_bytes(path)
-    if size is None:
+def _context(case: Case) -> int:
+    """Return the context of the model itself, which a draft has too."""
+    return settings_of(case.request, case.facts, case.rules, case.memory / GIB).context
+
+
+def _projector(case: Case, path: Path | None) -> Extra:
+    """Return what turns pictures into tokens: all of it is on the GPU."""
+    try:
+        header = read_gguf(path) if path is not None else None
+    except (HeaderError, OSError):
+        header = None
+    if header is None:
         return Extra(open="its projector is not counted: its file is not here")
-    return Extra(size=exactly(size), open="the buffer in which its projector computes a picture is not counted")
+    found = projector_of(header, case.rules, case.request.picture_tokens)
+    if found is None:
+        size = exactly(sum(tensor.size for tensor in header.tensors))
+        return Extra(size=size, open="the buffer in which its projector computes a picture is not counted")
+    return Extra(size=found.need(flash_attention=case.request.flash_attention))
 
 
 def _adapter(case: Case, tier: Tier, adapter: AdapterTable | str, place: PlaceOf) -> Extra:

@@ -18,12 +18,13 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.fit.config_facts import config_facts
 from anvil_gen.fit.gguf_facts import gguf_facts
 from anvil_gen.fit.gguf_header import GgufHeader, HeaderError, IncompleteHeaderError, Tensor, header_of
-from anvil_gen.fit.hub_files import gguf_of
+from anvil_gen.fit.hub_files import companion_of, gguf_of
 from anvil_gen.fit.model_facts import ModelFacts, facts_from_table, facts_to_table
 
 _BEGINNINGS = (4 << 20, 16 << 20, 64 << 20)
 """Bytes that are read of a file one after the other, until they have its header."""
-_FORM = 1
+_PROJECTOR = "mmproj"
+_FORM = 2
 """Of what is kept: another one is asked for again."""
 
 
@@ -47,6 +48,7 @@ def hub_facts(repo: str, revision: str | None, known: Architectures, *, cache: P
             if kept is not None:
                 return facts_from_table(kept)
             facts = gguf_facts(_gguf(hub, name, info.sha, files), known)
+            facts = _with_projector(hub, name, info.sha, companion_of(names, files[0], _PROJECTOR), facts)
             _keep(place, facts_to_table(facts))
             return facts
         answer = _kept_at(_place(cache, name, info.sha)) or _ask(hub, name, info.sha, cache)
@@ -61,6 +63,14 @@ def _gguf(hub: Any, repo: str, commit: str, files: Sequence[str]) -> GgufHeader:
     """Return the header of a GGUF model, with the tensors of all of its files."""
     headers = [_header(hub, repo, commit, file) for file in files]
     return replace(headers[0], tensors=tuple(tensor for header in headers for tensor in header.tensors))
+
+
+def _with_projector(hub: Any, repo: str, commit: str, projector: str | None, facts: ModelFacts) -> ModelFacts:
+    """Return the facts of a GGUF model with the weights of the projector that engines take along."""
+    if projector is None:
+        return facts
+    size = sum(tensor.size for tensor in _header(hub, repo, commit, projector).tensors)
+    return replace(facts, bytes=replace(facts.bytes, vision=size))
 
 
 def _header(hub: Any, repo: str, commit: str, file: str) -> GgufHeader:

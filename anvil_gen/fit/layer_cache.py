@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen.catalog.engine_memory import EngineMemory
 from anvil_gen.fit.model_facts import LayerKind, Linear, ModelFacts
@@ -31,6 +32,20 @@ def layer_caches(facts: ModelFacts, settings: Settings, rules: EngineMemory) -> 
         kind = "M" if facts.mla is not None else "F"
         stage += [(kind, _heads(facts, 0, kind))] * facts.mtp.layers
     return [cache for layer, count in Counter(stage).items() for cache in _caches(layer, count, facts, settings, rules)]
+
+
+def all_caches(
+    facts: ModelFacts, draft: ModelFacts | None, settings: Settings, rules: EngineMemory
+) -> list[LayerCache]:
+    """Return what the layers of a model and of its draft keep, those that keep the same together."""
+    found = layer_caches(facts, settings, rules)
+    if draft is None:
+        return found
+    own = replace(settings, speculative_tokens=0)
+    counts: Counter[LayerCache] = Counter()
+    for cache in (*found, *layer_caches(draft, own, rules)):
+        counts[replace(cache, layers=0)] += cache.layers
+    return [replace(cache, layers=count) for cache, count in counts.items()]
 
 
 def _heads(facts: ModelFacts, layer: int, kind: str) -> int:

@@ -96,11 +96,8 @@ def _need(case: Case, settings: Settings, cache: SlotCache | None, context: int)
     placement = place_layers(case.facts, cache, context, settings.n_gpu_layers)
     gpus = settings.tensor_parallel
     host = placement.host_weights + placement.host_cache + cache.output()
-    weights = Weights(
-        expected=placement.weights // gpus,
-        low=round(placement.weights * factor.low / gpus),
-        high=round(placement.weights * factor.high / gpus),
-    )
+    size = placement.weights + (0 if settings.language_only else case.facts.bytes.vision)
+    weights = Weights(expected=size // gpus, low=round(size * factor.low / gpus), high=round(size * factor.high / gpus))
     if not case.facts.bytes.total:
         weights = Weights(expected=None, low=0, high=NO_LIMIT)
     uneven = placement.largest_layer if gpus > 1 else 0

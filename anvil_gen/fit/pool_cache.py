@@ -37,11 +37,16 @@ class PoolCache(Struct, frozen=True, kw_only=True):
         return max(0, int(left // self.cell)) // self.page * self.page if self.cell else 0
 
 
-def pool_cache(facts: ModelFacts, settings: Settings, rules: EngineMemory) -> PoolCache:
-    """Return what a model's tokens take on one GPU."""
+def pool_cache(
+    facts: ModelFacts, settings: Settings, rules: EngineMemory, draft: ModelFacts | None = None
+) -> PoolCache:
+    """Return what the tokens of a model, and of its draft, take on one GPU: a layer of either is counted alike."""
     caches = layer_caches(facts, settings, rules)
+    layers = 1 + (len(draft.pattern) / len(facts.pattern) if draft is not None else 0)
     cell = sum(
         cache.layers * cache.token_bytes * (1.0 if cache.window is None else rules.sliding_share) for cache in caches
     )
     state = sum(cache.layers * cache.state_bytes for cache in caches)
-    return PoolCache(cell=cell, state=state, sequences=settings.max_sequences if state else 0, page=rules.block)
+    return PoolCache(
+        cell=cell * layers, state=state, sequences=settings.max_sequences if state else 0, page=rules.block
+    )

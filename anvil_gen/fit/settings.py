@@ -13,6 +13,14 @@ GIB = 1 << 30
 _SIZES = {"float32": 4.0, "f32": 4.0, "float64": 8.0}
 
 
+class Draft(Struct, frozen=True, kw_only=True):
+    """What is asked for a draft model in slots: None is left to the engine."""
+
+    kv_dtype: str | None = None
+    kv_dtype_v: str | None = None
+    n_gpu_layers: int | None = None
+
+
 class Request(Struct, frozen=True, kw_only=True):
     """What is asked for: None is left to the engine."""
 
@@ -35,6 +43,9 @@ class Request(Struct, frozen=True, kw_only=True):
     unified: bool | None = None
     full_window: bool = False
     language_only: bool = False
+    picture_tokens: int | None = None  # of the largest picture
+    draft: Draft = Draft()
+    layout: str | None = None  # of the cache in memory
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -58,6 +69,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     flash_attention: bool
     full_window: bool
     language_only: bool
+    has_known_layout: bool
 
 
 class UnknownTypeError(ValueError):
@@ -95,6 +107,7 @@ def settings_of(request: Request, facts: ModelFacts, rules: EngineMemory, gpu_gi
         flash_attention=request.flash_attention,
         full_window=request.full_window,
         language_only=request.language_only,
+        has_known_layout=request.layout is None or request.layout in rules.known_layouts,
     )
 
 

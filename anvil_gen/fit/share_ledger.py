@@ -50,7 +50,8 @@ def estimate_share(case: Case) -> Estimate:
         overhead_of(case, settings),
         _share(case),
     )
-    cache: Cache = (block_cache if case.rules.cache == "blocks" else pool_cache)(case.facts, settings, case.rules)
+    lay_out = block_cache if case.rules.cache == "blocks" else pool_cache
+    cache: Cache = lay_out(case.facts, settings, case.rules, case.draft)
     kv = exactly(case.kv) if case.kv is not None else Interval(
         low=max(0.0, share.low * case.memory - weights.high - overhead.high),
         high=max(0.0, share.high * case.memory - weights.low - overhead.low),
@@ -108,13 +109,17 @@ def _doubts(case: Case, settings: Settings, cache: Cache, kv: Interval, share: I
     longest = case.facts.max_context
     if longest is not None and settings.context > longest:
         yield f"the model ends at {longest:,} tokens: an engine refuses a longer context unless it is told how"
-    if settings.speculative_tokens and case.facts.mtp is None:
+    if settings.speculative_tokens and case.facts.mtp is None and case.draft is None:
         yield "what predicts tokens ahead is no part of the model, and is not counted"
     rest = (1 - share.high) * case.memory
     if rest < case.rules.rest_gib * GIB:
         yield f"only {gib(rest)} are left outside of its share for activations and graphs"
     if not isinstance(cache, BlockCache):
         return
+    if len(cache.groups) > 1 and not settings.has_known_layout:
+        yield f"its layers are grouped in another way where the cache's layout is {case.request.layout}"
+    if case.draft is not None and len(cache.groups) > 1:
+        yield "a version groups the layers of a draft model with others than those that are counted"
     if cache.padded:
         yield "the pages of its kinds of layers do not divide each other: a version pads them, or refuses the model"
     if cache.has_states and cache.blocks(kv.low) < settings.max_sequences:

@@ -7,7 +7,7 @@ from typing import Any
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.engine_memory import EngineMemory, Setting
-from anvil_gen.fit.settings import Request
+from anvil_gen.fit.settings import Draft, Request
 from anvil_gen.resolve.model import Tier
 from anvil_gen.resolve.parallel import parallel_values
 from anvil_gen.values import canonical_flag
@@ -17,9 +17,10 @@ _OFF = ("off", "false", "0", "disabled")
 
 def tier_request(tier: Tier, engine: Engine, rules: EngineMemory) -> Request:
     """Return what a tier asks for."""
-    options, sizes = tier.options, parallel_values(tier.options, tier.gpu_request, engine)
+    options, sizes = tier.options, parallel_values(tier.options, tier.gpu_request, engine, tier.nodes)
     given = _Given(tier, rules)
-    gpus = tier.gpu_request.number if tier.gpu_request is not None else None
+    number = tier.gpu_request.number if tier.gpu_request is not None else None
+    gpus = number * tier.nodes if number else number
     divides = "tensor_parallel" in engine.fields
     expert = sizes["expert_parallel"]
     return Request(
@@ -40,7 +41,14 @@ def tier_request(tier: Tier, engine: Engine, rules: EngineMemory) -> Request:
         flash_attention=given.switch("flash_attention") is not False,
         unified=given.switch("unified"),
         full_window=given.switch("full_window") is True,
-        language_only=given.switch("language_only") is True,
+        language_only=given.switch("language_only") is True or options.mmproj is not None,
+        picture_tokens=given.number("picture_tokens"),
+        draft=Draft(
+            kv_dtype=given.text("draft_kv_dtype"),
+            kv_dtype_v=given.text("draft_kv_dtype_v"),
+            n_gpu_layers=given.number("draft_n_gpu_layers"),
+        ),
+        layout=given.text("layout"),
     )
 
 

@@ -6,7 +6,7 @@ import os
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.host_paths import is_absolute
+from anvil_gen.importing.adoption import adopt, router_table
 from anvil_gen.importing.compose_files import Project
 from anvil_gen.importing.engine_facts import usual_driver
 from anvil_gen.importing.names import free_name
@@ -32,13 +33,18 @@ Form = Literal["fields", "words", "bare", "service", "left out"]
 
 
 class Choice(Struct, kw_only=True):
-    """How one service is written. ``banned`` are fields of a tier that cannot say it."""
+    """How one service is written.
+
+    ``banned`` are fields of a tier that cannot say it; ``assumed`` are some that the source does not say, and that
+    change nothing.
+    """
 
     service: str
     name: str
     engine: str
     forms: list[Form]
     banned: set[str]
+    assumed: dict[str, Any] = {}
 
     @property
     def form(self) -> Form:
@@ -89,9 +95,16 @@ def tier_names(services: list[str]) -> dict[str, str]:
 
 
 def assemble(
-    catalog: Catalog, project: Project, choices: list[Choice], move: Move, *, name: str, known_gpus: Mapping[int, str]
+    catalog: Catalog,
+    project: Project,
+    choices: list[Choice],
+    move: Move,
+    *,
+    name: str,
+    known_gpus: Mapping[int, str],
+    adopted: Collection[str] = (),
 ) -> Assembled:
-    """Return the inventory of a project with each service as it is chosen."""
+    """Return the inventory of a project with each service as it is chosen, and the offers that are adopted."""
     shared = Shared(gpus=GpuNames(tables={}, known=known_gpus, driver=usual_driver(catalog)))
     tiers: dict[str, Any] = {}
     services: dict[str, Any] = {}
@@ -103,6 +116,8 @@ def assemble(
         service = with_mounted_secrets(service, project.tables)
         if choice.section == "tiers":
             tiers[choice.name] = tier_of(catalog, _request(catalog, choice, service, move), shared)
+            tiers[choice.name] |= choice.assumed if choice.form == "fields" else {}
+            adopt(tiers[choice.name], adopted, shared.gpus)
             owners["tiers", choice.name] = choice
         else:
             services[choice.service] = own_service(service, move)
@@ -118,6 +133,8 @@ def assemble(
     data |= {"defaults": defaults} if defaults else {}
     data |= {"tiers": tiers}
     data |= {"services": services} if services else {}
+    if "router" in adopted:
+        data |= {"router": router_table(tiers, services, catalog.defaults["router"]["port"])}
     data |= {"modes": modes} if modes else {}
     return Assembled(data=data, owners=owners, hidden=hide_secrets(data))
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from anvil_gen.importing.command import read_flags
 from anvil_gen.importing.engine_facts import EngineFacts
+from anvil_gen.importing.service_gpus import GpuNames, with_one_request
 from anvil_gen.values import KeyPath
 
 
@@ -22,15 +23,26 @@ class Difference(Struct, frozen=True, kw_only=True):
 
 
 def differences(
-    source: Mapping[str, Any], result: Mapping[str, Any], facts: Mapping[str, EngineFacts]
+    source: Mapping[str, Any],
+    result: Mapping[str, Any],
+    facts: Mapping[str, EngineFacts],
+    gpus: GpuNames,
 ) -> list[Difference]:
-    """Return every place at which two configurations differ; ``facts`` are the engines by service."""
+    """Return every place at which two configurations differ.
+
+    Args:
+        source: as Compose reads the source.
+        result: as Compose reads what was rendered.
+        facts: the engines by service.
+        gpus: the GPUs of this host, and the driver of requests that name none.
+    """
     found: list[Difference] = []
     for kind in dict.fromkeys([*source, *result]):
         left, right = source.get(kind), result.get(kind)
         if kind == "services":
             left, right = (
-                {name: _service(one, facts.get(name)) for name, one in (side or {}).items()} for side in (left, right)
+                {name: _service(one, facts.get(name), gpus) for name, one in (side or {}).items()}
+                for side in (left, right)
             )
         elif kind in ("secrets", "configs") or kind.startswith("x-"):
             continue  # what uses them says it, and nobody reads the others
@@ -50,9 +62,9 @@ def _is_nothing(value: Any) -> bool:
     return value is None or value in ({}, [])
 
 
-def _service(service: Mapping[str, Any], facts: EngineFacts | None) -> dict[str, Any]:
+def _service(service: Mapping[str, Any], facts: EngineFacts | None, gpus: GpuNames) -> dict[str, Any]:
     """Return a service in one form: lists whose order says nothing by what is in them."""
-    form = {key: value for key, value in service.items() if value is not None}
+    form = with_one_request({key: value for key, value in service.items() if value is not None}, gpus)
     form["volumes"] = {one["target"]: one for one in form.get("volumes") or ()}
     form["ports"] = {_port_key(one): one for one in form.get("ports") or ()}
     if facts is not None and not facts.engine.own_command and form.get("command"):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError
+from anvil_gen.importing.adoption import Offer, is_adopted, offers
 from anvil_gen.importing.assemble import Assembled, Choice, Form, assemble, move_to, tier_names
 from anvil_gen.importing.comments import placed_comments
 from anvil_gen.importing.compare import Difference
@@ -20,9 +24,12 @@ from anvil_gen.importing.inventory_text import inventory_text
 from anvil_gen.importing.proof import SourceRead, prove, read_source, temporary_tree
 from anvil_gen.importing.recognise import engine_of
 from anvil_gen.importing.secrets import Hidden
-from anvil_gen.importing.service_gpus import reserved
+from anvil_gen.importing.service_gpus import GpuNames, reserved
+from anvil_gen.resolve.model import Tree
 
 _TRIES = 40
+_ASSUMED_SHARE = 0.05
+"""Of a GPU: what an engine of small models takes that is started next to a larger one."""
 _PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^.\[\]"]+')
 _FIELD_OF_KEY: Mapping[str, str] = {
     "volumes": "mounts",
@@ -59,6 +66,9 @@ class Import(Struct, frozen=True, kw_only=True):
     residue: tuple[Difference, ...] | None
     kept: tuple[str, ...] = ()  # variables for which nothing but the default was proved
     hidden: Hidden
+    offers: tuple[Offer, ...] = ()  # what rendering adds by default, and is switched off
+    taken: tuple[Offer, ...] | None = None  # those that were adopted; None where nobody asked for it
+    adopted: tuple[Difference, ...] = ()  # what differs because of them
 
     def residue_of(self, service: str) -> list[Difference]:
         """Return the residue of one service."""
@@ -72,6 +82,7 @@ class Target(Struct, frozen=True, kw_only=True):
     name: str
     known_gpus: Mapping[int, str] = {}
     dotenv: Mapping[str, str] = {}
+    adopt: bool = False
 
 
 def import_project(project: Project, target: Target, generator: Generator, catalog: Catalog) -> Import:
@@ -80,16 +91,17 @@ def import_project(project: Project, target: Target, generator: Generator, catal
     Raises:
         DiagnosticError: the source is not valid.
     """
-    source = read_source(project, target.dotenv)
-    with temporary_tree() as folder:
+    with ThreadPoolExecutor(1) as pool, temporary_tree() as folder:
+        reading = pool.submit(read_source, project, target.dotenv)
         work = _Work(project, target, generator, catalog, Path(folder) / "tree")
-        return work.run(source)
+        return work.run(reading)
 
 
 class _Work:
     def __init__(self, project: Project, target: Target, generator: Generator, catalog: Catalog, tree: Path) -> None:
         self._tree = tree
-        self._files: Mapping[str, str] = {}
+        self._adopted: list[str] = []
+        self._rendered_tree: Tree = Tree(files={}, data={})
         self._project, self._target, self._generator, self._catalog = project, target, generator, catalog
         services = [*project.tables["services"]]
         names = tier_names(services)
@@ -106,46 +118,78 @@ class _Work:
             forms = ["bare", *forms]
         return Choice(service=service, name=name, engine=engine, forms=forms, banned=set())
 
-    def run(self, source: SourceRead | None) -> Import:
-        best: dict[str, _Tried] = {}
-        while True:
+    def run(self, reading: Future[SourceRead | None]) -> Import:
+        try:
             text, assembled = self._rendered()
-            if source is None:
-                return self._import(text, None, assembled)
-            residue = self._residue(source)
-            if not self._narrow(residue, best, assembled.hidden):
-                break
-        if not self._choose(best):
-            text, assembled = self._rendered()
-            residue = self._residue(source)
-        return self._import(text, residue, assembled, source.kept)
-
-    def _import(
-        self, text: str, residue: list[Difference] | None, assembled: Assembled, kept: tuple[str, ...] = ()
-    ) -> Import:
-        return Import(
+        finally:
+            source = reading.result()  # what Compose refuses comes before what an inventory does
+        residue: list[Difference] | None = None
+        if source is not None:
+            text, assembled, residue = self._proved(source, text, assembled)
+        offered = tuple(offers(self._catalog, assembled.data, self._target.known_gpus))
+        found = Import(
             text=text,
             choices=tuple(self._choices),
             residue=None if residue is None else tuple(residue),
-            kept=kept,
+            kept=source.kept if source is not None else (),
             hidden=assembled.hidden,
+            offers=offered,
+        )
+        return self._with_adopted(found, source) if self._target.adopt else found
+
+    def _proved(self, source: SourceRead, text: str, assembled: Assembled) -> tuple[str, Assembled, list[Difference]]:
+        """Return the inventory in which each service is said best, and what differs."""
+        best: dict[str, _Tried] = {}
+        residue = self._residue(source)
+        while self._narrow(residue, best, assembled.hidden):
+            text, assembled = self._rendered()
+            residue = self._residue(source)
+        if not self._choose(best):
+            text, assembled = self._rendered()
+            residue = self._residue(source)
+        return text, assembled, residue
+
+    def _with_adopted(self, found: Import, source: SourceRead | None) -> Import:
+        """Return an import with the offers that the inventory takes, and what they change."""
+        taken: list[Offer] = []
+        for offer in found.offers:
+            self._adopted = [one.key for one in (*taken, offer)]
+            with suppress(DiagnosticError):
+                self._render(self._assembled())
+                taken.append(offer)
+        self._adopted = [one.key for one in taken]
+        assembled = self._assembled()
+        text = self._render(assembled)
+        services = {choice.name: choice.service for choice in self._choices}
+        residue = self._residue(source) if source is not None else []
+        wanted = [one for one in residue if is_adopted(one, taken, services)]
+        return replace(
+            found,
+            text=text,
+            offers=tuple(one for one in found.offers if one not in taken),
+            taken=tuple(taken),
+            adopted=tuple(wanted),
+            residue=None if source is None else tuple(one for one in residue if one not in wanted),
         )
 
     def _rendered(self) -> tuple[str, Assembled]:
         """Return the inventory and what it renders to, once the inventory takes every service."""
         for _ in range(_TRIES + 5 * len(self._choices)):
             assembled = self._assembled()
-            text = inventory_text(assembled.data, placed_comments(self._project, self._choices, assembled))
             try:
-                plan = self._generator.render(self._target.path, output=self._tree, text=text)
+                return self._render(assembled), assembled
             except DiagnosticError as error:
                 self._give_way(assembled, error)
             except InternalError as error:
                 self._give_up(assembled, error)
-            else:
-                self._files = plan.tree.files
-                return text, assembled
         raise InternalError("the inventory of an import is refused in every form")
+
+    def _render(self, assembled: Assembled) -> str:
+        """Return the text of an inventory, once it is rendered."""
+        text = inventory_text(assembled.data, placed_comments(self._project, self._choices, assembled))
+        plan = self._generator.render(self._target.path, output=self._tree, text=text)
+        self._rendered_tree = plan.tree
+        return text
 
     def _assembled(self) -> Assembled:
         return assemble(
@@ -155,6 +199,7 @@ class _Work:
             self._move,
             name=self._target.name,
             known_gpus=self._target.known_gpus,
+            adopted=self._adopted,
         )
 
     def _give_way(self, assembled: Assembled, error: DiagnosticError) -> None:
@@ -187,12 +232,23 @@ class _Work:
             tiers = [one for one in assembled.owners.values() if one.section == "tiers"]
             of_all = path[:1] in (("defaults",), ("hfcache",), ("modes",), ())
             return of_all and True in [_simpler(one) for one in tiers]
+        if diagnostic.code == "gpu-shared-without-shares" and self._assume_share(choice):
+            return True
         key = path[2] if len(path) > 2 else ""
         if choice.section == "services":
             return _simpler(choice)
         if key == "flags" and len(path) > 3 and choice.form == "fields":
             return self._ban(choice, path[3])
         return self._ban(choice, _TOGETHER.get(key, key))
+
+    def _assume_share(self, choice: Choice) -> bool:
+        """State a share of its GPU for a tier that shares it, where no flag of its engine's comes of that."""
+        engine = self._catalog.engine(choice.engine)
+        field = "gpu_memory_utilization"
+        if choice.form != "fields" or choice.assumed or engine is None or field in engine.fields:
+            return False
+        choice.assumed = {field: _ASSUMED_SHARE}
+        return True
 
     def _ban(self, choice: Choice, field: str) -> bool:
         """Do without a field of a tier; write the service in a simpler form where that was done already."""
@@ -204,7 +260,9 @@ class _Work:
     def _residue(self, source: SourceRead) -> list[Difference]:
         with temporary_tree() as folder:
             # As far from the source as the tree is, so that relative paths lead to the same places.
-            return prove(source, self._files, Path(folder) / "tree", self._facts())
+            place = Path(folder) / "tree"
+            gpus = GpuNames(tables={}, known=self._target.known_gpus, driver=usual_driver(self._catalog))
+            return prove(source, self._rendered_tree, place, self._facts(), gpus)
 
     def _facts(self) -> dict[str, EngineFacts]:
         return {

@@ -17,6 +17,9 @@ from anvil_gen.importing.compare import Difference, differences
 from anvil_gen.importing.compose_config import ComposeError, ComposeFiles, compose_command
 from anvil_gen.importing.compose_files import Project
 from anvil_gen.importing.engine_facts import EngineFacts
+from anvil_gen.importing.rendered_config import write_rendered
+from anvil_gen.importing.service_gpus import GpuNames
+from anvil_gen.resolve.model import Tree
 from anvil_gen.values import KeyPath
 
 Assignments = Mapping[str, Mapping[str, str]]
@@ -85,42 +88,19 @@ def _refused(project: Project, said: str) -> Diagnostic:
 
 
 def prove(
-    source: SourceRead, files: Mapping[str, str], tree: Path, facts: Mapping[str, EngineFacts]
+    source: SourceRead,
+    tree: Tree,
+    folder: Path,
+    facts: Mapping[str, EngineFacts],
+    gpus: GpuNames,
 ) -> list[Difference]:
-    """Return where the rendered files, written to ``tree``, differ from the source under any assignment."""
-    for path, text in files.items():
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_text(text, "utf-8")
-    roots = sorted(path for path in files if re.fullmatch(r"docker-compose(?:\.[^/]+)?\.yml", path))
-    jobs = [(name, root) for name in source.configs for root in roots]
-    with ThreadPoolExecutor(2) as pool:
-        read = list(pool.map(lambda job: _rendered(tree, job[1], source.assignments[job[0]]), jobs))
+    """Return where the rendered files, written to ``folder``, differ from the source under any assignment."""
+    results = write_rendered(tree, folder).read({name: source.assignments[name] for name in source.configs})
     found: dict[KeyPath, Difference] = {}
     for name, config in source.configs.items():
-        result: dict[str, Any] = {}
-        for (assigned, _), rendered in zip(jobs, read, strict=True):
-            if assigned == name:
-                result = _with_mode(result, rendered)
-        for one in differences(config, result, facts):
+        for one in differences(config, results[name], facts, gpus):
             found.setdefault(one.path, one)
     return list(found.values())
-
-
-def _rendered(tree: Path, root: str, values: Mapping[str, str]) -> dict[str, Any]:
-    try:
-        return ComposeFiles(folder=tree, files=[str(tree / root)]).config(values)
-    except ComposeError as error:
-        return {"services": {}, "refused": str(error)}
-
-
-def _with_mode(found: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **found,
-        **{
-            kind: {**found.get(kind, {}), **value} if isinstance(value, dict) else value
-            for kind, value in other.items()
-        },
-    }
 
 
 def temporary_tree() -> TemporaryDirectory[str]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog, catalog_of
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.importing.compose_files import Project, file_text, read_project
@@ -36,6 +36,8 @@ class Request(Struct, frozen=True, kw_only=True):
     name: str | None = None
     output: Path | None = None
     known_gpus: Mapping[int, str] = {}
+    context: str | None = None  # of Docker, for what runs
+    adopt: bool = False
 
 
 class ImportResult(Struct, frozen=True, kw_only=True):
@@ -53,18 +55,24 @@ def run_import(request: Request, made: Generator) -> ImportResult:
     Raises:
         DiagnosticError: the source cannot be read, or is not valid.
     """
-    start = Catalog(fleet_root((request.output or Path("hosts/x.toml")).absolute()) / "templates")
+    start = catalog_of(fleet_root((request.output or Path("hosts/x.toml")).absolute()))
     project = _project(request, start)
     host = host_name(request.name or (request.output.stem if request.output is not None else project.name))
     path = request.output or Path("hosts") / f"{host}.toml"
-    target = Target(path=path.absolute(), name=host, dotenv=_dotenv(project.folder), known_gpus=request.known_gpus)
+    target = Target(
+        path=path.absolute(),
+        name=host,
+        dotenv=_dotenv(project.folder),
+        known_gpus=request.known_gpus,
+        adopt=request.adopt,
+    )
     imported = import_project(project, target, made, start)
     return ImportResult(project=project, imported=imported, path=path, notes=tuple(_notes(project, imported)))
 
 
 def _project(request: Request, catalog: Catalog) -> Project:
     if request.kind == "live":
-        return inspected_project(request.sources)
+        return inspected_project(request.sources, request.context)
     files = [Path(source) for source in request.sources] if request.text is None else []
     text = request.text if request.text is not None else file_text(files[0])
     kind = request.kind or kind_of(text)
@@ -111,6 +119,10 @@ def _notes(project: Project, imported: Import) -> Iterator[str]:
         yield f"not part of an inventory, and left out: {', '.join(project.extensions)}"
     for variable in imported.hidden.values:
         yield f"a secret that is written out is now the variable {variable}: write its value into .env of the tree"
+    for choice in imported.choices:
+        for field, value in choice.assumed.items():
+            assumed = f"{field} = {value} is assumed"
+            yield f"{choice.service} shares a GPU, and nothing says how much of it it takes: {assumed}"
     if imported.kept:
         yield f"proved with its default alone, since Compose takes no other value: {', '.join(imported.kept)}"
     if (project.folder / ".env").exists():

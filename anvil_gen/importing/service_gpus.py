@@ -28,11 +28,11 @@ class GpuNames(Struct, kw_only=True):
         Raises:
             ValueError: nothing in `[gpus]` can say it.
         """
-        table = self._table(device)
+        table, index = self._table(device), plain(device)
         for name, other in self.tables.items():
             if other == table:
                 return name
-        name = self._free_name(table, service)
+        name = self._free_name(table, int(index) if re.fullmatch("[0-9]", index) else -1, service)
         self.tables[name] = table
         return name
 
@@ -47,9 +47,9 @@ class GpuNames(Struct, kw_only=True):
             raise ValueError(device)
         return {"uuid": typed(device, str) if has_variable(device) else text}
 
-    def _free_name(self, table: Mapping[str, Any], service: str) -> str:
-        index = table.get("index")
-        if isinstance(index, int) and index < len(_ORDINALS):
+    def _free_name(self, table: Mapping[str, Any], index: int, service: str) -> str:
+        by_number = isinstance(table.get("index"), int) or table.get("uuid") in self.known.values()
+        if by_number and 0 <= index < len(_ORDINALS):
             name = _ORDINALS[index]
         else:
             reference = next(iter(table.values()))
@@ -59,22 +59,62 @@ class GpuNames(Struct, kw_only=True):
 
 
 def take_reservation(service: dict[str, Any], name: str, gpus: GpuNames) -> dict[str, Any]:
-    """Take the GPUs of a service's reservation out of it, where `gpus` says them; return that field, or none."""
-    devices = _at(service, "deploy", "resources", "reservations", "devices")
+    """Take the GPUs that a service asks for out of it, where `gpus` says them; return that field, or none."""
+    reserved_devices, short = _at(service, "deploy", "resources", "reservations", "devices"), service.get("gpus")
+    if (short is None) == (reserved_devices is None):
+        return {}
+    devices = reserved_devices if short is None else requested_devices(short)
     if not isinstance(devices, list) or len(devices) != 1 or not _is_plain(devices[0], gpus.driver):
         return {}
     try:
         value = _value(devices[0], name, gpus)
     except ValueError:
         return {}
-    _take_out(service)
+    if short is None:
+        _take_out(service)
+    else:
+        del service["gpus"]
     return {"gpus": value}
 
 
+def requested_devices(short: Any) -> Any:
+    """Return what Compose's `gpus` asks for, as the devices of a reservation."""
+    if short == "all":
+        return [{"capabilities": ["gpu"], "count": -1}]
+    entries = short if isinstance(short, list) else []
+    return [{"capabilities": ["gpu"], **one} if isinstance(one, dict) else one for one in entries]
+
+
+def with_one_request(service: dict[str, Any], gpus: GpuNames) -> dict[str, Any]:
+    """Return a canonical service with all GPUs that it asks for in one form: reserved, of a driver, by UUID if known.
+
+    Docker is asked the same by `gpus` as by a reservation, and takes the driver that has GPUs where none is named.
+    """
+    devices = [*(_at(service, "deploy", "resources", "reservations", "devices") or ())]
+    devices += requested_devices(service.get("gpus"))
+    if not devices:
+        return service
+    one_form = [_in_one_form(device, gpus) for device in devices]
+    deploy = service.get("deploy") or {}
+    resources = deploy.get("resources") or {}
+    reservations = {**(resources.get("reservations") or {}), "devices": one_form}
+    found = {key: value for key, value in service.items() if key != "gpus"}
+    return {**found, "deploy": {**deploy, "resources": {**resources, "reservations": reservations}}}
+
+
+def _in_one_form(device: dict[str, Any], gpus: GpuNames) -> dict[str, Any]:
+    found = {"driver": gpus.driver, **device} if device.get("capabilities") == ["gpu"] else dict(device)
+    if "device_ids" in found:
+        uuids = {str(index): uuid for index, uuid in gpus.known.items()}
+        found["device_ids"] = [uuids.get(one, one) for one in found["device_ids"]]
+    return found
+
+
 def _is_plain(device: Any, driver: str) -> bool:
+    """Tell whether a device is a GPU; without a driver, Docker takes the one that has GPUs."""
     return (
         isinstance(device, dict)
-        and device.get("driver") == driver
+        and device.get("driver", driver) == driver
         and device.get("capabilities") == ["gpu"]
         and device.keys() <= {"driver", "capabilities", "count", "device_ids"}
     )

@@ -16,7 +16,9 @@ from anvil_gen.importing.texts import has_variable, plain, value_of
 Move = Callable[[str], str]
 _HOME = re.compile(r"(?P<before>^|(?<=:-))\$(?:\{HOME\}|HOME(?!\w))/")
 """The home of who runs Compose, which `~` is as well."""
-_OPTIONS = {"ro", "rw", "z", "Z", ""}
+_LABELS = ("z", "Z")
+_PROPAGATION = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
+_OPTIONS = {"ro", "rw", "nocopy", "", *_LABELS, *_PROPAGATION}
 
 
 class MountRead(Struct, frozen=True, kw_only=True):
@@ -44,12 +46,9 @@ def _short(text: str, move: Move) -> MountRead:
     is_path = _is_path(source)
     fields: dict[str, Any] | None = None
     if source and given <= _OPTIONS and len(pieces) <= 3 and not has_variable(options):
-        labels = [label for label in ("z", "Z") if label in given]
         fields = _fields(source, is_path=is_path, read_only="ro" in given, move=move)
-        if fields is not None and is_path:
-            fields |= {"create": True, **({"selinux": labels[0]} if labels else {})}
-        elif labels:
-            fields = None
+        further = _further_fields(given, is_path=is_path)
+        fields = None if fields is None or further is None else {**fields, **further}
     written: Any = text
     if is_path and not has_variable(source):
         place = move(source)
@@ -58,8 +57,7 @@ def _short(text: str, move: Move) -> MountRead:
     elif is_path:
         written = {"type": "bind", "source": source, "target": target, "bind": {"create_host_path": True}}
         written |= {"read_only": True} if "ro" in given else {}
-        label = next((one for one in ("z", "Z") if one in given), "")
-        written["bind"] |= {"selinux": label} if label else {}
+        written["bind"] |= _bind_options(given)
         written = {**written, "source": moved(source, move)} if given <= _OPTIONS else text
     return MountRead(
         target=target,
@@ -69,6 +67,21 @@ def _short(text: str, move: Move) -> MountRead:
         fields=_at(target, fields),
         written=value_of(written) if isinstance(written, str) else _with_values(written),
     )
+
+
+def _bind_options(given: set[str]) -> dict[str, Any]:
+    """Return what the options of a mount in the short form say of a folder."""
+    named = (("selinux", _LABELS), ("propagation", _PROPAGATION))
+    return {key: one for key, words in named for one in words if one in given}
+
+
+def _further_fields(given: set[str], *, is_path: bool) -> dict[str, Any] | None:
+    """Return the fields for the options of a mount; None for options that the other kind of mount has."""
+    if is_path:
+        return None if "nocopy" in given else {"create": True, **_bind_options(given)}
+    if _bind_options(given):
+        return None
+    return {"nocopy": True} if "nocopy" in given else {}
 
 
 def _with_values(mount: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,19 +121,21 @@ def _at(target: str, fields: dict[str, Any] | None) -> dict[str, Any] | None:
     return fields if is_plain else None
 
 
+_LONG_OPTIONS = {"bind": {"create_host_path", "selinux", "propagation"}, "volume": {"nocopy", "subpath"}}
+
+
 def _long(mount: Mapping[str, Any], move: Move) -> MountRead:
     kind, source, target = str(mount.get("type", "")), str(mount.get("source", "")), str(mount.get("target", ""))
-    bind = mount.get("bind") or {}
+    options = mount.get(kind) or {}
     written = {**mount, "source": moved(source, move) if kind == "bind" else value_of(source)}
-    known = mount.keys() <= {"type", "source", "target", "read_only", "bind"}
+    known = mount.keys() <= {"type", "source", "target", "read_only", kind}
     fields = None
     if known and kind in ("bind", "volume") and source and isinstance(mount.get("read_only", False), bool):
         fields = _fields(source, is_path=kind == "bind", read_only=mount.get("read_only") is True, move=move)
-    if fields is not None and bind:
-        fits = kind == "bind" and bind.keys() <= {"create_host_path", "selinux"}
-        create = {"create": True} if bind.get("create_host_path") is True else {}
-        label = {"selinux": bind["selinux"]} if "selinux" in bind else {}
-        fields = {**fields, **create, **label} if fits else None
+    if fields is not None and options:
+        create = {"create": True} if options.get("create_host_path") is True else {}
+        rest = {key: value for key, value in options.items() if key != "create_host_path" and value is not False}
+        fields = {**fields, **create, **rest} if options.keys() <= _LONG_OPTIONS[kind] else None
     return MountRead(
         target=target,
         source=source,

@@ -120,6 +120,9 @@ class _Builder(CommandTaker):
 
     def _take_environment(self) -> None:
         written = by_name(self.service.pop("environment", None)) or {}
+        if isinstance(written, list):  # of entries that name no variable
+            self.override["environment"] = value_of(written)
+            written = {}
         environment: dict[str, Any] = {}
         passed = [name for name, value in written.items() if value is None]
         by_variable = {name: field for field, name in self.engine.field_env.items()}

@@ -127,6 +127,7 @@ class CommandTaker:
         is_shared = (
             at_cache is not None
             and at_cache.fields is not None
+            and at_cache.fields.keys() <= {"volume", "read_only"}
             and at_cache.volume
             and not at_cache.read_only
             and at_cache.source == (self.shared.hub_volume or at_cache.source)

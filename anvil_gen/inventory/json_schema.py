@@ -10,6 +10,7 @@ import msgspec
 from anvil_gen.inventory.fields import VARIABLE
 from anvil_gen.inventory.schema import REQUIRED, Inventory
 from anvil_gen.inventory.schema_base import EnvTable
+from anvil_gen.inventory.schema_group import GroupTable
 from anvil_gen.values import Number
 
 _TOLD = ("description", "examples", "x-unit")
@@ -19,17 +20,26 @@ TITLE = "anvil-gen inventory"
 
 def inventory_schema() -> dict[str, Any]:
     """Return the schema of ``hosts/*.toml`` (JSON Schema 2020-12, which Taplo reads)."""
-    schema = msgspec.json.schema(Inventory, schema_hook=_hook)
+    return _schema(Inventory, TITLE)
+
+
+def group_schema() -> dict[str, Any]:
+    """Return the schema of ``groups/*.toml``."""
+    return _schema(GroupTable, "anvil-gen group")
+
+
+def _schema(kind: type, title: str) -> dict[str, Any]:
+    schema = msgspec.json.schema(kind, schema_hook=_hook)
     schema["$defs"] |= msgspec.json.schema_components([EnvTable], schema_hook=_hook, ref_template="#/$defs/{name}")[1]
     for name, keys in REQUIRED.items():
-        if keys:
+        if keys and name in schema["$defs"]:
             schema["$defs"][name]["required"] = list(keys)
     for definition in schema["$defs"].values():
         # The defaults are in templates/defaults.toml: an empty table here would contradict them.
         for option in definition["properties"].values():
             option.pop("default", None)
     schema = _with_variables(schema)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": TITLE, **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
 
 
 def without_variables(schema: Any) -> Any:

@@ -13,15 +13,22 @@ from msgspec import UNSET, Meta, UnsetType, field
 from anvil_gen.inventory import fields as t
 from anvil_gen.inventory import fields_router as r
 from anvil_gen.inventory.schema_base import Table
+from anvil_gen.inventory.schema_group import LinkName, LinkTable
 from anvil_gen.inventory.schema_host import GpuTable, HfCacheTable, HostTable, PathsTable
 from anvil_gen.inventory.schema_monitoring import MonitoringTable
 from anvil_gen.inventory.schema_router import RouterTable
+from anvil_gen.inventory.schema_targets import KubernetesTable, QuadletTable
 from anvil_gen.inventory.schema_tier import ExperimentTable, TierTable
 
 SCHEMA = 1
 """The newest inventory format that this version reads."""
 
-REQUIRED = {"Inventory": ("schema", "tiers"), "GpuTable": (), "TierTable": ()}
+REQUIRED = {
+    "Inventory": ("schema", "tiers"),
+    "GroupTable": ("schema", "hosts", "link", "tiers"),
+    "GpuTable": (),
+    "TierTable": (),
+}
 """Keys that must be there, by struct."""
 
 RENAMED = {("router", old): new for old, new in RouterTable.RENAMED.items()}
@@ -47,6 +54,9 @@ class Inventory(Table, frozen=True, kw_only=True):
     gpus: Annotated[dict[t.GpuKey, GpuTable], Meta(description="The GPUs, by names of yours.")] = field(
         default_factory=dict
     )
+    links: Annotated[
+        dict[LinkName, LinkTable], Meta(description="Networks by which the ranks of groups reach each other.")
+    ] = field(default_factory=dict)
     tiers: Annotated[
         dict[t.TierName, TierTable],
         Meta(description="The model servers, by names of yours: lower-case letters, digits, `-`, `_`, `.`."),
@@ -82,3 +92,5 @@ class Inventory(Table, frozen=True, kw_only=True):
     router: RouterTable | UnsetType = UNSET
     experiment: ExperimentTable | UnsetType = UNSET
     monitoring: MonitoringTable | UnsetType = UNSET
+    kubernetes: KubernetesTable = KubernetesTable()
+    quadlet: QuadletTable = QuadletTable()

@@ -1,6 +1,6 @@
 """What a service mounts, and the networks that it is on."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -27,6 +27,31 @@ class MountTable(Table, frozen=True, kw_only=True):
                 examples=[True],
             ),
         ]
+        | UnsetType
+    ) = UNSET
+    propagation: (
+        Annotated[
+            Literal["private", "rprivate", "shared", "rshared", "slave", "rslave"],
+            Meta(
+                description="Whether what is mounted below a folder later is seen on the other side, "
+                "`bind.propagation`.",
+                examples=["rslave"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    nocopy: (
+        Annotated[
+            Literal[True],
+            Meta(
+                description="A new volume stays empty: nothing of the image is copied into it, `volume.nocopy`.",
+                examples=[True],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    subpath: (
+        Annotated[str, t.text("The folder of a volume that is mounted, `volume.subpath`.", examples=["models/small"])]
         | UnsetType
     ) = UNSET
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -27,6 +28,8 @@ class DetectedGpu(Struct, frozen=True, kw_only=True):
     memory_mib: int | None = None
     compute_capability: str = ""
     driver: str = ""
+    is_integrated: bool = False
+    """Whether it is known to share the machine's memory."""
 
 
 class GpuListing(Struct, frozen=True, kw_only=True):
@@ -59,7 +62,7 @@ def list_gpus(vendor: str, data: Vendor, *, run: Run = run_program, root: Path =
             found.setdefault(gpu.uuid.casefold(), gpu)
     return GpuListing(
         vendor=vendor,
-        gpus=_numbered(found, data.uuid_pattern),
+        gpus=_numbered(found, data),
         diagnostic=diagnostics[0] if diagnostics and not found else "",
     )
 
@@ -72,12 +75,17 @@ def used_mib(data: Vendor, *, run: Run = run_program) -> dict[str, int]:
     return {gpu.uuid.casefold(): gpu.memory_mib for gpu in found if gpu.memory_mib is not None}
 
 
-def _numbered(found: dict[str, DetectedGpu], uuid_pattern: str) -> tuple[DetectedGpu, ...]:
+def _numbered(found: dict[str, DetectedGpu], data: Vendor) -> tuple[DetectedGpu, ...]:
     """Return GPUs with their indexes, which also pin those that have no UUID of the vendor's form."""
     from msgspec.structs import replace  # noqa: PLC0415
 
     return tuple(
-        replace(gpu, index=index, uuid=gpu.uuid if re.fullmatch(uuid_pattern, gpu.uuid) else str(index))
+        replace(
+            gpu,
+            index=index,
+            uuid=gpu.uuid if re.fullmatch(data.uuid_pattern, gpu.uuid) else str(index),
+            is_integrated=bool(data.integrated and re.search(data.integrated, gpu.name)),
+        )
         for index, gpu in enumerate(found.values())
     )
 
@@ -90,8 +98,9 @@ def _parse(vendor: str, listing: ProgramListing, answer: Answer) -> Iterator[Det
             fields = {name: (text or "").strip() for name, text in match.groupdict().items()}
             memory = fields.pop("memory_mib", "")
             number = int(memory) if memory.isascii() and memory.isdecimal() else None
-            known = {name: text for name, text in fields.items() if not text.startswith("[")}  # [N/A], [Not Supported]
-            yield DetectedGpu(vendor=vendor, index=0, memory_mib=number or None, **{"uuid": "", **known})
+            said = {name: text for name, text in fields.items() if not text.startswith("[")}  # [N/A], [Not Supported]
+            known: dict[str, Any] = {"uuid": "", **said}
+            yield DetectedGpu(vendor=vendor, index=0, memory_mib=number or None, **known)
 
 
 def _diagnostic(listing: ProgramListing, answer: Answer) -> str:

@@ -37,9 +37,14 @@ def hub_cache_of(host: Host, engine: Engine, tier: Tier, *, access: int = os.W_O
     return place / engine.hub_folder
 
 
+def repo_folder(cache: Path, repo: str) -> Path:
+    """Return the folder of a cache that has a repository."""
+    return cache / f"models--{repo.replace('/', '--')}"
+
+
 def repo_blobs(cache: Path, repo: str) -> Path:
     """Return the folder of a cache that has the contents of a repository."""
-    return cache / f"models--{repo.replace('/', '--')}" / BLOBS
+    return repo_folder(cache, repo) / BLOBS
 
 
 def path_here(host: Host, path: str) -> Path:

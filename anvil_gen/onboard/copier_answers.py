@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from msgspec import Struct
@@ -35,6 +36,7 @@ def answers_of(found: DetectedMachine, *, context: str | None = None) -> Answers
         "docker_context": context or "",
         "address": found.address,
         "architecture": found.architecture,
+        "host_keys": json.dumps(found.host_keys),
     }
     suggested: dict[str, Any] = {"machine": found.name}
     if found.platform is not None:
@@ -65,10 +67,11 @@ def gpu_line(gpu: DetectedGpu, found: DetectedMachine) -> str:
 def gpu_memory(gpu: DetectedGpu, found: DetectedMachine) -> tuple[int | None, int]:
     """Return a GPU's memory and the part of it that is reserved, in MiB.
 
-    A GPU that reports a compute capability but no memory shares the machine's: a part of that is left to the system.
+    A GPU that is integrated, or reports a compute capability but no memory, shares the machine's: a part of that is
+    left to the system.
     """
     shared = found.memory_mib
-    if gpu.memory_mib is None and gpu.compute_capability and shared:
+    if gpu.memory_mib is None and (gpu.compute_capability or gpu.is_integrated) and shared:
         return shared, max(_LEAST_RESERVE_MIB, shared // _RESERVED_SHARE)
     return gpu.memory_mib, 0
 

@@ -10,15 +10,18 @@ import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from anvil_gen.catalog.docker_conditions import docker_conditions
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.inventory.fields import NAME_LENGTH, Platform
 from anvil_gen.machine.docker import Docker
 from anvil_gen.machine.docker_info import IMAGE_ARCHITECTURES, DockerInfo, docker_info
 from anvil_gen.machine.gpus import DetectedGpu, GpuListing
+from anvil_gen.machine.host_conditions import holds
 from anvil_gen.machine.ports import free_port, is_taken
 from anvil_gen.machine.ssh import over_ssh
 from anvil_gen.machine.subprocesses import Answer, Run, run_program
@@ -126,6 +129,8 @@ class DetectedMachine(Struct, frozen=True, kw_only=True):
     router_port: int
     first_port: int
     architecture: str
+    host_keys: Mapping[str, Any]
+    """Keys of `[host]` without which nothing runs there."""
     address: str
     projects: tuple[ComposeProject, ...]
 
@@ -160,7 +165,7 @@ def detect(catalog: Catalog, at: MachineAccess, *, router_port: int, first_port:
     docker = docker_info(at.docker)
     volumes = at.docker.run("volume", "ls", "--format", "{{.Name}}").stdout.split() if docker.is_available else []
     machine = inspect_machine(catalog, run=at.run, root=at.root or nowhere, system=at.system)
-    return DetectedMachine(
+    found = DetectedMachine(
         name=machine_name(at.hostname),
         machine=machine,
         docker=docker,
@@ -171,9 +176,23 @@ def detect(catalog: Catalog, at: MachineAccess, *, router_port: int, first_port:
         router_port=(free_port(router_port, taken=at.taken) or router_port) if at.root is not None else router_port,
         first_port=_free_pair(first_port, at.taken) if at.root is not None else first_port,
         architecture=_architecture(docker, at.run),
+        host_keys={},
         address=at.address,
         projects=_projects(at.docker) if docker.is_available else (),
     )
+    return replace(found, host_keys=_host_keys(found, catalog, at))
+
+
+def _host_keys(found: DetectedMachine, catalog: Catalog, at: MachineAccess) -> dict[str, Any]:
+    """Return what the known conditions of a host that hold there want of `[host]`."""
+    root = at.root or Path("/nonexistent")
+    vendors = {gpu.vendor for gpu in found.gpus}
+    met = [
+        condition.unless
+        for condition in docker_conditions(catalog)
+        if condition.init and holds(condition, found.docker, vendors, lambda path: (root / path.lstrip("/")).exists())
+    ]
+    return {key: value for keys in met for key, value in keys.items()} if found.docker.is_available else {}
 
 
 def _architecture(docker: DockerInfo, run: Run) -> str:

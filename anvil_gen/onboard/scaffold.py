@@ -38,7 +38,7 @@ class AbortedError(Exception):
 class PostSetup(Struct, frozen=True, kw_only=True):
     """What was created besides the files: a repository, the file of a new key, a volume; and the missing volume.
 
-    ``warnings`` are about what was laid down.
+    ``warnings`` are about what was laid down; ``imported``: the inventory is that of something that may run already.
     """
 
     repository: bool
@@ -46,6 +46,7 @@ class PostSetup(Struct, frozen=True, kw_only=True):
     volume: str
     missing_volume: str
     warnings: Sequence[Diagnostic] = ()
+    imported: bool = False
 
 
 class ScaffoldResult(Struct, frozen=True, kw_only=True):

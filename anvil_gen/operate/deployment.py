@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.catalog import catalog_of
 from anvil_gen.deploy.deploy_tree import DeployTree
 from anvil_gen.diagnostics import (
     Diagnostic,
@@ -173,7 +173,7 @@ def open_deployment(host: str, here: Path) -> Deployment:
         DiagnosticError: there is no such host, or its inventory cannot be read.
     """
     path = find_inventory(host, here)
-    return Deployment(Host(path, Catalog(fleet_root(path) / "templates")))
+    return Deployment(Host(path, catalog_of(fleet_root(path))))
 
 
 def delegate(

@@ -10,9 +10,8 @@ from anvil_gen.machine.containers import Container
 from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.reach import reachable
-from anvil_gen.render.renderer import path_of_mode
 from anvil_gen.resolve.model import Mode, Router
-from anvil_gen.resolve.router_model import HEALTH_FILE, file_of_variable
+from anvil_gen.resolve.router_model import HEALTH_FILE, file_of_variable, path_of_mode
 from anvil_gen.text_files import read_text
 
 

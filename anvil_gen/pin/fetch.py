@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from shlex import quote
 
 from msgspec import UNSET, Struct
 
@@ -59,6 +60,7 @@ class Unfetched(Struct, frozen=True, kw_only=True):
 
     tier: str
     why: str
+    command: str = ""  # that brings it otherwise
 
 
 def plan_downloads(
@@ -92,8 +94,21 @@ def plan_downloads(
     if errors:
         raise DiagnosticError(errors)
     local = set(tiers) - {one.owner for one, _ in pairs}
-    unfetched += [Unfetched(tier=name, why="it has nothing of the Hub") for name in tiers if name in local]
+    unfetched += [_unfetched(host, tier) for name, tier in tiers.items() if name in local]
     return downloads, unfetched
+
+
+def _unfetched(host: Host, tier: Tier) -> Unfetched:
+    """Return why nothing of a tier is fetched, with the command of an engine that pulls its models itself."""
+    engine, model = host.catalog.engine(tier.engine), tier.options.model
+    if engine is None or not engine.pull or not isinstance(model, ModelTable) or model.repo is UNSET:
+        return Unfetched(tier=tier.name, why="it has nothing of the Hub")
+    pull = engine.pull.format(model=quote(str(model.repo)))
+    return Unfetched(
+        tier=tier.name,
+        why=f"{engine.title} pulls its models itself; once it runs, in {display_path(host.output)}:",
+        command=f"docker compose exec {quote(tier.service.name)} {pull}",
+    )
 
 
 def _from(source: str | None, tier: Tier) -> Wanted:
@@ -106,8 +121,7 @@ def _from(source: str | None, tier: Tier) -> Wanted:
 def _download(host: Host, one: Wanted, tier: Tier, hub: Hub, *, source: str | None) -> Download | Unfetched:
     engine = host.catalog.engine(tier.engine)
     if engine is None or (source is None and not engine.hub_folder):
-        title = engine.title if engine is not None else tier.engine
-        return Unfetched(tier=tier.name, why=f"{title} keeps models in a form of its own, and pulls them itself")
+        return _unfetched(host, tier)
     revision = host.lock.commit(one.repo, one.revision)
     answer = hub.files(one.repo, revision)
     written = source or str(host.collector.value_at(one.path) or one.repo)
@@ -130,7 +144,8 @@ def _chosen(one: Wanted, tier: Tier, engine: Engine, names: Sequence[str], writt
     if one.name == written and isinstance(model, ModelTable) and model.file is not UNSET:
         parts = gguf_of(names, last_part(str(model.file)).removesuffix(".gguf"))
         return {name for name in names if last_part(name) == last_part(str(model.file))} or set(parts)
-    return set(read_files(engine, names, written.partition(":")[2], tier.options.flags))
+    given = {**tier.options.flags, "mmproj": tier.options.mmproj}
+    return set(read_files(engine, names, written.partition(":")[2], given))
 
 
 def _models_place(host: Host, tier: Tier) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.catalog import catalog_of
 from anvil_gen.deploy.pipeline import collect_all
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.fleet import all_inventories, find_inventory, fleet_root, only_host
@@ -29,6 +29,6 @@ def open_hosts(names: Sequence[str], *, every: bool, here: Path) -> list[Host]:
 
 
 def _open(path: Path) -> Host:
-    host = Host(path, Catalog(fleet_root(path) / "templates"), lock=Lock())
+    host = Host(path, catalog_of(fleet_root(path)), lock=Lock())
     _ = host.stack  # its errors are those of all hosts that are asked for
     return host

@@ -27,7 +27,7 @@ class ImageReference(Struct, frozen=True, kw_only=True):
 
     @property
     def is_local(self) -> bool:
-        """Whether its registry is on this machine, where Docker asks without TLS."""
+        """Whether its registry is on this machine, where Docker does without TLS if it must."""
         return _LOOPBACK.fullmatch(self.registry) is not None
 
 

@@ -16,7 +16,7 @@ from anvil_gen.inventory.lock_file import ImagePin
 from anvil_gen.pin.docker_credentials import Credentials, credentials_of
 from anvil_gen.pin.image_reference import DOCKER_HUB, ImageReference, parse_image
 from anvil_gen.pin.no_answer import NotAnsweredError
-from anvil_gen.pin.web import Answer, NoAnswerError, Web
+from anvil_gen.pin.web import Answer, NoAnswerError, Web, speaks_tls
 
 _LISTS = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 _SINGLE = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
@@ -37,6 +37,7 @@ class Registries:
     def __init__(self, web: Web | None = None) -> None:
         self._web = web or Web()
         self._authorization: dict[tuple[str, str], str] = {}
+        self._schemes: dict[str, str] = {}
 
     def pin(self, name: str, architecture: str) -> ImagePin:
         """Return what an image's tag means, for a host of an architecture.
@@ -129,8 +130,15 @@ class Registries:
         }
         return tuple(sorted(map(printable, found)))
 
+    def _base(self, image: ImageReference) -> str:
+        """Return where a registry is; one on this machine may do without TLS, as for Docker."""
+        host = f"registry-1.{DOCKER_HUB}" if image.registry == DOCKER_HUB else image.registry
+        if host not in self._schemes:
+            self._schemes[host] = "http" if image.is_local and not speaks_tls(host) else "https"
+        return f"{self._schemes[host]}://{host}"
+
     def _ask(self, image: ImageReference, path: str, *, method: str = "GET") -> Answer:
-        url, key = f"{_base(image)}/v2/{image.repository}/{path}", (image.registry, image.repository)
+        url, key = f"{self._base(image)}/v2/{image.repository}/{path}", (image.registry, image.repository)
         known = self._authorization.get(key)
         answer = self._send(image, method, url, known)
         if answer.status == 401:
@@ -167,7 +175,7 @@ class Registries:
         if scheme.lower() == "basic":
             return login.basic if login is not None and not login.identity else None
         values = dict(re.findall(r'(\w+)="([^"]*)"', rest))
-        realm = urljoin(_base(image), values.get("realm", ""))
+        realm = urljoin(self._base(image), values.get("realm", ""))
         if scheme.lower() != "bearer" or not (realm.startswith("https://") or image.is_local):
             return None  # nobody's password goes over an open line
         token = self._token(image, realm, {key: values[key] for key in ("service", "scope") if key in values}, login)
@@ -212,11 +220,6 @@ def _quoted(asked: Mapping[str, str]) -> list[tuple[str, str]]:
     from urllib.parse import quote  # noqa: PLC0415
 
     return [(key, quote(value, safe=":/,")) for key, value in asked.items()]
-
-
-def _base(image: ImageReference) -> str:
-    host = f"registry-1.{DOCKER_HUB}" if image.registry == DOCKER_HUB else image.registry
-    return f"{'http' if image.is_local else 'https'}://{host}"
 
 
 def _json(image: ImageReference, answer: Answer) -> dict[str, Any]:

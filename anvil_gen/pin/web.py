@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -17,6 +20,7 @@ ATTEMPTS = 5
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 30.0
 _SECONDS = 20.0
+_HANDSHAKE_SECONDS = 5.0
 _BUSY = (429, 500, 502, 503, 504)
 _LARGEST = 4 << 20
 """Of what is read; registries take no larger manifests."""
@@ -79,6 +83,22 @@ class Web:
             return Answer(response.status_code, response.headers, body)
 
 
+def speaks_tls(address: str) -> bool:
+    """Tell whether a server, by its host and port, speaks TLS, whatever its certificate."""
+    any_certificate = ssl.create_default_context()
+    any_certificate.check_hostname, any_certificate.verify_mode = False, ssl.CERT_NONE
+    parts = urlsplit(f"https://{address}")
+    place = (parts.hostname or "", parts.port or 443)
+    try:
+        with (
+            socket.create_connection(place, timeout=_HANDSHAKE_SECONDS) as plain,
+            any_certificate.wrap_socket(plain, server_hostname=parts.hostname),
+        ):
+            return True
+    except OSError:  # nobody listens, or it is no TLS
+        return False
+
+
 def wait_seconds(attempt: int, asked: str) -> float:
     """Return the seconds to wait: those that the server asks for, else twice as long each time."""
     seconds: float = _FIRST_WAIT * 2**attempt
@@ -93,4 +113,6 @@ def wait_seconds(attempt: int, asked: str) -> float:
 def _reason(error: Exception) -> str:
     if isinstance(error, httpx2.TimeoutException):
         return f"no answer within {_SECONDS:.0f} seconds"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return f"its certificate is not trusted here ({error}); SSL_CERT_FILE names a file of authorities to trust"
     return str(error) or type(error).__name__

@@ -106,7 +106,7 @@ def endpoints_of(host: str, mode: Mode, address: str | None = None) -> tuple[End
     found = (
         (_of_router(host, router, address),)
         if router is not None
-        else tuple(_of_tier(one, address) for one in mode.tiers)
+        else tuple(_of_tier(one, address) for one in mode.tiers if one.answers)
     )
     published = tuple(endpoint for endpoint in found if endpoint is not None and endpoint.models)
     if not published:

@@ -25,15 +25,19 @@ from anvil_gen.render.quoting import (
     cfg_variable,
     comment,
     compose_string,
+    systemd_word,
     to_cfg,
     to_data,
     to_json,
     to_map,
+    to_pod,
     to_toml,
+    to_unit,
     to_word,
     to_yaml,
     yaml_block,
     yaml_folded,
+    yaml_literal,
     yaml_string,
 )
 from anvil_gen.render.template_lint import broken_rules, hidden
@@ -143,7 +147,7 @@ class TemplateEnvironment(jinja2.Environment):
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self._is_yaml = syntax in ("yaml", "data")
+        self._is_yaml = syntax in ("yaml", "data", "manifest")
         # Nothing that could pass a value by the quoting, nor quote it for another syntax.
         self.filters = {name: _FILTERS[name] for name in ("comment", *_FILTERS_OF.get(syntax, ()))}
         self.globals = {}
@@ -202,8 +206,17 @@ _FILTERS: dict[str, Callable[..., _Quoted]] = {
     "folded": lambda texts, indent: _Quoted(yaml_folded(map(compose_string, texts), indent)),
     "block": lambda value, indent: _Quoted(yaml_block(value, indent)),
     "variable": lambda value: _Quoted(cfg_variable(value)),
+    "literal": lambda text, indent: _Quoted(yaml_literal(text, indent)),
+    "expanded": lambda value: _Quoted(to_pod(value)),
+    "word": lambda value: _Quoted(systemd_word(value)),
 }
-_FILTERS_OF = {"yaml": ("key", "folded", "block"), "data": ("key",), "cfg": ("variable",)}
+_FILTERS_OF = {
+    "yaml": ("key", "folded", "block"),
+    "data": ("key",),
+    "manifest": ("key", "literal", "expanded"),
+    "cfg": ("variable",),
+    "unit": ("word",),
+}
 
 
 def _uncompiled(what: str, file: str, line: int) -> Diagnostic:
@@ -225,6 +238,8 @@ QUOTES: dict[str, Callable[[object], str]] = {
     "map": to_map,
     "json": to_json,
     "words": to_word,
+    "manifest": to_data,
+    "unit": to_unit,
 }
 """Syntax -> what turns a printed value into text of it."""
 

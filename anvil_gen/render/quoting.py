@@ -36,6 +36,9 @@ _ASTRAL = re.compile("[\\U00010000-\\U0010ffff]")
 _CFG_WORD = re.compile(r"[A-Za-z0-9_./:@*,+=-]+")
 _CFG_ESCAPES = {'"': '\\"', "\\": "\\\\", "$": "\\$", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _CFG_SPECIAL = re.compile(f'["$\\\\{_CONTROLS}]|{_INVISIBLE.pattern}')
+_UNIT_WORD = re.compile(r"[A-Za-z0-9_./:@,+=$%-]+")
+_UNIT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_UNIT_SPECIAL = re.compile(f'["\\\\{_CONTROLS}]|{_INVISIBLE.pattern}')
 _MAP_SPECIAL = re.compile(r"[\x00-\x20\x7f]|\s")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./:@+=-]*")
 
@@ -77,6 +80,17 @@ def yaml_folded(texts: Iterable[str], indent: int) -> str:
     if all(map(_is_literal, lines)):
         return f"'{between.join(lines)}'"
     return f'"{between.join(_escaped(line, _YAML_ESCAPES) for line in lines)}"'
+
+
+def yaml_literal(text: str, indent: int) -> str:
+    """Return a text as a block of its own lines, each behind ``indent`` spaces; quoted where it cannot be one."""
+    plain = text.replace("\n", "").replace("\t", "").replace('"', "").replace("\\", "")
+    if not text.strip() or _UNPRINTABLE.search(plain) or _ASTRAL.search(plain):
+        return yaml_string(text)
+    lines, margin = text.split("\n"), " " * indent
+    ends = "-" if lines[-1] else "+" if text.endswith("\n\n") else ""
+    body = "\n".join(f"{margin}{line}" if line else "" for line in (lines if lines[-1] else lines[:-1]))
+    return f"|2{ends}\n{body}"
 
 
 def yaml_block(value: Any, indent: int) -> str:
@@ -150,6 +164,39 @@ def _yaml_float(text: str) -> str:
     point = "" if "." in mantissa else ".0"
     sign = "" if exponent.startswith(("+", "-")) else "+"
     return f"{mantissa}{point}e{sign}{exponent}"
+
+
+def to_pod(value: object) -> str:
+    """Return a word of a container's command or environment, in which Kubernetes would put variables: `$(NAME)`."""
+    _refuse_variable(value)
+    text = value if isinstance(value, str) else _scalar(value)
+    return yaml_string(text.replace("$", "$$"))
+
+
+def to_unit(value: object) -> str:
+    """Return the whole value of a key of a systemd unit, which is no list of words."""
+    _refuse_variable(value)
+    text = value if isinstance(value, str) else _scalar(value)
+    if not text or text != text.strip() or text.endswith("\\") or _INVISIBLE.search(text):
+        raise InternalError(f"{text!r} cannot be written to a unit as it is")
+    return text.replace("%", "%%")
+
+
+def systemd_word(value: object) -> str:
+    """Return a word of a command line of a unit, in which systemd puts no variable and no specifier of its own."""
+    _refuse_variable(value)
+    text = value if isinstance(value, str) else _scalar(value)
+    if "\0" in text:
+        raise InternalError(f"{text!r} cannot be written to a unit: its words end at a NUL")
+    doubled = text.replace("%", "%%").replace("$", "$$")
+    if _UNIT_WORD.fullmatch(doubled):
+        return doubled
+    return f'"{_UNIT_SPECIAL.sub(_unit_escape, doubled)}"'
+
+
+def _unit_escape(match: re.Match[str]) -> str:
+    char = match[0]
+    return _UNIT_ESCAPES.get(char) or "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
 
 
 def to_toml(value: object) -> str:

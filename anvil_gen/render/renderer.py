@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import copy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog, shipped_catalog
 from anvil_gen.catalog.template_tree import MONITORING
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Location
 from anvil_gen.digests import digest
@@ -19,7 +20,7 @@ from anvil_gen.render.overrides import overridden
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.render.template_lines import TemplateLine, lines_of
 from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, Mode, Stack
-from anvil_gen.resolve.router_model import file_variable
+from anvil_gen.resolve.router_model import file_variable, path_of_mode
 
 _OVERRIDDEN = ("service", "router")
 _ROUTER = "router/"
@@ -183,11 +184,20 @@ class Renderer:
         )
 
     def _environment(self, path: str) -> TemplateEnvironment:
-        syntax = syntax_of(path)
+        return self.environment(syntax_of(path))
+
+    def environment(self, syntax: str) -> TemplateEnvironment:
+        """Return the environment of the templates of a syntax."""
         if syntax not in self._environments:
             cache = TemplateCache(self._cache_folder, syntax) if self._cache_folder is not None else None
             self._environments[syntax] = TemplateEnvironment(self.catalog, QUOTES[syntax], cache, syntax=syntax)
         return self._environments[syntax]
+
+
+@cache
+def shipped_renderer(cache_folder: Path | None) -> Renderer:
+    """Return the renderer of all fleets without templates of their own."""
+    return Renderer(shipped_catalog(), cache_folder=cache_folder)
 
 
 def _context(stack: Stack, mode: Mode) -> dict[str, Any]:
@@ -206,12 +216,6 @@ def _file_names(paths: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
         if path.startswith(_ROUTER) and path.count("/") == 1 and not path.startswith(_NAMING_DIGESTS)
     }
     return {"files": files, "file_variables": {file_variable(name): own for name, own in files.items()}}
-
-
-def path_of_mode(path: str, mode: str) -> str:
-    """Return the path of a mode's own version of a file: ``router/router.night.toml``."""
-    stem, dot, suffix = path.rpartition(".")
-    return f"{stem}.{mode}{dot}{suffix}"
 
 
 def _with_digests(context: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:

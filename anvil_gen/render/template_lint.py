@@ -46,8 +46,8 @@ KEY = Rule(
     instead="print the value itself: {{ value }}",
 )
 WHOLE = Rule(
-    what="`folded` or `block` is a part of a line: they may print several",
-    instead="print `folded` behind `key: ` or `- `, `block` at the start of a line, and end the line behind it",
+    what="`folded`, `literal` or `block` is a part of a line: they may print several",
+    instead="print `block` at the start of a line, the others behind `key: ` or `- `, and end the line behind it",
 )
 INSIDE = Rule(
     what="a value is printed inside a text of YAML, where its quotes would be a part of the text",
@@ -299,8 +299,8 @@ class _Walk:
             fits, rule, pending = state.quote == "#", COMMENT, None
         elif name == "key":
             pending = _Pending(line, frozenset(":"), KEY)
-        elif name in ("folded", "block"):
-            behind = state.last in (" ", "\t") and state.visible in (":", "-") if name == "folded" else not state.last
+        elif name in ("folded", "literal", "block"):
+            behind = state.last in (" ", "\t") and state.visible in (":", "-") if name != "block" else not state.last
             fits, rule, pending = not state.quote and behind, WHOLE, _Pending(line, frozenset("\n"), WHOLE)
         elif state.quote == "#" and not isinstance(piece, nodes.Call):
             fits, pending = True, None

@@ -13,7 +13,18 @@ from typing import Any
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.gpu_model import Reservation
-from anvil_gen.resolve.model import ExtraService, HealthCheck, Logging, Mode, Mount, Networks, Router, Service, Stack
+from anvil_gen.resolve.model import (
+    GROUP_LABEL,
+    ExtraService,
+    HealthCheck,
+    Logging,
+    Mode,
+    Mount,
+    Networks,
+    Router,
+    Service,
+    Stack,
+)
 from anvil_gen.resolve.override_merge import Added, merge
 from anvil_gen.values import KeyPath, Text, VariableValue
 
@@ -151,14 +162,21 @@ def _mount(mount: Mount) -> dict[str, Any]:
         "source": compose_string(mount.source),
         "target": compose_string(mount.target),
         "read_only": True if mount.read_only else _ABSENT,
-        **({} if mount.volume else {"bind": _bind(mount)}),
+        **({"volume": _volume(mount)} if mount.volume else {"bind": _bind(mount)}),
     }
+
+
+def _volume(mount: Mount) -> Any:
+    if not mount.nocopy and mount.subpath is None:
+        return _ABSENT
+    return {"nocopy": True if mount.nocopy else _ABSENT, "subpath": _optional(mount.subpath)}
 
 
 def _bind(mount: Mount) -> dict[str, Any]:
     return {
         "create_host_path": mount.create,
         "selinux": _optional(mount.selinux),
+        "propagation": _optional(mount.propagation),
     }
 
 
@@ -182,6 +200,7 @@ def _networks(networks: Networks) -> dict[str, Any]:
 def _expected_service(catalog: Catalog, service: Service) -> dict[str, Any]:
     environment = {variable.name: _optional_value(variable.value) for variable in service.environment}
     labels = {name: compose_string(value) for name, value in service.labels}
+    labels |= {GROUP_LABEL: service.group} if service.group else {}
     own = {
         **_common_keys(service),
         "image": compose_string(service.image) if service.image else _ABSENT,

@@ -100,7 +100,8 @@ def _tiers_beyond_loopback(stack: Stack, collector: Collector) -> None:
         names = (*tier.options.flags, *tier.options.variables)
         if any(re.search(r"(?i)api[_-]key$", name) for name in names):
             continue
-        if bind is not False and is_address(bind) and not _is_loopback(bind):
+        is_link = tier.options.origin("bind").layer.startswith("[links.")  # a network for the group's hosts alone
+        if not is_link and bind is not False and is_address(bind) and not _is_loopback(bind):
             path, key = option_location(tier.options, "bind", tier.table)
             detail = f'"{tier.name}" asks for no key: on "{bind}" everybody who reaches the host can use it'
             remedy = 'write bind = "127.0.0.1", and let clients come by the router'

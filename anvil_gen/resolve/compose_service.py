@@ -19,7 +19,7 @@ from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Network
 from anvil_gen.resolve.model_source import Source
 from anvil_gen.resolve.mounts import Taken, moved_source, own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
-from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
+from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions, is_one_address
 from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.parallel import parallel_values
 from anvil_gen.resolve.relative_paths import Move, move_to
@@ -30,6 +30,7 @@ from anvil_gen.values import KeyPath, Number, Text, VariableValue, canonical_fla
 
 _DOCKER_GRACE_SECONDS = 10
 _MODEL = "{model}"
+_LOOPBACK = "127.0.0.1"
 _BY_NAME = "By name only: the value comes from the shell or from .env."
 
 
@@ -107,7 +108,7 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         command=parts.command,
         shell_words=() if inputs.extra_arguments is None else shell_words(parts.command, inputs.extra_arguments),
         environment=parts.environment,
-        ports=published(options.bind, inputs.published_port, inputs.port),
+        ports=() if server.on_host_network else published(options.bind, inputs.published_port, inputs.port),
         further_ports=tuple(map(text_of, options.ports)),
         mounts=mounts,
         networks=networks,
@@ -122,6 +123,7 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         ipc=options.ipc or None,
         logging=logging_of(options),
         labels=inputs.labels,
+        group=server.rank_label,
         env_file=env_files(options.env_file, move),
         build=build_keys(options.build, move),
         override=with_image(_override(context, server, mounts), context.lock),
@@ -143,13 +145,13 @@ def _engine_parts(
         command=_command(context, server, engine, inputs),
         environment=_environment(context, server, engine, inputs),
         mounts=_mounts(engine if server.options.caches else replace(engine, caches=()), inputs, move),
-        health=_health(server.options, engine, inputs.port),
+        health=_health(server, engine, inputs.port),
     )
 
 
-def health_check(health: Health, port: Text, start_period: str | None) -> HealthCheck:
+def health_check(health: Health, port: Text, start_period: str | None, address: str = _LOOPBACK) -> HealthCheck:
     """Return a health check on ``port``, in Compose's terms."""
-    values: dict[str, Text] = {"port": port, "path": health.path}
+    values: dict[str, Text] = {"port": port, "path": health.path, "address": address}
     return HealthCheck(
         test=tuple(fill(part, values) for part in health.test),
         interval=health.interval,
@@ -159,8 +161,9 @@ def health_check(health: Health, port: Text, start_period: str | None) -> Health
     )
 
 
-def _health(options: ServerOptions, engine: Engine, port: Text) -> HealthCheck | None:
+def _health(server: AnyServer, engine: Engine, port: Text) -> HealthCheck | None:
     """Return the health check: one of the inventory's own as it is written, else the engine's."""
+    options = server.options
     written = options.healthcheck
     if written is False:
         return None
@@ -175,7 +178,8 @@ def _health(options: ServerOptions, engine: Engine, port: Text) -> HealthCheck |
     flags = {canonical_flag(name) for name, value in options.flags.items() if value is not False}
     if engine.health is None or not flags.isdisjoint(map(canonical_flag, engine.headless)):
         return None
-    return replace(health_check(engine.health, port, start_period), **own)
+    address = options.bind if server.on_host_network and is_one_address(options.bind) else _LOOPBACK
+    return replace(health_check(engine.health, port, start_period, address), **own)
 
 
 def _command(context: ResolveContext, server: AnyServer, engine: Engine, inputs: ServiceInputs) -> tuple[Text, ...]:
@@ -268,7 +272,7 @@ def _field_values(server: AnyServer, engine: Engine, inputs: ServiceInputs) -> d
         "gpu_memory_utilization": inputs.share,
         "revision": model.revision if model else None,
         "draft_model.revision": draft.revision if draft else None,
-        **parallel_values(server.options, server.gpu_request, engine),
+        **parallel_values(server.options, server.gpu_request, engine, server.nodes),
         "served_name": _one_or_list(inputs.served_names),
         "port": inputs.port,
     }
@@ -286,6 +290,7 @@ def _environment(
     sources = (
         gpu_environment(context, server.gpu_request, inputs.device_ids),
         _engine_environment(server, engine, inputs, places),
+        server.rank_environment,
         (
             EnvVar(name=name, value=fill(value, places), reason=quirk.reason)
             for quirk in matching_quirks(context, engine, server.gpu_request)

@@ -16,6 +16,8 @@ from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.flag_check import FlagRules
 from anvil_gen.resolve.gpu_model import Gpu, GpuRequest
+from anvil_gen.resolve.group_model import Rank
+from anvil_gen.resolve.model import EnvVar
 from anvil_gen.resolve.monitoring_model import FederatedHost
 from anvil_gen.resolve.options import ServerOptions, TierOptions
 from anvil_gen.resolve.router_model import Peer
@@ -26,6 +28,14 @@ _Options = TypeVar("_Options", bound=ServerOptions)
 
 Folders = tuple[Path, Path]
 """The folder of an inventory, and that of its rendered tree."""
+
+
+class FleetFacts(Struct, frozen=True, kw_only=True):
+    """What a host has to know of the other hosts of its fleet."""
+
+    peers: tuple[Peer, ...] = ()  # whose models its router serves too
+    federated: tuple[FederatedHost, ...] = ()  # whose metrics are taken too
+    ranks: Mapping[str, Rank] = {}  # its parts in groups, by the names of their tiers
 
 
 class ResolveContext(Struct, frozen=True, kw_only=True):
@@ -45,6 +55,7 @@ class ResolveContext(Struct, frozen=True, kw_only=True):
     sealed: bool  # tiers reach nothing but each other and the router
     selinux: bool = False  # files need labels before containers may read them
     lock: Lock = Lock()  # what images and models are held to
+    ranks: Mapping[str, Rank] = {}  # the host's parts in groups, by the names of their tiers
 
 
 class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):
@@ -57,11 +68,25 @@ class ModelServer(Struct, Generic[_Options], frozen=True, kw_only=True):
     gpu_request: GpuRequest | None
     image: Text
     rules: FlagRules | None = None  # None where nothing is known of the engine's flags
+    rank: Rank | None = None  # of a group's tier
+    rank_needs: Mapping[str, Any] = {}  # of its container, in Compose's own keys
+    rank_environment: tuple[EnvVar, ...] = ()
+    rank_label: str = ""
 
     @property
     def name(self) -> str:
         """The inventory's name for it."""
         return str(self.path[-1])
+
+    @property
+    def nodes(self) -> int:
+        """How many hosts serve its model."""
+        return 1 if self.rank is None else len(self.rank.members)
+
+    @property
+    def on_host_network(self) -> bool:
+        """Whether it is a rank on the host's own network, where nothing is published."""
+        return self.rank_needs.get("network_mode") == "host"
 
     @property
     def gpus(self) -> tuple[Gpu, ...]:

@@ -14,12 +14,13 @@ from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.layers import Layer, layered, set_fields
 from anvil_gen.resolve.model import Stack, Tier
-from anvil_gen.resolve.options import GpuOptions
+from anvil_gen.resolve.options import GpuOptions, HostOptions
 from anvil_gen.values import KeyPath
 
 
-def resolve_gpus(inventory: Inventory, catalog: Catalog, collector: Collector, platform: str) -> dict[str, Gpu]:
+def resolve_gpus(inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions) -> dict[str, Gpu]:
     """Return the GPUs of `[gpus]` by name, without those that have an error."""
+    platform = host.platform
     gpus: dict[str, Gpu] = {}
     seen: dict[tuple[str, str], str] = {}  # by vendor, since some of them only number their GPUs
     for name, table in inventory.gpus.items():
@@ -32,7 +33,7 @@ def resolve_gpus(inventory: Inventory, catalog: Catalog, collector: Collector, p
         vendor = catalog.vendor(options.vendor)
         if vendor is None:
             collector.add("unknown-vendor", (*path, "vendor"), *catalog.unknown("gpus", options.vendor))
-        elif _is_identified(options, vendor, platform, collector, path):
+        elif _is_identified(options, vendor, host, collector, path):
             gpus[name] = _gpu(name, options)
             _check_gpu(gpus[name], vendor, platform, collector, seen)
     return gpus
@@ -50,7 +51,7 @@ def _gpu(name: str, options: GpuOptions) -> Gpu:
     )
 
 
-def _is_identified(options: GpuOptions, vendor: Vendor, platform: str, collector: Collector, path: KeyPath) -> bool:
+def _is_identified(options: GpuOptions, vendor: Vendor, host: HostOptions, collector: Collector, path: KeyPath) -> bool:
     """Tell whether a GPU has a UUID or an index, with a diagnostic for what is wrong with it."""
     uuid, index = options.uuid, options.index
     if uuid is not None and index is not None:
@@ -61,14 +62,23 @@ def _is_identified(options: GpuOptions, vendor: Vendor, platform: str, collector
             collector.missing_key(path, "uuid", f"write it: {vendor.uuid_help}; where it has none, index = 0")
     elif uuid is None and vendor.index_moves:
         detail = vendor.index_moves
-        if any("{uuids}" in value for value in vendor.platforms.get(platform, {}).values()):
-            detail += f"; and on {platform} an engine cannot be pinned by it: `anvil-gen doctor --probe` measures it"
+        if any("{uuids}" in value for value in vendor.platforms.get(host.platform, {}).values()):
+            detail += (
+                f"; and on {host.platform} an engine cannot be pinned by it: `anvil-gen doctor --probe` measures it"
+            )
         remedy = f"write its uuid instead: {vendor.uuid_help}"
         collector.add("gpu-by-index", (*path, "index"), detail, remedy, severity="warning")
-    elif uuid is not None and not re.fullmatch(vendor.uuid_pattern, uuid):
+    elif uuid is not None and not _has_form(uuid, vendor, host.gpu_request):
         collector.add("invalid-form", (*path, "uuid"), f'"{uuid}"', vendor.uuid_help)
         return False
     return uuid is not None or index is not None
+
+
+def _has_form(uuid: str, vendor: Vendor, gpu_request: str) -> bool:
+    """Tell whether a UUID is one of the vendor's, and one that the host's GPUs can be asked for by."""
+    form = {str(name): form for name, form in vendor.requests.items()}.get(gpu_request)
+    prefix = form.uuid_prefix if form is not None else ""
+    return bool(re.fullmatch(vendor.uuid_pattern, uuid) and re.match(prefix, uuid))
 
 
 def _check_gpu(gpu: Gpu, vendor: Vendor, platform: str, collector: Collector, seen: dict[tuple[str, str], str]) -> None:

@@ -18,10 +18,14 @@ from anvil_gen.digests import digest_of
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.decode import parse
 from anvil_gen.inventory.fleet import fleet_root, header_name, neighbours, stem_of
+from anvil_gen.inventory.group_files import host_document
 from anvil_gen.inventory.lock_file import Lock, read_lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.toml_file import Document
+from anvil_gen.resolve.context import FleetFacts
 from anvil_gen.resolve.federated import federated_host
+from anvil_gen.resolve.group_model import Rank
+from anvil_gen.resolve.groups import OtherHost, ranks_of, without_parts
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
 from anvil_gen.resolve.model import Stack
 from anvil_gen.resolve.monitoring_model import FederatedHost
@@ -53,10 +57,12 @@ class Host:
         text: str | None = None,
         lock: Lock | None = None,
         others: Mapping[str, str] = {},
+        whole: bool = False,
     ) -> None:
         """Read an inventory; its tree goes to ``output`` instead of where it says, and ``text`` replaces its content.
 
-        ``lock`` is taken instead of that on disk, and so are the contents of ``others``, hosts by name.
+        ``lock`` is taken instead of that on disk, and so are the contents of ``others``: hosts by name, groups as
+        `groups/NAME`. A text that is ``whole`` has the tiers of groups in it.
 
         Raises:
             DiagnosticError: the file cannot be read, or is no TOML; or ``output`` is another folder's place.
@@ -65,7 +71,7 @@ class Host:
         self.catalog = catalog
         self._given_lock = lock
         self._given_others = others
-        self.collector = Collector(Document(path, text=text, below=fleet_root(path)))
+        self.collector = Collector(host_document(path, text=text, whole=whole, others=others))
         self.inventory: Inventory = parse(self.collector)
         self.options = _host_options(self.inventory, catalog, path)
         self.output = Path(os.path.abspath(output or path.parent / self.options.output))  # noqa: PTH100
@@ -134,17 +140,16 @@ class Host:
     def _resolved(self, inventory: Inventory, peers: tuple[Peer, ...]) -> Stack:
         from anvil_gen.resolve.resolve import resolve  # noqa: PLC0415  a verb asks Docker before it needs this
 
-        folders = (self.path.parent, self.output)
+        folders, ranks = (self.path.parent, self.output), self.ranks
         stack = resolve(
-            inventory,
+            without_parts(inventory, self.collector, ranks),
             self.catalog,
             self.collector,
             self.options,
             header=self.header,
             folders=folders,
             lock=self.lock,
-            peers=peers,
-            federated=self.federated,
+            fleet=FleetFacts(peers=peers, federated=self.federated, ranks=ranks),
         )
         self.collector.raise_errors()
         return stack
@@ -162,6 +167,22 @@ class Host:
             elif peer is not None:
                 found[name] = peer
         return tuple(found.values())
+
+    @cached_property
+    def ranks(self) -> dict[str, Rank]:
+        """Its parts in groups, by the names of their tiers; what is wrong with them is in ``collector``."""
+        return ranks_of(self.collector, sorted([stem_of(self.path), *self._others]), self._member)
+
+    def _member(self, name: str) -> OtherHost:
+        if name == stem_of(self.path):
+            return OtherHost(inventory=self.inventory, options=self.options, lock=self.lock)
+        path = self._others[name]
+        collector = Collector(Document(path, text=self._given_others.get(name), below=fleet_root(path)))
+        inventory = parse(collector)
+        collector.raise_errors()
+        return OtherHost(
+            inventory=inventory, options=_host_options(inventory, self.catalog, path), lock=read_lock(path)
+        )
 
     @cached_property
     def federated(self) -> tuple[FederatedHost, ...]:
@@ -236,6 +257,7 @@ class Host:
         copied = [file.text for file in self.stack.copied_files]
         own = [self.header, self.collector.document.text, *copied, self.catalog.own_text, *self.lock.texts]
         own += [msgspec.json.encode(peer).decode() for peer in (*self.peers, *self.federated)]
+        own += [text for rank in self.ranks.values() for member in rank.members for text in member.texts]
         return Sources(own=digest_of("\0".join(own)), shipped=digest_of(self.catalog.shipped_text))
 
 

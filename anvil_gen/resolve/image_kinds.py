@@ -83,7 +83,8 @@ def with_needs(server: AnyServer, engine: Engine | None, override: Mapping[str, 
     for name, value in sorted(server.options.flags.items()):
         flag = canonical_flag(name)
         for key in (flag, f"{flag}={value}") if value is not False else ():
-            needs = _added(needs, engine.flag_needs.get(key, {}))
+            needs = added_needs(needs, engine.flag_needs.get(key, {}))
+    needs = added_needs(needs, server.rank_needs)
     own = any(key in override and not isinstance(override[key], Added) for key in _OWN_CAPABILITIES)
     if own or server.options.entrypoint is not None:
         # Nobody knows what another program wants, and an override's list replaces the one that says what is kept.
@@ -91,14 +92,14 @@ def with_needs(server: AnyServer, engine: Engine | None, override: Mapping[str, 
     return override if not needs else merge(needs, override, removed=REMOVED)
 
 
-def _added(below: Mapping[str, Any], above: Mapping[str, Any]) -> Mapping[str, Any]:
+def added_needs(below: Mapping[str, Any], above: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the keys of two needs: tables merge, and lists have the items of both."""
     return {**below, **{key: _both(below.get(key), value) for key, value in above.items()}}
 
 
 def _both(below: Any, above: Any) -> Any:
     if isinstance(below, Mapping) and isinstance(above, Mapping):
-        return _added(below, above)
+        return added_needs(below, above)
     if isinstance(below, list) and isinstance(above, list):
         return list(dict.fromkeys([*below, *above]))
     return above

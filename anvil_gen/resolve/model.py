@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.resolve.gpu_model import Gpu, GpuRequest, Reservation
+from anvil_gen.resolve.group_model import TierRank
 from anvil_gen.resolve.monitoring_model import Monitoring
 from anvil_gen.resolve.options import ExperimentOptions, RouterOptions, TierOptions
 from anvil_gen.resolve.router_model import Client, OtherHosts, PathRoute, Route, RouterLimits, TierCheck
@@ -16,6 +17,8 @@ ROOT_FILE = "docker-compose.yml"
 """The default mode's root file, which Compose finds by itself."""
 DEFAULT_MODE = "default"
 """How a person names the default mode."""
+GROUP_LABEL = "anvil-gen.group"
+"""Label of a rank: its group, and the digest of what the other ranks are."""
 FILE_LABEL = "anvil-gen.file."
 """Prefix of the labels that carry the digest of a generated file which the service mounts."""
 ENV_EXAMPLE_FILE = ".env.example"
@@ -52,6 +55,9 @@ class Mount(Struct, frozen=True, kw_only=True):
     read_only: bool = False
     selinux: str | None = None
     create: bool = False  # the host's folder, where it does not exist
+    propagation: str | None = None
+    nocopy: bool = False
+    subpath: str | None = None
 
 
 Networks = Mapping[str, Any] | tuple[str, ...]
@@ -127,6 +133,7 @@ class Service(Struct, frozen=True, kw_only=True):
     ipc: str | None
     logging: Logging | None
     labels: tuple[tuple[str, Text], ...]
+    group: str = ""  # what it carries of all ranks of its group
     override: Mapping[str, Any]  # Compose keys that have the last word, in Compose's own form
     override_declared: Declared  # what they need besides
 
@@ -185,6 +192,22 @@ class Tier(Struct, frozen=True, kw_only=True):
     share: Number | None  # of each GPU, as a fraction
     service: Service
     options: TierOptions
+    rank: TierRank | None = None  # of a tier that runs on several hosts
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answers requests: of a group, the head alone."""
+        return self.rank is None or self.rank.is_head
+
+    @property
+    def nodes(self) -> int:
+        """How many hosts serve its model."""
+        return 1 if self.rank is None else len(self.rank.hosts)
+
+    @property
+    def address(self) -> str:
+        """Where the router reaches it: its name on the project's network, or the host's address."""
+        return (self.rank.address if self.rank is not None else None) or self.service.name
 
     @property
     def group(self) -> str:

@@ -1,7 +1,7 @@
 """A tier's or the experiment's table, checked and with its options resolved: the same way for both."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -9,11 +9,13 @@ from msgspec.structs import replace
 from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.diagnostics import join_words
 from anvil_gen.inventory.schema_tier import ExperimentTable, TierTable
-from anvil_gen.resolve.context import ModelServer, ResolveContext
-from anvil_gen.resolve.flag_check import flag_rules
+from anvil_gen.resolve.context import ModelServer, ResolveContext, TierServer
+from anvil_gen.resolve.flag_check import FlagRules, flag_rules
+from anvil_gen.resolve.group_model import Rank
 from anvil_gen.resolve.image_kinds import engine_in
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
 from anvil_gen.resolve.options import ServerOptions
+from anvil_gen.resolve.ranks import as_rank, check_rank, link_layer
 from anvil_gen.resolve.relative_paths import placed_layers
 from anvil_gen.resolve.server_checks import check_server
 from anvil_gen.resolve.server_gpus import find_gpus, image_of
@@ -45,27 +47,24 @@ def resolve_server(
         path: its key path, whose first part names its section of the defaults.
         values: values of the placeholders in the defaults.
         adapt: makes the options of one of several servers of those of the table.
-
-    Returns:
-        The model server.
     """
-    common = context.inventory.defaults if isinstance(table, TierTable) else TierTable()
+    rank = context.ranks.get(str(path[-1])) if path[0] == _FOLDER else None
+    # What a host's defaults say, the other hosts of a group do not.
+    common = context.inventory.defaults if isinstance(table, TierTable) and rank is None else TierTable()
     name, engine = _engine_of(context, table, common, path)
     section = context.catalog.defaults[_SECTIONS[str(path[0])]]
     if engine is not None:
         engine = _limited(engine, (*section, *DERIVED_OPTIONS, "draft_model", "mmproj", "lora"))
-        if engine.metrics is not None and context.inventory.monitoring is not UNSET and path[0] == "tiers":
-            engine = replace(engine, flags={**engine.flags, **engine.metrics.flags})
+        engine = _measured(context, engine, path, rank)
     below = (
         Layer(name="templates/defaults.toml", values=fill_placeholders(section, {**values, "engine": name})),
         Layer(name=f"templates/engines/{name}/engine.toml", values=_engine_defaults(engine, section)),
+        *([link_layer(engine, rank)] if rank is not None else []),
     )
-    options = adapt(_options_of(context, kind, table, path, below))
+    options = adapt(_options_of(context, kind, (common, table), path, below))
     gpus = find_gpus(context, options, engine, path)
     image = image_of(context, options, engine, gpus, path)
-    rules = flag_rules(context.catalog.flag_timeline(name), engine, image) if engine is not None else None
-    if engine is not None:
-        engine = engine_in(engine.at(rules.release.version) if rules is not None else engine, image)
+    engine, rules = _in_image(context, name, engine, image)
     server = ModelServer(
         path=path,
         engine_name=name,
@@ -74,20 +73,45 @@ def resolve_server(
         gpu_request=gpus,
         image=image,
         rules=rules,
+        rank=rank,
     )
     check_server(context, server)
-    return server
+    return server if rank is None else _on_its_rank(context, server)
+
+
+def _in_image(
+    context: ResolveContext, name: str, engine: Engine | None, image: Text
+) -> tuple[Engine | None, FlagRules | None]:
+    """Return an engine as the version in an image is, and what flags that takes."""
+    if engine is None:
+        return None, None
+    rules = flag_rules(context.catalog.flag_timeline(name), engine, image)
+    return engine_in(engine.at(rules.release.version) if rules is not None else engine, image), rules
+
+
+def _measured(context: ResolveContext, engine: Engine, path: KeyPath, rank: Rank | None) -> Engine:
+    """Return an engine with the flags by which it is measured; for a whole group, as the head's host says."""
+    inventory = context.inventory if rank is None else rank.members[0].inventory
+    if engine.metrics is None or inventory.monitoring is UNSET or path[0] != _FOLDER:
+        return engine
+    return replace(engine, flags={**engine.flags, **engine.metrics.flags})
+
+
+def _on_its_rank(context: ResolveContext, server: ModelServer[_Options]) -> ModelServer[_Options]:
+    """Return a group's model server as it is on this host, after what only a group can have wrong is checked."""
+    check_rank(context, cast(TierServer, server))
+    return cast(ModelServer[_Options], as_rank(cast(TierServer, server)))
 
 
 def _options_of(
     context: ResolveContext,
     kind: type[_Options],
-    table: TierTable | ExperimentTable,
+    tables: tuple[TierTable, TierTable | ExperimentTable],
     path: KeyPath,
     below: tuple[Layer, ...],
 ) -> _Options:
     """Return the options of a table: the layers below the inventory, then the inventory's."""
-    common = context.inventory.defaults if isinstance(table, TierTable) else TierTable()
+    common, table = tables
     sealed = context.sealed and path[0] == "tiers"
     options = layered(
         kind,

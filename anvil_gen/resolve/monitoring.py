@@ -92,8 +92,10 @@ def _tier_targets(
 ) -> Iterator[Target]:
     for tier in tiers:
         metrics = _metrics_of(context, tier)
-        address = _address(options, host, tier.service.ports, f"{tier.service.name}:{tier.container_port}")
-        if metrics is not None and address:
+        address = f"{tier.address}:{tier.container_port}"
+        if tier.address == tier.service.name:
+            address = _address(options, host, tier.service.ports, address)
+        if metrics is not None and address and tier.answers:
             labels = {"host": host.name, "tier": tier.name, "engine": tier.engine, "model": tier.served_name}
             yield Target(address=address, path=metrics.path, labels=labels)
 
@@ -117,8 +119,9 @@ def _router_job(options: MonitoringOptions, host: HostOptions, router: Router, m
         for label, sources in metrics.labels.items()
         for source in sources
     ]
-    target = Target(address=address, path=metrics.path, labels={"host": host.name})
-    return Job(name="router", targets=(target,), relabels=tuple(relabels))
+    paths = (metrics.path, *metrics.further_paths)
+    targets = tuple(Target(address=address, path=path, labels={"host": host.name}) for path in paths)
+    return Job(name="router", targets=targets, relabels=tuple(relabels))
 
 
 def exporter_of(context: ResolveContext) -> tuple[str, Exporter] | None:
@@ -189,7 +192,7 @@ def _tier_facts(context: ResolveContext, tier: Tier, modes: tuple[Mode, ...], ro
         max_sequences=None if sequences is None or isinstance(sequences, VariableValue) else sequences,
         default=tier.name in [one.name for one in first.tiers],
         routed=router is not None and "router_tier_up" in router.names and tier.name in routed,
-        metrics=tuple(metrics.names) if metrics is not None else (),
+        metrics=tuple(metrics.names) if metrics is not None and tier.answers else (),
     )
 
 

@@ -27,6 +27,10 @@ Taken = Mapping[str, KeyPath | str]
 """Places in a container that have a mount: where the inventory says so, or what a person calls it."""
 
 
+_OF_FOLDERS = (("selinux", "create", "propagation"), "Docker labels and creates its volumes itself")
+_OF_VOLUMES = (("nocopy", "subpath"), "only a volume has it, and this is a folder or file of the host")
+
+
 def own_mounts(
     context: ResolveContext, options: ServiceOptions, table: KeyPath, taken: Taken, *, folder: str
 ) -> tuple[Mount, ...]:
@@ -53,7 +57,14 @@ def _mounts(
         if not _fits(context, target, path, taken) or not _is_one_source(context, mount, path):
             continue
         if mount.volume is not UNSET:
-            yield Mount(source=mount.volume, target=target, volume=True, read_only=mount.read_only is True)
+            yield Mount(
+                source=mount.volume,
+                target=target,
+                volume=True,
+                read_only=mount.read_only is True,
+                nocopy=mount.nocopy is True,
+                subpath=None if mount.subpath is UNSET else mount.subpath,
+            )
         elif mount.source is not UNSET and _is_source(context, mount.source, path):
             yield Mount(
                 source=moved_source(mount.source, move_to(context, folder)),
@@ -61,6 +72,7 @@ def _mounts(
                 read_only=mount.read_only is True,
                 selinux=None if mount.selinux is UNSET else mount.selinux,
                 create=mount.create is True,
+                propagation=None if mount.propagation is UNSET else mount.propagation,
             )
 
 
@@ -129,12 +141,12 @@ def _is_one_source(context: ResolveContext, mount: MountTable, path: KeyPath) ->
         detail = '"source" and "volume" both say what is mounted'
         collector.add("two-fields-for-one-thing", (*path, "volume"), detail, "keep one of them")
         return False
-    for key in ("selinux", "create"):
-        if mount.volume is not UNSET and collector.value_at((*path, key)) is not None:
-            detail = "Docker labels and creates its volumes itself"
-            collector.add("two-fields-for-one-thing", (*path, key), detail, "remove it", key=True)
-            return False
-    return True
+    is_volume = mount.volume is not UNSET
+    keys, detail = _OF_FOLDERS if is_volume else _OF_VOLUMES
+    wrong = [key for key in keys if collector.value_at((*path, key)) is not None]
+    for key in wrong[:1]:
+        collector.add("two-fields-for-one-thing", (*path, key), detail, "remove it", key=True)
+    return not wrong
 
 
 def _is_source(context: ResolveContext, source: str, path: KeyPath) -> bool:

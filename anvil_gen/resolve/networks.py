@@ -115,7 +115,11 @@ def check_shared(modes: Iterable[Mode], collector: Collector) -> None:
     for mode in modes:
         router = mode.router
         for tier in router.tiers if router is not None else ():
-            if router is None or _without_names((router, tier.service), tier, collector):
+            if (
+                router is None
+                or tier.address != tier.service.name
+                or _without_names((router, tier.service), tier, collector)
+            ):
                 continue
             here, there = _joined(router), _joined(tier.service)
             if here & there:

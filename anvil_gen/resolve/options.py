@@ -24,6 +24,11 @@ ALL_ADDRESSES = "all"
 """A ``bind`` to every address of the host, IPv4 and IPv6."""
 
 
+def is_one_address(bind: str | bool) -> bool:
+    """Tell whether a ``bind`` names one address, and not every one or none."""
+    return isinstance(bind, str) and bind not in (ALL_ADDRESSES, "0.0.0.0", "::")  # noqa: S104  compared, not bound
+
+
 class Origin(Struct, frozen=True, kw_only=True):
     """Where a value was written: a layer's name, and the key path if that layer is the inventory."""
 

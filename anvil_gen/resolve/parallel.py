@@ -14,10 +14,17 @@ SIZES = ("tensor_parallel", "pipeline_parallel", "data_parallel")
 PARALLEL_FIELDS = (*SIZES, "expert_parallel")
 
 
-def parallel_values(options: ServerOptions, request: GpuRequest | None, engine: Engine) -> dict[str, Any]:
-    """Return what an engine is told of its groups, by field; without a size, all GPUs are one tensor-parallel group."""
+def parallel_values(
+    options: ServerOptions, request: GpuRequest | None, engine: Engine, nodes: int = 1
+) -> dict[str, Any]:
+    """Return what an engine is told of its groups, by field; without a size, all GPUs are one tensor-parallel group.
+
+    ``nodes`` hosts have as many GPUs each.
+    """
     sizes = {name: options.get(name) for name in SIZES}
     number = request.number if request is not None else None
+    if number is not None and nodes > 1:
+        number *= nodes
     if number is not None and (number > 1 or isinstance(number, VariableValue)) and not any(sizes.values()):
         sizes["tensor_parallel"] = number
     expert = options.get("expert_parallel")
@@ -44,6 +51,7 @@ def _check_product(context: ResolveContext, server: AnyServer, engine: Engine) -
     sizes = {name: options.get(name) for name in SIZES if options.get(name) is not None}
     multiplied = {name: size for name, size in sizes.items() if name != "data_parallel" or not inside}
     held = server.gpu_request.number if server.gpu_request is not None else 0
+    held = held * server.nodes if held else held
     if multiplied and held is not None and flags.isdisjoint(engine.parallel.elsewhere):
         product = prod(multiplied.values())
         if product != (held or 1):  # without a GPU the processor is one
@@ -61,7 +69,7 @@ def _check_product(context: ResolveContext, server: AnyServer, engine: Engine) -
 
 def _check_experts(context: ResolveContext, server: AnyServer, engine: Engine) -> None:
     written = server.options.get("expert_parallel")
-    tensor = parallel_values(server.options, server.gpu_request, engine)["tensor_parallel"]
+    tensor = parallel_values(server.options, server.gpu_request, engine, server.nodes)["tensor_parallel"]
     if isinstance(written, bool) or written is None:
         is_unknown = server.gpu_request is not None and server.gpu_request.number is None
         if written and engine.parallel.expert == "size" and tensor is None and is_unknown:

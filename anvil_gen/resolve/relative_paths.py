@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -30,7 +31,7 @@ def move_to(context: ResolveContext, folder: str = "") -> Move:
     Absolute paths and those of the home folder stay; what is on another drive than the tree is reported.
     """
     try:
-        way = PurePath(os.path.relpath(context.folder, context.output / folder)).as_posix()
+        way = _way(str(context.folder), str(context.output), folder)
     except ValueError:
         detail = "it is on another drive than the inventory: no relative path leads from one to the other"
         context.collector.add(
@@ -45,6 +46,12 @@ def move_to(context: ResolveContext, folder: str = "") -> Move:
         return path if path.split("/")[0] == ".." else f"./{path}"
 
     return move
+
+
+@lru_cache(maxsize=64)
+def _way(start: str, output: str, folder: str) -> str:
+    """Return the path from a folder of the tree to the inventory's; every service asks for it."""
+    return PurePath(os.path.relpath(start, PurePath(output, folder))).as_posix()
 
 
 def moved_keys(keys: Any, move: Move) -> Any:

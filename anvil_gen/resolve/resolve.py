@@ -1,7 +1,7 @@
 """From an inventory and the catalog to a `Stack`: every option with its value, every service ready to lay out."""
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from msgspec import UNSET
@@ -14,7 +14,7 @@ from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.checks import check_stack
 from anvil_gen.resolve.compose_key_checks import check_own_keys
-from anvil_gen.resolve.context import Folders, ResolveContext, TierServer
+from anvil_gen.resolve.context import FleetFacts, Folders, ResolveContext, TierServer
 from anvil_gen.resolve.egress import check_way_in
 from anvil_gen.resolve.env_variables import variables_of
 from anvil_gen.resolve.experiment import build_experiment
@@ -28,13 +28,11 @@ from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.model_source import presets_of
 from anvil_gen.resolve.modes import build_modes
 from anvil_gen.resolve.monitoring import build_monitoring
-from anvil_gen.resolve.monitoring_model import FederatedHost
 from anvil_gen.resolve.monitoring_services import build_monitoring_services
 from anvil_gen.resolve.mounts import check_source
 from anvil_gen.resolve.options import HostOptions, TierOptions
 from anvil_gen.resolve.replicas import replica_count, replica_name, replica_options
 from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
-from anvil_gen.resolve.router_model import Peer
 from anvil_gen.resolve.served_names import further_names, takes_any_name
 from anvil_gen.resolve.tier import build_tier, tier_files
 
@@ -48,23 +46,21 @@ def resolve(
     header: str,
     folders: Folders,
     lock: Lock,
-    peers: tuple[Peer, ...] = (),
-    federated: tuple[FederatedHost, ...] = (),
+    fleet: FleetFacts,
 ) -> Stack:
     """Resolve an inventory; errors go to ``collector``, and what they are about is left out of the result.
 
     Args:
-        inventory: the decoded inventory.
-        catalog: engines, routers, vendors and defaults.
+        inventory: the decoded inventory, and `catalog` engines, routers, vendors and defaults.
         collector: takes every error, so that all are reported at once.
         host: the resolved ``[host]`` options.
         header: the inventory's name as the rendered files' headers give it.
         folders: the inventory's, which relative paths start from, and the rendered tree's.
         lock: what images and models are held to.
-        peers: other hosts whose models the router serves too; `federated` are those whose metrics are taken too.
+        fleet: what is known of other hosts.
     """
     alone = _context(inventory, catalog, collector, host, folders=folders, lock=lock)
-    context = replace(alone, peers=peers, federated=federated)
+    context = replace(alone, peers=fleet.peers, federated=fleet.federated, ranks=fleet.ranks)
     _check_inventory(context)
     spec = resolve_router_spec(context, project=host.project)
     tiers = _tiers(context, spec)
@@ -73,22 +69,24 @@ def resolve(
     experiment = build_experiment(context, tiers, host=host.name)
     services, router = build_extras(context), modes[0].router
     services += build_monitoring_services(context, tiers, router)
-    stack = Stack(
-        host=host.name,
-        project=host.project,
-        platform=context.platform,
-        selinux=context.selinux,
-        inventory=header,
-        gpus=tuple(context.gpus.values()),
-        tiers=_with_root_files(tiers, modes),
-        services=services,
-        modes=modes,
-        router=router,
-        experiment=experiment,
-        monitoring=build_monitoring(context, host, tiers, modes),
-        variables=variables_of(inventory, tiers, services, router, experiment),
+    return _checked(
+        context,
+        Stack(
+            host=host.name,
+            project=host.project,
+            platform=context.platform,
+            selinux=context.selinux,
+            inventory=header,
+            gpus=tuple(context.gpus.values()),
+            tiers=tuple(_with_root_files(tiers, modes)),
+            services=services,
+            modes=modes,
+            router=router,
+            experiment=experiment,
+            monitoring=build_monitoring(context, host, tiers, modes),
+            variables=variables_of(inventory, tiers, services, router, experiment),
+        ),
     )
-    return _checked(context, stack)
 
 
 def _check_inventory(context: ResolveContext) -> None:
@@ -107,7 +105,7 @@ def _context(
         collector=collector,
         platform=host.platform,
         architecture=host.architecture,
-        gpus=resolve_gpus(inventory, catalog, collector, host.platform),
+        gpus=resolve_gpus(inventory, catalog, collector, host),
         gpu_request=host.gpu_request,
         folder=folders[0],
         output=folders[1],
@@ -177,10 +175,10 @@ def _has_no_tiers(inventory: Inventory, collector: Collector) -> bool:
     return True
 
 
-def _with_root_files(tiers: Iterable[Tier], modes: tuple[Mode, ...]) -> tuple[Tier, ...]:
-    """Return tiers with the root file of the first mode that runs each; without one, they keep their own file."""
-    files = {member.name: mode.root_file for mode in reversed(modes) for member in mode.tiers}
-    return tuple(replace(tier, root_file=files.get(tier.name, tier.root_file)) for tier in tiers)
+def _with_root_files(tiers: tuple[Tier, ...], modes: tuple[Mode, ...]) -> Iterator[Tier]:
+    """Yield tiers with the root file of the first mode that runs each; without one, it keeps its own file."""
+    found = {member.name: mode.root_file for mode in reversed(modes) for member in mode.tiers}
+    yield from (replace(tier, root_file=found.get(tier.name, tier.root_file)) for tier in tiers)
 
 
 def _check_folders(inventory: Inventory, collector: Collector) -> None:

@@ -158,6 +158,7 @@ def build_router(
         omitted=(
             *(("router/build/",) if options.image is not None else ()),
             *(() if spec.project.startswith(kind.project_prefix) else kind.prefixed_files),
+            *(() if limits.metrics_port or limits.metrics_key else kind.metrics_files),
         ),
         tiers=served,
         others=other_hosts(context.peers, options, clients_of(options), routes),
@@ -179,7 +180,7 @@ def build_router(
 
 def _served(context: ResolveContext, kind: RouterKind, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
     """Return the servers that a router routes to; report what its own files say of one and is a variable."""
-    served = tuple(tier for tier in tiers if tier.task in kind.tasks)
+    served = tuple(tier for tier in tiers if tier.task in kind.tasks and tier.answers)
     for tier in served:
         if tier.replica_of:
             check_feature(context, kind, tier.options.path_of("replicas") or tier.table, "replicas")
@@ -296,7 +297,7 @@ def build_routes(
         tiers: those that run together.
         aliases: further names, each with its tier and the place where it is written.
     """
-    kind, tiers = spec.kind, tuple(tier for tier in tiers if not tier.replica_of)
+    kind, tiers = spec.kind, tuple(tier for tier in tiers if not tier.replica_of and tier.answers)
     by_name = {tier.name: tier for tier in tiers}
     wanted = [
         (name, tier.name, _name_path(tier, name), "the served name")

@@ -20,6 +20,7 @@ from anvil_gen.resolve.model_names import ModelNames
 from anvil_gen.resolve.model_source import Source, presets_of, rank_of, tier_sources
 from anvil_gen.resolve.options import TierOptions
 from anvil_gen.resolve.own_key_forms import shell_error
+from anvil_gen.resolve.ranks import tier_rank
 from anvil_gen.resolve.server_gpus import share_of
 from anvil_gen.text_files import read_text
 from anvil_gen.values import (
@@ -78,6 +79,7 @@ def build_tier(
         share=inputs.share,
         service=build_service(context, server, inputs),
         options=options,
+        rank=tier_rank(server.rank, server) if server.rank is not None else None,
         **_engine_facts(server.engine, options),
     )
 

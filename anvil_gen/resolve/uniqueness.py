@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -45,13 +45,13 @@ def check_uniqueness(stack: Stack, collector: Collector, *, proves_names: bool =
     profiles = _profiles(stack)
     in_modes = {tier.name for mode in stack.modes for tier in mode.tiers}
     for mode in stack.modes:
-        groups = {tier.group for tier in mode.tiers}
-        may_run = [one for one in containers if _runs(groups, one) or one.table[-1] not in in_modes]
+        of_mode = {tier.group for tier in mode.tiers}
+        may_run = [one for one in containers if _runs(one, of_mode) or one.table[-1] not in in_modes]
         _unique(may_run, "container-name-taken-twice", collector, profiles)
     used = {owner.value[0] for owner in ports}
     for mode in stack.modes:
-        groups = {tier.group for tier in mode.tiers}
-        reported = _unique_ports([owner for owner in ports if _runs(groups, owner)], used, collector, profiles)
+        of_mode = {tier.group for tier in mode.tiers}
+        reported = _unique_ports([owner for owner in ports if _runs(owner, of_mode)], used, collector, profiles)
         check_container_ports(mode, reported, used, collector, proven=proves_names)
 
 
@@ -210,8 +210,8 @@ def _metrics(owner: str, table: KeyPath, options: ServiceOptions) -> Iterator[_O
         yield _Owner(owner=f"{owner}'s metrics", value=value, path=path, key=False, remedy=remedy, table=table)
 
 
-def _runs(groups: set[str], owner: _Owner) -> bool:
-    return owner.table[0] != "tiers" or owner.table[1] in groups
+def _runs(owner: _Owner, of_mode: Collection[str]) -> bool:
+    return owner.table[0] != "tiers" or owner.table[1] in of_mode
 
 
 def check_helpers(services: Mapping[KeyPath, Iterable[str]], collector: Collector) -> None:
@@ -239,11 +239,11 @@ def _unique(found: Iterable[_Owner], code: str, collector: Collector, profiles: 
 
 
 def _collide(one: _Owner, other: _Owner) -> bool:
-    """Tell whether two ports are one on the host."""
-    (port, at), (number, bind) = one.value, other.value
+    """Tell whether two owners of one port number collide on the host."""
+    at, bind = one.value[1], other.value[1]
     if one.table == other.table and (":" in at) != (":" in bind):
         return False  # one service on both families of addresses
-    return bool(port == number and (at == bind or _EVERY & {at, bind}))
+    return bool(at == bind or _EVERY & {at, bind})
 
 
 def _unique_ports(found: Iterable[_Owner], used: set[int], collector: Collector, profiles: _Profiles) -> set[KeyPath]:

@@ -16,6 +16,7 @@ from anvil_gen.deploy.pipeline import generator as new_generator
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.inventory.fleet import fleet_root
+from anvil_gen.inventory.group_files import GROUPS
 from anvil_gen.resolve.model import Tree
 from anvil_gen.review.causes import Elsewhere, with_causes
 from anvil_gen.review.consequence import service_changes
@@ -123,18 +124,19 @@ def _differing(was: Snapshot) -> Elsewhere:
     return Elsewhere(
         templates=tuple(was.differing(TEMPLATES)),
         locks=tuple(was.differing(LOCKS)),
-        files=tuple(sorted(changed.difference(inventories))),
+        files=(*was.differing(GROUPS), *sorted(changed.difference(inventories))),
         hosts=tuple(sorted(changed.intersection(inventories))),
     )
 
 
 def _elsewhere(then: _Then, path: str, plan: Plan) -> Elsewhere:
-    """Return what of it can be a cause of what changes in a host: other hosts, if its router serves their models."""
-    found, serves_others = then.differing, bool(document(plan).data.get("router", {}).get("hosts"))
+    """Return what of it can be a cause of what changes in a host: other hosts, those of its router and its groups."""
+    found = then.differing
+    depends = bool(plan.host.ranks or document(plan).data.get("router", {}).get("hosts"))
     return replace(
         found,
         locks=tuple(lock for lock in found.locks if Path(lock).stem == plan.host.path.stem),
-        hosts=tuple(file for file in found.hosts if file != path and serves_others),
+        hosts=tuple(file for file in found.hosts if file != path and depends),
     )
 
 

@@ -127,8 +127,8 @@ def _of_edit(edit: Edit, document: Document) -> Cause:
 def _in_inventory(path: KeyPath, document: Document, before: Any = None, after: Any = None) -> Cause:
     # Of a table that is gone, the next one is nobody's cause.
     is_gone = len(path) <= 2 and after is None and before is not None
-    line = None if is_gone else document.location(path, key=True).line
-    return Cause(file=document.display, line=line, key=address(path), before=before, after=after)
+    place = document.location(path, key=True)
+    return Cause(file=place.file, line=None if is_gone else place.line, key=address(path), before=before, after=after)
 
 
 def _of_elsewhere(one: ServiceChange, change: Change, inputs: Inputs) -> Cause | None:

@@ -147,11 +147,13 @@ class Explainer:
         document, value = source.document, source.values[path]
         shown = MASK if secret_part(path) is not None else value
         why = _reason(document.data, path)
-        return Cause(file=document.display, line=document.location(path).line, key=address(path), after=shown, why=why)
+        place = document.location(path)
+        return Cause(file=place.file, line=place.line, key=address(path), after=shown, why=why)
 
     def _of_inventory(self, keys: KeyPath) -> Cause:
         document = self.sources[0].document
-        return Cause(file=document.display, line=document.location(keys, key=True).line, key=address(keys))
+        place = document.location(keys, key=True)
+        return Cause(file=place.file, line=place.line, key=address(keys))
 
     def _template(self, path: str, line: int) -> TemplateLine | None:
         if path not in self._templates:

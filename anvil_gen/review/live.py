@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.catalog import catalog_of
 from anvil_gen.deploy.compose_diff import ROUTES, Action, Change
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.inventory.fleet import fleet_root
@@ -26,7 +26,7 @@ def against_live(inventory: Path) -> HostPlan:
     Raises:
         DiagnosticError: the inventory has errors, nothing is rendered, or Docker does not answer.
     """
-    deployment = Deployment(Host(inventory, Catalog(fleet_root(inventory) / "templates")))
+    deployment = Deployment(Host(inventory, catalog_of(fleet_root(inventory))))
     status = status_of(deployment, None)
     if status.stale is not None and deployment.unrendered:
         raise DiagnosticError([status.stale])

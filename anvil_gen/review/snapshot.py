@@ -13,11 +13,14 @@ from msgspec import Struct
 from anvil_gen.catalog.catalog import shipped_templates
 from anvil_gen.deploy.git import commit_of, committed, files_at
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.inventory.group_files import GROUPS
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.text_files import LARGEST, read_bytes
 
 TEMPLATES = "templates"
 LOCKS = "locks"
+FLEET_FOLDERS = (f"{TEMPLATES}/", f"{LOCKS}/", f"{GROUPS}/")
+"""Folders of a fleet with files that are no inventories."""
 REQUIREMENTS = "requirements.txt"
 _PIN = re.compile(r"(?m)^[^#\n]*\banvil[-_]gen\b.*$")
 
@@ -39,16 +42,12 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     @property
     def inventories(self) -> list[str]:
         """The inventories of that time."""
-        return [
-            path
-            for path in self.files
-            if path.endswith(".toml") and not path.startswith((f"{TEMPLATES}/", f"{LOCKS}/"))
-        ]
+        return [path for path in self.files if path.endswith(".toml") and not path.startswith(FLEET_FOLDERS)]
 
     @property
     def changed(self) -> set[str]:
         """The inventories, and the files that they name, that are others now or gone."""
-        found = (path for path in self.files if not path.startswith((f"{TEMPLATES}/", f"{LOCKS}/", REQUIREMENTS)))
+        found = (path for path in self.files if not path.startswith((*FLEET_FOLDERS, REQUIREMENTS)))
         return {path for path in found if self._now(path) != self.files[path]}
 
     def differing(self, kind: str) -> list[str]:
@@ -91,7 +90,7 @@ def snapshot(root: Path, folder: str, ref: str, names: Collection[str]) -> Snaps
     prefix = f"{folder}/" if folder else ""
     inventories = [path for path in sizes if path.startswith(prefix) and path.endswith(".toml")]
     inventories = [path for path in inventories if "/" not in path.removeprefix(prefix)]
-    kinds = (f"{LOCKS}/", f"{TEMPLATES}/") if _are_own(root) else (f"{LOCKS}/",)
+    kinds = FLEET_FOLDERS if _are_own(root) else tuple(one for one in FLEET_FOLDERS if one != f"{TEMPLATES}/")
     found = _read(root, commit, [*inventories, *(path for path in sizes if path.startswith(kinds))])
     found |= _read(root, commit, [path for path in (REQUIREMENTS,) if path in sizes])
     asked = [path for path in inventories if path.removeprefix(prefix) in names or not (root / path).exists()]

@@ -20,6 +20,7 @@ from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import DiagnosticError, InternalError
 from anvil_gen.inventory.fleet import neighbours, stem_of
+from anvil_gen.inventory.group_files import GROUPS, group_file, group_paths
 from anvil_gen.inventory.lock_file import Lock, fleet_lock_path, lock_path
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.resolve.model import Tree
@@ -113,10 +114,13 @@ class Source:
 def sources_of(plan: Plan, generator: Generator) -> Iterator[Source]:
     """Yield the files that a host's tree is rendered from: the nearest first."""
     path, document = plan.host.path, plan.host.collector.document
-    yield Source(document, plan.tree, lambda data: generator.render(path, text=toml_text(data)))
+    yield Source(document, plan.tree, lambda data: generator.render(path, text=toml_text(data), whole=True))
     yield from _locks(plan, generator)
-    for other in neighbours(path) if plan.host.peers else ():
-        yield _other_host(plan, generator, other)
+    members = {member.host for rank in plan.host.ranks.values() for member in rank.members}
+    for other in neighbours(path):
+        if plan.host.peers or stem_of(other) in members:
+            yield _other_host(plan, generator, other)
+    yield from (_group(plan, generator, rank.group) for rank in plan.host.ranks.values())
     yield from _data_files(plan, generator)
 
 
@@ -135,7 +139,7 @@ def _data_files(plan: Plan, generator: Generator) -> Iterator[Source]:
 
     def render(file: str) -> Render:
         return lambda data: generator.render(
-            plan.host.path, text=text, catalog=catalog.replacing(file, toml_text(data))
+            plan.host.path, text=text, whole=True, catalog=catalog.replacing(file, toml_text(data))
         )
 
     for file in (*files, DEFAULTS):
@@ -170,6 +174,14 @@ def _other_host(plan: Plan, generator: Generator, other: Path) -> Source:
         return generator.render(plan.host.path, others={stem_of(other): toml_text(data)})
 
     return Source(Document(other), plan.tree, render)
+
+
+def _group(plan: Plan, generator: Generator, name: str) -> Source:
+    def render(data: dict[str, Any]) -> Plan:
+        return generator.render(plan.host.path, others={f"{GROUPS}/{name}": toml_text(data)})
+
+    path = next(path for path in group_paths(plan.host.path) if stem_of(path) == name)
+    return Source(group_file(path).document, plan.tree, render)
 
 
 def _others(value: Any) -> Iterator[Any]:

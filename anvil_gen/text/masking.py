@@ -44,8 +44,9 @@ _VALUE = (
     rf"""(?i)({_WORD}[\w-]{{0,80}}["']?[ \t]*(?:\.[^:=\n]{{0,80}})?[:=][ \t]*"""
     rf"""|(?<![\w.-])--?[\w.-]{{0,80}}{_WORD}[\w-]{{0,80}}{_AFTER_FLAG})"""
 )
-_ANY = re.compile(rf"{_VALUE}.+")
-_NO_VARIABLE = re.compile(rf"""{_VALUE}(?![ \t]|["']?\$\{{|["']?--?[A-Za-z]).+""")
+# Compiled where a text is masked, which few runs do: each takes milliseconds.
+_ANY = rf"{_VALUE}.+"
+_NO_VARIABLE = rf"""{_VALUE}(?![ \t]|["']?\$\{{|["']?--?[A-Za-z]).+"""
 # In a text: a flag, an assignment, a key of JSON, a key of YAML or a header, and what is set by a Dockerfile.
 _ASSIGNED = re.compile(
     r"""(?:(?<![\w.-])(?P<flag>--?[\w.-]+)(?:=|[\s"',]+)"""
@@ -196,7 +197,7 @@ def mask_text(text: str, *, show_variables: bool = False) -> str:
 
     ``show_variables``: for compose files, where ``${NAME}`` is a variable and not a value.
     """
-    return mask_looks((_NO_VARIABLE if show_variables else _ANY).sub(rf"\1{MASK}", text))
+    return mask_looks(re.sub(_NO_VARIABLE if show_variables else _ANY, rf"\1{MASK}", text))
 
 
 def mask_arguments(words: Iterable[str]) -> list[str]:

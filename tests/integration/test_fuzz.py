@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from compose_cli import compose_config
-from effort import EFFORT, examples
+from effort import EFFORT, sample
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from strange_values import toml
@@ -115,7 +115,7 @@ def test_what_is_accepted_is_what_compose_finds(tmp_path_factory: pytest.TempPat
 
     # What is found is small enough to be read as it is.
     @settings(
-        examples(BATCH),
+        sample(BATCH),
         max_examples=BATCH,
         derandomize=False,
         phases=[Phase.explicit, Phase.generate],

@@ -10,6 +10,36 @@ from typing import Any
 import pytest
 from compose_cli import LOCAL_BINARY
 from importing import Importing, read_forms
+from inventories import UUID_A, UUID_B
+
+from anvil_gen.deploy.pipeline import Generator
+from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.importing.rendered_config import write_rendered
+
+TEI = "ghcr.io/huggingface/text-embeddings-inference"
+LARGE = """
+services:
+  chat:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/m
+    ports: ["9000:8000"]
+    volumes: ["./hub:/root/.cache/huggingface", "models:/models:ro"]
+    networks: [inner]
+  other:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/n
+    ports: ["9000:8000"]
+  search:
+    image: redis:8
+    profiles: [search]
+  ui:
+    build: ./ui
+    environment: {PRICE: "$$5", NAME: "${NAME:-x}"}
+    volumes: [{type: bind, source: ../shared, target: /shared}, "~/x:/x"]
+    depends_on: [search]
+volumes: {models: {driver: local, driver_opts: {type: none, o: bind, device: ./models}}}
+networks: {inner: {internal: true}}
+"""
 
 
 @pytest.fixture
@@ -165,6 +195,49 @@ def test_an_inspected_container_becomes_a_tier(importing: Importing) -> None:
     assert (tier["engine"], tier["max_sequences"], tier["port"]) == ("ollama", 2, 11434)
 
 
+def test_numbers_become_the_uuids_of_the_same_gpus(importing: Importing) -> None:
+    device = "{{driver: nvidia, device_ids: ['{}'], capabilities: [gpu]}}"
+    gpu = f"deploy: {{{{resources: {{{{reservations: {{{{devices: [{device}]}}}}}}}}}}}}"
+    vllm = "image: vllm/vllm-openai:v0.11.2\n    command: --model org/name --gpu-memory-utilization 0.4"
+    services = {
+        "one": f"{vllm}\n    {gpu.format(0)}",
+        "two": f"{vllm}\n    {gpu.format(UUID_A)}",
+        "embed": f"image: {TEI}:86-1.8\n    command: --model-id BAAI/bge-m3\n    {gpu.format(1)}",
+    }
+    text = "services:\n" + "".join(f"  {name}:\n    {keys}\n" for name, keys in services.items())
+    imported = importing.run(text, {0: UUID_A, 1: UUID_B}).imported
+    data = tomllib.loads(imported.text)
+    uuids = {name: data["gpus"][tier["gpus"][0]]["uuid"] for name, tier in data["tiers"].items()}
+
+    assert imported.residue == ()
+    assert uuids == {"one": UUID_A, "two": UUID_A, "embed": UUID_B}
+    assert len(data["gpus"]) == 2
+
+
+def test_what_shares_a_gpu_without_a_word_about_it_is_still_a_tier(importing: Importing) -> None:
+    gpu = "deploy: {resources: {reservations: {devices: [{driver: nvidia, device_ids: ['1'], capabilities: [gpu]}]}}}"
+    text = f"""\
+services:
+  chat:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/name --gpu-memory-utilization 0.9
+    {gpu}
+  embed:
+    image: {TEI}:86-1.8
+    command: --model-id BAAI/bge-m3
+    {gpu}
+"""
+    result = importing.run(text)
+    tiers = tomllib.loads(result.imported.text)["tiers"]
+
+    assert result.imported.residue == ()
+    assert tiers["embed"]["model"]["repo"] == "BAAI/bge-m3"
+    assert tiers["embed"]["gpus"] == tiers["chat"]["gpus"]
+    assert [note for note in result.notes if "is assumed" in note] == [
+        "embed shares a GPU, and nothing says how much of it it takes: gpu_memory_utilization = 0.05 is assumed"
+    ]
+
+
 def test_comments_stand_at_the_keys_that_they_are_about(importing: Importing) -> None:
     text = importing.proved("""# The box in the cellar.
 services:
@@ -195,3 +268,77 @@ services:
         ("# From the LAN only.", 'ports = ["192.168.1.2:80:80"]'),
     ):
         assert lines[lines.index(comment) + 1] == following
+
+
+def test_a_large_tree_is_read_as_one_file_that_says_the_same(importing: Importing, tmp_path: Path) -> None:
+    importing.write("n.env", "A=1\n")
+    inventory = importing.write("hosts/box.toml", importing.proved(LARGE))
+    rendered = Generator().render(inventory, output=importing.folder / "out" / "tree").tree
+
+    included = write_rendered(rendered, tmp_path / "out" / "a")
+    flat = write_rendered(rendered, tmp_path / "out" / "a", many=2)
+
+    assert (len(included.files), included.files[0].text, len(flat.files)) == (2, None, 1)
+    assert flat.read({"defaults": {}}) == included.read({"defaults": {}})
+
+
+def test_gpus_are_a_field_in_every_form_that_means_the_same(importing: Importing) -> None:
+    tiers = tiers_of(
+        importing,
+        """
+x-server: &server
+  image: vllm/vllm-openai:v0.11.2
+  command: --model org/m
+services:
+  all: {<<: *server, ports: ["9000:8000"], gpus: all}
+  two: {<<: *server, ports: ["9001:8000"], gpus: [{count: 2}]}
+  first: {<<: *server, ports: ["9002:8000"], gpus: [{driver: nvidia, device_ids: ["0"]}]}
+  any: {<<: *server, ports: ["9003:8000"], deploy: {resources: {reservations: {devices: [{capabilities: [gpu]}]}}}}
+""",
+    )
+
+    assert {name: tier["gpus"] for name, tier in tiers.items()} == {
+        "all": "all",
+        "two": 2,
+        "first": ["first"],
+        "any": "all",
+    }
+    assert not any("override" in tier for tier in tiers.values())
+
+
+def test_options_of_mounts_are_fields(importing: Importing) -> None:
+    tier = tiers_of(
+        importing,
+        """
+services:
+  chat:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/m
+    ports: ["9000:8000"]
+    volumes:
+      - hub:/root/.cache/huggingface:nocopy
+      - ./a:/a:ro,rslave,z
+      - {type: volume, source: hub, target: /b, read_only: true, volume: {subpath: models/small}}
+      - {type: bind, source: ./c, target: /c, bind: {propagation: rshared, create_host_path: true}}
+volumes: {hub: }
+""",
+    )["chat"]
+
+    assert "override" not in tier
+    assert tier["mounts"] == {
+        "/root/.cache/huggingface": {"volume": "hub", "read_only": False, "nocopy": True},
+        "/a": {"source": "../a", "create": True, "propagation": "rslave", "selinux": "z"},
+        "/b": {"volume": "hub", "subpath": "models/small"},
+        "/c": {"source": "../c", "read_only": False, "create": True, "propagation": "rshared"},
+    }
+
+
+def test_an_environment_that_compose_refuses_is_an_error(importing: Importing) -> None:
+    text = "services:\n  chat:\n    image: vllm/vllm-openai\n    environment:\n      - null\n      - A=1\n"
+
+    with pytest.raises(DiagnosticError) as caught:
+        importing.run(text)
+
+    assert [one.detail for one in caught.value.diagnostics] == [
+        "Compose says: services.chat.environment.[0]: unexpected type <nil>"
+    ]

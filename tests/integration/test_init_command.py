@@ -10,6 +10,7 @@ import shutil
 import stat
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,6 +47,9 @@ def test_it_ends_with_a_fleet_that_is_rendered(tmp_path: Path) -> None:
     assert done.code == 0, done.stderr
     assert "    cd fleet\n    docker volume create hfcache\n    anvil-gen up box --wait\n    curl -N " in done.stdout
     assert anvil_gen("render", "--all", "--check", cwd=tmp_path / "fleet").code == 0
+    # The branch that the workflow checks.
+    assert git(tmp_path / "fleet", "symbolic-ref", "--short", "HEAD").strip() == "main"
+    assert "branches: [main]" in (tmp_path / "fleet/.github/workflows/render.yml").read_text("utf-8")
     # Where a bot like Renovate sees it.
     inventory = (tmp_path / "fleet/hosts/box.toml").read_text("utf-8")
     assert 'engine = "llamacpp"\nimage = "ghcr.io/ggml-org/llama.cpp:server-b' in inventory
@@ -166,6 +170,42 @@ def test_what_is_in_the_way_is_told(tmp_path: Path) -> None:
     assert "Directory 'file' is a file" in a_file.stderr
     assert "error: cannot read or write\n  --> file" in below.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+COMPOSE = """\
+services:
+  chat:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/name --max-model-len 8192
+    ports: ["8000:8000"]
+    deploy: {resources: {reservations: {devices: [{driver: nvidia, count: 1, capabilities: [gpu]}]}}}
+  web:
+    image: ghcr.io/open-webui/open-webui:main
+    depends_on: [chat]
+"""
+
+
+def test_a_compose_file_is_offered_and_becomes_the_inventory(tmp_path: Path) -> None:
+    (tmp_path / "docker-compose.yml").write_text(COMPOSE, "utf-8")
+    offered = init(tmp_path, "other", "--yes", *PROCESSOR)
+    done = init(tmp_path, "fleet", "--yes", "-d", "gpus=", "-d", "machine=box", "--import", "docker-compose.yml")
+    inventory = tomllib.loads((tmp_path / "fleet/hosts/box.toml").read_text("utf-8"))
+
+    assert "    anvil-gen init other --import docker-compose.yml\n" in offered.stderr
+    assert done.code == 0, done.stderr
+    assert "chat: a tier of vllm" in done.stderr
+    assert "is here; to make" not in done.stderr
+    assert (inventory["tiers"]["chat"]["context_length"], "router" in inventory) == (8192, False)
+    assert inventory["services"]["web"]["depends_on"] == ["chat"]
+    assert (tmp_path / "fleet/deploy/box/tiers/chat.yml").is_file()
+    assert "    anvil-gen plan box --against live\n" in done.stdout
+    assert (inventory["defaults"]["logging"], "Add --adopt to have what is off" in done.stderr) == (False, True)
+    adopted = init(
+        *(tmp_path, "adopted", "--yes", "-d", "gpus=", "-d", "machine=box", "--import", "docker-compose.yml", "--adopt")
+    )
+    assert adopted.code == 0, adopted.stderr
+    assert "logging" not in (tmp_path / "adopted/hosts/box.toml").read_text("utf-8")
+    assert anvil_gen("render", "--all", "--check", cwd=tmp_path / "fleet").code == 0
 
 
 def on_a_terminal(folder: Path, keys: Sequence[bytes], *arguments: str) -> tuple[int, str]:

@@ -87,7 +87,7 @@ COMMANDS = [
         'engine = "llamacpp"\nmodel.file = "big/m-00001-of-00003.gguf"\ndraft_model.repo = "org/draft:Q4"\n',
         [
             *("--model", "/models/big/m-00001-of-00003.gguf", "--alias", "tier", "--hf-repo-draft", "org/draft:Q4"),
-            *("--port", "8080", "--host", "0.0.0.0", "--jinja", "--no-webui"),
+            *("--spec-type", "draft-simple", "--port", "8080", "--host", "0.0.0.0", "--jinja", "--no-webui"),
         ],
         [(f"/srv/models/big/m-0000{n}-of-00003.gguf", f"/models/big/m-0000{n}-of-00003.gguf") for n in (1, 2, 3)],
     ),

@@ -41,8 +41,8 @@ def boxed(**tables: Any) -> dict[str, Any]:
     return {"tiers": {"ab": {**tier, **tables.pop("tier", {})}}, **tables}
 
 
-@given(service=services())
 @examples(12)
+@given(service=services())
 def test_a_service_that_is_accepted(service: dict[str, Any], tmp_path: Path) -> None:
     told, refused = refusals(boxed(services={"ui": service}), tmp_path)
     event("refused" if told else "accepted")
@@ -50,8 +50,8 @@ def test_a_service_that_is_accepted(service: dict[str, Any], tmp_path: Path) -> 
     assert not refused, service
 
 
-@given(override=services())
 @examples(12)
+@given(override=services())
 def test_an_override_that_is_accepted(override: dict[str, Any], tmp_path: Path) -> None:
     tables = {"other": {"image": "z"}}
     told, refused = refusals(boxed(tier={"service": "ab", "override": override}, services=tables), tmp_path)

@@ -13,6 +13,7 @@ from troubleshooting_page import HOST_TEST, VERDICTS, sections
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.docker_conditions import docker_conditions
+from anvil_gen.catalog.router_features import OBSERVED, REQUESTABLE
 from anvil_gen.deploy.pipeline import Generator
 
 HEAD = f"schema = 1\npaths.models = '/srv/models'\nhfcache.volume = 'hf'\ngpus.a.uuid = '{UUID_A}'\n"
@@ -33,7 +34,9 @@ def test_each_trouble_has_its_verdict_and_its_test(trouble: dict[str, str]) -> N
     text = (REPOSITORY / file).read_text("utf-8")
 
     assert trouble["verdict"] in VERDICTS
-    assert not name or re.search(rf"^def {name}\(", text, re.MULTILINE)
+    assert re.search(rf"^def {name}\(", text, re.MULTILINE)
+    # A contract's functions are named for what a router can do, and run for each of them.
+    assert name.startswith("test_") or (file.startswith("tests/e2e/contract/") and name in OBSERVED | REQUESTABLE)
     assert f"`{trouble['test']}`" in (REPOSITORY / "docs" / "troubleshooting.md").read_text("utf-8")
 
 
@@ -111,3 +114,38 @@ def test_a_tier_on_the_hosts_network_is_out_of_the_routers_reach(tmp_path: Path)
     (fault,) = faults_of(HEAD + text, tmp_path)
 
     assert (fault.summary, fault.address) == ("network not shared with the router", "tiers.one.override.network_mode")
+
+
+# Servers in Python have it; the Dockerfiles of the others install curl, but Ollama's.
+PROGRAMS = {
+    **dict.fromkeys(("infinity", "lmdeploy", "nim", "sglang", "vllm"), "python3"),
+    **dict.fromkeys(("llamacpp", "tei", "tgi"), "curl"),
+    "ollama": "/bin/ollama",
+}
+
+
+def test_a_health_check_runs_what_its_image_has() -> None:
+    catalog = Catalog()
+    engines = {name: catalog.engine(name) for name in catalog.names("engines")}
+    checks = {name: engine.health for name, engine in engines.items() if engine is not None}
+    tests = {name: health.test for name, health in checks.items() if health is not None}
+
+    assert {name: next((word for word in test if word in PROGRAMS.values()), None) for name, test in tests.items()} == {
+        name: PROGRAMS[name] for name in tests
+    }
+
+
+def test_the_first_token_may_take_an_hour(tmp_path: Path) -> None:
+    (tmp_path / "box.toml").write_text(
+        f"{HEAD}router = {{}}\ntiers.one = {{ engine = 'vllm', model.path = 'a' }}", "utf-8"
+    )
+    files = Generator().render(tmp_path / "box.toml").tree.files
+
+    assert "timeout server 3600s" in files["router/haproxy.cfg"]
+
+
+def test_a_flag_without_its_value_is_refused(tmp_path: Path) -> None:
+    text = "tiers.one = { engine = 'llamacpp', model.file = 'a.gguf', flags.flash-attn = true }"
+    (fault,) = faults_of(HEAD + text, tmp_path)
+
+    assert (fault.address, fault.severity) == ("tiers.one.flags.flash-attn", "error")

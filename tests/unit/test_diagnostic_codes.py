@@ -5,13 +5,11 @@ from __future__ import annotations
 import ast
 import re
 
-from places import REPOSITORY
+from parsed_code import nodes
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.docker_conditions import docker_conditions
 from anvil_gen.diagnostic_codes import SUMMARIES
-
-PACKAGE = REPOSITORY / "anvil_gen"
 
 
 def test_codes_and_summaries() -> None:
@@ -24,9 +22,8 @@ def test_no_code_is_unknown_or_unused() -> None:
     # `missing-{kind}folder` and the like are made of parts.
     made = {"missing-file", "missing-model-file", "missing-folder", "missing-model-folder"}
     used = {condition.code for condition in docker_conditions(Catalog())}
-    for path in PACKAGE.rglob("*.py"):
-        if path.name != "diagnostic_codes.py":
-            found = ast.walk(ast.parse(path.read_text("utf-8")))
+    for module, found in nodes().items():
+        if module != "anvil_gen.diagnostic_codes":
             used |= {node.value for node in found if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
     assert set(SUMMARIES) - used - made == set()
@@ -34,8 +31,8 @@ def test_no_code_is_unknown_or_unused() -> None:
 
 def test_no_diagnostic_without_a_code() -> None:
     unknown = []
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for found in nodes().values():
+        for node in found:
             if isinstance(node, ast.keyword) and node.arg == "code" and isinstance(node.value, ast.Constant):
                 unknown += [node.value.value] if node.value.value not in SUMMARIES else []
 

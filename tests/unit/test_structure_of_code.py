@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
-from places import REPOSITORY
+from parsed_code import MODULES, nodes, nodes_of, text_of
 
-PACKAGE = REPOSITORY / "anvil_gen"
 GROUND = ("diagnostic_codes", "diagnostics", "digests", "host_paths", "text_files", "values")
 """Modules that belong to no room."""
 ROOMS = [
@@ -28,10 +27,6 @@ ROOMS = [
 ]
 """From the ground up: a module imports from its own room and from those of lower floors."""
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
-MODULES = {
-    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted(PACKAGE.rglob("*.py"))
-}
 
 
 def room_of(module: str) -> str:
@@ -40,10 +35,10 @@ def room_of(module: str) -> str:
     return {"__main__": "", "_version": ""}.get(room, "ground" if room in GROUND else room)
 
 
-def imports(path: Path) -> set[str]:
+def imports(module: str) -> set[str]:
     """Return the modules of the package that a module imports, also inside functions."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(module):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
@@ -52,7 +47,10 @@ def imports(path: Path) -> set[str]:
     return found & set(MODULES)
 
 
-IMPORTS = {module: imports(path) for module, path in MODULES.items()}
+@cache
+def all_imports() -> dict[str, set[str]]:
+    """Return what each module imports."""
+    return {module: imports(module) for module in MODULES}
 
 
 def test_every_module_is_in_a_room() -> None:
@@ -62,7 +60,7 @@ def test_every_module_is_in_a_room() -> None:
 def test_imports_run_downward() -> None:
     upward = [
         f"{module} imports {other}"
-        for module, others in IMPORTS.items()
+        for module, others in all_imports().items()
         for other in sorted(others)
         if room_of(module) and room_of(other) and room_of(module) != room_of(other)
         if FLOOR[room_of(other)] >= FLOOR[room_of(module)]
@@ -73,18 +71,17 @@ def test_imports_run_downward() -> None:
 
 def test_there_is_no_circle() -> None:
     try:
-        TopologicalSorter(IMPORTS).prepare()
+        TopologicalSorter(all_imports()).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
 
 
 def test_pieces_are_short() -> None:
     long = []
-    for module, path in MODULES.items():
-        text = path.read_text("utf-8")
-        if len(text.splitlines()) > 400:
+    for module, found in nodes().items():
+        if len(text_of(module).splitlines()) > 400:
             long.append(module)
-        for node in ast.walk(ast.parse(text)):
+        for node in found:
             if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 50:
                 long.append(f"{module}.{node.name}")
 
@@ -93,8 +90,8 @@ def test_pieces_are_short() -> None:
 
 def test_no_blanket_except() -> None:
     blanket = []
-    for module, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for module, found in nodes().items():
+        for node in found:
             if isinstance(node, ast.ExceptHandler):
                 caught = ast.dump(node.type) if node.type is not None else "everything"
                 if node.type is None or "id='Exception'" in caught or "id='BaseException'" in caught:
@@ -105,6 +102,6 @@ def test_no_blanket_except() -> None:
 
 def test_no_possessive_group() -> None:
     """Python before 3.11.5, as Debian 12 has it, matches a group wrongly that takes and keeps all it can."""
-    found = [module for module, path in MODULES.items() if re.search(r"\)(?:[*+?]|\{\d)\+", path.read_text("utf-8"))]
+    found = [module for module in MODULES if re.search(r"\)(?:[*+?]|\{\d)\+", text_of(module))]
 
     assert found == []

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from anvil_gen.catalog.architectures import architectures
-from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog, catalog_of, shipped_catalog
 from anvil_gen.catalog.engine_memory import EngineMemory, engine_memory
 from anvil_gen.cli import options
 from anvil_gen.cli.views.fit import show_case, show_host
@@ -149,7 +149,7 @@ def chosen_tiers(stack: Stack, names: tuple[str, ...]) -> list[str]:
 
 def _fit_model(model: str, given: dict[str, Any], *, as_json: bool) -> ExitCode:
     folder = hosts_folder(Path.cwd())
-    catalog = Catalog(folder.parent / "templates" if folder is not None else None)
+    catalog = catalog_of(folder.parent) if folder is not None else shipped_catalog()
     for name in ("engine", "gpu_memory_mib"):
         if given[name] is None:
             raise click.UsageError(f"--model needs --{name.replace('_', '-')}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.catalog import catalog_of, shipped_catalog
 from anvil_gen.catalog.flag_diff import flag_changes, flags_schema
 from anvil_gen.catalog.flag_timeline import FlagTimeline
 from anvil_gen.cli import options
@@ -61,7 +61,7 @@ def command(
 
 def _known(name: str) -> tuple[str, FlagTimeline]:
     hosts = hosts_folder(Path.cwd())
-    catalog = Catalog(hosts.parent / "templates" if hosts is not None else None)
+    catalog = catalog_of(hosts.parent) if hosts is not None else shipped_catalog()
     engine = catalog.engine(name)
     if engine is None:
         detail, remedy = catalog.unknown("engines", name)

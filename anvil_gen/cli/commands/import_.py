@@ -27,6 +27,7 @@ _KINDS = ("compose", "run", "inspect", "live")
 @click.option("--output", type=click.Path(dir_okay=False), help="File to write the inventory to (default: stdout).")
 @click.option("--force", is_flag=True, help="Overwrite the file of --output.")
 @click.option("--detect", is_flag=True, help="Ask this host's GPUs for their UUIDs, instead of keeping their numbers.")
+@click.option("--adopt", is_flag=True, help="Take the defaults that the source lacks; without it, they are listed.")
 def command(
     *,
     sources: tuple[str, ...],
@@ -35,6 +36,7 @@ def command(
     output: str | None,
     force: bool,
     detect: bool,
+    adopt: bool,
 ) -> ExitCode:
     """Make an inventory of what runs already, with the proof.
 
@@ -56,13 +58,11 @@ def command(
       anvil-gen import start-vllm.sh                                 the run lines of a script
       docker inspect vllm | anvil-gen import -                       a container
       anvil-gen import --from live my-project                        the containers of a project that runs
+      anvil-gen import compose.yml --adopt --detect                  with health checks, log rotation, UUIDs, a router
     """
     from anvil_gen.importing.run import Request, run_import  # noqa: PLC0415
 
-    if "-" in sources and len(sources) > 1:
-        raise click.UsageError("standard input is a source of its own: name either - or files")
-    if output is not None and Path(output).exists() and not force:
-        raise click.UsageError(f"{output} is there already: name another file, or --force")
+    _check(sources, output, force=force)
     request = Request(
         sources=sources,
         text=sys.stdin.read() if sources == ("-",) and kind != "live" else None,
@@ -70,6 +70,7 @@ def command(
         name=name,
         output=None if output is None else Path(output),
         known_gpus=_detected() if detect else {},
+        adopt=adopt,
     )
     result = run_import(request, generator())
     if output is None:
@@ -79,13 +80,20 @@ def command(
     return show_result(result, output)
 
 
+def _check(sources: tuple[str, ...], output: str | None, *, force: bool) -> None:
+    if "-" in sources and len(sources) > 1:
+        raise click.UsageError("standard input is a source of its own: name either - or files")
+    if output is not None and Path(output).exists() and not force:
+        raise click.UsageError(f"{output} is there already: name another file, or --force")
+
+
 def _detected() -> dict[int, str]:
     """Return the UUIDs of this host's GPUs by their numbers."""
-    from anvil_gen.catalog.catalog import Catalog  # noqa: PLC0415
+    from anvil_gen.catalog.catalog import shipped_catalog  # noqa: PLC0415
     from anvil_gen.importing.engine_facts import usual_vendor  # noqa: PLC0415
     from anvil_gen.machine.gpus import list_gpus  # noqa: PLC0415
 
-    catalog = Catalog()
+    catalog = shipped_catalog()
     listing = list_gpus(catalog.defaults["gpu"]["vendor"], usual_vendor(catalog))
     if not listing.gpus:
         raise click.UsageError(f"--detect: {listing.diagnostic or 'this host has no GPU'}")

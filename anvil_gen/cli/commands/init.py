@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.catalog import Catalog, shipped_catalog
 from anvil_gen.cli import options
 from anvil_gen.cli.views.init import JsonView, TextView, View
+from anvil_gen.deploy.atomic_write import replace_file
 from anvil_gen.deploy.pipeline import generator, write_trees
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, display_path, join_words
 from anvil_gen.inventory.fleet import hosts_folder
 from anvil_gen.machine.docker import Docker
 from anvil_gen.onboard.copier_answers import Answers, answers_of
-from anvil_gen.onboard.detect import detect, machine_of
+from anvil_gen.onboard.detect import DetectedMachine, MachineAccess, detect, machine_of
 from anvil_gen.onboard.existing import compose_file_in
 from anvil_gen.onboard.images import name_images
 from anvil_gen.onboard.post_setup import local_requirement, make_repository, make_volume, missing_volume, write_key
@@ -40,9 +43,26 @@ _FIRST_PORT = 30000
     multiple=True,
     help="Answer to a question (see docs/onboarding.md); repeatable.",
 )
+@click.option(
+    "--import",
+    "sources",
+    multiple=True,
+    metavar="SOURCE",
+    help="Make the inventory of a compose file, run lines, or what runs, by its project or container; repeatable.",
+)
+@click.option("--adopt", is_flag=True, help="With --import: take the defaults that the source lacks.")
 @click.option("--context", metavar="NAME", help="Docker context of the host (default: the current context).")
 @options.as_json
-def command(*, folder: str | None, yes: bool, given: tuple[str, ...], context: str | None, as_json: bool) -> ExitCode:
+def command(
+    *,
+    folder: str | None,
+    yes: bool,
+    given: tuple[str, ...],
+    sources: tuple[str, ...],
+    adopt: bool,
+    context: str | None,
+    as_json: bool,
+) -> ExitCode:
     """Create a fleet repository for this host, or add the host to one.
 
     DIR is the folder of the fleet, new or existing. Without DIR, uses the fleet that contains the working folder, or
@@ -54,17 +74,18 @@ def command(*, folder: str | None, yes: bool, given: tuple[str, ...], context: s
       anvil-gen init my-fleet                      create a fleet with this host
       anvil-gen init                               add this host, from inside the fleet
       anvil-gen init my-fleet --yes -d preset=chat run without prompts
+      anvil-gen init my-fleet --import compose.yml what a compose file says, with the proof
     """
     if as_json and not yes:
         raise click.UsageError("--json requires --yes")
     view: View = JsonView() if as_json else TextView()
-    catalog = Catalog()
+    catalog = shipped_catalog()
     at = machine_of(Docker(context))
     found = detect(catalog, at, router_port=_ROUTER_PORT, first_port=_FIRST_PORT)
-    missing = [*missing_prerequisites(found, catalog, at), *in_the_way(found)]
+    missing = [*missing_prerequisites(found, catalog, at), *in_the_way(found, sources)]
     view.found(found, missing)
-    _offer_import()
-    answers = _with(answers_of(found, context=context), given)
+    _offer_import(found, catalog, at, folder, sources)
+    answers = _with(answers_of(found, context=context), (*given, *(_IMPORTED if sources else ())))
     if not yes and not sys.stdin.isatty():
         raise DiagnosticError([_NO_TERMINAL])
     try:
@@ -73,26 +94,80 @@ def command(*, folder: str | None, yes: bool, given: tuple[str, ...], context: s
         )
     except AbortedError:
         raise click.Abort from None
+    if sources:
+        _import(result, found, sources, adopt=adopt, context=context)
+    view.scaffolded(result, _after_scaffold(result, found, at, imported=bool(sources)))
+    return ExitCode.OK
+
+
+def _after_scaffold(result: ScaffoldResult, found: DetectedMachine, at: MachineAccess, *, imported: bool) -> PostSetup:
+    """Render, and make what does not exist yet."""
     repository = make_repository(result.folder)
     volume = missing_volume(result, found)
     made = volume if volume and make_volume(volume, found, at) else ""
     key = _render(result)
-    steps = PostSetup(
+    return PostSetup(
         repository=repository,
         key=key,
         volume=made,
         missing_volume="" if made else volume,
+        imported=imported,
         warnings=local_requirement(str(result.answers.get("requirement", "")).strip()),
     )
-    view.scaffolded(result, steps)
-    return ExitCode.OK
 
 
-def _offer_import() -> None:
-    """Say that what a compose file here describes can be imported."""
+def _offer_import(
+    found: DetectedMachine, catalog: Catalog, at: MachineAccess, folder: str | None, sources: tuple[str, ...]
+) -> None:
+    """Say what can be imported: what a compose file here describes, or what serves models already."""
+    from anvil_gen.importing.running import RunningServer, running_servers  # noqa: PLC0415  brings all of an import
+
     file = compose_file_in(Path())
-    if file is not None:
-        click.echo(f"note: {file} is here: `anvil-gen import {file}` makes an inventory of it, and proves it", err=True)
+    servers: tuple[RunningServer, ...] = ()
+    with suppress(DiagnosticError):  # it is an offer
+        servers = running_servers(at.docker, catalog) if found.docker.is_available else ()
+    offered = [str(file)] if file is not None else list(dict.fromkeys(server.source for server in servers))
+    if sources or not offered:
+        return
+    there = [f"{file} is here"] if file is not None else []
+    names = ", ".join(f"{one.container} ({one.engine})" for one in servers)
+    there += [f"{names} {'runs' if len(servers) == 1 else 'run'} already"] if servers else []
+    words = [
+        "anvil-gen",
+        "init",
+        *([folder] if folder else []),
+        *(word for one in offered for word in ("--import", one)),
+    ]
+    click.echo(
+        f"note: {' and '.join(there)}; to make the inventory of it, with the proof that nothing changes:\n\n"
+        f"    {shlex.join(words)}\n",
+        err=True,
+    )
+
+
+def _import(
+    result: ScaffoldResult, found: DetectedMachine, sources: tuple[str, ...], *, adopt: bool, context: str | None
+) -> None:
+    """Put the inventory of what is there already in the place of an empty one."""
+    from anvil_gen.cli.views.import_result import show_result  # noqa: PLC0415
+    from anvil_gen.importing.run import Request, run_import  # noqa: PLC0415  neither is needed by others
+
+    request = Request(
+        sources=sources,
+        kind=None if Path(sources[0]).is_file() else "live",
+        name=result.machine,
+        output=result.inventory,
+        known_gpus={gpu.index: gpu.uuid for gpu in found.gpus},
+        context=context,
+        adopt=adopt,
+    )
+    imported = run_import(request, generator())
+    replace_file(result.inventory, result.inventory.read_bytes(), imported.imported.text.encode())
+    show_result(imported, display_path(result.inventory))
+
+
+_IMPORTED = ("preset=empty", "router=none")
+"""What is not asked where the inventory says it already."""
 
 
 _NO_TERMINAL = Diagnostic(

@@ -28,6 +28,12 @@ from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host
     type=click.Path(),
     help="Folder to render into (default: the output folder of the inventory).",
 )
+@click.option(
+    "--target",
+    metavar="NAME",
+    default="",
+    help="Render for something else than Docker Compose: kubernetes or quadlet (into NAME/ of the output folder).",
+)
 @click.option("--force", is_flag=True, help="Overwrite manually edited files.")
 @options.untrusted
 @options.as_json
@@ -38,6 +44,7 @@ def command(
     check: bool,
     to_stdout: bool,
     output: str | None,
+    target: str,
     force: bool,
     untrusted: bool,
     as_json: bool,
@@ -53,11 +60,12 @@ def command(
       anvil-gen render fakoli-dark               select the inventory by name
       anvil-gen render --all --check             in CI: exit 2 with a diff if a tree is out of date
       anvil-gen render fakoli-dark --stdout      print the files without writing them
+      anvil-gen render lab-quad --target kubernetes --output k8s    manifests; then: kubectl apply -k k8s
     """
     hosts = hosts or (() if every else tuple(only_host(Path.cwd())))
     if every == bool(hosts):
         raise click.UsageError("name at least one HOST, or --all" if not hosts else "name a HOST or --all, not both")
-    if output is not None and (every or len(hosts) > 1):
+    if output is not None and not target and (every or len(hosts) > 1):
         raise click.UsageError("--output takes a single HOST: each host has its own folder")
     if output == "":
         raise click.UsageError("--output is empty: name a folder")
@@ -70,8 +78,10 @@ def command(
     # A host may be named twice, by its name and by its path.
     inventories = {path.absolute(): path for path in found}.values()
     below = repository_of(here) if untrusted else None
-    plans = generator(below=below).render_all(inventories, output=Path(output) if output is not None else None)
-    show_diagnostics([warning for one in plans for warning in one.host.warnings], as_json=as_json)
+    plans = generator(below=below).render_all(
+        list(inventories), output=Path(output) if output is not None else None, target=target
+    )
+    show_diagnostics([*dict.fromkeys(warning for one in plans for warning in one.host.warnings)], as_json=as_json)
     if to_stdout:
         _print_trees(plans)
         return ExitCode.OK

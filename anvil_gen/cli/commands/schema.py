@@ -17,12 +17,12 @@ from anvil_gen.diagnostics import ExitCode
     type=click.Choice(KINDS),
     default="inventory",
     show_default=True,
-    help="The file that the schema describes: an inventory, or a data file of templates/.",
+    help="The file that the schema describes: an inventory, a group, or a data file of templates/.",
 )
 @click.option("--write", metavar="FILE", help="Write the schema to FILE (default: standard output).")
 @click.option("--check", metavar="FILE", help="Write nothing; exit 2 if FILE is not the schema of this version.")
 def command(*, kind: str, write: str | None, check: str | None) -> ExitCode:
-    """Print the JSON Schema of an inventory or template data file.
+    """Print the JSON Schema of an inventory, a group or a template data file.
 
     Editors use it to complete and check them.
 

@@ -81,7 +81,7 @@ def show_fetched(
             host=host,
             fetched=not dry_run,
             downloads=[_download_json(one) for one in downloads],
-            not_fetched=[{"tier": one.tier, "reason": one.why} for one in unfetched],
+            not_fetched=[_unfetched_json(one) for one in unfetched],
         )
         return
     for one in downloads:
@@ -91,6 +91,13 @@ def show_fetched(
         click.echo(f"{one.wanted.owner}: {one.wanted.repo}@{one.commit[:12]}, {amount}: {state}")
     for skipped in unfetched:
         click.echo(f"{skipped.tier}: not fetched: {skipped.why}")
+        if skipped.command:
+            click.echo(f"    {skipped.command}")
+
+
+def _unfetched_json(one: Unfetched) -> dict[str, str]:
+    command = {"command": one.command} if one.command else {}
+    return {"tier": one.tier, "reason": one.why, **command}
 
 
 def _download_json(one: Download) -> dict[str, object]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from anvil_gen.diagnostics import ExitCode, display_path, printable
+from anvil_gen.diagnostics import ExitCode, display_path, join_words, printable
+from anvil_gen.importing.adoption import TITLES
 from anvil_gen.importing.compare import Difference
 from anvil_gen.importing.importer import Import
 from anvil_gen.importing.run import ImportResult
@@ -35,8 +36,9 @@ def show_result(result: ImportResult, output: str | None) -> ExitCode:
         _say(f"note: {printable(note)}")
     for lost in result.project.lost:
         _say(f"lost: {printable(imported.hidden.shown(lost))}")
+    _show_offers(imported)
     for difference in imported.residue or ():
-        _say(_difference(difference, imported))
+        _say(_difference(difference, imported, "differs"))
     _say(_summary(imported, output))
     if imported.residue is None:
         return ExitCode.NOT_PROVED
@@ -58,10 +60,23 @@ def _differences(count: int) -> str:
     return f"{count} difference{'' if count == 1 else 's'}"
 
 
-def _difference(difference: Difference, imported: Import) -> str:
+def _show_offers(imported: Import) -> None:
+    """Print what rendering adds by default: what was adopted of it with what it changes, and what is off."""
+    for difference in imported.adopted:
+        _say(_difference(difference, imported, "adopted"))
+    verb = "off" if imported.taken is None else "not adopted, since the inventory refuses it"
+    for offer in imported.offers:
+        _say(f"{verb}: {TITLES[offer.key]}, for {join_words(offer.tiers)}")
+    if imported.offers and imported.taken is None:
+        _say("Add --adopt to have what is off, or remove its key.")
+
+
+def _difference(difference: Difference, imported: Import, verb: str) -> str:
+    if len(difference.path) == 2 and difference.source is None:
+        return f"{verb}: {printable(address(difference.path))}: a new service"
     secret = any(isinstance(part, str) and may_hold_secret(part) for part in difference.path)
     both = (_shown(side, imported, secret=secret) for side in (difference.source, difference.result))
-    return f"differs: {printable(address(difference.path))}: " + " -> ".join(both)
+    return f"{verb}: {printable(address(difference.path))}: " + " -> ".join(both)
 
 
 def _shown(value: Any, imported: Import, *, secret: bool) -> str:
@@ -77,5 +92,6 @@ def _summary(imported: Import, output: str | None) -> str:
     if imported.residue is None:
         return f"{where}not proved: there is no Docker Compose here to read source and result"
     if not imported.residue:
-        return f"{where}proved: Docker Compose reads source and result alike, whatever the variables are"
+        adopted = ", but for what is adopted" if imported.adopted else ""
+        return f"{where}proved: Docker Compose reads source and result alike{adopted}, whatever the variables are"
     return f"{where}{_differences(len(imported.residue))} between source and result, as Docker Compose reads them"

@@ -94,7 +94,9 @@ def next_steps(result: ScaffoldResult, steps: PostSetup) -> Iterator[str]:
         yield f"cd {shlex.quote(display_path(result.folder))}"
     if steps.missing_volume:
         yield f"docker volume create {steps.missing_volume}"
-    if not result.answers.get("tiers"):
+    if steps.imported:
+        yield f"anvil-gen plan {result.machine} --against live"
+    elif not result.answers.get("tiers"):
         yield f"anvil-gen render {result.machine}"
     yield f"anvil-gen up {result.machine} --wait"
     yield from _question(result)

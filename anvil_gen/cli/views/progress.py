@@ -45,6 +45,11 @@ class ProgressDisplay:
                 self._printed[one.service] = (one.phase, one.message)
                 self._write(f"{_line(one, services, None)}\n")
 
+    def note(self, text: str) -> None:
+        """Print something that stays above the services."""
+        self._write(f"{self._cursor_back()}{text}\n")
+        self._drawn = 0
+
     def _cursor_back(self) -> str:
         return f"{_UP.format(self._drawn)}{_CLEAR}" if self._drawn else ""
 

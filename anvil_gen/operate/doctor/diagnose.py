@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.operate.deployment import Deployment
+from anvil_gen.operate.doctor.cached_models import check_cached_models
 from anvil_gen.operate.doctor.check import Check, with_severity
 from anvil_gen.operate.doctor.containers import check_external_networks, check_networks, check_paused
 from anvil_gen.operate.doctor.context import DoctorContext
@@ -21,6 +22,7 @@ _BEFORE = (
     check_host,
     check_variables,
     check_mounts,
+    check_cached_models,
     check_volumes,
     check_external_networks,
     nowhere,
@@ -31,7 +33,7 @@ _OBSTACLES = {
     *("variable-is-not-set", "missing-external-volume", "missing-external-network", "image-cannot-be-pulled"),
     *("missing-model-folder", "missing-model-file", "empty-model-folder", "weights-were-not-fetched"),
     *("podman-gives-no-gpus", "jetson-without-its-runtime"),
-    *("link-out-of-the-mount", "model-is-incomplete", "model-config-is-missing"),
+    *("link-out-of-the-mount", "model-is-incomplete", "model-config-is-missing", "model-is-not-in-the-cache"),
     *("missing-folder", "missing-file", "container-name-is-taken", "port-is-taken", "gpu-not-found"),
 }
 """What no wait and no guess changes; a host may list no GPU only because the program is not on the PATH."""
@@ -77,6 +79,7 @@ def _checks(context: DoctorContext) -> Iterator[Check]:
     yield from check_env_file(context)
     yield from (check for check in check_variables(context) if check.verdict == "fail")
     yield from (check for check in check_mounts(context) if check.verdict == "fail")
+    yield from (check for check in check_cached_models(context) if check.verdict == "fail")
     yield from check_volumes(context)
     yield from unobtainable(context)
     yield from check_names(context)

@@ -9,6 +9,7 @@ from typing import Any
 
 from anvil_gen.catalog.docker_conditions import Condition, docker_conditions
 from anvil_gen.machine.docker_config import docker_config_file
+from anvil_gen.machine.host_conditions import holds
 from anvil_gen.operate.doctor.check import Check, failed, with_commands
 from anvil_gen.operate.doctor.context import DoctorContext
 
@@ -24,28 +25,9 @@ def check_host(context: DoctorContext) -> Iterator[Check]:
 
 
 def _holds(context: DoctorContext, condition: Condition) -> bool:
-    docker, info = context.docker_info, context.docker_info.info
-    options = {part for text in info.get("SecurityOptions") or () for part in str(text).split(",")}
-    devices = [str(device.get("ID", "")) for device in info.get("DiscoveredDevices") or ()]
-    wanted = (
-        (condition.security_option, f"name={condition.security_option}" in options),
-        (condition.engine, condition.engine in docker.components),
-        (condition.kernel, re.search(condition.kernel, docker.kernel) is not None),
-        (condition.cgroup_driver, condition.cgroup_driver == info.get("CgroupDriver")),
-        (condition.cdi, any(device.startswith(f"{condition.cdi}=") for device in devices)),
-        (condition.no_runtime, condition.no_runtime not in (info.get("Runtimes") or {})),
-        (condition.present, docker.local and _has(context, condition.present)),
-        (condition.missing, docker.local and not _has(context, condition.missing)),
-        (condition.gpus, _holds_gpus(context, condition.gpus)),
-    )
-    return all(found for asked, found in wanted if asked)
-
-
-def _holds_gpus(context: DoctorContext, vendor: str) -> bool:
-    """Tell whether a service holds GPUs of a vendor, any at all, or none does."""
     requests = (one.tier.gpu_request for one in context.requirements if one.tier is not None)
     vendors = {request.vendor for request in requests if request is not None}
-    return not vendors if vendor == "none" else bool(vendors) if vendor == "any" else vendor in vendors
+    return holds(condition, context.docker_info, vendors, lambda path: _has(context, path))
 
 
 def _has(context: DoctorContext, path: str) -> bool:

@@ -26,7 +26,7 @@ def check_parallelism(context: DoctorContext) -> Iterator[Check]:
         engine = context.catalog.engine(required.engine)
         if required.tier is None or engine is None or "tensor_parallel" not in engine.fields:
             continue
-        sizes = parallel_values(required.tier.options, required.tier.gpu_request, engine)
+        sizes = parallel_values(required.tier.options, required.tier.gpu_request, engine, required.tier.nodes)
         tensor, pipeline = sizes["tensor_parallel"] or 1, sizes["pipeline_parallel"] or 1
         config = _config(context, required, required.tier, engine.hub_cache) if tensor > 1 or pipeline > 1 else {}
         heads, layers = _number(config, "num_attention_heads"), _number(config, "num_hidden_layers")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from anvil_gen.operate.doctor.cached_models import check_cached_models
 from anvil_gen.operate.doctor.check import Check, Verdict
 from anvil_gen.operate.doctor.containers import check_external_networks, check_networks, check_paused
 from anvil_gen.operate.doctor.context import DoctorContext
@@ -55,6 +56,7 @@ CHECKS = (
         check_env_file,
         check_variables,
         check_mounts,
+        check_cached_models,
         check_volumes,
     ),
     *(check_images, check_parallelism, check_disk, check_names, check_paused, check_external_networks, check_networks),

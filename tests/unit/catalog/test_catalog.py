@@ -45,6 +45,15 @@ def test_an_engine_is_a_folder(tmp_path: Path) -> None:
     assert service["volumes"][0]["source"] == "/srv/models/a/b.bin"
 
 
+def test_models_are_fetched_to_where_containers_look_for_them() -> None:
+    catalog = Catalog()
+    for name in catalog.names("engines"):
+        engine = catalog.engine(name)
+        assert engine is not None
+        told = {value for key, value in engine.hub_environment.items() if key.endswith("_CACHE")}
+        assert told <= {f"{{hub_cache}}/{engine.hub_folder}"}, name
+
+
 def test_an_engine_may_bring_its_own_service(tmp_path: Path) -> None:
     own = (
         "name: {{ stack.project }}\nservices:\n  {{ service.name | key }}:\n"

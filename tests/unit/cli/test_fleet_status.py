@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from msgspec.structs import replace
-from running import INVENTORY, anvil_gen, fleet
 
 from anvil_gen.cli.views.fleet_status import show_fleet, show_metrics
 from anvil_gen.cli.views.services import show_status
@@ -76,40 +68,3 @@ def test_metrics_are_of_prometheus_form(capsys: pytest.CaptureFixture[str]) -> N
     assert 'anvil_gen_status_known{host="far"} 0\n' in printed
     assert printed.count("# TYPE anvil_gen_drift gauge\n") == 1
     assert sums_of(printed)["anvil_gen_status_known"] == 2
-
-
-def test_all_hosts_are_asked_and_none_fails_the_others(tmp_path: Path) -> None:
-    fleet(tmp_path, box=INVENTORY, other=INVENTORY)
-    nowhere = {"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock", "DOCKER_CONTEXT": ""}
-    shown = anvil_gen("status", "--all", cwd=tmp_path, env=nowhere)
-    told = json.loads(anvil_gen("status", "--all", "--json", cwd=tmp_path, env=nowhere).stdout)
-
-    assert (shown.code, shown.stderr) == (0, "")
-    assert [line.split()[:2] for line in shown.stdout.splitlines()[1:]] == [["box", "unknown"], ["other", "unknown"]]
-    assert [host["host"] for host in told["hosts"]] == ["box", "other"]
-    assert all(host["diagnostics"] for host in told["hosts"])
-
-
-def test_watching_goes_on_until_it_is_interrupted(tmp_path: Path) -> None:
-    fleet(tmp_path, box=INVENTORY)
-    environment = {**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/nobody.sock", "DOCKER_CONTEXT": ""}
-    command = [sys.executable, "-m", "anvil_gen", "status", "--all", "--watch"]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        seen = ""
-        while seen.count("unknown") < 2:  # shown twice
-            seen += process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-
-    assert process.returncode == 130
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [("box", "--all"), ("--all", "--mode", "x"), ("box", "--watch", "--json"), ("box", "--watch", "--metrics")],
-)
-def test_what_does_not_go_together_is_refused(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    fleet(tmp_path, box=INVENTORY)
-
-    assert anvil_gen("status", *arguments, cwd=tmp_path).code == 1

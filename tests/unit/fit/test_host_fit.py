@@ -147,6 +147,7 @@ PROJECTOR = Shape(layers=2, hidden=256, head_dim=64)
     ("more", "on_disk", "verdict", "reasons"),
     [
         ('mmproj = "p.gguf"', False, "unsure", ["its projector is not counted: its file is not here"]),
+        # A model is no projector: of a kind that is not known, the weights alone are.
         ('mmproj = "p.gguf"', True, "unsure", ["the buffer in which its projector computes a picture is not counted"]),
         (
             'draft_model = {{ file = "p.gguf" }}',

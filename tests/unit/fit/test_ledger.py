@@ -235,3 +235,27 @@ def test_an_embedding_model_needs_no_cache() -> None:
 
     assert (result.verdict, result.kv.high, result.bytes_per_token) == ("fits", 0, 0)
     assert found(replace(DENSE, layers="N*24", bytes=Bytes(language=GIB)), "tei", GIB).verdict == "does not fit"
+
+
+def test_a_draft_keeps_its_tokens_in_the_models_cache() -> None:
+    """vLLM counts each of its layers as it is, SGLang as one of the model's."""
+    draft = replace(DENSE, layers="F*4", attention=Attention(kv_heads=4, head_dim=128))
+    cells = {}
+    for engine in ("vllm", "sglang"):
+        case = Case(
+            facts=DENSE, request=Request(context=512), rules=rules_for(engine), memory=GPU_24, kv=4 * GIB, draft=draft
+        )
+        cells[engine] = estimate(case).bytes_per_token
+
+    assert cells == {"vllm": (36 * 8 + 4 * 4) * 256 * 2, "sglang": pytest.approx((36 + 4) * 8 * 256 * 2)}
+
+
+def test_a_layout_that_groups_layers_in_another_way_is_doubted() -> None:
+    linear = Linear(k_heads=16, v_heads=32, k_dim=128, v_dim=128, kernel=4, state_bytes=4)
+    facts = replace(DENSE, layers="LLLF*9", linear=linear)
+    verdicts = [
+        found(one, "vllm", kv=4 * GIB, context=4096, max_sequences=16, layout=layout).verdict
+        for one, layout in ((facts, "HND"), (facts, "BLHNC"), (DENSE, "BLHNC"))
+    ]
+
+    assert verdicts == ["fits", "unsure", "fits"]

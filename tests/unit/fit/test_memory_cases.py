@@ -8,16 +8,12 @@ from places import REPOSITORY
 
 from anvil_gen.fit.settings import GIB
 
-NOTED = {case.name for case in cases() if case.note}
-"""Cases whose measured number disagrees with the engine's source."""
-
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 def test_tokens_and_cache_are_those_that_were_measured(case: MeasuredCase) -> None:
     exact = [(measured, found) for what, measured, found in measures(case) if what != "GiB of weights"]
-    allowed = 0.025 if case.name in NOTED else 0.002
 
-    assert all(abs(found / measured - 1) <= allowed for measured, found in exact)
+    assert all(abs(found / measured - 1) <= 0.002 for measured, found in exact)
 
 
 @pytest.mark.parametrize("case", [case for case in cases() if case.weights_gib is not None], ids=lambda case: case.name)

@@ -12,10 +12,10 @@ from jsonschema import Draft202012Validator
 from places import REPOSITORY
 
 from anvil_gen.catalog.json_schema import DATA, KINDS, data_schema, schema_text
-from anvil_gen.inventory.json_schema import inventory_schema
+from anvil_gen.inventory.json_schema import group_schema, inventory_schema
 
 TEMPLATES = REPOSITORY / "templates"
-SCHEMAS = {"inventory": inventory_schema(), **{kind: data_schema(kind) for kind in DATA}}
+SCHEMAS = {"inventory": inventory_schema(), "group": group_schema(), **{kind: data_schema(kind) for kind in DATA}}
 FILES = [
     *(("inventory", path) for path in sorted((REPOSITORY / "hosts").glob("*.toml"))),
     *((kind, path) for kind in DATA for path in sorted(TEMPLATES.rglob(f"{kind}.toml"))),

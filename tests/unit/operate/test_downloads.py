@@ -86,14 +86,14 @@ facts.bytes = { language = 2000000 }
 """
 
 
-def test_each_engine_has_its_own_place(tmp_path: Path) -> None:
+def test_every_engine_has_its_models_at_one_place(tmp_path: Path) -> None:
     """The size is that of the lock."""
     for name, text in (("hosts", INVENTORY.format(folder=tmp_path.as_posix())), ("locks", LOCK)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "box.toml").write_text(text)
     host = Host(tmp_path / "hosts/box.toml", Catalog())
     chat = tmp_path / "cache/hub/models--org--chat/blobs"
-    small = tmp_path / "cache/llama.cpp/models--org--gguf/blobs"
+    small = tmp_path / "cache/hub/models--org--gguf/blobs"
     for folder in (chat, small):
         folder.mkdir(parents=True)
     downloads = downloads_of(host, host.stack.tiers)

@@ -44,6 +44,7 @@ model = {{ repo = "org/chat" }}
 [tiers.small]
 engine = "llamacpp"
 model = {{ repo = "org/gguf:Q8_0" }}
+{more}
 [tiers.local]
 engine = "llamacpp"
 port = 9000
@@ -66,11 +67,11 @@ class Fetched(NamedTuple):
 class Fleet:
     """A fleet on disk whose models are at a hub."""
 
-    def __init__(self, folder: Path, hub: FilesHub) -> None:
+    def __init__(self, folder: Path, hub: FilesHub, more: str = "flags.no-mmproj = true") -> None:
         self.folder, self.cache = folder, folder / "cache"
         for name in ("hosts", "locks", "models", "cache"):
             (folder / name).mkdir()
-        (folder / "hosts/box.toml").write_text(INVENTORY.format(folder=folder.as_posix()))
+        (folder / "hosts/box.toml").write_text(INVENTORY.format(folder=folder.as_posix(), more=more))
         (folder / "locks/box.toml").write_text(LOCK)
         self.host = Host(folder / "hosts/box.toml", Catalog())
         self.hub = Hub(endpoint=f"http://{hub.address}", sleep=lambda _: None)
@@ -129,7 +130,7 @@ def test_the_library_finds_it_in_the_cache_without_a_network(fleet: Fleet) -> No
     fleet.fetch("chat", "small")
 
     chat = snapshot_download("org/chat", revision=COMMIT, cache_dir=fleet.cache / "hub", local_files_only=True)
-    small = snapshot_download("org/gguf", cache_dir=fleet.cache / "llama.cpp", local_files_only=True)
+    small = snapshot_download("org/gguf", cache_dir=fleet.cache / "hub", local_files_only=True)
     assert (Path(chat) / "config.json").read_bytes() == REPOS["org/chat"]["config.json"]
     assert [path.name for path in Path(small).iterdir()] == ["chat-Q8_0.gguf"]
 
@@ -138,14 +139,14 @@ def test_a_break_goes_on_where_it_stopped(fleet: Fleet, hub: FilesHub) -> None:
     hub.breaks = [300_000, 1000]
     fleet.fetch("small")
 
-    place = fleet.cache / "llama.cpp/models--org--gguf/snapshots" / COMMIT / "chat-Q8_0.gguf"
+    place = fleet.cache / "hub/models--org--gguf/snapshots" / COMMIT / "chat-Q8_0.gguf"
     assert place.read_bytes() == REPOS["org/gguf"]["chat-Q8_0.gguf"]
     assert hub.sent == [("chat-Q8_0.gguf", given) for given in ("", "bytes=300000-", "bytes=301000-")]
 
 
 def test_what_an_earlier_run_left_is_gone_on_with(fleet: Fleet, hub: FilesHub) -> None:
     body = REPOS["org/gguf"]["chat-Q8_0.gguf"]
-    blobs = fleet.cache / "llama.cpp/models--org--gguf/blobs"
+    blobs = fleet.cache / "hub/models--org--gguf/blobs"
     blobs.mkdir(parents=True)
     (blobs / f"{blob_of(body)}.part").write_bytes(body[:5000])
     downloads, _ = fleet.plan("small")
@@ -166,10 +167,27 @@ def test_a_repository_fills_a_place_in_the_folder_of_models(fleet: Fleet) -> Non
 def test_why_a_tier_is_not_fetched(fleet: Fleet) -> None:
     _, unfetched = fleet.plan()
 
-    assert {one.tier: one.why for one in unfetched} == {
-        "local": "it has nothing of the Hub",
-        "pulled": "it has nothing of the Hub",
-    }
+    local, pulled = unfetched
+    assert (local.tier, local.why, local.command) == ("local", "it has nothing of the Hub", "")
+    assert "pulls its models itself" in pulled.why
+    assert pulled.command == "docker compose exec pulled ollama pull qwen3:8b"
+
+
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [
+        ("", {"chat-Q8_0.gguf", "mmproj-F16.gguf"}),
+        ("flags.no-mmproj = true", {"chat-Q8_0.gguf"}),
+        ('mmproj = "own.gguf"', {"chat-Q8_0.gguf"}),
+    ],
+)
+def test_a_projector_comes_along_as_llama_server_takes_it(
+    more: str, names: set[str], tmp_path: Path, hub: FilesHub
+) -> None:
+    fleet = Fleet(tmp_path, hub, more)
+    (download,), _ = fleet.plan("small")
+
+    assert {file.name for file in download.files} == names
 
 
 def test_a_gated_model_is_told_with_what_to_do(fleet: Fleet, hub: FilesHub) -> None:

@@ -129,8 +129,8 @@ VALUES = st.recursive(
 )
 
 
-@given(override=st.dictionaries(KEYS, VALUES, min_size=1, max_size=4), names=st.sets(st.sampled_from("vw"), max_size=2))
 @examples(150)
+@given(override=st.dictionaries(KEYS, VALUES, min_size=1, max_size=4), names=st.sets(st.sampled_from("vw"), max_size=2))
 @pytest.mark.parametrize("text", [FILE, LAST, FILE + "volumes:\n  v: {}\n"])
 def test_any_override(text: str, override: dict[str, Any], names: set[str]) -> None:
     needed = Declared(volumes={name: {} for name in sorted(names)}, networks={name: {} for name in names})

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import jinja2
 import pytest
 from places import REPOSITORY
 
-from anvil_gen.catalog.catalog import shipped_templates
+from anvil_gen.catalog.catalog import shipped_catalog, shipped_templates
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import DiagnosticError, InternalError
 from anvil_gen.render import jinja_env, quoting, template_lint
+from anvil_gen.render.renderer import shipped_renderer
 
 INVENTORY = """
 schema = 1
@@ -39,7 +42,26 @@ HOSTILE = [
 ]
 
 
-def render(folder: Path, value: str, more: str = "", cache: Path | None = None) -> dict[str, str]:
+COMPILED = Path(tempfile.mkdtemp(prefix="anvil-gen-test-templates-"))
+"""Of the shipped templates, which each fleet with one of its own would compile again."""
+
+
+def forget() -> None:
+    """Read and compile again what the process shares, as the next one does."""
+    shipped_catalog.cache_clear()
+    shipped_renderer.cache_clear()
+
+
+@pytest.fixture
+def broken_quoter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Break what quotes YAML, for environments that are made during the test."""
+    forget()
+    monkeypatch.setitem(jinja_env.QUOTES, "yaml", str)
+    yield
+    forget()
+
+
+def render(folder: Path, value: str, more: str = "", cache: Path = COMPILED) -> dict[str, str]:
     """Render an inventory that holds ``value``."""
     (folder / "hosts").mkdir(exist_ok=True)
     inventory = folder / "hosts" / "box.toml"
@@ -52,10 +74,9 @@ def test_a_hostile_value_is_rendered(value: str, tmp_path: Path) -> None:
     assert "tiers/tier.yml" in render(tmp_path, value)
 
 
+@pytest.mark.usefixtures("broken_quoter")
 @pytest.mark.parametrize("value", [value for value in HOSTILE if value != "plain"])
-def test_a_broken_quoter_is_found(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(jinja_env.QUOTES, "yaml", str)
-
+def test_a_broken_quoter_is_found(value: str, tmp_path: Path) -> None:
     with pytest.raises(InternalError, match="does not"):
         render(tmp_path, value)
 
@@ -317,6 +338,7 @@ def test_a_broken_cache_file_is_a_miss(kept: int, tmp_path: Path) -> None:
     for path in compiled:
         path.write_bytes(path.read_bytes()[:kept])
 
+    forget()
     assert render(tmp_path, "x", cache=cache) == files
     assert all(path.stat().st_size > kept for path in compiled)
 
@@ -332,8 +354,8 @@ def test_the_cache_is_kept_apart_by_jinja_and_rules(tmp_path: Path, monkeypatch:
     assert len({first, other, jinja_env.TemplateCache(tmp_path, "yaml").directory}) == 3
 
 
-def test_a_difference_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(jinja_env.QUOTES, "yaml", str)
+@pytest.mark.usefixtures("broken_quoter")
+def test_a_difference_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(InternalError):
         render(tmp_path, "a: b")
 
@@ -352,4 +374,6 @@ def test_a_fleet_is_rendered_as_each_host_alone() -> None:
     together = Generator()
 
     for inventory in (*inventories, *reversed(inventories)):
-        assert together.render(inventory).tree == Generator().render(inventory).tree
+        tree = together.render(inventory).tree
+        forget()
+        assert tree == Generator().render(inventory).tree

@@ -131,12 +131,12 @@ def test_secrets_without_a_name_and_after_flags(text: str, shown: str) -> None:
     ],
 )
 def test_an_endless_line_takes_no_more_than_its_length(piece: str) -> None:
-    text = piece * (200_000 // len(piece))
+    text = piece * (50_000 // len(piece))
     begin = time.process_time()
     mask_text(text)
     list(literal_secrets(text))
 
-    assert time.process_time() - begin < 10  # where each place looked at all that follows, it was an hour
+    assert time.process_time() - begin < 2.5  # where each place looked at all that follows, it was minutes
 
 
 @pytest.mark.parametrize(

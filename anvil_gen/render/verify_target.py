@@ -1,0 +1,91 @@
+"""The check that what a target's files say is what Compose says: each container, read back from them, word by word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import yaml
+from msgspec import Struct
+
+from anvil_gen.diagnostics import InternalError
+from anvil_gen.render.target_model import TargetView
+from anvil_gen.render.workloads import Container
+from anvil_gen.render.yaml_loader import load_yaml
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """What a file says of a container; the command as one line of words."""
+
+    image: str
+    words: tuple[str, ...]
+    environment: Mapping[str, str | None]  # None: kept elsewhere
+    mounts: frozenset[str]  # places in the container, with `:ro` where they are read alone
+
+
+def said_of(one: Container) -> Said:
+    """Return what the files of any target must say of a container."""
+    return Said(
+        image=one.image,
+        words=one.words,
+        environment={variable.name: variable.value for variable in one.environment},
+        mounts=frozenset(f"{mount.target}{':ro' if mount.read_only else ''}" for mount in one.mounts),
+    )
+
+
+def read_documents(text: str, path: str) -> list[Any]:
+    """Return the documents of a text.
+
+    Raises:
+        InternalError: it is not YAML.
+    """
+    return [load_yaml(part, path) for part in text.split("\n---\n")]
+
+
+def read_manifest(text: str, path: str) -> Iterator[tuple[str, Said]]:
+    """Yield the containers of a file of manifests."""
+    for document in read_documents(text, path):
+        if document is not None and document["kind"] == "Deployment":
+            for one in document["spec"]["template"]["spec"]["containers"]:
+                yield one["name"], _manifest_container(one)
+
+
+def _manifest_container(one: Mapping[str, Any]) -> Said:
+    return Said(
+        image=one["image"],
+        words=tuple(_unexpanded(word) for key in ("command", "args") for word in one.get(key, ())),
+        environment={
+            entry["name"]: _unexpanded(entry["value"]) if "value" in entry else None for entry in one.get("env", ())
+        },
+        mounts=frozenset(
+            f"{mount['mountPath']}{':ro' if mount.get('readOnly') else ''}" for mount in one.get("volumeMounts", ())
+        ),
+    )
+
+
+def _unexpanded(text: str) -> str:
+    return text.replace("$$", "$")
+
+
+_READERS: Mapping[str, Callable[[str, str], Iterator[tuple[str, Said]]]] = {"manifest": read_manifest}
+"""Syntax of a target -> what reads its files back."""
+
+
+def verify_target(syntax: str, view: TargetView, files: Mapping[str, str]) -> None:
+    """Check what the files of a target say of each container against what Compose says.
+
+    Raises:
+        InternalError: they say something else, or cannot be read.
+    """
+    try:
+        found = dict(said for path, text in files.items() for said in _READERS[syntax](text, path))
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise InternalError(f"the files of the target cannot be read back: {error!r}") from None
+    for one in (container for workload in view.workloads for container in workload.containers):
+        want, got = said_of(one), found.get(one.name)
+        if got is None:
+            raise InternalError(f"no file of the target has the container {one.name}")
+        for name in Said.__struct_fields__:
+            mine, other = getattr(want, name), getattr(got, name)
+            if mine != other and not (name == "mounts" and mine <= other):
+                raise InternalError(f"{name} of {one.name} is {other!r} in the target, and {mine!r} in Compose")

@@ -1,0 +1,200 @@
+"""The services of a host as a target's templates are given them: what the compose files say, in plain values.
+
+They are read from the parsed compose files, which are known to hold what the model says: every word of a command, every
+variable and every mount is Compose's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from anvil_gen.catalog.image_kind import RunAs
+from anvil_gen.resolve.model import Tier
+from anvil_gen.text.units import parse_duration, parse_size
+from anvil_gen.values import Interpolation, split_compose_text
+
+_ROOT_HOME = "/root/"
+
+
+class Variable(Struct, frozen=True, kw_only=True):
+    """A variable of a container; None is a value that is kept elsewhere, by the variable's name."""
+
+    name: str
+    value: str | None
+
+
+class MountedPlace(Struct, frozen=True, kw_only=True):
+    """A mount: what of a `Store` is where. `source` is the host's folder, a volume, or a file of the tree."""
+
+    store: str
+    source: str
+    target: str
+    sub_path: str = ""
+    read_only: bool = False
+
+
+class Probe(Struct, frozen=True, kw_only=True):
+    """How it is seen whether a container serves: by a request where `path` is set, else by a command. In seconds."""
+
+    path: str
+    port: int
+    command: tuple[str, ...]
+    shell: bool
+    interval: int
+    timeout: int
+    retries: int
+    start_period: int
+
+
+class Container(Struct, frozen=True, kw_only=True):
+    """One container, in the values of its compose service; memory in bytes, 0 where nothing is said."""
+
+    name: str
+    image: str
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    environment: tuple[Variable, ...]
+    mounts: tuple[MountedPlace, ...]
+    ports: tuple[str, ...]
+    probe: Probe | None
+    user: int | None
+    group: int | None
+    home: str  # a folder of its own for it; empty for the image's
+    read_only: bool
+    cap_add: tuple[str, ...]
+    cap_drop: tuple[str, ...]
+    scratch: tuple[str, ...]  # folders that are kept in memory, or nowhere
+    memory: int
+    memory_request: int
+    cpus: str
+    shared_memory: int | None  # bytes of /dev/shm, 0 for no limit; None for the usual one
+    init: bool
+    restart: str
+    stop_signal: str
+    stop_seconds: int
+    with_service: str  # whose network and shared memory it has
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The whole command line."""
+        return (*self.entrypoint, *self.command)
+
+
+def literal(value: object) -> str:
+    """Return a text of a compose file as a container gets it: a variable as its default."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "".join(_literal(part) for part in split_compose_text(str(value)))
+
+
+def _literal(part: str | Interpolation) -> str:
+    return part if isinstance(part, str) else literal(part.word) if part.has_default else ""
+
+
+def container(
+    name: str,
+    service: Mapping[str, Any],
+    *,
+    mounts: tuple[MountedPlace, ...],
+    tier: Tier | None,
+    run_as: RunAs | None,
+    image: str,
+) -> Container:
+    """Return the container of a compose service.
+
+    Args:
+        name: the service's.
+        service: its keys, as a compose file has them.
+        mounts: where its volumes are.
+        tier: the tier that it is, if it is one.
+        run_as: whom it is run as where the service says nobody.
+        image: the image, if not the service's.
+    """
+    user, group = _user(service.get("user"), run_as)
+    home = run_as.home if run_as is not None and "user" not in service else ""
+    shared = service.get("shm_size")
+    is_shared = str(service.get("ipc", "")).startswith(("host", "shareable", "service:"))
+    return Container(
+        name=name,
+        image=image or literal(service.get("image", "")),
+        entrypoint=_texts(service.get("entrypoint")),
+        command=_texts(service.get("command")),
+        environment=tuple(_environment(service.get("environment", {}), home)),
+        mounts=tuple(_moved(mount, home) for mount in mounts),
+        ports=_texts(service.get("ports")),
+        probe=_probe(service.get("healthcheck"), tier),
+        user=user,
+        group=group,
+        home=home,
+        read_only=bool(service.get("read_only")),
+        cap_add=_texts(service.get("cap_add")),
+        cap_drop=_texts(service.get("cap_drop")),
+        scratch=_texts(service.get("tmpfs")),
+        memory=_size(service.get("mem_limit")),
+        memory_request=_size(service.get("mem_reservation")),
+        cpus=literal(service.get("cpus", "")),
+        shared_memory=_size(shared) if shared is not None else 0 if is_shared else None,
+        init=bool(service.get("init")),
+        restart=literal(service.get("restart", "no")),
+        stop_signal=literal(service.get("stop_signal", "")),
+        stop_seconds=_seconds(service.get("stop_grace_period", "10s")),
+        with_service=literal(service.get("network_mode", "")).removeprefix("service:"),
+    )
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(map(literal, value)) if isinstance(value, list) else () if value is None else (literal(value),)
+
+
+def _size(value: Any) -> int:
+    return 0 if value is None else int(parse_size(literal(value)))
+
+
+def _seconds(value: Any) -> int:
+    return max(1, round(parse_duration(literal(value))))
+
+
+def _user(said: Any, run_as: RunAs | None) -> tuple[int | None, int | None]:
+    if said is None:
+        return (run_as.user, run_as.group) if run_as is not None else (None, None)
+    user, _, group = literal(said).partition(":")
+    return (int(user) if user.isdigit() else None), (int(group) if group.isdigit() else None)
+
+
+def _environment(variables: Mapping[str, Any], home: str) -> list[Variable]:
+    found = [
+        Variable(name=name, value=None if value is None else _at_home(literal(value), home))
+        for name, value in variables.items()
+    ]
+    return [Variable(name="HOME", value=home), *found] if home and "HOME" not in variables else found
+
+
+def _moved(mount: MountedPlace, home: str) -> MountedPlace:
+    return replace(mount, target=_at_home(mount.target, home))
+
+
+def _at_home(text: str, home: str) -> str:
+    """Return a path of root's home as it is in another one."""
+    return f"{home}/{text.removeprefix(_ROOT_HOME)}" if home and text.startswith(_ROOT_HOME) else text
+
+
+def _probe(health: Mapping[str, Any] | None, tier: Tier | None) -> Probe | None:
+    """Return a health check; by a request where it is the engine's own."""
+    test = _texts(health.get("test")) if health is not None else ()
+    if health is None or health.get("disable") or test[:1] == ("NONE",):
+        return None
+    asks = tier is not None and tier.options.healthcheck is None and bool(tier.health_path)
+    return Probe(
+        path=tier.health_path if tier is not None and asks else "",
+        port=tier.container_port if tier is not None else 0,
+        command=test[1:],
+        shell=test[:1] == ("CMD-SHELL",),
+        interval=_seconds(health.get("interval", "30s")),
+        timeout=_seconds(health.get("timeout", "30s")),
+        retries=int(literal(health.get("retries", 3))),
+        start_period=_seconds(health.get("start_period", "30s")),
+    )

@@ -1,0 +1,332 @@
+"""A tier as one rank of a group: the engine's data and the tier's options, as they are for this rank."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from anvil_gen.catalog.engine import Engine
+from anvil_gen.catalog.flag_timeline import version_key
+from anvil_gen.catalog.multi_node import Executor, MultiNode, RankData
+from anvil_gen.catalog.release import plain_image
+from anvil_gen.diagnostics import join_words
+from anvil_gen.digests import digest
+from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.toml_file import Document
+from anvil_gen.resolve.context import ResolveContext, TierServer
+from anvil_gen.resolve.gpu_model import GpuRequest
+from anvil_gen.resolve.gpus import resolve_gpus
+from anvil_gen.resolve.group_model import Member, Rank, TierRank
+from anvil_gen.resolve.image_kinds import added_needs
+from anvil_gen.resolve.layers import Layer
+from anvil_gen.resolve.model import EnvVar
+from anvil_gen.resolve.options import ALL_ADDRESSES, TierOptions, is_one_address
+from anvil_gen.resolve.server_gpus import find_gpus, image_of
+from anvil_gen.values import KeyPath, Text, canonical_flag, fill
+
+_HOST_NETWORK = "host"
+
+
+def link_layer(engine: Engine | None, rank: Rank) -> Layer:
+    """Return the option that a rank has from its link: the head on the host's network listens there alone."""
+    values = {"bind": rank.own.link.address} if engine is not None and rank.is_head and _on_host(engine) else {}
+    return Layer(name=f"[links.{rank.link_name}]", values=values, path=("links", rank.link_name, "address"))
+
+
+def _on_host(engine: Engine | None) -> bool:
+    """Tell whether an engine's ranks are on the host's network."""
+    data = engine.multi_node if engine is not None else None
+    return data is not None and data.needs.get("network_mode") == _HOST_NETWORK
+
+
+def executor_of(engine: Engine, rank: Rank) -> Executor | None:
+    """Return what holds the ranks together; None where the engine cannot, or knows no such way."""
+    data = engine.multi_node
+    if data is None:
+        return None
+    return data.executors.get(rank.executor or next(iter(data.executors)))
+
+
+def rank_data(engine: Engine, rank: Rank) -> RankData | None:
+    """Return what is peculiar to a rank; None where nothing is known of it."""
+    executor = executor_of(engine, rank)
+    return None if executor is None else executor.head if rank.is_head else executor.worker
+
+
+def as_rank(server: TierServer) -> TierServer:
+    """Return a model server, which has been checked as it is written, as it is on its rank; itself without a group."""
+    rank, engine = server.rank, server.engine
+    data = rank_data(engine, rank) if engine is not None and rank is not None else None
+    if rank is None or engine is None or data is None or engine.multi_node is None:
+        return server
+    values, needs = _values(engine, rank, server.options, server.gpu_request), engine.multi_node.needs
+    return replace(
+        server,
+        options=_options(server.options, engine, rank, data),
+        engine=_engine(engine, data, values),
+        rules=server.rules if data.command is None else None,
+        rank_needs=added_needs(needs, engine.multi_node.needs_rdma) if rank.own.link.hcas else needs,
+        rank_environment=tuple(_environment(engine, rank, data, values)),
+        rank_label=_label(rank, data),
+    )
+
+
+def _options(options: TierOptions, engine: Engine, rank: Rank, data: RankData) -> TierOptions:
+    """Return the options of a rank: a worker answers nobody, and another program takes nothing of the tier's."""
+    if rank.is_head:
+        return options
+    found = replace(options, bind=False, healthcheck=False)
+    if data.listens:
+        link_port = _link_port(engine, rank)
+        found = replace(found, bind=rank.own.link.address, port=link_port, container_port=link_port)
+    if data.command is not None:
+        found = replace(found, flags={}, extra_arguments=None, command=None)
+    return found if data.weights else replace(found, model=False, draft_model=None, mmproj=None, lora={})
+
+
+def _link_port(engine: Engine, rank: Rank) -> int:
+    executor = executor_of(engine, rank)
+    return rank.link_port or (executor.link_port if executor is not None else 0)
+
+
+def _engine(engine: Engine, data: RankData, values: Mapping[str, Text]) -> Engine:
+    """Return an engine as it serves on one rank: with the flags of that, or as another program."""
+    flags = {name: fill(value, values) if isinstance(value, str) else value for name, value in data.flags.items()}
+    found = replace(
+        engine,
+        fields={field: left for field, names in engine.fields.items() if (left := _without(names, data.without))},
+        flags={**{name: value for name, value in engine.flags.items() if name not in data.without}, **flags},
+        caches=data.caches or engine.caches,
+    )
+    if data.entrypoint:
+        words = tuple(str(fill(word, values)) for word in data.entrypoint)
+        found = replace(
+            found, entrypoint=words, image_kinds=tuple(replace(kind, entrypoint=None) for kind in engine.image_kinds)
+        )
+    if data.command is None:
+        return found
+    words = tuple(str(fill(word, values)) for word in data.command)
+    return replace(
+        found,
+        command=words,
+        fields={},
+        flags={},
+        field_flags={},
+        tasks={task: {} for task in engine.tasks},
+        quirks=tuple(replace(quirk, flags={}) for quirk in engine.quirks),
+    )
+
+
+def _without(names: str | tuple[str, ...], without: tuple[str, ...]) -> str | tuple[str, ...]:
+    if isinstance(names, str):
+        return "" if names in without else names
+    return tuple(name for name in names if name not in without)
+
+
+def _values(engine: Engine, rank: Rank, options: TierOptions, gpus: GpuRequest | None) -> dict[str, Text]:
+    """Return what the data's placeholders stand for."""
+    link, port = rank.own.link, str(_link_port(engine, rank))
+    addresses = [_in_brackets(member.link.address) for member in rank.members]
+    return {
+        "rank": str(rank.number),
+        "nodes": str(len(rank.members)),
+        "head": addresses[0],
+        "address": link.address,
+        "interface": link.interface,
+        "hcas": ",".join(link.hcas),
+        "gid_index": "" if link.gid_index is None else str(link.gid_index),
+        "workers": ",".join(f"{address}:{port}" for address in addresses[1:]),
+        "bind": _listening(options.bind),
+        "gpus": str((gpus.number or 0) if gpus is not None else 0),
+        "link_port": port,
+    }
+
+
+def _listening(bind: str | bool) -> str:
+    """Return the address at which the head listens on the host's network."""
+    return "127.0.0.1" if not isinstance(bind, str) else "0.0.0.0" if bind == ALL_ADDRESSES else bind  # noqa: S104
+
+
+def _in_brackets(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _environment(engine: Engine, rank: Rank, data: RankData, values: Mapping[str, Text]) -> Iterator[EnvVar]:
+    """Yield the variables of a rank, all of them whatever the image has."""
+    multi_node, executor = engine.multi_node, executor_of(engine, rank)
+    if multi_node is None or executor is None:
+        return
+    link = rank.own.link
+    rdma = multi_node.environment_rdma if link.hcas else {}
+    unknown = "{gid_index}" if link.gid_index is None else "\0"
+    found = {**multi_node.environment, **rdma, **executor.environment, **data.environment}
+    for index, (name, value) in enumerate((name, value) for name, value in found.items() if unknown not in value):
+        yield EnvVar(name=name, value=fill(value, values), reason="" if index else multi_node.reason)
+
+
+def _label(rank: Rank, data: RankData) -> str:
+    """Return what a rank carries of all others, so that what changes in one of them recreates it too.
+
+    Its own service has the tier's flags already, unless it is another program.
+    """
+    hosts = [f"{one.host} {gpus} {one.link}" for one, gpus in zip(rank.members, rank.gpus, strict=True)]
+    table = [rank.table] if data.command is not None else []
+    return f"{rank.group} {digest(*hosts, rank.executor, str(rank.link_port), *table)}"
+
+
+def tier_rank(rank: Rank, server: TierServer) -> TierRank:
+    """Return what a tier tells of its group."""
+    bind = server.options.bind
+    address = str(bind) if is_one_address(bind) else rank.own.link.address
+    return TierRank(
+        group=rank.group,
+        number=rank.number,
+        hosts=tuple(member.host for member in rank.members),
+        address=_in_brackets(address) if _on_host(server.engine) else None,
+    )
+
+
+def check_rank(context: ResolveContext, server: TierServer) -> None:
+    """Report what a group cannot have, and in what its hosts cannot agree."""
+    rank, data_engine = server.rank, server.engine
+    if rank is None or data_engine is None:
+        return
+    multi_node = data_engine.multi_node
+    if multi_node is None:
+        able = [name for name in context.catalog.names("engines") if _can(context, name)]
+        detail = f"{data_engine.title} serves no model over several hosts"
+        path = server.options.path_of("engine") or server.path
+        context.collector.add("not-for-this-engine", path, detail, f"take one that does: {join_words(able)}")
+        return
+    if executor_of(data_engine, rank) is None:
+        detail = f'{data_engine.title} has no "{rank.executor}" (known: {join_words(multi_node.executors)})'
+        context.collector.add("not-one-of-the-choices", (*rank.path, "executor"), detail, "name one, or leave it out")
+        return
+    _check_image(context, server, multi_node, data_engine)
+    _check_members(context, server, rank, data_engine)
+    _check_options(context, server, rank)
+    _check_written(context, server, multi_node, data_engine)
+
+
+def _can(context: ResolveContext, name: str) -> bool:
+    engine = context.catalog.engine(name)
+    return engine is not None and engine.multi_node is not None
+
+
+def _check_image(context: ResolveContext, server: TierServer, multi_node: MultiNode, engine: Engine) -> None:
+    image = plain_image(server.image).partition("@")[0]
+    path = server.options.path_of("image") or server.path
+    if any(re.fullmatch(pattern, image) for pattern in multi_node.refuse_images):
+        context.collector.add("not-for-groups", path, f"{image} is built without it", multi_node.refuse_help)
+    version = server.rules.release.version if server.rules is not None else ""
+    if version and multi_node.since and version_key(version) < version_key(multi_node.since):
+        detail = (
+            f"{engine.title} {version} serves no model over several hosts: {multi_node.since} is the first that does"
+        )
+        context.collector.add("not-for-groups", path, detail, f"take {multi_node.since} or a newer one")
+
+
+def _check_members(context: ResolveContext, server: TierServer, rank: Rank, engine: Engine) -> None:
+    """Report ranks that would get another image, commit or kind of GPU than this one."""
+    place: KeyPath = server.options.path_of("image") or server.path
+    own, _ = _facts(context, server, rank.own, rank.gpus[rank.number], engine)
+    for index, (member, gpus) in enumerate(zip(rank.members, rank.gpus, strict=True)):
+        other, scratch = _facts(context, server, member, gpus, engine)
+        broken = next((one for one in scratch.diagnostics if one.severity == "error"), None)
+        if broken is not None:
+            if member is not rank.own:
+                detail = f"{member.host} has an error: {broken.summary}: {broken.detail}"
+                remedy = f"see all of them:\n\n    anvil-gen render {member.host}"
+                context.collector.add("host-cannot-be-used", (*rank.path, "hosts", index), detail, remedy)
+            continue
+        for what, remedy in _REMEDIES.items():
+            if other[what] != own[what]:
+                detail = f"{what}: {rank.own.host} has {own[what] or 'none'}, and {member.host} {other[what] or 'none'}"
+                context.collector.add("hosts-of-a-group-differ", place, detail, remedy)
+
+
+_REMEDIES = {
+    "image": "write image in the group, and pin it for all hosts alike: `anvil-gen pin --all`",
+    "commit of the model": "pin it for all hosts alike: `anvil-gen pin --all`",
+    "number of GPUs": "name the same number for each host",
+    "vendor of the GPUs": "take GPUs of one vendor",
+    "processor": "take hosts of one architecture",
+}
+
+
+def _facts(
+    context: ResolveContext, server: TierServer, member: Member, gpus: Any, engine: Engine
+) -> tuple[dict[str, str], Collector]:
+    """Return what must be the same on every host, as it is on one, and the errors that the host has in it."""
+    scratch = Collector(Document(context.folder / f"{member.host}.toml", text=""))
+    their = replace(
+        context,
+        inventory=member.inventory,
+        collector=scratch,
+        architecture=member.options.architecture,
+        lock=member.lock,
+        gpus=resolve_gpus(member.inventory, context.catalog, scratch, member.options),
+    )
+    options = replace(server.options, gpus=list(gpus) if isinstance(gpus, tuple) else gpus or ())
+    request = find_gpus(their, options, engine, server.path)
+    model = options.model if options.model else None
+    repo, revision = getattr(model, "repo", None), getattr(model, "revision", None)
+    held = member.lock.commit(repo, revision if isinstance(revision, str) else None) if isinstance(repo, str) else None
+    facts = {
+        "image": str(image_of(their, options, engine, request, server.path)),
+        "commit of the model": str(held or ""),
+        "number of GPUs": str(0 if request is None else request.number),
+        "vendor of the GPUs": request.vendor if request is not None else "",
+        "processor": member.options.architecture,
+    }
+    return facts, scratch
+
+
+_REFUSED = {
+    "replicas": "a group is one server",
+    "build": "each host would build an image of its own",
+    "networks": "its ranks are on the host's network",
+}
+
+
+def _check_options(context: ResolveContext, server: TierServer, rank: Rank) -> None:
+    """Report fields that a group cannot have, and a host that lets no tier out."""
+    for name, why in _REFUSED.items():
+        path = server.options.path_of(name)
+        if path is not None:
+            context.collector.add("not-for-groups", path, why, "remove it", key=True)
+    if context.sealed:
+        detail = f"the group {rank.group} speaks to other hosts"
+        context.collector.add("not-with-egress-denied", ("host", "egress"), detail, 'write egress = "allow"')
+    bind = _listening(server.options.bind)
+    if rank.is_head and _on_host(server.engine) and bind.startswith("127.") and context.inventory.router is not UNSET:
+        path = server.options.path_of("bind") or server.path
+        detail = f"the router reaches the head at {rank.own.link.address}"
+        context.collector.add("not-for-groups", path, detail, "remove it, and it listens there alone")
+
+
+def _check_written(context: ResolveContext, server: TierServer, multi_node: MultiNode, engine: Engine) -> None:
+    """Report flags and variables of the tier that say what the group says, for all hosts alike."""
+    written = context.collector.value_at(server.path) or {}
+    executors = multi_node.executors.values()
+    flags = {
+        canonical_flag(name)
+        for executor in executors
+        for data in (executor.head, executor.worker)
+        for name in data.flags
+        if isinstance(data.flags[name], str) or name in engine.headless
+    } | {"nnodes", "node-rank"}
+    for name in written.get("flags", {}):
+        if canonical_flag(name) in flags:
+            detail, remedy = f'"--{name}" is written by the group, for each rank its own', "remove it"
+            context.collector.add("not-for-groups", (*server.path, "flags", name), detail, remedy, key=True)
+    names = {*multi_node.environment, *multi_node.environment_rdma}
+    names |= {name for executor in executors for name in executor.environment}
+    for name in written.get("environment", {}):
+        if name in names:
+            detail, remedy = f"{name} is that of each host's own link", "write it in [links] of the hosts"
+            context.collector.add("not-for-groups", (*server.path, "environment", name), detail, remedy, key=True)

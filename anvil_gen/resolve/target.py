@@ -1,0 +1,141 @@
+"""What a target is told by the inventory, and what of the inventory it cannot say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from anvil_gen.catalog.target import Target
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.inventory.collector import Collector
+from anvil_gen.resolve.host import Host
+from anvil_gen.resolve.layers import fill_placeholders, set_fields
+from anvil_gen.resolve.model import Stack, Tier
+from anvil_gen.values import KeyPath, address
+
+CODE = "not-for-this-target"
+
+
+class TargetRequest(Struct, frozen=True, kw_only=True):
+    """A target by its name, with its data and what the inventory tells it: `options`, by the names of the schema."""
+
+    name: str
+    data: Target
+    options: Mapping[str, Any]
+
+
+def resolve_target(host: Host, name: str) -> TargetRequest:
+    """Return a target as a host's inventory wants it.
+
+    Raises:
+        DiagnosticError: there is no target of that name.
+    """
+    data = host.catalog.target(name)
+    if data is None:
+        detail, remedy = host.catalog.unknown("targets", name)
+        raise DiagnosticError([Diagnostic(code="unknown-target", detail=detail, remedy=remedy)])
+    defaults = fill_placeholders(
+        host.catalog.defaults.get(name, {}), {"project": host.project.replace("_", "-"), "host": host.name}
+    )
+    table = getattr(host.inventory, name, None)
+    return TargetRequest(name=name, data=data, options={**defaults, **(set_fields(table) if table is not None else {})})
+
+
+class TargetErrors:
+    """Reports what a target cannot say, but for what the inventory leaves out there."""
+
+    def __init__(self, collector: Collector, request: TargetRequest) -> None:
+        """Report to ``collector``."""
+        self._collector = collector
+        self._request = request
+
+    def add(self, path: KeyPath, reason: str, remedy: str = "") -> None:
+        """Report that a target cannot say what is at ``path``."""
+        if not self.is_left_out(path):
+            table = self._request.name
+            remedy = remedy or f'leave it out there: [{table}] without = ["{address(path)}"]'
+            self._collector.add(CODE, path, f"{self._request.data.title}: {reason}", remedy)
+
+    def is_left_out(self, path: KeyPath) -> bool:
+        """Tell whether the inventory leaves out what is at a path, or something around it."""
+        return any(_matches(path, pattern) for pattern in self._request.options.get("without", ()))
+
+
+def check_target(host: Host, request: TargetRequest) -> None:
+    """Report what of an inventory a target cannot say; errors go to the host's collector."""
+    errors, data = TargetErrors(host.collector, request), request.data
+    places = list(_places(host.collector.document.data, ()))
+    own = [place for place in places if place[0][0] not in host.catalog.names("targets")]
+    for pattern, reason in data.refused.items():
+        for path in {path[: pattern.count(".") + 1]: None for path, _ in own if _matches(path, pattern)}:
+            errors.add(path, reason)
+    for path, value in own:
+        known = (*data.secrets, *data.left_out, *data.refused)
+        if _is_variable(value) and not any(_matches(path, one) for one in known):
+            errors.add(path, "Compose alone puts a variable in its place")
+    for tier in host.stack.tiers:
+        _check_tier(host, errors, request, tier)
+    _check_router(host, request)
+
+
+def _check_tier(host: Host, errors: TargetErrors, request: TargetRequest, tier: Tier) -> None:
+    pattern = request.data.name_pattern
+    if pattern and not re.fullmatch(pattern, tier.service.name):
+        remedy = f'set another "service": {request.data.name_help}'
+        errors.add((*tier.table, "service"), f"{tier.service.name}: {request.data.name_help}", remedy)
+    vendor = host.catalog.vendor(tier.gpu_request.vendor) if tier.gpu_request is not None else None
+    if not request.data.gpu_claims or tier.gpu_request is None or vendor is None:
+        return
+    where = (*tier.table, "gpus")
+    if vendor.claim is None:
+        errors.add(where, f"nothing is known of a driver by which a GPU of {vendor.title} is claimed")
+    elif not tier.gpu_request.has_uuids:
+        errors.add(where, "a claim selects GPUs by their UUIDs", "name each GPU, and set its uuid in [gpus]")
+
+
+def _check_router(host: Host, request: TargetRequest) -> None:
+    router = host.stack.router
+    if router is not None and router.image is None and not request.options["router_image"]:
+        detail = f"{request.data.title} builds no image, and the router's is built"
+        remedy = f"build and push it, then name it: router_image in [{request.name}]"
+        host.collector.add("missing-key", ("router",), detail, remedy, key=True)
+
+
+def with_target_variables(stack: Stack, host: Host, name: str) -> Stack:
+    """Return a stack whose routers have the variables that are others for a target."""
+    kind = host.catalog.router(stack.router.kind) if stack.router is not None else None
+    own = kind.targets.get(name, {}) if kind is not None else {}
+    modes = tuple(
+        replace(mode, router=replace(mode.router, variables={**mode.router.variables, **own})) if mode.router else mode
+        for mode in stack.modes
+    )
+    return replace(stack, modes=modes, router=modes[0].router) if own else stack
+
+
+def _matches(path: KeyPath, pattern: str) -> bool:
+    """Tell whether a pattern names a path, or something around it; what is of tiers may be in `[defaults]`."""
+    parts = pattern.split(".")
+    if parts[:2] == ["tiers", "*"] and path[:1] == ("defaults",):
+        parts = ["defaults", *parts[2:]]
+    return len(path) >= len(parts) and all(fnmatchcase(str(at), part) for at, part in zip(path, parts, strict=False))
+
+
+def _is_variable(value: object) -> bool:
+    return isinstance(value, dict) and bool({"env", "interpolate"} & value.keys())
+
+
+def _places(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield every key of a document with its value; nothing below a variable."""
+    if path:
+        yield path, value
+    if isinstance(value, dict) and not _is_variable(value):
+        for key, item in value.items():
+            yield from _places(item, (*path, key))
+    elif isinstance(value, list):
+        for at, item in enumerate(value):
+            yield from _places(item, (*path, at))

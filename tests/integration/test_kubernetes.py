@@ -1,0 +1,417 @@
+"""What is rendered for Kubernetes: schemas, selectors, references, and Compose's own words. No cluster is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import celpy
+import kubernetes_validate.utils
+import pytest
+import yaml
+from celpy import celtypes
+from inventories import UUID_A, UUID_B
+from kube_objects import Object, Objects, built, problems
+from places import REPOSITORY
+
+from anvil_gen.deploy.pipeline import Generator, write
+from anvil_gen.diagnostics import DiagnosticError
+
+VERSIONS = [one for one in kubernetes_validate.utils.all_versions() if tuple(map(int, one.split(".")[:2])) >= (1, 34)]
+EXAMPLES = {
+    "lab-quad": REPOSITORY / "examples/lab-quad/kubernetes",
+    "lab-quad, coding": REPOSITORY / "examples/lab-quad/kubernetes/modes/coding",
+    "fakoli-dark": REPOSITORY / "examples/fakoli-dark/kubernetes",
+}
+BOX = f"""
+schema = 1
+[paths]
+models = "/srv/models"
+[gpus.a]
+uuid = "{UUID_A}"
+[gpus.b]
+uuid = "{UUID_B}"
+[tiers.one]
+engine = "vllm"
+gpus = ["a"]
+model = {{ path = "one" }}
+port = 30000
+[router]
+"""
+
+
+@cache
+def objects_of(example: str) -> list[Object]:
+    return built(EXAMPLES[example])
+
+
+def render(folder: Path, text: str, target: str = "kubernetes") -> dict[str, str]:
+    (folder / "hosts").mkdir(exist_ok=True)
+    (folder / "hosts" / "box.toml").write_text(text, "utf-8")
+    return dict(Generator().render(folder / "hosts" / "box.toml", target=target).tree.files)
+
+
+def written(folder: Path, text: str) -> Path:
+    """Return the folder of what is rendered of an inventory."""
+    for path, content in render(folder, text).items():
+        (folder / "k8s" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "k8s" / path).write_text(content, "utf-8")
+    return folder / "k8s"
+
+
+@pytest.mark.parametrize("host", ["lab-quad", "fakoli-dark"])
+def test_examples_are_what_is_rendered(host: str) -> None:
+    plan = Generator().render(REPOSITORY / "hosts" / f"{host}.toml", target="kubernetes")
+
+    assert [change.path for change in plan.files] == []
+
+
+@pytest.fixture(autouse=True, scope="module")
+def schemas_read_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kubernetes_validate.utils, "schema_contents", cache(kubernetes_validate.utils.schema_contents))
+        yield
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_version_since_dynamic_resources_accepts_it(example: str) -> None:
+    for one in objects_of(example):
+        for version in VERSIONS:
+            # Without strict, a kind that is not known would only be a warning.
+            kubernetes_validate.validate(one, version, strict=True)
+
+
+def test_an_unknown_kind_is_a_failure() -> None:
+    unknown = {"apiVersion": "resource.k8s.io/v7", "kind": "ResourceClaim", "metadata": {"name": "x"}}
+
+    with pytest.raises((kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError)):
+        kubernetes_validate.validate(unknown, VERSIONS[-1], strict=True)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_objects_fit_together(example: str) -> None:
+    assert problems(objects_of(example)) == []
+
+
+def selectors(documents: list[Object]) -> dict[str, tuple[str, int]]:
+    """Return the selector and the number of devices of each claim."""
+    found = {}
+    for one in documents:
+        spec = one["spec"]["spec"] if one["kind"] == "ResourceClaimTemplate" else one.get("spec", {})
+        if one["kind"].startswith("ResourceClaim"):
+            (request,) = spec["devices"]["requests"]
+            (selector,) = request["exactly"]["selectors"]
+            found[one["metadata"]["name"]] = (selector["cel"]["expression"], request["exactly"]["count"])
+    return found
+
+
+def is_selected(expression: str, uuid: str) -> bool:
+    environment = celpy.Environment()
+    program = environment.program(environment.compile(expression))
+    attributes = {"gpu.nvidia.com": {"uuid": uuid, "type": "gpu"}}
+    device = celpy.json_to_cel({"attributes": attributes})
+    return bool(program.evaluate({"device": device}) == celtypes.BoolType(source=True))
+
+
+def test_claims_select_the_very_gpus_of_every_mode() -> None:
+    uuids = {name: f"GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a0{at}" for name, at in zip("abcd", range(1, 5), strict=True)}
+
+    found = selectors(objects_of("lab-quad"))
+
+    chosen = {
+        name: ({gpu for gpu, uuid in uuids.items() if is_selected(expression, uuid)}, count)
+        for name, (expression, count) in found.items()
+    }
+    assert chosen == {
+        "chat-gpus": ({"a", "b"}, 2),
+        "gpu-c": ({"c"}, 1),
+        "rerank-gpus": ({"d"}, 1),
+        "coder-gpus": ({"d"}, 1),
+    }
+    assert not any(
+        is_selected(expression, "GPU-00000000-0000-0000-0000-000000000000") for expression, _ in found.values()
+    )
+
+
+def test_tiers_that_share_a_gpu_share_its_claim() -> None:
+    pods = {
+        name: pod["spec"]["resourceClaims"] for name, pod in Objects(objects_of("lab-quad")).pods() if name != "router"
+    }
+
+    assert pods["writer"] == pods["embed"] == [{"name": "gpu-c", "resourceClaimName": "gpu-c"}]
+    assert pods["rerank"] == [{"name": "rerank-gpus", "resourceClaimTemplateName": "rerank-gpus"}]
+
+
+@pytest.mark.parametrize("host", ["lab-quad", "fakoli-dark"])
+def test_the_command_is_that_of_compose_word_by_word(host: str) -> None:
+    services: dict[str, Any] = {}
+    for path in (REPOSITORY / "examples" / host / "tiers").glob("*.yml"):
+        services |= yaml.safe_load(path.read_text("utf-8"))["services"]
+    pods = {name: pod["spec"]["containers"][0] for name, pod in Objects(objects_of(host)).pods() if name != "router"}
+
+    assert pods.keys() == services.keys()
+    for name, service in services.items():
+        for mine, other in (("command", "entrypoint"), ("args", "command")):
+            # Both double a dollar sign, for none is a variable.
+            assert [str(word) for word in pods[name].get(mine, ())] == [str(word) for word in service.get(other, ())]
+        assert pods[name]["image"] == service["image"]
+
+
+def test_modes_say_what_runs_and_their_routes() -> None:
+    count = {
+        name: {one: pod["spec"]["replicas"] for one, pod in Objects(objects_of(name)).of("Deployment").items()}
+        for name in ("lab-quad", "lab-quad, coding")
+    }
+    config = {name: Objects(objects_of(name)).of("ConfigMap")["router-files"]["data"] for name in count}
+    tree = REPOSITORY / "examples/lab-quad/router"
+
+    assert [name for name, number in count["lab-quad"].items() if number == 0] == ["coder"]
+    assert [name for name, number in count["lab-quad, coding"].items() if number == 0] == ["rerank"]
+    assert "server coder coder:30004" in config["lab-quad, coding"]["haproxy.cfg"]
+    assert "coder" not in config["lab-quad"]["haproxy.cfg"]
+    assert config["lab-quad"]["models.map"] == (tree / "models.map").read_text("utf-8")
+    assert config["lab-quad, coding"]["models.coding.map"] == (tree / "models.coding.map").read_text("utf-8")
+
+
+def test_the_router_has_composes_configuration_but_for_its_resolver() -> None:
+    mine = Objects(objects_of("lab-quad")).of("ConfigMap")["router-files"]["data"]["haproxy.cfg"].splitlines()
+    compose = (REPOSITORY / "examples/lab-quad/router/haproxy.cfg").read_text("utf-8").splitlines()
+
+    other = [line for line in mine if line not in compose]
+    missing = [line for line in compose if line not in mine and not line.startswith(("#", "    hold", "    timeout r"))]
+
+    assert [line.partition(" init-addr")[2] for line in other] == [" libc"]
+    assert missing == [
+        "resolvers DOCKER",
+        "    nameserver docker 127.0.0.11:53",
+        "    resolve_retries 2",
+        next(line for line in compose if "init-addr last" in line),
+    ]
+
+
+def test_no_secret_has_a_value() -> None:
+    for one in ("lab-quad", "fakoli-dark"):
+        for _, pod in Objects(objects_of(one)).pods():
+            for container in pod["spec"]["containers"]:
+                keys = {entry["name"]: entry for entry in container.get("env", ()) if entry["name"].endswith("_TOKEN")}
+                assert all(entry["valueFrom"]["secretKeyRef"]["key"] == name for name, entry in keys.items())
+        assert not Objects(objects_of(one)).of("Secret")
+
+
+def test_only_known_images_run_without_root_and_the_namespace_says_so() -> None:
+    level = "pod-security.kubernetes.io/enforce"
+    levels = {name: next(iter(Objects(objects_of(name)).of("Namespace").values())) for name in EXAMPLES}
+    users = {name: pod["spec"]["securityContext"] for name, pod in Objects(objects_of("fakoli-dark")).pods()}
+
+    assert levels["lab-quad"]["metadata"]["labels"][level] == "restricted"
+    assert levels["fakoli-dark"]["metadata"]["labels"][level] == "baseline"
+    assert users["fast"]["runAsUser"] == 2000
+    assert "runAsUser" not in users["sglang"]
+    for name, pod in Objects(objects_of("lab-quad")).pods():
+        assert pod["spec"]["securityContext"]["runAsNonRoot"] is True, name
+        for container in pod["spec"]["containers"]:
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert container["securityContext"]["allowPrivilegeEscalation"] is False
+
+
+def test_a_flag_is_one_changed_line(tmp_path: Path) -> None:
+    text = (REPOSITORY / "hosts/lab-quad.toml").read_text("utf-8").replace("../examples", "../deploy")
+    (tmp_path / "hosts" / "files").mkdir(parents=True)
+    (tmp_path / "hosts" / "files" / "qwen3-tools.jinja").write_text("x", "utf-8")
+    before = render(tmp_path, text)
+    after = render(tmp_path, text.replace("max_sequences = 32", "max_sequences = 48"))
+
+    changed = [path for path in after if before[path] != after[path]]
+    lines = set(after["base/tiers/chat.yaml"].splitlines()) ^ set(before["base/tiers/chat.yaml"].splitlines())
+    assert changed == ["base/tiers/chat.yaml"]
+    assert sorted(line.strip() for line in lines) == ["- --max-num-seqs=32", "- --max-num-seqs=48"]
+
+
+def test_values_change_no_structure_and_no_variable_is_put_in(tmp_path: Path) -> None:
+    strange = "$(HOME) $$(X) $: - 'a' \"b\" # c\n{{ d }} é"
+    folder = written(tmp_path, f"{BOX}\n[tiers.one.environment]\nSTRANGE = {json.dumps(strange)}\n")
+
+    pod = dict(Objects(built(folder)).pods())["one"]["spec"]["containers"][0]
+    value = next(entry["value"] for entry in pod["env"] if entry["name"] == "STRANGE")
+    assert value == strange.replace("$", "$$")
+
+
+def test_sealed_tiers_have_no_way_out(tmp_path: Path) -> None:
+    folder = written(tmp_path, BOX.replace("[paths]", '[host]\negress = "deny"\n[paths]'))
+
+    objects = Objects(built(folder))
+    assert problems(objects.all) == []
+    assert objects.of("NetworkPolicy")["one"]["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert objects.of("NetworkPolicy")["one"]["spec"]["egress"] == []
+
+
+def test_limits_are_those_of_the_override(tmp_path: Path) -> None:
+    folder = written(tmp_path, BOX.replace("[router]", 'override = { mem_limit = "48g", cpus = 4 }\n[router]'))
+
+    resources = dict(Objects(built(folder)).pods())["one"]["spec"]["containers"][0]["resources"]
+    assert resources["limits"] == {"memory": 48 << 30, "cpu": "4"}
+
+
+ERRORS: list[tuple[str, str, str]] = [
+    ('[tiers.one.mounts]\n"/data" = "/srv/data"\n', "tiers.one.mounts", "not on the node"),
+    ('[services.ui]\nimage = "x"\n', "services", "Compose's own keys"),
+    ("[monitoring]\n", "monitoring", "Prometheus of its own"),
+    ("[tiers.one.override]\nulimits = { memlock = -1 }\n", "tiers.one.override.ulimits", "no limits of its own"),
+    ("[tiers.one.override]\nsysctls = { a = 1 }\n", "tiers.one.override.sysctls", "no word for this key"),
+    ('[tiers.one.flags]\nseed = { env = "SEED", default = "1" }\n', "tiers.one.flags.seed", "Compose alone"),
+]
+
+
+@pytest.mark.parametrize(("more", "address", "reason"), ERRORS, ids=[one[1] for one in ERRORS])
+def test_what_cannot_be_said_is_an_error_with_its_line(tmp_path: Path, more: str, address: str, reason: str) -> None:
+    text = f"{BOX}\n{more}"
+
+    with pytest.raises(DiagnosticError) as caught:
+        render(tmp_path, text)
+
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.address) == ("not-for-this-target", address)
+    assert reason in found.detail
+    assert found.location is not None
+    assert found.location.line is not None
+    assert f'without = ["{address}"]' in found.remedy
+    assert render(tmp_path, f'{text}\n[kubernetes]\nwithout = ["{address}"]\n')
+    assert render(tmp_path, text, target="compose")
+
+
+REFUSED: list[tuple[str, str, str, str]] = [
+    ("[tiers.one]", '[tiers.one]\nservice = "One_"', "tiers.one.service", "a Service has a name"),
+    (f'uuid = "{UUID_A}"', "index = 0", "gpus.a.index", "by its UUID"),
+    ('models = "/srv/models"', 'models = "C:/models"', "paths.models", "no folder of a Linux machine"),
+    ("[router]", '[router]\nkind = "anvil"', "router", "builds no image"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "address", "reason"), REFUSED, ids=[one[2] for one in REFUSED])
+def test_what_a_cluster_needs_is_asked_for(tmp_path: Path, before: str, after: str, address: str, reason: str) -> None:
+    text = BOX.replace(before, after).replace("[paths]", '[host]\nproject = "anvil-box"\n[paths]')
+    text = text.replace("[paths]", 'platform = "wsl2"\n[paths]') if "C:" in after else text
+
+    with pytest.raises(DiagnosticError) as caught:
+        render(tmp_path, text)
+
+    assert (address, True) in [(found.address, reason in found.detail) for found in caught.value.diagnostics]
+
+
+def test_an_unknown_target_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DiagnosticError) as caught:
+        render(tmp_path, BOX, target="kubernets")
+
+    (found,) = caught.value.diagnostics
+    assert found.code == "unknown-target"
+    assert found.remedy == 'did you mean "kubernetes"?'
+
+
+def test_what_a_render_leaves_behind_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "hosts").mkdir()
+    box = tmp_path / "hosts" / "box.toml"
+    second = BOX.replace(
+        "[router]", '[tiers.two]\nengine = "vllm"\ngpus = ["b"]\nmodel = { path = "x" }\nport = 30001\n[router]'
+    )
+    box.write_text(second, "utf-8")
+    write([Generator().render(box, target="kubernetes")])
+    folder = tmp_path / "deploy" / "box" / "kubernetes"
+    (folder / "mine.txt").write_text("x", "utf-8")
+    box.write_text(BOX, "utf-8")
+
+    plan = Generator().render(box, target="kubernetes")
+    changes = {change.path: change.action for change in plan.files}
+    write([plan])
+
+    assert changes["base/tiers/two.yaml"] == "delete"
+    assert not (folder / "base/tiers/two.yaml").exists()
+    assert (folder / "mine.txt").exists()
+
+
+Spec = Any
+Break = Callable[[Objects], object]
+
+
+def pod(objects: Objects, name: str) -> Spec:
+    return objects.of("Deployment")[name]["spec"]["template"]["spec"]
+
+
+def rename(one: Object, name: str) -> None:
+    one["metadata"]["name"] = name
+
+
+BROKEN: dict[str, Break] = {
+    "service renamed": lambda o: rename(o.of("Service")["chat"], "chatt"),
+    "service selects nothing": lambda o: o.of("Service")["chat"]["spec"].update(selector={"a": "b"}),
+    "service selects everything": lambda o: o.of("Service")["chat"]["spec"].update(
+        selector={"app.kubernetes.io/part-of": "anvil-lab-quad"}
+    ),
+    "target port renamed": lambda o: o.of("Service")["chat"]["spec"]["ports"][0].update(targetPort="web"),
+    "service port changed": lambda o: o.of("Service")["chat"]["spec"]["ports"][0].update(port=1),
+    "container port changed": lambda o: pod(o, "chat")["containers"][0]["ports"][0].update(containerPort=1),
+    "container port renamed": lambda o: pod(o, "chat")["containers"][0]["ports"][0].update(name="web"),
+    "probe at no port": lambda o: pod(o, "chat")["containers"][0]["startupProbe"]["httpGet"].update(port="web"),
+    "selector of another": lambda o: o.of("Deployment")["chat"]["spec"]["selector"].update(
+        matchLabels={"app.kubernetes.io/name": "coder"}
+    ),
+    "selector of all": lambda o: o.of("Deployment")["chat"]["spec"]["selector"].update(
+        matchLabels={"app.kubernetes.io/part-of": "anvil-lab-quad"}
+    ),
+    "claim renamed": lambda o: rename(o.of("ResourceClaim")["gpu-c"], "gpu-d"),
+    "claim template renamed": lambda o: rename(o.of("ResourceClaimTemplate")["chat-gpus"], "gpus"),
+    "pod names another claim": lambda o: pod(o, "writer")["resourceClaims"][0].update(resourceClaimName="gpu-x"),
+    "container asks for no claim": lambda o: pod(o, "writer")["containers"][0]["resources"].update(claims=[]),
+    "container asks for another claim": lambda o: pod(o, "writer")["containers"][0]["resources"]["claims"][0].update(
+        name="x"
+    ),
+    "volume dropped": lambda o: pod(o, "chat")["volumes"].pop(0),
+    "volume that nobody mounts": lambda o: pod(o, "chat")["volumes"].append({"name": "x", "emptyDir": {}}),
+    "mount dropped": lambda o: pod(o, "writer")["containers"][0]["volumeMounts"].pop(),
+    "two mounts at one place": lambda o: pod(o, "chat")["containers"][0]["volumeMounts"][0].update(
+        mountPath="/dev/shm"
+    ),
+    "no such storage claim": lambda o: pod(o, "writer")["volumes"][0]["persistentVolumeClaim"].update(claimName="x"),
+    "storage claim renamed": lambda o: rename(o.of("PersistentVolumeClaim")["models"], "weights"),
+    "volume renamed": lambda o: rename(o.of("PersistentVolume")["anvil-lab-quad-models"], "x"),
+    "volume kept for another claim": lambda o: o.of("PersistentVolume")["anvil-lab-quad-models"]["spec"][
+        "claimRef"
+    ].update(name="x"),
+    "volume of another class": lambda o: o.of("PersistentVolume")["anvil-lab-quad-models"]["spec"].update(
+        storageClassName="x"
+    ),
+    "volume of another mode": lambda o: o.of("PersistentVolume")["anvil-lab-quad-models"]["spec"].update(
+        accessModes=["ReadWriteOnce"]
+    ),
+    "volume of another size": lambda o: o.of("PersistentVolume")["anvil-lab-quad-models"]["spec"].update(
+        capacity={"storage": "1Gi"}
+    ),
+    "pod on another node": lambda o: pod(o, "chat").update(nodeSelector={"kubernetes.io/hostname": "x"}),
+    "files renamed": lambda o: rename(o.of("ConfigMap")["chat-files"], "x"),
+    "file renamed": lambda o: o.of("ConfigMap")["chat-files"].update(data={"x": "y"}),
+    "policy for nobody": lambda o: o.of("NetworkPolicy")["chat"]["spec"]["podSelector"].update(matchLabels={"a": "b"}),
+    "policy lets nobody in": lambda o: o.of("NetworkPolicy")["chat"]["spec"]["ingress"][0]["from"][0][
+        "podSelector"
+    ].update(matchLabels={"a": "b"}),
+    "policy opens another port": lambda o: o.of("NetworkPolicy")["chat"]["spec"]["ingress"][0]["ports"][0].update(
+        port="web"
+    ),
+    "another namespace": lambda o: o.of("Service")["chat"]["metadata"].update(namespace="x"),
+    "another secret": lambda o: pod(o, "chat")["containers"][0]["env"][3]["valueFrom"]["secretKeyRef"].update(name="x"),
+    "twice": lambda o: o.all.append(deepcopy(o.of("Service")["chat"])),
+    "router sends elsewhere": lambda o: o.of("ConfigMap")["router-files"]["data"].update(
+        {"haproxy.cfg": "    server chat chat:1\n"}
+    ),
+    "deployment dropped": lambda o: o.all.remove(o.of("Deployment")["chat"]),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_does_not_fit_is_found(name: str) -> None:
+    documents = deepcopy(objects_of("lab-quad"))
+    BROKEN[name](Objects(documents))
+
+    assert problems(documents)

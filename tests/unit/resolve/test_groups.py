@@ -1,0 +1,333 @@
+"""One model over several hosts: what each rank gets of the one definition, and how hosts cannot disagree."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from group_fleets import GROUP, edit, write_pair
+
+from anvil_gen.deploy.pipeline import Generator
+from anvil_gen.deploy.plan import Plan
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.resolve.model import GROUP_LABEL
+
+
+def pair(folder: Path, **texts: str) -> list[Plan]:
+    return Generator().render_all(write_pair(folder, **texts))
+
+
+def service(plan: Plan, name: str = "big") -> dict[str, Any]:
+    found: dict[str, Any] = plan.tree.data[f"tiers/{name}.yml"]["services"][name]
+    return found
+
+
+def command(plan: Plan) -> set[str]:
+    return set(service(plan)["command"])
+
+
+def errors(folder: Path) -> list[Diagnostic]:
+    """Return the errors of rendering both hosts."""
+    with pytest.raises(DiagnosticError) as caught:
+        Generator().render_all(sorted((folder / "hosts").glob("*.toml")))
+    return [*caught.value.diagnostics]
+
+
+def test_ranks_differ_in_nothing_but_their_place_and_what_the_head_alone_does(tmp_path: Path) -> None:
+    head, worker = pair(tmp_path)
+
+    assert command(head) - command(worker) == {"--node-rank=0", "--host=192.168.100.10", "--port=8001"}
+    assert command(worker) - command(head) == {"--node-rank=1", "--headless"}
+    assert {"--nnodes=2", "--master-addr=192.168.100.10", "--tensor-parallel-size=2"} <= command(worker)
+    assert "healthcheck" in service(head)
+    assert "healthcheck" not in service(worker)
+
+
+def test_each_rank_has_its_own_link_and_all_variables_of_it(tmp_path: Path) -> None:
+    for plan, address in zip(pair(tmp_path), ("192.168.100.10", "192.168.100.11"), strict=True):
+        found = service(plan)
+
+        assert (
+            found["environment"]
+            | {
+                "VLLM_HOST_IP": address,
+                "NCCL_SOCKET_IFNAME": "enp1s0f0np0",
+                "GLOO_SOCKET_IFNAME": "enp1s0f0np0",
+                "TP_SOCKET_IFNAME": "enp1s0f0np0",
+                "NCCL_IB_HCA": "rocep1s0f0,roceP2p1s0f0",
+                "NCCL_IB_GID_INDEX": "3",
+            }
+            == found["environment"]
+        )
+        assert (found["network_mode"], found["ipc"], found["ulimits"]["memlock"]) == ("host", "host", -1)
+        assert found["devices"] == ["/dev/infiniband"]
+        assert "IPC_LOCK" in found["cap_add"]
+        assert "ports" not in found
+
+
+def test_a_link_without_adapters_takes_nothing_for_rdma(tmp_path: Path) -> None:
+    paths = write_pair(tmp_path)
+    for path in paths:
+        edit(path, 'hcas = ["rocep1s0f0", "roceP2p1s0f0"]\ngid_index = 3\n', "")
+
+    for plan in Generator().render_all(paths):
+        found = service(plan)
+        assert "devices" not in found
+        assert not any("_IB_" in name for name in found["environment"])
+        assert found["environment"]["NCCL_SOCKET_IFNAME"] == "enp1s0f0np0"
+
+
+def test_the_router_of_the_head_reaches_it_at_the_hosts_address_and_its_check_asks_there(tmp_path: Path) -> None:
+    head, _ = pair(tmp_path)
+
+    assert "server big 192.168.100.10:8001\n" in head.tree.files["router/haproxy.cfg"]
+    assert "http://192.168.100.10:8001/health" in service(head)["healthcheck"]["test"][-1]
+
+
+def test_another_hosts_router_reaches_the_group_by_the_heads_router(tmp_path: Path) -> None:
+    first = '\n[router]\nbind = "0.0.0.0"\napi_key_env = "KEY"\n'
+    write_pair(tmp_path, first=first)
+    edit(tmp_path / "hosts/spark-a.toml", 'architecture = "arm64"', 'architecture = "arm64"\naddress = "10.0.0.10"')
+    front = tmp_path / "hosts/front.toml"
+    router = '[router]\nhosts = ["spark-a"]\napi_key_env = "KEY"\n'
+    front.write_text(f'schema = 1\n\n{router}\n[tiers.own]\nengine = "custom"\nimage = "x"\nport = 9000\n')
+
+    assert "10.0.0.10" in Generator().render(front).tree.files["router/haproxy.cfg"]
+
+
+def test_a_worker_is_nobodys_to_ask(tmp_path: Path) -> None:
+    _, worker = pair(tmp_path, second="\n[router]\n")
+
+    assert "192.168.100" not in worker.tree.files["router/haproxy.cfg"]
+    assert "big" not in worker.tree.files["router/models.json"]
+
+
+def test_a_changed_flag_is_one_line_on_each_host(tmp_path: Path) -> None:
+    before = pair(tmp_path)
+    edit(tmp_path / "groups/sparks.toml", "context_length = 32768", "context_length = 65536")
+    after = Generator().render_all([plan.host.path for plan in before])
+
+    for old, new in zip(before, after, strict=True):
+        one, other = (plan.tree.files["tiers/big.yml"].splitlines() for plan in (old, new))
+        changed = [line for line in difflib.ndiff(one, other) if line[0] in "+-"]
+        assert changed == ["-       - --max-model-len=32768", "+       - --max-model-len=65536"]
+
+
+def test_what_changes_on_one_host_recreates_the_ranks_of_the_others(tmp_path: Path) -> None:
+    before = [service(plan)["labels"][GROUP_LABEL] for plan in pair(tmp_path)]
+    edit(tmp_path / "hosts/spark-b.toml", "enp1s0f0np0", "enp1s0f1np1")
+    after = [service(plan)["labels"][GROUP_LABEL] for plan in Generator().render_all(write_paths(tmp_path))]
+
+    assert len({*before}) == len({*after}) == 1
+    assert before != after
+
+
+def write_paths(folder: Path) -> list[Path]:
+    return [folder / "hosts/spark-a.toml", folder / "hosts/spark-b.toml"]
+
+
+def test_a_flag_recreates_a_worker_that_is_another_program(tmp_path: Path) -> None:
+    edit_of = GROUP.replace('link = "roce"', 'link = "roce"\nexecutor = "ray"')
+    before = pair(tmp_path, group=edit_of)
+    edit(tmp_path / "groups/sparks.toml", "context_length = 32768", "context_length = 65536")
+    after = Generator().render_all(write_paths(tmp_path))
+
+    labels = [[service(plan)["labels"][GROUP_LABEL] for plan in plans] for plans in (before, after)]
+    assert labels[0][0] == labels[1][0]
+    assert labels[0][1] != labels[1][1]
+
+
+def test_ray_has_a_head_that_serves_and_workers_that_join_it(tmp_path: Path) -> None:
+    head, worker = pair(tmp_path, group=GROUP.replace('link = "roce"', 'link = "roce"\nexecutor = "ray"'))
+
+    assert service(head)["entrypoint"][:2] == ["bash", "-c"]
+    assert service(head)["entrypoint"][2].startswith(
+        "ray start --head --node-ip-address=192.168.100.10 --port=6379 --num-gpus=1 "
+    )
+    assert "--distributed-executor-backend=ray" in command(head)
+    assert not any("nnodes" in word or "node-rank" in word for word in command(head))
+    assert service(worker)["entrypoint"] == ["ray", "start"]
+    assert service(worker)["command"] == [
+        "--address=192.168.100.10:6379",
+        "--node-ip-address=192.168.100.11",
+        "--num-gpus=1",
+        "--disable-usage-stats",
+        "--block",
+    ]
+
+
+def test_sglang_says_the_same_in_its_own_flags(tmp_path: Path) -> None:
+    group = GROUP.replace('engine = "vllm"', 'engine = "sglang"\nimage = "lmsysorg/sglang:v0.5.23"')
+    head, worker = pair(tmp_path, group=group)
+
+    own = {"--node-rank=0", "--host=192.168.100.10"}
+    assert own <= command(head)
+    assert command(head) - own == command(worker) - {"--node-rank=1", "--host=192.168.100.11"}
+    assert {"--nnodes=2", "--dist-init-addr=192.168.100.10:25000"} <= command(worker)
+
+
+LLAMA = """schema = 1
+hosts = ["spark-a", "spark-b"]
+link = "roce"
+
+[tiers.big]
+engine = "llamacpp"
+image = "registry.example/llama-rpc:1"
+model = { file = "big.gguf" }
+"""
+
+
+def test_llama_lends_layers_to_a_worker_that_reads_no_weights(tmp_path: Path) -> None:
+    head, worker = pair(tmp_path, group=LLAMA)
+
+    words = service(head)["command"]
+    assert words[words.index("--rpc") + 1] == "192.168.100.11:50052"
+    assert service(head)["ports"] == ["127.0.0.1:8080:8080"]
+    assert "server big big:8080" in head.tree.files["router/haproxy.cfg"]
+    assert service(worker)["entrypoint"] == ["/app/ggml-rpc-server"]
+    assert service(worker)["command"] == ["--host", "0.0.0.0", "--port", "50052", "--cache"]
+    assert service(worker)["ports"] == ["192.168.100.11:50052:50052"]
+    assert [mount["type"] for mount in service(worker)["volumes"]] == ["volume"]
+
+
+# What somebody does to one of the two hosts, or to the group -> what is reported, and where.
+DISAGREEMENTS = {
+    "an image of one host": (
+        "hosts/spark-b.toml",
+        ('architecture = "arm64"', 'architecture = "amd64"'),
+        ("hosts-of-a-group-differ", "processor: spark-a has arm64, and spark-b amd64"),
+    ),
+    "a GPU less": (
+        "groups/sparks.toml",
+        ('spark-b = ["gb10"]', "spark-b = []"),
+        ("hosts-of-a-group-differ", "spark-a 1, spark-b 0"),
+    ),
+    "GPUs of another vendor": (
+        "hosts/spark-b.toml",
+        ('uuid = "GPU-d0f446cf-1771-414c-e116-a39138711a8c"', 'vendor = "amd"\nindex = 0'),
+        ("hosts-of-a-group-differ", "vendor of the GPUs: spark-a has nvidia, and spark-b amd"),
+    ),
+    "one address twice": (
+        "hosts/spark-b.toml",
+        ("192.168.100.11", "192.168.100.10"),
+        ("hosts-of-a-group-differ", 'spark-a and spark-b have "192.168.100.10" both'),
+    ),
+    "no link": (
+        "hosts/spark-b.toml",
+        ("[links.roce]", "[links.eth]"),
+        ("link-is-missing", "spark-b has no [links.roce]"),
+    ),
+    "no interface": (
+        "hosts/spark-b.toml",
+        ('interface = "enp1s0f0np0"\n', ""),
+        ("link-is-missing", "[links.roce] of spark-b lacks interface"),
+    ),
+    "RDMA on one alone": (
+        "hosts/spark-b.toml",
+        ('hcas = ["rocep1s0f0", "roceP2p1s0f0"]\n', ""),
+        ("hosts-of-a-group-differ", "spark-a has RDMA adapters, and spark-b has none"),
+    ),
+    "a GID index on one alone": (
+        "hosts/spark-b.toml",
+        ("gid_index = 3\n", ""),
+        ("hosts-of-a-group-differ", "spark-a has a gid_index, and spark-b has none"),
+    ),
+    "a host that is not there": (
+        "groups/sparks.toml",
+        ('hosts = ["spark-a", "spark-b"]', 'hosts = ["spark-a", "spark-c"]'),
+        ("unknown-host", '"spark-c" is no inventory of the fleet'),
+    ),
+    "a host twice": (
+        "groups/sparks.toml",
+        ('hosts = ["spark-a", "spark-b"]', 'hosts = ["spark-a", "spark-a"]'),
+        ("host-named-twice", '"spark-a" is in this list already'),
+    ),
+    "a variable of each host": (
+        "groups/sparks.toml",
+        ("context_length = 32768", 'context_length = { env = "LEN", default = 32768 }'),
+        ("variable-where-a-value-is-needed", "may be another one on each host"),
+    ),
+    "a tier of the same name": (
+        "hosts/spark-b.toml",
+        ("[gpus.gb10]", '[tiers.big]\nengine = "custom"\n\n[gpus.gb10]'),
+        ("tier-name-taken-twice", '"big" is a tier of'),
+    ),
+    "a rank written out": (
+        "groups/sparks.toml",
+        ("context_length = 32768", "flags.node-rank = 0"),
+        ("not-for-groups", '"--node-rank" is written by the group'),
+    ),
+    "an interface for all": (
+        "groups/sparks.toml",
+        ("context_length = 32768", 'environment.NCCL_SOCKET_IFNAME = "eth0"'),
+        ("not-for-groups", "NCCL_SOCKET_IFNAME is that of each host's own link"),
+    ),
+    "an image that each host builds": (
+        "groups/sparks.toml",
+        ("context_length = 32768", 'build = "."'),
+        ("not-for-groups", "each host would build an image of its own"),
+    ),
+    "a version that cannot": (
+        "groups/sparks.toml",
+        ("context_length = 32768", 'image = "vllm/vllm-openai:v0.11.0"'),
+        ("not-for-groups", "0.11.1 is the first that does"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("file", "change", "expected"), DISAGREEMENTS.values(), ids=DISAGREEMENTS)
+def test_hosts_that_would_disagree_are_an_error(
+    tmp_path: Path, file: str, change: tuple[str, str], expected: tuple[str, str]
+) -> None:
+    write_pair(tmp_path)
+    edit(tmp_path / file, *change)
+
+    found = [error for error in errors(tmp_path) if error.code == expected[0] and expected[1] in error.detail]
+
+    assert found, [f"{error.code}: {error.detail}" for error in errors(tmp_path)]
+    assert all(error.location is not None and error.location.line for error in found)
+
+
+def test_locks_that_differ_are_an_error(tmp_path: Path) -> None:
+    """One image by name may be two, and the ranks would not find each other."""
+    write_pair(tmp_path)
+    (tmp_path / "locks").mkdir()
+    for host, digit in (("spark-a", "a"), ("spark-b", "b")):
+        entry = f'[images."vllm/vllm-openai:v0.33.0"]\ndigest = "sha256:{digit * 64}"\nplatforms = ["linux/arm64"]\n'
+        (tmp_path / f"locks/{host}.toml").write_text(f"lock = 1\n\n{entry}")
+
+    assert "hosts-of-a-group-differ" in {error.code for error in errors(tmp_path)}
+
+
+def test_what_a_host_says_for_all_its_tiers_says_nothing_of_a_groups(tmp_path: Path) -> None:
+    """[defaults] of one host would make its rank another one than the others."""
+    plain = [service(plan) for plan in pair(tmp_path)]
+    second = '\n[defaults]\nimage = "vllm/vllm-openai:v0.30.0"\nflags.seed = 7\ncontext_length = 1024\n'
+
+    assert [service(plan) for plan in pair(tmp_path, second=second)] == plain
+
+
+def test_every_error_of_a_group_is_told_at_once_with_its_place_and_once(tmp_path: Path) -> None:
+    group = GROUP.replace("context_length = 32768", "context_length = -1\nflags.nnodes = 3").replace(
+        'link = "roce"', 'link = "ROCE"\nexecuter = "ray"'
+    )
+    write_pair(tmp_path, group=group)
+
+    found = errors(tmp_path)
+
+    places = {(error.address, str(error.location).rpartition("/")[2]) for error in found}
+    assert ("groups.sparks.executer", "sparks.toml:4:1") in places
+    assert ("groups.sparks.link", "sparks.toml:3:8") in places
+    assert ("tiers.big.context_length", "sparks.toml:10:18") in places
+    assert len(found) == len(set(found))
+
+
+def test_a_file_that_is_no_toml_is_an_error_of_every_host(tmp_path: Path) -> None:
+    paths = write_pair(tmp_path, group="schema = = 1\n")
+
+    for path in paths:
+        with pytest.raises(DiagnosticError) as caught:
+            Generator().render(path)
+        assert str(caught.value.diagnostics[0].location).endswith("groups/sparks.toml:1:10")
