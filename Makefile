@@ -33,7 +33,7 @@ format: ## Rewrite the Python files in the project's format
 
 schema: ## Rewrite templates/*.schema.json from the code
 	scripts/setup
-	for kind in inventory engine router gpu log memory architectures model target; do \
+	for kind in inventory group engine router gpu log memory architectures model target; do \
 	  .venv/bin/anvil-gen schema --of $$kind --write templates/$$kind.schema.json || exit 1; \
 	done
 

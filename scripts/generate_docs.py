@@ -18,6 +18,7 @@ from keys_pages import data_page, inventory_page
 from page_parts import NOTE, table
 from presets_table import presets_table
 from review_page import review_page
+from targets_page import targets_page
 from troubleshooting_page import troubleshooting_page
 from upgrades_page import upgrades_page
 
@@ -42,6 +43,7 @@ def pages() -> dict[str, str]:
     others["docs/troubleshooting.md"] = troubleshooting_page(catalog)
     others["docs/router-contract.md"] = contract_page(catalog)
     others |= {"docs/template-data.md": data_page(), "docs/errors.md": errors_page()}
+    others["docs/targets.md"] = targets_page(catalog)
     others["docs/fields.md"] = "\n".join([NOTE, *fields_page(catalog), ""])
     others["docs/pictures/lab-quad.svg"] = lab_quad_picture(catalog)
     others["docs/review.md"] = "\n".join([NOTE, *review_page(REPOSITORY), ""])

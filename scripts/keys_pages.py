@@ -44,6 +44,7 @@ TABLES = {
     "[monitoring]": ("MonitoringTable", "monitoring"),
     "groups/NAME.toml": ("GroupTable", None),
     "[kubernetes]": ("KubernetesTable", "kubernetes"),
+    "[kubernetes.gateway]": ("GatewayTable", None),
     "[quadlet]": ("QuadletTable", "quadlet"),
     'a reference: { env = "NAME" }': ("EnvTable", None),
 }

@@ -11,7 +11,7 @@ from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.importing.run import ImportResult, Request, run_import
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 GENERATOR = Generator()
 FILES = {
@@ -43,14 +43,14 @@ class Importing:
         path.write_text(text, "utf-8")
         return path
 
-    def run(self, text: str) -> ImportResult:
-        """Return the import of a compose file."""
+    def run(self, text: str, known_gpus: Mapping[int, str] | None = None) -> ImportResult:
+        """Return the import of a compose file, on a host of some GPUs."""
         self.write("compose.yml", text)
-        return self.files("compose.yml")
+        return self._import([self.folder / "compose.yml"], known_gpus or {})
 
     def files(self, *names: str) -> ImportResult:
         """Return the import of files of the folder."""
-        return self._import([self.folder / name for name in names])
+        return self._import([self.folder / name for name in names], {})
 
     def proved(self, text: str) -> str:
         """Return the inventory of a compose file that is read alike."""
@@ -58,6 +58,7 @@ class Importing:
         assert imported.residue == (), imported.text
         return imported.text
 
-    def _import(self, files: Sequence[Path]) -> ImportResult:
+    def _import(self, files: Sequence[Path], known_gpus: Mapping[int, str]) -> ImportResult:
         output = self.folder / "hosts" / "box.toml"
-        return run_import(Request(sources=[str(file) for file in files], output=output), GENERATOR)
+        request = Request(sources=[str(file) for file in files], output=output, known_gpus=known_gpus)
+        return run_import(request, GENERATOR)

@@ -47,7 +47,7 @@ class Objects:
 def problems(documents: list[Object]) -> list[str]:
     """Return everything that does not fit together."""
     objects = Objects(documents)
-    checks = (_names, _pods, _services, _policies, _storage, _unused, _upstreams)
+    checks = (_names, _pods, _services, _policies, _storage, _unused, _upstreams, _routes)
     return [found for check in checks for found in check(objects)]
 
 
@@ -192,6 +192,15 @@ def _unused(objects: Objects) -> Iterator[str]:
             used.add(("ResourceClaimTemplate", claim.get("resourceClaimTemplateName", "")))
     for kind in ("ConfigMap", "PersistentVolumeClaim", "ResourceClaim", "ResourceClaimTemplate"):
         yield from (f"nothing uses {kind} {name}" for name in objects.of(kind) if (kind, name) not in used)
+
+
+def _routes(objects: Objects) -> Iterator[str]:
+    services = {(name, port["port"]) for name, one in objects.of("Service").items() for port in one["spec"]["ports"]}
+    for name, route in objects.of("HTTPRoute").items():
+        for rule in route["spec"]["rules"]:
+            for backend in rule["backendRefs"]:
+                if (backend["name"], backend["port"]) not in services:
+                    yield f"route {name} sends to {backend}, which is no service"
 
 
 def _upstreams(objects: Objects) -> Iterator[str]:

@@ -34,6 +34,7 @@ def lab_fleet(folder: Path) -> Path:
 def _rendered() -> Path:
     folder = Path(mkdtemp(prefix="anvil-gen-lab-"))
     copytree(REPOSITORY / "hosts", folder / "hosts")
+    copytree(REPOSITORY / "groups", folder / "groups")
     for path in (folder / "hosts").glob("*.toml"):
         path.write_text(path.read_text("utf-8").replace("../examples/", "../deploy/"), "utf-8")
     (folder / ".gitignore").write_text(".anvil-gen/\n", "utf-8")

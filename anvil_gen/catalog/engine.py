@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from anvil_gen.catalog.engine_parts import Parallel, Picked, Sampling
+from anvil_gen.catalog.engine_parts import Parallel, Picked, Recognise, Sampling
 from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.image_kind import Cache, ComposeKeys, ImageKind
@@ -94,22 +94,6 @@ class AnyName(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     environment: Variables
     since: Annotated[str, Meta(description="The version that knows it, as image tags name it: `0.21`.")]
     reason: Annotated[str, Meta(description="Why it is there: a comment above the variables that it sets.")]
-
-
-class Recognise(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """How `import` knows a service of the engine; each is a regular expression."""
-
-    images: Annotated[
-        tuple[str, ...],
-        Meta(description="Its images, without tag or digest: the official ones, and those that are built from them."),
-    ] = ()
-    programs: Annotated[
-        str, Meta(description="What the words of entrypoint and command have in them, whatever the image.")
-    ] = ""
-    others: Annotated[
-        str, Meta(description="Likewise, where they do something else than serve: pull a model, measure.")
-    ] = ""
-    port: Annotated[int, Meta(description="Port that its image listens on by itself.", ge=1, le=65535)]
 
 
 class Engine(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

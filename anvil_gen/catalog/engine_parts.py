@@ -49,3 +49,19 @@ class Picked(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         Mapping[Task, tuple[str, ...]],
         Meta(description="Task -> patterns of the architectures that it serves so; any where a task is not listed."),
     ] = {}
+
+
+class Recognise(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How `import` knows a service of the engine; each is a regular expression."""
+
+    images: Annotated[
+        tuple[str, ...],
+        Meta(description="Its images, without tag or digest: the official ones, and those that are built from them."),
+    ] = ()
+    programs: Annotated[
+        str, Meta(description="What the words of entrypoint and command have in them, whatever the image.")
+    ] = ""
+    others: Annotated[
+        str, Meta(description="Likewise, where they do something else than serve: pull a model, measure.")
+    ] = ""
+    port: Annotated[int, Meta(description="Port that its image listens on by itself.", ge=1, le=65535)]

@@ -83,7 +83,7 @@ class Claim(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     classes: Annotated[Mapping[str, str], Meta(description="What a UUID begins with -> the class of the device.")]
     uuid: Annotated[str, Meta(description="What the device's UUID is in a selector of CEL.")]
-    needs: Annotated[str, Meta(description="What the cluster needs for it.")]
+    resource: Annotated[str, Meta(description="What the vendor's device plugin calls its GPUs.")]
 
 
 class PinProbe(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ class Metrics(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """The metrics of an engine or a router."""
 
     path: Annotated[str, Meta(description="Path of the request.")] = "/metrics"
+    further_paths: Annotated[tuple[str, ...], Meta(description="Paths of more of a router's metrics.")] = ()
     port: Annotated[int, Meta(description="Port of a router's metrics where `[router] metrics` sets none.")] | None = (
         None
     )
@@ -58,7 +59,7 @@ class CommonMetric(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
 
     record: Annotated[str, Meta(description="Its name.")]
     form: Annotated[str, Meta(description="How it is computed from a metric `{name}`.")]
-    scope: Annotated[Literal["tier", "router", "gpu"], Meta(description="What it is of.")]
+    scope: Annotated[Literal["tier", "router", "name", "gpu"], Meta(description="What it is of.")]
     panel: Annotated[str, Meta(description="Title of the panel that shows it.")]
     legend: Annotated[str, Meta(description="What it is called there, besides what it is of.")] = ""
     unit: Annotated[str, Meta(description="Its unit, as Grafana names them.")] = "short"

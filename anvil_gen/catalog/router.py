@@ -57,6 +57,9 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         str, Meta(description="What a project's name must start with for `prefixed_files` to be of use.")
     ] = ""
     prefixed_files: Annotated[tuple[str, ...], Meta(description="Files of its tree that need that prefix.")] = ()
+    metrics_files: Annotated[
+        tuple[str, ...], Meta(description="Files of its tree that are of use with `[router] metrics` alone.")
+    ] = ()
     shared_files: Annotated[
         tuple[str, ...], Meta(description="Files of its tree that every mode has in common: they name no route.")
     ] = ()

@@ -38,7 +38,19 @@ class Target(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     host_paths: Annotated[
         bool, Meta(description="Any folder of the host can be mounted; otherwise only models and the shared cache.")
     ] = True
+    groups: Annotated[str, Meta(description="Why a tier that runs on several hosts cannot be said there.")] = ""
     gpu_claims: Annotated[bool, Meta(description="GPUs are claimed by what the vendor's `[claim]` says.")] = False
+    operated_by: Annotated[
+        Literal["", "compose", "systemd"],
+        Meta(description="What the verbs speak to on a host of this target; empty where they cannot."),
+    ] = ""
+    prefixed: Annotated[bool, Meta(description="Names begin with that of the project: a machine has all in one.")] = (
+        False
+    )
+    full_images: Annotated[bool, Meta(description="Images are named with their registry.")] = False
+    copies_files: Annotated[
+        bool, Meta(description="What is mounted of the deploy tree is next to its files, at the same place.")
+    ] = False
     secrets: Annotated[
         tuple[str, ...], Meta(description="Keys of the inventory whose values may be variables: they become secrets.")
     ] = ()

@@ -97,7 +97,8 @@ def _by_project(files: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[st
 
 
 def _compare(project: str, before: list[Mapping[str, Any]], after: list[Mapping[str, Any]]) -> list[Change]:
-    old, new = _canonical(before), _canonical(after)
+    same = _same_services(before, after)
+    old, new = _canonical(before, same), _canonical(after, same)
     changes: list[Change] = []
     for address in sorted(old.keys() | new.keys()):
         one, other = old.get(address), new.get(address)
@@ -156,13 +157,36 @@ def _whole_services(
     return sorted(kept, key=lambda change: change.address)
 
 
-def _canonical(files: Iterable[Mapping[str, Any]]) -> dict[Address, Any]:
+def _same_services(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the services of which nothing differs: most, of which no key needs to be looked at."""
+    old, new = ({name: entry for _, name, entry in _entries(files, "services")} for files in (before, after))
+    return {name for name in old.keys() & new.keys() if is_same(old[name], new[name])}
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Tell whether parsed values are the same; what an alias of YAML makes hold itself is the same as nothing."""
+    try:
+        return bool(one == other)
+    except RecursionError:
+        return False
+
+
+def _canonical(files: Iterable[Mapping[str, Any]], same: set[str]) -> dict[Address, Any]:
     flat: dict[Address, Any] = {}
-    for file in files:
-        for key in ("services", "volumes"):
-            for name, entry in file[key].items() if isinstance(file.get(key), Mapping) else ():
-                flat.update(_flat((key, str(name)), entry))
+    for key in ("services", "volumes"):
+        for address, name, entry in _entries(files, key):
+            if key == "services" and name in same:
+                flat[address] = None
+            else:
+                flat.update(_flat(address, entry))
     return flat
+
+
+def _entries(files: Iterable[Mapping[str, Any]], key: str) -> Iterator[tuple[Address, str, Any]]:
+    """Yield the entries of a table of files, each with its address and name."""
+    for file in files:
+        for name, entry in file[key].items() if isinstance(file.get(key), Mapping) else ():
+            yield (key, str(name)), str(name), entry
 
 
 def _flat(address: Address, value: Any) -> Iterator[tuple[Address, Any]]:

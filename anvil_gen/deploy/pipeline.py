@@ -17,9 +17,10 @@ from anvil_gen.inventory.fleet import fleet_root, neighbours, stem_of
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.render.jinja_env import cache_folder
 from anvil_gen.render.renderer import Renderer, shipped_renderer
+from anvil_gen.render.target_renderer import target_folder
 from anvil_gen.render.template_lines import TemplateLine
 from anvil_gen.render.verify import verify
-from anvil_gen.resolve.host import Host
+from anvil_gen.resolve.host import Host, render_command
 from anvil_gen.resolve.model import Stack, Tree
 from anvil_gen.resolve.model_needs import warn_of_model_needs
 from anvil_gen.resolve.mounts import check_router_mounts
@@ -55,11 +56,12 @@ class Generator:
         lock: Lock | None = None,
         others: Mapping[str, str] = {},
         whole: bool = False,
-        target: str = "",
+        target: str | None = "",
     ) -> Plan:
         """Render one inventory, to ``output`` instead of where it says; ``text`` replaces its content.
 
-        With a ``target``, its files are rendered instead of the deploy tree, which they follow from. ``catalog`` and
+        With a ``target``, its files are rendered instead of the deploy tree, which they follow from; None is the host's
+        own. ``catalog`` and
         ``lock`` stand for those on disk, and ``others`` for the contents of hosts that it names; a ``whole`` text has
         the tiers of groups in it.
 
@@ -70,12 +72,12 @@ class Generator:
         renderer = self._renderer(fleet_root(inventory))
         if catalog is not None:
             renderer = renderer.with_catalog(catalog)
-        folder = Host(inventory, renderer.catalog).output / target if target and output is None else output
+        name, folder = _own_files(renderer, inventory, output, target) if target != "" else ("", output)
         host = Host(inventory, renderer.catalog, output=folder, text=text, lock=lock, others=others, whole=whole)
-        host.command += f" --target {target}" if target else ""
+        host.command = render_command(inventory, output, target or "") if name else host.command
         if folder is None and host.inventory.host.output is not UNSET:
             self._check_nesting(host)
-        request = resolve_target(host, target) if target else None
+        request = resolve_target(host, name) if name else None
         stack = _with_fit(host) if request is None else with_target_variables(_with_fit(host), host, request.name)
         files, rendered = renderer.render(stack)
         data = verify(renderer, files, rendered)
@@ -88,15 +90,17 @@ class Generator:
             from anvil_gen.fit.warnings import warn_of_misfits  # noqa: PLC0415  only a fleet with locks needs it
 
             warn_of_misfits(host)
-        if request is None or not places_of(renderer, request.name).pattern.pattern:
+        if request is None:
             return Plan(host, Tree(files=dict(sorted(files.items())), data=data))
         own = target_files(renderer, host, stack, request, (files, data))
-        return Plan(host, Tree(files=dict(sorted(own.items())), data=own), places_of(renderer, request.name))
+        return Plan(host, Tree(files=dict(sorted(own.items())), data=own), places_of(renderer, request))
 
-    def render_all(self, inventories: Sequence[Path], *, output: Path | None = None, target: str = "") -> list[Plan]:
+    def render_all(
+        self, inventories: Sequence[Path], *, output: Path | None = None, target: str | None = ""
+    ) -> list[Plan]:
         """Render several inventories; the errors of all of them are reported together.
 
-        With a ``target``, each of several hosts has a folder of its name in ``output``.
+        Each of several hosts has a folder of its name in ``output``; ``target`` is as for one.
 
         Raises:
             DiagnosticError: at least one has an error, or two would write to one folder.
@@ -147,6 +151,15 @@ class Generator:
             else:
                 self._renderers[root] = Renderer(catalog, cache_folder=self._cache)
         return self._renderers[root]
+
+
+def _own_files(renderer: Renderer, inventory: Path, output: Path | None, target: str | None) -> tuple[str, Path | None]:
+    """Return a target that has files of its own, or the host's, and their folder; no name for the deploy tree."""
+    host = Host(inventory, renderer.catalog)
+    name = resolve_target(host, target or host.options.target).name
+    if not renderer.catalog.below(target_folder(name)):
+        return "", output
+    return name, host.output / name if output is None else output
 
 
 def _with_fit(host: Host) -> Stack:

@@ -8,8 +8,9 @@ from typing import Any
 
 from anvil_gen.deploy.deploy_tree import Places
 from anvil_gen.render.renderer import Renderer
-from anvil_gen.render.target_model import TargetView, ViewBuilder
+from anvil_gen.render.target_model import TargetView
 from anvil_gen.render.target_renderer import PLACEHOLDERS, render_target, target_folder
+from anvil_gen.render.target_view import ViewBuilder
 from anvil_gen.render.verify_target import verify_target
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Stack
@@ -44,12 +45,15 @@ def target_view(
     return ViewBuilder(host, request, *tree).view(stack)
 
 
-def places_of(renderer: Renderer, name: str) -> Places:
+def places_of(renderer: Renderer, request: TargetRequest) -> Places:
     """Return where the files of a target can be."""
-    paths = [path.removesuffix(".j2") for path in renderer.catalog.below(target_folder(name))]
+    paths = [path.removesuffix(".j2") for path in renderer.catalog.below(target_folder(request.name))]
     patterns = [re.escape(path) for path in paths]
-    for placeholder in PLACEHOLDERS:
+    for placeholder in ("project", *PLACEHOLDERS):
         patterns = [pattern.replace(re.escape(f"{{{placeholder}}}"), "[^/]+") for pattern in patterns]
-    folders = sorted({path.split("/")[0] for path in paths if "/" in path})
-    patterns += [f"{re.escape(folder)}/(?:.+/)?[.]" for folder in folders]
-    return Places(folders=tuple(folders), pattern=re.compile("|".join(patterns)))
+    folders = {path.split("/")[0] for path in paths if "/" in path}
+    if request.data.copies_files:
+        folders |= {"router", "tiers"}
+        patterns += ["router/.+", r"tiers/[^/]+\.files/.+"]
+    patterns += [f"{re.escape(folder)}/(?:.+/)?[.]" for folder in sorted(folders)]
+    return Places(folders=tuple(sorted(folders)), pattern=re.compile("|".join(patterns)))

@@ -226,7 +226,8 @@ def _notes(family: ModelFamily | None, by_name: bool, setup: Setup, engine: Engi
     if setup.kv_dtype is not None:
         yield f"its cache in {setup.kv_dtype}, so that the context is long enough"
     if setup.max_sequences is not None:
-        yield f"no more than {setup.max_sequences} sequences, so that each has its state for certain"
+        why = "so that each has its state for certain" if setup.has_states else "so that more is left for the context"
+        yield f"no more than {setup.max_sequences} sequences, {why}"
     stated = setup.placed.share if setup.placed is not None else None
     if stated is not None and stated <= _SMALL_SHARE and setup.placed is not None and not setup.placed.place.beside:
         yield f"{stated:.0%} of the GPU hold as many requests as it will have: the rest is free for other tiers"

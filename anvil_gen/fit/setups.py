@@ -25,7 +25,10 @@ _SEVERAL = 2
 _PLENTY = 32
 """Requests of the whole context beyond which a model needs no more of a GPU."""
 _PARTS = 20
-_SEQUENCES = (None, 64, 16)
+_MANY = 256
+"""Sequences that are enough for any host of its own."""
+_SEQUENCES: tuple[int | None, ...] = (None, _MANY)
+_FEW_SEQUENCES = (*_SEQUENCES, 64, 16)
 _RANK: Mapping[Verdict, int] = {"fits": 0, "unsure": 1, "does not fit": 2}
 
 
@@ -42,6 +45,11 @@ class Setup(Struct, frozen=True, kw_only=True):
     def verdict(self) -> Verdict:
         """Whether it fits."""
         return self.estimate.verdict if self.estimate is not None else "unsure"
+
+    @property
+    def has_states(self) -> bool:
+        """Whether each sequence keeps a state."""
+        return self.placed is not None and "L" in self.placed.case.facts.pattern
 
 
 def best_setup(setups: Iterable[Setup], target: int) -> Setup:
@@ -68,7 +76,8 @@ def setup_at(placed: Placed, engine: Engine, asked: int | None) -> Setup:
     """Return the settings with which a model serves best at a place; ``asked`` is a context that is asked for."""
     rules, refused = placed.case.rules, refused_types(engine, placed.place.gpus)
     types = [None, *(name for name in rules.tried_dtypes[1:2] if name not in refused)]
-    sequences = _SEQUENCES if rules.cache == "blocks" and "L" in placed.case.facts.pattern else (None,)
+    counts = _FEW_SEQUENCES if "L" in placed.case.facts.pattern else _SEQUENCES
+    sequences = counts if rules.cache == "blocks" else (None,)
     found = [_with(placed, asked, kv_dtype, number) for kv_dtype in types for number in sequences]
     best = found[0]
     for setup in found[1:]:
@@ -81,10 +90,11 @@ def _gains(best: Setup, other: Setup) -> bool:
     """Tell whether other settings are worth what they cost."""
     if _RANK[other.verdict] != _RANK[best.verdict]:
         return _RANK[other.verdict] < _RANK[best.verdict]
-    if other.kv_dtype == best.kv_dtype and len(_reasons(other)) < len(_reasons(best)):
-        return True
     had, has = best.context or 0, other.context or 0
-    return had < USUAL and has >= 1.5 * had > 0
+    if other.kv_dtype == best.kv_dtype:
+        costs_nothing = other.max_sequences == _MANY and has >= 1.5 * had
+        return costs_nothing or len(_reasons(other)) < len(_reasons(best))
+    return 0 < had < USUAL and (has >= USUAL or has >= 1.5 * had)
 
 
 def _reasons(setup: Setup) -> tuple[str, ...]:
@@ -124,7 +134,8 @@ def _context(case: Case) -> int | None:
     lengths = [length for length in sorted({own, *_CONTEXTS}, reverse=True) if length <= min(own, _CAP)]
     found = {length: _at(case, length) for length in lengths}
     certain = [length for length in lengths if found[length].verdict == "fits"]
-    likely = [length for length in lengths if found[length].verdict == "unsure"]
+    unsure = [length for length in lengths if found[length].verdict == "unsure"]
+    likely = [length for length in unsure if _is_likely(case, found[length])] or unsure
     several = [length for length in certain if length >= min(own, USUAL) and _holds_two(case, found[length])]
     usual = [length for length in (*certain, *likely) if length <= USUAL]
     return next(iter((*several, *usual)), min(own, LEAST))
@@ -133,6 +144,13 @@ def _context(case: Case) -> int | None:
 def _holds_two(case: Case, found: Estimate) -> bool:
     """Tell whether there is room for a second request; an engine without a share has it where the context is split."""
     return case.rules.takes != "share" or (found.concurrency is not None and found.concurrency.low >= _SEVERAL)
+
+
+def _is_likely(case: Case, found: Estimate) -> bool:
+    """Tell whether a request fits in the middle of what is possible."""
+    if case.rules.takes == "share" and found.concurrency is not None:
+        return found.concurrency.low + found.concurrency.high >= 2
+    return found.total.low + found.total.high <= 2 * found.memory
 
 
 def _at(case: Case, context: int) -> Estimate:

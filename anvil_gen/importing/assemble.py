@@ -33,13 +33,18 @@ Form = Literal["fields", "words", "bare", "service", "left out"]
 
 
 class Choice(Struct, kw_only=True):
-    """How one service is written. ``banned`` are fields of a tier that cannot say it."""
+    """How one service is written.
+
+    ``banned`` are fields of a tier that cannot say it; ``assumed`` are some that the source does not say, and that
+    change nothing.
+    """
 
     service: str
     name: str
     engine: str
     forms: list[Form]
     banned: set[str]
+    assumed: dict[str, Any] = {}
 
     @property
     def form(self) -> Form:
@@ -111,6 +116,7 @@ def assemble(
         service = with_mounted_secrets(service, project.tables)
         if choice.section == "tiers":
             tiers[choice.name] = tier_of(catalog, _request(catalog, choice, service, move), shared)
+            tiers[choice.name] |= choice.assumed if choice.form == "fields" else {}
             adopt(tiers[choice.name], adopted, shared.gpus)
             owners["tiers", choice.name] = choice
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,17 @@ _DEFAULT_MODES = ("", "default", "private", "shareable")
 _SHORT_ID = re.compile("[0-9a-f]{12}")
 
 
-def read_inspected(text: str, shown: str, folder: Path, images: Mapping[str, Any] | None = None) -> Project:
+def read_inspected(
+    text: str,
+    shown: str,
+    folder: Path,
+    images: Mapping[str, Any] | None = None,
+    networks: Mapping[str, Any] | None = None,
+) -> Project:
     """Return the project of containers, from what `docker inspect` prints of them.
 
     ``images`` are the images' own settings by id, which containers repeat; what is printed may have them as well.
+    ``networks`` are those of the containers, by name, as Docker says them.
 
     Raises:
         DiagnosticError: it is not that, or has no container.
@@ -43,7 +50,7 @@ def read_inspected(text: str, shown: str, folder: Path, images: Mapping[str, Any
     return project_of(
         name=project_name(name, folder),
         folder=folder,
-        tables={"services": services, **_declared(services, name or "")},
+        tables={"services": services, **_declared(services, containers, networks or {})},
         shown=shown,
         lines={},
         lost=[],
@@ -84,7 +91,7 @@ def _service(container: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str
         found["container_name"] = name
     found |= _of_config(config, image)
     found |= _of_host(host)
-    found |= _mounts(host)
+    found |= _mounts(host, _labels(container).get(f"{_LABEL}project"))
     found |= _networks(container, host)
     return {key: value for key, value in found.items() if value not in (None, "", [], {})}
 
@@ -152,6 +159,9 @@ def _of_host(host: Mapping[str, Any]) -> dict[str, Any]:
             ("pid", "PidMode"), ("storage_opt", "StorageOpt"), ("volumes_from", "VolumesFrom"),
         )
     }  # fmt: skip
+    if found["pid"] == "host" or host.get("IpcMode") == "host" or host.get("Privileged"):
+        # Docker adds it to a container that is not kept apart from the host.
+        found["security_opt"] = [one for one in found["security_opt"] or () if one != "label=disable"]
     restart = host.get("RestartPolicy") or {}
     attempts = f":{restart['MaximumRetryCount']}" if restart.get("MaximumRetryCount") else ""
     found["restart"] = f"{restart['Name']}{attempts}" if restart.get("Name") not in (None, "", "no") else None
@@ -212,11 +222,12 @@ def _device(device: Mapping[str, Any]) -> str:
     return pair if rights == "rwm" else f"{pair}:{rights}"
 
 
-def _mounts(host: Mapping[str, Any]) -> dict[str, Any]:
-    found: list[Any] = [escape_dollars(one.removesuffix(":rw")) for one in host.get("Binds") or ()]
+def _mounts(host: Mapping[str, Any], project: Any) -> dict[str, Any]:
+    binds = [_own_name(one.removesuffix(":rw"), project) for one in host.get("Binds") or ()]
+    found: list[Any] = [escape_dollars(one) for one in binds]
     for mount in host.get("Mounts") or ():
         table: dict[str, Any] = {"type": mount.get("Type"), "target": escape_dollars(mount.get("Target", ""))}
-        table |= {"source": escape_dollars(mount["Source"])} if mount.get("Source") else {}
+        table |= {"source": escape_dollars(_own_name(mount["Source"], project))} if mount.get("Source") else {}
         table |= {"read_only": True} if mount.get("ReadOnly") else {}
         create = (mount.get("BindOptions") or {}).get("CreateMountpoint")
         found.append({**table, **({"bind": {"create_host_path": True}} if create else {})})
@@ -232,10 +243,10 @@ def _networks(container: Mapping[str, Any], host: Mapping[str, Any]) -> dict[str
         return {"network_mode": "bridge"}
     joined = (container.get("NetworkSettings") or {}).get("Networks") or {}
     named = {name: table for name, table in joined.items() if name not in ("bridge", "default", f"{project}_default")}
-    found = {name: _attachment(table or {}) for name, table in named.items()}
+    found = {_own_name(name, project): _attachment(table or {}) for name, table in named.items()}
     if found and len(named) < len(joined) and project is not None:
         found["default"] = {}
-    return {"networks": found}
+    return {"networks": found if any(found.values()) else [*found]}
 
 
 def _attachment(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -243,12 +254,31 @@ def _attachment(table: Mapping[str, Any]) -> dict[str, Any]:
     return {"ipv4_address": fixed} if fixed else {}
 
 
-def _declared(services: Mapping[str, dict[str, Any]], project: str) -> dict[str, dict[str, Any]]:
+def _own_name(name: str, project: Any) -> str:
+    """Return a volume's or network's name as the compose file has it: without that of the project that made it."""
+    return name.removeprefix(f"{project}_") if project else name
+
+
+def _declared(
+    services: Mapping[str, dict[str, Any]], containers: Sequence[Mapping[str, Any]], networks: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
     """Return the volumes and networks of containers; those that Compose made keep being the project's."""
-    found = declared(services.values(), lambda name: _own(name, project))
+    text = json.dumps([[one.get("HostConfig"), one.get("NetworkSettings")] for one in containers])
+    project = next((str(name) for one in containers if (name := _labels(one).get(f"{_LABEL}project"))), "")
+
+    def keys_of(name: str) -> dict[str, Any]:
+        if not project or not re.search(f'"{re.escape(f"{project}_{name}")}[":]', text):
+            return {"external": True}
+        return _network(networks.get(f"{project}_{name}") or {})
+
+    found = declared(services.values(), keys_of)
     found["networks"].pop("default", None)
     return found
 
 
-def _own(name: str, project: str) -> dict[str, Any]:
-    return {"name": name} if project and name.startswith(f"{project}_") else {"external": True}
+def _network(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of a network that Compose has made, from what `docker network inspect` prints of it."""
+    found = {key: True for key, name in (("internal", "Internal"), ("attachable", "Attachable")) if said.get(name)}
+    driver = {"driver": said["Driver"]} if said.get("Driver") not in (None, "", "bridge") else {}
+    options = {"driver_opts": dict(said["Options"])} if said.get("Options") else {}
+    return {**driver, **options, **found}

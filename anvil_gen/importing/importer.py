@@ -28,6 +28,8 @@ from anvil_gen.importing.service_gpus import GpuNames, reserved
 from anvil_gen.resolve.model import Tree
 
 _TRIES = 40
+_ASSUMED_SHARE = 0.05
+"""Of a GPU: what an engine of small models takes that is started next to a larger one."""
 _PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^.\[\]"]+')
 _FIELD_OF_KEY: Mapping[str, str] = {
     "volumes": "mounts",
@@ -230,12 +232,23 @@ class _Work:
             tiers = [one for one in assembled.owners.values() if one.section == "tiers"]
             of_all = path[:1] in (("defaults",), ("hfcache",), ("modes",), ())
             return of_all and True in [_simpler(one) for one in tiers]
+        if diagnostic.code == "gpu-shared-without-shares" and self._assume_share(choice):
+            return True
         key = path[2] if len(path) > 2 else ""
         if choice.section == "services":
             return _simpler(choice)
         if key == "flags" and len(path) > 3 and choice.form == "fields":
             return self._ban(choice, path[3])
         return self._ban(choice, _TOGETHER.get(key, key))
+
+    def _assume_share(self, choice: Choice) -> bool:
+        """State a share of its GPU for a tier that shares it, where no flag of its engine's comes of that."""
+        engine = self._catalog.engine(choice.engine)
+        field = "gpu_memory_utilization"
+        if choice.form != "fields" or choice.assumed or engine is None or field in engine.fields:
+            return False
+        choice.assumed = {field: _ASSUMED_SHARE}
+        return True
 
     def _ban(self, choice: Choice, field: str) -> bool:
         """Do without a field of a tier; write the service in a simpler form where that was done already."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.catalog.engine import Engine, Recognise
+from anvil_gen.catalog.engine import Engine
+from anvil_gen.catalog.engine_parts import Recognise
 from anvil_gen.importing.shell_words import words_of
 from anvil_gen.importing.texts import plain
 

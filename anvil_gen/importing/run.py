@@ -119,6 +119,10 @@ def _notes(project: Project, imported: Import) -> Iterator[str]:
         yield f"not part of an inventory, and left out: {', '.join(project.extensions)}"
     for variable in imported.hidden.values:
         yield f"a secret that is written out is now the variable {variable}: write its value into .env of the tree"
+    for choice in imported.choices:
+        for field, value in choice.assumed.items():
+            assumed = f"{field} = {value} is assumed"
+            yield f"{choice.service} shares a GPU, and nothing says how much of it it takes: {assumed}"
     if imported.kept:
         yield f"proved with its default alone, since Compose takes no other value: {', '.join(imported.kept)}"
     if (project.folder / ".env").exists():

@@ -20,6 +20,8 @@ from anvil_gen.inventory.toml_file import Document
 from anvil_gen.text.masking import MASK, mask_looks, secret_part
 from anvil_gen.values import KeyPath, address
 
+_NOT_SHOWN = "what is written there is not shown: it may be a secret"
+
 
 class Collector:
     """Collects diagnostics, and knows what has been reported: what only follows from that is not reported again."""
@@ -29,6 +31,7 @@ class Collector:
         self.document = document
         self._diagnostics: dict[tuple[str, str, str], Diagnostic] = {}
         self._errors = 0
+        self._secrets: dict[str, Location] = {}
         self._dropped: set[KeyPath] = set()
         self._missing_elsewhere: set[KeyPath] = set()
         self._invalid_names: set[KeyPath] = set()
@@ -53,19 +56,16 @@ class Collector:
         """
         where = printable(mask_looks(address(path)))
         if secret_part(path[:-1] if key else path) is not None:
-            detail = "what is written there is not shown: it may be a secret"
+            detail = _NOT_SHOWN
             remedy = "" if any(text in remedy for text in _texts(self.value_at(path))) else remedy
         detail, remedy = printable(mask_looks(detail)), printable(mask_looks(remedy))
         if (code, where, detail) in self._diagnostics:
             return
         location = self.document.location(path, key=key)
+        if secret:
+            location = self._secrets[where] = _without_value(location, key=key)
         self._diagnostics[code, where, detail] = Diagnostic(
-            code=code,
-            detail=detail,
-            remedy=remedy,
-            address=where,
-            location=_without_value(location, key=key) if secret else location,
-            severity=severity,
+            code=code, detail=detail, remedy=remedy, address=where, location=location, severity=severity
         )
         self._errors += severity == "error"
         if self._errors == MOST_ERRORS:
@@ -118,7 +118,13 @@ class Collector:
             location = diagnostic.location
             return (location.line or 0, location.column or 0) if location else (0, 0)
 
-        return tuple(sorted(self._diagnostics.values(), key=place))
+        return tuple(sorted(map(self._without_secret, self._diagnostics.values()), key=place))
+
+    def _without_secret(self, diagnostic: Diagnostic) -> Diagnostic:
+        """Return a diagnostic that does not show its value, where another one has found that to be a secret."""
+        if diagnostic.address not in self._secrets or diagnostic.code == "secret-in-the-inventory":
+            return diagnostic
+        return replace(diagnostic, detail=_NOT_SHOWN, remedy="", location=self._secrets[diagnostic.address])
 
     def raise_errors(self) -> None:
         """Raise the errors among the diagnostics; the warnings of an inventory with errors may be wrong.

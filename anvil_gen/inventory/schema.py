@@ -24,7 +24,7 @@ SCHEMA = 1
 """The newest inventory format that this version reads."""
 
 REQUIRED = {
-    "Inventory": ("schema", "tiers"),
+    "Inventory": ("schema",),
     "GroupTable": ("schema", "hosts", "link", "tiers"),
     "GpuTable": (),
     "TierTable": (),

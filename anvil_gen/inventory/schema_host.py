@@ -26,6 +26,19 @@ class HostTable(Table, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    target: (
+        Annotated[
+            str,
+            t.text(
+                "What runs its services: a folder of `templates/targets/`. It is what `render` makes without "
+                "`--target`, and what `up`, `down`, `status` and `logs` speak to.",
+                t.SERVICE_PATTERN,
+                t.NAME_LENGTH,
+                examples=["quadlet"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     platform: t.Platform | UnsetType = UNSET
     architecture: t.Architecture | UnsetType = UNSET
     egress: t.Egress | UnsetType = UNSET

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -10,6 +10,7 @@ from anvil_gen.inventory import fields as t
 from anvil_gen.inventory.schema_base import Table
 
 _QUANTITY = r"^[0-9]+(?:\.[0-9]+)?(?:Mi|Gi|Ti)$(?!\n)"
+_UNIT = "Mi, Gi or Ti, as written"
 _LABEL = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$(?!\n)"
 _DNS_NAME = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$(?!\n)"
 
@@ -52,6 +53,18 @@ class TargetTable(Table, frozen=True, kw_only=True):
     ) = UNSET
 
 
+class GatewayTable(Table, frozen=True, kw_only=True):
+    """The Gateway by which clients outside of the cluster reach the router, as an HTTPRoute."""
+
+    name: Annotated[str, t.text("Its name.", _DNS_NAME, 253, examples=["llm"])]
+    namespace: Annotated[str, t.text("Its namespace.", _LABEL, 63, examples=["gateway-system"])] | UnsetType = UNSET
+    section: Annotated[str, t.text("Its listener.", _DNS_NAME, 253, examples=["https"])] | UnsetType = UNSET
+    hostname: (
+        Annotated[str, t.text("Host name that clients ask for.", _DNS_NAME, 253, examples=["llm.example.internal"])]
+        | UnsetType
+    ) = UNSET
+
+
 class KubernetesTable(TargetTable, frozen=True, kw_only=True):
     """What `render --target kubernetes` needs and Compose does not."""
 
@@ -83,13 +96,28 @@ class KubernetesTable(TargetTable, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     models_size: (
-        Annotated[str, t.text("Size that the volume of models states.", _QUANTITY, examples=["1Ti"])] | UnsetType
+        Annotated[str, t.text("Size that the volume of models states.", _QUANTITY, unit=_UNIT, examples=["1Ti"])]
+        | UnsetType
     ) = UNSET
     hfcache_size: (
-        Annotated[str, t.text("Size of the shared Hugging Face cache.", _QUANTITY, examples=["500Gi"])] | UnsetType
+        Annotated[str, t.text("Size of the shared Hugging Face cache.", _QUANTITY, unit=_UNIT, examples=["500Gi"])]
+        | UnsetType
     ) = UNSET
     cache_size: (
-        Annotated[str, t.text("Size of each volume of what engines compile.", _QUANTITY, examples=["20Gi"])] | UnsetType
+        Annotated[str, t.text("Size of each volume of what engines compile.", _QUANTITY, unit=_UNIT, examples=["20Gi"])]
+        | UnsetType
+    ) = UNSET
+    gateway: GatewayTable | UnsetType = UNSET
+    gpu_request: (
+        Annotated[
+            Literal["claim", "device-plugin"],
+            Meta(
+                description="How pods ask for GPUs: a claim selects them by UUID; the vendor's device plugin gives any "
+                "of the node, each to one container, and is refused where that is another one than the inventory says.",
+                examples=["device-plugin"],
+            ),
+        ]
+        | UnsetType
     ) = UNSET
 
 

@@ -25,7 +25,8 @@ def make_repository(folder: Path) -> bool:
         if inside.returncode == 0:
             return False
         created = subprocess.run(  # noqa: S603
-            ["git", "-C", str(folder), "init", "--quiet"],  # noqa: S607
+            # The branch whose pushes the generated workflow checks, whatever git would call it here.
+            ["git", "-C", str(folder), "-c", "init.defaultBranch=main", "init", "--quiet"],  # noqa: S607
             capture_output=True,
             check=False,
         )

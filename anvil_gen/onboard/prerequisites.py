@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +32,15 @@ def missing_prerequisites(found: DetectedMachine, catalog: Catalog, at: MachineA
     return [*_docker(found.docker, found.platform, install, names), *_gpus(found, catalog, at, install, names)]
 
 
-def in_the_way(found: DetectedMachine) -> Iterator[Diagnostic]:
-    """Yield a warning for each project of Compose that runs: what it holds is not free for models."""
+def in_the_way(found: DetectedMachine, imported: Collection[str] = ()) -> Iterator[Diagnostic]:
+    """Yield a warning for each project of Compose that runs: what it holds is not free for models.
+
+    One that is ``imported``, by its name or a file, goes on under the same name.
+    """
+    files = {os.path.realpath(source) for source in imported}
     for one in found.projects:
+        if one.name in imported or files & set(one.files.split(",")):
+            continue
         stop = f"docker compose --project-name {shlex.quote(one.name)} stop"
         yield Diagnostic(
             code="compose-project-runs-already",

@@ -29,6 +29,7 @@ from anvil_gen.machine.project_lock import project_lock
 from anvil_gen.operate.with_values import with_values
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import DEFAULT_MODE, Mode, Stack, Tier
+from anvil_gen.resolve.target import CODE, resolve_target
 
 if TYPE_CHECKING:
     from anvil_gen.deploy.plan import Plan
@@ -40,7 +41,21 @@ class Deployment:
     def __init__(self, host: Host) -> None:
         """Take a host that has been read."""
         self.host = host
-        self.project = Project(docker=Docker(host.docker_context), folder=host.output, name=host.project)
+
+    @cached_property
+    def project(self) -> Project:
+        """Its project of Docker Compose.
+
+        Raises:
+            DiagnosticError: something else runs its services.
+        """
+        target = resolve_target(self.host, self.host.options.target)
+        if target.data.operated_by != "compose":
+            detail = f"{target.data.title} run its services, and this speaks to Docker Compose alone"
+            remedy = "`up`, `down`, `status` and `logs` are for it too" if target.data.operated_by else ""
+            location = self.host.collector.document.location(("host", "target"))
+            raise DiagnosticError([Diagnostic(code=CODE, detail=detail, remedy=remedy, location=location)])
+        return Project(docker=Docker(self.host.docker_context), folder=self.host.output, name=self.host.project)
 
     @cached_property
     def stack(self) -> Stack:
@@ -49,7 +64,7 @@ class Deployment:
         Raises:
             DiagnosticError: the inventory has errors.
         """
-        return with_values(self.host.stack, variables(self.project.folder))
+        return with_values(self.host.stack, variables(self.host.output))
 
     @cached_property
     def pending(self) -> Plan | None:

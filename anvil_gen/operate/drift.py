@@ -16,7 +16,7 @@ from anvil_gen.machine.containers import Container, images_of, moment
 from anvil_gen.operate.normalize import NormalizedService, normalize_container, normalize_service
 from anvil_gen.operate.redact import Redaction
 
-Kind = Literal["config", "image", "unknown", "foreign", "port", "routes", "failing", "impaired"]
+Kind = Literal["config", "image", "unknown", "foreign", "port", "routes", "failing", "impaired", "rank"]
 
 
 class Drift(Struct, frozen=True, kw_only=True):
@@ -24,8 +24,9 @@ class Drift(Struct, frozen=True, kw_only=True):
 
     ``config``: created from another configuration; ``image``: its tag points to another image now; ``unknown``: a
     container of the project that is in no mode; ``foreign``: another container has its name; ``port``: its port is in
-    use; ``routes``: the router has not read the files that are there now; ``failing``: it does not get through its
-    start, again and again; ``impaired``: it serves, but not in the way that the inventory says.
+    use; ``routes``: the router has not read the files that are there now, or nothing would have it read others;
+    ``failing``: it does not get through its start, again and again; ``impaired``: it serves, but not in the way that
+    the inventory says; ``rank``: a rank of a group is lost to the others.
     """
 
     kind: Kind

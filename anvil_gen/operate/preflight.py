@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.machine.containers import Container
 from anvil_gen.operate.deployment import Deployment, reload_services, services_of
 from anvil_gen.operate.up_plan import UpPlan
@@ -45,6 +45,20 @@ def changing_services(
     # The hash of a service that reloads a router has the router's container in it, and so says nothing.
     untold = reload_services([mode])
     return [one for one in services or hashes if _changes(before.get(one), hashes.get(one), untold=one in untold)]
+
+
+def router_outage(mode: Mode, changing: Iterable[str], before: Mapping[str, Container]) -> Diagnostic | None:
+    """Return the notice that a router which runs is about to be recreated; None where it is not."""
+    router = mode.router
+    one = before.get(router.service) if router is not None else None
+    if router is None or one is None or not one.running or router.service not in changing:
+        return None
+    why = "a reload cannot change all that differs" if router.reloads else "this kind cannot reload"
+    detail = (
+        f"{router.service} is recreated, since {why}: it is away until its new container is ready, and requests under"
+        f" way are cut after {router.stop_grace_period or '10s'}"
+    )
+    return Diagnostic(code="router-outage", detail=detail, severity="warning")
 
 
 def _changes(one: Container | None, config_hash: str | None, *, untold: bool) -> bool:

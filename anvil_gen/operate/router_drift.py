@@ -34,6 +34,16 @@ def routes_drift(deployment: Deployment, mode: Mode, router: Router, one: Contai
     return Drift(kind="routes", detail=detail)
 
 
+def reloader_drift(router: Router, reloader: Container | None) -> Drift | None:
+    """Return that what reloads a running router is not there; None where it is, or is about to start again.
+
+    After a restart of the daemon Docker may start it before the router, which fails, and does not try again.
+    """
+    if reloader is not None and (reloader.running or reloader.state == "restarting"):
+        return None
+    return Drift(kind="routes", detail=f"{router.reload_service} does not run: no change of routes reaches the router")
+
+
 def _health_on_disk(deployment: Deployment, mode: Mode) -> dict[str, Any]:
     own = mode.router_file != deployment.stack.modes[0].router_file
     file = deployment.project.folder / (path_of_mode(HEALTH_FILE, mode.name) if own else HEALTH_FILE)

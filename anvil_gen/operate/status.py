@@ -22,7 +22,7 @@ from anvil_gen.operate.impairments import Impairments
 from anvil_gen.operate.live_numbers import LiveNumbers, live_numbers
 from anvil_gen.operate.reach import reachable
 from anvil_gen.operate.redact import redaction_of
-from anvil_gen.operate.router_drift import routes_drift
+from anvil_gen.operate.router_drift import reloader_drift, routes_drift
 from anvil_gen.operate.running_mode import running_mode
 from anvil_gen.resolve.model import Mode, Stack, Tier
 from anvil_gen.text.units import parse_duration
@@ -244,9 +244,10 @@ def _drift(queried: _Queried, service: str, tier: Tier | None, one: Container | 
     if queried.hashes and one.config_hash != queried.hashes.get(service):
         yield replace(_config_drift(queried, service, one), remedy=again)
     router = queried.mode.router
-    if router is not None and router.reloads and router.service == service and one.running and queried.local:
-        routes = routes_drift(queried.deployment, queried.mode, router, one)
-        yield from [replace(routes, remedy=again)] if routes is not None else []
+    if router is not None and router.reloads and router.service == service and one.running:
+        reloader = reloader_drift(router, queried.by_service.get(router.reload_service))
+        routes = routes_drift(queried.deployment, queried.mode, router, one) if queried.local else None
+        yield from (replace(found, remedy=again) for found in (reloader, routes) if found is not None)
     failing = repeated_failure(one, _start_period(tier), datetime.now(UTC))
     if failing is not None:
         yield replace(failing, remedy=f"anvil-gen logs {host} {tier.name if tier is not None else service}")

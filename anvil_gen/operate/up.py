@@ -13,7 +13,7 @@ from anvil_gen.machine.compose import Hashes, Project
 from anvil_gen.machine.containers import Container, ContainerQuery
 from anvil_gen.operate.deployment import Deployment, staleness
 from anvil_gen.operate.leftovers import removal_notice, remove
-from anvil_gen.operate.preflight import changing_services, require_startable
+from anvil_gen.operate.preflight import changing_services, require_startable, router_outage
 from anvil_gen.operate.service_results import Result, results, snapshot
 from anvil_gen.operate.up_plan import UpPlan, UpRequest, plan_up
 from anvil_gen.resolve.model import Mode
@@ -103,8 +103,9 @@ def _prepare(deployment: Deployment, query: ContainerQuery, plan: UpPlan, warn: 
     for name in remove_unfinished(deployment.project, query):
         detail = f"{name}: left unfinished by an interrupted `up`"
         warn(Diagnostic(code="container-removed", detail=detail, severity="warning"))
-    for one in plan.removed:
-        warn(removal_notice(one))
+    outage = router_outage(plan.mode, changing, plan.before)
+    for notice in [*map(removal_notice, plan.removed), *([outage] if outage else [])]:
+        warn(notice)
     remove(deployment.project.docker, plan.removed)
     return bool(changing or plan.removed or plan.switches)
 

@@ -25,6 +25,7 @@ from anvil_gen.render.quoting import (
     cfg_variable,
     comment,
     compose_string,
+    systemd_line,
     systemd_word,
     to_cfg,
     to_data,
@@ -209,13 +210,14 @@ _FILTERS: dict[str, Callable[..., _Quoted]] = {
     "literal": lambda text, indent: _Quoted(yaml_literal(text, indent)),
     "expanded": lambda value: _Quoted(to_pod(value)),
     "word": lambda value: _Quoted(systemd_word(value)),
+    "line": lambda value: _Quoted(systemd_line(value)),
 }
 _FILTERS_OF = {
     "yaml": ("key", "folded", "block"),
     "data": ("key",),
     "manifest": ("key", "literal", "expanded"),
     "cfg": ("variable",),
-    "unit": ("word",),
+    "unit": ("word", "line"),
 }
 
 

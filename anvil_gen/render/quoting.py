@@ -36,6 +36,7 @@ _ASTRAL = re.compile("[\\U00010000-\\U0010ffff]")
 _CFG_WORD = re.compile(r"[A-Za-z0-9_./:@*,+=-]+")
 _CFG_ESCAPES = {'"': '\\"', "\\": "\\\\", "$": "\\$", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _CFG_SPECIAL = re.compile(f'["$\\\\{_CONTROLS}]|{_INVISIBLE.pattern}')
+_UNIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:@=, ()-]*|--[A-Za-z0-9_./:=@-]+")
 _UNIT_WORD = re.compile(r"[A-Za-z0-9_./:@,+=$%-]+")
 _UNIT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _UNIT_SPECIAL = re.compile(f'["\\\\{_CONTROLS}]|{_INVISIBLE.pattern}')
@@ -174,20 +175,32 @@ def to_pod(value: object) -> str:
 
 
 def to_unit(value: object) -> str:
-    """Return the whole value of a key of a systemd unit, which is no list of words."""
+    """Return the value of a key of a systemd unit that is one name or number."""
+    _refuse_variable(value)
+    text = value if isinstance(value, str) else _scalar(value)
+    if not _UNIT_NAME.fullmatch(text):
+        raise InternalError(f"{text!r} cannot be written to a unit: it is no plain name")
+    return text
+
+
+def systemd_line(value: object) -> str:
+    """Return a whole value of a key of a unit that Podman puts on its command line: systemd reads `$` and `%` there."""
     _refuse_variable(value)
     text = value if isinstance(value, str) else _scalar(value)
     if not text or text != text.strip() or text.endswith("\\") or _INVISIBLE.search(text):
         raise InternalError(f"{text!r} cannot be written to a unit as it is")
-    return text.replace("%", "%%")
+    return text.replace("%", "%%").replace("$", "$$")
 
 
 def systemd_word(value: object) -> str:
-    """Return a word of a command line of a unit, in which systemd puts no variable and no specifier of its own."""
+    """Return a word of a command line of a unit, in which systemd finds neither a variable nor a specifier.
+
+    Podman's generator drops empty words, and reads escapes of bytes as characters.
+    """
     _refuse_variable(value)
     text = value if isinstance(value, str) else _scalar(value)
-    if "\0" in text:
-        raise InternalError(f"{text!r} cannot be written to a unit: its words end at a NUL")
+    if not text or "\0" in text:
+        raise InternalError(f"{text!r} cannot be written to a unit: it has no word that is empty or has a NUL")
     doubled = text.replace("%", "%%").replace("$", "$$")
     if _UNIT_WORD.fullmatch(doubled):
         return doubled
@@ -196,7 +209,10 @@ def systemd_word(value: object) -> str:
 
 def _unit_escape(match: re.Match[str]) -> str:
     char = match[0]
-    return _UNIT_ESCAPES.get(char) or "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
+    known = _UNIT_ESCAPES.get(char)
+    if known is not None:
+        return known
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
 
 
 def to_toml(value: object) -> str:

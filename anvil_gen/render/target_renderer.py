@@ -29,7 +29,7 @@ def render_target(renderer: Renderer, stack: Stack, request: TargetRequest, view
     environment = renderer.environment(request.data.syntax)
     common = {"stack": stack, "target": view, "options": request.options, "mode": view.modes[0]}
     for name in renderer.catalog.below(folder):
-        for path, context in _places(name.removesuffix(".j2"), view):
+        for path, context in _places(name.removesuffix(".j2").replace("{project}", stack.project), view):
             template = f"{folder}/{name}"
             try:
                 text = environment.get_template(template).render({**common, **context})
@@ -37,6 +37,8 @@ def render_target(renderer: Renderer, stack: Stack, request: TargetRequest, view
                 raise environment.diagnostic(error, template) from None
             if text.strip():
                 files[path] = text
+    if request.data.copies_files:
+        files |= {file.path: file.text for one in view.workloads for file in one.files}
     return files
 
 
@@ -50,14 +52,21 @@ def _places(path: str, view: TargetView) -> Iterator[tuple[str, Mapping[str, Any
         yield path.replace(f"{{{found}}}", name), context
 
 
+def _suffixed(view: TargetView, name: str, usual: str) -> str:
+    """Return the project's name, with another one behind it that is not the usual one."""
+    return view.project if name == usual else f"{view.project}-{name}"
+
+
 PLACEHOLDERS: Mapping[str, Callable[[TargetView], Iterator[tuple[str, Mapping[str, Any]]]]] = {
     "tier": lambda view: ((one.name, {"workload": one}) for one in view.tiers),
     "container": lambda view: (
-        (one.name, {"workload": workload, "container": one})
+        (one.unit, {"workload": workload, "container": one})
         for workload in view.workloads
         for one in workload.containers
     ),
+    "network": lambda view: ((_suffixed(view, name, "default"), {"network": name}) for name in view.networks),
     "volume": lambda view: ((store.name, {"store": store}) for store in view.stores if not store.path),
+    "target": lambda view: ((_suffixed(view, mode.name, ""), {"mode": mode}) for mode in view.modes),
     "mode": lambda view: ((mode.name, {"mode": mode}) for mode in view.modes if mode.name),
 }
 """What stands in the path of a template -> for each of which it makes a file."""

@@ -6,7 +6,8 @@ be among the file's, in any order; and a key that is `_ABSENT` must not be there
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
@@ -56,7 +57,7 @@ def first_difference(got: Any, want: Any) -> KeyPath | None:
     if isinstance(want, list):
         return _list_difference(got, want) if isinstance(got, list) and len(got) == len(want) else ()
     if isinstance(want, tuple):
-        return None if isinstance(got, list | dict) and _has_all(got, want) else ()
+        return None if isinstance(got, list | dict) and _has_all(list(got), want) else ()
     return None if _is_scalar(got, want) else ()
 
 
@@ -81,10 +82,16 @@ def _list_difference(got: Sequence[Any], want: Sequence[Any]) -> KeyPath | None:
     return None
 
 
-def _has_all(got: Collection[Any], want: Iterable[Any]) -> bool:
-    """Tell whether each item is among others; texts, of which a root file has one for each service, by a set."""
-    texts = {item for item in got if type(item) is str}
-    return all(one in texts if isinstance(one, str) else any(_matches(item, one) for item in got) for one in want)
+def _has_all(got: Sequence[Any], want: Iterable[Any]) -> bool:
+    """Tell whether each item is among what is there, where the next one is sought behind the one before."""
+    start = 0
+    for one in want:
+        places = chain(range(start, len(got)), range(start))
+        found = next((place for place in places if _matches(got[place], one)), None)
+        if found is None:
+            return False
+        start = found + 1
+    return True
 
 
 def _matches(got: Any, want: Any) -> bool:

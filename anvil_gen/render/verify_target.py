@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from msgspec import Struct
 
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.target_model import TargetView
+from anvil_gen.render.unit_reader import plain, read_unit, split_words
 from anvil_gen.render.workloads import Container
 from anvil_gen.render.yaml_loader import load_yaml
 
@@ -67,7 +69,36 @@ def _unexpanded(text: str) -> str:
     return text.replace("$$", "$")
 
 
-_READERS: Mapping[str, Callable[[str, str], Iterator[tuple[str, Said]]]] = {"manifest": read_manifest}
+def read_container_unit(text: str, path: str) -> Iterator[tuple[str, Said]]:
+    """Yield the container of a unit of Podman; nothing of any other file."""
+    name, dot, kind = path.rpartition(".")
+    if f"{dot}{kind}" != ".container" or "/" in name:
+        return
+    keys: dict[str, list[str]] = {}
+    for section, key, value in read_unit(text):
+        if section == "Container":
+            keys.setdefault(key, []).append(value)
+    words = [plain(word) for value in keys.get("Exec", ()) for word in split_words(value)]
+    program = [word for value in keys.get("Entrypoint", ()) for word in json.loads(plain(value))]
+    pairs = [plain(word).partition("=") for value in keys.get("Environment", ()) for word in split_words(value)]
+    mounts = [plain(value).rpartition(":ro") for value in keys.get("Volume", ())]
+    secrets = {value.partition(",")[0]: None for value in keys.get("Secret", ())}
+    (image,) = keys["Image"]
+    yield (
+        name,
+        Said(
+            image=image,
+            words=(*program, *words),
+            environment={**{name: value for name, _, value in pairs}, **secrets},
+            mounts=frozenset(f"{(head or tail).rpartition(':')[2]}{ro}" for head, ro, tail in mounts),
+        ),
+    )
+
+
+_READERS: Mapping[str, Callable[[str, str], Iterator[tuple[str, Said]]]] = {
+    "manifest": read_manifest,
+    "unit": read_container_unit,
+}
 """Syntax of a target -> what reads its files back."""
 
 
@@ -82,10 +113,10 @@ def verify_target(syntax: str, view: TargetView, files: Mapping[str, str]) -> No
     except (yaml.YAMLError, KeyError, TypeError) as error:
         raise InternalError(f"the files of the target cannot be read back: {error!r}") from None
     for one in (container for workload in view.workloads for container in workload.containers):
-        want, got = said_of(one), found.get(one.name)
+        want, got = said_of(one), found.get(one.unit)
         if got is None:
-            raise InternalError(f"no file of the target has the container {one.name}")
+            raise InternalError(f"no file of the target has the container {one.unit}")
         for name in Said.__struct_fields__:
             mine, other = getattr(want, name), getattr(got, name)
             if mine != other and not (name == "mounts" and mine <= other):
-                raise InternalError(f"{name} of {one.name} is {other!r} in the target, and {mine!r} in Compose")
+                raise InternalError(f"{name} of {one.unit} is {other!r} in the target, and {mine!r} in Compose")

@@ -6,8 +6,9 @@ variable and every mount is Compose's own.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -33,6 +34,7 @@ class MountedPlace(Struct, frozen=True, kw_only=True):
     store: str
     source: str
     target: str
+    kind: Literal["host", "volume", "file"] = "host"
     sub_path: str = ""
     read_only: bool = False
 
@@ -54,6 +56,10 @@ class Container(Struct, frozen=True, kw_only=True):
     """One container, in the values of its compose service; memory in bytes, 0 where nothing is said."""
 
     name: str
+    unit: str  # its name among all of the machine, where the target has such
+    container_name: str
+    devices: tuple[str, ...]
+    resource: tuple[str, int] | None  # GPUs that are counted and not named
     image: str
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
@@ -65,6 +71,7 @@ class Container(Struct, frozen=True, kw_only=True):
     group: int | None
     home: str  # a folder of its own for it; empty for the image's
     read_only: bool
+    no_new_privileges: bool
     cap_add: tuple[str, ...]
     cap_drop: tuple[str, ...]
     scratch: tuple[str, ...]  # folders that are kept in memory, or nowhere
@@ -72,11 +79,30 @@ class Container(Struct, frozen=True, kw_only=True):
     memory_request: int
     cpus: str
     shared_memory: int | None  # bytes of /dev/shm, 0 for no limit; None for the usual one
+    ipc: str
     init: bool
     restart: str
     stop_signal: str
     stop_seconds: int
     with_service: str  # whose network and shared memory it has
+
+    @property
+    def test(self) -> str:
+        """The health check as a list of JSON; empty where there is none."""
+        if self.probe is None:
+            return ""
+        return json.dumps(["CMD-SHELL" if self.probe.shell else "CMD", *self.probe.command], ensure_ascii=False)
+
+    @property
+    def program(self) -> str:
+        """The entrypoint as a list of JSON; empty for the image's."""
+        return json.dumps(self.entrypoint, ensure_ascii=False) if self.entrypoint else ""
+
+    @property
+    def restarts(self) -> str:
+        """When systemd starts it again."""
+        policy = self.restart.partition(":")[0]
+        return policy if policy in ("no", "on-failure") else "always"
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -95,42 +121,43 @@ def _literal(part: str | Interpolation) -> str:
     return part if isinstance(part, str) else literal(part.word) if part.has_default else ""
 
 
-def container(
-    name: str,
-    service: Mapping[str, Any],
-    *,
-    mounts: tuple[MountedPlace, ...],
-    tier: Tier | None,
-    run_as: RunAs | None,
-    image: str,
-) -> Container:
-    """Return the container of a compose service.
+class Given(Struct, frozen=True, kw_only=True):
+    """What of a container is not in its compose service."""
 
-    Args:
-        name: the service's.
-        service: its keys, as a compose file has them.
-        mounts: where its volumes are.
-        tier: the tier that it is, if it is one.
-        run_as: whom it is run as where the service says nobody.
-        image: the image, if not the service's.
-    """
+    mounts: tuple[MountedPlace, ...]
+    image: str
+    unit: str
+    tier: Tier | None = None
+    run_as: RunAs | None = None  # where the service says nobody
+    resource: tuple[str, int] | None = None
+    devices: tuple[str, ...] = ()  # the GPUs, by what a container engine calls them
+
+
+def container(name: str, service: Mapping[str, Any], given: Given) -> Container:
+    """Return the container of a compose service, whose keys are as a compose file has them."""
+    run_as = given.run_as
     user, group = _user(service.get("user"), run_as)
     home = run_as.home if run_as is not None and "user" not in service else ""
     shared = service.get("shm_size")
     is_shared = str(service.get("ipc", "")).startswith(("host", "shareable", "service:"))
     return Container(
         name=name,
-        image=image or literal(service.get("image", "")),
+        unit=given.unit,
+        container_name=literal(service.get("container_name", "")) or given.unit,
+        devices=(*given.devices, *(device.partition(":")[0] for device in _texts(service.get("devices")))),
+        resource=given.resource,
+        image=given.image,
         entrypoint=_texts(service.get("entrypoint")),
         command=_texts(service.get("command")),
         environment=tuple(_environment(service.get("environment", {}), home)),
-        mounts=tuple(_moved(mount, home) for mount in mounts),
+        mounts=tuple(_moved(mount, home) for mount in given.mounts),
         ports=_texts(service.get("ports")),
-        probe=_probe(service.get("healthcheck"), tier),
+        probe=_probe(service.get("healthcheck"), given.tier),
         user=user,
         group=group,
         home=home,
         read_only=bool(service.get("read_only")),
+        no_new_privileges=any(option.startswith("no-new-privileges") for option in _texts(service.get("security_opt"))),
         cap_add=_texts(service.get("cap_add")),
         cap_drop=_texts(service.get("cap_drop")),
         scratch=_texts(service.get("tmpfs")),
@@ -138,6 +165,7 @@ def container(
         memory_request=_size(service.get("mem_reservation")),
         cpus=literal(service.get("cpus", "")),
         shared_memory=_size(shared) if shared is not None else 0 if is_shared else None,
+        ipc=literal(service.get("ipc", "")),
         init=bool(service.get("init")),
         restart=literal(service.get("restart", "no")),
         stop_signal=literal(service.get("stop_signal", "")),

@@ -45,6 +45,7 @@ class Rank(Struct, frozen=True, kw_only=True):
     link_port: int | None  # None for the engine's usual one
     executor: str  # empty for the engine's usual one
     table: str  # the group's tier as it is written, in one spelling
+    head_only: str  # what of that only the head is told
     gpus: tuple[tuple[str, ...] | int | str, ...] = ()  # of each rank, as a tier has them
 
     @property

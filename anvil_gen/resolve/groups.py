@@ -34,6 +34,7 @@ class OtherHost(Struct, frozen=True, kw_only=True):
 ReadHost = Callable[[str], OtherHost]
 """Reads a host of the fleet, or the host itself, by its file's name; raises `DiagnosticError` where it has errors."""
 
+_HEAD_ONLY = ("port", "container_port", "ports", "bind", "healthcheck", "start_period")
 _FREE = ("environment", "pass")
 """Tables of a tier in which a host's own variables are meant."""
 
@@ -126,11 +127,16 @@ def _rank(collector: Collector, group: GroupFile, document: HostDocument, read: 
         link_name=group.fields.link,
         link_port=None if group.fields.link_port is UNSET else group.fields.link_port,
         executor="" if group.fields.executor is UNSET else group.fields.executor,
-        table=json.dumps(_plain(group.table), sort_keys=True, default=str),
+        table=_text(group.table),
+        head_only=_text({key: value for key, value in group.table.items() if key in _HEAD_ONLY}),
         gpus=tuple(gpus),
     )
     _check_links(collector, rank)
     return rank
+
+
+def _text(value: Any) -> str:
+    return json.dumps(_plain(value), sort_keys=True, default=str)
 
 
 def _plain(value: Any) -> Any:

@@ -80,7 +80,7 @@ class Host:
             check_output(self.collector, path, self.output)
         else:
             _require_free(path, self.output)
-        self.command = _command(path, output)
+        self.command = render_command(path, output)
         """What a person types to render it."""
 
     @property
@@ -281,6 +281,7 @@ def _require_free(inventory: Path, output: Path) -> None:
         raise DiagnosticError([diagnostic])
 
 
-def _command(path: Path, output: Path | None) -> str:
-    words = ["anvil-gen", "render", path.as_posix()]
-    return shlex.join(words if output is None else [*words, "--output", output.as_posix()])
+def render_command(path: Path, output: Path | None, target: str = "") -> str:
+    """Return what a person types to render an inventory."""
+    options = [*(() if output is None else ("--output", output.as_posix())), *(("--target", target) if target else ())]
+    return shlex.join(["anvil-gen", "render", path.as_posix(), *options])

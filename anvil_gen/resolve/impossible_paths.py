@@ -8,12 +8,20 @@ from typing import Any
 
 from anvil_gen.host_paths import is_below, is_root
 from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.compose_decode import added_items
 from anvil_gen.inventory.env_references import own_key_tables
 from anvil_gen.resolve.compose_keys import long_mount
 from anvil_gen.values import KeyPath
 
 _LONGEST_PART, _LONGEST = 255, 1000
 _WHOLE = "mount-of-the-whole-host"
+_WRITTEN = "a service could write to all of the host"
+OF_THE_KERNEL = "Docker mounts nothing over what the kernel tells in /proc"
+
+
+def is_of_the_kernel(target: str) -> bool:
+    """Tell whether a place in a container is in the kernel's own file system."""
+    return posixpath.normpath(target).split("/")[:2] == ["", "proc"]
 
 
 def file_errors(targets: Iterable[str], mounted: Iterable[str]) -> Iterator[tuple[str, str, str]]:
@@ -45,6 +53,8 @@ def _ways(path: str) -> list[str]:
 
 def _path_error(target: str) -> str | None:
     parts = target.split("/")[1:]
+    if is_of_the_kernel(target):
+        return OF_THE_KERNEL
     if posixpath.normpath(target) != target or not is_below(target.lstrip("/")) or target.startswith("//"):
         return "it is no plain path of a file"
     if len(target) > _LONGEST or any(len(part.encode()) > _LONGEST_PART for part in parts):
@@ -63,9 +73,20 @@ def check_paths(collector: Collector) -> None:
         if isinstance(value, str) and is_root(value):
             collector.add(_WHOLE, path, f'"{value}"', "name a folder or file of its own")
     for table, mapping in own_key_tables(collector.document.data):
-        mounts = mapping.get("volumes")
+        mounts, where = mapping.get("volumes"), (*table, "volumes")
+        if (added := added_items(mounts)) is not None:
+            mounts, where = added, (*where, "add")
         for index, mount in enumerate(mounts if isinstance(mounts, list) else ()):
-            _check_mount(collector, (*table, "volumes", index), mount)
+            _check_mount(collector, (*where, index), mount)
+        if table[0] == "volumes":
+            _check_volume(collector, (*table, "driver_opts", "device"), mapping.get("driver_opts"))
+
+
+def _check_volume(collector: Collector, path: KeyPath, options: Any) -> None:
+    """Report a volume that is all of the host under another name."""
+    device, how = (options.get("device"), options.get("o")) if isinstance(options, dict) else (None, None)
+    if isinstance(device, str) and is_root(device) and not {"ro"} & {*str(how).split(",")}:
+        collector.add(_WHOLE, path, _WRITTEN, "name a folder, or mount it read-only")
 
 
 def _check_mount(collector: Collector, path: KeyPath, mount: Any) -> None:
@@ -75,5 +96,7 @@ def _check_mount(collector: Collector, path: KeyPath, mount: Any) -> None:
     source, target = (value if isinstance(value := long[key], str) else "" for key in ("source", "target"))
     if target and is_root(target):
         collector.add(_WHOLE, path, "the container's own files would be under it", "mount it at a folder of its own")
+    elif is_of_the_kernel(target):
+        collector.add("invalid-name", path, OF_THE_KERNEL, "mount it at a folder of its own")
     elif long["type"] == "bind" and is_root(source) and long.get("read_only") is not True:
-        collector.add(_WHOLE, path, "a service could write to all of the host", "name a folder, or mount it read-only")
+        collector.add(_WHOLE, path, _WRITTEN, "name a folder, or mount it read-only")

@@ -119,8 +119,9 @@ def _router_job(options: MonitoringOptions, host: HostOptions, router: Router, m
         for label, sources in metrics.labels.items()
         for source in sources
     ]
-    target = Target(address=address, path=metrics.path, labels={"host": host.name})
-    return Job(name="router", targets=(target,), relabels=tuple(relabels))
+    paths = (metrics.path, *metrics.further_paths)
+    targets = tuple(Target(address=address, path=path, labels={"host": host.name}) for path in paths)
+    return Job(name="router", targets=targets, relabels=tuple(relabels))
 
 
 def exporter_of(context: ResolveContext) -> tuple[str, Exporter] | None:

@@ -105,6 +105,10 @@ class Monitoring(Struct, frozen=True, kw_only=True):
     textfile: bool
     largest_weights: int | None = None  # bytes, of the tier with the largest
 
+    def has(self, metric: str) -> bool:
+        """Tell whether a metric is recorded."""
+        return any(one.name == metric for one in self.recorded)
+
     @property
     def targets_up(self) -> Panel:
         """What answers."""

@@ -16,6 +16,7 @@ from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_mounts import MountTable
 from anvil_gen.resolve.compose_keys import long_mount
 from anvil_gen.resolve.context import ResolveContext
+from anvil_gen.resolve.impossible_paths import OF_THE_KERNEL, is_of_the_kernel
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import Mount
 from anvil_gen.resolve.options import ServiceOptions
@@ -97,6 +98,9 @@ def _fits(context: ResolveContext, target: str, path: KeyPath, taken: Taken) -> 
     if target != normal or normal == "/":
         remedy = "name a folder or file below the root" if normal == "/" else f'write "{normal}"'
         context.collector.add("invalid-name", path, "it is no plain path in a container", remedy, key=True)
+        return False
+    if is_of_the_kernel(target):
+        context.collector.add("invalid-name", path, OF_THE_KERNEL, "mount it at a folder of its own", key=True)
         return False
     if target in taken:
         report_taken(context, path, taken[target])

@@ -63,6 +63,7 @@ class HostOptions(Options, frozen=True, kw_only=True):
 
     name: str
     project: str
+    target: str
     platform: str
     architecture: Architecture
     egress: str

@@ -171,10 +171,10 @@ def _environment(engine: Engine, rank: Rank, data: RankData, values: Mapping[str
 def _label(rank: Rank, data: RankData) -> str:
     """Return what a rank carries of all others, so that what changes in one of them recreates it too.
 
-    Its own service has the tier's flags already, unless it is another program.
+    Its own service has the tier's flags already, but for those of the head alone, unless it is another program.
     """
     hosts = [f"{one.host} {gpus} {one.link}" for one, gpus in zip(rank.members, rank.gpus, strict=True)]
-    table = [rank.table] if data.command is not None else []
+    table = [rank.table if data.command is not None else rank.head_only]
     return f"{rank.group} {digest(*hosts, rank.executor, str(rank.link_port), *table)}"
 
 

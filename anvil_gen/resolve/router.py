@@ -158,6 +158,7 @@ def build_router(
         omitted=(
             *(("router/build/",) if options.image is not None else ()),
             *(() if spec.project.startswith(kind.project_prefix) else kind.prefixed_files),
+            *(() if limits.metrics_port or limits.metrics_key else kind.metrics_files),
         ),
         tiers=served,
         others=other_hosts(context.peers, options, clients_of(options), routes),

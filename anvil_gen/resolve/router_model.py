@@ -28,6 +28,9 @@ def path_of_mode(path: str, mode: str) -> str:
     return f"{stem}.{mode}{dot}{suffix}"
 
 
+_PLAIN = re.compile(r"[\w./:@+-]+", re.ASCII)
+
+
 class Client(Struct, frozen=True, kw_only=True):
     """Somebody who may use the models: a name for the log, and the variable that holds the key."""
 
@@ -100,6 +103,16 @@ class Route(Struct, frozen=True, kw_only=True):
     def backend(self) -> str:
         """A name for those that answer: the tier's, where it is alone. No tier has a colon in its name."""
         return ":".join(("HOST", *self.hosts) if self.how == "host" else (self.tier, *self.hosts))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the name has none of the signs that mean something in what counts it."""
+        return _PLAIN.fullmatch(self.name) is not None
+
+    @property
+    def label(self) -> str:
+        """The name as a label of Prometheus."""
+        return f'{{name="{self.name}"}}'
 
     @property
     def pattern(self) -> str:

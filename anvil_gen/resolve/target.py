@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.catalog.target import Target
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.layers import fill_placeholders, set_fields
@@ -19,6 +19,7 @@ from anvil_gen.resolve.model import Stack, Tier
 from anvil_gen.values import KeyPath, address
 
 CODE = "not-for-this-target"
+_DEVICE_PLUGIN = "device-plugin"
 
 
 class TargetRequest(Struct, frozen=True, kw_only=True):
@@ -27,6 +28,11 @@ class TargetRequest(Struct, frozen=True, kw_only=True):
     name: str
     data: Target
     options: Mapping[str, Any]
+
+    @property
+    def claims_gpus(self) -> bool:
+        """Whether GPUs are claimed one by one, and not counted."""
+        return self.data.gpu_claims and self.options.get("gpu_request") != _DEVICE_PLUGIN
 
 
 def resolve_target(host: Host, name: str) -> TargetRequest:
@@ -38,7 +44,9 @@ def resolve_target(host: Host, name: str) -> TargetRequest:
     data = host.catalog.target(name)
     if data is None:
         detail, remedy = host.catalog.unknown("targets", name)
-        raise DiagnosticError([Diagnostic(code="unknown-target", detail=detail, remedy=remedy)])
+        written = host.collector.value_at(("host", "target")) == name
+        location = host.collector.document.location(("host", "target")) if written else None
+        raise DiagnosticError([Diagnostic(code="unknown-target", detail=detail, remedy=remedy, location=location)])
     defaults = fill_placeholders(
         host.catalog.defaults.get(name, {}), {"project": host.project.replace("_", "-"), "host": host.name}
     )
@@ -81,6 +89,8 @@ def check_target(host: Host, request: TargetRequest) -> None:
     for tier in host.stack.tiers:
         _check_tier(host, errors, request, tier)
     _check_router(host, request)
+    if request.options.get("gpu_request") == _DEVICE_PLUGIN:
+        _check_device_plugin(host, request)
 
 
 def _check_tier(host: Host, errors: TargetErrors, request: TargetRequest, tier: Tier) -> None:
@@ -88,14 +98,32 @@ def _check_tier(host: Host, errors: TargetErrors, request: TargetRequest, tier: 
     if pattern and not re.fullmatch(pattern, tier.service.name):
         remedy = f'set another "service": {request.data.name_help}'
         errors.add((*tier.table, "service"), f"{tier.service.name}: {request.data.name_help}", remedy)
+    if tier.rank is not None and request.data.groups:
+        errors.add(tier.table, request.data.groups)
     vendor = host.catalog.vendor(tier.gpu_request.vendor) if tier.gpu_request is not None else None
     if not request.data.gpu_claims or tier.gpu_request is None or vendor is None:
         return
     where = (*tier.table, "gpus")
     if vendor.claim is None:
         errors.add(where, f"nothing is known of a driver by which a GPU of {vendor.title} is claimed")
-    elif not tier.gpu_request.has_uuids:
+    elif not tier.gpu_request.has_uuids and request.options.get("gpu_request") != _DEVICE_PLUGIN:
         errors.add(where, "a claim selects GPUs by their UUIDs", "name each GPU, and set its uuid in [gpus]")
+
+
+def _check_device_plugin(host: Host, request: TargetRequest) -> None:
+    """Report where any GPU of the node, for one container alone, is not what the inventory says."""
+    gpus = host.stack.gpus
+    unlike = len({(gpu.vendor, gpu.memory_mib, gpu.compute_capability) for gpu in gpus}) > 1
+    found = [f"it gives any GPU of the node, and {join_words(gpu.name for gpu in gpus)} are unlike"] if unlike else []
+    found += [
+        f"it gives a GPU to one container, and {gpu.name} is shared by {join_words(holders)}"
+        for mode in host.stack.modes
+        for gpu in gpus
+        if len(holders := [tier.name for tier in mode.tiers if gpu in tier.gpus]) > 1
+    ]
+    for detail in dict.fromkeys(found):
+        remedy = "leave it out: a claim selects each GPU by its UUID, with the driver of docs/kubernetes.md"
+        host.collector.add(CODE, (request.name, "gpu_request"), detail, remedy)
 
 
 def _check_router(host: Host, request: TargetRequest) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.deploy.compose_diff import ROUTES, Action, Address, Change, compare, recreated, without_reloader
+from anvil_gen.deploy.compose_diff import ROUTES, Action, Address, Change, compare, is_same, recreated, without_reloader
 from anvil_gen.resolve.model import EXPERIMENT_FILE, ROOT_FILE
 from anvil_gen.resolve.router_model import file_of_variable
 from anvil_gen.review.exposure import new_exposures
@@ -124,9 +124,12 @@ def _changed(
     changes = compare(old, new)
     for reloader, router in reloaders({**services[0], **services[1]}).items():
         changes = list(without_reloader(changes, router, reloader))
+    as_declared = is_same(_besides_services(old), _besides_services(new))
     for name in dict.fromkeys((*services[1], *services[0])):
         own = tuple(change for change in changes if change.service == name)
         before, after = services[0].get(name, {}), services[1].get(name, {})
+        if not own and as_declared and is_same(before, after):
+            continue
         exposures = new_exposures((before, old), (after, new))
         if own or exposures:  # what a file declares of a volume is no change of the service
             yield ServiceChange(
@@ -139,6 +142,16 @@ def _changed(
                 after=after,
                 exposures=exposures,
             )
+
+
+def _besides_services(files: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what files declare besides services, such as networks."""
+    found: dict[str, Any] = {}
+    for file in files:
+        for key, table in file.items():
+            if key != "services" and isinstance(table, Mapping):
+                found.setdefault(str(key), {}).update(table)
+    return found
 
 
 def reloaders(services: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -59,14 +60,28 @@ class HostPlan(Struct, frozen=True, kw_only=True):
 
 def against_disk(plans: Iterable[Plan], generator: Generator) -> list[HostPlan]:
     """Return what a render would change on disk."""
-    return [_against_disk(plan, generator) for plan in plans]
+    found = list(plans)
+    committed_texts = _committed_texts(plan.host.path for plan in found if plan.files)
+    return [_against_disk(plan, generator, committed_texts.get(plan.host.path)) for plan in found]
 
 
-def _against_disk(plan: Plan, generator: Generator) -> HostPlan:
+def _committed_texts(paths: Iterable[Path]) -> dict[Path, bytes | None]:
+    """Return what git has of inventories; it is asked once a folder."""
+    by_folder: dict[Path, list[Path]] = {}
+    for path in paths:
+        by_folder.setdefault(path.parent, []).append(path)
+    return {
+        path: text
+        for folder, own in by_folder.items()
+        for path, text in zip(own, committed(folder, [path.name for path in own]), strict=False)
+    }
+
+
+def _against_disk(plan: Plan, generator: Generator, content: bytes | None) -> HostPlan:
     if not plan.files:
         return host_plan(plan, (), (), is_edited=False)
     services = service_changes(plan.data_on_disk, compose(plan.tree))
-    before = _committed(plan)
+    before = _committed(plan, content)
     is_of_another_version = plan.folder.is_of_another_version(plan.files, sources=plan.host.sources)
     found = None if before is None else tuple(edits(before, document(plan).data))
     elsewhere = Elsewhere(version=f"anvil-gen {__version__}" if is_of_another_version else "")
@@ -79,10 +94,9 @@ def _against_disk(plan: Plan, generator: Generator) -> HostPlan:
     return host_plan(plan, with_causes(services, asked), plan.files, is_edited=found != ())
 
 
-def _committed(plan: Plan) -> Mapping[str, Any] | None:
+def _committed(plan: Plan, content: bytes | None) -> Mapping[str, Any] | None:
     """Return the inventory that git has, with its parts of groups; None where it has none, or a broken one."""
     path, groups = plan.host.path, group_paths(plan.host.path)
-    content = next(iter(committed(path.parent, [path.name])), None)
     with suppress(DiagnosticError):
         if content is None:
             return None

@@ -200,6 +200,18 @@ def test_one_tier_is_touched_alone_and_the_routes_follow(box: Box) -> None:
     assert life(box, "router", "heavy", "embed") == before
     assert door.chat("coder").json["tier"] == served("fast")
 
+    # So is a further key, since a container has its variables from its start on.
+    door.inventory["router"] |= {
+        "port": box.port("router"),
+        "api_key_env": {"laptop": "CONTRACT_KEY", "new": "NEW_KEY"},
+    }
+    box.environment["NEW_KEY"] = "another key"
+    box.render(door.inventory)
+    done = box.anvil_gen("up", "box", "--wait")
+    assert "warning: the router is away for a while\n" in done.stderr
+    assert done.stderr.index("the router is away") < done.stderr.index("Recreate")
+    assert door.ask("/v1/models", key="another key").status == 200
+
 
 def test_the_exit_code_is_that_of_the_tier_alone(box: Box) -> None:
     inventory = two_tiers(box)

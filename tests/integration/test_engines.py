@@ -129,6 +129,40 @@ COMMANDS = [
         "b=/models/lb --server-port=23333 --server-name=0.0.0.0",
     ),
     (
+        'engine = "aphrodite"\nimage = "alpindale/aphrodite-openai:latest"\ngpus = ["n", "m"]\n'
+        'model = { repo = "o/m", revision = "main" }\ncontext_length = 8192\nlora = { a = "la" }\n',
+        "alpindale/aphrodite-openai:latest",
+        "python3 -m aphrodite.endpoints.openai.api_server --model=o/m --served-model-name=tier --revision=main "
+        "--tensor-parallel-size=2 --max-model-len=8192 --lora-modules a=/models/la --enable-lora --port=2242 "
+        "--host=0.0.0.0",
+    ),
+    (
+        'engine = "ktransformers"\nimage = "approachingai/ktransformers:v0.5.3"\ngpus = ["n"]\nmodel = { path = "k" }\n'
+        'flags.kt-weight-path = "/models/k"\nflags.kt-method = "AMXINT4"\n',
+        "approachingai/ktransformers:v0.5.3",
+        "python -m sglang.launch_server --model=/models/k --served-model-name=tier --port=30000 --host=0.0.0.0 "
+        "--kt-method=AMXINT4 --kt-weight-path=/models/k",
+    ),
+    (
+        'engine = "mistralrs"\nimage = "ghcr.io/ericlbuehler/mistral.rs:cuda-89-latest"\ngpus = ["n"]\n'
+        'served_name = "o/m"\nmodel = { repo = "o/m" }\nmax_sequences = 8\nflags.isq = "q4k"\n',
+        "ghcr.io/ericlbuehler/mistral.rs:cuda-89-latest",
+        "serve --model-id=o/m --max-seqs=8 --port=1234 --host=0.0.0.0 --isq=q4k",
+    ),
+    (
+        'engine = "tabbyapi"\nimage = "ghcr.io/theroyallab/tabbyapi:latest"\ngpus = ["n"]\nmodel = { path = "x" }\n'
+        'context_length = 8192\nkv_cache_dtype = "Q8"\n',
+        "ghcr.io/theroyallab/tabbyapi:latest",
+        "main.py --model-name=/models/x --max-seq-len=8192 --cache-mode=Q8 --port=5000 --host=0.0.0.0 "
+        "--disable-auth=true",
+    ),
+    (
+        'engine = "localai"\nimage = "localai/localai:v4.8.2"\nmodel = { repo = "qwen3-1.7b" }\n'
+        'served_name = "qwen3-1.7b"\ncontext_length = 8192\n',
+        "localai/localai:v4.8.2",
+        "qwen3-1.7b",
+    ),
+    (
         'engine = "custom"\nimage = "my/server:1"\nport = 9000\nentrypoint = ["serve"]\ncommand = ["--a b", "$X"]\n'
         'model = { path = "m" }\n',
         "my/server:1",
@@ -159,6 +193,23 @@ def test_nim_is_told_by_its_environment(tmp_path: Path) -> None:
     assert read["environment"]["NIM_MAX_MODEL_LEN"] == "8192"
     assert read["healthcheck"]["test"][-1].count("http://127.0.0.1:8000/v1/health/ready") == 1
     assert [mount["target"] for mount in read["volumes"]] == ["/opt/nim/.cache"]
+
+
+def test_speaches_is_told_by_its_environment(tmp_path: Path) -> None:
+    tier = 'engine = "speaches"\nimage = "ghcr.io/speaches-ai/speaches:0.8.3-cpu"\ntask = "speech"\n'
+    read = services(tmp_path, tier)["tier"]
+
+    assert (read.get("command"), read["environment"]["UVICORN_PORT"]) == (None, "8000")
+    assert [mount["target"] for mount in read["volumes"]] == ["/home/ubuntu/.cache/huggingface"]
+
+
+def test_localai_is_told_by_its_environment(tmp_path: Path) -> None:
+    tier = 'engine = "localai"\nimage = "localai/localai:v4.8.2"\ncontext_length = 8192\nport = 9000\n'
+    read = services(tmp_path, tier)["tier"]
+
+    assert (read.get("command"), read["environment"]["LOCALAI_ADDRESS"]) == (None, ":9000")
+    assert read["environment"]["LOCALAI_CONTEXT_SIZE"] == "8192"
+    assert [mount["target"] for mount in read["volumes"]] == ["/models", "/backends"]
 
 
 def test_ollama_pulls_before_it_serves(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from compose_cli import LOCAL_BINARY
 from importing import Importing, read_forms
+from inventories import UUID_A, UUID_B
 
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.importing.rendered_config import write_rendered
 
+TEI = "ghcr.io/huggingface/text-embeddings-inference"
 LARGE = """
 services:
   chat:
@@ -191,6 +193,49 @@ def test_an_inspected_container_becomes_a_tier(importing: Importing) -> None:
     tier = tomllib.loads(result.imported.text)["tiers"]["ollama"]
     assert result.imported.residue == ()
     assert (tier["engine"], tier["max_sequences"], tier["port"]) == ("ollama", 2, 11434)
+
+
+def test_numbers_become_the_uuids_of_the_same_gpus(importing: Importing) -> None:
+    device = "{{driver: nvidia, device_ids: ['{}'], capabilities: [gpu]}}"
+    gpu = f"deploy: {{{{resources: {{{{reservations: {{{{devices: [{device}]}}}}}}}}}}}}"
+    vllm = "image: vllm/vllm-openai:v0.11.2\n    command: --model org/name --gpu-memory-utilization 0.4"
+    services = {
+        "one": f"{vllm}\n    {gpu.format(0)}",
+        "two": f"{vllm}\n    {gpu.format(UUID_A)}",
+        "embed": f"image: {TEI}:86-1.8\n    command: --model-id BAAI/bge-m3\n    {gpu.format(1)}",
+    }
+    text = "services:\n" + "".join(f"  {name}:\n    {keys}\n" for name, keys in services.items())
+    imported = importing.run(text, {0: UUID_A, 1: UUID_B}).imported
+    data = tomllib.loads(imported.text)
+    uuids = {name: data["gpus"][tier["gpus"][0]]["uuid"] for name, tier in data["tiers"].items()}
+
+    assert imported.residue == ()
+    assert uuids == {"one": UUID_A, "two": UUID_A, "embed": UUID_B}
+    assert len(data["gpus"]) == 2
+
+
+def test_what_shares_a_gpu_without_a_word_about_it_is_still_a_tier(importing: Importing) -> None:
+    gpu = "deploy: {resources: {reservations: {devices: [{driver: nvidia, device_ids: ['1'], capabilities: [gpu]}]}}}"
+    text = f"""\
+services:
+  chat:
+    image: vllm/vllm-openai:v0.11.2
+    command: --model org/name --gpu-memory-utilization 0.9
+    {gpu}
+  embed:
+    image: {TEI}:86-1.8
+    command: --model-id BAAI/bge-m3
+    {gpu}
+"""
+    result = importing.run(text)
+    tiers = tomllib.loads(result.imported.text)["tiers"]
+
+    assert result.imported.residue == ()
+    assert tiers["embed"]["model"]["repo"] == "BAAI/bge-m3"
+    assert tiers["embed"]["gpus"] == tiers["chat"]["gpus"]
+    assert [note for note in result.notes if "is assumed" in note] == [
+        "embed shares a GPU, and nothing says how much of it it takes: gpu_memory_utilization = 0.05 is assumed"
+    ]
 
 
 def test_comments_stand_at_the_keys_that_they_are_about(importing: Importing) -> None:

@@ -47,6 +47,9 @@ def test_it_ends_with_a_fleet_that_is_rendered(tmp_path: Path) -> None:
     assert done.code == 0, done.stderr
     assert "    cd fleet\n    docker volume create hfcache\n    anvil-gen up box --wait\n    curl -N " in done.stdout
     assert anvil_gen("render", "--all", "--check", cwd=tmp_path / "fleet").code == 0
+    # The branch that the workflow checks.
+    assert git(tmp_path / "fleet", "symbolic-ref", "--short", "HEAD").strip() == "main"
+    assert "branches: [main]" in (tmp_path / "fleet/.github/workflows/render.yml").read_text("utf-8")
     # Where a bot like Renovate sees it.
     inventory = (tmp_path / "fleet/hosts/box.toml").read_text("utf-8")
     assert 'engine = "llamacpp"\nimage = "ghcr.io/ggml-org/llama.cpp:server-b' in inventory
@@ -196,6 +199,12 @@ def test_a_compose_file_is_offered_and_becomes_the_inventory(tmp_path: Path) -> 
     assert inventory["services"]["web"]["depends_on"] == ["chat"]
     assert (tmp_path / "fleet/deploy/box/tiers/chat.yml").is_file()
     assert "    anvil-gen plan box --against live\n" in done.stdout
+    assert (inventory["defaults"]["logging"], "Add --adopt to have what is off" in done.stderr) == (False, True)
+    adopted = init(
+        *(tmp_path, "adopted", "--yes", "-d", "gpus=", "-d", "machine=box", "--import", "docker-compose.yml", "--adopt")
+    )
+    assert adopted.code == 0, adopted.stderr
+    assert "logging" not in (tmp_path / "adopted/hosts/box.toml").read_text("utf-8")
     assert anvil_gen("render", "--all", "--check", cwd=tmp_path / "fleet").code == 0
 
 

@@ -256,6 +256,84 @@ def test_limits_are_those_of_the_override(tmp_path: Path) -> None:
     assert resources["limits"] == {"memory": 48 << 30, "cpu": "4"}
 
 
+def test_a_gateway_gets_a_route_to_the_router(tmp_path: Path) -> None:
+    more = 'name = "llm", namespace = "gateway-system", section = "https", hostname = "llm.example"'
+    objects = Objects(built(written(tmp_path, f"{BOX}\n[kubernetes]\ngateway = {{ {more} }}\n")))
+
+    spec = objects.of("HTTPRoute")["router"]["spec"]
+    assert spec["parentRefs"] == [
+        {
+            "group": "gateway.networking.k8s.io",
+            "kind": "Gateway",
+            "name": "llm",
+            "namespace": "gateway-system",
+            "sectionName": "https",
+        }
+    ]
+    assert spec["hostnames"] == ["llm.example"]
+    assert problems(objects.all) == []
+    rule = spec["rules"][0]
+    assert rule["timeouts"] == {"request": "0s", "backendRequest": "0s"}
+    rule["backendRefs"][0]["port"] = 1
+    assert problems(objects.all) == ["route router sends to {'name': 'router', 'port': 1}, which is no service"]
+
+
+def test_replicas_are_servers_with_gpus_of_their_own(tmp_path: Path) -> None:
+    objects = Objects(built(written(tmp_path, BOX.replace('["a"]', '["a", "b"]\nreplicas = 2'))))
+
+    assert problems(objects.all) == []
+    assert {name: is_selected(found, UUID_B) for name, (found, _) in selectors(objects.all).items()} == {
+        "one-gpus": False,
+        "one-2-gpus": True,
+    }
+
+
+PLUGIN = '[kubernetes]\ngpu_request = "device-plugin"\n'
+
+
+def test_the_device_plugin_counts_gpus(tmp_path: Path) -> None:
+    objects = Objects(built(written(tmp_path, f"{BOX}\n{PLUGIN}")))
+
+    container = dict(objects.pods())["one"]["spec"]["containers"][0]
+    assert container["resources"] == {"limits": {"nvidia.com/gpu": 1}}
+    assert problems(objects.all) == []
+    assert selectors(objects.all) == {}
+
+
+MEMORY = "\nmemory_mib = 24576"
+SHARED = """
+gpu_memory = "9GiB"
+[tiers.two]
+engine = "vllm"
+gpus = ["a"]
+gpu_memory = "9GiB"
+model = { path = "two" }
+port = 30001
+[router]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (BOX.replace(f'"{UUID_A}"', f'"{UUID_A}"{MEMORY}'), "a, b are unlike"),
+        (
+            BOX.replace(f'"{UUID_A}"', f'"{UUID_A}"{MEMORY}')
+            .replace(f'"{UUID_B}"', f'"{UUID_B}"{MEMORY}')
+            .replace("[router]\n", SHARED),
+            "a is shared by one, two",
+        ),
+    ],
+)
+def test_the_device_plugin_is_refused_where_it_would_give_another_gpu(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(DiagnosticError) as caught:
+        render(tmp_path, f"{text}\n{PLUGIN}")
+
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.address) == ("not-for-this-target", "kubernetes.gpu_request")
+    assert reason in found.detail
+
+
 ERRORS: list[tuple[str, str, str]] = [
     ('[tiers.one.mounts]\n"/data" = "/srv/data"\n', "tiers.one.mounts", "not on the node"),
     ('[services.ui]\nimage = "x"\n', "services", "Compose's own keys"),

@@ -17,7 +17,8 @@ def fleet(tmp_path: Path) -> Path:
 
 
 def test_nothing_changes(fleet: Path) -> None:
-    told = "cpu-demo: no changes\nfakoli-dark: no changes\nlab-quad: no changes\n"
+    hosts = ("cpu-demo", "fakoli-dark", "lab-quad", "spark-a", "spark-b")
+    told = "".join(f"{host}: no changes\n" for host in hosts)
 
     assert anvil_gen("plan", "--all", cwd=fleet) == (0, told, "")
     assert anvil_gen("plan", "--all", "--against", "main", cwd=fleet) == (0, told, "")

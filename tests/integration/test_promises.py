@@ -125,6 +125,7 @@ def test_same_bytes_in_any_environment(
 def test_same_bytes_in_any_folder_and_umask(host: Path, tmp_path: Path, rendered: dict[str, dict[str, bytes]]) -> None:
     elsewhere = tmp_path / "ein Ordner mit Umlaut ä"
     shutil.copytree(REPOSITORY / "hosts", elsewhere / "hosts")
+    shutil.copytree(REPOSITORY / "groups", elsewhere / "groups")
     render(Path("hosts") / host.name, Path("out"), cwd=elsewhere, umask=0o077)
 
     assert tree(elsewhere / "out") == rendered[host.stem]
@@ -138,6 +139,7 @@ def test_same_bytes_from_the_wheel(tmp_path: Path, rendered: dict[str, dict[str,
     wheel = build_wheel(tmp_path)
     subprocess.run([sys.executable, "-m", "zipfile", "-e", str(wheel), str(tmp_path / "site")], check=True)
     shutil.copytree(REPOSITORY / "hosts", tmp_path / "fleet" / "hosts")
+    shutil.copytree(REPOSITORY / "groups", tmp_path / "fleet" / "groups")
     env = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "PYTHONSAFEPATH": "1"}
     where = "import anvil_gen; print(anvil_gen.__file__)"
     found = subprocess.run([sys.executable, "-c", where], env=env, capture_output=True, text=True, check=True)

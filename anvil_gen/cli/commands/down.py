@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 
 from anvil_gen.cli import options
+from anvil_gen.cli.group_verbs import down_group, group_ranks
 from anvil_gen.cli.host_command import HostCommand
+from anvil_gen.cli.target_verbs import units_of
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.operate.deployment import delegate, open_deployment
+from anvil_gen.operate.deployment import delegate
 
 
 @click.command("down", cls=HostCommand)
@@ -18,7 +20,7 @@ from anvil_gen.operate.deployment import delegate, open_deployment
 @options.tiers
 @options.mode
 def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
-    """Stop and remove a host's containers.
+    """Stop and remove a host's containers, or a group's on all of its hosts.
 
     Removes the containers of the named tiers, or all of the host's. Volumes and weights are kept.
 
@@ -26,9 +28,27 @@ def command(*, host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
     Examples:
       anvil-gen down fakoli-dark         the whole project, in any mode
       anvil-gen down fakoli-dark fast    one tier; frees its GPU
+      anvil-gen down sparks              a group, on each of its hosts
     """
+    ranks = group_ranks(host, Path.cwd())
+    if not ranks:
+        return _down(host, tiers, mode)
+    if tiers or mode is not None:
+        raise click.UsageError("a group has one tier, and no mode: name the group alone")
+    return down_group(ranks, down_one)
+
+
+def down_one(host: str, tier: str) -> ExitCode:
+    """Stop and remove the containers of one tier."""
+    return _down(host, (tier,), None)
+
+
+def _down(host: str, tiers: tuple[str, ...], mode: str | None) -> ExitCode:
+    deployment, units = units_of(host)
+    if units is not None:
+        return ExitCode.of_command(units.down(tiers, mode))
     # For some tiers not `down` but `rm`: it leaves the network that the others are on.
     arguments = ["rm", "--stop", "--force"] if tiers else ["down", "--remove-orphans"]
     on_wait = partial(options.report_waiting, host)
-    code = delegate(open_deployment(host, Path.cwd()), arguments, tiers, mode, on_wait=on_wait)
+    code = delegate(deployment, arguments, tiers, mode, on_wait=on_wait)
     return ExitCode.of_command(code)

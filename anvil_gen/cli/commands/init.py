@@ -50,6 +50,7 @@ _FIRST_PORT = 30000
     metavar="SOURCE",
     help="Make the inventory of a compose file, run lines, or what runs, by its project or container; repeatable.",
 )
+@click.option("--adopt", is_flag=True, help="With --import: take the defaults that the source lacks.")
 @click.option("--context", metavar="NAME", help="Docker context of the host (default: the current context).")
 @options.as_json
 def command(
@@ -58,6 +59,7 @@ def command(
     yes: bool,
     given: tuple[str, ...],
     sources: tuple[str, ...],
+    adopt: bool,
     context: str | None,
     as_json: bool,
 ) -> ExitCode:
@@ -80,7 +82,7 @@ def command(
     catalog = shipped_catalog()
     at = machine_of(Docker(context))
     found = detect(catalog, at, router_port=_ROUTER_PORT, first_port=_FIRST_PORT)
-    missing = [*missing_prerequisites(found, catalog, at), *in_the_way(found)]
+    missing = [*missing_prerequisites(found, catalog, at), *in_the_way(found, sources)]
     view.found(found, missing)
     _offer_import(found, catalog, at, folder, sources)
     answers = _with(answers_of(found, context=context), (*given, *(_IMPORTED if sources else ())))
@@ -92,16 +94,14 @@ def command(
         )
     except AbortedError:
         raise click.Abort from None
-    view.scaffolded(result, _after_scaffold(result, found, at, sources, context))
+    if sources:
+        _import(result, found, sources, adopt=adopt, context=context)
+    view.scaffolded(result, _after_scaffold(result, found, at, imported=bool(sources)))
     return ExitCode.OK
 
 
-def _after_scaffold(
-    result: ScaffoldResult, found: DetectedMachine, at: MachineAccess, sources: tuple[str, ...], context: str | None
-) -> PostSetup:
-    """Import, render, and make what does not exist yet."""
-    if sources:
-        _import(result, found, sources, context)
+def _after_scaffold(result: ScaffoldResult, found: DetectedMachine, at: MachineAccess, *, imported: bool) -> PostSetup:
+    """Render, and make what does not exist yet."""
     repository = make_repository(result.folder)
     volume = missing_volume(result, found)
     made = volume if volume and make_volume(volume, found, at) else ""
@@ -111,7 +111,7 @@ def _after_scaffold(
         key=key,
         volume=made,
         missing_volume="" if made else volume,
-        imported=bool(sources),
+        imported=imported,
         warnings=local_requirement(str(result.answers.get("requirement", "")).strip()),
     )
 
@@ -130,7 +130,8 @@ def _offer_import(
     if sources or not offered:
         return
     there = [f"{file} is here"] if file is not None else []
-    there += [f"{', '.join(f'{one.container} ({one.engine})' for one in servers)} runs already"] if servers else []
+    names = ", ".join(f"{one.container} ({one.engine})" for one in servers)
+    there += [f"{names} {'runs' if len(servers) == 1 else 'run'} already"] if servers else []
     words = [
         "anvil-gen",
         "init",
@@ -144,7 +145,9 @@ def _offer_import(
     )
 
 
-def _import(result: ScaffoldResult, found: DetectedMachine, sources: tuple[str, ...], context: str | None) -> None:
+def _import(
+    result: ScaffoldResult, found: DetectedMachine, sources: tuple[str, ...], *, adopt: bool, context: str | None
+) -> None:
     """Put the inventory of what is there already in the place of an empty one."""
     from anvil_gen.cli.views.import_result import show_result  # noqa: PLC0415
     from anvil_gen.importing.run import Request, run_import  # noqa: PLC0415  neither is needed by others
@@ -156,6 +159,7 @@ def _import(result: ScaffoldResult, found: DetectedMachine, sources: tuple[str, 
         output=result.inventory,
         known_gpus={gpu.index: gpu.uuid for gpu in found.gpus},
         context=context,
+        adopt=adopt,
     )
     imported = run_import(request, generator())
     replace_file(result.inventory, result.inventory.read_bytes(), imported.imported.text.encode())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from anvil_gen.cli import options
 from anvil_gen.cli.host_command import HostCommand
+from anvil_gen.cli.target_verbs import units_of
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.operate.deployment import delegate, open_deployment
+from anvil_gen.operate.deployment import delegate
 
 
 @click.command("logs", cls=HostCommand)
@@ -25,6 +24,9 @@ def command(*, host: str, tiers: tuple[str, ...], mode: str | None, follow: bool
     Examples:
       anvil-gen logs fakoli-dark fast -f
     """
+    deployment, units = units_of(host)
+    if units is not None:
+        return ExitCode.of_command(units.logs(tiers, mode, follow=follow, tail=tail))
     arguments = ["logs", *(("--follow",) if follow else ()), *((f"--tail={tail}",) if tail is not None else ())]
-    code = delegate(open_deployment(host, Path.cwd()), arguments, tiers, mode)
+    code = delegate(deployment, arguments, tiers, mode)
     return ExitCode.of_command(code)

@@ -13,8 +13,10 @@ from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.cli.views.render import JsonView, TextView, View
 from anvil_gen.deploy.pipeline import collect_all, generator, write_trees
 from anvil_gen.deploy.plan import Plan
-from anvil_gen.diagnostics import ExitCode
+from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host, repository_of
+
+_STDOUT_AND_JSON = "--stdout and --json cannot be combined"
 
 
 @click.command("render")
@@ -31,8 +33,7 @@ from anvil_gen.inventory.fleet import all_inventories, find_inventory, only_host
 @click.option(
     "--target",
     metavar="NAME",
-    default="",
-    help="Render for something else than Docker Compose: kubernetes or quadlet (into NAME/ of the output folder).",
+    help="Render for this: compose, or kubernetes or quadlet into NAME/ of the output folder (default: [host] target).",
 )
 @click.option("--force", is_flag=True, help="Overwrite manually edited files.")
 @options.untrusted
@@ -44,7 +45,7 @@ def command(
     check: bool,
     to_stdout: bool,
     output: str | None,
-    target: str,
+    target: str | None,
     force: bool,
     untrusted: bool,
     as_json: bool,
@@ -63,25 +64,16 @@ def command(
       anvil-gen render lab-quad --target kubernetes --output k8s    manifests; then: kubectl apply -k k8s
     """
     hosts = hosts or (() if every else tuple(only_host(Path.cwd())))
-    if every == bool(hosts):
-        raise click.UsageError("name at least one HOST, or --all" if not hosts else "name a HOST or --all, not both")
-    if output is not None and not target and (every or len(hosts) > 1):
-        raise click.UsageError("--output takes a single HOST: each host has its own folder")
+    _check_hosts(hosts, output, every=every, target=target)
     if output == "":
         raise click.UsageError("--output is empty: name a folder")
-    if check and to_stdout:
-        raise click.UsageError("--check and --stdout cannot be combined")
-    if as_json and to_stdout:
-        raise click.UsageError("--stdout and --json cannot be combined")
-    here = Path.cwd()
-    found = all_inventories(here) if every else collect_all(lambda host: find_inventory(host, here), hosts)
-    # A host may be named twice, by its name and by its path.
-    inventories = {path.absolute(): path for path in found}.values()
-    below = repository_of(here) if untrusted else None
-    plans = generator(below=below).render_all(
-        list(inventories), output=Path(output) if output is not None else None, target=target
-    )
-    show_diagnostics([*dict.fromkeys(warning for one in plans for warning in one.host.warnings)], as_json=as_json)
+    if to_stdout and (check or as_json):
+        raise click.UsageError("--check and --stdout cannot be combined" if check else _STDOUT_AND_JSON)
+    inventories = _inventories(hosts, every=every)
+    below = repository_of(Path.cwd()) if untrusted else None
+    folder = Path(output) if output is not None else None
+    plans = generator(below=below).render_all(inventories, output=folder, target=target)
+    show_diagnostics(_warnings(plans), as_json=as_json)
     if to_stdout:
         _print_trees(plans)
         return ExitCode.OK
@@ -91,6 +83,25 @@ def command(
         view.checked(plans)
         return ExitCode.DIFFERS if any(one.files for one in plans) else ExitCode.OK
     return _show(view, write_trees(plans, force=force))
+
+
+def _warnings(plans: Sequence[Plan]) -> list[Diagnostic]:
+    """Return the warnings of all hosts; of a group, each of its hosts has the same."""
+    return [*dict.fromkeys(warning for one in plans for warning in one.host.warnings)]
+
+
+def _inventories(hosts: tuple[str, ...], *, every: bool) -> list[Path]:
+    here = Path.cwd()
+    found = all_inventories(here) if every else collect_all(lambda host: find_inventory(host, here), hosts)
+    # A host may be named twice, by its name and by its path.
+    return list({path.absolute(): path for path in found}.values())
+
+
+def _check_hosts(hosts: tuple[str, ...], output: str | None, *, every: bool, target: str | None) -> None:
+    if every == bool(hosts):
+        raise click.UsageError("name at least one HOST, or --all" if not hosts else "name a HOST or --all, not both")
+    if output is not None and not target and (every or len(hosts) > 1):
+        raise click.UsageError("--output takes a single HOST: each host has its own folder")
 
 
 def _show(view: View, written: Sequence[Plan]) -> ExitCode:

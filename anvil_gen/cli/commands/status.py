@@ -11,7 +11,9 @@ from typing import NoReturn
 import click
 
 from anvil_gen.cli import options
+from anvil_gen.cli.group_verbs import group_ranks, status_group
 from anvil_gen.cli.host_command import HostCommand
+from anvil_gen.cli.target_verbs import units_of
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
 from anvil_gen.inventory.fleet import all_inventories
 from anvil_gen.machine.compose import Hashes
@@ -30,7 +32,7 @@ _EVERY_SECONDS = 2
 @click.option("--metrics", is_flag=True, help="Print drift as metrics for Prometheus, as a text file.")
 @options.as_json
 def command(*, host: str | None, every: bool, mode: str | None, watch: bool, metrics: bool, as_json: bool) -> ExitCode:
-    """Show what runs on a host and how it has drifted.
+    """Show what runs on a host, or of a group on all of its hosts, and how it has drifted.
 
     Reports each drift with its cause and its fix; exits 2 if there is any.
 
@@ -43,6 +45,7 @@ def command(*, host: str | None, every: bool, mode: str | None, watch: bool, met
       anvil-gen status fakoli-dark
       anvil-gen status fakoli-dark --json
       anvil-gen status --all --watch
+      anvil-gen status sparks
       anvil-gen status fakoli-dark --metrics > /var/lib/anvil-gen/fakoli-dark.prom
     """
     if every and host is not None:
@@ -53,7 +56,12 @@ def command(*, host: str | None, every: bool, mode: str | None, watch: bool, met
         raise click.UsageError("--json cannot be combined with --watch or --metrics")
     if watch and metrics:
         raise click.UsageError("--watch and --metrics cannot be combined")
+    ranks = group_ranks(host, Path.cwd()) if host is not None and not metrics else []
+    if ranks and mode is not None:
+        raise click.UsageError("--mode is of a single HOST")
     show: Callable[[], ExitCode] = partial(_show_one, str(host), mode, as_json=as_json)
+    if ranks:
+        show = partial(status_group, ranks, as_json=as_json)
     if every or metrics:
         show = partial(_show_several, host, mode, metrics=metrics, as_json=as_json)
     return _watch(show) if watch else show()
@@ -88,7 +96,9 @@ def _show_several(host: str | None, mode: str | None, *, metrics: bool, as_json:
 
 
 def _show_one(host: str, mode: str | None, *, as_json: bool) -> ExitCode:
-    deployment = open_deployment(host, Path.cwd())
+    deployment, units = units_of(host, json=as_json)
+    if units is not None:
+        return ExitCode.of_command(units.status(mode))
     project = deployment.project
     query, hashes = ContainerQuery(project.docker, project.name), Hashes(project)
 

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from anvil_gen.cli import options
+from anvil_gen.cli.commands.down import down_one
+from anvil_gen.cli.group_verbs import group_ranks, up_group
 from anvil_gen.cli.host_command import HostCommand
+from anvil_gen.cli.target_verbs import units_of
 from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.machine.compose import Hashes
 from anvil_gen.machine.containers import ContainerQuery
 from anvil_gen.machine.dotenv import require_env_file
 from anvil_gen.machine.project_lock import project_lock
-from anvil_gen.operate.deployment import open_deployment
+from anvil_gen.operate.deployment import Deployment
 from anvil_gen.resolve.model import root_file_of
 
 if TYPE_CHECKING:
@@ -49,7 +52,7 @@ def command(
     timeout: float | None,
     as_json: bool,
 ) -> ExitCode:
-    """Start or update a host's services.
+    """Start or update a host's services, or a group's ranks on all of its hosts.
 
     Runs `docker compose up -d` in the host's folder, even if everything runs already: services that differ from the
     files are recreated, all others are left alone. Without a tier, what is no longer in the inventory is stopped first.
@@ -63,18 +66,43 @@ def command(
     exits, keeps restarting, becomes unhealthy or is not ready in time, and prints the relevant lines of its log and
     the cause, if known. Ctrl-C stops the waiting, not the containers.
 
+    A group is started over the hosts' Docker contexts, workers first; where a rank is lost, all are recreated.
+
     \b
     Examples:
       anvil-gen up fakoli-dark              all services of the default mode
       anvil-gen up fakoli-dark fast         one tier
       anvil-gen up fakoli-dark --wait       wait until the models answer
       anvil-gen up lab-quad --mode coding   switch to a mode; stops what is not in it
+      anvil-gen up sparks                   one model over several hosts
     """
-    if timeout is not None and not wait:
-        raise click.UsageError("--timeout requires --wait")
-    if keep_removed and mode is not None:
-        raise click.UsageError("--mode stops what is not in the mode: leave --keep-removed out")
-    up = _start(host, tiers, mode, as_json=as_json, pull=pull, render=render_first, keep_removed=keep_removed)
+    _check_options(mode, timeout, wait=wait, keep_removed=keep_removed)
+    one = partial(
+        _up, as_json=as_json, pull=pull, render=render_first, keep_removed=keep_removed, waiting=(wait, timeout)
+    )
+    ranks = group_ranks(host, Path.cwd())
+    if not ranks:
+        return one(host, tiers, mode)
+    if tiers or mode is not None:
+        raise click.UsageError("a group has one tier, and no mode: name the group alone")
+    act = (lambda name, tier: one(name, (tier,), None), down_one)
+    return up_group(ranks, *act, stale_too=not render_first, as_json=as_json)
+
+
+def _up(
+    host: str,
+    tiers: tuple[str, ...],
+    mode: str | None,
+    *,
+    waiting: tuple[bool, float | None],
+    as_json: bool,
+    **request: bool,
+) -> ExitCode:
+    wait, timeout = waiting
+    deployment, units = units_of(host, json=as_json, **request)
+    if units is not None:
+        return ExitCode.of_command(units.up(tiers, mode, wait=wait))
+    up = _start(deployment, tiers, mode, as_json=as_json, **request)
     diagnostics = _causes(up) if up.failed else []
     if diagnostics and not as_json:
         _warn(*diagnostics, as_json=False)
@@ -88,12 +116,20 @@ def command(
     return ExitCode.of_command(up.code)
 
 
-def _start(host: str, tiers: tuple[str, ...], mode: str | None, *, as_json: bool, **request: bool) -> UpResult:
+def _check_options(mode: str | None, timeout: float | None, *, wait: bool, keep_removed: bool) -> None:
+    if timeout is not None and not wait:
+        raise click.UsageError("--timeout requires --wait")
+    if keep_removed and mode is not None:
+        raise click.UsageError("--mode stops what is not in the mode: leave --keep-removed out")
+
+
+def _start(
+    deployment: Deployment, tiers: tuple[str, ...], mode: str | None, *, as_json: bool, **request: bool
+) -> UpResult:
     """Start the queries, and then all that Python has to do before their answers are needed."""
-    deployment = open_deployment(host, Path.cwd())
     project = deployment.project
     require_env_file(project.folder)
-    with project_lock(project.folder, partial(options.report_waiting, host)) as held:
+    with project_lock(project.folder, partial(options.report_waiting, deployment.host.name)) as held:
         hashes = Hashes(project, root_file_of(mode), every_profile=bool(tiers))
         query = ContainerQuery(project.docker, project.name)
         # Imported, and the inventory resolved, while Docker answers.

@@ -5,7 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
+from anvil_gen.deploy.pipeline import generator
 from anvil_gen.diagnostics import Diagnostic, join_words
+from anvil_gen.machine.same_files import differing_files
+from anvil_gen.machine.ssh import over_ssh
 from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.doctor.check import with_commands
 from anvil_gen.operate.doctor.requirements import Requirements
@@ -20,6 +23,8 @@ def unmountable(deployment: Deployment, requirements: Iterable[Requirements], en
         files = {bind.source: one.name for bind in one.binds if bind.generated} | files
     if not files:
         return None
+    if same_tree(deployment, endpoint):
+        return None
     mounts = ", ".join(f"{path} (by {name})" for path, name in sorted(files.items()))
     return Diagnostic(
         code="generated-files-cannot-be-mounted-on-another-machine",
@@ -27,6 +32,13 @@ def unmountable(deployment: Deployment, requirements: Iterable[Requirements], en
         f"Services without such files can be started from here: {_others(requirements)}",
         remedy=with_commands("copy the rendered folder there and run it there", *_way(deployment, endpoint)),
     )
+
+
+def same_tree(deployment: Deployment, endpoint: str) -> bool:
+    """Tell whether the machine of an endpoint has the rendered files at the same path, so that it can mount them."""
+    run = over_ssh(endpoint)
+    folder = deployment.project.folder.as_posix()
+    return run is not None and not differing_files(run, folder, generator().render(deployment.host.path).tree.files)
 
 
 def _others(requirements: Iterable[Requirements]) -> str:

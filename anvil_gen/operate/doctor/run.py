@@ -25,6 +25,7 @@ from anvil_gen.operate.doctor.gpu_pinning import check_pins
 from anvil_gen.operate.doctor.gpus import check_gpus, check_runtimes, unnamed_gpus
 from anvil_gen.operate.doctor.host import check_host, check_proxies
 from anvil_gen.operate.doctor.images import check_images
+from anvil_gen.operate.doctor.links import check_links
 from anvil_gen.operate.doctor.mounts import check_mounts, check_volumes
 from anvil_gen.operate.doctor.parallelism import check_parallelism
 from anvil_gen.operate.doctor.ports_and_names import check_names, check_ports
@@ -60,7 +61,7 @@ CHECKS = (
         check_volumes,
     ),
     *(check_images, check_parallelism, check_disk, check_names, check_paused, check_external_networks, check_networks),
-    check_ports,
+    *(check_ports, check_links),
 )
 
 

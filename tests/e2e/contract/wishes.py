@@ -124,7 +124,7 @@ def alias_metrics(door: Door) -> None:
         door.inventory["router"]["metrics"] = "key"
         door.up("router")
     assert door.chat("talk").status == 200
-    told = [door.ask(path, port=port).text for path in ("/metrics", "/metrics/")]
+    told = [door.ask(path, port=port).text for path in ("/metrics", "/metrics/", "/metrics/names")]
     assert any("# TYPE" in text for text in told), "there are no metrics"
     assert any('"talk"' in text for text in told)
 

@@ -127,6 +127,8 @@ def test_each_command_of_the_examples_is_taken(parsed: Mapping[str, Any]) -> Non
         "lab-quad chat",
         "lab-quad coder",
         "lab-quad experiment",
+        "spark-a big",
+        "spark-b big",
     }
     assert {name: parsed["commands"][name] for name in names} == dict.fromkeys(names, "")
 

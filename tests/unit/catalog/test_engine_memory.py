@@ -23,7 +23,10 @@ def own_catalog(folder: Path, name: str, text: str) -> Catalog:
     return Catalog(folder / "templates")
 
 
-UNKNOWN = {"custom", "infinity", "lmdeploy", "nim", "tgi"}
+UNKNOWN = {
+    *("aphrodite", "custom", "infinity", "ktransformers", "lmdeploy", "localai", "mistralrs", "nim", "speaches"),
+    *("tabbyapi", "tgi"),
+}
 """The engines whose memory nobody has measured: `fit` says so, and guesses nothing."""
 
 

@@ -9,11 +9,12 @@ from xml.etree import ElementTree
 
 import click
 import pytest
+from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.cli.views.show.html import html_page
 from anvil_gen.cli.views.show.mermaid import mermaid_chart
-from anvil_gen.cli.views.show.picture import Picture, picture_of, with_states
+from anvil_gen.cli.views.show.picture import Picture, Segment, picture_of, with_states
 from anvil_gen.cli.views.show.svg import svg_image
 from anvil_gen.cli.views.show.text import host_lines
 from anvil_gen.fit.host_fit import host_fit
@@ -104,6 +105,20 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Picture:
 def drawn(inventory: Path) -> Picture:
     host = Host(inventory, Catalog())
     return picture_of(host.stack, host.catalog, host_fit(host, (), None))
+
+
+def test_what_is_shown_of_a_gpu_adds_up(picture: Picture) -> None:
+    """To tenths: 31.84 GiB of which 28.66 are taken leave 3.1 of 31.8, not 3.2."""
+    memory, taken = 31.84 * GIB, 28.66 * GIB
+    segments = (
+        Segment(tier="chat", kind="weights", size=20.26 * GIB),
+        Segment(tier="chat", kind="overhead", size=3.16 * GIB),
+        Segment(tier="chat", kind="cache", size=5.24 * GIB),
+        Segment(tier="", kind="free", size=memory - taken),
+    )
+    words = replace(picture.gpus[0], memory=memory, segments=segments).words
+
+    assert words == "chat 28.7 GiB (weights 20.3 GiB, KV 5.2 GiB, overhead 3.2 GiB), free 3.1 GiB"
 
 
 def text(picture: Picture, width: int = 100) -> list[str]:

@@ -29,6 +29,7 @@ CONTAINER = {
         "Healthcheck": {"Test": ["CMD", "true"], "Interval": 30_000_000_000, "Retries": 3},
     },
     "HostConfig": {
+        "SecurityOpt": ["label=disable"],
         "Binds": ["/srv/hub:/root/.cache/huggingface:rw", "box_data:/data:rw"],
         "PortBindings": {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8001"}]},
         "RestartPolicy": {"Name": "unless-stopped", "MaximumRetryCount": 0},
@@ -51,7 +52,7 @@ def test_a_container_is_a_service_without_what_its_image_says() -> None:
     project = read(CONTAINER, IMAGE)
 
     assert project.name == "box"
-    assert project.tables["volumes"] == {"box_data": {"name": "box_data"}}
+    assert project.tables["volumes"] == {"data": {}}
     assert project.tables["services"] == {
         "chat": {
             "image": "vllm/vllm-openai:v0.11.2",
@@ -68,7 +69,7 @@ def test_a_container_is_a_service_without_what_its_image_says() -> None:
                     "reservations": {"devices": [{"driver": "nvidia", "capabilities": ["gpu"], "device_ids": ["1"]}]}
                 }
             },
-            "volumes": ["/srv/hub:/root/.cache/huggingface", "box_data:/data"],
+            "volumes": ["/srv/hub:/root/.cache/huggingface", "data:/data"],
         }
     }
 
@@ -77,3 +78,14 @@ def test_a_container_is_a_service_without_what_its_image_says() -> None:
 def test_what_is_no_container_is_reported(text: str) -> None:
     with pytest.raises(DiagnosticError):
         read_inspected(text, "-", Path())
+
+
+def test_networks_that_compose_made_are_declared_as_docker_has_them() -> None:
+    settings: dict[str, Any] = {"Networks": {"box_default": {}, "box_inner": {}, "proxy": {}}}
+    networks = {"box_inner": {"Name": "box_inner", "Driver": "bridge", "Internal": True, "Options": {}}}
+
+    entries = json.dumps([CONTAINER | {"NetworkSettings": settings}, IMAGE])
+    project = read_inspected(entries, "-", Path(), networks=networks)
+
+    assert project.tables["services"]["chat"]["networks"] == ["inner", "proxy", "default"]
+    assert project.tables["networks"] == {"inner": {"internal": True}, "proxy": {"external": True}}

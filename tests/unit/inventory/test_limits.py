@@ -127,3 +127,15 @@ def test_a_list_that_is_wrong_in_each_item_ends_as_well(tmp_path: Path) -> None:
 
     assert five_times <= 5 * once
     assert len(found) == MOST_ERRORS + 1
+
+
+def test_files_take_no_more_than_their_number(tmp_path: Path) -> None:
+    def inventory(size: int) -> str:
+        return f"{HEAD}[tiers.fast.files]\n" + "".join(f'"/f{number}" = "box.toml"\n' for number in range(size))
+
+    work(inventory(1), tmp_path)
+    once, _ = work(inventory(100), tmp_path)
+    ten_times, found = work(inventory(1000), tmp_path)
+
+    assert found == ()
+    assert ten_times <= 10 * once

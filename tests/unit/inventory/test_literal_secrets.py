@@ -126,3 +126,11 @@ def test_what_is_no_secret(text: str, tmp_path: Path) -> None:
     found = {one.code for one in faults_of(f"schema = 1\n{text}", tmp_path)}
 
     assert "secret-in-the-inventory" not in found
+
+
+def test_no_other_error_shows_a_secret(tmp_path: Path) -> None:
+    text = f'schema = 1\n{SERVICE}command = ["serve", "--token", "${{A:-{SECRET}}}"]\n'
+    found = faults_of(text, tmp_path)
+
+    assert {one.code for one in found} == {"secret-in-the-inventory", "text-that-looks-like-a-variable"}
+    assert SECRET not in str(found)

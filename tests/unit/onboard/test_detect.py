@@ -60,8 +60,12 @@ def test_the_processor_without_docker_is_the_kernels(tmp_path: Path) -> None:
 
 def test_a_compose_project_that_runs_is_noticed(tmp_path: Path) -> None:
     running = {"Name": "llm", "Status": "running(2)", "ConfigFiles": "/srv/llm/docker-compose.yml"}
-    (warning,) = in_the_way(look(machine(tmp_path, engine=docker(projects=[running]))))
+    found = look(machine(tmp_path, engine=docker(projects=[running])))
+    (warning,) = in_the_way(found)
 
+    # What is imported goes on under the same name.
+    assert [*in_the_way(found, ["llm"]), *in_the_way(found, ["/srv/llm/docker-compose.yml"])] == []
+    assert len([*in_the_way(found, ["other", "docker-compose.yml"])]) == 1
     assert warning.detail.startswith("llm, of /srv/llm/docker-compose.yml: running(2)")
     assert warning.remedy.endswith("\n    docker compose --project-name llm stop")
 

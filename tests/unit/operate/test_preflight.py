@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from fake_engine import subject
 from inspected import inspected
 from msgspec.structs import replace
 
-from anvil_gen.operate.preflight import changing_services
+from anvil_gen.operate.preflight import changing_services, router_outage
 
 INVENTORY = """schema = 1
 [tiers.one]
@@ -49,3 +50,24 @@ def test_what_compose_would_change(
     }
 
     assert changing_services(mode, named, before, HASHES) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "changing", "state", "expected"),
+    [
+        ("haproxy", ["router"], "running", "a reload cannot change all that differs: .* are cut after 3s"),
+        ("litellm", ["router"], "running", "this kind cannot reload: .* are cut after 30s"),
+        ("haproxy", ["one", "router-reload"], "running", ""),
+        ("haproxy", ["router"], "exited", ""),  # nobody misses it
+        ("haproxy", ["router"], None, ""),
+    ],
+)
+def test_an_outage_of_the_router_is_told_beforehand(
+    kind: str, changing: list[str], state: str | None, expected: str, tmp_path: Path
+) -> None:
+    mode = subject(tmp_path, INVENTORY.replace("haproxy", kind)).deployment.mode(None)
+    before = {} if state is None else {"router": replace(inspected(), state=state)}
+    found = router_outage(mode, changing, before)
+
+    assert (found is not None) == (expected != "")
+    assert found is None or re.search(expected, found.detail)

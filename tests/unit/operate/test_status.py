@@ -60,3 +60,15 @@ def test_a_name_that_a_container_has(service: str, name: str, tmp_path: Path) ->
     found = rows(tmp_path, answers)
 
     assert drifts(found[service]) == [("foreign", f"docker rm --force {name} && anvil-gen up box {service}")]
+
+
+@pytest.mark.parametrize(
+    ("state", "is_told"), [("running", False), ("restarting", False), ("exited", True), ("created", True), ("", True)]
+)
+def test_a_router_that_nothing_reloads(state: str, is_told: bool, tmp_path: Path) -> None:
+    reloader = container("box-router-reload", project="box", service="router-reload") | {"State": {"Status": state}}
+    containers = [container("box-router", project="box", service="router"), *([reloader] if state else [])]
+    found = rows(tmp_path, having(*containers))["router"]
+
+    told = [drift.remedy for drift in found.drift if "router-reload does not run" in drift.detail]
+    assert told == (["anvil-gen up box router"] if is_told else [])

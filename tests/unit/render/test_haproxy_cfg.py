@@ -119,7 +119,7 @@ def test_no_tier_has_the_name_of_another_section(tmp_path: Path) -> None:
     lines = load_cfg(Generator().render(inventory).tree.files["router/haproxy.cfg"], "x")
     sections = [words[1] for words in lines if words[:1] in (["frontend"], ["backend"], ["resolvers"])]
 
-    assert len(sections) == len({*sections}) == 4 + len(PORTS)
+    assert len(sections) == len({*sections}) == 5 + len(PORTS)
 
 
 PORTS = list(enumerate(["door", "health", "metrics", "docker", "defaults", "global"]))
@@ -181,3 +181,20 @@ def test_a_renamed_tier_changes_its_own_lines(tmp_path: Path) -> None:
 
 
 ROUTE_FILES = [f"router/{name}" for name in ("haproxy.cfg", "models.map", "models.json", "no_model.json")]
+
+
+def test_requests_are_counted_by_the_name_that_they_ask_for(tmp_path: Path) -> None:
+    """A name with signs that mean something in HAProxy's formats is left out; without metrics there is no such file."""
+    inventory = tmp_path / "box.toml"
+    aliases = "aliases = { 'org/a:1' = 'one', 'b\"%,c' = 'one' }\n"
+    inventory.write_text(f"schema = 1\n{TIER}[router]\nmetrics = 9101\n{aliases}", "utf-8")
+    files = Generator().render(inventory).tree.files
+    counted = [line for line in files["router/names.map"].split("\n") if "requests_total{" in line]
+
+    assert [line.partition(" ")[0] for line in counted if "failed" not in line] == [
+        'anvil_router_requests_total{name="one"}',
+        'anvil_router_requests_total{name="org/a:1"}',
+    ]
+    assert 'anvil_router_requests_total{name="org/a:1"} %[str(org/a:1),table_http_req_cnt(NAMES)]' in counted
+    inventory.write_text(f"schema = 1\n{TIER}[router]\n{aliases}", "utf-8")
+    assert "router/names.map" not in Generator().render(inventory).tree.files

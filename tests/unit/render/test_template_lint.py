@@ -192,4 +192,7 @@ def test_foreign_markup_and_hidden_names_are_refused_at_run_time(text: str) -> N
 
 @pytest.mark.parametrize("path", sorted(shipped_templates().rglob("*.j2")), ids=lambda path: path.name)
 def test_shipped_template_keeps_the_rules(path: Path) -> None:
-    compile_text(path.read_text("utf-8"), "" if path.parent.name == CLIENTS else syntax_of(path.stem))
+    kind, name, *_ = path.relative_to(shipped_templates()).parts
+    target = Catalog().target(name) if kind == "targets" else None
+    syntax = target.syntax if target is not None else "" if kind == CLIENTS else syntax_of(path.stem)
+    compile_text(path.read_text("utf-8"), syntax)

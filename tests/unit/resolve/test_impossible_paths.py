@@ -36,6 +36,7 @@ WHOLE = "mount of the whole host"
         (["/a\\..\\b"], [], ["/a\\..\\b"]),
         (["/x/.anvil-gen-0123456789ab.tmp"], [], ["/x/.anvil-gen-0123456789ab.tmp"]),
         (["/ü/a b"], [], []),
+        (["/proc/self/environ", "/process/a"], [], ["/proc/self/environ"]),
     ],
 )
 def test_files(targets: list[str], mounted: list[str], refused: list[str]) -> None:
@@ -76,6 +77,10 @@ def test_the_root_of_a_file_system(path: str, expected: bool) -> None:
             f'[tiers.one]\n{TIER}[▸modes.override]\ntiers = ["one"]\n',
             [("name that is not allowed", "modes.override", "another name")],
         ),
+        (
+            f'[tiers.one]\n{TIER}[tiers.one.mounts]\n▸"/proc/x" = {{ source = "/a" }}\n',
+            [("name that is not allowed", 'tiers.one.mounts."/proc/x"', "of its own")],
+        ),
         (f'hfcache.path = ▸"/srv/.."\n[tiers.one]\n{TIER}', [(WHOLE, "hfcache.path", "of its own")]),
         (
             f'[tiers.one]\n{TIER}[router]\ntls = {{ certificate = ▸"/", key = "/k" }}\n',
@@ -84,6 +89,18 @@ def test_the_root_of_a_file_system(path: str, expected: bool) -> None:
         (
             f'[tiers.one]\n{TIER}override.volumes = ["/:/host:ro", ▸"/:/host2", ▸"data:/", "data:/d"]\n',
             [(WHOLE, "tiers.one.override.volumes[1]", "read-only"), (WHOLE, "tiers.one.override.volumes[2]", "folder")],
+        ),
+        (
+            f'[tiers.one]\n{TIER}override.volumes = {{ add = ["/:/host:ro", ▸"/./:/host2", ▸"/a:/proc/x"] }}\n',
+            [
+                (WHOLE, "tiers.one.override.volumes.add[1]", "read-only"),
+                ("name that is not allowed", "tiers.one.override.volumes.add[2]", "of its own"),
+            ],
+        ),
+        (
+            f'[tiers.one]\n{TIER}[volumes.all.driver_opts]\ntype = "none"\no = "bind"\ndevice = ▸"/"\n'
+            '[volumes.read.driver_opts]\ntype = "none"\no = "bind,ro"\ndevice = "/"\n',
+            [(WHOLE, "volumes.all.driver_opts.device", "read-only")],
         ),
         (
             f'[tiers.one]\n{TIER}[services.ui]\nimage = "x"\nvolumes = [\n'

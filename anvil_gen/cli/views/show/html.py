@@ -18,6 +18,7 @@ _STYLE = (
     "table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;padding:.3rem .6rem .3rem 0;"
     "border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}th{font-weight:600}"
     "thead th{color:var(--muted)}.small{display:none}.bar{display:block;width:100%;height:auto}"
+    ".bar+p{margin-bottom:.75rem}"
     "@media (max-width:47rem){.wide{display:none}.small{display:block}"
     "table,tbody,tr,td,tbody th{display:block;border:0;padding:.1rem 0}thead{display:none}"
     "tr{border-bottom:1px solid var(--line);padding:.5rem 0}"

@@ -26,6 +26,11 @@ def gib_text(amount: float | None) -> str:
     return "?" if amount is None else f"{amount / GIB:.1f}".removesuffix(".0") + " GiB"
 
 
+def _rest_of(whole: float, *parts: float) -> float:
+    """Return what parts leave of a whole, each as it is shown."""
+    return max(0.0, round(whole / GIB, 1) - sum(round(part / GIB, 1) for part in parts)) * GIB
+
+
 class Segment(Struct, frozen=True, kw_only=True):
     """A part of a GPU's memory in bytes, None where that is not known; ``tier`` is empty for what is no tier's."""
 
@@ -72,16 +77,24 @@ class GpuBar(Struct, frozen=True, kw_only=True):
 
     def _words(self, of_tier: Callable[[str], str]) -> str:
         parts = [f"{tier} {of_tier(tier)}" for tier in self.tiers]
-        parts += [f"{segment.kind} {gib_text(segment.size)}" for segment in self.segments if not segment.tier]
+        parts += [f"{one.kind} {gib_text(self._rounded_rest(one))}" for one in self.segments if not one.tier]
         parts += ["does not fit"] if self.verdict == "does not fit" else []
         return ", ".join(parts) or "free"
 
+    def _rounded_rest(self, segment: Segment) -> float | None:
+        """Return what is no tier's: of what is free so much that all that is shown adds up to the memory shown."""
+        if segment.kind != "free" or self.memory is None:
+            return segment.size
+        others = [self.size_of(tier) or 0.0 for tier in self.tiers]
+        return _rest_of(self.memory, *others, *(one.size or 0.0 for one in self.segments if one.kind == "reserved"))
+
     def _of_tier(self, tier: str) -> str:
         by_kind = {segment.kind: segment.size for segment in self.segments if segment.tier == tier}
-        whole = gib_text(self.size_of(tier))
-        if "weights" not in by_kind:
-            return whole
-        return f"{whole} (weights {gib_text(by_kind['weights'])}, KV {gib_text(by_kind.get('cache', 0.0))})"
+        whole, weights, cache = self.size_of(tier), by_kind.get("weights"), by_kind.get("cache", 0.0)
+        if whole is None or weights is None or cache is None:
+            return gib_text(whole)
+        overhead = gib_text(_rest_of(whole, weights, cache))
+        return f"{gib_text(whole)} (weights {gib_text(weights)}, KV {gib_text(cache)}, overhead {overhead})"
 
     def size_of(self, tier: str) -> float | None:
         """Return what a tier takes of it; None where that is not known."""

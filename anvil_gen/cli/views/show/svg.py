@@ -242,7 +242,7 @@ def bar_shapes(picture: Picture, bar: GpuBar, width: float, name: str) -> Markup
         if segment.tier and segment.tier not in named:
             named.add(segment.tier)
             end = max(right for one, _, right in _places(bar, width) if one.tier == segment.tier)
-            labels += [_text(left + 8, 18.5, segment.tier)] if end - left > len(segment.tier) * 7.5 + 14 else []
+            labels += [_text(left + 8, 18.5, segment.tier)] if end - left > len(segment.tier) * 8.6 + 16 else []
     frame = _box((0.5, 0.5, width - 1, _BAR - 1), "frame", 5)
     return joined(clip, element("g", *pieces, clip_path=f"url(#{name})"), frame, *labels)
 

@@ -1,0 +1,18 @@
+"""Whether another machine has the same files at the same path, by their digests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+from anvil_gen.machine.subprocesses import Run
+
+_SUMS = 'cd "$1" && shift && sha256sum -- "$@"'
+
+
+def differing_files(run: Run, folder: str, files: Mapping[str, str]) -> list[str]:
+    """Return which of these files, by their paths below a folder, another machine lacks or has otherwise."""
+    paths = sorted(files)
+    answer = run(["sh", "-c", _SUMS, "sh", folder, *paths])
+    there = {path: digest for digest, _, path in (line.partition("  ") for line in answer.stdout.splitlines())}
+    return [path for path in paths if there.get(path) != sha256(files[path].encode()).hexdigest()]

@@ -1,0 +1,170 @@
+"""A group as the operating verbs see it: its ranks over the contexts of their hosts, and what they do to each other."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.deploy.pipeline import generator
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, join_words
+from anvil_gen.inventory.fleet import fleet_root, host_names, hosts_folder
+from anvil_gen.inventory.group_files import GROUPS, GroupFile, read_groups
+from anvil_gen.machine.containers import moment
+from anvil_gen.machine.same_files import differing_files
+from anvil_gen.machine.ssh import over_ssh
+from anvil_gen.operate.deployment import Deployment, staleness
+from anvil_gen.operate.drift import Drift
+from anvil_gen.operate.status import Row
+from anvil_gen.operate.statuses import Answer, statuses
+from anvil_gen.resolve.host import Host
+
+_RECREATED = ("config", "image")
+_SAME_START = 10.0
+"""Seconds by which clocks of two hosts may differ, and starts of ranks that belong together."""
+
+
+class OperatedRank(Struct, frozen=True, kw_only=True):
+    """One rank, and the host that it is operated on."""
+
+    group: str
+    number: int
+    tier: str
+    deployment: Deployment
+
+    @property
+    def host(self) -> str:
+        """The host's name in the fleet."""
+        return self.deployment.host.path.stem
+
+    def command(self, verb: str) -> str:
+        """Return what a person types on the host itself."""
+        root = fleet_root(self.deployment.host.path)
+        return f"cd {shlex.quote(root.as_posix())} && anvil-gen {verb} {self.host} {self.tier}"
+
+
+def ranks_of_group(word: str, here: Path) -> list[OperatedRank]:
+    """Return the ranks of the group that a word names, by their numbers; none where it names a host or nothing.
+
+    Raises:
+        DiagnosticError: the group or one of its hosts cannot be read.
+    """
+    folder = hosts_folder(here)
+    if folder is None or word in host_names(here) or not (folder.parent / GROUPS / f"{word}.toml").is_file():
+        return []
+    found = next(one for one in read_groups(folder / "_.toml") if one.name == word)
+    return [*_ranks(found, folder)]
+
+
+def _ranks(group: GroupFile, folder: Path) -> Iterator[OperatedRank]:
+    catalog = Catalog(folder.parent / "templates")
+    for number, name in enumerate(group.hosts):
+        host = Host(Path(display_path(folder / f"{name}.toml")), catalog)
+        _ = host.stack  # with all that is wrong in the group
+        yield OperatedRank(group=group.name, number=number, tier=group.tier, deployment=Deployment(host))
+
+
+def require_operable(ranks: Sequence[OperatedRank], verb: str, *, stale_too: bool) -> None:
+    """Refuse a group of which one host cannot be operated from here; with ``stale_too``, or is not rendered.
+
+    Raises:
+        DiagnosticError: with each of these hosts, and what to type there.
+    """
+    stale = [one for rank in ranks if stale_too and (one := staleness(rank.deployment, then="run this again"))]
+    if any(one.severity == "error" for one in stale):
+        raise DiagnosticError(one for one in stale if one.severity == "error")
+    here = [rank for rank in ranks if rank.deployment.host.docker_context is None]
+    refused = [(rank, _NO_CONTEXT) for rank in here if len(here) > 1]
+    refused += [(rank, why) for rank in ranks if rank not in here and (why := _not_the_same(rank))]
+    if refused:
+        raise DiagnosticError(
+            Diagnostic(
+                code="host-cannot-be-operated-from-here",
+                detail=f"{rank.host}: {why}",
+                remedy=f"run it there:\n\n    {rank.command(verb)}",
+                location=Location(file=display_path(rank.deployment.host.path)),
+            )
+            for rank, why in refused
+        )
+
+
+_NO_CONTEXT = "it has no docker_context in [host], and another host of the group has none either"
+
+
+def _not_the_same(rank: OperatedRank) -> str:
+    """Return why a host's context does not lead to the tree that is here; empty where it does."""
+    deployment = rank.deployment
+    docker, folder = deployment.project.docker, deployment.project.folder
+    if not docker.is_remote:
+        return ""
+    run = over_ssh(docker.endpoint)
+    if run is None:
+        return f"{docker.endpoint} is another machine, which only SSH can ask for its files"
+    files = generator().render(deployment.host.path).tree.files
+    differing = differing_files(run, folder.as_posix(), files)
+    return (
+        f"it does not have the same files in {folder.as_posix()}: {join_words(differing, limit=4)}" if differing else ""
+    )
+
+
+class GroupStatus(Struct, frozen=True, kw_only=True):
+    """What the ranks of a group do, and what one of them does to the others."""
+
+    group: str
+    ranks: tuple[tuple[OperatedRank, Answer], ...]
+    drift: tuple[Drift, ...]
+
+    def row(self, number: int) -> Row | None:
+        """Return what is known of a rank; None where its host does not answer."""
+        rank, answer = self.ranks[number]
+        rows = answer.status.rows if answer.status is not None else ()
+        return next((row for row in rows if row.tier == rank.tier), None)
+
+    @property
+    def changing(self) -> list[str]:
+        """Why an `up` would recreate a rank that runs, which the others would not survive."""
+        rows = [(rank, self.row(number)) for number, (rank, _) in enumerate(self.ranks)]
+        return [
+            f"rank {rank.number} on {rank.host}: {drift.detail}"
+            for rank, row in rows
+            if row is not None and row.state == "running"
+            for drift in row.drift
+            if drift.kind in _RECREATED
+        ]
+
+    @property
+    def has_drift(self) -> bool:
+        """Whether anything of the group is not as it should be."""
+        rows = [self.row(number) for number in range(len(self.ranks))]
+        return bool(self.drift) or any(row is None or row.drift for row in rows)
+
+
+def group_status(ranks: Sequence[OperatedRank]) -> GroupStatus:
+    """Return the status of a group; a host that does not answer is part of it."""
+    answers = statuses([rank.deployment for rank in ranks])
+    found = GroupStatus(group=ranks[0].group, ranks=tuple(zip(ranks, answers, strict=True)), drift=())
+    drift = group_drift(ranks, [found.row(number) for number in range(len(ranks))])
+    return GroupStatus(group=found.group, ranks=found.ranks, drift=tuple(drift))
+
+
+def group_drift(ranks: Sequence[OperatedRank], rows: Sequence[Row | None]) -> Iterator[Drift]:
+    """Yield what ranks do to each other: those that are left of a group hang, and never end."""
+    remedy = f"anvil-gen up {ranks[0].group}"
+    running = [row is not None and row.state == "running" for row in rows]
+    head = rows[0]
+    for rank, row, runs in zip(ranks, rows, running, strict=True):
+        if row is None:
+            yield Drift(kind="rank", detail=f"rank {rank.number}: {rank.host} does not answer", remedy=remedy)
+        elif not runs and any(running):
+            detail = f"rank {rank.number} on {rank.host} is {row.state}: the others wait for it, and hang"
+            yield Drift(kind="rank", detail=detail, remedy=remedy)
+        elif runs and running[0] and head is not None and _seconds(row) > _seconds(head) + _SAME_START:
+            detail = f"rank {rank.number} on {rank.host} has started again since the head did, which has lost it"
+            yield Drift(kind="rank", detail=detail, remedy=remedy)
+
+
+def _seconds(row: Row) -> float:
+    return moment(row.started_at).timestamp() if row.started_at else 0.0

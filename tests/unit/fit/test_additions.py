@@ -1,0 +1,36 @@
+"""What `add` chooses for models on GPUs of several sizes: a table that is read by people."""
+
+from __future__ import annotations
+
+import pytest
+from additions import Addition, additions, table
+from places import REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory: pytest.TempPathFactory) -> list[Addition]:
+    return list(additions(tmp_path_factory.mktemp("hosts")))
+
+
+def test_the_page_shows_what_is_chosen(chosen: list[Addition]) -> None:
+    rows = "\n".join(table(chosen))
+
+    assert len(chosen) >= 20
+    assert rows in (REPOSITORY / "docs" / "memory.md").read_text("utf-8"), f"docs/memory.md has to say:\n{rows}"
+
+
+def test_what_does_not_fit_anywhere_is_not_chosen(chosen: list[Addition]) -> None:
+    settings = {(one.model, one.gpu): one.choice.setup for one in chosen if one.choice is not None}
+
+    assert {setup.verdict for setup in settings.values()} <= {"fits", "unsure"}
+    assert ("zai-org/GLM-4.5-Air-FP8", "PRO-6000") not in settings
+    # Where nothing is certain, the context leaves as much room as is likely to be there.
+    assert settings["Qwen/Qwen3-32B-AWQ", "RTX-3090"].context == 6144
+    assert settings["Qwen/Qwen3-32B-AWQ", "RTX-5090"].kv_dtype == "fp8"
+
+
+def test_an_engine_is_the_one_for_the_form_and_the_task(chosen: list[Addition]) -> None:
+    engines = {one.model: one.choice.engine for one in chosen if one.choice is not None}
+
+    assert {engine for model, engine in engines.items() if "GGUF" in model} == {"llamacpp"}
+    assert {engine for model, engine in engines.items() if "mbedding" in model or "reranker" in model} == {"tei"}
