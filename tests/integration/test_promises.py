@@ -16,6 +16,9 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.deploy.pipeline import Generator
+
 HOSTS = sorted((REPOSITORY / "hosts").glob("*.toml"))
 
 
@@ -79,6 +82,10 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, by
         output = tmp_path_factory.mktemp(host.stem)
         render(host, output)
         trees[host.stem] = tree(output)
+        for target in Catalog().names("targets"):
+            if (REPOSITORY / "examples" / host.stem / target).is_dir():
+                files = Generator().render(host, target=target).tree.files
+                trees[host.stem] |= {f"{target}/{path}": text.encode() for path, text in files.items()}
     return trees
 
 
