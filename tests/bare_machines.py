@@ -108,7 +108,9 @@ def broken(command: Sequence[str]) -> Answer:
 
 
 def jetson(command: Sequence[str]) -> Answer:
-    """Answer as the `nvidia-smi` of a Jetson with JetPack 6, whose UUID has no prefix."""
+    """Answer as a Jetson with JetPack 6, whose GPU's UUID has no prefix."""
+    if command[:2] == ("uname", "-r"):
+        return Answer(code=0, stdout="5.15.148-tegra\n")
     if command[0] != "nvidia-smi":
         return no_programs(command)
     if "-L" in command:
@@ -168,6 +170,12 @@ CASES = {
         "chat",
         {"orin": 64 * 1024},
         [],
+    ),
+    "Jetson without Docker": Case(
+        lambda root: machine(root, run=jetson, programs=["nvidia-smi", "nvidia-container-runtime"]),
+        "chat",
+        {"orin": 64 * 1024},
+        ["Docker is not installed"],
     ),
     "AMD": Case(lambda root: machine(root, engine=docker(), files=AMD_CARD), "chat", {"prow7900": 46064}, []),
     "broken driver": Case(

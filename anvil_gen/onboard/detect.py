@@ -187,12 +187,15 @@ def _host_keys(found: DetectedMachine, catalog: Catalog, at: MachineAccess) -> d
     """Return what the known conditions of a host that hold there want of `[host]`."""
     root = at.root or Path("/nonexistent")
     vendors = {gpu.vendor for gpu in found.gpus}
+    # Without Docker, the kernel is known all the same.
+    kernel = DockerInfo(info={"KernelVersion": at.run(("uname", "-r")).stdout.strip()})
+    docker = found.docker if found.docker.is_available else kernel
     met = [
         condition.unless
         for condition in docker_conditions(catalog)
-        if condition.init and holds(condition, found.docker, vendors, lambda path: (root / path.lstrip("/")).exists())
+        if condition.init and holds(condition, docker, vendors, lambda path: (root / path.lstrip("/")).exists())
     ]
-    return {key: value for keys in met for key, value in keys.items()} if found.docker.is_available else {}
+    return {key: value for keys in met for key, value in keys.items()}
 
 
 def _architecture(docker: DockerInfo, run: Run) -> str:

@@ -116,10 +116,21 @@ def test_every_vendor_can_be_listed_and_says_what_to_do_where_nothing_is(name: s
     assert set(vendor.runtime.install) == platforms
 
 
+def test_a_jetsons_uuid_has_no_prefix_and_its_memory_is_the_machines() -> None:
+    uuid = "54b0e5d0-1771-414c-e116-a39138798a8c"
+
+    def run(command: Sequence[str]) -> Answer:
+        text = f"GPU 0: Orin (nvgpu) (UUID: {uuid})\n" if "-L" in command else "Field compute_cap is not valid\n"
+        return Answer(code=0, stdout=text)
+
+    (found,) = listed("nvidia", run=run).gpus
+    assert (found.uuid, found.memory_mib, found.is_integrated) == (uuid, None, True)
+
+
 @pytest.mark.parametrize(
     ("listing", "uuids"),
     [
-        ("GPU 0: Orin (nvgpu) (UUID: 54b0e5d0-1771-414c-e116-a39138798a8c)\n", ["0"]),
+        ("GPU 0: Orin (nvgpu) (UUID: [N/A])\n", ["0"]),
         ("GPU 0: Old (UUID: [N/A])\nGPU 1: Old (UUID: [N/A])\n", ["0", "1"]),
         ("GPU 0: Orin\n", []),
     ],
