@@ -228,7 +228,7 @@ def test_a_share_that_is_none(text: str, expected: list[Fault]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("tiers.▸one.port = 1", [("missing key", "tiers.one", 'write engine = "…", with one of: custom, infinity')]),
+        ("tiers.▸one.port = 1", [("missing key", "tiers.one", 'write engine = "…", with one of: aphrodite, custom')]),
         ("tiers.one.engine = ▸'vlm'", [("unknown engine", "tiers.one.engine", 'did you mean "vllm"?')]),
         ("defaults.engine = ▸'x'\ntiers.one.port = 1", [("unknown engine", "defaults.engine", "templates/engines/x/")]),
         (
