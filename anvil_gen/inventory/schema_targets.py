@@ -57,7 +57,9 @@ class GatewayTable(Table, frozen=True, kw_only=True):
     """The Gateway by which clients outside of the cluster reach the router, as an HTTPRoute."""
 
     name: Annotated[str, t.text("Name of the Gateway.", _DNS_NAME, 253, examples=["llm"])]
-    namespace: Annotated[str, t.text("Namespace of the Gateway.", _LABEL, 63, examples=["gateway-system"])] | UnsetType = UNSET
+    namespace: (
+        Annotated[str, t.text("Namespace of the Gateway.", _LABEL, 63, examples=["gateway-system"])] | UnsetType
+    ) = UNSET
     section: Annotated[str, t.text("Listener of the Gateway.", _DNS_NAME, 253, examples=["https"])] | UnsetType = UNSET
     hostname: (
         Annotated[str, t.text("Host name that clients ask for.", _DNS_NAME, 253, examples=["llm.example.internal"])]

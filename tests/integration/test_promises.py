@@ -16,6 +16,9 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.deploy.pipeline import Generator
+
 HOSTS = sorted((REPOSITORY / "hosts").glob("*.toml"))
 
 
@@ -82,22 +85,34 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, by
     return trees
 
 
+@pytest.fixture(scope="module")
+def with_targets(rendered: dict[str, dict[str, bytes]]) -> dict[str, dict[str, bytes]]:
+    """The same, with the further targets that are among the examples."""
+    trees = {name: dict(files) for name, files in rendered.items()}
+    for host in HOSTS:
+        for target in Catalog().names("targets"):
+            if (REPOSITORY / "examples" / host.stem / target).is_dir():
+                files = Generator().render(host, target=target).tree.files
+                trees[host.stem] |= {f"{target}/{path}": text.encode() for path, text in files.items()}
+    return trees
+
+
 @pytest.mark.parametrize(("host", "path"), list(example_files()))
 def test_example_is_what_is_rendered(
-    host: str, path: str, rendered: dict[str, dict[str, bytes]], snapshot: SnapshotAssertion
+    host: str, path: str, with_targets: dict[str, dict[str, bytes]], snapshot: SnapshotAssertion
 ) -> None:
     """To mend it, read the diff and then: make snapshots."""
     example = snapshot.use_extension(stored_at(REPOSITORY / "examples" / host / path))
 
-    assert rendered[host].get(path, b"").decode() == example
+    assert with_targets[host].get(path, b"").decode() == example
 
 
-def test_examples_hold_no_stale_file(rendered: dict[str, dict[str, bytes]]) -> None:
+def test_examples_hold_no_stale_file(with_targets: dict[str, dict[str, bytes]]) -> None:
     listed: dict[str, list[str]] = {host.stem: [] for host in HOSTS}
     for host, path in example_files():
         listed[host].append(path)
 
-    assert listed == {host: sorted(files) for host, files in rendered.items()}
+    assert listed == {host: sorted(files) for host, files in with_targets.items()}
     assert sorted(folder.name for folder in (REPOSITORY / "examples").iterdir()) == sorted(listed)
 
 
