@@ -2,13 +2,15 @@
 
     .venv/bin/python benchmarks/import.py [--services 2000]
 
-Told is the wall time of the whole process in seconds, that of Compose's own readings of source and result, and how the
-services came out. Allowed: 5 s for 2,000 services.
+Told are the seconds of the whole process, by the clock and by the processor, Compose's own readings included, and those
+of one such reading: four are made. Where other work holds the cores, the second figure is the one to compare. Wanted:
+5 s for 2,000 services.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
@@ -91,15 +93,20 @@ def main() -> None:
         folder = Path(name)
         (folder / "hosts").mkdir()
         (folder / "compose.yml").write_text(source(options.services), "utf-8")
-        start = time.perf_counter()
         command = [sys.executable, "-m", "anvil_gen", "import", "compose.yml", "--output", "hosts/box.toml"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        took = time.perf_counter() - start
-        print(f"{took:8.2f} s   import of {options.services} services: exit code {done.returncode}")
-        print(done.stderr.splitlines()[-1] if done.stderr else "")
-        start = time.perf_counter()
-        subprocess.run(["docker-compose", "config", "--format", "json"], cwd=folder, capture_output=True, check=False)
-        print(f"{time.perf_counter() - start:8.2f} s   one docker compose config of the source")
+        code, last = told(folder, f"import of {options.services} services", *command)
+        print(f"exit code {code}: {last}")
+        told(folder, "one docker compose config of the source", "docker-compose", "config", "--format", "json")
+
+
+def told(folder: Path, what: str, *command: str) -> tuple[int, str]:
+    """Run a command, print how long it takes, and return its exit code and the last line of its errors."""
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    took, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"{took:8.2f} s {busy:8.2f} s   {what}")
+    return done.returncode, (done.stderr.splitlines() or [""])[-1]
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from difflib import unified_diff
+from difflib import SequenceMatcher, unified_diff
 from pathlib import Path
 
 import click
 
 from anvil_gen.cli.views.plan import plan_lines
+from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.deploy.diff_text import diff_text
 from anvil_gen.deploy.pipeline import Generator, generator
 from anvil_gen.review.against_ref import file_changes
@@ -78,7 +79,7 @@ in any other repository the action does it, and checks that rendered files match
     steps:
       - uses: actions/checkout@v5
         with: { fetch-depth: 2 }
-      - uses: OWNER/anvil-gen@VERSION    # this repository
+      - uses: OWNER/anvil-gen@VERSION    # this repository's owner, and a tag of it
         with: { requirements: requirements.txt }    # the fleet's pin; of a fork, that of its base
 
 For commits there is a hook of pre-commit, `anvil-gen-render`: `repo:` is this repository, `rev:` the version.
@@ -136,6 +137,7 @@ def review_page(repository: Path) -> Iterator[str]:
         made = generator()
         text = HOST.read_text("utf-8")
         yield INTRODUCTION
+        yield from _sizes(made, text)
         for title, changes in EDITS.items():
             yield f"\n### {title}\n"
             yield from _section(made, text, edited(text, changes))
@@ -150,6 +152,41 @@ def edited(text: str, changes: list[tuple[str, str]]) -> str:
             raise ValueError(f"{HOST} has no {before!r}")
         text = text.replace(before, after, 1)
     return text
+
+
+SIZES = """
+How much of the compose files each of them changes, besides whole files: the values that are others afterwards, each of
+which takes a line at least, and the lines that are others. The router's files are left out.
+
+| edit | values | lines |
+| --- | --- | --- |"""
+
+
+def _sizes(made: Generator, text: str) -> Iterator[str]:
+    yield SIZES
+    for title, changes in EDITS.items():
+        plan = planned(made, text, edited(text, changes))
+        values, lines = sizes(plan)
+        yield f"| {title} | {values} | {lines} |"
+
+
+def sizes(plan: HostPlan) -> tuple[int, int]:
+    """Return how many values of tiers and services change, and how many lines of their files."""
+    own = [change for one in plan.services for change in one.changes if not _is_of_router(plan, one.service)]
+    files = [one for one in plan.files if one.action == "update" and one.path.startswith(("tiers/", "services/"))]
+    return sum(len(one.address) > 2 for one in own), sum(changed_lines(one) for one in files)
+
+
+def _is_of_router(plan: HostPlan, service: str) -> bool:
+    router = plan.stack.router if plan.stack is not None else None
+    return router is not None and service == router.service
+
+
+def changed_lines(change: FileChange) -> int:
+    """Return how many lines of a file are others: one that is written otherwise counts once."""
+    old, new = ((text or "").splitlines() for text in (change.before, change.after))
+    found = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return sum(max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in found if tag != "equal")
 
 
 def _section(made: Generator, before: str, after: str) -> Iterator[str]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import socket
 
 # Below the range that Linux takes the ports of outgoing connections from: until a test's program listens, nothing else
 # takes the port by chance. Below 30000 too, where the example inventories begin.
 _FIRST, _END = 10000, 30000
-_NUMBERS = itertools.cycle(range(_FIRST, _END))
-next(itertools.islice(_NUMBERS, random.randrange(_END - _FIRST), None))
+# Each process of pytest-xdist takes from a part of its own: what one was given, another finds free until it is used.
+_COUNT = (_END - _FIRST) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_OWN = _FIRST + _COUNT * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_NUMBERS = itertools.cycle(range(_OWN, _OWN + _COUNT))
+next(itertools.islice(_NUMBERS, random.randrange(_COUNT), None))
 
 
 def free_port(following: int = 0) -> int:

@@ -52,7 +52,8 @@ def hub_facts(repo: str, revision: str | None, known: Architectures, *, cache: P
             _keep(place, facts_to_table(facts))
             return facts
         answer = _kept_at(_place(cache, name, info.sha)) or _ask(hub, name, info.sha, cache)
-    except (OSError, ValueError, hub.errors.HfHubHTTPError, hub.errors.NotASafetensorsRepoError) as error:
+    # Its own error is also one of its HTTP client, whichever that is: a connection that fails is nothing else.
+    except (OSError, ValueError, *hub.errors.HfHubHTTPError.__bases__, hub.errors.NotASafetensorsRepoError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise _failed(repo, lines[0]) from None
     tensors = tuple(Tensor(name, dtype, (), size) for name, dtype, size in answer["tensors"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from free_ports import free_port
 from places import REPOSITORY
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -96,8 +97,12 @@ def hub() -> Iterator[ThreadingHTTPServer]:
 
 
 def ask(server: ThreadingHTTPServer, repo: str, folder: Path) -> str:
+    return ask_at(server.server_address[1], repo, folder)
+
+
+def ask_at(port: int, repo: str, folder: Path) -> str:
     environment = {
-        "HF_ENDPOINT": f"http://127.0.0.1:{server.server_address[1]}",
+        "HF_ENDPOINT": f"http://127.0.0.1:{port}",
         "HF_HOME": str(folder / "hf"),
         "PYTHONPATH": str(REPOSITORY),
         "NO_PROXY": "127.0.0.1",
@@ -121,6 +126,10 @@ def test_only_configuration_and_headers_are_read_and_kept(hub: ThreadingHTTPServ
 
 def test_what_the_hub_does_not_have_is_told(hub: ThreadingHTTPServer, tmp_path: Path) -> None:
     assert ask(hub, "org/none", tmp_path).startswith("model-cannot-be-read org/none: ")
+
+
+def test_a_hub_that_is_not_reached_is_told(tmp_path: Path) -> None:
+    assert ask_at(free_port(), "org/model", tmp_path).startswith("model-cannot-be-read org/model: ")
 
 
 def test_without_the_library_it_is_told_how_to_install_it(tmp_path: Path) -> None:

@@ -27,8 +27,13 @@ master() {
 }
 
 reload() {
-  # The next process begins with the tiers' addresses and states of this one, or its first requests would find none.
-  master '@1 show servers state;quit' >/dev/shm/servers
+  # The next process begins with the tiers' addresses and states of this one, or its first requests would find none. One that
+  # is too busy to tell them would not hand over its sockets either: it gets ten seconds.
+  for _ in {1..20}; do
+    state=$(master '@1 show servers state;quit')
+    [[ $state == 1*srv_addr* ]] && printf '%s\n' "$state" >/dev/shm/servers && break
+    sleep 0.5
+  done
   before=$(readlink "$link")
   ln -sfn "/etc/router/$CONFIGURATION" "$link"
   answer=$(master reload)

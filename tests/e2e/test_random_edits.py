@@ -1,0 +1,41 @@
+"""Random edits of lab-quad on a running engine: what the plan says of each is what Compose does to the containers."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from effort import EFFORT
+from random_edits import inventories
+
+from e2e.box import Box
+from e2e.cards import HOSTS
+from e2e.test_ten_edits import IMAGES, adapted, lives, observed, planned, roll_out
+
+TRIES = 6 if EFFORT == 1 else 30
+ELSEWHERE = ("example.org/own", "pull_policy", "build =")
+"""Edits that want an image from somewhere: nothing outside of the engine can be reached."""
+
+
+@pytest.mark.parametrize("seed", [7] if EFFORT == 1 else [random.randrange(10**6)])
+def test_random_edits(box: Box, seed: int) -> None:
+    box.environment |= {"LAB_ROUTER_TOKEN": "a key", "HF_TOKEN": "a token"}
+    for name, image in IMAGES.items():
+        box.engine.docker("tag", image, name)
+    (box.folder / "huggingface").mkdir(parents=True)
+    text = (HOSTS / "lab-quad.toml").read_text("utf-8")
+    box.write(adapted(box, text))
+    roll_out(box)
+    chosen = (one for one in inventories(text, HOSTS / "lab-quad.toml", random.Random(seed)))
+    possible = (one for one in chosen if one != text and not any(word in one for word in ELSEWHERE))
+    wrong = {}
+    for number, edited in zip(range(TRIES), possible, strict=False):
+        before = lives(box)
+        box.write(adapted(box, edited))
+        told = planned(box)
+        roll_out(box)
+        seen = observed(before, lives(box))
+        if told != seen:
+            wrong[number] = (told, seen)
+
+    assert wrong == {}, f"seed {seed}"

@@ -1,0 +1,70 @@
+"""What reloads a router, against a master that is made up."""
+
+from __future__ import annotations
+
+import os
+import socketserver
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from places import REPOSITORY
+
+SCRIPT = REPOSITORY / "examples" / "cpu-demo" / "router" / "reload.sh"
+STATE = "1\n# be_id be_name srv_id srv_name srv_addr\n3 small 1 small 172.18.0.3\n\n"
+
+
+class Master:
+    """A router that is too busy, a few times, to say where its tiers are."""
+
+    def __init__(self, *, busy: int) -> None:
+        self.busy, self.commands, self.has_reloaded = busy, list[str](), False
+
+    def answer(self, command: str) -> str:
+        """Answer a command of the master, or a request for the health."""
+        if command.startswith("GET"):
+            return f'HTTP/1.0 200 OK\r\n\r\n{{"ROUTER_FILE_x": "{"new" if self.has_reloaded else "old"}"}}'
+        self.commands.append(command)
+        if command == "reload":
+            self.has_reloaded = True
+            return "Success=1\n"
+        self.busy -= 1
+        return "" if self.busy >= 0 else STATE
+
+    @contextmanager
+    def listening(self) -> Iterator[int]:
+        """Listen on a free port."""
+        master = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.wfile.write(master.answer(self.rfile.readline().decode().strip()).encode())
+
+        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield server.server_address[1]
+            server.shutdown()
+
+
+def test_a_router_that_is_too_busy_is_waited_for(tmp_path: Path) -> None:
+    """Its addresses and its sockets would be lost, and requests with them."""
+    master, servers = Master(busy=2), tmp_path / "servers"
+    with master.listening() as port:
+        text = SCRIPT.read_text("utf-8").replace("/dev/shm/servers", str(servers))
+        text = text.replace("127.0.0.1/64002", f"127.0.0.1/{port}").replace("127.0.0.1/64001", f"127.0.0.1/{port}")
+        script = tmp_path / "reload.sh"
+        script.write_text(text.replace("while ask", "exit 0\nwhile ask"), "utf-8")
+        done = subprocess.run(
+            ["bash", script],
+            env={**os.environ, "ROUTER_FILE_x": "new"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert (done.returncode, done.stdout) == (0, "Success=1\n"), done.stderr
+    assert master.commands == ["@1 show servers state;quit"] * 3 + ["reload"]
+    assert servers.read_text("utf-8").split() == STATE.split()
