@@ -118,8 +118,8 @@ def test_a_tier_on_the_hosts_network_is_out_of_the_routers_reach(tmp_path: Path)
 
 # Servers in Python have it; the Dockerfiles of the others install curl, but Ollama's.
 PROGRAMS = {
-    **dict.fromkeys(("infinity", "lmdeploy", "nim", "sglang", "vllm"), "python3"),
-    **dict.fromkeys(("llamacpp", "tei", "tgi"), "curl"),
+    **dict.fromkeys(("aphrodite", "infinity", "ktransformers", "lmdeploy", "nim", "sglang", "vllm"), "python3"),
+    **dict.fromkeys(("llamacpp", "localai", "mistralrs", "speaches", "tabbyapi", "tei", "tgi"), "curl"),
     "ollama": "/bin/ollama",
 }
 
