@@ -93,14 +93,24 @@ def _label(kind: str, name: str) -> Callable[[Config], Any]:
 
 
 def _mounts(box: Box, place: str, expected: list[tuple[str, str, Callable[[Config], Any]]], service: str) -> Table:
-    """Return mounts in both forms, with a text as source and as place of each."""
+    """Return mounts in both forms, with a text as source and as place of each, and a text as a volume's folder."""
     found: Table = {}
     for form in ("*", "*.source"):
         target = f"{box.take(f'{place}.mounts.<name>', is_path)}{len(found)}"
         source = f"/srv/{box.take(f'{place}.mounts.{form}', is_name)}s"
         found[target] = own(source) if form == "*" else {"source": own(source)}
         expected.append((f"{place}.mounts.{form}", source, mount(service, target)))
+    folder = box.take(f"{place}.mounts.*.subpath", is_name)
+    found["/v/sub"] = {"volume": "data", "subpath": folder}
+    expected.append(
+        (f"{place}.mounts.*.subpath", folder, lambda config: _options(config, service, "/v/sub")["subpath"])
+    )
     return found
+
+
+def _options(config: Config, service: str, target: str) -> Any:
+    (entry,) = (entry for entry in config["services"][service]["volumes"] if entry["target"] == target)
+    return entry["volume"]
 
 
 def _env_file(box: Box, address: str, service: str, variable: str) -> str:

@@ -53,6 +53,12 @@ NOT_DRIVEN = {
         for key in ("ipv4_address", "ipv6_address", "link_local_ips[]")
     },
     "router.hosts_ca": "the router of these boxes sends to no other host: test_peers.py",
+    "links.*.address": "an IP address",
+    **{
+        f"{target}.{key}": "no file of Compose has it: test_kubernetes.py, test_quadlet.py"
+        for target in ("kubernetes", "quadlet")
+        for key in ("without[]", "models_path", "router_image")
+    },
     **dict.fromkeys(("router.tls.certificate", "router.tls.key"), "the router of these boxes has none: test_cfg.py"),
 }
 """Text that is not free, though no pattern says so: what it is. A tier's without its table's name."""

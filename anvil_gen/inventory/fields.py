@@ -105,7 +105,7 @@ ImageName = Annotated[
     str,
     text(
         "Container image with its tag or digest.",
-        r"^[^\s\x00]+$(?!\n)",
+        r"^[^\s\x00@]+(@[a-z0-9]+:[0-9a-f]+)?$(?!\n)",
         examples=["vllm/vllm-openai:v0.11.0"],
         variable=PASSED_ON,
     ),

@@ -70,7 +70,7 @@ def test_every_mode_and_the_experiment_of_each_host_is_among_them() -> None:
         expected |= {f"{inventory.stem}/docker-compose{name}.yml" for name in names}
 
     assert {f"{root.parent.name}/{root.name}" for root in ROOTS} == expected
-    assert len({root.parent.name for root in ROOTS}) == 3
+    assert len({root.parent.name for root in ROOTS}) == 5
 
 
 @pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.iterdir()))
@@ -84,9 +84,10 @@ COMMANDS = [
         "context_length = 4096\n"
         'draft_model = { file = "d.gguf" }\nlora = { sql = "s.gguf", fun = "f.gguf" }\nkv_cache_dtype = "q8_0"\n',
         "ghcr.io/ggml-org/llama.cpp:server-cuda-b11382",
-        "/app/llama-server --model /models/a.gguf --alias tier --model-draft /models/d.gguf --mmproj /models/p.gguf "
-        "--lora /models/f.gguf --lora /models/s.gguf --ctx-size 4096 --cache-type-k q8_0 --cache-type-v q8_0 "
-        "--port 8080 --host 0.0.0.0 --jinja --no-webui --n-gpu-layers 999 --split-mode layer",
+        "/app/llama-server --model /models/a.gguf --alias tier --model-draft /models/d.gguf "
+        "--spec-type draft-simple --mmproj /models/p.gguf --lora /models/f.gguf --lora /models/s.gguf --ctx-size 4096 "
+        "--cache-type-k q8_0 --cache-type-v q8_0 --port 8080 --host 0.0.0.0 --jinja --no-webui --n-gpu-layers 999 "
+        "--split-mode layer",
     ),
     (
         'engine = "llamacpp"\ngpus = ["amd"]\nmodel = { repo = "org/name:Q4_K_M" }\ntask = "embedding"\n',

@@ -242,4 +242,4 @@ def test_every_question_is_documented() -> None:
     asked = yaml.safe_load((REPOSITORY / "copier.yml").read_text("utf-8").rpartition("\n---\n")[2])
     names = {name for name, question in asked.items() if not name.startswith("_") and question.get("when") is not False}
 
-    assert documented == names | {"router_port", "first_port", "docker_context", "address", "architecture"}
+    assert documented == names | {"router_port", "first_port", "docker_context", "address", "architecture", "host_keys"}

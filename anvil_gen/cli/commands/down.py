@@ -15,7 +15,7 @@ from anvil_gen.diagnostics import ExitCode
 from anvil_gen.operate.deployment import delegate
 
 
-@click.command("down", cls=HostCommand)
+@click.command("down", cls=HostCommand, short_help="Stop and remove the containers of a host or a group.")
 @options.host
 @options.tiers
 @options.mode

@@ -10,7 +10,7 @@ from anvil_gen.catalog.json_schema import KINDS, schema_text
 from anvil_gen.diagnostics import ExitCode
 
 
-@click.command("schema")
+@click.command("schema", short_help="Print the JSON Schema of an inventory or a data file.")
 @click.option(
     "--of",
     "kind",

@@ -24,7 +24,7 @@ from anvil_gen.operate.deployment import Deployment, open_deployment
 _EVERY_SECONDS = 2
 
 
-@click.command("status", cls=HostCommand)
+@click.command("status", cls=HostCommand, short_help="Show what runs on a host or a group of hosts.")
 @click.argument("host", required=False, shell_complete=options.completing("hosts"))
 @click.option("--all", "every", is_flag=True, help="Show each host of hosts/ in a row, all asked at the same time.")
 @options.mode

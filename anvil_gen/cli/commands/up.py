@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from anvil_gen.operate.up import UpResult
 
 
-@click.command("up", cls=HostCommand)
+@click.command("up", cls=HostCommand, short_help="Start or update the services of a host or a group.")
 @options.host
 @options.tiers
 @options.mode

@@ -38,6 +38,7 @@ def tier(key: str) -> str:
         ('gpus = ▸"big"', ("wrong type", "tiers.fast.gpus", 'write it as a list: ["big"]')),
         ("gpus = [\n  # one\n  ▸3,\n]", ("wrong type", "tiers.fast.gpus[0]", "A GPU's name")),
         ('flags = ▸"--x"', ("wrong type", "tiers.fast.flags", "write it as a table: [tiers.fast.flags]")),
+        ('image = ▸"me:pw@reg.example/x:1"', ("not of the right form", "tiers.fast.image", "Container image")),
         ("bind = ▸true", ("wrong type", "tiers.fast.bind", "an IP address, or `false`")),
         ("restart = ▸2020-01-01", ("wrong type", "tiers.fast.restart", "unless-stopped")),
         ("▸tensor_paralel = 2", ("unknown key", "tiers.fast.tensor_paralel", 'did you mean "tensor_parallel"?')),
