@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx2
+from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import get_session, hf_raise_for_status
 from msgspec import Struct
 
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 1.0
+_LATER = {httpx2.codes.REQUEST_TIMEOUT, httpx2.codes.TOO_MANY_REQUESTS}
+"""What is refused now alone."""
 PART = ".part"
 """Behind the name of a file that is not complete."""
 
@@ -41,8 +44,8 @@ class Stream(Struct, frozen=True):
             try:
                 self._go_on()
                 break
-            except httpx2.HTTPError:
-                if attempt == _ATTEMPTS - 1:
+            except httpx2.HTTPError as error:
+                if attempt == _ATTEMPTS - 1 or _is_refusal(error):
                     raise
                 time.sleep(_PAUSE_SECONDS * attempt)
         if self._part.stat().st_size != self.size:
@@ -75,3 +78,12 @@ class Stream(Struct, frozen=True):
                     self.progress(len(chunk))
                 file.flush()
                 os.fsync(file.fileno())
+
+
+def _is_refusal(error: httpx2.HTTPError) -> bool:
+    """Tell whether the hub says no, and will say it again."""
+    return (
+        isinstance(error, HfHubHTTPError)
+        and error.response.is_client_error
+        and error.response.status_code not in _LATER
+    )

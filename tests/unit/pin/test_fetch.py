@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -190,7 +191,9 @@ def test_a_projector_comes_along_as_llama_server_takes_it(
     assert {file.name for file in download.files} == names
 
 
-def test_a_gated_model_is_told_with_what_to_do(fleet: Fleet, hub: FilesHub) -> None:
+def test_a_gated_model_is_told_with_what_to_do(fleet: Fleet, hub: FilesHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
     hub.gated = True
     with pytest.raises(DiagnosticError) as caught:
         fleet.fetch("chat")
@@ -199,6 +202,7 @@ def test_a_gated_model_is_told_with_what_to_do(fleet: Fleet, hub: FilesHub) -> N
     assert (diagnostic.code, diagnostic.address) == ("model-is-gated", "tiers.chat.model.repo")
     assert "HF_TOKEN" in diagnostic.remedy
     assert not list(fleet.cache.rglob("*.safetensors"))
+    assert pauses == []  # a refusal is not asked for again
 
 
 def test_a_model_that_is_not_there_is_told_at_its_place(fleet: Fleet, hub: FilesHub) -> None:
