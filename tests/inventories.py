@@ -16,6 +16,23 @@ HUB = '{ repo = "org/model" }'
 UUID_A = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
 UUID_B = "GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1"
 
+BOX = f"""
+schema = 1
+[paths]
+models = "/srv/models"
+[gpus.a]
+uuid = "{UUID_A}"
+[gpus.b]
+uuid = "{UUID_B}"
+[tiers.one]
+engine = "vllm"
+gpus = ["a"]
+model = {{ path = "one" }}
+port = 30000
+[router]
+"""
+"""A host with two GPUs, one tier and a router."""
+
 Fault = tuple[str, str, str]
 """Summary, address, and a part of the remedy."""
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from places import REPOSITORY
 
 Object = dict[str, Any]
+EXAMPLES = {
+    "lab-quad": REPOSITORY / "examples/lab-quad/kubernetes",
+    "lab-quad, coding": REPOSITORY / "examples/lab-quad/kubernetes/modes/coding",
+    "fakoli-dark": REPOSITORY / "examples/fakoli-dark/kubernetes",
+}
 
 
 def built(folder: Path) -> list[Object]:
@@ -18,6 +25,12 @@ def built(folder: Path) -> list[Object]:
     command = [str(Path(sys.executable).parent / "kubectl"), "kustomize", str(folder)]
     text = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
     return list(yaml.safe_load_all(text))
+
+
+@cache
+def objects_of(example: str) -> list[Object]:
+    """Return the objects of a committed example."""
+    return built(EXAMPLES[example])
 
 
 class Objects:

@@ -10,7 +10,7 @@ from random_edits import inventories
 
 from e2e.box import Box
 from e2e.cards import HOSTS
-from e2e.test_ten_edits import IMAGES, adapted, lives, observed, planned, roll_out
+from e2e.test_ten_edits import adapted, lab_quad, lives, observed, planned, roll_out
 
 TRIES = 6 if EFFORT == 1 else 30
 ELSEWHERE = ("example.org/own", "pull_policy", "build =")
@@ -19,13 +19,7 @@ ELSEWHERE = ("example.org/own", "pull_policy", "build =")
 
 @pytest.mark.parametrize("seed", [7] if EFFORT == 1 else [random.randrange(10**6)])
 def test_random_edits(box: Box, seed: int) -> None:
-    box.environment |= {"LAB_ROUTER_TOKEN": "a key", "HF_TOKEN": "a token"}
-    for name, image in IMAGES.items():
-        box.engine.docker("tag", image, name)
-    (box.folder / "huggingface").mkdir(parents=True)
-    text = (HOSTS / "lab-quad.toml").read_text("utf-8")
-    box.write(adapted(box, text))
-    roll_out(box)
+    text = lab_quad(box)
     chosen = (one for one in inventories(text, HOSTS / "lab-quad.toml", random.Random(seed)))
     possible = (one for one in chosen if one != text and not any(word in one for word in ELSEWHERE))
     wrong = {}

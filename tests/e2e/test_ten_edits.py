@@ -73,7 +73,8 @@ def roll_out(box: Box) -> None:
     box.compose("up", "--detach", "--remove-orphans")
 
 
-def test_the_ten_edits(box: Box) -> None:
+def lab_quad(box: Box) -> str:
+    """Bring lab-quad up in a box, and return its inventory."""
     box.environment |= {"LAB_ROUTER_TOKEN": "a key", "HF_TOKEN": "a token"}
     for name, image in IMAGES.items():
         box.engine.docker("tag", image, name)
@@ -81,6 +82,11 @@ def test_the_ten_edits(box: Box) -> None:
     text = (HOSTS / "lab-quad.toml").read_text("utf-8")
     box.write(adapted(box, text))
     roll_out(box)
+    return text
+
+
+def test_the_ten_edits(box: Box) -> None:
+    text = lab_quad(box)
     wrong = {}
     for title in ORDER:
         edited = review_page.edited(text, review_page.EDITS[title])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from inventories import UUID_A, UUID_B
+from inventories import BOX
 from places import REPOSITORY
 
 from anvil_gen.deploy.pipeline import Generator
@@ -20,21 +20,6 @@ from anvil_gen.render.unit_reader import plain, read_unit, split_words
 
 QUADLET = REPOSITORY / ".tools" / "quadlet"
 EXAMPLE = REPOSITORY / "examples/lab-quad/quadlet"
-BOX = f"""
-schema = 1
-[paths]
-models = "/srv/models"
-[gpus.a]
-uuid = "{UUID_A}"
-[gpus.b]
-uuid = "{UUID_B}"
-[tiers.one]
-engine = "vllm"
-gpus = ["a"]
-model = {{ path = "one" }}
-port = 30000
-[router]
-"""
 Unit = list[tuple[str, str, str]]
 
 
