@@ -13,7 +13,8 @@ from anvil_gen.operate.readiness import SILENT_SECONDS, Phase, Progress
 
 EVERY_SECONDS = 60.0
 """How often Docker is asked, which costs it two seconds, and how long a service must have done nothing."""
-IDLE_PERCENT = 5.0
+IDLE_PERCENT = 30.0
+"""Of one processor: more than a health check takes that starts Python each second (4 to 14), less than any loading."""
 
 Ask = Callable[[Iterable[str]], Mapping[str, Usage]]
 

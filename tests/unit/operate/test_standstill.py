@@ -45,6 +45,7 @@ def looks(*usages: Usage, progress: Progress | None = None) -> tuple[list[str], 
     ("second", "expected"),
     [
         (QUIET, ", and does nothing"),
+        (Usage(percent=14.0, moved=QUIET.moved), ", and does nothing"),  # its health check
         (Usage(percent=180.0, moved=QUIET.moved), ""),
         (Usage(percent=0.3, moved=("1.3GB / 0B", "5kB / 3kB")), ""),
         (Usage(percent=0.3, moved=("1.2GB / 0B", "9MB / 3kB")), ""),
