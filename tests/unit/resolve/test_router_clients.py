@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from haproxy_words import load_cfg
-from inventories import Fault, compared, faults_of
+from inventories import BOX, Fault, compared, faults_of
 
 from anvil_gen.deploy.pipeline import Generator
 
@@ -88,6 +88,26 @@ def test_all_modes_have_one_list(tmp_path: Path) -> None:
     for cfg, health in (("haproxy.cfg", "health.json"), ("haproxy.night.cfg", "health.night.json")):
         assert "map_str(/etc/router/clients.map)" in files[f"router/{cfg}"]
         assert "ROUTER_FILE_clients_map" in json.loads(files[f"router/{health}"])
+
+
+@pytest.mark.parametrize(
+    ("target", "changed"),
+    [
+        # A pod sees a ConfigMap change.
+        ("kubernetes", {"router-files.yaml"}),
+        ("quadlet", {MAP, "router/health.json", "box-router-reload.container"}),
+    ],
+)
+def test_no_target_starts_the_router_again_for_one_more(target: str, changed: set[str], tmp_path: Path) -> None:
+    def rendered(more: str) -> dict[str, str]:
+        inventory = tmp_path / "box.toml"
+        inventory.write_text(f'{BOX}{more}api_key_sha256.laptop = "{LAPTOP}"\n', "utf-8")
+        return dict(Generator().render(inventory, target=target).tree.files)
+
+    before, after = rendered(""), rendered(f'api_key_sha256.server = "{SERVER}"\n')
+    found = {path for path in after if before[path] != after[path]}
+    assert found == changed
+    assert "\n".join(after[path] for path in found).count(f"{SERVER} server") == 1
 
 
 FAULTS: list[tuple[str, list[Fault]]] = [
