@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import Enum
 from typing import Any
 
 from msgspec import Struct
 
 from anvil_gen.deploy.compose_diff import ROUTES, Action, Address, Change, compare, is_same, recreated, without_reloader
+from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.resolve.model import EXPERIMENT_FILE, ROOT_FILE
 from anvil_gen.resolve.router_model import file_of_variable
 from anvil_gen.review.exposure import new_exposures
@@ -18,29 +18,6 @@ Files = Mapping[str, Any]
 """Parsed compose files, by their path in the tree."""
 _SHARES_NETWORK = "service:"
 _ROOT = ROOT_FILE.removesuffix(".yml")
-
-
-class Consequence(Enum):
-    """What a rollout does to a service."""
-
-    RECREATE = "recreate"
-    STOP = "stop"
-    START = "start"
-    RELOAD = "reload"
-    PULL_OR_BUILD = "none until pulled or rebuilt"
-    NONE = "none"
-
-    @property
-    def meaning(self) -> str:
-        """What that is for the service's users."""
-        return {
-            Consequence.RECREATE: "away until its new container is ready",
-            Consequence.STOP: "its container is left over until `up --remove-orphans`",
-            Consequence.START: "new",
-            Consequence.RELOAD: "without a restart, no request is lost",
-            Consequence.PULL_OR_BUILD: "the running container stays",
-            Consequence.NONE: "the running container stays",
-        }[self]
 
 
 class ServiceChange(Struct, frozen=True, kw_only=True):

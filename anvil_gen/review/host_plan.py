@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen import __version__
+from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.deploy.git import committed
 from anvil_gen.deploy.pipeline import Generator
@@ -23,7 +24,7 @@ from anvil_gen.inventory.toml_file import Document
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import Stack, Tree
 from anvil_gen.review.causes import Elsewhere, Inputs, with_causes
-from anvil_gen.review.consequence import Consequence, Files, ServiceChange, service_changes
+from anvil_gen.review.consequence import Files, ServiceChange, service_changes
 from anvil_gen.review.image_bumps import with_bumps
 from anvil_gen.review.toml_edits import Edit, edits, toml_text
 

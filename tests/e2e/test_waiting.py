@@ -55,7 +55,7 @@ def test_it_waits_until_the_model_answers(box: Box) -> None:
     box.render(vllm(box, STAND_IN_LOG="INFO [gpu_model_runner.py:1] Starting to load model x...", STAND_IN_SECONDS="2"))
     done = box.anvil_gen("up", "box", "--wait")
 
-    assert re.fullmatch(r"\+ fast  created\nready after \d+s\n", done.stdout)
+    assert re.fullmatch(r"\+ fast  started\nready after \d+s\n", done.stdout)
     assert "loading weights\n" in done.stderr
     assert box.container("fast")["State"]["Health"]["Status"] == "healthy"
     again, fast = waited(box, code=0)

@@ -1,4 +1,4 @@
-"""Changes of services: one line each, or JSON."""
+"""Changes of services: a text for each cause, or JSON."""
 
 from __future__ import annotations
 
@@ -23,19 +23,16 @@ _PARTS = {
 """Key of a service -> what a person calls it."""
 
 
-def change_lines(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield one line for each change: ``~ fast: --max-model-len 65536 -> 32768``.
+def texts_of(changes: Iterable[Change]) -> Iterator[tuple[str, Cause | None]]:
+    """Yield what changes of services, each with its cause: ``--max-model-len 65536 -> 32768``.
 
-    Changes of a service that have one cause are one line: ``~ fast: port 30001 -> 30011 (--port, health check)``.
+    Changes of a service that have one cause are one text: ``port 30001 -> 30011 (--port, health check)``.
     """
     for cause, group in by_cause(_of_services(changes)):
-        first = group[0]
-        symbol = first.action if _is_whole(first) else Action.UPDATE
-        start = f"{symbol.value} {first.service}: "
         if cause is None or (cause.before is None and cause.after is None):
-            yield from (start + _what(change) for change in group)
+            yield from ((_what(change), cause) for change in group)
         else:
-            yield start + caused_text(first.service or "", cause, group)
+            yield caused_text(group[0].service or "", cause, group), cause
 
 
 def by_cause(changes: Iterable[Change]) -> list[tuple[Cause | None, list[Change]]]:
@@ -51,7 +48,7 @@ def by_cause(changes: Iterable[Change]) -> list[tuple[Cause | None, list[Change]
 def caused_text(service: str, cause: Cause, changes: Sequence[Change]) -> str:
     """Return what happens to a service by one cause: the key that was edited, and what follows from it."""
     if any(map(_is_whole, changes)):
-        return _what(next(change for change in changes if _is_whole(change)))
+        return edit_text(cause)
     key = (cause.key.rpartition(".")[2],)
     same = next((one for one in changes if one.address[2:] == key and not one.secret), None)
     if same is not None:  # the value that was there may be a default, and it is told once
@@ -90,9 +87,9 @@ def part_of(change: Change) -> str:
     return _PARTS.get(parts[0]) or (f"mount {parts[1]}" if parts[0] == "volumes" else ".".join(parts))
 
 
-def reasons(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield one line a change, without the name of the service: ``--max-model-len 65536 -> 32768``."""
-    return map(_what, _of_services(changes))
+def place_of(cause: Cause) -> str:
+    """Return where a cause is: ``hosts/box.toml:12``, or the version of anvil-gen."""
+    return cause.file if cause.line is None else f"{cause.file}:{cause.line}"
 
 
 def _of_services(changes: Iterable[Change]) -> Iterator[Change]:

@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from anvil_gen.cli.views.changes import by_cause, change_json, change_lines
+from anvil_gen.cli.views.changes import change_json, texts_of
 from anvil_gen.cli.views.fit import fit_lines, host_json
 from anvil_gen.cli.views.json_output import print_json
+from anvil_gen.cli.views.service_lines import Entry, changed_lines, entry_lines
 from anvil_gen.deploy.compose_diff import Cause
+from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.resolve.model import DEFAULT_MODE, ROOT_FILE
-from anvil_gen.review.consequence import Consequence, ServiceChange
+from anvil_gen.review.consequence import ServiceChange
 from anvil_gen.review.host_plan import HostPlan
-
-_COLOURS = {Consequence.RECREATE: "yellow", Consequence.STOP: "red", Consequence.START: "green"}
 
 
 def show_text(plans: Sequence[HostPlan]) -> None:
@@ -32,41 +32,39 @@ def show_text(plans: Sequence[HostPlan]) -> None:
 
 
 def plan_lines(plan: HostPlan) -> Iterator[str]:
-    """Yield what changes of a host and why, then what happens to its services."""
+    """Yield what happens to the services of a host, what changes of each, and why."""
     yield from plan.notes
-    for one in plan.services:
-        for cause, changes in by_cause(one.changes):
-            place = f"  {click.style(place_of(cause), dim=True)}" if cause is not None else ""
-            yield from (f"{line}{place}" for line in change_lines(changes))
-        yield from (f"  {one.service}, {printable(note)}" for note in one.notes)
-    yield from consequence_lines(plan.services)
-    for one in plan.services:
-        yield from (click.style(text, bold=True) for text in _exposed(one))
+    yield from entry_lines([*map(entry_of, plan.services)])
     if plan.fit is not None:
         yield from fit_lines(plan.fit)
     if not plan.services:
         yield f"no service changes: {', '.join(change.path for change in plan.files)}"
 
 
-def consequence_lines(services: Sequence[ServiceChange]) -> Iterator[str]:
-    """Yield what happens to services."""
-    for consequence in Consequence:
-        found = [one for one in services if one.consequence is consequence]
-        if consequence is Consequence.NONE:  # what is new and not started has no container that could stay
-            found = [one for one in found if one.before]
-        if found:
-            word = click.style(consequence.value, fg=_COLOURS.get(consequence))
-            yield f"{word}: {', '.join(map(_with_limit, found))} ({consequence.meaning})"
+def entry_of(one: ServiceChange) -> Entry:
+    """Return what is planned of a service."""
+    exposed = (click.style(f"now {text}", bold=True) for text in _exposed(one))
+    notes = map(printable, one.notes)
+    return Entry(
+        service=title_of(one),
+        consequence=one.consequence,
+        word=one.consequence.value,
+        note=meaning_of(one),
+        lines=(*changed_lines(one.changes), *notes, *exposed),
+    )
+
+
+def meaning_of(one: ServiceChange) -> str:
+    """Return what a consequence is for a service's users, and how long that may take."""
+    if one.consequence is Consequence.NONE and not one.before:  # it has no container that could stay
+        return "nothing starts it by itself"
+    limit = start_limit(one)
+    return "; ".join(filter(None, (one.consequence.wording.meaning, f"start: up to {limit}" if limit else "")))
 
 
 def _exposed(one: ServiceChange) -> Iterator[str]:
     """Yield what is new about a service that a reviewer must not overlook."""
-    return (f"{one.service} {what}{f': {printable(value)}' if value else ''}" for what, value in one.exposures)
-
-
-def place_of(cause: Cause) -> str:
-    """Return where a cause is: ``hosts/box.toml:12``, or the version of anvil-gen."""
-    return cause.file if cause.line is None else f"{cause.file}:{cause.line}"
+    return (f"{what}{f': {printable(value)}' if value else ''}" for what, value in one.exposures)
 
 
 def title_of(one: ServiceChange) -> str:
@@ -78,11 +76,6 @@ def title_of(one: ServiceChange) -> str:
 def mode_of(root: str) -> str:
     """Return how a person names the mode of a root file; nothing for what is in no mode."""
     return DEFAULT_MODE if root == ROOT_FILE else root.partition(".")[2].removesuffix(".yml")
-
-
-def _with_limit(one: ServiceChange) -> str:
-    limit = start_limit(one)
-    return f"{title_of(one)} (start: up to {limit})" if limit else title_of(one)
 
 
 def start_limit(one: ServiceChange) -> str:
@@ -124,10 +117,10 @@ def show_annotations(plans: Sequence[HostPlan]) -> None:
     """Print plans as commands of a GitHub workflow, which shows each at the line that is its cause."""
     for plan in plans:
         for one in plan.services:
-            for cause, changes in by_cause(one.changes):
-                click.echo(_annotation(plan, one, cause, "; ".join(change_lines(changes))))
+            for text, cause in texts_of(one.changes):
+                click.echo(_annotation(plan, one, cause, text))
             for text in _exposed(one):
-                click.echo(_annotation(plan, one, None, text))
+                click.echo(_annotation(plan, one, None, f"{one.service} now {text}"))
 
 
 def _annotation(plan: HostPlan, one: ServiceChange, cause: Cause | None, text: str) -> str:

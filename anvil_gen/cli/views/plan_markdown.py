@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from anvil_gen.cli.views.changes import by_cause, change_lines, truncated
+from anvil_gen.cli.views.changes import place_of, texts_of, truncated
 from anvil_gen.cli.views.fit import bar, fit_cells
-from anvil_gen.cli.views.plan import place_of, start_limit, title_of
+from anvil_gen.cli.views.plan import start_limit, title_of
+from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.deploy.diff_text import diff_text
 from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.fit.host_fit import HostFit
 from anvil_gen.resolve.model import Mode, Stack, Tier
-from anvil_gen.review.consequence import Consequence, ServiceChange
+from anvil_gen.review.consequence import ServiceChange
 from anvil_gen.review.host_access import ROOT
 from anvil_gen.review.host_plan import HostPlan
 
@@ -118,10 +119,8 @@ def _row(plan: HostPlan, one: ServiceChange) -> str:
 
 
 def _changes(one: ServiceChange) -> Iterator[str]:
-    for cause, changes in by_cause(one.changes):
-        place = f" <sub>{_plain(place_of(cause))}</sub>" if cause is not None else ""
-        for line in change_lines(changes):
-            yield _code(line.partition(f"{one.service}: ")[2]) + place
+    for text, cause in texts_of(one.changes):
+        yield _code(text) + (f" <sub>{_plain(place_of(cause))}</sub>" if cause is not None else "")
     yield from map(_plain, one.notes)
 
 

@@ -13,7 +13,8 @@ from plans import commit, edit, git, lab_fleet, plan_of
 from anvil_gen.cli.views import plan as view
 from anvil_gen.cli.views.plan_markdown import LIMIT, MARKER, comment
 from anvil_gen.deploy.compose_diff import Action, Cause, Change
-from anvil_gen.review.consequence import Consequence, ServiceChange
+from anvil_gen.deploy.consequence import Consequence
+from anvil_gen.review.consequence import ServiceChange
 from anvil_gen.review.host_plan import HostPlan
 
 HOSTILE = "a`b``|c<img src=x>**d**\n::error::e<!-- anvil-gen plan -->%0A"
@@ -54,12 +55,12 @@ def test_text(fleet: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
 
     assert capsys.readouterr().out == (
         "lab-quad\n"
-        "  ~ writer: port 30001 -> 30011 (--port, health check)  hosts/lab-quad.toml:62\n"
-        "  ~ writer: bind 0.0.0.0 added (published port)  hosts/lab-quad.toml:63\n"
-        "  ~ router: routes, by tiers.writer.port 30001 -> 30011  hosts/lab-quad.toml:62\n"
-        "  recreate: writer (start: up to 10m) (away until its new container is ready)\n"
-        "  reload: router (without a restart, no request is lost)\n"
-        "  writer listens beyond loopback: 0.0.0.0:30011\n"
+        "  ~ writer  recreate (away until its new container is ready; start: up to 10m)\n"
+        "      port 30001 -> 30011 (--port, health check)  hosts/lab-quad.toml:62\n"
+        "      bind 0.0.0.0 added (published port)  hosts/lab-quad.toml:63\n"
+        "      now listens beyond loopback: 0.0.0.0:30011\n"
+        "  @ router  reload (without a restart, no request is lost)\n"
+        "      routes, by tiers.writer.port 30001 -> 30011  hosts/lab-quad.toml:62\n"
         "other: no changes\n"
     )
 
@@ -129,7 +130,7 @@ def test_an_annotation_is_one_command(capsys: pytest.CaptureFixture[str]) -> Non
     first, second = capsys.readouterr().out.splitlines()
 
     assert first.startswith("::warning file=hosts/box.toml,line=3,title=a`b``|c<img src=x>**d**%0A%3A%3Aerror%3A%3Ae")
-    assert second == "::warning file=hosts/box.toml,title=box%3A recreate fast::~ fast: x 1 -> 2"
+    assert second == "::warning file=hosts/box.toml,title=box%3A recreate fast::x 1 -> 2"
 
 
 def test_json_is_as_programs_expect_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -187,12 +188,12 @@ def test_what_a_service_has_of_the_host_is_in_every_form(fleet: Path, capsys: py
     annotations = capsys.readouterr().out
 
     for line in (
-        "writer is privileged, which is root on the host",
-        "writer shares the host's processes (pid)",
-        "writer mounts from the host: /var/run/docker.sock",
-        "writer has a container engine's socket, which is root on the host: /var/run/docker.sock",
+        "is privileged, which is root on the host",
+        "shares the host's processes (pid)",
+        "mounts from the host: /var/run/docker.sock",
+        "has a container engine's socket, which is root on the host: /var/run/docker.sock",
     ):
-        assert f"  {line}\n" in text
-        assert f"::{line}\n" in annotations
+        assert f"\n      now {line}\n" in text
+        assert f"::writer now {line}\n" in annotations
     assert "- **`writer` now is privileged, which is root on the host**\n" in comment(found)
     assert "- **`writer` now mounts from the host: `/var/run/docker.sock`**\n" in comment(found)
