@@ -35,7 +35,9 @@ _STAYS = "the running container stays"
 _WORDINGS = {
     Consequence.RECREATE: Wording(symbol="~", done="recreated", meaning="away until its new container is ready"),
     Consequence.STOP: Wording(
-        symbol="-", done="removed", meaning="runs until `anvil-gen up`, or `docker compose up -d --remove-orphans`"
+        symbol="-",
+        done="removed",
+        meaning="runs on, with its GPUs and ports, until `anvil-gen up` or `docker compose up -d --remove-orphans`",
     ),
     Consequence.START: Wording(symbol="+", done="started"),
     Consequence.RELOAD: Wording(symbol="@", done="reloading", meaning="without a restart, no request is lost"),

@@ -15,7 +15,7 @@ from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.deploy.git import committed
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.plan import Plan
-from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.fit.facts_source import has_lock
 from anvil_gen.fit.host_fit import HostFit, locked_fit
 from anvil_gen.inventory.fleet import stem_of
@@ -26,6 +26,7 @@ from anvil_gen.resolve.model import Stack, Tree
 from anvil_gen.review.causes import Elsewhere, Inputs, with_causes
 from anvil_gen.review.consequence import Files, ServiceChange, service_changes
 from anvil_gen.review.image_bumps import with_bumps
+from anvil_gen.review.names import NameChange
 from anvil_gen.review.toml_edits import Edit, edits, toml_text
 
 NOTHING = Tree(files={}, data={})
@@ -36,7 +37,8 @@ class HostPlan(Struct, frozen=True, kw_only=True):
 
     ``stack`` is None of a host that goes, and ``tree`` what is rendered after the change; ``is_edited`` tells whether
     its inventory is another one, where that is known; ``notes`` are for people. ``fit`` is what its tiers take by the
-    facts of its locks, of those whose service changes; None without locks.
+    facts of its locks, of those whose service changes; None without locks. ``names`` are those that clients ask for and
+    something else answers, and ``warnings`` the new ones, where the inventory before is known.
     """
 
     host: str
@@ -48,6 +50,8 @@ class HostPlan(Struct, frozen=True, kw_only=True):
     is_edited: bool = True
     notes: tuple[str, ...] = ()
     fit: HostFit | None = None
+    names: tuple[NameChange, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def changes(self) -> bool:

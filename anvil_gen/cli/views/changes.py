@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -23,16 +23,21 @@ _PARTS = {
 """Key of a service -> what a person calls it."""
 
 
-def texts_of(changes: Iterable[Change]) -> Iterator[tuple[str, Cause | None]]:
+_Key = tuple[str, int | None, str]
+"""By what causes are told apart: file, line and key."""
+
+
+def texts_of(changes: Iterable[Change], told: Collection[_Key] = ()) -> Iterator[tuple[str, Cause | None]]:
     """Yield what changes of services, each with its cause: ``--max-model-len 65536 -> 32768``.
 
-    Changes of a service that have one cause are one text: ``port 30001 -> 30011 (--port, health check)``.
+    Changes of a service that have one cause are one text: ``port 30001 -> 30011 (--port, health check)``. The values of
+    causes that have been ``told`` of another service are not repeated.
     """
     for cause, group in by_cause(_of_services(changes)):
         if cause is None or (cause.before is None and cause.after is None):
             yield from ((_what(change), cause) for change in group)
         else:
-            yield caused_text(group[0].service or "", cause, group), cause
+            yield _caused_text(group[0].service or "", cause, group, is_told=key_of(cause) in told), cause
 
 
 def by_cause(changes: Iterable[Change]) -> list[tuple[Cause | None, list[Change]]]:
@@ -40,12 +45,17 @@ def by_cause(changes: Iterable[Change]) -> list[tuple[Cause | None, list[Change]
     groups: dict[object, tuple[Cause | None, list[Change]]] = {}
     for change in changes:
         cause = change.cause
-        key = id(change) if cause is None else (change.service, cause.file, cause.line, cause.key)
+        key = id(change) if cause is None else (change.service, key_of(cause))
         groups.setdefault(key, (cause, []))[1].append(change)
     return list(groups.values())
 
 
-def caused_text(service: str, cause: Cause, changes: Sequence[Change]) -> str:
+def key_of(cause: Cause) -> _Key:
+    """Return by what a cause is told apart from others."""
+    return cause.file, cause.line, cause.key
+
+
+def _caused_text(service: str, cause: Cause, changes: Sequence[Change], *, is_told: bool) -> str:
     """Return what happens to a service by one cause: the key that was edited, and what follows from it."""
     if any(map(_is_whole, changes)):
         return edit_text(cause)
@@ -59,7 +69,7 @@ def caused_text(service: str, cause: Cause, changes: Sequence[Change]) -> str:
     own = f"{service}."
     if rest.startswith(own) or table in ("router", "experiment"):
         return edit_text(cause, rest.removeprefix(own)) + (f" ({follow})" if follow else "")
-    return f"{follow}, by {edit_text(cause)}"
+    return f"{follow}, by {cause.key if is_told else edit_text(cause)}"
 
 
 def edit_text(cause: Cause, key: str = "") -> str:

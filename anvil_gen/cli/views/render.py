@@ -10,7 +10,7 @@ import click
 from anvil_gen.cli.views.changes import change_json
 from anvil_gen.cli.views.diagnostics import diagnostic_json
 from anvil_gen.cli.views.json_output import print_json
-from anvil_gen.cli.views.plan import entry_of
+from anvil_gen.cli.views.plan import entries_of
 from anvil_gen.cli.views.service_lines import entry_lines
 from anvil_gen.deploy.compose_diff import ROUTES, recreated
 from anvil_gen.deploy.diff_text import diff_text
@@ -74,7 +74,7 @@ class TextView:
         for change in plan.files:
             click.echo(f"  {verbs[change.action]:{width}}  {change.path}")
         services = service_changes(plan.data_on_disk, plan.compose_data)
-        for line in entry_lines([*map(entry_of, services)]):
+        for line in entry_lines(entries_of(services)):
             click.echo(f"  {line}")
 
 

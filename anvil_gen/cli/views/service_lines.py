@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import click
 from msgspec import Struct
@@ -43,7 +43,7 @@ def _colour(one: Entry) -> str | None:
     return "red" if one.consequence is None else _COLOURS.get(one.consequence)
 
 
-def changed_lines(changes: Iterable[Change]) -> Iterator[str]:
+def changed_lines(changes: Iterable[Change], told: Collection[tuple[str, int | None, str]] = ()) -> Iterator[str]:
     """Yield what changes of a service, each with its place: ``port 1 -> 2 (--port)  hosts/box.toml:12``."""
-    for text, cause in texts_of(changes):
+    for text, cause in texts_of(changes, told):
         yield text if cause is None else f"{text}  {click.style(place_of(cause), dim=True)}"

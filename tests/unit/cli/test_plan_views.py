@@ -60,7 +60,7 @@ def test_text(fleet: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
         "      bind 0.0.0.0 added (published port)  hosts/lab-quad.toml:63\n"
         "      now listens beyond loopback: 0.0.0.0:30011\n"
         "  @ router  reload (without a restart, no request is lost)\n"
-        "      routes, by tiers.writer.port 30001 -> 30011  hosts/lab-quad.toml:62\n"
+        "      routes, by tiers.writer.port  hosts/lab-quad.toml:62\n"
         "other: no changes\n"
     )
 
@@ -72,7 +72,8 @@ def test_the_comment_is_the_same_for_the_same_change(fleet: Path) -> None:
     assert first == second
     assert first.startswith(f"{MARKER}\n")
     assert first.count(MARKER) == 1
-    assert "| `writer` | **recreate**, start: up to 10m | `/models/mistral-small-3.2-24b-q4_k_m.gguf` | c |" in first
+    away = "away until its new container is ready; start: up to 10m"
+    assert f"| `writer` | **recreate**: {away} | `/models/mistral-small-3.2-24b-q4_k_m.gguf` | c |" in first
     assert "**`writer` now listens beyond loopback: `0.0.0.0:30011`**" in first
     assert "  class t1,r changed\n" in first
     assert "```diff\n--- a/tiers/writer.yml" in first
@@ -197,3 +198,34 @@ def test_what_a_service_has_of_the_host_is_in_every_form(fleet: Path, capsys: py
         assert f"::writer now {line}\n" in annotations
     assert "- **`writer` now is privileged, which is root on the host**\n" in comment(found)
     assert "- **`writer` now mounts from the host: `/var/run/docker.sock`**\n" in comment(found)
+
+
+def test_a_reviewer_is_told_what_clients_lose_and_what_is_doubtful(fleet: Path) -> None:
+    edit(fleet, 'served_name = "mistral-small"', 'served_name = "mistral"\nbind = "0.0.0.0"')
+    edit(fleet, 'aliases.default = "chat"', 'aliases.default = "writer"')
+    lines = comment([plan_of(fleet, against="HEAD")]).splitlines()
+
+    assert '- **"mistral-small" for clients: no longer answered**' in lines
+    assert '- **"default" for clients: chat -&gt; writer**' in lines
+    assert '- "mistral" for clients: new, answered by writer' in lines
+    assert any(line.startswith("- warning: **tier without a key beyond loopback** `") for line in lines)
+
+
+def test_what_is_new_to_the_host_stands_out(fleet: Path) -> None:
+    """All models of the cache are mounted by others too: of a new tier only its listener is anything new."""
+    tier = '[tiers.more]\nengine = "tei"\ntask = "embedding"\nmodel = { repo = "a/b" }\nport = 30009\n'
+    edit(fleet, "# Only in the mode", f"{tier}bind = '0.0.0.0'\n\n# Only in the mode")
+    lines = comment([plan_of(fleet, against="HEAD")]).splitlines()
+
+    assert "- **`more` now listens beyond loopback: `0.0.0.0:30009`**" in lines
+    assert "- `more` now mounts from the host: `/srv/huggingface`, as others here" in lines
+
+
+def test_diffs_of_tiers_come_first_and_those_of_the_router_are_one(fleet: Path) -> None:
+    edit(fleet, "port = 30001", "port = 30011")
+    text = comment([plan_of(fleet, against="HEAD")])
+
+    assert re.findall("<summary>(<code>.*)</summary>", text) == [
+        "<code>tiers/writer.yml</code>",
+        "<code>router/</code>: 6 files",
+    ]

@@ -247,6 +247,61 @@ def test_the_version_that_a_ref_had_is_named(fleet: Path) -> None:
     assert plan_of(fleet, against="HEAD").notes == ("HEAD has anvil-gen==0.1.0, and now it is anvil-gen==0.2.0",)
 
 
+def test_what_another_version_has_rendered_is_compared(fleet: Path) -> None:
+    """What this version makes of the inventory of that time would hide what the upgrade changes."""
+    (fleet / "requirements.txt").write_text("anvil-gen==0.1.0\n", "utf-8")
+    edit(fleet, "    init: true\n", "", "deploy/lab-quad/tiers/writer.yml")
+    commit(fleet)
+    assert plan_of(fleet, against="HEAD").changes is False
+    (fleet / "requirements.txt").write_text("anvil-gen==0.2.0\n", "utf-8")
+
+    plan = plan_of(fleet, against="HEAD")
+
+    assert consequences(plan) == {"writer": "recreate"}
+    assert {(service, key) for service, key, _ in causes(plan)} == {("writer", "version")}
+    assert [one.path for one in plan.files] == ["tiers/writer.yml"]
+    assert plan.is_edited is False
+
+
+def test_edits_that_cannot_be_taken_back_alone_are_no_cause_of_what_they_do_not_change(fleet: Path) -> None:
+    """A GPU is only free once another tier has moved, and that only fits once a third takes less."""
+    edit(fleet, 'gpu_memory = "18GiB"', 'gpu_memory = "15GiB"')
+    edit(fleet, 'task = "rerank"\ngpus = ["d"]', 'task = "rerank"\ngpus = ["c"]')
+    vision = 'engine = "vllm"\ngpus = ["d"]\nmodel = { repo = "org/vision" }\nport = 30006\n\n'
+    edit(fleet, "# Only in the mode", f"[tiers.vision]\n{vision}# Only in the mode")
+    edit(fleet, 'aliases.default = "chat"', 'aliases.default = "chat"\naliases.eyes = "vision"')
+
+    found = {(service, key) for service, key, _ in causes(plan_of(fleet, against="HEAD"))}
+
+    assert found == {
+        ("rerank", "tiers.rerank.gpus"),
+        ("vision", "tiers.vision"),
+        ("router", "tiers.vision"),
+        ("router", "router.aliases.eyes"),
+    }
+
+
+def test_names_that_clients_ask_for(fleet: Path) -> None:
+    edit(fleet, 'served_name = "qwen3-30b"', 'served_name = "qwen3-32b"')
+    edit(fleet, 'aliases.default = "chat"', 'aliases.default = "writer"')
+    names = plan_of(fleet, against="HEAD").names
+
+    assert [(one.name, one.before, one.after, one.modes) for one in names] == [
+        ("qwen3-30b", "chat", "", ("default", "coding")),
+        ("default", "chat", "writer", ("default",)),
+        ("qwen3-32b", "", "chat", ("default", "coding")),
+    ]
+
+
+def test_only_new_warnings_are_told(fleet: Path) -> None:
+    edit(fleet, "port = 30001\n", 'port = 30001\nbind = "0.0.0.0"\n')
+    assert [one.address for one in plan_of(fleet, against="HEAD").warnings] == ["tiers.writer.bind"]
+    commit(fleet)
+    edit(fleet, "context_length = 65536", "context_length = 32768")
+
+    assert plan_of(fleet, against="HEAD").warnings == ()
+
+
 def test_another_host_is_the_cause(tmp_path: Path) -> None:
     """A router that serves another host's models changes with that host's inventory."""
     head = 'schema = 1\n[router]\nkind = "haproxy"\nport = 8000\napi_key_env = "KEY"\n'
