@@ -42,8 +42,10 @@ What a service's consequence means:
 | none until pulled or rebuilt | nothing, until `docker compose pull` or `build` |
 | none | nothing |
 
-That is decided by the rendered files alone, without Docker. `--verify` asks Docker Compose as well, by the hashes that
-it compares containers with (`docker compose config --hash`), and exits 1 where it would do something else.
+Where `up --wait` has started a service from here before, the plan says how long that took until it was ready, and else
+how long its health check allows. What happens is decided by the rendered files alone, without Docker. `--verify` asks
+Docker Compose as well, by the hashes that it compares containers with (`docker compose config --hash`), and exits 1
+where it would do something else.
 
 `render`, `up` and `status` print services in the same lines, symbols and words: what a render changes, what was done
 (`recreated` for `recreate`), and what the next `up` does about a drift.

@@ -25,7 +25,8 @@ class ServiceChange(Struct, frozen=True, kw_only=True):
 
     ``root`` is the first root file that has it, the default mode's before all others; ``exposures`` are what of it is
     new that a reviewer must not overlook, ``usual`` those of them that another service of the host had before;
-    ``notes`` are for people.
+    ``notes`` are for people. ``last_start`` is how many seconds it took on this host until it was ready, when it
+    started last; None where that is not known.
     """
 
     service: str
@@ -38,6 +39,7 @@ class ServiceChange(Struct, frozen=True, kw_only=True):
     exposures: tuple[Exposure, ...] = ()
     usual: tuple[Exposure, ...] = ()
     notes: tuple[str, ...] = ()
+    last_start: float | None = None
 
 
 def service_changes(before: Files, after: Files) -> list[ServiceChange]:

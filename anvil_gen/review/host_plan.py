@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen import __version__
 from anvil_gen.deploy.consequence import Consequence
@@ -15,6 +16,7 @@ from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.deploy.git import committed
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.plan import Plan
+from anvil_gen.deploy.starts import known_starts
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.fit.facts_source import has_lock
 from anvil_gen.fit.host_fit import HostFit, locked_fit
@@ -147,7 +149,7 @@ def host_plan(
     plan: Plan, services: Iterable[ServiceChange], files: tuple[FileChange, ...], *, is_edited: bool
 ) -> HostPlan:
     """Return the plan of a host that is there."""
-    services = tuple(services)
+    services = tuple(with_last_starts(services, plan.host.output))
     return HostPlan(
         host=plan.host.name,
         inventory=plan.host.path.as_posix(),
@@ -158,6 +160,12 @@ def host_plan(
         is_edited=is_edited,
         fit=_fit(plan, {one.service for one in services}),
     )
+
+
+def with_last_starts(services: Iterable[ServiceChange], output: Path) -> Iterator[ServiceChange]:
+    """Yield services with how long they took to start, where they have been started from here."""
+    known = known_starts(output)
+    return (replace(one, last_start=known.get(one.service)) for one in services)
 
 
 def _fit(plan: Plan, services: set[str]) -> HostFit | None:

@@ -19,7 +19,7 @@ from anvil_gen.operate.status import ABSENT, Row, Status, status_of
 from anvil_gen.resolve.host import Host
 from anvil_gen.review.causes import Elsewhere, Inputs, with_causes
 from anvil_gen.review.consequence import ServiceChange
-from anvil_gen.review.host_plan import HostPlan
+from anvil_gen.review.host_plan import HostPlan, with_last_starts
 
 
 def against_live(inventory: Path) -> HostPlan:
@@ -38,7 +38,7 @@ def against_live(inventory: Path) -> HostPlan:
         host=status.host,
         inventory=inventory.as_posix(),
         stack=deployment.stack,
-        services=tuple(with_causes(services, _inputs(deployment))),
+        services=tuple(with_last_starts(with_causes(services, _inputs(deployment)), deployment.host.output)),
         files=(),
         notes=tuple(_notes(status)),
     )

@@ -14,6 +14,7 @@ from anvil_gen.cli.views.service_lines import Entry, changed_lines, entry_lines
 from anvil_gen.deploy.compose_diff import Cause
 from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.diagnostics import Diagnostic, printable
+from anvil_gen.operate.readiness import duration
 from anvil_gen.resolve.model import DEFAULT_MODE, EXPERIMENT_FILE, ROOT_FILE
 from anvil_gen.review.consequence import ServiceChange
 from anvil_gen.review.host_access import ROOT, Exposure
@@ -85,8 +86,7 @@ def meaning_of(one: ServiceChange) -> str:
         return "nothing starts it by itself"
     if one.consequence is Consequence.NONE and one.root == EXPERIMENT_FILE:
         return "from the next trial on"
-    limit = start_limit(one)
-    return "; ".join(filter(None, (one.consequence.wording.meaning, f"start: up to {limit}" if limit else "")))
+    return "; ".join(filter(None, (one.consequence.wording.meaning, _start(one))))
 
 
 def exposed_texts(one: ServiceChange) -> Iterator[tuple[str, bool]]:
@@ -112,12 +112,15 @@ def mode_of(root: str) -> str:
     return DEFAULT_MODE if root == ROOT_FILE else root.partition(".")[2].removesuffix(".yml")
 
 
-def start_limit(one: ServiceChange) -> str:
-    """Return how long a recreated service may take to start, as its health check allows; nothing for any other."""
+def _start(one: ServiceChange) -> str:
+    """Return how long a recreated service took to start the last time, or may take, as its health check allows."""
     if one.consequence is not Consequence.RECREATE:
         return ""
+    if one.last_start is not None:
+        return f"last start: {duration(one.last_start)}"
     check = one.after.get("healthcheck")
-    return str(check.get("start_period") or "") if isinstance(check, dict) else ""
+    limit = check.get("start_period") if isinstance(check, dict) else None
+    return f"start: up to {limit}" if limit else ""
 
 
 def show_json(plans: Sequence[HostPlan]) -> None:
