@@ -15,16 +15,18 @@ from anvil_gen.deploy.target_pipeline import places_of, target_files
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.inventory.fleet import fleet_root, neighbours, stem_of
 from anvil_gen.inventory.lock_file import Lock
+from anvil_gen.render.group_view import ReadTree
 from anvil_gen.render.jinja_env import cache_folder
 from anvil_gen.render.renderer import Renderer, shipped_renderer
 from anvil_gen.render.target_renderer import target_folder
+from anvil_gen.render.target_view import HostTree
 from anvil_gen.render.template_lines import TemplateLine
 from anvil_gen.render.verify import verify
 from anvil_gen.resolve.host import Host, render_command
 from anvil_gen.resolve.model import Stack, Tree
 from anvil_gen.resolve.model_needs import warn_of_model_needs
 from anvil_gen.resolve.mounts import check_router_mounts
-from anvil_gen.resolve.target import resolve_target, with_target_variables
+from anvil_gen.resolve.target import TargetRequest, resolve_target, with_target_variables
 from anvil_gen.resolve.uniqueness import check_helpers
 from anvil_gen.text_files import is_inside
 from anvil_gen.values import KeyPath
@@ -78,9 +80,7 @@ class Generator:
         if folder is None and host.inventory.host.output is not UNSET:
             self._check_nesting(host)
         request = resolve_target(host, name) if name else None
-        stack = _with_fit(host) if request is None else with_target_variables(_with_fit(host), host, request.name)
-        files, rendered = renderer.render(stack)
-        data = verify(renderer, files, rendered)
+        stack, files, data = _rendered(renderer, host, request)
         check_helpers(_services(host.stack, data), host.collector)
         if host.stack.router is not None:
             check_router_mounts(data[host.stack.modes[0].router_file]["services"].values(), host.collector)
@@ -92,7 +92,8 @@ class Generator:
             warn_of_misfits(host)
         if request is None:
             return Plan(host, Tree(files=dict(sorted(files.items())), data=data))
-        own = target_files(renderer, host, stack, request, (files, data))
+        tree = HostTree(host=host, request=request, stack=stack, files=files, data=data)
+        own = target_files(renderer, tree, _reader(renderer, host, name, others))
         return Plan(host, Tree(files=dict(sorted(own.items())), data=own), places_of(renderer, request))
 
     def render_all(
@@ -151,6 +152,30 @@ class Generator:
             else:
                 self._renderers[root] = Renderer(catalog, cache_folder=self._cache)
         return self._renderers[root]
+
+
+def _rendered(
+    renderer: Renderer, host: Host, request: TargetRequest | None
+) -> tuple[Stack, dict[str, str], dict[str, Any]]:
+    """Return what a host resolves to, as a target has it, and its deploy tree with the parsed files."""
+    host.group_words = request.data.group if request is not None else None
+    stack = _with_fit(host) if request is None else with_target_variables(_with_fit(host), host, request.name)
+    files, rendered = renderer.render(stack)
+    return stack, files, verify(renderer, files, rendered)
+
+
+def _reader(renderer: Renderer, host: Host, target: str, others: Mapping[str, str]) -> ReadTree:
+    """Return what renders another host of a host's fleet for a target."""
+
+    def read(name: str) -> HostTree:
+        path = next(path for path in neighbours(host.path) if stem_of(path) == name)
+        other = Host(path, renderer.catalog, text=others.get(name), others=others)
+        request = resolve_target(other, target)
+        stack, files, data = _rendered(renderer, other, request)
+        other.collector.raise_errors()
+        return HostTree(host=other, request=request, stack=stack, files=files, data=data)
+
+    return read
 
 
 def _own_files(renderer: Renderer, inventory: Path, output: Path | None, target: str | None) -> tuple[str, Path | None]:

@@ -3,46 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from anvil_gen.deploy.deploy_tree import Places
+from anvil_gen.render.group_view import ReadTree, with_workers
 from anvil_gen.render.renderer import Renderer
-from anvil_gen.render.target_model import TargetView
 from anvil_gen.render.target_renderer import PLACEHOLDERS, render_target, target_folder
-from anvil_gen.render.target_view import ViewBuilder
+from anvil_gen.render.target_view import HostTree, ViewBuilder
 from anvil_gen.render.verify_target import verify_target
-from anvil_gen.resolve.host import Host
-from anvil_gen.resolve.model import Stack
 from anvil_gen.resolve.target import TargetRequest, check_target
 
 
-def target_files(
-    renderer: Renderer,
-    host: Host,
-    stack: Stack,
-    request: TargetRequest,
-    tree: tuple[Mapping[str, str], Mapping[str, Any]],
-) -> dict[str, str]:
+def target_files(renderer: Renderer, tree: HostTree, read: ReadTree) -> dict[str, str]:
     """Return the files of a target, read back and compared with the deploy tree that they follow from.
+
+    Args:
+        renderer: has the target's templates.
+        tree: the host's own.
+        read: gives those of other hosts.
 
     Raises:
         DiagnosticError: with everything of the inventory that the target cannot say.
         InternalError: a file does not say what the deploy tree says.
     """
+    host, request = tree.host, tree.request
     check_target(host, request)
-    view = target_view(host, stack, request, tree)
+    view = ViewBuilder(tree).view()
     host.collector.raise_errors()
-    files = render_target(renderer, stack, request, view)
+    if request.data.group is not None:
+        view = with_workers(view, read)
+    files = render_target(renderer, tree.stack, request, view)
     verify_target(request.data.syntax, view, files)
     return files
-
-
-def target_view(
-    host: Host, stack: Stack, request: TargetRequest, tree: tuple[Mapping[str, str], Mapping[str, Any]]
-) -> TargetView:
-    """Return what a target's templates are given; what it cannot say goes to the host's collector."""
-    return ViewBuilder(host, request, *tree).view(stack)
 
 
 def places_of(renderer: Renderer, request: TargetRequest) -> Places:

@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.target import GroupWords
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, display_path, join_words
 from anvil_gen.digests import digest_of
 from anvil_gen.inventory.collector import Collector
@@ -80,6 +81,8 @@ class Host:
             check_output(self.collector, path, self.output)
         else:
             _require_free(path, self.output)
+        self.group_words: GroupWords | None = None
+        """How the ranks of its groups find each other, where that is not by the addresses of their link."""
         self.command = render_command(path, output)
         """What a person types to render it."""
 
@@ -171,7 +174,8 @@ class Host:
     @cached_property
     def ranks(self) -> dict[str, Rank]:
         """Its parts in groups, by the names of their tiers; what is wrong with them is in ``collector``."""
-        return ranks_of(self.collector, sorted([stem_of(self.path), *self._others]), self._member)
+        found = ranks_of(self.collector, sorted([stem_of(self.path), *self._others]), self._member)
+        return {tier: replace(rank, words=self.group_words) for tier, rank in found.items()}
 
     def _member(self, name: str) -> OtherHost:
         if name == stem_of(self.path):

@@ -87,19 +87,23 @@ def check_target(host: Host, request: TargetRequest) -> None:
         if _is_variable(value) and not any(_matches(path, one) for one in known):
             errors.add(path, "Compose alone puts a variable in its place")
     for tier in host.stack.tiers:
-        _check_tier(host, errors, request, tier)
+        check_tier(host, request, tier)
     _check_router(host, request)
     if request.options.get("gpu_request") == _DEVICE_PLUGIN:
         _check_device_plugin(host, request)
 
 
-def _check_tier(host: Host, errors: TargetErrors, request: TargetRequest, tier: Tier) -> None:
-    pattern = request.data.name_pattern
+def check_tier(host: Host, request: TargetRequest, tier: Tier) -> None:
+    """Report what of a tier a target cannot say."""
+    pattern, errors = request.data.name_pattern, TargetErrors(host.collector, request)
     if pattern and not re.fullmatch(pattern, tier.service.name):
         remedy = f'set another "service": {request.data.name_help}'
         errors.add((*tier.table, "service"), f"{tier.service.name}: {request.data.name_help}", remedy)
     if tier.rank is not None and request.data.groups:
         errors.add(tier.table, request.data.groups)
+    words = request.data.group
+    if tier.rank is not None and words is not None and len(tier.rank.hosts) > words.hosts:
+        errors.add(("groups", tier.rank.group, "hosts", words.hosts), words.more, f"name {words.hosts} hosts")
     vendor = host.catalog.vendor(tier.gpu_request.vendor) if tier.gpu_request is not None else None
     if not request.data.gpu_claims or tier.gpu_request is None or vendor is None:
         return
