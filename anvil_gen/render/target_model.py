@@ -108,6 +108,7 @@ class TargetView(Struct, frozen=True, kw_only=True):
 
     project: str
     options: Mapping[str, Any]
+    shares_base: bool = False  # what several hosts have in common is next to their folders
     tiers: tuple[Workload, ...]
     router: Workload | None
     routers: tuple[Workload, ...]  # one for each mode that has routes of its own

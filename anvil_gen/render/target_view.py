@@ -71,6 +71,7 @@ class ViewBuilder:
         return TargetView(
             project=stack.project,
             options=self._request.options,
+            shares_base=self._request.shares_base,
             tiers=tuple(_with_conflicts(tier, tiers) for tier in tiers),
             router=default,
             routers=tuple(_with_conflicts(one, together.values()) for one in together.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -83,7 +83,7 @@ class Host:
             _require_free(path, self.output)
         self.group_words: GroupWords | None = None
         """How the ranks of its groups find each other, where that is not by the addresses of their link."""
-        self.command = render_command(path, output)
+        self.command = render_command([path], output)
         """What a person types to render it."""
 
     @property
@@ -285,7 +285,7 @@ def _require_free(inventory: Path, output: Path) -> None:
         raise DiagnosticError([diagnostic])
 
 
-def render_command(path: Path, output: Path | None, target: str = "") -> str:
-    """Return what a person types to render an inventory."""
+def render_command(paths: Sequence[Path], output: Path | None, target: str = "") -> str:
+    """Return what a person types to render inventories."""
     options = [*(() if output is None else ("--output", output.as_posix())), *(("--target", target) if target else ())]
-    return shlex.join(["anvil-gen", "render", path.as_posix(), *options])
+    return shlex.join(["anvil-gen", "render", *(path.as_posix() for path in paths), *options])

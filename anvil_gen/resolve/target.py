@@ -28,6 +28,7 @@ class TargetRequest(Struct, frozen=True, kw_only=True):
     name: str
     data: Target
     options: Mapping[str, Any]
+    shares_base: bool = False  # what it has in common with other hosts is in a folder next to its own
 
     @property
     def claims_gpus(self) -> bool:
