@@ -77,7 +77,9 @@ class Generator:
         if catalog is not None:
             renderer = renderer.with_catalog(catalog)
         name, folder = _own_files(renderer, inventory, output, target) if target != "" else ("", output)
-        host = Host(inventory, renderer.catalog, output=folder, text=text, lock=lock, others=others, whole=whole)
+        host = Host(
+            inventory, renderer.catalog, output=folder, text=text, lock=lock, others=others, whole=whole, target=name
+        )
         host.command = render_command([inventory], output, target or "") if name else host.command
         if folder is None and host.inventory.host.output is not UNSET:
             self._check_nesting(host)
@@ -136,7 +138,7 @@ class Generator:
             plan.host.command = render_command(inventories, output, target)
         first = min(plans, key=lambda plan: plan.host.header)
         renderer = self._renderer(fleet_root(first.host.path))
-        host = Host(first.host.path, renderer.catalog, output=output / BASE)
+        host = Host(first.host.path, renderer.catalog, output=output / BASE, target=target)
         host.command = first.host.command
         return base_plan(renderer, host, target)
 
@@ -191,7 +193,7 @@ def _reader(renderer: Renderer, host: Host, target: str, others: Mapping[str, st
 
     def read(name: str) -> HostTree:
         path = next(path for path in neighbours(host.path) if stem_of(path) == name)
-        other = Host(path, renderer.catalog, text=others.get(name), others=others)
+        other = Host(path, renderer.catalog, text=others.get(name), others=others, target=target)
         request = resolve_target(other, target)
         stack, files, data = _rendered(renderer, other, request)
         other.collector.raise_errors()

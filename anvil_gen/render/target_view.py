@@ -14,8 +14,10 @@ from msgspec.structs import replace
 from anvil_gen.catalog.image_kind import RunAs, kind_of
 from anvil_gen.catalog.release import plain_image
 from anvil_gen.digests import digest
+from anvil_gen.inventory.left_out import names
 from anvil_gen.render.target_model import ConfigFile, GpuClaim, ModeView, Store, TargetView, Workload
 from anvil_gen.render.workloads import Container, Given, MountedPlace, container, literal, with_pod_variables
+from anvil_gen.resolve.compose_keys import by_name, long_mount
 from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import FILE_LABEL, Mode, Stack, Tier
@@ -138,7 +140,9 @@ class ViewBuilder:
         modes: tuple[str, ...],
         claims: tuple[GpuClaim, ...] = (),
     ) -> Workload:
-        labels = {key: value for key, value in service.get("labels", {}).items() if key.startswith(FILE_LABEL)}
+        labels = {
+            key: value for key, value in (by_name(service.get("labels")) or {}).items() if key.startswith(FILE_LABEL)
+        }
         networks = service.get("networks") or ("default",)
         return Workload(
             name=containers[0].name,
@@ -191,9 +195,14 @@ class ViewBuilder:
         keys = self._request.data.keys
         for key in service:
             if key not in keys.said and key not in keys.left_out:
-                own = (*table, "override", key)
-                where = own if self._host.collector.value_at(own) is not None else table
-                self._errors.add(where, f"{key}: {keys.refused.get(key, 'it has no word for this key of Compose')}")
+                places = ((*table, "override", key), (*table, key))
+                where = next((one for one in places if self._host.collector.value_at(one) is not None), table)
+                self._refuse(where, f"{key}: {keys.refused.get(key, 'it has no word for this key of Compose')}")
+
+    def _refuse(self, path: KeyPath, reason: str) -> None:
+        """Report what cannot be said, unless all of its kind is refused, and so reported already."""
+        if not any(names(pattern, path) for pattern in self._request.data.refused):
+            self._errors.add(path, reason)
 
     def _run_as(self, tier: Tier) -> RunAs | None:
         engine = self._host.catalog.engine(tier.engine)
@@ -209,12 +218,9 @@ class ViewBuilder:
         service, declared = self._data[path]["services"][name], self._data[path].get("volumes", {})
         mounts: list[MountedPlace] = []
         files: dict[str, ConfigFile] = {}
-        for mount in service.get("volumes", ()):
+        for mount in map(long_mount, service.get("volumes", ())):
             source, target, read_only = literal(mount["source"]), literal(mount["target"]), bool(mount.get("read_only"))
             at = MountedPlace(store=f"{store or name}-files", source=source, target=target, read_only=read_only)
-            own_place = (*table, "mounts", target)
-            if self._host.collector.value_at(own_place) is not None and self._errors.is_left_out(own_place):
-                continue
             if mount["type"] == "volume":
                 mounts.append(replace(at, store=self._volume(source, declared), kind="volume"))
             elif source.startswith("."):
@@ -272,7 +278,9 @@ class ViewBuilder:
         if self._request.data.host_paths:
             yield replace(mount, store=self._store(label(source), source, "cache_size", read_only=mount.read_only))
         elif self._host.collector.value_at((*table, "mounts", mount.target)) is None:  # else that has been reported
-            self._errors.add(table, f"it mounts {source} at {mount.target}, and only models and the cache are there")
+            own_place = (*table, "override", "volumes")
+            where = own_place if self._host.collector.value_at(own_place) is not None else table
+            self._refuse(where, f"it mounts {source} at {mount.target}, and only models and the cache are there")
 
     def _no_folder(self, path: str, name: str) -> None:
         detail = f"{self._request.data.title}: {path} is no folder of a Linux machine"

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.catalog.image_kind import RunAs
+from anvil_gen.resolve.compose_keys import by_name
 from anvil_gen.resolve.model import Tier
 from anvil_gen.text.units import parse_duration, parse_size
 from anvil_gen.values import Interpolation, VariableText, compose_text, split_compose_text
@@ -166,7 +167,7 @@ def container(name: str, service: Mapping[str, Any], given: Given) -> Container:
         image=given.image,
         entrypoint=_texts(service.get("entrypoint")),
         command=_texts(service.get("command")),
-        environment=tuple(_environment(service.get("environment", {}), home)),
+        environment=tuple(_environment(by_name(service.get("environment", {})), home)),
         mounts=tuple(_moved(mount, home) for mount in given.mounts),
         ports=_texts(service.get("ports")),
         probe=_probe(service.get("healthcheck"), given.tier),

@@ -20,6 +20,7 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.decode import parse
 from anvil_gen.inventory.fleet import fleet_root, header_name, neighbours, stem_of
 from anvil_gen.inventory.group_files import host_document
+from anvil_gen.inventory.left_out import leave_out
 from anvil_gen.inventory.lock_file import Lock, read_lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.toml_file import Document
@@ -59,11 +60,13 @@ class Host:
         lock: Lock | None = None,
         others: Mapping[str, str] = {},
         whole: bool = False,
+        target: str = "",
     ) -> None:
         """Read an inventory; its tree goes to ``output`` instead of where it says, and ``text`` replaces its content.
 
         ``lock`` is taken instead of that on disk, and so are the contents of ``others``: hosts by name, groups as
-        `groups/NAME`. A text that is ``whole`` has the tiers of groups in it.
+        `groups/NAME`. A text that is ``whole`` has the tiers of groups in it. What a ``target`` does not get is left
+        out.
 
         Raises:
             DiagnosticError: the file cannot be read, or is no TOML; or ``output`` is another folder's place.
@@ -72,7 +75,9 @@ class Host:
         self.catalog = catalog
         self._given_lock = lock
         self._given_others = others
+        self._target = target
         self.collector = Collector(host_document(path, text=text, whole=whole, others=others))
+        leave_out(self.collector.document, target)
         self.inventory: Inventory = parse(self.collector)
         self.options = _host_options(self.inventory, catalog, path)
         self.output = Path(os.path.abspath(output or path.parent / self.options.output))  # noqa: PTH100
@@ -182,6 +187,7 @@ class Host:
             return OtherHost(inventory=self.inventory, options=self.options, lock=self.lock)
         path = self._others[name]
         collector = Collector(Document(path, text=self._given_others.get(name), below=fleet_root(path)))
+        leave_out(collector.document, self._target)
         inventory = parse(collector)
         collector.raise_errors()
         return OtherHost(

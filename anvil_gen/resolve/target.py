@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 from msgspec import Struct
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 from anvil_gen.catalog.target import Target
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, join_words
 from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.left_out import is_variable, names
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.layers import fill_placeholders, set_fields
 from anvil_gen.resolve.model import Stack, Tier
@@ -72,7 +72,7 @@ class TargetErrors:
 
     def is_left_out(self, path: KeyPath) -> bool:
         """Tell whether the inventory leaves out what is at a path, or something around it."""
-        return any(_matches(path, pattern) for pattern in self._request.options.get("without", ()))
+        return any(names(pattern, path) for pattern in self._request.options.get("without", ()))
 
 
 def check_target(host: Host, request: TargetRequest) -> None:
@@ -81,11 +81,11 @@ def check_target(host: Host, request: TargetRequest) -> None:
     places = list(_places(host.collector.document.data, ()))
     own = [place for place in places if place[0][0] not in host.catalog.names("targets")]
     for pattern, reason in data.refused.items():
-        for path in {path[: pattern.count(".") + 1]: None for path, _ in own if _matches(path, pattern)}:
+        for path in {path[: pattern.count(".") + 1]: None for path, _ in own if names(pattern, path)}:
             errors.add(path, reason)
     for path, value in own:
         known = (*data.secrets, *data.left_out, *data.refused)
-        if _is_variable(value) and not any(_matches(path, one) for one in known):
+        if is_variable(value) and not any(names(one, path) for one in known):
             errors.add(path, "Compose alone puts a variable in its place")
     for tier in host.stack.tiers:
         check_tier(host, request, tier)
@@ -150,23 +150,11 @@ def with_target_variables(stack: Stack, host: Host, name: str) -> Stack:
     return replace(stack, modes=modes, router=modes[0].router) if own else stack
 
 
-def _matches(path: KeyPath, pattern: str) -> bool:
-    """Tell whether a pattern names a path, or something around it; what is of tiers may be in `[defaults]`."""
-    parts = pattern.split(".")
-    if parts[:2] == ["tiers", "*"] and path[:1] == ("defaults",):
-        parts = ["defaults", *parts[2:]]
-    return len(path) >= len(parts) and all(fnmatchcase(str(at), part) for at, part in zip(path, parts, strict=False))
-
-
-def _is_variable(value: object) -> bool:
-    return isinstance(value, dict) and bool({"env", "interpolate"} & value.keys())
-
-
 def _places(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
     """Yield every key of a document with its value; nothing below a variable."""
     if path:
         yield path, value
-    if isinstance(value, dict) and not _is_variable(value):
+    if isinstance(value, dict) and not is_variable(value):
         for key, item in value.items():
             yield from _places(item, (*path, key))
     elif isinstance(value, list):

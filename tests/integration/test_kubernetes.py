@@ -305,6 +305,9 @@ ERRORS: list[tuple[str, str, str]] = [
     ("[monitoring]\n", "monitoring", "Prometheus of its own"),
     ("[tiers.one.override]\nulimits = { memlock = -1 }\n", "tiers.one.override.ulimits", "no limits of its own"),
     ("[tiers.one.override]\nsysctls = { a = 1 }\n", "tiers.one.override.sysctls", "no word for this key"),
+    ('[tiers.one.override]\nvolumes = ["/srv/a:/a"]\n', "tiers.one.override.volumes", "not on the node"),
+    ('override = { volumes = ["/srv/a:/a"] }\n', "router.override.volumes", "only models and the cache"),
+    ('override = { labels = ["a=b"] }\n', "router.override.labels", "find each other"),
     ('[tiers.one.flags]\nseed = { env = "SEED", default = "1" }\n', "tiers.one.flags.seed", "Compose alone"),
 ]
 
