@@ -124,6 +124,7 @@ SUMMARIES = {
     "name-is-reserved": "name is reserved",
     "name-that-compose-refuses": "name that Compose refuses",
     "name-that-docker-refuses": "name that Docker refuses",
+    "namespace-taken-twice": "namespace taken twice",
     "nested-too-deeply": "nested too deeply",
     "network-not-shared-with-the-router": "network not shared with the router",
     "network-was-removed": "network was removed",

@@ -129,7 +129,9 @@ def _common_keys(service: Service | Router) -> dict[str, Any]:
 def _with_override(own: Mapping[str, Any], override: Mapping[str, Any]) -> Any:
     """Return what is expected with an override on top; what it adds to a list of the template is among the items."""
     lists: dict[str, Any] = {key: () for key, value in override.items() if isinstance(value, Added)}
-    return _without_empty(merge({**lists, **own}, override, removed=_ABSENT))
+    # A list is merged by name into a mapping that the file has: into none, it stays a list.
+    there = {key: value for key, value in own.items() if value != {}}
+    return _without_empty(merge({**lists, **there}, override, removed=_ABSENT))
 
 
 def _health(health: HealthCheck) -> dict[str, Any]:
