@@ -67,6 +67,7 @@ def peer_of(named: NamedPeer, own: str) -> tuple[Peer | None, str, str]:
 
 def _peer(named: NamedPeer, address: str, router: Router, own: str) -> Peer:
     keys = {client.name: client.variable for client in router.clients}
+    models = {tier.name: tier.model for tier in named.stack.tiers}
     return Peer(
         name=named.name,
         address=address,
@@ -74,7 +75,9 @@ def _peer(named: NamedPeer, address: str, router: Router, own: str) -> Peer:
         tls=router.limits.tls is not None,
         variable=keys.get(own, next(iter(keys.values()), None)),
         timeout=max([router.limits.timeout, *(upstream.timeout for upstream in router.upstreams)]),
-        models=tuple(PeerModel(name=route.name, task=route.task) for route in router.routes),
+        models=tuple(
+            PeerModel(name=route.name, task=route.task, serves=models.get(route.tier, "")) for route in router.routes
+        ),
     )
 
 
