@@ -35,7 +35,7 @@ class Consequence(Enum):
         """What that is for the service's users."""
         return {
             Consequence.RECREATE: "away until its new container is ready",
-            Consequence.STOP: "its container is left over until `up --remove-orphans`",
+            Consequence.STOP: "`anvil-gen up` removes its container; by hand, `docker compose up -d --remove-orphans`",
             Consequence.START: "new",
             Consequence.RELOAD: "without a restart, no request is lost",
             Consequence.PULL_OR_BUILD: "the running container stays",

@@ -94,7 +94,8 @@ def test_a_service_that_goes_away_is_told_with_what_stops_it(home: Path) -> None
     result = anvil_gen("render", "box", cwd=home)
 
     assert result.stdout.endswith(
-        "  - heavy: removed\n  stop: heavy (its container is left over until `up --remove-orphans`)\n"
+        "  - heavy: removed\n"
+        "  stop: heavy (`anvil-gen up` removes its container; by hand, `docker compose up -d --remove-orphans`)\n"
     )
 
 
