@@ -383,6 +383,7 @@ def _missing_tier(context: ResolveContext, target: str, path: KeyPath, tiers: tu
             detail = f'"{target}" does not run in this mode: it has {join_words(tier.name for tier in tiers)}'
             collector.add("alias-to-a-missing-tier", path, detail, "add the tier to the mode, or name one of it")
     elif known and not collector.is_dropped(("tiers", target)):
-        remedy = did_you_mean(target, known) or "name one of them"
+        serving = next((f'write "{tier.name}", the tier that serves it' for tier in tiers if target in tier.names), "")
+        remedy = serving or did_you_mean(target, known) or "name one of them"
         detail = f'"{target}" is not a tier (defined: {join_words(known)})'
         collector.add("alias-to-a-missing-tier", path, detail, remedy)
