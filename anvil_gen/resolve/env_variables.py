@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.model import EXPERIMENT_FILE, EnvVar, Experiment, ExtraService, Router, Service, Tier
@@ -84,7 +84,7 @@ def _parts(value: Any) -> Iterable[Any]:
     if isinstance(value, Interpolation):
         return ()
     if isinstance(value, Struct):
-        return (getattr(value, field) for field in value.__struct_fields__)
+        return astuple(value)
     if isinstance(value, Mapping):
         return value.values()
     return value if isinstance(value, list | tuple) else ()
