@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from contextlib import suppress
 from pathlib import Path
 
@@ -94,6 +95,17 @@ def repository_of(folder: Path) -> Path:
     """Return the folder of the repository that a folder is in; the folder itself where it is in none."""
     folder = Path(os.path.abspath(folder))  # noqa: PTH100
     return next((one for one in (folder, *folder.parents) if os.path.lexists(one / ".git")), folder)
+
+
+def leads_above(written: str, inventory: Path) -> bool:
+    """Tell whether a path of an inventory climbs out of the fleet, or out of a home, and names nothing there.
+
+    Where that is, the fleet's place on a host decides: with enough of it, it is all of the host.
+    """
+    of_home = written.startswith("~/")
+    parts = posixpath.normpath((written[2:] if of_home else written).replace("\\", "/")).split("/")
+    below = 0 if of_home else int(Path(os.path.abspath(inventory)).parent.name == HOSTS)  # noqa: PTH100
+    return {*parts} == {".."} and len(parts) > below
 
 
 def stem_of(inventory: Path) -> str:
