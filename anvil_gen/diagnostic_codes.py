@@ -185,6 +185,7 @@ SUMMARIES = {
     "own-templates-are-not-trusted": "own templates are not trusted",
     "parallel-sizes-do-not-fit": "parallel sizes do not fit",
     "parser-of-another-model": "parser of another model",
+    "path-above-the-fleet": "path that only leads out of the fleet",
     "platform-differs-from-the-inventory": "platform differs from the inventory",
     "platform-ignores-gpu-pinning": "platform ignores GPU pinning",
     "podman-answers-for-docker": "Podman answers for Docker",
