@@ -20,6 +20,8 @@ from anvil_gen.inventory.toml_file import Document
 from anvil_gen.text.masking import MASK, mask_looks, secret_part
 from anvil_gen.values import KeyPath, address
 
+_COMMAND = "\n\n    "
+"""What is before a command that a remedy ends with."""
 _NOT_SHOWN = "what is written there is not shown: it may be a secret"
 
 
@@ -58,7 +60,8 @@ class Collector:
         if secret_part(path[:-1] if key else path) is not None:
             detail = _NOT_SHOWN
             remedy = "" if any(text in remedy for text in _texts(self.value_at(path))) else remedy
-        detail, remedy = printable(mask_looks(detail)), printable(mask_looks(remedy))
+        detail, remedy = printable(mask_looks(detail)), mask_looks(remedy)
+        remedy = _COMMAND.join(printable(part) for part in remedy.split(_COMMAND))
         if (code, where, detail) in self._diagnostics:
             return
         location = self.document.location(path, key=key)

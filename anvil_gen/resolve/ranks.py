@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.multi_node import Executor, MultiNode, RankData
-from anvil_gen.catalog.release import plain_image
+from anvil_gen.catalog.release import image_version, plain_image
 from anvil_gen.diagnostics import join_words
 from anvil_gen.digests import digest
 from anvil_gen.inventory.collector import Collector
@@ -228,6 +228,10 @@ def _check_image(context: ResolveContext, server: TierServer, multi_node: MultiN
             f"{engine.title} {version} serves no model over several hosts: {multi_node.since} is the first that does"
         )
         context.collector.add("not-for-groups", path, detail, f"take {multi_node.since} or a newer one")
+    if "@" not in plain_image(server.image) and not image_version(engine, image):
+        detail = f"{image} has no digest: a tag that moves means another image to the host that pulls later"
+        remedy = "pin it for all hosts:\n\n    anvil-gen pin --all"
+        context.collector.add("image-may-differ-between-hosts", path, detail, remedy, severity="warning")
 
 
 def _check_members(context: ResolveContext, server: TierServer, rank: Rank, engine: Engine) -> None:

@@ -301,6 +301,39 @@ def test_locks_that_differ_are_an_error(tmp_path: Path) -> None:
     assert "hosts-of-a-group-differ" in {error.code for error in errors(tmp_path)}
 
 
+@pytest.mark.parametrize(
+    ("image", "warned"),
+    [
+        ("vllm/vllm-openai:v0.33.0", False),
+        ("vllm/vllm-openai:latest", True),
+        ("registry.example/vllm:v0.33.0", True),
+        (f"vllm/vllm-openai:latest@sha256:{'a' * 64}", False),
+    ],
+)
+def test_an_image_that_may_be_another_one_to_each_host_is_a_warning(tmp_path: Path, image: str, warned: bool) -> None:
+    """The tag of a release stays where it is; what any other tag means depends on when a host pulled it."""
+    group = GROUP.replace('engine = "vllm"', f'engine = "vllm"\nimage = "{image}"')
+    plans = pair(tmp_path, group=group)
+
+    found = [one for plan in plans for one in plan.host.warnings if one.code == "image-may-differ-between-hosts"]
+    assert bool(found) == warned
+    assert all(one.remedy.endswith("\n    anvil-gen pin --all") for one in found)
+
+
+def test_an_image_that_all_hosts_have_pinned_is_no_warning(tmp_path: Path) -> None:
+    group = GROUP.replace('engine = "vllm"', 'engine = "vllm"\nimage = "vllm/vllm-openai:latest"')
+    write_pair(tmp_path, group=group)
+    (tmp_path / "locks").mkdir()
+    for host in ("spark-a", "spark-b"):
+        entry = f'[images."vllm/vllm-openai:latest"]\ndigest = "sha256:{"a" * 64}"\nplatforms = ["linux/arm64"]\n'
+        (tmp_path / f"locks/{host}.toml").write_text(f"lock = 1\n\n{entry}")
+
+    plans = Generator().render_all(write_paths(tmp_path))
+
+    assert not [one for plan in plans for one in plan.host.warnings]
+    assert service(plans[1])["image"].endswith("a" * 64)
+
+
 def test_what_a_host_says_for_all_its_tiers_says_nothing_of_a_groups(tmp_path: Path) -> None:
     """[defaults] of one host would make its rank another one than the others."""
     plain = [service(plan) for plan in pair(tmp_path)]
