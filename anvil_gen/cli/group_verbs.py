@@ -82,15 +82,17 @@ def _json(diagnostics: Sequence[Diagnostic]) -> list[dict[str, Any]]:
 
 
 def up_group(
-    ranks: list[OperatedRank], up: _OneRank, down: _OneRank, *, stale_too: bool, pull: bool, as_json: bool
+    ranks: list[OperatedRank], up: _OneRank, down: _OneRank, *, render: bool, pull: bool, as_json: bool
 ) -> ExitCode:
     """Start or update a group: the workers first, since a head may ask for them at once.
 
     Where one rank is lost or will be another one, all are recreated: what is left of them hangs.
     """
-    from anvil_gen.operate.group import different_images, require_operable, running_group  # noqa: PLC0415
+    from anvil_gen.operate.group import different_images, rendered, require_operable, running_group  # noqa: PLC0415
 
-    require_operable(ranks, "up", stale_too=stale_too)
+    if render:
+        ranks = rendered(ranks)
+    require_operable(ranks, "up", stale_too=True)
     status, run = running_group(ranks), _Run(ranks, as_json=as_json)
     different = [] if pull else different_images(ranks)
     if different:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.deploy.pipeline import generator
+from anvil_gen.deploy.pipeline import generator, write_trees
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, join_words
 from anvil_gen.inventory.fleet import fleet_root, host_names, hosts_folder
 from anvil_gen.inventory.group_files import GROUPS, GroupFile, read_groups
@@ -86,8 +87,8 @@ def require_operable(ranks: Sequence[OperatedRank], verb: str, *, stale_too: boo
         DiagnosticError: with each of these hosts, and what to type there.
     """
     stale = [one for rank in ranks if stale_too and (one := staleness(rank.deployment, then="run this again"))]
-    if any(one.severity == "error" for one in stale):
-        raise DiagnosticError(one for one in stale if one.severity == "error")
+    if stale:  # also what another version has rendered: that of the other hosts may be of yet another one
+        raise DiagnosticError(replace(one, severity="error") for one in stale)
     here = [rank for rank in ranks if rank.deployment.host.docker_context is None]
     refused = [(rank, _NO_CONTEXT) for rank in here if len(here) > 1]
     refused += [(rank, why) for rank in ranks if rank not in here and (why := _not_the_same(rank))]
@@ -101,6 +102,16 @@ def require_operable(ranks: Sequence[OperatedRank], verb: str, *, stale_too: boo
             )
             for rank, why in refused
         )
+
+
+def rendered(ranks: Sequence[OperatedRank]) -> list[OperatedRank]:
+    """Write the files of all hosts of a group, or of none, and return its ranks with them.
+
+    Raises:
+        DiagnosticError: a file of one of them was changed by hand.
+    """
+    write_trees([plan for rank in ranks if (plan := rank.deployment.pending) is not None])
+    return [replace(rank, deployment=Deployment(rank.deployment.host)) for rank in ranks]
 
 
 def different_images(ranks: Sequence[OperatedRank]) -> list[Diagnostic]:

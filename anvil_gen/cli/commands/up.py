@@ -86,7 +86,7 @@ def command(
     if tiers or mode is not None:
         raise click.UsageError("a group has one tier, and no mode: name the group alone")
     act = (lambda name, tier, tell: one(name, (tier,), None, tell), partial(down_one, as_json=as_json))
-    return up_group(ranks, *act, stale_too=not render_first, pull=pull, as_json=as_json)
+    return up_group(ranks, *act, render=render_first, pull=pull, as_json=as_json)
 
 
 def _up(

@@ -99,7 +99,7 @@ def up(ranks: list[OperatedRank], *, pull: bool = False, as_json: bool = False) 
         tell(services=[])
         return ExitCode.OK
 
-    return up_group(ranks, start, stop, stale_too=True, pull=pull, as_json=as_json), done
+    return up_group(ranks, start, stop, render=False, pull=pull, as_json=as_json), done
 
 
 @pytest.fixture
