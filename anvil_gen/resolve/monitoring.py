@@ -13,6 +13,7 @@ from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
 from anvil_gen.resolve.model import Mode, Port, Router, Tier
 from anvil_gen.resolve.monitoring_model import (
+    EngineFacts,
     GpuFacts,
     Job,
     Monitoring,
@@ -190,10 +191,17 @@ def _tier_facts(context: ResolveContext, tier: Tier, modes: tuple[Mode, ...], ro
         service=tier.service.name,
         start_seconds=_seconds(options.start_period),
         max_sequences=None if sequences is None or isinstance(sequences, VariableValue) else sequences,
+        engine=_engine_facts(context, tier),
         default=tier.name in [one.name for one in first.tiers],
         routed=router is not None and "router_tier_up" in router.names and tier.name in routed,
         metrics=tuple(metrics.names) if metrics is not None and tier.answers else (),
     )
+
+
+def _engine_facts(context: ResolveContext, tier: Tier) -> EngineFacts:
+    engine, metrics = context.catalog.engine(tier.engine), _metrics_of(context, tier)
+    title = engine.title if engine is not None else tier.engine
+    return EngineFacts(name=tier.engine, title=title, metrics=tuple(metrics.names) if metrics is not None else ())
 
 
 def _seconds(period: str | bool) -> int:

@@ -111,7 +111,9 @@ def expressions(box: Box) -> Iterator[str]:
     for name in ("fleet", "host", "tier"):
         for panel in data(box, f"dashboards/{name}.json")["panels"]:
             for target in panel.get("targets", []):
-                yield target["expr"].replace("$host", "box").replace("$tier", "small")
+                yield (
+                    target["expr"].replace("$host", "box").replace("$tier_llamacpp", "small").replace("$tier", "small")
+                )
     rules = yaml.safe_load((box.tree / "monitoring" / "rules.yaml").read_text("utf-8"))
     for rule in (rule for group in rules["groups"] for rule in group["rules"]):
         yield rule["expr"].partition(" == ")[0].partition(" > ")[0].partition(" < ")[0]
@@ -162,6 +164,15 @@ def test_every_expression_is_answered_or_listed(watched: Box) -> None:
 
     assert {one for one in silent if not any(name in one for name in UNANSWERED)} == set()
     assert [name for name in UNANSWERED if not any(name in one for one in silent)] == []
+
+
+def test_the_rows_of_a_dashboard_are_those_of_the_tiers(watched: Box) -> None:
+    """What Grafana asks for the values of the variable that a row is repeated for."""
+    (variable,) = data(watched, "dashboards/host.json")["templating"]["list"]
+    series = variable["query"].removeprefix("label_values(").removesuffix(", tier)")
+
+    found = web.ask(watched.port("prometheus"), f"/api/v1/label/tier/values?match[]={quote(series)}")
+    assert (variable["name"], json.loads(found.text)["data"]) == ("tier_llamacpp", ["small"])
 
 
 def test_alerts_fire_by_facts_and_not_for_a_busy_engine(watched: Box, tmp_path: Path) -> None:
