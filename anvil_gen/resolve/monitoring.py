@@ -28,6 +28,8 @@ from anvil_gen.values import VariableValue, compose_text
 
 GPU_SERVICE, HOST_SERVICE = "gpu-metrics", "host-metrics"
 GPU_LABEL = "gpu"
+KEY_FILE = "/tmp/router-key"  # noqa: S108  in the container of Prometheus, in memory
+_BESIDE_IT = "router-key"  # beside the configuration of a Prometheus that is there already
 _EVERYWHERE = ("", "0.0.0.0", "[::]")  # noqa: S104  compared, not bound
 
 
@@ -83,9 +85,16 @@ def _metrics_of(context: ResolveContext, tier: Tier) -> Metrics | None:
 
 
 def _watched_router(context: ResolveContext, router: Router | None) -> Metrics | None:
-    """Return the metrics of a router that has them on a port of their own: no key is in a file of Prometheus'."""
+    """Return the metrics of a router, if it has any."""
     kind = context.catalog.router(router.kind) if router is not None else None
-    return kind.metrics if router is not None and kind is not None and router.limits.metrics_port else None
+    is_on = router is not None and (router.limits.metrics_port or router.limits.metrics_key)
+    return kind.metrics if is_on and kind is not None else None
+
+
+def router_key(router: Router | None) -> str | None:
+    """Return the variable with the key that a router's metrics are behind; None where they ask for none."""
+    is_behind = router is not None and router.limits.metrics_key and not router.limits.metrics_port
+    return router.clients[0].variable if router is not None and is_behind and router.clients else None
 
 
 def _tier_targets(
@@ -113,8 +122,10 @@ def _address(options: MonitoringOptions, host: HostOptions, ports: tuple[Port, .
 
 
 def _router_job(options: MonitoringOptions, host: HostOptions, router: Router, metrics: Metrics) -> Job:
-    port = router.limits.metrics_port
-    address = f"127.0.0.1:{port}" if options.existing else f"{router.service}:{port}"
+    own_port = router.limits.metrics_port
+    address = f"127.0.0.1:{own_port}" if options.existing else f"{router.service}:{own_port}"
+    if own_port is None:
+        address = _address(options, host, router.ports, f"{router.service}:{router.port}")
     relabels = [
         Relabel(source=source, pattern="(.+)", target=label, value="$1")
         for label, sources in metrics.labels.items()
@@ -122,7 +133,13 @@ def _router_job(options: MonitoringOptions, host: HostOptions, router: Router, m
     ]
     paths = (metrics.path, *metrics.further_paths)
     targets = tuple(Target(address=address, path=path, labels={"host": host.name}) for path in paths)
-    return Job(name="router", targets=targets, relabels=tuple(relabels))
+    return Job(
+        name="router",
+        targets=targets if address else (),
+        relabels=tuple(relabels),
+        credentials_file="" if router_key(router) is None else _BESIDE_IT if options.existing else KEY_FILE,
+        tls=own_port is None and router.limits.tls is not None,
+    )
 
 
 def exporter_of(context: ResolveContext) -> tuple[str, Exporter] | None:

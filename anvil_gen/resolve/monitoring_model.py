@@ -30,6 +30,8 @@ class Job(Struct, frozen=True, kw_only=True):
     name: str
     targets: tuple[Target, ...]
     relabels: tuple[Relabel, ...] = ()
+    credentials_file: str = ""  # with the key that is asked for; empty for none
+    tls: bool = False
 
 
 class FederatedHost(Struct, frozen=True, kw_only=True):

@@ -43,7 +43,7 @@ def watched(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         textfile = box.folder / "textfile"
         textfile.mkdir()
         textfile.chmod(0o755)
-        inventory["router"]["metrics"] = box.port("metrics")
+        inventory["router"]["metrics"] = "key"  # behind it: what Prometheus has to be given
         inventory["monitoring"] = {
             "port": box.port("prometheus"),
             "grafana_port": box.port("grafana"),
@@ -128,9 +128,20 @@ def promtool(box: Box, *arguments: str, folder: Path | None = None) -> str:
 
 
 def test_promtool_takes_configuration_and_rules(watched: Box) -> None:
-    said = promtool(watched, "check", "config", "--lint-fatal", "/etc/prometheus/prometheus.yaml")
+    """In the container itself, which alone has the file with the router's key."""
+    own = watched.engine.docker("ps", "-q", "--filter", "label=com.docker.compose.service=prometheus").strip()
+    said = watched.engine.docker(
+        "exec", own, "promtool", "check", "config", "--lint-fatal", "/etc/prometheus/prometheus.yaml"
+    )
 
     assert said.count("SUCCESS") == 3
+
+
+def test_the_routers_key_is_in_no_file_of_the_tree(watched: Box) -> None:
+    files = [path for path in watched.tree.rglob("*") if path.is_file() and path.name != ".env"]
+
+    assert not [path for path in files if KEY in path.read_text("utf-8", "replace")]
+    assert value(watched, 'anvil:target_up{host="box", job="router"}') == 1  # which asks for it
 
 
 def test_the_running_tier_is_seen_under_one_name(watched: Box) -> None:
