@@ -205,6 +205,15 @@ def test_thresholds_come_from_facts(tmp_path: Path) -> None:
     assert {("GpuLost", "left"), ("GpuLost", "right"), ("RouterDown", ""), ("RouterWithoutTier", "")} <= {*found}
 
 
+def test_a_gpu_that_tells_no_memory_of_its_own_is_not_lost(tmp_path: Path) -> None:
+    """One that shares the host's memory tells how busy it is alone."""
+    gpu = '{host="box", gpu="left"}'
+
+    assert alerts(rendered(tmp_path))["GpuLost", "left"]["expr"] == (
+        f"absent(anvil:gpu_utilization_ratio{gpu} or anvil:gpu_memory_used_bytes{gpu})"
+    )
+
+
 def test_every_alert_says_what_to_run(tmp_path: Path) -> None:
     found = alerts(rendered(tmp_path, INVENTORY + ON + 'textfile = "/var/lib/anvil-gen"\n'))
 
