@@ -149,7 +149,12 @@ def _check_options(context: ResolveContext, server: TierServer, rank: Rank) -> N
         detail = f"the group {rank.group} speaks to other hosts"
         context.collector.add("not-with-egress-denied", ("host", "egress"), detail, 'write egress = "allow"')
     bind = listening(server.options.bind)
-    if rank.is_head and is_on_host(server.engine) and bind.startswith("127.") and context.inventory.router is not UNSET:
+    if (
+        rank.is_head
+        and is_on_host(server.engine, rank)
+        and bind.startswith("127.")
+        and context.inventory.router is not UNSET
+    ):
         path = server.options.path_of("bind") or server.path
         detail = f"the router reaches the head at {rank.own.link.address}"
         context.collector.add("not-for-groups", path, detail, "remove it, and it listens there alone")
