@@ -84,6 +84,7 @@ SUMMARIES = {
     "image-for-other-gpus": "image for other GPUs",
     "image-is-not-available-yet": "image is not available yet",
     "image-is-not-in-its-registry": "image is not in its registry",
+    "image-may-differ-between-hosts": "image may differ between the hosts of a group",
     "image-older-than-the-model": "image older than the model",
     "image-was-not-built": "image was not built",
     "image-without-a-tag": "image without a tag",

@@ -25,6 +25,8 @@ _VARIABLE = re.compile(r"\$\{[A-Za-z_]\w*\}")
 _SECRET = "secret-in-the-inventory"  # noqa: S105  a code
 _SAY_MORE = ("unknown-key", "text-that-looks-like-a-variable")
 """Codes whose diagnostics say better than the one of a secret what to write."""
+_COMMAND = "\n\n    "
+"""What is before a command that a remedy ends with."""
 _NOT_SHOWN = "what is written there is not shown: it may be a secret"
 
 
@@ -65,7 +67,8 @@ class Collector:
         if secret_part(path[:-1] if key else path) is not None:
             detail = _NOT_SHOWN
             remedy = "" if any(text in remedy for text in _texts(self.value_at(path))) else remedy
-        detail, remedy = printable(mask_looks(detail)), printable(mask_looks(remedy))
+        detail, remedy = printable(mask_looks(detail)), mask_looks(remedy)
+        remedy = _COMMAND.join(printable(part) for part in remedy.split(_COMMAND))
         if (code, where, detail) in self._diagnostics:
             return
         self._diagnostics[code, where, detail] = Diagnostic(

@@ -85,10 +85,11 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     return RouterSpec(name=name, kind=kind, options=options, project=project)
 
 
-def _watched(context: ResolveContext, kind: RouterKind) -> dict[str, int]:
-    """Return the port of a router's metrics where something asks for them."""
-    port = kind.metrics.port if kind.metrics is not None and context.inventory.monitoring is not UNSET else None
-    return {} if port is None else {"metrics": port}
+def _watched(context: ResolveContext, kind: RouterKind) -> dict[str, int | str]:
+    """Return where a router has its metrics, if something asks for them: on their own port, or behind its key."""
+    if kind.metrics is None or context.inventory.monitoring is UNSET:
+        return {}
+    return {"metrics": "key" if kind.metrics.port is None else kind.metrics.port}
 
 
 def _check_ports(context: ResolveContext, kind: RouterKind, options: RouterOptions) -> None:
