@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from anvil_gen.diagnostics import InternalError
@@ -52,6 +53,7 @@ def _escaped(text: str, escapes: dict[str, str]) -> str:
     return _ASTRAL.sub(escape, _UNPRINTABLE.sub(escape, text))
 
 
+@lru_cache(1024)
 def yaml_string(text: str) -> str:
     """Return a YAML scalar that is this string for YAML 1.1 and 1.2 readers alike."""
     if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
@@ -167,11 +169,17 @@ def _yaml_float(text: str) -> str:
     return f"{mantissa}{point}e{sign}{exponent}"
 
 
+_POD_VARIABLE = re.compile("\0([A-Z_]+)\0")
+
+
 def to_pod(value: object) -> str:
-    """Return a word of a container's command or environment, in which Kubernetes would put variables: `$(NAME)`."""
+    """Return a word of a container's command or environment, in which Kubernetes would put variables: `$(NAME)`.
+
+    A name between two NULs is a variable that is meant.
+    """
     _refuse_variable(value)
     text = value if isinstance(value, str) else _scalar(value)
-    return yaml_string(text.replace("$", "$$"))
+    return yaml_string(_POD_VARIABLE.sub(r"$(\1)", text.replace("$", "$$")))
 
 
 def to_unit(value: object) -> str:

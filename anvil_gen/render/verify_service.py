@@ -52,6 +52,8 @@ def expected_root(stack: Stack, mode: Mode) -> dict[str, Any]:
 
 def first_difference(got: Any, want: Any) -> KeyPath | None:
     """Return the first key at which parsed data is not what is expected; None where all of it is."""
+    if type(want) is str and type(got) is str:  # as most are
+        return None if got == want else ()
     if isinstance(want, dict):
         return _mapping_difference(got, want) if isinstance(got, dict) else ()
     if isinstance(want, list):
@@ -129,7 +131,9 @@ def _common_keys(service: Service | Router) -> dict[str, Any]:
 def _with_override(own: Mapping[str, Any], override: Mapping[str, Any]) -> Any:
     """Return what is expected with an override on top; what it adds to a list of the template is among the items."""
     lists: dict[str, Any] = {key: () for key, value in override.items() if isinstance(value, Added)}
-    return _without_empty(merge({**lists, **own}, override, removed=_ABSENT))
+    # A list is merged by name into a mapping that the file has: into none, it stays a list.
+    there = {key: value for key, value in own.items() if value != {}}
+    return _without_empty(merge({**lists, **there}, override, removed=_ABSENT))
 
 
 def _health(health: HealthCheck) -> dict[str, Any]:

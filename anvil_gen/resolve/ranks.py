@@ -2,45 +2,51 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from anvil_gen.catalog.engine import Engine
-from anvil_gen.catalog.flag_timeline import version_key
-from anvil_gen.catalog.multi_node import Executor, MultiNode, RankData
-from anvil_gen.catalog.release import plain_image
-from anvil_gen.diagnostics import join_words
+from anvil_gen.catalog.multi_node import Executor, RankData
+from anvil_gen.catalog.target import GroupWords
 from anvil_gen.digests import digest
-from anvil_gen.inventory.collector import Collector
-from anvil_gen.inventory.toml_file import Document
-from anvil_gen.resolve.context import ResolveContext, TierServer
+from anvil_gen.resolve.context import TierServer
 from anvil_gen.resolve.gpu_model import GpuRequest
-from anvil_gen.resolve.gpus import resolve_gpus
-from anvil_gen.resolve.group_model import Member, Rank, TierRank
+from anvil_gen.resolve.group_model import Rank, TierRank
 from anvil_gen.resolve.image_kinds import added_needs
 from anvil_gen.resolve.layers import Layer
 from anvil_gen.resolve.model import EnvVar
 from anvil_gen.resolve.options import ALL_ADDRESSES, TierOptions, is_one_address
-from anvil_gen.resolve.server_gpus import find_gpus, image_of
-from anvil_gen.values import KeyPath, Text, canonical_flag, fill
+from anvil_gen.values import (
+    Text,
+    VariableText,
+    concat,
+    fill,
+    split_compose_text,
+    with_reference,
+)
 
 _HOST_NETWORK = "host"
 
 
 def link_layer(engine: Engine | None, rank: Rank) -> Layer:
     """Return the option that a rank has from its link: the head on the host's network listens there alone."""
-    values = {"bind": rank.own.link.address} if engine is not None and rank.is_head and _on_host(engine) else {}
+    values = {"bind": rank.own.link.address} if rank.is_head and is_on_host(engine, rank) else {}
     return Layer(name=f"[links.{rank.link_name}]", values=values, path=("links", rank.link_name, "address"))
 
 
-def _on_host(engine: Engine | None) -> bool:
+def is_on_host(engine: Engine | None, rank: Rank) -> bool:
     """Tell whether an engine's ranks are on the host's network."""
-    data = engine.multi_node if engine is not None else None
-    return data is not None and data.needs.get("network_mode") == _HOST_NETWORK
+    return _needs(engine, rank).get("network_mode") == _HOST_NETWORK
+
+
+def _needs(engine: Engine | None, rank: Rank) -> Mapping[str, Any]:
+    """Return what a rank needs of its container; nothing where a target has a network of its own for them."""
+    data = engine.multi_node if engine is not None and rank.words is None else None
+    if data is None:
+        return {}
+    return added_needs(data.needs, data.needs_rdma) if rank.has_rdma else data.needs
 
 
 def executor_of(engine: Engine, rank: Rank) -> Executor | None:
@@ -63,13 +69,13 @@ def as_rank(server: TierServer) -> TierServer:
     data = rank_data(engine, rank) if engine is not None and rank is not None else None
     if rank is None or engine is None or data is None or engine.multi_node is None:
         return server
-    values, needs = _values(engine, rank, server.options, server.gpu_request), engine.multi_node.needs
+    values = _values(engine, rank, server.options, server.gpu_request)
     return replace(
         server,
         options=_options(server.options, engine, rank, data),
         engine=_engine(engine, data, values),
         rules=server.rules if data.command is None else None,
-        rank_needs=added_needs(needs, engine.multi_node.needs_rdma) if rank.own.link.hcas else needs,
+        rank_needs=_needs(engine, rank),
         rank_environment=tuple(_environment(engine, rank, data, values)),
         rank_label=_label(rank, data),
     )
@@ -103,13 +109,13 @@ def _engine(engine: Engine, data: RankData, values: Mapping[str, Text]) -> Engin
         caches=data.caches or engine.caches,
     )
     if data.entrypoint:
-        words = tuple(str(fill(word, values)) for word in data.entrypoint)
+        words = tuple(_word(word, values) for word in data.entrypoint)
         found = replace(
             found, entrypoint=words, image_kinds=tuple(replace(kind, entrypoint=None) for kind in engine.image_kinds)
         )
     if data.command is None:
         return found
-    words = tuple(str(fill(word, values)) for word in data.command)
+    words = tuple(_word(word, values) for word in data.command)
     return replace(
         found,
         command=words,
@@ -119,6 +125,12 @@ def _engine(engine: Engine, data: RankData, values: Mapping[str, Text]) -> Engin
         tasks={task: {} for task in engine.tasks},
         quirks=tuple(replace(quirk, flags={}) for quirk in engine.quirks),
     )
+
+
+def _word(pattern: str, values: Mapping[str, Text]) -> str:
+    filled = fill(pattern, values)
+    word: str = filled if isinstance(filled, str) else with_reference("", filled)
+    return word
 
 
 def _without(names: str | tuple[str, ...], without: tuple[str, ...]) -> str | tuple[str, ...]:
@@ -131,7 +143,7 @@ def _values(engine: Engine, rank: Rank, options: TierOptions, gpus: GpuRequest |
     """Return what the data's placeholders stand for."""
     link, port = rank.own.link, str(_link_port(engine, rank))
     addresses = [_in_brackets(member.link.address) for member in rank.members]
-    return {
+    found: dict[str, Text] = {
         "rank": str(rank.number),
         "nodes": str(len(rank.members)),
         "head": addresses[0],
@@ -140,13 +152,24 @@ def _values(engine: Engine, rank: Rank, options: TierOptions, gpus: GpuRequest |
         "hcas": ",".join(link.hcas),
         "gid_index": "" if link.gid_index is None else str(link.gid_index),
         "workers": ",".join(f"{address}:{port}" for address in addresses[1:]),
-        "bind": _listening(options.bind),
+        "bind": listening(options.bind),
         "gpus": str((gpus.number or 0) if gpus is not None else 0),
         "link_port": port,
     }
+    return found if rank.words is None else {**found, **_words(rank.words, rank, options, port)}
 
 
-def _listening(bind: str | bool) -> str:
+def _words(words: GroupWords, rank: Rank, options: TierOptions, port: str) -> dict[str, Text]:
+    """Return what placeholders stand for where a target says how ranks find each other."""
+    found = {name: concat(VariableText(tuple(split_compose_text(value)))) for name, value in words.values.items()}
+    workers = (
+        fill(words.worker, {"service": str(options.service or ""), "rank": str(number)})
+        for number in range(1, len(rank.members))
+    )
+    return {**found, "workers": ",".join(f"{worker}:{port}" for worker in workers)}
+
+
+def listening(bind: str | bool) -> str:
     """Return the address at which the head listens on the host's network."""
     return "127.0.0.1" if not isinstance(bind, str) else "0.0.0.0" if bind == ALL_ADDRESSES else bind  # noqa: S104
 
@@ -161,7 +184,7 @@ def _environment(engine: Engine, rank: Rank, data: RankData, values: Mapping[str
     if multi_node is None or executor is None:
         return
     link = rank.own.link
-    rdma = multi_node.environment_rdma if link.hcas else {}
+    rdma = multi_node.environment_rdma if rank.has_rdma else {}
     unknown = "{gid_index}" if link.gid_index is None else "\0"
     found = {**multi_node.environment, **rdma, **executor.environment, **data.environment}
     for index, (name, value) in enumerate((name, value) for name, value in found.items() if unknown not in value):
@@ -186,147 +209,18 @@ def tier_rank(rank: Rank, server: TierServer) -> TierRank:
         group=rank.group,
         number=rank.number,
         hosts=tuple(member.host for member in rank.members),
-        address=_in_brackets(address) if _on_host(server.engine) else None,
+        taken_ports=tuple(_taken_ports(rank, server)),
+        address=_in_brackets(address) if is_on_host(server.engine, rank) else None,
     )
 
 
-def check_rank(context: ResolveContext, server: TierServer) -> None:
-    """Report what a group cannot have, and in what its hosts cannot agree."""
-    rank, data_engine = server.rank, server.engine
-    if rank is None or data_engine is None:
+def _taken_ports(rank: Rank, server: TierServer) -> Iterator[tuple[int, str]]:
+    """Yield where a rank listens on the host's network for no router: the head for the others, a worker as it does."""
+    engine = server.engine
+    data = rank_data(engine, rank) if engine is not None else None
+    if engine is None or data is None or not is_on_host(engine, rank):
         return
-    multi_node = data_engine.multi_node
-    if multi_node is None:
-        able = [name for name in context.catalog.names("engines") if _can(context, name)]
-        detail = f"{data_engine.title} serves no model over several hosts"
-        path = server.options.path_of("engine") or server.path
-        context.collector.add("not-for-this-engine", path, detail, f"take one that does: {join_words(able)}")
-        return
-    if executor_of(data_engine, rank) is None:
-        detail = f'{data_engine.title} has no "{rank.executor}" (known: {join_words(multi_node.executors)})'
-        context.collector.add("not-one-of-the-choices", (*rank.path, "executor"), detail, "name one, or leave it out")
-        return
-    _check_image(context, server, multi_node, data_engine)
-    _check_members(context, server, rank, data_engine)
-    _check_options(context, server, rank)
-    _check_written(context, server, multi_node, data_engine)
-
-
-def _can(context: ResolveContext, name: str) -> bool:
-    engine = context.catalog.engine(name)
-    return engine is not None and engine.multi_node is not None
-
-
-def _check_image(context: ResolveContext, server: TierServer, multi_node: MultiNode, engine: Engine) -> None:
-    image = plain_image(server.image).partition("@")[0]
-    path = server.options.path_of("image") or server.path
-    if any(re.fullmatch(pattern, image) for pattern in multi_node.refuse_images):
-        context.collector.add("not-for-groups", path, f"{image} is built without it", multi_node.refuse_help)
-    version = server.rules.release.version if server.rules is not None else ""
-    if version and multi_node.since and version_key(version) < version_key(multi_node.since):
-        detail = (
-            f"{engine.title} {version} serves no model over several hosts: {multi_node.since} is the first that does"
-        )
-        context.collector.add("not-for-groups", path, detail, f"take {multi_node.since} or a newer one")
-
-
-def _check_members(context: ResolveContext, server: TierServer, rank: Rank, engine: Engine) -> None:
-    """Report ranks that would get another image, commit or kind of GPU than this one."""
-    place: KeyPath = server.options.path_of("image") or server.path
-    own, _ = _facts(context, server, rank.own, rank.gpus[rank.number], engine)
-    for index, (member, gpus) in enumerate(zip(rank.members, rank.gpus, strict=True)):
-        other, scratch = _facts(context, server, member, gpus, engine)
-        broken = next((one for one in scratch.diagnostics if one.severity == "error"), None)
-        if broken is not None:
-            if member is not rank.own:
-                detail = f"{member.host} has an error: {broken.summary}: {broken.detail}"
-                remedy = f"see all of them:\n\n    anvil-gen render {member.host}"
-                context.collector.add("host-cannot-be-used", (*rank.path, "hosts", index), detail, remedy)
-            continue
-        for what, remedy in _REMEDIES.items():
-            if other[what] != own[what]:
-                detail = f"{what}: {rank.own.host} has {own[what] or 'none'}, and {member.host} {other[what] or 'none'}"
-                context.collector.add("hosts-of-a-group-differ", place, detail, remedy)
-
-
-_REMEDIES = {
-    "image": "write image in the group, and pin it for all hosts alike: `anvil-gen pin --all`",
-    "commit of the model": "pin it for all hosts alike: `anvil-gen pin --all`",
-    "number of GPUs": "name the same number for each host",
-    "vendor of the GPUs": "take GPUs of one vendor",
-    "processor": "take hosts of one architecture",
-}
-
-
-def _facts(
-    context: ResolveContext, server: TierServer, member: Member, gpus: Any, engine: Engine
-) -> tuple[dict[str, str], Collector]:
-    """Return what must be the same on every host, as it is on one, and the errors that the host has in it."""
-    scratch = Collector(Document(context.folder / f"{member.host}.toml", text=""))
-    their = replace(
-        context,
-        inventory=member.inventory,
-        collector=scratch,
-        architecture=member.options.architecture,
-        lock=member.lock,
-        gpus=resolve_gpus(member.inventory, context.catalog, scratch, member.options),
-    )
-    options = replace(server.options, gpus=list(gpus) if isinstance(gpus, tuple) else gpus or ())
-    request = find_gpus(their, options, engine, server.path)
-    model = options.model if options.model else None
-    repo, revision = getattr(model, "repo", None), getattr(model, "revision", None)
-    held = member.lock.commit(repo, revision if isinstance(revision, str) else None) if isinstance(repo, str) else None
-    facts = {
-        "image": str(image_of(their, options, engine, request, server.path)),
-        "commit of the model": str(held or ""),
-        "number of GPUs": str(0 if request is None else request.number),
-        "vendor of the GPUs": request.vendor if request is not None else "",
-        "processor": member.options.architecture,
-    }
-    return facts, scratch
-
-
-_REFUSED = {
-    "replicas": "a group is one server",
-    "build": "each host would build an image of its own",
-    "networks": "its ranks are on the host's network",
-}
-
-
-def _check_options(context: ResolveContext, server: TierServer, rank: Rank) -> None:
-    """Report fields that a group cannot have, and a host that lets no tier out."""
-    for name, why in _REFUSED.items():
-        path = server.options.path_of(name)
-        if path is not None:
-            context.collector.add("not-for-groups", path, why, "remove it", key=True)
-    if context.sealed:
-        detail = f"the group {rank.group} speaks to other hosts"
-        context.collector.add("not-with-egress-denied", ("host", "egress"), detail, 'write egress = "allow"')
-    bind = _listening(server.options.bind)
-    if rank.is_head and _on_host(server.engine) and bind.startswith("127.") and context.inventory.router is not UNSET:
-        path = server.options.path_of("bind") or server.path
-        detail = f"the router reaches the head at {rank.own.link.address}"
-        context.collector.add("not-for-groups", path, detail, "remove it, and it listens there alone")
-
-
-def _check_written(context: ResolveContext, server: TierServer, multi_node: MultiNode, engine: Engine) -> None:
-    """Report flags and variables of the tier that say what the group says, for all hosts alike."""
-    written = context.collector.value_at(server.path) or {}
-    executors = multi_node.executors.values()
-    flags = {
-        canonical_flag(name)
-        for executor in executors
-        for data in (executor.head, executor.worker)
-        for name in data.flags
-        if isinstance(data.flags[name], str) or name in engine.headless
-    } | {"nnodes", "node-rank"}
-    for name in written.get("flags", {}):
-        if canonical_flag(name) in flags:
-            detail, remedy = f'"--{name}" is written by the group, for each rank its own', "remove it"
-            context.collector.add("not-for-groups", (*server.path, "flags", name), detail, remedy, key=True)
-    names = {*multi_node.environment, *multi_node.environment_rdma}
-    names |= {name for executor in executors for name in executor.environment}
-    for name in written.get("environment", {}):
-        if name in names:
-            detail, remedy = f"{name} is that of each host's own link", "write it in [links] of the hosts"
-            context.collector.add("not-for-groups", (*server.path, "environment", name), detail, remedy, key=True)
+    if rank.is_head:
+        yield _link_port(engine, rank), "0.0.0.0"  # noqa: S104  where it listens, whatever address it is given
+    elif data.command is None and not {"host", "port"} <= set(data.without) and server.options.port is not None:
+        yield server.options.port, rank.own.link.address
