@@ -94,7 +94,7 @@ def _watched_router(context: ResolveContext, router: Router | None) -> Metrics |
 def router_key(router: Router | None) -> str | None:
     """Return the variable with the key that a router's metrics are behind; None where they ask for none."""
     is_behind = router is not None and router.limits.metrics_key and not router.limits.metrics_port
-    return router.clients[0].variable if router is not None and is_behind and router.clients else None
+    return router.api_key_env if router is not None and is_behind else None
 
 
 def _tier_targets(

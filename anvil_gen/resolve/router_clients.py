@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
+from msgspec import UNSET
+
 from anvil_gen.catalog.router import RouterKind
 from anvil_gen.diagnostics import join_words
 from anvil_gen.resolve.context import ResolveContext
@@ -45,6 +47,10 @@ def check_clients(context: ResolveContext, kind: RouterKind, options: RouterOpti
             detail = f'"{variable}" is listed twice: each client has a key of its own'
             context.collector.add("variable-taken-twice", _VARIABLES, detail, "name another variable")
     _check_digests(context, clients)
+    if clients and not variables and options.metrics == "key" and context.inventory.monitoring is not UNSET:
+        detail = "Prometheus has to send a key, and the router has the digests of its clients' keys alone"
+        remedy = "name the variable of a client for it in api_key_env, or write a port: metrics = 9101"
+        context.collector.add("conflicting-values", ("router", "metrics"), detail, remedy)
 
 
 def _check_digests(context: ResolveContext, clients: tuple[Client, ...]) -> None:

@@ -138,6 +138,13 @@ FAULTS: list[tuple[str, list[Fault]]] = [
         )
         for digest in (LAPTOP[:-1], f"{LAPTOP}0", f"sha256:{LAPTOP}", f"{LAPTOP[:-1]}g", f"{LAPTOP}\\n")
     ),
+    # Prometheus would have no key to send.
+    (
+        f'metrics = ▸"key"\napi_key_sha256.laptop = "{LAPTOP}"\n[monitoring]',
+        [("conflicting values", "router.metrics", "in api_key_env, or write a port")],
+    ),
+    (f'metrics = "key"\napi_key_sha256.laptop = "{LAPTOP}"\napi_key_env = "KEY"\n[monitoring]', []),
+    (f'metrics = "key"\napi_key_sha256.laptop = "{LAPTOP}"', []),
     ("api_key_sha256 = ▸{}", [("not of the right form", "router.api_key_sha256", "by the SHA-256 digest")]),
 ]
 
