@@ -66,9 +66,11 @@ class TargetErrors:
     def add(self, path: KeyPath, reason: str, remedy: str = "") -> None:
         """Report that a target cannot say what is at ``path``."""
         if not self.is_left_out(path):
-            table = self._request.name
-            remedy = remedy or f'leave it out there: [{table}] without = ["{address(path)}"]'
-            self._collector.add(CODE, path, f"{self._request.data.title}: {reason}", remedy)
+            self._collector.add(CODE, path, f"{self._request.data.title}: {reason}", remedy or self.remedy(path))
+
+    def remedy(self, path: KeyPath) -> str:
+        """Return how what is at a path is left out."""
+        return f'leave it out there: [{self._request.name}] without = ["{address(path)}"]'
 
     def is_left_out(self, path: KeyPath) -> bool:
         """Tell whether the inventory leaves out what is at a path, or something around it."""
@@ -78,8 +80,13 @@ class TargetErrors:
 def check_target(host: Host, request: TargetRequest) -> None:
     """Report what of an inventory a target cannot say; errors go to the host's collector."""
     errors, data = TargetErrors(host.collector, request), request.data
-    places = list(_places(host.collector.document.data, ()))
-    own = [place for place in places if place[0][0] not in host.catalog.names("targets")]
+    links = {host.ranks[tier.name].link_name for tier in host.stack.tiers if tier.rank is not None}
+    own = [
+        (path, value)
+        for path, value in _places(host.collector.document.data, ())
+        # A link of no group means nothing anywhere.
+        if path[0] not in host.catalog.names("targets") and (path[0] != "links" or {*path[1:2]} & links)
+    ]
     for pattern, reason in data.refused.items():
         for path in {path[: pattern.count(".") + 1]: None for path, _ in own if names(pattern, path)}:
             errors.add(path, reason)
@@ -104,7 +111,7 @@ def check_tier(host: Host, request: TargetRequest, tier: Tier) -> None:
         errors.add(tier.table, request.data.groups)
     words = request.data.group
     if tier.rank is not None and words is not None and len(tier.rank.hosts) > words.hosts:
-        errors.add(("groups", tier.rank.group, "hosts", words.hosts), words.more, f"name {words.hosts} hosts")
+        errors.add(("groups", tier.rank.group, "hosts", words.hosts), words.more, errors.remedy(tier.table))
     vendor = host.catalog.vendor(tier.gpu_request.vendor) if tier.gpu_request is not None else None
     if not request.data.gpu_claims or tier.gpu_request is None or vendor is None:
         return

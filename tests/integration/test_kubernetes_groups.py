@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 import yaml
 from group_fleets import GROUP, edit, host_text, write_pair
+from kube_claims import is_selected, selectors
 from kube_objects import Object, Objects, built, problems
 from kube_schemas import VERSIONS, validate
 
@@ -126,12 +127,9 @@ def test_each_rank_has_its_node_its_gpus_and_its_folders() -> None:
     head, worker = ranks(pair())
 
     assert [pod["spec"]["nodeSelector"]["kubernetes.io/hostname"] for pod in (head, worker)] == ["spark-a", "node-7"]
-    selectors = {
-        name: one["spec"]["spec"]["devices"]["requests"][0]["exactly"]["selectors"][0]["cel"]["expression"]
-        for name, one in objects.of("ResourceClaimTemplate").items()
-    }
-    uuid = 'device.attributes["gpu.nvidia.com"].uuid == "GPU-d0f446cf-1771-414c-e116-a391387{}a8c"'
-    assert selectors == {"big-gpus": uuid.format(10), "big-spark-b-gpus": uuid.format(11)}
+    uuids = [f"GPU-d0f446cf-1771-414c-e116-a391387{number}a8c" for number in (10, 11, 12)]
+    chosen = {name: [is_selected(found, uuid) for uuid in uuids] for name, (found, _) in selectors(pair()).items()}
+    assert chosen == {"big-gpus": [True, False, False], "big-spark-b-gpus": [False, True, False]}
     volumes = objects.of("PersistentVolume")
     assert {name: one["spec"]["local"]["path"] for name, one in volumes.items()} == {
         "spark-a-models": "/srv/models",
@@ -223,6 +221,16 @@ def test_workers_that_are_unlike_are_refused(tmp_path: Path) -> None:
     ((code, address, detail),) = errors_of(tmp_path)
     assert (code, address) == ("not-for-this-target", "groups.sparks.hosts[2]")
     assert "one template for all workers" in detail
+
+
+@pytest.mark.parametrize("target", ["kubernetes", "quadlet"])
+def test_a_group_can_be_left_out(tmp_path: Path, target: str) -> None:
+    write_pair(tmp_path, first=SMALL.replace("[router]", f'[router]\n[{target}]\nwithout = ["tiers.big"]\n'))
+
+    found = "".join(rendered(tmp_path, target=target).values())
+
+    assert "small.gguf" in found
+    assert "big" not in found
 
 
 def test_a_gpu_that_the_other_host_shares_is_refused(tmp_path: Path) -> None:
