@@ -238,8 +238,7 @@ def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
     sources: tuple[str, ...] = (tls.certificate, tls.key) if tls is not None else ()
     sources += (others.certificates,) if others.certificates is not None else ()
     mounts = tuple({"source": compose_string(source)} for source in sources)
-    variables = (*(client.variable for client in router.clients), *others.variables)
-    environment: dict[str, None] = dict.fromkeys(variables)
+    environment: dict[str, None] = dict.fromkeys((*router.key_variables, *others.variables))
     own = {
         **_common_keys(router),
         # Without an image, it is built, or its template has one: Compose refuses a service with neither.

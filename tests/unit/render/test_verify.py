@@ -251,8 +251,8 @@ ROUTER_KEYS = [
     ("    restart: {{ router.restart }}\n", "    restart: always\n", ".restart"),
     ("    stop_grace_period: {{ router.stop_grace_period }}\n", "", ".stop_grace_period"),
     (
-        "      {{ client.variable | key }}:\n",
-        "      {{ client.variable | key }}: {{ client.name }}\n",
+        "      {{ variable | key }}:\n",
+        "      {{ variable | key }}: {{ variable }}\n",
         ".environment.KEY",
     ),
     ('{% include "compose/ports.yml.j2" %}\n', "", ".ports"),
