@@ -97,8 +97,7 @@ def check_target(host: Host, request: TargetRequest) -> None:
     for tier in host.stack.tiers:
         check_tier(host, request, tier)
     _check_router(host, request)
-    if request.options.get("gpu_request") == _DEVICE_PLUGIN:
-        _check_device_plugin(host, request)
+    check_device_plugin(host, request)
 
 
 def check_tier(host: Host, request: TargetRequest, tier: Tier) -> None:
@@ -122,8 +121,10 @@ def check_tier(host: Host, request: TargetRequest, tier: Tier) -> None:
         errors.add(where, "a claim selects GPUs by their UUIDs", "name each GPU, and set its uuid in [gpus]")
 
 
-def _check_device_plugin(host: Host, request: TargetRequest) -> None:
+def check_device_plugin(host: Host, request: TargetRequest) -> None:
     """Report where any GPU of the node, for one container alone, is not what the inventory says."""
+    if request.options.get("gpu_request") != _DEVICE_PLUGIN:
+        return
     gpus = host.stack.gpus
     unlike = len({(gpu.vendor, gpu.memory_mib, gpu.compute_capability) for gpu in gpus}) > 1
     found = [f"it gives any GPU of the node, and {join_words(gpu.name for gpu in gpus)} are unlike"] if unlike else []

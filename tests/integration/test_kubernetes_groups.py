@@ -243,6 +243,25 @@ def test_a_gpu_that_the_other_host_shares_is_refused(tmp_path: Path) -> None:
     assert "another namespace" in detail
 
 
+PLUGIN = f'{TCP}gpu_request = "device-plugin"\n'
+
+
+def test_the_device_plugin_counts_the_gpus_of_each_rank(tmp_path: Path) -> None:
+    write_pair(tmp_path, first=PLUGIN, second=PLUGIN)
+
+    limits = [pod["spec"]["containers"][0]["resources"]["limits"] for pod in ranks(objects_in(tmp_path))]
+    assert limits == [{"nvidia.com/gpu": 1}] * 2
+
+
+def test_the_device_plugin_is_refused_where_the_other_host_has_unlike_gpus(tmp_path: Path) -> None:
+    unlike = '\n[gpus.small]\nuuid = "GPU-d0f446cf-1771-414c-e116-a39138700a8c"\nmemory_mib = 24576\n'
+    write_pair(tmp_path, first=PLUGIN, second=unlike + PLUGIN)
+
+    ((code, address, detail),) = errors_of(tmp_path)
+    assert (code, address) == ("not-for-this-target", "kubernetes.gpu_request")
+    assert "gb10, small are unlike" in detail
+
+
 def test_what_the_other_host_cannot_say_is_an_error_of_it(tmp_path: Path) -> None:
     write_pair(tmp_path, first=TCP, second=TCP)
     edit(tmp_path / "hosts/spark-b.toml", 'models = "/srv/models"', 'models = "C:/models"')
