@@ -65,7 +65,7 @@ class TextView:
 
     def _host(self, plan: Plan, verbs: dict[str, str]) -> None:
         host = plan.host
-        head = f"{click.style(host.name, bold=True)} -> {display_path(host.output)}"
+        head = f"{click.style(plan.title, bold=True)} -> {display_path(host.output)}"
         if not plan.files:
             click.echo(f"{head}: {len(plan.tree.files)} files, nothing changed")
             return
@@ -107,7 +107,7 @@ def _coloured(diff: str) -> str:
 
 def _plan_json(plan: Plan) -> dict[str, Any]:
     return {
-        "host": plan.host.name,
+        "host": plan.title,
         "inventory": plan.host.path.as_posix(),
         "output": plan.host.output.as_posix(),
         "files": [{"path": change.path, "action": change.action} for change in plan.files],

@@ -139,6 +139,25 @@ def test_edit(fleet: Path, against: str, name: str) -> None:
     assert lines(plan) == told
 
 
+def test_clients_by_digest_come_and_go_by_a_reload(fleet: Path) -> None:
+    """Also the first and the last of them: no digest is in the router's container itself."""
+    key, first, second = 'api_key_env = "LAB_ROUTER_TOKEN"\n', "1" * 64, "2" * 64
+    line = f'api_key_sha256.laptop = "{first}"\n'
+    steps = [
+        (key, key + line, "laptop … added"),
+        (line, f'{line}api_key_sha256.phone = "{second}"\n', "phone … added"),
+        (second, "3" * 64, "phone … -> …"),
+        (f'api_key_sha256.phone = "{"3" * 64}"\n', "", "phone … removed"),
+        (line, "", "laptop … removed"),
+    ]
+    for before, after, told in steps:
+        edit(fleet, before, after)
+        plan = plan_of(fleet, against="HEAD")
+        assert consequences(plan) == {"router": "reload"}
+        assert lines(plan) == [f"~ router: api_key_sha256.{told} (routes)"]
+        commit(fleet)
+
+
 def test_two_edits_are_told_apart(fleet: Path) -> None:
     edit(fleet, "port = 30001\ncontext_length = 16384", "port = 30011\ncontext_length = 8192")
 
