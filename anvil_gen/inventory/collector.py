@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,12 @@ from anvil_gen.inventory.toml_file import Document
 from anvil_gen.text.masking import MASK, mask_looks, secret_part
 from anvil_gen.values import KeyPath, address
 
+_VARIABLE = re.compile(r"\$\{[A-Za-z_]\w*\}")
+_SECRET = "secret-in-the-inventory"  # noqa: S105  a code
+_SAY_MORE = ("unknown-key", "text-that-looks-like-a-variable")
+"""Codes whose diagnostics say better than the one of a secret what to write."""
+_COMMAND = "\n\n    "
+"""What is before a command that a remedy ends with."""
 _NOT_SHOWN = "what is written there is not shown: it may be a secret"
 
 
@@ -30,8 +37,10 @@ class Collector:
         """Start with nothing wrong in ``document``."""
         self.document = document
         self._diagnostics: dict[tuple[str, str, str], Diagnostic] = {}
+        self._unplaced: dict[tuple[str, str, str], tuple[KeyPath, bool, bool]] = {}
+        # Where a diagnostic is, is found when it is shown: to parse a text for its lines takes longer than its checks.
         self._errors = 0
-        self._secrets: dict[str, Location] = {}
+        self._secrets: dict[str, tuple[Location, tuple[str, ...]]] = {}
         self._dropped: set[KeyPath] = set()
         self._missing_elsewhere: set[KeyPath] = set()
         self._invalid_names: set[KeyPath] = set()
@@ -58,15 +67,14 @@ class Collector:
         if secret_part(path[:-1] if key else path) is not None:
             detail = _NOT_SHOWN
             remedy = "" if any(text in remedy for text in _texts(self.value_at(path))) else remedy
-        detail, remedy = printable(mask_looks(detail)), printable(mask_looks(remedy))
+        detail, remedy = printable(mask_looks(detail)), mask_looks(remedy)
+        remedy = _COMMAND.join(printable(part) for part in remedy.split(_COMMAND))
         if (code, where, detail) in self._diagnostics:
             return
-        location = self.document.location(path, key=key)
-        if secret:
-            location = self._secrets[where] = _without_value(location, key=key)
         self._diagnostics[code, where, detail] = Diagnostic(
-            code=code, detail=detail, remedy=remedy, address=where, location=location, severity=severity
+            code=code, detail=detail, remedy=remedy, address=where, severity=severity
         )
+        self._unplaced[code, where, detail] = (path, key, secret)
         self._errors += severity == "error"
         if self._errors == MOST_ERRORS:
             self.raise_errors()
@@ -113,18 +121,35 @@ class Collector:
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """All diagnostics so far, in the order of the file."""
+        return tuple(self._in_order("error", "warning"))
 
-        def place(diagnostic: Diagnostic) -> tuple[int, int]:
-            location = diagnostic.location
-            return (location.line or 0, location.column or 0) if location else (0, 0)
-
-        return tuple(sorted(map(self._without_secret, self._diagnostics.values()), key=place))
+    def _in_order(self, *severities: Severity) -> list[Diagnostic]:
+        for name in [name for name in self._unplaced if self._diagnostics[name].severity in severities]:
+            path, key, secret = self._unplaced.pop(name)
+            location = self.document.location(path, key=key)
+            if secret:
+                location = _without_value(location, key=key)
+                self._secrets[name[1]] = (location, tuple(_texts(self.value_at(path))))
+            self._diagnostics[name] = replace(self._diagnostics[name], location=location)
+        found = [one for one in self._diagnostics.values() if one.severity in severities]
+        known = {diagnostic.address for diagnostic in found if self._says_more(diagnostic)}
+        told = (one for one in found if one.code != _SECRET or one.address not in known)
+        return sorted(map(self._without_secret, told), key=_place)
 
     def _without_secret(self, diagnostic: Diagnostic) -> Diagnostic:
         """Return a diagnostic that does not show its value, where another one has found that to be a secret."""
-        if diagnostic.address not in self._secrets or diagnostic.code == "secret-in-the-inventory":
+        if diagnostic.address not in self._secrets or diagnostic.code == _SECRET:
             return diagnostic
-        return replace(diagnostic, detail=_NOT_SHOWN, remedy="", location=self._secrets[diagnostic.address])
+        location, _ = self._secrets[diagnostic.address]
+        if self._says_more(diagnostic):
+            return replace(diagnostic, location=location)
+        return replace(diagnostic, detail=_NOT_SHOWN, remedy="", location=location)
+
+    def _says_more(self, diagnostic: Diagnostic) -> bool:
+        """Tell whether a diagnostic says what to write instead of a secret, and shows nothing of its value."""
+        _, texts = self._secrets.get(diagnostic.address, (None, ()))
+        is_told = diagnostic.code in _SAY_MORE and diagnostic.remedy != ""
+        return is_told and not any(text in f"{diagnostic.detail}\n{diagnostic.remedy}" for text in texts)
 
     def raise_errors(self) -> None:
         """Raise the errors among the diagnostics; the warnings of an inventory with errors may be wrong.
@@ -132,7 +157,7 @@ class Collector:
         Raises:
             DiagnosticError: with all errors.
         """
-        errors = [diagnostic for diagnostic in self.diagnostics if diagnostic.severity == "error"]
+        errors = self._in_order("error")
         if len(errors) >= MOST_ERRORS:
             detail, remedy = "the check of the file ended here: there may be more", "fix these first"
             where = Location(file=self.document.display)
@@ -144,6 +169,11 @@ class Collector:
             raise DiagnosticError(errors)
 
 
+def _place(diagnostic: Diagnostic) -> tuple[int, int]:
+    location = diagnostic.location
+    return (location.line or 0, location.column or 0) if location else (0, 0)
+
+
 def _without_value(location: Location, *, key: bool) -> Location:
     """Return a place whose line ends where a value begins."""
     end = (location.column or 1) - 1 + (location.length if key else 0)
@@ -151,9 +181,9 @@ def _without_value(location: Location, *, key: bool) -> Location:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts and numbers of a value."""
+    """Yield the texts and numbers of a value; a variable's name is no secret."""
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _texts(item)
-    elif value is not None and not isinstance(value, bool):
+    elif value is not None and not isinstance(value, bool) and not _VARIABLE.fullmatch(str(value)):
         yield str(value)

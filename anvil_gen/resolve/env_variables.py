@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
+from anvil_gen.diagnostics import join_words
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.model import EXPERIMENT_FILE, EnvVar, Experiment, ExtraService, Router, Service, Tier
 from anvil_gen.resolve.variables_model import TRIAL_VARIABLES, Variable
@@ -36,11 +37,13 @@ def variables_of(
     clients = router.clients if router is not None else ()
     for client in (one for one in clients if one.variable):
         who = "clients send" if len(clients) == 1 else f"the client {client.name} sends"
-        comment = f"The key that {who}, as `Authorization: Bearer <key>`; `openssl rand -hex 32` makes one."
         name = client.variable
+        comment = f"The key that {who}, as `Authorization: Bearer <key>`; `openssl rand -hex 32` makes one."
+        others = _hosts_with(router, name)
+        comment += f" It is also sent to {others}: the same value there." if others else ""
         found[name] = Variable(name=name, comment=comment, file="router/compose.yml", standing=True)
     for name in router.others.variables if router is not None else ():
-        comment = "The key that the router of another host asks for."
+        comment = f"The key that the router of {_hosts_with(router, name)} asks for: the same value as there."
         found[name] = Variable(name=name, comment=comment, file="router/compose.yml", standing=True)
     for file, part in parts:
         for name, has_default in variable_names(part):
@@ -50,6 +53,12 @@ def variables_of(
     for name, comment, standing in _slot(experiment, comments):
         found.setdefault(name, Variable(name=name, comment=comment, file=EXPERIMENT_FILE, standing=standing))
     return tuple(found.values())
+
+
+def _hosts_with(router: Router | None, variable: str) -> str:
+    """Return the other hosts whose routers are sent the key in a variable."""
+    peers = router.others.peers if router is not None else ()
+    return join_words(peer.name for peer in peers if peer.variable == variable)
 
 
 def _slot(experiment: Experiment | None, comments: dict[str, str]) -> Iterator[tuple[str, str, bool]]:
@@ -75,6 +84,8 @@ def variable_names(value: Any) -> Iterator[tuple[str, bool]]:
 
 
 def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):  # before what is asked of an abstract class, which takes longer than all others
+        return value.values()
     if isinstance(value, VariableValue):
         return (value.reference,)
     if isinstance(value, ComposeText):
@@ -82,7 +93,7 @@ def _parts(value: Any) -> Iterable[Any]:
     if isinstance(value, Interpolation):
         return ()
     if isinstance(value, Struct):
-        return (getattr(value, field) for field in value.__struct_fields__)
+        return astuple(value)
     if isinstance(value, Mapping):
         return value.values()
     return value if isinstance(value, list | tuple) else ()
