@@ -104,7 +104,7 @@ DATA_TABLES = {
     ),
     "architectures": ("architectures.toml", {"[[family]]": "Family"}),
     "model": ("models/NAME.toml", {"[[family]]": "ModelFamily"}),
-    "target": ("targets/NAME/target.toml", {"(top level)": "Target", "[keys]": "KeyWords"}),
+    "target": ("targets/NAME/target.toml", {"(top level)": "Target", "[group]": "GroupWords", "[keys]": "KeyWords"}),
 }
 
 

@@ -56,6 +56,7 @@ class RouterTable(Table, frozen=True, kw_only=True):
     port: t.PortNumber | UnsetType = UNSET
     bind: t.Bind | UnsetType = UNSET
     api_key_env: r.KeyNames | UnsetType = UNSET
+    api_key_sha256: r.KeyDigests | UnsetType = UNSET
     aliases: r.Aliases | UnsetType = UNSET
     fallbacks: r.Fallbacks | UnsetType = UNSET
     hosts: (

@@ -23,6 +23,8 @@ _API_BASE = "/v1"
 """Where the router has OpenAI's API, whichever kind it is."""
 _EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1", ALL_ADDRESSES: "127.0.0.1"}  # noqa: S104  compared, not bound
 """What is bound to every address, and at which one the host itself reaches it."""
+_CLIENTS_OWN = "ROUTER_TOKEN"
+"""The variable of a client's own in which it has its key, where the inventory names none."""
 _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -44,13 +46,15 @@ class Name(Struct, frozen=True, kw_only=True):
 class Endpoint(Struct, frozen=True, kw_only=True):
     """An address with OpenAI's API. ``key`` is the variable that holds the key, never the key; None without one.
 
-    ``open``: other hosts reach it too, and the inventory does not say by which address.
+    ``open``: other hosts reach it too, and the inventory does not say by which address. ``by_digest``: only clients
+    have their keys, and the variable is the client's own.
     """
 
     name: str
     base_url: str
     open: bool = False
     key: str | None
+    by_digest: bool = False
     models: tuple[Name, ...]
 
     @property
@@ -135,7 +139,9 @@ def _of_router(host: str, router: Router, address: str | None) -> Endpoint | Non
     if base is None:
         return None
     unsaid = address is None and router.options.bind in _EVERY
-    return Endpoint(name=host, base_url=base + _API_BASE, open=unsaid, key=router.api_key_env, models=models)
+    by_digest = router.clients != () and router.api_key_env is None
+    key = _CLIENTS_OWN if by_digest else router.api_key_env
+    return Endpoint(name=host, base_url=base + _API_BASE, open=unsaid, key=key, by_digest=by_digest, models=models)
 
 
 def _of_tier(tier: Tier, address: str | None) -> Endpoint | None:

@@ -35,7 +35,7 @@ def variables_of(
     parts += [(f"services/{extra.name}.yml", extra.mapping) for extra in services]
     found: dict[str, Variable] = {}
     clients = router.clients if router is not None else ()
-    for client in clients:
+    for client in (one for one in clients if one.variable):
         who = "clients send" if len(clients) == 1 else f"the client {client.name} sends"
         name = client.variable
         comment = f"The key that {who}, as `Authorization: Bearer <key>`; `openssl rand -hex 32` makes one."

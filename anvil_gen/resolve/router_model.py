@@ -32,10 +32,11 @@ _PLAIN = re.compile(r"[\w./:@+-]+", re.ASCII)
 
 
 class Client(Struct, frozen=True, kw_only=True):
-    """Somebody who may use the models: a name for the log, and the variable that holds the key."""
+    """Somebody who may use the models: a name for the log, and the variable that holds the key, or the key's digest."""
 
     name: str
-    variable: str
+    variable: str = ""
+    digest: str = ""  # SHA-256, in lower case
 
 
 class Tls(Struct, frozen=True, kw_only=True):

@@ -54,7 +54,7 @@ def test_the_tier_its_fit_and_the_plan_are_shown_and_it_renders(fleet: Path) -> 
     for words in (
         "+[tiers.chat]",
         "chat  fits  eight.gguf (llamacpp on a)",
-        "+ chat: new service",
+        "+ chat  start\n",
         "anvil-gen up box chat",
     ):
         assert words in result.stdout

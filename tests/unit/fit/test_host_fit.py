@@ -8,9 +8,9 @@ import pytest
 from gguf_files import Shape, model
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.catalog.engine_memory import exactly
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.fit.estimate import exactly
 from anvil_gen.fit.host_fit import HostFit, host_fit
 from anvil_gen.fit.model_facts import ModelFacts
 from anvil_gen.fit.settings import GIB
