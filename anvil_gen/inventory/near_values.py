@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from anvil_gen.diagnostics import did_you_mean
 from anvil_gen.values import Number
 
 _QUANTITY = re.compile(r"(?P<number>[0-9][0-9_,]*(?:\.[0-9]+)?)\s*(?P<unit>[A-Za-z]*|%)")
@@ -93,3 +94,14 @@ def plain_name(text: str) -> str:
 
     letters = "".join(char for char in normalize("NFKD", text.lower()) if not combining(char))
     return re.sub("[^a-z0-9_.-]+", "-", letters).strip("-._")
+
+
+def nearest_word(value: str, pattern: str, description: str) -> str:
+    """Return the nearest of the words that a pattern consists of, or all of them; nothing for another pattern."""
+    match = re.match(r"\^\(\?:((?:[a-z-]+\|)+)([a-z-]+:?)", pattern)
+    if match is None:
+        return ""
+    words = [*match[1].rstrip("|").split("|"), match[2]]
+    choices = ", ".join(f"{word}NAME" if word.endswith(":") else word for word in words)
+    plain = [word for word in words if not word.endswith(":")]
+    return did_you_mean(value, plain) or f"{description} One of: {choices}"
