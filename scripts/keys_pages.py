@@ -8,6 +8,7 @@ from page_parts import NOTE, table, toml
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.json_schema import data_schema
+from anvil_gen.inventory.fields import COMPOSE
 from anvil_gen.inventory.json_schema import group_schema, inventory_schema
 from anvil_gen.inventory.schema_own_keys import OWN_KEYS
 
@@ -222,6 +223,8 @@ def has_table(option: dict[str, Any]) -> bool:
 
 def type_of(option: dict[str, Any]) -> str:
     """Return a key's type in TOML's words."""
+    if COMPOSE in option:
+        return "as in Compose"
     if option.get("$ref", "").endswith("/EnvTable"):
         return "variable"
     if "enum" in option:

@@ -19,6 +19,7 @@ from anvil_gen.importing.containers import read_inspected
 from anvil_gen.importing.engine_facts import usual_driver
 from anvil_gen.importing.importer import Import, Target, import_project
 from anvil_gen.importing.live import inspected_project
+from anvil_gen.importing.ranks import rank_note
 from anvil_gen.importing.run_lines import looks_like_run_lines, read_run_lines
 from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.machine.dotenv import parse
@@ -36,6 +37,7 @@ class Request(Struct, frozen=True, kw_only=True):
     name: str | None = None
     output: Path | None = None
     known_gpus: Mapping[int, str] = {}
+    gpu_facts: Mapping[str, Mapping[str, int | str]] = {}  # by UUID, as `[gpus]` has them
     context: str | None = None  # of Docker, for what runs
     adopt: bool = False
 
@@ -64,10 +66,11 @@ def run_import(request: Request, made: Generator) -> ImportResult:
         name=host,
         dotenv=_dotenv(project.folder),
         known_gpus=request.known_gpus,
+        gpu_facts=request.gpu_facts,
         adopt=request.adopt,
     )
     imported = import_project(project, target, made, start)
-    return ImportResult(project=project, imported=imported, path=path, notes=tuple(_notes(project, imported)))
+    return ImportResult(project=project, imported=imported, path=path, notes=tuple(_notes(start, project, imported)))
 
 
 def _project(request: Request, catalog: Catalog) -> Project:
@@ -113,13 +116,16 @@ def _dotenv(folder: Path) -> Mapping[str, str]:
         return {}
 
 
-def _notes(project: Project, imported: Import) -> Iterator[str]:
+def _notes(catalog: Catalog, project: Project, imported: Import) -> Iterator[str]:
     """Yield what a person should know of the import, besides its residue."""
     if project.extensions:
         yield f"not part of an inventory, and left out: {', '.join(project.extensions)}"
     for variable in imported.hidden.values:
         yield f"a secret that is written out is now the variable {variable}: write its value into .env of the tree"
     for choice in imported.choices:
+        note = rank_note(catalog, choice.engine, choice.service, project.tables["services"][choice.service])
+        if note is not None:
+            yield note
         for field, value in choice.assumed.items():
             assumed = f"{field} = {value} is assumed"
             yield f"{choice.service} shares a GPU, and nothing says how much of it it takes: {assumed}"
@@ -127,4 +133,4 @@ def _notes(project: Project, imported: Import) -> Iterator[str]:
         yield f"proved with its default alone, since Compose takes no other value: {', '.join(imported.kept)}"
     if (project.folder / ".env").exists():
         folder = os.path.relpath(project.folder)
-        yield f"{folder}/.env has variables: the rendered tree reads its own .env"
+        yield f"{folder}/.env has variables, and the rendered tree reads a .env of its own: copy it there"

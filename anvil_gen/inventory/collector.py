@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,12 @@ from anvil_gen.inventory.toml_file import Document
 from anvil_gen.text.masking import MASK, mask_looks, secret_part
 from anvil_gen.values import KeyPath, address
 
+_VARIABLE = re.compile(r"\$\{[A-Za-z_]\w*\}")
+_SECRET = "secret-in-the-inventory"  # noqa: S105  a code
+_SAY_MORE = ("unknown-key", "text-that-looks-like-a-variable")
+"""Codes whose diagnostics say better than the one of a secret what to write."""
+_COMMAND = "\n\n    "
+"""What is before a command that a remedy ends with."""
 _NOT_SHOWN = "what is written there is not shown: it may be a secret"
 
 
@@ -33,7 +40,7 @@ class Collector:
         self._unplaced: dict[tuple[str, str, str], tuple[KeyPath, bool, bool]] = {}
         # Where a diagnostic is, is found when it is shown: to parse a text for its lines takes longer than its checks.
         self._errors = 0
-        self._secrets: dict[str, Location] = {}
+        self._secrets: dict[str, tuple[Location, tuple[str, ...]]] = {}
         self._dropped: set[KeyPath] = set()
         self._missing_elsewhere: set[KeyPath] = set()
         self._invalid_names: set[KeyPath] = set()
@@ -60,7 +67,8 @@ class Collector:
         if secret_part(path[:-1] if key else path) is not None:
             detail = _NOT_SHOWN
             remedy = "" if any(text in remedy for text in _texts(self.value_at(path))) else remedy
-        detail, remedy = printable(mask_looks(detail)), printable(mask_looks(remedy))
+        detail, remedy = printable(mask_looks(detail)), mask_looks(remedy)
+        remedy = _COMMAND.join(printable(part) for part in remedy.split(_COMMAND))
         if (code, where, detail) in self._diagnostics:
             return
         self._diagnostics[code, where, detail] = Diagnostic(
@@ -120,16 +128,28 @@ class Collector:
             path, key, secret = self._unplaced.pop(name)
             location = self.document.location(path, key=key)
             if secret:
-                location = self._secrets[name[1]] = _without_value(location, key=key)
+                location = _without_value(location, key=key)
+                self._secrets[name[1]] = (location, tuple(_texts(self.value_at(path))))
             self._diagnostics[name] = replace(self._diagnostics[name], location=location)
         found = [one for one in self._diagnostics.values() if one.severity in severities]
-        return sorted(map(self._without_secret, found), key=_place)
+        known = {diagnostic.address for diagnostic in found if self._says_more(diagnostic)}
+        told = (one for one in found if one.code != _SECRET or one.address not in known)
+        return sorted(map(self._without_secret, told), key=_place)
 
     def _without_secret(self, diagnostic: Diagnostic) -> Diagnostic:
         """Return a diagnostic that does not show its value, where another one has found that to be a secret."""
-        if diagnostic.address not in self._secrets or diagnostic.code == "secret-in-the-inventory":
+        if diagnostic.address not in self._secrets or diagnostic.code == _SECRET:
             return diagnostic
-        return replace(diagnostic, detail=_NOT_SHOWN, remedy="", location=self._secrets[diagnostic.address])
+        location, _ = self._secrets[diagnostic.address]
+        if self._says_more(diagnostic):
+            return replace(diagnostic, location=location)
+        return replace(diagnostic, detail=_NOT_SHOWN, remedy="", location=location)
+
+    def _says_more(self, diagnostic: Diagnostic) -> bool:
+        """Tell whether a diagnostic says what to write instead of a secret, and shows nothing of its value."""
+        _, texts = self._secrets.get(diagnostic.address, (None, ()))
+        is_told = diagnostic.code in _SAY_MORE and diagnostic.remedy != ""
+        return is_told and not any(text in f"{diagnostic.detail}\n{diagnostic.remedy}" for text in texts)
 
     def raise_errors(self) -> None:
         """Raise the errors among the diagnostics; the warnings of an inventory with errors may be wrong.
@@ -161,9 +181,9 @@ def _without_value(location: Location, *, key: bool) -> Location:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts and numbers of a value."""
+    """Yield the texts and numbers of a value; a variable's name is no secret."""
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _texts(item)
-    elif value is not None and not isinstance(value, bool):
+    elif value is not None and not isinstance(value, bool) and not _VARIABLE.fullmatch(str(value)):
         yield str(value)

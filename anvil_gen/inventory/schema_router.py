@@ -38,6 +38,10 @@ class RouterTable(Table, frozen=True, kw_only=True):
     """The router: one OpenAI-compatible endpoint for all tiers, a service of the same project."""
 
     RENAMED: ClassVar[Mapping[str, str]] = {"engine": "kind"}
+    CALLED_ELSEWHERE: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("api_key", "api_keys", "key", "keys", "token", "master_key"), "api_key_env"),
+        **dict.fromkeys(("type", "router"), "kind"),
+    }
 
     kind: (
         Annotated[

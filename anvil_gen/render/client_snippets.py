@@ -29,11 +29,18 @@ _VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Name(Struct, frozen=True, kw_only=True):
-    """A model name that a client may ask for, the tier that answers, and for what it is."""
+    """A model name that a client may ask for, the tier that answers, and for what it is; ``hosts`` have it too."""
 
     name: str
     tier: str
     task: str
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def answering(self) -> str:
+        """What answers: the tier, the hosts of the fleet that have the name too, or these alone."""
+        own = [] if self.tier in self.hosts else [f"tier {self.tier}"]
+        return ", ".join([*own, *(f"host {host}" for host in self.hosts)])
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -126,7 +133,9 @@ def endpoints_of(host: str, mode: Mode, address: str | None = None) -> tuple[End
 def _of_router(host: str, router: Router, address: str | None) -> Endpoint | None:
     scheme = "https" if router.limits.tls is not None else "http"
     base = _base(router.options.bind, router.port, scheme, address)
-    models = tuple(Name(name=route.name, tier=route.tier, task=route.task) for route in router.routes)
+    models = tuple(
+        Name(name=route.name, tier=route.tier, task=route.task, hosts=route.hosts) for route in router.routes
+    )
     if base is None:
         return None
     unsaid = address is None and router.options.bind in _EVERY

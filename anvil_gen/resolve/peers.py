@@ -76,6 +76,7 @@ def _client_of(router: Router, own: str) -> Client | None:
 
 
 def _peer(named: NamedPeer, address: str, router: Router, client: Client | None) -> Peer:
+    models = {tier.name: tier.model for tier in named.stack.tiers}
     return Peer(
         name=named.name,
         address=address,
@@ -83,7 +84,9 @@ def _peer(named: NamedPeer, address: str, router: Router, client: Client | None)
         tls=router.limits.tls is not None,
         variable=client.variable if client is not None else None,
         timeout=max([router.limits.timeout, *(upstream.timeout for upstream in router.upstreams)]),
-        models=tuple(PeerModel(name=route.name, task=route.task) for route in router.routes),
+        models=tuple(
+            PeerModel(name=route.name, task=route.task, serves=models.get(route.tier, "")) for route in router.routes
+        ),
     )
 
 

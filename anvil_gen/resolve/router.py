@@ -85,10 +85,11 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     return RouterSpec(name=name, kind=kind, options=options, project=project)
 
 
-def _watched(context: ResolveContext, kind: RouterKind) -> dict[str, int]:
-    """Return the port of a router's metrics where something asks for them."""
-    port = kind.metrics.port if kind.metrics is not None and context.inventory.monitoring is not UNSET else None
-    return {} if port is None else {"metrics": port}
+def _watched(context: ResolveContext, kind: RouterKind) -> dict[str, int | str]:
+    """Return where a router has its metrics, if something asks for them: on their own port, or behind its key."""
+    if kind.metrics is None or context.inventory.monitoring is UNSET:
+        return {}
+    return {"metrics": "key" if kind.metrics.port is None else kind.metrics.port}
 
 
 def _check_ports(context: ResolveContext, kind: RouterKind, options: RouterOptions) -> None:
@@ -394,6 +395,7 @@ def _missing_tier(context: ResolveContext, target: str, path: KeyPath, tiers: tu
             detail = f'"{target}" does not run in this mode: it has {join_words(tier.name for tier in tiers)}'
             collector.add("alias-to-a-missing-tier", path, detail, "add the tier to the mode, or name one of it")
     elif known and not collector.is_dropped(("tiers", target)):
-        remedy = did_you_mean(target, known) or "name one of them"
+        serving = next((f'write "{tier.name}", the tier that serves it' for tier in tiers if target in tier.names), "")
+        remedy = serving or did_you_mean(target, known) or "name one of them"
         detail = f'"{target}" is not a tier (defined: {join_words(known)})'
         collector.add("alias-to-a-missing-tier", path, detail, remedy)

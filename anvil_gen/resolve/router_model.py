@@ -70,10 +70,11 @@ class TierCheck(Struct, frozen=True, kw_only=True):
 
 
 class PeerModel(Struct, frozen=True, kw_only=True):
-    """A model name that another host's router answers to."""
+    """A model name that another host's router answers to, and what it serves by it."""
 
     name: str
     task: str
+    serves: str = ""
 
 
 class Peer(Struct, frozen=True, kw_only=True):

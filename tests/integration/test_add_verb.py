@@ -41,6 +41,7 @@ def test_nothing_is_written_without_a_yes(fleet: Path) -> None:
     result = add(fleet)
 
     assert (result.code, "confirm with --yes" in result.stderr) == (1, True)
+    assert "fits  eight.gguf (llamacpp on a)" in result.stdout  # what would be written is shown all the same
     assert (fleet / "hosts/box.toml").read_bytes() == before
 
 

@@ -21,7 +21,7 @@ def show_endpoints(host: str, mode: str, endpoints: Sequence[Endpoint], kinds: I
         click.echo(f"{endpoint.base_url}  {_key(endpoint)}")
         width = max(len(model.name) for model in endpoint.models)
         for model in endpoint.models:
-            click.echo(f"  {model.name:{width}}  {model.task}, tier {model.tier}")
+            click.echo(f"  {model.name:{width}}  {model.task}, {model.answering}")
     if any(endpoint.open for endpoint in endpoints):
         click.echo(
             "\nother hosts reach it at this host's address; `address` in [host] says which, and is shown here then"

@@ -185,3 +185,26 @@ def test_hosts_may_follow_each_other_without_a_circle(tmp_path: Path) -> None:
     files = files_of(tmp_path, box=BOX + ROUTER, quad=quad, third=third)
 
     assert "far" not in routes(files)
+
+
+@pytest.mark.parametrize(
+    ("model", "warns"),
+    [("/m/s", True), ("/m/c", False), ("/m/C-Q4_K_M.gguf", False), ("/other/c", False)],
+)
+def test_a_name_that_means_another_model_elsewhere_is_told(model: str, warns: bool, tmp_path: Path) -> None:
+    """Requests for it are spread over both: an alias like `default`, which every host has, is hardly meant so."""
+    quad = QUAD.replace('model = { path = "/m/s" }', f'model = {{ path = "{model}" }}')
+    rendered = Generator().render(fleet(tmp_path, box=BOX + ROUTER, quad=quad) / "box.toml")
+
+    told = [one for one in rendered.host.warnings if one.code == "name-of-different-models"]
+    assert [one.address for one in told] == (["router.hosts[0]"] if warns else [])
+    assert all('"best" is c on this host, s on quad' in one.detail for one in told)
+
+
+def test_a_key_that_is_another_hosts_too_says_so(tmp_path: Path) -> None:
+    same = files_of(tmp_path, box=BOX + ROUTER, quad=QUAD.replace("QUAD_KEY", "BOX_KEY"))
+    other = files_of(tmp_path, box=BOX + ROUTER, quad=QUAD)
+
+    assert "It is also sent to quad: the same value there." in same[".env.example"].split("BOX_KEY=")[0]
+    assert "It is also sent" not in other[".env.example"]
+    assert "router of quad asks for: the same value as there." in other[".env.example"].split("QUAD_KEY=")[0]
