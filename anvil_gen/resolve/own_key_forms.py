@@ -8,6 +8,7 @@ from typing import Any
 
 from anvil_gen.inventory.compose_decode import added_items
 from anvil_gen.inventory.compose_spec import UNIQUE
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.compose_keys import NAMED_VOLUME, long_mount
 from anvil_gen.text.interpolation import looks_interpolated
 from anvil_gen.values import KeyPath
@@ -16,12 +17,12 @@ Found = Iterator[tuple[KeyPath, str, str]]
 """Places of a table, each with what is wrong and what to write."""
 
 _NUMBERS = "[0-9]{1,10}(?:-[0-9]{1,10})?"
-_PORT = re.compile(
+_PORT = lazy_pattern(
     rf"(?:(?:(?P<bind>[^:\[\]]*|\[[^\]]*\]):)?(?P<host>{_NUMBERS})?:)?(?P<target>{_NUMBERS})(?:/(?P<protocol>.*))?"
 )
 _PROTOCOLS = ("", "tcp", "udp", "sctp")
 _PORT_REMEDY = 'write "127.0.0.1:8080:80": address, port of the host, port of the container'
-_DRIVE = re.compile(r"(?:(?<=^)|(?<=:))[A-Za-z]:(?=[\\/])")
+_DRIVE = lazy_pattern(r"(?:(?<=^)|(?<=:))[A-Za-z]:(?=[\\/])")
 
 
 def form_errors(table: Mapping[str, Any]) -> Found:

@@ -6,7 +6,6 @@ has to know what a key is for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +22,7 @@ from anvil_gen.inventory.fleet import neighbours, stem_of
 from anvil_gen.inventory.group_files import GROUPS, group_file, group_paths
 from anvil_gen.inventory.lock_file import Lock, fleet_lock_path, lock_path
 from anvil_gen.inventory.toml_file import Document
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.model import Tree
 from anvil_gen.review.rendered_values import Place, differing, leaves
 from anvil_gen.review.toml_edits import Edit, reverted, toml_text
@@ -34,7 +34,7 @@ _WORDS = {"linux": "wsl2", "chat": "embedding", "host": "private", "unless-stopp
 """What stands for a word where only certain ones are allowed."""
 _NO_VALUES = {"schema", "lock", "unset"}
 """Keys that say how a file is to be read."""
-_LAST_DIGIT = re.compile(r"\d(?=\D*$)")
+_LAST_DIGIT = lazy_pattern(r"\d(?=\D*$)")
 
 
 class Source:
