@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from msgspec import UNSET
 
-from anvil_gen.catalog.catalog import Catalog, catalog_of, shipped_catalog, shipped_templates
+from anvil_gen.catalog.catalog import Catalog, catalog_of, shipped_catalog
+from anvil_gen.catalog.defaults import shipped_templates
 from anvil_gen.deploy.overwrite_check import overwrite_errors
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.deploy.target_pipeline import places_of, target_files

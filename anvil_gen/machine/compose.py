@@ -14,7 +14,7 @@ from msgspec import Struct
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.machine.docker import Docker, parse_json, unexpected, wait_output
 from anvil_gen.patterns import lazy_pattern
-from anvil_gen.resolve.model import ROOT_FILE
+from anvil_gen.resolve.root_files import ROOT_FILE
 
 # Services with a profile may run too, started by name: they are queried like all others.
 _HASH = lazy_pattern("[0-9a-f]+")
@@ -31,6 +31,11 @@ class Project(Struct, frozen=True, kw_only=True):
     name: str
     variables: Mapping[str, str] = {}
     """Variables of its files; they take precedence over the shell's and those of ``.env``."""
+
+    @property
+    def place(self) -> tuple[str | None, Path, str]:
+        """What tells it from other projects: Docker's context, its folder and its name."""
+        return self.docker.context, self.folder, self.name
 
     @property
     def environment(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
-from anvil_gen.catalog.catalog import shipped_templates
+from anvil_gen.catalog.defaults import shipped_templates
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, printable
 from anvil_gen.inventory.fleet import HOSTS
 from anvil_gen.onboard.copier_answers import Answers

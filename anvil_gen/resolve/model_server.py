@@ -12,8 +12,9 @@ from anvil_gen.inventory.schema_tier import ExperimentTable, TierTable
 from anvil_gen.resolve.context import ModelServer, ResolveContext, TierServer
 from anvil_gen.resolve.flag_check import FlagRules, flag_rules
 from anvil_gen.resolve.group_model import Rank
+from anvil_gen.resolve.host_defaults import fill_placeholders
 from anvil_gen.resolve.image_kinds import engine_in
-from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
+from anvil_gen.resolve.layers import Layer, layered
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.resolve.ranks import as_rank, check_rank, link_layer
 from anvil_gen.resolve.relative_paths import placed_layers

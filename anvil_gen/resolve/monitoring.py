@@ -10,7 +10,8 @@ from msgspec import UNSET
 from anvil_gen.catalog.metrics import Exporter, Metrics
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.gpu_model import Gpu
-from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
+from anvil_gen.resolve.host_defaults import fill_placeholders
+from anvil_gen.resolve.layers import Layer, layered
 from anvil_gen.resolve.model import Mode, Port, Router, Tier
 from anvil_gen.resolve.monitoring_model import (
     GpuFacts,

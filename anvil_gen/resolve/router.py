@@ -19,7 +19,8 @@ from anvil_gen.inventory.schema_router import RouterTierTable
 from anvil_gen.resolve.compose_keys import with_image
 from anvil_gen.resolve.compose_service import health_check, logging_of, published
 from anvil_gen.resolve.context import ResolveContext
-from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
+from anvil_gen.resolve.host_defaults import fill_placeholders
+from anvil_gen.resolve.layers import Layer, layered
 from anvil_gen.resolve.model import Mount, Port, Router, Tier, Upstream
 from anvil_gen.resolve.mounts import own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of

@@ -14,7 +14,8 @@ from anvil_gen.catalog.target import Target
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.resolve.host import Host
-from anvil_gen.resolve.layers import fill_placeholders, set_fields
+from anvil_gen.resolve.host_defaults import fill_placeholders
+from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import Stack, Tier
 from anvil_gen.values import KeyPath, address
 

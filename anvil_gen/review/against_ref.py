@@ -15,8 +15,7 @@ from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.pipeline import generator as new_generator
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.inventory.fleet import fleet_root
-from anvil_gen.inventory.group_files import GROUPS
+from anvil_gen.inventory.fleet import GROUPS, fleet_root
 from anvil_gen.resolve.model import Tree
 from anvil_gen.review.causes import Elsewhere, with_causes
 from anvil_gen.review.consequence import service_changes

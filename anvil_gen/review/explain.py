@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.catalog.catalog import DEFAULTS
+from anvil_gen.catalog.defaults import DEFAULTS
 from anvil_gen.deploy.compose_diff import Cause
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.plan import Plan

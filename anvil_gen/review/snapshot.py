@@ -9,10 +9,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.catalog.catalog import shipped_templates
+from anvil_gen.catalog.defaults import shipped_templates
 from anvil_gen.deploy.git import commit_of, committed, files_at
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.inventory.group_files import GROUPS
+from anvil_gen.inventory.fleet import GROUPS
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.patterns import lazy_pattern
 from anvil_gen.text_files import LARGEST, read_bytes

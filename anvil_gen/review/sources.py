@@ -13,13 +13,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from anvil_gen.catalog.catalog import DEFAULTS
+from anvil_gen.catalog.defaults import DEFAULTS
 from anvil_gen.catalog.template_tree import KINDS
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import DiagnosticError, InternalError
-from anvil_gen.inventory.fleet import neighbours, stem_of
-from anvil_gen.inventory.group_files import GROUPS, group_file, group_paths
+from anvil_gen.inventory.fleet import GROUPS, neighbours, stem_of
+from anvil_gen.inventory.group_files import group_file, group_paths
 from anvil_gen.inventory.lock_file import Lock, fleet_lock_path, lock_path
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.patterns import lazy_pattern

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 import click
 
 from anvil_gen.cli import options
-from anvil_gen.cli.commands.down import down_one
 from anvil_gen.cli.group_verbs import group_ranks, up_group
 from anvil_gen.cli.host_command import HostCommand
-from anvil_gen.cli.target_verbs import units_of
 from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.machine.compose import Hashes
 from anvil_gen.machine.containers import ContainerQuery
 from anvil_gen.machine.dotenv import require_env_file
 from anvil_gen.machine.project_lock import project_lock
-from anvil_gen.operate.deployment import Deployment
-from anvil_gen.resolve.model import root_file_of
+from anvil_gen.operate.early import EarlyQuestions
+from anvil_gen.resolve.root_files import root_file_of
 
 if TYPE_CHECKING:
+    from anvil_gen.operate.deployment import Deployment
     from anvil_gen.operate.up import UpResult
 
 
@@ -85,6 +84,8 @@ def command(
         return one(host, tiers, mode)
     if tiers or mode is not None:
         raise click.UsageError("a group has one tier, and no mode: name the group alone")
+    from anvil_gen.cli.commands.down import down_one  # noqa: PLC0415  most runs are of a host
+
     act = (lambda name, tier: one(name, (tier,), None), down_one)
     return up_group(ranks, *act, stale_too=not render_first, as_json=as_json)
 
@@ -99,10 +100,15 @@ def _up(
     **request: bool,
 ) -> ExitCode:
     wait, timeout = waiting
+    ask = partial(Hashes, root_file=root_file_of(mode), every_profile=bool(tiers))
+    early = EarlyQuestions(host, Path.cwd(), ask)
+    # Imported, and the inventory resolved, while Docker answers.
+    from anvil_gen.cli.target_verbs import units_of  # noqa: PLC0415
+
     deployment, units = units_of(host, json=as_json, **request)
     if units is not None:
         return ExitCode.of_command(units.up(tiers, mode, wait=wait))
-    up = _start(deployment, tiers, mode, as_json=as_json, **request)
+    up = _start(deployment, early, tiers, mode, as_json=as_json, **request)
     diagnostics = _causes(up) if up.failed else []
     if diagnostics and not as_json:
         _warn(*diagnostics, as_json=False)
@@ -124,15 +130,24 @@ def _check_options(mode: str | None, timeout: float | None, *, wait: bool, keep_
 
 
 def _start(
-    deployment: Deployment, tiers: tuple[str, ...], mode: str | None, *, as_json: bool, **request: bool
+    deployment: Deployment,
+    early: EarlyQuestions[Hashes],
+    tiers: tuple[str, ...],
+    mode: str | None,
+    *,
+    as_json: bool,
+    **request: bool,
 ) -> UpResult:
-    """Start the queries, and then all that Python has to do before their answers are needed."""
     project = deployment.project
     require_env_file(project.folder)
-    with project_lock(project.folder, partial(options.report_waiting, deployment.host.name)) as held:
-        hashes = Hashes(project, root_file_of(mode), every_profile=bool(tiers))
+
+    def report_waiting() -> None:
+        options.report_waiting(deployment.host.name)
+        early.forget()  # the other run may render
+
+    with project_lock(project.folder, report_waiting) as held:
+        hashes = early.about(project)
         query = ContainerQuery(project.docker, project.name)
-        # Imported, and the inventory resolved, while Docker answers.
         from anvil_gen.operate.up import start_services  # noqa: PLC0415
         from anvil_gen.operate.up_plan import UpRequest  # noqa: PLC0415
 

@@ -12,7 +12,7 @@ from anvil_gen.cli.views.fit import fit_lines, host_json
 from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.deploy.compose_diff import Cause
 from anvil_gen.diagnostics import Diagnostic, printable
-from anvil_gen.resolve.model import DEFAULT_MODE, ROOT_FILE
+from anvil_gen.resolve.root_files import DEFAULT_MODE, ROOT_FILE
 from anvil_gen.review.consequence import Consequence, ServiceChange
 from anvil_gen.review.host_plan import HostPlan
 

@@ -10,7 +10,8 @@ import pytest
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.inventory.schema_host import GpuTable
-from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
+from anvil_gen.resolve.host_defaults import fill_placeholders
+from anvil_gen.resolve.layers import Layer, layered, set_fields
 from anvil_gen.resolve.options import (
     ExperimentOptions,
     GpuOptions,
