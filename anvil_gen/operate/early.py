@@ -40,10 +40,6 @@ class EarlyQuestions(Generic[_Questions]):
             return self._questions
         return self._ask(project)
 
-    def forget(self) -> None:
-        """Have all asked again: what was asked is out of date."""
-        self._questions = None
-
 
 def _expected_project(path: Path) -> Project | None:
     """Return the project that an inventory seems to have; None where that takes more than a look at `[host]`.

@@ -82,14 +82,6 @@ def test_another_project_is_asked_about_anew(tmp_path: Path) -> None:
     assert [one.name for one in projects] == ["box", "other"]
 
 
-def test_what_is_out_of_date_is_asked_again(tmp_path: Path) -> None:
-    early, projects = asked(fleet(tmp_path, box=INVENTORY))
-    early.forget()
-    early.about(open_deployment("box", tmp_path).project)
-
-    assert [one.name for one in projects] == ["box", "box"]
-
-
 def test_every_host_of_this_repository_is_told_early() -> None:
     for path in sorted((REPOSITORY / "hosts").glob("*.toml")):
         early, projects = asked(path.parent, str(path))
