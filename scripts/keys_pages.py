@@ -8,6 +8,7 @@ from page_parts import NOTE, table, toml
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.json_schema import data_schema
+from anvil_gen.inventory.fields import COMPOSE
 from anvil_gen.inventory.json_schema import group_schema, inventory_schema
 from anvil_gen.inventory.schema_own_keys import OWN_KEYS
 
@@ -103,7 +104,7 @@ DATA_TABLES = {
     ),
     "architectures": ("architectures.toml", {"[[family]]": "Family"}),
     "model": ("models/NAME.toml", {"[[family]]": "ModelFamily"}),
-    "target": ("targets/NAME/target.toml", {"(top level)": "Target", "[keys]": "KeyWords"}),
+    "target": ("targets/NAME/target.toml", {"(top level)": "Target", "[group]": "GroupWords", "[keys]": "KeyWords"}),
 }
 
 
@@ -222,6 +223,8 @@ def has_table(option: dict[str, Any]) -> bool:
 
 def type_of(option: dict[str, Any]) -> str:
     """Return a key's type in TOML's words."""
+    if COMPOSE in option:
+        return "as in Compose"
     if option.get("$ref", "").endswith("/EnvTable"):
         return "variable"
     if "enum" in option:

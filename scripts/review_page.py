@@ -38,24 +38,34 @@ What a service's consequence means:
 | recreate | the container is replaced, and the service is away until the new one is ready |
 | reload | the router reads its new routes without a restart: no request is lost |
 | start | a container is created |
-| stop | the service has left the mode; its container runs until `docker compose up -d --remove-orphans` |
+| stop | it has left the mode; its container runs until `anvil-gen up` or `docker compose up -d --remove-orphans` |
 | none until pulled or rebuilt | nothing, until `docker compose pull` or `build` |
 | none | nothing |
 
-That is decided by the rendered files alone, without Docker. `--verify` asks Docker Compose as well, by the hashes that
-it compares containers with (`docker compose config --hash`), and exits 1 where it would do something else.
+Where `up --wait` has started a service from here before, the plan says how long that took until it was ready, and else
+how long its health check allows. What happens is decided by the rendered files alone, without Docker. `--verify` asks
+Docker Compose as well, by the hashes that it compares containers with (`docker compose config --hash`), and exits 1
+where it would do something else.
+
+`render`, `up` and `status` print services in the same lines, symbols and words: what a render changes, what was done
+(`recreated` for `recreate`), and what the next `up` does about a drift.
 
 Where the image of a tier becomes another release of its engine, `plan` also lists what that changes for the flags that
-the tier gives, and the engine's defaults of those that it does not.
+the tier gives, the flags that are gone, and the engine's defaults of those that it does not give.
 
 Below that, `plan` says what of a new or changed service is new and must not be overlooked: that it is privileged, has
 the Docker socket, devices or paths of the host, more capabilities or fewer confinements, shares a namespace of the host
-or of another container, or listens beyond loopback.
+or of another container, or listens beyond loopback. What no service of the host had before is in bold.
+
+Against a git ref, `plan` also says which names of models clients can ask the router for no longer, or get another tier
+by. The comment of a pull request has the warnings that are new as well. Where that ref has another version of
+anvil-gen, the files that are committed there are compared, so that the pull request of an upgrade shows what it does.
 
 `--format json` prints the same for programs: `{"format": 1, "hosts": [{"host", "services": [{"service",
 "consequence", "changes": [{"address", "before", "after", "cause": {"file", "line", "key"}}], "exposures": [{"what",
-"value"}], "notes"}]}]}`. `--format github` prints annotations for the lines that are causes. `--format markdown` begins
-with a marker, so that a comment can be replaced, and is always short enough for one. No format has values of secrets.
+"value"}], "notes"}], "names": [{"name", "before", "after", "modes"}]}]}`. `--format github` prints annotations for the
+lines that are causes. `--format markdown` begins with a marker, so that a comment can be replaced, and is always short
+enough for one. No format has values of secrets.
 
 `--untrusted`, of `plan` and `render`, is for changes of strangers: it refuses templates next to `hosts/`, since they
 are programs, and reads nothing outside the repository.

@@ -33,6 +33,7 @@ class Addition(Struct, frozen=True, kw_only=True):
     gpu: str
     choice: Choice | None
     why: str = ""
+    remedy: str = ""
 
 
 def additions(folder: Path) -> Iterator[Addition]:
@@ -46,7 +47,8 @@ def additions(folder: Path) -> Iterator[Addition]:
                 choice = choose(Host(path, Catalog()), facts_from_table(model["facts"]), wish, {})
             except DiagnosticError as error:
                 why = error.diagnostics[0].detail.removeprefix("only: ")
-                yield Addition(model=model["name"], gpu=gpu, choice=None, why=why)
+                remedy = error.diagnostics[0].remedy
+                yield Addition(model=model["name"], gpu=gpu, choice=None, why=why, remedy=remedy)
             else:
                 yield Addition(model=model["name"], gpu=gpu, choice=choice)
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# Asserts of what tests share show their values too.
+pytest.register_assert_rewrite("e2e")
+
 REAL_VLLM = Path(__file__).parent / "e2e" / "vllm"
 FURTHER_STARTS = ("test_failures.py", "test_pooling.py")
 """Those of its tests that take most of the time, in starts of their own."""

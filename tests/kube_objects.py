@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -48,19 +49,23 @@ class Objects:
     def pods(self) -> Iterator[tuple[str, Object]]:
         for name, one in self.of("Deployment").items():
             yield name, one["spec"]["template"]
+        for one in self.of("LeaderWorkerSet").values():
+            for kind in ("leaderTemplate", "workerTemplate"):
+                pod = one["spec"]["leaderWorkerTemplate"][kind]
+                yield pod["metadata"]["labels"]["app.kubernetes.io/name"], pod
 
     def selected(self, labels: Mapping[str, str]) -> list[str]:
         return [name for name, pod in self.pods() if labels.items() <= pod["metadata"]["labels"].items()]
 
     def ports(self, name: str) -> dict[str, int]:
-        pod = self.of("Deployment")[name]["spec"]["template"]["spec"]
+        pod = dict(self.pods())[name]["spec"]
         return {port["name"]: port["containerPort"] for one in pod["containers"] for port in one.get("ports", ())}
 
 
 def problems(documents: list[Object]) -> list[str]:
     """Return everything that does not fit together."""
     objects = Objects(documents)
-    checks = (_names, _pods, _services, _policies, _storage, _unused, _upstreams, _routes)
+    checks = (_names, _pods, _services, _policies, _storage, _unused, _upstreams, _routes, _groups)
     return [found for check in checks for found in check(objects)]
 
 
@@ -79,16 +84,19 @@ def _names(objects: Objects) -> Iterator[str]:
 def _pods(objects: Objects) -> Iterator[str]:
     secrets = set()
     for name, deployment in objects.of("Deployment").items():
-        template = deployment["spec"]["template"]
-        labels, pod = template["metadata"]["labels"], template["spec"]
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
         if not deployment["spec"]["selector"]["matchLabels"].items() <= labels.items():
             yield f"{name} does not select its own pods"
         if objects.selected(deployment["spec"]["selector"]["matchLabels"]) != [name]:
             yield f"{name} selects the pods of others"
+    for name, template in objects.pods():
+        pod = template["spec"]
         yield from _pod(objects, name, pod)
         for container in pod["containers"]:
             secrets |= {
-                entry["valueFrom"]["secretKeyRef"]["name"] for entry in container.get("env", ()) if "valueFrom" in entry
+                entry["valueFrom"]["secretKeyRef"]["name"]
+                for entry in container.get("env", ())
+                if "secretKeyRef" in entry.get("valueFrom", ())
             }
     if len(secrets) > 1:
         yield f"several secrets: {secrets}"
@@ -151,8 +159,54 @@ def _services(objects: Objects) -> Iterator[str]:
                 yield f"service {name}: {found[0]} has no port {port['targetPort']}"
             elif ports[port["targetPort"]] != port["port"]:
                 yield f"service {name}: another port than the container's"
-    for name in objects.of("Deployment").keys() - objects.of("Service").keys():
-        yield f"nothing reaches {name}"
+    reached = {name for one in objects.of("Service").values() for name in objects.selected(one["spec"]["selector"])}
+    for name, pod in objects.pods():
+        if name not in reached and any("ports" in one for one in pod["spec"]["containers"]):
+            yield f"nothing reaches {name}"
+
+
+def _groups(objects: Objects) -> Iterator[str]:
+    """Yield what is wrong with groups: what each rank has to itself, and what Kubernetes puts in their place."""
+    for name, one in objects.of("LeaderWorkerSet").items():
+        spec = one["spec"]["leaderWorkerTemplate"]
+        leader, worker = (spec[kind] for kind in ("leaderTemplate", "workerTemplate"))
+        if spec["size"] != 2:
+            yield f"{name}: one worker's template is for {spec['size'] - 1} of them"
+        if name in objects.of("Service"):
+            yield f"{name}: its controller makes a service of this name"
+        if leader["spec"]["nodeSelector"] == worker["spec"]["nodeSelector"]:
+            yield f"{name}: two ranks on one node"
+        names = {pod["metadata"]["labels"]["app.kubernetes.io/name"] for pod in (leader, worker)}
+        for rank in names:
+            rules = objects.of("NetworkPolicy").get(rank, {}).get("spec", {}).get("ingress", ())
+            peers = [peer for rule in rules if "ports" not in rule for peer in rule["from"]]
+            if not any(names <= {*objects.selected(peer["podSelector"].get("matchLabels", {}))} for peer in peers):
+                yield f"{name}: {rank} does not let the other ranks in"
+        for pod in (leader, worker):
+            yield from (f"{name}: {found}" for found in _variables(pod["spec"]["containers"][0]))
+        if len({tuple(_claims(pod)) for pod in (leader, worker)}) < 2:
+            yield f"{name}: two ranks have one claim"
+
+
+GIVEN = ("LWS_LEADER_ADDRESS", "LWS_GROUP_SIZE", "LWS_WORKER_INDEX")
+
+
+def _variables(container: Object) -> Iterator[str]:
+    """Yield variables that nothing has set before they are put in."""
+    known = {*GIVEN}
+    for entry in container["env"]:
+        yield from (f"{found} is not set" for found in _put_in(entry.get("value", "")) - known)
+        known.add(entry["name"])
+    for word in (*container.get("command", ()), *container.get("args", ())):
+        yield from (f"{found} is not set" for found in _put_in(word) - known)
+
+
+def _put_in(text: str) -> set[str]:
+    return set(re.findall(r"\$\(([^)]+)\)", text.replace("$$", "")))
+
+
+def _claims(pod: Object) -> list[str]:
+    return [name for one in pod["spec"]["resourceClaims"] for key, name in one.items() if key != "name"]
 
 
 def _policies(objects: Objects) -> Iterator[str]:
@@ -165,14 +219,14 @@ def _policies(objects: Objects) -> Iterator[str]:
             for peer in rule["from"]:
                 if not objects.selected(peer["podSelector"].get("matchLabels", {})):
                     yield f"policy {name} lets nobody in"
-            for port in rule["ports"]:
+            for port in rule.get("ports", ()):
                 if port["port"] not in objects.ports(name):
                     yield f"policy {name} opens a port that is none: {port['port']}"
 
 
 def _storage(objects: Objects) -> Iterator[str]:
     (namespace,) = objects.of("Namespace") or ("",)
-    nodes = {pod["spec"].get("nodeSelector", {}).get("kubernetes.io/hostname") for _, pod in objects.pods()}
+    nodes = _nodes(objects)
     bound = set()
     for name, claim in objects.of("PersistentVolumeClaim").items():
         spec = claim["spec"]
@@ -189,9 +243,20 @@ def _storage(objects: Objects) -> Iterator[str]:
             if volume["capacity"]["storage"] != spec["resources"]["requests"]["storage"]:
                 yield f"{name}: its volume has another size"
             (term,) = volume["nodeAffinity"]["required"]["nodeSelectorTerms"]
-            if {value for one in term["matchExpressions"] for value in one["values"]} != nodes:
+            if {value for one in term["matchExpressions"] for value in one["values"]} != nodes.get(name):
                 yield f"{spec['volumeName']} is on another node than the pods"
     yield from (f"nothing claims {name}" for name in objects.of("PersistentVolume").keys() - bound)
+    yield from (f"{name} is mounted on several nodes" for name, found in nodes.items() if name and len(found) > 1)
+
+
+def _nodes(objects: Objects) -> dict[str, set[str | None]]:
+    """Return the nodes on which each claim is mounted."""
+    found: dict[str, set[str | None]] = {}
+    for _, pod in objects.pods():
+        for volume in pod["spec"].get("volumes", ()):
+            claim = volume.get("persistentVolumeClaim", {}).get("claimName", "")
+            found.setdefault(claim, set()).add(pod["spec"].get("nodeSelector", {}).get("kubernetes.io/hostname"))
+    return found
 
 
 def _unused(objects: Objects) -> Iterator[str]:

@@ -60,6 +60,9 @@ class RouterKind(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     metrics_files: Annotated[
         tuple[str, ...], Meta(description="Files of its tree that are of use with `[router] metrics` alone.")
     ] = ()
+    digest_files: Annotated[
+        tuple[str, ...], Meta(description="Files of its tree that are of use with `[router] api_key_sha256` alone.")
+    ] = ()
     shared_files: Annotated[
         tuple[str, ...], Meta(description="Files of its tree that every mode has in common: they name no route.")
     ] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 REQUESTABLE: dict[str, str] = {
     "clients": "a key for each client",
+    "api_key_sha256": "clients by the digest of their keys, which is no secret",
     "fallbacks": "another tier answers where one cannot",
     "default_tier": "a tier for requests that name no model",
     "timeout": "a limit for the wait on a tier",

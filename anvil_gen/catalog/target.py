@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from anvil_gen.values import interpolations
+
 FieldReasons = Annotated[
     Mapping[str, str], Meta(description="Key of the inventory, `*` for any name in it -> what is to be said of it.")
 ]
@@ -18,6 +20,26 @@ class KeyWords(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     said: Annotated[tuple[str, ...], Meta(description="Keys that its templates say.")] = ()
     left_out: Annotated[Mapping[str, str], Meta(description="Key that means nothing there -> why.")] = {}
     refused: Annotated[Mapping[str, str], Meta(description="Key that it has no word for -> why.")] = {}
+
+
+class GroupWords(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How the ranks of a group find each other there."""
+
+    hosts: Annotated[int, Meta(description="Of how many hosts a group can be.", ge=2)]
+    more: Annotated[str, Meta(description="Why it can be of no more.")]
+    values: Annotated[
+        Mapping[str, str],
+        Meta(
+            description="Placeholder of an engine's `[multi_node]` -> what stands for it; `${NAME}` is a variable that "
+            "each rank has."
+        ),
+    ]
+    worker: Annotated[str, Meta(description="Address of a further host: `{service}` and `{rank}` are filled in.")]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The variables that each rank has."""
+        return frozenset(one.name for value in self.values.values() for one in interpolations(value))
 
 
 class Target(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -39,6 +61,10 @@ class Target(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         bool, Meta(description="Any folder of the host can be mounted; otherwise only models and the shared cache.")
     ] = True
     groups: Annotated[str, Meta(description="Why a tier that runs on several hosts cannot be said there.")] = ""
+    group: Annotated[
+        GroupWords | None,
+        Meta(description="How its ranks find each other, where the files of the first host say all of a group."),
+    ] = None
     gpu_claims: Annotated[bool, Meta(description="GPUs are claimed by what the vendor's `[claim]` says.")] = False
     operated_by: Annotated[
         Literal["", "compose", "systemd"],

@@ -29,4 +29,5 @@ def units_of(host: str, **options: object) -> tuple[Deployment, SystemdUnits | N
         raise DiagnosticError([Diagnostic(code=CODE, detail=detail, remedy="leave it out")])
     from anvil_gen.operate.systemd_units import SystemdUnits  # noqa: PLC0415  few hosts have it
 
-    return deployment, SystemdUnits(deployment, target.name)
+    own = open_deployment(host, Path.cwd(), target=target.name)
+    return own, SystemdUnits(own, target.name)

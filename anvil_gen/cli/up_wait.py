@@ -8,6 +8,7 @@ from functools import partial
 from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.cli.views.progress import ProgressDisplay, print_waited_json, show_interrupted, show_waited
 from anvil_gen.cli.views.services import show_results
+from anvil_gen.deploy.starts import remember_starts
 from anvil_gen.diagnostics import Diagnostic, ExitCode
 from anvil_gen.machine.usage import usage_of
 from anvil_gen.operate.downloads import downloads_of
@@ -16,6 +17,7 @@ from anvil_gen.operate.service_results import ServiceAction
 from anvil_gen.operate.standstill import Standstill
 from anvil_gen.operate.up import UpResult
 from anvil_gen.operate.wait import (
+    Waited,
     check_once,
     impairment_warnings,
     logs_of,
@@ -56,6 +58,8 @@ def wait_and_report(up: UpResult, causes: Sequence[Diagnostic], *, timeout: floa
         if up.code
         else wait(logs, up.before, observer, timeout=timeout, show=show, servers=servers)
     )
+    if waited.outcome == "ready":
+        remember_starts(up.deployment.project.folder, _starts(up, waited))
     diagnostics = [*readiness_errors(waited, host, up.mode.name), *impairment_warnings(waited)]
     if as_json:
         print_waited_json(host, up.results, waited, [*causes, *diagnostics])
@@ -67,3 +71,10 @@ def wait_and_report(up: UpResult, causes: Sequence[Diagnostic], *, timeout: floa
             show_waited(waited)
         show_diagnostics(diagnostics, as_json=False)
     return ExitCode.OK if waited.outcome == "ready" else ExitCode.ERROR
+
+
+def _starts(up: UpResult, waited: Waited) -> dict[str, float]:
+    """Return how long the services took that were started just now."""
+    begun = (ServiceAction.CREATED, ServiceAction.RECREATED, ServiceAction.STARTED)
+    started = {one.service for one in up.results if one.action in begun}
+    return {one.service: one.seconds for one in waited.services if one.service in started}

@@ -7,25 +7,28 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog, catalog_of, shipped_catalog
 from anvil_gen.catalog.defaults import shipped_templates
 from anvil_gen.deploy.overwrite_check import overwrite_errors
 from anvil_gen.deploy.plan import Plan
-from anvil_gen.deploy.target_pipeline import places_of, target_files
+from anvil_gen.deploy.target_pipeline import BASE, base_plan, places_of, shared_namespaces, target_files
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.inventory.fleet import fleet_root, neighbours, stem_of
 from anvil_gen.inventory.lock_file import Lock
+from anvil_gen.render.group_view import ReadTree
 from anvil_gen.render.jinja_env import cache_folder
 from anvil_gen.render.renderer import Renderer, shipped_renderer
-from anvil_gen.render.target_renderer import target_folder
+from anvil_gen.render.target_renderer import shared_folder, target_folder
+from anvil_gen.render.target_view import HostTree
 from anvil_gen.render.template_lines import TemplateLine
 from anvil_gen.render.verify import verify
 from anvil_gen.resolve.host import Host, render_command
 from anvil_gen.resolve.model import Stack, Tree
 from anvil_gen.resolve.model_needs import warn_of_model_needs
 from anvil_gen.resolve.mounts import check_router_mounts
-from anvil_gen.resolve.target import resolve_target, with_target_variables
+from anvil_gen.resolve.target import TargetRequest, resolve_target, with_target_variables
 from anvil_gen.resolve.uniqueness import check_helpers
 from anvil_gen.text_files import is_inside
 from anvil_gen.values import KeyPath
@@ -58,13 +61,14 @@ class Generator:
         others: Mapping[str, str] = {},
         whole: bool = False,
         target: str | None = "",
+        shares_base: bool = False,
     ) -> Plan:
         """Render one inventory, to ``output`` instead of where it says; ``text`` replaces its content.
 
         With a ``target``, its files are rendered instead of the deploy tree, which they follow from; None is the host's
-        own. ``catalog`` and
-        ``lock`` stand for those on disk, and ``others`` for the contents of hosts that it names; a ``whole`` text has
-        the tiers of groups in it.
+        own. What several hosts have in common is left out where it ``shares_base``. ``catalog`` and ``lock`` stand
+        for those on disk, and ``others`` for the contents of hosts that it names; a ``whole`` text has the tiers of
+        groups in it.
 
         Raises:
             DiagnosticError: with everything that is wrong in the inventory.
@@ -74,14 +78,14 @@ class Generator:
         if catalog is not None:
             renderer = renderer.with_catalog(catalog)
         name, folder = _own_files(renderer, inventory, output, target) if target != "" else ("", output)
-        host = Host(inventory, renderer.catalog, output=folder, text=text, lock=lock, others=others, whole=whole)
-        host.command = render_command(inventory, output, target or "") if name else host.command
+        host = Host(
+            inventory, renderer.catalog, output=folder, text=text, lock=lock, others=others, whole=whole, target=name
+        )
+        host.command = render_command([inventory], output, target or "") if name else host.command
         if folder is None and host.inventory.host.output is not UNSET:
             self._check_nesting(host)
-        request = resolve_target(host, name) if name else None
-        stack = _with_fit(host) if request is None else with_target_variables(_with_fit(host), host, request.name)
-        files, rendered = renderer.render(stack)
-        data = verify(renderer, files, rendered)
+        request = replace(resolve_target(host, name), shares_base=shares_base) if name else None
+        stack, files, data = _rendered(renderer, host, request)
         check_helpers(_services(host.stack, data), host.collector)
         if host.stack.router is not None:
             check_router_mounts(data[host.stack.modes[0].router_file]["services"].values(), host.collector)
@@ -93,30 +97,51 @@ class Generator:
             warn_of_misfits(host)
         if request is None:
             return Plan(host, Tree(files=dict(sorted(files.items())), data=data))
-        own = target_files(renderer, host, stack, request, (files, data))
-        return Plan(host, Tree(files=dict(sorted(own.items())), data=own), places_of(renderer, request))
+        tree = HostTree(host=host, request=request, stack=stack, files=files, data=data)
+        own = target_files(renderer, tree, _reader(renderer, host, name, others))
+        return Plan(host, Tree(files=dict(sorted(own.items())), data=own), places_of(renderer, request.data, name))
 
     def render_all(
         self, inventories: Sequence[Path], *, output: Path | None = None, target: str | None = ""
     ) -> list[Plan]:
         """Render several inventories; the errors of all of them are reported together.
 
-        Each of several hosts has a folder of its name in ``output``; ``target`` is as for one.
+        Each of several hosts has a folder of its name in ``output``, next to what they share; ``target`` is as for one.
 
         Raises:
             DiagnosticError: at least one has an error, or two would write to one folder.
         """
+        shared = bool(
+            len(inventories) > 1
+            and output
+            and target
+            and self._renderer(fleet_root(inventories[0])).catalog.below(shared_folder(target))
+        )
         plans = collect_all(
             lambda one: self.render(
-                one, output=output / stem_of(one) if output and len(inventories) > 1 else output, target=target
+                one,
+                output=output / stem_of(one) if output and len(inventories) > 1 else output,
+                target=target,
+                shares_base=shared,
             ),
             inventories,
         )
-        diagnostics = _shared_outputs(plans)
         _warn_of_shared_projects(plans)
+        base = [self._base(plans, inventories, output, target)] if shared and output and target else []
+        diagnostics = [*_shared_outputs([*base, *plans]), *(shared_namespaces(plans, target) if target else ())]
         if diagnostics:
             raise DiagnosticError(diagnostics)
-        return plans
+        return [*base, *plans]
+
+    def _base(self, plans: Sequence[Plan], inventories: Sequence[Path], output: Path, target: str) -> Plan:
+        """Return what several hosts of one target share; its files are said to be from the first host by name."""
+        for plan in plans:
+            plan.host.command = render_command(inventories, output, target)
+        first = min(plans, key=lambda plan: plan.host.header)
+        renderer = self._renderer(fleet_root(first.host.path))
+        host = Host(first.host.path, renderer.catalog, output=output / BASE, target=target)
+        host.command = first.host.command
+        return base_plan(renderer, host, target)
 
     def template_lines(self, plan: Plan, path: str) -> list[TemplateLine]:
         """Return which line of which template each line of a plan's file is from; none of a copied file."""
@@ -152,6 +177,30 @@ class Generator:
             else:
                 self._renderers[root] = Renderer(catalog, cache_folder=self._cache)
         return self._renderers[root]
+
+
+def _rendered(
+    renderer: Renderer, host: Host, request: TargetRequest | None
+) -> tuple[Stack, dict[str, str], dict[str, Any]]:
+    """Return what a host resolves to, as a target has it, and its deploy tree with the parsed files."""
+    host.group_words = request.data.group if request is not None else None
+    stack = _with_fit(host) if request is None else with_target_variables(_with_fit(host), host, request.name)
+    files, rendered = renderer.render(stack)
+    return stack, files, verify(renderer, files, rendered)
+
+
+def _reader(renderer: Renderer, host: Host, target: str, others: Mapping[str, str]) -> ReadTree:
+    """Return what renders another host of a host's fleet for a target."""
+
+    def read(name: str) -> HostTree:
+        path = next(path for path in neighbours(host.path) if stem_of(path) == name)
+        other = Host(path, renderer.catalog, text=others.get(name), others=others, target=target)
+        request = resolve_target(other, target)
+        stack, files, data = _rendered(renderer, other, request)
+        other.collector.raise_errors()
+        return HostTree(host=other, request=request, stack=stack, files=files, data=data)
+
+    return read
 
 
 def _own_files(renderer: Renderer, inventory: Path, output: Path | None, target: str | None) -> tuple[str, Path | None]:

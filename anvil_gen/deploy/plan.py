@@ -30,8 +30,12 @@ class Comparison(Struct, frozen=True, kw_only=True):
 class Plan:
     """A host's rendered tree, and what it changes against the one on disk, which is read when first asked for."""
 
-    def __init__(self, host: Host, tree: Tree, places: Places = Places()) -> None:  # noqa: B008  immutable
-        """Take a rendered tree that is not yet written, and where files of its kind can be."""
+    def __init__(self, host: Host, tree: Tree, places: Places = Places(), *, title: str = "") -> None:  # noqa: B008  immutable
+        """Take a rendered tree that is not yet written, and where files of its kind can be.
+
+        ``title`` is how a person names it, where that is not by the host.
+        """
+        self.title = title or host.name
         self.host = host
         self.tree = tree
         self._places = places
@@ -65,7 +69,7 @@ class Plan:
 
     def compare_again(self) -> Plan:
         """Return the plan against what is in its folder by now."""
-        again = Plan(self.host, self.tree, self._places)
+        again = Plan(self.host, self.tree, self._places, title=self.title)
         again.__dict__["_comparison"] = self._compared(self.folder)
         return again
 

@@ -202,7 +202,11 @@ def _no_place(facts: ModelFacts, found: Sequence[PlaceFit], wish: Wish) -> Diagn
             why.append(f"{names}: {one.place.blocked or 'it cannot be divided between so many'}")
     size = f"{facts.bytes.total / GIB:.1f} GiB of weights"
     detail = "; ".join(why) or f"{size}, and none of the GPUs is one that the engine takes"
-    remedy = "name a smaller quantisation, free a GPU, or name a shorter context with --context"
+    is_held = any(one.place.beside or one.place.blocked for one in found)
+    has_room = any(one.placed is not None and one.placed.estimate.kv.high > 0 for one in found)
+    ways = ["a smaller quantisation of it (FP8, AWQ, GGUF)"]
+    ways += ["a shorter context with --context"] if has_room else []
+    remedy = f"name {' or '.join(ways)}" + (", or free a GPU" if is_held else "")
     if any(one.place.beside for one in found):
         remedy = f"{remedy}; with --standby it runs in a mode without the tiers that are there"
     if wish.gpus and len(wish.gpus) > 1 and not why:

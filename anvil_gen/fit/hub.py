@@ -55,7 +55,8 @@ def hub_facts(repo: str, revision: str | None, known: Architectures, *, cache: P
     # Its own error is also one of its HTTP client, whichever that is: a connection that fails is nothing else.
     except (OSError, ValueError, *hub.errors.HfHubHTTPError.__bases__, hub.errors.NotASafetensorsRepoError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise _failed(repo, lines[0]) from None
+        answered = (ValueError, hub.errors.HfHubHTTPError, hub.errors.NotASafetensorsRepoError)
+        raise (_failed if isinstance(error, answered) else _silent)(repo, lines[0]) from None
     tensors = tuple(Tensor(name, dtype, (), size) for name, dtype, size in answer["tensors"])
     return config_facts(answer["config"], tensors, known, commit=info.sha)
 
@@ -132,6 +133,12 @@ def _keep(place: Path | None, answer: dict[str, Any]) -> None:
 
 def _place(cache: Path | None, repo: str, commit: str) -> Path | None:
     return None if cache is None else cache / f"models-{_FORM}" / f"{repo.replace('/', '--')}@{commit}.json"
+
+
+def _silent(repo: str, detail: str) -> DiagnosticError:
+    detail = f"{repo}: the Hugging Face Hub is not reached ({detail})"
+    remedy = "name a folder or a GGUF file, or pin the model where the Hub is reached: the host's lock keeps its facts"
+    return DiagnosticError([Diagnostic(code="model-cannot-be-read", detail=detail, remedy=remedy)])
 
 
 def _failed(repo: str, detail: str) -> DiagnosticError:

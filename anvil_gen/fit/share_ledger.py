@@ -20,7 +20,7 @@ from anvil_gen.fit.estimate import (
 )
 from anvil_gen.fit.pool_cache import pool_cache
 from anvil_gen.fit.settings import GIB, Settings, settings_of
-from anvil_gen.fit.weights import NOT_THERE, weights_on_gpu
+from anvil_gen.fit.weights import NOT_THERE, Weights, weights_on_gpu
 
 _MIB = 1 << 20
 
@@ -77,7 +77,12 @@ def estimate_share(case: Case) -> Estimate:
         if is_known
         else None,
         verdict=verdict,
-        reasons=(*_remarks(case, settings, share), *_reasons(verdict_of(need, kv), need, kv), *doubts),
+        reasons=(
+            *_remarks(case, settings, share),
+            *_no_room(weights, overhead, share.high * case.memory, kv),
+            *_reasons(verdict_of(need, kv), need, kv),
+            *doubts,
+        ),
     )
 
 
@@ -129,10 +134,16 @@ def _doubts(case: Case, settings: Settings, cache: Cache, kv: Interval, share: I
         )
 
 
+def _no_room(weights: Weights, overhead: Interval, share: float, kv: Interval) -> Iterator[str]:
+    if kv.high <= 0:
+        taken = f"{gib(weights.low)} and {gib(overhead.low)} of {gib(share)}"
+        yield f"weights and overhead take all of the engine's share: {taken} at least"
+
+
 def _reasons(verdict: Verdict, need: Interval, kv: Interval) -> Iterator[str]:
     if kv.high <= 0:
-        yield "weights and overhead take all of the engine's share"
-    elif verdict == "does not fit":
+        return
+    if verdict == "does not fit":
         yield f"one request of the whole context takes {gib(need.low)} of cache, and at most {gib(kv.high)} are left"
     elif verdict == "unsure":
         needed = gib(need.high) if need.low == need.high else f"up to {gib(need.high)}"

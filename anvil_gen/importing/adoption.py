@@ -22,7 +22,6 @@ TITLES: Mapping[str, str] = {
 }
 """Offer -> what it is. All but the last two are keys of a tier, of which removing `false` is enough."""
 _SWITCHED_OFF = [key for key in TITLES if key not in ("gpus", "router")]
-_KEYS_OF_COMPOSE: Mapping[str, str] = {"gpus": "deploy"}
 
 
 class Offer(Struct, frozen=True, kw_only=True):
@@ -82,11 +81,13 @@ def router_table(tiers: Mapping[str, dict[str, Any]], services: Mapping[str, Any
 
 
 def is_adopted(difference: Difference, taken: Collection[Offer], service_of: Mapping[str, str]) -> bool:
-    """Tell whether a difference between source and result is one that was wanted."""
+    """Tell whether a difference that came with what was adopted is one of a service which took some of it.
+
+    An offer may change more than its own key: with the time to end requests, an engine is told how much of it it has.
+    """
     path = difference.path
     if path[0] != "services":
         return False
     if path[1] not in service_of.values():
         return any(offer.key == "router" for offer in taken)
-    mine = [one.key for one in taken if path[1] in {service_of[name] for name in one.tiers}]
-    return len(path) > 2 and path[2] in [_KEYS_OF_COMPOSE.get(key, key) for key in mine]
+    return any(path[1] in {service_of[name] for name in one.tiers} for one in taken)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -81,6 +82,7 @@ class Target(Struct, frozen=True, kw_only=True):
     path: Path
     name: str
     known_gpus: Mapping[int, str] = {}
+    gpu_facts: Mapping[str, Mapping[str, Any]] = {}  # by UUID, as `[gpus]` has them
     dotenv: Mapping[str, str] = {}
     adopt: bool = False
 
@@ -162,7 +164,8 @@ class _Work:
         text = self._render(assembled)
         services = {choice.name: choice.service for choice in self._choices}
         residue = self._residue(source) if source is not None else []
-        wanted = [one for one in residue if is_adopted(one, taken, services)]
+        before = {one.path for one in found.residue or ()}
+        wanted = [one for one in residue if one.path not in before and is_adopted(one, taken, services)]
         return replace(
             found,
             text=text,
@@ -192,7 +195,7 @@ class _Work:
         return text
 
     def _assembled(self) -> Assembled:
-        return assemble(
+        assembled = assemble(
             self._catalog,
             self._project,
             self._choices,
@@ -201,6 +204,9 @@ class _Work:
             known_gpus=self._target.known_gpus,
             adopted=self._adopted,
         )
+        for table in assembled.data.get("gpus", {}).values():
+            table.update(self._target.gpu_facts.get(str(table.get("uuid")), {}))
+        return assembled
 
     def _give_way(self, assembled: Assembled, error: DiagnosticError) -> None:
         """Write otherwise what the inventory has refused.

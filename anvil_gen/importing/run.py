@@ -36,6 +36,7 @@ class Request(Struct, frozen=True, kw_only=True):
     name: str | None = None
     output: Path | None = None
     known_gpus: Mapping[int, str] = {}
+    gpu_facts: Mapping[str, Mapping[str, int | str]] = {}  # by UUID, as `[gpus]` has them
     context: str | None = None  # of Docker, for what runs
     adopt: bool = False
 
@@ -64,6 +65,7 @@ def run_import(request: Request, made: Generator) -> ImportResult:
         name=host,
         dotenv=_dotenv(project.folder),
         known_gpus=request.known_gpus,
+        gpu_facts=request.gpu_facts,
         adopt=request.adopt,
     )
     imported = import_project(project, target, made, start)
@@ -127,4 +129,4 @@ def _notes(project: Project, imported: Import) -> Iterator[str]:
         yield f"proved with its default alone, since Compose takes no other value: {', '.join(imported.kept)}"
     if (project.folder / ".env").exists():
         folder = os.path.relpath(project.folder)
-        yield f"{folder}/.env has variables: the rendered tree reads its own .env"
+        yield f"{folder}/.env has variables, and the rendered tree reads a .env of its own: copy it there"

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from anvil_gen.importing.names import free_name
 from anvil_gen.importing.texts import has_variable, plain, typed, whole
+from anvil_gen.machine.gpus import DetectedGpu
 from anvil_gen.patterns import lazy_pattern
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
@@ -57,6 +58,16 @@ class GpuNames(Struct, kw_only=True):
             name = str(reference.get("env", service)).lower() if isinstance(reference, Mapping) else f"gpu-{service}"
         name = re.sub("[^a-z0-9._-]+", "-", name.lower()).strip("-._") or "gpu"
         return free_name(name, self.tables)
+
+
+def facts_of(gpu: DetectedGpu, memory_mib: int | None, reserve_mib: int = 0) -> dict[str, int | str]:
+    """Return what `[gpus]` says of a GPU besides its UUID; what is not known is left out."""
+    facts = {
+        "memory_mib": memory_mib,
+        "reserve_mib": reserve_mib,
+        "compute_capability": gpu.compute_capability,
+    }
+    return {key: value for key, value in facts.items() if value}
 
 
 def take_reservation(service: dict[str, Any], name: str, gpus: GpuNames) -> dict[str, Any]:

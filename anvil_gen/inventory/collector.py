@@ -17,9 +17,14 @@ from anvil_gen.diagnostics import (
     printable,
 )
 from anvil_gen.inventory.toml_file import Document
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.text.masking import MASK, mask_looks, secret_part
 from anvil_gen.values import KeyPath, address
 
+_VARIABLE = lazy_pattern(r"\$\{[A-Za-z_]\w*\}")
+_SECRET = "secret-in-the-inventory"  # noqa: S105  a code
+_SAY_MORE = ("unknown-key", "text-that-looks-like-a-variable")
+"""Codes whose diagnostics say better than the one of a secret what to write."""
 _NOT_SHOWN = "what is written there is not shown: it may be a secret"
 
 
@@ -31,7 +36,7 @@ class Collector:
         self.document = document
         self._diagnostics: dict[tuple[str, str, str], Diagnostic] = {}
         self._errors = 0
-        self._secrets: dict[str, Location] = {}
+        self._secrets: dict[str, tuple[Location, tuple[str, ...]]] = {}
         self._dropped: set[KeyPath] = set()
         self._missing_elsewhere: set[KeyPath] = set()
         self._invalid_names: set[KeyPath] = set()
@@ -63,7 +68,8 @@ class Collector:
             return
         location = self.document.location(path, key=key)
         if secret:
-            location = self._secrets[where] = _without_value(location, key=key)
+            location = _without_value(location, key=key)
+            self._secrets[where] = (location, tuple(_texts(self.value_at(path))))
         self._diagnostics[code, where, detail] = Diagnostic(
             code=code, detail=detail, remedy=remedy, address=where, location=location, severity=severity
         )
@@ -118,13 +124,25 @@ class Collector:
             location = diagnostic.location
             return (location.line or 0, location.column or 0) if location else (0, 0)
 
-        return tuple(sorted(map(self._without_secret, self._diagnostics.values()), key=place))
+        found = self._diagnostics.values()
+        known = {diagnostic.address for diagnostic in found if self._says_more(diagnostic)}
+        told = (one for one in found if one.code != _SECRET or one.address not in known)
+        return tuple(sorted(map(self._without_secret, told), key=place))
 
     def _without_secret(self, diagnostic: Diagnostic) -> Diagnostic:
         """Return a diagnostic that does not show its value, where another one has found that to be a secret."""
-        if diagnostic.address not in self._secrets or diagnostic.code == "secret-in-the-inventory":
+        if diagnostic.address not in self._secrets or diagnostic.code == _SECRET:
             return diagnostic
-        return replace(diagnostic, detail=_NOT_SHOWN, remedy="", location=self._secrets[diagnostic.address])
+        location, _ = self._secrets[diagnostic.address]
+        if self._says_more(diagnostic):
+            return replace(diagnostic, location=location)
+        return replace(diagnostic, detail=_NOT_SHOWN, remedy="", location=location)
+
+    def _says_more(self, diagnostic: Diagnostic) -> bool:
+        """Tell whether a diagnostic says what to write instead of a secret, and shows nothing of its value."""
+        _, texts = self._secrets.get(diagnostic.address, (None, ()))
+        is_told = diagnostic.code in _SAY_MORE and diagnostic.remedy != ""
+        return is_told and not any(text in f"{diagnostic.detail}\n{diagnostic.remedy}" for text in texts)
 
     def raise_errors(self) -> None:
         """Raise the errors among the diagnostics; the warnings of an inventory with errors may be wrong.
@@ -151,9 +169,9 @@ def _without_value(location: Location, *, key: bool) -> Location:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts and numbers of a value."""
+    """Yield the texts and numbers of a value; a variable's name is no secret."""
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _texts(item)
-    elif value is not None and not isinstance(value, bool):
+    elif value is not None and not isinstance(value, bool) and not _VARIABLE.fullmatch(str(value)):
         yield str(value)

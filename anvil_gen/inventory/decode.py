@@ -31,7 +31,9 @@ CODES: dict[ErrorKind, str] = {
     "NUL": "nul-character",
 }
 
-_CLIENT_KEYS: KeyPath = ("router", "api_key_env")
+_CLIENT_KEYS: tuple[KeyPath, ...] = (("router", "api_key_env"), ("router", "api_key_sha256"))
+_LONGEST_NAME = 31
+"""Characters of a client's name at most, where it has to be told from a key or a digest."""
 
 # What may hold a NUL, or a whole number of more than 64 bits: msgspec accepts both.
 _UNREADABLE = lazy_pattern(r"\\[uUx]|\x00|[0-9_]{19}|0[xob]")
@@ -108,8 +110,8 @@ def _without_stray_keys(collector: Collector, data: dict[str, Any]) -> dict[str,
 def _report(collector: Collector, error: StructError, references: Mapping[KeyPath, Reference]) -> None:
     """Report an error, and note what is left out because of it."""
     path, at_key = error.path, error.at_key
-    if path[:2] == _CLIENT_KEYS:  # who mixes up names and keys has a secret in the path
-        path, at_key = _CLIENT_KEYS, False
+    if _may_name_a_key(collector, error):
+        path, at_key = path[:2], False
     remedy = _inventory_remedy(collector, error) or error.remedy
     at = path
     if path in references:
@@ -120,6 +122,18 @@ def _report(collector: Collector, error: StructError, references: Mapping[KeyPat
         collector.invalid_name(path)
     else:
         collector.drop(path)
+
+
+def _may_name_a_key(collector: Collector, error: StructError) -> bool:
+    """Tell whether a path may hold a secret: who mixes up names and keys has one in it.
+
+    Next to a text that is no name, since it is too long for one, a name is one.
+    """
+    table, value = error.path[:2], collector.value_at(error.path)
+    if table not in _CLIENT_KEYS:
+        return False
+    is_digest = isinstance(value, str) and len(value) > _LONGEST_NAME
+    return table == _CLIENT_KEYS[0] or error.kind == "name" or not is_digest
 
 
 def _inventory_remedy(collector: Collector, error: StructError) -> str:

@@ -41,6 +41,23 @@ KeyNames = Annotated[
         examples=["ROUTER_TOKEN"],
     ),
 ]
+KeyDigest = Annotated[
+    str,
+    text(
+        "SHA-256 digest of a client's key: 64 hexadecimal digits. Never the key itself.",
+        r"^[0-9A-Fa-f]{64}$(?!\n)",
+        examples=["14163f7ba5c8ffb2da1dbcc7dcbe7de74fff6e42cb0ee8a3e4a2e95ec3df51c0"],
+    ),
+]
+KeyDigests = Annotated[
+    dict[ClientName, KeyDigest],
+    Meta(
+        description="Clients by the SHA-256 digest of their keys, which have to be random: `anvil-gen client HOST "
+        "--new-key NAME` makes one. A change of them is a reload of the router.",
+        min_length=1,
+        examples=[{"laptop": "14163f7ba5c8ffb2da1dbcc7dcbe7de74fff6e42cb0ee8a3e4a2e95ec3df51c0"}],
+    ),
+]
 Fallbacks = Annotated[
     dict[TierName, Annotated[list[TierName], Meta(min_length=1)]],
     Meta(

@@ -12,8 +12,8 @@ from anvil_gen.text.masking import literal_secrets, looks_secret, secret_looks
 from anvil_gen.values import KeyPath
 
 _VALUE_KEYS = ("default", "interpolate")
-_NAMED = ("aliases", "fallbacks", "tiers", "lora", "files", "mounts", "tls")
-"""Keys of a table whose tables have names of a person's choice, or files of keys."""
+_NAMED = ("aliases", "api_key_sha256", "fallbacks", "tiers", "lora", "files", "mounts", "tls")
+"""Keys of a table whose tables have names of a person's choice, or files or digests of keys."""
 
 
 def check_literal_secrets(collector: Collector) -> None:

@@ -1,6 +1,7 @@
 """The tables of the host itself: where things are on it, and its GPUs."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -127,6 +128,14 @@ class HfCacheTable(Table, frozen=True, kw_only=True):
 
 class GpuTable(Table, frozen=True, kw_only=True):
     """One GPU: its `uuid`, or its `index`."""
+
+    CALLED_ELSEWHERE: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("memory", "memory_total", "memory_gib", "memory_gb", "memory_mb"), "memory_mib"),
+        **dict.fromkeys(("vram", "vram_gib", "vram_gb", "vram_mib", "vram_mb"), "memory_mib"),
+        **dict.fromkeys(("compute_cap", "cuda_capability", "sm"), "compute_capability"),
+        **dict.fromkeys(("id", "device", "device_id", "number"), "index"),
+    }
+    """What people and `nvidia-smi` call a key, and what it is called here."""
 
     uuid: t.Uuid | UnsetType = UNSET
     index: g.GpuIndex | UnsetType = UNSET

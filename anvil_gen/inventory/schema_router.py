@@ -38,6 +38,10 @@ class RouterTable(Table, frozen=True, kw_only=True):
     """The router: one OpenAI-compatible endpoint for all tiers, a service of the same project."""
 
     RENAMED: ClassVar[Mapping[str, str]] = {"engine": "kind"}
+    CALLED_ELSEWHERE: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("api_key", "api_keys", "key", "keys", "token", "master_key"), "api_key_env"),
+        **dict.fromkeys(("type", "router"), "kind"),
+    }
 
     kind: (
         Annotated[
@@ -52,6 +56,7 @@ class RouterTable(Table, frozen=True, kw_only=True):
     port: t.PortNumber | UnsetType = UNSET
     bind: t.Bind | UnsetType = UNSET
     api_key_env: r.KeyNames | UnsetType = UNSET
+    api_key_sha256: r.KeyDigests | UnsetType = UNSET
     aliases: r.Aliases | UnsetType = UNSET
     fallbacks: r.Fallbacks | UnsetType = UNSET
     hosts: (

@@ -22,8 +22,8 @@ class TargetTable(Table, frozen=True, kw_only=True):
         Annotated[
             list[str],
             Meta(
-                description="Keys of this inventory that are left out there instead of being errors, with all that is "
-                "in them; `*` for any name. A variable that is left out is its default.",
+                description="Keys of this inventory that are left out there, with all that is in them, as if they were "
+                "not written; `*` for any name. A variable that is left out is its default.",
                 examples=[["services", "tiers.coder.mounts"]],
             ),
         ]

@@ -20,6 +20,7 @@ class ModelServerTable(Table, frozen=True, kw_only=True):
         **dict.fromkeys(("max_model_len", "ctx_size", "n_ctx", "num_ctx", "max_context"), "context_length"),
         **dict.fromkeys(("max_num_seqs", "max_running_requests", "parallel", "num_parallel"), "max_sequences"),
         **dict.fromkeys(("mem_fraction_static", "gpu_utilization"), "gpu_memory_utilization"),
+        **dict.fromkeys(("vram", "vram_gb", "vram_gib", "gpu_memory_gb", "gpu_memory_gib"), "gpu_memory"),
         **dict.fromkeys(("cache_type_k", "cache_type", "kv_cache_type"), "kv_cache_dtype"),
         **dict.fromkeys(("tensor_parallel_size", "tp_size", "tp"), "tensor_parallel"),
         **dict.fromkeys(("model_name", "model_alias", "alias"), "served_name"),

@@ -12,8 +12,10 @@ from msgspec import inspect as types
 
 from anvil_gen.diagnostics import MOST_ERRORS, did_you_mean, join_words
 from anvil_gen.inventory.fields import COMPOSE, VARIABLE
+from anvil_gen.inventory.near_values import keys_between_dots, nearest, plain_name, with_unit_of
 from anvil_gen.inventory.shown_values import example, plain_text, show, type_name
 from anvil_gen.text.interpolation import as_variable, looks_interpolated
+from anvil_gen.text.masking import may_hold_secret, secret_part
 from anvil_gen.values import KeyPath, Number, address
 
 ErrorKind = Literal["unknown key", "renamed key", "missing key", "name", "type", "choice", "form", "range", "NUL"]
@@ -131,9 +133,10 @@ class Decoder:
                 return self.decode(value, alternative, path, hints)
         problem = _problem(value, kind, path, hints)
         if problem is not None:
+            remedy = _meant_value(value, kind, path, hints) or problem.remedy
             if VARIABLE in hints and isinstance(value, str) and looks_interpolated(value):
-                problem = _Problem(problem.kind, problem.detail, as_variable(value))
-            self._add(path, problem)
+                remedy = as_variable(value)
+            self._add(path, _Problem(problem.kind, problem.detail, remedy))
             return UNSET
         if isinstance(value, dict):
             return (
@@ -224,14 +227,36 @@ def _is_compose_s(kind: types.Type) -> bool:
 def _meant(key: str, value: Any, fields: Mapping[str, types.Field], table: type) -> str:
     """Return what an unknown key may mean: what is called otherwise here, a key that is near, or an engine's flag."""
     names: Mapping[str, str] = getattr(table, "CALLED_ELSEWHERE", {})
-    word, plain = key.lower().replace("-", "_"), not isinstance(value, dict | list)
+    word, plain = key.lower().replace("-", "_"), not isinstance(value, dict | list) and not may_hold_secret(key)
     if names.get(word) in fields:
-        return f"here it is called {names[word]}" + (f": write {names[word]} = {show(value)}" if plain else "")
+        shown = show(with_unit_of(word, value, lambda one: _is_valid(one, fields[names[word]].type, (), {})))
+        return f"here it is called {names[word]}" + (f": write {names[word]} = {shown}" if plain else "")
     near = did_you_mean(key, fields)
     if near or "flags" not in fields:
         return near
     written = f" = {show(value)}" if plain else ""
     return f"a flag of the engine is written flags.{word.replace('_', '-')}{written}; docs/inventory.md has the keys"
+
+
+def _meant_value(value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, Any]) -> str:
+    """Return what to write instead of a wrong value, where it is clear what it means."""
+    if secret_part(path) is not None:
+        return ""
+    keys = keys_between_dots(value, lambda one: accepts(kind, one))
+    if keys:
+        return f'a dot ends a key: write {".".join(map(str, path[1:-1]))}."{".".join([str(path[-1]), *keys])}" = …'
+    meant = nearest(value, lambda one: _is_valid(one, kind, path, hints), hints.get("x-unit", ""))
+    if meant is None:
+        return ""
+    return f"write {'it in quotes: ' if isinstance(meant, str) and meant == str(value) else ''}{show(meant)}"
+
+
+def _is_valid(value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, Any]) -> bool:
+    if isinstance(kind, types.Metadata):
+        return _is_valid(value, kind.type, path, {**hints, **(kind.extra_json_schema or {})})
+    if isinstance(kind, types.UnionType):
+        return any(_is_valid(value, choice, path, hints) for choice in kind.types)
+    return accepts(kind, value) and _problem(value, kind, path, hints) is None
 
 
 def accepts(kind: types.Type, value: Any) -> bool:
@@ -281,18 +306,10 @@ def _name_problem(name: str, kind: types.Type, path: KeyPath) -> _Problem | None
     if problem is None or problem.kind == "NUL":
         return problem
     remedy = problem.remedy or "write another name"
-    plain = _plain_name(name)
+    plain = plain_name(name)
     if len(path) == 1 and _problem(plain, kind, path, hints) is None:
         remedy = f"write {address((*path, plain))}. {remedy}"
     return _Problem("name", problem.detail, remedy)
-
-
-def _plain_name(text: str) -> str:
-    """Return the name that is nearest to a text: lower-case letters without accents, digits, and what joins them."""
-    from unicodedata import combining, normalize  # noqa: PLC0415  only an error needs it
-
-    letters = "".join(char for char in normalize("NFKD", text.lower()) if not combining(char))
-    return re.sub("[^a-z0-9_.-]+", "-", letters).strip("-._")
 
 
 def _form_problem(value: str, kind: types.StrType, hints: Mapping[str, Any]) -> _Problem | None:

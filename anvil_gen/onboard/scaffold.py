@@ -48,6 +48,8 @@ class PostSetup(Struct, frozen=True, kw_only=True):
     missing_volume: str
     warnings: Sequence[Diagnostic] = ()
     imported: bool = False
+    dotenv: Path | None = None
+    """The variables of what was imported, which the rendered tree does not read."""
 
 
 class ScaffoldResult(Struct, frozen=True, kw_only=True):

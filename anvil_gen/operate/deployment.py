@@ -182,14 +182,14 @@ def tier_of(stack: Stack, service: str) -> Tier | None:
     return next((tier for tier in stack.tiers if tier.service.name == service), None)
 
 
-def open_deployment(host: str, here: Path) -> Deployment:
-    """Return the host that a name or a path refers to.
+def open_deployment(host: str, here: Path, *, target: str = "") -> Deployment:
+    """Return the host that a name or a path refers to, without what a ``target`` does not get.
 
     Raises:
         DiagnosticError: there is no such host, or its inventory cannot be read.
     """
     path = find_inventory(host, here)
-    return Deployment(Host(path, catalog_of(fleet_root(path))))
+    return Deployment(Host(path, catalog_of(fleet_root(path)), target=target))
 
 
 def delegate(

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.deploy.compose_diff import Change, compare
+from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.containers import Container, images_of, moment
 from anvil_gen.operate.normalize import NormalizedService, normalize_container, normalize_service
@@ -34,7 +35,18 @@ class Drift(Struct, frozen=True, kw_only=True):
     remedy: str = ""
     changes: tuple[Change, ...] = ()
 
+    @property
+    def consequence(self) -> Consequence | None:
+        """What the next `up` does about it; None where it does nothing, or would fail."""
+        return _CONSEQUENCES.get(self.kind)
 
+
+_CONSEQUENCES: Mapping[Kind, Consequence] = {
+    "config": Consequence.RECREATE,
+    "image": Consequence.RECREATE,
+    "unknown": Consequence.STOP,
+    "routes": Consequence.RELOAD,
+}
 _ONLY_ENVIRONMENT = Redaction()
 _FAILURES = 5
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.deploy.compose_diff import Change, without_reloader
+from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.containers import Container, ContainerQuery, images_of
 from anvil_gen.operate.deployment import Deployment
@@ -19,18 +20,31 @@ from anvil_gen.resolve.model import Router, Stack
 
 
 class ServiceAction(Enum):
-    """What happened to a service, with its symbol."""
+    """What happened to a service, by the word for programs."""
 
-    UNCHANGED = "="
-    CREATED = "+"
-    RECREATED = "~"
-    STARTED = ">"
-    RELOADING = "@"
-    REMOVED = "-"
-    MISSING = "!"
-    NOT_STARTED = "?"
+    UNCHANGED = "unchanged"
+    CREATED = "created"
+    RECREATED = "recreated"
+    STARTED = "started"
+    RELOADING = "reloading"
+    REMOVED = "removed"
+    MISSING = "missing"
+    NOT_STARTED = "not_started"
+
+    @property
+    def consequence(self) -> Consequence | None:
+        """What a plan would have called it; None where `up` did not get as far as that."""
+        return _CONSEQUENCES.get(self)
 
 
+_CONSEQUENCES = {
+    ServiceAction.UNCHANGED: Consequence.NONE,
+    ServiceAction.CREATED: Consequence.START,
+    ServiceAction.RECREATED: Consequence.RECREATE,
+    ServiceAction.STARTED: Consequence.START,
+    ServiceAction.RELOADING: Consequence.RELOAD,
+    ServiceAction.REMOVED: Consequence.STOP,
+}
 _NOTHING_HAPPENED = (ServiceAction.UNCHANGED, ServiceAction.MISSING, ServiceAction.NOT_STARTED)
 
 

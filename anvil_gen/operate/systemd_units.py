@@ -77,11 +77,9 @@ class SystemdUnits:
         """Return the units of some services of a mode; those of its router have a name of their own in each."""
         own = mode.router_file != self._deployment.stack.modes[0].router_file
         routers = {mode.router.service, mode.router.reload_service} if mode.router is not None and own else set()
-        extras = {extra.name for extra in self._deployment.stack.services}  # which no unit is
         return [
             f"{self._project}-{name}{f'-{mode.name}' if name in routers else ''}.service"
             for name in self._deployment.services(mode, tiers)
-            if name not in extras
         ]
 
     def _all(self) -> list[str]:

@@ -24,27 +24,38 @@ _API_BASE = "/v1"
 """Where the router has OpenAI's API, whichever kind it is."""
 _EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1", ALL_ADDRESSES: "127.0.0.1"}  # noqa: S104  compared, not bound
 """What is bound to every address, and at which one the host itself reaches it."""
+_CLIENTS_OWN = "ROUTER_TOKEN"
+"""The variable of a client's own in which it has its key, where the inventory names none."""
 _VARIABLE = lazy_pattern("[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Name(Struct, frozen=True, kw_only=True):
-    """A model name that a client may ask for, the tier that answers, and for what it is."""
+    """A model name that a client may ask for, the tier that answers, and for what it is; ``hosts`` have it too."""
 
     name: str
     tier: str
     task: str
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def answering(self) -> str:
+        """What answers: the tier, the hosts of the fleet that have the name too, or these alone."""
+        own = [] if self.tier in self.hosts else [f"tier {self.tier}"]
+        return ", ".join([*own, *(f"host {host}" for host in self.hosts)])
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
     """An address with OpenAI's API. ``key`` is the variable that holds the key, never the key; None without one.
 
-    ``open``: other hosts reach it too, and the inventory does not say by which address.
+    ``open``: other hosts reach it too, and the inventory does not say by which address. ``by_digest``: only clients
+    have their keys, and the variable is the client's own.
     """
 
     name: str
     base_url: str
     open: bool = False
     key: str | None
+    by_digest: bool = False
     models: tuple[Name, ...]
 
     @property
@@ -123,11 +134,15 @@ def endpoints_of(host: str, mode: Mode, address: str | None = None) -> tuple[End
 def _of_router(host: str, router: Router, address: str | None) -> Endpoint | None:
     scheme = "https" if router.limits.tls is not None else "http"
     base = _base(router.options.bind, router.port, scheme, address)
-    models = tuple(Name(name=route.name, tier=route.tier, task=route.task) for route in router.routes)
+    models = tuple(
+        Name(name=route.name, tier=route.tier, task=route.task, hosts=route.hosts) for route in router.routes
+    )
     if base is None:
         return None
     unsaid = address is None and router.options.bind in _EVERY
-    return Endpoint(name=host, base_url=base + _API_BASE, open=unsaid, key=router.api_key_env, models=models)
+    by_digest = router.clients != () and router.api_key_env is None
+    key = _CLIENTS_OWN if by_digest else router.api_key_env
+    return Endpoint(name=host, base_url=base + _API_BASE, open=unsaid, key=key, by_digest=by_digest, models=models)
 
 
 def _of_tier(tier: Tier, address: str | None) -> Endpoint | None:

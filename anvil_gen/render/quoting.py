@@ -168,11 +168,17 @@ def _yaml_float(text: str) -> str:
     return f"{mantissa}{point}e{sign}{exponent}"
 
 
+_POD_VARIABLE = lazy_pattern("\0([A-Z_]+)\0")
+
+
 def to_pod(value: object) -> str:
-    """Return a word of a container's command or environment, in which Kubernetes would put variables: `$(NAME)`."""
+    """Return a word of a container's command or environment, in which Kubernetes would put variables: `$(NAME)`.
+
+    A name between two NULs is a variable that is meant.
+    """
     _refuse_variable(value)
     text = value if isinstance(value, str) else _scalar(value)
-    return yaml_string(text.replace("$", "$$"))
+    return yaml_string(_POD_VARIABLE.sub(r"$(\1)", text.replace("$", "$$")))
 
 
 def to_unit(value: object) -> str:

@@ -20,6 +20,7 @@ class Store(Struct, frozen=True, kw_only=True):
     name: str
     path: str = ""
     size: str
+    node: str = ""
     read_only: bool = False
     volume: str = ""  # what a container engine calls it
 
@@ -56,6 +57,8 @@ class Workload(Struct, frozen=True, kw_only=True):
     sealed: bool
     networks: tuple[str, ...]
     declared: Mapping[str, Any]  # volumes of its file, as Compose has them
+    node: str = ""  # the host, by its name in a cluster
+    workers: tuple[Workload, ...] = ()  # the further ranks of its group
     modes: tuple[str, ...] = ()  # in which it runs
     conflicts: tuple[str, ...] = ()  # units that never run with it
 
@@ -78,7 +81,7 @@ class Workload(Struct, frozen=True, kw_only=True):
     @property
     def is_non_root(self) -> bool:
         """Whether every container is known to run without root."""
-        return all(one.user for one in self.containers)
+        return all(one.user for rank in (self, *self.workers) for one in rank.containers)
 
 
 class ModeView(Struct, frozen=True, kw_only=True):
@@ -106,6 +109,7 @@ class TargetView(Struct, frozen=True, kw_only=True):
 
     project: str
     options: Mapping[str, Any]
+    shares_base: bool = False  # what several hosts have in common is next to their folders
     tiers: tuple[Workload, ...]
     router: Workload | None
     routers: tuple[Workload, ...]  # one for each mode that has routes of its own
@@ -116,7 +120,17 @@ class TargetView(Struct, frozen=True, kw_only=True):
     @property
     def workloads(self) -> tuple[Workload, ...]:
         """All of them, the routers last."""
-        return (*self.tiers, *self.routers)
+        return (*(rank for tier in self.tiers for rank in (tier, *tier.workers)), *self.routers)
+
+    @property
+    def singles(self) -> tuple[Workload, ...]:
+        """The tiers that run on one host."""
+        return tuple(one for one in self.tiers if not one.workers)
+
+    @property
+    def groups(self) -> tuple[Workload, ...]:
+        """The tiers that run on several hosts."""
+        return tuple(one for one in self.tiers if one.workers)
 
     @property
     def networks(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from anvil_gen.render.jinja_env import TEMPLATE_ERRORS
+from anvil_gen.render.jinja_env import TEMPLATE_ERRORS, TemplateEnvironment
 from anvil_gen.render.renderer import Renderer
 from anvil_gen.render.target_model import TargetView
 from anvil_gen.resolve.model import Stack
@@ -15,6 +15,31 @@ from anvil_gen.resolve.target import TargetRequest
 def target_folder(name: str) -> str:
     """Return the folder of a target's templates."""
     return f"targets/{name}/tree"
+
+
+def shared_folder(name: str) -> str:
+    """Return the folder of the templates of what several hosts share."""
+    return f"targets/{name}/shared"
+
+
+def render_shared(renderer: Renderer, stack: Stack, name: str, syntax: str) -> dict[str, str]:
+    """Return the texts of what several hosts share, whose first one has the stack.
+
+    Raises:
+        DiagnosticError: a template has an error.
+    """
+    folder, environment = shared_folder(name), renderer.environment(syntax)
+    return {
+        one.removesuffix(".j2"): _text(environment, f"{folder}/{one}", {"stack": stack})
+        for one in renderer.catalog.below(folder)
+    }
+
+
+def _text(environment: TemplateEnvironment, template: str, context: Mapping[str, Any]) -> str:
+    try:
+        return environment.get_template(template).render(context)
+    except TEMPLATE_ERRORS as error:
+        raise environment.diagnostic(error, template) from None
 
 
 def render_target(renderer: Renderer, stack: Stack, request: TargetRequest, view: TargetView) -> dict[str, str]:
@@ -30,11 +55,7 @@ def render_target(renderer: Renderer, stack: Stack, request: TargetRequest, view
     common = {"stack": stack, "target": view, "options": request.options, "mode": view.modes[0]}
     for name in renderer.catalog.below(folder):
         for path, context in _places(name.removesuffix(".j2").replace("{project}", stack.project), view):
-            template = f"{folder}/{name}"
-            try:
-                text = environment.get_template(template).render({**common, **context})
-            except TEMPLATE_ERRORS as error:
-                raise environment.diagnostic(error, template) from None
+            text = _text(environment, f"{folder}/{name}", {**common, **context})
             if text.strip():
                 files[path] = text
     if request.data.copies_files:

@@ -8,14 +8,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from anvil_gen.catalog.image_kind import RunAs, kind_of
 from anvil_gen.catalog.release import plain_image
 from anvil_gen.digests import digest
+from anvil_gen.inventory.left_out import names
 from anvil_gen.render.target_model import ConfigFile, GpuClaim, ModeView, Store, TargetView, Workload
-from anvil_gen.render.workloads import Container, Given, MountedPlace, container, literal
+from anvil_gen.render.workloads import Container, Given, MountedPlace, container, literal, with_pod_variables
+from anvil_gen.resolve.compose_keys import by_name, long_mount
 from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import FILE_LABEL, Mode, Stack, Tier
@@ -25,21 +27,35 @@ from anvil_gen.values import KeyPath
 _ROUTER_FOLDER = "router/"
 
 
+class HostTree(Struct, frozen=True, kw_only=True):
+    """A host with its rendered and parsed deploy tree, and what its inventory tells the target."""
+
+    host: Host
+    request: TargetRequest
+    stack: Stack
+    files: Mapping[str, str]
+    data: Mapping[str, Any]
+
+
 class ViewBuilder:
     """Reads the compose files of one host for one target; what that cannot say goes to the host's collector."""
 
-    def __init__(self, host: Host, request: TargetRequest, files: Mapping[str, str], data: Mapping[str, Any]) -> None:
-        """Take a host with its rendered and parsed deploy tree."""
-        self._host = host
-        self._request = request
-        self._files = files
-        self._data = data
-        self._errors = TargetErrors(host.collector, request)
+    def __init__(self, tree: HostTree, *, suffix: str = "") -> None:
+        """Take a host's tree; ``suffix`` ends what is named among what is another host's."""
+        self._host = tree.host
+        self._request = tree.request
+        self._stack = tree.stack
+        self._files = tree.files
+        self._data = tree.data
+        self._errors = TargetErrors(tree.host.collector, tree.request)
+        self._suffix = suffix
         self._stores: dict[str, Store] = {}
 
-    def view(self, stack: Stack) -> TargetView:
+    def view(self) -> TargetView:
         """Return what the target's templates are given."""
-        tiers = tuple(self._tier(stack, tier) for tier in stack.tiers)
+        stack = self._stack
+        # Of a group, the files of its first host say all where a target has words for it.
+        tiers = tuple(self.tier(tier) for tier in stack.tiers if tier.answers or self._request.data.group is None)
         found = {mode.name: self._router(mode) for mode in stack.modes}
         routers = {name: router for name, router in found.items() if router is not None}
         claims = {claim.name: claim for tier in tiers for claim in tier.claims if claim.shared}
@@ -57,21 +73,30 @@ class ViewBuilder:
         return TargetView(
             project=stack.project,
             options=self._request.options,
+            shares_base=self._request.shares_base,
             tiers=tuple(_with_conflicts(tier, tiers) for tier in tiers),
             router=default,
             routers=tuple(_with_conflicts(one, together.values()) for one in together.values())
             or ((default,) if default is not None else ()),
-            stores=tuple(self._stores.values()),
+            stores=self.stores,
             claims=tuple(claims.values()),
             modes=modes,
         )
 
-    def _tier(self, stack: Stack, tier: Tier) -> Workload:
-        path = f"tiers/{tier.name}.yml"
-        service = self._data[path]["services"][tier.service.name]
-        mounts, files = self._mounts(path, tier.service.name, tier.table)
+    @property
+    def stores(self) -> tuple[Store, ...]:
+        """Where mounts of what it has read are from."""
+        return tuple(self._stores.values())
+
+    def tier(self, tier: Tier) -> Workload:
+        """Return the workload of a tier."""
+        path, name = f"tiers/{tier.name}.yml", f"{tier.service.name}{self._suffix}"
+        words = self._request.data.group
+        service = with_pod_variables(
+            self._data[path]["services"][tier.service.name], words.names if tier.rank and words else ()
+        )
+        mounts, files = self._mounts(path, tier.service.name, tier.table, store=name)
         self._check_keys(service, tier.table)
-        name = tier.service.name
         given = Given(
             mounts=mounts,
             image=self._image(service),
@@ -82,9 +107,9 @@ class ViewBuilder:
             resource=self._resource(tier),
         )
         one = container(name, service, given)
-        claims = tuple(self._claims(stack, tier)) if self._request.claims_gpus else ()
+        claims = tuple(self._claims(tier)) if self._request.claims_gpus else ()
         declared = self._data[path].get("volumes", {})
-        modes = tuple(mode.name for mode in stack.modes if tier.name in [one.name for one in mode.tiers])
+        modes = tuple(mode.name for mode in self._stack.modes if tier.name in [one.name for one in mode.tiers])
         return self._workload(tier, (one,), files, service, declared=declared, claims=claims, modes=modes)
 
     def _router(self, mode: Mode) -> Workload | None:
@@ -98,7 +123,7 @@ class ViewBuilder:
             files |= {file.key: file for file in own}
             self._check_keys(service, ("router",))
             image = self._request.options["router_image"] or self._image(service)
-            unit = f"{self._prefix}{one}{self._suffix(mode)}"
+            unit = f"{self._prefix}{one}{self._suffix_of(mode)}"
             found.append(container(one, service, Given(mounts=mounts, image=image, unit=unit)))
         declared = self._data[mode.router_file].get("volumes", {})
         modes = tuple(one.name for one in self._host.stack.modes if one.router_file == mode.router_file)
@@ -115,7 +140,9 @@ class ViewBuilder:
         modes: tuple[str, ...],
         claims: tuple[GpuClaim, ...] = (),
     ) -> Workload:
-        labels = {key: value for key, value in service.get("labels", {}).items() if key.startswith(FILE_LABEL)}
+        labels = {
+            key: value for key, value in (by_name(service.get("labels")) or {}).items() if key.startswith(FILE_LABEL)
+        }
         networks = service.get("networks") or ("default",)
         return Workload(
             name=containers[0].name,
@@ -129,13 +156,14 @@ class ViewBuilder:
             networks=tuple(networks),
             declared=declared,
             modes=modes,
+            node=self._request.options.get("node", ""),
         )
 
     @property
     def _prefix(self) -> str:
         return f"{self._host.project}-" if self._request.data.prefixed else ""
 
-    def _suffix(self, mode: Mode) -> str:
+    def _suffix_of(self, mode: Mode) -> str:
         own = mode.router_file != self._host.stack.modes[0].router_file and self._request.data.prefixed
         return f"-{mode.name}" if own else ""
 
@@ -167,9 +195,14 @@ class ViewBuilder:
         keys = self._request.data.keys
         for key in service:
             if key not in keys.said and key not in keys.left_out:
-                own = (*table, "override", key)
-                where = own if self._host.collector.value_at(own) is not None else table
-                self._errors.add(where, f"{key}: {keys.refused.get(key, 'it has no word for this key of Compose')}")
+                places = ((*table, "override", key), (*table, key))
+                where = next((one for one in places if self._host.collector.value_at(one) is not None), table)
+                self._refuse(where, f"{key}: {keys.refused.get(key, 'it has no word for this key of Compose')}")
+
+    def _refuse(self, path: KeyPath, reason: str) -> None:
+        """Report what cannot be said, unless all of its kind is refused, and so reported already."""
+        if not any(names(pattern, path) for pattern in self._request.data.refused):
+            self._errors.add(path, reason)
 
     def _run_as(self, tier: Tier) -> RunAs | None:
         engine = self._host.catalog.engine(tier.engine)
@@ -185,12 +218,9 @@ class ViewBuilder:
         service, declared = self._data[path]["services"][name], self._data[path].get("volumes", {})
         mounts: list[MountedPlace] = []
         files: dict[str, ConfigFile] = {}
-        for mount in service.get("volumes", ()):
+        for mount in map(long_mount, service.get("volumes", ())):
             source, target, read_only = literal(mount["source"]), literal(mount["target"]), bool(mount.get("read_only"))
             at = MountedPlace(store=f"{store or name}-files", source=source, target=target, read_only=read_only)
-            own_place = (*table, "mounts", target)
-            if self._host.collector.value_at(own_place) is not None and self._errors.is_left_out(own_place):
-                continue
             if mount["type"] == "volume":
                 mounts.append(replace(at, store=self._volume(source, declared), kind="volume"))
             elif source.startswith("."):
@@ -227,7 +257,7 @@ class ViewBuilder:
         size = "hfcache_size" if name == own else "cache_size"
         said = declared.get(name) or {}
         own = str(said.get("name", name)) if said.get("external") else f"{self._host.project}_{name}"
-        return self._store(_label(name), "", size, volume=own)
+        return self._store(label(name), "", size, volume=own)
 
     def _on_host(self, mount: MountedPlace, table: KeyPath) -> Iterator[MountedPlace]:
         """Yield a mount of a folder of the host as it is on the machine; nothing where it cannot be there."""
@@ -246,9 +276,11 @@ class ViewBuilder:
                 yield replace(mount, store=store, source=place, sub_path=inside)
                 return
         if self._request.data.host_paths:
-            yield replace(mount, store=self._store(_label(source), source, "cache_size", read_only=mount.read_only))
+            yield replace(mount, store=self._store(label(source), source, "cache_size", read_only=mount.read_only))
         elif self._host.collector.value_at((*table, "mounts", mount.target)) is None:  # else that has been reported
-            self._errors.add(table, f"it mounts {source} at {mount.target}, and only models and the cache are there")
+            own_place = (*table, "override", "volumes")
+            where = own_place if self._host.collector.value_at(own_place) is not None else table
+            self._refuse(where, f"it mounts {source} at {mount.target}, and only models and the cache are there")
 
     def _no_folder(self, path: str, name: str) -> None:
         detail = f"{self._request.data.title}: {path} is no folder of a Linux machine"
@@ -256,22 +288,32 @@ class ViewBuilder:
         self._host.collector.add("missing-key", ("paths", name), detail, remedy)
 
     def _store(self, name: str, path: str, size: str, *, read_only: bool = False, volume: str = "") -> str:
-        stated = self._request.options.get(size, "")
-        self._stores.setdefault(name, Store(name=name, path=path, size=stated, read_only=read_only, volume=volume))
+        name, options = f"{name}{self._suffix}", self._request.options
+        self._stores.setdefault(
+            name,
+            Store(
+                name=name,
+                path=path,
+                size=options.get(size, ""),
+                node=options.get("node", ""),
+                read_only=read_only,
+                volume=volume,
+            ),
+        )
         return name
 
-    def _claims(self, stack: Stack, tier: Tier) -> Iterator[GpuClaim]:
+    def _claims(self, tier: Tier) -> Iterator[GpuClaim]:
         """Yield how a tier gets its GPUs: those that it shares in some mode one by one, the others together."""
         gpus = [gpu for gpu in tier.gpus if gpu.uuid is not None]
-        shared = [gpu for gpu in gpus if _is_shared(stack, gpu)]
+        shared = [gpu for gpu in gpus if _is_shared(self._stack, gpu)]
         for gpu in shared:
-            yield self._claim(f"gpu-{_label(gpu.name)}", [gpu], shared=True)
+            yield self._claim(f"gpu-{label(gpu.name)}", [gpu], shared=True)
         own = [gpu for gpu in gpus if gpu not in shared]
         classes = dict.fromkeys(self._device_class(gpu) for gpu in own)
         for at, device_class in enumerate(classes):
             group = [gpu for gpu in own if self._device_class(gpu) == device_class]
             suffix = f"-{at + 1}" if at else ""
-            yield self._claim(f"{tier.service.name}-gpus{suffix}", group, shared=False)
+            yield self._claim(f"{tier.service.name}{self._suffix}-gpus{suffix}", group, shared=False)
 
     def _claim(self, name: str, gpus: list[Gpu], *, shared: bool) -> GpuClaim:
         vendor = self._host.catalog.vendor(gpus[0].vendor)
@@ -321,6 +363,6 @@ def _key(path: str, mode: str) -> str:
     return (inside.replace(f".{mode}.", ".", 1) if mode else inside).replace("/", ".")
 
 
-def _label(name: str) -> str:
+def label(name: str) -> str:
     """Return a name of which only lower-case letters, digits and hyphens are left."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

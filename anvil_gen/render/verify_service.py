@@ -129,7 +129,9 @@ def _common_keys(service: Service | Router) -> dict[str, Any]:
 def _with_override(own: Mapping[str, Any], override: Mapping[str, Any]) -> Any:
     """Return what is expected with an override on top; what it adds to a list of the template is among the items."""
     lists: dict[str, Any] = {key: () for key, value in override.items() if isinstance(value, Added)}
-    return _without_empty(merge({**lists, **own}, override, removed=_ABSENT))
+    # A list is merged by name into a mapping that the file has: into none, it stays a list.
+    there = {key: value for key, value in own.items() if value != {}}
+    return _without_empty(merge({**lists, **there}, override, removed=_ABSENT))
 
 
 def _health(health: HealthCheck) -> dict[str, Any]:
@@ -236,8 +238,7 @@ def _expected_router(_: Catalog, router: Router) -> dict[str, Any]:
     sources: tuple[str, ...] = (tls.certificate, tls.key) if tls is not None else ()
     sources += (others.certificates,) if others.certificates is not None else ()
     mounts = tuple({"source": compose_string(source)} for source in sources)
-    variables = (*(client.variable for client in router.clients), *others.variables)
-    environment: dict[str, None] = dict.fromkeys(variables)
+    environment: dict[str, None] = dict.fromkeys((*router.key_variables, *others.variables))
     own = {
         **_common_keys(router),
         # Without an image, it is built, or its template has one: Compose refuses a service with neither.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import yaml
 from msgspec import Struct
 
 from anvil_gen.diagnostics import InternalError
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.render.target_model import TargetView
 from anvil_gen.render.unit_reader import plain, read_unit, split_words
 from anvil_gen.render.workloads import Container
@@ -47,9 +50,16 @@ def read_documents(text: str, path: str) -> list[Any]:
 def read_manifest(text: str, path: str) -> Iterator[tuple[str, Said]]:
     """Yield the containers of a file of manifests."""
     for document in read_documents(text, path):
-        if document is not None and document["kind"] == "Deployment":
-            for one in document["spec"]["template"]["spec"]["containers"]:
+        for path_of_pod in _PODS.get(document["kind"], ()) if document is not None else ():
+            for one in reduce(getitem, path_of_pod, document["spec"])["spec"]["containers"]:
                 yield one["name"], _manifest_container(one)
+
+
+_PODS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "Deployment": (("template",),),
+    "LeaderWorkerSet": tuple(("leaderWorkerTemplate", f"{one}Template") for one in ("leader", "worker")),
+}
+"""Kind of an object -> where its spec has pods."""
 
 
 def _manifest_container(one: Mapping[str, Any]) -> Said:
@@ -57,7 +67,9 @@ def _manifest_container(one: Mapping[str, Any]) -> Said:
         image=one["image"],
         words=tuple(_unexpanded(word) for key in ("command", "args") for word in one.get(key, ())),
         environment={
-            entry["name"]: _unexpanded(entry["value"]) if "value" in entry else None for entry in one.get("env", ())
+            entry["name"]: _unexpanded(entry["value"]) if "value" in entry else None
+            for entry in one.get("env", ())
+            if "fieldRef" not in entry.get("valueFrom", ())  # what a pod knows of itself
         },
         mounts=frozenset(
             f"{mount['mountPath']}{':ro' if mount.get('readOnly') else ''}" for mount in one.get("volumeMounts", ())
@@ -65,8 +77,11 @@ def _manifest_container(one: Mapping[str, Any]) -> Said:
     )
 
 
+_EXPANDED = lazy_pattern(r"\$\$|\$\(([A-Z_]+)\)")
+
+
 def _unexpanded(text: str) -> str:
-    return text.replace("$$", "$")
+    return _EXPANDED.sub(lambda found: f"\0{found[1]}\0" if found[1] else "$", text)
 
 
 def read_container_unit(text: str, path: str) -> Iterator[tuple[str, Said]]:

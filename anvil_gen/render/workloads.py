@@ -7,6 +7,7 @@ variable and every mount is Compose's own.
 from __future__ import annotations
 
 import json
+from collections.abc import Container as Names
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -14,9 +15,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.catalog.image_kind import RunAs
+from anvil_gen.resolve.compose_keys import by_name
 from anvil_gen.resolve.model import Tier
 from anvil_gen.text.units import parse_duration, parse_size
-from anvil_gen.values import Interpolation, split_compose_text
+from anvil_gen.values import Interpolation, VariableText, compose_text, split_compose_text
 
 _ROOT_HOME = "/root/"
 
@@ -121,6 +123,22 @@ def _literal(part: str | Interpolation) -> str:
     return part if isinstance(part, str) else literal(part.word) if part.has_default else ""
 
 
+def with_pod_variables(value: Any, names: Names[str]) -> Any:
+    """Return values of a compose service with variables that each pod has between NULs, which nothing else has."""
+    if isinstance(value, Mapping):
+        return {key: with_pod_variables(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_pod_variables(item, names) for item in value]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    return "".join(
+        f"\0{part.name}\0"
+        if isinstance(part, Interpolation) and part.name in names
+        else compose_text(VariableText((part,)))
+        for part in split_compose_text(value)
+    )
+
+
 class Given(Struct, frozen=True, kw_only=True):
     """What of a container is not in its compose service."""
 
@@ -149,7 +167,7 @@ def container(name: str, service: Mapping[str, Any], given: Given) -> Container:
         image=given.image,
         entrypoint=_texts(service.get("entrypoint")),
         command=_texts(service.get("command")),
-        environment=tuple(_environment(service.get("environment", {}), home)),
+        environment=tuple(_environment(by_name(service.get("environment", {})), home)),
         mounts=tuple(_moved(mount, home) for mount in given.mounts),
         ports=_texts(service.get("ports")),
         probe=_probe(service.get("healthcheck"), given.tier),

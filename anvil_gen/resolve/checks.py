@@ -18,7 +18,6 @@ from anvil_gen.resolve.uniqueness import (
     COMMON_BINDS,
     check_uniqueness,
     is_address,
-    is_explicit,
     option_location,
     owners,
 )
@@ -82,7 +81,8 @@ def _is_loopback(text: str) -> bool:
 
 def _key_beyond_loopback(stack: Stack, collector: Collector) -> None:
     router = stack.router
-    if router is None or router.clients or not is_explicit(router.options, "api_key_env", ("router",), collector):
+    keys = ("api_key_env", "api_key_sha256")
+    if router is None or router.clients or any(collector.is_dropped(("router", name)) for name in keys):
         return
     bind = router.options.bind
     if bind is not False and is_address(bind) and not _is_loopback(bind):

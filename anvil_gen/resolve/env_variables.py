@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from anvil_gen.diagnostics import join_words
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.model import EXPERIMENT_FILE, EnvVar, Experiment, ExtraService, Router, Service, Tier
 from anvil_gen.resolve.variables_model import TRIAL_VARIABLES, Variable
@@ -34,13 +35,15 @@ def variables_of(
     parts += [(f"services/{extra.name}.yml", extra.mapping) for extra in services]
     found: dict[str, Variable] = {}
     clients = router.clients if router is not None else ()
-    for client in clients:
+    for client in (one for one in clients if one.variable):
         who = "clients send" if len(clients) == 1 else f"the client {client.name} sends"
-        comment = f"The key that {who}, as `Authorization: Bearer <key>`; `openssl rand -hex 32` makes one."
         name = client.variable
+        comment = f"The key that {who}, as `Authorization: Bearer <key>`; `openssl rand -hex 32` makes one."
+        others = _hosts_with(router, name)
+        comment += f" It is also sent to {others}: the same value there." if others else ""
         found[name] = Variable(name=name, comment=comment, file="router/compose.yml", standing=True)
     for name in router.others.variables if router is not None else ():
-        comment = "The key that the router of another host asks for."
+        comment = f"The key that the router of {_hosts_with(router, name)} asks for: the same value as there."
         found[name] = Variable(name=name, comment=comment, file="router/compose.yml", standing=True)
     for file, part in parts:
         for name, has_default in variable_names(part):
@@ -50,6 +53,12 @@ def variables_of(
     for name, comment, standing in _slot(experiment, comments):
         found.setdefault(name, Variable(name=name, comment=comment, file=EXPERIMENT_FILE, standing=standing))
     return tuple(found.values())
+
+
+def _hosts_with(router: Router | None, variable: str) -> str:
+    """Return the other hosts whose routers are sent the key in a variable."""
+    peers = router.others.peers if router is not None else ()
+    return join_words(peer.name for peer in peers if peer.variable == variable)
 
 
 def _slot(experiment: Experiment | None, comments: dict[str, str]) -> Iterator[tuple[str, str, bool]]:

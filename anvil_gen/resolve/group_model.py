@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from anvil_gen.catalog.target import GroupWords
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.options import HostOptions
@@ -47,6 +48,7 @@ class Rank(Struct, frozen=True, kw_only=True):
     table: str  # the group's tier as it is written, in one spelling
     head_only: str  # what of that only the head is told
     gpus: tuple[tuple[str, ...] | int | str, ...] = ()  # of each rank, as a tier has them
+    words: GroupWords | None = None  # how a target's ranks find each other; None for the addresses of the link
 
     @property
     def own(self) -> Member:
@@ -57,6 +59,11 @@ class Rank(Struct, frozen=True, kw_only=True):
     def is_head(self) -> bool:
         """Whether this host answers requests."""
         return self.number == 0
+
+    @property
+    def has_rdma(self) -> bool:
+        """Whether the ranks speak to each other by RDMA adapters."""
+        return bool(self.own.link.hcas) and self.words is None
 
     @property
     def path(self) -> KeyPath:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -13,12 +13,14 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.target import GroupWords
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, display_path, join_words
 from anvil_gen.digests import digest_of
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.decode import parse
 from anvil_gen.inventory.fleet import fleet_root, header_name, neighbours, stem_of
 from anvil_gen.inventory.group_files import host_document
+from anvil_gen.inventory.left_out import leave_out
 from anvil_gen.inventory.lock_file import Lock, read_lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.toml_file import Document
@@ -58,11 +60,13 @@ class Host:
         lock: Lock | None = None,
         others: Mapping[str, str] = {},
         whole: bool = False,
+        target: str = "",
     ) -> None:
         """Read an inventory; its tree goes to ``output`` instead of where it says, and ``text`` replaces its content.
 
         ``lock`` is taken instead of that on disk, and so are the contents of ``others``: hosts by name, groups as
-        `groups/NAME`. A text that is ``whole`` has the tiers of groups in it.
+        `groups/NAME`. A text that is ``whole`` has the tiers of groups in it. What a ``target`` does not get is left
+        out.
 
         Raises:
             DiagnosticError: the file cannot be read, or is no TOML; or ``output`` is another folder's place.
@@ -71,7 +75,9 @@ class Host:
         self.catalog = catalog
         self._given_lock = lock
         self._given_others = others
+        self._target = target
         self.collector = Collector(host_document(path, text=text, whole=whole, others=others))
+        leave_out(self.collector.document, target)
         self.inventory: Inventory = parse(self.collector)
         self.options = _host_options(self.inventory, catalog, path)
         self.output = Path(os.path.abspath(output or path.parent / self.options.output))  # noqa: PTH100
@@ -80,7 +86,9 @@ class Host:
             check_output(self.collector, path, self.output)
         else:
             _require_free(path, self.output)
-        self.command = render_command(path, output)
+        self.group_words: GroupWords | None = None
+        """How the ranks of its groups find each other, where that is not by the addresses of their link."""
+        self.command = render_command([path], output)
         """What a person types to render it."""
 
     @property
@@ -171,13 +179,15 @@ class Host:
     @cached_property
     def ranks(self) -> dict[str, Rank]:
         """Its parts in groups, by the names of their tiers; what is wrong with them is in ``collector``."""
-        return ranks_of(self.collector, sorted([stem_of(self.path), *self._others]), self._member)
+        found = ranks_of(self.collector, sorted([stem_of(self.path), *self._others]), self._member)
+        return {tier: replace(rank, words=self.group_words) for tier, rank in found.items()}
 
     def _member(self, name: str) -> OtherHost:
         if name == stem_of(self.path):
             return OtherHost(inventory=self.inventory, options=self.options, lock=self.lock)
         path = self._others[name]
         collector = Collector(Document(path, text=self._given_others.get(name), below=fleet_root(path)))
+        leave_out(collector.document, self._target)
         inventory = parse(collector)
         collector.raise_errors()
         return OtherHost(
@@ -278,7 +288,7 @@ def _require_free(inventory: Path, output: Path) -> None:
         raise DiagnosticError([diagnostic])
 
 
-def render_command(path: Path, output: Path | None, target: str = "") -> str:
-    """Return what a person types to render an inventory."""
+def render_command(paths: Sequence[Path], output: Path | None, target: str = "") -> str:
+    """Return what a person types to render inventories."""
     options = [*(() if output is None else ("--output", output.as_posix())), *(("--target", target) if target else ())]
-    return shlex.join(["anvil-gen", "render", path.as_posix(), *options])
+    return shlex.join(["anvil-gen", "render", *(path.as_posix() for path in paths), *options])

@@ -63,6 +63,7 @@ def check_image(context: ResolveContext, server: AnyServer, engine: Engine) -> N
     elif (
         engine.image_cpu
         and not server.options.get(server.options.gpus_key)
+        and not context.collector.is_dropped((*server.path, server.options.gpus_key))
         and not any(name in server.options.override for name in _OWN_GPUS)
     ):
         detail = f"{image} is for {_named(kind.vendor)}, and no GPU is named"

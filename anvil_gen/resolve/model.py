@@ -301,8 +301,18 @@ class Router(Struct, frozen=True, kw_only=True):
 
     @property
     def api_key_env(self) -> str | None:
-        """The variable of the first client's key."""
-        return self.clients[0].variable if self.clients else None
+        """The variable of the first client's key; None where there are no keys, or digests of them alone."""
+        return next(iter(self.key_variables), None)
+
+    @property
+    def key_variables(self) -> tuple[str, ...]:
+        """The variables that hold keys of clients."""
+        return tuple(client.variable for client in self.clients if client.variable)
+
+    @property
+    def digest_clients(self) -> tuple[Client, ...]:
+        """The clients that are known by the digests of their keys."""
+        return tuple(client for client in self.clients if client.digest)
 
 
 class Mode(Struct, frozen=True, kw_only=True):

@@ -212,6 +212,7 @@ class RouterOptions(Options, frozen=True, kw_only=True):
     port: int
     bind: str | Literal[False]
     api_key_env: str | Sequence[str] | Mapping[str, str] | None
+    api_key_sha256: Mapping[str, str]
     aliases: Mapping[str, str]
     fallbacks: Mapping[str, Sequence[str]]
     hosts: Sequence[str]

@@ -7,6 +7,7 @@ from anvil_gen.catalog.engine import Engine
 from anvil_gen.resolve.context import AnyServer, ResolveContext
 from anvil_gen.resolve.gpu_model import GpuRequest
 from anvil_gen.resolve.options import ServerOptions
+from anvil_gen.resolve.server_gpus import gpus_have_errors
 from anvil_gen.values import KeyPath, VariableValue, canonical_flag
 
 SIZES = ("tensor_parallel", "pipeline_parallel", "data_parallel")
@@ -52,7 +53,8 @@ def _check_product(context: ResolveContext, server: AnyServer, engine: Engine) -
     multiplied = {name: size for name, size in sizes.items() if name != "data_parallel" or not inside}
     held = server.gpu_request.number if server.gpu_request is not None else 0
     held = held * server.nodes if held else held
-    if multiplied and held is not None and flags.isdisjoint(engine.parallel.elsewhere):
+    is_known = flags.isdisjoint(engine.parallel.elsewhere) and not gpus_have_errors(context, server)
+    if multiplied and held is not None and is_known:
         product = prod(multiplied.values())
         if product != (held or 1):  # without a GPU the processor is one
             terms = " x ".join(f"{name} {size}" for name, size in multiplied.items())

@@ -62,19 +62,31 @@ def peer_of(named: NamedPeer, own: str) -> tuple[Peer | None, str, str]:
         return None, f"{named.name} does not say how others reach it", f"set address in [host] of {named.name}"
     if router.limits.tls is not None and is_address(host.address):
         return None, f"its certificate is verified by a name, and not by {host.address}", "write a name as its address"
-    return _peer(named, host.address, router, own), "", ""
+    client = _client_of(router, own)
+    if client is not None and not client.variable:
+        detail = f"its router has the digest of {client.name}'s key alone, and this one has to send the key itself"
+        return None, detail, f'name its variable in {named.name}: [router] api_key_env = {{ {own} = "…" }}'
+    return _peer(named, host.address, router, client), "", ""
 
 
-def _peer(named: NamedPeer, address: str, router: Router, own: str) -> Peer:
-    keys = {client.name: client.variable for client in router.clients}
+def _client_of(router: Router, own: str) -> Client | None:
+    """Return the client of a router that this host is: the one of its name, else the first whose key is at hand."""
+    ranked = sorted(router.clients, key=lambda client: (client.name != own, not client.variable))
+    return ranked[0] if ranked else None
+
+
+def _peer(named: NamedPeer, address: str, router: Router, client: Client | None) -> Peer:
+    models = {tier.name: tier.model for tier in named.stack.tiers}
     return Peer(
         name=named.name,
         address=address,
         port=router.port,
         tls=router.limits.tls is not None,
-        variable=keys.get(own, next(iter(keys.values()), None)),
+        variable=client.variable if client is not None else None,
         timeout=max([router.limits.timeout, *(upstream.timeout for upstream in router.upstreams)]),
-        models=tuple(PeerModel(name=route.name, task=route.task) for route in router.routes),
+        models=tuple(
+            PeerModel(name=route.name, task=route.task, serves=models.get(route.tier, "")) for route in router.routes
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.flag_timeline import version_key
 from anvil_gen.catalog.multi_node import Executor, MultiNode, RankData
 from anvil_gen.catalog.release import plain_image
+from anvil_gen.catalog.target import GroupWords
 from anvil_gen.diagnostics import join_words
 from anvil_gen.digests import digest
 from anvil_gen.inventory.collector import Collector
@@ -26,21 +27,37 @@ from anvil_gen.resolve.layers import Layer
 from anvil_gen.resolve.model import EnvVar
 from anvil_gen.resolve.options import ALL_ADDRESSES, TierOptions, is_one_address
 from anvil_gen.resolve.server_gpus import find_gpus, image_of
-from anvil_gen.values import KeyPath, Text, canonical_flag, fill
+from anvil_gen.values import (
+    KeyPath,
+    Text,
+    VariableText,
+    canonical_flag,
+    concat,
+    fill,
+    split_compose_text,
+    with_reference,
+)
 
 _HOST_NETWORK = "host"
 
 
 def link_layer(engine: Engine | None, rank: Rank) -> Layer:
     """Return the option that a rank has from its link: the head on the host's network listens there alone."""
-    values = {"bind": rank.own.link.address} if engine is not None and rank.is_head and _on_host(engine) else {}
+    values = {"bind": rank.own.link.address} if rank.is_head and _on_host(engine, rank) else {}
     return Layer(name=f"[links.{rank.link_name}]", values=values, path=("links", rank.link_name, "address"))
 
 
-def _on_host(engine: Engine | None) -> bool:
+def _on_host(engine: Engine | None, rank: Rank) -> bool:
     """Tell whether an engine's ranks are on the host's network."""
-    data = engine.multi_node if engine is not None else None
-    return data is not None and data.needs.get("network_mode") == _HOST_NETWORK
+    return _needs(engine, rank).get("network_mode") == _HOST_NETWORK
+
+
+def _needs(engine: Engine | None, rank: Rank) -> Mapping[str, Any]:
+    """Return what a rank needs of its container; nothing where a target has a network of its own for them."""
+    data = engine.multi_node if engine is not None and rank.words is None else None
+    if data is None:
+        return {}
+    return added_needs(data.needs, data.needs_rdma) if rank.has_rdma else data.needs
 
 
 def executor_of(engine: Engine, rank: Rank) -> Executor | None:
@@ -63,13 +80,13 @@ def as_rank(server: TierServer) -> TierServer:
     data = rank_data(engine, rank) if engine is not None and rank is not None else None
     if rank is None or engine is None or data is None or engine.multi_node is None:
         return server
-    values, needs = _values(engine, rank, server.options, server.gpu_request), engine.multi_node.needs
+    values = _values(engine, rank, server.options, server.gpu_request)
     return replace(
         server,
         options=_options(server.options, engine, rank, data),
         engine=_engine(engine, data, values),
         rules=server.rules if data.command is None else None,
-        rank_needs=added_needs(needs, engine.multi_node.needs_rdma) if rank.own.link.hcas else needs,
+        rank_needs=_needs(engine, rank),
         rank_environment=tuple(_environment(engine, rank, data, values)),
         rank_label=_label(rank, data),
     )
@@ -103,13 +120,13 @@ def _engine(engine: Engine, data: RankData, values: Mapping[str, Text]) -> Engin
         caches=data.caches or engine.caches,
     )
     if data.entrypoint:
-        words = tuple(str(fill(word, values)) for word in data.entrypoint)
+        words = tuple(_word(word, values) for word in data.entrypoint)
         found = replace(
             found, entrypoint=words, image_kinds=tuple(replace(kind, entrypoint=None) for kind in engine.image_kinds)
         )
     if data.command is None:
         return found
-    words = tuple(str(fill(word, values)) for word in data.command)
+    words = tuple(_word(word, values) for word in data.command)
     return replace(
         found,
         command=words,
@@ -119,6 +136,12 @@ def _engine(engine: Engine, data: RankData, values: Mapping[str, Text]) -> Engin
         tasks={task: {} for task in engine.tasks},
         quirks=tuple(replace(quirk, flags={}) for quirk in engine.quirks),
     )
+
+
+def _word(pattern: str, values: Mapping[str, Text]) -> str:
+    filled = fill(pattern, values)
+    word: str = filled if isinstance(filled, str) else with_reference("", filled)
+    return word
 
 
 def _without(names: str | tuple[str, ...], without: tuple[str, ...]) -> str | tuple[str, ...]:
@@ -131,7 +154,7 @@ def _values(engine: Engine, rank: Rank, options: TierOptions, gpus: GpuRequest |
     """Return what the data's placeholders stand for."""
     link, port = rank.own.link, str(_link_port(engine, rank))
     addresses = [_in_brackets(member.link.address) for member in rank.members]
-    return {
+    found: dict[str, Text] = {
         "rank": str(rank.number),
         "nodes": str(len(rank.members)),
         "head": addresses[0],
@@ -144,6 +167,17 @@ def _values(engine: Engine, rank: Rank, options: TierOptions, gpus: GpuRequest |
         "gpus": str((gpus.number or 0) if gpus is not None else 0),
         "link_port": port,
     }
+    return found if rank.words is None else {**found, **_words(rank.words, rank, options, port)}
+
+
+def _words(words: GroupWords, rank: Rank, options: TierOptions, port: str) -> dict[str, Text]:
+    """Return what placeholders stand for where a target says how ranks find each other."""
+    found = {name: concat(VariableText(tuple(split_compose_text(value)))) for name, value in words.values.items()}
+    workers = (
+        fill(words.worker, {"service": str(options.service or ""), "rank": str(number)})
+        for number in range(1, len(rank.members))
+    )
+    return {**found, "workers": ",".join(f"{worker}:{port}" for worker in workers)}
 
 
 def _listening(bind: str | bool) -> str:
@@ -161,7 +195,7 @@ def _environment(engine: Engine, rank: Rank, data: RankData, values: Mapping[str
     if multi_node is None or executor is None:
         return
     link = rank.own.link
-    rdma = multi_node.environment_rdma if link.hcas else {}
+    rdma = multi_node.environment_rdma if rank.has_rdma else {}
     unknown = "{gid_index}" if link.gid_index is None else "\0"
     found = {**multi_node.environment, **rdma, **executor.environment, **data.environment}
     for index, (name, value) in enumerate((name, value) for name, value in found.items() if unknown not in value):
@@ -186,7 +220,7 @@ def tier_rank(rank: Rank, server: TierServer) -> TierRank:
         group=rank.group,
         number=rank.number,
         hosts=tuple(member.host for member in rank.members),
-        address=_in_brackets(address) if _on_host(server.engine) else None,
+        address=_in_brackets(address) if _on_host(server.engine, rank) else None,
     )
 
 
@@ -303,7 +337,12 @@ def _check_options(context: ResolveContext, server: TierServer, rank: Rank) -> N
         detail = f"the group {rank.group} speaks to other hosts"
         context.collector.add("not-with-egress-denied", ("host", "egress"), detail, 'write egress = "allow"')
     bind = _listening(server.options.bind)
-    if rank.is_head and _on_host(server.engine) and bind.startswith("127.") and context.inventory.router is not UNSET:
+    if (
+        rank.is_head
+        and _on_host(server.engine, rank)
+        and bind.startswith("127.")
+        and context.inventory.router is not UNSET
+    ):
         path = server.options.path_of("bind") or server.path
         detail = f"the router reaches the head at {rank.own.link.address}"
         context.collector.add("not-for-groups", path, detail, "remove it, and it listens there alone")

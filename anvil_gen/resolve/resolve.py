@@ -33,6 +33,7 @@ from anvil_gen.resolve.mounts import check_source
 from anvil_gen.resolve.options import HostOptions, TierOptions
 from anvil_gen.resolve.replicas import replica_count, replica_name, replica_options
 from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
+from anvil_gen.resolve.router_mistakes import check_router_mistakes
 from anvil_gen.resolve.served_names import further_names, takes_any_name
 from anvil_gen.resolve.tier import build_tier, tier_files
 
@@ -122,6 +123,7 @@ def _checked(context: ResolveContext, stack: Stack) -> Stack:
     check_stack(stack, context.inventory, context.collector, proves_names=proves_names)
     check_gpu_requests(context, stack)
     check_likely_mistakes(context, stack)
+    check_router_mistakes(context, stack)
     return stack
 
 

@@ -28,13 +28,12 @@ from anvil_gen.resolve.options import RouterOptions
 from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.peers import other_hosts, with_hosts
 from anvil_gen.resolve.relative_paths import placed_layers
+from anvil_gen.resolve.router_clients import check_clients, clients_of
 from anvil_gen.resolve.router_model import Route, TierCheck
 from anvil_gen.resolve.router_options import (
-    check_clients,
     check_feature,
     check_supported,
     check_tier,
-    clients_of,
     kinds_that,
     router_limits,
     seconds_of,
@@ -78,7 +77,7 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
         *placed_layers(context, table, ("router",), _FOLDER),
     )
     check_supported(context, kind, options)
-    check_clients(context, kind, clients_of(options))
+    check_clients(context, kind, options)
     _check_tiers(context, options)
     check_paths(context, kind, options)
     check_log_fields(context, ("router",))
@@ -160,6 +159,7 @@ def build_router(
             *(("router/build/",) if options.image is not None else ()),
             *(() if spec.project.startswith(kind.project_prefix) else kind.prefixed_files),
             *(() if limits.metrics_port or limits.metrics_key else kind.metrics_files),
+            *(() if options.api_key_sha256 else kind.digest_files),
         ),
         tiers=served,
         others=other_hosts(context.peers, options, clients_of(options), routes),
@@ -384,6 +384,7 @@ def _missing_tier(context: ResolveContext, target: str, path: KeyPath, tiers: tu
             detail = f'"{target}" does not run in this mode: it has {join_words(tier.name for tier in tiers)}'
             collector.add("alias-to-a-missing-tier", path, detail, "add the tier to the mode, or name one of it")
     elif known and not collector.is_dropped(("tiers", target)):
-        remedy = did_you_mean(target, known) or "name one of them"
+        serving = next((f'write "{tier.name}", the tier that serves it' for tier in tiers if target in tier.names), "")
+        remedy = serving or did_you_mean(target, known) or "name one of them"
         detail = f'"{target}" is not a tier (defined: {join_words(known)})'
         collector.add("alias-to-a-missing-tier", path, detail, remedy)

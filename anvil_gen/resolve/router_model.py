@@ -34,10 +34,11 @@ _PLAIN = lazy_pattern(r"[\w./:@+-]+", re.ASCII)
 
 
 class Client(Struct, frozen=True, kw_only=True):
-    """Somebody who may use the models: a name for the log, and the variable that holds the key."""
+    """Somebody who may use the models: a name for the log, and the variable that holds the key, or the key's digest."""
 
     name: str
-    variable: str
+    variable: str = ""
+    digest: str = ""  # SHA-256, in lower case
 
 
 class Tls(Struct, frozen=True, kw_only=True):
@@ -71,10 +72,11 @@ class TierCheck(Struct, frozen=True, kw_only=True):
 
 
 class PeerModel(Struct, frozen=True, kw_only=True):
-    """A model name that another host's router answers to."""
+    """A model name that another host's router answers to, and what it serves by it."""
 
     name: str
     task: str
+    serves: str = ""
 
 
 class Peer(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.options import RouterOptions
-from anvil_gen.resolve.router_model import Client, RouterLimits, Tls
+from anvil_gen.resolve.router_model import RouterLimits, Tls
 from anvil_gen.text.units import parse_duration, parse_size
 from anvil_gen.values import KeyPath
 
@@ -55,7 +55,7 @@ def _requested(options: RouterOptions) -> Iterator[tuple[KeyPath, str]]:
     keys = options.api_key_env
     if not isinstance(keys, str | None) and len(keys) > 1:
         yield ("router", "api_key_env"), "clients"
-    for name in ("default_tier", "timeout", "body_limit", "tls", "fallbacks", "paths", "cors"):
+    for name in ("api_key_sha256", "default_tier", "timeout", "body_limit", "tls", "fallbacks", "paths", "cors"):
         path = options.origin(name).path
         if path is not None and options.get(name):
             yield path, name
@@ -70,29 +70,6 @@ def _requested(options: RouterOptions) -> Iterator[tuple[KeyPath, str]]:
             yield ("router", "tiers", tier, "concurrency"), "concurrency"
         if table.sticky is not UNSET:
             yield ("router", "tiers", tier, "sticky"), "sticky"
-
-
-def clients_of(options: RouterOptions) -> tuple[Client, ...]:
-    """Return the clients of a router; where the inventory names none of them, they are called after their variable."""
-    keys = options.api_key_env
-    if keys is None:
-        return ()
-    if isinstance(keys, dict):
-        return tuple(Client(name=name, variable=variable) for name, variable in keys.items())
-    return tuple(Client(name=variable, variable=variable) for variable in ([keys] if isinstance(keys, str) else keys))
-
-
-def check_clients(context: ResolveContext, kind: RouterKind, clients: tuple[Client, ...]) -> None:
-    """Report variables that hold the key of two clients, or that the router's container uses otherwise."""
-    for client in clients:
-        if client.variable in kind.reserved_variables:
-            detail = f'the router\'s container has another use for "{client.variable}"'
-            remedy = 'write "ROUTER_TOKEN", for example'
-            context.collector.add("variable-taken-twice", ("router", "api_key_env"), detail, remedy)
-    for variable in sorted({client.variable for client in clients}):
-        if sum(client.variable == variable for client in clients) > 1:
-            detail = f'"{variable}" is listed twice: each client has a key of its own'
-            context.collector.add("variable-taken-twice", ("router", "api_key_env"), detail, "name another variable")
 
 
 def seconds_of(context: ResolveContext, duration: str, path: KeyPath) -> int:

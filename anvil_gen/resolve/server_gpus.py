@@ -119,7 +119,7 @@ def share_of(context: ResolveContext, server: AnyServer) -> Number | None:
     totals = {gpu.memory_mib for gpu in server.gpus}
     total = totals.pop() if len(totals) == 1 else None
     if total is None:
-        if not _gpus_have_errors(context, server):
+        if not gpus_have_errors(context, server):
             why, remedy = "its GPUs' memory is unknown or differs", "set memory_mib of each GPU, all alike"
             if server.gpu_request is None:
                 why, remedy = "it holds no GPU", "name the GPU that it holds"
@@ -136,7 +136,7 @@ def share_of(context: ResolveContext, server: AnyServer) -> Number | None:
     return Number(f"{ten_thousandths / 10_000:.4f}".rstrip("0").rstrip("."))
 
 
-def _gpus_have_errors(context: ResolveContext, server: AnyServer) -> bool:
+def gpus_have_errors(context: ResolveContext, server: AnyServer) -> bool:
     """Return whether an error of the server's GPUs, or of their memory, has been reported."""
     left_out = context.collector.is_dropped
     return (

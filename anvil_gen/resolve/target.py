@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 from msgspec import Struct
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 from anvil_gen.catalog.target import Target
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, join_words
 from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.left_out import is_variable, names
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.host_defaults import fill_placeholders
 from anvil_gen.resolve.layers import set_fields
@@ -29,6 +29,7 @@ class TargetRequest(Struct, frozen=True, kw_only=True):
     name: str
     data: Target
     options: Mapping[str, Any]
+    shares_base: bool = False  # what it has in common with other hosts is in a folder next to its own
 
     @property
     def claims_gpus(self) -> bool:
@@ -72,7 +73,7 @@ class TargetErrors:
 
     def is_left_out(self, path: KeyPath) -> bool:
         """Tell whether the inventory leaves out what is at a path, or something around it."""
-        return any(_matches(path, pattern) for pattern in self._request.options.get("without", ()))
+        return any(names(pattern, path) for pattern in self._request.options.get("without", ()))
 
 
 def check_target(host: Host, request: TargetRequest) -> None:
@@ -81,26 +82,30 @@ def check_target(host: Host, request: TargetRequest) -> None:
     places = list(_places(host.collector.document.data, ()))
     own = [place for place in places if place[0][0] not in host.catalog.names("targets")]
     for pattern, reason in data.refused.items():
-        for path in {path[: pattern.count(".") + 1]: None for path, _ in own if _matches(path, pattern)}:
+        for path in {path[: pattern.count(".") + 1]: None for path, _ in own if names(pattern, path)}:
             errors.add(path, reason)
     for path, value in own:
         known = (*data.secrets, *data.left_out, *data.refused)
-        if _is_variable(value) and not any(_matches(path, one) for one in known):
+        if is_variable(value) and not any(names(one, path) for one in known):
             errors.add(path, "Compose alone puts a variable in its place")
     for tier in host.stack.tiers:
-        _check_tier(host, errors, request, tier)
+        check_tier(host, request, tier)
     _check_router(host, request)
     if request.options.get("gpu_request") == _DEVICE_PLUGIN:
         _check_device_plugin(host, request)
 
 
-def _check_tier(host: Host, errors: TargetErrors, request: TargetRequest, tier: Tier) -> None:
-    pattern = request.data.name_pattern
+def check_tier(host: Host, request: TargetRequest, tier: Tier) -> None:
+    """Report what of a tier a target cannot say."""
+    pattern, errors = request.data.name_pattern, TargetErrors(host.collector, request)
     if pattern and not re.fullmatch(pattern, tier.service.name):
         remedy = f'set another "service": {request.data.name_help}'
         errors.add((*tier.table, "service"), f"{tier.service.name}: {request.data.name_help}", remedy)
     if tier.rank is not None and request.data.groups:
         errors.add(tier.table, request.data.groups)
+    words = request.data.group
+    if tier.rank is not None and words is not None and len(tier.rank.hosts) > words.hosts:
+        errors.add(("groups", tier.rank.group, "hosts", words.hosts), words.more, f"name {words.hosts} hosts")
     vendor = host.catalog.vendor(tier.gpu_request.vendor) if tier.gpu_request is not None else None
     if not request.data.gpu_claims or tier.gpu_request is None or vendor is None:
         return
@@ -146,23 +151,11 @@ def with_target_variables(stack: Stack, host: Host, name: str) -> Stack:
     return replace(stack, modes=modes, router=modes[0].router) if own else stack
 
 
-def _matches(path: KeyPath, pattern: str) -> bool:
-    """Tell whether a pattern names a path, or something around it; what is of tiers may be in `[defaults]`."""
-    parts = pattern.split(".")
-    if parts[:2] == ["tiers", "*"] and path[:1] == ("defaults",):
-        parts = ["defaults", *parts[2:]]
-    return len(path) >= len(parts) and all(fnmatchcase(str(at), part) for at, part in zip(path, parts, strict=False))
-
-
-def _is_variable(value: object) -> bool:
-    return isinstance(value, dict) and bool({"env", "interpolate"} & value.keys())
-
-
 def _places(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
     """Yield every key of a document with its value; nothing below a variable."""
     if path:
         yield path, value
-    if isinstance(value, dict) and not _is_variable(value):
+    if isinstance(value, dict) and not is_variable(value):
         for key, item in value.items():
             yield from _places(item, (*path, key))
     elif isinstance(value, list):

@@ -192,11 +192,15 @@ def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
         yield from _in_compose_form(table, (*_own_path(table), "ports"), mapping.get("ports"))
 
 
+_MONITORED = "set port (of Prometheus) or grafana_port in [monitoring]"
+
+
 def _in_compose_form(table: KeyPath, path: KeyPath, ports: Any) -> Iterator[_Owner]:
     if isinstance(ports, Added):
         ports, path = ports.items, (*path, "add")
     for index, bind, number in published_ports(ports):
-        value, here, remedy = (number, _address(bind)), (*path, index), "publish another port"
+        value, here = (number, _address(bind)), (*path, index)
+        remedy = _MONITORED if table[0] == "monitoring" else "publish another port"
         yield _Owner(owner=_owner(table), value=value, path=here, key=False, remedy=remedy, table=table)
 
 

@@ -10,16 +10,19 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from anvil_gen import __version__
 from anvil_gen.deploy.deploy_tree import FileAction, FileChange
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.pipeline import generator as new_generator
-from anvil_gen.deploy.plan import Plan
-from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.deploy.plan import Plan, parse_existing
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.fleet import GROUPS, fleet_root
+from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import Tree
-from anvil_gen.review.causes import Elsewhere, with_causes
+from anvil_gen.review.causes import Elsewhere, Place, places_of, with_causes
 from anvil_gen.review.consequence import service_changes
 from anvil_gen.review.host_plan import NOTHING, HostPlan, compose, document, host_plan, inputs
+from anvil_gen.review.names import name_changes
 from anvil_gen.review.snapshot import LOCKS, TEMPLATES, Snapshot, snapshot
 from anvil_gen.review.toml_edits import Edit, edits
 
@@ -35,6 +38,20 @@ class _Then(Struct, frozen=True, kw_only=True):
 
     def path_of(self, name: str) -> str:
         return f"{self.folder}/{name}" if self.folder else name
+
+    def tree(self, earlier: Plan, names: Iterable[str]) -> Tree:
+        """Return the tree of that time: as it is committed, where another program has rendered it.
+
+        What this program makes of the inventory of that time would hide what the other program makes otherwise.
+        """
+        output = earlier.host.output
+        if not self.was.is_of_another_program or not output.is_relative_to(self.place):
+            return earlier.tree
+        folder = output.relative_to(self.place).as_posix()
+        found = self.was.texts(f"{folder}/{name}" for name in dict.fromkeys((*earlier.tree.files, *names)))
+        files = {path.removeprefix(f"{folder}/"): text for path, text in found.items()}
+        data = {path: parse_existing(text, path) for path, text in files.items() if syntax_of(path) == "yaml"}
+        return Tree(files=files, data=data) if files else earlier.tree
 
     def render(self, path: str) -> Plan:
         """Return what an inventory rendered then.
@@ -94,18 +111,39 @@ def _of_fleet(
 
 def _of_host(then: _Then, path: str, plan: Plan, now: Generator) -> HostPlan:
     elsewhere = _elsewhere(then, path, plan)
-    before, data = NOTHING, dict[str, Any]()
+    before, data, earlier = NOTHING, dict[str, Any](), None
     if path not in then.differing.hosts and path in then.was.files and elsewhere == Elsewhere():
         return replace(host_plan(plan, (), (), is_edited=False), notes=_notes(then.was))
     if path in then.was.files:
         earlier = then.render(path)
-        before, data = earlier.tree, document(earlier).data
+        before, data = then.tree(earlier, plan.tree.files), document(earlier).data
     services = service_changes(compose(before), compose(plan.tree))
     found = tuple(edits(data, document(plan).data)) if data else (_new_host(plan),)
     if services:
-        services = with_causes(services, inputs(plan, now, found, elsewhere))
+        asked = replace(inputs(plan, now, found, elsewhere), program=_by_program(before, earlier))
+        services = with_causes(services, asked)
     files = tuple(file_changes(before, plan.tree))
-    return replace(host_plan(plan, services, files, is_edited=bool(found)), notes=_notes(then.was))
+    return replace(
+        host_plan(plan, services, files, is_edited=bool(found)),
+        notes=_notes(then.was),
+        names=() if earlier is None else name_changes(earlier.host.stack, plan.host.stack),
+        warnings=tuple(_new_warnings(earlier, plan)),
+    )
+
+
+def _by_program(before: Tree, earlier: Plan | None) -> frozenset[Place]:
+    """Return what this anvil-gen renders otherwise than the one of that time, of the same inventory."""
+    if earlier is None or before is earlier.tree:
+        return frozenset()
+    return frozenset(
+        place for one in service_changes(compose(before), compose(earlier.tree)) for place in places_of(one)
+    )
+
+
+def _new_warnings(earlier: Plan | None, plan: Plan) -> Iterator[Diagnostic]:
+    """Yield the warnings that the change brings."""
+    known = set() if earlier is None else {(one.code, one.address, one.detail) for one in earlier.host.warnings}
+    return (one for one in plan.host.warnings if (one.code, one.address, one.detail) not in known)
 
 
 def _notes(was: Snapshot) -> tuple[str, ...]:
@@ -134,6 +172,7 @@ def _elsewhere(then: _Then, path: str, plan: Plan) -> Elsewhere:
     depends = bool(plan.host.ranks or document(plan).data.get("router", {}).get("hosts"))
     return replace(
         found,
+        version=f"anvil-gen {__version__}, another than at {then.was.ref}" if then.was.is_of_another_program else "",
         locks=tuple(lock for lock in found.locks if Path(lock).stem == plan.host.path.stem),
         hosts=tuple(file for file in found.hosts if file != path and depends),
     )

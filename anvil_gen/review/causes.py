@@ -7,7 +7,8 @@ of the router, is found as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from functools import reduce
 from typing import Any
 
 from msgspec import Struct
@@ -24,7 +25,8 @@ from anvil_gen.values import KeyPath, address
 MOST_EDITS = 16
 """Edits that are taken back one by one; more are told by the table that they are in."""
 
-_Place = tuple[str, tuple[str, ...]]
+Place = tuple[str, tuple[str, ...]]
+"""A service, and what of it."""
 
 
 class Elsewhere(Struct, frozen=True, kw_only=True):
@@ -41,7 +43,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     """What is known of how the files before came about.
 
     ``edits`` is None where the inventory of that time is not known; ``render`` returns the compose files of another
-    inventory, and None where that has errors; ``is_complete`` tells that nothing else can have changed anything.
+    inventory, and None where that has errors; ``program`` are the places that another anvil-gen has rendered otherwise.
     """
 
     document: Document
@@ -50,6 +52,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     edits: tuple[Edit, ...] | None
     elsewhere: Elsewhere
     render: Callable[[Mapping[str, Any]], Files | None]
+    program: frozenset[Place] = frozenset()
 
 
 def with_causes(services: Sequence[ServiceChange], inputs: Inputs) -> list[ServiceChange]:
@@ -63,7 +66,7 @@ def with_causes(services: Sequence[ServiceChange], inputs: Inputs) -> list[Servi
     ]
 
 
-def _effects(inputs: Inputs) -> Iterator[tuple[Edit, set[_Place] | None]]:
+def _effects(inputs: Inputs) -> Iterator[tuple[Edit, set[Place] | None]]:
     """Yield each edit with what it changes; None where it cannot be taken back alone."""
     edits = inputs.edits or ()
     only = len(edits) == 1 and inputs.elsewhere == Elsewhere()
@@ -71,23 +74,36 @@ def _effects(inputs: Inputs) -> Iterator[tuple[Edit, set[_Place] | None]]:
         if only or len(edits) > MOST_EDITS:
             yield edit, None
             continue
-        without = inputs.render(reverted(inputs.document.data, edit))
-        found = None if without is None else service_changes(without, inputs.after)
-        yield edit, None if found is None else {place for one in found for place in _places(one)}
+        found = _effect(edit, edits, inputs)
+        yield edit, None if found is None else {place for one in found for place in places_of(one)}
 
 
-def _places(one: ServiceChange) -> Iterator[_Place]:
+def _effect(edit: Edit, edits: Sequence[Edit], inputs: Inputs) -> list[ServiceChange] | None:
+    """Return what an edit changes: taken back, or made alone where others need it; None where neither is valid."""
+    data = inputs.document.data
+    without = inputs.render(reverted(data, edit))
+    if without is not None:
+        return service_changes(without, inputs.after)
+    alone = inputs.render(reduce(reverted, (other for other in edits if other is not edit), data))
+    before = None if alone is None else inputs.render(reduce(reverted, edits, data))
+    return None if alone is None or before is None else service_changes(before, alone)
+
+
+def places_of(one: ServiceChange) -> Iterator[Place]:
+    """Yield the places in which a service changes."""
     yield from ((one.service, change.address[2:]) for change in one.changes)
 
 
 def _cause(
-    one: ServiceChange, change: Change, inputs: Inputs, effects: Sequence[tuple[Edit, set[_Place] | None]]
+    one: ServiceChange, change: Change, inputs: Inputs, effects: Sequence[tuple[Edit, set[Place] | None]]
 ) -> Cause | None:
     place = (one.service, change.address[2:])
     table = table_of(one.service, inputs.stack)
     # What is written for a service itself is nearer than what all have in common, and what changes less more telling.
     nearest = sorted(effects, key=lambda pair: (pair[0].path[: len(table)] != table, len(pair[1] or ())))
     found = next((edit for edit, places in nearest if places is not None and _is_among(place, places)), None)
+    if found is None and _is_among(place, inputs.program):
+        return Cause(file=inputs.elsewhere.version, key="version")
     if found is None:
         found = _unproven([edit for edit, places in nearest if places is None], table)
     if found is not None:
@@ -95,15 +111,18 @@ def _cause(
     return _of_elsewhere(one, change, inputs) or _by_value(one, change, table, inputs)
 
 
-def _is_among(place: _Place, places: set[_Place]) -> bool:
+def _is_among(place: Place, places: Set[Place]) -> bool:
     service, rest = place
     return place in places or (service, ()) in places or (not rest and any(service == name for name, _ in places))
 
 
 def _unproven(edits: Sequence[Edit], table: KeyPath) -> Edit | None:
-    """Return an edit among those that could not be taken back, one of the service's own table before others."""
+    """Return an edit among those that could not be tried, one of the service's own table before others.
+
+    Of others a whole table, since what a tier has of its own rarely changes another service.
+    """
     own = [edit for edit in edits if table and edit.path[: len(table)] == table]
-    return next(iter(own), None) or next(iter(edits), None)
+    return next(iter(own), None) or min(edits, key=lambda edit: len(edit.path), default=None)
 
 
 def table_of(service: str, stack: Stack) -> KeyPath:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import Enum
 from typing import Any
 
 from msgspec import Struct
 
 from anvil_gen.deploy.compose_diff import ROUTES, Action, Address, Change, compare, is_same, recreated, without_reloader
+from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.resolve.model import EXPERIMENT_FILE
 from anvil_gen.resolve.root_files import ROOT_FILE
 from anvil_gen.resolve.router_model import file_of_variable
-from anvil_gen.review.exposure import new_exposures
+from anvil_gen.review.exposure import exposures, new_exposures
 from anvil_gen.review.host_access import Exposure
 
 Files = Mapping[str, Any]
@@ -21,34 +21,13 @@ _SHARES_NETWORK = "service:"
 _ROOT = ROOT_FILE.removesuffix(".yml")
 
 
-class Consequence(Enum):
-    """What a rollout does to a service."""
-
-    RECREATE = "recreate"
-    STOP = "stop"
-    START = "start"
-    RELOAD = "reload"
-    PULL_OR_BUILD = "none until pulled or rebuilt"
-    NONE = "none"
-
-    @property
-    def meaning(self) -> str:
-        """What that is for the service's users."""
-        return {
-            Consequence.RECREATE: "away until its new container is ready",
-            Consequence.STOP: "its container is left over until `up --remove-orphans`",
-            Consequence.START: "new",
-            Consequence.RELOAD: "without a restart, no request is lost",
-            Consequence.PULL_OR_BUILD: "the running container stays",
-            Consequence.NONE: "the running container stays",
-        }[self]
-
-
 class ServiceChange(Struct, frozen=True, kw_only=True):
     """One service of one root file: what happens to it, and what of it changes.
 
     ``root`` is the first root file that has it, the default mode's before all others; ``exposures`` are what of it is
-    new that a reviewer must not overlook; ``notes`` are for people.
+    new that a reviewer must not overlook, ``usual`` those of them that another service of the host had before;
+    ``notes`` are for people. ``last_start`` is how many seconds it took on this host until it was ready, when it
+    started last; None where that is not known.
     """
 
     service: str
@@ -59,7 +38,9 @@ class ServiceChange(Struct, frozen=True, kw_only=True):
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     exposures: tuple[Exposure, ...] = ()
+    usual: tuple[Exposure, ...] = ()
     notes: tuple[str, ...] = ()
+    last_start: float | None = None
 
 
 def service_changes(before: Files, after: Files) -> list[ServiceChange]:
@@ -131,8 +112,8 @@ def _changed(
         before, after = services[0].get(name, {}), services[1].get(name, {})
         if not own and as_declared and is_same(before, after):
             continue
-        exposures = new_exposures((before, old), (after, new))
-        if own or exposures:  # what a file declares of a volume is no change of the service
+        found = new_exposures((before, old), (after, new))
+        if own or found:  # what a file declares of a volume is no change of the service
             yield ServiceChange(
                 service=name,
                 project=own[0].project if own else "",
@@ -141,8 +122,17 @@ def _changed(
                 changes=own,
                 before=before,
                 after=after,
-                exposures=exposures,
+                exposures=found,
+                usual=tuple(_usual(found, services[0], old)),
             )
+
+
+def _usual(
+    found: Sequence[Exposure], before: Mapping[str, Mapping[str, Any]], files: Sequence[Mapping[str, Any]]
+) -> Iterator[Exposure]:
+    """Yield the exposures that some service of the host had before."""
+    known = {one for service in before.values() for one in exposures(service, files)} if found else set()
+    return (one for one in found if one in known)
 
 
 def _besides_services(files: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

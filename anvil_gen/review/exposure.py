@@ -20,11 +20,12 @@ Place = tuple[Mapping[str, Any], Iterable[Mapping[str, Any]]]
 
 def new_exposures(before: Place, after: Place) -> tuple[Exposure, ...]:
     """Return what is new about a service that a reviewer must not overlook."""
-    old = set(_exposures(*before))
-    return tuple(one for one in dict.fromkeys(_exposures(*after)) if one not in old)
+    old = set(exposures(*before))
+    return tuple(one for one in dict.fromkeys(exposures(*after)) if one not in old)
 
 
-def _exposures(service: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> Iterator[Exposure]:
+def exposures(service: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> Iterator[Exposure]:
+    """Yield what a service can reach and be reached by, beyond a container's own."""
     declared = list(files)
     yield from (("listens beyond loopback", one) for one in listeners(service))
     yield from networks(service, declared)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen import __version__
+from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.deploy.git import committed
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.plan import Plan
-from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.deploy.starts import known_starts
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.fit.facts_source import has_lock
 from anvil_gen.fit.host_fit import HostFit, locked_fit
 from anvil_gen.inventory.fleet import stem_of
@@ -23,8 +26,9 @@ from anvil_gen.inventory.toml_file import Document
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import Stack, Tree
 from anvil_gen.review.causes import Elsewhere, Inputs, with_causes
-from anvil_gen.review.consequence import Consequence, Files, ServiceChange, service_changes
+from anvil_gen.review.consequence import Files, ServiceChange, service_changes
 from anvil_gen.review.image_bumps import with_bumps
+from anvil_gen.review.names import NameChange
 from anvil_gen.review.toml_edits import Edit, edits, toml_text
 
 NOTHING = Tree(files={}, data={})
@@ -35,7 +39,8 @@ class HostPlan(Struct, frozen=True, kw_only=True):
 
     ``stack`` is None of a host that goes, and ``tree`` what is rendered after the change; ``is_edited`` tells whether
     its inventory is another one, where that is known; ``notes`` are for people. ``fit`` is what its tiers take by the
-    facts of its locks, of those whose service changes; None without locks.
+    facts of its locks, of those whose service changes; None without locks. ``names`` are those that clients ask for and
+    something else answers, and ``warnings`` the new ones, where the inventory before is known.
     """
 
     host: str
@@ -47,6 +52,8 @@ class HostPlan(Struct, frozen=True, kw_only=True):
     is_edited: bool = True
     notes: tuple[str, ...] = ()
     fit: HostFit | None = None
+    names: tuple[NameChange, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -142,7 +149,7 @@ def host_plan(
     plan: Plan, services: Iterable[ServiceChange], files: tuple[FileChange, ...], *, is_edited: bool
 ) -> HostPlan:
     """Return the plan of a host that is there."""
-    services = tuple(services)
+    services = tuple(with_last_starts(services, plan.host.output))
     return HostPlan(
         host=plan.host.name,
         inventory=plan.host.path.as_posix(),
@@ -153,6 +160,12 @@ def host_plan(
         is_edited=is_edited,
         fit=_fit(plan, {one.service for one in services}),
     )
+
+
+def with_last_starts(services: Iterable[ServiceChange], output: Path) -> Iterator[ServiceChange]:
+    """Yield services with how long they took to start, where they have been started from here."""
+    known = known_starts(output)
+    return (replace(one, last_start=known.get(one.service)) for one in services)
 
 
 def _fit(plan: Plan, services: set[str]) -> HostFit | None:

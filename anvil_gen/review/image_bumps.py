@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.flag_diff import differences, shown
-from anvil_gen.catalog.flag_timeline import FlagTimeline
+from anvil_gen.catalog.flag_timeline import Flag, FlagTimeline
 from anvil_gen.catalog.release import image_version
 from anvil_gen.resolve.model import Stack
 from anvil_gen.review.consequence import ServiceChange
@@ -35,6 +35,7 @@ def _of_bump(one: ServiceChange, name: str, catalog: Catalog) -> Iterator[str]:
     images = (str(side.get("image")) for side in (one.before, one.after))
     old, new = (timeline.newest_of_line(image_version(engine, image)) for image in images)
     if old and new and old != new:
+        yield from _dropped(timeline, old, new, _given(one.before))
         yield from _changes(timeline, old, new, _given(one.after))
 
 
@@ -43,12 +44,24 @@ def _given(service: Mapping[str, Any]) -> set[str]:
     return {flag.lstrip("-") for flag, _ in parse_flags(map(str, words))} if isinstance(words, list) else set()
 
 
+def _dropped(timeline: FlagTimeline, old: str, new: str, given: set[str]) -> Iterator[str]:
+    """Yield the flags of the command before that the release does not know any more."""
+    known = {name for flag in timeline.flags(new) for name in _names(flag)}
+    for flag in timeline.flags(old):
+        if given & _names(flag) and not known & _names(flag):
+            yield f"{new}: no --{flag.name} any more, which was given here"
+
+
+def _names(flag: Flag) -> set[str]:
+    return {flag.name, *flag.negations, *(alias.lstrip("-") for alias in flag.aliases)}
+
+
 def _changes(timeline: FlagTimeline, old: str, new: str, given: set[str]) -> Iterator[str]:
     """Yield what differs of flags that a tier gives, and the defaults of those that it does not."""
     before, after = ({flag.name: flag for flag in timeline.flags(version)} for version in (old, new))
     for name in sorted(before.keys() & after.keys()):
         one, other = before[name], after[name]
-        if given & {name, *one.negations, *(alias.lstrip("-") for alias in one.aliases)}:
+        if given & _names(one):
             texts = (text for text in differences(one, other) if not text.startswith(_OF_OTHERS))
             yield from (f"{new}: --{name}, given here: {text}" for text in texts)
         elif shown(one.default) != shown(other.default):

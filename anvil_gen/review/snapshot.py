@@ -30,6 +30,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     root: Path
     ref: str
+    commit: str
     files: dict[str, bytes]
 
     def write(self, folder: Path) -> None:
@@ -72,6 +73,25 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         before, after = ("" if match is None else match[0].strip() for match in found)
         return before, after
 
+    @property
+    def is_of_another_program(self) -> bool:
+        """Whether something else than this anvil-gen may have rendered the fleet at that time.
+
+        In the program's own repository that is always so: the shipped templates, and the program, are of that commit.
+        """
+        before, after = self.pins
+        return bool(before and before != after) or not _are_own(self.root)
+
+    def texts(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return what was committed of files, by path; those that were not are left out."""
+        asked = list(paths)
+        contents = committed(self.root, asked, self.commit)
+        return {
+            path: text.decode("utf-8", "replace")
+            for path, text in zip(asked, contents, strict=False)
+            if text is not None
+        }
+
 
 def snapshot(root: Path, folder: str, ref: str, names: Collection[str]) -> Snapshot:
     """Return a fleet at a ref; ``folder`` is the folder of its inventories, relative to it.
@@ -95,7 +115,7 @@ def snapshot(root: Path, folder: str, ref: str, names: Collection[str]) -> Snaps
     found |= _read(root, commit, [path for path in (REQUIREMENTS,) if path in sizes])
     asked = [path for path in inventories if path.removeprefix(prefix) in names or not (root / path).exists()]
     named = {path for inventory in asked for path in _named(inventory, found[inventory]) if path in sizes}
-    return Snapshot(root=root, ref=ref, files=found | _read(root, commit, sorted(named - found.keys())))
+    return Snapshot(root=root, ref=ref, commit=commit, files=found | _read(root, commit, sorted(named - found.keys())))
 
 
 def _read(root: Path, commit: str, paths: list[str]) -> dict[str, bytes]:

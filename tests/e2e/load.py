@@ -22,6 +22,8 @@ class Load(Struct):
     port: int
     key: str
     models: tuple[str, ...]
+    further_keys: tuple[str, ...] = ()
+    """Of other clients, whose requests are among them."""
     rate: int = 200
     streams: int = 50
     answered: int = 0
@@ -55,7 +57,7 @@ class Load(Struct):
     async def _short(self, stop: threading.Event, number: int, pause: float) -> None:
         """Send short requests; every other sender keeps its connection."""
         await asyncio.sleep(pause * number / 20)
-        connection = _Connection(self.port, self.key)
+        connection = self._connection(number)
         while not stop.is_set():
             began = time.monotonic()
             model = self.models[number % len(self.models)]
@@ -65,7 +67,7 @@ class Load(Struct):
         connection.close()
 
     async def _stream(self, stop: threading.Event, number: int) -> None:
-        connection = _Connection(self.port, self.key)
+        connection = self._connection(number)
         content = json.dumps(STREAM)
         while not stop.is_set():
             body = {"model": self.models[number % len(self.models)], "messages": [{"content": content}], "stream": True}
@@ -74,6 +76,10 @@ class Load(Struct):
                 self.failed.append(f"stream: {why}")
             else:
                 self.whole += 1
+
+    def _connection(self, number: int) -> _Connection:
+        keys = (self.key, *self.further_keys)
+        return _Connection(self.port, keys[number % len(keys)])
 
     def _note(self, why: str) -> None:
         now = time.monotonic()

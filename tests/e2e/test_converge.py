@@ -40,7 +40,7 @@ def test_a_renamed_tier_finds_its_port_and_its_name_free(box: Box, engine: Engin
     box.render(renamed(two_tiers(box)))
     done = box.anvil_gen("up", "box")
 
-    assert "+ uno  created\n" in done.stdout
+    assert "+ uno  started\n" in done.stdout
     assert "- one  removed\n" in done.stdout
     assert f"one (container {box.name('one')}) is no longer in the inventory" in done.stderr
     assert life(box, "two") == before

@@ -64,8 +64,8 @@ def test_a_host_that_dies_loses_what_it_was_given_alone(box: Box) -> None:
     load = Load(port=box.port("router"), key=KEY, models=(BOTH,), rate=100, streams=0)
     with load.running():
         time.sleep(2)
-        died = time.time()
         box.engine.docker("kill", box.name("quad"))
+        died = time.time()
         time.sleep(3)
         assert {answered(box, BOTH) for _ in range(6)} == {BOTH}
         assert answered(box, THERE) == "503"

@@ -22,13 +22,14 @@ def test_random_edits(box: Box, seed: int) -> None:
     text = lab_quad(box)
     chosen = (one for one in inventories(text, HOSTS / "lab-quad.toml", random.Random(seed)))
     possible = (one for one in chosen if one != text and not any(word in one for word in ELSEWHERE))
-    wrong = {}
+    wrong, after = {}, lives(box)
     for number, edited in zip(range(TRIES), possible, strict=False):
-        before = lives(box)
+        before = after
         box.write(adapted(box, edited))
         told = planned(box)
         roll_out(box)
-        seen = observed(before, lives(box))
+        after = lives(box)
+        seen = observed(before, after)
         if told != seen:
             wrong[number] = (told, seen)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from effort import EFFORT
 from e2e import web
 from e2e.box import Box
 from e2e.conftest import new_box
-from e2e.contract.door import KEY, Door, served
+from e2e.contract.door import DIGEST_KEYS, KEY, Door, served
 from e2e.engine import Engine
 from e2e.load import Load
 from e2e.test_drift import actions, answer, drifts, life
@@ -38,7 +39,7 @@ def reloads(door: Door) -> None:
 
 
 def test_nothing_is_lost_while_routes_change(door: Door) -> None:
-    """Aliases, limits and a whole tier come and go under load."""
+    """Aliases, limits, clients and a whole tier come and go under load."""
     router = door.inventory["router"]
     spare = {
         **door.inventory["tiers"]["mouth"],
@@ -49,24 +50,42 @@ def test_nothing_is_lost_while_routes_change(door: Door) -> None:
     spare |= {"served_name": served("spare"), "task": "chat"}
     spare["healthcheck"] = {"test": ["CMD", "true"], "interval": "1s"}
     before = door.box.container("router")["State"]["StartedAt"]
-    load = Load(port=door.port, key=KEY, models=(served("heavy"), served("fast"), "coder"))
+    names = (served("heavy"), served("fast"), "coder")
+    load = Load(port=door.port, key=KEY, further_keys=(DIGEST_KEYS["phone"],), models=names)
     turns = 0
     with load.running():
         deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
+        while turns < 3 or time.monotonic() < deadline:
             turns += 1
             router["aliases"][f"alias-{turns}"] = "fast"
             router["tiers"]["fast"]["timeout"] = f"{turns + 30}s"
             door.inventory["tiers"].pop("spare", None) or door.inventory["tiers"].update(spare=spare)
+            change_clients(router["api_key_sha256"], turns)
             reloads(door)
             time.sleep(1)
+            answers_soon(door, 200, f"guest {turns}", f"pad {turns}")
+            answers_soon(door, 401, f"guest {turns - 1}", f"pad {turns - 1}")
             router["aliases"].pop(f"alias-{turns}")
 
     assert load.failed == []
-    assert turns >= 3
     assert load.answered > SECONDS * load.rate / 4
     assert load.whole >= load.streams
     assert door.box.container("router")["State"]["StartedAt"] == before
+
+
+def change_clients(digests: dict[str, str], turn: int) -> None:
+    """Add one, take the one of the turn before out, and give one that stays another key."""
+    digests.pop(f"guest-{turn - 1}", None)
+    digests[f"guest-{turn}"] = sha256(f"guest {turn}".encode()).hexdigest()
+    digests["pad"] = sha256(f"pad {turn}".encode()).hexdigest()
+
+
+def answers_soon(door: Door, status: int, *keys: str) -> None:
+    """Wait until each of the keys is answered so: a reload is under way when Compose is done."""
+    deadline = time.monotonic() + 10
+    while [door.ask("/v1/models", key=key).status for key in keys] != [status] * len(keys):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_an_alias_takes_no_time_and_cuts_no_stream(door: Door) -> None:

@@ -63,7 +63,7 @@ def test_a_tree_without_generated_mounts_is_let_through(box: Box, remote: str) -
     box.environment["DOCKER_HOST"] = remote
     done = box.anvil_gen("up", "box")
 
-    assert done.stdout == "+ small  created\n"
+    assert done.stdout == "+ small  started\n"
     assert box.container("small")["State"]["Status"] == "running"
     code = box.anvil_gen("down", "box").code
     assert code == 0
@@ -80,7 +80,7 @@ def test_generated_mounts_are_refused_before_anything_starts(box: Box, remote: s
     assert f"\n      rsync -a {box.tree}/ HOST:box/\n" in done.stderr
     assert engine.docker("ps", "--all", "--quiet", "--filter", f"name={box.prefix}") == ""
 
-    assert box.anvil_gen("up", "box", "small").stdout == "+ small  created\n"
+    assert box.anvil_gen("up", "box", "small").stdout == "+ small  started\n"
 
 
 def test_doctor_tells_of_them(box: Box, remote: str) -> None:
@@ -102,7 +102,7 @@ def test_a_context_of_the_inventory(box: Box, remote: str, engine: Engine) -> No
         inventory["host"]["docker_context"] = box.prefix
         box.render(inventory)
         box.environment["DOCKER_HOST"] = ""
-        assert box.anvil_gen("up", "box").stdout == "+ small  created\n"
+        assert box.anvil_gen("up", "box").stdout == "+ small  started\n"
         done = box.anvil_gen("doctor", "box", "--json", check=False)
     finally:
         engine.docker("context", "rm", "--force", box.prefix)

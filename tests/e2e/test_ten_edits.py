@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from typing import Any
 
 import review_page
 from plans import plan_of
 
+from anvil_gen.deploy.pipeline import generator, write_trees
 from e2e.box import Box
 from e2e.cards import HOSTS
 
@@ -39,14 +41,15 @@ def adapted(box: Box, text: str) -> dict[str, Any]:
         if "file" in tier["model"]:
             (box.folder / "models").mkdir(exist_ok=True)
             (box.folder / "models" / tier["model"]["file"]).touch()
-    inventory["services"]["ui"] |= {"entrypoint": SLEEP, "ports": [f"127.0.0.1:{box.port('ui')}:8080"]}
+    # Without a first process that passes signals on, a sleep is only killed, after ten seconds.
+    inventory["services"]["ui"] |= {"entrypoint": SLEEP, "init": True, "ports": [f"127.0.0.1:{box.port('ui')}:8080"]}
     return inventory
 
 
 def lives(box: Box) -> Life:
     """Return the id and the start time of each service's container."""
     ids = box.engine.docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={box.project}")
-    found = [box.engine.inspect(one) for one in ids.split()]
+    found = json.loads(box.engine.docker("inspect", *ids.split())) if ids else []
     return {
         one["Config"]["Labels"]["com.docker.compose.service"]: (one["Id"], one["State"]["StartedAt"]) for one in found
     }
@@ -69,7 +72,7 @@ def planned(box: Box) -> dict[str, str]:
 
 
 def roll_out(box: Box) -> None:
-    box.anvil_gen("render", "box")
+    write_trees([generator().render(box.folder / "hosts" / "box.toml")])
     box.compose("up", "--detach", "--remove-orphans")
 
 

@@ -13,6 +13,7 @@ import pytest
 from fake_engine import FakeDocker
 from running import Result
 
+from anvil_gen.deploy.starts import known_starts
 from anvil_gen.machine.usage import Usage, usage_of
 from anvil_gen.operate.standstill import IDLE_PERCENT
 from e2e.box import Box
@@ -55,9 +56,10 @@ def test_it_waits_until_the_model_answers(box: Box) -> None:
     box.render(vllm(box, STAND_IN_LOG="INFO [gpu_model_runner.py:1] Starting to load model x...", STAND_IN_SECONDS="2"))
     done = box.anvil_gen("up", "box", "--wait")
 
-    assert re.fullmatch(r"\+ fast  created\nready after \d+s\n", done.stdout)
+    assert re.fullmatch(r"\+ fast  started\nready after \d+s\n", done.stdout)
     assert "loading weights\n" in done.stderr
     assert box.container("fast")["State"]["Health"]["Status"] == "healthy"
+    assert known_starts(box.tree)["fast"] > 0
     again, fast = waited(box, code=0)
     assert (again["wait"]["outcome"], again["services"][0]["action"], fast["phase"]) == ("ready", "unchanged", "ready")
     assert again["wait"]["seconds"] < 2

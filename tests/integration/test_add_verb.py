@@ -41,6 +41,7 @@ def test_nothing_is_written_without_a_yes(fleet: Path) -> None:
     result = add(fleet)
 
     assert (result.code, "confirm with --yes" in result.stderr) == (1, True)
+    assert "fits  eight.gguf (llamacpp on a)" in result.stdout  # what would be written is shown all the same
     assert (fleet / "hosts/box.toml").read_bytes() == before
 
 
@@ -53,7 +54,7 @@ def test_the_tier_its_fit_and_the_plan_are_shown_and_it_renders(fleet: Path) -> 
     for words in (
         "+[tiers.chat]",
         "chat  fits  eight.gguf (llamacpp on a)",
-        "+ chat: new service",
+        "+ chat  start\n",
         "anvil-gen up box chat",
     ):
         assert words in result.stdout

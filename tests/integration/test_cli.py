@@ -17,13 +17,16 @@ from running import EXPERIMENT, INVENTORY, SECOND_TIER, anvil_gen, fleet, listin
 WROTE = """box -> deploy/box
   wrote  docker-compose.yml
   wrote  tiers/fast.yml
-  + fast: new service
-  start: fast (new)
+  + fast  start
+      new service
+      now shares the host's shared memory (ipc)
+      now adds capabilities: SYS_NICE
+      now mounts from the host: /srv/models/gpt-oss-20b (read-only)
 """
 CHANGED = """box -> deploy/box
   wrote  tiers/fast.yml
-  ~ fast: --max-model-len 65536 -> 32768
-  recreate: fast (start: up to 15m) (away until its new container is ready)
+  ~ fast  recreate (away until its new container is ready; start: up to 15m)
+      --max-model-len 65536 -> 32768
 """
 
 
@@ -57,8 +60,9 @@ def test_check_exits_2_with_a_diff_and_the_command(home: Path) -> None:
     assert (result.code, result.stderr) == (2, "")
     assert "-      - --max-model-len=65536\n+      - --max-model-len=32768\n" in result.stdout
     assert result.stdout.endswith(
-        "box -> deploy/box\n  differs  tiers/fast.yml\n  ~ fast: --max-model-len 65536 -> 32768\n"
-        "  recreate: fast (start: up to 15m) (away until its new container is ready)\n"
+        "box -> deploy/box\n  differs  tiers/fast.yml\n"
+        "  ~ fast  recreate (away until its new container is ready; start: up to 15m)\n"
+        "      --max-model-len 65536 -> 32768\n"
         "  to fix it:\n\n    anvil-gen render hosts/box.toml\n\n"
     )
     assert tree(home / "deploy") == before
@@ -94,7 +98,8 @@ def test_a_service_that_goes_away_is_told_with_what_stops_it(home: Path) -> None
     result = anvil_gen("render", "box", cwd=home)
 
     assert result.stdout.endswith(
-        "  - heavy: removed\n  stop: heavy (its container is left over until `up --remove-orphans`)\n"
+        "  - heavy  stop (runs on, with its GPUs and ports, until"
+        " `anvil-gen up` or `docker compose up -d --remove-orphans`)\n      removed\n"
     )
 
 
@@ -112,7 +117,7 @@ def test_a_models_folder_is_one_line(home: Path) -> None:
     fleet(home, box=INVENTORY.replace('"/srv/models"', '"/mnt/models"'))
 
     assert (
-        "  ~ fast: mount /models/gpt-oss-20b: /srv/models/gpt-oss-20b (read-only) -> /mnt/models/gpt-oss-20b (read"
+        "\n      mount /models/gpt-oss-20b: /srv/models/gpt-oss-20b (read-only) -> /mnt/models/gpt-oss-20b (read"
         in (anvil_gen("render", "box", cwd=home).stdout)
     )
 
@@ -133,7 +138,8 @@ def test_a_warning_is_told_and_nothing_stops(home: Path) -> None:
     fleet(home, box=INVENTORY + 'bind = "0.0.0.0"\n')
     result = anvil_gen("render", "box", cwd=home)
 
-    assert (result.code, result.stdout) == (0, WROTE)
+    listens = "      now listens beyond loopback: 0.0.0.0:30001\n"
+    assert (result.code, result.stdout) == (0, WROTE.replace("      now shares", f"{listens}      now shares"))
     assert result.stderr.startswith("warning: tier without a key beyond loopback\n  --> hosts/box.toml:13:8")
     answer = anvil_gen("render", "box", "--json", cwd=home)
     assert (answer.code, answer.stderr) == (0, "")

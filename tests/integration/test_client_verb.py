@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,71 @@ def test_what_there_is_not_is_told(box: Path, arguments: tuple[str, ...], summar
 
     assert (done.code, done.stdout) == (1, "")
     assert done.stderr.startswith(f"error: {summary}\n")
+
+
+DIGEST = f'api_key_sha256.laptop = "{"0" * 64}"\n'
+
+
+def test_a_new_key_is_shown_once_and_its_digest_is_a_line_of_the_inventory(box: Path) -> None:
+    """Nothing is written, and the line is all that is needed: also where the inventory is not valid without it."""
+    inventory = box / "hosts" / "box.toml"
+    inventory.write_text(inventory.read_text("utf-8").replace('api_key_env = "BOX_KEY"', 'bind = "0.0.0.0"'), "utf-8")
+    before = [path for path in box.rglob("*") if path.is_file()]
+    said = client(box, "--new-key", "the.laptop").stdout
+
+    key, line = (text.strip() for text in said.splitlines() if text.startswith("    "))
+    assert [path for path in box.rglob("*") if path.is_file()] == before
+    assert line == f'api_key_sha256."the.laptop" = "{sha256(key.encode()).hexdigest()}"'
+    assert len(key) > 40
+    assert said.count(key) == 1
+    assert client(box, "--new-key", "the.laptop").stdout != said
+    with inventory.open("a", encoding="utf-8") as opened:
+        opened.write(f"{line}\n")
+    assert anvil_gen("render", "box", cwd=box).code == 0
+
+
+def test_a_new_key_for_programs(box: Path) -> None:
+    said = json.loads(client(box, "--new-key", "laptop", "--json").stdout)
+
+    assert said["line"] == f'api_key_sha256.laptop = "{sha256(said["key"].encode()).hexdigest()}"'
+
+
+@pytest.mark.parametrize("arguments", [("--new-key", "a b"), ("--new-key", ""), ("curl", "--new-key", "laptop")])
+def test_a_key_for_nobody_is_a_mistake_of_use(box: Path, arguments: tuple[str, ...]) -> None:
+    done = client(box, *arguments)
+
+    assert (done.code, done.stdout) == (1, "")
+    assert "--new-key" in done.stderr
+
+
+def test_a_key_in_place_of_its_digest_is_known_for_one(box: Path) -> None:
+    """Keys that are made here look like keys, whatever they are written at."""
+    key = json.loads(client(box, "--new-key", "laptop", "--json").stdout)["key"]
+    for line in (f'api_key_sha256.laptop = "{key}"', f'api_key_sha256."{key}" = "laptop"', f'aliases.x = "{key}"'):
+        folder = fleet(box / "copies" / str(len(line)), box=f"{INVENTORY}{line}\n")
+        done = anvil_gen("render", "box", cwd=folder)
+        assert done.code == 1
+        assert key not in done.stdout + done.stderr
+
+
+def test_clients_by_their_digests_have_the_key_themselves(tmp_path: Path) -> None:
+    box = fleet(tmp_path, box=INVENTORY.replace('api_key_env = "BOX_KEY"\n', DIGEST))
+
+    assert client(box).stdout.startswith("http://127.0.0.1:8000/v1  each client has its own key in $ROUTER_TOKEN\n")
+    assert '"Authorization: Bearer ${ROUTER_TOKEN}"' in client(box, "curl").stdout
+    with_both = fleet(tmp_path / "both", box=INVENTORY + DIGEST)
+    assert client(with_both).stdout.startswith("http://127.0.0.1:8000/v1  the key is in $BOX_KEY\n")
+
+
+def test_bench_says_that_it_has_no_key(tmp_path: Path) -> None:
+    box = fleet(tmp_path, box=INVENTORY.replace('api_key_env = "BOX_KEY"\n', DIGEST))
+    done = anvil_gen("bench", "box", "fast", cwd=box)
+
+    assert done.code == 1
+    assert "digests of its clients' keys alone" in done.stderr
+    assert "name the variable of one in api_key_env" in done.stderr
+    # With one, it goes on to the router, which is not there.
+    assert "digests" not in anvil_gen("bench", "box", "fast", cwd=box, env={"ROUTER_TOKEN": "s3cret"}).stderr
 
 
 def test_tiers_without_a_router_each_have_their_address(tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ def test_a_plan_names_both_ranks_and_the_line_of_the_group(fleet: Path, against:
 
     found = anvil_gen("plan", "--all", "--against", against, cwd=fleet)
 
-    said = "  ~ big: context_length 32768 -> 65536 (--max-model-len)  groups/sparks.toml:9\n  recreate: big "
-    until = "(away until its new container is ready)\n"
+    away = "  ~ big  recreate (away until its new container is ready"
+    said = "      context_length 32768 -> 65536 (--max-model-len)  groups/sparks.toml:9\n"
     assert (found.code, found.stderr) == (2, "")
-    assert found.stdout == f"spark-a\n{said}(start: up to 15m) {until}spark-b\n{said}{until}"
+    assert found.stdout == f"spark-a\n{away}; start: up to 15m)\n{said}spark-b\n{away})\n{said}"
 
 
 def test_a_link_that_changes_on_one_host_is_planned_on_both(fleet: Path) -> None:
@@ -36,9 +36,9 @@ def test_a_link_that_changes_on_one_host_is_planned_on_both(fleet: Path) -> None
 
     assert found.code == 2
     first, second = found.stdout.split("spark-b\n")
-    assert "recreate: big" in first
+    assert "~ big  recreate" in first
     assert "hosts/spark-b.toml" in first
-    assert "recreate: big" in second
+    assert "~ big  recreate" in second
 
 
 def test_a_tree_is_stale_when_its_group_has_changed(fleet: Path) -> None:

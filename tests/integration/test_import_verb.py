@@ -89,7 +89,9 @@ def test_detected_gpus_are_named_by_uuid_and_are_the_same(folder: Folder) -> Non
     result = folder.imported("compose.yml", "--detect")
 
     assert result.code == 0, result.stderr
-    assert tomllib.loads(result.stdout)["gpus"] == {"second": {"uuid": UUIDS[1]}}
+    assert tomllib.loads(result.stdout)["gpus"] == {
+        "second": {"uuid": UUIDS[1], "memory_mib": 24000, "compute_capability": "12.0"}
+    }
     assert "off: GPUs by UUID, for embed" in result.stderr
 
 
@@ -98,7 +100,7 @@ def test_what_is_adopted_is_told_and_everything_else_is_proved(folder: Folder) -
 
     assert result.code == 0, result.stderr
     data, tiers = tomllib.loads(result.stdout), tiers_of(result)
-    assert data["gpus"] == {"second": {"uuid": UUIDS[1]}, "first": {"uuid": UUIDS[0]}}
+    assert {name: gpu["uuid"] for name, gpu in data["gpus"].items()} == {"second": UUIDS[1], "first": UUIDS[0]}
     assert data["router"] == {"port": 8001}
     assert tiers["embed"]["gpus"] == ["first"]
     assert tiers["embed"]["restart"] == "always"
@@ -107,6 +109,34 @@ def test_what_is_adopted_is_told_and_everything_else_is_proved(folder: Folder) -
     assert {"services.chat.healthcheck", "services.chat.restart", "services.embed.logging", "services.router"} < adopted
     assert "services.embed.restart" not in adopted
     assert "proved: Docker Compose reads source and result alike, but for what is adopted" in result.stderr
+
+
+def test_what_follows_from_what_is_adopted_is_adopted(folder: Folder) -> None:
+    """A newer vLLM is told how much time it has to stop, and answers to any name behind a router."""
+    result = folder.imported("compose.yml", "--adopt", source=SOURCE.replace("v0.11.2", "latest"))
+
+    assert result.code == 0, result.stderr
+    assert "adopted: services.chat.command.--shutdown-timeout: nothing ->" in result.stderr
+    assert 'adopted: services.chat.environment: nothing -> {"VLLM_SKIP_MODEL_NAME_VALIDATION": "1"}' in result.stderr
+    assert "differs" not in result.stderr
+
+
+def test_without_compose_it_is_told_what_is_adopted(folder: Folder) -> None:
+    folder.environment = {"PATH": str(folder.path)}
+
+    result = folder.imported("compose.yml", "--adopt")
+
+    assert result.code == 3, result.stderr
+    assert "adopted: a health check, for chat, embed" in result.stderr
+    assert "adopted: a router in front of the tiers, for chat, embed" in result.stderr
+
+
+def test_the_variables_beside_the_source_have_to_be_copied(folder: Folder) -> None:
+    (folder.path / ".env").write_text("HF_TOKEN=hf_x\n", "utf-8")
+
+    result = folder.imported("compose.yml")
+
+    assert "note: ./.env has variables, and the rendered tree reads a .env of its own: copy it there" in result.stderr
 
 
 def test_what_the_inventory_refuses_is_not_adopted(folder: Folder) -> None:

@@ -187,6 +187,7 @@ services:
 
 def test_a_compose_file_is_offered_and_becomes_the_inventory(tmp_path: Path) -> None:
     (tmp_path / "docker-compose.yml").write_text(COMPOSE, "utf-8")
+    (tmp_path / ".env").write_text("HF_TOKEN=hf_x\n", "utf-8")
     offered = init(tmp_path, "other", "--yes", *PROCESSOR)
     done = init(tmp_path, "fleet", "--yes", "-d", "gpus=", "-d", "machine=box", "--import", "docker-compose.yml")
     inventory = tomllib.loads((tmp_path / "fleet/hosts/box.toml").read_text("utf-8"))
@@ -199,6 +200,7 @@ def test_a_compose_file_is_offered_and_becomes_the_inventory(tmp_path: Path) -> 
     assert inventory["services"]["web"]["depends_on"] == ["chat"]
     assert (tmp_path / "fleet/deploy/box/tiers/chat.yml").is_file()
     assert "    anvil-gen plan box --against live\n" in done.stdout
+    assert "    cp ../.env deploy/box/.env\n" in done.stdout
     assert (inventory["defaults"]["logging"], "Add --adopt to have what is off" in done.stderr) == (False, True)
     adopted = init(
         *(tmp_path, "adopted", "--yes", "-d", "gpus=", "-d", "machine=box", "--import", "docker-compose.yml", "--adopt")

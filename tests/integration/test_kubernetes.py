@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import celpy
-import kubernetes_validate.utils
+import kubernetes_validate
 import pytest
 import yaml
 from celpy import celtypes
 from inventories import BOX, UUID_A, UUID_B
 from kube_objects import EXAMPLES, Object, Objects, built, objects_of, problems
+from kube_schemas import VERSIONS, validate
 from places import REPOSITORY
 
 from anvil_gen.deploy.pipeline import Generator, write
 from anvil_gen.diagnostics import DiagnosticError
-
-VERSIONS = [one for one in kubernetes_validate.utils.all_versions() if tuple(map(int, one.split(".")[:2])) >= (1, 34)]
 
 
 def render(folder: Path, text: str, target: str = "kubernetes") -> dict[str, str]:
@@ -44,26 +41,18 @@ def test_examples_are_what_is_rendered(host: str) -> None:
     assert [change.path for change in plan.files] == []
 
 
-@pytest.fixture(autouse=True, scope="module")
-def schemas_read_once() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kubernetes_validate.utils, "schema_contents", cache(kubernetes_validate.utils.schema_contents))
-        yield
-
-
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_version_since_dynamic_resources_accepts_it(example: str) -> None:
     for one in objects_of(example):
         for version in VERSIONS:
-            # Without strict, a kind that is not known would only be a warning.
-            kubernetes_validate.validate(one, version, strict=True)
+            validate(one, version)
 
 
 def test_an_unknown_kind_is_a_failure() -> None:
     unknown = {"apiVersion": "resource.k8s.io/v7", "kind": "ResourceClaim", "metadata": {"name": "x"}}
 
     with pytest.raises((kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError)):
-        kubernetes_validate.validate(unknown, VERSIONS[-1], strict=True)
+        validate(unknown, VERSIONS[-1])
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -246,6 +235,8 @@ def test_a_gateway_gets_a_route_to_the_router(tmp_path: Path) -> None:
     ]
     assert spec["hostnames"] == ["llm.example"]
     assert problems(objects.all) == []
+    for one in objects.all:
+        validate(one, VERSIONS[-1])
     rule = spec["rules"][0]
     assert rule["timeouts"] == {"request": "0s", "backendRequest": "0s"}
     rule["backendRefs"][0]["port"] = 1
@@ -314,6 +305,9 @@ ERRORS: list[tuple[str, str, str]] = [
     ("[monitoring]\n", "monitoring", "Prometheus of its own"),
     ("[tiers.one.override]\nulimits = { memlock = -1 }\n", "tiers.one.override.ulimits", "no limits of its own"),
     ("[tiers.one.override]\nsysctls = { a = 1 }\n", "tiers.one.override.sysctls", "no word for this key"),
+    ('[tiers.one.override]\nvolumes = ["/srv/a:/a"]\n', "tiers.one.override.volumes", "not on the node"),
+    ('override = { volumes = ["/srv/a:/a"] }\n', "router.override.volumes", "only models and the cache"),
+    ('override = { labels = ["a=b"] }\n', "router.override.labels", "find each other"),
     ('[tiers.one.flags]\nseed = { env = "SEED", default = "1" }\n', "tiers.one.flags.seed", "Compose alone"),
 ]
 

@@ -32,8 +32,8 @@ def test_a_change_exits_2_and_writes_nothing(fleet: Path) -> None:
         assert (found.code, found.stderr) == (2, "")
         assert found.stdout == (
             "lab-quad\n"
-            "  ~ chat: max_sequences 32 -> 16 (--max-num-seqs)  hosts/lab-quad.toml:48\n"
-            "  recreate: chat (start: up to 15m) (away until its new container is ready)\n"
+            "  ~ chat  recreate (away until its new container is ready; start: up to 15m)\n"
+            "      max_sequences 32 -> 16 (--max-num-seqs)  hosts/lab-quad.toml:48\n"
         )
 
     assert tree(fleet / "deploy") == before
@@ -91,7 +91,7 @@ def test_without_git_the_disk_can_be_planned_against(fleet: Path) -> None:
 
     assert found.code == 2
     assert "hosts/lab-quad.toml:62" in found.stdout
-    assert "recreate: writer" in found.stdout
+    assert "~ writer  recreate" in found.stdout
 
 
 def test_an_uncommitted_checkout_of_a_folder_of_a_repository(fleet: Path, tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from plans import LAB, edit, lab_fleet, plan_of
 from running import anvil_gen
 
+from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.review.consequence import Consequence, ServiceChange
+from anvil_gen.review.consequence import ServiceChange
 from anvil_gen.review.host_plan import HostPlan
 from anvil_gen.review.verify import verify
 
@@ -36,7 +37,7 @@ def test_compose_agrees(fleet: Path) -> None:
     found = anvil_gen("plan", "lab-quad", "--verify", cwd=fleet)
 
     assert (found.code, found.stderr) == (2, "verified: Docker Compose would do the same to 8 services\n")
-    assert "recreate: writer" in found.stdout
+    assert "~ writer  recreate" in found.stdout
 
 
 def test_nothing_is_asked_of_no_change(fleet: Path) -> None:

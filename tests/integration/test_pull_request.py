@@ -46,7 +46,7 @@ def test_one_comment_follows_the_pull_request(fleet: Fleet, server: GitHub, tmp_
     assert (first.code, again.code) == (2, 2), first.stderr
     assert server.writes == ["POST"]
     _, comment = bodies(server)
-    assert comment.startswith(f"{MARKER}\n## Plan: 1 of 1 host change\n")
+    assert comment.startswith(f"{MARKER}\n## Plan: 1 of 1 host changes\n")
     assert "`context_length 65536 -> 32768 (--max-model-len)`" in comment
     assert job.summary == f"{comment}\n" * 2
     place = "file=hosts/box.toml,line=10,title=box%3A recreate fast"

@@ -172,3 +172,20 @@ def test_an_unknown_target_has_its_line(fleet: Path) -> None:
     assert found.code == "unknown-target"
     assert found.location is not None
     assert "quadlets" in found.location.source
+
+
+def test_a_tier_that_is_left_out_has_no_unit(fleet: Path) -> None:
+    path = fleet / "hosts/lab.toml"
+    path.write_text(
+        path.read_text("utf-8").replace(
+            '[quadlet]\nwithout = ["services"', '[quadlet]\nwithout = ["services", "modes", "tiers.writer"'
+        ),
+        "utf-8",
+    )
+    assert run("render", "lab").return_value == 0
+
+    run("status", "lab")
+
+    (line,) = calls(fleet)
+    assert "anvil-lab-quad-embed.service" in line
+    assert "writer" not in line

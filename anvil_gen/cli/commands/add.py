@@ -54,13 +54,15 @@ def command(
       anvil-gen add lab-quad BAAI/bge-m3 --name embed --yes
     """
     found = open_deployment(host, Path.cwd()).host
-    if not yes:
-        refuse_without_prompt(as_json=as_json)
+    if not yes and as_json:
+        refuse_without_prompt(as_json=True)
     wish = wish_of(found, model, gpus=gpus, engine=engine, context=context, standby=standby)
     addition = addition_of(found, wish, hub_asker(found.catalog), generator(), name=name)
     show_diagnostics(addition.warnings, as_json=as_json)
     if not as_json:
         show_addition(addition)
+    if not yes:
+        refuse_without_prompt(as_json=False)
     if not yes and not click.confirm(f"write this to {addition.added.change.path}?", err=True):
         click.echo("nothing was written", err=True)
         return ExitCode.ERROR

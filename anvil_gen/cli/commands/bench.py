@@ -43,7 +43,7 @@ def command(*, host: str, tier: str, at_once: int | None, mode: str | None, as_j
     chosen = deployment.mode(mode)
     found = _tier(chosen, tier)
     endpoint = _endpoint(deployment.host.name, chosen, found)
-    key = variables(deployment.project.folder).get(endpoint.key or "", "")
+    key = _key(endpoint, deployment.project.folder)
     last = last_of(deployment.host.path, found.name)
     if not as_json:
         show_head()
@@ -57,6 +57,20 @@ def command(*, host: str, tier: str, at_once: int | None, mode: str | None, as_j
     else:
         show_result(run, last, file)
     return ExitCode.OK
+
+
+def _key(endpoint: Endpoint, folder: Path) -> str:
+    """Return the key to send; empty where none is asked for.
+
+    Raises:
+        DiagnosticError: only clients have their keys.
+    """
+    key = variables(folder).get(endpoint.key or "", "")
+    if endpoint.by_digest and not key:
+        detail = f"{endpoint.name} has the digests of its clients' keys alone"
+        remedy = f"give one's key in ${endpoint.key}, or name the variable of one in api_key_env of [router]"
+        raise DiagnosticError([Diagnostic(code="bench-cannot-run", detail=detail, remedy=remedy)])
+    return key
 
 
 def _tier(mode: Mode, name: str) -> Tier:

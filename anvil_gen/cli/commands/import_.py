@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from anvil_gen.cli.views.import_result import show_result
 from anvil_gen.deploy.pipeline import generator
 from anvil_gen.diagnostics import ExitCode
-from anvil_gen.importing.run import Kind
+from anvil_gen.importing.run import Kind, Request
 
 _KINDS = ("compose", "run", "inspect", "live")
 
@@ -26,7 +27,7 @@ _KINDS = ("compose", "run", "inspect", "live")
 @click.option("--name", metavar="HOST", help="Name of the host (default: the file's, or the project's).")
 @click.option("--output", type=click.Path(dir_okay=False), help="File to write the inventory to (default: stdout).")
 @click.option("--force", is_flag=True, help="Overwrite the file of --output.")
-@click.option("--detect", is_flag=True, help="Ask this host's GPUs for their UUIDs, instead of keeping their numbers.")
+@click.option("--detect", is_flag=True, help="Ask this host for its GPUs: UUIDs instead of numbers, and memory.")
 @click.option("--adopt", is_flag=True, help="Take the defaults that the source lacks; without it, they are listed.")
 def command(
     *,
@@ -60,7 +61,7 @@ def command(
       anvil-gen import --from live my-project                        the containers of a project that runs
       anvil-gen import compose.yml --adopt --detect                  with health checks, log rotation, UUIDs, a router
     """
-    from anvil_gen.importing.run import Request, run_import  # noqa: PLC0415
+    from anvil_gen.importing.run import run_import  # noqa: PLC0415
 
     _check(sources, output, force=force)
     request = Request(
@@ -69,10 +70,9 @@ def command(
         kind=kind,
         name=name,
         output=None if output is None else Path(output),
-        known_gpus=_detected() if detect else {},
         adopt=adopt,
     )
-    result = run_import(request, generator())
+    result = run_import(_with_gpus(request) if detect else request, generator())
     if output is None:
         click.echo(result.imported.text, nl=False)
     else:
@@ -87,17 +87,20 @@ def _check(sources: tuple[str, ...], output: str | None, *, force: bool) -> None
         raise click.UsageError(f"{output} is there already: name another file, or --force")
 
 
-def _detected() -> dict[int, str]:
-    """Return the UUIDs of this host's GPUs by their numbers."""
+def _with_gpus(request: Request) -> Request:
+    """Return a request with the UUIDs of this host's GPUs, and what else is known of each."""
     from anvil_gen.catalog.catalog import shipped_catalog  # noqa: PLC0415
     from anvil_gen.importing.engine_facts import usual_vendor  # noqa: PLC0415
+    from anvil_gen.importing.service_gpus import facts_of  # noqa: PLC0415
     from anvil_gen.machine.gpus import list_gpus  # noqa: PLC0415
 
     catalog = shipped_catalog()
     listing = list_gpus(catalog.defaults["gpu"]["vendor"], usual_vendor(catalog))
     if not listing.gpus:
         raise click.UsageError(f"--detect: {listing.diagnostic or 'this host has no GPU'}")
-    return {gpu.index: gpu.uuid for gpu in listing.gpus}
+    uuids = {gpu.index: gpu.uuid for gpu in listing.gpus}
+    facts = {gpu.uuid: facts_of(gpu, gpu.memory_mib) for gpu in listing.gpus}
+    return replace(request, known_gpus=uuids, gpu_facts=facts)
 
 
 def _write(file: Path, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, display_path, join_words
 from anvil_gen.inventory.fleet import hosts_folder
 from anvil_gen.machine.docker import Docker
-from anvil_gen.onboard.copier_answers import Answers, answers_of
+from anvil_gen.onboard.copier_answers import Answers, answers_of, gpu_memory
 from anvil_gen.onboard.detect import DetectedMachine, MachineAccess, detect, machine_of
 from anvil_gen.onboard.existing import compose_file_in
 from anvil_gen.onboard.images import name_images
@@ -96,23 +97,26 @@ def command(
         raise click.Abort from None
     if sources:
         _import(result, found, sources, adopt=adopt, context=context)
-    view.scaffolded(result, _after_scaffold(result, found, at, imported=bool(sources)))
+    view.scaffolded(result, _after_scaffold(result, found, at, sources))
     return ExitCode.OK
 
 
-def _after_scaffold(result: ScaffoldResult, found: DetectedMachine, at: MachineAccess, *, imported: bool) -> PostSetup:
+def _after_scaffold(
+    result: ScaffoldResult, found: DetectedMachine, at: MachineAccess, sources: tuple[str, ...]
+) -> PostSetup:
     """Render, and make what does not exist yet."""
     repository = make_repository(result.folder)
     volume = missing_volume(result, found)
     made = volume if volume and make_volume(volume, found, at) else ""
-    key = _render(result)
+    key, warnings = _render(result)
     return PostSetup(
         repository=repository,
         key=key,
         volume=made,
         missing_volume="" if made else volume,
-        imported=imported,
-        warnings=local_requirement(str(result.answers.get("requirement", "")).strip()),
+        imported=bool(sources),
+        dotenv=next((file for file in map(_dotenv_beside, sources) if file.is_file()), None),
+        warnings=[*warnings, *local_requirement(str(result.answers.get("requirement", "")).strip())],
     )
 
 
@@ -150,7 +154,8 @@ def _import(
 ) -> None:
     """Put the inventory of what is there already in the place of an empty one."""
     from anvil_gen.cli.views.import_result import show_result  # noqa: PLC0415
-    from anvil_gen.importing.run import Request, run_import  # noqa: PLC0415  neither is needed by others
+    from anvil_gen.importing.run import Request, run_import  # noqa: PLC0415  none is needed by others
+    from anvil_gen.importing.service_gpus import facts_of  # noqa: PLC0415
 
     request = Request(
         sources=sources,
@@ -158,6 +163,7 @@ def _import(
         name=result.machine,
         output=result.inventory,
         known_gpus={gpu.index: gpu.uuid for gpu in found.gpus},
+        gpu_facts={gpu.uuid: facts_of(gpu, *gpu_memory(gpu, found)) for gpu in found.gpus},
         context=context,
         adopt=adopt,
     )
@@ -198,13 +204,18 @@ def _with(answers: Answers, given: tuple[str, ...]) -> Answers:
     return Answers(known={**answers.known, **{name: text for name, _, text in pairs}}, suggested=answers.suggested)
 
 
-def _render(result: ScaffoldResult) -> Path | None:
-    """Render the new inventory and write its API key; return the key's file, or None where no key was written."""
+def _dotenv_beside(source: str) -> Path:
+    """Return where a source has its variables, if it is a file."""
+    return Path(source).parent / ".env" if Path(source).is_file() else Path(os.devnull)
+
+
+def _render(result: ScaffoldResult) -> tuple[Path | None, Sequence[Diagnostic]]:
+    """Render the new inventory and write its API key; return the key's file, if one was written, and warnings."""
     name_images(result.inventory, generator().render(result.inventory).host.stack.tiers)
     plan = generator().render(result.inventory)
     write_trees([plan])
     variable, folder = _key_variable(plan), plan.host.output
-    return folder / ".env" if variable and write_key(folder, variable) else None
+    return folder / ".env" if variable and write_key(folder, variable) else None, plan.host.warnings
 
 
 def _key_variable(plan: Plan) -> str:

@@ -120,5 +120,5 @@ def _show(view: View, written: Sequence[Plan]) -> ExitCode:
 def _print_trees(plans: Sequence[Plan]) -> None:
     for one in plans:
         for path, text in one.tree.files.items():
-            click.echo(f"==> {path if len(plans) == 1 else f'{one.host.name}/{path}'} <==")
+            click.echo(f"==> {path if len(plans) == 1 else f'{one.title}/{path}'} <==")
             click.echo(text)

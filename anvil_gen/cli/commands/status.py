@@ -114,6 +114,10 @@ def _show_one(host: str, mode: str | None, *, as_json: bool) -> ExitCode:
         status = status_of(deployment, mode, query, hashes)
     except DiagnosticError as error:
         raise DiagnosticError(_causes(deployment, error)) from None
+    if status.drifts and not as_json:
+        from anvil_gen.review.live import status_with_causes  # noqa: PLC0415  most runs have no drift
+
+        status = status_with_causes(status, deployment)
     show_status(status, as_json=as_json)
     return ExitCode.DIFFERS if status.drifts else ExitCode.OK
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from anvil_gen.cli import options
 from anvil_gen.cli.group_verbs import group_ranks, up_group
@@ -114,6 +115,7 @@ def _up(
         if units is not None:
             return ExitCode.of_command(units.up(tiers, mode, wait=wait))
         up = _start(deployment, early.about(deployment.project), tiers, mode, as_json=as_json, **request)
+    up = _with_causes(up)
     diagnostics = _causes(up) if up.failed else []
     if diagnostics and not as_json:
         _warn(*diagnostics, as_json=False)
@@ -159,6 +161,15 @@ def _start(
         warn=partial(_warn, as_json=as_json),
         while_running=_import_views,
     )
+
+
+def _with_causes(up: UpResult) -> UpResult:
+    """Return what was done with the lines of the inventory that it follows from."""
+    if not any(one.changes for one in up.results):
+        return up
+    from anvil_gen.review.live import results_with_causes  # noqa: PLC0415  most runs change nothing
+
+    return replace(up, results=results_with_causes(up.results, up.deployment))
 
 
 def _causes(up: UpResult) -> list[Diagnostic]:

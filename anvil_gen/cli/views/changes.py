@@ -1,8 +1,8 @@
-"""Changes of services: one line each, or JSON."""
+"""Changes of services: a text for each cause, or JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -23,19 +23,21 @@ _PARTS = {
 """Key of a service -> what a person calls it."""
 
 
-def change_lines(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield one line for each change: ``~ fast: --max-model-len 65536 -> 32768``.
+_Key = tuple[str, int | None, str]
+"""By what causes are told apart: file, line and key."""
 
-    Changes of a service that have one cause are one line: ``~ fast: port 30001 -> 30011 (--port, health check)``.
+
+def texts_of(changes: Iterable[Change], told: Collection[_Key] = ()) -> Iterator[tuple[str, Cause | None]]:
+    """Yield what changes of services, each with its cause: ``--max-model-len 65536 -> 32768``.
+
+    Changes of a service that have one cause are one text: ``port 30001 -> 30011 (--port, health check)``. The values of
+    causes that have been ``told`` of another service are not repeated.
     """
     for cause, group in by_cause(_of_services(changes)):
-        first = group[0]
-        symbol = first.action if _is_whole(first) else Action.UPDATE
-        start = f"{symbol.value} {first.service}: "
         if cause is None or (cause.before is None and cause.after is None):
-            yield from (start + _what(change) for change in group)
+            yield from ((_what(change), cause) for change in group)
         else:
-            yield start + caused_text(first.service or "", cause, group)
+            yield _caused_text(group[0].service or "", cause, group, is_told=key_of(cause) in told), cause
 
 
 def by_cause(changes: Iterable[Change]) -> list[tuple[Cause | None, list[Change]]]:
@@ -43,15 +45,20 @@ def by_cause(changes: Iterable[Change]) -> list[tuple[Cause | None, list[Change]
     groups: dict[object, tuple[Cause | None, list[Change]]] = {}
     for change in changes:
         cause = change.cause
-        key = id(change) if cause is None else (change.service, cause.file, cause.line, cause.key)
+        key = id(change) if cause is None else (change.service, key_of(cause))
         groups.setdefault(key, (cause, []))[1].append(change)
     return list(groups.values())
 
 
-def caused_text(service: str, cause: Cause, changes: Sequence[Change]) -> str:
+def key_of(cause: Cause) -> _Key:
+    """Return by what a cause is told apart from others."""
+    return cause.file, cause.line, cause.key
+
+
+def _caused_text(service: str, cause: Cause, changes: Sequence[Change], *, is_told: bool) -> str:
     """Return what happens to a service by one cause: the key that was edited, and what follows from it."""
     if any(map(_is_whole, changes)):
-        return _what(next(change for change in changes if _is_whole(change)))
+        return edit_text(cause)
     key = (cause.key.rpartition(".")[2],)
     same = next((one for one in changes if one.address[2:] == key and not one.secret), None)
     if same is not None:  # the value that was there may be a default, and it is told once
@@ -62,7 +69,7 @@ def caused_text(service: str, cause: Cause, changes: Sequence[Change]) -> str:
     own = f"{service}."
     if rest.startswith(own) or table in ("router", "experiment"):
         return edit_text(cause, rest.removeprefix(own)) + (f" ({follow})" if follow else "")
-    return f"{follow}, by {edit_text(cause)}"
+    return f"{follow}, by {cause.key if is_told else edit_text(cause)}"
 
 
 def edit_text(cause: Cause, key: str = "") -> str:
@@ -90,9 +97,9 @@ def part_of(change: Change) -> str:
     return _PARTS.get(parts[0]) or (f"mount {parts[1]}" if parts[0] == "volumes" else ".".join(parts))
 
 
-def reasons(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield one line a change, without the name of the service: ``--max-model-len 65536 -> 32768``."""
-    return map(_what, _of_services(changes))
+def place_of(cause: Cause) -> str:
+    """Return where a cause is: ``hosts/box.toml:12``, or the version of anvil-gen."""
+    return cause.file if cause.line is None else f"{cause.file}:{cause.line}"
 
 
 def _of_services(changes: Iterable[Change]) -> Iterator[Change]:

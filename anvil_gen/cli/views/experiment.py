@@ -8,10 +8,16 @@ from typing import Any
 
 import click
 
-from anvil_gen.cli.views.changes import reasons
 from anvil_gen.cli.views.diagnostics import diagnostic_json, diagnostic_text
 from anvil_gen.cli.views.json_output import print_json
-from anvil_gen.cli.views.services import describe, drift_json, result_json, show_drift, uptime
+from anvil_gen.cli.views.services import (
+    drift_json,
+    result_entry,
+    result_json,
+    show_drift,
+    show_entries,
+    uptime,
+)
 from anvil_gen.deploy.diff_text import visible
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.operate.experiment.trial import Started, TrialStatus, display_flags
@@ -64,9 +70,7 @@ def show_started(
             diagnostics=[diagnostic_json(diagnostic) for diagnostic in diagnostics],
         )
         return
-    click.echo(f"{started.result.action.value} {started.result.service}  {describe(started.result)}")
-    for line in reasons(started.result.changes):
-        click.echo(f"    {line}")
+    show_entries([result_entry(started.result)])
     if started.code == 0:
         where = f" at http://{started.address}" if started.address else ""
         click.echo(f'\n{trial.model} as "{trial.served_name}"{where}; to follow its log:\n')

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from anvil_gen.cli.views.changes import place_of
 from anvil_gen.cli.views.json_output import print_json
-from anvil_gen.cli.views.plan import place_of
 from anvil_gen.deploy.compose_diff import Cause
 from anvil_gen.diagnostics import printable
 from anvil_gen.review.explain import Explanation

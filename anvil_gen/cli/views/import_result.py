@@ -64,6 +64,8 @@ def _show_offers(imported: Import) -> None:
     """Print what rendering adds by default: what was adopted of it with what it changes, and what is off."""
     for difference in imported.adopted:
         _say(_difference(difference, imported, "adopted"))
+    for offer in (imported.taken or ()) if imported.residue is None else ():
+        _say(f"adopted: {TITLES[offer.key]}, for {join_words(offer.tiers)}")
     verb = "off" if imported.taken is None else "not adopted, since the inventory refuses it"
     for offer in imported.offers:
         _say(f"{verb}: {TITLES[offer.key]}, for {join_words(offer.tiers)}")
@@ -90,7 +92,7 @@ def _shown(value: Any, imported: Import, *, secret: bool) -> str:
 def _summary(imported: Import, output: str | None) -> str:
     where = f"wrote {display_path(Path(output))}; " if output is not None else ""
     if imported.residue is None:
-        return f"{where}not proved: there is no Docker Compose here to read source and result"
+        return f"{where}not proved: there is no docker compose or docker-compose here to read source and result"
     if not imported.residue:
         adopted = ", but for what is adopted" if imported.adopted else ""
         return f"{where}proved: Docker Compose reads source and result alike{adopted}, whatever the variables are"

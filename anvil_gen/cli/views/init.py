@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -92,6 +93,9 @@ def next_steps(result: ScaffoldResult, steps: PostSetup) -> Iterator[str]:
     """Yield the commands that lead to running services."""
     if display_path(result.folder) != ".":
         yield f"cd {shlex.quote(display_path(result.folder))}"
+    if steps.dotenv is not None:
+        there = os.path.relpath(steps.dotenv, result.folder)
+        yield shlex.join(["cp", there, f"deploy/{result.machine}/.env"])
     if steps.missing_volume:
         yield f"docker volume create {steps.missing_volume}"
     if steps.imported:

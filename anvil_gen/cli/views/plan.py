@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
-from anvil_gen.cli.views.changes import by_cause, change_json, change_lines
+from anvil_gen.cli.views.changes import change_json, key_of, texts_of
 from anvil_gen.cli.views.fit import fit_lines, host_json
 from anvil_gen.cli.views.json_output import print_json
+from anvil_gen.cli.views.service_lines import Entry, changed_lines, entry_lines
 from anvil_gen.deploy.compose_diff import Cause
+from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.diagnostics import Diagnostic, printable
+from anvil_gen.operate.readiness import duration
+from anvil_gen.resolve.model import EXPERIMENT_FILE
 from anvil_gen.resolve.root_files import DEFAULT_MODE, ROOT_FILE
-from anvil_gen.review.consequence import Consequence, ServiceChange
+from anvil_gen.review.consequence import ServiceChange
+from anvil_gen.review.host_access import ROOT, Exposure
 from anvil_gen.review.host_plan import HostPlan
-
-_COLOURS = {Consequence.RECREATE: "yellow", Consequence.STOP: "red", Consequence.START: "green"}
+from anvil_gen.review.names import NameChange
 
 
 def show_text(plans: Sequence[HostPlan]) -> None:
@@ -32,47 +36,76 @@ def show_text(plans: Sequence[HostPlan]) -> None:
 
 
 def plan_lines(plan: HostPlan) -> Iterator[str]:
-    """Yield what changes of a host and why, then what happens to its services."""
+    """Yield what happens to the services of a host, what changes of each, and why."""
     yield from plan.notes
-    for one in plan.services:
-        for cause, changes in by_cause(one.changes):
-            place = f"  {click.style(place_of(cause), dim=True)}" if cause is not None else ""
-            yield from (f"{line}{place}" for line in change_lines(changes))
-        yield from (f"  {one.service}, {printable(note)}" for note in one.notes)
-    yield from consequence_lines(plan.services)
-    for one in plan.services:
-        yield from (click.style(text, bold=True) for text in _exposed(one))
+    yield from entry_lines(entries_of(plan.services))
+    yield from (click.style(text, bold=True) for text in map(name_text, plan.names))
     if plan.fit is not None:
         yield from fit_lines(plan.fit)
     if not plan.services:
         yield f"no service changes: {', '.join(change.path for change in plan.files)}"
 
 
-def consequence_lines(services: Sequence[ServiceChange]) -> Iterator[str]:
-    """Yield what happens to services."""
-    for consequence in Consequence:
-        found = [one for one in services if one.consequence is consequence]
-        if consequence is Consequence.NONE:  # what is new and not started has no container that could stay
-            found = [one for one in found if one.before]
-        if found:
-            word = click.style(consequence.value, fg=_COLOURS.get(consequence))
-            yield f"{word}: {', '.join(map(_with_limit, found))} ({consequence.meaning})"
+def entries_of(services: Iterable[ServiceChange]) -> list[Entry]:
+    """Return what is planned of services."""
+    return [_entry_of(one, told) for one, told in with_told(services)]
 
 
-def _exposed(one: ServiceChange) -> Iterator[str]:
-    """Yield what is new about a service that a reviewer must not overlook."""
-    return (f"{one.service} {what}{f': {printable(value)}' if value else ''}" for what, value in one.exposures)
+def with_told(services: Iterable[ServiceChange]) -> Iterator[tuple[ServiceChange, set[tuple[str, int | None, str]]]]:
+    """Yield services, each with the causes that those before it have told."""
+    told = set[tuple[str, int | None, str]]()
+    for one in services:
+        yield one, told
+        told = told | {key_of(change.cause) for change in one.changes if change.cause is not None}
 
 
-def place_of(cause: Cause) -> str:
-    """Return where a cause is: ``hosts/box.toml:12``, or the version of anvil-gen."""
-    return cause.file if cause.line is None else f"{cause.file}:{cause.line}"
+def name_text(one: NameChange) -> str:
+    """Return what becomes of a name that clients ask for."""
+    answers = f"{one.before} -> {one.after}" if one.before else f"new, answered by {one.after}"
+    return f'"{printable(one.name)}" for clients: {answers if one.after else "no longer answered"}{_in_modes(one)}'
+
+
+def _in_modes(one: NameChange) -> str:
+    return "" if DEFAULT_MODE in one.modes else f" (mode {', '.join(one.modes)})"
+
+
+def _entry_of(one: ServiceChange, told: Collection[tuple[str, int | None, str]]) -> Entry:
+    exposed = (click.style(f"now {text}", bold=is_new) for text, is_new in exposed_texts(one))
+    notes = map(printable, one.notes)
+    return Entry(
+        service=title_of(one),
+        consequence=one.consequence,
+        word=one.consequence.value,
+        note=meaning_of(one),
+        lines=(*changed_lines(one.changes, told), *notes, *exposed),
+    )
+
+
+def meaning_of(one: ServiceChange) -> str:
+    """Return what a consequence is for a service's users, and how long that may take."""
+    if one.consequence is Consequence.NONE and not one.before:  # it has no container that could stay
+        return "nothing starts it by itself"
+    if one.consequence is Consequence.NONE and one.root == EXPERIMENT_FILE:
+        return "from the next trial on"
+    return "; ".join(filter(None, (one.consequence.wording.meaning, _start(one))))
+
+
+def exposed_texts(one: ServiceChange) -> Iterator[tuple[str, bool]]:
+    """Yield what is new about a service that a reviewer must not overlook, and whether it is new to its host."""
+    for exposure in sorted(one.exposures, key=lambda exposure: not is_unusual(one, exposure)):
+        what, value = exposure
+        yield f"{what}{f': {printable(value)}' if value else ''}", is_unusual(one, exposure)
+
+
+def is_unusual(one: ServiceChange, exposure: Exposure) -> bool:
+    """Tell whether something is new to a service's host, or the worst of all."""
+    return exposure not in one.usual or ROOT in exposure[0]
 
 
 def title_of(one: ServiceChange) -> str:
     """Return a service's name, with the mode that it changes in where that is not the default one."""
     mode = mode_of(one.root)
-    return one.service if mode in ("", DEFAULT_MODE) else f"{one.service} (mode {mode})"
+    return one.service if mode in ("", DEFAULT_MODE) or one.root == EXPERIMENT_FILE else f"{one.service} (mode {mode})"
 
 
 def mode_of(root: str) -> str:
@@ -80,17 +113,15 @@ def mode_of(root: str) -> str:
     return DEFAULT_MODE if root == ROOT_FILE else root.partition(".")[2].removesuffix(".yml")
 
 
-def _with_limit(one: ServiceChange) -> str:
-    limit = start_limit(one)
-    return f"{title_of(one)} (start: up to {limit})" if limit else title_of(one)
-
-
-def start_limit(one: ServiceChange) -> str:
-    """Return how long a recreated service may take to start, as its health check allows; nothing for any other."""
+def _start(one: ServiceChange) -> str:
+    """Return how long a recreated service took to start the last time, or may take, as its health check allows."""
     if one.consequence is not Consequence.RECREATE:
         return ""
+    if one.last_start is not None:
+        return f"last start: {duration(one.last_start)}"
     check = one.after.get("healthcheck")
-    return str(check.get("start_period") or "") if isinstance(check, dict) else ""
+    limit = check.get("start_period") if isinstance(check, dict) else None
+    return f"start: up to {limit}" if limit else ""
 
 
 def show_json(plans: Sequence[HostPlan]) -> None:
@@ -101,7 +132,13 @@ def show_json(plans: Sequence[HostPlan]) -> None:
 def plan_json(plan: HostPlan) -> dict[str, Any]:
     """Return what changes of a host, for programs."""
     fit = {"fit": host_json(plan.fit)} if plan.fit is not None else {}
-    return {"host": plan.host, "services": [_service_json(one) for one in plan.services], **fit}
+    names = {"names": [_name_json(one) for one in plan.names]} if plan.names else {}
+    return {"host": plan.host, "services": [_service_json(one) for one in plan.services], **names, **fit}
+
+
+def _name_json(one: NameChange) -> dict[str, Any]:
+    before, after = one.before or None, one.after or None
+    return {"name": one.name, "before": before, "after": after, "modes": list(one.modes)}
 
 
 def _service_json(one: ServiceChange) -> dict[str, Any]:
@@ -123,11 +160,12 @@ def _cause_json(cause: Cause | None) -> dict[str, Any] | None:
 def show_annotations(plans: Sequence[HostPlan]) -> None:
     """Print plans as commands of a GitHub workflow, which shows each at the line that is its cause."""
     for plan in plans:
+        show_error_annotations(plan.warnings)
         for one in plan.services:
-            for cause, changes in by_cause(one.changes):
-                click.echo(_annotation(plan, one, cause, "; ".join(change_lines(changes))))
-            for text in _exposed(one):
-                click.echo(_annotation(plan, one, None, text))
+            for text, cause in texts_of(one.changes):
+                click.echo(_annotation(plan, one, cause, text))
+            for text, _ in exposed_texts(one):
+                click.echo(_annotation(plan, one, None, f"{one.service} now {text}"))
 
 
 def _annotation(plan: HostPlan, one: ServiceChange, cause: Cause | None, text: str) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from anvil_gen.cli.views.changes import by_cause, change_lines, truncated
+from anvil_gen.cli.views.changes import place_of, texts_of, truncated
 from anvil_gen.cli.views.fit import bar, fit_cells
-from anvil_gen.cli.views.plan import place_of, start_limit, title_of
+from anvil_gen.cli.views.plan import is_unusual, meaning_of, name_text, title_of, with_told
+from anvil_gen.deploy.consequence import Consequence
+from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.deploy.diff_text import diff_text
 from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.fit.host_fit import HostFit
 from anvil_gen.resolve.model import Mode, Stack, Tier
-from anvil_gen.review.consequence import Consequence, ServiceChange
-from anvil_gen.review.host_access import ROOT
+from anvil_gen.review.consequence import ServiceChange
+from anvil_gen.review.host_access import ROOT, Exposure
 from anvil_gen.review.host_plan import HostPlan
 
 MARKER = "<!-- anvil-gen plan -->"
@@ -27,6 +29,7 @@ _TAIL = "\n{} further parts do not fit here: `anvil-gen plan --format text` and 
 _ROOM = len(_TAIL) + 10
 _TABLE = "| service | consequence | model | GPUs | change |\n| --- | --- | --- | --- | --- |\n"
 _FIT_TABLE = "| tier | fit | weights | KV cache | requests | longest context |\n| --- | --- | --- | --- | --- | --- |\n"
+_OWN_FILES = ("tiers/", "services/")
 _MOST_TIERS = 24  # a larger picture is none that a person reads
 
 
@@ -42,7 +45,8 @@ def comment(plans: Sequence[HostPlan]) -> str:
     """Return the comment; the same for the same plans."""
     changed = [plan for plan in plans if plan.changes]
     number = f"{len(changed)} of {len(plans)} host{'s' if len(plans) > 1 else ''}"
-    head = f"{MARKER}\n## Plan: {f'{number} change' if changed else 'no changes'}\n"
+    verb = "changes" if len(changed) == 1 else "change"
+    head = f"{MARKER}\n## Plan: {f'{number} {verb}' if changed else 'no changes'}\n"
     parts = [part for at, plan in enumerate(changed) for part in _parts(at, plan)]
     fitting, room = list[int](), LIMIT - 1 - len(head.encode()) - _ROOM
     for at in sorted(range(len(parts)), key=lambda at: (parts[at].rank, at)):
@@ -57,7 +61,8 @@ def comment(plans: Sequence[HostPlan]) -> str:
 
 def errors_comment(diagnostics: Sequence[Diagnostic]) -> str:
     """Return the comment where nothing can be planned: what is wrong, and where."""
-    return _cut(f"{MARKER}\n## Plan: errors\n\nThere is no plan before these are fixed.\n\n", map(_error, diagnostics))
+    head = f"{MARKER}\n## Plan: errors\n\nThere is no plan before these are fixed.\n\n"
+    return _cut(head, (f"- {_error(one)}\n" for one in diagnostics))
 
 
 def _cut(text: str, lines: Iterable[str]) -> str:
@@ -71,17 +76,15 @@ def _cut(text: str, lines: Iterable[str]) -> str:
 
 def _error(one: Diagnostic) -> str:
     place = f" {_code(str(one.location))}" if one.location is not None else ""
-    return (
-        f"- **{_plain(one.summary)}**{place}"
-        + "".join(f"<br>{_plain(text)}" for text in (one.detail, one.remedy) if text)
-        + "\n"
+    return f"**{_plain(one.summary)}**{place}" + "".join(
+        f"<br>{_plain(text)}" for text in (one.detail, one.remedy) if text
     )
 
 
 def _parts(at: int, plan: HostPlan) -> Iterator[_Part]:
     yield _Part(rank=0, host=at, text=_heading(plan) + (f"\n{_TABLE}" if plan.services else ""))
-    for one in plan.services:
-        yield _Part(rank=2, host=at, text=_row(plan, one))
+    for one, told in with_told(plan.services):
+        yield _Part(rank=2, host=at, text=_row(plan, one, told))
     warnings = list(_warnings(plan))
     if warnings:
         yield _Part(rank=0, host=at, text="\n")
@@ -91,8 +94,18 @@ def _parts(at: int, plan: HostPlan) -> Iterator[_Part]:
         yield _Part(rank=3, host=at, text=_fit(plan.fit))
     if plan.stack is not None and plan.stack.tiers and len(plan.stack.tiers) <= _MOST_TIERS:
         yield _Part(rank=3, host=at, text=_folded("The host after the change", _picture(plan, plan.stack), "mermaid"))
-    for change in plan.files:
-        yield _Part(rank=4, host=at, text=_folded(_code_html(change.path), diff_text(change), "diff"))
+    yield from (_Part(rank=4, host=at, text=text) for text in _diffs(plan.files))
+
+
+def _diffs(files: Iterable[FileChange]) -> Iterator[str]:
+    """Yield folded diffs: each file of tiers and services, and then what is made of all of them, a folder at once."""
+    folders: dict[str, list[FileChange]] = {}
+    for one in sorted(files, key=lambda one: not one.path.startswith(_OWN_FILES)):
+        folder = one.path.partition("/")[0] if "/" in one.path and not one.path.startswith(_OWN_FILES) else ""
+        folders.setdefault((folder and f"{folder}/") or one.path, []).append(one)
+    for name, own in folders.items():
+        summary = _code_html(name) + (f": {len(own)} files" if len(own) > 1 else "")
+        yield _folded(summary, "".join(map(diff_text, own)), "diff")
 
 
 def _heading(plan: HostPlan) -> str:
@@ -107,32 +120,35 @@ def _heading(plan: HostPlan) -> str:
     return "".join(lines)
 
 
-def _row(plan: HostPlan, one: ServiceChange) -> str:
-    limit = start_limit(one)
-    consequence = f"**{one.consequence.value}**{f', start: up to {limit}' if limit else ''}"
+def _row(plan: HostPlan, one: ServiceChange, told: Collection[tuple[str, int | None, str]]) -> str:
+    meaning = meaning_of(one)
+    consequence = f"**{one.consequence.value}**{f': {_plain(meaning)}' if meaning else ''}"
     tier = next((it for it in plan.stack.tiers if it.service.name == one.service), None) if plan.stack else None
     model = _code(tier.model or ", ".join(tier.repos)) if tier is not None and (tier.model or tier.repos) else ""
     gpus = ", ".join(tier.gpu_request.words) if tier is not None and tier.gpu_request is not None else ""
-    cells = [_code(title_of(one)), consequence, model, _plain(gpus), "<br>".join(_changes(one))]
+    cells = [_code(title_of(one)), consequence, model, _plain(gpus), "<br>".join(_changes(one, told))]
     return f"| {' | '.join(cells)} |\n"
 
 
-def _changes(one: ServiceChange) -> Iterator[str]:
-    for cause, changes in by_cause(one.changes):
-        place = f" <sub>{_plain(place_of(cause))}</sub>" if cause is not None else ""
-        for line in change_lines(changes):
-            yield _code(line.partition(f"{one.service}: ")[2]) + place
+def _changes(one: ServiceChange, told: Collection[tuple[str, int | None, str]]) -> Iterator[str]:
+    for text, cause in texts_of(one.changes, told):
+        yield _code(text) + (f" <sub>{_plain(place_of(cause))}</sub>" if cause is not None else "")
     yield from map(_plain, one.notes)
 
 
 def _warnings(plan: HostPlan) -> Iterator[str]:
-    for one in plan.services:
-        for what, value in one.exposures:
-            yield f"**{_code(one.service)} now {what}{f': {_code(truncated(value))}' if value else ''}**"
-    stopped = plan.of(Consequence.STOP)
-    if stopped:
-        names = ", ".join(map(_code, stopped))
-        yield f"{names}: still running, with GPUs and ports, until `docker compose up -d --remove-orphans`"
+    exposed = [(one, exposure) for one in plan.services for exposure in one.exposures]
+    yield from (f"**{_exposed(*pair)}**" for pair in exposed if is_unusual(*pair))
+    for name in plan.names:
+        text = _plain(name_text(name))
+        yield text if name.after and not name.before else f"**{text}**"
+    yield from (f"{_exposed(*pair)}, as others here" for pair in exposed if not is_unusual(*pair))
+    yield from (f"warning: {_error(one)}" for one in plan.warnings)
+
+
+def _exposed(one: ServiceChange, exposure: Exposure) -> str:
+    what, value = exposure
+    return f"{_code(one.service)} now {what}{f': {_code(truncated(value))}' if value else ''}"
 
 
 def _fit(fit: HostFit) -> str:

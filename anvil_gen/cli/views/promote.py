@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from anvil_gen.cli.views.changes import change_json, reasons
+from anvil_gen.cli.views.changes import change_json, texts_of
 from anvil_gen.cli.views.json_output import plain_toml, print_json
 from anvil_gen.deploy.diff_text import diff_text
 from anvil_gen.operate.experiment.promote import Promotion
@@ -18,7 +18,7 @@ def show_proposal(promotion: Promotion) -> None:
     if promotion.port_of:
         moved = f"port {promotion.trial_port} belongs to {promotion.port_of}: the tier gets port {promotion.tier.port}"
         click.echo(f"{moved}\n")
-    differences = list(reasons(promotion.differences))
+    differences = [text for text, _ in texts_of(promotion.differences)]
     if differences:
         click.echo("the tier differs from the trial:")
         for line in differences:

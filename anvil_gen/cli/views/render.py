@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 import click
 
-from anvil_gen.cli.views.changes import change_json, change_lines
+from anvil_gen.cli.views.changes import change_json
 from anvil_gen.cli.views.diagnostics import diagnostic_json
 from anvil_gen.cli.views.json_output import print_json
-from anvil_gen.cli.views.plan import consequence_lines
+from anvil_gen.cli.views.plan import entries_of
+from anvil_gen.cli.views.service_lines import entry_lines
 from anvil_gen.deploy.compose_diff import ROUTES, recreated
 from anvil_gen.deploy.diff_text import diff_text
 from anvil_gen.deploy.plan import Plan
@@ -64,7 +65,7 @@ class TextView:
 
     def _host(self, plan: Plan, verbs: dict[str, str]) -> None:
         host = plan.host
-        head = f"{click.style(host.name, bold=True)} -> {display_path(host.output)}"
+        head = f"{click.style(plan.title, bold=True)} -> {display_path(host.output)}"
         if not plan.files:
             click.echo(f"{head}: {len(plan.tree.files)} files, nothing changed")
             return
@@ -72,9 +73,8 @@ class TextView:
         width = max(len(verbs[change.action]) for change in plan.files)
         for change in plan.files:
             click.echo(f"  {verbs[change.action]:{width}}  {change.path}")
-        for line in change_lines(plan.changes):
-            click.echo(f"  {line}")
-        for line in consequence_lines(service_changes(plan.data_on_disk, plan.compose_data)):
+        services = service_changes(plan.data_on_disk, plan.compose_data)
+        for line in entry_lines(entries_of(services)):
             click.echo(f"  {line}")
 
 
@@ -107,7 +107,7 @@ def _coloured(diff: str) -> str:
 
 def _plan_json(plan: Plan) -> dict[str, Any]:
     return {
-        "host": plan.host.name,
+        "host": plan.title,
         "inventory": plan.host.path.as_posix(),
         "output": plan.host.output.as_posix(),
         "files": [{"path": change.path, "action": change.action} for change in plan.files],

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from anvil_gen.cli.views.changes import change_json, reasons
+from anvil_gen.cli.views.changes import change_json
 from anvil_gen.cli.views.diagnostics import diagnostic_json, diagnostic_text
 from anvil_gen.cli.views.json_output import print_json
+from anvil_gen.cli.views.service_lines import Entry, changed_lines, entry_lines
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.machine.containers import moment
 from anvil_gen.operate.drift import Drift
@@ -35,24 +36,32 @@ def show_results(
             diagnostics=[diagnostic_json(diagnostic) for diagnostic in diagnostics],
         )
         return
-    width = max((len(result.service) for result in results), default=0)
-    for result in results:
-        click.echo(f"{result.action.value} {result.service:{width}}  {describe(result)}")
-        for line in reasons(result.changes):
-            click.echo(f"    {line}")
+    show_entries(map(result_entry, results))
 
 
-def describe(result: Result) -> str:
-    """Describe what happened to a service, in a few words."""
-    word = _WORDS.get(result.action, result.action.name.lower())
-    return f"{word}: {result.reason}" if result.reason else word
+def show_entries(entries: Iterable[Entry]) -> None:
+    """Print what happens to services, or has happened."""
+    for line in entry_lines([*entries]):
+        click.echo(line)
+
+
+def result_entry(result: Result) -> Entry:
+    """Return what was done to a service."""
+    consequence = result.action.consequence
+    return Entry(
+        service=result.service,
+        consequence=consequence,
+        word=_WORDS.get(result.action, "") if consequence is None else consequence.wording.done,
+        note=result.reason,
+        lines=tuple(changed_lines(result.changes)),
+    )
 
 
 def result_json(result: Result) -> dict[str, Any]:
     """Return what happened to a service as JSON."""
     return {
         "service": result.service,
-        "action": result.action.name.lower(),
+        "action": result.action.value,
         "container": result.container,
         "reason": result.reason,
         "changes": [change_json(change) for change in result.changes],
@@ -76,12 +85,18 @@ def show_status(status: Status, *, as_json: bool) -> None:
 
 
 def show_drift(service: str, drift: Drift) -> None:
-    """Print one drift of a service, its changes and its fix."""
-    click.echo(f"\n{click.style(service, bold=True)}: {drift.detail}")
-    for line in reasons(drift.changes):
-        click.echo(f"  {line}")
+    """Print one drift of a service, what the next `up` does about it, and its fix."""
+    click.echo()
+    show_entries([_drift_entry(service, drift)])
     if drift.remedy:
         click.echo(f"\n    {drift.remedy}")
+
+
+def _drift_entry(service: str, drift: Drift) -> Entry:
+    """Return what the next `up` does to a service; what it cannot mend has no word, and the detail stands alone."""
+    known = drift.consequence
+    word, note = (drift.detail, "") if known is None else (known.value, drift.detail)
+    return Entry(service=service, consequence=known, word=word, note=note, lines=tuple(changed_lines(drift.changes)))
 
 
 def _cells(row: Row, now: datetime) -> tuple[str, ...]:

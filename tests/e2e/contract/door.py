@@ -8,6 +8,7 @@ import json
 import shutil
 import time
 from collections.abc import Generator, Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ STUB = Path(__file__).with_name("stub_tier.py")
 IMAGE = "anvil-gen-test/debian"
 KEYS = {"laptop": ("CONTRACT_KEY", "key of the laptop"), "server": ("CONTRACT_KEY_2", 'k,"2),${X} \\n, é')}
 KEY = KEYS["laptop"][1]
+DIGEST_KEYS = {"phone": "key of the phone", "pad": 'p,"2),${X} \\n, é'}
+"""Clients by the digest, which alone stands in the inventory."""
 SECONDS = 60
 
 STRANGE = "'${x}%[path]\\\\{{x}}" + "y" * 200
@@ -219,6 +222,10 @@ def inventory(box: Box, router: str, kind: RouterKind) -> dict[str, Any]:
     }
     if "clients" not in kind.supports:
         table["api_key_env"] = KEYS["laptop"][0]
+    if "api_key_sha256" in kind.supports:
+        # HAProxy's own digests are in upper case, most programs' in lower.
+        digests = {client: sha256(key.encode()).hexdigest() for client, key in DIGEST_KEYS.items()}
+        table["api_key_sha256"] = {**digests, "pad": digests["pad"].upper()}
     for wish, keys in WISHES.items():
         if wish in kind.supports:
             table = {**table, **keys, "tiers": {**table.get("tiers", {}), **keys.get("tiers", {})}}

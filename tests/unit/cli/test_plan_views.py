@@ -13,7 +13,8 @@ from plans import commit, edit, git, lab_fleet, plan_of
 from anvil_gen.cli.views import plan as view
 from anvil_gen.cli.views.plan_markdown import LIMIT, MARKER, comment
 from anvil_gen.deploy.compose_diff import Action, Cause, Change
-from anvil_gen.review.consequence import Consequence, ServiceChange
+from anvil_gen.deploy.consequence import Consequence
+from anvil_gen.review.consequence import ServiceChange
 from anvil_gen.review.host_plan import HostPlan
 
 HOSTILE = "a`b``|c<img src=x>**d**\n::error::e<!-- anvil-gen plan -->%0A"
@@ -54,12 +55,12 @@ def test_text(fleet: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
 
     assert capsys.readouterr().out == (
         "lab-quad\n"
-        "  ~ writer: port 30001 -> 30011 (--port, health check)  hosts/lab-quad.toml:62\n"
-        "  ~ writer: bind 0.0.0.0 added (published port)  hosts/lab-quad.toml:63\n"
-        "  ~ router: routes, by tiers.writer.port 30001 -> 30011  hosts/lab-quad.toml:62\n"
-        "  recreate: writer (start: up to 10m) (away until its new container is ready)\n"
-        "  reload: router (without a restart, no request is lost)\n"
-        "  writer listens beyond loopback: 0.0.0.0:30011\n"
+        "  ~ writer  recreate (away until its new container is ready; start: up to 10m)\n"
+        "      port 30001 -> 30011 (--port, health check)  hosts/lab-quad.toml:62\n"
+        "      bind 0.0.0.0 added (published port)  hosts/lab-quad.toml:63\n"
+        "      now listens beyond loopback: 0.0.0.0:30011\n"
+        "  @ router  reload (without a restart, no request is lost)\n"
+        "      routes, by tiers.writer.port  hosts/lab-quad.toml:62\n"
         "other: no changes\n"
     )
 
@@ -71,7 +72,8 @@ def test_the_comment_is_the_same_for_the_same_change(fleet: Path) -> None:
     assert first == second
     assert first.startswith(f"{MARKER}\n")
     assert first.count(MARKER) == 1
-    assert "| `writer` | **recreate**, start: up to 10m | `/models/mistral-small-3.2-24b-q4_k_m.gguf` | c |" in first
+    away = "away until its new container is ready; start: up to 10m"
+    assert f"| `writer` | **recreate**: {away} | `/models/mistral-small-3.2-24b-q4_k_m.gguf` | c |" in first
     assert "**`writer` now listens beyond loopback: `0.0.0.0:30011`**" in first
     assert "  class t1,r changed\n" in first
     assert "```diff\n--- a/tiers/writer.yml" in first
@@ -129,7 +131,7 @@ def test_an_annotation_is_one_command(capsys: pytest.CaptureFixture[str]) -> Non
     first, second = capsys.readouterr().out.splitlines()
 
     assert first.startswith("::warning file=hosts/box.toml,line=3,title=a`b``|c<img src=x>**d**%0A%3A%3Aerror%3A%3Ae")
-    assert second == "::warning file=hosts/box.toml,title=box%3A recreate fast::~ fast: x 1 -> 2"
+    assert second == "::warning file=hosts/box.toml,title=box%3A recreate fast::x 1 -> 2"
 
 
 def test_json_is_as_programs_expect_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -187,12 +189,43 @@ def test_what_a_service_has_of_the_host_is_in_every_form(fleet: Path, capsys: py
     annotations = capsys.readouterr().out
 
     for line in (
-        "writer is privileged, which is root on the host",
-        "writer shares the host's processes (pid)",
-        "writer mounts from the host: /var/run/docker.sock",
-        "writer has a container engine's socket, which is root on the host: /var/run/docker.sock",
+        "is privileged, which is root on the host",
+        "shares the host's processes (pid)",
+        "mounts from the host: /var/run/docker.sock",
+        "has a container engine's socket, which is root on the host: /var/run/docker.sock",
     ):
-        assert f"  {line}\n" in text
-        assert f"::{line}\n" in annotations
+        assert f"\n      now {line}\n" in text
+        assert f"::writer now {line}\n" in annotations
     assert "- **`writer` now is privileged, which is root on the host**\n" in comment(found)
     assert "- **`writer` now mounts from the host: `/var/run/docker.sock`**\n" in comment(found)
+
+
+def test_a_reviewer_is_told_what_clients_lose_and_what_is_doubtful(fleet: Path) -> None:
+    edit(fleet, 'served_name = "mistral-small"', 'served_name = "mistral"\nbind = "0.0.0.0"')
+    edit(fleet, 'aliases.default = "chat"', 'aliases.default = "writer"')
+    lines = comment([plan_of(fleet, against="HEAD")]).splitlines()
+
+    assert '- **"mistral-small" for clients: no longer answered**' in lines
+    assert '- **"default" for clients: chat -&gt; writer**' in lines
+    assert '- "mistral" for clients: new, answered by writer' in lines
+    assert any(line.startswith("- warning: **tier without a key beyond loopback** `") for line in lines)
+
+
+def test_what_is_new_to_the_host_stands_out(fleet: Path) -> None:
+    """All models of the cache are mounted by others too: of a new tier only its listener is anything new."""
+    tier = '[tiers.more]\nengine = "tei"\ntask = "embedding"\nmodel = { repo = "a/b" }\nport = 30009\n'
+    edit(fleet, "# Only in the mode", f"{tier}bind = '0.0.0.0'\n\n# Only in the mode")
+    lines = comment([plan_of(fleet, against="HEAD")]).splitlines()
+
+    assert "- **`more` now listens beyond loopback: `0.0.0.0:30009`**" in lines
+    assert "- `more` now mounts from the host: `/srv/huggingface`, as others here" in lines
+
+
+def test_diffs_of_tiers_come_first_and_those_of_the_router_are_one(fleet: Path) -> None:
+    edit(fleet, "port = 30001", "port = 30011")
+    text = comment([plan_of(fleet, against="HEAD")])
+
+    assert re.findall("<summary>(<code>.*)</summary>", text) == [
+        "<code>tiers/writer.yml</code>",
+        "<code>router/</code>: 6 files",
+    ]

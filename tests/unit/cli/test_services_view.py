@@ -52,7 +52,7 @@ def test_results_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "= heavy  unchanged",
         "~ fast   recreated",
         "    --max-model-len 65536 -> 32768",
-        "> ui     started: it was exited",
+        "+ ui     started (it was exited)",
         "! web    has no container",
     ]
 
@@ -97,8 +97,8 @@ def test_a_drift_stands_below_with_its_command(capsys: pytest.CaptureFixture[str
 
     assert lines[1].endswith("  config")
     assert lines[3:7] == [
-        "fast: created from another configuration",
-        "  --max-model-len 65536 -> 32768",
+        "~ fast  recreate (created from another configuration)",
+        "    --max-model-len 65536 -> 32768",
         "",
         "    anvil-gen up box",
     ]

@@ -60,6 +60,7 @@ standby = true
 tiers = ["night"]
 [router]
 api_key_env = "KEY"
+api_key_sha256.phone = "0000000000000000000000000000000000000000000000000000000000000000"
 aliases.default = "chat"
 aliases.'<b>&"' = "small"
 hosts = ["other"]
@@ -156,6 +157,7 @@ def test_text_shows_bars_routes_modes_and_hosts(picture: Picture) -> None:
     assert re.fullmatch(r"a +24 GiB  chat█+▒+small▓+/+·+", bar)
     assert any("chat 12 GiB (weights 7.5 GiB, KV " in line for line in shown)
     assert "  chat, default -> chat" in shown
+    assert any(line.endswith("  keys: KEY, phone (by digest)") for line in shown)
     assert '  small, <b>&" -> small' in shown
     assert "  elsewhere -> host other" in shown
     assert any(re.fullmatch(r"night +llamacpp +night.gguf +a +127.0.0.1:30003 +late", line) for line in shown)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.cli.views.changes import change_lines
+from anvil_gen.cli.views.changes import texts_of
 from anvil_gen.cli.views.diagnostics import show_diagnostics
 from anvil_gen.deploy.compose_diff import Action, Change
 from anvil_gen.diagnostics import Diagnostic, Location
@@ -37,21 +37,22 @@ def test_a_change_in_a_line(address: str, before: Any, after: Any, expected: str
     action = Action.CREATE if before is None else Action.DELETE if after is None else Action.UPDATE
     path = ("services", "fast", *address.split("/", 1 if address.startswith("volumes") else -1))
 
-    lines = change_lines([Change(action=action, project="p", address=path, before=before, after=after)])
-    assert list(lines) == [f"~ fast: {expected}"]
+    texts = texts_of([Change(action=action, project="p", address=path, before=before, after=after)])
+    assert list(texts) == [(expected, None)]
 
 
 @pytest.mark.parametrize(
     ("action", "address", "reason", "expected"),
     [
-        (Action.CREATE, ("services", "fast"), "", ["+ fast: new service"]),
-        (Action.DELETE, ("services", "fast"), "", ["- fast: removed"]),
-        (Action.UPDATE, ("services", "fast", "labels", "x"), "x.toml changed", ["~ fast: x.toml changed"]),
+        (Action.CREATE, ("services", "fast"), "", ["new service"]),
+        (Action.DELETE, ("services", "fast"), "", ["removed"]),
+        (Action.UPDATE, ("services", "fast", "labels", "x"), "x.toml changed", ["x.toml changed"]),
         (Action.CREATE, ("volumes", "cache"), "", []),
     ],
 )
 def test_a_whole_service_in_a_line(action: Action, address: tuple[str, ...], reason: str, expected: list[str]) -> None:
-    assert list(change_lines([Change(action=action, project="p", address=address, reason=reason)])) == expected
+    texts = texts_of([Change(action=action, project="p", address=address, reason=reason)])
+    assert [text for text, _ in texts] == expected
 
 
 @pytest.mark.parametrize(

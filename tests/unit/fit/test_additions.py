@@ -34,3 +34,15 @@ def test_an_engine_is_the_one_for_the_form_and_the_task(chosen: list[Addition]) 
 
     assert {engine for model, engine in engines.items() if "GGUF" in model} == {"llamacpp"}
     assert {engine for model, engine in engines.items() if "mbedding" in model or "reranker" in model} == {"tei"}
+
+
+def test_why_nothing_takes_it_is_said_in_numbers_with_what_helps(chosen: list[Addition]) -> None:
+    found = {(one.model, one.gpu): one for one in chosen}
+    too_large, too_long = (
+        found["Qwen/Qwen3-8B", "RTX-3060"],
+        found["Qwen/Qwen3-Coder-30B-A3B-Instruct-FP8", "RTX-5090"],
+    )
+
+    assert "15.26 GiB and 0.80 GiB of 11.04 GiB at least" in too_large.why
+    assert too_large.remedy == "name a smaller quantisation of it (FP8, AWQ, GGUF)"
+    assert too_long.remedy == f"{too_large.remedy} or a shorter context with --context"

@@ -219,7 +219,7 @@ def test_a_render_warns_of_a_model_that_does_not_fit_by_the_lock_alone(tmp_path:
 
     (warning,) = [one for one in warnings if one.code == "model-does-not-fit"]
     assert (warning.severity, warning.address) == ("warning", "tiers.chat.model")
-    assert "weights and overhead take all" in warning.detail
+    assert "weights and overhead take all of the engine's share: 22.35 GiB and " in warning.detail
 
 
 def test_a_render_without_facts_warns_of_nothing(tmp_path: Path) -> None:

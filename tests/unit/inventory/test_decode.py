@@ -65,7 +65,7 @@ def tier(key: str) -> str:
         ("healthcheck.test = ▸1", ("wrong type", "tiers.fast.healthcheck.test", "a line for the shell")),
         ("healthcheck.test = ▸[]", ("not of the right form", "tiers.fast.healthcheck.test", "For example")),
         ("[modes.x]\ntiers = ▸[]", ("not of the right form", "modes.x.tiers", "For example")),
-        ('service = ▸"a b"', ("not of the right form", "tiers.fast.service", "letters, digits")),
+        ('service = ▸"a b"', ("not of the right form", "tiers.fast.service", 'write "a-b"')),
         ('service = ▸"x\\n"', ("not of the right form", "tiers.fast.service", "letters, digits")),
         ('container_name = ▸"-x"', ("not of the right form", "tiers.fast.container_name", "At least two")),
         ('image = ▸"😀 a"', ("not of the right form", "tiers.fast.image", "vllm/vllm-openai:v0.11.0")),
@@ -84,6 +84,21 @@ def tier(key: str) -> str:
         ('environment.X = ▸"a\\u0000"', ("NUL character", "tiers.fast.environment.X", "remove it")),
         ('flags.▸"a\\u0000" = 1', ("NUL character", r'tiers.fast.flags."a\u0000"', "remove it")),
         ('flags.▸"--x" = 1', ("name that is not allowed", "tiers.fast.flags.--x", "without its leading dashes")),
+        # What is meant is clear: the same thing in the form of its key.
+        ('context_length = ▸"128k"', ("wrong type", "tiers.fast.context_length", "write 131072")),
+        ('context_length = ▸"32,768"', ("wrong type", "tiers.fast.context_length", "write 32768")),
+        ('gpu_memory = ▸"20GB"', ("not of the right form", "tiers.fast.gpu_memory", 'write "20GiB"')),
+        ("gpu_memory = ▸20", ("wrong type", "tiers.fast.gpu_memory", 'write "20GiB"')),
+        ("gpu_memory = ▸20480", ("wrong type", "tiers.fast.gpu_memory", 'write "20480MiB"')),
+        ('gpu_memory = ▸"20 tons"', ("not of the right form", "tiers.fast.gpu_memory", "For example")),
+        ("gpu_memory_utilization = ▸85", ("number out of range", "tiers.fast.gpu_memory_utilization", "write 0.85")),
+        ('gpu_memory_utilization = ▸"85%"', ("wrong type", "tiers.fast.gpu_memory_utilization", "write 0.85")),
+        ('shm_size = ▸"16 GiB"', ("not of the right form", "tiers.fast.shm_size", 'write "16g"')),
+        ("shm_size = ▸16", ("wrong type", "tiers.fast.shm_size", 'write "16g"')),
+        ('start_period = ▸"10 minutes"', ("not of the right form", "tiers.fast.start_period", 'write "10m"')),
+        ("start_period = ▸90", ("wrong type", "tiers.fast.start_period", 'write "90s"')),
+        ('served_name = ▸"qwen 3"', ("not of the right form", "tiers.fast.served_name", 'write "qwen-3"')),
+        ('▸vram_gb = 20', ("unknown key", "tiers.fast.vram_gb", 'write gpu_memory = "20GiB"')),
         ('kv_cache_dtype = ▸"\\u001b[31m "', ("not of the right form", "tiers.fast.kv_cache_dtype", '"fp8"')),
     ],
 )  # fmt: skip
@@ -128,6 +143,24 @@ def test_an_error_inside_a_tier(tmp_path: Path, key: str, expected: Fault) -> No
         (HEAD + f"tiers.fast = {{ {TIER} }}\n[host]\nname = ▸'My Box'", [
             ("not of the right form", "host.name", "lower-case letters, digits")
         ]),
+        (HEAD + "tiers.fast = { engine = 'vllm', model.repo = ▸'https://huggingface.co/org/name/tree/main' }", [
+            ("not of the right form", "tiers.fast.model.repo", 'write "org/name"')
+        ]),
+        (HEAD + f"tiers.fast = {{ {TIER} }}\ngpus.a = {{ uuid = '{UUID_A}', ▸memory = '24GB' }}", [
+            ("unknown key", "gpus.a.memory", "write memory_mib = 24576")
+        ]),
+        (HEAD + f"tiers.fast = {{ {TIER} }}\ngpus.a = {{ uuid = '{UUID_A}', ▸memory_gib = 24 }}", [
+            ("unknown key", "gpus.a.memory_gib", "write memory_mib = 24576")
+        ]),
+        (HEAD + f"tiers.fast = {{ {TIER} }}\ngpus.a = {{ uuid = '{UUID_A}', compute_capability = ▸8.6 }}", [
+            ("wrong type", "gpus.a.compute_capability", 'write it in quotes: "8.6"')
+        ]),
+        (HEAD + f"tiers.fast = {{ {TIER} }}\nrouter.aliases.▸gpt-4.1 = 'fast'", [
+            ("wrong type", "router.aliases.gpt-4", 'a dot ends a key: write aliases."gpt-4.1" = …')
+        ]),
+        (HEAD + f"tiers.fast = {{ {TIER} }}\nrouter.▸api_key = 'sk-1234'", [
+            ("unknown key", "router.api_key", "here it is called api_key_env")
+        ]),
     ],
 )  # fmt: skip
 def test_an_error_of_a_whole_table(tmp_path: Path, text: str, expected: list[Fault]) -> None:
@@ -166,6 +199,27 @@ def test_an_error_of_a_whole_table(tmp_path: Path, text: str, expected: list[Fau
         (
             HEAD + f"gpus.big = ▸3\ntiers.fast = {{ {TIER}, gpus = ['big'] }}",
             [("wrong type", "gpus.big", "write it as a table: [gpus.big]")],
+        ),
+        (
+            HEAD + f"gpus.a.uuid = '{UUID_A}'\ntiers.fast = {{ {TIER}, tensor_parallel = 2, gpus = ['a', ▸'bb'] }}",
+            [("unknown GPU", "tiers.fast.gpus[1]", "[gpus.bb]")],
+        ),
+        (
+            HEAD + f"gpus.a.uuid = '{UUID_A}'\ntiers.fast = {{ {TIER}, tensor_parallel = 2, gpus = ▸'a' }}",
+            [("wrong type", "tiers.fast.gpus", 'write it as a list: ["a"]')],
+        ),
+        (
+            HEAD + f"gpus.a.uuid = '{UUID_A}'\n"
+            f"tiers.fast = {{ {TIER}, image = 'vllm/vllm-openai:v0.33.0', gpus = ▸'a' }}",
+            [("wrong type", "tiers.fast.gpus", 'write it as a list: ["a"]')],
+        ),
+        (
+            HEAD + f"gpus.a.uuid = ▸'GPU-1'\ntiers.fast = {{ {TIER}, tensor_parallel = 2, gpus = ['a'] }}",
+            [("not of the right form", "gpus.a.uuid", "nvidia-smi -L")],
+        ),
+        (
+            HEAD + f"tiers.fast = {{ {TIER}, environment.▸HF_TOKEN = '${{HF_TOKEN}}' }}",
+            [("text that looks like a variable", "tiers.fast.environment.HF_TOKEN", '{ env = "HF_TOKEN" }')],
         ),
         (
             HEAD + f"tiers.▸Fast = {{ {TIER} }}\nrouter.aliases.coder = 'Fast'",

@@ -34,7 +34,7 @@ SLIPS: list[tuple[str, Fault]] = [
     ("image = { env = 'I', default = ▸'a b' }", (FORM, "tiers.fast.image.default", "leave the default out")),
     ("bind = { env = 'B', default = ▸false }", (FORM, "tiers.fast.bind.default", "in quotes")),
     ("image = { env = 'I', default = ▸'a{b' }", (FORM, "tiers.fast.image.default", "may have a default")),
-    ("context_length = { interpolate = ▸'${LEN:-8k}' }", (TYPE, "tiers.fast.context_length.interpolate", "65536")),
+    ("context_length = { interpolate = ▸'${LEN:-8k}' }", (TYPE, "tiers.fast.context_length.interpolate", "write 8192")),
     ("port = { interpolate = ▸'${P:-0}' }", (RANGE, "tiers.fast.port.interpolate", "")),
     # What is reckoned with has a default.
     ("context_length = ▸{ env = 'LEN' }", (NO_DEFAULT, "tiers.fast.context_length", "default = …")),

@@ -14,7 +14,7 @@ import yaml
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.render.client_snippets import Endpoint, endpoints_of, kinds, text_for
+from anvil_gen.render.client_snippets import Endpoint, Name, endpoints_of, kinds, text_for
 from anvil_gen.resolve.host import Host
 
 STRANGE = 'it\'s-"$x"-`id`-\\-{{y}}-#-ü🙂\u2028'
@@ -222,3 +222,13 @@ def test_every_kind_takes_every_task_with_and_without_a_key(kind: str, task: str
     printed = pasted(kind, tmp_path, keyed)
     has_no_model = kind in ("continue", "litellm") and '"m"' not in printed
     assert ("OWN" in printed) != has_no_model
+
+
+def test_what_other_hosts_answer_is_called_theirs() -> None:
+    names = [
+        Name(name="own", tier="chat", task="chat"),
+        Name(name="both", tier="chat", task="chat", hosts=("spark",)),
+        Name(name="theirs", tier="spark", task="chat", hosts=("spark", "cpu")),
+    ]
+
+    assert [one.answering for one in names] == ["tier chat", "tier chat, host spark", "host spark, host cpu"]

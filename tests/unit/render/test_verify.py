@@ -252,8 +252,8 @@ ROUTER_KEYS = [
     ("    restart: {{ router.restart }}\n", "    restart: always\n", ".restart"),
     ("    stop_grace_period: {{ router.stop_grace_period }}\n", "", ".stop_grace_period"),
     (
-        "      {{ client.variable | key }}:\n",
-        "      {{ client.variable | key }}: {{ client.name }}\n",
+        "      {{ variable | key }}:\n",
+        "      {{ variable | key }}: {{ variable }}\n",
         ".environment.KEY",
     ),
     ('{% include "compose/ports.yml.j2" %}\n', "", ".ports"),
@@ -378,3 +378,14 @@ def test_a_fleet_is_rendered_as_each_host_alone() -> None:
         tree = together.render(inventory).tree
         forget()
         assert tree == Generator().render(inventory).tree
+
+
+@pytest.mark.parametrize("more", ['override.labels = ["a=b"]', '[router]\noverride.environment = ["A=b"]'])
+def test_a_list_in_place_of_a_mapping_that_the_service_has_not_is_what_the_model_says(
+    tmp_path: Path, more: str
+) -> None:
+    path = tmp_path / "box.toml"
+    path.write_text(f"{INVENTORY % 'x'}{more}\n", "utf-8")
+
+    files = Generator().render(path).tree.files
+    assert "      - A=b\n" in files.get("router/compose.yml", "") or "      - a=b\n" in files["tiers/tier.yml"]

@@ -8,11 +8,11 @@ import pytest
 from places import REPOSITORY
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.deploy.target_pipeline import target_view
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.renderer import Renderer
 from anvil_gen.render.target_model import TargetView
 from anvil_gen.render.target_renderer import render_target
+from anvil_gen.render.target_view import HostTree, ViewBuilder
 from anvil_gen.render.verify import verify
 from anvil_gen.render.verify_target import verify_target
 from anvil_gen.resolve.host import Host
@@ -40,7 +40,8 @@ def rendered(folder: Path, target: str) -> tuple[str, TargetView, dict[str, str]
     request = resolve_target(host, target)
     stack = with_target_variables(host.stack, host, target)
     files, made = renderer.render(stack)
-    view = target_view(host, stack, request, (files, verify(renderer, files, made)))
+    data = verify(renderer, files, made)
+    view = ViewBuilder(HostTree(host=host, request=request, stack=stack, files=files, data=data)).view()
     return request.data.syntax, view, render_target(renderer, stack, request, view)
 
 

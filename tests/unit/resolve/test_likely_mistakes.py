@@ -70,3 +70,37 @@ def test_what_is_hardly_meant(text: str, expected: list[Fault], tmp_path: Path) 
     found, wanted = compared(f"schema = 1\n{text}{tier}", expected, tmp_path)
 
     assert found == wanted
+
+
+KEYED = "hfcache.volume = 'hub'\n[router]\n{router}\n[tiers.one]\nengine = 'vllm'\nmodel.repo = 'org/m'\n{tier}\n"
+
+
+@pytest.mark.parametrize(
+    ("router", "tier", "at"),
+    [
+        ("", "flags.▸api-key = { env = 'KEY' }", "flags.api-key"),
+        ("api_key_env = 'KEY'", "flags.▸api_key = { env = 'KEY' }", "flags.api_key"),
+        ("", "environment.▸VLLM_API_KEY = { env = 'KEY' }", "environment.VLLM_API_KEY"),
+        # A key for somebody else, one that says that there is none, and one that is taken out.
+        ("", "environment.OPENAI_API_KEY = { env = 'KEY' }", ""),
+        ("", "flags.api-key = 'EMPTY'", ""),
+        ("", "flags.api-key = false", ""),
+    ],
+)
+def test_a_tier_that_asks_for_a_key_of_its_own_answers_no_router(
+    router: str, tier: str, at: str, tmp_path: Path
+) -> None:
+    expected = [("key that the router does not send", f"tiers.one.{at}", "api_key_env in [router]")] if at else []
+
+    found, wanted = compared(f"schema = 1\n{KEYED.format(router=router, tier=tier)}", expected, tmp_path)
+
+    assert found == wanted
+
+
+def test_an_alias_of_a_served_name_is_told_the_tier(tmp_path: Path) -> None:
+    text = KEYED.format(router="aliases.gpt-4o = ▸'qwen3'", tier="served_name = 'qwen3'")
+    expected = [("alias to a missing tier", "router.aliases.gpt-4o", 'write "one", the tier that serves it')]
+
+    found, wanted = compared(f"schema = 1\n{text}", expected, tmp_path)
+
+    assert found == wanted

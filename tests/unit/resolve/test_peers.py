@@ -32,6 +32,8 @@ api_key_env = { laptop = "LAPTOP_KEY", box = "QUAD_KEY" }
 timeout = "2h"
 aliases.best = "small"
 """
+KEYS = 'api_key_env = { laptop = "LAPTOP_KEY", box = "QUAD_KEY" }\n'
+DIGEST = f'api_key_sha256.phone = "{"0" * 64}"\n'
 
 
 def fleet(folder: Path, **hosts: str) -> Path:
@@ -70,6 +72,12 @@ def test_names_tasks_port_and_key_are_the_other_inventorys(tmp_path: Path) -> No
     assert ["server", "quad", "10.0.0.2:8100", "tcp-ut", "5s"] in lines
     assert "QUAD_KEY=\n" in files[".env.example"]
     assert "LAPTOP_KEY" not in "".join(files.values())
+
+
+def test_a_client_by_its_digest_is_passed_over_for_one_whose_key_is_at_hand(tmp_path: Path) -> None:
+    files = files_of(tmp_path, box=BOX + ROUTER, quad=QUAD.replace("box =", "other =") + DIGEST)
+
+    assert ["http-request", "set-header", "authorization", "Bearer %[env(LAPTOP_KEY)]"] in backend(files, "HOST:quad")
 
 
 def test_a_model_of_both_is_balanced_without_giving_a_tier_the_key(tmp_path: Path) -> None:
@@ -135,6 +143,14 @@ FAULTS = [
     ({"quad": QUAD.replace("9002", "9001")}, ROUTER, "host cannot be used", "anvil-gen render quad"),
     ({"quad": f"{QUAD}x x"}, ROUTER, "host cannot be used", "anvil-gen render quad"),
     ({"quad": QUAD + 'tls = { certificate = "/a", key = "/b" }\n'}, ROUTER, "host cannot be used", "write a name"),
+    ({"quad": QUAD.replace(KEYS, DIGEST)}, ROUTER, "host cannot be used", "api_key_env = { box ="),
+    # The one of this host's name is meant, and no other.
+    (
+        {"quad": QUAD.replace("box =", "other =") + DIGEST.replace("phone", "box")},
+        ROUTER,
+        "host cannot be used",
+        "api_key_env = { box =",
+    ),
     ({}, ROUTER, "unknown host", "name one"),
     ({}, ROUTER.replace("quad", "box"), "hosts in a circle", "take one of them out"),
     ({"quad": THIRD}, ROUTER, "hosts in a circle", "take one of them out"),
@@ -169,3 +185,26 @@ def test_hosts_may_follow_each_other_without_a_circle(tmp_path: Path) -> None:
     files = files_of(tmp_path, box=BOX + ROUTER, quad=quad, third=third)
 
     assert "far" not in routes(files)
+
+
+@pytest.mark.parametrize(
+    ("model", "warns"),
+    [("/m/s", True), ("/m/c", False), ("/m/C-Q4_K_M.gguf", False), ("/other/c", False)],
+)
+def test_a_name_that_means_another_model_elsewhere_is_told(model: str, warns: bool, tmp_path: Path) -> None:
+    """Requests for it are spread over both: an alias like `default`, which every host has, is hardly meant so."""
+    quad = QUAD.replace('model = { path = "/m/s" }', f'model = {{ path = "{model}" }}')
+    rendered = Generator().render(fleet(tmp_path, box=BOX + ROUTER, quad=quad) / "box.toml")
+
+    told = [one for one in rendered.host.warnings if one.code == "name-of-different-models"]
+    assert [one.address for one in told] == (["router.hosts[0]"] if warns else [])
+    assert all('"best" is c on this host, s on quad' in one.detail for one in told)
+
+
+def test_a_key_that_is_another_hosts_too_says_so(tmp_path: Path) -> None:
+    same = files_of(tmp_path, box=BOX + ROUTER, quad=QUAD.replace("QUAD_KEY", "BOX_KEY"))
+    other = files_of(tmp_path, box=BOX + ROUTER, quad=QUAD)
+
+    assert "It is also sent to quad: the same value there." in same[".env.example"].split("BOX_KEY=")[0]
+    assert "It is also sent" not in other[".env.example"]
+    assert "router of quad asks for: the same value as there." in other[".env.example"].split("QUAD_KEY=")[0]

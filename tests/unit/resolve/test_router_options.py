@@ -21,6 +21,7 @@ ANVIL = '[router]\nkind = "anvil"\n'
 CANNOT = [
     ('▸api_key_env = ["A", "B"]', "router.api_key_env"),
     ('▸api_key_env = { me = "A", you = "B" }', "router.api_key_env"),
+    (f'▸api_key_sha256 = {{ me = "{"0" * 64}" }}', "router.api_key_sha256"),
     ('▸default_tier = "fast"', "router.default_tier"),
     ('▸body_limit = "1m"', "router.body_limit"),
     ('▸tls = { certificate = "/a", key = "/b" }', "router.tls"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from plans import LAB, causes, commit, consequences, edit, git, lab_fleet, plan_of
 
-from anvil_gen.cli.views.changes import change_lines
+from anvil_gen.cli.views.changes import texts_of
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.review.host_plan import HostPlan
 
@@ -19,7 +19,7 @@ def fleet(tmp_path: Path) -> Path:
 
 
 def lines(plan: HostPlan) -> list[str]:
-    return [line for one in plan.services for line in change_lines(one.changes)]
+    return [f"{one.service}: {text}" for one in plan.services for text, _ in texts_of(one.changes)]
 
 
 # name -> (text before, text after, what happens, what is told)
@@ -29,40 +29,40 @@ EDITS: dict[str, tuple[str, str, dict[str, str], list[str]]] = {
         "port = 30011",
         {"writer": "recreate", "router": "reload"},
         [
-            "~ writer: port 30001 -> 30011 (--port, health check, published port)",
-            "~ router: routes, by tiers.writer.port 30001 -> 30011",
+            "writer: port 30001 -> 30011 (--port, health check, published port)",
+            "router: routes, by tiers.writer.port 30001 -> 30011",
         ],
     ),
     "an alias": (
         'aliases.default = "chat"',
         'aliases.default = "writer"',
         {"router": "reload"},
-        ["~ router: aliases.default chat -> writer (routes)"],
+        ["router: aliases.default chat -> writer (routes)"],
     ),
     "a model": (
         '"BAAI/bge-m3"',
         '"BAAI/bge-large"',
         {"embed": "recreate"},
-        ["~ embed: model BAAI/bge-m3 -> BAAI/bge-large (--model-id)"],
+        ["embed: model BAAI/bge-m3 -> BAAI/bge-large (--model-id)"],
     ),
     "a positional model": (
         '{ repo = "Qwen/Qwen3-30B-A3B-Instruct-2507-FP8" }',
         '{ repo = "Qwen/Qwen3-32B", revision = "abc" }',
         {"chat": "recreate"},
-        ["~ chat: model Qwen/Qwen3-30B-A3B-Instruct-2507-FP8 -> Qwen/Qwen3-32B@abc (--revision, model)"],
+        ["chat: model Qwen/Qwen3-30B-A3B-Instruct-2507-FP8 -> Qwen/Qwen3-32B@abc (--revision, model)"],
     ),
     "a GPU by its name": (
         'gpu = "d"',
         'gpu = "c"',
         {"experiment": "none"},
-        ["~ experiment: gpu d -> c (GPUs, labels.anvil-gen.trial.GPU_UUID)"],
+        ["experiment: gpu d -> c (GPUs, labels.anvil-gen.trial.GPU_UUID)"],
     ),
     "another GPU in its slot": (
         "8e4a04",
         "8e4a05",
         {"rerank": "recreate", "experiment": "none", "coder": "recreate"},
         [
-            f"~ {name}: GPUs{more}, by gpus.d.uuid GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a04 -> "
+            f"{name}: GPUs{more}, by gpus.d.uuid GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a04 -> "
             "GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a05"
             for name, more in (("rerank", ""), ("coder", ""), ("experiment", ", labels.anvil-gen.trial.GPU_UUID"))
         ],
@@ -72,8 +72,8 @@ EDITS: dict[str, tuple[str, str, dict[str, str], list[str]]] = {
         "context_length = 32768",
         {"chat": "recreate", "router": "reload"},
         [
-            "~ chat: context_length 65536 -> 32768 (--max-model-len)",
-            "~ router: routes, by tiers.chat.context_length 65536 -> 32768",
+            "chat: context_length 65536 -> 32768 (--max-model-len)",
+            "router: routes, by tiers.chat.context_length 65536 -> 32768",
         ],
     ),
     "an image instead of the default": (
@@ -81,7 +81,7 @@ EDITS: dict[str, tuple[str, str, dict[str, str], list[str]]] = {
         '[tiers.embed]\nimage = "example.org/tei:1"\n',
         {"embed": "recreate"},
         [
-            "~ embed: image ghcr.io/huggingface/text-embeddings-inference:86-1.9.3 -> example.org/tei:1 "
+            "embed: image ghcr.io/huggingface/text-embeddings-inference:86-1.9.3 -> example.org/tei:1 "
             "(entrypoint.0, security_opt.0)"
         ],
     ),
@@ -89,20 +89,20 @@ EDITS: dict[str, tuple[str, str, dict[str, str], list[str]]] = {
         'flags.tool-call-parser = "hermes"',
         'flags.tool-call-parser = "hermes"\nflags.seed = 7',
         {"chat": "recreate"},
-        ["~ chat: flags.seed 7 added (--seed)"],
+        ["chat: flags.seed 7 added (--seed)"],
     ),
     "a key of JSON": (
         "temperature = 0.7",
         "temperature = 0.70",
         {"chat": "recreate"},
-        ["~ chat: flags.override-generation-config.temperature 0.7 -> 0.70 (--override-generation-config)"],
+        ["chat: flags.override-generation-config.temperature 0.7 -> 0.70 (--override-generation-config)"],
     ),
     "what all tiers have": (
         '"Etc/UTC"',
         '"Europe/Berlin"',
         {"chat": "recreate", "writer": "recreate", "embed": "recreate", "rerank": "recreate", "coder": "recreate"},
         [
-            f"~ {name}: environment.TZ, by defaults.environment.TZ Etc/UTC -> Europe/Berlin"
+            f"{name}: environment.TZ, by defaults.environment.TZ Etc/UTC -> Europe/Berlin"
             for name in ("chat", "writer", "embed", "rerank", "coder")
         ],
     ),
@@ -111,8 +111,8 @@ EDITS: dict[str, tuple[str, str, dict[str, str], list[str]]] = {
         "context_length = 16384",
         {"router": "reload", "coder": "recreate"},
         [
-            "~ coder: context_length 32768 -> 16384 (--max-model-len)",
-            "~ router: routes, by tiers.coder.context_length 32768 -> 16384",
+            "coder: context_length 32768 -> 16384 (--max-model-len)",
+            "router: routes, by tiers.coder.context_length 32768 -> 16384",
         ],
     ),
     "the experiment": (
@@ -120,7 +120,7 @@ EDITS: dict[str, tuple[str, str, dict[str, str], list[str]]] = {
         "port = 30020",
         {"experiment": "none"},
         [
-            "~ experiment: port 30010 -> 30020 (--port, container_name, health check, labels.anvil-gen.trial.PORT, "
+            "experiment: port 30010 -> 30020 (--port, container_name, health check, labels.anvil-gen.trial.PORT, "
             "published port)"
         ],
     ),
@@ -139,15 +139,34 @@ def test_edit(fleet: Path, against: str, name: str) -> None:
     assert lines(plan) == told
 
 
+def test_clients_by_digest_come_and_go_by_a_reload(fleet: Path) -> None:
+    """Also the first and the last of them: no digest is in the router's container itself."""
+    key, first, second = 'api_key_env = "LAB_ROUTER_TOKEN"\n', "1" * 64, "2" * 64
+    line = f'api_key_sha256.laptop = "{first}"\n'
+    steps = [
+        (key, key + line, "laptop … added"),
+        (line, f'{line}api_key_sha256.phone = "{second}"\n', "phone … added"),
+        (second, "3" * 64, "phone … -> …"),
+        (f'api_key_sha256.phone = "{"3" * 64}"\n', "", "phone … removed"),
+        (line, "", "laptop … removed"),
+    ]
+    for before, after, told in steps:
+        edit(fleet, before, after)
+        plan = plan_of(fleet, against="HEAD")
+        assert consequences(plan) == {"router": "reload"}
+        assert lines(plan) == [f"router: api_key_sha256.{told} (routes)"]
+        commit(fleet)
+
+
 def test_two_edits_are_told_apart(fleet: Path) -> None:
     edit(fleet, "port = 30001\ncontext_length = 16384", "port = 30011\ncontext_length = 8192")
 
     for against in ("disk", "HEAD"):
         assert lines(plan_of(fleet, against=against)) == [
-            "~ writer: context_length 16384 -> 8192 (--ctx-size)",
-            "~ writer: port 30001 -> 30011 (--port, health check, published port)",
-            "~ router: routes, by tiers.writer.context_length 16384 -> 8192",
-            "~ router: routes, by tiers.writer.port 30001 -> 30011",
+            "writer: context_length 16384 -> 8192 (--ctx-size)",
+            "writer: port 30001 -> 30011 (--port, health check, published port)",
+            "router: routes, by tiers.writer.context_length 16384 -> 8192",
+            "router: routes, by tiers.writer.port 30001 -> 30011",
         ]
 
 
@@ -182,7 +201,7 @@ def test_between_commits_the_line_is_found_by_its_value(fleet: Path) -> None:
     commit(fleet)
 
     assert causes(plan_of(fleet)) == {("writer", "tiers.writer.port", 62), ("router", "router", 111)}
-    assert lines(plan_of(fleet))[0] == "~ writer: port 30001 -> 30011 (--port, health check, published port)"
+    assert lines(plan_of(fleet))[0] == "writer: port 30001 -> 30011 (--port, health check, published port)"
     assert plan_of(fleet, against="HEAD").changes is False
 
 
@@ -245,6 +264,61 @@ def test_the_version_that_a_ref_had_is_named(fleet: Path) -> None:
     (fleet / "requirements.txt").write_text("anvil-gen==0.2.0\n", "utf-8")
 
     assert plan_of(fleet, against="HEAD").notes == ("HEAD has anvil-gen==0.1.0, and now it is anvil-gen==0.2.0",)
+
+
+def test_what_another_version_has_rendered_is_compared(fleet: Path) -> None:
+    """What this version makes of the inventory of that time would hide what the upgrade changes."""
+    (fleet / "requirements.txt").write_text("anvil-gen==0.1.0\n", "utf-8")
+    edit(fleet, "    init: true\n", "", "deploy/lab-quad/tiers/writer.yml")
+    commit(fleet)
+    assert plan_of(fleet, against="HEAD").changes is False
+    (fleet / "requirements.txt").write_text("anvil-gen==0.2.0\n", "utf-8")
+
+    plan = plan_of(fleet, against="HEAD")
+
+    assert consequences(plan) == {"writer": "recreate"}
+    assert {(service, key) for service, key, _ in causes(plan)} == {("writer", "version")}
+    assert [one.path for one in plan.files] == ["tiers/writer.yml"]
+    assert plan.is_edited is False
+
+
+def test_edits_that_cannot_be_taken_back_alone_are_no_cause_of_what_they_do_not_change(fleet: Path) -> None:
+    """A GPU is only free once another tier has moved, and that only fits once a third takes less."""
+    edit(fleet, 'gpu_memory = "18GiB"', 'gpu_memory = "15GiB"')
+    edit(fleet, 'task = "rerank"\ngpus = ["d"]', 'task = "rerank"\ngpus = ["c"]')
+    vision = 'engine = "vllm"\ngpus = ["d"]\nmodel = { repo = "org/vision" }\nport = 30006\n\n'
+    edit(fleet, "# Only in the mode", f"[tiers.vision]\n{vision}# Only in the mode")
+    edit(fleet, 'aliases.default = "chat"', 'aliases.default = "chat"\naliases.eyes = "vision"')
+
+    found = {(service, key) for service, key, _ in causes(plan_of(fleet, against="HEAD"))}
+
+    assert found == {
+        ("rerank", "tiers.rerank.gpus"),
+        ("vision", "tiers.vision"),
+        ("router", "tiers.vision"),
+        ("router", "router.aliases.eyes"),
+    }
+
+
+def test_names_that_clients_ask_for(fleet: Path) -> None:
+    edit(fleet, 'served_name = "qwen3-30b"', 'served_name = "qwen3-32b"')
+    edit(fleet, 'aliases.default = "chat"', 'aliases.default = "writer"')
+    names = plan_of(fleet, against="HEAD").names
+
+    assert [(one.name, one.before, one.after, one.modes) for one in names] == [
+        ("qwen3-30b", "chat", "", ("default", "coding")),
+        ("default", "chat", "writer", ("default",)),
+        ("qwen3-32b", "", "chat", ("default", "coding")),
+    ]
+
+
+def test_only_new_warnings_are_told(fleet: Path) -> None:
+    edit(fleet, "port = 30001\n", 'port = 30001\nbind = "0.0.0.0"\n')
+    assert [one.address for one in plan_of(fleet, against="HEAD").warnings] == ["tiers.writer.bind"]
+    commit(fleet)
+    edit(fleet, "context_length = 65536", "context_length = 32768")
+
+    assert plan_of(fleet, against="HEAD").warnings == ()
 
 
 def test_another_host_is_the_cause(tmp_path: Path) -> None:

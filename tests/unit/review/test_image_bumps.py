@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plans import edit, lab_fleet, plan_of
+from plans import LAB, edit, lab_fleet, plan_of
+
+from anvil_gen.deploy.pipeline import generator, write_trees
 
 BEFORE, AFTER = '[tiers.chat]\nengine = "vllm"', '[tiers.chat]\nengine = "vllm"\nimage = "{}"'
 DEFAULTS = {
@@ -39,3 +41,14 @@ def test_no_other_version(tmp_path: Path) -> None:
     edit(fleet, "port = 30001", "port = 30011")
 
     assert [one.notes for one in plan_of(fleet).services if one.notes] == []
+
+
+def test_a_flag_that_a_release_has_no_more_is_told(tmp_path: Path) -> None:
+    fleet = lab_fleet(tmp_path)
+    edit(fleet, BEFORE, f"{AFTER.format('vllm/vllm-openai:v0.25.0')}\nflags.max-num-partial-prefills = 2")
+    write_trees([generator().render(fleet / LAB)])
+    edit(fleet, "v0.25.0", "v0.33.0")
+    edit(fleet, "flags.max-num-partial-prefills = 2\n", "")
+    (chat,) = (one for one in plan_of(fleet).services if one.service == "chat")
+
+    assert "0.33.0: no --max-num-partial-prefills any more, which was given here" in chat.notes

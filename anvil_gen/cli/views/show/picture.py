@@ -244,7 +244,7 @@ def _router(stack: Stack, router: Router, catalog: Catalog) -> RouterBox:
         title=kind.title if kind is not None else router.kind,
         service=router.service,
         address=f"{scheme}://{where}",
-        keys=tuple(client.variable for client in router.clients),
+        keys=tuple(client.variable or f"{client.name} (by digest)" for client in router.clients),
         routes={mode.title: tuple(_routes(mode, stack.modes[0])) for mode in stack.modes},
     )
 

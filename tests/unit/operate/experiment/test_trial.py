@@ -82,7 +82,7 @@ def test_the_facts_of_a_trial(capsys: pytest.CaptureFixture[str]) -> None:
         "up           -\n"
         "drift        image\n"
         "\n"
-        "experiment: x:1 is another image now\n"
+        "~ experiment  recreate (x:1 is another image now)\n"
         "\n"
         "    anvil-gen experiment up box org/name\n"
     )
