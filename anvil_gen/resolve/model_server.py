@@ -16,7 +16,8 @@ from anvil_gen.resolve.host_defaults import fill_placeholders
 from anvil_gen.resolve.image_kinds import engine_in
 from anvil_gen.resolve.layers import Layer, layered
 from anvil_gen.resolve.options import ServerOptions
-from anvil_gen.resolve.ranks import as_rank, check_rank, link_layer
+from anvil_gen.resolve.rank_checks import check_rank
+from anvil_gen.resolve.ranks import as_rank, link_layer
 from anvil_gen.resolve.relative_paths import placed_layers
 from anvil_gen.resolve.server_checks import check_server
 from anvil_gen.resolve.server_gpus import find_gpus, image_of
