@@ -185,6 +185,11 @@ def fill(pattern: str, values: Mapping[str, Text]) -> Text:
     return concat(*pieces, rest)
 
 
+def fill_placeholders(defaults: Mapping[str, Any], values: Mapping[str, Text]) -> dict[str, Any]:
+    """Return defaults with their placeholders filled."""
+    return {name: fill(value, values) if isinstance(value, str) else value for name, value in defaults.items()}
+
+
 def canonical_flag(name: str) -> str:
     """Return the canonical spelling of a flag: argument parsers accept `_` for `-`."""
     return name.replace("_", "-")

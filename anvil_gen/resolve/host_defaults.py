@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from anvil_gen.inventory.fleet import fleet_root, stem_of
-from anvil_gen.values import Text, fill
+from anvil_gen.values import fill, fill_placeholders
 
 
 def host_defaults(path: Path, table: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -15,8 +15,3 @@ def host_defaults(path: Path, table: Mapping[str, Any], defaults: Mapping[str, A
     stem = stem_of(path)
     name = table.get("name", fill(defaults["name"], {"file": stem}))
     return fill_placeholders(defaults, {"file": stem, "host": name, "deploy": str(fleet_root(path) / "deploy")})
-
-
-def fill_placeholders(defaults: Mapping[str, Any], values: Mapping[str, Text]) -> dict[str, Any]:
-    """Return defaults with their placeholders filled."""
-    return {name: fill(value, values) if isinstance(value, str) else value for name, value in defaults.items()}
