@@ -14,9 +14,9 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.left_out import is_variable, names
 from anvil_gen.resolve.host import Host
-from anvil_gen.resolve.layers import fill_placeholders, set_fields
+from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import Stack, Tier
-from anvil_gen.values import KeyPath, address
+from anvil_gen.values import KeyPath, address, fill_placeholders
 
 CODE = "not-for-this-target"
 _DEVICE_PLUGIN = "device-plugin"
