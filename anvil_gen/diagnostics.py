@@ -82,6 +82,8 @@ def printable(text: str) -> str:
     if len(text) > _LONGEST:
         # The ends matter most: a list of choices follows a value of any length.
         text = f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 

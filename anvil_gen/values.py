@@ -156,6 +156,8 @@ def parts_of(text: Text) -> tuple[Part, ...]:
 
 def concat(*texts: Text) -> Text:
     """Join texts; the result is a plain string if it contains no variable."""
+    if all(type(text) is str for text in texts):
+        return "".join(texts)  # type: ignore[arg-type]
     parts: list[Part] = []
     for part in (part for text in texts for part in parts_of(text)):
         if isinstance(part, str) and parts and isinstance(parts[-1], str):
@@ -194,6 +196,8 @@ def escape_dollars(text: str) -> str:
 
 def compose_text(text: Text) -> str:
     """Return a text as Compose interpolates it: variables as ``${NAME}``, every other ``$`` doubled."""
+    if type(text) is str:
+        return escape_dollars(text)
     return "".join(escape_dollars(part) if isinstance(part, str) else _variable(part) for part in parts_of(text))
 
 

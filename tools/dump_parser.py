@@ -40,14 +40,19 @@ _PATCHES = {
 }
 
 
+def real_parser(engine: str, source: str) -> tuple[argparse.ArgumentParser, Any, Any]:
+    """Return an engine's own parser, what of its modules failed, and what was replaced by stubs."""
+    sys.path.insert(0, source)
+    sys.argv = [engine, "--help"]  # vLLM leaves parts out without the word, and others with it after "serve"
+    watch, stubs = import_stubs.install(engine, _PATCHES)
+    return {"vllm": _vllm, "sglang": _sglang}[engine](), watch, stubs
+
+
 def main() -> None:
     """Print one JSON object: flags by main name, whether prefixes are taken, and what could not be resolved."""
     engine, source = sys.argv[1:]
     answer, sys.stdout = sys.stdout, sys.stderr  # an engine that is imported may log
-    sys.path.insert(0, source)
-    sys.argv = [engine, "--help"]  # vLLM leaves parts out without the word, and others with it after "serve"
-    watch, stubs = import_stubs.install(engine, _PATCHES)
-    parser = {"vllm": _vllm, "sglang": _sglang}[engine]()
+    parser, watch, stubs = real_parser(engine, source)
     report = {
         "flags": dict(_flags(parser, _classes(engine))),
         "abbreviations": _takes_abbreviations(parser),

@@ -22,15 +22,22 @@ class Metrics(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     path: Annotated[str, Meta(description="Path of the request.")] = "/metrics"
     further_paths: Annotated[tuple[str, ...], Meta(description="Paths of more of a router's metrics.")] = ()
-    port: Annotated[int, Meta(description="Port of a router's metrics where `[router] metrics` sets none.")] | None = (
-        None
-    )
+    port: (
+        Annotated[
+            int,
+            Meta(
+                description="Port of a router's metrics where `[router] metrics` sets none. Without it they are on the "
+                "router's own port, behind its clients' key."
+            ),
+        ]
+        | None
+    ) = None
     flags: Annotated[
         Mapping[str, Any], Meta(description="Flags that turn them on, set where the inventory has `[monitoring]`.")
     ] = {}
     labels: Annotated[
         Mapping[str, tuple[str, ...]],
-        Meta(description="`tier` -> the labels that name it; the last one that a sample has counts."),
+        Meta(description="`tier` or `name` -> the labels that have it; the last one that a sample has counts."),
     ] = {}
     names: Names = {}
     sources: Sources = ()

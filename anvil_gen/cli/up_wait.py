@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from anvil_gen.cli.views.diagnostics import show_diagnostics
-from anvil_gen.cli.views.progress import ProgressDisplay, print_waited_json, show_interrupted, show_waited
+from anvil_gen.cli.views.json_output import print_json
+from anvil_gen.cli.views.progress import ProgressDisplay, show_interrupted, show_waited, waited_json
 from anvil_gen.cli.views.services import show_results
 from anvil_gen.deploy.starts import remember_starts
 from anvil_gen.diagnostics import Diagnostic, ExitCode
@@ -28,8 +29,15 @@ from anvil_gen.operate.wait import (
 )
 
 
-def wait_and_report(up: UpResult, causes: Sequence[Diagnostic], *, timeout: float | None, as_json: bool) -> ExitCode:
-    """Wait until all started services are ready, and report how that ended.
+def wait_and_report(
+    up: UpResult,
+    causes: Sequence[Diagnostic],
+    *,
+    timeout: float | None,
+    as_json: bool,
+    tell: Callable[..., None] | None = None,
+) -> ExitCode:
+    """Wait until all started services are ready, and report how that ended; JSON is printed, or given to ``tell``.
 
     Where Compose has failed, because of ``causes``, there is nothing to wait for: what it has left is checked once.
     """
@@ -62,7 +70,7 @@ def wait_and_report(up: UpResult, causes: Sequence[Diagnostic], *, timeout: floa
         remember_starts(up.deployment.project.folder, _starts(up, waited))
     diagnostics = [*readiness_errors(waited, host, up.mode.name), *impairment_warnings(waited)]
     if as_json:
-        print_waited_json(host, up.results, waited, [*causes, *diagnostics])
+        (tell or print_json)(**waited_json(host, up.results, waited, [*causes, *diagnostics]))
     if waited.outcome == "interrupted":
         show_interrupted(host)
         return ExitCode.INTERRUPTED

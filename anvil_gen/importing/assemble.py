@@ -25,6 +25,7 @@ from anvil_gen.importing.texts import value_of
 from anvil_gen.importing.tier import tier_of
 from anvil_gen.importing.tier_command import Shared, TierRequest
 from anvil_gen.inventory.fields import NAME_LENGTH
+from anvil_gen.inventory.fleet import leads_above
 from anvil_gen.resolve.compose_keys import by_name
 from anvil_gen.resolve.relative_paths import moved_keys, moved_volume
 
@@ -71,13 +72,15 @@ class Assembled(Struct, frozen=True, kw_only=True):
 
 
 def move_to(source: Path, inventory: Path) -> Move:
-    """Return how a path that is relative to the source is written in the inventory's folder."""
-    way = PurePath(os.path.relpath(source.resolve(), inventory.resolve())).as_posix()
+    """Return how a path relative to the source is written in an inventory: one above its fleet from the root on."""
+    folder = source.resolve()
+    way = PurePath(os.path.relpath(folder, inventory.parent.resolve())).as_posix()
 
     def move(written: str) -> str:
         if not written or written.startswith(("~", "$")) or is_absolute(written) or "://" in written:
             return written
-        return posixpath.normpath(posixpath.join(way, written))
+        path = posixpath.normpath(posixpath.join(way, written))
+        return posixpath.normpath((folder / written).as_posix()) if leads_above(path, inventory) else path
 
     return move
 

@@ -108,7 +108,7 @@ class _Work:
         services = [*project.tables["services"]]
         names = tier_names(services)
         self._choices = [self._choice(service, names[service]) for service in services]
-        self._move = move_to(project.folder, target.path.parent)
+        self._move = move_to(project.folder, target.path)
 
     def _choice(self, service: str, name: str) -> Choice:
         table = self._project.tables["services"][service]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.engine_parts import Recognise
 from anvil_gen.importing.shell_words import words_of
 from anvil_gen.importing.texts import plain
@@ -19,21 +19,28 @@ def engine_of(catalog: Catalog, name: str, service: Mapping[str, Any]) -> str:
     """Return the engine that a service runs; empty where it runs none that is known."""
     line = " ".join(plain(word.text) for key in ("entrypoint", "command") for word in words_of(service.get(key)) or ())
     image = _TAG.sub("", plain(service.get("image") or "")).lower()
-    known = [(engine, data.recognise) for engine, data in _engines(catalog).items() if data.recognise is not None]
-    by_program = [engine for engine, how in known if how.programs and re.search(how.programs, line)]
-    by_image = [engine for engine, how in known if any(re.fullmatch(one, image) for one in how.images)]
-    by_build = [] if image else [engine for engine, how in known if _is_built(how, name, service)]
+    known = _known(catalog)
+    by_program = [engine for engine, how in known.items() if how.programs and re.search(how.programs, line)]
+    by_image = _by_image(catalog, image)
+    by_build = [] if image else [engine for engine, how in known.items() if _is_built(how, name, service)]
     for engine in (*by_program, *by_image, *by_build):
-        how = _engines(catalog)[engine].recognise
-        does_else = how is not None and how.others and re.search(how.others, line) and engine not in by_program
+        others = known[engine].others
+        does_else = others and re.search(others, line) and engine not in by_program
         if not does_else:
             return engine
     return ""
 
 
-def _engines(catalog: Catalog) -> dict[str, Engine]:
-    found = {name: catalog.engine(name) for name in catalog.names("engines")}
-    return {name: engine for name, engine in found.items() if engine is not None}
+@lru_cache(256)
+def _by_image(catalog: Catalog, image: str) -> list[str]:
+    return [engine for engine, how in _known(catalog).items() if any(re.fullmatch(one, image) for one in how.images)]
+
+
+@lru_cache(1)
+def _known(catalog: Catalog) -> dict[str, Recognise]:
+    """Return how the engines are recognised that are."""
+    engines = {name: catalog.engine(name) for name in catalog.names("engines")}
+    return {name: one.recognise for name, one in engines.items() if one is not None and one.recognise is not None}
 
 
 def _is_built(how: Recognise, name: str, service: Mapping[str, Any]) -> bool:

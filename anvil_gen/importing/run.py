@@ -19,6 +19,7 @@ from anvil_gen.importing.containers import read_inspected
 from anvil_gen.importing.engine_facts import usual_driver
 from anvil_gen.importing.importer import Import, Target, import_project
 from anvil_gen.importing.live import inspected_project
+from anvil_gen.importing.ranks import rank_note
 from anvil_gen.importing.run_lines import looks_like_run_lines, read_run_lines
 from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.machine.dotenv import parse
@@ -69,7 +70,7 @@ def run_import(request: Request, made: Generator) -> ImportResult:
         adopt=request.adopt,
     )
     imported = import_project(project, target, made, start)
-    return ImportResult(project=project, imported=imported, path=path, notes=tuple(_notes(project, imported)))
+    return ImportResult(project=project, imported=imported, path=path, notes=tuple(_notes(start, project, imported)))
 
 
 def _project(request: Request, catalog: Catalog) -> Project:
@@ -115,13 +116,16 @@ def _dotenv(folder: Path) -> Mapping[str, str]:
         return {}
 
 
-def _notes(project: Project, imported: Import) -> Iterator[str]:
+def _notes(catalog: Catalog, project: Project, imported: Import) -> Iterator[str]:
     """Yield what a person should know of the import, besides its residue."""
     if project.extensions:
         yield f"not part of an inventory, and left out: {', '.join(project.extensions)}"
     for variable in imported.hidden.values:
         yield f"a secret that is written out is now the variable {variable}: write its value into .env of the tree"
     for choice in imported.choices:
+        note = rank_note(catalog, choice.engine, choice.service, project.tables["services"][choice.service])
+        if note is not None:
+            yield note
         for field, value in choice.assumed.items():
             assumed = f"{field} = {value} is assumed"
             yield f"{choice.service} shares a GPU, and nothing says how much of it it takes: {assumed}"

@@ -25,6 +25,8 @@ _VARIABLE = re.compile(r"\$\{[A-Za-z_]\w*\}")
 _SECRET = "secret-in-the-inventory"  # noqa: S105  a code
 _SAY_MORE = ("unknown-key", "text-that-looks-like-a-variable")
 """Codes whose diagnostics say better than the one of a secret what to write."""
+_COMMAND = "\n\n    "
+"""What is before a command that a remedy ends with."""
 _NOT_SHOWN = "what is written there is not shown: it may be a secret"
 
 
@@ -35,6 +37,8 @@ class Collector:
         """Start with nothing wrong in ``document``."""
         self.document = document
         self._diagnostics: dict[tuple[str, str, str], Diagnostic] = {}
+        self._unplaced: dict[tuple[str, str, str], tuple[KeyPath, bool, bool]] = {}
+        # Where a diagnostic is, is found when it is shown: to parse a text for its lines takes longer than its checks.
         self._errors = 0
         self._secrets: dict[str, tuple[Location, tuple[str, ...]]] = {}
         self._dropped: set[KeyPath] = set()
@@ -63,16 +67,14 @@ class Collector:
         if secret_part(path[:-1] if key else path) is not None:
             detail = _NOT_SHOWN
             remedy = "" if any(text in remedy for text in _texts(self.value_at(path))) else remedy
-        detail, remedy = printable(mask_looks(detail)), printable(mask_looks(remedy))
+        detail, remedy = printable(mask_looks(detail)), mask_looks(remedy)
+        remedy = _COMMAND.join(printable(part) for part in remedy.split(_COMMAND))
         if (code, where, detail) in self._diagnostics:
             return
-        location = self.document.location(path, key=key)
-        if secret:
-            location = _without_value(location, key=key)
-            self._secrets[where] = (location, tuple(_texts(self.value_at(path))))
         self._diagnostics[code, where, detail] = Diagnostic(
-            code=code, detail=detail, remedy=remedy, address=where, location=location, severity=severity
+            code=code, detail=detail, remedy=remedy, address=where, severity=severity
         )
+        self._unplaced[code, where, detail] = (path, key, secret)
         self._errors += severity == "error"
         if self._errors == MOST_ERRORS:
             self.raise_errors()
@@ -119,15 +121,20 @@ class Collector:
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """All diagnostics so far, in the order of the file."""
+        return tuple(self._in_order("error", "warning"))
 
-        def place(diagnostic: Diagnostic) -> tuple[int, int]:
-            location = diagnostic.location
-            return (location.line or 0, location.column or 0) if location else (0, 0)
-
-        found = self._diagnostics.values()
+    def _in_order(self, *severities: Severity) -> list[Diagnostic]:
+        for name in [name for name in self._unplaced if self._diagnostics[name].severity in severities]:
+            path, key, secret = self._unplaced.pop(name)
+            location = self.document.location(path, key=key)
+            if secret:
+                location = _without_value(location, key=key)
+                self._secrets[name[1]] = (location, tuple(_texts(self.value_at(path))))
+            self._diagnostics[name] = replace(self._diagnostics[name], location=location)
+        found = [one for one in self._diagnostics.values() if one.severity in severities]
         known = {diagnostic.address for diagnostic in found if self._says_more(diagnostic)}
         told = (one for one in found if one.code != _SECRET or one.address not in known)
-        return tuple(sorted(map(self._without_secret, told), key=place))
+        return sorted(map(self._without_secret, told), key=_place)
 
     def _without_secret(self, diagnostic: Diagnostic) -> Diagnostic:
         """Return a diagnostic that does not show its value, where another one has found that to be a secret."""
@@ -150,7 +157,7 @@ class Collector:
         Raises:
             DiagnosticError: with all errors.
         """
-        errors = [diagnostic for diagnostic in self.diagnostics if diagnostic.severity == "error"]
+        errors = self._in_order("error")
         if len(errors) >= MOST_ERRORS:
             detail, remedy = "the check of the file ended here: there may be more", "fix these first"
             where = Location(file=self.document.display)
@@ -160,6 +167,11 @@ class Collector:
             raise DiagnosticError([*errors, too_many])
         if errors:
             raise DiagnosticError(errors)
+
+
+def _place(diagnostic: Diagnostic) -> tuple[int, int]:
+    location = diagnostic.location
+    return (location.line or 0, location.column or 0) if location else (0, 0)
 
 
 def _without_value(location: Location, *, key: bool) -> Location:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import posixpath
+from contextlib import suppress
 from pathlib import Path
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
@@ -95,6 +97,17 @@ def repository_of(folder: Path) -> Path:
     return next((one for one in (folder, *folder.parents) if os.path.lexists(one / ".git")), folder)
 
 
+def leads_above(written: str, inventory: Path) -> bool:
+    """Tell whether a path of an inventory climbs out of the fleet, or out of a home, and names nothing there.
+
+    Where that is, the fleet's place on a host decides: with enough of it, it is all of the host.
+    """
+    of_home = written.startswith("~/")
+    parts = posixpath.normpath((written[2:] if of_home else written).replace("\\", "/")).split("/")
+    below = 0 if of_home else int(Path(os.path.abspath(inventory)).parent.name == HOSTS)  # noqa: PTH100
+    return {*parts} == {".."} and len(parts) > below
+
+
 def stem_of(inventory: Path) -> str:
     """Return the name by which a host is meant: its inventory's, without the suffix."""
     return inventory.name.removesuffix(".toml")
@@ -108,13 +121,19 @@ def header_name(inventory: Path) -> str:
 
 def _inventories(folder: Path | None) -> list[Path]:
     """Return the inventories of a folder; hidden files are an editor's."""
-    found = folder.glob("*.toml") if folder is not None else ()
-    return sorted(path for path in found if not path.name.startswith(".") and _is_inventory(path))
+    if folder is None or not folder.is_dir():
+        return []
+    names: list[str] = []
+    with suppress(PermissionError), os.scandir(folder) as entries:
+        names = sorted((entry.name for entry in entries if _is_inventory(entry)), key=os.path.normcase)
+    return [folder / name for name in names]
 
 
-def _is_inventory(path: Path) -> bool:
-    """Tell whether a listed path is meant as an inventory; a pipe or a device is reported when it is read."""
-    return path.exists() and not path.is_dir()
+def _is_inventory(entry: os.DirEntry[str]) -> bool:
+    """Tell whether what is listed is meant as an inventory; a pipe or a device is reported when it is read."""
+    if not os.path.normcase(entry.name).endswith(".toml") or entry.name.startswith("."):
+        return False
+    return entry.is_file() or (not entry.is_dir() and os.path.exists(entry.path))  # noqa: PTH110
 
 
 def _is_file(path: Path) -> bool:

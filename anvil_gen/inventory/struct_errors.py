@@ -300,7 +300,8 @@ def _problem(value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str, An
 
 def _length_problem(value: Sized, kind: types.ListType | types.DictType, hints: Mapping[str, Any]) -> _Problem | None:
     if len(value) < (kind.min_length or 0):
-        return _Problem("form", "it is empty", _help(hints))
+        few = f"it has {len(value)}; at least {kind.min_length} are needed" if value else "it is empty"
+        return _Problem("form", few, _help(hints))
     if kind.max_length is not None and len(value) > kind.max_length:
         return _Problem("form", f"it has {len(value)} entries; at most {kind.max_length} are allowed", _help(hints))
     return None

@@ -21,6 +21,9 @@ class Positions:
         self._keys: dict[KeyPath, Node] = {}
         self._values: dict[KeyPath, Node] = {}
         self._array_sizes: dict[KeyPath, int] = {}
+        self._headed: set[KeyPath] = set()
+        # Tables by the first parts of their headings: what is in one is read when it is asked for.
+        self._unread: dict[KeyPath, list[tuple[Node, KeyPath]]] = {}
         self._root = Parser(Language(tree_sitter_toml.language())).parse(self._source).root_node
         for node in self._root.children:
             if node.type == "pair":
@@ -30,6 +33,7 @@ class Positions:
 
     def find(self, path: KeyPath, *, key: bool = False) -> _Span:
         """Return the span of ``path``'s value, or of its key; of its nearest known parent where it has none."""
+        self._read(path)
         first, second = (self._keys, self._values) if key else (self._values, self._keys)
         for size in range(len(path), 0, -1):
             node = first.get(path[:size]) or second.get(path[:size])
@@ -39,6 +43,7 @@ class Positions:
 
     def key_range(self, path: KeyPath) -> tuple[int, int] | None:
         """Return where the last part of a key stands, as indices of characters; None where there is no such key."""
+        self._read(path)
         node = self._keys.get(path)
         if node is None:
             return None
@@ -80,21 +85,34 @@ class Positions:
         text = self._source[node.start_byte : node.end_byte].decode("utf-8", "replace")
         return row + 1, column, max(1, len(text.split("\n")[0].rstrip("\r")))
 
+    def _read(self, path: KeyPath) -> None:
+        """Read the tables that a key may be in."""
+        for size in (1, 2):
+            for node, table in self._unread.pop(path[:size], ()):
+                for child in node.children:
+                    if child.type == "pair":
+                        self._pair(child, table)
+
+    def _note(self, path: KeyPath, node: Node) -> None:
+        """Note where a key is first written, if no heading ends with it."""
+        known = self._keys.get(path)
+        if known is None or (node.start_byte < known.start_byte and path not in self._headed):
+            self._keys[path] = node
+
     def _table(self, node: Node) -> None:
         head = next(child for child in node.children if child.type in _KEYS)
         path: KeyPath = ()
         for part, part_node in self._parts(head):
             path = (*path, part)
-            self._keys.setdefault(path, part_node)
+            self._note(path, part_node)
             if path in self._array_sizes and node.type == "table":
                 path = (*path, self._array_sizes[path] - 1)
         if node.type == "table_array_element":
             self._array_sizes[path] = self._array_sizes.get(path, 0) + 1
             path = (*path, self._array_sizes[path] - 1)
         self._keys[path] = head
-        for child in node.children:
-            if child.type == "pair":
-                self._pair(child, path)
+        self._headed.add(path)
+        self._unread.setdefault(path[:2], []).append((node, path))
 
     def _pair(self, node: Node, path: KeyPath) -> None:
         key = next((child for child in node.children if child.type in _KEYS), None)
@@ -102,7 +120,7 @@ class Positions:
             return
         for part, part_node in self._parts(key):
             path = (*path, part)
-            self._keys.setdefault(path, part_node)
+            self._note(path, part_node)
         named = [child for child in node.named_children if child.type != "comment"]
         if len(named) > 1:
             self._value(named[-1], path)

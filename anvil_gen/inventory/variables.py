@@ -8,7 +8,7 @@ that what reckons with the value has the default, and what writes a compose file
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -57,6 +57,40 @@ def _inventory_type() -> types.Type:
     return types.type_info(Inventory)
 
 
+class _Shape(Struct, frozen=True, kw_only=True):
+    """What a value of a type may be."""
+
+    items: types.Type  # of a list
+    fields: Mapping[str, types.Type] | None  # of a table with fixed keys
+    entries: types.Type | None  # of one with free keys
+    scalars: tuple[_Kind, ...]
+
+    @property
+    def only_scalars(self) -> bool:
+        """Whether no table is one, and a variable may stand for it."""
+        return self.fields is None and self.entries is None and any(mark for _, mark in self.scalars)
+
+
+_SHAPES: dict[int, _Shape] = {}
+"""By the identities of types, which live as long as the type of an inventory: it is made once."""
+
+
+def _shape(kind: types.Type) -> _Shape:
+    known = _SHAPES.get(id(kind))
+    return known if known is not None else _SHAPES.setdefault(id(kind), _shape_of(kind))
+
+
+def _shape_of(kind: types.Type) -> _Shape:
+    kinds = list(_alternatives(kind, ""))
+    struct = next((one for one, _ in kinds if isinstance(one, types.StructType)), None)
+    return _Shape(
+        items=next((one.item_type for one, _ in kinds if isinstance(one, types.ListType)), _ANY),
+        fields=None if struct is None else {field.encode_name: field.type for field in struct.fields},
+        entries=next((one.value_type for one, _ in kinds if isinstance(one, types.DictType)), None),
+        scalars=tuple((one, mark) for one, mark in kinds if isinstance(one, _SCALARS)),
+    )
+
+
 class _Taker:
     """Takes the variables out of data; ``found`` has them."""
 
@@ -66,22 +100,23 @@ class _Taker:
 
     def take(self, value: Any, kind: types.Type, path: KeyPath) -> Any:
         """Return a value without its variables; UNSET for a variable without a default."""
-        kinds = list(_alternatives(kind, ""))
+        if not isinstance(value, list | dict):
+            return value
+        shape = _shape(kind)
         if isinstance(value, list):
-            items = next((one.item_type for one, _ in kinds if isinstance(one, types.ListType)), _ANY)
-            taken = [self.take(item, items, (*path, index)) for index, item in enumerate(value)]
+            taken = [self.take(item, shape.items, (*path, index)) for index, item in enumerate(value)]
             wrong = any(item is UNSET and (*path, index) not in self.found for index, item in enumerate(taken))
             return UNSET if wrong else ["" if item is UNSET else item for item in taken]
-        if not isinstance(value, dict):
-            return value
-        struct = next((one for one, _ in kinds if isinstance(one, types.StructType)), None)
-        fields = {field.encode_name: field.type for field in struct.fields} if struct is not None else {}
-        scalars: list[_Kind] = [(one, mark) for one, mark in kinds if isinstance(one, _SCALARS)]
-        entries = next((one.value_type for one, _ in kinds if isinstance(one, types.DictType)), None)
-        only = struct is None and entries is None and any(mark for _, mark in scalars)
-        if scalars and (any(key in value and key not in fields for key in KEYS) or (only and value)):
-            return self._reference(value, scalars, path)
-        taken_of = {key: self.take(item, fields.get(key, entries or _ANY), (*path, key)) for key, item in value.items()}
+        fields, entries = shape.fields or {}, shape.entries
+        is_one = any(key in value and key not in fields for key in KEYS)
+        if shape.scalars and (is_one or (value and shape.only_scalars)):
+            return self._reference(value, shape.scalars, path)
+        taken_of = {
+            key: self.take(item, fields.get(key, entries or _ANY), (*path, key))
+            if isinstance(item, list | dict)
+            else item
+            for key, item in value.items()
+        }
         # An entry stays under its name, which is checked too.
         return {
             key: "" if item is UNSET else item
@@ -89,7 +124,7 @@ class _Taker:
             if item is not UNSET or (entries is not None and (*path, key) in self.found)
         }
 
-    def _reference(self, table: dict[str, Any], kinds: list[_Kind], path: KeyPath) -> Any:
+    def _reference(self, table: dict[str, Any], kinds: Sequence[_Kind], path: KeyPath) -> Any:
         """Return the default of a variable, which is noted; UNSET where it has none, or is wrong."""
         mark = next((mark for _, mark in kinds if mark), "")
         problem = reference_error(table, typed=True)
@@ -108,7 +143,7 @@ class _Taker:
         self._collector.drop(path)
         self._collector.add(code, path, detail, remedy)
 
-    def _noted(self, table: dict[str, Any], kinds: list[_Kind], mark: str, path: KeyPath) -> Any:
+    def _noted(self, table: dict[str, Any], kinds: Sequence[_Kind], mark: str, path: KeyPath) -> Any:
         text = reference(table, typed=True)
         if text is None:
             raise LookupError(address(path))
@@ -133,7 +168,7 @@ def _alternatives(kind: types.Type, mark: str) -> Iterator[_Kind]:
         yield kind, mark
 
 
-def _interpolated(text: Text, kinds: list[_Kind]) -> Any:
+def _interpolated(text: Text, kinds: Sequence[_Kind]) -> Any:
     """Return what a text is where no variable is set, as one of these types; UNSET where it needs one."""
     written = compose_text(text)
     if next(unset_variables(written, {}), None) is not None:

@@ -243,6 +243,11 @@ def images_of(docker: Docker, references: Iterable[str]) -> dict[str, Mapping[st
     return {name: known[full] for name in requested if (full := _full_name(name)) in known}
 
 
+def image_digests(image: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return by what an image is known on any host: its id, and its digests in registries."""
+    return (image["Id"], *(name.partition("@")[2] for name in image.get("RepoDigests") or ()))
+
+
 def _full_name(reference: str) -> str:
     """Return an image's name as Docker lists it: with the tag that it assumes; with a digest, without a tag."""
     reference = reference.removeprefix("docker.io/").removeprefix("library/")

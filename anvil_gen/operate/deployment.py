@@ -198,10 +198,12 @@ def delegate(
     mode: str | None,
     *,
     on_wait: Callable[[], None] | None = None,
+    stdout: int | None = None,
 ) -> int:
     """Run a compose command for some tiers of a mode, or for the whole mode, on this terminal; return its exit code.
 
     With ``on_wait`` the command changes what runs: it takes the project's lock, and calls ``on_wait`` before a wait.
+    ``stdout`` redirects its output.
 
     Raises:
         DiagnosticError: nothing is rendered, there is no such mode or tier, the containers are another inventory's, or
@@ -220,7 +222,9 @@ def delegate(
         if "--remove-orphans" in arguments:
             require_known_services(project, containers, all_services(deployment.stack))
     with project_lock(deployment.project.folder, on_wait) if on_wait is not None else nullcontext(()) as held:
-        code = deployment.project.run_interactive(*arguments, *services, root_file=chosen.root_file, inherited=held)
+        code = deployment.project.run_interactive(
+            *arguments, *services, root_file=chosen.root_file, stdout=stdout, inherited=held
+        )
     if code not in (ExitCode.OK, ExitCode.INTERRUPTED):
         deployment.project.docker.output("compose", "version")  # without Compose, docker itself has failed
     return code

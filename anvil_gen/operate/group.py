@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.deploy.pipeline import generator
+from anvil_gen.deploy.pipeline import generator, write_trees
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, join_words
 from anvil_gen.inventory.fleet import fleet_root, host_names, hosts_folder
 from anvil_gen.inventory.group_files import GROUPS, GroupFile, read_groups
@@ -18,9 +19,11 @@ from anvil_gen.machine.same_files import differing_files
 from anvil_gen.machine.ssh import over_ssh
 from anvil_gen.operate.deployment import Deployment, staleness
 from anvil_gen.operate.drift import Drift
+from anvil_gen.operate.group_images import RankImage, image_drifts, image_errors, image_of_rank
 from anvil_gen.operate.status import Row
 from anvil_gen.operate.statuses import Answer, statuses
 from anvil_gen.resolve.host import Host
+from anvil_gen.resolve.model import Service
 
 _RECREATED = ("config", "image")
 _SAME_START = 10.0
@@ -39,6 +42,16 @@ class OperatedRank(Struct, frozen=True, kw_only=True):
     def host(self) -> str:
         """The host's name in the fleet."""
         return self.deployment.host.path.stem
+
+    @property
+    def service(self) -> Service:
+        """Its service in the files."""
+        return next(tier.service for tier in self.deployment.stack.tiers if tier.name == self.tier)
+
+    @property
+    def image(self) -> str:
+        """The image's name in the files, which is the same for all ranks."""
+        return str(self.service.image)
 
     def command(self, verb: str) -> str:
         """Return what a person types on the host itself."""
@@ -74,8 +87,8 @@ def require_operable(ranks: Sequence[OperatedRank], verb: str, *, stale_too: boo
         DiagnosticError: with each of these hosts, and what to type there.
     """
     stale = [one for rank in ranks if stale_too and (one := staleness(rank.deployment, then="run this again"))]
-    if any(one.severity == "error" for one in stale):
-        raise DiagnosticError(one for one in stale if one.severity == "error")
+    if stale:  # also what another version has rendered: that of the other hosts may be of yet another one
+        raise DiagnosticError(replace(one, severity="error") for one in stale)
     here = [rank for rank in ranks if rank.deployment.host.docker_context is None]
     refused = [(rank, _NO_CONTEXT) for rank in here if len(here) > 1]
     refused += [(rank, why) for rank in ranks if rank not in here and (why := _not_the_same(rank))]
@@ -89,6 +102,22 @@ def require_operable(ranks: Sequence[OperatedRank], verb: str, *, stale_too: boo
             )
             for rank, why in refused
         )
+
+
+def rendered(ranks: Sequence[OperatedRank]) -> list[OperatedRank]:
+    """Write the files of all hosts of a group, or of none, and return its ranks with them.
+
+    Raises:
+        DiagnosticError: a file of one of them was changed by hand.
+    """
+    write_trees([plan for rank in ranks if (plan := rank.deployment.pending) is not None])
+    return [replace(rank, deployment=Deployment(rank.deployment.host)) for rank in ranks]
+
+
+def different_images(ranks: Sequence[OperatedRank]) -> list[Diagnostic]:
+    """Return why ranks would not start from one image, by what its name means on each host now."""
+    images = [image_of_rank(rank.host, rank.deployment.project.docker, rank.image) for rank in ranks]
+    return image_errors(ranks[0].group, images)
 
 
 _NO_CONTEXT = "it has no docker_context in [host], and another host of the group has none either"
@@ -150,9 +179,23 @@ def group_status(ranks: Sequence[OperatedRank]) -> GroupStatus:
     return GroupStatus(group=found.group, ranks=found.ranks, drift=tuple(drift))
 
 
+def running_group(ranks: Sequence[OperatedRank]) -> GroupStatus:
+    """Return the status of a group whose hosts all answer.
+
+    Raises:
+        DiagnosticError: why one of them does not.
+    """
+    found = group_status(ranks)
+    silent = [one for _, answer in found.ranks if answer.status is None for one in answer.diagnostics]
+    if silent:
+        raise DiagnosticError(silent)
+    return found
+
+
 def group_drift(ranks: Sequence[OperatedRank], rows: Sequence[Row | None]) -> Iterator[Drift]:
     """Yield what ranks do to each other: those that are left of a group hang, and never end."""
-    remedy = f"anvil-gen up {ranks[0].group}"
+    group = ranks[0].group
+    remedy = f"anvil-gen up {group}"
     running = [row is not None and row.state == "running" for row in rows]
     head = rows[0]
     for rank, row, runs in zip(ranks, rows, running, strict=True):
@@ -164,6 +207,9 @@ def group_drift(ranks: Sequence[OperatedRank], rows: Sequence[Row | None]) -> It
         elif runs and running[0] and head is not None and _seconds(row) > _seconds(head) + _SAME_START:
             detail = f"rank {rank.number} on {rank.host} has started again since the head did, which has lost it"
             yield Drift(kind="rank", detail=detail, remedy=remedy)
+    pairs = [(rank, row) for rank, row in zip(ranks, rows, strict=True) if row is not None and row.state == "running"]
+    images = [RankImage(host=rank.host, name=rank.image, digests=row.image) for rank, row in pairs]
+    yield from image_drifts(group, images)
 
 
 def _seconds(row: Row) -> float:

@@ -13,7 +13,7 @@ from anvil_gen.catalog.engine import ModelsEndpoint
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.machine.compose import Hashes
 from anvil_gen.machine.conflicts import name_conflict, taken_ports
-from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, images_of
+from anvil_gen.machine.containers import Container, ContainerQuery, containers_named, image_digests, images_of
 from anvil_gen.machine.engine_metrics import Requests
 from anvil_gen.machine.ownership import inventory_of, is_of_another_inventory, stop_command
 from anvil_gen.operate.deployment import Deployment, reload_services, services_of, staleness, tier_of
@@ -52,6 +52,7 @@ class Row(Struct, frozen=True, kw_only=True):
     requests_running: int | None = None  # as its engine tells
     requests_waiting: int | None = None
     gpu_memory: tuple[str, ...] = ()  # used of each of its GPUs, by whatever
+    image: tuple[str, ...] = ()  # the id of the image that it was created from, and its digests in registries
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -113,7 +114,7 @@ def status_of(
     models = _models(deployment, by_service) if local else {}
     names = set(deployment.container_names) - {one.name for one in by_service.values()}
     by_name = {one.name: one for one in (*by_service.values(), *containers_named(project.docker, names))}
-    images = images_of(project.docker, (one.image for one in by_service.values()))
+    images = images_of(project.docker, (name for one in by_service.values() for name in (one.image, one.image_id)))
     queried = _Queried(
         deployment=deployment,
         mode=running,
@@ -208,6 +209,7 @@ def _row(queried: _Queried, name: str, service: str, drift: tuple[Drift, ...]) -
         requests_running=requests.running,
         requests_waiting=requests.waiting,
         gpu_memory=tuple(_gpu_memory(queried, tier, one)),
+        image=image_digests(queried.images.get(one.image_id, {"Id": one.image_id})) if one is not None else (),
     )
 
 
@@ -235,7 +237,7 @@ def _gpus(stack: Stack, tier: Tier | None, one: Container | None) -> tuple[str, 
 
 def _drift(queried: _Queried, service: str, tier: Tier | None, one: Container | None) -> Iterable[Drift]:
     host = queried.deployment.stack.host
-    again = f"anvil-gen up {host} {tier.name if tier is not None else service}"
+    again = f"anvil-gen up {_started_by(host, service, tier)}"
     if one is None:
         yield from _conflicts(queried, service, tier, again)
         return
@@ -255,6 +257,13 @@ def _drift(queried: _Queried, service: str, tier: Tier | None, one: Container | 
     moved = image_drift(one, queried.images)
     if moved is not None:
         yield replace(moved, remedy=again)
+
+
+def _started_by(host: str, service: str, tier: Tier | None) -> str:
+    """Return what `up` is told to recreate a service: a rank with all others of its group, which do not survive it."""
+    if tier is None:
+        return f"{host} {service}"
+    return f"{host} {tier.name}" if tier.rank is None else tier.rank.group
 
 
 def _start_period(tier: Tier | None) -> float:

@@ -9,7 +9,7 @@ import yaml
 
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.quoting import yaml_block
-from anvil_gen.render.yaml_loader import FASTEST, load_yaml
+from anvil_gen.render.yaml_loader import FASTEST, FASTEST_NODES, load_yaml
 from anvil_gen.resolve.model import Declared
 from anvil_gen.resolve.override_merge import merge
 from anvil_gen.values import ComposeText, Number, address
@@ -42,7 +42,7 @@ def overridden(text: str, path: str, service: str, override: Mapping[str, Any], 
 def _rewritten(text: str, data: dict[str, Any], wanted: dict[str, Any]) -> str:
     """Return the text of ``data`` as that of ``wanted``: only the lines of what differs are others."""
     lines = text.removesuffix("\n").split("\n")
-    root: Any = yaml.compose(text, FASTEST)
+    root: Any = yaml.compose(text, FASTEST_NODES)
     if not _is_block(root, yaml.MappingNode) or _has_aliases(text):
         start = next(at for at, line in enumerate(lines) if not line.startswith("#"))
         return "\n".join([*lines[:start], yaml_block(wanted, 0), ""])
@@ -98,6 +98,8 @@ def _list_edits(node: yaml.Node, data: list[Any], wanted: list[Any]) -> Iterator
 
 def _is_same(one: Any, other: Any) -> bool:
     """Tell whether two values are rendered the same: `1` is neither `1.0` nor `true`."""
+    if one is other:  # as most are: an override names few
+        return True
     if isinstance(one, dict) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(_is_same(value, other[key]) for key, value in one.items())
     if isinstance(one, list) and isinstance(other, list):

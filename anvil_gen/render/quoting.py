@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from anvil_gen.diagnostics import InternalError
@@ -52,6 +53,7 @@ def _escaped(text: str, escapes: dict[str, str]) -> str:
     return _ASTRAL.sub(escape, _UNPRINTABLE.sub(escape, text))
 
 
+@lru_cache(1024)
 def yaml_string(text: str) -> str:
     """Return a YAML scalar that is this string for YAML 1.1 and 1.2 readers alike."""
     if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:

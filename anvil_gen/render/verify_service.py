@@ -52,6 +52,8 @@ def expected_root(stack: Stack, mode: Mode) -> dict[str, Any]:
 
 def first_difference(got: Any, want: Any) -> KeyPath | None:
     """Return the first key at which parsed data is not what is expected; None where all of it is."""
+    if type(want) is str and type(got) is str:  # as most are
+        return None if got == want else ()
     if isinstance(want, dict):
         return _mapping_difference(got, want) if isinstance(got, dict) else ()
     if isinstance(want, list):

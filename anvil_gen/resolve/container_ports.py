@@ -24,7 +24,7 @@ def check_container_ports(
         proven: the router makes sure that a tier is the one that it asks.
     """
     seen: dict[int, Tier] = {}
-    for tier in mode.tiers:
+    for tier in (tier for tier in mode.tiers if tier.answers):
         number, table = tier.container_port, tier.table
         other = seen.setdefault(number, tier)
         if other.group == tier.group or not number or table in reported or collector.is_dropped((*table, "port")):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from anvil_gen.diagnostics import join_words
 from anvil_gen.inventory.schema import Inventory
@@ -84,6 +84,8 @@ def variable_names(value: Any) -> Iterator[tuple[str, bool]]:
 
 
 def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):  # before what is asked of an abstract class, which takes longer than all others
+        return value.values()
     if isinstance(value, VariableValue):
         return (value.reference,)
     if isinstance(value, ComposeText):
@@ -91,7 +93,7 @@ def _parts(value: Any) -> Iterable[Any]:
     if isinstance(value, Interpolation):
         return ()
     if isinstance(value, Struct):
-        return (getattr(value, field) for field in value.__struct_fields__)
+        return astuple(value)
     if isinstance(value, Mapping):
         return value.values()
     return value if isinstance(value, list | tuple) else ()

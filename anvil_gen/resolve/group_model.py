@@ -77,6 +77,7 @@ class TierRank(Struct, frozen=True, kw_only=True):
     group: str
     number: int
     hosts: tuple[str, ...]  # by rank, as the fleet names them
+    taken_ports: tuple[tuple[int, str], ...]  # on the host's network beside what it publishes, each with its address
     address: str | None  # at which the head's router reaches it; None for its name on the project's network
 
     @property

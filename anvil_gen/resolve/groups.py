@@ -132,6 +132,7 @@ def _rank(collector: Collector, group: GroupFile, document: HostDocument, read: 
         gpus=tuple(gpus),
     )
     _check_links(collector, rank)
+    _check_machines(collector, rank)
     return rank
 
 
@@ -218,13 +219,17 @@ def _link(table: LinkTable) -> Link:
     )
 
 
+_NOWHERE = ("0.0.0.0", "::", "::1")  # noqa: S104  compared, not bound
+"""Addresses that no other host reaches, beside 127.0.0.0/8."""
+
+
 def _check_links(collector: Collector, rank: Rank) -> None:
     """Report ends of a link that cannot be those of one."""
     first, seen = rank.members[0], dict[str, str]()
     for index, member in enumerate(rank.members):
         here: KeyPath = (*rank.path, "hosts", index)
         address = member.link.address
-        if not is_address(address) or address in ("0.0.0.0", "::", "127.0.0.1"):  # noqa: S104  compared, not bound
+        if not is_address(address) or address in _NOWHERE or address.startswith("127."):
             detail = f'[links.{rank.link_name}] of {member.host} has "{address}"'
             collector.add("not-an-ip-address", here, detail, "write an address that the other hosts reach")
         other = seen.setdefault(address, member.host)
@@ -241,3 +246,17 @@ def _check_links(collector: Collector, rank: Rank) -> None:
         if (":" in address) != (":" in first.link.address):
             detail = f"{first.host} has {first.link.address}, and {member.host} {address}"
             collector.add("hosts-of-a-group-differ", here, detail, "take IPv4 on all hosts, or IPv6")
+
+
+def _check_machines(collector: Collector, rank: Rank) -> None:
+    """Report two hosts that would be one machine: an inventory that was copied."""
+    seen = dict[tuple[str, str], str]()
+    for index, member in enumerate(rank.members):
+        uuids = [("uuid", str(gpu.uuid)) for gpu in member.inventory.gpus.values() if gpu.uuid is not UNSET]
+        context = member.options.docker_context
+        for key, value in [*uuids, *([("docker_context", context)] if context is not None else [])]:
+            other = seen.setdefault((key, value.casefold()), member.host)
+            if other != member.host:
+                detail = f'{other} and {member.host} have the {key} "{value}" both, and would be one machine'
+                remedy = f"write in each its own {key}"
+                collector.add("hosts-of-a-group-differ", (*rank.path, "hosts", index), detail, remedy)

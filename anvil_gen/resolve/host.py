@@ -19,7 +19,7 @@ from anvil_gen.digests import digest_of
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.decode import parse
 from anvil_gen.inventory.fleet import fleet_root, header_name, neighbours, stem_of
-from anvil_gen.inventory.group_files import host_document
+from anvil_gen.inventory.group_files import HostDocument, host_document
 from anvil_gen.inventory.left_out import leave_out
 from anvil_gen.inventory.lock_file import Lock, read_lock
 from anvil_gen.inventory.schema import Inventory
@@ -179,6 +179,8 @@ class Host:
     @cached_property
     def ranks(self) -> dict[str, Rank]:
         """Its parts in groups, by the names of their tiers; what is wrong with them is in ``collector``."""
+        if not isinstance(self.collector.document, HostDocument):  # and who is in no group asks for no other host
+            return {}
         found = ranks_of(self.collector, sorted([stem_of(self.path), *self._others]), self._member)
         return {tier: replace(rank, words=self.group_words) for tier, rank in found.items()}
 

@@ -9,8 +9,10 @@ from typing import Any
 from anvil_gen.host_paths import is_below, is_root
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.compose_decode import added_items
-from anvil_gen.inventory.env_references import own_key_tables
+from anvil_gen.inventory.env_references import own_key_tables, server_tables
+from anvil_gen.inventory.fleet import leads_above
 from anvil_gen.resolve.compose_keys import long_mount
+from anvil_gen.resolve.relative_paths import with_defaults, written_paths
 from anvil_gen.values import KeyPath
 
 _LONGEST_PART, _LONGEST = 255, 1000
@@ -72,6 +74,9 @@ def check_paths(collector: Collector) -> None:
         value = collector.value_at(path)
         if isinstance(value, str) and is_root(value):
             collector.add(_WHOLE, path, f'"{value}"', "name a folder or file of its own")
+    for table, keys in _tables_with_paths(collector.document.data):
+        for place, written in written_paths(keys, table):
+            check_climb(collector, place, written)
     for table, mapping in own_key_tables(collector.document.data):
         mounts, where = mapping.get("volumes"), (*table, "volumes")
         if (added := added_items(mounts)) is not None:
@@ -82,6 +87,22 @@ def check_paths(collector: Collector) -> None:
             _check_volume(collector, (*table, "driver_opts", "device"), mapping.get("driver_opts"))
 
 
+def _tables_with_paths(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    yield from own_key_tables(data)
+    for path, table in server_tables(data):
+        yield path, {key: table[key] for key in ("env_file", "build") if key in table}
+
+
+def check_climb(collector: Collector, path: KeyPath, written: str) -> bool:
+    """Tell whether a path of the host names something; report one that does nothing but climb out of the fleet."""
+    climbs = leads_above(written, collector.document.path)
+    if climbs:
+        detail = f'"{written}" names nothing: what is there, up to the whole host, depends on where the fleet is'
+        remedy = "name the folder or file that is needed, from the root on if it is outside of the fleet"
+        collector.add("path-above-the-fleet", path, detail, remedy)
+    return not climbs
+
+
 def _check_volume(collector: Collector, path: KeyPath, options: Any) -> None:
     """Report a volume that is all of the host under another name."""
     device, how = (options.get("device"), options.get("o")) if isinstance(options, dict) else (None, None)
@@ -90,10 +111,13 @@ def _check_volume(collector: Collector, path: KeyPath, options: Any) -> None:
 
 
 def _check_mount(collector: Collector, path: KeyPath, mount: Any) -> None:
+    mount = with_defaults(mount)
     if not isinstance(mount, dict | str):
         return
     long = long_mount(mount)
-    source, target = (value if isinstance(value := long[key], str) else "" for key in ("source", "target"))
+    source, target = (
+        value if isinstance(value := with_defaults(long[key]), str) else "" for key in ("source", "target")
+    )
     if target and is_root(target):
         collector.add(_WHOLE, path, "the container's own files would be under it", "mount it at a folder of its own")
     elif is_of_the_kernel(target):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from msgspec import UNSET, Struct
+from msgspec.structs import astuple
 
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.resolve.options import Options, Origin
@@ -23,7 +24,8 @@ class Layer(Struct, frozen=True, kw_only=True):
 
 def set_fields(table: Struct) -> dict[str, Any]:
     """Return the keys of an inventory's table that are written there."""
-    return {name: value for name in table.__struct_fields__ if (value := getattr(table, name)) is not UNSET}
+    written = zip(table.__struct_fields__, astuple(table), strict=True)
+    return {name: value for name, value in written if value is not UNSET}
 
 
 def layered(kind: type[_Options], *layers: Layer) -> _Options:

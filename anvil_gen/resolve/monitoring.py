@@ -13,6 +13,7 @@ from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
 from anvil_gen.resolve.model import Mode, Port, Router, Tier
 from anvil_gen.resolve.monitoring_model import (
+    EngineFacts,
     GpuFacts,
     Job,
     Monitoring,
@@ -27,6 +28,8 @@ from anvil_gen.values import VariableValue, compose_text
 
 GPU_SERVICE, HOST_SERVICE = "gpu-metrics", "host-metrics"
 GPU_LABEL = "gpu"
+KEY_FILE = "/tmp/router-key"  # noqa: S108  in the container of Prometheus, in memory
+_BESIDE_IT = "router-key"  # beside the configuration of a Prometheus that is there already
 _EVERYWHERE = ("", "0.0.0.0", "[::]")  # noqa: S104  compared, not bound
 
 
@@ -82,9 +85,16 @@ def _metrics_of(context: ResolveContext, tier: Tier) -> Metrics | None:
 
 
 def _watched_router(context: ResolveContext, router: Router | None) -> Metrics | None:
-    """Return the metrics of a router that has them on a port of their own: no key is in a file of Prometheus'."""
+    """Return the metrics of a router, if it has any."""
     kind = context.catalog.router(router.kind) if router is not None else None
-    return kind.metrics if router is not None and kind is not None and router.limits.metrics_port else None
+    is_on = router is not None and (router.limits.metrics_port or router.limits.metrics_key)
+    return kind.metrics if is_on and kind is not None else None
+
+
+def router_key(router: Router | None) -> str | None:
+    """Return the variable with the key that a router's metrics are behind; None where they ask for none."""
+    is_behind = router is not None and router.limits.metrics_key and not router.limits.metrics_port
+    return router.clients[0].variable if router is not None and is_behind and router.clients else None
 
 
 def _tier_targets(
@@ -112,8 +122,10 @@ def _address(options: MonitoringOptions, host: HostOptions, ports: tuple[Port, .
 
 
 def _router_job(options: MonitoringOptions, host: HostOptions, router: Router, metrics: Metrics) -> Job:
-    port = router.limits.metrics_port
-    address = f"127.0.0.1:{port}" if options.existing else f"{router.service}:{port}"
+    own_port = router.limits.metrics_port
+    address = f"127.0.0.1:{own_port}" if options.existing else f"{router.service}:{own_port}"
+    if own_port is None:
+        address = _address(options, host, router.ports, f"{router.service}:{router.port}")
     relabels = [
         Relabel(source=source, pattern="(.+)", target=label, value="$1")
         for label, sources in metrics.labels.items()
@@ -121,7 +133,13 @@ def _router_job(options: MonitoringOptions, host: HostOptions, router: Router, m
     ]
     paths = (metrics.path, *metrics.further_paths)
     targets = tuple(Target(address=address, path=path, labels={"host": host.name}) for path in paths)
-    return Job(name="router", targets=targets, relabels=tuple(relabels))
+    return Job(
+        name="router",
+        targets=targets if address else (),
+        relabels=tuple(relabels),
+        credentials_file="" if router_key(router) is None else _BESIDE_IT if options.existing else KEY_FILE,
+        tls=own_port is None and router.limits.tls is not None,
+    )
 
 
 def exporter_of(context: ResolveContext) -> tuple[str, Exporter] | None:
@@ -190,10 +208,17 @@ def _tier_facts(context: ResolveContext, tier: Tier, modes: tuple[Mode, ...], ro
         service=tier.service.name,
         start_seconds=_seconds(options.start_period),
         max_sequences=None if sequences is None or isinstance(sequences, VariableValue) else sequences,
+        engine=_engine_facts(context, tier),
         default=tier.name in [one.name for one in first.tiers],
         routed=router is not None and "router_tier_up" in router.names and tier.name in routed,
         metrics=tuple(metrics.names) if metrics is not None and tier.answers else (),
     )
+
+
+def _engine_facts(context: ResolveContext, tier: Tier) -> EngineFacts:
+    engine, metrics = context.catalog.engine(tier.engine), _metrics_of(context, tier)
+    title = engine.title if engine is not None else tier.engine
+    return EngineFacts(name=tier.engine, title=title, metrics=tuple(metrics.names) if metrics is not None else ())
 
 
 def _seconds(period: str | bool) -> int:

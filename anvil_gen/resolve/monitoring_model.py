@@ -30,6 +30,8 @@ class Job(Struct, frozen=True, kw_only=True):
     name: str
     targets: tuple[Target, ...]
     relabels: tuple[Relabel, ...] = ()
+    credentials_file: str = ""  # with the key that is asked for; empty for none
+    tls: bool = False
 
 
 class FederatedHost(Struct, frozen=True, kw_only=True):
@@ -66,6 +68,19 @@ class Panel(Struct, frozen=True, kw_only=True):
     queries: tuple[Query, ...]
 
 
+class EngineFacts(Struct, frozen=True, kw_only=True):
+    """What dashboards take from an engine."""
+
+    name: str
+    title: str
+    metrics: tuple[str, ...]  # those of the common ones that it has
+
+    @property
+    def variable(self) -> str:
+        """The variable of Grafana that stands for each of its tiers."""
+        return f"tier_{self.name.replace('-', '_')}"
+
+
 class TierFacts(Struct, frozen=True, kw_only=True):
     """What alerts and dashboards take from a tier. ``start_seconds`` is 0 where it is not known."""
 
@@ -74,6 +89,7 @@ class TierFacts(Struct, frozen=True, kw_only=True):
     service: str
     start_seconds: int
     max_sequences: int | None
+    engine: EngineFacts
     default: bool  # it runs in the default mode
     routed: bool  # the router tells whether it reaches it
     metrics: tuple[str, ...]  # those of the common ones that it has
@@ -129,10 +145,18 @@ class Monitoring(Struct, frozen=True, kw_only=True):
         queries = [Query(expression=f'{record}{{host="{host}"}}', legend=legend) for legend, record in names.items()]
         return Panel(title="Memory of the host", unit="bytes", queries=tuple(queries))
 
-    def tier_panels(self, host: str, tier: TierFacts) -> tuple[Panel, ...]:
-        """Return the panels of a tier of this host."""
-        own = [metric for metric in self.recorded if metric.scope == "tier" and tier.has(metric.name)]
-        return _panels(own, f'{{host="{host}", tier="{tier.name}"}}', ())
+    @property
+    def engines(self) -> tuple[EngineFacts, ...]:
+        """The engines of its tiers that tell metrics, in the order of the tiers."""
+        return tuple({tier.engine.name: tier.engine for tier in self.tiers if tier.metrics}.values())
+
+    def engine_panels(self, host: str, engine: EngineFacts) -> tuple[Panel, ...]:
+        """Return the panels of each tier of an engine on this host: a new tier changes none of them.
+
+        Grafana escapes the value of a variable that may have several for a regular expression.
+        """
+        own = [metric for metric in self.recorded if metric.scope == "tier" and metric.name in engine.metrics]
+        return _panels(own, f'{{host="{host}", tier=~"${engine.variable}"}}', ())
 
     def panels(self, scope: str, selector: str, *labels: str) -> tuple[Panel, ...]:
         """Return the panels of a scope, whose lines are called by some labels."""

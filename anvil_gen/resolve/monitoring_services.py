@@ -13,7 +13,14 @@ from anvil_gen.resolve.egress import INTERNAL
 from anvil_gen.resolve.gpu_model import GpuRequest
 from anvil_gen.resolve.gpu_reservation import reservation_of
 from anvil_gen.resolve.model import ExtraService, Router, Tier
-from anvil_gen.resolve.monitoring import GPU_SERVICE, HOST_SERVICE, exporter_of, monitoring_options
+from anvil_gen.resolve.monitoring import (
+    GPU_SERVICE,
+    HOST_SERVICE,
+    KEY_FILE,
+    exporter_of,
+    monitoring_options,
+    router_key,
+)
 from anvil_gen.resolve.networks import DEFAULT, declared_by
 from anvil_gen.resolve.options import MonitoringOptions
 from anvil_gen.values import compose_text, fill, text_of
@@ -38,8 +45,15 @@ def build_monitoring_services(
     networks = _networks(tiers, router)
     exporter = exporter_of(context)
     values = {name: compose_text(text_of(value)) for name in options if isinstance(value := options.get(name), str)}
+    key = router_key(router)
+    values |= {"router_key": key or "", "key_file": KEY_FILE}
     found = {
-        "prometheus": {**data["prometheus"], "ports": _ports(options, "port", 9090), "networks": networks},
+        "prometheus": {
+            **data["prometheus"],
+            **(data["prometheus-with-key"] if key is not None else {}),
+            "ports": _ports(options, "port", 9090),
+            "networks": networks,
+        },
         "grafana": {**data["grafana"], "ports": _ports(options, "grafana_port", 3000)},
         HOST_SERVICE: _host_metrics(data[HOST_SERVICE], options),
     }

@@ -16,7 +16,7 @@ from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_mounts import MountTable
 from anvil_gen.resolve.compose_keys import long_mount
 from anvil_gen.resolve.context import ResolveContext
-from anvil_gen.resolve.impossible_paths import OF_THE_KERNEL, is_of_the_kernel
+from anvil_gen.resolve.impossible_paths import OF_THE_KERNEL, check_climb, is_of_the_kernel
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import Mount
 from anvil_gen.resolve.options import ServiceOptions
@@ -158,6 +158,8 @@ def _is_source(context: ResolveContext, source: str, path: KeyPath) -> bool:
 
 def check_source(collector: Collector, inventory: Inventory, source: str, path: KeyPath) -> bool:
     """Tell whether what is at a key path can be mounted as a path of the host; report why not."""
+    if not check_climb(collector, path, source):
+        return False
     code, detail, remedy = _source_error(inventory, source) or ("", "", "")
     if code:
         collector.add(code, path, detail, remedy)

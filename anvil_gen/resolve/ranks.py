@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from anvil_gen.catalog.engine import Engine
-from anvil_gen.catalog.flag_timeline import version_key
-from anvil_gen.catalog.multi_node import Executor, MultiNode, RankData
-from anvil_gen.catalog.release import plain_image
+from anvil_gen.catalog.multi_node import Executor, RankData
 from anvil_gen.catalog.target import GroupWords
-from anvil_gen.diagnostics import join_words
 from anvil_gen.digests import digest
-from anvil_gen.inventory.collector import Collector
-from anvil_gen.inventory.toml_file import Document
-from anvil_gen.resolve.context import ResolveContext, TierServer
+from anvil_gen.resolve.context import TierServer
 from anvil_gen.resolve.gpu_model import GpuRequest
-from anvil_gen.resolve.gpus import resolve_gpus
-from anvil_gen.resolve.group_model import Member, Rank, TierRank
+from anvil_gen.resolve.group_model import Rank, TierRank
 from anvil_gen.resolve.image_kinds import added_needs
 from anvil_gen.resolve.layers import Layer
 from anvil_gen.resolve.model import EnvVar
 from anvil_gen.resolve.options import ALL_ADDRESSES, TierOptions, is_one_address
-from anvil_gen.resolve.server_gpus import find_gpus, image_of
 from anvil_gen.values import (
-    KeyPath,
     Text,
     VariableText,
-    canonical_flag,
     concat,
     fill,
     split_compose_text,
@@ -43,11 +32,11 @@ _HOST_NETWORK = "host"
 
 def link_layer(engine: Engine | None, rank: Rank) -> Layer:
     """Return the option that a rank has from its link: the head on the host's network listens there alone."""
-    values = {"bind": rank.own.link.address} if rank.is_head and _on_host(engine, rank) else {}
+    values = {"bind": rank.own.link.address} if rank.is_head and is_on_host(engine, rank) else {}
     return Layer(name=f"[links.{rank.link_name}]", values=values, path=("links", rank.link_name, "address"))
 
 
-def _on_host(engine: Engine | None, rank: Rank) -> bool:
+def is_on_host(engine: Engine | None, rank: Rank) -> bool:
     """Tell whether an engine's ranks are on the host's network."""
     return _needs(engine, rank).get("network_mode") == _HOST_NETWORK
 
@@ -163,7 +152,7 @@ def _values(engine: Engine, rank: Rank, options: TierOptions, gpus: GpuRequest |
         "hcas": ",".join(link.hcas),
         "gid_index": "" if link.gid_index is None else str(link.gid_index),
         "workers": ",".join(f"{address}:{port}" for address in addresses[1:]),
-        "bind": _listening(options.bind),
+        "bind": listening(options.bind),
         "gpus": str((gpus.number or 0) if gpus is not None else 0),
         "link_port": port,
     }
@@ -180,7 +169,7 @@ def _words(words: GroupWords, rank: Rank, options: TierOptions, port: str) -> di
     return {**found, "workers": ",".join(f"{worker}:{port}" for worker in workers)}
 
 
-def _listening(bind: str | bool) -> str:
+def listening(bind: str | bool) -> str:
     """Return the address at which the head listens on the host's network."""
     return "127.0.0.1" if not isinstance(bind, str) else "0.0.0.0" if bind == ALL_ADDRESSES else bind  # noqa: S104
 
@@ -220,152 +209,18 @@ def tier_rank(rank: Rank, server: TierServer) -> TierRank:
         group=rank.group,
         number=rank.number,
         hosts=tuple(member.host for member in rank.members),
-        address=_in_brackets(address) if _on_host(server.engine, rank) else None,
+        taken_ports=tuple(_taken_ports(rank, server)),
+        address=_in_brackets(address) if is_on_host(server.engine, rank) else None,
     )
 
 
-def check_rank(context: ResolveContext, server: TierServer) -> None:
-    """Report what a group cannot have, and in what its hosts cannot agree."""
-    rank, data_engine = server.rank, server.engine
-    if rank is None or data_engine is None:
+def _taken_ports(rank: Rank, server: TierServer) -> Iterator[tuple[int, str]]:
+    """Yield where a rank listens on the host's network for no router: the head for the others, a worker as it does."""
+    engine = server.engine
+    data = rank_data(engine, rank) if engine is not None else None
+    if engine is None or data is None or not is_on_host(engine, rank):
         return
-    multi_node = data_engine.multi_node
-    if multi_node is None:
-        able = [name for name in context.catalog.names("engines") if _can(context, name)]
-        detail = f"{data_engine.title} serves no model over several hosts"
-        path = server.options.path_of("engine") or server.path
-        context.collector.add("not-for-this-engine", path, detail, f"take one that does: {join_words(able)}")
-        return
-    if executor_of(data_engine, rank) is None:
-        detail = f'{data_engine.title} has no "{rank.executor}" (known: {join_words(multi_node.executors)})'
-        context.collector.add("not-one-of-the-choices", (*rank.path, "executor"), detail, "name one, or leave it out")
-        return
-    _check_image(context, server, multi_node, data_engine)
-    _check_members(context, server, rank, data_engine)
-    _check_options(context, server, rank)
-    _check_written(context, server, multi_node, data_engine)
-
-
-def _can(context: ResolveContext, name: str) -> bool:
-    engine = context.catalog.engine(name)
-    return engine is not None and engine.multi_node is not None
-
-
-def _check_image(context: ResolveContext, server: TierServer, multi_node: MultiNode, engine: Engine) -> None:
-    image = plain_image(server.image).partition("@")[0]
-    path = server.options.path_of("image") or server.path
-    if any(re.fullmatch(pattern, image) for pattern in multi_node.refuse_images):
-        context.collector.add("not-for-groups", path, f"{image} is built without it", multi_node.refuse_help)
-    version = server.rules.release.version if server.rules is not None else ""
-    if version and multi_node.since and version_key(version) < version_key(multi_node.since):
-        detail = (
-            f"{engine.title} {version} serves no model over several hosts: {multi_node.since} is the first that does"
-        )
-        context.collector.add("not-for-groups", path, detail, f"take {multi_node.since} or a newer one")
-
-
-def _check_members(context: ResolveContext, server: TierServer, rank: Rank, engine: Engine) -> None:
-    """Report ranks that would get another image, commit or kind of GPU than this one."""
-    place: KeyPath = server.options.path_of("image") or server.path
-    own, _ = _facts(context, server, rank.own, rank.gpus[rank.number], engine)
-    for index, (member, gpus) in enumerate(zip(rank.members, rank.gpus, strict=True)):
-        other, scratch = _facts(context, server, member, gpus, engine)
-        broken = next((one for one in scratch.diagnostics if one.severity == "error"), None)
-        if broken is not None:
-            if member is not rank.own:
-                detail = f"{member.host} has an error: {broken.summary}: {broken.detail}"
-                remedy = f"see all of them:\n\n    anvil-gen render {member.host}"
-                context.collector.add("host-cannot-be-used", (*rank.path, "hosts", index), detail, remedy)
-            continue
-        for what, remedy in _REMEDIES.items():
-            if other[what] != own[what]:
-                detail = f"{what}: {rank.own.host} has {own[what] or 'none'}, and {member.host} {other[what] or 'none'}"
-                context.collector.add("hosts-of-a-group-differ", place, detail, remedy)
-
-
-_REMEDIES = {
-    "image": "write image in the group, and pin it for all hosts alike: `anvil-gen pin --all`",
-    "commit of the model": "pin it for all hosts alike: `anvil-gen pin --all`",
-    "number of GPUs": "name the same number for each host",
-    "vendor of the GPUs": "take GPUs of one vendor",
-    "processor": "take hosts of one architecture",
-}
-
-
-def _facts(
-    context: ResolveContext, server: TierServer, member: Member, gpus: Any, engine: Engine
-) -> tuple[dict[str, str], Collector]:
-    """Return what must be the same on every host, as it is on one, and the errors that the host has in it."""
-    scratch = Collector(Document(context.folder / f"{member.host}.toml", text=""))
-    their = replace(
-        context,
-        inventory=member.inventory,
-        collector=scratch,
-        architecture=member.options.architecture,
-        lock=member.lock,
-        gpus=resolve_gpus(member.inventory, context.catalog, scratch, member.options),
-    )
-    options = replace(server.options, gpus=list(gpus) if isinstance(gpus, tuple) else gpus or ())
-    request = find_gpus(their, options, engine, server.path)
-    model = options.model if options.model else None
-    repo, revision = getattr(model, "repo", None), getattr(model, "revision", None)
-    held = member.lock.commit(repo, revision if isinstance(revision, str) else None) if isinstance(repo, str) else None
-    facts = {
-        "image": str(image_of(their, options, engine, request, server.path)),
-        "commit of the model": str(held or ""),
-        "number of GPUs": str(0 if request is None else request.number),
-        "vendor of the GPUs": request.vendor if request is not None else "",
-        "processor": member.options.architecture,
-    }
-    return facts, scratch
-
-
-_REFUSED = {
-    "replicas": "a group is one server",
-    "build": "each host would build an image of its own",
-    "networks": "its ranks are on the host's network",
-}
-
-
-def _check_options(context: ResolveContext, server: TierServer, rank: Rank) -> None:
-    """Report fields that a group cannot have, and a host that lets no tier out."""
-    for name, why in _REFUSED.items():
-        path = server.options.path_of(name)
-        if path is not None:
-            context.collector.add("not-for-groups", path, why, "remove it", key=True)
-    if context.sealed:
-        detail = f"the group {rank.group} speaks to other hosts"
-        context.collector.add("not-with-egress-denied", ("host", "egress"), detail, 'write egress = "allow"')
-    bind = _listening(server.options.bind)
-    if (
-        rank.is_head
-        and _on_host(server.engine, rank)
-        and bind.startswith("127.")
-        and context.inventory.router is not UNSET
-    ):
-        path = server.options.path_of("bind") or server.path
-        detail = f"the router reaches the head at {rank.own.link.address}"
-        context.collector.add("not-for-groups", path, detail, "remove it, and it listens there alone")
-
-
-def _check_written(context: ResolveContext, server: TierServer, multi_node: MultiNode, engine: Engine) -> None:
-    """Report flags and variables of the tier that say what the group says, for all hosts alike."""
-    written = context.collector.value_at(server.path) or {}
-    executors = multi_node.executors.values()
-    flags = {
-        canonical_flag(name)
-        for executor in executors
-        for data in (executor.head, executor.worker)
-        for name in data.flags
-        if isinstance(data.flags[name], str) or name in engine.headless
-    } | {"nnodes", "node-rank"}
-    for name in written.get("flags", {}):
-        if canonical_flag(name) in flags:
-            detail, remedy = f'"--{name}" is written by the group, for each rank its own', "remove it"
-            context.collector.add("not-for-groups", (*server.path, "flags", name), detail, remedy, key=True)
-    names = {*multi_node.environment, *multi_node.environment_rdma}
-    names |= {name for executor in executors for name in executor.environment}
-    for name in written.get("environment", {}):
-        if name in names:
-            detail, remedy = f"{name} is that of each host's own link", "write it in [links] of the hosts"
-            context.collector.add("not-for-groups", (*server.path, "environment", name), detail, remedy, key=True)
+    if rank.is_head:
+        yield _link_port(engine, rank), "0.0.0.0"  # noqa: S104  where it listens, whatever address it is given
+    elif data.command is None and not {"host", "port"} <= set(data.without) and server.options.port is not None:
+        yield server.options.port, rank.own.link.address

@@ -13,11 +13,12 @@ from msgspec import Struct
 
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.compose_decode import added_items
-from anvil_gen.inventory.env_references import env_reference
+from anvil_gen.inventory.env_references import env_reference, reference
 from anvil_gen.inventory.schema_own_keys import own_keys
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.layers import Layer, set_fields
-from anvil_gen.values import KeyPath
+from anvil_gen.text.interpolation import fill_variables
+from anvil_gen.values import KeyPath, compose_text
 
 Move = Callable[[str], str]
 """From a text with a path of the inventory to that text with the path as the compose file has it."""
@@ -79,6 +80,32 @@ def moved_volume(keys: Mapping[str, Any], move: Move) -> Mapping[str, Any]:
     options = keys.get("driver_opts")
     is_bind = isinstance(options, Mapping) and options.get("o") == "bind"
     return {**keys, "driver_opts": _moved(options, ("driver_opts",), move)} if is_bind else keys
+
+
+def with_defaults(value: Any) -> Any:
+    """Return a value of Compose's own keys; of a text with variables, what it is where none is set."""
+    text = reference(value)
+    return value if text is None else fill_variables(compose_text(text), {})
+
+
+def written_paths(keys: Any, path: KeyPath, place: tuple[str, ...] = ()) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what Compose takes for a path of the host in Compose's own keys, each with its place in the inventory."""
+    at_leaf = _PATHS.get(place)
+    text = keys if at_leaf is None else with_defaults(keys)
+    if at_leaf is not None and isinstance(text, str):
+        found: list[str] = []
+        at_leaf(text, lambda written: found.append(written) or written)  # type: ignore[func-returns-value]
+        yield from ((path, one) for one in found)
+    elif isinstance(keys, Mapping):
+        added = added_items(keys)
+        if added is not None:
+            yield from written_paths(added, (*path, "add"), place)
+        elif keys.get("type", "bind") == "bind" or place != ("volumes", "*"):
+            for key, item in keys.items():
+                yield from written_paths(item, (*path, key), _below(place, str(key)))
+    elif isinstance(keys, list):
+        for index, item in enumerate(keys):
+            yield from written_paths(item, (*path, index), (*place, "*"))
 
 
 def _moved(value: Any, place: tuple[str, ...], move: Move) -> Any:

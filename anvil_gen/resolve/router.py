@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from anvil_gen.catalog.engine import ModelsEndpoint
 from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
-from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
 from anvil_gen.resolve.compose_keys import with_image
 from anvil_gen.resolve.compose_service import health_check, logging_of, published
@@ -28,6 +27,7 @@ from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.peers import other_hosts, with_hosts
 from anvil_gen.resolve.relative_paths import placed_layers
 from anvil_gen.resolve.router_clients import check_clients, clients_of
+from anvil_gen.resolve.router_mistakes import report_missing_tier
 from anvil_gen.resolve.router_model import Route, TierCheck
 from anvil_gen.resolve.router_options import (
     check_feature,
@@ -85,10 +85,11 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
     return RouterSpec(name=name, kind=kind, options=options, project=project)
 
 
-def _watched(context: ResolveContext, kind: RouterKind) -> dict[str, int]:
-    """Return the port of a router's metrics where something asks for them."""
-    port = kind.metrics.port if kind.metrics is not None and context.inventory.monitoring is not UNSET else None
-    return {} if port is None else {"metrics": port}
+def _watched(context: ResolveContext, kind: RouterKind) -> dict[str, int | str]:
+    """Return where a router has its metrics, if something asks for them: on their own port, or behind its key."""
+    if kind.metrics is None or context.inventory.monitoring is UNSET:
+        return {}
+    return {"metrics": "key" if kind.metrics.port is None else kind.metrics.port}
 
 
 def _check_ports(context: ResolveContext, kind: RouterKind, options: RouterOptions) -> None:
@@ -132,7 +133,7 @@ def build_router(
     """Return the router of one mode."""
     kind, options = spec.kind, spec.options
     servers = _served(context, kind, tiers)
-    served = tuple(tier for tier in servers if not tier.replica_of)
+    served, by_tier = tuple(tier for tier in servers if not tier.replica_of), _Servers(servers)
     limits = router_limits(context, options)
     paths = path_routes(context.catalog, kind, options, served)
     mounts = own_mounts(context, options, ("router",), {}, folder=_FOLDER)
@@ -162,7 +163,7 @@ def build_router(
         ),
         tiers=served,
         others=other_hosts(context.peers, options, clients_of(options), routes),
-        upstreams=tuple(_upstream(context, spec, tier, servers, limits.timeout) for tier in served),
+        upstreams=tuple(_upstream(context, spec, tier, by_tier, limits.timeout) for tier in served),
         alias_tasks=kind.alias_tasks,
         routes=routes,
         paths=paths,
@@ -207,9 +208,22 @@ def _metrics_port(options: RouterOptions) -> tuple[Port, ...]:
     )
 
 
-def _upstream(
-    context: ResolveContext, spec: RouterSpec, tier: Tier, servers: tuple[Tier, ...], timeout: int
-) -> Upstream:
+class _Servers:
+    """The servers of a mode, by the tier whose replicas they are, and who listens on a port."""
+
+    def __init__(self, servers: Iterable[Tier]) -> None:
+        self.of_tier: dict[str, list[Tier]] = {}
+        self.listening: dict[Any, set[str]] = {}
+        for server in servers:
+            self.of_tier.setdefault(server.group, []).append(server)
+            self.listening.setdefault(server.container_port, set()).add(server.group)
+
+    def replicas(self, tier: Tier) -> tuple[Tier, ...]:
+        """Return the further servers of a tier."""
+        return tuple(one for one in self.of_tier[tier.name] if one.replica_of)
+
+
+def _upstream(context: ResolveContext, spec: RouterSpec, tier: Tier, servers: _Servers, timeout: int) -> Upstream:
     """Return a tier as the router sees it: with those of its fallbacks that run in the same mode."""
     table = spec.options.tiers.get(tier.name, RouterTierTable())
     here: KeyPath = ("router", "tiers", tier.name, "timeout")
@@ -217,26 +231,24 @@ def _upstream(
     wanted = spec.options.fallbacks.get(tier.name, ())
     return Upstream(
         tier=tier,
-        replicas=tuple(other for other in servers if other.replica_of == tier.name),
+        replicas=servers.replicas(tier),
         timeout=seconds_of(context, str(table.timeout), here) if has_own else timeout,
         concurrency=None if table.concurrency is UNSET else table.concurrency,
-        fallbacks=tuple(other for name in wanted for other in servers if other.group == name),
+        fallbacks=tuple(other for name in wanted for other in servers.of_tier.get(name, ())),
         sticky=None if table.sticky is UNSET else table.sticky,
         check=_check(context, spec, tier, servers),
     )
 
 
-def _check(context: ResolveContext, spec: RouterSpec, tier: Tier, servers: tuple[Tier, ...]) -> TierCheck | None:
+def _check(context: ResolveContext, spec: RouterSpec, tier: Tier, servers: _Servers) -> TierCheck | None:
     """Return how the router sees that a tier serves; None where a connection tells.
 
     A replica that still loads its model would be given requests that another one could answer.
     """
-    ports = {other.container_port for other in servers if other.group == tier.name}
-    others = {other.container_port for other in servers if other.group != tier.name}
-    if spec.kind.proves_names and ports & others:
+    is_shared = any(len(servers.listening[one.container_port]) > 1 for one in servers.of_tier[tier.name])
+    if spec.kind.proves_names and is_shared:
         return _name_check(context, tier)
-    has_replicas = any(other.replica_of == tier.name for other in servers)
-    return TierCheck(path=tier.health_path) if has_replicas and tier.health_path else None
+    return TierCheck(path=tier.health_path) if servers.replicas(tier) and tier.health_path else None
 
 
 def _name_check(context: ResolveContext, tier: Tier) -> TierCheck | None:
@@ -308,7 +320,7 @@ def build_routes(
     for alias, (target, path) in sorted(aliases.items()):
         tier = by_name.get(target)
         if tier is None:
-            _missing_tier(context, target, path, tiers)
+            report_missing_tier(context, target, path, tiers)
         elif tier.task not in kind.alias_tasks:
             detail = f'{kind.title} routes "{tier.task}" by the served name alone'
             others = kinds_that(context.catalog, partial(_takes_alias, tier.task))
@@ -372,18 +384,3 @@ def _how(kind: RouterKind, tier: Tier, name: str) -> str:
     if "rewrite" in kind.supports:
         return "rewritten"
     return "told" if name in tier.names else "any"
-
-
-def _missing_tier(context: ResolveContext, target: str, path: KeyPath, tiers: tuple[Tier, ...]) -> None:
-    """Report an alias whose tier does not exist, or does not run in the alias' mode."""
-    known, collector = context.inventory.tiers, context.collector
-    if target in known:
-        # One of [router] may well name a tier that only some modes run.
-        if path[0] == "modes" and not collector.is_dropped(("tiers", target)):
-            detail = f'"{target}" does not run in this mode: it has {join_words(tier.name for tier in tiers)}'
-            collector.add("alias-to-a-missing-tier", path, detail, "add the tier to the mode, or name one of it")
-    elif known and not collector.is_dropped(("tiers", target)):
-        serving = next((f'write "{tier.name}", the tier that serves it' for tier in tiers if target in tier.names), "")
-        remedy = serving or did_you_mean(target, known) or "name one of them"
-        detail = f'"{target}" is not a tier (defined: {join_words(known)})'
-        collector.add("alias-to-a-missing-tier", path, detail, remedy)

@@ -190,6 +190,12 @@ def _ports(stack: Stack, collector: Collector) -> Iterator[_Owner]:
             yield from _in_compose_form(table, options.path_of("ports") or table, options.ports)
     for table, mapping in own.items():
         yield from _in_compose_form(table, (*_own_path(table), "ports"), mapping.get("ports"))
+    for tier in stack.tiers:
+        for value in tier.rank.taken_ports if tier.rank is not None else ():
+            remedy = "write another link_port in the group" if value[0] != tier.options.port else "write another port"
+            yield _Owner(
+                owner=f'tier "{tier.name}"', value=value, path=tier.table, key=True, remedy=remedy, table=tier.table
+            )
 
 
 _MONITORED = "set port (of Prometheus) or grafana_port in [monitoring]"

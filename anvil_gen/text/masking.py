@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from anvil_gen.text.flags import LONG_FLAG, split_flag
@@ -62,6 +63,8 @@ _OF_SHELL = re.compile(r"\$\$?(?:[A-Z_][A-Z0-9_]*|\{[A-Za-z_]\w*\})")
 # Keys of Compose whose lists name secrets, and hold none.
 _NAMING = ("secrets",)
 _REFERENCE = {"env", "default"}
+_REMEMBERED = 4096
+"""Texts of which is known whether they are secret: names and values that every tier and every service has."""
 
 
 def may_hold_secret(name: str) -> bool:
@@ -69,6 +72,7 @@ def may_hold_secret(name: str) -> bool:
     return _NAME.search(name) is not None
 
 
+@lru_cache(_REMEMBERED)
 def holds_secret(name: str) -> bool:
     """Tell whether a name is that of a secret itself, not of its file, its length or its variable."""
     end = len(name.rstrip("0123456789_-"))  # one of several
@@ -80,9 +84,12 @@ def is_placeholder(value: Any) -> bool:
     return isinstance(value, str) and _PLACEHOLDER.fullmatch(value) is not None
 
 
+@lru_cache(_REMEMBERED)
 def looks_secret(value: str) -> bool:
     """Tell whether a value is a secret by its look: a key as well-known services make it, or a URL with a password."""
-    return any(_SHAPE.search(text) for text in {value, _SHELL_VARIABLE.sub("", value).replace("$", "")})
+    if _SHAPE.search(value):
+        return True
+    return "$" in value and _SHAPE.search(_SHELL_VARIABLE.sub("", value).replace("$", "")) is not None
 
 
 def literal_secrets(value: Any, path: KeyPath = (), *, secret: bool = False) -> Iterator[KeyPath]:
@@ -143,7 +150,12 @@ def _secret_words(words: Sequence[Any], path: KeyPath, *, secret: bool) -> Itera
 
 def holds_in_text(text: Any) -> bool:
     """Tell whether a secret is written out in a text, which may be a command, JSON, YAML, a header or a list."""
-    return isinstance(text, str) and (looks_secret(text) or any(map(_is_assigned, _ASSIGNED.finditer(text))))
+    return isinstance(text, str) and _is_in_text(text)
+
+
+@lru_cache(_REMEMBERED)
+def _is_in_text(text: str) -> bool:
+    return looks_secret(text) or any(map(_is_assigned, _ASSIGNED.finditer(text)))
 
 
 def _is_assigned(found: re.Match[str]) -> bool:
@@ -154,15 +166,17 @@ def _is_assigned(found: re.Match[str]) -> bool:
     return not is_flag and holds_secret(name) and any(map(str.isalnum, _SHELL_VARIABLE.sub("", value)))
 
 
-def secret_looks(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
+def secret_looks(value: dict[Any, Any] | list[Any], path: KeyPath = ()) -> Iterator[KeyPath]:
     """Yield the places of texts and keys in a value that are secrets by their look, whatever they are called."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, item in items:
         if isinstance(key, str) and looks_secret(key):
             yield (*path, key)
-        yield from secret_looks(item, (*path, key))
-    if isinstance(value, str) and looks_secret(value):
-        yield path
+        if isinstance(item, str):
+            if looks_secret(item):
+                yield (*path, key)
+        elif isinstance(item, dict | list):
+            yield from secret_looks(item, (*path, key))
 
 
 def mask_looks(text: str) -> str:

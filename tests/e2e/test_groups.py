@@ -118,7 +118,13 @@ def test_a_killed_worker_is_found_and_healed(pair: Box) -> None:
     assert "rank 1 on worker is exited: the others wait for it, and hang" in status.stdout
     assert "    anvil-gen up both\n" in status.stdout
 
-    pair.anvil_gen("up", "both", "--wait")
+    told = json.loads(pair.anvil_gen("up", "both", "--wait", "--json").stdout)  # one document
+    assert [(one["rank"], one["host"], one["wait"]["outcome"]) for one in told["ranks"]] == [
+        (0, "head", "ready"),
+        (1, "worker", "ready"),
+    ]
+    assert [service["action"] for one in told["ranks"] for service in one["services"]] == ["created", "created"]
+    assert told["reasons"] == ["rank 1 on worker is exited: the others wait for it, and hang"]
     assert answer(pair) == 200
     assert pair.anvil_gen("status", "both").code == 0
 
@@ -144,7 +150,19 @@ def started(box: Box, name: str) -> str:
     return box.engine.docker("ps", "-q", "--no-trunc", "--filter", f"name={box.name(name)}-big").strip()
 
 
+def test_doctor_compares_the_images_over_both_contexts(pair: Box) -> None:
+    said = pair.anvil_gen("doctor", "worker", check=False).stdout
+
+    assert "images of both" in said
+    assert "the same on 2 hosts" in said
+
+
 def test_a_group_goes_down_on_both_hosts(pair: Box) -> None:
-    pair.anvil_gen("down", "both")
+    told = json.loads(pair.anvil_gen("down", "both", "--json").stdout)
+
+    assert [(one["host"], [service["action"] for service in one["services"]]) for one in told["ranks"]] == [
+        ("head", ["removed"]),
+        ("worker", ["removed"]),
+    ]
 
     assert not any(started(pair, name) for name in LINK)

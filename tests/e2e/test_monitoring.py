@@ -43,7 +43,7 @@ def watched(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         textfile = box.folder / "textfile"
         textfile.mkdir()
         textfile.chmod(0o755)
-        inventory["router"]["metrics"] = box.port("metrics")
+        inventory["router"]["metrics"] = "key"  # behind it: what Prometheus has to be given
         inventory["monitoring"] = {
             "port": box.port("prometheus"),
             "grafana_port": box.port("grafana"),
@@ -111,7 +111,9 @@ def expressions(box: Box) -> Iterator[str]:
     for name in ("fleet", "host", "tier"):
         for panel in data(box, f"dashboards/{name}.json")["panels"]:
             for target in panel.get("targets", []):
-                yield target["expr"].replace("$host", "box").replace("$tier", "small")
+                yield (
+                    target["expr"].replace("$host", "box").replace("$tier_llamacpp", "small").replace("$tier", "small")
+                )
     rules = yaml.safe_load((box.tree / "monitoring" / "rules.yaml").read_text("utf-8"))
     for rule in (rule for group in rules["groups"] for rule in group["rules"]):
         yield rule["expr"].partition(" == ")[0].partition(" > ")[0].partition(" < ")[0]
@@ -126,9 +128,20 @@ def promtool(box: Box, *arguments: str, folder: Path | None = None) -> str:
 
 
 def test_promtool_takes_configuration_and_rules(watched: Box) -> None:
-    said = promtool(watched, "check", "config", "--lint-fatal", "/etc/prometheus/prometheus.yaml")
+    """In the container itself, which alone has the file with the router's key."""
+    own = watched.engine.docker("ps", "-q", "--filter", "label=com.docker.compose.service=prometheus").strip()
+    said = watched.engine.docker(
+        "exec", own, "promtool", "check", "config", "--lint-fatal", "/etc/prometheus/prometheus.yaml"
+    )
 
     assert said.count("SUCCESS") == 3
+
+
+def test_the_routers_key_is_in_no_file_of_the_tree(watched: Box) -> None:
+    files = [path for path in watched.tree.rglob("*") if path.is_file() and path.name != ".env"]
+
+    assert not [path for path in files if KEY in path.read_text("utf-8", "replace")]
+    assert value(watched, 'anvil:target_up{host="box", job="router"}') == 1  # which asks for it
 
 
 def test_the_running_tier_is_seen_under_one_name(watched: Box) -> None:
@@ -162,6 +175,15 @@ def test_every_expression_is_answered_or_listed(watched: Box) -> None:
 
     assert {one for one in silent if not any(name in one for name in UNANSWERED)} == set()
     assert [name for name in UNANSWERED if not any(name in one for one in silent)] == []
+
+
+def test_the_rows_of_a_dashboard_are_those_of_the_tiers(watched: Box) -> None:
+    """What Grafana asks for the values of the variable that a row is repeated for."""
+    (variable,) = data(watched, "dashboards/host.json")["templating"]["list"]
+    series = variable["query"].removeprefix("label_values(").removesuffix(", tier)")
+
+    found = web.ask(watched.port("prometheus"), f"/api/v1/label/tier/values?match[]={quote(series)}")
+    assert (variable["name"], json.loads(found.text)["data"]) == ("tier_llamacpp", ["small"])
 
 
 def test_alerts_fire_by_facts_and_not_for_a_busy_engine(watched: Box, tmp_path: Path) -> None:

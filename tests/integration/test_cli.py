@@ -98,7 +98,8 @@ def test_a_service_that_goes_away_is_told_with_what_stops_it(home: Path) -> None
     result = anvil_gen("render", "box", cwd=home)
 
     assert result.stdout.endswith(
-        "  - heavy  stop (runs until `anvil-gen up`, or `docker compose up -d --remove-orphans`)\n      removed\n"
+        "  - heavy  stop (runs on, with its GPUs and ports, until"
+        " `anvil-gen up` or `docker compose up -d --remove-orphans`)\n      removed\n"
     )
 
 

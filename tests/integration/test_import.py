@@ -57,6 +57,22 @@ def tiers_of(importing: Importing, text: str) -> dict[str, Any]:
     }
 
 
+def test_a_folder_above_the_fleet_is_written_from_the_root_on(importing: Importing) -> None:
+    data = tomllib.loads(
+        importing.proved("services: {ui: {image: redis:8, volumes: ['..:/above', '.:/own', './a:/a']}}")
+    )
+
+    assert data["services"]["ui"]["volumes"] == [f"{importing.folder.parent}:/above", "..:/own", "../a:/a"]
+
+
+def test_all_of_the_host_is_residue_however_it_is_written(importing: Importing) -> None:
+    climbing = "/".join([".."] * len(importing.folder.parts))
+    imported = importing.run(f"services: {{ui: {{image: redis:8, volumes: ['{climbing}:/x']}}}}").imported
+
+    assert [one.service for one in imported.choices if one.form == "left out"] == ["ui"]
+    assert ("services", "ui") in [one.path for one in imported.residue or ()]
+
+
 def test_flags_become_fields_and_flags(importing: Importing) -> None:
     tier = tiers_of(
         importing,

@@ -64,3 +64,21 @@ def test_files_take_no_more_than_their_number(tmp_path: Path) -> None:
 
     assert found == ()
     assert ten_times <= 10 * once
+
+
+@pytest.mark.parametrize("fault", ["", "port = 30000\n", "nix = 1\n"])
+def test_work_grows_no_faster_than_the_tiers_of_a_router(tmp_path: Path, fault: str) -> None:
+    """Valid ones, or all but the last: each is looked at once, and not once for each other one."""
+
+    def inventory(size: int) -> str:
+        tier = '[tiers.tier{0}]\nengine = "vllm"\nmodel = {1}\nhealthcheck.retries = 3\n'
+        tiers = [f"{tier.format(number, HUB)}port = {30000 + number}\n" for number in range(size)]
+        tiers[-1] = tiers[-1].partition("port")[0] + (fault or "port = 29999\n")
+        return f'schema = 1\nhfcache.volume = "hub"\nrouter.api_key_env = "KEY"\n{"".join(tiers)}'
+
+    work(inventory(1), tmp_path)
+    once, _ = work(inventory(80), tmp_path)
+    five_times, found = work(inventory(400), tmp_path)
+
+    assert five_times <= 5 * once
+    assert [diagnostic.severity for diagnostic in found].count("error") == bool(fault)

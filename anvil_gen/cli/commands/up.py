@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from anvil_gen.cli import options
 from anvil_gen.cli.commands.down import down_one
-from anvil_gen.cli.group_verbs import group_ranks, up_group
+from anvil_gen.cli.group_verbs import Tell, group_ranks, up_group
 from anvil_gen.cli.host_command import HostCommand
 from anvil_gen.cli.target_verbs import units_of
 from anvil_gen.diagnostics import Diagnostic, ExitCode
@@ -83,17 +83,18 @@ def command(
     )
     ranks = group_ranks(host, Path.cwd())
     if not ranks:
-        return one(host, tiers, mode)
+        return one(host, tiers, mode, None)
     if tiers or mode is not None:
         raise click.UsageError("a group has one tier, and no mode: name the group alone")
-    act = (lambda name, tier: one(name, (tier,), None), down_one)
-    return up_group(ranks, *act, stale_too=not render_first, as_json=as_json)
+    act = (lambda name, tier, tell: one(name, (tier,), None, tell), partial(down_one, as_json=as_json))
+    return up_group(ranks, *act, render=render_first, pull=pull, as_json=as_json)
 
 
 def _up(
     host: str,
     tiers: tuple[str, ...],
     mode: str | None,
+    tell: Tell | None,
     *,
     waiting: tuple[bool, float | None],
     as_json: bool,
@@ -110,10 +111,10 @@ def _up(
     if wait and up.code != ExitCode.INTERRUPTED:
         from anvil_gen.cli.up_wait import wait_and_report  # noqa: PLC0415  only waiting needs it
 
-        return wait_and_report(up, diagnostics, timeout=timeout, as_json=as_json)
+        return wait_and_report(up, diagnostics, timeout=timeout, as_json=as_json, tell=tell)
     from anvil_gen.cli.views.services import show_results  # noqa: PLC0415
 
-    show_results(up.deployment.stack.host, up.results, diagnostics, as_json=as_json)
+    show_results(up.deployment.stack.host, up.results, diagnostics, as_json=as_json, tell=tell)
     return ExitCode.of_command(up.code)
 
 

@@ -13,7 +13,7 @@ from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.cli.views.services import print_table, status_json
 from anvil_gen.operate.statuses import Answer
 
-_HEAD = ("host", "state", "mode", "services", "requests", "drift")
+_HEAD = ("host", "state", "mode", "services", "gpus", "requests", "drift")
 
 
 def show_fleet(answers: Sequence[Answer], *, as_json: bool) -> None:
@@ -33,7 +33,7 @@ def _cells(answer: Answer) -> tuple[str, ...]:
     status = answer.status
     if status is None:
         why = answer.diagnostics[0].summary if answer.diagnostics else "it does not answer"
-        return (answer.host, "unknown", "-", why, "-", "-")
+        return (answer.host, "unknown", "-", why, "-", "-", "-")
     rows = status.rows
     well = [row for row in rows if row.state == "running" and row.health in (None, "healthy")]
     state = "healthy" if len(well) == len(rows) else "unhealthy" if well else "absent"
@@ -46,6 +46,7 @@ def _cells(answer: Answer) -> tuple[str, ...]:
         state,
         status.mode,
         f"{len(well)} of {len(rows)}",
+        ", ".join(dict.fromkeys(gpu for row in rows for gpu in row.gpu_memory or row.gpus)) or "-",
         f"{running} running, {waiting} waiting" if known else "-",
         ", ".join(dict.fromkeys(drift)) or "-",
     )

@@ -12,7 +12,6 @@ import click
 
 from anvil_gen.catalog.log_patterns import Cause
 from anvil_gen.cli.views.diagnostics import diagnostic_json
-from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.cli.views.services import result_json
 from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.operate.readiness import Phase, Progress, duration, relevant_lines, shown_causes
@@ -75,14 +74,16 @@ def show_interrupted(host: str) -> None:
     click.echo(f"interrupted: the containers keep running; anvil-gen status {host}, anvil-gen logs {host} -f", err=True)
 
 
-def print_waited_json(host: str, results: Sequence[Result], waited: Waited, diagnostics: Sequence[Diagnostic]) -> None:
-    """Print what `up` did and how the wait ended as one JSON document."""
-    print_json(
-        host=host,
-        services=[result_json(result) for result in results],
-        wait=_waited_json(waited),
-        diagnostics=[diagnostic_json(diagnostic) for diagnostic in diagnostics],
-    )
+def waited_json(
+    host: str, results: Sequence[Result], waited: Waited, diagnostics: Sequence[Diagnostic]
+) -> dict[str, Any]:
+    """Return what `up` did and how the wait ended as JSON."""
+    return {
+        "host": host,
+        "services": [result_json(result) for result in results],
+        "wait": _waited_json(waited),
+        "diagnostics": [diagnostic_json(diagnostic) for diagnostic in diagnostics],
+    }
 
 
 def _waited_json(waited: Waited) -> dict[str, Any]:

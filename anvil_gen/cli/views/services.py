@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +26,16 @@ _HEAD = ("tier", "service", "state", "health", "model", "gpus", "requests", "up"
 
 
 def show_results(
-    host: str, results: Sequence[Result], diagnostics: Sequence[Diagnostic] = (), *, as_json: bool
+    host: str,
+    results: Sequence[Result],
+    diagnostics: Sequence[Diagnostic] = (),
+    *,
+    as_json: bool,
+    tell: Callable[..., None] | None = None,
 ) -> None:
-    """Print what `up` did to each service and why; in JSON also the causes of a failure."""
+    """Print what a command did to each service and why; JSON, with the causes of a failure, or given to ``tell``."""
     if as_json:
-        print_json(
+        (tell or print_json)(
             host=host,
             services=[result_json(result) for result in results],
             diagnostics=[diagnostic_json(diagnostic) for diagnostic in diagnostics],

@@ -127,6 +127,9 @@ def metrics_key(door: Door) -> None:
     assert reply.status == 200
     assert "# TYPE" in reply.text
     assert door.ask("/metrics", key=None).status == 401
+    told = reply.text + door.ask("/metrics/names").text
+    names = [name.partition("{")[0] for name in (door.kind.metrics.names.values() if door.kind.metrics else ())]
+    assert [name for name in names if name.removesuffix("_total") not in told] == []
 
 
 @variant

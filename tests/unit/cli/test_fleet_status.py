@@ -39,6 +39,9 @@ ANSWERS = [
 ]
 
 
+GPUS = "left 20.1/24.0 GiB, right 19.0 GiB"
+
+
 def test_requests_and_memory_are_columns(capsys: pytest.CaptureFixture[str]) -> None:
     show_status(STATUS, as_json=False)
     head, line = capsys.readouterr().out.splitlines()
@@ -51,10 +54,10 @@ def test_a_host_that_does_not_answer_is_a_row(capsys: pytest.CaptureFixture[str]
     show_fleet(ANSWERS, as_json=False)
 
     assert capsys.readouterr().out.splitlines() == [
-        "host  state      mode     services                requests              drift",
-        "box   healthy    default  1 of 1                  2 running, 5 waiting  -",
-        "lab   unhealthy  coding   1 of 2                  2 running, 5 waiting  config",
-        "far   unknown    -        Docker does not answer  -                     -",
+        f"host  state      mode     services                {'gpus':34}  requests              drift",
+        f"box   healthy    default  1 of 1                  {GPUS}  2 running, 5 waiting  -",
+        f"lab   unhealthy  coding   1 of 2                  {GPUS}  2 running, 5 waiting  config",
+        f"far   unknown    -        Docker does not answer  {'-':34}  -                     -",
     ]
 
 

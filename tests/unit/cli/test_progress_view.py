@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sys
@@ -11,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from observed import HEALTHY, UNKNOWN_FLAG, after, box
 
-from anvil_gen.cli.views.progress import ProgressDisplay, print_waited_json, show_waited
+from anvil_gen.cli.views.progress import ProgressDisplay, show_waited, waited_json
 from anvil_gen.operate.readiness import Progress
 from anvil_gen.operate.wait import Waited
 
@@ -107,11 +106,10 @@ def test_the_end_is_the_answer(
     assert capsys.readouterr().out == f"{said}\n"
 
 
-def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
-    print_waited_json("box", [], Waited(outcome="failed", seconds=1.23, services=(ENDED, named(READY, "heavy"))), [])
-    said = json.loads(capsys.readouterr().out)
+def test_all_of_it_as_json() -> None:
+    said = waited_json("box", [], Waited(outcome="failed", seconds=1.23, services=(ENDED, named(READY, "heavy"))), [])
 
-    assert (said["format"], said["host"], said["services"], said["diagnostics"]) == (1, "box", [], [])
+    assert (said["host"], said["services"], said["diagnostics"]) == ("box", [], [])
     assert (said["wait"]["outcome"], said["wait"]["seconds"]) == ("failed", 1.2)
     fast, heavy = said["wait"]["services"]
     assert (fast["phase"], fast["stage"], fast["told"]) == ("failed", "starting", "exited with code 2")

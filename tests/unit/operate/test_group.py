@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from group_fleets import edit, write_pair
 
+from anvil_gen import __version__
 from anvil_gen.deploy.pipeline import Generator, write_trees
 from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.digests import digest_of
 from anvil_gen.machine.same_files import differing_files
 from anvil_gen.machine.subprocesses import run_program
 from anvil_gen.operate.drift import Drift
-from anvil_gen.operate.group import OperatedRank, group_drift, ranks_of_group, require_operable
+from anvil_gen.operate.group import OperatedRank, group_drift, ranks_of_group, rendered, require_operable
 from anvil_gen.operate.status import Row
 
 EARLY, LATE = "2026-11-29T10:00:00Z", "2026-11-29T10:05:00Z"
@@ -99,6 +101,51 @@ def test_a_stale_tree_is_refused_before_anything_is_stopped(fleet: Path) -> None
 
     assert {one.code for one in caught.value.diagnostics} == {"files-do-not-match-the-inventory"}
     assert len(caught.value.diagnostics) == len(ranks)
+
+
+def test_a_tree_that_was_edited_by_hand_is_refused_and_rendered_over_by_nothing(fleet: Path) -> None:
+    ranks = with_contexts(fleet, "spark-b")
+    edit(fleet / "deploy/spark-b/tiers/big.yml", "--node-rank=1", "--node-rank=0")
+    assert len(ranks) == 2
+    found = ranks_of_group("sparks", fleet)
+
+    with pytest.raises(DiagnosticError) as caught:
+        require_operable(found, "up", stale_too=True)
+    assert [one.code for one in caught.value.diagnostics] == ["files-do-not-match-the-inventory"]
+
+    with pytest.raises(DiagnosticError) as caught:
+        rendered(found)
+    assert [one.code for one in caught.value.diagnostics] == ["file-was-changed-manually"]
+
+
+def test_a_tree_of_another_version_is_refused_since_that_of_the_other_hosts_may_differ(
+    fleet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One host alone may go on with such a tree; of a group, nobody knows what the others were rendered by."""
+    with_contexts(fleet, "spark-b")
+    state = fleet / "deploy/spark-b/.anvil-gen/state.json"
+    tier = fleet / "deploy/spark-b/tiers/big.yml"
+    old = tier.read_text()
+    tier.write_text(old.replace("--master-port=25000", "--master-port=29501"))
+    digests = digest_of(old), digest_of(tier.read_text())
+    state.write_text(state.read_text().replace(*digests).replace(f'"{__version__}"', '"0.0.1"'))
+
+    with pytest.raises(DiagnosticError) as caught:
+        require_operable(ranks_of_group("sparks", fleet), "up", stale_too=True)
+
+    assert [(one.code, one.severity) for one in caught.value.diagnostics] == [
+        ("files-were-rendered-by-another-version-of-anvil-gen", "error")
+    ]
+
+
+def test_a_render_before_up_is_of_all_hosts(fleet: Path) -> None:
+    with_contexts(fleet, "spark-b")
+    edit(fleet / "groups/sparks.toml", "context_length = 32768", "context_length = 65536")
+
+    require_operable(rendered(ranks_of_group("sparks", fleet)), "up", stale_too=True)
+
+    for host in ("spark-a", "spark-b"):
+        assert "--max-model-len=65536" in (fleet / f"deploy/{host}/tiers/big.yml").read_text()
 
 
 def test_files_are_compared_by_what_is_in_them(tmp_path: Path) -> None:

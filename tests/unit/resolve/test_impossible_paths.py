@@ -9,10 +9,12 @@ import pytest
 from inventories import Fault, compared
 
 from anvil_gen.host_paths import is_root
+from anvil_gen.inventory.fleet import leads_above
 from anvil_gen.resolve.impossible_paths import file_errors
 
 TIER = 'engine = "vllm"\nmodel = { path = "/m/x" }\n'
 WHOLE = "mount of the whole host"
+ABOVE = "path that only leads out of the fleet"
 
 
 @pytest.mark.parametrize(
@@ -113,5 +115,73 @@ def test_the_root_of_a_file_system(path: str, expected: bool) -> None:
 def test_in_an_inventory(marked: str, expected: list[Fault], tmp_path: Path) -> None:
     (tmp_path / "a").write_text("text\n")
     told, wanted = compared(f"schema = 1\n{marked}", expected, tmp_path)
+
+    assert told == wanted
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        *[
+            (path, True)
+            for path in ("../..", "../../", "../../.", "../.././", "./../..", "a/../../..", "../../../.././..")
+        ],
+        *[(path, True) for path in ("..\\..", "~/..", "~/../..", "~/./a/../..")],
+        *[
+            (path, False)
+            for path in ("..", "../", "../.", ".", "", "../../a", "../a/..", "~", "~/a", "/..", "a..", "...")
+        ],
+    ],
+)
+def test_what_only_climbs(written: str, expected: bool) -> None:
+    """From `hosts/`, the fleet is one folder up; where that lies, its inventory does not say."""
+    assert leads_above(written, Path("fleet/hosts/box.toml")) is expected
+
+
+def test_a_host_outside_of_a_fleet_has_nothing_above() -> None:
+    assert leads_above("..", Path("box.toml"))
+    assert not leads_above(".", Path("box.toml"))
+
+
+UI = f"[tiers.one]\n{TIER}[services.ui]\nimage = 'x'\n"
+CLIMBS: list[tuple[str, str]] = [
+    (f'[tiers.one]\n{TIER}mounts."/x" = ▸"../../.."\n', 'tiers.one.mounts."/x"'),
+    (
+        f'[tiers.one]\n{TIER}mounts."/x" = {{ source = ▸"../../../.", read_only = true }}\n',
+        'tiers.one.mounts."/x".source',
+    ),
+    (f'[tiers.one]\n{TIER}[defaults]\nmounts."/x" = ▸"../../../"\n', 'defaults.mounts."/x"'),
+    (f'[tiers.one]\n{TIER}[router]\napi_key_env = "KEY"\nmounts."/x" = ▸"../.."\n', 'router.mounts."/x"'),
+    (f'[tiers.one]\n{TIER}env_file = [▸"../.././.."]\n', "tiers.one.env_file[0]"),
+    (f'[tiers.one]\n{TIER}build = {{ context = ▸"../.." }}\n', "tiers.one.build.context"),
+    (f'[tiers.one]\n{TIER}override.volumes = ["./a:/x", ▸"../..:/y:ro"]\n', "tiers.one.override.volumes[1]"),
+    (f'[tiers.one]\n{TIER}override.volumes = {{ add = [▸"../.././..:/y"] }}\n', "tiers.one.override.volumes.add[0]"),
+    (f'{UI}volumes = [{{ type = "bind", source = ▸"../..", target = "/x" }}]\n', "services.ui.volumes[0].source"),
+    (f'{UI}volumes = [▸{{ interpolate = "${{A:-../..}}:/x" }}]\n', "services.ui.volumes[0]"),
+    (f'{UI}env_file = ▸"../.."\n', "services.ui.env_file"),
+    (f"{UI}label_file = [▸'../..']\n", "services.ui.label_file[0]"),
+    (
+        f'{UI}build = {{ context = ".", additional_contexts = {{ all = ▸"../.." }} }}\n',
+        "services.ui.build.additional_contexts.all",
+    ),
+    (
+        f'{UI}[volumes.all.driver_opts]\ntype = "none"\no = "bind"\ndevice = ▸"../.."\n',
+        "volumes.all.driver_opts.device",
+    ),
+    (f'hfcache.path = ▸"../.."\n[tiers.one]\n{TIER}', "hfcache.path"),
+    (f'paths.models = ▸"../.."\n[tiers.one]\n{TIER}', "paths.models"),
+]
+
+
+@pytest.mark.parametrize(("marked", "place"), CLIMBS)
+def test_nothing_but_a_way_out_is_no_path(marked: str, place: str, tmp_path: Path) -> None:
+    told, wanted = compared(f"schema = 1\n{marked}", [(ABOVE, place, "from the root on")], tmp_path)
+
+    assert told == wanted
+
+
+def test_a_default_of_a_variable_may_be_all_of_the_host_too(tmp_path: Path) -> None:
+    marked = f'{UI}volumes = [▸{{ type = "bind", source = {{ env = "A", default = "/" }}, target = "/x" }}]\n'
+    told, wanted = compared(f"schema = 1\n{marked}", [(WHOLE, "services.ui.volumes[0]", "read-only")], tmp_path)
 
     assert told == wanted

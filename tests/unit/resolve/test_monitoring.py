@@ -205,6 +205,15 @@ def test_thresholds_come_from_facts(tmp_path: Path) -> None:
     assert {("GpuLost", "left"), ("GpuLost", "right"), ("RouterDown", ""), ("RouterWithoutTier", "")} <= {*found}
 
 
+def test_a_gpu_that_tells_no_memory_of_its_own_is_not_lost(tmp_path: Path) -> None:
+    """One that shares the host's memory tells how busy it is alone."""
+    gpu = '{host="box", gpu="left"}'
+
+    assert alerts(rendered(tmp_path))["GpuLost", "left"]["expr"] == (
+        f"absent(anvil:gpu_utilization_ratio{gpu} or anvil:gpu_memory_used_bytes{gpu})"
+    )
+
+
 def test_every_alert_says_what_to_run(tmp_path: Path) -> None:
     found = alerts(rendered(tmp_path, INVENTORY + ON + 'textfile = "/var/lib/anvil-gen"\n'))
 
@@ -246,6 +255,7 @@ def test_dashboards_are_whole(tmp_path: Path) -> None:
 
 
 def test_a_tier_has_one_row_with_what_its_engine_tells(tmp_path: Path) -> None:
+    """Grafana repeats the row of an engine, up to the next row, for each value of its variable."""
     tree = rendered(tmp_path)
     found: dict[str, list[str]] = {}
     for panel in panels(tree, "host"):
@@ -254,15 +264,23 @@ def test_a_tier_has_one_row_with_what_its_engine_tells(tmp_path: Path) -> None:
         else:
             found[[*found][-1]].append(panel["title"])
 
-    assert found["chat: chat (vllm)"] == [
-        "Requests",
-        "KV cache used",
-        "Tokens a second",
-        "Time, 95 of 100",
-        "Errors",
+    assert found["$tier_vllm (vLLM)"] == ["Requests", "KV cache used", "Tokens a second", "Time, 95 of 100", "Errors"]
+    assert found["$tier_llamacpp (llama.cpp)"] == ["Requests", "Tokens a second"]
+    assert len(found) == 3  # nobody tells anything of the third engine
+    rows = [panel for panel in panels(tree, "host") if panel.get("repeat")]
+    variables = {one["name"]: one for one in tree.data["monitoring/dashboards/host.json"]["templating"]["list"]}
+    assert [row["repeat"] for row in rows] == [*variables]
+    assert variables["tier_vllm"]["query"] == 'label_values(up{host="box", engine="vllm"}, tier)'
+    assert all(one["current"]["value"] == ["$__all"] and one["multi"] for one in variables.values())
+
+
+def test_a_panel_of_a_repeated_row_takes_its_tier_as_a_regular_expression(tmp_path: Path) -> None:
+    """Grafana escapes the values of such a variable for one, so that a name with a dot would not be found."""
+    own = [panel for panel in panels(rendered(tmp_path), "host") if panel["title"] == "KV cache used"]
+
+    assert [target["expr"] for panel in own for target in panel["targets"]] == [
+        'anvil:kv_usage_ratio{host="box", tier=~"$tier_vllm"}'
     ]
-    assert found["small: small (llamacpp)"] == ["Requests", "Tokens a second"]
-    assert not [title for title in found if title.startswith("vectors")]
 
 
 def test_one_more_tier_is_added_lines_alone(tmp_path: Path) -> None:
@@ -277,11 +295,10 @@ def test_one_more_tier_is_added_lines_alone(tmp_path: Path) -> None:
             counted[path] = (marks.count("+"), marks.count("-"))
 
     changed = {path: count for path, count in counted.items() if count != (0, 0)}
-    assert [*changed] == [f"monitoring/{name}" for name in ("dashboards/host.json", "prometheus.yaml", "rules.yaml")]
+    assert [*changed] == ["monitoring/prometheus.yaml", "monitoring/rules.yaml"]  # its row comes by its metrics
     assert changed["monitoring/prometheus.yaml"] == (8, 0)
     assert changed["monitoring/rules.yaml"][1] == 1  # what its GPU's tiers take together
     assert changed["monitoring/rules.yaml"][0] <= 26
-    assert changed["monitoring/dashboards/host.json"][1] == 0
 
 
 def test_files_alone_for_a_prometheus_that_is_there(tmp_path: Path) -> None:
@@ -298,6 +315,56 @@ def test_files_alone_for_a_prometheus_that_is_there(tmp_path: Path) -> None:
     ]
     assert targets(jobs(tree)["tiers"]) == ["127.0.0.1:30000", "192.168.1.7:30001"]
     assert targets(jobs(tree)["router"]) == ["127.0.0.1:8404", "127.0.0.1:8404"]
+
+
+def with_router(text: str) -> str:
+    return INVENTORY.replace("[router]\n", f"[router]\n{text}\n") + ON
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "path"),
+    [
+        ('metrics = "key"\napi_key_env = "ROUTER_TOKEN"', "router:8000", "/metrics"),
+        ('kind = "litellm"\napi_key_env = "ROUTER_TOKEN"', "router:4000", "/metrics/"),
+        ('kind = "anvil"\napi_key_env = "ROUTER_TOKEN"\nport = 8001', "router:8001", "/metrics"),
+    ],
+)
+def test_a_key_reaches_prometheus_by_a_variable_and_is_in_no_file(
+    tmp_path: Path, text: str, address: str, path: str
+) -> None:
+    lacking = INVENTORY[
+        INVENTORY.index("[tiers.vectors]") : INVENTORY.index("[router]")
+    ]  # which not every router serves
+    tree = rendered(tmp_path, with_router(text).replace(lacking, ""))
+    job, service = jobs(tree)["router"], tree.data["services/prometheus.yml"]["services"]["prometheus"]
+
+    assert targets(job)[0].partition(":")[0] == address.partition(":")[0]
+    assert job["static_configs"][0]["labels"]["__metrics_path__"] == path
+    assert job["authorization"] == {"credentials_file": "/tmp/router-key"}
+    assert service["environment"] == {"ROUTER_KEY": "${ROUTER_TOKEN}"}
+    assert (service["read_only"], service["tmpfs"]) == (True, ["/tmp"])
+    assert "> /tmp/router-key" in service["entrypoint"][2]
+
+
+def test_a_router_without_a_key_is_asked_without_one(tmp_path: Path) -> None:
+    tree = rendered(tmp_path, with_router('metrics = "key"'))
+
+    assert "authorization" not in jobs(tree)["router"]
+    assert "entrypoint" not in tree.data["services/prometheus.yml"]["services"]["prometheus"]
+
+
+def test_a_router_with_tls_is_asked_by_it(tmp_path: Path) -> None:
+    tls = 'metrics = "key"\napi_key_env = "ROUTER_TOKEN"\ntls = { certificate = "/c.pem", key = "/k.pem" }'
+    job = jobs(rendered(tmp_path, with_router(tls)))["router"]
+
+    assert (job["scheme"], job["tls_config"]) == ("https", {"insecure_skip_verify": True})
+
+
+def test_a_prometheus_that_is_there_has_the_key_beside_its_configuration(tmp_path: Path) -> None:
+    tree = rendered(tmp_path, with_router('metrics = "key"\napi_key_env = "ROUTER_TOKEN"') + "existing = true\n")
+
+    assert jobs(tree)["router"]["authorization"] == {"credentials_file": "router-key"}
+    assert targets(jobs(tree)["router"]) == ["127.0.0.1:8000", "127.0.0.1:8000"]
 
 
 OTHER = INVENTORY.replace("[paths]", '[host]\naddress = "192.168.1.20"\n[paths]') + ON + 'bind = "0.0.0.0"\n'

@@ -154,7 +154,7 @@ def test_clients_by_digest_come_and_go_by_a_reload(fleet: Path) -> None:
         edit(fleet, before, after)
         plan = plan_of(fleet, against="HEAD")
         assert consequences(plan) == {"router": "reload"}
-        assert lines(plan) == [f"~ router: api_key_sha256.{told} (routes)"]
+        assert lines(plan) == [f"router: api_key_sha256.{told} (routes)"]
         commit(fleet)
 
 

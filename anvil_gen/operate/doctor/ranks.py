@@ -1,0 +1,39 @@
+"""Checks of the groups that a host has a part in: whether all ranks have one image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.inventory.fleet import fleet_root
+from anvil_gen.machine.containers import ContainerQuery
+from anvil_gen.operate.doctor.check import Check, failed, with_commands
+from anvil_gen.operate.doctor.context import DoctorContext
+from anvil_gen.operate.group import OperatedRank, ranks_of_group
+from anvil_gen.operate.group_images import RankImage, differences, image_of_rank, pull_command
+
+
+def check_rank_images(context: DoctorContext) -> Iterator[Check]:
+    """Compare the image of each rank of the host with those of the others, over their hosts' Docker contexts."""
+    tiers = [required.tier for required in context.requirements if required.tier is not None]
+    for group in (tier.rank.group for tier in tiers if tier.rank is not None and context.docker_info.is_available):
+        ranks = ranks_of_group(group, fleet_root(context.deployment.host.path))
+        images = [_image(context, rank) for rank in ranks]
+        found = list(differences(images))
+        for difference in found:
+            remedy = with_commands("give all of them one, or pin it", pull_command(group), "anvil-gen pin --all")
+            yield failed(f"images of {group}", "hosts-of-a-group-differ", difference, remedy)
+        if not found and all(one.digests for one in images):
+            yield Check(what=f"images of {group}", found=f"{images[0].name}, the same on {len(images)} hosts")
+
+
+def _image(context: DoctorContext, rank: OperatedRank) -> RankImage:
+    """Return the image that a rank runs, or would start from; of a host that does not answer, nothing is known."""
+    is_own = rank.host == context.deployment.host.path.stem
+    project = (context.deployment if is_own else rank.deployment).project
+    try:
+        containers = ContainerQuery(project.docker, project.name).containers()
+    except DiagnosticError:
+        return RankImage(host=rank.host, name=rank.image, digests=())
+    running = next((one for one in containers if one.service == rank.service.name and one.running), None)
+    return image_of_rank(rank.host, project.docker, rank.image, running)
