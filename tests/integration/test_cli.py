@@ -386,11 +386,3 @@ def test_schema_is_written_and_checked(home: Path) -> None:
         "",
         "error: cannot read or write\n  --> no/s.json\n  no such file or directory\n\n",
     )
-
-
-def test_a_command_that_is_misspelt_is_told_the_one_that_is_near(tmp_path: Path) -> None:
-    near, far = anvil_gen("rendr", cwd=tmp_path), anvil_gen("xyz", cwd=tmp_path)
-
-    assert (near.code, far.code) == (1, 1)
-    assert 'Error: no such command "rendr": did you mean "render"?' in near.stderr
-    assert "did you mean" not in far.stderr
