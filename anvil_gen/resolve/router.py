@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from anvil_gen.catalog.engine import ModelsEndpoint
 from anvil_gen.catalog.health import Health
 from anvil_gen.catalog.router import RouterKind
-from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema_router import RouterTierTable
 from anvil_gen.resolve.compose_keys import with_image
 from anvil_gen.resolve.compose_service import health_check, logging_of, published
@@ -28,6 +27,7 @@ from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.peers import other_hosts, with_hosts
 from anvil_gen.resolve.relative_paths import placed_layers
 from anvil_gen.resolve.router_clients import check_clients, clients_of
+from anvil_gen.resolve.router_mistakes import report_missing_tier
 from anvil_gen.resolve.router_model import Route, TierCheck
 from anvil_gen.resolve.router_options import (
     check_feature,
@@ -320,7 +320,7 @@ def build_routes(
     for alias, (target, path) in sorted(aliases.items()):
         tier = by_name.get(target)
         if tier is None:
-            _missing_tier(context, target, path, tiers)
+            report_missing_tier(context, target, path, tiers)
         elif tier.task not in kind.alias_tasks:
             detail = f'{kind.title} routes "{tier.task}" by the served name alone'
             others = kinds_that(context.catalog, partial(_takes_alias, tier.task))
@@ -383,18 +383,3 @@ def _how(kind: RouterKind, tier: Tier, name: str) -> str:
     if "rewrite" in kind.supports:
         return "rewritten"
     return "told" if name in tier.names else "any"
-
-
-def _missing_tier(context: ResolveContext, target: str, path: KeyPath, tiers: tuple[Tier, ...]) -> None:
-    """Report an alias whose tier does not exist, or does not run in the alias' mode."""
-    known, collector = context.inventory.tiers, context.collector
-    if target in known:
-        # One of [router] may well name a tier that only some modes run.
-        if path[0] == "modes" and not collector.is_dropped(("tiers", target)):
-            detail = f'"{target}" does not run in this mode: it has {join_words(tier.name for tier in tiers)}'
-            collector.add("alias-to-a-missing-tier", path, detail, "add the tier to the mode, or name one of it")
-    elif known and not collector.is_dropped(("tiers", target)):
-        serving = next((f'write "{tier.name}", the tier that serves it' for tier in tiers if target in tier.names), "")
-        remedy = serving or did_you_mean(target, known) or "name one of them"
-        detail = f'"{target}" is not a tier (defined: {join_words(known)})'
-        collector.add("alias-to-a-missing-tier", path, detail, remedy)

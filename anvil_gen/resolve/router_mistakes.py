@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from anvil_gen.diagnostics import join_words
+from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.likely_mistakes import Mistake
 from anvil_gen.resolve.model import Stack, Tier
@@ -78,3 +78,18 @@ def _serving(route: Route, models: dict[str, str], peers: tuple[Peer, ...]) -> I
 def _plain(model: str) -> str:
     """Return a model's name without its organisation, folder, format and case."""
     return re.sub(r"[^a-z0-9]+", "-", model.rpartition("/")[2].lower().removesuffix(".gguf"))
+
+
+def report_missing_tier(context: ResolveContext, target: str, path: KeyPath, tiers: tuple[Tier, ...]) -> None:
+    """Report an alias whose tier does not exist, or does not run in the alias' mode."""
+    known, collector = context.inventory.tiers, context.collector
+    if target in known:
+        # One of [router] may well name a tier that only some modes run.
+        if path[0] == "modes" and not collector.is_dropped(("tiers", target)):
+            detail = f'"{target}" does not run in this mode: it has {join_words(tier.name for tier in tiers)}'
+            collector.add("alias-to-a-missing-tier", path, detail, "add the tier to the mode, or name one of it")
+    elif known and not collector.is_dropped(("tiers", target)):
+        serving = next((f'write "{tier.name}", the tier that serves it' for tier in tiers if target in tier.names), "")
+        remedy = serving or did_you_mean(target, known) or "name one of them"
+        detail = f'"{target}" is not a tier (defined: {join_words(known)})'
+        collector.add("alias-to-a-missing-tier", path, detail, remedy)
