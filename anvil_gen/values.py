@@ -10,13 +10,14 @@ from typing import Any, Self
 from msgspec import Struct
 
 from anvil_gen.diagnostics import InternalError
+from anvil_gen.patterns import lazy_pattern
 
 KeyPath = tuple[str | int, ...]
 """A key path inside an inventory: ``("tiers", "fast", "gpus", 0)``."""
 
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_VARIABLE = re.compile(
+_BARE_KEY = lazy_pattern(r"[A-Za-z0-9_-]+")
+_VARIABLE = lazy_pattern(
     r"\$(?:(?P<dollar>\$)|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)"
     r"|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:\}|(?P<operator>:?[-?+])))"
 )
@@ -182,6 +183,11 @@ def fill(pattern: str, values: Mapping[str, Text]) -> Text:
         pieces += [rest[:start], values[rest[start + 1 : end]]]
         rest = rest[end + 1 :]
     return concat(*pieces, rest)
+
+
+def fill_placeholders(defaults: Mapping[str, Any], values: Mapping[str, Text]) -> dict[str, Any]:
+    """Return defaults with their placeholders filled."""
+    return {name: fill(value, values) if isinstance(value, str) else value for name, value in defaults.items()}
 
 
 def canonical_flag(name: str) -> str:

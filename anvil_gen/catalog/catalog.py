@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from anvil_gen.catalog.defaults import DEFAULTS, by_section, shipped_defaults, shipped_templates
 from anvil_gen.catalog.engine import DERIVED_OPTIONS, Engine
 from anvil_gen.catalog.flag_timeline import FlagTimeline, read_timeline
 from anvil_gen.catalog.gpu_vendor import Vendor, semantic_errors
@@ -31,19 +32,6 @@ from anvil_gen.values import KeyPath, address
 
 _Data = TypeVar("_Data", Engine, Vendor, RouterKind, Target)
 _DataFile = TypeVar("_DataFile", bound=Struct)
-
-DEFAULTS = "defaults.toml"
-"""The data file of what no engine or router says better; it is the shipped one's alone."""
-
-
-@cache
-def shipped_templates() -> Path:
-    """Return the templates of this installation: inside the wheel, or next to the package in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package / "templates", package.parent / "templates"):
-        if (folder / DEFAULTS).is_file():
-            return folder
-    raise FileNotFoundError(f"no templates next to {package}: the installation is not complete")
 
 
 class Catalog:
@@ -72,6 +60,8 @@ class Catalog:
 
     def document(self, path: str) -> Document | None:
         """Return a data file as it is read, None where there is none of that path."""
+        if path == DEFAULTS and path not in self._texts:
+            return shipped_defaults()
         found = self.roots[-1] / DEFAULTS if path == DEFAULTS else self.find(path)
         if found is None:
             return None
@@ -82,11 +72,7 @@ class Catalog:
     def defaults(self) -> Mapping[str, Mapping[str, Any]]:
         """Section -> option -> default; None for an option that has none."""
         found = self.document(DEFAULTS)
-        data = found.data if found is not None else {}
-        return {
-            section: {**dict.fromkeys(table.get("unset", ())), **{k: v for k, v in table.items() if k != "unset"}}
-            for section, table in data.items()
-        }
+        return by_section(found.data if found is not None else {})
 
     @cached_property
     def common_metrics(self) -> Mapping[str, CommonMetric]:

@@ -10,9 +10,10 @@ from anvil_gen.catalog.catalog import Catalog, decoded
 from anvil_gen.catalog.template_tree import LOG_FILE
 from anvil_gen.diagnostics import display_path, printable
 from anvil_gen.inventory.toml_file import Document
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.values import KeyPath
 
-_PLACE = re.compile(r"\{(\w+)\}")
+_PLACE = lazy_pattern(r"\{(\w+)\}")
 _LONGEST_VALUE = 120
 
 

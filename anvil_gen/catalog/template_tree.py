@@ -130,6 +130,7 @@ def _unreadable(place: Path, root: Path) -> str:
 
 def texts(root: Path) -> Iterator[str]:
     """Yield the path and the text of each file that trees are rendered from, in one order everywhere."""
+    start = len(os.path.join(root, ""))  # noqa: PTH118
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(
             name
@@ -140,6 +141,6 @@ def texts(root: Path) -> Iterator[str]:
             path = os.path.join(folder, name)  # noqa: PTH118  as fast as it gets
             if name.startswith(".") or name == FLAGS_FILE:
                 continue
-            yield os.path.relpath(path, root)
+            yield path[start:]
             with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
                 yield file.read()

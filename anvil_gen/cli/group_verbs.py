@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
-from anvil_gen.inventory.fleet import hosts_folder
-from anvil_gen.inventory.group_files import GROUPS
+from anvil_gen.inventory.fleet import GROUPS, hosts_folder
 
 if TYPE_CHECKING:
     from anvil_gen.operate.group import OperatedRank

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from anvil_gen.diagnostics import did_you_mean
+
 
 class LazyGroup(click.Group):
     """A group whose commands are modules of one package, each with its `command`."""
@@ -22,6 +24,19 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands."""
         return list(self._verbs)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named.
+
+        Raises:
+            click.UsageError: there is none; one whose name is near is told.
+        """
+        near = did_you_mean(args[0], self._verbs) if args[0] not in self._verbs else ""
+        if near:
+            raise click.UsageError(f'no such command "{args[0]}": {near}', ctx)
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command; None where there is none of that name."""

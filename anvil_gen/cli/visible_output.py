@@ -6,8 +6,10 @@ import io
 import re
 import sys
 
+from anvil_gen.patterns import lazy_pattern
+
 # The colours of our own, and how progress is drawn again. All else of these ranges moves, hides, renames or clears.
-_CONTROL = re.compile(
+_CONTROL = lazy_pattern(
     r"(?P<own>\x1b\[(?:(?:[0-2]|3[0-7])m|\d{1,4}F|J))|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 

@@ -7,7 +7,6 @@ Each component of a path is opened by itself, relative to the folder before it. 
 from __future__ import annotations
 
 import os
-import re
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import NamedTuple, Self
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.digests import digest
+from anvil_gen.patterns import lazy_pattern
 
 _BY_DESCRIPTOR = hasattr(os, "O_NOFOLLOW") and os.open in os.supports_dir_fd
 _FOLDER = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)
@@ -22,7 +22,7 @@ _FOLDER = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY"
 _FILE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _JUNCTION = 0xA0000003  # a link between folders of Windows, by its reparse tag
 
-_TEMPORARY_NAME = re.compile(r"\.anvil-gen-[0-9a-f]{12}\.(?:tmp|yml)")
+_TEMPORARY_NAME = lazy_pattern(r"\.anvil-gen-[0-9a-f]{12}\.(?:tmp|yml)")
 
 
 def temporary_name(name: str, content: str, suffix: str = "tmp") -> str:

@@ -28,6 +28,7 @@ from anvil_gen.deploy.state import State, decode
 from anvil_gen.deploy.write_order import Step, write_steps
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.digests import digest_of
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.host import Sources
 from anvil_gen.resolve.output import HEADER
 
@@ -35,7 +36,7 @@ STATE_FOLDER = ".anvil-gen"
 _STATE = f"{STATE_FOLDER}/state.json"
 
 _FOLDERS = ("tiers", "services", "router")
-_PLACE = re.compile(
+_PLACE = lazy_pattern(
     r"docker-compose(?:\.[^/]+)?\.yml|\.env\.example|(?:tiers|services)/[^/]+(?:\.yml|\.files/.+)|router/.+"
 )
 """Where the files of a tree are; a router's own, such as `serves.toml`, are named by its data."""
@@ -48,7 +49,7 @@ class Places(NamedTuple):
     pattern: re.Pattern[str] = _PLACE
 
 
-_WITHOUT_HEADER = re.compile(r"router/[^/]+\.json")
+_WITHOUT_HEADER = lazy_pattern(r"router/[^/]+\.json")
 _DEEPEST = 32  # no file of a tree is in as many folders
 
 FileAction = Literal["create", "update", "delete"]

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from anvil_gen.catalog.catalog import Catalog, catalog_of, shipped_catalog, shipped_templates
+from anvil_gen.catalog.catalog import Catalog, catalog_of, shipped_catalog
+from anvil_gen.catalog.defaults import shipped_templates
 from anvil_gen.deploy.overwrite_check import overwrite_errors
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.deploy.target_pipeline import BASE, base_plan, places_of, shared_namespaces, target_files

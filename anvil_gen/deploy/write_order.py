@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from anvil_gen.deploy.contained_folder import temporary_name
+from anvil_gen.patterns import lazy_pattern
 
-_ROOT = re.compile(r"docker-compose(?:\.[^/]+)?\.yml")
+_ROOT = lazy_pattern(r"docker-compose(?:\.[^/]+)?\.yml")
 
 
 class Step(NamedTuple):

@@ -25,12 +25,13 @@ from anvil_gen.fit.ledger import estimate
 from anvil_gen.fit.model_facts import ModelFacts
 from anvil_gen.fit.settings import GIB, Request
 from anvil_gen.fit.setups import LEAST, USUAL, Setup, best_setup, setup_at, with_less
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model_needs import flags_of
 from anvil_gen.values import Number
 
-_CONVERTED = re.compile(r"awq|gptq|w4a16|w8a8|nvfp4|bnb|gguf|exl", re.IGNORECASE)
+_CONVERTED = lazy_pattern(r"awq|gptq|w4a16|w8a8|nvfp4|bnb|gguf|exl", re.IGNORECASE)
 _STEP_MIB = 512
 _SMALL_SHARE = 0.7
 

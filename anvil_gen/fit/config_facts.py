@@ -20,6 +20,7 @@ from anvil_gen.fit.model_facts import (
     Quantization,
     spell_layers,
 )
+from anvil_gen.patterns import lazy_pattern
 
 _KINDS = {
     "full_attention": "F",
@@ -35,11 +36,11 @@ _KINDS = {
 _LETTERS = {"M": "L", "*": "F", "-": "N", "E": "N"}
 """The letters of `hybrid_override_pattern`."""
 _TEXT_PARTS = ("text_config", "llm_config", "language_config", "thinker_config")
-_LAYER = re.compile(r"(?:^|\.)layers\.(\d+)\.")
-_VISION = re.compile(
+_LAYER = lazy_pattern(r"(?:^|\.)layers\.(\d+)\.")
+_VISION = lazy_pattern(
     r"(?:^|\.)(?:visual|vision\w*|image_newline|multi_modal_projector|embed_vision|mm_projector|audio_tower)\b"
 )
-_EXPERT = re.compile(r"\.experts\.")
+_EXPERT = lazy_pattern(r"\.experts\.")
 _SIZES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 
 

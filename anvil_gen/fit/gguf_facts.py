@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from anvil_gen.catalog.architectures import Architectures, Family
 from anvil_gen.fit.gguf_header import GgufHeader, Tensor
 from anvil_gen.fit.model_facts import Attention, Bytes, Experts, Latent, Linear, ModelFacts, spell_layers
+from anvil_gen.patterns import lazy_pattern
 
-_BLOCK = re.compile(r"blk\.(\d+)\.")
-_EXPERTS = re.compile(r"_exps\.")
+_BLOCK = lazy_pattern(r"blk\.(\d+)\.")
+_EXPERTS = lazy_pattern(r"_exps\.")
 _STATE_BYTES = 4  # llama.cpp keeps states in single precision
 
 

@@ -14,12 +14,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from anvil_gen.patterns import lazy_pattern
+
 _MAGIC = b"GGUF"
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _TEXT, _ARRAY = 8, 9
 _MOST_DIMENSIONS = 8  # ggml knows 4
 _LONGEST_ARRAY = 4096  # longer ones are the vocabulary's
-_PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.DOTALL)
+_PART = lazy_pattern(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.DOTALL)
 
 # Type of tensor -> its name, elements of a block, bytes of a block (ggml/include/ggml.h, ggml/src/ggml-common.h).
 TENSOR_TYPES: Mapping[int, tuple[str, int, int]] = {

@@ -42,6 +42,8 @@ class TierFit(Struct, frozen=True, kw_only=True):
     estimate: Estimate | None
     verdict: Verdict
     reasons: tuple[str, ...]
+    usual_share: float | None = None
+    """Of each GPU: what its engine takes of it whatever the model is, where the tier does not say it."""
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -175,7 +177,16 @@ def tier_fit(host: Host, tier: Tier, models: Models) -> TierFit:
         estimate=found,
         verdict=verdict,
         reasons=(*reasons, *(found.reasons if found is not None else ()), *open_points),
+        usual_share=_usual_share(host, tier),
     )
+
+
+def _usual_share(host: Host, tier: Tier) -> float | None:
+    rules, engine = engine_memory(host.catalog, tier.engine), host.catalog.engine(tier.engine)
+    if rules is None or engine is None or not tier.gpus:
+        return None
+    known = rules.of_version(image_version(engine, plain_image(tier.service.image)) or None)
+    return known.fraction if known.takes == "share" else None
 
 
 def _estimate(host: Host, tier: Tier, models: Models) -> tuple[Estimate | None, tuple[str, ...], tuple[str, ...]]:
@@ -252,9 +263,11 @@ def _loads(stack: Stack, gpu: Gpu, fits: dict[str, TierFit]) -> Iterator[GpuFit]
 
 
 def taken(tier: Tier, fit: TierFit | None, gpu: Gpu) -> Interval | None:
-    """Return what a tier takes of a GPU: its share where it says one, else what it needs."""
+    """Return what a tier takes of a GPU: its share where it says one or its engine has one, else what it needs."""
     if tier.share is not None and gpu.memory_mib is not None:
         return exactly(float(tier.share) * gpu.memory_mib * MIB)
+    if fit is not None and fit.estimate is None and fit.usual_share is not None and gpu.memory_mib is not None:
+        return exactly(fit.usual_share * gpu.memory_mib * MIB)
     return fit.estimate.total if fit is not None and fit.estimate is not None else None
 
 

@@ -8,10 +8,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from anvil_gen.catalog.engine import Engine
+from anvil_gen.patterns import lazy_pattern
 
 _USUAL_TAGS = ("Q4_K_M", "Q8_0")
-_BITS = re.compile(r"[a-z]+(\d+)[^-./]*$", re.IGNORECASE)
-_PART = re.compile(r"-(\d{5})-of-\d{5}\.gguf$")
+_BITS = lazy_pattern(r"[a-z]+(\d+)[^-./]*$", re.IGNORECASE)
+_PART = lazy_pattern(r"-(\d{5})-of-\d{5}\.gguf$")
 _WEIGHTS = (".safetensors", ".gguf", ".onnx")
 _OLD_WEIGHTS = "*.bin"
 

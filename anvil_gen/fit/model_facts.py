@@ -10,9 +10,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from anvil_gen.patterns import lazy_pattern
+
 LayerKind = Literal["F", "S", "C", "M", "L", "N"]
 """Full attention, a sliding window, chunks, latent attention (MLA), linear attention or another state, no cache."""
-_REPEATED = re.compile(r"([A-Z]+)(?:\*(\d+))?(?:\s+|$)")
+_REPEATED = lazy_pattern(r"([A-Z]+)(?:\*(\d+))?(?:\s+|$)")
 
 
 class Attention(Struct, frozen=True, kw_only=True):

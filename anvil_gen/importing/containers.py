@@ -12,13 +12,14 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
 from anvil_gen.importing.compose_files import Project, project_name, project_of
 from anvil_gen.importing.declared import declared
 from anvil_gen.importing.names import free_name
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.values import escape_dollars
 
 _LABEL = "com.docker.compose."
 _OWN_LABELS = (_LABEL, "desktop.docker.io/")
 _SHM = 67_108_864  # Docker's default
 _DEFAULT_MODES = ("", "default", "private", "shareable")
-_SHORT_ID = re.compile("[0-9a-f]{12}")
+_SHORT_ID = lazy_pattern("[0-9a-f]{12}")
 
 
 def read_inspected(

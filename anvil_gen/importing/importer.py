@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -26,12 +25,13 @@ from anvil_gen.importing.proof import SourceRead, prove, read_source, temporary_
 from anvil_gen.importing.recognise import engine_of
 from anvil_gen.importing.secrets import Hidden
 from anvil_gen.importing.service_gpus import GpuNames, reserved
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.model import Tree
 
 _TRIES = 40
 _ASSUMED_SHARE = 0.05
 """Of a GPU: what an engine of small models takes that is started next to a larger one."""
-_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[^.\[\]"]+')
+_PART = lazy_pattern(r'"(?:[^"\\]|\\.)*"|[^.\[\]"]+')
 _FIELD_OF_KEY: Mapping[str, str] = {
     "volumes": "mounts",
     "ports": "port",

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.render.quoting import comment, toml_string
 from anvil_gen.values import KeyPath, Number
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_BARE = lazy_pattern(r"[A-Za-z0-9_-]+")
 _DOTTED = ("environment", "flags", "mounts", "files", "lora")
 """Tables of a tier that are written as dotted keys, a line an entry."""
 _MOST_DOTTED = 4
 _LONGEST = 100
-_LINES = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f\\\u2028\u2029\ud800-\udfff]*")
+_LINES = lazy_pattern(r"[^\x00-\x09\x0b-\x1f\x7f\\\u2028\u2029\ud800-\udfff]*")
 
 Comments = Mapping[KeyPath, list[str]]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,12 +18,13 @@ from anvil_gen.importing.compose_files import Project
 from anvil_gen.importing.engine_facts import EngineFacts
 from anvil_gen.importing.rendered_config import write_rendered
 from anvil_gen.importing.service_gpus import GpuNames
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.model import Tree
 from anvil_gen.values import KeyPath
 
 Assignments = Mapping[str, Mapping[str, str]]
-_LINE = re.compile(r"line (?P<line>[0-9]+)")
-_ADDRESS = re.compile(r"(?P<path>(?:services|networks|volumes|secrets|configs)(?:\.[\w-]+)+)")
+_LINE = lazy_pattern(r"line (?P<line>[0-9]+)")
+_ADDRESS = lazy_pattern(r"(?P<path>(?:services|networks|volumes|secrets|configs)(?:\.[\w-]+)+)")
 
 
 class SourceRead(Struct, frozen=True, kw_only=True):

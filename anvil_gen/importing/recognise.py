@@ -11,8 +11,9 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine_parts import Recognise
 from anvil_gen.importing.shell_words import words_of
 from anvil_gen.importing.texts import plain
+from anvil_gen.patterns import lazy_pattern
 
-_TAG = re.compile(r"(?::[\w][\w.-]*)?(?:@sha256:[0-9a-f]+)?$")
+_TAG = lazy_pattern(r"(?::[\w][\w.-]*)?(?:@sha256:[0-9a-f]+)?$")
 
 
 def engine_of(catalog: Catalog, name: str, service: Mapping[str, Any]) -> str:

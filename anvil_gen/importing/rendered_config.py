@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import posixpath
-import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,12 +12,13 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.importing.compose_config import ComposeError, ComposeFiles
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.model import Tree
 from anvil_gen.resolve.relative_paths import Move, moved_keys, moved_volume
 
 _MANY = 50
 """Services above which a tree is read as one file: Compose takes some 5 ms for each file that another includes."""
-_ROOT = re.compile(r"docker-compose(?:\.[^/]+)?\.yml")
+_ROOT = lazy_pattern(r"docker-compose(?:\.[^/]+)?\.yml")
 
 
 class RenderedConfigs(Struct, frozen=True, kw_only=True):

@@ -11,9 +11,10 @@ from msgspec import Struct
 from anvil_gen.importing.names import free_name
 from anvil_gen.importing.texts import has_variable, plain, typed, whole
 from anvil_gen.machine.gpus import DetectedGpu
+from anvil_gen.patterns import lazy_pattern
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
-_UUID = re.compile(r"(?:GPU-|MIG-)[0-9a-fA-F-]+|MIG-GPU-[0-9a-fA-F-]+/[0-9]+/[0-9]+")
+_UUID = lazy_pattern(r"(?:GPU-|MIG-)[0-9a-fA-F-]+|MIG-GPU-[0-9a-fA-F-]+/[0-9]+/[0-9]+")
 
 
 class GpuNames(Struct, kw_only=True):

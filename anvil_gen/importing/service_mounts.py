@@ -12,9 +12,10 @@ from msgspec import Struct
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.service_ports import split_parts
 from anvil_gen.importing.texts import has_variable, plain, value_of
+from anvil_gen.patterns import lazy_pattern
 
 Move = Callable[[str], str]
-_HOME = re.compile(r"(?P<before>^|(?<=:-))\$(?:\{HOME\}|HOME(?!\w))/")
+_HOME = lazy_pattern(r"(?P<before>^|(?<=:-))\$(?:\{HOME\}|HOME(?!\w))/")
 """The home of who runs Compose, which `~` is as well."""
 _LABELS = ("z", "Z")
 _PROPAGATION = ("private", "rprivate", "shared", "rshared", "slave", "rslave")

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from anvil_gen.importing.shell_words import Word, closing_brace
+from anvil_gen.patterns import lazy_pattern
 
-_ASSIGNED = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)=(?P<value>\S*|\"[^\"]*\"|'[^']*')\s*")
-_HERE = re.compile(r"\$\(pwd\)|`pwd`|\$\{?PWD\}?(?!\w)", re.IGNORECASE)
+_ASSIGNED = lazy_pattern(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)=(?P<value>\S*|\"[^\"]*\"|'[^']*')\s*")
+_HERE = lazy_pattern(r"\$\(pwd\)|`pwd`|\$\{?PWD\}?(?!\w)", re.IGNORECASE)
 _ENDS = ";&|<>\n"
 
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.text.interpolation import fill_variables, looks_interpolated, parse_interpolation, unset_variables
 from anvil_gen.values import Interpolation, Number, interpolations, split_compose_text
 
-_PLAIN_DEFAULT = re.compile(r"[^{}$\x00\r\n]*")
+_PLAIN_DEFAULT = lazy_pattern(r"[^{}$\x00\r\n]*")
 
 
 def has_variable(text: Any) -> bool:

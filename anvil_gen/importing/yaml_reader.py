@@ -5,7 +5,6 @@ Scalars are resolved as Go's YAML reader does it, which differs from PyYAML's: `
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,17 +12,18 @@ import yaml
 from msgspec import Struct
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.render.yaml_loader import FASTEST
 from anvil_gen.values import KeyPath
 
-_INTEGER = re.compile(r"[-+]?(?:[0-9][0-9_]*|0o[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+)")
-_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)(?:[eE][-+]?[0-9]+)?")
+_INTEGER = lazy_pattern(r"[-+]?(?:[0-9][0-9_]*|0o[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+)")
+_FLOAT = lazy_pattern(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)(?:[eE][-+]?[0-9]+)?")
 _WORDS: Mapping[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_COMMENT = re.compile(r"^[\s\]},:]*\s#\s?(?P<text>.*)$")
+_COMMENT = lazy_pattern(r"^[\s\]},:]*\s#\s?(?P<text>.*)$")
 _MOST_NODES = 500_000
 
 

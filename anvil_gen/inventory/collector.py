@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,10 +17,11 @@ from anvil_gen.diagnostics import (
     printable,
 )
 from anvil_gen.inventory.toml_file import Document
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.text.masking import MASK, mask_looks, secret_part
 from anvil_gen.values import KeyPath, address
 
-_VARIABLE = re.compile(r"\$\{[A-Za-z_]\w*\}")
+_VARIABLE = lazy_pattern(r"\$\{[A-Za-z_]\w*\}")
 _SECRET = "secret-in-the-inventory"  # noqa: S105  a code
 _SAY_MORE = ("unknown-key", "text-that-looks-like-a-variable")
 """Codes whose diagnostics say better than the one of a secret what to write."""

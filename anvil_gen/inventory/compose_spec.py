@@ -334,11 +334,3 @@ Network = _table(
     labels=Named,
 )
 Volume = _table("Volume", name=str, driver=str, driver_opts=Options, external=Boolean | External, labels=Named)
-
-UNIQUE = frozenset(
-    {
-        *("capabilities", "depends_on", "device_cgroup_rules", "device_ids", "external_links", "extra_hosts"),
-        *("group_add", "networks", "options", "security_opt", "ssh", "volumes_from"),
-    }
-)
-"""Keys whose lists Compose refuses with an item that is there twice."""

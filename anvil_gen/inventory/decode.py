@@ -16,6 +16,7 @@ from anvil_gen.inventory.schema_host import GpuTable
 from anvil_gen.inventory.schema_tier import TierTable
 from anvil_gen.inventory.struct_errors import ErrorKind, StructError, decode_number, decode_valid
 from anvil_gen.inventory.variables import Reference, put_back, take_references, warn_of_defaults
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.values import KeyPath
 
 CODES: dict[ErrorKind, str] = {
@@ -35,7 +36,7 @@ _LONGEST_NAME = 31
 """Characters of a client's name at most, where it has to be told from a key or a digest."""
 
 # What may hold a NUL, or a whole number of more than 64 bits: msgspec accepts both.
-_UNREADABLE = re.compile(r"\\[uUx]|\x00|[0-9_]{19}|0[xob]")
+_UNREADABLE = lazy_pattern(r"\\[uUx]|\x00|[0-9_]{19}|0[xob]")
 
 
 def parse(collector: Collector) -> Inventory:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import date, time
 from math import isfinite
@@ -11,6 +10,7 @@ from typing import Any
 from anvil_gen.diagnostics import did_you_mean
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema_own_keys import own_keys
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.text.interpolation import as_reference, looks_interpolated, parse_interpolation
 from anvil_gen.values import (
     EnvRef,
@@ -24,8 +24,8 @@ KEYS = ("env", "interpolate")
 """Keys that make a table a reference."""
 FOLDERS: tuple[KeyPath, ...] = (("paths", "models"), ("hfcache", "path"))
 """Keys that name a folder of the host, which Compose would take for a text with variables."""
-_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
-_DEFAULT = re.compile("[^{}\\x00\\r\\n]*")
+_VARIABLE = lazy_pattern("[A-Za-z_][A-Za-z0-9_]*")
+_DEFAULT = lazy_pattern("[^{}\\x00\\r\\n]*")
 TABLES = (
     *("additional_contexts", "annotations", "args", "driver_opts", "environment", "extra_hosts"),
     *("labels", "options", "storage_opt", "sysctls", "ulimits"),

@@ -10,6 +10,8 @@ from pathlib import Path
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean, display_path, join_words
 
 HOSTS = "hosts"
+GROUPS = "groups"
+"""The folder of a fleet that holds groups, and the table in whose name their own keys are reported."""
 _NO_HOSTS = {True: "hosts/ holds no .toml file", False: "there is no hosts/ folder here or above"}
 
 

@@ -9,14 +9,11 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.diagnostics import DiagnosticError, Location, display_path
-from anvil_gen.inventory.fleet import fleet_root, stem_of
+from anvil_gen.inventory.fleet import GROUPS, fleet_root, stem_of
 from anvil_gen.inventory.schema_group import GroupFields
 from anvil_gen.inventory.struct_errors import StructError, decode_valid
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.values import KeyPath
-
-GROUPS = "groups"
-"""The folder of a fleet that holds them, and the table in whose name their own keys are reported."""
 
 
 class GroupFile(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,13 +16,14 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.inventory.struct_errors import decode_valid
 from anvil_gen.inventory.toml_file import Document
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.values import KeyPath, Text, address
 
 LOCKS = "locks"
 FLEET = "fleet"
 FORMAT = 1
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_BARE_KEY = lazy_pattern(r"[A-Za-z0-9_-]+")
 
 
 class ImagePin(Struct, frozen=True, kw_only=True):

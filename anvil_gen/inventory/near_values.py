@@ -6,15 +6,17 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from anvil_gen.diagnostics import did_you_mean
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.values import Number
 
-_QUANTITY = re.compile(r"(?P<number>[0-9][0-9_,]*(?:\.[0-9]+)?)\s*(?P<unit>[A-Za-z]*|%)")
-_HUB_URL = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?P<repo>[^/\s]+/[^/\s?#]+)")
+_QUANTITY = lazy_pattern(r"(?P<number>[0-9][0-9_,]*(?:\.[0-9]+)?)\s*(?P<unit>[A-Za-z]*|%)")
+_HUB_URL = lazy_pattern(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?P<repo>[^/\s]+/[^/\s?#]+)")
 _FROM_MIB = 1000
 """From here on, a number without a unit is hardly one of GiB."""
 _LEAST_PERCENT = 10
 _LONGEST = 200
-_WORDS = re.compile(r"[A-Za-z0-9._-]+(?:\s+[A-Za-z0-9._-]+)+")
+_WORDS = lazy_pattern(r"[A-Za-z0-9._-]+(?:\s+[A-Za-z0-9._-]+)+")
 _SPANS = {"hour": "h", "min": "m", "sec": "s"}
 
 
@@ -93,3 +95,14 @@ def plain_name(text: str) -> str:
 
     letters = "".join(char for char in normalize("NFKD", text.lower()) if not combining(char))
     return re.sub("[^a-z0-9_.-]+", "-", letters).strip("-._")
+
+
+def nearest_word(value: str, pattern: str, description: str) -> str:
+    """Return the nearest of the words that a pattern consists of, or all of them; nothing for another pattern."""
+    match = re.match(r"\^\(\?:((?:[a-z-]+\|)+)([a-z-]+:?)", pattern)
+    if match is None:
+        return ""
+    words = [*match[1].rstrip("|").split("|"), match[2]]
+    choices = ", ".join(f"{word}NAME" if word.endswith(":") else word for word in words)
+    plain = [word for word in words if not word.endswith(":")]
+    return did_you_mean(value, plain) or f"{description} One of: {choices}"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sized
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct
 from msgspec import inspect as types
+from msgspec.structs import replace
 
 from anvil_gen.diagnostics import MOST_ERRORS, did_you_mean, join_words
 from anvil_gen.inventory.fields import COMPOSE, VARIABLE
-from anvil_gen.inventory.near_values import keys_between_dots, nearest, plain_name, with_unit_of
+from anvil_gen.inventory.near_values import keys_between_dots, nearest, nearest_word, plain_name, with_unit_of
 from anvil_gen.inventory.shown_values import example, plain_text, show, type_name
 from anvil_gen.text.interpolation import as_variable, looks_interpolated
 from anvil_gen.text.masking import may_hold_secret, secret_part
@@ -205,9 +206,18 @@ class Decoder:
             if problem is not None:
                 self._add((*path, name), problem, at_key=True, kept=kept)
             item = self.decode(value, kind.value_type, (*path, name))
+            if item is UNSET:
+                self._say_name((*path, name), keys_between_dots(value, partial(accepts, kind.value_type)))
             if item is not UNSET and (problem is None or kept):
                 decoded[name] = item
         return decoded
+
+    def _say_name(self, path: KeyPath, keys: list[str]) -> None:
+        """Say that a name with a dot stands in quotes, where what was read as tables is that."""
+        error = self.errors.get(path)
+        if keys and error is not None and secret_part(path) is None:
+            name = f'{".".join(map(str, path[1:-1]))}."{".".join([str(path[-1]), *keys])}"'
+            self.errors[path] = replace(error, remedy=f"a dot ends a key: write {name} = …")
 
     def _list(self, items: list[Any], kind: types.Type, path: KeyPath) -> Any:
         kind = kind if isinstance(kind, types.ListType | types.VarTupleType) else _ANY_LIST
@@ -242,9 +252,6 @@ def _meant_value(value: Any, kind: types.Type, path: KeyPath, hints: Mapping[str
     """Return what to write instead of a wrong value, where it is clear what it means."""
     if secret_part(path) is not None:
         return ""
-    keys = keys_between_dots(value, lambda one: accepts(kind, one))
-    if keys:
-        return f'a dot ends a key: write {".".join(map(str, path[1:-1]))}."{".".join([str(path[-1]), *keys])}" = …'
     meant = nearest(value, lambda one: _is_valid(one, kind, path, hints), hints.get("x-unit", ""))
     if meant is None:
         return ""
@@ -320,19 +327,10 @@ def _form_problem(value: str, kind: types.StrType, hints: Mapping[str, Any]) -> 
     if len(value) < (kind.min_length or 0):
         return _Problem("form", show(value), _help(hints))
     if kind.pattern is not None and not re.search(kind.pattern, value):
-        return _Problem("form", show(value), _nearest_alternative(value, kind.pattern, hints))
+        return _Problem(
+            "form", show(value), nearest_word(value, kind.pattern, hints.get("description", "")) or _help(hints)
+        )
     return None
-
-
-def _nearest_alternative(value: str, pattern: str, hints: Mapping[str, Any]) -> str:
-    """Return the nearest of the words that a pattern consists of, or all of them."""
-    match = re.match(r"\^\(\?:((?:[a-z-]+\|)+)([a-z-]+:?)", pattern)
-    if match is None:
-        return _help(hints)
-    words = [*match[1].rstrip("|").split("|"), match[2]]
-    choices = ", ".join(f"{word}NAME" if word.endswith(":") else word for word in words)
-    plain = [word for word in words if not word.endswith(":")]
-    return did_you_mean(value, plain) or f"{hints['description']} One of: {choices}"
 
 
 def _range_problem(

@@ -43,6 +43,7 @@ _REMEDIES = {
     "duplicate inline table key": "the key has a value already: keep one of the two",
     "expected '=' after a key": "write key = value",
     "expected newline": "write one key per line, and text with spaces in quotes",
+    "expected ']' at the end of a table declaration": "write other names than letters, digits, - and _ in quotes",
     "unclosed array": "close the list with ]",
     "unclosed inline table": "close the table with }, on the same line",
     "unterminated string": "close the quotes",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from anvil_gen.inventory.env_references import env_reference
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.values import Number
 
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_INTEGER = lazy_pattern(r"-?(?:0|[1-9][0-9]*)")
+_FLOAT = lazy_pattern(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 def flag_entry(values: Sequence[str]) -> Any:

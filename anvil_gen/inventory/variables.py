@@ -21,10 +21,11 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.env_references import KEYS, reference, reference_error
 from anvil_gen.inventory.fields import NEEDS_DEFAULT, VARIABLE
 from anvil_gen.inventory.schema import Inventory
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.text.interpolation import fill_variables, unset_variables
 from anvil_gen.values import KeyPath, Number, Text, address, compose_text, with_reference
 
-_MAY_HAVE_ONE = re.compile(r"(?i)(?<![\w-])(?:env(?!ironment)|interpol|default(?!s))")
+_MAY_HAVE_ONE = lazy_pattern(r"(?i)(?<![\w-])(?:env(?!ironment)|interpol|default(?!s))")
 """What is in the text of every inventory with variables, misspelt ones too."""
 _SCALARS = (types.StrType, types.IntType, types.CustomType, types.BoolType, types.LiteralType)
 _ANY = types.AnyType()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +13,11 @@ from msgspec import Struct
 
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.machine.docker import Docker, parse_json, unexpected, wait_output
-from anvil_gen.resolve.model import ROOT_FILE
+from anvil_gen.patterns import lazy_pattern
+from anvil_gen.resolve.root_files import ROOT_FILE
 
 # Services with a profile may run too, started by name: they are queried like all others.
-_HASH = re.compile("[0-9a-f]+")
+_HASH = lazy_pattern("[0-9a-f]+")
 _OVERRIDES = tuple(f"{name}.override.{suffix}" for name in ("compose", "docker-compose") for suffix in ("yml", "yaml"))
 """Files that Compose reads by itself after the root file: the first that is there."""
 _EVERY_PROFILE = ("--profile", "*")
@@ -31,6 +31,11 @@ class Project(Struct, frozen=True, kw_only=True):
     name: str
     variables: Mapping[str, str] = {}
     """Variables of its files; they take precedence over the shell's and those of ``.env``."""
+
+    @property
+    def place(self) -> tuple[str | None, Path, str]:
+        """What tells it from other projects: Docker's context, its folder and its name."""
+        return self.docker.context, self.folder, self.name
 
     @property
     def environment(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import IO
 
 from anvil_gen.machine.containers import Container, moment
 from anvil_gen.machine.docker import Docker
+from anvil_gen.patterns import lazy_pattern
 
 _TAIL = "2000"
 _KEPT = 4 << 20  # bytes of one read: the end matters most
@@ -21,9 +22,9 @@ _LONGEST = 2000  # characters of a line; the rest adds nothing
 # A quick program prints before Docker has noted that it runs.
 _SLACK = timedelta(seconds=2)
 _NEVER = "0001-01-01"
-_TIMESTAMPED = re.compile(r"(?P<time>\d{4}-\d\d-\d\dT[\d:.]+Z) ?(?P<text>.*)", re.DOTALL)
+_TIMESTAMPED = lazy_pattern(r"(?P<time>\d{4}-\d\d-\d\dT[\d:.]+Z) ?(?P<text>.*)", re.DOTALL)
 # Colours, cursor movements and titles, which control a terminal and carry no text.
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
+_CONTROL = lazy_pattern(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 
 
 class LogReader:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.machine.docker import Docker, parse_json, wait_output
+from anvil_gen.patterns import lazy_pattern
 
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
@@ -22,7 +23,7 @@ _FOLDER = "com.docker.compose.project.working_dir"
 _FILES = "com.docker.compose.project.config_files"
 _REPLACES = "com.docker.compose.replace"
 _RUNNING = "running"
-_TEMPORARY_NAME = re.compile(r"[0-9a-f]{12}_")
+_TEMPORARY_NAME = lazy_pattern(r"[0-9a-f]{12}_")
 
 
 class Container(Struct, frozen=True, kw_only=True):

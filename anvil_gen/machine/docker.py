@@ -13,6 +13,7 @@ from typing import Any, cast
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Location, printable
 from anvil_gen.machine.dotenv import BAD_VARIABLES, require_env_file, secret_values
 from anvil_gen.machine.filtered import filtered
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.text.masking import mask_values
 
 INSTALL_DOCS = "https://docs.docker.com/engine/install/"
@@ -22,15 +23,15 @@ _LONGEST_LINE = 400
 STDERR = 2
 UNEXPECTED = "unexpected-output-from-docker"
 
-_NO_DAEMON = re.compile(r"cannot connect to the docker daemon|error during connect|dial unix|failed to connect", re.I)
-_NOT_ALLOWED = re.compile(r"permission denied", re.I)
-_NO_COMPOSE = re.compile(
+_NO_DAEMON = lazy_pattern(r"cannot connect to the docker daemon|error during connect|dial unix|failed to connect", re.I)
+_NOT_ALLOWED = lazy_pattern(r"permission denied", re.I)
+_NO_COMPOSE = lazy_pattern(
     r"is not a docker command|unknown command: docker compose|unknown shorthand flag: 'p'|unknown flag: --project-name",
     re.I,
 )
-_NO_CONTEXT = re.compile(r"context .*(not found|does not exist)", re.I)
+_NO_CONTEXT = lazy_pattern(r"context .*(not found|does not exist)", re.I)
 # What Compose prints after a quote may be a secret.
-_BAD_VARIABLES = re.compile(
+_BAD_VARIABLES = lazy_pattern(
     r"failed to read (?P<file>.*\.env): (?:line \d+: )?(?P<why>[^\"':$]*)|setenv: (?P<empty>.*)"
 )
 

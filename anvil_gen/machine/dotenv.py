@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.text.interpolation import fill_variables
 from anvil_gen.text.masking import looks_secret, may_hold_secret
 from anvil_gen.text_files import read_bytes
@@ -25,17 +26,17 @@ BAD_VARIABLES = "variables-cannot-be-read"
 _REMEDY = "each line is NAME=value; put a value with spaces, quotes, # or $ in single quotes"
 _LONGEST = 1 << 17
 """Bytes of a variable that Linux passes to a program, with its name."""
-_NOTHING = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)")
-_NAME = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[^\r\n=:]*)(?P<sign>[=:][ \t]*)?")
-_VALID_NAME = re.compile(r"[\w.\[\]-]+")
-_QUOTED = {quote: re.compile(rf"{quote}(?P<value>(?:[^{quote}\\]|\\.)*){quote}", re.DOTALL) for quote in "'\""}
-_REST = re.compile(r"[^\n]*(?:\n|\Z)")
-_COMMENT = re.compile(r"(?:^|\s)#.*")
+_NOTHING = lazy_pattern(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)")
+_NAME = lazy_pattern(r"[ \t]*(?:export[ \t]+)?(?P<name>[^\r\n=:]*)(?P<sign>[=:][ \t]*)?")
+_VALID_NAME = lazy_pattern(r"[\w.\[\]-]+")
+_QUOTED = {quote: lazy_pattern(rf"{quote}(?P<value>(?:[^{quote}\\]|\\.)*){quote}", re.DOTALL) for quote in "'\""}
+_REST = lazy_pattern(r"[^\n]*(?:\n|\Z)")
+_COMMENT = lazy_pattern(r"(?:^|\s)#.*")
 # What Compose reads as a variable, or stumbles over; in double quotes, a backslash escapes it.
-_PLAIN_VARIABLE = re.compile(
+_PLAIN_VARIABLE = lazy_pattern(
     r"\$(?:\$|(?P<bare>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?:(?P<operator>:?[-+])(?P<word>[^{}$]*))?\}|(?P<broken>\{))"
 )
-_VARIABLE = re.compile(rf"\\.|{_PLAIN_VARIABLE.pattern}", re.DOTALL)
+_VARIABLE = lazy_pattern(rf"\\.|{_PLAIN_VARIABLE.pattern}", re.DOTALL)
 
 
 class EnvFile(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,8 +9,9 @@ from msgspec import Struct
 
 from anvil_gen.catalog.metrics import Metrics
 from anvil_gen.machine.models_api import Address, get_bytes
+from anvil_gen.patterns import lazy_pattern
 
-_SAMPLE = re.compile(r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{.*\})?\s+(?P<value>[^\s]+)")
+_SAMPLE = lazy_pattern(r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{.*\})?\s+(?P<value>[^\s]+)")
 
 
 class Requests(Struct, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, display_path, joi
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.containers import Container
 from anvil_gen.machine.docker import Docker
-from anvil_gen.resolve.model import ROOT_FILE
 from anvil_gen.resolve.output import HEADER
+from anvil_gen.resolve.root_files import ROOT_FILE
 from anvil_gen.text_files import read_bytes
 
 

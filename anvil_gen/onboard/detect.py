@@ -27,6 +27,7 @@ from anvil_gen.machine.ssh import over_ssh
 from anvil_gen.machine.subprocesses import Answer, Run, run_program
 from anvil_gen.machine.system import Machine, inspect_machine, platform_of
 from anvil_gen.onboard.local_models import ModelFolder, find_hub_cache, find_models
+from anvil_gen.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from anvil_gen.catalog.catalog import Catalog
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _ANYWHERE = "192.0.2.1"
 """An address that nobody has."""
 _SMALLEST_MIB = 2048
-_VOLUME = re.compile(r"hf[-_.]?(hub[-_.]?)?cache|hugging[-_.]?face", re.IGNORECASE)
+_VOLUME = lazy_pattern(r"hf[-_.]?(hub[-_.]?)?cache|hugging[-_.]?face", re.IGNORECASE)
 
 
 class MachineAccess(Struct, frozen=True, kw_only=True):

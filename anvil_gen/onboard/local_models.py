@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
+from anvil_gen.patterns import lazy_pattern
+
 _USUAL_FOLDERS = ("srv/models", "models", "data/models", "mnt/models", "opt/models", "var/lib/models")
 _MOST_ENTRIES = 1000  # of a folder: one with more is not a model folder
-_PART = re.compile(r"-(\d+)-of-\d+\.gguf$")
+_PART = lazy_pattern(r"-(\d+)-of-\d+\.gguf$")
 
 
 class Model(Struct, frozen=True, kw_only=True):

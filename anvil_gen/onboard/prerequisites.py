@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from anvil_gen.catalog.catalog import shipped_templates
+from anvil_gen.catalog.defaults import shipped_templates
 from anvil_gen.catalog.template_tree import ONBOARD
 from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.inventory.fields import Platform

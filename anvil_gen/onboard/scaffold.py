@@ -15,20 +15,21 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
-from anvil_gen.catalog.catalog import shipped_templates
+from anvil_gen.catalog.defaults import shipped_templates
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, printable
 from anvil_gen.inventory.fleet import HOSTS
 from anvil_gen.onboard.copier_answers import Answers
 from anvil_gen.onboard.template_source import Source
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.text_files import is_inside
 
 QUESTIONS = "copier.yml"
-_COPIER_ERROR = re.compile(
+_COPIER_ERROR = lazy_pattern(
     r"(?:Validation error for|Invalid choice for|Question) (?:question )?['\"](\w+)['\"](?::| is) (.*)", re.DOTALL
 )
 
 
-_NO_NUMBER = re.compile(r"invalid literal for int\(\) with base 10: '(?P<value>.*)'", re.DOTALL)
+_NO_NUMBER = lazy_pattern(r"invalid literal for int\(\) with base 10: '(?P<value>.*)'", re.DOTALL)
 
 
 class AbortedError(Exception):

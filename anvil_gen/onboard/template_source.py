@@ -14,10 +14,11 @@ from urllib.request import url2pathname
 from msgspec import Struct
 
 from anvil_gen import __version__
+from anvil_gen.patterns import lazy_pattern
 
 _URL_NAMES = ("repository", "source", "source code")
 _SECONDS = 10
-_RELEASE = re.compile(r"[0-9]+(\.[0-9]+)*((a|b|rc|\.post)[0-9]+)?")
+_RELEASE = lazy_pattern(r"[0-9]+(\.[0-9]+)*((a|b|rc|\.post)[0-9]+)?")
 
 
 class Source(Struct, frozen=True, kw_only=True):

@@ -28,7 +28,8 @@ from anvil_gen.machine.ownership import require_known_services, require_own_cont
 from anvil_gen.machine.project_lock import project_lock
 from anvil_gen.operate.with_values import with_values
 from anvil_gen.resolve.host import Host
-from anvil_gen.resolve.model import DEFAULT_MODE, Mode, Stack, Tier
+from anvil_gen.resolve.model import Mode, Stack, Tier
+from anvil_gen.resolve.root_files import DEFAULT_MODE
 from anvil_gen.resolve.target import CODE, resolve_target
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import generator, write_trees
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, join_words
-from anvil_gen.inventory.fleet import fleet_root, host_names, hosts_folder
-from anvil_gen.inventory.group_files import GROUPS, GroupFile, read_groups
+from anvil_gen.inventory.fleet import GROUPS, fleet_root, host_names, hosts_folder
+from anvil_gen.inventory.group_files import GroupFile, read_groups
 from anvil_gen.machine.containers import moment
 from anvil_gen.machine.same_files import differing_files
 from anvil_gen.machine.ssh import over_ssh

@@ -6,11 +6,11 @@ compose config --format json`` prints it. Defaults and empty values are left out
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from anvil_gen.machine.containers import Container
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.compose_keys import by_name
 from anvil_gen.resolve.variables_model import VARIABLE_LABEL
 from anvil_gen.text.units import MIB, parse_duration, parse_size
@@ -18,7 +18,7 @@ from anvil_gen.text.units import MIB, parse_duration, parse_size
 NormalizedService = dict[str, Any]
 """Keys of a compose service, with times in seconds, sizes in bytes and mounts in long form."""
 
-_ANONYMOUS = re.compile("[0-9a-f]{64}")
+_ANONYMOUS = lazy_pattern("[0-9a-f]{64}")
 # Compose's own, and those that only repeat the command.
 _IGNORED_LABELS = ("com.docker.compose.", VARIABLE_LABEL)
 _DEFAULT_SHM = 64 * MIB

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from anvil_gen.catalog.log_patterns import Cause, KnownLog
 from anvil_gen.machine.containers import Container
+from anvil_gen.patterns import lazy_pattern
 
 SETTLE_SECONDS = 3.0
 """How long a service without a health check must have run, and one that was restarted must have been healthy."""
@@ -228,12 +229,12 @@ def _meaning(container: Container) -> str:
     return f" ({meaning})" if meaning else ""
 
 
-_ERROR_WORDS = re.compile(
+_ERROR_WORDS = lazy_pattern(
     r"error|exception|fatal|fail|refused|denied|cannot|can't|could ?n.t|unable|no such|not found|invalid|unrecognized|"
     r"unknown|panic|abort|killed|out of memory|traceback",
     re.IGNORECASE,
 )
-_FRAME = re.compile(r'^\W*(?:\([^)]*\))?[^"]*File ".*", line \d+|\^\^\^|^\s*Traceback')
+_FRAME = lazy_pattern(r'^\W*(?:\([^)]*\))?[^"]*File ".*", line \d+|\^\^\^|^\s*Traceback')
 _MOST = 8
 
 

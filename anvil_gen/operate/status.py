@@ -241,7 +241,7 @@ def _drift(queried: _Queried, service: str, tier: Tier | None, one: Container | 
     if one is None:
         yield from _conflicts(queried, service, tier, again)
         return
-    if not one.running and queried.local:
+    if not one.running and one.state != "restarting" and queried.local:  # its port may be its own again by now
         yield from _taken_ports(queried, one.published)
     if queried.hashes and one.config_hash != queried.hashes.get(service):
         yield replace(_config_drift(queried, service, one), remedy=again)

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from anvil_gen.patterns import lazy_pattern
+
 DOCKER_HUB = "docker.io"
-_RELEASE = re.compile(
+_RELEASE = lazy_pattern(
     r"(?<![a-z0-9])(?P<lead>[vbr]?)(?P<numbers>[0-9]+(?:\.[0-9]+)*)"
     r"(?P<post>\.?post[0-9]+)?(?![a-z0-9])"
 )
-_LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]+)?")
+_LOOPBACK = lazy_pattern(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]+)?")
 _SHORTEST_BUILD = 3
 """Digits of a number that is a release by itself, as a build's; fewer are a generation of GPUs or a part of a name."""
 

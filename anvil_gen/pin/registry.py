@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from anvil_gen.diagnostics import DiagnosticError, join_words, printable
 from anvil_gen.inventory.lock_file import ImagePin
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.pin.docker_credentials import Credentials, credentials_of
 from anvil_gen.pin.image_reference import DOCKER_HUB, ImageReference, parse_image
 from anvil_gen.pin.no_answer import NotAnsweredError
@@ -21,7 +22,7 @@ from anvil_gen.pin.web import Answer, NoAnswerError, Web, speaks_tls
 _LISTS = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 _SINGLE = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 _ACCEPT = ", ".join((*_LISTS, *_SINGLE))
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DIGEST = lazy_pattern(r"sha256:[0-9a-f]{64}")
 _MOST_PAGES = 50
 _BUSY = 429
 

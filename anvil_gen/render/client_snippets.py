@@ -13,6 +13,7 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.template_tree import CLIENTS
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, did_you_mean, join_words
 from anvil_gen.inventory.env_references import env_reference
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.render.jinja_env import TEMPLATE_ERRORS, TemplateEnvironment
 from anvil_gen.resolve.model import Mode, Router, Tier
 from anvil_gen.resolve.options import ALL_ADDRESSES
@@ -25,7 +26,7 @@ _EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1", ALL_ADDRESSES: "127.0.0.1"}  # no
 """What is bound to every address, and at which one the host itself reaches it."""
 _CLIENTS_OWN = "ROUTER_TOKEN"
 """The variable of a client's own in which it has its key, where the inventory names none."""
-_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = lazy_pattern("[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Name(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from anvil_gen.render.target_model import Store, TargetView, Workload
 from anvil_gen.render.target_view import HostTree, ViewBuilder, label
-from anvil_gen.resolve.target import TargetErrors, check_tier
+from anvil_gen.resolve.target import TargetErrors, check_device_plugin, check_tier
 
 ReadTree = Callable[[str], HostTree]
 """Renders a host of the fleet, by its file's name."""
@@ -37,6 +37,7 @@ def _workers(head: Workload, read: ReadTree) -> Iterator[tuple[Workload, tuple[S
         builder = ViewBuilder(tree, suffix=f"-{label(name)}")
         worker = builder.tier(tier)
         check_tier(tree.host, tree.request, tier)
+        check_device_plugin(tree.host, tree.request)
         for claim in worker.claims:
             if claim.shared:
                 detail = f"{claim.words} is shared with a tier of {name}, which is in another namespace"

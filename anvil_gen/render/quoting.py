@@ -13,12 +13,13 @@ from functools import lru_cache
 from typing import Any
 
 from anvil_gen.diagnostics import InternalError
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.values import ComposeText, Number, Text, VariableText, VariableValue, compose_text
 
 # Plain scalars only where YAML 1.1 and 1.2 readers agree that it is this string: it starts with a letter, a slash or
 # dashes (a flag), and holds nothing that could end or change it; or it is a duration or a size. Words that some
 # reader takes for something else are quoted.
-_PLAIN = re.compile(
+_PLAIN = lazy_pattern(
     r"(?:[A-Za-z]|/|\./|--?[A-Za-z])(?:[A-Za-z0-9_./=@+-]|:(?=[A-Za-z0-9_./=@+-]))*|[0-9]+(?:ms|[smh]|[kmg]b?)"
 )
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
@@ -27,22 +28,22 @@ _TOML_ESCAPES = {**_YAML_ESCAPES, "\0": "\\u0000"}
 # Printable for every reader: U+0085, U+2028, U+2029 are line breaks for some, the BOM and the last two of the plane
 # are no characters for others.
 _CONTROLS = "\\x00-\\x1f\\x7f-\\xa0\\u2028\\u2029\\ud800-\\udfff\\ufeff\\ufffe\\uffff"
-_UNPRINTABLE = re.compile(f'["\\\\{_CONTROLS}]')
+_UNPRINTABLE = lazy_pattern(f'["\\\\{_CONTROLS}]')
 # In a comment also what is invisible, or turns the direction of the text. A fixed class: `str.isprintable` knows other
 # characters in another version of Python.
-_INVISIBLE = re.compile(
+_INVISIBLE = lazy_pattern(
     f"[{_CONTROLS}\\xad\\u061c\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\U000e0000-\\U000e007f]"
 )
-_ASTRAL = re.compile("[\\U00010000-\\U0010ffff]")
-_CFG_WORD = re.compile(r"[A-Za-z0-9_./:@*,+=-]+")
+_ASTRAL = lazy_pattern("[\\U00010000-\\U0010ffff]")
+_CFG_WORD = lazy_pattern(r"[A-Za-z0-9_./:@*,+=-]+")
 _CFG_ESCAPES = {'"': '\\"', "\\": "\\\\", "$": "\\$", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_CFG_SPECIAL = re.compile(f'["$\\\\{_CONTROLS}]|{_INVISIBLE.pattern}')
-_UNIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:@=, ()-]*|--[A-Za-z0-9_./:=@-]+")
-_UNIT_WORD = re.compile(r"[A-Za-z0-9_./:@,+=$%-]+")
+_CFG_SPECIAL = lazy_pattern(f'["$\\\\{_CONTROLS}]|{_INVISIBLE.pattern}')
+_UNIT_NAME = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9_./:@=, ()-]*|--[A-Za-z0-9_./:=@-]+")
+_UNIT_WORD = lazy_pattern(r"[A-Za-z0-9_./:@,+=$%-]+")
 _UNIT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_UNIT_SPECIAL = re.compile(f'["\\\\{_CONTROLS}]|{_INVISIBLE.pattern}')
-_MAP_SPECIAL = re.compile(r"[\x00-\x20\x7f]|\s")
-_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./:@+=-]*")
+_UNIT_SPECIAL = lazy_pattern(f'["\\\\{_CONTROLS}]|{_INVISIBLE.pattern}')
+_MAP_SPECIAL = lazy_pattern(r"[\x00-\x20\x7f]|\s")
+_WORD = lazy_pattern(r"[A-Za-z0-9_][A-Za-z0-9_./:@+=-]*")
 
 
 def _escaped(text: str, escapes: dict[str, str]) -> str:
@@ -169,7 +170,7 @@ def _yaml_float(text: str) -> str:
     return f"{mantissa}{point}e{sign}{exponent}"
 
 
-_POD_VARIABLE = re.compile("\0([A-Z_]+)\0")
+_POD_VARIABLE = lazy_pattern("\0([A-Z_]+)\0")
 
 
 def to_pod(value: object) -> str:

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from anvil_gen.render.workloads import Container
 from anvil_gen.resolve.gpu_model import Gpu
-from anvil_gen.resolve.model import DEFAULT_MODE, Tier
+from anvil_gen.resolve.model import Tier
+from anvil_gen.resolve.root_files import DEFAULT_MODE
 
 
 class Store(Struct, frozen=True, kw_only=True):

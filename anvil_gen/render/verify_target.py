@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from operator import getitem
@@ -13,6 +12,7 @@ import yaml
 from msgspec import Struct
 
 from anvil_gen.diagnostics import InternalError
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.render.target_model import TargetView
 from anvil_gen.render.unit_reader import plain, read_unit, split_words
 from anvil_gen.render.workloads import Container
@@ -77,7 +77,7 @@ def _manifest_container(one: Mapping[str, Any]) -> Said:
     )
 
 
-_EXPANDED = re.compile(r"\$\$|\$\(([A-Z_]+)\)")
+_EXPANDED = lazy_pattern(r"\$\$|\$\(([A-Z_]+)\)")
 
 
 def _unexpanded(text: str) -> str:

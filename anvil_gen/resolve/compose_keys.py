@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.inventory.env_references import TABLES, reference
 from anvil_gen.inventory.lock_file import Lock
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.model import Mount
 from anvil_gen.values import ComposeText, compose_text, escape_dollars
 
-_PORT = re.compile("[0-9]{1,5}")
-_PUBLISHED = re.compile(r"(?:(?P<bind>[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?P<port>[0-9]{1,5}):[0-9]{1,5}(?:/tcp)?")
+_PORT = lazy_pattern("[0-9]{1,5}")
+_PUBLISHED = lazy_pattern(r"(?:(?P<bind>[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?P<port>[0-9]{1,5}):[0-9]{1,5}(?:/tcp)?")
 EMPTY_LISTS = ("command", "entrypoint")
 """Keys for which an empty list is not the same as none; of the others, Compose refuses some in an included file."""
-NAMED_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+NAMED_VOLUME = lazy_pattern(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
 def flag_value(value: Any) -> Any:

@@ -15,19 +15,20 @@ from anvil_gen.catalog.release import Release, release_of
 from anvil_gen.diagnostics import Severity, did_you_mean, join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.env_references import reference
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.command_line import flag_text
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.values import KeyPath, canonical_flag
 
 _OF_THE_NAME = ("deprecated-flag", "flag-of-another-version", "unknown-flag", "unknown-key")
 _NUMBERS = {
-    "int": re.compile(r"[+-]?[0-9](?:_?[0-9])*"),
-    "float": re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:inf|nan)", re.IGNORECASE),
-    "size": re.compile(r"-?[0-9]+(?:\.[0-9]+)?[kKmMgGtT]?"),
+    "int": lazy_pattern(r"[+-]?[0-9](?:_?[0-9])*"),
+    "float": lazy_pattern(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:inf|nan)", re.IGNORECASE),
+    "size": lazy_pattern(r"-?[0-9]+(?:\.[0-9]+)?[kKmMgGtT]?"),
 }
 _NOUNS = {"int": "a whole number", "float": "a number", "size": "a whole number, also with a suffix as in 64k"}
 # vLLM takes numbers like 80m inside JSON.
-_SUFFIXED = re.compile(r'("(?:[^"\\]|\\.)*")|\b([0-9]+(?:\.[0-9]+)?)[kKmMgGtT]\b')
+_SUFFIXED = lazy_pattern(r'("(?:[^"\\]|\\.)*")|\b([0-9]+(?:\.[0-9]+)?)[kKmMgGtT]\b')
 # What an engine takes for "not set", whatever the type.
 _UNSET = ("None", "")
 

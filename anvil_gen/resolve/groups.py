@@ -13,7 +13,8 @@ from anvil_gen.diagnostics import DiagnosticError, join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.decode import CODES
 from anvil_gen.inventory.env_references import reference
-from anvil_gen.inventory.group_files import GROUPS, GroupFile, HostDocument, unread_hosts
+from anvil_gen.inventory.fleet import GROUPS
+from anvil_gen.inventory.group_files import GroupFile, HostDocument, unread_hosts
 from anvil_gen.inventory.lock_file import Lock
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_group import LinkTable

@@ -28,14 +28,14 @@ from anvil_gen.resolve.context import FleetFacts
 from anvil_gen.resolve.federated import federated_host
 from anvil_gen.resolve.group_model import Rank
 from anvil_gen.resolve.groups import OtherHost, ranks_of, without_parts
-from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
+from anvil_gen.resolve.host_defaults import host_defaults
+from anvil_gen.resolve.layers import Layer, layered, set_fields
 from anvil_gen.resolve.model import Stack
 from anvil_gen.resolve.monitoring_model import FederatedHost
 from anvil_gen.resolve.options import HostOptions
 from anvil_gen.resolve.output import check_output, taken_folder
 from anvil_gen.resolve.peers import NamedPeer, hosts_named, peer_of, way_back
 from anvil_gen.resolve.router_model import Peer
-from anvil_gen.values import Text, fill
 
 
 class Sources(Struct, frozen=True, kw_only=True):
@@ -274,13 +274,10 @@ class Host:
 
 
 def _host_options(inventory: Inventory, catalog: Catalog, path: Path) -> HostOptions:
-    table, stem = set_fields(inventory.host), path.name.removesuffix(".toml")
-    name = table.get("name", fill(catalog.defaults["host"]["name"], {"file": stem}))
-    values: dict[str, Text] = {"file": stem, "host": name, "deploy": str(fleet_root(path) / "deploy")}
-    defaults = fill_placeholders(catalog.defaults["host"], values)
+    table = set_fields(inventory.host)
     return layered(
         HostOptions,
-        Layer(name="templates/defaults.toml", values=defaults),
+        Layer(name="templates/defaults.toml", values=host_defaults(path, table, catalog.defaults["host"])),
         Layer(name="[host]", values=table, path=("host",)),
     )
 

@@ -9,7 +9,7 @@ from msgspec.structs import astuple
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.resolve.options import Options, Origin
 from anvil_gen.resolve.override_merge import add_layer
-from anvil_gen.values import KeyPath, Text, fill
+from anvil_gen.values import KeyPath
 
 _Options = TypeVar("_Options", bound=Options)
 
@@ -49,8 +49,3 @@ def _merged(name: str, below: Any, value: Any) -> Any:
     if name == "override":
         return add_layer(below or {}, value)
     return {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
-
-
-def fill_placeholders(defaults: Mapping[str, Any], values: Mapping[str, Text]) -> dict[str, Any]:
-    """Return defaults with their placeholders filled."""
-    return {name: fill(value, values) if isinstance(value, str) else value for name, value in defaults.items()}

@@ -9,25 +9,17 @@ from anvil_gen.resolve.gpu_model import Gpu, GpuRequest, Reservation
 from anvil_gen.resolve.group_model import TierRank
 from anvil_gen.resolve.monitoring_model import Monitoring
 from anvil_gen.resolve.options import ExperimentOptions, RouterOptions, TierOptions
+from anvil_gen.resolve.root_files import DEFAULT_MODE
 from anvil_gen.resolve.router_model import Client, OtherHosts, PathRoute, Route, RouterLimits, TierCheck
 from anvil_gen.resolve.variables_model import Variable
 from anvil_gen.values import ComposeText, KeyPath, Number, Text, concat
 
-ROOT_FILE = "docker-compose.yml"
-"""The default mode's root file, which Compose finds by itself."""
-DEFAULT_MODE = "default"
-"""How a person names the default mode."""
 GROUP_LABEL = "anvil-gen.group"
 """Label of a rank: its group, and the digest of what the other ranks are."""
 FILE_LABEL = "anvil-gen.file."
 """Prefix of the labels that carry the digest of a generated file which the service mounts."""
 ENV_EXAMPLE_FILE = ".env.example"
 EXPERIMENT_FILE = "docker-compose.experiment.yml"
-
-
-def root_file_of(mode: str | None) -> str:
-    """Return the root file of a mode; of the default one for none."""
-    return ROOT_FILE if mode in (None, "", DEFAULT_MODE) else f"docker-compose.{mode}.yml"
 
 
 class EnvVar(Struct, frozen=True, kw_only=True):

@@ -9,11 +9,12 @@ from msgspec import UNSET, Struct
 
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.inventory.schema_model import ModelTable
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.model_source import serves_several
 from anvil_gen.values import KeyPath, fill
 
-_SECTION = re.compile(r"^[ \t]*\[([^\]\n]+)\]", re.MULTILINE)
+_SECTION = lazy_pattern(r"^[ \t]*\[([^\]\n]+)\]", re.MULTILINE)
 _FOR_ALL = "*"
 """The section of a presets file that holds for every model."""
 

@@ -13,14 +13,14 @@ from anvil_gen.resolve.context import ModelServer, ResolveContext, TierServer
 from anvil_gen.resolve.flag_check import FlagRules, flag_rules
 from anvil_gen.resolve.group_model import Rank
 from anvil_gen.resolve.image_kinds import engine_in
-from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
+from anvil_gen.resolve.layers import Layer, layered
 from anvil_gen.resolve.options import ServerOptions
 from anvil_gen.resolve.rank_checks import check_rank
 from anvil_gen.resolve.ranks import as_rank, link_layer
 from anvil_gen.resolve.relative_paths import placed_layers
 from anvil_gen.resolve.server_checks import check_server
 from anvil_gen.resolve.server_gpus import find_gpus, image_of
-from anvil_gen.values import KeyPath, Text
+from anvil_gen.values import KeyPath, Text, fill_placeholders
 
 # Table of an inventory -> section of templates/defaults.toml.
 _FOLDER = "tiers"

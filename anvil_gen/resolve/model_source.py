@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from anvil_gen.catalog.engine import Engine, ModelKind
 from anvil_gen.host_paths import is_absolute, is_below, join, last_part
 from anvil_gen.inventory.schema_model import AdapterTable, ModelTable, WeightsTable
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.context import AnyServer, ResolveContext, TierServer
 from anvil_gen.resolve.model import Mount
 from anvil_gen.values import KeyPath, Text, VariableValue, as_text, concat, with_reference
@@ -20,7 +21,7 @@ _SEVERAL: tuple[ModelKind, ...] = ("repos", "folder", "presets")
 _EXAMPLES: Mapping[str, str] = {"path": '"folder"', "file": '"model.gguf"', "repo": '"org/name"'}
 REVISION_OPTIONS = {"model": "revision", "draft_model": "draft_model.revision"}
 """Field of a tier -> the option that is its revision."""
-_PART = re.compile(r"(?P<stem>.*-)(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.gguf", re.DOTALL)
+_PART = lazy_pattern(r"(?P<stem>.*-)(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.gguf", re.DOTALL)
 """The name of one of the files of a GGUF model that is split; the engine finds the others by their names."""
 
 

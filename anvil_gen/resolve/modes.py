@@ -7,7 +7,8 @@ from msgspec import UNSET
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.schema import ModeTable
 from anvil_gen.resolve.context import ResolveContext
-from anvil_gen.resolve.model import DEFAULT_MODE, Mode, Tier, root_file_of
+from anvil_gen.resolve.model import Mode, Tier
+from anvil_gen.resolve.root_files import DEFAULT_MODE, root_file_of
 from anvil_gen.resolve.router import RouterSpec, build_router, build_routes
 from anvil_gen.values import KeyPath
 

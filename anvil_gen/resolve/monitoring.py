@@ -10,7 +10,7 @@ from msgspec import UNSET
 from anvil_gen.catalog.metrics import Exporter, Metrics
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.gpu_model import Gpu
-from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
+from anvil_gen.resolve.layers import Layer, layered
 from anvil_gen.resolve.model import Mode, Port, Router, Tier
 from anvil_gen.resolve.monitoring_model import (
     EngineFacts,
@@ -24,7 +24,7 @@ from anvil_gen.resolve.monitoring_model import (
 )
 from anvil_gen.resolve.options import HostOptions, MonitoringOptions
 from anvil_gen.text.units import parse_duration
-from anvil_gen.values import VariableValue, compose_text
+from anvil_gen.values import VariableValue, compose_text, fill_placeholders
 
 GPU_SERVICE, HOST_SERVICE = "gpu-metrics", "host-metrics"
 GPU_LABEL = "gpu"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from anvil_gen.inventory.compose_decode import added_items
-from anvil_gen.inventory.compose_spec import UNIQUE
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.compose_keys import NAMED_VOLUME, long_mount
 from anvil_gen.text.interpolation import looks_interpolated
 from anvil_gen.values import KeyPath
@@ -16,12 +16,19 @@ Found = Iterator[tuple[KeyPath, str, str]]
 """Places of a table, each with what is wrong and what to write."""
 
 _NUMBERS = "[0-9]{1,10}(?:-[0-9]{1,10})?"
-_PORT = re.compile(
+_PORT = lazy_pattern(
     rf"(?:(?:(?P<bind>[^:\[\]]*|\[[^\]]*\]):)?(?P<host>{_NUMBERS})?:)?(?P<target>{_NUMBERS})(?:/(?P<protocol>.*))?"
 )
 _PROTOCOLS = ("", "tcp", "udp", "sctp")
 _PORT_REMEDY = 'write "127.0.0.1:8080:80": address, port of the host, port of the container'
-_DRIVE = re.compile(r"(?:(?<=^)|(?<=:))[A-Za-z]:(?=[\\/])")
+_DRIVE = lazy_pattern(r"(?:(?<=^)|(?<=:))[A-Za-z]:(?=[\\/])")
+_UNIQUE = frozenset(
+    {
+        *("capabilities", "depends_on", "device_cgroup_rules", "device_ids", "external_links", "extra_hosts"),
+        *("group_add", "networks", "options", "security_opt", "ssh", "volumes_from"),
+    }
+)
+"""Keys whose lists Compose refuses with an item that is there twice."""
 
 
 def form_errors(table: Mapping[str, Any]) -> Found:
@@ -171,7 +178,7 @@ def _repeated(value: Any, path: KeyPath) -> Found:
                 yield from _repeated(item, (*path, key))
     elif isinstance(value, list):
         keys = [key for key in path if isinstance(key, str) and key != "add"]
-        once = bool(keys) and (keys[-1] in UNIQUE or (keys[-1] == "environment" and len(path) > 2))
+        once = bool(keys) and (keys[-1] in _UNIQUE or (keys[-1] == "environment" and len(path) > 2))
         for index, item in enumerate(value):
             if once and item in value[:index]:
                 yield (*path, index), f'"{item}" is there twice', "remove one"

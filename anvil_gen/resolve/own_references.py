@@ -10,13 +10,14 @@ from msgspec import Struct
 
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.collector import Collector
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.model import Mode, Service, Stack
 from anvil_gen.resolve.networks import by_network
 from anvil_gen.resolve.override_merge import as_mapping, lost_mounts, merge
 from anvil_gen.values import KeyPath, compose_text
 
 _MODES = ("network_mode", "ipc", "pid", "uts")
-_BYTES = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
+_BYTES = lazy_pattern(r"([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
 _UNITS = "_kmgtp"
 _LIMITS: tuple[tuple[str, KeyPath], ...] = (
     ("cpus", ("deploy", "resources", "limits", "cpus")),

@@ -19,7 +19,7 @@ from anvil_gen.inventory.schema_router import RouterTierTable
 from anvil_gen.resolve.compose_keys import with_image
 from anvil_gen.resolve.compose_service import health_check, logging_of, published
 from anvil_gen.resolve.context import ResolveContext
-from anvil_gen.resolve.layers import Layer, fill_placeholders, layered
+from anvil_gen.resolve.layers import Layer, layered
 from anvil_gen.resolve.model import Mount, Port, Router, Tier, Upstream
 from anvil_gen.resolve.mounts import own_mounts
 from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
@@ -40,7 +40,7 @@ from anvil_gen.resolve.router_options import (
 from anvil_gen.resolve.router_paths import check_paths, form_routes, path_routes
 from anvil_gen.resolve.selinux import has_foreign, unlabelled
 from anvil_gen.resolve.server_checks import check_log_fields
-from anvil_gen.values import KeyPath, VariableValue, text_of
+from anvil_gen.values import KeyPath, VariableValue, fill_placeholders, text_of
 
 _FOLDER = "router"
 _AROUND = 20
@@ -341,8 +341,7 @@ def build_routes(
             remedy = "give it another name: a request names one tier"
             context.collector.add("model-name-taken-twice", path, f'"{name}" is already {by} of "{other}"', remedy)
         elif (other, by) == (target, what):
-            tier = by_name[target]
-            routes.append(_route(kind, tier, name))
+            routes.append(_route(kind, by_name[target], name))
     return with_hosts(context, routes, partial(_reads_name, kind=kind))
 
 

@@ -5,6 +5,8 @@ import re
 
 from msgspec import Struct
 
+from anvil_gen.patterns import lazy_pattern
+
 _FILE_VARIABLE = "ROUTER_FILE_"
 """Prefix of the variables that carry the digest of a router's file, for the service that reloads the router."""
 HEALTH_FILE = "router/health.json"
@@ -28,7 +30,7 @@ def path_of_mode(path: str, mode: str) -> str:
     return f"{stem}.{mode}{dot}{suffix}"
 
 
-_PLAIN = re.compile(r"[\w./:@+-]+", re.ASCII)
+_PLAIN = lazy_pattern(r"[\w./:@+-]+", re.ASCII)
 
 
 class Client(Struct, frozen=True, kw_only=True):

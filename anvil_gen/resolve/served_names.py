@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import UNSET, UnsetType
 
 from anvil_gen.catalog.router import RouterKind
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.context import ResolveContext, TierServer
 from anvil_gen.resolve.model_names import ModelNames
 from anvil_gen.resolve.router import RouterSpec
@@ -15,7 +16,7 @@ from anvil_gen.resolve.router_options import kinds_that
 from anvil_gen.values import KeyPath
 
 # The version in an image's tag; other tags, such as latest or nightly, tell none.
-_VERSION = re.compile(r":v?([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?![^:]*/)")
+_VERSION = lazy_pattern(r":v?([0-9]+\.[0-9]+(?:\.[0-9]+)?)(?![^:]*/)")
 
 
 def further_names(

@@ -14,9 +14,9 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.left_out import is_variable, names
 from anvil_gen.resolve.host import Host
-from anvil_gen.resolve.layers import fill_placeholders, set_fields
+from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import Stack, Tier
-from anvil_gen.values import KeyPath, address
+from anvil_gen.values import KeyPath, address, fill_placeholders
 
 CODE = "not-for-this-target"
 _DEVICE_PLUGIN = "device-plugin"
@@ -66,9 +66,11 @@ class TargetErrors:
     def add(self, path: KeyPath, reason: str, remedy: str = "") -> None:
         """Report that a target cannot say what is at ``path``."""
         if not self.is_left_out(path):
-            table = self._request.name
-            remedy = remedy or f'leave it out there: [{table}] without = ["{address(path)}"]'
-            self._collector.add(CODE, path, f"{self._request.data.title}: {reason}", remedy)
+            self._collector.add(CODE, path, f"{self._request.data.title}: {reason}", remedy or self.remedy(path))
+
+    def remedy(self, path: KeyPath) -> str:
+        """Return how what is at a path is left out."""
+        return f'leave it out there: [{self._request.name}] without = ["{address(path)}"]'
 
     def is_left_out(self, path: KeyPath) -> bool:
         """Tell whether the inventory leaves out what is at a path, or something around it."""
@@ -78,8 +80,13 @@ class TargetErrors:
 def check_target(host: Host, request: TargetRequest) -> None:
     """Report what of an inventory a target cannot say; errors go to the host's collector."""
     errors, data = TargetErrors(host.collector, request), request.data
-    places = list(_places(host.collector.document.data, ()))
-    own = [place for place in places if place[0][0] not in host.catalog.names("targets")]
+    links = {host.ranks[tier.name].link_name for tier in host.stack.tiers if tier.rank is not None}
+    own = [
+        (path, value)
+        for path, value in _places(host.collector.document.data, ())
+        # A link of no group means nothing anywhere.
+        if path[0] not in host.catalog.names("targets") and (path[0] != "links" or {*path[1:2]} & links)
+    ]
     for pattern, reason in data.refused.items():
         for path in {path[: pattern.count(".") + 1]: None for path, _ in own if names(pattern, path)}:
             errors.add(path, reason)
@@ -90,8 +97,7 @@ def check_target(host: Host, request: TargetRequest) -> None:
     for tier in host.stack.tiers:
         check_tier(host, request, tier)
     _check_router(host, request)
-    if request.options.get("gpu_request") == _DEVICE_PLUGIN:
-        _check_device_plugin(host, request)
+    check_device_plugin(host, request)
 
 
 def check_tier(host: Host, request: TargetRequest, tier: Tier) -> None:
@@ -104,7 +110,7 @@ def check_tier(host: Host, request: TargetRequest, tier: Tier) -> None:
         errors.add(tier.table, request.data.groups)
     words = request.data.group
     if tier.rank is not None and words is not None and len(tier.rank.hosts) > words.hosts:
-        errors.add(("groups", tier.rank.group, "hosts", words.hosts), words.more, f"name {words.hosts} hosts")
+        errors.add(("groups", tier.rank.group, "hosts", words.hosts), words.more, errors.remedy(tier.table))
     vendor = host.catalog.vendor(tier.gpu_request.vendor) if tier.gpu_request is not None else None
     if not request.data.gpu_claims or tier.gpu_request is None or vendor is None:
         return
@@ -115,8 +121,10 @@ def check_tier(host: Host, request: TargetRequest, tier: Tier) -> None:
         errors.add(where, "a claim selects GPUs by their UUIDs", "name each GPU, and set its uuid in [gpus]")
 
 
-def _check_device_plugin(host: Host, request: TargetRequest) -> None:
+def check_device_plugin(host: Host, request: TargetRequest) -> None:
     """Report where any GPU of the node, for one container alone, is not what the inventory says."""
+    if request.options.get("gpu_request") != _DEVICE_PLUGIN:
+        return
     gpus = host.stack.gpus
     unlike = len({(gpu.vendor, gpu.memory_mib, gpu.compute_capability) for gpu in gpus}) > 1
     found = [f"it gives any GPU of the node, and {join_words(gpu.name for gpu in gpus)} are unlike"] if unlike else []

@@ -16,8 +16,7 @@ from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.pipeline import generator as new_generator
 from anvil_gen.deploy.plan import Plan, parse_existing
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.inventory.fleet import fleet_root
-from anvil_gen.inventory.group_files import GROUPS
+from anvil_gen.inventory.fleet import GROUPS, fleet_root
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import Tree
 from anvil_gen.review.causes import Elsewhere, Place, places_of, with_causes

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from anvil_gen.deploy.compose_diff import ROUTES, Action, Address, Change, compare, is_same, recreated, without_reloader
 from anvil_gen.deploy.consequence import Consequence
-from anvil_gen.resolve.model import EXPERIMENT_FILE, ROOT_FILE
+from anvil_gen.resolve.model import EXPERIMENT_FILE
+from anvil_gen.resolve.root_files import ROOT_FILE
 from anvil_gen.resolve.router_model import file_of_variable
 from anvil_gen.review.exposure import exposures, new_exposures
 from anvil_gen.review.host_access import Exposure

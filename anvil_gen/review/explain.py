@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -10,11 +9,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.catalog.catalog import DEFAULTS
+from anvil_gen.catalog.defaults import DEFAULTS
 from anvil_gen.deploy.compose_diff import Cause
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, did_you_mean
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.render.template_lines import TemplateLine
 from anvil_gen.resolve.model import FILE_LABEL, Stack
 from anvil_gen.resolve.options import Options
@@ -29,7 +29,7 @@ Hit = tuple[Source, KeyPath]
 """A value of a file, which may be a cause."""
 _COMPUTED = "computed by anvil-gen"
 _OWN_TEXT = "the template's own text"
-_PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
+_PLACEHOLDER = lazy_pattern(r"\{[a-z_]+\}")
 _SHORTEST = 3
 """Characters of a text that is not in another one by chance."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.review.host_access import Exposure, host_access, networks
 
 _LOOPBACK = ("127.", "[::1]", "::1", "localhost")
 # host:published:target/protocol, where an address of IPv6 is in brackets, and a variable may have a default.
-_SHORT = re.compile(r"(?:(?P<host>\[[^]]*\]|[^:]*):)?(?P<published>[^:]*):(?P<target>[^:]*)$")
-_VARIABLE = re.compile(r"\$\{\w+(?::?-(?P<default>[^}]*))?[^}]*\}")
+_SHORT = lazy_pattern(r"(?:(?P<host>\[[^]]*\]|[^:]*):)?(?P<published>[^:]*):(?P<target>[^:]*)$")
+_VARIABLE = lazy_pattern(r"\$\{\w+(?::?-(?P<default>[^}]*))?[^}]*\}")
 
 
 Place = tuple[Mapping[str, Any], Iterable[Mapping[str, Any]]]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from anvil_gen.host_paths import is_absolute
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.compose_keys import long_mount
 
 Exposure = tuple[str, str]
@@ -42,7 +43,7 @@ _LISTS = {
 _OUTSIDE = ("macvlan", "ipvlan", "routed", "nat-unprotected")
 """Drivers and modes of networks by which a container is reached without a published port."""
 _FALSE = ("", "false", "no", "n", "off", "0", "none")
-_VARIABLE = re.compile(r"\$(?:\{(?P<name>\w+)(?::?-(?P<default>[^}]*))?[^}]*\}|(?P<short>[A-Za-z_]\w*))")
+_VARIABLE = lazy_pattern(r"\$(?:\{(?P<name>\w+)(?::?-(?P<default>[^}]*))?[^}]*\}|(?P<short>[A-Za-z_]\w*))")
 
 
 def host_access(service: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> Iterator[Exposure]:

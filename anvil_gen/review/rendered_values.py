@@ -6,7 +6,6 @@ Of a file without a parser of its own, such as HAProxy's configuration, each lin
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import yaml
 
 from anvil_gen.inventory.toml_file import Document
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.render.yaml_loader import FASTEST
 from anvil_gen.resolve.model import Tree
@@ -25,7 +25,7 @@ Place = tuple[str, KeyPath]
 
 _NOTHING = object()
 _SERVICES = ("services",)
-_PART = re.compile(r'\.?(?:(?P<bare>[\w-]+)|(?P<quoted>"(?:[^"\\]|\\.)*"))|\[(?P<index>\d+)\]')
+_PART = lazy_pattern(r'\.?(?:(?P<bare>[\w-]+)|(?P<quoted>"(?:[^"\\]|\\.)*"))|\[(?P<index>\d+)\]')
 
 
 def content(tree: Tree, path: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -10,11 +9,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from anvil_gen.catalog.catalog import shipped_templates
+from anvil_gen.catalog.defaults import shipped_templates
 from anvil_gen.deploy.git import commit_of, committed, files_at
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.inventory.group_files import GROUPS
+from anvil_gen.inventory.fleet import GROUPS
 from anvil_gen.inventory.toml_file import Document
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.text_files import LARGEST, read_bytes
 
 TEMPLATES = "templates"
@@ -22,7 +22,7 @@ LOCKS = "locks"
 FLEET_FOLDERS = (f"{TEMPLATES}/", f"{LOCKS}/", f"{GROUPS}/")
 """Folders of a fleet with files that are no inventories."""
 REQUIREMENTS = "requirements.txt"
-_PIN = re.compile(r"(?m)^[^#\n]*\banvil[-_]gen\b.*$")
+_PIN = lazy_pattern(r"(?m)^[^#\n]*\banvil[-_]gen\b.*$")
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,6 @@ has to know what a key is for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +13,16 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from anvil_gen.catalog.catalog import DEFAULTS
+from anvil_gen.catalog.defaults import DEFAULTS
 from anvil_gen.catalog.template_tree import KINDS
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import DiagnosticError, InternalError
-from anvil_gen.inventory.fleet import neighbours, stem_of
-from anvil_gen.inventory.group_files import GROUPS, group_file, group_paths
+from anvil_gen.inventory.fleet import GROUPS, neighbours, stem_of
+from anvil_gen.inventory.group_files import group_file, group_paths
 from anvil_gen.inventory.lock_file import Lock, fleet_lock_path, lock_path
 from anvil_gen.inventory.toml_file import Document
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.model import Tree
 from anvil_gen.review.rendered_values import Place, differing, leaves
 from anvil_gen.review.toml_edits import Edit, reverted, toml_text
@@ -34,7 +34,7 @@ _WORDS = {"linux": "wsl2", "chat": "embedding", "host": "private", "unless-stopp
 """What stands for a word where only certain ones are allowed."""
 _NO_VALUES = {"schema", "lock", "unset"}
 """Keys that say how a file is to be read."""
-_LAST_DIGIT = re.compile(r"\d(?=\D*$)")
+_LAST_DIGIT = lazy_pattern(r"\d(?=\D*$)")
 
 
 class Source:

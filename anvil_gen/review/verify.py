@@ -12,7 +12,8 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.docker import Docker
 from anvil_gen.render.syntaxes import parse, syntax_of
-from anvil_gen.resolve.model import EXPERIMENT_FILE, ROOT_FILE
+from anvil_gen.resolve.model import EXPERIMENT_FILE
+from anvil_gen.resolve.root_files import ROOT_FILE
 from anvil_gen.review.consequence import reloaders, roots, services_in
 from anvil_gen.review.host_plan import HostPlan
 

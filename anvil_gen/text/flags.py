@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-LONG_FLAG = re.compile("--[A-Za-z0-9][A-Za-z0-9._-]*")
+from anvil_gen.patterns import lazy_pattern
+
+LONG_FLAG = lazy_pattern("--[A-Za-z0-9][A-Za-z0-9._-]*")
 """A flag that an inventory's ``flags`` can name."""
-_FLAG = re.compile(r"(-[A-Za-z][^=]*|--(?:[A-Za-z0-9][^=]*)?)(?:=(.*))?", re.DOTALL)
+_FLAG = lazy_pattern(r"(-[A-Za-z][^=]*|--(?:[A-Za-z0-9][^=]*)?)(?:=(.*))?", re.DOTALL)
 
 
 def split_flag(word: str) -> tuple[str, str | None]:

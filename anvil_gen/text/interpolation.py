@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.values import Interpolation, Text, VariableText, concat, escape_dollars, split_compose_text
 
-_LOOKS_INTERPOLATED = re.compile(r"\$\{[A-Za-z_]")
-_ONE_VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
+_LOOKS_INTERPOLATED = lazy_pattern(r"\$\{[A-Za-z_]")
+_ONE_VARIABLE = lazy_pattern(r"\$[A-Za-z_][A-Za-z0-9_]*")
 _SHORT = 30
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.text.flags import LONG_FLAG, split_flag
 from anvil_gen.values import KeyPath, split_compose_text
 
@@ -20,11 +21,13 @@ _WORD = (
     r"(?:(?:(?<![A-Za-z])keys?|(?-i:(?<=[a-z])Keys?)|api[_-]?keys?|token|secrets?|passphrase|passwords?|passwd"
     rf"|requirepass|credentials?)(?![A-Za-z])|(?:(?<![A-Za-z])pass|{_FOLDER_OR_NOT})(?![\w-]))"
 )
-_NAME = re.compile(_WORD, re.IGNORECASE)
+_NAME = lazy_pattern(_WORD, re.IGNORECASE)
 # Tokens of a vocabulary.
-_NO_SECRET = re.compile(r"(?i)(?<![A-Za-z])(?:bos|eos|pad|unk|sep|cls|mask|stop|start|end|image|audio|video)[_-]token$")
+_NO_SECRET = lazy_pattern(
+    r"(?i)(?<![A-Za-z])(?:bos|eos|pad|unk|sep|cls|mask|stop|start|end|image|audio|video)[_-]token$"
+)
 # Keys that say themselves what they are, URLs with a password, and what a client sends.
-_SHAPE = re.compile(
+_SHAPE = lazy_pattern(
     r"(?<![A-Za-z0-9])(?:sk-[\w-]{16,}|[sr]k_live_\w{16,}|hf_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{20,}"
     r"|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{30,}|nvapi-[\w-]{20,}"
     r"|gsk_\w{20,}|xai-[\w-]{20,}|dckr_pat_[\w-]{20,}|npm_\w{30,}|pypi-[\w-]{30,}|tskey-[\w-]{16,}"
@@ -34,7 +37,7 @@ _SHAPE = re.compile(
     r"|\b(?i:bearer|basic)\s+(?=[^\s$\"'\d]{0,200}\d)[^\s$\"']{8,}"
     r"|\bcurl\b[^\n;|&]{0,400}?\s(?:-u|--user)[ =][\"']?[^\s:\"'$]{1,200}:[^\s\"'$]+"
 )
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = lazy_pattern(
     r"(?i)empty|none|null|unused|ignored|dummy|n/?a"
     r"|(?:sk-)?no[-_ ]?(?:t[-_ ]?(?:needed|required|used)|key)(?:[-_ ]required)?"
 )
@@ -49,7 +52,7 @@ _VALUE = (
 _ANY = rf"{_VALUE}.+"
 _NO_VARIABLE = rf"""{_VALUE}(?![ \t]|["']?\$\{{|["']?--?[A-Za-z]).+"""
 # In a text: a flag, an assignment, a key of JSON, a key of YAML or a header, and what is set by a Dockerfile.
-_ASSIGNED = re.compile(
+_ASSIGNED = lazy_pattern(
     r"""(?:(?<![\w.-])(?P<flag>--?[\w.-]+)(?:=|[\s"',]+)"""
     r"""|(?<![\w.-])(?P<variable>[A-Za-z_][\w.-]*)(?:\\*["'])?="""
     r"""|(?<![\w.-])(?P<json>[A-Za-z_][\w.-]*)\\*["']\s*:\s*"""
@@ -57,9 +60,9 @@ _ASSIGNED = re.compile(
     r"""|(?<!\S)(?:ENV|ARG)[ \t]+(?P<set>[A-Za-z_]\w*)[ \t]+)"""
     r"""(?=["'\\]*(?P<value>(?:\$\{[^}\n]{0,400}\}|\$\([^)\n]{0,400}\)|[^\s"'`;&,})]){0,100}))"""
 )
-_SHELL_VARIABLE = re.compile(r"\$\{[^}\n]{0,400}\}|\$\([^)\n]{0,400}\)|\$\w+|\$[@*#?]")
-_SHORT_FLAG = re.compile("--?[A-Za-z]")
-_OF_SHELL = re.compile(r"\$\$?(?:[A-Z_][A-Z0-9_]*|\{[A-Za-z_]\w*\})")
+_SHELL_VARIABLE = lazy_pattern(r"\$\{[^}\n]{0,400}\}|\$\([^)\n]{0,400}\)|\$\w+|\$[@*#?]")
+_SHORT_FLAG = lazy_pattern("--?[A-Za-z]")
+_OF_SHELL = lazy_pattern(r"\$\$?(?:[A-Z_][A-Z0-9_]*|\{[A-Za-z_]\w*\})")
 # Keys of Compose whose lists name secrets, and hold none.
 _NAMING = ("secrets",)
 _REFERENCE = {"env", "default"}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
-import celpy
 import kubernetes_validate
 import pytest
 import yaml
-from celpy import celtypes
 from inventories import BOX, UUID_A, UUID_B
-from kube_objects import EXAMPLES, Object, Objects, built, objects_of, problems
+from kube_claims import is_selected, selectors
+from kube_objects import EXAMPLES, Objects, built, objects_of, problems
 from kube_schemas import VERSIONS, validate
 from places import REPOSITORY
 
@@ -60,26 +60,6 @@ def test_objects_fit_together(example: str) -> None:
     assert problems(objects_of(example)) == []
 
 
-def selectors(documents: list[Object]) -> dict[str, tuple[str, int]]:
-    """Return the selector and the number of devices of each claim."""
-    found = {}
-    for one in documents:
-        spec = one["spec"]["spec"] if one["kind"] == "ResourceClaimTemplate" else one.get("spec", {})
-        if one["kind"].startswith("ResourceClaim"):
-            (request,) = spec["devices"]["requests"]
-            (selector,) = request["exactly"]["selectors"]
-            found[one["metadata"]["name"]] = (selector["cel"]["expression"], request["exactly"]["count"])
-    return found
-
-
-def is_selected(expression: str, uuid: str) -> bool:
-    environment = celpy.Environment()
-    program = environment.program(environment.compile(expression))
-    attributes = {"gpu.nvidia.com": {"uuid": uuid, "type": "gpu"}}
-    device = celpy.json_to_cel({"attributes": attributes})
-    return bool(program.evaluate({"device": device}) == celtypes.BoolType(source=True))
-
-
 def test_claims_select_the_very_gpus_of_every_mode() -> None:
     uuids = {name: f"GPU-5b1f0c7e-3a52-4d0b-9f27-1c6f2b8e4a0{at}" for name, at in zip("abcd", range(1, 5), strict=True)}
 
@@ -98,6 +78,18 @@ def test_claims_select_the_very_gpus_of_every_mode() -> None:
     assert not any(
         is_selected(expression, "GPU-00000000-0000-0000-0000-000000000000") for expression, _ in found.values()
     )
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_selector_takes_the_hosts_own_gpus_and_no_other(example: str) -> None:
+    inventory = tomllib.loads((REPOSITORY / "hosts" / f"{example.partition(',')[0]}.toml").read_text("utf-8"))
+    uuids = [gpu["uuid"] for gpu in inventory["gpus"].values()]
+
+    found = selectors(objects_of(example))
+    assert found
+    for expression, count in found.values():
+        assert sum(is_selected(expression, uuid) for uuid in uuids) == count
+        assert not any(is_selected(expression, uuid[:-1] + "f") for uuid in uuids)
 
 
 def test_tiers_that_share_a_gpu_share_its_claim() -> None:

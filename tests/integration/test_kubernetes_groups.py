@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 import yaml
 from group_fleets import GROUP, edit, host_text, write_pair
+from kube_claims import is_selected, selectors
 from kube_objects import Object, Objects, built, problems
 from kube_schemas import VERSIONS, validate
 
@@ -126,12 +127,9 @@ def test_each_rank_has_its_node_its_gpus_and_its_folders() -> None:
     head, worker = ranks(pair())
 
     assert [pod["spec"]["nodeSelector"]["kubernetes.io/hostname"] for pod in (head, worker)] == ["spark-a", "node-7"]
-    selectors = {
-        name: one["spec"]["spec"]["devices"]["requests"][0]["exactly"]["selectors"][0]["cel"]["expression"]
-        for name, one in objects.of("ResourceClaimTemplate").items()
-    }
-    uuid = 'device.attributes["gpu.nvidia.com"].uuid == "GPU-d0f446cf-1771-414c-e116-a391387{}a8c"'
-    assert selectors == {"big-gpus": uuid.format(10), "big-spark-b-gpus": uuid.format(11)}
+    uuids = [f"GPU-d0f446cf-1771-414c-e116-a391387{number}a8c" for number in (10, 11, 12)]
+    chosen = {name: [is_selected(found, uuid) for uuid in uuids] for name, (found, _) in selectors(pair()).items()}
+    assert chosen == {"big-gpus": [True, False, False], "big-spark-b-gpus": [False, True, False]}
     volumes = objects.of("PersistentVolume")
     assert {name: one["spec"]["local"]["path"] for name, one in volumes.items()} == {
         "spark-a-models": "/srv/models",
@@ -225,6 +223,16 @@ def test_workers_that_are_unlike_are_refused(tmp_path: Path) -> None:
     assert "one template for all workers" in detail
 
 
+@pytest.mark.parametrize("target", ["kubernetes", "quadlet"])
+def test_a_group_can_be_left_out(tmp_path: Path, target: str) -> None:
+    write_pair(tmp_path, first=SMALL.replace("[router]", f'[router]\n[{target}]\nwithout = ["tiers.big"]\n'))
+
+    found = "".join(rendered(tmp_path, target=target).values())
+
+    assert "small.gguf" in found
+    assert "big" not in found
+
+
 def test_a_gpu_that_the_other_host_shares_is_refused(tmp_path: Path) -> None:
     own = '\n[tiers.own]\nengine = "vllm"\ngpus = ["gb10"]\nmodel = { path = "x" }\nport = 1234\n'
     less = 'gpu_memory = "9GiB"\n'
@@ -233,6 +241,25 @@ def test_a_gpu_that_the_other_host_shares_is_refused(tmp_path: Path) -> None:
     ((code, address, detail),) = errors_of(tmp_path)
     assert (code, address) == ("not-for-this-target", "tiers.big.gpus")
     assert "another namespace" in detail
+
+
+PLUGIN = f'{TCP}gpu_request = "device-plugin"\n'
+
+
+def test_the_device_plugin_counts_the_gpus_of_each_rank(tmp_path: Path) -> None:
+    write_pair(tmp_path, first=PLUGIN, second=PLUGIN)
+
+    limits = [pod["spec"]["containers"][0]["resources"]["limits"] for pod in ranks(objects_in(tmp_path))]
+    assert limits == [{"nvidia.com/gpu": 1}] * 2
+
+
+def test_the_device_plugin_is_refused_where_the_other_host_has_unlike_gpus(tmp_path: Path) -> None:
+    unlike = '\n[gpus.small]\nuuid = "GPU-d0f446cf-1771-414c-e116-a39138700a8c"\nmemory_mib = 24576\n'
+    write_pair(tmp_path, first=PLUGIN, second=unlike + PLUGIN)
+
+    ((code, address, detail),) = errors_of(tmp_path)
+    assert (code, address) == ("not-for-this-target", "kubernetes.gpu_request")
+    assert "gb10, small are unlike" in detail
 
 
 def test_what_the_other_host_cannot_say_is_an_error_of_it(tmp_path: Path) -> None:

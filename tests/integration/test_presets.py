@@ -170,7 +170,12 @@ def test_a_card_without_memory_gets_no_model(plain: Path, tmp_path: Path) -> Non
     refused = copy_here(plain, tmp_path / "refused", gpus=line, preset="chat")
 
     assert "the memory of gb10 is not known: add it to its line, like 24576 MiB" in refused
+    assert "a part of that, like 122880 MiB, reserve 12288 MiB" in refused
     assert not (tmp_path / "refused").exists()
+    stated = line.replace("[N/A]", "120 GB, reserve 12288 MiB")
+    assert copy_here(plain, tmp_path / "stated", gpus=stated, preset="chat") == ""
+    (gpu,) = tomllib.loads((tmp_path / "stated/hosts/box.toml").read_text("utf-8"))["gpus"].values()
+    assert (gpu["memory_mib"], gpu["reserve_mib"]) == (120 * 1024, 12288)
     assert copy_here(plain, tmp_path / "fleet", gpus=line) == ""
     assert "gpus = " not in (tmp_path / "fleet/hosts/box.toml").read_text("utf-8")
 

@@ -22,7 +22,7 @@ from anvil_gen.deploy.contained_folder import is_temporary
 from anvil_gen.deploy.overwrite_check import overwrite_errors
 from anvil_gen.deploy.pipeline import Generator, write
 from anvil_gen.deploy.plan import Plan
-from anvil_gen.resolve.model import ROOT_FILE
+from anvil_gen.resolve.root_files import ROOT_FILE
 
 RENDER = [sys.executable, "-m", "anvil_gen", "render", "box"]
 CHECK = [*RENDER, "--check"]

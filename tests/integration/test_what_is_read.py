@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from running import INVENTORY, anvil_gen, fleet
 
-from anvil_gen.catalog.catalog import shipped_templates
+from anvil_gen.catalog.defaults import shipped_templates
 from anvil_gen.text_files import LARGEST
 
 MOUNTED = '[tiers.fast.files]\n"/templates/a.jinja" = "a.jinja"\n'

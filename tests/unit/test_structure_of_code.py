@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 import pytest
 from parsed_code import MODULES, nodes, nodes_of, text_of
 
-GROUND = ("diagnostic_codes", "diagnostics", "digests", "host_paths", "text_files", "values")
+GROUND = ("diagnostic_codes", "diagnostics", "digests", "host_paths", "patterns", "text_files", "values")
 """Modules that belong to no room."""
 ROOMS = [
     ("ground",),
@@ -103,5 +103,20 @@ def test_no_blanket_except() -> None:
 def test_no_possessive_group() -> None:
     """Python before 3.11.5, as Debian 12 has it, matches a group wrongly that takes and keeps all it can."""
     found = [module for module in MODULES if re.search(r"\)(?:[*+?]|\{\d)\+", text_of(module))]
+
+    assert found == []
+
+
+def test_no_expression_is_compiled_by_an_import() -> None:
+    """Modules keep `lazy_pattern`: all the others together take as long as a tenth of a command."""
+    found = []
+    for module in MODULES:
+        pending: list[ast.AST] = [ast.parse(text_of(module))]
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "re.compile":
+                found.append(f"{module}:{node.lineno}")
+            inside = () if isinstance(node, ast.FunctionDef | ast.Lambda) else ast.iter_child_nodes(node)
+            pending += inside
 
     assert found == []

@@ -6,20 +6,22 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from anvil_gen.cli import options
 from anvil_gen.cli.group_verbs import group_ranks, status_group
 from anvil_gen.cli.host_command import HostCommand
-from anvil_gen.cli.target_verbs import units_of
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode
 from anvil_gen.inventory.fleet import all_inventories
-from anvil_gen.machine.compose import Hashes
+from anvil_gen.machine.compose import Hashes, Project
 from anvil_gen.machine.containers import ContainerQuery
 from anvil_gen.machine.docker import UNEXPECTED
-from anvil_gen.operate.deployment import Deployment, open_deployment
+from anvil_gen.operate.early import EarlyQuestions
+
+if TYPE_CHECKING:
+    from anvil_gen.operate.deployment import Deployment
 
 _EVERY_SECONDS = 2
 
@@ -83,6 +85,7 @@ def _watch(show: Callable[[], ExitCode]) -> NoReturn:
 def _show_several(host: str | None, mode: str | None, *, metrics: bool, as_json: bool) -> ExitCode:
     """Show hosts, of which one that does not answer is a row; metrics say by themselves that there is drift."""
     from anvil_gen.cli.views.fleet_status import show_fleet, show_metrics  # noqa: PLC0415  one way of several
+    from anvil_gen.operate.deployment import open_deployment  # noqa: PLC0415
     from anvil_gen.operate.statuses import statuses  # noqa: PLC0415
 
     here = Path.cwd()
@@ -96,13 +99,14 @@ def _show_several(host: str | None, mode: str | None, *, metrics: bool, as_json:
 
 
 def _show_one(host: str, mode: str | None, *, as_json: bool) -> ExitCode:
+    early = EarlyQuestions(host, Path.cwd(), _ask)
+    # Imported and run while Docker answers.
+    from anvil_gen.cli.target_verbs import units_of  # noqa: PLC0415
+
     deployment, units = units_of(host, json=as_json)
     if units is not None:
         return ExitCode.of_command(units.status(mode))
-    project = deployment.project
-    query, hashes = ContainerQuery(project.docker, project.name), Hashes(project)
-
-    # Imported and run while Docker answers.
+    query, hashes = early.about(deployment.project)
     from anvil_gen.cli.views.services import show_status  # noqa: PLC0415
     from anvil_gen.operate.status import status_of  # noqa: PLC0415
 
@@ -116,6 +120,10 @@ def _show_one(host: str, mode: str | None, *, as_json: bool) -> ExitCode:
         status = status_with_causes(status, deployment)
     show_status(status, as_json=as_json)
     return ExitCode.DIFFERS if status.drifts else ExitCode.OK
+
+
+def _ask(project: Project) -> tuple[ContainerQuery, Hashes]:
+    return ContainerQuery(project.docker, project.name), Hashes(project)
 
 
 def _causes(deployment: Deployment, error: DiagnosticError) -> Sequence[Diagnostic]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,20 +12,22 @@ import click
 from msgspec.structs import replace
 
 from anvil_gen.cli import options
-from anvil_gen.cli.commands.down import down_one
 from anvil_gen.cli.group_verbs import Tell, group_ranks, up_group
 from anvil_gen.cli.host_command import HostCommand
-from anvil_gen.cli.target_verbs import units_of
 from anvil_gen.diagnostics import Diagnostic, ExitCode
-from anvil_gen.machine.compose import Hashes
+from anvil_gen.machine.compose import Hashes, Project
 from anvil_gen.machine.containers import ContainerQuery
 from anvil_gen.machine.dotenv import require_env_file
 from anvil_gen.machine.project_lock import project_lock
-from anvil_gen.operate.deployment import Deployment
-from anvil_gen.resolve.model import root_file_of
+from anvil_gen.operate.early import EarlyQuestions
+from anvil_gen.resolve.root_files import root_file_of
 
 if TYPE_CHECKING:
+    from anvil_gen.operate.deployment import Deployment
     from anvil_gen.operate.up import UpResult
+
+_Asked = tuple[Sequence[int], Hashes, ContainerQuery]
+"""Descriptors that Compose keeps open, so that the turn lasts as long as it; and the first questions to Docker."""
 
 
 @click.command("up", cls=HostCommand, short_help="Start or update the services of a host or a group.")
@@ -86,6 +90,8 @@ def command(
         return one(host, tiers, mode, None)
     if tiers or mode is not None:
         raise click.UsageError("a group has one tier, and no mode: name the group alone")
+    from anvil_gen.cli.commands.down import down_one  # noqa: PLC0415  most runs are of a host
+
     act = (lambda name, tier, tell: one(name, (tier,), None, tell), partial(down_one, as_json=as_json))
     return up_group(ranks, *act, render=render_first, pull=pull, as_json=as_json)
 
@@ -101,10 +107,16 @@ def _up(
     **request: bool,
 ) -> ExitCode:
     wait, timeout = waiting
-    deployment, units = units_of(host, json=as_json, **request)
-    if units is not None:
-        return ExitCode.of_command(units.up(tiers, mode, wait=wait))
-    up = _with_causes(_start(deployment, tiers, mode, as_json=as_json, **request))
+    with ExitStack() as turn:
+        early = EarlyQuestions(host, Path.cwd(), partial(_ask, turn, host, tiers, mode))
+        # Imported, and the inventory resolved, while Docker answers.
+        from anvil_gen.cli.target_verbs import units_of  # noqa: PLC0415
+
+        deployment, units = units_of(host, json=as_json, **request)
+        if units is not None:
+            return ExitCode.of_command(units.up(tiers, mode, wait=wait))
+        up = _start(deployment, early.about(deployment.project), tiers, mode, as_json=as_json, **request)
+    up = _with_causes(up)
     diagnostics = _causes(up) if up.failed else []
     if diagnostics and not as_json:
         _warn(*diagnostics, as_json=False)
@@ -125,28 +137,31 @@ def _check_options(mode: str | None, timeout: float | None, *, wait: bool, keep_
         raise click.UsageError("--mode stops what is not in the mode: leave --keep-removed out")
 
 
-def _start(
-    deployment: Deployment, tiers: tuple[str, ...], mode: str | None, *, as_json: bool, **request: bool
-) -> UpResult:
-    """Start the queries, and then all that Python has to do before their answers are needed."""
-    project = deployment.project
+def _ask(turn: ExitStack, host: str, tiers: tuple[str, ...], mode: str | None, project: Project) -> _Asked:
+    """Have the project's turn, and ask what must be known before anything is changed."""
     require_env_file(project.folder)
-    with project_lock(project.folder, partial(options.report_waiting, deployment.host.name)) as held:
-        hashes = Hashes(project, root_file_of(mode), every_profile=bool(tiers))
-        query = ContainerQuery(project.docker, project.name)
-        # Imported, and the inventory resolved, while Docker answers.
-        from anvil_gen.operate.up import start_services  # noqa: PLC0415
-        from anvil_gen.operate.up_plan import UpRequest  # noqa: PLC0415
+    turn.close()  # where it was asked in vain
+    held = turn.enter_context(project_lock(project.folder, partial(options.report_waiting, host)))
+    hashes = Hashes(project, root_file_of(mode), every_profile=bool(tiers))
+    return held, hashes, ContainerQuery(project.docker, project.name)
 
-        return start_services(
-            UpRequest(tiers=tiers, mode=mode, **request),
-            deployment,
-            query,
-            hashes,
-            inherited=held,
-            warn=partial(_warn, as_json=as_json),
-            while_running=_import_views,
-        )
+
+def _start(
+    deployment: Deployment, asked: _Asked, tiers: tuple[str, ...], mode: str | None, *, as_json: bool, **request: bool
+) -> UpResult:
+    from anvil_gen.operate.up import start_services  # noqa: PLC0415
+    from anvil_gen.operate.up_plan import UpRequest  # noqa: PLC0415
+
+    held, hashes, query = asked
+    return start_services(
+        UpRequest(tiers=tiers, mode=mode, **request),
+        deployment,
+        query,
+        hashes,
+        inherited=held,
+        warn=partial(_warn, as_json=as_json),
+        while_running=_import_views,
+    )
 
 
 def _with_causes(up: UpResult) -> UpResult:

@@ -63,13 +63,13 @@ def _caused_text(service: str, cause: Cause, changes: Sequence[Change], *, is_to
     same = next((one for one in changes if one.address[2:] == key and not one.secret), None)
     if same is not None:  # the value that was there may be a default, and it is told once
         cause = replace(cause, before=same.before, after=same.after)
-    parts = [part_of(change) for change in changes if change is not same]
-    follow = ", ".join(dict.fromkeys(parts))
+    parts = dict.fromkeys(part_of(change) for change in changes if change is not same)
     table, _, rest = cause.key.partition(".")
     own = f"{service}."
     if rest.startswith(own) or table in ("router", "experiment"):
-        return edit_text(cause, rest.removeprefix(own)) + (f" ({follow})" if follow else "")
-    return f"{follow}, by {cause.key if is_told else edit_text(cause)}"
+        further = ", ".join(part for part in parts if part.lower() != key[0])  # that is said already
+        return edit_text(cause, rest.removeprefix(own)) + (f" ({further})" if further else "")
+    return f"{', '.join(parts)}, by {cause.key if is_told else edit_text(cause)}"
 
 
 def edit_text(cause: Cause, key: str = "") -> str:
@@ -94,7 +94,9 @@ def part_of(change: Change) -> str:
         return change.reason.removesuffix(" changed")
     if parts[0] == "command" and len(parts) > 1:
         return "model" if parts[1].startswith("argument ") else parts[1]
-    return _PARTS.get(parts[0]) or (f"mount {parts[1]}" if parts[0] == "volumes" else ".".join(parts))
+    if parts[0] == "volumes":
+        return f"mount {parts[1]}"
+    return _PARTS.get(parts[0]) or ".".join(part for part in parts if not part.isdecimal())
 
 
 def place_of(cause: Cause) -> str:

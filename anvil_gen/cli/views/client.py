@@ -12,7 +12,7 @@ from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.diagnostics import display_path
 from anvil_gen.inventory.fleet import stem_of
 from anvil_gen.render.client_snippets import Endpoint
-from anvil_gen.resolve.model import DEFAULT_MODE
+from anvil_gen.resolve.root_files import DEFAULT_MODE
 
 
 def show_endpoints(host: str, mode: str, endpoints: Sequence[Endpoint], kinds: Iterable[str]) -> None:

@@ -15,7 +15,8 @@ from anvil_gen.deploy.compose_diff import Cause
 from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.diagnostics import Diagnostic, printable
 from anvil_gen.operate.readiness import duration
-from anvil_gen.resolve.model import DEFAULT_MODE, EXPERIMENT_FILE, ROOT_FILE
+from anvil_gen.resolve.model import EXPERIMENT_FILE
+from anvil_gen.resolve.root_files import DEFAULT_MODE, ROOT_FILE
 from anvil_gen.review.consequence import ServiceChange
 from anvil_gen.review.host_access import ROOT, Exposure
 from anvil_gen.review.host_plan import HostPlan

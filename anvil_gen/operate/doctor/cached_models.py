@@ -17,10 +17,11 @@ from anvil_gen.inventory.schema_model import ModelTable
 from anvil_gen.machine.hub_cache import hub_cache_of, repo_folder
 from anvil_gen.operate.doctor.check import Check, failed, with_commands
 from anvil_gen.operate.doctor.context import DoctorContext
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.model import Tier
 
 _DEFAULT_BRANCH = "main"
-_COMMIT = re.compile("[0-9a-f]{40}")
+_COMMIT = lazy_pattern("[0-9a-f]{40}")
 
 
 def check_cached_models(context: DoctorContext) -> Iterator[Check]:

@@ -14,12 +14,15 @@ from anvil_gen.machine.containers import images_of
 from anvil_gen.operate.doctor.check import Check, failed, with_commands
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.operate.doctor.requirements import Requirements
+from anvil_gen.patterns import lazy_pattern
 
 _SECONDS = 20.0
 """How long a registry may take to report whether it has an image."""
 _SECONDS_BEFORE = 5.0
 """Likewise before anything is started, when an image that is not known to be missing is left to Docker."""
-_DENIAL = re.compile(r"manifest unknown|no such manifest|name unknown|repository .*not found|denied|unauthorized", re.I)
+_DENIAL = lazy_pattern(
+    r"manifest unknown|no such manifest|name unknown|repository .*not found|denied|unauthorized", re.I
+)
 
 
 def check_images(context: DoctorContext) -> Iterator[Check]:

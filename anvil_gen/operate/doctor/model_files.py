@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import posixpath
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,12 +17,13 @@ from anvil_gen.operate.doctor.check import with_commands
 from anvil_gen.operate.doctor.container_files import ContainerFiles
 from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.operate.doctor.requirements import BindMount, Requirements
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.values import canonical_flag
 
 _ADAPTER_CONFIG = "adapter_config.json"
 _INDEX = "model.safetensors.index.json"
-_PART = re.compile(r"(?P<stem>.*-)(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.(?:gguf|safetensors|bin))")
-_SNAPSHOT = re.compile(r"(?P<cache>.*)/hub/models--(?P<org>[^/]+?)--(?P<name>[^/]+)/snapshots/(?P<revision>[^/]+)/?")
+_PART = lazy_pattern(r"(?P<stem>.*-)(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.(?:gguf|safetensors|bin))")
+_SNAPSHOT = lazy_pattern(r"(?P<cache>.*)/hub/models--(?P<org>[^/]+?)--(?P<name>[^/]+)/snapshots/(?P<revision>[^/]+)/?")
 _DEPTH = 2
 
 

@@ -12,7 +12,8 @@ from msgspec import Struct
 from places import REPOSITORY
 from toy_engine import TOY_ENGINE, TOY_INVENTORY, fleet
 
-from anvil_gen.catalog.catalog import Catalog, shipped_templates
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.defaults import shipped_templates
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.schema_host import GpuTable, HostTable

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from anvil_gen.catalog.catalog import Catalog, shipped_templates
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.defaults import shipped_templates
 from anvil_gen.catalog.engine import Engine
 from anvil_gen.catalog.flag_timeline import FlagTimeline
 from anvil_gen.catalog.release import Release, image_version

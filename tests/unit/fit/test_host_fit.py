@@ -10,6 +10,7 @@ from gguf_files import Shape, model
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.fit.estimate import exactly
 from anvil_gen.fit.host_fit import HostFit, host_fit
 from anvil_gen.fit.model_facts import ModelFacts
 from anvil_gen.fit.settings import GIB
@@ -227,3 +228,17 @@ def test_a_render_without_facts_warns_of_nothing(tmp_path: Path) -> None:
     warnings = Generator().render(tmp_path / "hosts" / "box.toml").host.warnings
 
     assert [one for one in warnings if one.code == "model-does-not-fit"] == []
+
+
+def test_an_engine_with_a_share_of_its_own_takes_it_whatever_the_model_is(tmp_path: Path) -> None:
+    """Nothing is known of the model, and yet what vLLM takes of the GPU is."""
+    inventory = INVENTORY.replace('gpus = ["a"]\nport = 30000', 'gpus = ["b"]\nport = 30000').replace(
+        "context_length = 30000\ngpu_memory_utilization = 0.6\n", ""
+    )
+    host = fleet(tmp_path, inventory, lock="lock = 1\n")
+    result = host_fit(host, ["chat"], None)
+
+    assert result.tiers[0].estimate is None
+    (load,) = (one for one in result.gpus if one.gpu == "b" and one.mode == "default")
+    assert [(part.server, part.size) for part in load.parts] == [("chat", exactly(0.92 * 24576 * 2**20))]
+    assert load.verdict == "fits"

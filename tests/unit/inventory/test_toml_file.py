@@ -46,6 +46,7 @@ def written(folder: Path, content: str | bytes) -> Path:
         ("[a]\nb.c = 1\n▸[a.b]\n", "cannot declare a.b twice", "put them together"),
         ("a = { b = 1 }\n▸a.c = 2\n", "cannot mutate immutable namespace a", "write the key inside them"),
         ("a = { b = 1, b = 2▸ }\n", "duplicate inline table key 'b'", "keep one of the two"),
+        ("[tiers.two ▸words]\n", "expected ']'", "in quotes"),
         ("a = [1,\n2\n▸", "unclosed array", "close the list"),
         ("a = { b = 1▸\n", "unclosed inline table", "close the table"),
         ('a = "b▸\n', "illegal character '\\n'", "close the quotes"),

@@ -11,7 +11,8 @@ from bare_machines import DEBIAN, RTX5090, UBUNTU, docker, look, machine
 from fake_engine import FakeDocker
 from fake_machine import WSL2_KERNEL, nvidia, programs
 
-from anvil_gen.catalog.catalog import Catalog, shipped_templates
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.defaults import shipped_templates
 from anvil_gen.machine.subprocesses import Answer
 from anvil_gen.onboard.detect import machine_name
 from anvil_gen.onboard.prerequisites import in_the_way, missing_prerequisites

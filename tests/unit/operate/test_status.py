@@ -54,6 +54,16 @@ def test_a_port_that_a_container_has(service: str, held: int, tmp_path: Path) ->
     assert [row.drift for row in found.values()] == [()]
 
 
+@pytest.mark.parametrize(("state", "kinds"), [("exited", ["port"]), ("restarting", [])])
+def test_a_port_of_a_container_that_comes_back_by_itself(
+    state: str, kinds: list[str], held: int, tmp_path: Path
+) -> None:
+    fast = container("fast", project="box", service="fast", port=held) | {"State": {"Status": state}}
+    found = rows(tmp_path, {**having(fast), "ps --filter": ""}, port=held)["fast"]
+
+    assert [drift.kind for drift in found.drift if drift.kind == "port"] == kinds
+
+
 @pytest.mark.parametrize(("service", "name"), [("fast", "fast"), ("router", "box-router")])
 def test_a_name_that_a_container_has(service: str, name: str, tmp_path: Path) -> None:
     answers = {**engine(container_inspect=json.dumps([container(name)])), "ps --all": ""}

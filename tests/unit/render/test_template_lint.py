@@ -8,7 +8,8 @@ import jinja2
 import pytest
 from markupsafe import Markup
 
-from anvil_gen.catalog.catalog import Catalog, shipped_templates
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.catalog.defaults import shipped_templates
 from anvil_gen.catalog.template_tree import CLIENTS
 from anvil_gen.diagnostics import DiagnosticError, InternalError
 from anvil_gen.render.jinja_env import TemplateEnvironment

@@ -11,7 +11,8 @@ import jinja2
 import pytest
 from places import REPOSITORY
 
-from anvil_gen.catalog.catalog import shipped_catalog, shipped_templates
+from anvil_gen.catalog.catalog import shipped_catalog
+from anvil_gen.catalog.defaults import shipped_templates
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import DiagnosticError, InternalError
 from anvil_gen.render import jinja_env, quoting, template_lint

@@ -10,7 +10,7 @@ import pytest
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.inventory.schema_host import GpuTable
-from anvil_gen.resolve.layers import Layer, fill_placeholders, layered, set_fields
+from anvil_gen.resolve.layers import Layer, layered, set_fields
 from anvil_gen.resolve.options import (
     ExperimentOptions,
     GpuOptions,
@@ -20,7 +20,7 @@ from anvil_gen.resolve.options import (
     RouterOptions,
     TierOptions,
 )
-from anvil_gen.values import EnvRef, Text, VariableText
+from anvil_gen.values import EnvRef, Text, VariableText, fill_placeholders
 
 SECTIONS: dict[str, type[Options]] = {
     "host": HostOptions,

@@ -49,7 +49,7 @@ EDITS: dict[str, tuple[str, str, dict[str, str], list[str]]] = {
         '{ repo = "Qwen/Qwen3-30B-A3B-Instruct-2507-FP8" }',
         '{ repo = "Qwen/Qwen3-32B", revision = "abc" }',
         {"chat": "recreate"},
-        ["chat: model Qwen/Qwen3-30B-A3B-Instruct-2507-FP8 -> Qwen/Qwen3-32B@abc (--revision, model)"],
+        ["chat: model Qwen/Qwen3-30B-A3B-Instruct-2507-FP8 -> Qwen/Qwen3-32B@abc (--revision)"],
     ),
     "a GPU by its name": (
         'gpu = "d"',
@@ -82,7 +82,7 @@ EDITS: dict[str, tuple[str, str, dict[str, str], list[str]]] = {
         {"embed": "recreate"},
         [
             "embed: image ghcr.io/huggingface/text-embeddings-inference:86-1.9.3 -> example.org/tei:1 "
-            "(entrypoint.0, security_opt.0)"
+            "(entrypoint, security_opt)"
         ],
     ),
     "a flag": (
