@@ -87,9 +87,8 @@ def resolve_router_spec(context: ResolveContext, *, project: str) -> RouterSpec 
 
 def _watched(context: ResolveContext, kind: RouterKind) -> dict[str, int | str]:
     """Return where a router has its metrics, if something asks for them: on their own port, or behind its key."""
-    if kind.metrics is None or context.inventory.monitoring is UNSET:
-        return {}
-    return {"metrics": "key" if kind.metrics.port is None else kind.metrics.port}
+    metrics = kind.metrics if context.inventory.monitoring is not UNSET else None
+    return {} if metrics is None else {"metrics": metrics.port or "key"}
 
 
 def _check_ports(context: ResolveContext, kind: RouterKind, options: RouterOptions) -> None:
