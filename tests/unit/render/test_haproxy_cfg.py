@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.jinja_env import QUOTES
 from anvil_gen.render.quoting import cfg_variable, to_cfg, to_map
+from anvil_gen.render.renderer import shipped_renderer
 
 TIER = '[tiers.one]\nengine = "llamacpp"\nmodel = { file = "/m/x.gguf" }\nport = 9000\n'
 
@@ -90,8 +92,17 @@ def test_strange_names_and_paths_are_what_is_said(tmp_path: Path) -> None:
     assert mounts["/etc/router-tls/tls.pem.key"] == "C:/a b/k.pem"
 
 
-def test_a_broken_quoter_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def broken_quoter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Break what quotes data files, for environments that are made during the test."""
+    shipped_renderer.cache_clear()
     monkeypatch.setitem(QUOTES, "data", str)
+    yield
+    shipped_renderer.cache_clear()
+
+
+@pytest.mark.usefixtures("broken_quoter")
+def test_a_broken_quoter_is_refused(tmp_path: Path) -> None:
     inventory = tmp_path / "box.toml"
     router = '[router]\nkind = "litellm"\n'
     inventory.write_text(f'schema = 1\n{TIER}{router}aliases."{{a:\'b,#" = "one"\n', "utf-8")
