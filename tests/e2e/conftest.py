@@ -43,6 +43,7 @@ SEEING_ALL_CARDS = ("test_cards.py", "test_doctor.py", "test_experiment.py", "te
 """Files whose containers look at their cards, while one of them plays a platform that ignores pins."""
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where no engine can run, leave one test, which fails with the reason: the others would only repeat it."""
     here = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]

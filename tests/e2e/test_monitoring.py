@@ -129,7 +129,7 @@ def promtool(box: Box, *arguments: str, folder: Path | None = None) -> str:
 
 def test_promtool_takes_configuration_and_rules(watched: Box) -> None:
     """In the container itself, which alone has the file with the router's key."""
-    own = watched.engine.docker("ps", "-q", "--filter", "label=com.docker.compose.service=prometheus").strip()
+    own = watched.compose("ps", "--quiet", "prometheus").stdout.strip()
     said = watched.engine.docker(
         "exec", own, "promtool", "check", "config", "--lint-fatal", "/etc/prometheus/prometheus.yaml"
     )
