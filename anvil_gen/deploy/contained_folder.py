@@ -20,6 +20,7 @@ _BY_DESCRIPTOR = hasattr(os, "O_NOFOLLOW") and os.open in os.supports_dir_fd
 _FOLDER = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)
 # Opening a pipe would wait for its other end.
 _FILE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_LARGEST = 1 << 26  # bytes of a file: far more than anything that is rendered, and no more than a memory holds
 _JUNCTION = 0xA0000003  # a link between folders of Windows, by its reparse tag
 
 _TEMPORARY_NAME = lazy_pattern(r"\.anvil-gen-[0-9a-f]{12}\.(?:tmp|yml)")
@@ -81,7 +82,10 @@ class ContainedFolder:
         except OSError as error:
             raise in_the_way(self.path / path, reason(error)) from None
         with os.fdopen(file, "rb") as opened:
-            return opened.read()
+            content = opened.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise in_the_way(self.path / path, f"it is larger than {_LARGEST >> 20} MiB")
+        return content
 
     def open(self, path: str, flags: int, *, make: bool = False) -> int:
         """Open a file; with ``make``, the folders that it is in are made."""

@@ -18,6 +18,7 @@ from anvil_gen.deploy.deploy_tree import STATE_FOLDER
 from anvil_gen.diagnostics import DiagnosticError
 
 _FILE = f"{STATE_FOLDER}/starts.json"
+_UNREADABLE = (OSError, ValueError, RecursionError, msgspec.MsgspecError, DiagnosticError)
 
 
 class _Starts(Struct, frozen=True, kw_only=True):
@@ -27,7 +28,7 @@ class _Starts(Struct, frozen=True, kw_only=True):
 
 def known_starts(output: Path) -> dict[str, float]:
     """Return the seconds until services were ready, by service, as they were measured last."""
-    with suppress(OSError, ValueError, msgspec.MsgspecError, DiagnosticError), ContainedFolder(output) as folder:
+    with suppress(*_UNREADABLE), ContainedFolder(output) as folder:
         return msgspec.json.decode(folder.read(_FILE) or b"", type=_Starts).seconds
     return {}
 

@@ -15,6 +15,7 @@ from anvil_gen.inventory.toml_file import Document
 from anvil_gen.machine.compose import Project
 from anvil_gen.machine.docker import Docker
 from anvil_gen.resolve.host_defaults import host_defaults
+from anvil_gen.text_files import is_inside
 
 _Questions = TypeVar("_Questions")
 _TOLD = ("name", "project", "target", "output", "docker_context")
@@ -55,4 +56,6 @@ def _expected_project(path: Path) -> Project | None:
     if values["target"] != defaults["target"]:
         return None
     folder = Path(os.path.abspath(path.parent / values["output"]))  # noqa: PTH100  as the inventory's own
+    if not is_inside(folder, fleet_root(path)):  # where Compose would read what is none of the fleet's
+        return None
     return Project(docker=Docker(values["docker_context"]), folder=folder, name=values["project"])

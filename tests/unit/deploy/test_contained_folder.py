@@ -1,4 +1,4 @@
-"""Modes and times are those of the file that was made, whatever is put in its place."""
+"""Files below a folder: what is put in the place of one is neither followed nor read without an end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from anvil_gen.deploy.contained_folder import ContainedFolder
+from anvil_gen.diagnostics import DiagnosticError
 
 
 def test_no_link_is_followed_to_set_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,3 +30,14 @@ def test_no_link_is_followed_to_set_them(tmp_path: Path, monkeypatch: pytest.Mon
 
     after = other.stat()
     assert (after.st_mode, after.st_mtime_ns, other.read_text()) == (before.st_mode, before.st_mtime_ns, "theirs")
+
+
+def test_what_no_memory_holds_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "state.json").open("wb") as file:
+        file.truncate(1 << 36)
+
+    with pytest.raises(DiagnosticError) as refused:
+        ContainedFolder(tmp_path).read("state.json")
+    assert [(one.code, one.detail) for one in refused.value.diagnostics] == [
+        ("something-is-in-the-way", "it is larger than 64 MiB")
+    ]

@@ -11,6 +11,8 @@ from plans import edit, lab_fleet, plan_of
 from anvil_gen.cli.views.plan import plan_lines
 from anvil_gen.deploy.starts import known_starts, remember_starts
 
+DEEP = '{"seconds": {"fast": 1}, "more": ' + "[" * 100_000 + "]" * 100_000 + "}"
+
 
 def test_the_last_start_of_each_counts(tmp_path: Path) -> None:
     assert known_starts(tmp_path) == {}
@@ -23,7 +25,9 @@ def test_the_last_start_of_each_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"seconds": {"fast": "x"}}', '{"seconds": 1}', '{"seconds": {"fast": 1e999}}']
+    "text",
+    ["", "{", "[]", '{"seconds": {"fast": "x"}}', '{"seconds": 1}', '{"seconds": {"fast": 1e999}}', DEEP],
+    ids=range(7),
 )
 def test_a_damaged_file_knows_nothing(tmp_path: Path, text: str) -> None:
     remember_starts(tmp_path, {"fast": 1.0})
@@ -32,6 +36,14 @@ def test_a_damaged_file_knows_nothing(tmp_path: Path, text: str) -> None:
 
     remember_starts(tmp_path, {"fast": 2.0})
     assert known_starts(tmp_path) == {"fast": 2.0}
+
+
+def test_a_file_that_no_memory_holds_knows_nothing(tmp_path: Path) -> None:
+    remember_starts(tmp_path, {"fast": 1.0})
+    with (tmp_path / ".anvil-gen" / "starts.json").open("r+b") as file:
+        file.truncate(1 << 36)
+
+    assert known_starts(tmp_path) == {}
 
 
 def test_a_link_leads_nowhere(tmp_path: Path) -> None:

@@ -134,3 +134,15 @@ def test_no_other_error_shows_a_secret(tmp_path: Path) -> None:
 
     assert {one.code for one in found} == {"secret-in-the-inventory", "text-that-looks-like-a-variable"}
     assert SECRET not in str(found)
+
+
+@pytest.mark.parametrize("written", [f'laptop = "{LOOK}"', f'{LOOK} = "{"0" * 64}"'], ids=["digest", "name"])
+def test_a_key_in_the_place_of_its_digest_is_made_anew(written: str, tmp_path: Path) -> None:
+    """A variable is no digest, and a key that was in a file is no secret any more."""
+    text = f"schema = 1\n{TIER}[router]\napi_key_sha256.{written}\n"
+    found = faults_of(text, tmp_path)
+
+    (secret,) = [one for one in found if one.code == "secret-in-the-inventory"]
+    assert "--new-key NAME" in secret.remedy
+    assert "env =" not in str(found)
+    assert SECRET not in str(found)

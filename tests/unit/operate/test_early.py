@@ -26,6 +26,8 @@ UNTOLD = {
     "a type": "project = 3",
     "a target": 'target = "quadlet"',
     "no TOML": "project =",
+    "a folder outside of the fleet": 'output = "../../elsewhere"',
+    "a link to one": 'output = "../way-out/box"',
 }
 """What it does not, or what is not asked."""
 
@@ -62,7 +64,9 @@ def test_the_project_is_the_one_of_the_whole_inventory(host: str, tmp_path: Path
 
 @pytest.mark.parametrize("host", UNTOLD.values(), ids=UNTOLD)
 def test_what_is_not_plain_is_not_asked(host: str, tmp_path: Path) -> None:
-    _, projects = asked(fleet(tmp_path, box=with_host(host)))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "way-out").symlink_to(tmp_path)
+    _, projects = asked(fleet(tmp_path / "home", box=with_host(host)))
 
     assert projects == []
 
