@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import ntpath
+import posixpath
 from pathlib import Path, PureWindowsPath
+
+from anvil_gen.patterns import lazy_pattern
+
+_ROOT_OF_A_PROCESS = lazy_pattern(r"/+proc/[^/]+(?:/task/[^/]+)?/(?:root|cwd)")
+"""Links of Linux to the root of a file system, and to a folder that is the root for a daemon."""
 
 
 def is_absolute(path: str) -> bool:
@@ -28,7 +34,10 @@ def last_part(path: str) -> str:
 
 def is_root(path: str) -> bool:
     """Tell whether an absolute path is the root of a file system or a drive, however it is written."""
-    return is_absolute(path) and not ntpath.splitdrive(ntpath.normpath(path))[1].strip("\\")
+    if not is_absolute(path):
+        return False
+    is_drive = not ntpath.splitdrive(ntpath.normpath(path))[1].strip("\\")
+    return is_drive or _ROOT_OF_A_PROCESS.fullmatch(posixpath.normpath(path)) is not None
 
 
 def is_below(path: str) -> bool:

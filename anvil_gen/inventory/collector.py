@@ -18,7 +18,7 @@ from anvil_gen.diagnostics import (
 )
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.patterns import lazy_pattern
-from anvil_gen.text.masking import MASK, mask_looks, secret_part
+from anvil_gen.text.masking import LEAST, MASK, mask_looks, secret_part
 from anvil_gen.values import KeyPath, address
 
 _VARIABLE = lazy_pattern(r"\$\{[A-Za-z_]\w*\}")
@@ -66,7 +66,8 @@ class Collector:
         where = printable(mask_looks(address(path)))
         if secret_part(path[:-1] if key else path) is not None:
             detail = _NOT_SHOWN
-            remedy = "" if any(text in remedy for text in _texts(self.value_at(path))) else remedy
+            is_shown = any(text in remedy for text in _texts(self.value_at(path)) if len(text) >= LEAST)
+            remedy = "" if is_shown else remedy
         detail, remedy = printable(mask_looks(detail)), mask_looks(remedy)
         remedy = _COMMAND.join(printable(part) for part in remedy.split(_COMMAND))
         if (code, where, detail) in self._diagnostics:

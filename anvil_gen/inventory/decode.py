@@ -11,6 +11,7 @@ import msgspec
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fields import PASSED_ON
+from anvil_gen.inventory.literal_secrets import CLIENT_KEYS
 from anvil_gen.inventory.schema import SCHEMA, Inventory
 from anvil_gen.inventory.schema_host import GpuTable
 from anvil_gen.inventory.schema_tier import TierTable
@@ -31,7 +32,6 @@ CODES: dict[ErrorKind, str] = {
     "NUL": "nul-character",
 }
 
-_CLIENT_KEYS: tuple[KeyPath, ...] = (("router", "api_key_env"), ("router", "api_key_sha256"))
 _LONGEST_NAME = 31
 """Characters of a client's name at most, where it has to be told from a key or a digest."""
 
@@ -130,16 +130,18 @@ def _may_name_a_key(collector: Collector, error: StructError) -> bool:
     Next to a text that is no name, since it is too long for one, a name is one.
     """
     table, value = error.path[:2], collector.value_at(error.path)
-    if table not in _CLIENT_KEYS:
+    if table not in CLIENT_KEYS:
         return False
     is_digest = isinstance(value, str) and len(value) > _LONGEST_NAME
-    return table == _CLIENT_KEYS[0] or error.kind == "name" or not is_digest
+    return table == ("router", "api_key_env") or error.kind == "name" or not is_digest
 
 
 def _inventory_remedy(collector: Collector, error: StructError) -> str:
     """Return what to write where the inventory's own rules say more than the type."""
     key = error.path[-1] if error.path else ""
     value = collector.value_at(error.path)
+    if error.kind == "type" and error.path[:2] in CLIENT_KEYS:
+        return CLIENT_KEYS[error.path[:2]]
     if error.kind == "type" and key in ("model", "draft_model") and isinstance(value, str):
         kind = "repo" if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", value) else "path"
         return f'write {key} = {{ {"file" if value.endswith(".gguf") else kind} = "{value}" }}'

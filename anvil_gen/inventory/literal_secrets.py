@@ -12,8 +12,14 @@ from anvil_gen.text.masking import literal_secrets, looks_secret, secret_looks
 from anvil_gen.values import KeyPath
 
 _VALUE_KEYS = ("default", "interpolate")
-_DIGESTS: KeyPath = ("router", "api_key_sha256")
-_DIGEST = "write a client's name and a digest: anvil-gen client HOST --new-key NAME makes a new key and that line"
+CLIENT_KEYS: dict[KeyPath, str] = {
+    ("router", "api_key_env"): 'write the name of a variable, whose value is in .env: api_key_env = "ROUTER_TOKEN"',
+    (
+        "router",
+        "api_key_sha256",
+    ): "write a client's name and a digest: anvil-gen client HOST --new-key NAME makes a new key and that line",
+}
+"""Tables of a router's clients, and what belongs there instead of a key."""
 _NAMED = ("aliases", "api_key_sha256", "fallbacks", "tiers", "lora", "files", "mounts", "tls")
 """Keys of a table whose tables have names of a person's choice, or files or digests of keys."""
 
@@ -23,8 +29,8 @@ def check_literal_secrets(collector: Collector) -> None:
     data = collector.document.data
     for path in secret_places(data):
         at_key = isinstance(path[-1], str) and path[-1] not in _VALUE_KEYS
-        variable = f"name a variable, whose value is in .env: {_form(path, at_key=at_key)}"
-        remedy = _DIGEST if path[:2] == _DIGESTS else variable
+        reference = f"name a variable, whose value is in .env: {_form(path, at_key=at_key)}"
+        remedy = CLIENT_KEYS.get(path[:2], reference)
         collector.add("secret-in-the-inventory", path, "rendered files would hold it", remedy, key=at_key, secret=True)
 
 

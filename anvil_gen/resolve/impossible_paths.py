@@ -76,7 +76,8 @@ def check_paths(collector: Collector) -> None:
             collector.add(_WHOLE, path, f'"{value}"', "name a folder or file of its own")
     for table, keys in _tables_with_paths(collector.document.data):
         for place, written in written_paths(keys, table):
-            check_climb(collector, place, written)
+            if check_climb(collector, place, written) and "build" in place[len(table) :] and is_root(written):
+                collector.add(_WHOLE, place, "a build could read all of the host", "name a folder of its own")
     for table, mapping in own_key_tables(collector.document.data):
         mounts, where = mapping.get("volumes"), (*table, "volumes")
         if (added := added_items(mounts)) is not None:

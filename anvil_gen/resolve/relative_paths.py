@@ -147,9 +147,9 @@ def _assigned(written: str, move: Move) -> str:
 
 
 def _short_mount(written: str, move: Move) -> str:
-    """Move the source of a mount in the short form; what starts with no dot is a volume, or absolute."""
+    """Move the source of a mount in the short form; else it is a volume, or absolute."""
     source, colon, rest = written.partition(":")
-    return f"{move(source)}:{rest}" if colon and source.startswith(".") else written
+    return f"{move(source)}:{rest}" if colon and source.startswith((".", "~")) else written
 
 
 _PATHS: dict[tuple[str, ...], Callable[[str, Move], str]] = {

@@ -41,7 +41,7 @@ _PLACEHOLDER = lazy_pattern(
     r"(?i)empty|none|null|unused|ignored|dummy|n/?a"
     r"|(?:sk-)?no[-_ ]?(?:t[-_ ]?(?:needed|required|used)|key)(?:[-_ ]required)?"
 )
-_LEAST = 4  # a shorter value is in every text
+LEAST = 4  # a shorter value is in every text
 # What follows the name of a secret as the value of a key, a variable or a flag.
 _AFTER_FLAG = r"""(?:["']?,[ \t]*|[ \t]+|["']?\n[ \t]*-[ \t]+)"""
 _VALUE = (
@@ -194,7 +194,7 @@ def secret_forms(secrets: Iterable[str]) -> list[str]:
         for text in (secret, secret.strip(), *secret.splitlines()):
             escaped = json.dumps(text, ensure_ascii=False)[1:-1]
             found |= {text, escaped, text.replace("$", "$$"), escaped.replace("\\", "\\\\")}
-    return sorted((form for form in found if len(form) >= _LEAST), key=len, reverse=True)
+    return sorted((form for form in found if len(form) >= LEAST), key=len, reverse=True)
 
 
 def mask_values(text: str, secrets: Iterable[str]) -> str:

@@ -146,3 +146,10 @@ def test_a_key_in_the_place_of_its_digest_is_made_anew(written: str, tmp_path: P
     assert "--new-key NAME" in secret.remedy
     assert "env =" not in str(found)
     assert SECRET not in str(found)
+
+
+def test_a_key_in_the_place_of_its_variable_is_no_table(tmp_path: Path) -> None:
+    found = faults_of(f'schema = 1\n{TIER}[router]\napi_key_env = ["{LOOK}"]\n', tmp_path)
+
+    (secret,) = [one for one in found if one.code == "secret-in-the-inventory"]
+    assert 'api_key_env = "ROUTER_TOKEN"' in secret.remedy

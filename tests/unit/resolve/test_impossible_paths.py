@@ -57,6 +57,11 @@ def test_many_files_take_no_more_than_their_number() -> None:
     ("path", "expected"),
     [
         *[(path, True) for path in ("/", "//", "/.", "/a/..", "C:/", "C:\\", "d:/x/..", "//server/share")],
+        *[
+            (path, True)
+            for path in ("/proc/1/root", "/proc/self/root/", "//proc/./thread-self/task/1/root", "/proc/1/cwd")
+        ],
+        *[(path, False) for path in ("/proc", "/proc/root", "/proc/1/root/etc", "/a/proc/1/root")],
         *[(path, False) for path in ("/a", "C:", "C:/a", "//server/share/a", ".", "a")],
     ],
 )
@@ -110,6 +115,13 @@ def test_the_root_of_a_file_system(path: str, expected: bool) -> None:
             '▸{ type = "bind", source = "C:/", target = "/b" },\n▸{ type = "tmpfs", target = "/x/.." }]\n',
             [(WHOLE, "services.ui.volumes[1]", "read-only"), (WHOLE, "services.ui.volumes[2]", "folder")],
         ),
+        (
+            f'[tiers.one]\n{TIER}[services.ui]\nbuild.context = ▸"/"\nbuild.additional_contexts = ["a=/a", ▸"b=/."]\n',
+            [
+                (WHOLE, "services.ui.build.context", "of its own"),
+                (WHOLE, "services.ui.build.additional_contexts[1]", "of its own"),
+            ],
+        ),
     ],
 )
 def test_in_an_inventory(marked: str, expected: list[Fault], tmp_path: Path) -> None:
@@ -158,6 +170,8 @@ CLIMBS: list[tuple[str, str]] = [
     (f'[tiers.one]\n{TIER}override.volumes = {{ add = [▸"../.././..:/y"] }}\n', "tiers.one.override.volumes.add[0]"),
     (f'{UI}volumes = [{{ type = "bind", source = ▸"../..", target = "/x" }}]\n', "services.ui.volumes[0].source"),
     (f'{UI}volumes = [▸{{ interpolate = "${{A:-../..}}:/x" }}]\n', "services.ui.volumes[0]"),
+    (f'{UI}volumes = ["~/a:/w", ▸"~/..:/x"]\n', "services.ui.volumes[1]"),
+    (f'{UI}volumes = [▸{{ interpolate = "${{A:-~/../..}}:/x" }}]\n', "services.ui.volumes[0]"),
     (f'{UI}env_file = ▸"../.."\n', "services.ui.env_file"),
     (f"{UI}label_file = [▸'../..']\n", "services.ui.label_file[0]"),
     (

@@ -145,6 +145,12 @@ FAULTS: list[tuple[str, list[Fault]]] = [
     ),
     (f'metrics = "key"\napi_key_sha256.laptop = "{LAPTOP}"\napi_key_env = "KEY"\n[monitoring]', []),
     (f'metrics = "key"\napi_key_sha256.laptop = "{LAPTOP}"', []),
+    # What belongs there, of what is not shown.
+    *(
+        (f"api_key_{kind} = ▸{value}", [("wrong type", f"router.api_key_{kind}", remedy)])
+        for kind, remedy in (("env", "the name of a variable"), ("sha256", "--new-key NAME"))
+        for value in ("5", "{ laptop = { a = 2 } }", "{ laptop = 12345 }", "{ laptop = { abcd = 1 } }")
+    ),
     ("api_key_sha256 = ▸{}", [("not of the right form", "router.api_key_sha256", "by the SHA-256 digest")]),
 ]
 
