@@ -128,7 +128,7 @@ class Generator:
         )
         _warn_of_shared_projects(plans)
         base = [self._base(plans, inventories, output, target)] if shared and output and target else []
-        diagnostics = [*_shared_outputs([*base, *plans]), *(shared_namespaces(plans, target) if target else ())]
+        diagnostics = [*_shared_outputs(plans, base), *(shared_namespaces(plans, target) if target else ())]
         if diagnostics:
             raise DiagnosticError(diagnostics)
         return [*base, *plans]
@@ -337,17 +337,18 @@ def _warn_of_shared_projects(plans: Sequence[Plan]) -> None:
             host.collector.add("project-taken-twice", where, detail, remedy, severity="warning")
 
 
-def _shared_outputs(plans: Sequence[Plan]) -> list[Diagnostic]:
+def _shared_outputs(plans: Sequence[Plan], base: Sequence[Plan] = ()) -> list[Diagnostic]:
     seen: dict[str, Plan] = {}
     diagnostics = []
-    for one in plans:
+    for one in (*base, *plans):
         other = seen.setdefault(os.path.normcase(os.path.realpath(one.host.output)), one)
+        whose = "what all of them share" if other in base else other.host.path.as_posix()
         if other is not one:
             diagnostics.append(
                 Diagnostic(
                     code="output-taken-twice",
-                    detail=f"{other.host.path.as_posix()} is rendered into the same folder",
-                    remedy='set another "output" or "name" in [host]',
+                    detail=f"{whose} is rendered into the same folder",
+                    remedy="rename this file" if other in base else 'set another "output" or "name" in [host]',
                     address="host",
                     location=Location(file=one.host.path.as_posix()),
                 )

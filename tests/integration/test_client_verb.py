@@ -117,7 +117,15 @@ def test_a_new_key_for_programs(box: Path) -> None:
     assert said["line"] == f'api_key_sha256.laptop = "{sha256(said["key"].encode()).hexdigest()}"'
 
 
-@pytest.mark.parametrize("arguments", [("--new-key", "a b"), ("--new-key", ""), ("curl", "--new-key", "laptop")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--new-key", "a b"),
+        ("--new-key", "sk-0123456789abcdefghij"),
+        ("--new-key", ""),
+        ("curl", "--new-key", "laptop"),
+    ],
+)
 def test_a_key_for_nobody_is_a_mistake_of_use(box: Path, arguments: tuple[str, ...]) -> None:
     done = client(box, *arguments)
 

@@ -124,7 +124,12 @@ def test_a_host_of_the_name_of_the_base_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DiagnosticError) as caught:
         Generator().render_all(boxes, output=tmp_path / "k8s", target="kubernetes")
 
-    assert [found.code for found in caught.value.diagnostics] == ["output-taken-twice"]
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.detail) == (
+        "output-taken-twice",
+        "what all of them share is rendered into the same folder",
+    )
+    assert (found.location and Path(found.location.file).name, found.remedy) == ("base.toml", "rename this file")
 
 
 def test_units_share_nothing(tmp_path: Path) -> None:

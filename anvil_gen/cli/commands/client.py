@@ -18,6 +18,7 @@ from anvil_gen.inventory.fields import NAME_LENGTH, SERVICE_PATTERN
 from anvil_gen.inventory.fleet import find_inventory, stem_of
 from anvil_gen.operate.deployment import mode_of, open_deployment
 from anvil_gen.render.client_snippets import endpoints_of, kinds, text_for
+from anvil_gen.text.masking import looks_secret
 from anvil_gen.values import address
 
 _PREFIX = "sk-"
@@ -28,6 +29,8 @@ def _checked(_context: click.Context, _parameter: click.Parameter, name: str | N
     """Refuse a name that no client can have."""
     if name is not None and not (re.fullmatch(SERVICE_PATTERN, name) and len(name) <= NAME_LENGTH):
         raise click.BadParameter("a name has letters, digits, `_`, `.`, `-`, and begins with a letter or digit")
+    if name is not None and looks_secret(name):
+        raise click.BadParameter("it looks like a key: name the client, and the key is made")
     return name
 
 
