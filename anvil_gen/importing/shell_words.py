@@ -53,7 +53,7 @@ class _Splitter:
     def __init__(self, line: str) -> None:
         self._line = line
         self._at = 0
-        self._word = ""
+        self._word: list[str] = []
         self._open = False  # a word has begun, be it empty
         self._bare = False
         self._found: list[Word] = []
@@ -84,7 +84,7 @@ class _Splitter:
         return self._found
 
     def _add(self, text: str) -> None:
-        self._word += text
+        self._word.append(text)
         self._open = True
 
     def _variable(self, *, quoted: bool) -> None:
@@ -102,8 +102,8 @@ class _Splitter:
 
     def _end(self) -> None:
         if self._open:
-            self._found.append(Word(text=self._word, bare=self._bare))
-        self._word, self._open, self._bare = "", False, False
+            self._found.append(Word(text="".join(self._word), bare=self._bare))
+        self._word, self._open, self._bare = [], False, False
 
 
 def closing_brace(line: str, start: int) -> int:
