@@ -64,14 +64,13 @@ class Collector:
             DiagnosticError: with all errors, since this is one of so many that nobody reads more.
         """
         where = printable(mask_looks(address(path)))
-        if secret_part(path[:-1] if key else path) is not None:
-            detail = _NOT_SHOWN
-            is_shown = any(text in remedy for text in _texts(self.value_at(path)) if len(text) >= LEAST)
-            remedy = "" if is_shown else remedy
-        detail, remedy = printable(mask_looks(detail)), mask_looks(remedy)
-        remedy = _COMMAND.join(printable(part) for part in remedy.split(_COMMAND))
+        is_hidden = secret_part(path[:-1] if key else path) is not None
+        detail = _NOT_SHOWN if is_hidden else printable(mask_looks(detail))
         if (code, where, detail) in self._diagnostics:
             return
+        if is_hidden and self._shows(path, remedy):
+            remedy = ""
+        remedy = _COMMAND.join(printable(part) for part in mask_looks(remedy).split(_COMMAND))
         self._diagnostics[code, where, detail] = Diagnostic(
             code=code, detail=detail, remedy=remedy, address=where, severity=severity
         )
@@ -79,6 +78,10 @@ class Collector:
         self._errors += severity == "error"
         if self._errors == MOST_ERRORS:
             self.raise_errors()
+
+    def _shows(self, path: KeyPath, remedy: str) -> bool:
+        """Tell whether a remedy has something of the value at a path in it."""
+        return any(text in remedy for text in _texts(self.value_at(path)) if len(text) >= LEAST)
 
     def value_at(self, path: KeyPath) -> Any:
         """Return what the document has at ``path``; None where it has nothing."""
@@ -152,14 +155,16 @@ class Collector:
         is_told = diagnostic.code in _SAY_MORE and diagnostic.remedy != ""
         return is_told and not any(text in f"{diagnostic.detail}\n{diagnostic.remedy}" for text in texts)
 
-    def raise_errors(self) -> None:
+    def raise_errors(self, *, ended: bool = False) -> None:
         """Raise the errors among the diagnostics; the warnings of an inventory with errors may be wrong.
+
+        With ``ended``, the check of the file ended before all was read.
 
         Raises:
             DiagnosticError: with all errors.
         """
         errors = self._in_order("error")
-        if len(errors) >= MOST_ERRORS:
+        if ended or len(errors) >= MOST_ERRORS:
             detail, remedy = "the check of the file ended here: there may be more", "fix these first"
             where = Location(file=self.document.display)
             too_many = Diagnostic(

@@ -61,13 +61,15 @@ def _decode(collector: Collector, data: dict[str, Any], references: Mapping[KeyP
         except msgspec.ValidationError as error:
             message = str(error)
     data = _without_stray_keys(collector, data)
-    inventory: Inventory
-    inventory, struct_errors = decode_valid(data, Inventory)
+    decoded, struct_errors = decode_valid(data, Inventory)
     for struct_error in struct_errors:
         _report(collector, struct_error, references)
+    if decoded is msgspec.UNSET:  # those errors may be told as fewer: what is not shown looks the same
+        collector.raise_errors(ended=True)
     if message and not collector.diagnostics:  # never silently
         collector.add("not-of-the-inventory-format", (), message)
         raise DiagnosticError(collector.diagnostics)
+    inventory: Inventory = decoded
     return inventory
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 
 from msgspec import UNSET
@@ -42,8 +43,8 @@ def check_clients(context: ResolveContext, kind: RouterKind, options: RouterOpti
         if variable in kind.reserved_variables:
             detail = f'the router\'s container has another use for "{variable}"'
             context.collector.add("variable-taken-twice", _VARIABLES, detail, 'write "ROUTER_TOKEN", for example')
-    for variable in sorted(set(variables)):
-        if variables.count(variable) > 1:
+    for variable, times in sorted(Counter(variables).items()):
+        if times > 1:
             detail = f'"{variable}" is listed twice: each client has a key of its own'
             context.collector.add("variable-taken-twice", _VARIABLES, detail, "name another variable")
     _check_digests(context, clients)

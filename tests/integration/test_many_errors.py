@@ -5,6 +5,7 @@ from __future__ import annotations
 import cProfile
 from collections.abc import Callable
 from pathlib import Path
+from time import process_time
 
 import pytest
 from inventories import HUB, faults_of
@@ -52,6 +53,30 @@ def test_a_list_that_is_wrong_in_each_item_ends_as_well(tmp_path: Path) -> None:
 
     assert five_times <= 5 * once
     assert len(found) == MOST_ERRORS + 1
+
+
+def test_errors_that_look_the_same_end_as_well(tmp_path: Path) -> None:
+    """Keys in the place of digests are not shown, and neither are their clients: they are one error."""
+
+    def clients(count: int) -> str:
+        return f"{HEAD}[router.api_key_sha256]\n" + "".join(f'k{number} = "s3cret"\n' for number in range(count))
+
+    once, _ = work(clients(1000), tmp_path)
+    five_times, found = work(clients(5000), tmp_path)
+
+    assert five_times <= 5 * once
+    assert [one.code for one in found] == ["invalid-form", "too-many-errors"]
+
+
+def test_work_grows_no_faster_than_the_clients_of_a_router(tmp_path: Path) -> None:
+    def seconds(count: int) -> float:
+        clients = "".join(f'k{number} = "KEY_{number}"\n' for number in range(count))
+        began = process_time()
+        assert faults_of(f"{HEAD}[router.api_key_env]\n{clients}", tmp_path) == ()
+        return process_time() - began
+
+    seconds(1)
+    assert seconds(12000) <= 6 * seconds(3000) + 1
 
 
 def test_files_take_no_more_than_their_number(tmp_path: Path) -> None:
