@@ -17,7 +17,7 @@ _SHARE = float(os.environ.get("ANVIL_GEN_EFFORT", "1"))
 EFFORT = max(1, int(_SHARE))
 """The same, for what is not tried with less; above 1 examples are others each time, from the seed that is printed."""
 
-SECONDS = 60
+SECONDS = 20 if EFFORT == 1 else 60
 """As long as a property is tried at most."""
 
 

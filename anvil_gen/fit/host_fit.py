@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from anvil_gen.catalog.architectures import Architectures, architectures
-from anvil_gen.catalog.engine_memory import Interval, engine_memory
+from anvil_gen.catalog.engine_memory import EngineMemory, Interval, engine_memory
 from anvil_gen.catalog.release import image_version, plain_image
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.fit.estimate import Case, Estimate, Verdict, exactly, gib, verdict_of
@@ -207,17 +207,17 @@ def case_of(host: Host, tier: Tier, models: Models) -> tuple[Case | None, tuple[
     model = tier.options.model
     if not isinstance(model, ModelTable) or not _model_name(tier):
         return None, ("the inventory does not name one model",), ()
-    memory, unknown = _memory_of(tier)
+    known = rules.of_version(image_version(engine, plain_image(tier.service.image)) or None)
+    memory, unknown = _memory_of(tier, known)
     try:
         facts = models.facts(model)
     except DiagnosticError as error:
         why = tuple(f"{one.detail}: {one.remedy}" if one.remedy else one.detail for one in error.diagnostics)
         return None, why, ()
-    version = image_version(engine, plain_image(tier.service.image)) or None
     case = Case(
         facts=facts,
         request=tier_request(tier, engine, rules),
-        rules=rules.of_version(version),
+        rules=known,
         memory=memory or UNKNOWN_MEMORY,
         has_gpu=tier.gpu_request is not None,
     )
@@ -234,15 +234,17 @@ def _without_room(found: Estimate) -> Estimate:
     return replace(found, verdict="unsure", reasons=(), max_context=None)
 
 
-def _memory_of(tier: Tier) -> tuple[int | None, str]:
-    """Return the memory of the smallest of a tier's GPUs, and why it is not known."""
+def _memory_of(tier: Tier, rules: EngineMemory) -> tuple[int | None, str]:
+    """Return the memory of the smallest of a tier's GPUs that its engine reckons with, and why it is not known."""
     if tier.gpu_request is None:
         return None, "it runs on the processor: the memory of the host is not in the inventory"
     sizes = [gpu.memory_mib for gpu in tier.gpus]
     known = [size for size in sizes if size is not None]
     if not known or len(known) < len(sizes):
         return None, "the memory of its GPUs is not in the inventory: write memory_mib in [gpus]"
-    reserved = max(gpu.reserve_mib for gpu in tier.gpus) if tier.share is None else 0
+    # A share is one of the whole GPU, whatever else is on it: the engine is told it, or has one of its own.
+    is_share = tier.share is not None or rules.fraction is not None
+    reserved = 0 if is_share else max(gpu.reserve_mib for gpu in tier.gpus)
     return (min(known) - reserved) * MIB, ""
 
 

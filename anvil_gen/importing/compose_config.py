@@ -25,9 +25,13 @@ class ComposeError(Exception):
     """Compose refuses files; the text is what it says."""
 
 
-@cache
 def compose_command() -> tuple[str, ...] | None:
     """Return what starts Docker Compose here; None where there is none."""
+    return _compose_on(os.environ.get("PATH", ""))
+
+
+@cache
+def _compose_on(_path: str) -> tuple[str, ...] | None:
     for command in (("docker", "compose"), ("docker-compose",)):
         try:
             done = _run([*command, "version", "--short"], Path(), {}, "")

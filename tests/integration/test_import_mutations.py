@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from places import REPOSITORY
 
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.importing import compose_config
 from anvil_gen.importing.run import Request, run_import
 
 SOURCES = [
@@ -123,16 +122,8 @@ MUTATIONS: list[Callable[[str, random.Random], str]] = [
 ]
 
 
-@pytest.fixture
-def without_compose(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    compose_config.compose_command.cache_clear()
-    monkeypatch.setenv("PATH", "")
-    yield
-    compose_config.compose_command.cache_clear()
-
-
-@pytest.mark.usefixtures("without_compose")
 def test_no_mutated_source_ends_in_anything_but_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")  # no Compose
     monkeypatch.chdir(tmp_path)
     made, answered = Generator(), 0
     for number in range(120 if EFFORT == 1 else 10_000):

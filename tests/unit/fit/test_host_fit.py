@@ -117,6 +117,15 @@ def test_a_gpu_adds_up_what_runs_together(result: HostFit) -> None:
     assert result.verdict == "does not fit"
 
 
+def test_an_engines_own_share_is_one_of_the_whole_gpu(tmp_path: Path) -> None:
+    """What is reserved is not taken off before: vLLM asks for 0.92 of all 24 GiB, of which 23.5 are free."""
+    inventory = INVENTORY.replace("gpu_memory_utilization = 0.6\n", "").partition("[tiers.small]")[0]
+    (chat,) = host_fit(fleet(tmp_path, inventory), [], no_hub).tiers
+
+    assert chat.estimate is not None
+    assert chat.estimate.total.high == pytest.approx(0.92 * 24 * GIB)
+
+
 def test_some_tiers_alone_are_shown_with_the_gpus_they_are_on(tmp_path: Path) -> None:
     result = host_fit(fleet(tmp_path), ["small"], no_hub)
 
