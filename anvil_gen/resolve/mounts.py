@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from anvil_gen.host_paths import is_absolute
+from anvil_gen.host_paths import is_absolute, is_root
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_mounts import MountTable
@@ -172,7 +172,7 @@ def _source_error(inventory: Inventory, source: str) -> tuple[str, str, str] | N
             return None
         return "invalid-form", f'"{source}": Compose knows no home but that of who runs it', "write the folder out"
     if is_absolute(source):
-        whole = source.startswith("/") and posixpath.normpath(source).strip("/") == ""
+        whole = source.startswith("/") and is_root(f"/{posixpath.normpath(source).strip('/')}")
         remedy = "mount the folder that the service needs"
         return ("mount-of-the-whole-host", "a container that has / has the host", remedy) if whole else None
     if PureWindowsPath(source).drive:

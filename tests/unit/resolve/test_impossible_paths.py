@@ -194,6 +194,14 @@ def test_nothing_but_a_way_out_is_no_path(marked: str, place: str, tmp_path: Pat
     assert told == wanted
 
 
+@pytest.mark.parametrize("source", ["/", "//.", "/proc/1/root", "/proc/self/cwd/"])
+def test_no_mount_has_all_of_the_host(source: str, tmp_path: Path) -> None:
+    marked = f'[tiers.one]\n{TIER}mounts."/x" = ▸"{source}"\n'
+    told, wanted = compared(f"schema = 1\n{marked}", [(WHOLE, 'tiers.one.mounts."/x"', "the folder")], tmp_path)
+
+    assert told == wanted
+
+
 def test_a_default_of_a_variable_may_be_all_of_the_host_too(tmp_path: Path) -> None:
     marked = f'{UI}volumes = [▸{{ type = "bind", source = {{ env = "A", default = "/" }}, target = "/x" }}]\n'
     told, wanted = compared(f"schema = 1\n{marked}", [(WHOLE, "services.ui.volumes[0]", "read-only")], tmp_path)
