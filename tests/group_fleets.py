@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from plans import commit, git
 
 from anvil_gen.deploy.pipeline import Generator, write_trees
+from anvil_gen.deploy.plan import Plan
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 
 LINK = """
 [links.roce]
@@ -66,3 +70,27 @@ def repository(folder: Path) -> Path:
     git(folder, "init", "-q", "-b", "main")
     commit(folder)
     return folder
+
+
+def pair(folder: Path, **texts: str) -> list[Plan]:
+    return Generator().render_all(write_pair(folder, **texts))
+
+
+def service(plan: Plan, name: str = "big") -> dict[str, Any]:
+    found: dict[str, Any] = plan.tree.data[f"tiers/{name}.yml"]["services"][name]
+    return found
+
+
+def command(plan: Plan) -> set[str]:
+    return set(service(plan)["command"])
+
+
+def errors(folder: Path) -> list[Diagnostic]:
+    """Return the errors of rendering both hosts."""
+    with pytest.raises(DiagnosticError) as caught:
+        Generator().render_all(sorted((folder / "hosts").glob("*.toml")))
+    return [*caught.value.diagnostics]
+
+
+def write_paths(folder: Path) -> list[Path]:
+    return [folder / "hosts/spark-a.toml", folder / "hosts/spark-b.toml"]

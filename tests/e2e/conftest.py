@@ -39,26 +39,13 @@ from e2e.daemon import DaemonError
 from e2e.engine import CARDS, Engine, EngineError, running_engine
 from e2e.materials import MaterialError
 
-SEEING_ALL_CARDS = ("test_cards.py", "test_doctor.py", "test_experiment.py", "test_first_run.py")
-"""Files whose containers look at their cards, while one of them plays a platform that ignores pins."""
 
-
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where no engine can run, leave one test, which fails with the reason: the others would only repeat it."""
     here = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
     if engine_module.missing() and here:
         config.hook.pytest_deselected(items=here[1:])
         items[:] = [item for item in items if item not in here[1:]]
-    for item in here:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-
-
-def _group(item: pytest.Item) -> str:
-    """Return what several processes must leave to one of them: what a file or folder starts, or what all would see."""
-    name = item.path.relative_to(Path(__file__).parent).parts[0]
-    kind = getattr(item, "callspec", None)
-    return "cards" if name in SEEING_ALL_CARDS else f"{name} {kind.params.get('door', '') if kind else ''}".strip()
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -4,98 +4,15 @@ from __future__ import annotations
 
 import difflib
 import json
-import tempfile
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from inventories import faults_of
+from monitoring_trees import INVENTORY, LOCK, ON, alerts, jobs, panels, records, rendered, targets
 from places import REPOSITORY
 from running import fleet
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.deploy.pipeline import Generator
-from anvil_gen.resolve.model import Tree
-
-INVENTORY = """schema = 1
-[paths]
-models = "/srv/models"
-[hfcache]
-path = "/srv/huggingface"
-[gpus.left]
-uuid = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
-memory_mib = 24576
-reserve_mib = 1024
-[gpus.right]
-uuid = "GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1"
-memory_mib = 24576
-[tiers.chat]
-engine = "vllm"
-gpus = ["left"]
-port = 30000
-model = { repo = "org/chat" }
-max_sequences = 32
-gpu_memory_utilization = 0.5
-start_period = "20m"
-[tiers.small]
-engine = "llamacpp"
-gpus = ["right"]
-port = 30001
-model = { file = "small.gguf" }
-max_sequences = 2
-[tiers.vectors]
-engine = "ollama"
-task = "embedding"
-port = 30002
-model = { repo = "nomic-embed-text" }
-[router]
-"""
-TEMPLATES = Path(tempfile.mkdtemp(prefix="anvil-gen-test-templates-"))
-"""Compiled once for all tests here."""
-ON = "\n[monitoring]\n"
-LOCK = """lock = 1
-[models."org/chat"]
-commit = "0123456789abcdef0123456789abcdef01234567"
-[models."org/chat".facts]
-architecture = "Qwen3ForCausalLM"
-layers = "F*36"
-attention = { kv_heads = 8, head_dim = 128 }
-max_context = 40960
-bytes = { language = 8000000000 }
-"""
-
-
-def rendered(folder: Path, text: str = INVENTORY + ON, **others: str) -> Tree:
-    fleet(folder, box=text, **others)
-    return Generator(cache=TEMPLATES).render(folder / "hosts" / "box.toml").tree
-
-
-def alerts(tree: Tree) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the alerts by name and what each is of."""
-    rules = [rule for group in tree.data["monitoring/rules.yaml"]["groups"] for rule in group["rules"]]
-    return {
-        (rule["alert"], rule["labels"].get("tier") or rule["labels"].get("gpu", "")): rule
-        for rule in rules
-        if "alert" in rule
-    }
-
-
-def records(tree: Tree) -> dict[str, str]:
-    groups = tree.data["monitoring/rules.yaml"]["groups"]
-    return {rule["record"]: rule["expr"] for group in groups for rule in group["rules"] if "record" in rule}
-
-
-def jobs(tree: Tree) -> dict[str, dict[str, Any]]:
-    return {job["job_name"]: job for job in tree.data["monitoring/prometheus.yaml"]["scrape_configs"]}
-
-
-def targets(job: Mapping[str, Any]) -> list[str]:
-    return [target for one in job["static_configs"] for target in one["targets"]]
-
-
-def panels(tree: Tree, name: str) -> Iterator[dict[str, Any]]:
-    yield from tree.data[f"monitoring/dashboards/{name}.json"]["panels"]
 
 
 def test_it_is_off_by_default(tmp_path: Path) -> None:
@@ -315,56 +232,6 @@ def test_files_alone_for_a_prometheus_that_is_there(tmp_path: Path) -> None:
     ]
     assert targets(jobs(tree)["tiers"]) == ["127.0.0.1:30000", "192.168.1.7:30001"]
     assert targets(jobs(tree)["router"]) == ["127.0.0.1:8404", "127.0.0.1:8404"]
-
-
-def with_router(text: str) -> str:
-    return INVENTORY.replace("[router]\n", f"[router]\n{text}\n") + ON
-
-
-@pytest.mark.parametrize(
-    ("text", "address", "path"),
-    [
-        ('metrics = "key"\napi_key_env = "ROUTER_TOKEN"', "router:8000", "/metrics"),
-        ('kind = "litellm"\napi_key_env = "ROUTER_TOKEN"', "router:4000", "/metrics/"),
-        ('kind = "anvil"\napi_key_env = "ROUTER_TOKEN"\nport = 8001', "router:8001", "/metrics"),
-    ],
-)
-def test_a_key_reaches_prometheus_by_a_variable_and_is_in_no_file(
-    tmp_path: Path, text: str, address: str, path: str
-) -> None:
-    lacking = INVENTORY[
-        INVENTORY.index("[tiers.vectors]") : INVENTORY.index("[router]")
-    ]  # which not every router serves
-    tree = rendered(tmp_path, with_router(text).replace(lacking, ""))
-    job, service = jobs(tree)["router"], tree.data["services/prometheus.yml"]["services"]["prometheus"]
-
-    assert targets(job)[0].partition(":")[0] == address.partition(":")[0]
-    assert job["static_configs"][0]["labels"]["__metrics_path__"] == path
-    assert job["authorization"] == {"credentials_file": "/tmp/router-key"}
-    assert service["environment"] == {"ROUTER_KEY": "${ROUTER_TOKEN}"}
-    assert (service["read_only"], service["tmpfs"]) == (True, ["/tmp"])
-    assert "> /tmp/router-key" in service["entrypoint"][2]
-
-
-def test_a_router_without_a_key_is_asked_without_one(tmp_path: Path) -> None:
-    tree = rendered(tmp_path, with_router('metrics = "key"'))
-
-    assert "authorization" not in jobs(tree)["router"]
-    assert "entrypoint" not in tree.data["services/prometheus.yml"]["services"]["prometheus"]
-
-
-def test_a_router_with_tls_is_asked_by_it(tmp_path: Path) -> None:
-    tls = 'metrics = "key"\napi_key_env = "ROUTER_TOKEN"\ntls = { certificate = "/c.pem", key = "/k.pem" }'
-    job = jobs(rendered(tmp_path, with_router(tls)))["router"]
-
-    assert (job["scheme"], job["tls_config"]) == ("https", {"insecure_skip_verify": True})
-
-
-def test_a_prometheus_that_is_there_has_the_key_beside_its_configuration(tmp_path: Path) -> None:
-    tree = rendered(tmp_path, with_router('metrics = "key"\napi_key_env = "ROUTER_TOKEN"') + "existing = true\n")
-
-    assert jobs(tree)["router"]["authorization"] == {"credentials_file": "router-key"}
-    assert targets(jobs(tree)["router"]) == ["127.0.0.1:8000", "127.0.0.1:8000"]
 
 
 OTHER = INVENTORY.replace("[paths]", '[host]\naddress = "192.168.1.20"\n[paths]') + ON + 'bind = "0.0.0.0"\n'
