@@ -31,12 +31,15 @@ class Variable(Struct, frozen=True, kw_only=True):
 
 
 class MountedPlace(Struct, frozen=True, kw_only=True):
-    """A mount: what of a `Store` is where. `source` is the host's folder, a volume, or a file of the tree."""
+    """A mount: what of a `Store` is where. `source` is the host's folder, a volume, or a file of the tree.
+
+    Of one that is `each`, every pod has a volume of its own.
+    """
 
     store: str
     source: str
     target: str
-    kind: Literal["host", "volume", "file"] = "host"
+    kind: Literal["host", "volume", "each", "file"] = "host"
     sub_path: str = ""
     read_only: bool = False
 
