@@ -205,7 +205,7 @@ class ViewBuilder:
             if key not in keys.said and key not in keys.left_out:
                 places = ((*table, "override", key), (*table, key))
                 where = next((one for one in places if self._host.collector.value_at(one) is not None), table)
-                self._refuse(where, f"{key}: {keys.refused.get(key, 'it has no word for this key of Compose')}")
+                self._refuse(where, f"{key}: {keys.refused.get(key, 'this key of Compose is not translated')}")
 
     def _refuse(self, path: KeyPath, reason: str) -> None:
         """Report what cannot be said, unless all of its kind is refused, and so reported already."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Container as Names
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -84,6 +84,7 @@ class Container(Struct, frozen=True, kw_only=True):
     memory: int
     memory_request: int
     cpus: str
+    ulimits: tuple[str, ...]  # NAME=SOFT:HARD
     shared_memory: int | None  # bytes of /dev/shm, 0 for no limit; None for the usual one
     ipc: str
     init: bool
@@ -191,6 +192,7 @@ def container(name: str, service: Mapping[str, Any], given: Given) -> Container:
         memory=_size(service.get("mem_limit")),
         memory_request=_size(service.get("mem_reservation")),
         cpus=literal(service.get("cpus", "")),
+        ulimits=tuple(_ulimits(service.get("ulimits") or {})),
         shared_memory=_size(shared) if shared is not None else 0 if is_shared else None,
         ipc=literal(service.get("ipc", "")),
         init=bool(service.get("init")),
@@ -207,6 +209,12 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _size(value: Any) -> int:
     return 0 if value is None else int(parse_size(literal(value)))
+
+
+def _ulimits(limits: Mapping[str, Any]) -> Iterator[str]:
+    for name, limit in limits.items():
+        both = (limit["soft"], limit["hard"]) if isinstance(limit, Mapping) else (limit, limit)
+        yield f"{name}={literal(both[0])}:{literal(both[1])}"
 
 
 def _seconds(value: Any) -> int:

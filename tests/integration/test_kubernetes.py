@@ -208,7 +208,33 @@ def test_limits_are_those_of_the_override(tmp_path: Path) -> None:
     folder = written(tmp_path, BOX.replace("[router]", 'override = { mem_limit = "48g", cpus = 4 }\n[router]'))
 
     resources = dict(Objects(built(folder)).pods())["one"]["spec"]["containers"][0]["resources"]
-    assert resources["limits"] == {"memory": 48 << 30, "cpu": "4"}
+    assert resources["limits"] == {"memory": "48Gi", "cpu": "4"}
+
+
+def test_folders_of_the_node_keep_their_group(tmp_path: Path) -> None:
+    """What a pod may write into is given to its group, with all that is in it."""
+    pods = dict(Objects(built(written(tmp_path, BOX))).pods())
+
+    (models,) = [one for one in pods["one"]["spec"]["volumes"] if one["name"] == "models"]
+    assert models["persistentVolumeClaim"] == {"claimName": "models", "readOnly": True}
+    caches = [one for one in pods["one"]["spec"]["volumes"] if one["name"] != "models"]
+    assert not [one for one in caches if "readOnly" in one.get("persistentVolumeClaim", ())]
+
+
+def test_the_router_starts_and_ends_without_a_lost_request(tmp_path: Path) -> None:
+    spec = dict(Objects(built(written(tmp_path, BOX))).pods())["router"]["spec"]["containers"][0]
+
+    # As long as Compose gives it: ten seconds, and three failed checks of five.
+    assert spec["startupProbe"]["failureThreshold"] * spec["startupProbe"]["periodSeconds"] == 30
+    assert spec["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+
+
+def test_metrics_of_the_router_are_a_port_of_its_service(tmp_path: Path) -> None:
+    objects = Objects(built(written(tmp_path, BOX.replace("[router]", "[router]\nmetrics = 9101"))))
+
+    ports = {one["name"]: one["port"] for one in objects.of("Service")["router"]["spec"]["ports"]}
+    assert ports["metrics"] == 9101
+    assert problems(objects.all) == []
 
 
 def test_a_gateway_gets_a_route_to_the_router(tmp_path: Path) -> None:
@@ -296,7 +322,7 @@ ERRORS: list[tuple[str, str, str]] = [
     ('[services.ui]\nimage = "x"\n', "services", "Compose's own keys"),
     ("[monitoring]\n", "monitoring", "Prometheus of its own"),
     ("[tiers.one.override]\nulimits = { memlock = -1 }\n", "tiers.one.override.ulimits", "no limits of its own"),
-    ("[tiers.one.override]\nsysctls = { a = 1 }\n", "tiers.one.override.sysctls", "no word for this key"),
+    ("[tiers.one.override]\nsysctls = { a = 1 }\n", "tiers.one.override.sysctls", "is not translated"),
     ('[tiers.one.override]\nvolumes = ["/srv/a:/a"]\n', "tiers.one.override.volumes", "not on the node"),
     ('override = { volumes = ["/srv/a:/a"] }\n', "router.override.volumes", "only models and the cache"),
     ('override = { labels = ["a=b"] }\n', "router.override.labels", "find each other"),
