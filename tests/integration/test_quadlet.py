@@ -213,6 +213,14 @@ def test_selinux_runs_containers_without_labels(tmp_path: Path) -> None:
     assert "label=disable" in option(run_line(units["box-one.service"]), "--security-opt")
 
 
+def test_options_of_security_and_devices_are_podmans(tmp_path: Path) -> None:
+    more = 'security_opt = ["seccomp=unconfined"]\ndevices = ["/dev/fuse:/dev/x:rw"]\n[router]'
+    words = run_line(generated(render(tmp_path, BOX.replace("[router]", more)))["box-one.service"])
+
+    assert "--security-opt=seccomp=unconfined" in words
+    assert "/dev/fuse:/dev/x:rw" in option(words, "--device")
+
+
 def test_limits_are_podmans(tmp_path: Path) -> None:
     limits = "[tiers.one.override]\nulimits = { memlock = -1, nofile = { soft = 1024, hard = 4096 } }\n"
     words = run_line(generated(render(tmp_path, f"{BOX}\n{limits}"))["box-one.service"])
