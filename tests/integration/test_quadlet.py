@@ -150,6 +150,9 @@ def test_modes_are_targets_and_what_never_runs_together_stops_each_other() -> No
     assert wanted["anvil-lab-quad-rerank.service"] == ["anvil-lab-quad.target"]
     assert value(example()["anvil-lab-quad-coder.service"], "Conflicts") == "anvil-lab-quad-rerank.service"
     assert sorted(path.name for path in (EXAMPLE / "systemd").iterdir()) == both
+    # Else the one that runs would start nothing again.
+    for mine, other in (both, reversed(both)):
+        assert f"\nConflicts={other}\n" in (EXAMPLE / "systemd" / mine).read_text("utf-8")
 
 
 def test_files_are_next_to_the_units() -> None:
