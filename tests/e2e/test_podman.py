@@ -96,6 +96,7 @@ def test_the_model_answers_through_the_router(demo: Demo, model: str) -> None:
 
     assert status == 200, answer
     assert 1 <= answer["usage"]["completion_tokens"] <= 16
+    assert answer["model"] == "smollm2-135m-instruct"
 
 
 def test_a_wrong_key_and_an_unknown_model_are_refused(demo: Demo) -> None:
