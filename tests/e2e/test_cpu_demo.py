@@ -15,6 +15,7 @@ from e2e.box import Box
 from e2e.conftest import new_box
 from e2e.engine import Engine
 from e2e.patience import until
+from e2e.test_router_changes import spoken
 
 KEY = "a key of the test"
 QUESTION = "Name a colour."
@@ -30,6 +31,7 @@ def demo(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
         inventory["tiers"]["small"]["flags"] = {"temp": 0}
         box.render(inventory)
         box.anvil_gen("up", "box", "--wait")
+        spoken(box, "chat", KEY)
         yield box
 
 
