@@ -27,7 +27,7 @@ def generated(folder: Path) -> dict[str, Unit]:
     """Return the services that Podman's own generator makes of a folder of units."""
     environment = {**os.environ, "QUADLET_UNIT_DIRS": str(folder)}
     command = [str(QUADLET), "-dryrun", "-user"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     parts = done.stdout.split("\n---")
     return {
@@ -158,7 +158,7 @@ def test_files_are_next_to_the_units() -> None:
 def test_systemd_takes_the_services_and_targets(tmp_path: Path) -> None:
     folder = tmp_path / "user"
     environment = {**os.environ, "QUADLET_UNIT_DIRS": str(EXAMPLE)}
-    subprocess.run([str(QUADLET), "-user", str(folder)], env=environment, check=True, timeout=60, capture_output=True)
+    subprocess.run([str(QUADLET), "-user", str(folder)], env=environment, check=True, timeout=300, capture_output=True)
     shutil.copytree(EXAMPLE / "systemd", folder, dirs_exist_ok=True)
     podman = tmp_path / "podman"
     podman.write_text("#!/bin/sh\n", "utf-8")
