@@ -18,7 +18,7 @@ from anvil_gen.values import canonical_flag
 LINK = "link"
 """What the link is called: a source has no name for it."""
 _MOST_HOSTS = 64
-_OWN = ("bind", "gpus", "ipc", "tensor_parallel", "port")
+_OWN = ("bind", "gpus", "ipc", "port")
 """Fields that a group computes, that each host has its own of, or that the head alone has."""
 
 
