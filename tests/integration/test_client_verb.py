@@ -170,7 +170,7 @@ def test_bench_of_what_does_not_answer_says_what_to_run(tmp_path: Path) -> None:
     done = anvil_gen("bench", "box", "fast", cwd=fleet(tmp_path, box=text), env={"BOX_KEY": "s3cret"})
 
     assert (done.code, done.stdout) == (1, "")
-    assert "    anvil-gen status box\n    anvil-gen logs box fast\n" in done.stderr
+    assert "    anvil-gen status box\n      anvil-gen logs box fast\n" in done.stderr
 
 
 def test_tiers_without_a_router_each_have_their_address(tmp_path: Path) -> None:
