@@ -23,6 +23,7 @@ from anvil_gen.resolve.monitoring import (
 )
 from anvil_gen.resolve.networks import DEFAULT, declared_by
 from anvil_gen.resolve.options import MonitoringOptions
+from anvil_gen.resolve.uniqueness import is_address
 from anvil_gen.values import compose_text, fill, text_of
 
 _SECTION, _FOLDER = "monitoring", "services"
@@ -41,9 +42,10 @@ def build_monitoring_services(
     options = monitoring_options(context)
     if options is None or options.existing:
         return ()
+    _check_bind(context, options)
     data = _data(context)
     networks = _networks(tiers, router)
-    values = {name: compose_text(text_of(value)) for name in options if isinstance(value := options.get(name), str)}
+    values = {name: value for name in options if isinstance(value := options.get(name), str)}
     key = router_key(router)
     values |= {"router_key": key or "", "key_file": KEY_FILE}
     found = {
@@ -73,6 +75,12 @@ def _gpu_services(context: ResolveContext, common: Mapping[str, Any]) -> Iterato
         }
         request = GpuRequest(vendor=vendor, count="all") if exporter.needs_gpus else None
         yield _service(context, f"{GPU_SERVICE}-{vendor}", keys, request)
+
+
+def _check_bind(context: ResolveContext, options: MonitoringOptions) -> None:
+    if options.bind is not False and not is_address(options.bind):
+        remedy = 'write "127.0.0.1", "0.0.0.0", "all", an address of the host, or false'
+        context.collector.add("not-an-ip-address", (_SECTION, "bind"), f'"{options.bind}"', remedy)
 
 
 def _data(context: ResolveContext) -> Mapping[str, Any]:

@@ -340,6 +340,27 @@ def test_a_host_that_cannot_be_asked_is_an_error(tmp_path: Path, other: str, det
     assert detail in fault.detail
 
 
+@pytest.mark.parametrize("bind", ["[::1]", "localhost", "*", "256.1.1.1", "fe80::1%eth0"])
+def test_it_is_published_at_an_address_as_compose_takes_it(tmp_path: Path, bind: str) -> None:
+    (fault,) = faults_of(INVENTORY + ON + f'bind = "{bind}"\n', tmp_path)
+
+    assert (fault.code, fault.address) == ("not-an-ip-address", "monitoring.bind")
+
+
+def test_a_folder_of_text_files_is_mounted_as_it_is_called(tmp_path: Path) -> None:
+    tree = rendered(tmp_path, INVENTORY + ON + 'textfile = "/srv/ä b/$x"\n')
+
+    (mount,) = tree.data["services/host-metrics.yml"]["services"]["host-metrics"]["volumes"]
+    assert mount["source"] == "/srv/ä b/$$x"  # which Compose reads as one
+
+
+@pytest.mark.parametrize("retention", ["0d", "99999999999d", "30 d", "d", "1m", "300y"])
+def test_what_prometheus_would_not_start_with_is_no_retention(tmp_path: Path, retention: str) -> None:
+    (fault,) = faults_of(INVENTORY + ON + f'retention = "{retention}"\n', tmp_path)
+
+    assert (fault.code, fault.address) == ("invalid-form", "monitoring.retention")
+
+
 def test_names_and_ports_are_taken_once(tmp_path: Path) -> None:
     taken = '\n[services.prometheus]\nimage = "x:1"\n[services.ui]\nimage = "x:1"\nports = ["127.0.0.1:3000:80"]\n'
     found = {fault.code for fault in faults_of(INVENTORY + taken + ON, tmp_path)}
