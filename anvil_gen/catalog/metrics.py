@@ -46,7 +46,7 @@ class Metrics(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 class GpuLabel(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A label by which samples name a GPU, for those that the inventory knows by ids of one form."""
 
-    label: Annotated[str, Meta(description="The label.")]
+    label: Annotated[str, Meta(description="The name of the label.")]
     form: Annotated[str, Meta(description="Form of the inventory's id, as a regular expression.")] = "(.+)"
     pattern: Annotated[
         str,
