@@ -76,7 +76,11 @@ def _caches(
             own = max(1, heads // settings.tensor_parallel)
             value_dim = attention.elements - attention.head_dim
             size = own * (attention.head_dim * settings.key_bytes + value_dim * settings.value_bytes)
-            yield LayerCache(kind=_kind(kind), layers=count, token_bytes=round(size), window=attention.window)
+            is_whole = kind in settings.whole_windows and len(set(facts.pattern) - {"N"}) > 1
+            window = None if is_whole else attention.window
+            yield LayerCache(
+                kind="F" if is_whole else _kind(kind), layers=count, token_bytes=round(size), window=window
+            )
 
 
 def _kind(letter: str) -> LayerKind:

@@ -67,7 +67,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ubatch: int
     n_gpu_layers: int | None
     flash_attention: bool
-    full_window: bool
+    whole_windows: str  # kinds of windows that are kept whole where other layers attend to all
     language_only: bool
     has_known_layout: bool
 
@@ -82,6 +82,7 @@ def settings_of(request: Request, facts: ModelFacts, rules: EngineMemory, gpu_gi
     Raises:
         UnknownTypeError: it has no cache of the type that is asked for.
     """
+    kv_dtype = request.kv_dtype or _calibrated(facts, rules) or "auto"
     context = request.context or step_for(rules.context, gpu_gib) or facts.max_context or 0
     asked = request.parallel or request.max_sequences
     slots = asked or step_for(rules.max_sequences, gpu_gib) or 4
@@ -92,9 +93,9 @@ def settings_of(request: Request, facts: ModelFacts, rules: EngineMemory, gpu_gi
         context=context * slots if rules.contexts_per_sequence else context,
         max_sequences=request.max_sequences or step_for(rules.max_sequences, gpu_gib) or slots,
         max_batched_tokens=request.max_batched_tokens or step_for(rules.max_batched_tokens, gpu_gib) or ubatch,
-        key_bytes=element_bytes(request.kv_dtype, facts, rules),
-        value_bytes=element_bytes(request.kv_dtype_v or request.kv_dtype, facts, rules),
-        kv_dtype=request.kv_dtype or "auto",
+        key_bytes=element_bytes(kv_dtype, facts, rules),
+        value_bytes=element_bytes(request.kv_dtype_v or kv_dtype, facts, rules),
+        kv_dtype=kv_dtype,
         tensor_parallel=request.tensor_parallel,
         pipeline_parallel=request.pipeline_parallel,
         expert_parallel=request.expert_parallel,
@@ -105,10 +106,16 @@ def settings_of(request: Request, facts: ModelFacts, rules: EngineMemory, gpu_gi
         ubatch=ubatch,
         n_gpu_layers=request.n_gpu_layers,
         flash_attention=request.flash_attention,
-        full_window=request.full_window,
+        whole_windows="SC" if request.full_window else rules.whole_windows,
         language_only=request.language_only,
         has_known_layout=request.layout is None or request.layout in rules.known_layouts,
     )
+
+
+def _calibrated(facts: ModelFacts, rules: EngineMemory) -> str | None:
+    """Return the type of the cache that a checkpoint was calibrated for, where an engine takes it unasked."""
+    tool, _, dtype = (facts.quantization.cache if facts.quantization is not None else "").partition(":")
+    return dtype if tool in rules.calibrated and dtype in rules.kv_dtypes else None
 
 
 def step_for(steps: Sequence[Step], gpu_gib: float) -> int | None:

@@ -259,3 +259,64 @@ def test_a_layout_that_groups_layers_in_another_way_is_doubted() -> None:
     ]
 
     assert verdicts == ["fits", "unsure", "fits"]
+
+
+def test_a_calibrated_cache_is_taken_unasked_by_the_versions_that_look() -> None:
+    def size(cache: str, version: str, **request: Any) -> float | None:
+        quantised = replace(DENSE, quantization=Quantization(method="nvfp4", cache=cache))
+        return found(quantised, "vllm", context=16, version=version, **request).bytes_per_token
+
+    full = 36 * 8 * 256 * 2
+    assert size("modelopt:fp8", "0.33") == size("compressed-tensors:fp8", "0.12") == full / 2
+    assert size("modelopt:fp8", "0.12") == size("modelopt:fp8", "0.33", kv_dtype="bfloat16") == full
+
+
+def test_windows_are_kept_whole_where_a_version_or_a_flag_does_so() -> None:
+    windows = replace(DENSE, layers="SF*18", sliding=Attention(kv_heads=8, head_dim=128, window=128))
+    chunks = replace(windows, layers="CCCF*9")
+    alone = replace(windows, layers="S*36")
+
+    def concurrency(facts: ModelFacts, version: str, **request: Any) -> float:
+        result = found(facts, "vllm", kv=8 * GIB, context=32768, version=version, **request).concurrency
+        assert result is not None
+        return result.low
+
+    whole = concurrency(DENSE, "0.33")
+    assert concurrency(windows, "0.9.0") == concurrency(windows, "0.33", full_window=True) == whole
+    assert concurrency(windows, "0.9.1") > 1.5 * whole
+    assert concurrency(chunks, "0.12") == whole
+    assert concurrency(chunks, "0.13") > 2 * whole
+    assert concurrency(alone, "0.9.0") > 10 * whole
+
+
+def test_states_have_a_pool_of_their_own_beside_the_tokens() -> None:
+    linear = Linear(k_heads=16, v_heads=32, k_dim=128, v_dim=128, kernel=4, state_bytes=4)
+    hybrid = replace(DENSE, layers="LLLF*9", linear=linear)
+    given, computed = (found(hybrid, "sglang", kv=kv, fraction=0.8, context=4096) for kv in (GIB, None))
+    dense = found(DENSE, "sglang", fraction=0.8, context=4096)
+
+    assert given.tokens is not None
+    assert given.tokens.low == GIB // (9 * 4096)
+    assert computed.kv.low == pytest.approx(dense.kv.low / 1.9)
+    assert computed.kv.high < dense.kv.high
+
+
+def test_what_is_not_known_at_all_does_not_fit_for_certain() -> None:
+    nothing = ModelFacts(
+        architecture="Whisper", layers="F*32", attention=Attention(kv_heads=0, head_dim=0), unknown="?"
+    )
+    endless = replace(DENSE, max_context=None)
+
+    assert found(nothing, "vllm", kv=GIB, context=448).verdict == "unsure"
+    assert found(endless, "vllm", kv=20 * GIB).verdict == "unsure"
+
+
+def test_a_draft_takes_of_a_pool_between_nothing_and_the_larger_of_its_layers() -> None:
+    draft = replace(DENSE, layers="F*2", attention=Attention(kv_heads=2, head_dim=128))
+    case = Case(facts=DENSE, request=Request(context=4096), rules=rules_for("sglang"), memory=GPU_24, kv=4 * GIB)
+    alone, beside = estimate(case), estimate(replace(case, draft=draft))
+
+    assert alone.tokens is not None
+    assert beside.tokens is not None
+    assert alone.tokens.low == alone.tokens.high == beside.tokens.high
+    assert beside.tokens.low == 4 * GIB // (38 * 4096)
