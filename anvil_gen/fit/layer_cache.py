@@ -90,6 +90,7 @@ def _kind(letter: str) -> LayerKind:
 
 def state_bytes(linear: Linear, settings: Settings) -> int:
     """Return the bytes of a state of one layer on one GPU: the matrix, and the last values of the convolution."""
-    matrix = linear.v_heads // settings.tensor_parallel * linear.v_dim * linear.k_dim * linear.state_bytes
+    element = settings.state_bytes or linear.state_bytes
+    matrix = linear.v_heads // settings.tensor_parallel * linear.v_dim * linear.k_dim * element
     columns = (2 * linear.k_heads * linear.k_dim + linear.v_heads * linear.v_dim) // settings.tensor_parallel
     return matrix + columns * (linear.kernel - 1 + settings.speculative_tokens) * 2

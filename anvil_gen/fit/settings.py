@@ -10,6 +10,7 @@ from anvil_gen.catalog.engine_memory import EngineMemory, Step
 from anvil_gen.fit.model_facts import ModelFacts
 
 GIB = 1 << 30
+_STATES = {"float32": 4, "float16": 2, "bfloat16": 2}
 _SIZES = {"float32": 4.0, "f32": 4.0, "float64": 8.0}
 
 
@@ -35,6 +36,7 @@ class Request(Struct, frozen=True, kw_only=True):
     expert_parallel: int = 1
     prefix_caching: bool | None = None
     speculative_tokens: int = 0
+    state_dtype: str | None = None
     parallel: int | None = None  # slots
     batch: int | None = None
     ubatch: int | None = None
@@ -62,6 +64,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     expert_parallel: int
     prefix_caching: bool
     speculative_tokens: int
+    state_bytes: int | None  # of an element; None for the model's own
     slots: int
     unified: bool
     ubatch: int
@@ -101,6 +104,7 @@ def settings_of(request: Request, facts: ModelFacts, rules: EngineMemory, gpu_gi
         expert_parallel=request.expert_parallel,
         prefix_caching=(rules.state_prefix_caching if has_states else True) if prefix is None else prefix,
         speculative_tokens=request.speculative_tokens,
+        state_bytes=_STATES.get(request.state_dtype or ""),
         slots=slots,
         unified=(asked is None and not rules.contexts_per_sequence) if request.unified is None else request.unified,
         ubatch=ubatch,

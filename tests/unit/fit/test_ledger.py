@@ -222,7 +222,8 @@ def test_an_engine_that_adapts_says_so_where_it_may() -> None:
 
     assert free.verdict == stated.verdict == "does not fit"
     assert (len(free.reasons), len(stated.reasons)) == (2, 1)
-    assert "--fit" in free.reasons[0]
+    assert free.reasons[0] == stated.reasons[0]
+    assert "--fit" in free.reasons[1]
 
 
 def test_a_type_that_the_engine_does_not_have_is_told() -> None:
@@ -320,3 +321,15 @@ def test_a_draft_takes_of_a_pool_between_nothing_and_the_larger_of_its_layers() 
     assert beside.tokens is not None
     assert alone.tokens.low == alone.tokens.high == beside.tokens.high
     assert beside.tokens.low == 4 * GIB // (38 * 4096)
+
+
+def test_a_state_is_of_the_type_that_is_asked_for() -> None:
+    linear = Linear(k_heads=8, v_heads=64, k_dim=128, v_dim=64, kernel=4)
+    hybrid = replace(DENSE, layers="LF*12", linear=linear)
+    tokens = [
+        found(hybrid, "vllm", kv=4 * GIB, context=4096, state_dtype=dtype, version="0.19").tokens
+        for dtype in (None, "float16", "float32")
+    ]
+
+    own, half, whole = (one.low for one in tokens if one is not None)
+    assert own == half > whole
