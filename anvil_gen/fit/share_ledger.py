@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from anvil_gen.catalog.engine_memory import Interval
 from anvil_gen.fit.block_cache import BlockCache, block_cache
 from anvil_gen.fit.estimate import (
@@ -50,10 +52,7 @@ def estimate_share(case: Case) -> Estimate:
         overhead_of(case, settings),
         _share(case),
     )
-    lay_out = block_cache if case.rules.cache == "blocks" else pool_cache
-    cache: Cache = lay_out(case.facts, settings, case.rules, case.draft)
-    # What a draft adds to a pool is known from the source alone: nothing at least.
-    least: Cache = cache if case.rules.cache == "blocks" else lay_out(case.facts, settings, case.rules, None)
+    cache, least = _caches(case, settings)
     left = Interval(
         low=max(0.0, share.low * case.memory - weights.high - overhead.high),
         high=max(0.0, share.high * case.memory - weights.low - overhead.low),
@@ -87,6 +86,18 @@ def estimate_share(case: Case) -> Estimate:
             *doubts,
         ),
     )
+
+
+def _caches(case: Case, settings: Settings) -> tuple[Cache, Cache]:
+    """Return the cache of a model with its draft, as large as it may be and as it is at least.
+
+    In pools, what predicts tokens has one of its own, beside the one whose memory is given.
+    """
+    if case.rules.cache == "blocks":
+        blocks = block_cache(case.facts, settings, case.rules, case.draft)
+        return blocks, blocks
+    alone = pool_cache(case.facts, replace(settings, speculative_tokens=0), case.rules)
+    return (alone if case.kv is not None else pool_cache(case.facts, settings, case.rules, case.draft)), alone
 
 
 def _between(

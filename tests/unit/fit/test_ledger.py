@@ -8,7 +8,7 @@ import pytest
 from memory_cases import rules_for
 from msgspec.structs import replace
 
-from anvil_gen.fit.estimate import Case, Estimate
+from anvil_gen.fit.estimate import Case, Estimate, exactly
 from anvil_gen.fit.ledger import estimate
 from anvil_gen.fit.model_facts import Attention, Bytes, Experts, Latent, Linear, ModelFacts, Mtp, Quantization
 from anvil_gen.fit.settings import GIB, Request, UnknownTypeError
@@ -239,13 +239,11 @@ def test_an_embedding_model_needs_no_cache() -> None:
 
 
 def test_a_draft_keeps_its_tokens_in_the_models_cache() -> None:
-    """vLLM counts each of its layers as it is, SGLang as one of the model's."""
+    """vLLM counts each of its layers as it is, SGLang as one of the model's where it divides what is left."""
     draft = replace(DENSE, layers="F*4", attention=Attention(kv_heads=4, head_dim=128))
     cells = {}
     for engine in ("vllm", "sglang"):
-        case = Case(
-            facts=DENSE, request=Request(context=512), rules=rules_for(engine), memory=GPU_24, kv=4 * GIB, draft=draft
-        )
+        case = Case(facts=DENSE, request=Request(context=512), rules=rules_for(engine), memory=GPU_24, draft=draft)
         cells[engine] = estimate(case).bytes_per_token
 
     assert cells == {"vllm": (36 * 8 + 4 * 4) * 256 * 2, "sglang": pytest.approx((36 + 4) * 8 * 256 * 2)}
@@ -312,15 +310,21 @@ def test_what_is_not_known_at_all_does_not_fit_for_certain() -> None:
     assert found(endless, "vllm", kv=20 * GIB).verdict == "unsure"
 
 
-def test_a_draft_takes_of_a_pool_between_nothing_and_the_larger_of_its_layers() -> None:
+def test_what_predicts_tokens_has_a_pool_of_its_own_beside_the_one_that_is_given() -> None:
     draft = replace(DENSE, layers="F*2", attention=Attention(kv_heads=2, head_dim=128))
-    case = Case(facts=DENSE, request=Request(context=4096), rules=rules_for("sglang"), memory=GPU_24, kv=4 * GIB)
-    alone, beside = estimate(case), estimate(replace(case, draft=draft))
+    case = Case(facts=DENSE, request=Request(context=4096, fraction=0.9), rules=rules_for("sglang"), memory=GPU_24)
+    predicted = replace(
+        case, facts=replace(DENSE, mtp=Mtp(layers=1)), request=replace(case.request, speculative_tokens=3)
+    )
+    alone, with_draft, with_mtp = (estimate(one) for one in (case, replace(case, draft=draft), predicted))
 
     assert alone.tokens is not None
-    assert beside.tokens is not None
-    assert alone.tokens.low == alone.tokens.high == beside.tokens.high
-    assert beside.tokens.low == 4 * GIB // (38 * 4096)
+    for found_here, layers in ((with_draft, 38), (with_mtp, 37)):
+        assert found_here.tokens is not None
+        assert found_here.tokens.high == alone.tokens.high
+        assert found_here.tokens.low == int(found_here.kv.low // (layers * 4096))
+    given = [estimate(replace(one, kv=4 * GIB)).tokens for one in (case, replace(case, draft=draft), predicted)]
+    assert given == [exactly(4 * GIB // (36 * 4096))] * 3
 
 
 def test_a_state_is_of_the_type_that_is_asked_for() -> None:
