@@ -174,6 +174,12 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     rank_overhead_gib: Annotated[Interval, Meta(description="What is added where several GPUs share a model.")] = (
         Interval(low=0.0, high=0.0)
     )
+    unified_gib: Annotated[
+        Interval | None, Meta(description="Memory of GPUs that share it with the processor, in GiB.")
+    ] = None
+    unified_overhead_gib: Annotated[
+        Interval, Meta(description="What is added on these: what the system takes counts as the engine's.")
+    ] = Interval(low=0.0, high=0.0)
     batch_overhead: Annotated[
         Interval,
         Meta(
@@ -249,6 +255,8 @@ def _semantic_errors(data: EngineMemory) -> Iterator[tuple[KeyPath, str]]:
     for name in (
         "overhead_gib",
         "rank_overhead_gib",
+        "unified_gib",
+        "unified_overhead_gib",
         "vision_overhead_gib",
         "batch_overhead",
         "result_copies",

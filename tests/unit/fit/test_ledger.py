@@ -337,3 +337,13 @@ def test_a_state_is_of_the_type_that_is_asked_for() -> None:
 
     own, half, whole = (one.low for one in tokens if one is not None)
     assert own == half > whole
+
+
+def test_memory_that_the_system_shares_is_not_certain() -> None:
+    apart, shared = (
+        found(DENSE, "vllm", size * GIB, fraction=0.9, context=4096, max_sequences=256) for size in (96, 119)
+    )
+
+    assert apart.overhead.high == pytest.approx(3.4 * GIB)
+    assert shared.overhead.high == pytest.approx(15.4 * GIB)
+    assert shared.overhead.low == apart.overhead.low
