@@ -37,6 +37,7 @@ from e2e.box import Box
 from e2e.cards import write_nvidia_smi
 from e2e.daemon import DaemonError
 from e2e.engine import CARDS, Engine, EngineError, running_engine
+from e2e.in_parallel import ByPart
 from e2e.materials import MaterialError
 
 
@@ -46,6 +47,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if engine_module.missing() and here:
         config.hook.pytest_deselected(items=here[1:])
         items[:] = [item for item in items if item not in here[1:]]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> ByPart:
+    """Deal tests out by what they share."""
+    return ByPart(config)
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import click
 import pytest
+from model_facts import CHAT_LOCK
 from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
@@ -79,16 +80,6 @@ served_name = "elsewhere"
 bind = "0.0.0.0"
 api_key_env = "KEY"
 """
-LOCK = """lock = 1
-[models."org/chat"]
-commit = "0123456789abcdef0123456789abcdef01234567"
-[models."org/chat".facts]
-architecture = "Qwen3ForCausalLM"
-layers = "F*36"
-attention = { kv_heads = 8, head_dim = 128 }
-max_context = 40960
-bytes = { language = 8000000000 }
-"""
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +90,7 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Picture:
         (folder / name).mkdir()
     (folder / "hosts" / "box.toml").write_text(INVENTORY)
     (folder / "hosts" / "other.toml").write_text(OTHER)
-    (folder / "locks" / "box.toml").write_text(LOCK)
+    (folder / "locks" / "box.toml").write_text(CHAT_LOCK)
     return drawn(folder / "hosts" / "box.toml")
 
 

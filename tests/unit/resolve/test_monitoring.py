@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from inventories import faults_of
-from monitoring_trees import INVENTORY, LOCK, ON, alerts, jobs, panels, records, rendered, targets
+from model_facts import CHAT_LOCK
+from monitoring_trees import INVENTORY, ON, alerts, jobs, panels, records, rendered, targets
 from places import REPOSITORY
 from running import fleet
 
@@ -106,7 +107,7 @@ def test_every_engine_names_its_metrics_and_where_they_are_documented() -> None:
 
 def test_thresholds_come_from_facts(tmp_path: Path) -> None:
     (tmp_path / "locks").mkdir()
-    (tmp_path / "locks" / "box.toml").write_text(LOCK)
+    (tmp_path / "locks" / "box.toml").write_text(CHAT_LOCK)
     found = alerts(rendered(tmp_path, INVENTORY + ON + 'textfile = "/var/lib/anvil-gen"\n'))
 
     assert found["TierDown", "chat"]["for"] == f"{20 * 60 + 300}s"
