@@ -19,9 +19,9 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.fleet import GROUPS, fleet_root
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import Tree
-from anvil_gen.review.causes import Elsewhere, Place, places_of, with_causes
-from anvil_gen.review.consequence import service_changes
-from anvil_gen.review.host_plan import NOTHING, HostPlan, compose, document, host_plan, inputs
+from anvil_gen.review.causes import Elsewhere, Place, explained, places_of
+from anvil_gen.review.consequence import compose, service_changes
+from anvil_gen.review.host_plan import NOTHING, HostPlan, document, host_plan, inputs
 from anvil_gen.review.names import name_changes
 from anvil_gen.review.snapshot import LOCKS, TEMPLATES, Snapshot, snapshot
 from anvil_gen.review.toml_edits import Edit, edits
@@ -119,15 +119,16 @@ def _of_host(then: _Then, path: str, plan: Plan, now: Generator) -> HostPlan:
         before, data = then.tree(earlier, plan.tree.files), document(earlier).data
     services = service_changes(compose(before), compose(plan.tree))
     found = tuple(edits(data, document(plan).data)) if data else (_new_host(plan),)
-    if services:
-        asked = replace(inputs(plan, now, found, elsewhere), program=_by_program(before, earlier))
-        services = with_causes(services, asked)
+    asked = replace(inputs(plan, now, found, elsewhere), program=_by_program(before, earlier))
+    services, idle = explained(services, asked)
     files = tuple(file_changes(before, plan.tree))
     return replace(
         host_plan(plan, services, files, is_edited=bool(found)),
         notes=_notes(then.was),
         names=() if earlier is None else name_changes(earlier.host.stack, plan.host.stack),
         warnings=tuple(_new_warnings(earlier, plan)),
+        idle=idle,
+        is_reworded=not found and path in then.differing.hosts,
     )
 
 

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 
 from anvil_gen.deploy.compose_diff import Cause, Change
 from anvil_gen.inventory.toml_file import Document
-from anvil_gen.resolve.model import FILE_LABEL, Stack
-from anvil_gen.review.consequence import Files, ServiceChange, service_changes
+from anvil_gen.resolve.model import FILE_LABEL, Stack, Tree
+from anvil_gen.review.consequence import ServiceChange, compose, service_changes
 from anvil_gen.review.toml_edits import Edit, reverted, value_text
 from anvil_gen.text.masking import MASK, secret_part
 from anvil_gen.values import KeyPath, address
@@ -42,51 +42,66 @@ class Elsewhere(Struct, frozen=True, kw_only=True):
 class Inputs(Struct, frozen=True, kw_only=True):
     """What is known of how the files before came about.
 
-    ``edits`` is None where the inventory of that time is not known; ``render`` returns the compose files of another
-    inventory, and None where that has errors; ``program`` are the places that another anvil-gen has rendered otherwise.
+    ``edits`` is None where the inventory of that time is not known; ``render`` returns the tree of another inventory,
+    and None where that has errors; ``program`` are the places that another anvil-gen has rendered otherwise.
     """
 
     document: Document
     stack: Stack
-    after: Files
+    after: Tree
     edits: tuple[Edit, ...] | None
     elsewhere: Elsewhere
-    render: Callable[[Mapping[str, Any]], Files | None]
+    render: Callable[[Mapping[str, Any]], Tree | None]
     program: frozenset[Place] = frozenset()
+
+
+class Effect(Struct, frozen=True, kw_only=True):
+    """An edit with what it changes: None where it cannot be taken back alone. One that is idle changes no file."""
+
+    edit: Edit
+    places: Set[Place] | None = None
+    is_idle: bool = False
 
 
 def with_causes(services: Sequence[ServiceChange], inputs: Inputs) -> list[ServiceChange]:
     """Return changes of services, each with its cause."""
-    effects = list(_effects(inputs))
+    return explained(services, inputs)[0]
+
+
+def explained(services: Sequence[ServiceChange], inputs: Inputs) -> tuple[list[ServiceChange], tuple[Cause, ...]]:
+    """Return changes of services, each with its cause, and the edits that change no file."""
+    effects = list(_effects(inputs, is_changed=bool(services)))
+    idle = tuple(_of_edit(one.edit, inputs.document) for one in effects if one.is_idle)
     return [
         replace(
             one, changes=tuple(replace(change, cause=_cause(one, change, inputs, effects)) for change in one.changes)
         )
         for one in services
-    ]
+    ], idle
 
 
-def _effects(inputs: Inputs) -> Iterator[tuple[Edit, set[Place] | None]]:
-    """Yield each edit with what it changes; None where it cannot be taken back alone."""
+def _effects(inputs: Inputs, *, is_changed: bool) -> Iterator[Effect]:
+    """Yield the edits with what they change."""
     edits = inputs.edits or ()
-    only = len(edits) == 1 and inputs.elsewhere == Elsewhere()
+    is_only = is_changed and len(edits) == 1 and inputs.elsewhere == Elsewhere()
     for edit in edits:
-        if only or len(edits) > MOST_EDITS:
-            yield edit, None
-            continue
-        found = _effect(edit, edits, inputs)
-        yield edit, None if found is None else {place for one in found for place in places_of(one)}
+        is_tried = edit.path and not is_only and len(edits) <= MOST_EDITS  # without a path: all of a new host
+        yield _effect(edit, edits, inputs) if is_tried else Effect(edit=edit)
 
 
-def _effect(edit: Edit, edits: Sequence[Edit], inputs: Inputs) -> list[ServiceChange] | None:
-    """Return what an edit changes: taken back, or made alone where others need it; None where neither is valid."""
+def _effect(edit: Edit, edits: Sequence[Edit], inputs: Inputs) -> Effect:
+    """Return what an edit changes: taken back, or made alone where others need it."""
     data = inputs.document.data
-    without = inputs.render(reverted(data, edit))
-    if without is not None:
-        return service_changes(without, inputs.after)
-    alone = inputs.render(reduce(reverted, (other for other in edits if other is not edit), data))
-    before = None if alone is None else inputs.render(reduce(reverted, edits, data))
-    return None if alone is None or before is None else service_changes(before, alone)
+    before, after = inputs.render(reverted(data, edit)), inputs.after
+    if before is None:
+        alone = inputs.render(reduce(reverted, (other for other in edits if other is not edit), data))
+        before = None if alone is None else inputs.render(reduce(reverted, edits, data))
+        if alone is None or before is None:
+            return Effect(edit=edit)
+        after = alone
+    found = service_changes(compose(before), compose(after))
+    places = {place for one in found for place in places_of(one)}
+    return Effect(edit=edit, places=places, is_idle=before.files == after.files)
 
 
 def places_of(one: ServiceChange) -> Iterator[Place]:
@@ -94,18 +109,16 @@ def places_of(one: ServiceChange) -> Iterator[Place]:
     yield from ((one.service, change.address[2:]) for change in one.changes)
 
 
-def _cause(
-    one: ServiceChange, change: Change, inputs: Inputs, effects: Sequence[tuple[Edit, set[Place] | None]]
-) -> Cause | None:
+def _cause(one: ServiceChange, change: Change, inputs: Inputs, effects: Sequence[Effect]) -> Cause | None:
     place = (one.service, change.address[2:])
     table = table_of(one.service, inputs.stack)
     # What is written for a service itself is nearer than what all have in common, and what changes less more telling.
-    nearest = sorted(effects, key=lambda pair: (pair[0].path[: len(table)] != table, len(pair[1] or ())))
-    found = next((edit for edit, places in nearest if places is not None and _is_among(place, places)), None)
+    nearest = sorted(effects, key=lambda it: (it.edit.path[: len(table)] != table, len(it.places or ())))
+    found = next((it.edit for it in nearest if it.places is not None and _is_among(place, it.places)), None)
     if found is None and _is_among(place, inputs.program):
         return Cause(file=inputs.elsewhere.version, key="version")
     if found is None:
-        found = _unproven([edit for edit, places in nearest if places is None], table)
+        found = _unproven([it.edit for it in nearest if it.places is None], table)
     if found is not None:
         return _of_edit(found, inputs.document)
     return _of_elsewhere(one, change, inputs) or _by_value(one, change, table, inputs)

@@ -339,3 +339,16 @@ def test_another_host_is_the_cause(tmp_path: Path) -> None:
     assert consequences(plan) == {"router": "reload"}
     assert plan.is_edited is False
     assert {c.cause.file for one in plan.services for c in one.changes if c.cause} == {"hosts/far.toml"}
+
+
+def test_a_new_host_is_its_own_cause_whatever_else_differs(fleet: Path) -> None:
+    edit(fleet, "{", "{#- other -#}{", "hosts/files/qwen3-tools.jinja")
+    (fleet / "hosts" / "box.toml").write_text('schema = 1\n[tiers.fast]\nengine = "vllm"\nport = 30000\n', "utf-8")
+    edit(fleet, "[tiers.fast]", '[tiers.fast]\nmodel = { path = "/m/fast" }', "hosts/box.toml")
+
+    plan = plan_of(fleet, against="HEAD", file="hosts/box.toml")
+
+    assert consequences(plan) == {"fast": "start"}
+    assert {Path(change.cause.file).name for one in plan.services for change in one.changes if change.cause} == {
+        "box.toml"
+    }
