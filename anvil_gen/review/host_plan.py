@@ -21,12 +21,13 @@ from anvil_gen.deploy.starts import known_starts
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.fit.facts_source import has_lock
 from anvil_gen.fit.host_fit import HostFit, locked_fit
-from anvil_gen.inventory.fleet import stem_of
+from anvil_gen.inventory.fleet import fleet_root, stem_of
 from anvil_gen.inventory.group_files import HostDocument, group_file, group_paths
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.resolve.model import Stack, Tree
 from anvil_gen.review.causes import Elsewhere, Inputs, explained
 from anvil_gen.review.consequence import ServiceChange, compose, service_changes
+from anvil_gen.review.edited_files import EditedFile, edited_files
 from anvil_gen.review.image_bumps import with_bumps
 from anvil_gen.review.names import NameChange
 from anvil_gen.review.toml_edits import Edit, edits, toml_text
@@ -66,7 +67,7 @@ class HostPlan(Struct, frozen=True, kw_only=True):
     @property
     def is_told(self) -> bool:
         """Whether there is anything to tell of it: an edit that changes nothing may be a mistake."""
-        return self.changes or bool(self.idle) or self.is_reworded
+        return self.changes or self.is_reworded or bool(self.idle or self.notes)
 
     def of(self, consequence: Consequence) -> list[str]:
         """Return the services that this happens to."""
@@ -100,12 +101,15 @@ def _against_disk(plan: Plan, generator: Generator, content: bytes | None) -> Ho
     is_of_another_version = plan.folder.is_of_another_version(plan.files, sources=plan.host.sources)
     found = None if before is None else tuple(edits(before, document(plan).data))
     elsewhere = Elsewhere(version=f"anvil-gen {__version__}" if is_of_another_version else "")
+    root = fleet_root(plan.host.path)
+    further = edited_files(plan, generator, lambda paths: committed(root, paths)) if services else ()
+    asked = inputs(plan, generator, found, elsewhere, tuple(further))
     if is_of_another_version:
         found = ()
-    elif not found:  # what is on disk is from somewhere between
+    elif not found and not asked.further:  # what is on disk is from somewhere between
         found = None
     # What is on disk need not be what the last commit's inventory renders: each edit has to be proven.
-    services, idle = explained(services, inputs(plan, generator, found, elsewhere))
+    services, idle = explained(services, replace(asked, edits=found))
     made = host_plan(plan, services, plan.files, is_edited=found != ())
     return replace(made, idle=idle, is_reworded=not found and _is_reworded(plan, content))
 
@@ -136,7 +140,13 @@ def _text(content: bytes) -> str:
     return content.decode("utf-8", "replace")
 
 
-def inputs(plan: Plan, generator: Generator, found: tuple[Edit, ...] | None, elsewhere: Elsewhere) -> Inputs:
+def inputs(
+    plan: Plan,
+    generator: Generator,
+    found: tuple[Edit, ...] | None,
+    elsewhere: Elsewhere,
+    further: tuple[EditedFile, ...] = (),
+) -> Inputs:
     """Return what is known of how a host's files before came about."""
 
     def render(data: Mapping[str, Any]) -> Tree | None:
@@ -151,6 +161,7 @@ def inputs(plan: Plan, generator: Generator, found: tuple[Edit, ...] | None, els
         edits=found,
         elsewhere=elsewhere,
         render=render,
+        further=further,
     )
 
 

@@ -25,14 +25,22 @@ from anvil_gen.review.names import NameChange
 
 def show_text(plans: Sequence[HostPlan]) -> None:
     """Print what changes of each host, why, and what happens to each service."""
+    shared = shared_notes(plans)
+    for note in shared:
+        click.echo(note)
     for plan in plans:
         name = click.style(plan.host, bold=True)
         if plan.changes:
             click.echo(f"{name}{f': {inventory_text(plan)}' if plan.is_reworded or not plan.is_edited else ''}")
         else:
             click.echo(f"{name}: no changes{f'; {inventory_text(plan)}' if plan.is_reworded else ''}")
-        for line in plan_lines(plan):
+        for line in plan_lines(plan, shared):
             click.echo(f"  {line}")
+
+
+def shared_notes(plans: Sequence[HostPlan]) -> list[str]:
+    """Return the notes that are the same of each of several hosts, such as those of the fleet's version."""
+    return [note for note in plans[0].notes if all(note in plan.notes for plan in plans)] if len(plans) > 1 else []
 
 
 def inventory_text(plan: HostPlan) -> str:
@@ -42,9 +50,9 @@ def inventory_text(plan: HostPlan) -> str:
     return "its inventory has not changed"
 
 
-def plan_lines(plan: HostPlan) -> Iterator[str]:
-    """Yield what happens to the services of a host, what changes of each, and why."""
-    yield from plan.notes if plan.changes else ()
+def plan_lines(plan: HostPlan, told: Collection[str] = ()) -> Iterator[str]:
+    """Yield what happens to the services of a host, what changes of each, and why; notes that are ``told`` are not."""
+    yield from (note for note in plan.notes if note not in told)
     yield from entry_lines(entries_of(plan.services))
     yield from (click.style(text, bold=True) for text in map(name_text, plan.names))
     if plan.fit is not None:

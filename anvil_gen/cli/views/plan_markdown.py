@@ -7,10 +7,20 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen.cli.views.changes import place_of, texts_of, truncated
 from anvil_gen.cli.views.fit import bar, fit_cells
-from anvil_gen.cli.views.plan import idle_texts, inventory_text, is_unusual, meaning_of, name_text, title_of, with_told
+from anvil_gen.cli.views.plan import (
+    idle_texts,
+    inventory_text,
+    is_unusual,
+    meaning_of,
+    name_text,
+    shared_notes,
+    title_of,
+    with_told,
+)
 from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.deploy.diff_text import diff_text
@@ -46,8 +56,11 @@ def comment(plans: Sequence[HostPlan]) -> str:
     changed = [plan for plan in plans if plan.changes]
     number = f"{len(changed)} of {len(plans)} host{'s' if len(plans) > 1 else ''}"
     verb = "changes" if len(changed) == 1 else "change"
+    shared = shared_notes(plans)
     head = f"{MARKER}\n## Plan: {f'{number} {verb}' if changed else 'no changes'}\n"
-    told = [*changed, *(plan for plan in plans if not plan.changes and plan.is_told)]
+    head += "".join(f"\n{_plain(note)}\n" for note in shared)
+    own = [replace(plan, notes=tuple(note for note in plan.notes if note not in shared)) for plan in plans]
+    told = sorted((plan for plan in own if plan.is_told), key=lambda plan: not plan.changes)
     parts = [part for at, plan in enumerate(told) for part in _parts(at, plan)]
     fitting, room = list[int](), LIMIT - 1 - len(head.encode()) - _ROOM
     for at in sorted(range(len(parts)), key=lambda at: (parts[at].rank, at)):
@@ -128,7 +141,7 @@ def _heading(plan: HostPlan) -> str:
     elif plan.is_reworded or not plan.is_edited:
         elsewhere = ": the cause is elsewhere" if plan.changes and not plan.is_reworded else ""
         lines.append(f"\n{inventory_text(plan).capitalize()}{elsewhere}.\n")
-    lines += [f"\n{_plain(note)}\n" for note in plan.notes if plan.changes]
+    lines += [f"\n{_plain(note)}\n" for note in plan.notes]
     return "".join(lines)
 
 
