@@ -38,6 +38,7 @@ class _Then(Struct, frozen=True, kw_only=True):
     folder: str
     generator: Generator
     differing: Elsewhere
+    is_trusted: bool
 
     def path_of(self, name: str) -> str:
         return f"{self.folder}/{name}" if self.folder else name
@@ -122,7 +123,8 @@ def _of_fleet(
     with tempfile.TemporaryDirectory(prefix="anvil-gen-") as name:
         place = Path(name).resolve()
         made = new_generator(below=None if trusted else place)
-        then = _Then(was=was, place=place, folder=folder, generator=made, differing=_differing(was))
+        differing = _differing(was)
+        then = _Then(was=was, place=place, folder=folder, generator=made, differing=differing, is_trusted=trusted)
         was.write(place)
         for plan in plans:
             yield _of_host(then, then.path_of(plan.host.path.name), plan, now)
@@ -143,7 +145,7 @@ def _before(then: _Then, path: str, plan: Plan) -> _Before:
     """Return a host at that time.
 
     Raises:
-        DiagnosticError: its inventory is not valid for this version, and nothing was rendered.
+        DiagnosticError: its inventory is not valid for this version, and no files are there or they are a stranger's.
     """
     if path not in then.was.files:
         return _Before()
@@ -151,7 +153,7 @@ def _before(then: _Then, path: str, plan: Plan) -> _Before:
         earlier = then.render(path)
     except DiagnosticError as error:
         tree = then.as_committed(plan)
-        if not tree.files:
+        if not (then.is_trusted and tree.files):
             raise
         what = next(iter(error.diagnostics)).summary
         note = (
