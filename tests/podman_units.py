@@ -18,7 +18,7 @@ def generated(folder: Path) -> dict[str, Unit]:
     """Return the services that Podman's own generator makes of a folder of units."""
     environment = {**os.environ, "QUADLET_UNIT_DIRS": str(folder)}
     command = [str(QUADLET), "-dryrun", "-user"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     parts = done.stdout.split("\n---")
     return {

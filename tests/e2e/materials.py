@@ -154,10 +154,11 @@ def _from_wheel(data: Any, target: Path) -> None:
 
 
 def _from_packages(data: Any, target: Path) -> None:
-    """Fill a folder with files of Debian packages."""
+    """Fill a folder with files of Debian packages, of those that the machine's release has."""
     download = target.with_name(f"{target.name}-packages")
     download.mkdir(exist_ok=True)
-    output(["env", f"--chdir={download}", "apt-get", "download", *data["packages"]])
+    packages = [name for name in data["packages"] if name in output(["apt-cache", "pkgnames", name]).split()]
+    output(["env", f"--chdir={download}", "apt-get", "download", *packages])
     for package in download.glob("*.deb"):
         output(["dpkg-deb", "--extract", str(package), str(download)])
     target.mkdir()

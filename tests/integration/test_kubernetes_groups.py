@@ -253,7 +253,8 @@ def test_the_device_plugin_is_refused_where_the_other_host_has_unlike_gpus(tmp_p
 def test_what_the_other_host_cannot_say_is_an_error_of_it(tmp_path: Path) -> None:
     write_pair(tmp_path, first=TCP, second=TCP)
     edit(tmp_path / "hosts/spark-b.toml", 'models = "/srv/models"', 'models = "C:/models"')
-    edit(tmp_path / "hosts/spark-b.toml", 'architecture = "arm64"', 'architecture = "arm64"\nplatform = "wsl2"')
+    for host in ("spark-a", "spark-b"):
+        edit(tmp_path / f"hosts/{host}.toml", 'architecture = "arm64"', 'architecture = "arm64"\nplatform = "wsl2"')
 
     assert ("missing-key", "paths.models") in [(code, address) for code, address, _ in errors_of(tmp_path)]
 

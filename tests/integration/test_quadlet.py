@@ -166,7 +166,7 @@ def test_files_are_next_to_the_units() -> None:
 def test_systemd_takes_the_services_and_targets(tmp_path: Path) -> None:
     folder = tmp_path / "user"
     environment = {**os.environ, "QUADLET_UNIT_DIRS": str(EXAMPLE)}
-    subprocess.run([str(QUADLET), "-user", str(folder)], env=environment, check=True, timeout=60, capture_output=True)
+    subprocess.run([str(QUADLET), "-user", str(folder)], env=environment, check=True, timeout=300, capture_output=True)
     shutil.copytree(EXAMPLE / "systemd", folder, dirs_exist_ok=True)
     podman = tmp_path / "podman"
     podman.write_text("#!/bin/sh\n", "utf-8")
