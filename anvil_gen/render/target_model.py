@@ -75,6 +75,7 @@ class Workload(Struct, frozen=True, kw_only=True):
     workers: tuple[Workload, ...] = ()  # the further ranks of its group: one template for all
     modes: tuple[str, ...] = ()  # in which it runs
     conflicts: tuple[str, ...] = ()  # units that never run with it
+    follows: tuple[str, ...] = ()  # those of them before it in a common order
 
     @property
     def files_name(self) -> str:

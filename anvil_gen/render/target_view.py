@@ -365,8 +365,14 @@ def full_image(image: str) -> str:
 
 def _with_conflicts(one: Workload, others: Iterable[Workload]) -> Workload:
     """Return a workload with the units that run in other modes alone."""
-    apart = [other for other in others if one.modes and other.modes and not {*one.modes} & {*other.modes}]
-    return replace(one, conflicts=tuple(unit.unit for other in apart for unit in other.containers))
+    listed = list(others)
+    apart = [other for other in listed if one.modes and other.modes and not {*one.modes} & {*other.modes}]
+    earlier = [other for other in apart if listed.index(other) < listed.index(one)]
+    return replace(one, conflicts=_units(apart), follows=_units(earlier))
+
+
+def _units(workloads: Iterable[Workload]) -> tuple[str, ...]:
+    return tuple(unit.unit for one in workloads for unit in one.containers)
 
 
 def _is_shared(stack: Stack, gpu: Gpu) -> bool:

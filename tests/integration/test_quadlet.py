@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 import os
 import shutil
 import subprocess
@@ -150,9 +151,19 @@ def test_modes_are_targets_and_what_never_runs_together_stops_each_other() -> No
     assert wanted["anvil-lab-quad-rerank.service"] == ["anvil-lab-quad.target"]
     assert value(example()["anvil-lab-quad-coder.service"], "Conflicts") == "anvil-lab-quad-rerank.service"
     assert sorted(path.name for path in (EXAMPLE / "systemd").iterdir()) == both
+    _check_order(example())
     # Else the one that runs would start nothing again.
     for mine, other in (both, reversed(both)):
         assert f"\nConflicts={other}\n" in (EXAMPLE / "systemd" / mine).read_text("utf-8")
+
+
+def _check_order(units: dict[str, Unit]) -> None:
+    """Check that of two units that stop each other one follows the other, and that there is no circle."""
+    after = {name: {found for _, key, found in unit if key == "After"} for name, unit in units.items()}
+    for name, unit in units.items():
+        for other in [found for _, key, found in unit if key == "Conflicts"]:
+            assert (other in after[name]) != (name in after[other])
+    graphlib.TopologicalSorter({name: others & after.keys() for name, others in after.items()}).prepare()
 
 
 def test_files_are_next_to_the_units() -> None:
