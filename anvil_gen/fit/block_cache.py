@@ -81,7 +81,7 @@ def block_cache(
 ) -> BlockCache:
     """Return how an engine lays the cache of a model, and of its draft, out on one GPU."""
     caches = all_caches(facts, draft, settings, rules)
-    block = _block_with_states(caches, rules.block)
+    block = max(settings.block, _block_with_states(caches, rules.block))
     if all(cache.window is None and cache.state_bytes == 0 for cache in caches):
         pages = sum(cache.layers * cache.token_bytes * block for cache in caches)
         return BlockCache(
