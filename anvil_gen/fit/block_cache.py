@@ -26,6 +26,8 @@ class Group(Struct, frozen=True, kw_only=True):
             return 1 + settings.speculative_tokens + settings.prefix_caching
         if self.cache.window is None:
             return _ceil(context, self.block)
+        if self.cache.kind == "X":  # as much as the encoder may read at once
+            return _ceil(max(self.cache.window, settings.max_batched_tokens), self.block)
         batch = settings.max_batched_tokens * rules.batches
         if self.cache.kind == "C":
             return _ceil(min(self.cache.window + batch, context), self.block)

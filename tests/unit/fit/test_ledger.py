@@ -369,3 +369,17 @@ def test_an_a100_has_the_small_defaults_of_a_batch(gib: float, tokens: int) -> N
     settings = settings_of(Request(), DENSE, rules_for("vllm", "0.31"), gib)
 
     assert (settings.max_batched_tokens, settings.max_sequences) == (tokens, 256 if tokens == 2048 else 1024)
+
+
+def test_a_request_of_a_decoder_takes_the_blocks_of_all_that_its_encoder_reads() -> None:
+    """28 for 448 tokens of text, and 128 for a batch of 2,048 of sound."""
+    attention = Attention(kv_heads=20, head_dim=64)
+    whisper = replace(
+        DENSE, layers="FX*32", attention=attention, sliding=replace(attention, window=1500), max_context=448
+    )
+    block = 32 * 16 * 20 * 128 * 2
+    one, less = (found(whisper, "vllm", kv=number * block, version="0.19") for number in (156, 155))
+
+    assert one.concurrency is not None
+    assert one.concurrency.low == 1
+    assert (one.verdict, less.verdict) == ("fits", "does not fit")
