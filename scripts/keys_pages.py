@@ -83,6 +83,7 @@ DATA_TABLES = {
             "[runtime]": "Runtime",
             "[probe]": "PinProbe",
             "[exporter]": "Exporter",
+            "[[exporter.labels]]": "GpuLabel",
             "[requests.*]": "GpuForm",
             "[claim]": "Claim",
         },

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import click
 import pytest
+from group_fleets import write_pair
 from model_facts import CHAT_LOCK
 from msgspec.structs import replace
 
@@ -228,3 +229,19 @@ def test_a_host_with_nothing_has_a_picture(tmp_path: Path) -> None:
     assert text(empty) == ["box  1 mode"]
     ElementTree.fromstring(svg_image([empty]))
     assert "<h1>box</h1>" in html_page([empty])
+
+
+def test_a_rank_has_its_place_in_the_group_and_the_heads_address_on_the_link(tmp_path: Path) -> None:
+    head, worker = (drawn(path) for path in write_pair(tmp_path))
+
+    assert [(one.address, one.rank) for picture in (head, worker) for one in picture.tiers] == [
+        ("192.168.100.10:8001", "rank 0 of 2 in sparks"),
+        ("", "rank 1 of 2 in sparks"),
+    ]
+    for drawing in (
+        "\n".join(host_lines(worker, 120)),
+        html_page([worker]),
+        svg_image([worker]),
+        mermaid_chart([worker]),
+    ):
+        assert "rank 1 of 2 in sparks" in drawing
