@@ -188,7 +188,7 @@ def test_a_new_tier_starts_and_a_removed_one_stops(fleet: Path) -> None:
     plan = plan_of(fleet, against="HEAD")
 
     assert consequences(plan) == {"ranker": "start", "rerank": "stop", "router": "reload"}
-    assert {("ranker", "tiers.ranker", 77), ("rerank", "tiers.rerank", None)} <= causes(plan)
+    assert {("ranker", "tiers.ranker", 77), ("rerank", "tiers.ranker", 77)} <= causes(plan)
 
 
 def test_a_tier_that_goes_on_standby_stops(fleet: Path) -> None:
@@ -245,6 +245,19 @@ def test_an_own_template_is_the_cause(fleet: Path, monkeypatch: pytest.MonkeyPat
     assert {(c.cause.file, c.cause.key) for one in plan.services for c in one.changes if c.cause} == {
         ("templates/engines/llamacpp/engine.toml", "entrypoint")
     }
+
+
+def test_what_else_of_a_renamed_tier_is_another_one_is_told(fleet: Path) -> None:
+    """A mode names the tier, so that neither edit is valid without the other."""
+    edit(fleet, '[tiers.embed]\nengine = "tei"\ntask = "embedding"\ngpus = ["c"]', "[tiers.vectors]")
+    edit(fleet, "[tiers.vectors]", '[tiers.vectors]\nengine = "tei"\ntask = "embedding"\ngpus = ["d"]')
+    edit(fleet, '"writer", "embed"', '"writer", "vectors"')
+    edit(fleet, "gpu_memory_utilization = 0.90", "gpu_memory_utilization = 0.80")
+    plan = plan_of(fleet, against="HEAD")
+
+    assert consequences(plan) == {"vectors": "start", "router": "reload", "embed": "stop", "coder": "recreate"}
+    assert lines(plan)[:2] == ["vectors: tiers.embed renamed to vectors", "vectors: gpus c -> d"]
+    assert lines(plan)[-2] == "embed: tiers.embed renamed to vectors"
 
 
 def test_a_ref_that_does_not_exist_is_an_error(fleet: Path) -> None:
