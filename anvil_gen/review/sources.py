@@ -155,7 +155,7 @@ def _data_files(plan: Plan, generator: Generator) -> Iterator[Source]:
 def _locks(plan: Plan, generator: Generator) -> Iterator[Source]:
     for file in (lock_path(plan.host.path), fleet_lock_path(plan.host.path)):
         if file.is_file():
-            document = Document(file, display=f"locks/{file.name}", below=file.parent.parent)
+            document = Document(file, display=display_path(file), below=file.parent.parent)
             yield Source(document, plan.tree, _with_lock(plan, generator, document.data))
 
 

@@ -120,7 +120,8 @@ api_key_env = { box = "OTHER_KEY" }
 LOCK = f'lock = 1\n\n[images."example.org/tei:1"]\ndigest = "sha256:{"ab" * 32}"\n'
 
 
-def test_a_lock_and_another_host(tmp_path: Path) -> None:
+def test_a_lock_and_another_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     for name, text in {"hosts/box.toml": LOCKED, "hosts/other.toml": OTHER, "locks/box.toml": LOCK}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, "utf-8")

@@ -218,10 +218,11 @@ def test_a_host_that_is_new_is_one_that_starts(fleet: Path) -> None:
     assert set(consequences(plan).values()) == {"start", "none"}
 
 
-def test_a_mounted_file_is_the_cause(fleet: Path) -> None:
+def test_a_mounted_file_is_the_cause(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(fleet)
     edit(fleet, "{", "{#- other -#}{", "hosts/files/qwen3-tools.jinja")
 
-    plan = plan_of(fleet, against="HEAD")
+    plan = plan_of(Path(), against="HEAD")
 
     assert consequences(plan) == {"chat": "recreate"}
     assert plan.is_edited is False
@@ -400,10 +401,11 @@ commit = "{}"
 """
 
 
+@pytest.mark.parametrize("name", ["lab-quad", "fleet"])
 @pytest.mark.parametrize("against", ["disk", "HEAD"])
-def test_an_entry_of_a_lock_is_the_cause(fleet: Path, against: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_of_a_lock_is_the_cause(fleet: Path, against: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(fleet)
-    lock, model = Path("locks/lab-quad.toml"), 'models."BAAI/bge-m3"'
+    lock, model = Path(f"locks/{name}.toml"), 'models."BAAI/bge-m3"'
     image = 'images."ghcr.io/huggingface/text-embeddings-inference:86-1.9.3"'
     lock.parent.mkdir()
     lock.write_text(LOCK.format("a" * 64, "a" * 40), "utf-8")
