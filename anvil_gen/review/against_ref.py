@@ -30,6 +30,8 @@ from anvil_gen.review.names import name_changes
 from anvil_gen.review.snapshot import LOCKS, TEMPLATES, Snapshot, snapshot
 from anvil_gen.review.toml_edits import Edit, edits
 
+_LONGEST_PIN = 100
+
 
 class _Then(Struct, frozen=True, kw_only=True):
     """A fleet at a ref: its files in ``place``, and what renders them. ``folder`` has its inventories."""
@@ -200,8 +202,8 @@ def _new_warnings(earlier: Plan | None, plan: Plan) -> Iterator[Diagnostic]:
 
 
 def _notes(was: Snapshot) -> tuple[str, ...]:
-    before, after = was.pins
-    return (f"{was.ref} has {before}, and now it is {after or 'none'}",) if before and before != after else ()
+    before, after = (one[:_LONGEST_PIN] for one in was.pins)  # whoever writes the line can make it any length
+    return (f"{was.ref} has {before}, and now it is {after or 'none'}",) if was.pins[0] not in ("", was.pins[1]) else ()
 
 
 def _new_host(plan: Plan) -> Edit:

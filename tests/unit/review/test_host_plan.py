@@ -297,6 +297,14 @@ def test_the_version_that_a_ref_had_is_named(fleet: Path) -> None:
     assert plan_of(fleet, against="HEAD").notes == ("HEAD has anvil-gen==0.1.0, and now it is anvil-gen==0.2.0",)
 
 
+def test_a_requirement_of_any_length_leaves_room(fleet: Path) -> None:
+    (fleet / "requirements.txt").write_text(f"anvil-gen=={'1' * 70_000}\n", "utf-8")
+    commit(fleet)
+    (fleet / "requirements.txt").write_text(f"anvil-gen=={'2' * 70_000}\n", "utf-8")
+
+    assert len(plan_of(fleet, against="HEAD").notes[0]) < 300
+
+
 def test_what_another_version_has_rendered_is_compared(fleet: Path) -> None:
     """What this version makes of the inventory of that time would hide what the upgrade changes."""
     (fleet / "requirements.txt").write_text("anvil-gen==0.1.0\n", "utf-8")
