@@ -79,6 +79,8 @@ def _caused_text(service: str, cause: Cause, changes: Sequence[Change], *, is_to
 
 def edit_text(cause: Cause, key: str = "") -> str:
     """Return what was edited: ``port 30001 -> 30011``."""
+    if cause.is_rename:
+        return f"{cause.key.rpartition('.')[0]}.{printable(cause.before)} renamed to {printable(cause.after)}"
     key = key or cause.key
     before, after = (None if value is None else _short(value) for value in (cause.before, cause.after))
     if before is None or (isinstance(cause.after, dict) and cause.before is None):
