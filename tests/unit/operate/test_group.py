@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from group_fleets import edit, write_pair
+from running import anvil_gen
 
 from anvil_gen import __version__
 from anvil_gen.deploy.pipeline import Generator, write_trees
@@ -90,6 +91,25 @@ def test_another_machine_without_ssh_cannot_be_asked(fleet: Path) -> None:
     (fleet / "bin/docker").write_text(DOCKER.replace("ssh://me@$2", "tcp://10.0.0.9:2375"))
 
     assert "which only SSH can ask" in refusals(with_contexts(fleet, "spark-b"))[0][0]
+
+
+def test_contexts_that_are_not_there_are_all_named_with_their_hosts(fleet: Path) -> None:
+    ranks = with_contexts(fleet, "spark-a", "spark-b")
+    (fleet / "bin/docker").write_text("#!/bin/sh\necho no such context >&2\nexit 1\n")
+
+    with pytest.raises(DiagnosticError) as caught:
+        require_operable(ranks, "up", stale_too=True)
+
+    places = [one.location.file for one in caught.value.diagnostics if one.location is not None]
+    assert places == ["hosts/spark-a.toml", "hosts/spark-b.toml"]
+
+
+def test_a_verb_of_hosts_says_what_a_group_is(fleet: Path) -> None:
+    done = anvil_gen("restart", "sparks", cwd=fleet)
+
+    assert done.code == 1
+    assert "it is a group of hosts, which `up`, `down` and `status` take" in done.stderr
+    assert "name one of its hosts, as groups/sparks.toml has them" in done.stderr
 
 
 def test_a_stale_tree_is_refused_before_anything_is_stopped(fleet: Path) -> None:
