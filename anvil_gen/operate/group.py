@@ -91,6 +91,8 @@ def require_operable(ranks: Sequence[OperatedRank], verb: str, *, stale_too: boo
     stale = [one for rank in ranks if stale_too and (one := staleness(rank.deployment, then="run this again"))]
     if stale:  # also what another version has rendered: that of the other hosts may be of yet another one
         raise DiagnosticError(replace(one, severity="error") for one in stale)
+    for rank in ranks if stale_too else ():  # one in another mode alone would be found when others are stopped
+        rank.deployment.services(rank.deployment.mode(None), [rank.tier])
     here = [rank for rank in ranks if rank.deployment.host.docker_context is None]
     refused = [_refusal(rank, verb, _NO_CONTEXT) for rank in here if len(here) > 1]
     for rank in (rank for rank in ranks if rank not in here):

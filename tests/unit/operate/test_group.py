@@ -19,6 +19,7 @@ from anvil_gen.operate.group import OperatedRank, group_drift, ranks_of_group, r
 from anvil_gen.operate.status import Row
 
 EARLY, LATE = "2026-11-29T10:00:00Z", "2026-11-29T10:05:00Z"
+OWN_TIER = '[tiers.own]\nengine = "custom"\nimage = "own:1"\nport = 8222\n'
 # It runs the command here, in a shell as there.
 SSH = '#!/bin/sh\nwhile [ "$#" -gt 1 ]; do shift; done\nexec sh -c "$1"\n'
 # A context of the name of a host leads there.
@@ -102,6 +103,19 @@ def test_contexts_that_are_not_there_are_all_named_with_their_hosts(fleet: Path)
 
     places = [one.location.file for one in caught.value.diagnostics if one.location is not None]
     assert places == ["hosts/spark-a.toml", "hosts/spark-b.toml"]
+
+
+def test_a_rank_that_its_host_runs_in_another_mode_is_refused_before_anything_is_stopped(fleet: Path) -> None:
+    with_contexts(fleet, "spark-b")
+    edit(fleet / "groups/sparks.toml", "context_length = 32768", "context_length = 32768\nstandby = true")
+    for host in ("spark-a", "spark-b"):
+        edit(fleet / f"hosts/{host}.toml", "[gpus.gb10]", f"{OWN_TIER}[gpus.gb10]")
+    write_trees(Generator().render_all(sorted((fleet / "hosts").glob("*.toml"))))
+
+    with pytest.raises(DiagnosticError) as caught:
+        require_operable(ranks_of_group("sparks", fleet), "up", stale_too=True)
+
+    assert [one.code for one in caught.value.diagnostics] == ["not-in-any-mode"]
 
 
 def test_a_verb_of_hosts_says_what_a_group_is(fleet: Path) -> None:
