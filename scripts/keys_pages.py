@@ -103,7 +103,7 @@ DATA_TABLES = {
             "[pictures.*]": "Picture",
         },
     ),
-    "architectures": ("architectures.toml", {"[[family]]": "Family"}),
+    "architectures": ("architectures.toml", {"[[family]]": "Family", "[[omitted]]": "Omitted"}),
     "model": ("models/NAME.toml", {"[[family]]": "ModelFamily"}),
     "target": ("targets/NAME/target.toml", {"(top level)": "Target", "[group]": "GroupWords", "[keys]": "KeyWords"}),
 }

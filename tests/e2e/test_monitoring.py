@@ -22,6 +22,7 @@ from e2e import web
 from e2e.box import Box
 from e2e.conftest import new_box
 from e2e.engine import Engine
+from e2e.patience import until
 
 KEY = "a key of the test"
 UNANSWERED = {
@@ -31,7 +32,9 @@ UNANSWERED = {
 """What Prometheus answers nothing to here, and why."""
 OF_THE_SAMPLE = {"Drift": {"service": "small", "kind": "config"}, "RouterDown": {"job": "router"}}
 """Labels that an alert has from its sample, besides those of its rule."""
-PATIENCE_SECONDS = 150
+PATIENCE_SECONDS = 300
+AT_ONCE = 2
+"""Requests that the tier computes at once."""
 RADEON = "GPU-0123456789abcdef"
 KERNEL = {
     "unique_id": "0123456789abcdef",
@@ -102,7 +105,7 @@ def gpu_exporter(box: Box) -> Iterator[None]:
 
 @contextmanager
 def load(box: Box) -> Iterator[None]:
-    """Ask more than the tier computes at once, until the block ends."""
+    """Ask two more than the tier computes at once, until the block ends: so few that no alert ever fires."""
     stop = threading.Event()
     body = {"model": "chat", "messages": [{"role": "user", "content": "Count to a thousand."}], "max_tokens": 64}
 
@@ -114,7 +117,7 @@ def load(box: Box) -> Iterator[None]:
                 )
 
     # A thread that is started here is in the engine's network, as this one is.
-    threads = [threading.Thread(target=ask) for _ in range(6)]
+    threads = [threading.Thread(target=ask) for _ in range(2 * AT_ONCE)]
     for thread in threads:
         thread.start()
     try:
@@ -193,8 +196,8 @@ def test_the_routers_key_is_in_no_file_of_the_tree(watched: Box) -> None:
 def test_the_running_tier_is_seen_under_one_name(watched: Box) -> None:
     tier = '{host="box", tier="small"}'
 
-    assert value(watched, f"anvil:requests_running{tier}", least=2) == 2
-    assert value(watched, f"anvil:requests_waiting{tier}", least=1) <= 4
+    assert value(watched, f"anvil:requests_running{tier}", least=AT_ONCE) == AT_ONCE
+    assert value(watched, f"anvil:requests_waiting{tier}", least=1) <= AT_ONCE
     assert value(watched, f"anvil:generation_tokens_per_second{tier}") > 0
     assert value(watched, f"anvil:router_tier_up{tier}") == 1
     assert value(watched, 'anvil:router_responses_per_second{host="box", tier="small", code="2xx"}') > 0
@@ -219,16 +222,14 @@ def test_each_page_of_the_router_says_itself_whether_it_answers(watched: Box) ->
 
 
 def test_status_tells_the_requests_of_the_tier(watched: Box) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
+    def requests() -> tuple[float, float]:
         rows = json.loads(watched.anvil_gen("status", "box", "--json", check=False).stdout)["services"]
         (row,) = (row for row in rows if row["tier"] == "small")
-        # A server that computes may not answer within two seconds.
-        if row["requests_running"] is not None:
-            break
-        assert time.monotonic() < deadline, row
-    assert row["requests_running"] == 2
-    assert row["requests_waiting"] >= 1
+        # A server that computes may not answer within two seconds, or be between two requests.
+        return row["requests_running"] or 0, row["requests_waiting"] or 0
+
+    found = until(requests, lambda told: told[0] >= AT_ONCE and told[1] >= 1, seconds=PATIENCE_SECONDS)
+    assert found[0] == AT_ONCE
 
 
 def test_every_expression_is_answered_or_listed(watched: Box) -> None:
@@ -250,8 +251,11 @@ def test_the_rows_of_a_dashboard_are_those_of_the_tiers(watched: Box) -> None:
     (variable,) = data(watched, "dashboards/host.json")["templating"]["list"]
     series = variable["query"].removeprefix("label_values(").removesuffix(", tier)")
 
-    found = web.ask(watched.port("prometheus"), f"/api/v1/label/tier/values?match[]={quote(series)}")
-    assert (variable["name"], json.loads(found.text)["data"]) == ("tier_llamacpp", ["small"])
+    def tiers() -> Any:
+        found = web.ask(watched.port("prometheus"), f"/api/v1/label/tier/values?match[]={quote(series)}")
+        return json.loads(found.text)["data"]
+
+    assert (variable["name"], until(tiers)) == ("tier_llamacpp", ["small"])
 
 
 def test_alerts_fire_by_facts_and_not_for_a_busy_engine(watched: Box, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_watching_goes_on_until_it_is_interrupted(tmp_path: Path) -> None:
         while seen.count("unknown") < 2:  # shown twice
             seen += process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
 
     assert process.returncode == 130
 

@@ -62,7 +62,7 @@ def started(home: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def ended(processes: Sequence[subprocess.Popen[str]]) -> list[tuple[int, str]]:
     """Return exit code and stderr of each process."""
-    return [(process.returncode, err) for process in processes for _, err in [process.communicate(timeout=60)]]
+    return [(process.returncode, err) for process in processes for _, err in [process.communicate(timeout=300)]]
 
 
 def rendered(home: Path) -> dict[str, str]:
