@@ -164,6 +164,22 @@ def started(box: Box, name: str) -> str:
     return box.engine.docker("ps", "-q", "--no-trunc", "--filter", f"name={box.name(name)}-big").strip()
 
 
+def test_a_file_that_changes_one_rank_alone_is_refused_before_anything_is_stopped(pair: Box) -> None:
+    before = {name: started(pair, name) for name in LINK}
+    override = pair.folder / "deploy/worker/docker-compose.override.yml"
+    override.write_text("services: {big: {environment: {OMP_NUM_THREADS: '1'}}}\n")
+    try:
+        refused, told = (pair.anvil_gen(verb, "both", check=False) for verb in ("up", "status"))
+    finally:
+        override.unlink()
+
+    said = "docker-compose.override.yml of worker changes environment.OMP_NUM_THREADS"
+    assert (refused.code, said in refused.stderr) == (1, True)
+    assert (told.code, said in told.stdout) == (2, True)
+    assert {name: started(pair, name) for name in LINK} == before
+    assert pair.anvil_gen("status", "both").code == 0
+
+
 def test_doctor_compares_the_images_over_both_contexts(pair: Box) -> None:
     said = pair.anvil_gen("doctor", "worker", check=False).stdout
 

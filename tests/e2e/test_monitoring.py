@@ -35,6 +35,20 @@ OF_THE_SAMPLE = {"Drift": {"service": "small", "kind": "config"}, "RouterDown": 
 PATIENCE_SECONDS = 300
 AT_ONCE = 2
 """Requests that the tier computes at once."""
+RADEON = "GPU-0123456789abcdef"
+KERNEL = {
+    "unique_id": "0123456789abcdef",
+    "gpu_busy_percent": "37",
+    "mem_info_vram_total": str(16 << 30),
+    "mem_info_vram_used": str(9 << 30),
+    "mem_info_vis_vram_total": str(16 << 30),
+    "mem_info_vis_vram_used": str(9 << 30),
+    "mem_info_gtt_total": str(8 << 30),
+    "mem_info_gtt_used": str(1 << 20),
+    "mem_info_vram_vendor": "samsung",
+    "power_dpm_force_performance_level": "auto",
+}
+"""The files of a GPU of AMD below /sys/class/drm/card1/device."""
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +66,31 @@ def watched(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             "grafana_port": box.port("grafana"),
             "textfile": str(textfile),
         }
+        inventory["gpus"] = {"radeon": {"vendor": "amd", "uuid": RADEON}}
         box.render(inventory)
         box.anvil_gen("up", "box", "small", "router", "prometheus", "host-metrics", "--wait")
-        with load(box):
+        with gpu_exporter(box), load(box):
             yield box
+
+
+@contextmanager
+def gpu_exporter(box: Box) -> Iterator[None]:
+    """Start the exporter of the GPU as it is rendered, over files as the kernel's are, until the block ends."""
+    for name, text in {"uevent": "DRIVER=amdgpu", **KERNEL}.items():
+        file = box.folder / "sys" / "class" / "drm" / "card1" / "device" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{text}\n")
+    box.folder.chmod(0o755)
+    service = yaml.safe_load((box.tree / "services" / "gpu-metrics-amd.yml").read_text("utf-8"))["services"]
+    keys = service["gpu-metrics-amd"]
+    own = [f"--name={box.name('gpu')}", f"--network={box.project}_default", "--network-alias=gpu-metrics-amd"]
+    own += ["--read-only", "--cap-drop=ALL", f"--user={keys['user']}", f"--security-opt={keys['security_opt'][0]}"]
+    own += ["--detach", "--rm", f"--volume={box.folder}/sys:/kernel:ro"]
+    started = box.engine.docker("run", *own, keys["image"], *keys["command"], "--path.sysfs=/kernel")
+    try:
+        yield
+    finally:
+        box.engine.docker("kill", started.strip())
 
 
 @contextmanager
@@ -119,7 +154,8 @@ def expressions(box: Box) -> Iterator[str]:
                 )
     rules = yaml.safe_load((box.tree / "monitoring" / "rules.yaml").read_text("utf-8"))
     for rule in (rule for group in rules["groups"] for rule in group["rules"]):
-        yield rule["expr"].partition(" == ")[0].partition(" > ")[0].partition(" < ")[0]
+        compared = rule["expr"].partition(" == ")[0].partition(" > ")[0].partition(" < ")[0]
+        yield compared.removeprefix("absent(").removesuffix(")") if compared.startswith("absent(") else compared
 
 
 def promtool(box: Box, *arguments: str, folder: Path | None = None) -> str:
@@ -157,6 +193,20 @@ def test_the_running_tier_is_seen_under_one_name(watched: Box) -> None:
     assert value(watched, 'anvil:router_responses_per_second{host="box", tier="small", code="2xx"}') > 0
     assert value(watched, 'anvil:target_up{job="tiers", tier="small"}') == 1
     assert value(watched, 'anvil:host_memory_total_bytes{host="box"}') > 1 << 30
+
+
+def test_a_gpu_is_seen_by_the_name_of_the_inventory(watched: Box) -> None:
+    """By the real exporter, and by the id that the kernel has of a GPU of AMD."""
+    gpu = '{host="box", gpu="radeon"}'
+
+    assert value(watched, f"anvil:gpu_memory_used_bytes{gpu}") == 9 << 30
+    assert value(watched, f"anvil:gpu_memory_total_bytes{gpu}") == 16 << 30
+    assert value(watched, f"anvil:gpu_utilization_ratio{gpu}") == pytest.approx(0.37)
+    assert len(answer(watched, "anvil:gpu_memory_used_bytes")) == 1
+
+
+def test_each_page_of_the_router_says_itself_whether_it_answers(watched: Box) -> None:
+    assert value(watched, 'count(up{host="box", job="router"} == 1)', least=2) == 2
 
 
 def test_status_tells_the_requests_of_the_tier(watched: Box) -> None:

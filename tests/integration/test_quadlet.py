@@ -16,9 +16,11 @@ from places import REPOSITORY
 
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.digests import digest
 from anvil_gen.render.unit_reader import plain, read_unit, split_words
 
 QUADLET = REPOSITORY / ".tools" / "quadlet"
+CONFIGURATION = "ROUTER_FILE_haproxy_cfg"
 EXAMPLE = REPOSITORY / "examples/lab-quad/quadlet"
 Unit = list[tuple[str, str, str]]
 
@@ -110,13 +112,29 @@ def test_podman_runs_what_compose_runs_word_by_word(name: str) -> None:
     assert [yaml.safe_load(one) for one in option(words, "--entrypoint")] == (
         [service["entrypoint"]] if "entrypoint" in service else []
     )
-    assert [yaml.safe_load(one) for one in option(words, "--health-cmd")] == [[literal(part) for part in health]]
+    # Podman puts CMD before a list itself, and would split one that has it at its spaces.
+    assert [yaml.safe_load(one) for one in option(words, "--health-cmd")] == [[literal(part) for part in health[1:]]]
+    assert health[0] == "CMD"
     variables = {one.partition("=")[0]: one.partition("=")[2] for one in option(words, "--env")}
-    assert variables == {key: literal(text) for key, text in service.get("environment", {}).items() if text is not None}
+    compose = {key: literal(text) for key, text in service.get("environment", {}).items() if text is not None}
+    if CONFIGURATION in compose:  # another resolver, so another file
+        assert variables.pop(CONFIGURATION) != compose.pop(CONFIGURATION)
+    assert variables == compose
     assert option(words, "--secret") == [
         f"{key},type=env,target={key}" for key, text in service.get("environment", {}).items() if text is None
     ]
     assert option(words, "--publish") == service.get("ports", [])
+
+
+def test_the_router_asks_the_resolver_of_podmans_network() -> None:
+    name = "anvil-lab-quad-router-reload.service"
+    variables = dict(one.split("=", 1) for one in option(run_line(example()[name]), "--env"))
+    text = (EXAMPLE / "router/haproxy.cfg").read_text("utf-8")
+
+    assert "    parse-resolv-conf\n" in text
+    assert "127.0.0.11" not in text
+    assert variables[CONFIGURATION] == digest(text)
+    assert variables[CONFIGURATION] in (EXAMPLE / "router/health.json").read_text("utf-8")
 
 
 def test_gpus_are_the_cdi_names_of_their_uuids() -> None:

@@ -20,7 +20,7 @@ OTHER = INVENTORY.replace("65536", "32768") + EXPERIMENT
 STATE = [".gitignore", "state.json"]
 ROUNDS = 2
 AT_ONCE = 6
-WRITES = 150
+WRITES = 60
 
 WRITE_OFTEN = """
 import sys
