@@ -107,7 +107,9 @@ def test_the_tag_says_the_version(name: str, image: str, version: str) -> None:
 def test_default_images_are_known_releases(name: str) -> None:
     engine, timeline = data_of(name)
     images = [engine.image, *(image for images in engine.images.values() for image in images.values())]
-    assert [image for image in images if image_version(engine, image) not in timeline.versions] == []
+    # The first release for it; what its flags are is taken from the one before, whose source is the same in its flags.
+    newer = ["ghcr.io/huggingface/text-embeddings-inference:121-1.9.4"] if name == "tei" else []
+    assert [image for image in images if image_version(engine, image) not in timeline.versions] == newer
 
 
 def test_a_flag_that_changed_its_main_name_is_one_flag() -> None:
