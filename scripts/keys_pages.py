@@ -83,6 +83,7 @@ DATA_TABLES = {
             "[runtime]": "Runtime",
             "[probe]": "PinProbe",
             "[exporter]": "Exporter",
+            "[[exporter.labels]]": "GpuLabel",
             "[requests.*]": "GpuForm",
             "[claim]": "Claim",
         },
@@ -102,7 +103,7 @@ DATA_TABLES = {
             "[pictures.*]": "Picture",
         },
     ),
-    "architectures": ("architectures.toml", {"[[family]]": "Family"}),
+    "architectures": ("architectures.toml", {"[[family]]": "Family", "[[omitted]]": "Omitted"}),
     "model": ("models/NAME.toml", {"[[family]]": "ModelFamily"}),
     "target": ("targets/NAME/target.toml", {"(top level)": "Target", "[group]": "GroupWords", "[keys]": "KeyWords"}),
 }

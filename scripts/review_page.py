@@ -15,8 +15,8 @@ from anvil_gen.deploy.diff_text import diff_text
 from anvil_gen.deploy.pipeline import Generator, generator
 from anvil_gen.review.against_ref import file_changes
 from anvil_gen.review.causes import Elsewhere, with_causes
-from anvil_gen.review.consequence import service_changes
-from anvil_gen.review.host_plan import HostPlan, compose, document, host_plan, inputs
+from anvil_gen.review.consequence import compose, service_changes
+from anvil_gen.review.host_plan import HostPlan, document, host_plan, inputs
 from anvil_gen.review.toml_edits import edits
 
 HOST = Path("hosts/lab-quad.toml")
@@ -47,8 +47,11 @@ how long its health check allows. What happens is decided by the rendered files 
 Docker Compose as well, by the hashes that it compares containers with (`docker compose config --hash`), and exits 1
 where it would do something else.
 
-`render`, `up` and `status` print services in the same lines, symbols and words: what a render changes, what was done
-(`recreated` for `recreate`), and what the next `up` does about a drift.
+`render`, `up` and `status` print services in the same lines, symbols and words, with the causes: what a render changes,
+what was done (`recreated` for `recreate`), and what the next `up` does about a drift.
+
+An edit that changes no file, such as a default that is now written, is listed as such: it may be a mistake. Where an
+inventory has only other comments, that is said instead.
 
 Where the image of a tier becomes another release of its engine, `plan` also lists what that changes for the flags that
 the tier gives, the flags that are gone, and the engine's defaults of those that it does not give.

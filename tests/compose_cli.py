@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MINIMUM_VERSION = (2, 20)
 LOCAL_BINARY = Path(__file__).resolve().parent.parent / ".tools" / "docker-compose"
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 300
 
 
 class ComposeError(Exception):

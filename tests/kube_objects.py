@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,19 @@ class Objects:
         for name, one in self.of("Deployment").items():
             yield name, one["spec"]["template"]
         for one in self.of("LeaderWorkerSet").values():
-            for kind in ("leaderTemplate", "workerTemplate"):
+            for kind in RANKS:
                 pod = one["spec"]["leaderWorkerTemplate"][kind]
                 yield pod["metadata"]["labels"]["app.kubernetes.io/name"], pod
+
+    def claim_templates(self, name: str) -> list[Object]:
+        """Return the volumes that each pod of a group has to itself, by the name of one of its ranks."""
+        found = [one["spec"]["leaderWorkerTemplate"] for one in self.of("LeaderWorkerSet").values()]
+        return [
+            template["metadata"]
+            for spec in found
+            if name in [spec[kind]["metadata"]["labels"]["app.kubernetes.io/name"] for kind in RANKS]
+            for template in spec.get("volumeClaimTemplates", ())
+        ]
 
     def selected(self, labels: Mapping[str, str]) -> list[str]:
         return [name for name, pod in self.pods() if labels.items() <= pod["metadata"]["labels"].items()]
@@ -91,7 +101,7 @@ def _pods(objects: Objects) -> Iterator[str]:
             yield f"{name} selects the pods of others"
     for name, template in objects.pods():
         pod = template["spec"]
-        yield from _pod(objects, name, pod)
+        yield from _pod(objects, name, pod, objects.claim_templates(name))
         for container in pod["containers"]:
             secrets |= {
                 entry["valueFrom"]["secretKeyRef"]["name"]
@@ -102,7 +112,8 @@ def _pods(objects: Objects) -> Iterator[str]:
         yield f"several secrets: {secrets}"
 
 
-def _pod(objects: Objects, name: str, pod: Object) -> Iterator[str]:
+def _pod(objects: Objects, name: str, pod: Object, templates: Sequence[Object] = ()) -> Iterator[str]:
+    """Yield what is wrong with a pod, whose volumes by templates of claims have only names."""
     claims = {one["name"]: one for one in pod.get("resourceClaims", ())}
     for one in claims.values():
         for key, kind in (
@@ -111,7 +122,7 @@ def _pod(objects: Objects, name: str, pod: Object) -> Iterator[str]:
         ):
             if key in one and one[key] not in objects.of(kind):
                 yield f"{name}: no {kind} {one[key]}"
-    volumes = {one["name"]: one for one in pod.get("volumes", ())}
+    volumes = {one["name"]: one for one in (*pod.get("volumes", ()), *templates)}
     for one in volumes.values():
         claim = one.get("persistentVolumeClaim", {}).get("claimName")
         if claim is not None and claim not in objects.of("PersistentVolumeClaim"):
@@ -131,7 +142,7 @@ def _pod(objects: Objects, name: str, pod: Object) -> Iterator[str]:
     yield from (f"{name}: {one} is not claimed" for one in asked - claims.keys())
     yield from (f"{name}: nothing asks for {one}" for one in claims.keys() - asked)
     yield from (f"{name}: no volume {one}" for one in used - volumes.keys())
-    yield from (f"{name}: nothing mounts {one}" for one in volumes.keys() - used)
+    yield from (f"{name}: nothing mounts {one}" for one in volumes.keys() - used - {one["name"] for one in templates})
 
 
 def _container(objects: Objects, name: str, container: Object, volumes: Mapping[str, Object]) -> Iterator[str]:
@@ -169,12 +180,14 @@ def _groups(objects: Objects) -> Iterator[str]:
     """Yield what is wrong with groups: what each rank has to itself, and what Kubernetes puts in their place."""
     for name, one in objects.of("LeaderWorkerSet").items():
         spec = one["spec"]["leaderWorkerTemplate"]
-        leader, worker = (spec[kind] for kind in ("leaderTemplate", "workerTemplate"))
-        if spec["size"] != 2:
-            yield f"{name}: one worker's template is for {spec['size'] - 1} of them"
+        leader, worker = (spec[kind] for kind in RANKS)
+        if spec["size"] != 1 + len(nodes_of(worker)):
+            yield f"{name}: {len(nodes_of(worker))} nodes are for {spec['size'] - 1} workers"
+        yield from _apart(name, worker)
+        yield from _own_volumes(name, spec)
         if name in objects.of("Service"):
             yield f"{name}: its controller makes a service of this name"
-        if leader["spec"]["nodeSelector"] == worker["spec"]["nodeSelector"]:
+        if nodes_of(leader) & nodes_of(worker):
             yield f"{name}: two ranks on one node"
         names = {pod["metadata"]["labels"]["app.kubernetes.io/name"] for pod in (leader, worker)}
         for rank in names:
@@ -188,6 +201,40 @@ def _groups(objects: Objects) -> Iterator[str]:
             yield f"{name}: two ranks have one claim"
 
 
+def _apart(name: str, worker: Object) -> Iterator[str]:
+    """Yield what lets two workers run on one node."""
+    if len(nodes_of(worker)) == 1:
+        return
+    rules = worker["spec"]["affinity"].get("podAntiAffinity", {}).get("requiredDuringSchedulingIgnoredDuringExecution")
+    own = worker["metadata"]["labels"].items()
+    kept_apart = [one["labelSelector"]["matchLabels"] for one in rules or () if one["topologyKey"] == HOSTNAME]
+    if not any(labels.items() <= own for labels in kept_apart):
+        yield f"{name}: two workers can be on one node"
+
+
+def _own_volumes(name: str, spec: Object) -> Iterator[str]:
+    """Yield volumes that nothing mounts, and those of one pod that several workers would mount."""
+    mounted = {mount["name"] for kind in RANKS for mount in spec[kind]["spec"]["containers"][0].get("volumeMounts", ())}
+    own = {template["metadata"]["name"] for template in spec.get("volumeClaimTemplates", ())}
+    yield from (f"{name}: nothing mounts {one}" for one in own - mounted)
+    for kind in RANKS:
+        pod = spec[kind]["spec"]
+        yield from (f"{name}: {one['name']} is there twice" for one in pod.get("volumes", ()) if one["name"] in own)
+
+
+def nodes_of(pod: Object) -> set[str]:
+    """Return the nodes on which pods of a template can run."""
+    spec = pod["spec"]
+    if "nodeSelector" in spec:
+        return {spec["nodeSelector"][HOSTNAME]}
+    (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    (one,) = term["matchExpressions"]
+    assert (one["key"], one["operator"]) == (HOSTNAME, "In")
+    return {*one["values"]}
+
+
+RANKS = ("leaderTemplate", "workerTemplate")
+HOSTNAME = "kubernetes.io/hostname"
 GIVEN = ("LWS_LEADER_ADDRESS", "LWS_GROUP_SIZE", "LWS_WORKER_INDEX")
 
 
@@ -245,17 +292,18 @@ def _storage(objects: Objects) -> Iterator[str]:
             (term,) = volume["nodeAffinity"]["required"]["nodeSelectorTerms"]
             if {value for one in term["matchExpressions"] for value in one["values"]} != nodes.get(name):
                 yield f"{spec['volumeName']} is on another node than the pods"
+        if len(nodes.get(name, ())) > 1 and not (volume and {"ReadOnlyMany", "ReadWriteMany"} & {*spec["accessModes"]}):
+            yield f"{name} is mounted on several nodes"
     yield from (f"nothing claims {name}" for name in objects.of("PersistentVolume").keys() - bound)
-    yield from (f"{name} is mounted on several nodes" for name, found in nodes.items() if name and len(found) > 1)
 
 
-def _nodes(objects: Objects) -> dict[str, set[str | None]]:
+def _nodes(objects: Objects) -> dict[str, set[str]]:
     """Return the nodes on which each claim is mounted."""
-    found: dict[str, set[str | None]] = {}
+    found: dict[str, set[str]] = {}
     for _, pod in objects.pods():
         for volume in pod["spec"].get("volumes", ()):
             claim = volume.get("persistentVolumeClaim", {}).get("claimName", "")
-            found.setdefault(claim, set()).add(pod["spec"].get("nodeSelector", {}).get("kubernetes.io/hostname"))
+            found.setdefault(claim, set()).update(nodes_of(pod))
     return found
 
 

@@ -26,7 +26,7 @@ def custom_validator(kind: str) -> Any:
 
 
 def validate(document: Object, version: str) -> None:
-    """Check an object by its schema, and the pods of a custom resource by that of Kubernetes.
+    """Check an object by its schema, and the pods and claims of a custom resource by those of Kubernetes.
 
     Raises:
         ValidationError: it does not fit, or its kind is not known.
@@ -39,6 +39,8 @@ def validate(document: Object, version: str) -> None:
     for pod in document["spec"].get("leaderWorkerTemplate", {}).values():
         if isinstance(pod, dict):
             _validate({"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "x"}, "template": pod}, version)
+    for claim in document["spec"].get("leaderWorkerTemplate", {}).get("volumeClaimTemplates", ()):
+        _validate({"apiVersion": "v1", "kind": "PersistentVolumeClaim", **claim}, version)
 
 
 def _validate(document: Object, version: str) -> None:

@@ -39,6 +39,8 @@ class MeasuredCase(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     tokens: int | None = None
     need_gib: float | None = None
     refused: bool = False
+    draft: ModelFacts | None = None
+    one_of_several: bool = False  # the memory is of one GPU, and a GPU that has less decides the tokens
     note: str = ""
 
 
@@ -60,7 +62,16 @@ def computed(case: MeasuredCase, *, kv_is_given: bool = True) -> Estimate:
     """Return what is computed for a case, with the cache's memory as it was or as it is computed."""
     given = round(case.kv_gib * GIB) if case.kv_gib is not None and kv_is_given else None
     rules = rules_for(case.engine, case.version)
-    return estimate(Case(facts=case.facts, request=case.request, rules=rules, memory=case.gpu_mib * MIB, kv=given))
+    return estimate(
+        Case(
+            facts=case.facts,
+            request=case.request,
+            rules=rules,
+            memory=case.gpu_mib * MIB,
+            kv=given,
+            draft=case.draft,
+        )
+    )
 
 
 def need(case: MeasuredCase) -> float:

@@ -48,16 +48,6 @@ model = { repo = "nomic-embed-text" }
 TEMPLATES = Path(tempfile.mkdtemp(prefix="anvil-gen-test-templates-"))
 """Compiled once for all tests here."""
 ON = "\n[monitoring]\n"
-LOCK = """lock = 1
-[models."org/chat"]
-commit = "0123456789abcdef0123456789abcdef01234567"
-[models."org/chat".facts]
-architecture = "Qwen3ForCausalLM"
-layers = "F*36"
-attention = { kv_heads = 8, head_dim = 128 }
-max_context = 40960
-bytes = { language = 8000000000 }
-"""
 
 
 def rendered(folder: Path, text: str = INVENTORY + ON, **others: str) -> Tree:

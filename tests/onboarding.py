@@ -17,7 +17,7 @@ from copier._main import Worker
 from running import Result
 
 REPOSITORY = Path(__file__).parent.parent
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 300
 
 RTX5090 = "NVIDIA GeForce RTX 5090, 32607 MiB, GPU-04d3b6e7-5691-3e86-1d34-c37999440cf1, 12.0"
 PRO6000 = "NVIDIA RTX PRO 6000 Blackwell Workstation Edition, 97887 MiB, GPU-d0f446cf-1771-414c-e116-a39138798a8c, 12.0"

@@ -50,7 +50,7 @@ def real_registry(folder: Path, more: str = "", tls: str = "") -> Iterator[str]:
             ["docker-registry", "serve", str(configuration)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while True:
             try:
                 with socket.create_connection(("127.0.0.1", port), timeout=1):
@@ -117,7 +117,7 @@ class Registry(NamedTuple):
         if self.authorization:
             headers["Authorization"] = self.authorization
         request = urllib.request.Request(f"{self.scheme}://{self.address}{path}", body, headers, method=method)
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return dict(answer.headers)
 
 
@@ -197,7 +197,7 @@ class Front:
         headers = {"Accept": request.headers.get("Accept", "*/*")}
         asked = urllib.request.Request(f"http://{self.behind}{request.path}", headers=headers, method=request.command)
         try:
-            with urllib.request.urlopen(asked, timeout=20) as answer:
+            with urllib.request.urlopen(asked, timeout=120) as answer:
                 return Refusal(answer.status, dict(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
             return Refusal(error.code, dict(error.headers), error.read())

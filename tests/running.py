@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from anvil_gen.deploy.plan import Plan
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 300
 
 INVENTORY = """schema = 1
 

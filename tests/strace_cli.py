@@ -28,7 +28,7 @@ _READING = frozenset(
 )
 _CALL = re.compile(r"(?P<name>\w+)\((?P<arguments>.*?)\)? += ", re.DOTALL)
 _ONLY_READS = re.compile(r"O_RDONLY(?!.*O_(?:CREAT|TRUNC))")
-_TIMEOUT_SECONDS = 60
+_TIMEOUT_SECONDS = 300
 
 
 class Call(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -34,14 +34,29 @@ class Family(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     gguf: Annotated[tuple[str, ...], Meta(description="Names in `general.architecture` of a GGUF file.")] = ()
 
 
+class Omitted(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What configurations leave out because it is the default of their class."""
+
+    config: Annotated[tuple[str, ...], Meta(description="Names in `model_type` of config.json.")]
+    values: Annotated[Mapping[str, int], Meta(description="Key of config.json -> its value where it is missing.")]
+
+
 class Architectures(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """The architectures that are known, by how their layers cache."""
 
     family: Annotated[tuple[Family, ...], Meta(description="Architectures whose layers cache alike.")] = ()
+    omitted: Annotated[
+        tuple[Omitted, ...],
+        Meta(description="What configurations leave out because it is the default of their class in transformers."),
+    ] = ()
 
     def find(self, name: str, form: Literal["config", "gguf"]) -> Family | None:
         """Return the family of an architecture; None where it is not known."""
         return next((family for family in self.family if name in getattr(family, form)), None)
+
+    def defaults(self, name: str) -> Mapping[str, int]:
+        """Return what a configuration of an architecture means where it is silent."""
+        return next((one.values for one in self.omitted if name in one.config), {})
 
 
 def architectures(catalog: Catalog) -> Architectures:

@@ -25,6 +25,7 @@ Setting = Literal[
     "kv_dtype_v",
     "prefix_caching",
     "no_prefix_caching",
+    "state_dtype",
     "speculative_tokens",
     "batch",
     "ubatch",
@@ -81,6 +82,15 @@ Tokens = Annotated[
 ]
 Batches = Annotated[int, Meta(description="Batches whose tokens a sliding window has to hold.")]
 StatePrefixes = Annotated[bool, Meta(description="It caches prefixes of models with states unasked.")]
+WholeWindows = Annotated[
+    str, Meta(description="Kinds of windows that it keeps whole in models that have other layers too: `S`, `C`.")
+]
+Calibrated = Annotated[
+    tuple[str, ...], Meta(description="Tools whose checkpoints say the type of the cache, which it then takes unasked.")
+]
+IndexedTypes = Annotated[
+    Mapping[str, str], Meta(description="Type of the cache -> the one that it stands for where tokens are picked.")
+]
 BatchedTokens = Annotated[tuple[Step, ...], Meta(description="Its default of a batch's tokens.")]
 Sequences = Annotated[tuple[Step, ...], Meta(description="Its default of the number of sequences.")]
 
@@ -95,6 +105,9 @@ class Since(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     tokens: Tokens | None = None
     batches: Batches | None = None
     state_prefix_caching: StatePrefixes | None = None
+    whole_windows: WholeWindows | None = None
+    calibrated: Calibrated | None = None
+    indexed_dtypes: IndexedTypes | None = None
     max_batched_tokens: BatchedTokens | None = None
     max_sequences: Sequences | None = None
 
@@ -127,7 +140,10 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     tokens: Tokens = "requests"
     batches: Batches = 1
     state_prefix_caching: StatePrefixes = False
+    whole_windows: WholeWindows = ""
+    calibrated: Calibrated = ()
     sliding_share: Annotated[float, Meta(description="Tokens of a window's pool for each of the whole pool.")] = 1.0
+    state_ratio: Annotated[float, Meta(description="Memory of the states for each of the pool, at most.")] = 0.0
     context: Annotated[tuple[Step, ...], Meta(description="Its default of the context; none for the model's own.")] = ()
     contexts_per_sequence: Annotated[
         bool, Meta(description="The context is that of each sequence, and not of all together.")
@@ -147,9 +163,7 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     latent_dtypes: Annotated[
         Mapping[str, int], Meta(description="Type of the cache -> bytes of a token in a layer of latent attention.")
     ] = {}
-    indexed_dtypes: Annotated[
-        Mapping[str, str], Meta(description="Type of the cache -> the one that it stands for where tokens are picked.")
-    ] = {}
+    indexed_dtypes: IndexedTypes = {}
     known_layouts: Annotated[
         tuple[str, ...], Meta(description="Layouts of the cache in which its blocks are grouped as computed here.")
     ] = ()
@@ -160,6 +174,12 @@ class EngineMemory(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     rank_overhead_gib: Annotated[Interval, Meta(description="What is added where several GPUs share a model.")] = (
         Interval(low=0.0, high=0.0)
     )
+    unified_gib: Annotated[
+        Interval | None, Meta(description="Memory of GPUs that share it with the processor, in GiB.")
+    ] = None
+    unified_overhead_gib: Annotated[
+        Interval, Meta(description="What is added on these: what the system takes counts as the engine's.")
+    ] = Interval(low=0.0, high=0.0)
     batch_overhead: Annotated[
         Interval,
         Meta(
@@ -235,6 +255,8 @@ def _semantic_errors(data: EngineMemory) -> Iterator[tuple[KeyPath, str]]:
     for name in (
         "overhead_gib",
         "rank_overhead_gib",
+        "unified_gib",
+        "unified_overhead_gib",
         "vision_overhead_gib",
         "batch_overhead",
         "result_copies",

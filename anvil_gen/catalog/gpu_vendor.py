@@ -144,6 +144,8 @@ def semantic_errors(data: Vendor) -> Iterator[tuple[KeyPath, str]]:
         yield from _no_pattern(("usage", "pattern"), data.usage.pattern, groups=GPU_GROUPS)
     if data.probe is not None:
         yield from _no_pattern(("probe", "pattern"), data.probe.pattern, groups=("uuid",))
+    for at, label in enumerate(data.exporter.labels if data.exporter is not None else ()):
+        yield from _no_pattern(("exporter", "labels", at, "form"), label.form)
     for key, table in (("platforms", data.platforms), ("unsupported", data.unsupported)):
         for platform in table:
             yield from struct_errors(platform, Platform, (key, platform))

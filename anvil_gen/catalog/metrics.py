@@ -43,6 +43,22 @@ class Metrics(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     sources: Sources = ()
 
 
+class GpuLabel(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A label by which samples name a GPU, for those that the inventory knows by ids of one form."""
+
+    label: Annotated[str, Meta(description="The name of the label.")]
+    form: Annotated[str, Meta(description="Form of the inventory's id, as a regular expression.")] = "(.+)"
+    pattern: Annotated[
+        str,
+        Meta(
+            description="Form of the label, as a regular expression of Prometheus; `\\1` is the first group of `form`."
+        ),
+    ] = r"\1"
+    alone: Annotated[
+        bool, Meta(description="The label does not say which GPU it is: for a host that has one of the vendor.")
+    ] = False
+
+
 class Exporter(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """The program that exports the metrics of a vendor's GPUs."""
 
@@ -51,12 +67,14 @@ class Exporter(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     path: Annotated[str, Meta(description="Path of the request.")] = "/metrics"
     command: Annotated[tuple[str, ...], Meta(description="Its arguments.")] = ()
     environment: Annotated[Mapping[str, str], Meta(description="Its environment variables.")] = {}
-    label: Annotated[str, Meta(description="Label that names a GPU.")]
-    label_pattern: Annotated[
-        str,
-        Meta(description="Form of that label, as a regular expression; `{id}` is the GPU's id without `id_prefix`."),
-    ] = "{id}"
-    id_prefix: Annotated[str, Meta(description="What an id in the inventory begins with, and the label may not.")] = ""
+    needs_gpus: Annotated[
+        bool, Meta(description="It is given the GPUs; otherwise it reads what the kernel tells everybody.")
+    ] = True
+    rights: Annotated[
+        Mapping[str, Any],
+        Meta(description="Compose's keys for what it needs besides `[gpu-metrics]` of `templates/monitoring/`."),
+    ] = {}
+    labels: Annotated[tuple[GpuLabel, ...], Meta(description="How its samples name a GPU; the first that fits counts.")]
     names: Names = {}
     sources: Sources = ()
 

@@ -50,6 +50,7 @@ class ModelFamily(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
     flags: Annotated[
         Mapping[str, Mapping[str, Any]], Meta(description="Engine -> further flags that its original files need.")
     ] = {}
+    cache: Annotated[_ByEngine, Meta(description="Engine -> type of the cache that its card or recipe asks for.")] = {}
     sampling: Annotated[
         Mapping[Sampling, int | float],
         Meta(description="Sampling that its authors recommend, where it reasons if it does."),

@@ -25,8 +25,7 @@ class KeyWords(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 class GroupWords(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """How the ranks of a group find each other there."""
 
-    hosts: Annotated[int, Meta(description="Of how many hosts a group can be.", ge=2)]
-    more: Annotated[str, Meta(description="Why it can be of no more.")]
+    alike: Annotated[str, Meta(description="Why all hosts after the first must be alike.")]
     values: Annotated[
         Mapping[str, str],
         Meta(

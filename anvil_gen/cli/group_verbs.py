@@ -87,13 +87,19 @@ def up_group(
 
     Where one rank is lost or will be another one, all are recreated: what is left of them hangs.
     """
-    from anvil_gen.operate.group import different_images, rendered, require_operable, running_group  # noqa: PLC0415
+    from anvil_gen.operate.group import (  # noqa: PLC0415
+        different_images,
+        different_overrides,
+        rendered,
+        require_operable,
+        running_group,
+    )
 
     if render:
         ranks = rendered(ranks)
     require_operable(ranks, "up", stale_too=True)
     status, run = running_group(ranks), _Run(ranks, as_json=as_json)
-    different = [] if pull else different_images(ranks)
+    different = different_overrides(ranks) + ([] if pull else different_images(ranks))
     if different:
         raise DiagnosticError(different)
     run.reasons = [one.detail for one in status.drift] or status.changing

@@ -24,7 +24,7 @@ def plan_in_workflow(
         _publish(errors_comment(error.diagnostics), pull, environment, is_needed=True)
         raise
     show_annotations(plans)
-    _publish(comment(plans), pull, environment, is_needed=any(plan.changes for plan in plans))
+    _publish(comment(plans), pull, environment, is_needed=any(plan.is_told for plan in plans))
     return plans
 
 

@@ -46,7 +46,7 @@ class Action(Enum):
 class Cause(Struct, frozen=True, kw_only=True):
     """What a difference follows from: a line of a file, with its key and that key's values, None where it has none.
 
-    ``why`` is the reason that the file itself gives.
+    ``why`` is the reason that the file itself gives. It ``is_elsewhere`` where the file is not the host's inventory.
     """
 
     file: str
@@ -55,6 +55,7 @@ class Cause(Struct, frozen=True, kw_only=True):
     before: Any = None
     after: Any = None
     why: str = ""
+    is_elsewhere: bool = False
 
 
 class Change(Struct, frozen=True, kw_only=True):

@@ -192,6 +192,10 @@ class DeployTree:
             return False
         return not self._unlike_written(changes) and all(self.read(path) is not None for path in written.files)
 
+    def is_of_other_sources(self, sources: Sources) -> bool:
+        """Tell whether the last write here was from another inventory, or from other files besides it."""
+        return self._state is not None and self._state.is_finished and self._state.sources.own != sources.own
+
     def is_written(self, files: Mapping[str, str], changes: Sequence[FileChange], *, sources: Sources) -> bool:
         """Tell whether nothing is to be done for the folder to hold ``files``."""
         return not changes and self._state == _state_of(files, sources) and not self._left_over()

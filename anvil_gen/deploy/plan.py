@@ -24,7 +24,6 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
     folder: DeployTree
     files: tuple[FileChange, ...]
-    changes: tuple[Change, ...]
 
 
 class Plan:
@@ -62,10 +61,10 @@ class Plan:
         """
         return self._comparison.files
 
-    @property
+    @cached_property
     def changes(self) -> tuple[Change, ...]:
         """What that means for services, those of the host's main project first."""
-        return self._comparison.changes
+        return self._service_changes(self.files)
 
     def compare_again(self) -> Plan:
         """Return the plan against what is in its folder by now."""
@@ -75,7 +74,7 @@ class Plan:
 
     def _compared(self, folder: DeployTree) -> Comparison:
         files = tuple(folder.compare(self.tree.files, cache(self._names)))
-        return Comparison(folder=folder, files=files, changes=self._service_changes(files))
+        return Comparison(folder=folder, files=files)
 
     def _names(self) -> set[str]:
         """Return the files that some router's folder puts next to the root file."""

@@ -16,7 +16,7 @@ from anvil_gen.render.target_view import HostTree, ViewBuilder
 from anvil_gen.render.verify_target import verify_target
 from anvil_gen.resolve.host import Host
 from anvil_gen.resolve.model import Tree
-from anvil_gen.resolve.target import check_target, resolve_target
+from anvil_gen.resolve.target import TargetErrors, check_target, resolve_target
 
 
 def target_files(renderer: Renderer, tree: HostTree, read: ReadTree) -> dict[str, str]:
@@ -36,7 +36,8 @@ def target_files(renderer: Renderer, tree: HostTree, read: ReadTree) -> dict[str
     view = ViewBuilder(tree).view()
     host.collector.raise_errors()
     if request.data.group is not None:
-        view = with_workers(view, read)
+        view = with_workers(view, read, TargetErrors(host.collector, request))
+        host.collector.raise_errors()
     files = render_target(renderer, tree.stack, request, view)
     verify_target(request.data.syntax, view, files)
     return files

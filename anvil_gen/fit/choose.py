@@ -76,9 +76,11 @@ def choose(host: Host, facts: ModelFacts, wish: Wish, fits: Mapping[str, TierFit
     task = (family.task if family is not None else "") or "chat"
     gpus = _gpus(host, wish.gpus)
     server = _server(host.catalog, facts, task, wish.engine, gpus)
-    setup = _setup(host, fits, server, facts, wish)
+    cache = family.cache.get(server.name) if family is not None else None
+    request = Request(context=wish.context, kv_dtype=cache)
+    setup = _setup(host, fits, server, Case(facts=facts, request=request, rules=server.rules, memory=0), wish)
     flags = _flags(family, server, facts, wish.model) if family is not None else {}
-    notes = tuple(_notes(family, by_name, setup, server.engine))
+    notes = tuple(_notes(family, by_name, setup, server))
     table = _table(server, wish, setup, task=task, flags=flags)
     return Choice(engine=server.name, table=table, family=family, task=task, setup=setup, notes=notes)
 
@@ -154,13 +156,12 @@ def _usable(picked: Picked, gpus: Sequence[Gpu]) -> list[Gpu]:
     ]
 
 
-def _setup(host: Host, fits: Mapping[str, TierFit], server: _Server, facts: ModelFacts, wish: Wish) -> Setup:
+def _setup(host: Host, fits: Mapping[str, TierFit], server: _Server, case: Case, wish: Wish) -> Setup:
     """Return the best place with its settings.
 
     Raises:
         DiagnosticError: no GPU takes the model.
     """
-    case = Case(facts=facts, request=Request(context=wish.context), rules=server.rules, memory=0)
     gpus = _gpus(host, wish.gpus)
     if not gpus:
         return _on_processor(case)
@@ -171,8 +172,8 @@ def _setup(host: Host, fits: Mapping[str, TierFit], server: _Server, facts: Mode
     setups = [setup_at(one.placed, server.engine, wish.context) for one in found if one.placed is not None]
     fitting = [setup for setup in setups if setup.verdict != "does not fit"]
     if not fitting:
-        raise DiagnosticError([_no_place(facts, found, wish)])
-    target = min(wish.context or USUAL, facts.max_context or USUAL) if server.rules.cache != "none" else 0
+        raise DiagnosticError([_no_place(case.facts, found, wish)])
+    target = min(wish.context or USUAL, case.facts.max_context or USUAL) if server.rules.cache != "none" else 0
     return with_less(best_setup(fitting, target))
 
 
@@ -221,7 +222,8 @@ def _flags(family: ModelFamily, server: _Server, facts: ModelFacts, model: str) 
     return {**wanted, **(family.flags.get(server.name, {}) if original else {})}
 
 
-def _notes(family: ModelFamily | None, by_name: bool, setup: Setup, engine: Engine) -> Iterator[str]:
+def _notes(family: ModelFamily | None, by_name: bool, setup: Setup, server: _Server) -> Iterator[str]:
+    engine = server.engine
     if family is None and "tools" in engine.model_flags:
         yield "it is of no known family: parsers of its tool calls and reasoning are yours to add"
     elif family is not None:
@@ -229,7 +231,9 @@ def _notes(family: ModelFamily | None, by_name: bool, setup: Setup, engine: Engi
         yield f"family: {family.title}{known} ({family.source})"
         yield from family.quirks
     if setup.kv_dtype is not None:
-        yield f"its cache in {setup.kv_dtype}, so that the context is long enough"
+        is_asked = family is not None and family.cache.get(server.name) == setup.kv_dtype
+        why = "as its family has it" if is_asked else "so that the context is long enough"
+        yield f"its cache in {setup.kv_dtype}, {why}"
     if setup.max_sequences is not None:
         why = "so that each has its state for certain" if setup.has_states else "so that more is left for the context"
         yield f"no more than {setup.max_sequences} sequences, {why}"

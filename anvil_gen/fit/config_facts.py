@@ -29,6 +29,7 @@ _KINDS = {
     "chunked_attention": "C",
     "linear_attention": "L",
     "mamba": "L",
+    "conv": "L",
     "mlp": "N",
     "moe": "N",
 }
@@ -41,6 +42,8 @@ _VISION = lazy_pattern(
     r"(?:^|\.)(?:visual|vision\w*|image_newline|multi_modal_projector|embed_vision|mm_projector|audio_tower)\b"
 )
 _EXPERT = lazy_pattern(r"\.experts\.")
+_CACHE_KEYS = ("kv_cache_scheme", "kv_cache_quant_algo")
+_CACHE_TYPES = {"float8": "fp8", "float4": "nvfp4"}
 _SIZES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 
 
@@ -50,6 +53,7 @@ def config_facts(
     """Return the facts of a model of the Hugging Face Hub, or of a folder in its form."""
     text = _text_part(config)
     kind = text.get("model_type") or config.get("model_type") or ""
+    text = {**known.defaults(kind), **text}
     family = known.find(kind, "config") or known.find(config.get("model_type") or "", "config")
     pattern, unknown = _pattern(text, family, kind)
     heads = text.get("num_attention_heads") or 0
@@ -62,6 +66,7 @@ def config_facts(
         sliding=_attention(text, "S", pattern) if set(pattern) & set("SC") else None,
         mla=_latent(text) if "M" in pattern else None,
         linear=_linear(text, family) if "L" in pattern else None,
+        kv_heads=_heads_of_blocks(text, layers),
         moe=_experts(text, tensors),
         mtp=_mtp(text, tensors, layers),
         hidden=text.get("hidden_size") or text.get("n_embd") or 0,
@@ -87,7 +92,9 @@ def _text_part(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _pattern(text: Mapping[str, Any], family: Family | None, kind: str) -> tuple[str, str]:
     """Return the kind of each layer, and why it is not known; then as many layers with full attention."""
-    count = _first_number(text, "num_hidden_layers", "n_layer", "num_layers")
+    count = _first_number(text, "num_hidden_layers", "n_layer", "num_layers", "decoder_layers")
+    if count == 0:
+        return "", "how many layers it has is not known"
     if family is None:
         return (
             "F" * count,
@@ -113,6 +120,8 @@ def _listed(text: Mapping[str, Any]) -> str:
     """Return the kinds of layers where the configuration lists them; ``?`` for one that is not known."""
     if isinstance(text.get("hybrid_override_pattern"), str):
         return "".join(_LETTERS.get(letter, "?") for letter in text["hybrid_override_pattern"])
+    if isinstance(text.get("block_configs"), list):
+        return "".join("F" if _group_of_block(block) else "N" for block in text["block_configs"])
     listed = text.get("layer_types") or text.get("layers_block_type")
     if not isinstance(listed, list):
         return ""
@@ -129,14 +138,30 @@ def _repeated(text: Mapping[str, Any], family: Family, count: int) -> str:
         unit = unit[0] * (every - 1) + "F"
     if unit == "M" and not text.get("kv_lora_rank"):
         unit = "F"
-    return (unit * count)[:count]
+    attends = set(text.get("attn_layer_indices") or ())
+    return "".join("F" if at in attends else letter for at, letter in enumerate((unit * count)[:count]))
+
+
+def _group_of_block(block: Any) -> int:
+    """Return how many heads share a key and a value in a layer that was searched for; 0 where it has no attention."""
+    attention = block.get("attention") or {}
+    return 0 if attention.get("no_op") or attention.get("replace_with_linear") else attention.get("n_heads_in_group", 1)
+
+
+def _heads_of_blocks(text: Mapping[str, Any], layers: int) -> tuple[int, ...]:
+    """Return the key-value heads of each layer where the configuration has a description of each."""
+    blocks = text.get("block_configs")
+    if not isinstance(blocks, list) or len(blocks) != layers:
+        return ()
+    heads = _first_number(text, "num_attention_heads")
+    return tuple(heads // group if group else 0 for group in map(_group_of_block, blocks))
 
 
 def _attention(text: Mapping[str, Any], kind: str, pattern: str) -> Attention:
     heads = _first_number(text, "num_attention_heads", "n_head")
-    kv_heads = _first_number(text, "num_key_value_heads", "num_kv_heads", "multi_query_group_num") or (
-        1 if text.get("multi_query") else heads
-    )
+    has_one = text.get("multi_query") and not text.get("new_decoder_architecture")
+    kv_heads = 1 if has_one else _first_number(text, "num_key_value_heads", "num_kv_heads", "multi_query_group_num")
+    kv_heads = kv_heads or heads
     head_dim = _first_number(text, "head_dim", "attention_head_dim") or _first_number(
         text, "hidden_size", "n_embd"
     ) // max(heads, 1)
@@ -171,6 +196,9 @@ def _linear(text: Mapping[str, Any], family: Family | None) -> Linear | None:
             kernel=text.get("linear_conv_kernel_dim") or 4,
             state_bytes=state_bytes,
         )
+    if text.get("conv_L_cache"):
+        hidden = _first_number(text, "hidden_size")
+        return Linear(k_heads=0, v_heads=hidden, k_dim=0, v_dim=1, kernel=text["conv_L_cache"], state_bytes=state_bytes)
     heads = _first_number(text, "mamba_n_heads", "mamba_num_heads", "num_heads")
     state = _first_number(text, "mamba_d_state", "ssm_state_size", "state_size")
     if not heads or not state:
@@ -242,7 +270,19 @@ def _quantization(config: Mapping[str, Any], text: Mapping[str, Any]) -> Quantiz
     elif "float-quantized" in algorithm or algorithm == "fp8":
         method = "fp8"
     block = found.get("weight_block_size")
-    return Quantization(method=method, block=tuple(block) if isinstance(block, list) else ())
+    return Quantization(
+        method=method, block=tuple(block) if isinstance(block, list) else (), cache=_quantised_cache(found)
+    )
+
+
+def _quantised_cache(found: Mapping[str, Any]) -> str:
+    """Return by what and for which type of the cache a checkpoint was calibrated: ``modelopt:fp8``."""
+    tool = str(found.get("quant_method") or "").lower().partition("_")[0]
+    parts = [part for part in (found.get("quantization"), found) if isinstance(part, dict)]
+    asked = next((part[key] for key in _CACHE_KEYS for part in parts if part.get(key)), None)
+    if isinstance(asked, dict):
+        asked = _CACHE_TYPES.get(f"{asked.get('type')}{asked.get('num_bits')}")
+    return f"{tool}:{asked.lower()}" if tool and isinstance(asked, str) else ""
 
 
 def _dtype(text: Mapping[str, Any], config: Mapping[str, Any]) -> str:
@@ -253,7 +293,17 @@ def _dtype(text: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 
 def _max_context(text: Mapping[str, Any], config: Mapping[str, Any]) -> int | None:
     names = ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len")
-    return _first_number(text, *names) or _first_number(config, *names) or None
+    own = _first_number(text, *names) or _first_number(config, *names)
+    return max(own, _stretched(text, own)) or None
+
+
+def _stretched(text: Mapping[str, Any], own: int) -> int:
+    """Return the context to which a configuration stretches the positions of its model with YaRN; else 0."""
+    scaling = text.get("rope_scaling") or text.get("rope_parameters")
+    if not isinstance(scaling, dict) or "yarn" not in (scaling.get("rope_type"), scaling.get("type")):
+        return 0
+    factor = scaling.get("factor")
+    return int((_first_number(scaling, "original_max_position_embeddings") or own) * factor) if factor else 0
 
 
 def _first_number(table: Mapping[str, Any], *names: str) -> int:

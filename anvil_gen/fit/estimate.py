@@ -66,10 +66,13 @@ def overhead_of(case: Case, settings: Settings) -> Interval:
     results = max(0, settings.max_sequences - USUAL_SEQUENCES) * facts.vocabulary * 4
     sees = 1 if facts.bytes.vision and not settings.language_only else 0
     ranks = 1 if settings.tensor_parallel * settings.pipeline_parallel > 1 else 0
+    unified = rules.unified_gib
+    shares = 1 if unified is not None and unified.low <= case.memory / GIB <= unified.high else 0
     fixed = rules.overhead_gib if case.has_gpu else Interval(low=0, high=0)
     terms = [
         (GIB, fixed),
         (ranks * GIB, rules.rank_overhead_gib),
+        (shares * GIB, rules.unified_overhead_gib),
         (sees * GIB, rules.vision_overhead_gib),
         (batch, rules.batch_overhead),
         (results, rules.result_copies),

@@ -11,6 +11,7 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.fit.config_facts import config_facts
 from anvil_gen.fit.gguf_facts import gguf_facts
 from anvil_gen.fit.gguf_header import HeaderError, read_gguf
+from anvil_gen.fit.hub_files import gguf_of
 from anvil_gen.fit.model_facts import ModelFacts
 from anvil_gen.fit.safetensors_header import read_safetensors, weight_files
 from anvil_gen.inventory.fleet import fleet_root
@@ -58,10 +59,20 @@ def _unreadable(path: Path, detail: str) -> DiagnosticError:
 
 
 def cached_facts(cache: Path, repo: str, revision: str | None, known: Architectures) -> ModelFacts | None:
-    """Return the facts of a repository whose files are all in a Hugging Face cache; None where they are not."""
-    snapshot = _cached_snapshot(cache, repo, revision)
+    """Return the facts of a repository that is in a Hugging Face cache; ``org/name:TAG`` is the GGUF model of that tag.
+
+    None where it is not there.
+    """
+    name, _, tag = repo.partition(":")
+    snapshot = _cached_snapshot(cache, name, revision)
+    if snapshot is None:
+        return None
+    files = gguf_of([path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*.gguf")], tag)
+    if not files and (tag or not (snapshot / _CONFIG).is_file()):
+        return None
+    is_gguf = bool(files) and (bool(tag) or not any(snapshot.glob("*.safetensors")))
     try:
-        return None if snapshot is None else facts_of_path(snapshot, known)
+        return facts_of_path(snapshot / files[0] if is_gguf else snapshot, known)
     except DiagnosticError:  # a download that is not complete
         return None
 
@@ -72,7 +83,7 @@ def _cached_snapshot(cache: Path, repo: str, revision: str | None) -> Path | Non
     reference = folder / "refs" / (revision or "main")
     commit = reference.read_text("utf-8").strip() if reference.is_file() else revision or ""
     snapshot = folder / "snapshots" / commit
-    return snapshot if commit and (snapshot / _CONFIG).is_file() else None
+    return snapshot if commit and snapshot.is_dir() else None
 
 
 def has_lock(inventory: Path) -> bool:

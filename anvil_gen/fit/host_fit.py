@@ -146,7 +146,7 @@ class Models:
         repo, revision = str(model.repo), None if model.revision is UNSET else str(model.revision)
         cache = self._host.inventory.hfcache.path
         cached = cached_facts(Path(cache), repo, revision, self._known) if cache is not UNSET else None
-        return cached or self._ask_hub(repo, revision)
+        return cached if cached is not None and cached.bytes.total else self._ask_hub(repo, revision)
 
 
 def _key(model: WeightsTable) -> str:

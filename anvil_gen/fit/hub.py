@@ -20,6 +20,7 @@ from anvil_gen.fit.gguf_facts import gguf_facts
 from anvil_gen.fit.gguf_header import GgufHeader, HeaderError, IncompleteHeaderError, Tensor, header_of
 from anvil_gen.fit.hub_files import companion_of, gguf_of
 from anvil_gen.fit.model_facts import ModelFacts, facts_from_table, facts_to_table
+from anvil_gen.installation import install_command
 
 _BEGINNINGS = (4 << 20, 16 << 20, 64 << 20)
 """Bytes that are read of a file one after the other, until they have its header."""
@@ -96,7 +97,7 @@ def _library() -> Any:
         import huggingface_hub.utils  # noqa: PLC0415
     except ImportError:
         detail = "models of the Hugging Face Hub are read through huggingface_hub, which is not installed"
-        remedy = 'pip install "anvil-gen[hub]", or name a folder or a GGUF file'
+        remedy = f"{install_command('hub', ('huggingface_hub',))}, or name a folder or a GGUF file"
         raise DiagnosticError([Diagnostic(code="model-cannot-be-read", detail=detail, remedy=remedy)]) from None
     return huggingface_hub
 
@@ -137,7 +138,10 @@ def _place(cache: Path | None, repo: str, commit: str) -> Path | None:
 
 def _silent(repo: str, detail: str) -> DiagnosticError:
     detail = f"{repo}: the Hugging Face Hub is not reached ({detail})"
-    remedy = "name a folder or a GGUF file, or pin the model where the Hub is reached: the host's lock keeps its facts"
+    remedy = (
+        "name a folder or a GGUF file; or bring its files into the Hugging Face cache (HF_HOME), or pin it where the "
+        "Hub is reached: the host's lock keeps its facts"
+    )
     return DiagnosticError([Diagnostic(code="model-cannot-be-read", detail=detail, remedy=remedy)])
 
 

@@ -76,7 +76,11 @@ def _caches(
             own = max(1, heads // settings.tensor_parallel)
             value_dim = attention.elements - attention.head_dim
             size = own * (attention.head_dim * settings.key_bytes + value_dim * settings.value_bytes)
-            yield LayerCache(kind=_kind(kind), layers=count, token_bytes=round(size), window=attention.window)
+            is_whole = kind in settings.whole_windows and len(set(facts.pattern) - {"N"}) > 1
+            window = None if is_whole else attention.window
+            yield LayerCache(
+                kind="F" if is_whole else _kind(kind), layers=count, token_bytes=round(size), window=window
+            )
 
 
 def _kind(letter: str) -> LayerKind:
@@ -86,6 +90,7 @@ def _kind(letter: str) -> LayerKind:
 
 def state_bytes(linear: Linear, settings: Settings) -> int:
     """Return the bytes of a state of one layer on one GPU: the matrix, and the last values of the convolution."""
-    matrix = linear.v_heads // settings.tensor_parallel * linear.v_dim * linear.k_dim * linear.state_bytes
+    element = settings.state_bytes or linear.state_bytes
+    matrix = linear.v_heads // settings.tensor_parallel * linear.v_dim * linear.k_dim * element
     columns = (2 * linear.k_heads * linear.k_dim + linear.v_heads * linear.v_dim) // settings.tensor_parallel
     return matrix + columns * (linear.kernel - 1 + settings.speculative_tokens) * 2

@@ -91,6 +91,7 @@ class Quantization(Struct, frozen=True, kw_only=True):
 
     method: str
     block: tuple[int, ...] = ()
+    cache: str = ""  # the tool and the type that a cache was calibrated for: ``modelopt:fp8``
 
 
 class ModelFacts(Struct, frozen=True, kw_only=True):

@@ -134,9 +134,9 @@ def _reasons(case: Case, settings: Settings, cache: SlotCache | None, total: Int
     if cache is not None and not settings.flash_attention and settings.value_bytes < 2:
         yield "a quantised cache of values needs flash attention"
     verdict = verdict_of(total, exactly(limit))
-    if verdict != "fits" and case.has_gpu and None in (case.request.context, case.request.n_gpu_layers):
-        yield from [case.rules.adapts] if case.rules.adapts else []
     if verdict == "does not fit":
         yield f"it takes at least {gib(total.low)}, and {gib(limit)} are there"
     elif verdict == "unsure":
         yield f"it takes {gib(total.low)} to {gib(total.high)}, and {gib(limit)} are there"
+    if verdict != "fits" and case.has_gpu and None in (case.request.context, case.request.n_gpu_layers):
+        yield from [case.rules.adapts] if case.rules.adapts else []

@@ -10,6 +10,7 @@ from anvil_gen.catalog.engine_memory import EngineMemory, Step
 from anvil_gen.fit.model_facts import ModelFacts
 
 GIB = 1 << 30
+_STATES = {"float32": 4, "float16": 2, "bfloat16": 2}
 _SIZES = {"float32": 4.0, "f32": 4.0, "float64": 8.0}
 
 
@@ -35,6 +36,7 @@ class Request(Struct, frozen=True, kw_only=True):
     expert_parallel: int = 1
     prefix_caching: bool | None = None
     speculative_tokens: int = 0
+    state_dtype: str | None = None
     parallel: int | None = None  # slots
     batch: int | None = None
     ubatch: int | None = None
@@ -62,12 +64,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     expert_parallel: int
     prefix_caching: bool
     speculative_tokens: int
+    state_bytes: int | None  # of an element; None for the model's own
     slots: int
     unified: bool
     ubatch: int
     n_gpu_layers: int | None
     flash_attention: bool
-    full_window: bool
+    whole_windows: str  # kinds of windows that are kept whole where other layers attend to all
     language_only: bool
     has_known_layout: bool
 
@@ -82,6 +85,7 @@ def settings_of(request: Request, facts: ModelFacts, rules: EngineMemory, gpu_gi
     Raises:
         UnknownTypeError: it has no cache of the type that is asked for.
     """
+    kv_dtype = request.kv_dtype or _calibrated(facts, rules) or "auto"
     context = request.context or step_for(rules.context, gpu_gib) or facts.max_context or 0
     asked = request.parallel or request.max_sequences
     slots = asked or step_for(rules.max_sequences, gpu_gib) or 4
@@ -92,23 +96,30 @@ def settings_of(request: Request, facts: ModelFacts, rules: EngineMemory, gpu_gi
         context=context * slots if rules.contexts_per_sequence else context,
         max_sequences=request.max_sequences or step_for(rules.max_sequences, gpu_gib) or slots,
         max_batched_tokens=request.max_batched_tokens or step_for(rules.max_batched_tokens, gpu_gib) or ubatch,
-        key_bytes=element_bytes(request.kv_dtype, facts, rules),
-        value_bytes=element_bytes(request.kv_dtype_v or request.kv_dtype, facts, rules),
-        kv_dtype=request.kv_dtype or "auto",
+        key_bytes=element_bytes(kv_dtype, facts, rules),
+        value_bytes=element_bytes(request.kv_dtype_v or kv_dtype, facts, rules),
+        kv_dtype=kv_dtype,
         tensor_parallel=request.tensor_parallel,
         pipeline_parallel=request.pipeline_parallel,
         expert_parallel=request.expert_parallel,
         prefix_caching=(rules.state_prefix_caching if has_states else True) if prefix is None else prefix,
         speculative_tokens=request.speculative_tokens,
+        state_bytes=_STATES.get(request.state_dtype or ""),
         slots=slots,
         unified=(asked is None and not rules.contexts_per_sequence) if request.unified is None else request.unified,
         ubatch=ubatch,
         n_gpu_layers=request.n_gpu_layers,
         flash_attention=request.flash_attention,
-        full_window=request.full_window,
+        whole_windows="SC" if request.full_window else rules.whole_windows,
         language_only=request.language_only,
         has_known_layout=request.layout is None or request.layout in rules.known_layouts,
     )
+
+
+def _calibrated(facts: ModelFacts, rules: EngineMemory) -> str | None:
+    """Return the type of the cache that a checkpoint was calibrated for, where an engine takes it unasked."""
+    tool, _, dtype = (facts.quantization.cache if facts.quantization is not None else "").partition(":")
+    return dtype if tool in rules.calibrated and dtype in rules.kv_dtypes else None
 
 
 def step_for(steps: Sequence[Step], gpu_gib: float) -> int | None:

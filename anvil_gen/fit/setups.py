@@ -75,15 +75,24 @@ def _order(setup: Setup, target: int) -> tuple[Any, ...]:
 def setup_at(placed: Placed, engine: Engine, asked: int | None) -> Setup:
     """Return the settings with which a model serves best at a place; ``asked`` is a context that is asked for."""
     rules, refused = placed.case.rules, refused_types(engine, placed.place.gpus)
-    types = [None, *(name for name in rules.tried_dtypes[1:2] if name not in refused)]
+    own = None if placed.case.request.kv_dtype in refused else placed.case.request.kv_dtype
+    types = [own, *(name for name in rules.tried_dtypes[1:2] if name not in refused and own is None)]
     counts = _FEW_SEQUENCES if "L" in placed.case.facts.pattern else _SEQUENCES
     sequences = counts if rules.cache == "blocks" else (None,)
     found = [_with(placed, asked, kv_dtype, number) for kv_dtype in types for number in sequences]
     best = found[0]
     for setup in found[1:]:
-        if _gains(best, setup):
+        is_smaller = setup.kv_dtype != best.kv_dtype and asked is None
+        if _opens(best, setup, placed) if is_smaller else _gains(best, setup):
             best = setup
     return best
+
+
+def _opens(best: Setup, other: Setup, placed: Placed) -> bool:
+    """Tell whether a smaller type of the cache makes a context possible that is of use; a shorter one costs less."""
+    least = min(LEAST, placed.case.facts.max_context or LEAST)
+    without = 0 if best.verdict == "does not fit" else best.context or 0
+    return other.verdict != "does not fit" and without < least <= (other.context or 0)
 
 
 def _gains(best: Setup, other: Setup) -> bool:
@@ -91,10 +100,8 @@ def _gains(best: Setup, other: Setup) -> bool:
     if _RANK[other.verdict] != _RANK[best.verdict]:
         return _RANK[other.verdict] < _RANK[best.verdict]
     had, has = best.context or 0, other.context or 0
-    if other.kv_dtype == best.kv_dtype:
-        costs_nothing = other.max_sequences == _MANY and has >= 1.5 * had
-        return costs_nothing or len(_reasons(other)) < len(_reasons(best))
-    return 0 < had < USUAL and (has >= USUAL or has >= 1.5 * had)
+    costs_nothing = other.max_sequences == _MANY and has >= 1.5 * had
+    return costs_nothing or len(_reasons(other)) < len(_reasons(best))
 
 
 def _reasons(setup: Setup) -> tuple[str, ...]:

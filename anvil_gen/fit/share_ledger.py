@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from anvil_gen.catalog.engine_memory import Interval
 from anvil_gen.fit.block_cache import BlockCache, block_cache
@@ -18,7 +20,7 @@ from anvil_gen.fit.estimate import (
     overhead_of,
     verdict_of,
 )
-from anvil_gen.fit.pool_cache import pool_cache
+from anvil_gen.fit.pool_cache import pool_beside_states, pool_cache
 from anvil_gen.fit.settings import GIB, Settings, settings_of
 from anvil_gen.fit.weights import NOT_THERE, Weights, weights_on_gpu
 
@@ -50,14 +52,14 @@ def estimate_share(case: Case) -> Estimate:
         overhead_of(case, settings),
         _share(case),
     )
-    lay_out = block_cache if case.rules.cache == "blocks" else pool_cache
-    cache: Cache = lay_out(case.facts, settings, case.rules, case.draft)
-    kv = exactly(case.kv) if case.kv is not None else Interval(
+    cache, least = _caches(case, settings)
+    left = Interval(
         low=max(0.0, share.low * case.memory - weights.high - overhead.high),
         high=max(0.0, share.high * case.memory - weights.low - overhead.low),
-    )  # fmt: skip
+    )
+    kv = exactly(case.kv) if case.kv is not None else pool_beside_states(left, case.facts, settings, case.rules)
     context, is_known = settings.context, not case.facts.unknown
-    need = Interval(low=cache.need(context) if is_known else 0, high=cache.need(context))
+    need = Interval(low=least.need(context) if is_known else 0, high=cache.need(context))
     verdict: Verdict = "does not fit" if kv.high <= 0 else verdict_of(need, kv)
     doubts = tuple(_doubts(case, settings, cache, kv, share))
     if verdict == "fits" and doubts:
@@ -71,9 +73,9 @@ def estimate_share(case: Case) -> Estimate:
         host=exactly(0),
         context=context,
         bytes_per_token=cache.bytes_per_token if is_known else None,
-        tokens=over(kv, lambda memory: cache.tokens(memory, context)) if is_known else None,
-        concurrency=over(kv, lambda memory: cache.concurrency(memory, context)) if is_known else None,
-        max_context=over(kv, lambda memory: largest_context(lambda length: cache.need(length) <= memory, case.facts))
+        tokens=_between(kv, cache.tokens, least.tokens, context) if is_known else None,
+        concurrency=_between(kv, cache.concurrency, least.concurrency, context) if is_known else None,
+        max_context=Interval(low=_longest(cache, kv.low, case), high=_longest(least, kv.high, case))
         if is_known
         else None,
         verdict=verdict,
@@ -84,6 +86,29 @@ def estimate_share(case: Case) -> Estimate:
             *doubts,
         ),
     )
+
+
+def _caches(case: Case, settings: Settings) -> tuple[Cache, Cache]:
+    """Return the cache of a model with its draft, as large as it may be and as it is at least.
+
+    In pools, what predicts tokens has one of its own, beside the one whose memory is given.
+    """
+    if case.rules.cache == "blocks":
+        blocks = block_cache(case.facts, settings, case.rules, case.draft)
+        return blocks, blocks
+    alone = pool_cache(case.facts, replace(settings, speculative_tokens=0), case.rules)
+    return (alone if case.kv is not None else pool_cache(case.facts, settings, case.rules, case.draft)), alone
+
+
+def _between(
+    kv: Interval, low: Callable[[float, int], float], high: Callable[[float, int], float], context: int
+) -> Interval:
+    return Interval(low=low(kv.low, context), high=high(kv.high, context))
+
+
+def _longest(cache: Cache, memory: float, case: Case) -> int:
+    """Return the longest context of one request."""
+    return largest_context(lambda length: cache.need(length) <= memory, case.facts)
 
 
 def _share(case: Case) -> Interval:
@@ -114,6 +139,8 @@ def _doubts(case: Case, settings: Settings, cache: Cache, kv: Interval, share: I
     longest = case.facts.max_context
     if longest is not None and settings.context > longest:
         yield f"the model ends at {longest:,} tokens: an engine refuses a longer context unless it is told how"
+    if not settings.context or (case.facts.unknown and cache.need(settings.context) == 0):
+        yield "what its cache takes is not known"
     if settings.speculative_tokens and case.facts.mtp is None and case.draft is None:
         yield "what predicts tokens ahead is no part of the model, and is not counted"
     rest = (1 - share.high) * case.memory

@@ -109,7 +109,7 @@ class SlotCache(Struct, frozen=True, kw_only=True):
 
     def _window_cells(self, context: int) -> int:
         sliding, cells = self.facts.sliding, self.cells(context)
-        if sliding is None or sliding.window is None or self.settings.full_window:
+        if sliding is None or sliding.window is None or self.settings.whole_windows:
             return cells
         sequences = self.settings.slots if self.settings.unified else 1
         return self._padded(min(cells, sliding.window * sequences + self.settings.ubatch))

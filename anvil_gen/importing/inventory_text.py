@@ -38,7 +38,7 @@ class _Writer:
                 yield from self._section(value, (key,))
 
     def _section(self, table: Mapping[str, Any], path: KeyPath) -> Iterator[str]:
-        named = path[0] in ("gpus", "tiers", "services", "volumes", "networks", "modes") and len(path) == 1
+        named = path[0] in ("gpus", "tiers", "services", "volumes", "networks", "modes", "links") and len(path) == 1
         if named:
             for name, entry in table.items():
                 yield from self._section(entry, (*path, name))

@@ -17,6 +17,7 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display
 from anvil_gen.importing.compose_files import Project, file_text, read_project
 from anvil_gen.importing.containers import read_inspected
 from anvil_gen.importing.engine_facts import usual_driver
+from anvil_gen.importing.group import group_texts
 from anvil_gen.importing.importer import Import, Target, import_project
 from anvil_gen.importing.live import inspected_project
 from anvil_gen.importing.ranks import rank_note
@@ -49,6 +50,7 @@ class ImportResult(Struct, frozen=True, kw_only=True):
     imported: Import
     path: Path
     notes: tuple[str, ...]
+    groups: tuple[str, ...] = ()  # files of groups of which it has a rank, with what belongs to their hosts
 
 
 def run_import(request: Request, made: Generator) -> ImportResult:
@@ -70,7 +72,13 @@ def run_import(request: Request, made: Generator) -> ImportResult:
         adopt=request.adopt,
     )
     imported = import_project(project, target, made, start)
-    return ImportResult(project=project, imported=imported, path=path, notes=tuple(_notes(start, project, imported)))
+    return ImportResult(
+        project=project,
+        imported=imported,
+        path=path,
+        notes=tuple(_notes(start, project, imported)),
+        groups=tuple(group_texts(start, path.absolute(), imported.text)),
+    )
 
 
 def _project(request: Request, catalog: Catalog) -> Project:

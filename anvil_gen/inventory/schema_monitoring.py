@@ -58,7 +58,7 @@ class MonitoringTable(Table, frozen=True, kw_only=True):
             str,
             t.text(
                 "How long Prometheus keeps metrics.",
-                r"^[0-9]+[hdwy]$(?!\n)",
+                r"^([1-9][0-9]{0,3}[hdw]|[1-9][0-9]?y)$(?!\n)",
                 unit="h, d, w or y, as written",
                 examples=["30d"],
             ),

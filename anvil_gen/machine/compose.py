@@ -18,7 +18,7 @@ from anvil_gen.resolve.root_files import ROOT_FILE
 
 # Services with a profile may run too, started by name: they are queried like all others.
 _HASH = lazy_pattern("[0-9a-f]+")
-_OVERRIDES = tuple(f"{name}.override.{suffix}" for name in ("compose", "docker-compose") for suffix in ("yml", "yaml"))
+OVERRIDES = tuple(f"{name}.override.{suffix}" for name in ("compose", "docker-compose") for suffix in ("yml", "yaml"))
 """Files that Compose reads by itself after the root file: the first that is there."""
 _EVERY_PROFILE = ("--profile", "*")
 
@@ -38,10 +38,14 @@ class Project(Struct, frozen=True, kw_only=True):
         return self.docker.context, self.folder, self.name
 
     @property
+    def override(self) -> str:
+        """The file next to the default root file that Compose reads after it; empty for none."""
+        return next((name for name in OVERRIDES if (self.folder / name).exists()), "")
+
+    @property
     def environment(self) -> dict[str, str]:
         """What Compose is told besides arguments: its files, which else a `.env` or a `compose.yaml` there names."""
-        override = next((name for name in _OVERRIDES if (self.folder / name).exists()), None)
-        files = os.pathsep.join([ROOT_FILE, *([override] if override else [])])
+        files = os.pathsep.join([ROOT_FILE, *([self.override] if self.override else [])])
         named = {"COMPOSE_FILE": files, "COMPOSE_PATH_SEPARATOR": os.pathsep}
         return {**(named if (self.folder / ROOT_FILE).exists() else {}), **self.variables}
 
@@ -76,14 +80,15 @@ class Project(Struct, frozen=True, kw_only=True):
             while_running=while_running,
         )
 
-    def services(self, root_file: str = ROOT_FILE) -> Mapping[str, Any]:
-        """Return the whole canonical configuration, variables filled in.
+    def services(self, root_file: str = ROOT_FILE, *, overridden: bool = True) -> Mapping[str, Any]:
+        """Return the whole canonical configuration, variables filled in; unless ``overridden``, without `override`.
 
         Raises:
             DiagnosticError: Compose refuses the files.
         """
         arguments = self.query_arguments("config", "--format", "json", root_file=root_file)
-        printed = self.docker.output(*arguments, folder=self.folder, variables=self.environment)
+        variables = {**self.environment, **({} if overridden else {"COMPOSE_FILE": root_file})}
+        printed = self.docker.output(*arguments, folder=self.folder, variables=variables)
         config = parse_json(printed)
         if not isinstance(config, dict) or not isinstance(config.get("services"), dict):
             raise unexpected("a configuration with services", printed)

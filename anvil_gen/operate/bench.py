@@ -54,7 +54,7 @@ class Bench(Struct, frozen=True, kw_only=True):
     scales_to: int
 
 
-def bench(tier: str, model: str, most: int, ask: Ask, *, told: Callable[[Level], None]) -> Bench:
+def bench(tier: str, model: str, most: int, ask: Ask, *, told: Callable[[Level], None], host: str) -> Bench:
     """Ask a model, first alone, then with twice as many at once, up to ``most``; ``told`` gets each level.
 
     Raises:
@@ -62,7 +62,8 @@ def bench(tier: str, model: str, most: int, ask: Ask, *, told: Callable[[Level],
     """
     warm = ask({**_body(model, 0), "max_tokens": 8})  # which may load what the first request needs
     if warm.error:
-        remedy = f"see whether it runs, and whether the key is set:\n\n    anvil-gen status\n    anvil-gen logs {tier}"
+        commands = f"anvil-gen status {host}\n    anvil-gen logs {host} {tier}"
+        remedy = f"see whether it runs, and whether the key is set:\n\n    {commands}"
         raise DiagnosticError([Diagnostic(code="bench-cannot-run", detail=f"{model}: {warm.error}", remedy=remedy)])
     levels: list[Level] = []
     for at_once in steps(most):

@@ -14,12 +14,14 @@ from anvil_gen.deploy.pipeline import generator, write_trees
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path, join_words
 from anvil_gen.inventory.fleet import GROUPS, fleet_root, host_names, hosts_folder
 from anvil_gen.inventory.group_files import GroupFile, read_groups
+from anvil_gen.machine.compose import OVERRIDES
 from anvil_gen.machine.containers import moment
 from anvil_gen.machine.same_files import differing_files
 from anvil_gen.machine.ssh import over_ssh
 from anvil_gen.operate.deployment import Deployment, staleness
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.group_images import RankImage, image_drifts, image_errors, image_of_rank
+from anvil_gen.operate.group_overrides import RankOverride, override_drifts, override_errors, override_of_rank
 from anvil_gen.operate.status import Row
 from anvil_gen.operate.statuses import Answer, statuses
 from anvil_gen.resolve.host import Host
@@ -120,6 +122,24 @@ def different_images(ranks: Sequence[OperatedRank]) -> list[Diagnostic]:
     return image_errors(ranks[0].group, images)
 
 
+def different_overrides(ranks: Sequence[OperatedRank]) -> list[Diagnostic]:
+    """Return why ranks would not be told the same, by the files that Compose reads next to the rendered ones.
+
+    Raises:
+        DiagnosticError: Compose refuses the files of a host.
+    """
+    return override_errors(ranks[0].group, overrides_of(ranks))
+
+
+def overrides_of(ranks: Sequence[OperatedRank]) -> list[RankOverride]:
+    """Return what the override file of each host makes of its rank.
+
+    Raises:
+        DiagnosticError: Compose refuses the files of a host.
+    """
+    return [override_of_rank(rank.host, rank.deployment.project, rank.service.name) for rank in ranks]
+
+
 _NO_CONTEXT = "it has no docker_context in [host], and another host of the group has none either"
 
 
@@ -132,11 +152,16 @@ def _not_the_same(rank: OperatedRank) -> str:
     run = over_ssh(docker.endpoint)
     if run is None:
         return f"{docker.endpoint} is another machine, which only SSH can ask for its files"
-    files = generator().render(deployment.host.path).tree.files
-    differing = differing_files(run, folder.as_posix(), files)
+    rendered_files = generator().render(deployment.host.path).tree.files
+    own = {name: _text_of(folder / name) for name in OVERRIDES}
+    differing = differing_files(run, folder.as_posix(), {**rendered_files, **own})
     return (
         f"it does not have the same files in {folder.as_posix()}: {join_words(differing, limit=4)}" if differing else ""
     )
+
+
+def _text_of(path: Path) -> str | None:
+    return path.read_text("utf-8", "surrogateescape") if path.is_file() else None
 
 
 class GroupStatus(Struct, frozen=True, kw_only=True):
@@ -176,7 +201,15 @@ def group_status(ranks: Sequence[OperatedRank]) -> GroupStatus:
     answers = statuses([rank.deployment for rank in ranks])
     found = GroupStatus(group=ranks[0].group, ranks=tuple(zip(ranks, answers, strict=True)), drift=())
     drift = group_drift(ranks, [found.row(number) for number in range(len(ranks))])
-    return GroupStatus(group=found.group, ranks=found.ranks, drift=tuple(drift))
+    return GroupStatus(group=found.group, ranks=found.ranks, drift=(*drift, *_override_drifts(ranks)))
+
+
+def _override_drifts(ranks: Sequence[OperatedRank]) -> list[Drift]:
+    """Return the drift of a group by override files; none where Compose refuses them, which the rank's row says."""
+    try:
+        return list(override_drifts(ranks[0].group, overrides_of(ranks)))
+    except DiagnosticError:
+        return []
 
 
 def running_group(ranks: Sequence[OperatedRank]) -> GroupStatus:

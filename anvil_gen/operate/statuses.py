@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.machine.system import free_gib
-from anvil_gen.operate.deployment import Deployment
+from anvil_gen.operate.deployment import Deployment, open_deployment
 from anvil_gen.operate.status import Status, status_of
 
 _AT_ONCE = 16
@@ -36,6 +36,20 @@ def statuses(deployments: Sequence[Deployment], mode: str | None = None) -> list
     """Return the status of hosts, in their order."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(lambda deployment: _answer(deployment, mode), deployments))
+
+
+def fleet_statuses(names: Sequence[str], here: Path) -> list[Answer]:
+    """Return the status of a fleet's hosts, in their order; also one whose inventory cannot be read is an answer."""
+    opened = [_opened(name, here) for name in names]
+    answers = iter(statuses([one for one in opened if isinstance(one, Deployment)]))
+    return [next(answers) if isinstance(one, Deployment) else one for one in opened]
+
+
+def _opened(name: str, here: Path) -> Deployment | Answer:
+    try:
+        return open_deployment(name, here)
+    except DiagnosticError as error:
+        return Answer(host=Path(name).stem, status=None, diagnostics=tuple(error.diagnostics))
 
 
 def _answer(deployment: Deployment, mode: str | None) -> Answer:

@@ -43,7 +43,8 @@ class SystemdUnits:
         changed = list(self._changed(units))
         if code == 0 and changed:
             code = self._systemd.run("restart", *now, *changed)
-        return code or self._systemd.run("start", *now, *(units if tiers else [self._mode_unit(chosen)]))
+        # A target starts even where its units do not: their own jobs tell.
+        return code or self._systemd.run("start", *now, *([] if tiers else [self._mode_unit(chosen)]), *units)
 
     def down(self, tiers: Sequence[str], mode: str | None) -> int:
         """Stop some tiers, or everything of every mode.

@@ -9,7 +9,7 @@ import yaml
 
 from anvil_gen.diagnostics import InternalError
 from anvil_gen.render.quoting import yaml_block
-from anvil_gen.render.yaml_loader import FASTEST, FASTEST_NODES, load_yaml
+from anvil_gen.render.yaml_loader import FASTEST, FastestNodes, load_yaml
 from anvil_gen.resolve.model import Declared
 from anvil_gen.resolve.override_merge import merge
 from anvil_gen.values import ComposeText, Number, address
@@ -42,7 +42,7 @@ def overridden(text: str, path: str, service: str, override: Mapping[str, Any], 
 def _rewritten(text: str, data: dict[str, Any], wanted: dict[str, Any]) -> str:
     """Return the text of ``data`` as that of ``wanted``: only the lines of what differs are others."""
     lines = text.removesuffix("\n").split("\n")
-    root: Any = yaml.compose(text, FASTEST_NODES)
+    root: Any = yaml.compose(text, FastestNodes)
     if not _is_block(root, yaml.MappingNode) or _has_aliases(text):
         start = next(at for at, line in enumerate(lines) if not line.startswith("#"))
         return "\n".join([*lines[:start], yaml_block(wanted, 0), ""])

@@ -20,9 +20,14 @@ class Store(Struct, frozen=True, kw_only=True):
     name: str
     path: str = ""
     size: str
-    node: str = ""
+    nodes: tuple[str, ...] = ()
     read_only: bool = False
     volume: str = ""  # what a container engine calls it
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether it is on several nodes."""
+        return len(self.nodes) > 1
 
 
 class ConfigFile(Struct, frozen=True, kw_only=True):
@@ -39,9 +44,17 @@ class GpuClaim(Struct, frozen=True, kw_only=True):
     name: str
     shared: bool
     device_class: str
+    attribute: str  # of CEL: what the UUIDs are compared with
+    uuids: tuple[str, ...]
     count: int
-    selector: str  # of CEL
     words: str
+
+    @property
+    def selector(self) -> str:
+        """What selects the GPUs, as an expression of CEL."""
+        quoted = [json.dumps(uuid) for uuid in self.uuids]
+        one_of = f"== {quoted[0]}" if len(quoted) == 1 else f"in [{', '.join(quoted)}]"
+        return f"{self.attribute} {one_of}"
 
 
 class Workload(Struct, frozen=True, kw_only=True):
@@ -57,8 +70,9 @@ class Workload(Struct, frozen=True, kw_only=True):
     sealed: bool
     networks: tuple[str, ...]
     declared: Mapping[str, Any]  # volumes of its file, as Compose has them
-    node: str = ""  # the host, by its name in a cluster
-    workers: tuple[Workload, ...] = ()  # the further ranks of its group
+    nodes: tuple[str, ...] = ()  # where it runs, by names in a cluster: one pod on each
+    claim_templates: tuple[Store, ...] = ()  # volumes that each pod of its group has to itself
+    workers: tuple[Workload, ...] = ()  # the further ranks of its group: one template for all
     modes: tuple[str, ...] = ()  # in which it runs
     conflicts: tuple[str, ...] = ()  # units that never run with it
 
@@ -70,13 +84,18 @@ class Workload(Struct, frozen=True, kw_only=True):
     @property
     def stores(self) -> tuple[str, ...]:
         """The stores that its containers mount, without that of its files."""
-        found = dict.fromkeys(mount.store for one in self.containers for mount in one.mounts)
-        return tuple(name for name in found if name != self.files_name)
+        mounts = (mount for one in self.containers for mount in one.mounts if mount.kind != "each")
+        return tuple(name for name in dict.fromkeys(mount.store for mount in mounts) if name != self.files_name)
 
     @property
     def shared_memory(self) -> int | None:
         """The bytes of memory that its processes share, 0 for no limit; None for the usual amount."""
         return next((one.shared_memory for one in self.containers if one.shared_memory is not None), None)
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether it runs on several nodes."""
+        return len(self.nodes) > 1
 
     @property
     def is_non_root(self) -> bool:

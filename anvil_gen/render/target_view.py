@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +24,8 @@ from anvil_gen.resolve.target import TargetErrors, TargetRequest
 from anvil_gen.values import KeyPath
 
 _ROUTER_FOLDER = "router/"
+_PAIR = 2
+"""Hosts of a group in which each pod has a template of its own."""
 
 
 class HostTree(Struct, frozen=True, kw_only=True):
@@ -50,6 +51,7 @@ class ViewBuilder:
         self._errors = TargetErrors(tree.host.collector, tree.request)
         self._suffix = suffix
         self._stores: dict[str, Store] = {}
+        self._each: dict[str, Store] = {}  # of which every pod has one of its own
 
     def view(self) -> TargetView:
         """Return what the target's templates are given."""
@@ -95,7 +97,8 @@ class ViewBuilder:
         service = with_pod_variables(
             self._data[path]["services"][tier.service.name], words.names if tier.rank and words else ()
         )
-        mounts, files = self._mounts(path, tier.service.name, tier.table, store=name)
+        several = tier.rank is not None and words is not None and len(tier.rank.hosts) > _PAIR
+        mounts, files = self._mounts(path, tier.service.name, tier.table, store=name, each=several)
         self._check_keys(service, tier.table)
         given = Given(
             mounts=mounts,
@@ -156,8 +159,13 @@ class ViewBuilder:
             networks=tuple(networks),
             declared=declared,
             modes=modes,
-            node=self._request.options.get("node", ""),
+            nodes=self._nodes,
+            claim_templates=tuple(self._each[mount.store] for mount in containers[0].mounts if mount.kind == "each"),
         )
+
+    @property
+    def _nodes(self) -> tuple[str, ...]:
+        return (self._request.options.get("node", ""),)
 
     @property
     def _prefix(self) -> str:
@@ -212,7 +220,7 @@ class ViewBuilder:
         return kind.run_as if kind is not None and tier.options.entrypoint is None else None
 
     def _mounts(
-        self, path: str, name: str, table: KeyPath, mode: str = "", *, store: str = ""
+        self, path: str, name: str, table: KeyPath, mode: str = "", *, store: str = "", each: bool = False
     ) -> tuple[tuple[MountedPlace, ...], tuple[ConfigFile, ...]]:
         """Return the mounts of a service of a compose file, and the files of the tree among them."""
         service, declared = self._data[path]["services"][name], self._data[path].get("volumes", {})
@@ -222,7 +230,8 @@ class ViewBuilder:
             source, target, read_only = literal(mount["source"]), literal(mount["target"]), bool(mount.get("read_only"))
             at = MountedPlace(store=f"{store or name}-files", source=source, target=target, read_only=read_only)
             if mount["type"] == "volume":
-                mounts.append(replace(at, store=self._volume(source, declared), kind="volume"))
+                found = self._volume(source, declared, each=each)
+                mounts.append(replace(at, store=found, kind="each" if each else "volume"))
             elif source.startswith("."):
                 place = posixpath.normpath(posixpath.join(posixpath.dirname(path), source))
                 own = {file.key: file for file in self._config_files(place, mode)}
@@ -252,11 +261,14 @@ class ViewBuilder:
             if mode and _is_of(key, (mode,)):
                 yield ConfigFile(key=_key(key, mode), path=path, text=text)
 
-    def _volume(self, name: str, declared: Mapping[str, Any]) -> str:
+    def _volume(self, name: str, declared: Mapping[str, Any], *, each: bool) -> str:
         own = self._host.inventory.hfcache.volume
         size = "hfcache_size" if name == own else "cache_size"
         said = declared.get(name) or {}
         own = str(said.get("name", name)) if said.get("external") else f"{self._host.project}_{name}"
+        if each:
+            self._each[label(name)] = Store(name=label(name), size=self._request.options.get(size, ""))
+            return label(name)
         return self._store(label(name), "", size, volume=own)
 
     def _on_host(self, mount: MountedPlace, table: KeyPath) -> Iterator[MountedPlace]:
@@ -295,7 +307,7 @@ class ViewBuilder:
                 name=name,
                 path=path,
                 size=options.get(size, ""),
-                node=options.get("node", ""),
+                nodes=self._nodes,
                 read_only=read_only,
                 volume=volume,
             ),
@@ -318,14 +330,13 @@ class ViewBuilder:
     def _claim(self, name: str, gpus: list[Gpu], *, shared: bool) -> GpuClaim:
         vendor = self._host.catalog.vendor(gpus[0].vendor)
         attribute = vendor.claim.uuid if vendor is not None and vendor.claim is not None else ""
-        uuids = [json.dumps(gpu.device_id) for gpu in gpus]
-        selector = f"{attribute} == {uuids[0]}" if len(uuids) == 1 else f"{attribute} in [{', '.join(uuids)}]"
         return GpuClaim(
             name=name,
             shared=shared,
             device_class=self._device_class(gpus[0]),
+            attribute=attribute,
+            uuids=tuple(gpu.device_id for gpu in gpus),
             count=len(gpus),
-            selector=selector,
             words=", ".join(gpu.name for gpu in gpus),
         )
 

@@ -7,6 +7,7 @@ variable and every mount is Compose's own.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Container as Names
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -31,12 +32,15 @@ class Variable(Struct, frozen=True, kw_only=True):
 
 
 class MountedPlace(Struct, frozen=True, kw_only=True):
-    """A mount: what of a `Store` is where. `source` is the host's folder, a volume, or a file of the tree."""
+    """A mount: what of a `Store` is where. `source` is the host's folder, a volume, or a file of the tree.
+
+    Of one that is `each`, every pod has a volume of its own.
+    """
 
     store: str
     source: str
     target: str
-    kind: Literal["host", "volume", "file"] = "host"
+    kind: Literal["host", "volume", "each", "file"] = "host"
     sub_path: str = ""
     read_only: bool = False
 
@@ -90,10 +94,15 @@ class Container(Struct, frozen=True, kw_only=True):
 
     @property
     def test(self) -> str:
-        """The health check as a list of JSON; empty where there is none."""
+        """The health check as Podman takes it, a list of JSON; empty where there is none.
+
+        Podman splits a list that begins with CMD at its spaces; it adds that word itself, but to a list of one.
+        """
         if self.probe is None:
             return ""
-        return json.dumps(["CMD-SHELL" if self.probe.shell else "CMD", *self.probe.command], ensure_ascii=False)
+        words = self.probe.command
+        alone = [] if len(words) > 1 else ["CMD-SHELL", *(words if self.probe.shell else map(shlex.quote, words))]
+        return json.dumps(alone or words, ensure_ascii=False)
 
     @property
     def program(self) -> str:

@@ -220,8 +220,13 @@ def _link(table: LinkTable) -> Link:
     )
 
 
-_NOWHERE = ("0.0.0.0", "::", "::1")  # noqa: S104  compared, not bound
-"""Addresses that no other host reaches, beside 127.0.0.0/8."""
+def _is_of_one_host(address: str) -> bool:
+    """Tell whether another host reaches one host alone by an address; fe80::/10 needs a zone, which Compose refuses."""
+    from ipaddress import IPv6Address, ip_address  # noqa: PLC0415  only hosts of groups need it
+
+    found = ip_address(address)
+    is_local = found.is_loopback or (isinstance(found, IPv6Address) and found.is_link_local)
+    return not (is_local or found.is_unspecified or found.is_multicast or found.is_reserved)
 
 
 def _check_links(collector: Collector, rank: Rank) -> None:
@@ -230,7 +235,7 @@ def _check_links(collector: Collector, rank: Rank) -> None:
     for index, member in enumerate(rank.members):
         here: KeyPath = (*rank.path, "hosts", index)
         address = member.link.address
-        if not is_address(address) or address in _NOWHERE or address.startswith("127."):
+        if not is_address(address) or not _is_of_one_host(address):
             detail = f'[links.{rank.link_name}] of {member.host} has "{address}"'
             collector.add("not-an-ip-address", here, detail, "write an address that the other hosts reach")
         other = seen.setdefault(address, member.host)

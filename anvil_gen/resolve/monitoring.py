@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -26,7 +27,7 @@ from anvil_gen.resolve.options import HostOptions, MonitoringOptions
 from anvil_gen.text.units import parse_duration
 from anvil_gen.values import VariableValue, compose_text, fill_placeholders
 
-GPU_SERVICE, HOST_SERVICE = "gpu-metrics", "host-metrics"
+GPU_SERVICE, HOST_SERVICE = "gpu-metrics", "host-metrics"  # of GPUs one for each vendor
 GPU_LABEL = "gpu"
 KEY_FILE = "/tmp/router-key"  # noqa: S108  in the container of Prometheus, in memory
 _BESIDE_IT = "router-key"  # beside the configuration of a Prometheus that is there already
@@ -131,8 +132,12 @@ def _router_job(options: MonitoringOptions, host: HostOptions, router: Router, m
         for label, sources in metrics.labels.items()
         for source in sources
     ]
-    paths = (metrics.path, *metrics.further_paths)
-    targets = tuple(Target(address=address, path=path, labels={"host": host.name}) for path in paths)
+    # Prometheus calls each target by its address: one more of the same address would write the same `up`.
+    further = {path: {"instance": f"{address}{path}"} for path in metrics.further_paths}
+    targets = tuple(
+        Target(address=address, path=path, labels={"host": host.name, **labels})
+        for path, labels in {metrics.path: {}, **further}.items()
+    )
     return Job(
         name="router",
         targets=targets if address else (),
@@ -142,32 +147,32 @@ def _router_job(options: MonitoringOptions, host: HostOptions, router: Router, m
     )
 
 
-def exporter_of(context: ResolveContext) -> tuple[str, Exporter] | None:
-    """Return the vendor of a host's GPUs, and what exports their metrics; None where nothing does."""
+def gpu_exporters(context: ResolveContext) -> dict[str, Exporter]:
+    """Return what exports the metrics of a host's GPUs, by vendor."""
     vendors = dict.fromkeys(gpu.vendor for gpu in context.gpus.values())
-    for vendor in vendors:
-        data = context.catalog.vendor(vendor)
-        if data is not None and data.exporter is not None:
-            return vendor, data.exporter
-    return None
+    found = {name: data.exporter for name in vendors if (data := context.catalog.vendor(name)) is not None}
+    return {name: exporter for name, exporter in found.items() if exporter is not None}
 
 
 def _gpu_jobs(context: ResolveContext, host: str) -> Iterator[Job]:
-    found = exporter_of(context)
-    if found is None:
-        return
-    vendor, exporter = found
-    target = Target(address=f"{GPU_SERVICE}:{exporter.port}", path=exporter.path, labels={"host": host})
-    relabels = [
-        Relabel(source=exporter.label, pattern=_pattern(exporter, gpu), target=GPU_LABEL, value=gpu.name)
-        for gpu in context.gpus.values()
-        if gpu.vendor == vendor
-    ]
-    yield Job(name="gpus", targets=(target,), relabels=tuple(relabels))
+    for vendor, exporter in gpu_exporters(context).items():
+        own = [gpu for gpu in context.gpus.values() if gpu.vendor == vendor]
+        address = f"{GPU_SERVICE}-{vendor}:{exporter.port}"
+        yield Job(
+            name=f"gpus {vendor}",
+            targets=(Target(address=address, path=exporter.path, labels={"host": host}),),
+            relabels=tuple(relabel for gpu in own for relabel in _named(exporter, gpu, is_alone=len(own) == 1)),
+        )
 
 
-def _pattern(exporter: Exporter, gpu: Gpu) -> str:
-    return exporter.label_pattern.replace("{id}", gpu.device_id.removeprefix(exporter.id_prefix))
+def _named(exporter: Exporter, gpu: Gpu, *, is_alone: bool) -> list[Relabel]:
+    """Return what gives a GPU's samples its name: nothing where they do not tell which GPU they are of."""
+    for label in exporter.labels:
+        found = re.fullmatch(label.form, gpu.device_id)
+        if found is not None and (is_alone or not label.alone):
+            pattern = found.expand(label.pattern)
+            return [Relabel(source=label.label, pattern=pattern, target=GPU_LABEL, value=gpu.name)]
+    return []
 
 
 def _host_job(host: str) -> Job:
@@ -177,10 +182,9 @@ def _host_job(host: str) -> Job:
 
 def _recorded(context: ResolveContext, tiers: Iterable[Tier], router: Metrics | None) -> Iterator[RecordedMetric]:
     """Yield each common metric that something here has, with what all of those who have it call it."""
-    found = exporter_of(context)
     sources: list[Mapping[str, str]] = [metrics.names for tier in tiers if (metrics := _metrics_of(context, tier))]
     sources += [router.names] if router is not None else []
-    sources += [found[1].names] if found is not None else []
+    sources += [exporter.names for exporter in gpu_exporters(context).values()]
     for name, common in context.catalog.common_metrics.items():
         own = dict.fromkeys(source[name] for source in sources if name in source)
         if own:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from anvil_gen.inventory.toml_file import Document
@@ -17,12 +17,13 @@ from anvil_gen.resolve.monitoring import (
     GPU_SERVICE,
     HOST_SERVICE,
     KEY_FILE,
-    exporter_of,
+    gpu_exporters,
     monitoring_options,
     router_key,
 )
 from anvil_gen.resolve.networks import DEFAULT, declared_by
 from anvil_gen.resolve.options import MonitoringOptions
+from anvil_gen.resolve.uniqueness import is_address
 from anvil_gen.values import compose_text, fill, text_of
 
 _SECTION, _FOLDER = "monitoring", "services"
@@ -41,10 +42,10 @@ def build_monitoring_services(
     options = monitoring_options(context)
     if options is None or options.existing:
         return ()
+    _check_bind(context, options)
     data = _data(context)
     networks = _networks(tiers, router)
-    exporter = exporter_of(context)
-    values = {name: compose_text(text_of(value)) for name in options if isinstance(value := options.get(name), str)}
+    values = {name: value for name in options if isinstance(value := options.get(name), str)}
     key = router_key(router)
     values |= {"router_key": key or "", "key_file": KEY_FILE}
     found = {
@@ -57,12 +58,29 @@ def build_monitoring_services(
         "grafana": {**data["grafana"], "ports": _ports(options, "grafana_port", 3000)},
         HOST_SERVICE: _host_metrics(data[HOST_SERVICE], options),
     }
-    if exporter is not None:
-        _, metrics = exporter
-        values["image"] = metrics.image
-        keys = {"command": list(metrics.command), "environment": dict(metrics.environment)}
-        found[GPU_SERVICE] = {**data[GPU_SERVICE], **keys}
-    return tuple(_service(context, name, _filled({**keys, "logging": _LOG}, values)) for name, keys in found.items())
+    own = [_service(context, name, _filled({**keys, "logging": _LOG}, values)) for name, keys in found.items()]
+    return (*own, *_gpu_services(context, data[GPU_SERVICE]))
+
+
+def _gpu_services(context: ResolveContext, common: Mapping[str, Any]) -> Iterator[ExtraService]:
+    """Yield the exporter of each vendor's GPUs, with the rights that it needs besides those that all have."""
+    for vendor, exporter in gpu_exporters(context).items():
+        keys = {
+            **common,
+            "image": exporter.image,
+            "command": list(exporter.command),
+            "environment": dict(exporter.environment),
+            **exporter.rights,
+            "logging": _LOG,
+        }
+        request = GpuRequest(vendor=vendor, count="all") if exporter.needs_gpus else None
+        yield _service(context, f"{GPU_SERVICE}-{vendor}", keys, request)
+
+
+def _check_bind(context: ResolveContext, options: MonitoringOptions) -> None:
+    if options.bind is not False and not is_address(options.bind):
+        remedy = 'write "127.0.0.1", "0.0.0.0", "all", an address of the host, or false'
+        context.collector.add("not-an-ip-address", (_SECTION, "bind"), f'"{options.bind}"', remedy)
 
 
 def _data(context: ResolveContext) -> Mapping[str, Any]:
@@ -70,10 +88,10 @@ def _data(context: ResolveContext) -> Mapping[str, Any]:
     return Document(context.catalog.roots[-1] / path, display=f"templates/{path}").data
 
 
-def _service(context: ResolveContext, name: str, keys: dict[str, Any]) -> ExtraService:
-    exporter = exporter_of(context) if name == GPU_SERVICE else None
-    request = GpuRequest(vendor=exporter[0], count="all") if exporter is not None else None
-    keys = dict(with_image({key: value for key, value in keys.items() if value != []}, context.lock))
+def _service(
+    context: ResolveContext, name: str, keys: dict[str, Any], request: GpuRequest | None = None
+) -> ExtraService:
+    keys = dict(with_image({key: value for key, value in keys.items() if value not in ([], {})}, context.lock))
     return ExtraService(
         name=name,
         section=_SECTION,

@@ -98,6 +98,8 @@ _REMEDIES = {
     "number of GPUs": "name the same number for each host",
     "vendor of the GPUs": "take GPUs of one vendor",
     "processor": "take hosts of one architecture",
+    "platform": "take hosts of one platform: an engine is told other things on another one",
+    "target": "write the same target in [host] of all of them",
 }
 
 
@@ -116,6 +118,7 @@ def _facts(
     )
     options = replace(server.options, gpus=list(gpus) if isinstance(gpus, tuple) else gpus or ())
     request = find_gpus(their, options, engine, server.path)
+    executor = executor_of(engine, server.rank) if server.rank is not None else None
     model = options.model if options.model else None
     repo, revision = getattr(model, "repo", None), getattr(model, "revision", None)
     held = member.lock.commit(repo, revision if isinstance(revision, str) else None) if isinstance(repo, str) else None
@@ -125,6 +128,8 @@ def _facts(
         "number of GPUs": str(0 if request is None else request.number),
         "vendor of the GPUs": request.vendor if request is not None else "",
         "processor": member.options.architecture,
+        "platform": member.options.platform if executor is None or executor.worker.weights else "",
+        "target": member.options.target,
         _KIND: join_words(
             {f"{gpu.memory_mib} MiB of {gpu.compute_capability}" for gpu in request.gpus} if request else ()
         ),

@@ -68,6 +68,11 @@ class TargetErrors:
         if not self.is_left_out(path):
             self._collector.add(CODE, path, f"{self._request.data.title}: {reason}", remedy or self.remedy(path))
 
+    def add_unlike(self, path: KeyPath, reason: str, tier: KeyPath) -> None:
+        """Report in what a host of a group is not what the others are."""
+        alike = self._request.data.group.alike if self._request.data.group is not None else ""
+        self.add(path, f"{alike}, and {reason}", f"make these hosts alike, or {self.remedy(tier)}")
+
     def remedy(self, path: KeyPath) -> str:
         """Return how what is at a path is left out."""
         return f'leave it out there: [{self._request.name}] without = ["{address(path)}"]'
@@ -108,9 +113,6 @@ def check_tier(host: Host, request: TargetRequest, tier: Tier) -> None:
         errors.add((*tier.table, "service"), f"{tier.service.name}: {request.data.name_help}", remedy)
     if tier.rank is not None and request.data.groups:
         errors.add(tier.table, request.data.groups)
-    words = request.data.group
-    if tier.rank is not None and words is not None and len(tier.rank.hosts) > words.hosts:
-        errors.add(("groups", tier.rank.group, "hosts", words.hosts), words.more, errors.remedy(tier.table))
     vendor = host.catalog.vendor(tier.gpu_request.vendor) if tier.gpu_request is not None else None
     if not request.data.gpu_claims or tier.gpu_request is None or vendor is None:
         return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from anvil_gen.deploy.pipeline import generator as new_generator
 from anvil_gen.deploy.plan import Plan, parse_existing
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.inventory.fleet import GROUPS, fleet_root
+from anvil_gen.inventory.toml_file import Document
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import Tree
-from anvil_gen.review.causes import Elsewhere, Place, places_of, with_causes
-from anvil_gen.review.consequence import service_changes
-from anvil_gen.review.host_plan import NOTHING, HostPlan, compose, document, host_plan, inputs
+from anvil_gen.review.causes import Elsewhere, Place, explained, places_of
+from anvil_gen.review.consequence import compose, service_changes
+from anvil_gen.review.edited_files import edited_files
+from anvil_gen.review.host_plan import NOTHING, HostPlan, document, host_plan, inputs
 from anvil_gen.review.names import name_changes
 from anvil_gen.review.snapshot import LOCKS, TEMPLATES, Snapshot, snapshot
 from anvil_gen.review.toml_edits import Edit, edits
@@ -35,6 +38,7 @@ class _Then(Struct, frozen=True, kw_only=True):
     folder: str
     generator: Generator
     differing: Elsewhere
+    is_trusted: bool
 
     def path_of(self, name: str) -> str:
         return f"{self.folder}/{name}" if self.folder else name
@@ -47,11 +51,23 @@ class _Then(Struct, frozen=True, kw_only=True):
         output = earlier.host.output
         if not self.was.is_of_another_program or not output.is_relative_to(self.place):
             return earlier.tree
-        folder = output.relative_to(self.place).as_posix()
-        found = self.was.texts(f"{folder}/{name}" for name in dict.fromkeys((*earlier.tree.files, *names)))
+        found = self.committed(output.relative_to(self.place).as_posix(), (*earlier.tree.files, *names))
+        return found if found.files else earlier.tree
+
+    def committed(self, folder: str, names: Iterable[str]) -> Tree:
+        """Return what was committed of the files of a deploy tree."""
+        found = self.was.texts(f"{folder}/{name}" for name in dict.fromkeys(names))
         files = {path.removeprefix(f"{folder}/"): text for path, text in found.items()}
         data = {path: parse_existing(text, path) for path, text in files.items() if syntax_of(path) == "yaml"}
-        return Tree(files=files, data=data) if files else earlier.tree
+        return Tree(files=files, data=data)
+
+    def as_committed(self, plan: Plan) -> Tree:
+        """Return what was committed of a host whose inventory of that time is not valid now."""
+        if not plan.host.output.absolute().is_relative_to(self.was.root):
+            return NOTHING
+        folder = plan.host.output.absolute().relative_to(self.was.root).as_posix()
+        own = [path.removeprefix(f"{folder}/") for path in self.was.paths if path.startswith(f"{folder}/")]
+        return self.committed(folder, (*plan.tree.files, *(path for path in own if path.endswith(".yml"))))
 
     def render(self, path: str) -> Plan:
         """Return what an inventory rendered then.
@@ -67,6 +83,12 @@ class _Then(Struct, frozen=True, kw_only=True):
                 replace(one, location=None if one.location is None else replace(one.location, file=where))
                 for one in error.diagnostics
             ) from None
+
+    def data(self, path: str) -> Mapping[str, Any]:
+        """Return what an inventory said then; nothing of one that is no TOML."""
+        with suppress(DiagnosticError):
+            return Document(self.place / path).data
+        return {}
 
 
 def against_ref(
@@ -101,7 +123,8 @@ def _of_fleet(
     with tempfile.TemporaryDirectory(prefix="anvil-gen-") as name:
         place = Path(name).resolve()
         made = new_generator(below=None if trusted else place)
-        then = _Then(was=was, place=place, folder=folder, generator=made, differing=_differing(was))
+        differing = _differing(was)
+        then = _Then(was=was, place=place, folder=folder, generator=made, differing=differing, is_trusted=trusted)
         was.write(place)
         for plan in plans:
             yield _of_host(then, then.path_of(plan.host.path.name), plan, now)
@@ -109,34 +132,63 @@ def _of_fleet(
             yield from (_removed(then, path) for path in was.inventories if not (was.root / path).exists())
 
 
+class _Before(Struct, frozen=True, kw_only=True):
+    """A host at that time: its tree, the data of its inventory, and what it was rendered as, where it still can be."""
+
+    tree: Tree = NOTHING
+    data: Mapping[str, Any] = {}
+    earlier: Plan | None = None
+    notes: tuple[str, ...] = ()
+
+
+def _before(then: _Then, path: str, plan: Plan) -> _Before:
+    """Return a host at that time.
+
+    Raises:
+        DiagnosticError: its inventory is not valid for this version, and no files are there or they are a stranger's.
+    """
+    if path not in then.was.files:
+        return _Before()
+    try:
+        earlier = then.render(path)
+    except DiagnosticError as error:
+        tree = then.as_committed(plan)
+        if not (then.is_trusted and tree.files):
+            raise
+        what = next(iter(error.diagnostics)).summary
+        note = (
+            f"{then.was.ref}:{path} is not valid now ({what}): this is compared with the files that are committed there"
+        )
+        return _Before(tree=tree, data=then.data(path), notes=(note,))
+    return _Before(tree=then.tree(earlier, plan.tree.files), data=document(earlier).data, earlier=earlier)
+
+
 def _of_host(then: _Then, path: str, plan: Plan, now: Generator) -> HostPlan:
     elsewhere = _elsewhere(then, path, plan)
-    before, data, earlier = NOTHING, dict[str, Any](), None
     if path not in then.differing.hosts and path in then.was.files and elsewhere == Elsewhere():
         return replace(host_plan(plan, (), (), is_edited=False), notes=_notes(then.was))
-    if path in then.was.files:
-        earlier = then.render(path)
-        before, data = then.tree(earlier, plan.tree.files), document(earlier).data
-    services = service_changes(compose(before), compose(plan.tree))
-    found = tuple(edits(data, document(plan).data)) if data else (_new_host(plan),)
-    if services:
-        asked = replace(inputs(plan, now, found, elsewhere), program=_by_program(before, earlier))
-        services = with_causes(services, asked)
-    files = tuple(file_changes(before, plan.tree))
+    was = _before(then, path, plan)
+    services = service_changes(compose(was.tree), compose(plan.tree))
+    found = tuple(edits(was.data, document(plan).data)) if was.data else (_new_host(plan),)
+    further = edited_files(plan, now, lambda paths: map(then.was.files.get, paths)) if services and was.data else ()
+    asked = inputs(plan, now, found, elsewhere, tuple(further))
+    services, idle = explained(services, replace(asked, program=_by_program(was)))
     return replace(
-        host_plan(plan, services, files, is_edited=bool(found)),
-        notes=_notes(then.was),
-        names=() if earlier is None else name_changes(earlier.host.stack, plan.host.stack),
-        warnings=tuple(_new_warnings(earlier, plan)),
+        host_plan(plan, services, tuple(file_changes(was.tree, plan.tree)), is_edited=bool(found)),
+        notes=(*_notes(then.was), *was.notes),
+        names=() if was.earlier is None else name_changes(was.earlier.host.stack, plan.host.stack),
+        warnings=tuple(_new_warnings(was.earlier, plan)),
+        idle=idle,
+        is_reworded=not found and path in then.differing.hosts,
     )
 
 
-def _by_program(before: Tree, earlier: Plan | None) -> frozenset[Place]:
+def _by_program(was: _Before) -> frozenset[Place]:
     """Return what this anvil-gen renders otherwise than the one of that time, of the same inventory."""
-    if earlier is None or before is earlier.tree:
+    if was.earlier is None or was.tree is was.earlier.tree:
         return frozenset()
     return frozenset(
-        place for one in service_changes(compose(before), compose(earlier.tree)) for place in places_of(one)
+        place for one in service_changes(compose(was.tree), compose(was.earlier.tree)) for place in places_of(one)
     )
 
 
@@ -182,7 +234,8 @@ def _removed(then: _Then, path: str) -> HostPlan:
     plan = then.render(path)
     services = service_changes(compose(plan.tree), {})
     files = tuple(file_changes(plan.tree, NOTHING))
-    return HostPlan(host=plan.host.name, inventory=path, stack=None, services=tuple(services), files=files)
+    name, notes = plan.host.name, _notes(then.was)
+    return HostPlan(host=name, inventory=path, stack=None, services=tuple(services), files=files, notes=notes)
 
 
 def file_changes(before: Tree, after: Tree) -> Iterable[FileChange]:

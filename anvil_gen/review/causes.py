@@ -16,8 +16,9 @@ from msgspec.structs import replace
 
 from anvil_gen.deploy.compose_diff import Cause, Change
 from anvil_gen.inventory.toml_file import Document
-from anvil_gen.resolve.model import FILE_LABEL, Stack
-from anvil_gen.review.consequence import Files, ServiceChange, service_changes
+from anvil_gen.resolve.model import FILE_LABEL, Stack, Tree
+from anvil_gen.review.consequence import ServiceChange, compose, service_changes
+from anvil_gen.review.edited_files import EditedFile
 from anvil_gen.review.toml_edits import Edit, reverted, value_text
 from anvil_gen.text.masking import MASK, secret_part
 from anvil_gen.values import KeyPath, address
@@ -27,6 +28,8 @@ MOST_EDITS = 16
 
 Place = tuple[str, tuple[str, ...]]
 """A service, and what of it."""
+Render = Callable[[Mapping[str, Any]], Tree | None]
+"""Renders a host by other data of a file; None where they are not valid."""
 
 
 class Elsewhere(Struct, frozen=True, kw_only=True):
@@ -42,51 +45,87 @@ class Elsewhere(Struct, frozen=True, kw_only=True):
 class Inputs(Struct, frozen=True, kw_only=True):
     """What is known of how the files before came about.
 
-    ``edits`` is None where the inventory of that time is not known; ``render`` returns the compose files of another
-    inventory, and None where that has errors; ``program`` are the places that another anvil-gen has rendered otherwise.
+    ``edits`` is None where the inventory of that time is not known; ``render`` returns the tree of another inventory,
+    and None where that has errors. ``further`` are other files that were edited, and ``program`` the places that
+    another anvil-gen has rendered otherwise.
     """
 
     document: Document
     stack: Stack
-    after: Files
+    after: Tree
     edits: tuple[Edit, ...] | None
     elsewhere: Elsewhere
-    render: Callable[[Mapping[str, Any]], Files | None]
+    render: Render
+    further: tuple[EditedFile, ...] = ()
     program: frozenset[Place] = frozenset()
+
+
+class Effect(Struct, frozen=True, kw_only=True):
+    """An edit with what it changes: None where it cannot be taken back alone. One that is idle changes no file."""
+
+    edit: Edit
+    document: Document
+    places: Set[Place] | None = None
+    is_idle: bool = False
 
 
 def with_causes(services: Sequence[ServiceChange], inputs: Inputs) -> list[ServiceChange]:
     """Return changes of services, each with its cause."""
-    effects = list(_effects(inputs))
+    return explained(services, inputs)[0]
+
+
+def explained(services: Sequence[ServiceChange], inputs: Inputs) -> tuple[list[ServiceChange], tuple[Cause, ...]]:
+    """Return changes of services, each with its cause, and the edits of the inventory that change no file."""
+    effects = list(_effects(inputs, is_changed=bool(services)))
+    idle = tuple(_of_effect(one, inputs) for one in effects if one.is_idle and one.document is inputs.document)
     return [
         replace(
             one, changes=tuple(replace(change, cause=_cause(one, change, inputs, effects)) for change in one.changes)
         )
         for one in services
-    ]
+    ], idle
 
 
-def _effects(inputs: Inputs) -> Iterator[tuple[Edit, set[Place] | None]]:
-    """Yield each edit with what it changes; None where it cannot be taken back alone."""
-    edits = inputs.edits or ()
-    only = len(edits) == 1 and inputs.elsewhere == Elsewhere()
+def _effects(inputs: Inputs, *, is_changed: bool) -> Iterator[Effect]:
+    """Yield the edits with what they change; of other files than the inventory those that can be tried."""
+    edits, document = inputs.edits or (), inputs.document
+    is_only = is_changed and len(edits) == 1 and inputs.elsewhere == Elsewhere() and not inputs.further
     for edit in edits:
-        if only or len(edits) > MOST_EDITS:
-            yield edit, None
-            continue
-        found = _effect(edit, edits, inputs)
-        yield edit, None if found is None else {place for one in found for place in places_of(one)}
+        is_tried = edit.path and not is_only and len(edits) <= MOST_EDITS  # without a path: all of a new host
+        tried = _tried(edit, edits, document, inputs.render, inputs.after) if is_tried else None
+        yield tried or Effect(edit=edit, document=document)
+    for file in inputs.further:
+        yield from _effects_of(file, inputs.after)
 
 
-def _effect(edit: Edit, edits: Sequence[Edit], inputs: Inputs) -> list[ServiceChange] | None:
+def _effects_of(file: EditedFile, after: Tree) -> Iterator[Effect]:
+    """Yield what the edits of another file change; those that are not valid without each other change it together."""
+    source, edits = file.source, file.edits[:MOST_EDITS]
+    tried = {edit.path: _tried(edit, edits, source.document, source.tree, after) for edit in edits}
+    together = [edit for edit in edits if tried[edit.path] is None]
+    before = source.tree(reduce(reverted, together, source.document.data)) if together else None
+    yield from filter(None, tried.values())
+    if before is not None:
+        places = _places(before, after)
+        yield from (Effect(edit=edit, document=source.document, places=places) for edit in together)
+
+
+def _tried(edit: Edit, edits: Sequence[Edit], document: Document, render: Render, after: Tree) -> Effect | None:
     """Return what an edit changes: taken back, or made alone where others need it; None where neither is valid."""
-    data = inputs.document.data
-    without = inputs.render(reverted(data, edit))
-    if without is not None:
-        return service_changes(without, inputs.after)
-    alone = inputs.render(reduce(reverted, (other for other in edits if other is not edit), data))
-    before = None if alone is None else inputs.render(reduce(reverted, edits, data))
-    return None if alone is None or before is None else service_changes(before, alone)
+    data = document.data
+    before = render(reverted(data, edit))
+    if before is None:
+        alone = render(reduce(reverted, (other for other in edits if other is not edit), data))
+        before = None if alone is None else render(reduce(reverted, edits, data))
+        if alone is None or before is None:
+            return None
+        after = alone
+    return Effect(edit=edit, document=document, places=_places(before, after), is_idle=before.files == after.files)
+
+
+def _places(before: Tree, after: Tree) -> Set[Place]:
+    """Return the places in which two trees differ."""
+    return {place for one in service_changes(compose(before), compose(after)) for place in places_of(one)}
 
 
 def places_of(one: ServiceChange) -> Iterator[Place]:
@@ -94,20 +133,23 @@ def places_of(one: ServiceChange) -> Iterator[Place]:
     yield from ((one.service, change.address[2:]) for change in one.changes)
 
 
-def _cause(
-    one: ServiceChange, change: Change, inputs: Inputs, effects: Sequence[tuple[Edit, set[Place] | None]]
-) -> Cause | None:
+def _cause(one: ServiceChange, change: Change, inputs: Inputs, effects: Sequence[Effect]) -> Cause | None:
     place = (one.service, change.address[2:])
     table = table_of(one.service, inputs.stack)
+
+    def distance(effect: Effect) -> tuple[bool, int]:
+        is_own = effect.document is inputs.document and effect.edit.path[: len(table)] == table
+        return not is_own, len(effect.places or ())
+
     # What is written for a service itself is nearer than what all have in common, and what changes less more telling.
-    nearest = sorted(effects, key=lambda pair: (pair[0].path[: len(table)] != table, len(pair[1] or ())))
-    found = next((edit for edit, places in nearest if places is not None and _is_among(place, places)), None)
+    nearest = sorted(effects, key=distance)
+    found = next((it for it in nearest if it.places is not None and _is_among(place, it.places)), None)
     if found is None and _is_among(place, inputs.program):
         return Cause(file=inputs.elsewhere.version, key="version")
     if found is None:
-        found = _unproven([edit for edit, places in nearest if places is None], table)
+        found = _unproven([it for it in nearest if it.places is None], table)
     if found is not None:
-        return _of_edit(found, inputs.document)
+        return _of_effect(found, inputs)
     return _of_elsewhere(one, change, inputs) or _by_value(one, change, table, inputs)
 
 
@@ -116,13 +158,13 @@ def _is_among(place: Place, places: Set[Place]) -> bool:
     return place in places or (service, ()) in places or (not rest and any(service == name for name, _ in places))
 
 
-def _unproven(edits: Sequence[Edit], table: KeyPath) -> Edit | None:
+def _unproven(effects: Sequence[Effect], table: KeyPath) -> Effect | None:
     """Return an edit among those that could not be tried, one of the service's own table before others.
 
     Of others a whole table, since what a tier has of its own rarely changes another service.
     """
-    own = [edit for edit in edits if table and edit.path[: len(table)] == table]
-    return next(iter(own), None) or min(edits, key=lambda edit: len(edit.path), default=None)
+    own = [it for it in effects if table and it.edit.path[: len(table)] == table]
+    return next(iter(own), None) or min(effects, key=lambda it: len(it.edit.path), default=None)
 
 
 def table_of(service: str, stack: Stack) -> KeyPath:
@@ -136,14 +178,15 @@ def table_of(service: str, stack: Stack) -> KeyPath:
     return tables.get(service, ())
 
 
-def _of_edit(edit: Edit, document: Document) -> Cause:
-    shown = edit.before, edit.after
+def _of_effect(effect: Effect, inputs: Inputs) -> Cause:
+    edit, shown = effect.edit, (effect.edit.before, effect.edit.after)
     if secret_part(edit.path) is not None:
         shown = (MASK if edit.before is not None else None, MASK if edit.after is not None else None)
-    return _in_inventory(edit.path, document, *shown)
+    found = _in_document(edit.path, effect.document, *shown)
+    return replace(found, is_elsewhere=effect.document is not inputs.document)
 
 
-def _in_inventory(path: KeyPath, document: Document, before: Any = None, after: Any = None) -> Cause:
+def _in_document(path: KeyPath, document: Document, before: Any = None, after: Any = None) -> Cause:
     # Of a table that is gone, the next one is nobody's cause.
     is_gone = len(path) <= 2 and after is None and before is not None
     place = document.location(path, key=True)
@@ -172,8 +215,8 @@ def _by_value(one: ServiceChange, change: Change, table: KeyPath, inputs: Inputs
         whole = (before, after) == (str(change.before), str(change.after))
         # A short number is in any text.
         if whole or (len(after) > 2 and before in str(change.before) and after in str(change.after)):
-            return _in_inventory(path, inputs.document, before, after)
-    return _in_inventory(table, inputs.document)
+            return _in_document(path, inputs.document, before, after)
+    return _in_document(table, inputs.document)
 
 
 def _rewritten(one: ServiceChange, leaves: Sequence[tuple[KeyPath, str]]) -> Iterator[tuple[KeyPath, str, str]]:

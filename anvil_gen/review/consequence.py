@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from anvil_gen.deploy.compose_diff import ROUTES, Action, Address, Change, compare, is_same, recreated, without_reloader
 from anvil_gen.deploy.consequence import Consequence
-from anvil_gen.resolve.model import EXPERIMENT_FILE
+from anvil_gen.render.syntaxes import syntax_of
+from anvil_gen.resolve.model import EXPERIMENT_FILE, Tree
 from anvil_gen.resolve.root_files import ROOT_FILE
 from anvil_gen.resolve.router_model import file_of_variable
 from anvil_gen.review.exposure import exposures, new_exposures
@@ -41,6 +42,11 @@ class ServiceChange(Struct, frozen=True, kw_only=True):
     usual: tuple[Exposure, ...] = ()
     notes: tuple[str, ...] = ()
     last_start: float | None = None
+
+
+def compose(tree: Tree) -> dict[str, Any]:
+    """Return the parsed compose files of a tree, by path."""
+    return {path: data for path, data in tree.data.items() if syntax_of(path) == "yaml"}
 
 
 def service_changes(before: Files, after: Files) -> list[ServiceChange]:
@@ -90,13 +96,13 @@ def _of_root(root: str, before: Files, after: Files) -> Iterator[ServiceChange]:
 
 def _of_no_root(before: Files, after: Files, known: set[str]) -> Iterator[ServiceChange]:
     """Yield the services that no mode runs, neither before nor after."""
-    rooted = {
+    known = known.union(
         name for files in (before, after) for root in roots(files) for name in services_in(_included(root, files))
-    }
+    )
     files = [[file for path, file in sorted(side.items()) if "/" in path] for side in (before, after)]
-    for one in _changed("", *files, runs=False):
-        if one.service not in rooted and one.service not in known:
-            yield one
+    if all(services_in(side).keys() <= known for side in files):
+        return
+    yield from (one for one in _changed("", *files, runs=False) if one.service not in known)
 
 
 def _changed(

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen import __version__
+from anvil_gen.deploy.compose_diff import Cause
 from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.deploy.git import committed
@@ -20,13 +21,13 @@ from anvil_gen.deploy.starts import known_starts
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 from anvil_gen.fit.facts_source import has_lock
 from anvil_gen.fit.host_fit import HostFit, locked_fit
-from anvil_gen.inventory.fleet import stem_of
+from anvil_gen.inventory.fleet import fleet_root, stem_of
 from anvil_gen.inventory.group_files import HostDocument, group_file, group_paths
 from anvil_gen.inventory.toml_file import Document
-from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import Stack, Tree
-from anvil_gen.review.causes import Elsewhere, Inputs, with_causes
-from anvil_gen.review.consequence import Files, ServiceChange, service_changes
+from anvil_gen.review.causes import Elsewhere, Inputs, explained
+from anvil_gen.review.consequence import ServiceChange, compose, service_changes
+from anvil_gen.review.edited_files import EditedFile, edited_files
 from anvil_gen.review.image_bumps import with_bumps
 from anvil_gen.review.names import NameChange
 from anvil_gen.review.toml_edits import Edit, edits, toml_text
@@ -40,7 +41,8 @@ class HostPlan(Struct, frozen=True, kw_only=True):
     ``stack`` is None of a host that goes, and ``tree`` what is rendered after the change; ``is_edited`` tells whether
     its inventory is another one, where that is known; ``notes`` are for people. ``fit`` is what its tiers take by the
     facts of its locks, of those whose service changes; None without locks. ``names`` are those that clients ask for and
-    something else answers, and ``warnings`` the new ones, where the inventory before is known.
+    something else answers, and ``warnings`` the new ones, where the inventory before is known. ``idle`` are the edits
+    that change no file, and it ``is_reworded`` where the inventory's text is another one that has the same values.
     """
 
     host: str
@@ -54,11 +56,18 @@ class HostPlan(Struct, frozen=True, kw_only=True):
     fit: HostFit | None = None
     names: tuple[NameChange, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    idle: tuple[Cause, ...] = ()
+    is_reworded: bool = False
 
     @property
     def changes(self) -> bool:
         """Whether anything differs."""
         return bool(self.services or self.files)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether there is anything to tell of it: an edit that changes nothing may be a mistake."""
+        return self.changes or self.is_reworded or bool(self.idle or self.notes)
 
     def of(self, consequence: Consequence) -> list[str]:
         """Return the services that this happens to."""
@@ -68,7 +77,7 @@ class HostPlan(Struct, frozen=True, kw_only=True):
 def against_disk(plans: Iterable[Plan], generator: Generator) -> list[HostPlan]:
     """Return what a render would change on disk."""
     found = list(plans)
-    committed_texts = _committed_texts(plan.host.path for plan in found if plan.files)
+    committed_texts = _committed_texts(plan.host.path for plan in found if _is_in_question(plan))
     return [_against_disk(plan, generator, committed_texts.get(plan.host.path)) for plan in found]
 
 
@@ -85,20 +94,34 @@ def _committed_texts(paths: Iterable[Path]) -> dict[Path, bytes | None]:
 
 
 def _against_disk(plan: Plan, generator: Generator, content: bytes | None) -> HostPlan:
-    if not plan.files:
+    if not _is_in_question(plan):
         return host_plan(plan, (), (), is_edited=False)
-    services = service_changes(plan.data_on_disk, compose(plan.tree))
+    services = service_changes(plan.data_on_disk, compose(plan.tree)) if plan.files else []
     before = _committed(plan, content)
     is_of_another_version = plan.folder.is_of_another_version(plan.files, sources=plan.host.sources)
     found = None if before is None else tuple(edits(before, document(plan).data))
     elsewhere = Elsewhere(version=f"anvil-gen {__version__}" if is_of_another_version else "")
+    root = fleet_root(plan.host.path)
+    further = edited_files(plan, generator, lambda paths: committed(root, paths)) if services else ()
+    asked = inputs(plan, generator, found, elsewhere, tuple(further))
     if is_of_another_version:
         found = ()
-    elif not found:  # what is on disk is from somewhere between
+    elif not found and not asked.further:  # what is on disk is from somewhere between
         found = None
     # What is on disk need not be what the last commit's inventory renders: each edit has to be proven.
-    asked = inputs(plan, generator, found, elsewhere)
-    return host_plan(plan, with_causes(services, asked), plan.files, is_edited=found != ())
+    services, idle = explained(services, replace(asked, edits=found))
+    made = host_plan(plan, services, plan.files, is_edited=found != ())
+    return replace(made, idle=idle, is_reworded=not found and _is_reworded(plan, content))
+
+
+def _is_in_question(plan: Plan) -> bool:
+    """Tell whether a host's files, or what they were rendered from here, are others."""
+    return bool(plan.files) or plan.folder.is_of_other_sources(plan.host.sources)
+
+
+def _is_reworded(plan: Plan, content: bytes | None) -> bool:
+    """Tell whether an inventory's text is another one than it was; that of a checkout may have other line ends."""
+    return content is not None and _text(content).split() != document(plan).text.split()
 
 
 def _committed(plan: Plan, content: bytes | None) -> Mapping[str, Any] | None:
@@ -117,32 +140,34 @@ def _text(content: bytes) -> str:
     return content.decode("utf-8", "replace")
 
 
-def inputs(plan: Plan, generator: Generator, found: tuple[Edit, ...] | None, elsewhere: Elsewhere) -> Inputs:
+def inputs(
+    plan: Plan,
+    generator: Generator,
+    found: tuple[Edit, ...] | None,
+    elsewhere: Elsewhere,
+    further: tuple[EditedFile, ...] = (),
+) -> Inputs:
     """Return what is known of how a host's files before came about."""
 
-    def render(data: Mapping[str, Any]) -> Files | None:
+    def render(data: Mapping[str, Any]) -> Tree | None:
         with suppress(DiagnosticError):
-            return compose(generator.render(plan.host.path, text=toml_text(data), whole=True).tree)
+            return generator.render(plan.host.path, text=toml_text(data), whole=True).tree
         return None
 
     return Inputs(
         document=document(plan),
         stack=plan.host.stack,
-        after=compose(plan.tree),
+        after=plan.tree,
         edits=found,
         elsewhere=elsewhere,
         render=render,
+        further=further,
     )
 
 
 def document(plan: Plan) -> Document:
     """Return the inventory of a plan."""
     return plan.host.collector.document
-
-
-def compose(tree: Tree) -> dict[str, Any]:
-    """Return the parsed compose files of a tree, by path."""
-    return {path: data for path, data in tree.data.items() if syntax_of(path) == "yaml"}
 
 
 def host_plan(

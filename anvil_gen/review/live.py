@@ -19,7 +19,7 @@ from anvil_gen.operate.status import ABSENT, Row, Status, status_of
 from anvil_gen.resolve.host import Host
 from anvil_gen.review.causes import Elsewhere, Inputs, with_causes
 from anvil_gen.review.consequence import ServiceChange
-from anvil_gen.review.host_plan import HostPlan, with_last_starts
+from anvil_gen.review.host_plan import NOTHING, HostPlan, with_last_starts
 
 
 def against_live(inventory: Path) -> HostPlan:
@@ -81,7 +81,7 @@ def _inputs(deployment: Deployment) -> Inputs:
     return Inputs(
         document=deployment.host.collector.document,
         stack=deployment.stack,
-        after={},
+        after=NOTHING,
         edits=None,
         elsewhere=Elsewhere(),
         render=lambda _: None,

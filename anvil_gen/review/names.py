@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from anvil_gen.resolve.model import Stack
+from anvil_gen.resolve.router_model import Route
 
 
 class NameChange(Struct, frozen=True, kw_only=True):
@@ -31,9 +32,13 @@ def _names(stack: Stack) -> dict[str, dict[str, str]]:
     """Return who answers which name, by mode."""
     routers = {mode.title: mode.router for mode in stack.modes}
     return {
-        title: {} if router is None else {route.name: ", ".join((route.tier, *route.hosts)) for route in router.routes}
+        title: {} if router is None else {route.name: _who(route) for route in router.routes}
         for title, router in routers.items()
     }
+
+
+def _who(route: Route) -> str:
+    return ", ".join(dict.fromkeys((route.tier, *route.hosts)))
 
 
 def _differing(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,12 +26,13 @@ _PIN = lazy_pattern(r"(?m)^[^#\n]*\banvil[-_]gen\b.*$")
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """What a fleet is rendered from, at a ref: contents by path, relative to the fleet."""
+    """What a fleet is rendered from, at a ref: contents by path, relative to the fleet. ``paths`` has all its files."""
 
     root: Path
     ref: str
     commit: str
     files: dict[str, bytes]
+    paths: tuple[str, ...]
 
     def write(self, folder: Path) -> None:
         """Write the files into an empty folder, to be rendered from there."""
@@ -114,8 +115,10 @@ def snapshot(root: Path, folder: str, ref: str, names: Collection[str]) -> Snaps
     found = _read(root, commit, [*inventories, *(path for path in sizes if path.startswith(kinds))])
     found |= _read(root, commit, [path for path in (REQUIREMENTS,) if path in sizes])
     asked = [path for path in inventories if path.removeprefix(prefix) in names or not (root / path).exists()]
-    named = {path for inventory in asked for path in _named(inventory, found[inventory]) if path in sizes}
-    return Snapshot(root=root, ref=ref, commit=commit, files=found | _read(root, commit, sorted(named - found.keys())))
+    groups = [path for path in found if path.startswith(f"{GROUPS}/") and path.endswith(".toml")]
+    named = _all_named([*asked, *groups], found) & sizes.keys()
+    found |= _read(root, commit, sorted(named - found.keys()))
+    return Snapshot(root=root, ref=ref, commit=commit, files=found, paths=tuple(sizes))
 
 
 def _read(root: Path, commit: str, paths: list[str]) -> dict[str, bytes]:
@@ -123,13 +126,29 @@ def _read(root: Path, commit: str, paths: list[str]) -> dict[str, bytes]:
     return {path: content for path, content in zip(paths, contents, strict=True) if content is not None}
 
 
-def _named(inventory: str, content: bytes) -> Iterator[str]:
+def _all_named(asked: Collection[str], files: Mapping[str, bytes]) -> set[str]:
+    """Return the paths that files of TOML could mean, and the hosts that those name, relative to the fleet."""
+    hosts = {PurePosixPath(path).stem: path for path in files if not path.startswith((*FLEET_FOLDERS, REQUIREMENTS))}
+    found, open_ = set[str](), [*asked]
+    seen = {*open_}
+    while open_:
+        path = open_.pop()
+        texts = list(_texts_of(path, files[path]))
+        found.update(_paths(path, texts))
+        further = {hosts[text] for text in texts if text in hosts} - seen
+        seen |= further
+        open_ += further
+    return found
+
+
+def _texts_of(path: str, content: bytes) -> Iterator[str]:
+    with suppress(DiagnosticError):  # reported when it is rendered
+        yield from _texts(Document(Path(path), text=content.decode("utf-8", "replace")).data)
+
+
+def _paths(inventory: str, texts: Iterable[str]) -> Iterator[str]:
     """Yield the paths that an inventory's texts could mean, relative to the fleet."""
-    try:
-        data = Document(Path(inventory), text=content.decode("utf-8", "replace")).data
-    except DiagnosticError:  # reported when it is rendered
-        return
-    for text in _texts(data):
+    for text in texts:
         parts: list[str] = []
         for part in (*PurePosixPath(inventory).parent.parts, *PurePosixPath(text).parts):
             if part == ".." and parts:
@@ -141,6 +160,7 @@ def _named(inventory: str, content: bytes) -> Iterator[str]:
 
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, dict | list):
+        yield from value if isinstance(value, dict) else ()
         for item in value.values() if isinstance(value, dict) else value:
             yield from _texts(item)
     elif isinstance(value, str):

@@ -17,8 +17,8 @@ from anvil_gen.catalog.defaults import DEFAULTS
 from anvil_gen.catalog.template_tree import KINDS
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.plan import Plan
-from anvil_gen.diagnostics import DiagnosticError, InternalError
-from anvil_gen.inventory.fleet import GROUPS, neighbours, stem_of
+from anvil_gen.diagnostics import DiagnosticError, InternalError, display_path
+from anvil_gen.inventory.fleet import GROUPS, fleet_root, neighbours, stem_of
 from anvil_gen.inventory.group_files import group_file, group_paths
 from anvil_gen.inventory.lock_file import Lock, fleet_lock_path, lock_path
 from anvil_gen.inventory.toml_file import Document
@@ -102,13 +102,17 @@ class Source:
         if not self._is_roster:
             yield None
 
-    def _differing(self, edit: Edit) -> frozenset[Place] | None:
-        """Return the values that an edit changes; None where it is not valid."""
+    def tree(self, data: Mapping[str, Any]) -> Tree | None:
+        """Return what other data of the file render; None where they are not valid."""
         try:
-            changed = self._render(reverted(self.document.data, edit)).tree
+            return self._render(dict(data)).tree
         except (DiagnosticError, InternalError, KeyError):  # KeyError: of a placeholder that is not there
             return None
-        return frozenset(differing(self._tree, changed))
+
+    def _differing(self, edit: Edit) -> frozenset[Place] | None:
+        """Return the values that an edit changes; None where it is not valid."""
+        changed = self.tree(reverted(self.document.data, edit))
+        return None if changed is None else frozenset(differing(self._tree, changed))
 
 
 def sources_of(plan: Plan, generator: Generator) -> Iterator[Source]:
@@ -149,22 +153,31 @@ def _data_files(plan: Plan, generator: Generator) -> Iterator[Source]:
 
 
 def _locks(plan: Plan, generator: Generator) -> Iterator[Source]:
-    lock = plan.host.lock
     for file in (lock_path(plan.host.path), fleet_lock_path(plan.host.path)):
         if file.is_file():
             document = Document(file, display=f"locks/{file.name}", below=file.parent.parent)
-            yield Source(document, plan.tree, lambda data: generator.render(plan.host.path, lock=_held(lock, data)))
+            yield Source(document, plan.tree, _with_lock(plan, generator, document.data))
 
 
-def _held(lock: Lock, data: Mapping[str, Any]) -> Lock:
+def _with_lock(plan: Plan, generator: Generator, own: Mapping[str, Any]) -> Render:
+    """Return what renders by other data of a file of the lock, which may have other entries in another file."""
+    return lambda data: generator.render(plan.host.path, lock=_held(plan.host.lock, own, data))
+
+
+def _held(lock: Lock, own: Mapping[str, Any], data: Mapping[str, Any]) -> Lock:
     """Return a lock with the digests and commits that a file of it holds."""
+
+    def entries(table: str, pins: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+        before, after = own.get(table, {}), data.get(table, {})
+        return ((name, pin, after.get(name, {})) for name, pin in pins.items() if name in after or name not in before)
+
     images = {
-        name: replace(pin, digest=data.get("images", {}).get(name, {}).get("digest", pin.digest))
-        for name, pin in lock.images.items()
+        name: replace(pin, digest=entry.get("digest", pin.digest))
+        for name, pin, entry in entries("images", lock.images)
     }
     models = {
-        name: replace(pin, commit=data.get("models", {}).get(name, {}).get("commit", pin.commit))
-        for name, pin in lock.models.items()
+        name: replace(pin, commit=entry.get("commit", pin.commit))
+        for name, pin, entry in entries("models", lock.models)
     }
     return replace(lock, images=images, models=models)
 
@@ -173,7 +186,8 @@ def _other_host(plan: Plan, generator: Generator, other: Path) -> Source:
     def render(data: dict[str, Any]) -> Plan:
         return generator.render(plan.host.path, others={stem_of(other): toml_text(data)})
 
-    return Source(Document(other), plan.tree, render)
+    document = Document(other, display=display_path(other), below=fleet_root(other))
+    return Source(document, plan.tree, render)
 
 
 def _group(plan: Plan, generator: Generator, name: str) -> Source:

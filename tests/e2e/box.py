@@ -19,6 +19,9 @@ from running import Result
 from e2e.cards import HOSTS
 from e2e.engine import Engine
 
+# Compose waits for a check that passes, and the first one comes after an interval. On a busy machine many fail before.
+SOON_AND_PATIENT = {"interval": "1s", "start_period": "10m"}
+
 
 class Box:
     """A fleet folder with one inventory, `hosts/box.toml`."""
@@ -66,8 +69,9 @@ class Box:
         for name, table in parts:
             table["port"] = self.port(name)
             table["container_name"] = self.name(name)
-            # Compose waits for a check that passes, and the first one comes after an interval.
             table["override"] = {**table.get("override", {}), "healthcheck": {"interval": "1s"}}
+        if "router" in inventory:
+            inventory["router"]["override"]["healthcheck"] = SOON_AND_PATIENT
         if "experiment" in inventory:
             inventory["experiment"]["port"] = self.port("experiment")
             inventory["experiment"]["project"] = self.name("experiment")
@@ -87,8 +91,8 @@ class Box:
             AssertionError: it ends with another code than 0, and `check` is set.
 
         """
-        environment = {**self.engine.environment, **self.environment}
-        done = running.anvil_gen(*arguments, cwd=self.folder, env=environment)
+        command = (sys.executable, "-m", "anvil_gen", *arguments)
+        done = self.engine.run(*command, cwd=self.folder, env=self.environment, check=False)
         assert done.code == 0 or not check, f"anvil-gen {' '.join(arguments)}\n{done.stdout}{done.stderr}"
         return done
 

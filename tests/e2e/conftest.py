@@ -16,9 +16,13 @@ Fixtures, all made once for the folder but `box` and `machine_path`:
   afterwards, also when the test fails. For a box that the tests of a module share, make a fixture of scope "module"
   around `new_box`.
 
-`web.py` asks and waits over HTTP. `images.toml` says what the images are made of: a further Python package, Debian
-package or image name is one line there. `images/stand_in.py` says how a container is made to log, wait or fail, by
-variables like `STAND_IN_EXIT`. The cards are those of hosts/fakoli-dark.toml and hosts/lab-quad.toml.
+`web.py` asks and waits over HTTP. Another test runs at the same time, on as few cores: what becomes true a moment later
+is waited for, and what is measured is measured again (`patience.py`). A test that fails is tried again, with the same
+box where that is of a larger scope than "function".
+
+`images.toml` says what the images are made of: a further Python package, Debian package or image name is one line
+there. `images/stand_in.py` says how a container is made to log, wait or fail, by variables like `STAND_IN_EXIT`. The
+cards are those of hosts/fakoli-dark.toml and hosts/lab-quad.toml.
 
 To look around while tests run, or without them: `scripts/with-engine COMMAND` shares the engine with them.
 """
@@ -37,6 +41,7 @@ from e2e.box import Box
 from e2e.cards import write_nvidia_smi
 from e2e.daemon import DaemonError
 from e2e.engine import CARDS, Engine, EngineError, running_engine
+from e2e.in_parallel import ByPart
 from e2e.materials import MaterialError
 
 
@@ -46,6 +51,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if engine_module.missing() and here:
         config.hook.pytest_deselected(items=here[1:])
         items[:] = [item for item in items if item not in here[1:]]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> ByPart:
+    """Deal tests out by what they share."""
+    return ByPart(config)
 
 
 @pytest.fixture(scope="package", autouse=True)

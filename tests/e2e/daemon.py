@@ -18,8 +18,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-START_SECONDS = 60
-STOP_SECONDS = 30
+START_SECONDS = 180
+STOP_SECONDS = 90
 CLONE_NEWNET = 0x40000000
 
 # What the daemon and containerd write outside of the folders that they are told is hidden with the mounts.
@@ -58,7 +58,7 @@ class Daemon:
         if not self._keeper_file.exists():
             return False
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
+            connection.settimeout(30)
             connection.connect(str(self.socket))
             connection.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
             return b" 200 " in connection.recv(100)

@@ -20,10 +20,18 @@ from e2e.daemon import Daemon
 from e2e.materials import CACHE, REPOSITORY, Materials, digest_of, materials
 
 PROGRAMS = ("docker", "dockerd", "containerd", "runc", "iptables", "ip", "unshare", "mmdebstrap", "docker-registry")
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 600
 CARDS = cards_of("fakoli-dark", "lab-quad")
 # Other clones have daemons of their own. It is short, since the length of a socket's path is limited.
 RUN = Path("/run") / f"anvil-gen-e2e-{digest_of(str(REPOSITORY))}"
+
+
+LISTS = {
+    "container": ("--all", "{{.Names}}"),
+    "network": ("--no-trunc", "{{.Name}}"),
+    "volume": ("--format={{.Name}}", "{{.Name}}"),
+    "image": ("--no-trunc", "{{.Repository}}:{{.Tag}}"),
+}
 
 
 class EngineError(Exception):
@@ -99,18 +107,15 @@ class Engine:
     def remove_all(self, part: str = "") -> None:
         """Remove every container, network, volume and image with a text in its name, but not our own images."""
         kept = {"bridge", "host", "none", *images.kept_names()}
-        for kind, option, form in (
-            ("container", "--all", "{{.Names}}"),
-            ("network", "--no-trunc", "{{.Name}}"),
-            ("volume", "--format={{.Name}}", "{{.Name}}"),
-            ("image", "--no-trunc", "{{.Repository}}:{{.Tag}}"),
-        ):
-            listed = self.docker(kind, "ls", option, "--format", form).splitlines()
-            doomed = [name for name in listed if part in name and name not in kept and "<none>" not in name]
-            if doomed:
-                force = [] if kind == "network" else ["--force"]
-                volumes = ["--volumes"] if kind == "container" else []
-                self.docker(kind, "rm", *force, *volumes, *doomed)
+        for kind, (option, form) in LISTS.items():
+            # The first try may meet what is being removed already; what it leaves, the second one tells.
+            for check in (False, True):
+                listed = self.docker(kind, "ls", option, "--format", form).splitlines()
+                doomed = [name for name in listed if part in name and name not in kept and "<none>" not in name]
+                if doomed:
+                    force = [] if kind == "network" else ["--force"]
+                    volumes = ["--volumes"] if kind == "container" else []
+                    self.docker(kind, "rm", *force, *volumes, *doomed, check=check)
 
 
 def missing() -> str:
@@ -179,7 +184,8 @@ def _is_alone(users: TextIO) -> bool:
 def _joined(daemon: Daemon, *, alone: bool) -> Engine:
     """Return the engine, after starting it and building its images where that is not done yet."""
     fetched = materials()
-    if not daemon.answers():
+    # One that another process uses is only too busy to answer.
+    if alone and not daemon.answers():
         daemon.stop()
         daemon.clear()
         daemon.start(gpu_hook.install(daemon.run / "gpus", CARDS))

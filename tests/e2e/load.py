@@ -12,8 +12,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from e2e.patience import SECONDS, until
+
 STREAM = {"chunks": 20, "delay": 0.1}
-_SECONDS = 20
 
 
 class Load(Struct):
@@ -31,6 +32,8 @@ class Load(Struct):
     failed: list[str] = field(default_factory=list)
     longest_gap: float = 0
     """Seconds between two answers, at most."""
+    under_way: set[object] = field(default_factory=set)
+    """One for each request that is not answered yet."""
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -45,6 +48,11 @@ class Load(Struct):
         finally:
             stop.set()
             thread.join()
+
+    def let_finish(self) -> None:
+        """Wait until all has ended that is under way now; what is sent meanwhile does not count."""
+        before = set(self.under_way)
+        until(lambda: not before & self.under_way)
 
     async def _all(self, stop: threading.Event, began: threading.Event) -> None:
         self._last = time.monotonic()
@@ -61,7 +69,8 @@ class Load(Struct):
         while not stop.is_set():
             began = time.monotonic()
             model = self.models[number % len(self.models)]
-            why = await connection.post({"model": model, "messages": [{"role": "user", "content": "hi"}]}, number % 2)
+            body = {"model": model, "messages": [{"role": "user", "content": "hi"}]}
+            why = await self._post(connection, body, keep=number % 2)
             self._note(why)
             await asyncio.sleep(max(0, began + pause - time.monotonic()))
         connection.close()
@@ -71,11 +80,19 @@ class Load(Struct):
         content = json.dumps(STREAM)
         while not stop.is_set():
             body = {"model": self.models[number % len(self.models)], "messages": [{"content": content}], "stream": True}
-            why = await connection.post(body, 0, whole=b"data: [DONE]")
+            why = await self._post(connection, body, whole=b"data: [DONE]")
             if why:
                 self.failed.append(f"stream: {why}")
             else:
                 self.whole += 1
+
+    async def _post(self, connection: _Connection, body: Any, *, keep: int = 0, whole: bytes = b"") -> str:
+        this = object()
+        self.under_way.add(this)
+        try:
+            return await connection.post(body, keep, whole=whole)
+        finally:
+            self.under_way.remove(this)
 
     def _connection(self, number: int) -> _Connection:
         keys = (self.key, *self.further_keys)
@@ -103,7 +120,7 @@ class _Connection:
     async def post(self, body: Any, keep: int, *, whole: bytes = b"") -> str:
         """Send a chat request; return what went wrong."""
         try:
-            return await asyncio.wait_for(self._post(json.dumps(body).encode(), bool(keep), whole), _SECONDS)
+            return await asyncio.wait_for(self._post(json.dumps(body).encode(), bool(keep), whole), SECONDS)
         except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError) as error:
             self.close()
             return f"{type(error).__name__}: {error}"

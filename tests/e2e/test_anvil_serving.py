@@ -13,19 +13,26 @@ from e2e import web
 from e2e.box import Box
 from e2e.conftest import new_box
 from e2e.engine import Engine
+from e2e.patience import until
 
 PROGRAM = Path(sys.executable).parent / "anvil-serving"
 
 
 @pytest.fixture(scope="module")
 def dark(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """Render fakoli-dark, for all tests here."""
+    """Make the machine fakoli-dark, for all tests here."""
     with new_box(engine, tmp_path_factory.mktemp("dark")) as box:
         box.environment |= {"ANVIL_ROUTER_TOKEN": "a key", "HOME": str(box.folder / "home")}
         (box.folder / "home").mkdir()
         box.engine.docker("volume", "create", box.name("hfcache"))
-        box.render(box.adapted("fakoli-dark"))
         yield box
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs(dark: Box) -> None:
+    """Render the machine as it is at first, and take down what another test may have left."""
+    dark.render(dark.adapted("fakoli-dark"))
+    dark.compose("down")
 
 
 def serves(box: Box, action: str, *arguments: str, check: bool = True) -> Result:
@@ -56,13 +63,14 @@ def test_it_takes_tiers_up_and_down(dark: Box) -> None:
 
     serves(dark, "up", "fast", "--no-router", "--confirm")
     assert running(dark) == {"fast"}
-    assert table(dark)["fast"] == [dark.name("fast"), fast, "running", "200"]
+    until(lambda: table(dark)["fast"], lambda row: row == [dark.name("fast"), fast, "running", "200"])
 
     serves(dark, "up", "--no-router", "--confirm")
-    assert table(dark) == {
+    both = {
         "heavy": [dark.name("heavy"), heavy, "running", "200"],
         "fast": [dark.name("fast"), fast, "running", "200"],
     }
+    until(lambda: table(dark), lambda rows: rows == both)
     assert '"gpt-oss-20b"' in web.ask(dark.port("fast"), "/v1/models").text
 
     # What it has started is what anvil-gen would have: no drift, and nothing to do for `up`.

@@ -84,7 +84,7 @@ def test_an_unknown_card_is_refused(box: Box) -> None:
 def test_nvidia_smi_answers_as_the_real_one(arguments: list[str], expected: list[str]) -> None:
     program = nvidia_smi([Card("GPU-a", "A", 1024), Card("GPU-b", "B", 0)])
     done = subprocess.run(
-        ["sh", "-s", "--", *arguments], input=program, capture_output=True, text=True, timeout=10, check=True
+        ["sh", "-s", "--", *arguments], input=program, capture_output=True, text=True, timeout=120, check=True
     )
 
     assert done.stdout.splitlines() == expected

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
-import time
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from e2e.box import Box
 from e2e.contract.door import Door, served
 from e2e.engine import Engine
+from e2e.patience import until
 from e2e.test_drift import IMAGE, SLEEP, actions, answer, drifts, life, two_tiers
 from e2e.test_switching import three_tiers
+
+ORDER = ["die", "destroy", "create", "start"]
+"""What happens to a container whose name another one gets."""
 
 
 def refused(box: Box, *arguments: str) -> dict[str, list[dict[str, Any]]]:
@@ -27,6 +35,26 @@ def refused(box: Box, *arguments: str) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+@contextmanager
+def events_of(engine: Engine, container: str) -> Iterator[list[str]]:
+    """Follow the engine's events of a container, which it keeps only few of, up to the start of one after the block."""
+    began = engine.docker("info", "--format", "{{.SystemTime}}")
+    command = ["docker", "events", "--since", began, "--filter", f"container={container}", "--format", "{{.Action}}"]
+    seen: list[str] = []
+    with subprocess.Popen(
+        command, env={**os.environ, **engine.environment}, stdout=subprocess.PIPE, text=True
+    ) as following:
+        assert following.stdout is not None
+        reading = threading.Thread(target=lambda stream: seen.extend(map(str.strip, stream)), args=(following.stdout,))
+        reading.start()
+        try:
+            yield seen
+            until(lambda: ORDER[-1] in seen)
+        finally:
+            following.terminate()
+            reading.join()
+
+
 def renamed(inventory: dict[str, Any]) -> dict[str, Any]:
     """Return an inventory whose tier `one` is called `uno` now, with all that it had."""
     tiers = {"uno" if name == "one" else name: tier for name, tier in inventory["tiers"].items()}
@@ -36,19 +64,16 @@ def renamed(inventory: dict[str, Any]) -> dict[str, Any]:
 def test_a_renamed_tier_finds_its_port_and_its_name_free(box: Box, engine: Engine) -> None:
     box.render(two_tiers(box))
     box.anvil_gen("up", "box")
-    before, began = life(box, "two"), engine.docker("info", "--format", "{{.SystemTime}}")
+    before = life(box, "two")
     box.render(renamed(two_tiers(box)))
-    done = box.anvil_gen("up", "box")
+    with events_of(engine, box.name("one")) as events:
+        done = box.anvil_gen("up", "box")
 
     assert "+ uno  started\n" in done.stdout
     assert "- one  removed\n" in done.stdout
     assert f"one (container {box.name('one')}) is no longer in the inventory" in done.stderr
     assert life(box, "two") == before
-    until = engine.docker("info", "--format", "{{.SystemTime}}")
-    chosen = ("--filter", f"container={box.name('one')}", "--format", "{{.Action}}")
-    events = engine.docker("events", "--since", began, "--until", until, *chosen).split()
-    order = [event for event in events if event in ("die", "destroy", "create", "start")]
-    assert order == ["die", "destroy", "create", "start"]
+    assert [event for event in events if event in ORDER] == ORDER
     assert actions(answer(box, "up", "box")) == {"uno": "unchanged", "two": "unchanged"}
 
 
@@ -228,10 +253,7 @@ def test_a_tier_that_fails_again_and_again_is_told(box: Box) -> None:
     inventory["tiers"]["two"] |= {"entrypoint": ["/bin/sh", "-c", "sleep 0.1; exit 3"]}
     box.render(inventory)
     box.anvil_gen("up", "box")
-    deadline = time.monotonic() + 60
-    while box.container("two")["RestartCount"] < 5:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: box.container("two")["RestartCount"] >= 5)
 
     said = answer(box, "status", "box", code=2)
     assert drifts(said) == {"one": [], "two": ["failing"]}

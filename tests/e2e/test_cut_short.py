@@ -16,8 +16,8 @@ from anvil_gen.machine.project_lock import project_lock
 from e2e.box import Box
 from e2e.test_drift import life, two_tiers
 
-WAIT_SECONDS = 30
-KILLS = 200 if EFFORT > 1 else 12
+WAIT_SECONDS = 300
+KILLS = 200 if EFFORT > 1 else 8
 
 
 def listed(box: Box) -> list[str]:
@@ -51,7 +51,7 @@ def ctrl_c(process: subprocess.Popen[str]) -> None:
     os.killpg(process.pid, signal.SIGINT)
 
 
-@pytest.mark.parametrize(("end", "moments"), [(whole_group, KILLS), (alone, 3), (ctrl_c, 5)])
+@pytest.mark.parametrize(("end", "moments"), [(whole_group, KILLS), (alone, 3), (ctrl_c, 3)])
 def test_an_up_that_is_cut_short_is_healed_by_the_next(box: Box, end: Callable[[Any], None], moments: int) -> None:
     """From the first moment to the last: recreated by a change, and now and then created from nothing."""
     inventory = two_tiers(box)

@@ -31,7 +31,7 @@ def daemon(engine: Engine, tmp_path: Path) -> Iterator[Daemon]:
         archive = tmp_path / "images.tar"
         engine.docker("save", "--output", str(archive), *IMAGES)
         command = ["docker", "--host", made.host, "load", "--input", str(archive)]
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        subprocess.run(command, check=True, capture_output=True, timeout=600)
         try:
             yield made
         finally:
@@ -56,9 +56,9 @@ def test_a_restarted_daemon_has_everything_back(daemon: Daemon, tmp_path: Path) 
         daemon.stop()
         daemon.start({})
         with daemon.inside():
-            web.wait_for(door.port, seconds=60)
-            door.wait_for("heavy", seconds=60)
-            door.wait_for("fast", seconds=60)
+            web.wait_for(door.port)
+            door.wait_for("heavy")
+            door.wait_for("fast")
             assert door.chat("coder").json["tier"] == served("fast")
             before = life(box, "router", "heavy", "fast")
             # As Docker leaves it in some restarts, and not in others.

@@ -12,7 +12,7 @@ from e2e.engine import Engine
 from e2e.materials import REPOSITORY
 
 PROJECT = ["docker", "ps", "--all", "--quiet", "--filter", "label=com.docker.compose.project=anvil-cpu-demo"]
-SECONDS = 120
+SECONDS = 600
 
 
 def started(engine: Engine) -> subprocess.Popen[str]:

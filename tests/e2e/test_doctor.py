@@ -104,7 +104,7 @@ def test_all_that_is_missing_at_once(box: Box, engine: Engine) -> None:
     inventory["tiers"]["hub"]["image"] = "127.0.0.1:9/nothing:1"
     inventory["hfcache"] = {"volume": box.name("hub")}
     box.render(inventory)
-    engine.docker("run", "--detach", "--name", box.name("small"), "python:3.13-slim", "sleep", "60")
+    engine.docker("run", "--detach", "--name", box.name("small"), "python:3.13-slim", "sleep", "600")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", box.port("hub")))
         listener.listen()

@@ -256,7 +256,7 @@ def test_values_of_variables_are_never_shown(box: Box) -> None:
 
 def import_small_image(engine: Engine, folder: Path, image: str, content: str) -> str:
     """Import an image that can only sleep, and return its id; a small one, since it goes through a registry."""
-    listed = subprocess.run(["ldd", "/bin/sleep"], capture_output=True, text=True, check=True, timeout=10).stdout
+    listed = subprocess.run(["ldd", "/bin/sleep"], capture_output=True, text=True, check=True, timeout=120).stdout
     (folder / "content").write_text(content)
     with tarfile.open(folder / "small.tar", "w", dereference=True) as archive:
         archive.add(folder / "content", "content")

@@ -153,13 +153,13 @@ def test_a_trial_becomes_a_tier_that_runs_the_same(box: Box, model_folder: Path)
         "anvil-gen up box coder",
     ]
 
-    for line in commands:
-        box.anvil_gen(*line.split()[1:])
-    (name,) = box.engine.docker("ps", "--filter", "name=^coder$", "--format", "{{.Names}}").split()
     try:
-        tier = box.engine.inspect(name)
+        for line in commands:
+            box.anvil_gen(*line.split()[1:])
+        tier = box.engine.inspect("coder")
     finally:
-        box.anvil_gen("down", "box", "coder")
+        box.anvil_gen("down", "box", "coder", check=False)
+    assert tier["State"]["Running"]
     assert flags_of(tier["Args"]) == flags_of(trial["Args"])
     for key in ("Image", "Entrypoint", "Env"):
         assert sorted(tier["Config"][key]) == sorted(trial["Config"][key])
@@ -293,7 +293,9 @@ def test_a_promotion_that_is_killed_is_whole_or_not_there(running: Box) -> None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             assert inventory.read_bytes() in (before, wanted), number
+            began = time.monotonic()
             done = running.anvil_gen(*arguments, check=False)
+            whole = min(whole, time.monotonic() - began)  # the first one may have met a busier machine
 
             assert done.code == 0 or "killed" in done.stderr, done.stderr
             assert inventory.read_bytes() == wanted, number

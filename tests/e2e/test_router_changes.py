@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from anvil_gen.catalog.catalog import Catalog
 from e2e import web
 from e2e.box import Box
+from e2e.patience import until
 from e2e.test_drift import actions, answer, drifts, life
 
 ROUTERS = Catalog().names("routers")
@@ -83,16 +83,15 @@ def test_another_router_is_one_word(box: Box) -> None:
         assert life(box, "small") == before
 
 
-def spoken(box: Box, model: str) -> str:
+def spoken(box: Box, model: str, key: str = "a key") -> str:
     """Return what a model says through the router, which may still look for its tier."""
     question = {"model": model, "messages": [{"role": "user", "content": "Name a colour."}], "max_tokens": 8}
-    headers = {"Authorization": "Bearer a key"}
-    deadline = time.monotonic() + 10
-    while True:
-        said = web.ask(box.port("router"), "/v1/chat/completions", body=question, headers=headers)
-        if said.status == 200:
-            return str(json.loads(said.text)["choices"][0]["message"]["content"])
-        assert time.monotonic() < deadline, said
+    headers = {"Authorization": f"Bearer {key}"}
+    port = box.port("router")
+    said = until(
+        lambda: web.ask(port, "/v1/chat/completions", body=question, headers=headers), lambda said: said.status == 200
+    )
+    return str(json.loads(said.text)["choices"][0]["message"]["content"])
 
 
 def test_a_changed_dockerfile_runs_the_new_image(box: Box) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from e2e.box import Box
+from e2e.patience import until
 from e2e.test_drift import actions, answer, drifts, life, two_tiers
 from e2e.test_switching import three_tiers
 
@@ -37,9 +38,8 @@ def test_logs_are_those_of_the_tiers_that_are_named(box: Box) -> None:
     box.render(talking(box))
     box.anvil_gen("up", "box")
 
-    both = box.anvil_gen("logs", "box").stdout
-    assert "this is one" in both
-    assert "this is two" in both
+    # What a container prints is in its log a moment later.
+    until(lambda: box.anvil_gen("logs", "box").stdout, lambda both: "this is one" in both and "this is two" in both)
     one = box.anvil_gen("logs", "box", "one").stdout
     assert "this is one" in one
     assert "this is two" not in one

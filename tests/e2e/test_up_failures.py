@@ -63,7 +63,7 @@ def test_a_port_of_a_process(box: Box) -> None:
 
 def test_a_port_of_a_container(box: Box, engine: Engine) -> None:
     other, port = box.name("other"), box.port("small")
-    engine.docker("run", "--detach", "--name", other, "--publish", f"127.0.0.1:{port}:80", IMAGE, "sleep", "60")
+    engine.docker("run", "--detach", "--name", other, "--publish", f"127.0.0.1:{port}:80", IMAGE, "sleep", "600")
     done = failed(box, small(box))
 
     assert f"{port} is in use by the container {other}, created without Compose" in done.stderr
@@ -71,7 +71,7 @@ def test_a_port_of_a_container(box: Box, engine: Engine) -> None:
 
 
 def test_a_name_that_is_taken_and_taken_over(box: Box, engine: Engine) -> None:
-    engine.docker("run", "--detach", "--name", box.name("small"), IMAGE, "sleep", "60")
+    engine.docker("run", "--detach", "--name", box.name("small"), IMAGE, "sleep", "600")
     done = failed(box, small(box))
 
     assert "error: container name is taken\n" in done.stderr
@@ -107,7 +107,7 @@ def test_a_card_that_the_machine_lacks(box: Box, machine_path: str) -> None:
 
 
 def test_a_container_that_is_paused(box: Box, engine: Engine) -> None:
-    inventory = small(box, engine="custom", image=IMAGE, entrypoint=["/bin/sleep", "60"], stop_grace_period="1s")
+    inventory = small(box, engine="custom", image=IMAGE, entrypoint=["/bin/sleep", "600"], stop_grace_period="1s")
     del inventory["tiers"]["small"]["model"]
     box.render(inventory)
     box.anvil_gen("up", "box")
@@ -121,7 +121,7 @@ def test_a_container_that_is_paused(box: Box, engine: Engine) -> None:
 
 
 def test_a_network_that_has_gone(box: Box, engine: Engine) -> None:
-    inventory = small(box, engine="custom", image=IMAGE, entrypoint=["/bin/sleep", "60"], stop_grace_period="1s")
+    inventory = small(box, engine="custom", image=IMAGE, entrypoint=["/bin/sleep", "600"], stop_grace_period="1s")
     del inventory["tiers"]["small"]["model"]
     box.render(inventory)
     box.anvil_gen("up", "box")

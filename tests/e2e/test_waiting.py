@@ -17,6 +17,7 @@ from anvil_gen.deploy.starts import known_starts
 from anvil_gen.machine.usage import Usage, usage_of
 from anvil_gen.operate.standstill import IDLE_PERCENT
 from e2e.box import Box
+from e2e.patience import least, until
 from e2e.test_drift import IMAGE, two_tiers
 
 KV_TOO_SMALL = (
@@ -24,7 +25,7 @@ KV_TOO_SMALL = (
     "(2.15 GiB KV cache is needed, which is larger than the available KV cache memory (1.5 GiB). Based on the "
     "available memory, the estimated maximum model length is 87808. Try increasing `gpu_memory_utilization`"
 )
-WAIT_SECONDS = 30
+WAIT_SECONDS = 300
 
 
 def vllm(box: Box, **variables: str) -> dict[str, Any]:
@@ -53,16 +54,20 @@ def waited(box: Box, *arguments: str, code: int) -> tuple[dict[str, Any], dict[s
 
 
 def test_it_waits_until_the_model_answers(box: Box) -> None:
-    box.render(vllm(box, STAND_IN_LOG="INFO [gpu_model_runner.py:1] Starting to load model x...", STAND_IN_SECONDS="2"))
+    box.render(vllm(box, STAND_IN_LOG="INFO [gpu_model_runner.py:1] Starting to load model x...", STAND_IN_SECONDS="8"))
     done = box.anvil_gen("up", "box", "--wait")
 
-    assert re.fullmatch(r"\+ fast  started\nready after \d+s\n", done.stdout)
+    assert re.fullmatch(r"\+ fast  started\nready after (\d+m)?\d+s\n", done.stdout)
     assert "loading weights\n" in done.stderr
     assert box.container("fast")["State"]["Health"]["Status"] == "healthy"
     assert known_starts(box.tree)["fast"] > 0
+    assert least(lambda: seconds_of_another_wait(box), 2) < 2
+
+
+def seconds_of_another_wait(box: Box) -> float:
     again, fast = waited(box, code=0)
     assert (again["wait"]["outcome"], again["services"][0]["action"], fast["phase"]) == ("ready", "unchanged", "ready")
-    assert again["wait"]["seconds"] < 2
+    return float(again["wait"]["seconds"])
 
 
 def test_an_unknown_flag_is_told_with_its_remedy(box: Box) -> None:
@@ -130,17 +135,18 @@ def test_a_known_failure_names_the_value_that_works(box: Box) -> None:
 
 def test_what_never_gets_healthy_is_given_up_with_what_it_does(box: Box) -> None:
     box.render(vllm(box, STAND_IN_LOG="INFO Starting to load model x...", STAND_IN_SECONDS="600"))
-    said, fast = waited(box, "--timeout", "2.5", code=1)
+    # Time enough for a busy machine to start the program and to read its log.
+    said, fast = waited(box, "--timeout", "12.5", code=1)
 
     assert said["wait"]["outcome"] == "timeout"
+    assert 12.5 <= said["wait"]["seconds"] < 120
     assert (fast["phase"], fast["stage"]) == ("failed", "loading weights")
-    assert fast["told"] == "is not ready after 2s: loading weights"
+    assert re.fullmatch(r"is not ready after (\d+m)?\d+s: loading weights", fast["told"])
     assert box.container("fast")["State"]["Running"]
     # What a longer wait would have looked at, once the program has started: its health check runs each second.
     container = box.container("fast")["Id"]
-    samples = [_usage(box, container) for _ in range(5)]
-    assert min(usage.percent for usage in samples) < IDLE_PERCENT, samples
-    assert "B / " in samples[0].moved[1]
+    idle = until(lambda: _usage(box, container), lambda usage: usage.percent < IDLE_PERCENT)
+    assert "B / " in idle.moved[1]
 
 
 def _usage(box: Box, container: str) -> Usage:
@@ -162,15 +168,15 @@ def test_an_unhealthy_service_is_told_with_its_last_check(box: Box) -> None:
         ("exec sleep 600", "no", 0, "is running"),
         ("exit 0", "no", 1, "exited with code 0"),
         ("echo it is wrong >&2; exit 3", "no", 1, "exited with code 3"),
-        ("echo bye; exit 3", "on-failure:5", 1, "3 times"),
-        ("sleep 0.3; exit 0", "always", 1, "restarted"),
+        ("echo bye; exit 3", "on-failure:50", 1, r"(exited with code 3, |was restarted )\d+ times"),
+        ("sleep 0.3; exit 0", "always", 1, r"(exited with code 0, |was restarted )\d+ times"),
     ],
 )
 def test_a_service_without_a_health_check(box: Box, script: str, restart: str, code: int, told: str) -> None:
     box.render(sleeping(box, "/bin/sh", "-c", script, restart=restart))
     _, one = waited(box, code=code)
 
-    assert told in one["told"] or (told == "restarted" and "times" in one["told"])
+    assert re.fullmatch(told, one["told"])
 
 
 def test_a_further_service_counts_too(box: Box) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-REQUEST_SECONDS = 30
+REQUEST_SECONDS = 120
 
 
 class Answer(NamedTuple):
@@ -37,7 +37,7 @@ def ask(port: int, path: str, *, body: Any = None, headers: Mapping[str, str] | 
         return Answer(error.code, error.read().decode())
 
 
-def wait_for(port: int, path: str = "/health", *, seconds: float = 60, status: int = 200) -> Answer:
+def wait_for(port: int, path: str = "/health", *, seconds: float = 120, status: int = 200) -> Answer:
     """Wait until a GET is answered with a status, and return the answer.
 
     Raises:

@@ -82,18 +82,18 @@ def ask(port: int, path: str, key: str | None = None) -> tuple[int, Any]:
     if key is not None:
         request.add_header("Authorization", f"Bearer {key}")
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, None
-    except urllib.error.URLError:
+    except OSError:
         return 0, None
 
 
 def test_router_does_not_start_without_its_key(tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path)}
     result = subprocess.run(
-        router_command(free_port()), env=env, capture_output=True, text=True, check=False, timeout=60
+        router_command(free_port()), env=env, capture_output=True, text=True, check=False, timeout=300
     )
 
     assert result.returncode != 0
@@ -105,7 +105,7 @@ def test_router_serves_every_name_behind_its_key(tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path), str(ROUTER["key"]): "sesame"}
     with subprocess.Popen(router_command(port), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as router:
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while ask(port, "/healthz")[0] == 0 and time.monotonic() < deadline and router.poll() is None:
                 time.sleep(0.05)
             health, _ = ask(port, "/healthz")

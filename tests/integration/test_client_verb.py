@@ -163,6 +163,16 @@ def test_bench_says_that_it_has_no_key(tmp_path: Path) -> None:
     assert "digests" not in anvil_gen("bench", "box", "fast", cwd=box, env={"ROUTER_TOKEN": "s3cret"}).stderr
 
 
+def test_bench_of_what_does_not_answer_says_what_to_run(tmp_path: Path) -> None:
+    """Also where a variable says how many requests it takes at once."""
+    text = INVENTORY.replace("[tiers.fast]\n", '[tiers.fast]\nmax_sequences = { env = "SEQUENCES", default = 4 }\n')
+    assert "SEQUENCES" in text
+    done = anvil_gen("bench", "box", "fast", cwd=fleet(tmp_path, box=text), env={"BOX_KEY": "s3cret"})
+
+    assert (done.code, done.stdout) == (1, "")
+    assert "    anvil-gen status box\n      anvil-gen logs box fast\n" in done.stderr
+
+
 def test_tiers_without_a_router_each_have_their_address(tmp_path: Path) -> None:
     inventory = INVENTORY.partition("[tiers.night]")[0] + SECOND_TIER.replace('"qwen"', '"/m/q"')
     done = anvil_gen("client", "box", cwd=fleet(tmp_path, box=inventory))

@@ -34,7 +34,7 @@ class BesideTheInventory(SingleFileSnapshotExtension):
 def test_what_a_person_reads(name: str, snapshot: SnapshotAssertion) -> None:
     """To fix it, read the text as one who gets it, and then: pytest --snapshot-update."""
     command = [sys.executable, "-m", "anvil_gen", "render", f"{name}.toml"]
-    done = subprocess.run(command, cwd=FAULTS, capture_output=True, encoding="utf-8", check=False, timeout=60)
+    done = subprocess.run(command, cwd=FAULTS, capture_output=True, encoding="utf-8", check=False, timeout=300)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == snapshot(name=name, extension_class=BesideTheInventory)

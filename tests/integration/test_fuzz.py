@@ -27,7 +27,7 @@ from anvil_gen.deploy.pipeline import Generator, write
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
 
-SECONDS, LEAST, MOST = 45, 40, 5000
+SECONDS, LEAST, MOST = 20, 40, 5000
 """How long a usual run tries others each time, and how many at least; with `--long` all of the last number."""
 BATCH = 20
 ACCEPTED, REFUSED = "accepted", "refused"

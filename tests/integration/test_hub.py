@@ -109,7 +109,7 @@ def ask_at(port: int, repo: str, folder: Path) -> str:
         "PATH": "/usr/bin:/bin",
     }
     command = [sys.executable, "-c", ASK, repo, str(folder / "cache")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -140,6 +140,6 @@ def test_a_hub_that_is_not_reached_is_told(tmp_path: Path) -> None:
 def test_without_the_library_it_is_told_how_to_install_it(tmp_path: Path) -> None:
     lines = ASK.replace("import sys\n", "import sys\nsys.modules['huggingface_hub'] = None\n", 1)
     command = [sys.executable, "-c", lines, "org/model", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, cwd=REPOSITORY)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300, cwd=REPOSITORY)
 
     assert "which is not installed" in done.stdout

@@ -22,7 +22,7 @@ from sources import build_wheel
 # No engine answers, so that no test makes a volume in anybody's.
 NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent", "NO_COLOR": "1", "TERM": "xterm"}
 PROCESSOR = ("-d", "gpus=", "-d", "preset=cpu-demo", "-d", "hfcache=hfcache", "-d", "machine=box")
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 300
 
 
 def init(folder: Path, *arguments: str, **environment: str) -> Result:

@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from group_fleets import GROUP, edit, host_text, write_pair
+from group_fleets import GROUP, edit, write_pair
 from kube_claims import is_selected, selectors
 from kube_objects import Object, Objects, built, problems
 from kube_schemas import VERSIONS, validate
@@ -211,18 +211,6 @@ def test_adapters_are_refused_unless_they_are_left_out(tmp_path: Path) -> None:
     assert "TCP" in detail
 
 
-def test_workers_that_are_unlike_are_refused(tmp_path: Path) -> None:
-    """Each has a node, GPUs and folders of its own, and one template is for all."""
-    write_pair(tmp_path, first=TCP, second=TCP)
-    (tmp_path / "hosts/spark-c.toml").write_text(host_text(12, TCP), "utf-8")
-    edit(tmp_path / "groups/sparks.toml", '"spark-b"]\n', '"spark-b", "spark-c"]\n')
-    edit(tmp_path / "groups/sparks.toml", 'spark-b = ["gb10"]', 'spark-b = ["gb10"], spark-c = ["gb10"]')
-
-    ((code, address, detail),) = errors_of(tmp_path)
-    assert (code, address) == ("not-for-this-target", "groups.sparks.hosts[2]")
-    assert "one template for all workers" in detail
-
-
 @pytest.mark.parametrize("target", ["kubernetes", "quadlet"])
 def test_a_group_can_be_left_out(tmp_path: Path, target: str) -> None:
     write_pair(tmp_path, first=SMALL.replace("[router]", f'[router]\n[{target}]\nwithout = ["tiers.big"]\n'))
@@ -265,7 +253,8 @@ def test_the_device_plugin_is_refused_where_the_other_host_has_unlike_gpus(tmp_p
 def test_what_the_other_host_cannot_say_is_an_error_of_it(tmp_path: Path) -> None:
     write_pair(tmp_path, first=TCP, second=TCP)
     edit(tmp_path / "hosts/spark-b.toml", 'models = "/srv/models"', 'models = "C:/models"')
-    edit(tmp_path / "hosts/spark-b.toml", 'architecture = "arm64"', 'architecture = "arm64"\nplatform = "wsl2"')
+    for host in ("spark-a", "spark-b"):
+        edit(tmp_path / f"hosts/{host}.toml", 'architecture = "arm64"', 'architecture = "arm64"\nplatform = "wsl2"')
 
     assert ("missing-key", "paths.models") in [(code, address) for code, address, _ in errors_of(tmp_path)]
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Timer
+from typing import NamedTuple
 
 from anvil_gen.machine.project_lock import project_lock
 
@@ -13,52 +18,69 @@ HOLD = """
 import pathlib, subprocess, sys
 from anvil_gen.machine.project_lock import project_lock
 with project_lock(pathlib.Path(sys.argv[1]), lambda: None) as held:
-    child = subprocess.Popen(["sleep", sys.argv[2]], pass_fds=held, stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(["sleep", "600"], pass_fds=held, stdout=subprocess.DEVNULL)
     print(child.pid, flush=True)
     child.wait()
 """
 
 
-def holder(folder: Path, seconds: float) -> subprocess.Popen[str]:
-    """Start a process that has its turn, in a command of its own that takes some seconds."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder), str(seconds)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline().strip()
-    return process
+class Holder(NamedTuple):
+    """A process that has its turn, in a command of its own that goes on until it is ended."""
+
+    process: subprocess.Popen[str]
+    command: int
+
+    def end(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.command, signal.SIGKILL)
 
 
-def waited(folder: Path) -> tuple[float, int]:
-    """Have a turn; return the seconds until then, and how often a wait was told."""
-    began, told = time.monotonic(), list[str]()
-    with project_lock(folder, lambda: told.append("wait")):
-        return time.monotonic() - began, len(told)
+@contextmanager
+def holder(folder: Path) -> Iterator[Holder]:
+    """Start a process that has its turn in a folder."""
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        held = Holder(process, int(process.stdout.readline()))
+        try:
+            yield held
+        finally:
+            held.end()
+
+
+def told_by(folder: Path, held: Holder | None = None) -> list[str]:
+    """Have a turn, and return what is told: a wait, upon which the holder's command is ended a moment later."""
+    told = list[str]()
+
+    def end(held: Holder) -> None:
+        told.append("ended")
+        held.end()
+
+    def tell() -> None:
+        told.append("wait")
+        if held is not None:
+            Timer(0.5, end, (held,)).start()
+
+    with project_lock(folder, tell):
+        return [*told]
 
 
 def test_a_turn_is_waited_for(tmp_path: Path) -> None:
-    with holder(tmp_path, 0.6):
-        seconds, told = waited(tmp_path)
-
-    assert seconds > 0.2
-    assert told == 1
-    assert waited(tmp_path)[1] == 0
+    with holder(tmp_path) as held:
+        assert told_by(tmp_path, held) == ["wait", "ended"]
+    assert told_by(tmp_path) == []
 
 
 def test_what_a_killed_process_has_started_still_has_its_turn(tmp_path: Path) -> None:
-    with holder(tmp_path, 0.6) as process:
-        process.kill()
-        process.wait()
-        seconds, told = waited(tmp_path)
-
-    assert seconds > 0.2
-    assert told == 1
+    with holder(tmp_path) as held:
+        held.process.kill()
+        held.process.wait()
+        assert told_by(tmp_path, held) == ["wait", "ended"]
 
 
 def test_other_folders_are_free(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    with holder(tmp_path, 0.3):
-        assert waited(tmp_path / "other")[1] == 0
+    with holder(tmp_path):
+        assert told_by(tmp_path / "other") == []
 
 
 def test_a_folder_that_is_not_there_has_no_turns(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ HOSTS = sorted((REPOSITORY / "hosts").glob("*.toml"))
 def render(inventory: Path, output: Path, *, program: str = sys.executable, **options: object) -> str:
     """Render by a process of its own, and return what it printed."""
     command = [program, "-m", "anvil_gen", "render", str(inventory), "--output", str(output)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **options)  # type: ignore[call-overload]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **options)  # type: ignore[call-overload]
     assert result.returncode == 0, result.stderr
     printed: str = result.stdout
     return printed

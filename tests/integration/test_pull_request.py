@@ -57,7 +57,8 @@ def test_one_comment_follows_the_pull_request(fleet: Fleet, server: GitHub, tmp_
     back = Job(fleet.change((EDIT[0], f"{EDIT[0]}  # as it was"), render=False), tmp_path / "back", server.url)
     assert planned(back).code == 0
     assert server.writes == ["POST", "PATCH", "PATCH"]
-    assert bodies(server) == ["Looks good.", f"{MARKER}\n## Plan: no changes\n"]
+    reworded = "### box: no changes\n\nIts inventory differs only in order, layout or comments.\n"
+    assert bodies(server) == ["Looks good.", f"{MARKER}\n## Plan: no changes\n\n{reworded}"]
 
 
 def test_nothing_is_said_of_nothing(fleet: Fleet, server: GitHub, tmp_path: Path) -> None:

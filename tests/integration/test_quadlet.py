@@ -16,9 +16,11 @@ from places import REPOSITORY
 
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.digests import digest
 from anvil_gen.render.unit_reader import plain, read_unit, split_words
 
 QUADLET = REPOSITORY / ".tools" / "quadlet"
+CONFIGURATION = "ROUTER_FILE_haproxy_cfg"
 EXAMPLE = REPOSITORY / "examples/lab-quad/quadlet"
 Unit = list[tuple[str, str, str]]
 
@@ -27,7 +29,7 @@ def generated(folder: Path) -> dict[str, Unit]:
     """Return the services that Podman's own generator makes of a folder of units."""
     environment = {**os.environ, "QUADLET_UNIT_DIRS": str(folder)}
     command = [str(QUADLET), "-dryrun", "-user"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     parts = done.stdout.split("\n---")
     return {
@@ -110,13 +112,29 @@ def test_podman_runs_what_compose_runs_word_by_word(name: str) -> None:
     assert [yaml.safe_load(one) for one in option(words, "--entrypoint")] == (
         [service["entrypoint"]] if "entrypoint" in service else []
     )
-    assert [yaml.safe_load(one) for one in option(words, "--health-cmd")] == [[literal(part) for part in health]]
+    # Podman puts CMD before a list itself, and would split one that has it at its spaces.
+    assert [yaml.safe_load(one) for one in option(words, "--health-cmd")] == [[literal(part) for part in health[1:]]]
+    assert health[0] == "CMD"
     variables = {one.partition("=")[0]: one.partition("=")[2] for one in option(words, "--env")}
-    assert variables == {key: literal(text) for key, text in service.get("environment", {}).items() if text is not None}
+    compose = {key: literal(text) for key, text in service.get("environment", {}).items() if text is not None}
+    if CONFIGURATION in compose:  # another resolver, so another file
+        assert variables.pop(CONFIGURATION) != compose.pop(CONFIGURATION)
+    assert variables == compose
     assert option(words, "--secret") == [
         f"{key},type=env,target={key}" for key, text in service.get("environment", {}).items() if text is None
     ]
     assert option(words, "--publish") == service.get("ports", [])
+
+
+def test_the_router_asks_the_resolver_of_podmans_network() -> None:
+    name = "anvil-lab-quad-router-reload.service"
+    variables = dict(one.split("=", 1) for one in option(run_line(example()[name]), "--env"))
+    text = (EXAMPLE / "router/haproxy.cfg").read_text("utf-8")
+
+    assert "    parse-resolv-conf\n" in text
+    assert "127.0.0.11" not in text
+    assert variables[CONFIGURATION] == digest(text)
+    assert variables[CONFIGURATION] in (EXAMPLE / "router/health.json").read_text("utf-8")
 
 
 def test_gpus_are_the_cdi_names_of_their_uuids() -> None:
@@ -158,7 +176,7 @@ def test_files_are_next_to_the_units() -> None:
 def test_systemd_takes_the_services_and_targets(tmp_path: Path) -> None:
     folder = tmp_path / "user"
     environment = {**os.environ, "QUADLET_UNIT_DIRS": str(EXAMPLE)}
-    subprocess.run([str(QUADLET), "-user", str(folder)], env=environment, check=True, timeout=60, capture_output=True)
+    subprocess.run([str(QUADLET), "-user", str(folder)], env=environment, check=True, timeout=300, capture_output=True)
     shutil.copytree(EXAMPLE / "systemd", folder, dirs_exist_ok=True)
     podman = tmp_path / "podman"
     podman.write_text("#!/bin/sh\n", "utf-8")

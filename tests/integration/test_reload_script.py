@@ -61,7 +61,7 @@ def test_a_router_that_is_too_busy_is_waited_for(tmp_path: Path) -> None:
             env={**os.environ, "ROUTER_FILE_x": "new"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 

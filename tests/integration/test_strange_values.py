@@ -21,7 +21,7 @@ from strange_values import HOSTILE, NOT_DRIVEN, texts
 
 from anvil_gen.deploy.pipeline import Generator, write
 
-AT_LEAST = 20_000 * EFFORT
+AT_LEAST = 10_000 * EFFORT
 AT_ONCE = 2
 
 _TIER = re.compile(r"^(?:tiers\.\*|defaults)\.")
@@ -72,19 +72,19 @@ def by_default(kind: Callable[[Box], None]) -> Callable[[Path, int], Box]:
 
 
 KINDS: list[tuple[Callable[[Path, int], Box], int]] = [
-    (wide, 5),
-    (narrow, 4),
-    (joined, 2),
-    (by_default(declaring), 6),
-    (by_default(lambda box: mounting(box, place="defaults")), 4),
-    (by_default(lambda box: of_many_models(box, place="defaults")), 4),
-    (by_default(lambda box: drafting(box, place="defaults")), 4),
-    (by_default(lone), len(HOSTILE) // 2),
-    (by_default(lone_default), len(HOSTILE) // 4),
-    (by_default(lambda box: single(box, place="defaults")), 10),
-    (by_default(lambda box: file_model(box, place="defaults")), 10),
-    (by_default(lambda box: many(box, 20, place="defaults")), 2),
-    (by_default(lambda box: custom(box, 20, place="defaults")), 2),
+    (wide, 3),
+    (narrow, 2),
+    (joined, 1),
+    (by_default(declaring), 3),
+    (by_default(lambda box: mounting(box, place="defaults")), 2),
+    (by_default(lambda box: of_many_models(box, place="defaults")), 2),
+    (by_default(lambda box: drafting(box, place="defaults")), 2),
+    (by_default(lone), len(HOSTILE) // 4),
+    (by_default(lone_default), len(HOSTILE) // 8),
+    (by_default(lambda box: single(box, place="defaults")), 5),
+    (by_default(lambda box: file_model(box, place="defaults")), 5),
+    (by_default(lambda box: many(box, 20, place="defaults")), 1),
+    (by_default(lambda box: custom(box, 20, place="defaults")), 1),
 ]
 """A kind of inventory, and how many of it."""
 

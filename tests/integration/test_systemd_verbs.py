@@ -70,13 +70,21 @@ def test_up_links_what_is_rendered_and_starts_a_mode(fleet: Path) -> None:
     run("up", "lab", "chat", "--wait")
     run("up", "lab", "--mode", "coding")
 
-    assert first == ["systemctl --user daemon-reload", "systemctl --user start --no-block anvil-lab-quad.target"]
-    assert calls(fleet) == [
+    units = ["chat", "writer", "embed", "rerank", "router", "router-reload"]
+    named = " ".join(f"anvil-lab-quad-{unit}.service" for unit in units)
+    # A target starts whatever becomes of its units, so that they are named too.
+    assert first == [
+        "systemctl --user daemon-reload",
+        f"systemctl --user start --no-block anvil-lab-quad.target {named}",
+    ]
+    found = calls(fleet)
+    assert found[:3] == [
         "systemctl --user daemon-reload",
         "systemctl --user start anvil-lab-quad-chat.service",
         "systemctl --user daemon-reload",
-        "systemctl --user start --no-block anvil-lab-quad-coding.target",
     ]
+    assert found[3].startswith("systemctl --user start --no-block anvil-lab-quad-coding.target ")
+    assert "anvil-lab-quad-coder.service" in found[3]
     linked = fleet / "config/containers/systemd/anvil-lab-quad"
     assert linked.readlink() == fleet / "deploy/lab-quad/quadlet"
     assert (fleet / "config/systemd/user/anvil-lab-quad.target").is_file()

@@ -20,7 +20,7 @@ OTHER = INVENTORY.replace("65536", "32768") + EXPERIMENT
 STATE = [".gitignore", "state.json"]
 ROUNDS = 2
 AT_ONCE = 6
-WRITES = 150
+WRITES = 60
 
 WRITE_OFTEN = """
 import sys
@@ -62,7 +62,7 @@ def started(home: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def ended(processes: Sequence[subprocess.Popen[str]]) -> list[tuple[int, str]]:
     """Return exit code and stderr of each process."""
-    return [(process.returncode, err) for process in processes for _, err in [process.communicate(timeout=60)]]
+    return [(process.returncode, err) for process in processes for _, err in [process.communicate(timeout=300)]]
 
 
 def rendered(home: Path) -> dict[str, str]:

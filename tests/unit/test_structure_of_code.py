@@ -10,7 +10,16 @@ from graphlib import CycleError, TopologicalSorter
 import pytest
 from parsed_code import MODULES, nodes, nodes_of, text_of
 
-GROUND = ("diagnostic_codes", "diagnostics", "digests", "host_paths", "patterns", "text_files", "values")
+GROUND = (
+    "diagnostic_codes",
+    "diagnostics",
+    "digests",
+    "host_paths",
+    "installation",
+    "patterns",
+    "text_files",
+    "values",
+)
 """Modules that belong to no room."""
 ROOMS = [
     ("ground",),

@@ -9,7 +9,7 @@ import click
 
 from anvil_gen.cli import options
 from anvil_gen.cli.host_command import HostCommand
-from anvil_gen.cli.views.bench import bench_json, show_head, show_level, show_result
+from anvil_gen.cli.views.bench import bench_json, show_level, show_result
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, did_you_mean, join_words
 from anvil_gen.machine.chat_stream import stream_chat
 from anvil_gen.machine.dotenv import variables
@@ -45,18 +45,21 @@ def command(*, host: str, tier: str, at_once: int | None, mode: str | None, as_j
     endpoint = _endpoint(deployment.host.name, chosen, found)
     key = _key(endpoint, deployment.project.folder)
     last = last_of(deployment.host.path, found.name)
-    if not as_json:
-        show_head()
     ask = partial(stream_chat, endpoint.base_url, key)
-    sequences = found.options.max_sequences
-    most = at_once or min(2 * (sequences or _USUAL // 2), _MOST)
-    run = bench(found.name, found.served_name, most, ask, told=(lambda _: None) if as_json else show_level)
+    told = (lambda _: None) if as_json else show_level
+    run = bench(found.name, found.served_name, at_once or _most(found), ask, told=told, host=deployment.host.name)
     file = keep(deployment.host.path, run)
     if as_json:
         bench_json(deployment.host.name, run, last)
     else:
         show_result(run, last, file)
     return ExitCode.OK
+
+
+def _most(tier: Tier) -> int:
+    """Return how many requests at once show where a tier stops scaling."""
+    sequences = tier.options.max_sequences
+    return min(2 * sequences, _MOST) if isinstance(sequences, int) else _USUAL
 
 
 def _key(endpoint: Endpoint, folder: Path) -> str:

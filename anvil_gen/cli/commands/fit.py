@@ -126,9 +126,21 @@ def _refuse_options(given: dict[str, Any]) -> None:
 
 
 def hub_asker(catalog: Catalog) -> Callable[[str, str | None], ModelFacts]:
-    """Return what asks the Hub about a repository, and keeps the answers."""
+    """Return what looks into the Hugging Face cache of whoever calls, then asks the Hub, and keeps the answers."""
     known = architectures(catalog)
-    return lambda repo, revision: hub_facts(repo, revision, known, cache=_cache())
+
+    def ask(repo: str, revision: str | None) -> ModelFacts:
+        cached = cached_facts(_hub_cache(), repo, revision, known)
+        if cached is not None and cached.bytes.total:
+            return cached
+        try:
+            return hub_facts(repo, revision, known, cache=_cache())
+        except DiagnosticError:
+            if cached is None:
+                raise
+            return cached  # its configuration alone: what its weights take is then not known
+
+    return ask
 
 
 def chosen_tiers(stack: Stack, names: tuple[str, ...]) -> list[str]:
@@ -187,7 +199,7 @@ def _facts(model: str, catalog: Catalog) -> ModelFacts:
     is_repo = not path.exists() and model.count("/") == 1 and not model.endswith(".gguf") and not model.startswith(".")
     if not is_repo:
         return facts_of_path(path, known)
-    return cached_facts(_hub_cache(), model, None, known) or hub_facts(model, None, known, cache=_cache())
+    return hub_asker(catalog)(model, None)
 
 
 def _hub_cache() -> Path:

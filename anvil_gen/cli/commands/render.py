@@ -72,12 +72,13 @@ def command(
     inventories = _inventories(hosts, every=every)
     below = repository_of(Path.cwd()) if untrusted else None
     folder = Path(output) if output is not None else None
-    plans = generator(below=below).render_all(inventories, output=folder, target=target)
+    made = generator(below=below)
+    plans = made.render_all(inventories, output=folder, target=target)
     show_diagnostics(_warnings(plans), as_json=as_json)
     if to_stdout:
         _print_trees(plans)
         return ExitCode.OK
-    view: View = JsonView() if as_json else TextView()
+    view: View = JsonView() if as_json else TextView(made)
     collect_all(lambda one: one.files, plans)
     if check:
         view.checked(plans)

@@ -86,11 +86,13 @@ def _show_several(host: str | None, mode: str | None, *, metrics: bool, as_json:
     """Show hosts, of which one that does not answer is a row; metrics say by themselves that there is drift."""
     from anvil_gen.cli.views.fleet_status import show_fleet, show_metrics  # noqa: PLC0415  one way of several
     from anvil_gen.operate.deployment import open_deployment  # noqa: PLC0415
-    from anvil_gen.operate.statuses import statuses  # noqa: PLC0415
+    from anvil_gen.operate.statuses import fleet_statuses, statuses  # noqa: PLC0415
 
     here = Path.cwd()
-    names = [host] if host is not None else [str(path) for path in all_inventories(here)]
-    answers = statuses([open_deployment(name, here) for name in names], mode)
+    if host is not None:
+        answers = statuses([open_deployment(host, here)], mode)
+    else:
+        answers = fleet_statuses([str(path) for path in all_inventories(here)], here)
     if metrics:
         show_metrics(answers)
         return ExitCode.OK

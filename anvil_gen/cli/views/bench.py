@@ -14,13 +14,10 @@ from anvil_gen.operate.bench import Bench, Level
 _HEAD = f"{'at once':>7}  {'first token':>11}  {'tokens/s':>9}  {'tokens/s each':>13}"
 
 
-def show_head() -> None:
-    """Print the head of the table, to which each level adds a line."""
-    click.echo(click.style(_HEAD, bold=True))
-
-
 def show_level(level: Level) -> None:
-    """Print a level."""
+    """Print a level, the first one below the head of the table."""
+    if level.at_once == 1:
+        click.echo(click.style(_HEAD, bold=True))
     errors = f"  {level.errors} failed" if level.errors else ""
     first = f"{level.first_token * 1000:,.0f} ms"
     click.echo(

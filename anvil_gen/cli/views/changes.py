@@ -9,10 +9,13 @@ from msgspec.structs import replace
 
 from anvil_gen.deploy.compose_diff import ROUTES, Action, Cause, Change
 from anvil_gen.diagnostics import printable
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.review.toml_edits import value_text
 from anvil_gen.text.masking import MASK
 
 _VALUE_WIDTH = 72
+_DIGEST = lazy_pattern(r"\b([0-9a-f]{12})[0-9a-f]{28,}\b")
+"""A commit or digest: nobody compares them to the end."""
 _PARTS = {
     "deploy": "GPUs",
     "healthcheck": "health check",
@@ -35,7 +38,7 @@ def texts_of(changes: Iterable[Change], told: Collection[_Key] = ()) -> Iterator
     """
     for cause, group in by_cause(_of_services(changes)):
         if cause is None or (cause.before is None and cause.after is None):
-            yield from ((_what(change), cause) for change in group)
+            yield from ((text, cause) for text in dict.fromkeys(map(_what, group)))
         else:
             yield _caused_text(group[0].service or "", cause, group, is_told=key_of(cause) in told), cause
 
@@ -45,7 +48,9 @@ def by_cause(changes: Iterable[Change]) -> list[tuple[Cause | None, list[Change]
     groups: dict[object, tuple[Cause | None, list[Change]]] = {}
     for change in changes:
         cause = change.cause
-        key = id(change) if cause is None else (change.service, key_of(cause))
+        # Of routes, which of a router's files differ says little.
+        alone = (change.service, ROUTES) if change.address[2:3] == (ROUTES,) else id(change)
+        key = alone if cause is None else (change.service, key_of(cause))
         groups.setdefault(key, (cause, []))[1].append(change)
     return list(groups.values())
 
@@ -66,7 +71,7 @@ def _caused_text(service: str, cause: Cause, changes: Sequence[Change], *, is_to
     parts = dict.fromkeys(part_of(change) for change in changes if change is not same)
     table, _, rest = cause.key.partition(".")
     own = f"{service}."
-    if rest.startswith(own) or table in ("router", "experiment"):
+    if not cause.is_elsewhere and (rest.startswith(own) or table in ("router", "experiment")):
         further = ", ".join(part for part in parts if part.lower() != key[0])  # that is said already
         return edit_text(cause, rest.removeprefix(own)) + (f" ({further})" if further else "")
     return f"{', '.join(parts)}, by {cause.key if is_told else edit_text(cause)}"
@@ -84,7 +89,7 @@ def edit_text(cause: Cause, key: str = "") -> str:
 
 
 def _short(value: Any) -> str:
-    return truncated(printable(value_text(value)))
+    return truncated(_DIGEST.sub(r"\1…", printable(value_text(value))))
 
 
 def part_of(change: Change) -> str:
@@ -116,16 +121,18 @@ def _is_whole(change: Change) -> bool:
 def _what(change: Change) -> str:
     if _is_whole(change):
         return "new service" if change.action is Action.CREATE else "removed"
+    parts = change.address[2:]
+    if parts[0] == ROUTES and len(parts) > 1:
+        return f"{ROUTES} changed"
     if change.reason:
         return change.reason
-    parts = change.address[2:]
     is_flag = parts[0] == "command" and len(parts) > 1
     what = (
         parts[1] if is_flag else f"mount {parts[1]}:" if parts[0] == "volumes" and len(parts) == 2 else ".".join(parts)
     )
     if change.secret:
         return f"{what} {change.action.done}"
-    before, after = _value(change.before, is_flag), _value(change.after, is_flag)
+    before, after = (_DIGEST.sub(r"\1…", _value(value, is_flag)) for value in (change.before, change.after))
     # Truncated, both may look alike.
     if max(len(before), len(after)) > _VALUE_WIDTH and change.action is Action.UPDATE:
         return f"{what} changed"

@@ -34,6 +34,8 @@ def show_result(result: ImportResult, output: str | None) -> ExitCode:
         _say(f"{choice.service}: {form}{_verdict(imported, choice.service)}")
     for note in result.notes:
         _say(f"note: {printable(note)}")
+    for group in result.groups:
+        _say("\n".join(["the group, written once:", "", *(f"    {line}".rstrip() for line in group.splitlines()), ""]))
     for lost in result.project.lost:
         _say(f"lost: {printable(imported.hidden.shown(lost))}")
     _show_offers(imported)

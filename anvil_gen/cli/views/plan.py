@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from anvil_gen.cli.views.changes import change_json, key_of, texts_of
+from anvil_gen.cli.views.changes import change_json, edit_text, key_of, place_of, texts_of
 from anvil_gen.cli.views.fit import fit_lines, host_json
 from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.cli.views.service_lines import Entry, changed_lines, entry_lines
@@ -25,25 +25,51 @@ from anvil_gen.review.names import NameChange
 
 def show_text(plans: Sequence[HostPlan]) -> None:
     """Print what changes of each host, why, and what happens to each service."""
+    shared = shared_notes(plans)
+    for note in shared:
+        click.echo(note)
     for plan in plans:
         name = click.style(plan.host, bold=True)
-        if not plan.changes:
-            click.echo(f"{name}: no changes")
-            continue
-        click.echo(f"{name}{'' if plan.is_edited else ': its inventory has not changed'}")
-        for line in plan_lines(plan):
+        if plan.changes:
+            click.echo(f"{name}{f': {inventory_text(plan)}' if plan.is_reworded or not plan.is_edited else ''}")
+        else:
+            click.echo(f"{name}: no changes{f'; {inventory_text(plan)}' if plan.is_reworded else ''}")
+        for line in plan_lines(plan, shared):
             click.echo(f"  {line}")
 
 
-def plan_lines(plan: HostPlan) -> Iterator[str]:
-    """Yield what happens to the services of a host, what changes of each, and why."""
-    yield from plan.notes
+def shared_notes(plans: Sequence[HostPlan]) -> list[str]:
+    """Return the notes that are the same of each of several hosts, such as those of the fleet's version."""
+    return [note for note in plans[0].notes if all(note in plan.notes for plan in plans)] if len(plans) > 1 else []
+
+
+def inventory_text(plan: HostPlan) -> str:
+    """Return what is to be said of an inventory that has the same values as before."""
+    if plan.is_reworded:
+        return "its inventory differs only in order, layout or comments"
+    return "its inventory has not changed"
+
+
+def plan_lines(plan: HostPlan, told: Collection[str] = ()) -> Iterator[str]:
+    """Yield what happens to the services of a host, what changes of each, and why; notes that are ``told`` are not."""
+    yield from (note for note in plan.notes if note not in told)
     yield from entry_lines(entries_of(plan.services))
     yield from (click.style(text, bold=True) for text in map(name_text, plan.names))
     if plan.fit is not None:
         yield from fit_lines(plan.fit)
-    if not plan.services:
+    if plan.files and not plan.services:
         yield f"no service changes: {', '.join(change.path for change in plan.files)}"
+    yield from idle_lines(plan)
+
+
+def idle_lines(plan: HostPlan) -> Iterator[str]:
+    """Yield a line for each edit that changes no file."""
+    return (f"changes no file: {text}  {click.style(place, dim=True)}" for text, place in idle_texts(plan))
+
+
+def idle_texts(plan: HostPlan) -> Iterator[tuple[str, str]]:
+    """Yield the edits that change no file, each with its place."""
+    return ((edit_text(cause), place_of(cause)) for cause in plan.idle)
 
 
 def entries_of(services: Iterable[ServiceChange]) -> list[Entry]:
@@ -133,7 +159,8 @@ def plan_json(plan: HostPlan) -> dict[str, Any]:
     """Return what changes of a host, for programs."""
     fit = {"fit": host_json(plan.fit)} if plan.fit is not None else {}
     names = {"names": [_name_json(one) for one in plan.names]} if plan.names else {}
-    return {"host": plan.host, "services": [_service_json(one) for one in plan.services], **names, **fit}
+    idle = {"without_effect": [_cause_json(cause) for cause in plan.idle]} if plan.idle else {}
+    return {"host": plan.host, "services": [_service_json(one) for one in plan.services], **names, **fit, **idle}
 
 
 def _name_json(one: NameChange) -> dict[str, Any]:
@@ -166,15 +193,20 @@ def show_annotations(plans: Sequence[HostPlan]) -> None:
                 click.echo(_annotation(plan, one, cause, text))
             for text, _ in exposed_texts(one):
                 click.echo(_annotation(plan, one, None, f"{one.service} now {text}"))
+        for cause in plan.idle:
+            where = _where(plan, cause) | {"title": f"{plan.host}: changes no file"}
+            click.echo(_command("notice", where, edit_text(cause)))
 
 
 def _annotation(plan: HostPlan, one: ServiceChange, cause: Cause | None, text: str) -> str:
     level = "warning" if one.consequence in (Consequence.RECREATE, Consequence.STOP) else "notice"
+    title = f"{plan.host}: {one.consequence.value} {one.service}"
+    return _command(level, _where(plan, cause) | {"title": title}, text)
+
+
+def _where(plan: HostPlan, cause: Cause | None) -> dict[str, str]:
     where = {"file": plan.inventory} if cause is None or cause.key == "version" else {"file": cause.file}
-    if cause is not None and cause.line is not None:
-        where["line"] = str(cause.line)
-    where["title"] = f"{plan.host}: {one.consequence.value} {one.service}"
-    return _command(level, where, text)
+    return where if cause is None or cause.line is None else where | {"line": str(cause.line)}
 
 
 def show_error_annotations(diagnostics: Sequence[Diagnostic]) -> None:

@@ -7,10 +7,20 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from anvil_gen.cli.views.changes import place_of, texts_of, truncated
 from anvil_gen.cli.views.fit import bar, fit_cells
-from anvil_gen.cli.views.plan import is_unusual, meaning_of, name_text, title_of, with_told
+from anvil_gen.cli.views.plan import (
+    idle_texts,
+    inventory_text,
+    is_unusual,
+    meaning_of,
+    name_text,
+    shared_notes,
+    title_of,
+    with_told,
+)
 from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.deploy.diff_text import diff_text
@@ -46,8 +56,12 @@ def comment(plans: Sequence[HostPlan]) -> str:
     changed = [plan for plan in plans if plan.changes]
     number = f"{len(changed)} of {len(plans)} host{'s' if len(plans) > 1 else ''}"
     verb = "changes" if len(changed) == 1 else "change"
+    shared = shared_notes(plans)
     head = f"{MARKER}\n## Plan: {f'{number} {verb}' if changed else 'no changes'}\n"
-    parts = [part for at, plan in enumerate(changed) for part in _parts(at, plan)]
+    head += "".join(f"\n{_plain(note)}\n" for note in shared)
+    own = [replace(plan, notes=tuple(note for note in plan.notes if note not in shared)) for plan in plans]
+    told = sorted((plan for plan in own if plan.is_told), key=lambda plan: not plan.changes)
+    parts = [part for at, plan in enumerate(told) for part in _parts(at, plan)]
     fitting, room = list[int](), LIMIT - 1 - len(head.encode()) - _ROOM
     for at in sorted(range(len(parts)), key=lambda at: (parts[at].rank, at)):
         size = len(parts[at].text.encode("utf-8", "replace"))
@@ -90,11 +104,20 @@ def _parts(at: int, plan: HostPlan) -> Iterator[_Part]:
         yield _Part(rank=0, host=at, text="\n")
     # Each for itself: what is told of much that is harmless must not keep the rest out.
     yield from (_Part(rank=0 if ROOT in line else 1, host=at, text=f"- {line}\n") for line in warnings)
+    if plan.idle:
+        yield _Part(rank=1, host=at, text=f"\nEdits that change no file:\n\n{''.join(map(_idle, idle_texts(plan)))}")
+    if not plan.changes:
+        return
     if plan.fit is not None:
         yield _Part(rank=3, host=at, text=_fit(plan.fit))
     if plan.stack is not None and plan.stack.tiers and len(plan.stack.tiers) <= _MOST_TIERS:
         yield _Part(rank=3, host=at, text=_folded("The host after the change", _picture(plan, plan.stack), "mermaid"))
     yield from (_Part(rank=4, host=at, text=text) for text in _diffs(plan.files))
+
+
+def _idle(told: tuple[str, str]) -> str:
+    text, place = told
+    return f"- {_code(text)} <sub>{_plain(place)}</sub>\n"
 
 
 def _diffs(files: Iterable[FileChange]) -> Iterator[str]:
@@ -111,11 +134,13 @@ def _diffs(files: Iterable[FileChange]) -> Iterator[str]:
 def _heading(plan: HostPlan) -> str:
     counts = Counter(one.consequence for one in plan.services)
     summary = ", ".join(f"{counts[one]} {one.value}" for one in Consequence if counts[one])
-    lines = [f"\n### {_plain(plan.host)}: {summary or 'no service changes'}\n"]
+    summary = summary or f"no {'service ' if plan.changes else ''}changes"
+    lines = [f"\n### {_plain(plan.host)}: {summary}\n"]
     if plan.stack is None:
         lines.append("\nThe host is gone: its containers run until somebody stops them.\n")
-    elif not plan.is_edited:
-        lines.append("\nIts inventory has not changed: the cause is elsewhere.\n")
+    elif plan.is_reworded or not plan.is_edited:
+        elsewhere = ": the cause is elsewhere" if plan.changes and not plan.is_reworded else ""
+        lines.append(f"\n{inventory_text(plan).capitalize()}{elsewhere}.\n")
     lines += [f"\n{_plain(note)}\n" for note in plan.notes]
     return "".join(lines)
 

@@ -10,15 +10,16 @@ import click
 from anvil_gen.cli.views.changes import change_json
 from anvil_gen.cli.views.diagnostics import diagnostic_json
 from anvil_gen.cli.views.json_output import print_json
-from anvil_gen.cli.views.plan import entries_of
+from anvil_gen.cli.views.plan import entries_of, idle_lines
 from anvil_gen.cli.views.service_lines import entry_lines
 from anvil_gen.deploy.compose_diff import ROUTES, recreated
 from anvil_gen.deploy.diff_text import diff_text
+from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import display_path
 from anvil_gen.resolve.model import Mode
 from anvil_gen.resolve.router_model import Route
-from anvil_gen.review.consequence import service_changes
+from anvil_gen.review.host_plan import against_disk
 
 _VERBS = {"create": "wrote", "update": "wrote", "delete": "removed"}
 
@@ -35,6 +36,10 @@ class View(Protocol):
 
 class TextView:
     """Lines on stdout."""
+
+    def __init__(self, generator: Generator) -> None:
+        """Take what renders: the cause of a change is tried."""
+        self._generator = generator
 
     def written(self, plans: Sequence[Plan]) -> None:
         """Print a line for each file, and what it means for each service."""
@@ -73,8 +78,8 @@ class TextView:
         width = max(len(verbs[change.action]) for change in plan.files)
         for change in plan.files:
             click.echo(f"  {verbs[change.action]:{width}}  {change.path}")
-        services = service_changes(plan.data_on_disk, plan.compose_data)
-        for line in entry_lines(entries_of(services)):
+        (found,) = against_disk([plan], self._generator)
+        for line in (*entry_lines(entries_of(found.services)), *idle_lines(found)):
             click.echo(f"  {line}")
 
 

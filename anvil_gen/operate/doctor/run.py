@@ -29,7 +29,7 @@ from anvil_gen.operate.doctor.links import check_links
 from anvil_gen.operate.doctor.mounts import check_mounts, check_volumes
 from anvil_gen.operate.doctor.parallelism import check_parallelism
 from anvil_gen.operate.doctor.ports_and_names import check_names, check_ports
-from anvil_gen.operate.doctor.ranks import check_rank_images
+from anvil_gen.operate.doctor.ranks import check_rank_images, check_rank_overrides
 
 
 class DoctorResult(Struct, frozen=True, kw_only=True):
@@ -62,7 +62,7 @@ CHECKS = (
         check_volumes,
     ),
     *(check_images, check_parallelism, check_disk, check_names, check_paused, check_external_networks, check_networks),
-    *(check_ports, check_links, check_rank_images),
+    *(check_ports, check_links, check_rank_images, check_rank_overrides),
 )
 
 

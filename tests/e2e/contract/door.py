@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.router import RouterKind
-from e2e import web
-from e2e.box import Box
+from e2e import patience, web
+from e2e.box import SOON_AND_PATIENT, Box
 
 STUB = Path(__file__).with_name("stub_tier.py")
 IMAGE = "anvil-gen-test/debian"
@@ -23,7 +23,8 @@ KEYS = {"laptop": ("CONTRACT_KEY", "key of the laptop"), "server": ("CONTRACT_KE
 KEY = KEYS["laptop"][1]
 DIGEST_KEYS = {"phone": "key of the phone", "pad": 'p,"2),${X} \\n, é'}
 """Clients by the digest, which alone stands in the inventory."""
-SECONDS = 60
+SECONDS = 120
+"""What an answer may take on a busy machine."""
 
 STRANGE = "'${x}%[path]\\\\{{x}}" + "y" * 200
 """A name that means something to most programs it passes through."""
@@ -159,6 +160,11 @@ class Door:
         seen: list[Any] = json.loads(answer.text)["seen"]
         return seen
 
+    def kept(self, tier: str) -> list[Any]:
+        """Return the same, and leave it there for the next who asks."""
+        kept: list[Any] = json.loads(web.ask(self.box.port(tier), "/_kept").text)["seen"]
+        return kept
+
     def forget(self) -> None:
         """Make all tiers forget what they were sent."""
         for tier in TIERS:
@@ -183,7 +189,7 @@ class Door:
             self.box.compose("up", "--detach", "--wait", tier)
             self.wait_for(tier)
 
-    def wait_for(self, tier: str, seconds: float = 20) -> float:
+    def wait_for(self, tier: str, seconds: float = patience.SECONDS) -> float:
         """Wait until a tier answers through the router; return how long that took."""
         began = time.monotonic()
         while self.chat(served(tier)).status != 200:
@@ -218,7 +224,7 @@ def inventory(box: Box, router: str, kind: RouterKind) -> dict[str, Any]:
         "port": box.port("router"),
         "aliases": aliases,
         "api_key_env": {client: variable for client, (variable, _) in KEYS.items()},
-        "override": {"healthcheck": {"interval": "1s", "start_period": "10m"}},
+        "override": {"healthcheck": SOON_AND_PATIENT},
     }
     if "clients" not in kind.supports:
         table["api_key_env"] = KEYS["laptop"][0]
@@ -261,5 +267,5 @@ def _tier(box: Box, name: str, kind: RouterKind) -> dict[str, Any]:
         "port": port,
         "stop_grace_period": "1s",
         "files": {"/stub_tier.py": STUB.name},
-        "healthcheck": {"test": ["CMD", "bash", "-c", check], "interval": "1s"},
+        "healthcheck": {"test": ["CMD", "bash", "-c", check], **SOON_AND_PATIENT},
     }

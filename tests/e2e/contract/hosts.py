@@ -9,9 +9,10 @@ from typing import Any
 
 import running
 
-from e2e.box import Box, toml_text
+from e2e.box import SOON_AND_PATIENT, Box, toml_text
 from e2e.contract.door import IMAGE, STUB, Door
 from e2e.contract.registry import variant
+from e2e.patience import until
 
 KEY_THERE = "the other's, with % and \" in it"
 BOTH, THERE = "shared-model", "quad-model"
@@ -24,7 +25,8 @@ def hosts(door: Door) -> None:
     door.inventory["router"]["hosts"] = ["quad"]
     door.up()
     assert THERE in {model["id"] for model in door.ask("/v1/models").json["data"]}
-    assert door.chat(THERE).json["tier"] == THERE
+    # A router that has just started may still look for the other one.
+    assert until(lambda: door.chat(THERE), lambda reply: reply.status == 200).json["tier"] == THERE
 
 
 def second_host(box: Box) -> dict[str, Any]:
@@ -52,13 +54,13 @@ def stub(box: Box, name: str, *names: str) -> dict[str, Any]:
         "stop_grace_period": "1s",
         "command": ["python3", "-u", "/stub_tier.py", str(port), *names],
         "files": {"/stub_tier.py": STUB.name},
-        "healthcheck": {"test": ["CMD", "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"], "interval": "1s"},
+        "healthcheck": {"test": ["CMD", "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"], **SOON_AND_PATIENT},
     }
 
 
 def router(box: Box, name: str, **more: Any) -> dict[str, Any]:
     """Return a router under a name of its own."""
-    override = {"healthcheck": {"interval": "1s"}}
+    override = {"healthcheck": SOON_AND_PATIENT}
     return {"container_name": box.name(name), "port": box.port(name), "override": override, **more}
 
 

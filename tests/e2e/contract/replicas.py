@@ -16,11 +16,13 @@ from free_ports import free_port
 from e2e.contract.door import KEY, Door, question, served
 from e2e.contract.registry import variant
 from e2e.load import Load
+from e2e.patience import until
 
 OUT_SECONDS = 2
 """How soon a server that has died gets no request."""
-RETRIED_MS = 5000
-"""What a request may take that is sent to another server, with a machine that is busy."""
+RETRIED_MS = 9000
+"""What a request may take that is sent to another server, with a machine that is busy: after ten seconds without a sign
+of life a server would be given up in any case."""
 
 
 @variant
@@ -42,21 +44,20 @@ def replicas(door: Door) -> None:
         time.sleep(4)
         again = time.time()
         door.box.engine.docker("start", second(door))
-        deadline = time.monotonic() + 20
-        while not any(at(line) > again and line["server"] == "fast-2" for line in logged(door)):
-            assert time.monotonic() < deadline, "it gets no requests again"
-            time.sleep(0.2)
+        # It gets requests again.
+        until(lambda: any(at(line) > again and line["server"] == "fast-2" for line in logged(door)))
     # Those before are from asking until both were there again.
     lines = [line for line in logged(door) if at(line) >= began]
 
-    # What the dead one had been given when it died is lost, and nothing else.
+    # What the dead one had been given when it died is lost, and nothing else: all that was under way then.
     lost = [line for line in lines if line["status"] != 200]
     assert all(why.startswith("http/1.1 502 ") for why in load.failed), load.failed
     assert {(line["server"], line["status"]) for line in lost} <= {("fast-2", 502)}
-    assert all(killed - 1 < at(line) < died + 1 for line in lost)
+    assert all(at(line) + line["total_ms"] / 1000 > killed - 1 and at(line) < died + 1 for line in lost)
     assert max(line["total_ms"] for line in lines) < RETRIED_MS
     spread = Counter(line["server"] for line in lines if -2 < at(line) - killed < -0.5)
-    assert min(spread.values()) > sum(spread.values()) / 4
+    assert set(spread) == {"fast", "fast-2"}
+    assert min(spread.values()) > sum(spread.values()) / 10
     assert {line["server"] for line in lines if died + OUT_SECONDS < at(line) < again} == {"fast"}
     if "fallbacks" in door.kind.supports:
         fallbacks_of_replicas(door)
@@ -75,16 +76,15 @@ def sticky(door: Door) -> None:
     door.box.engine.docker("kill", second(door))
     assert set(servers_of(door, sessions)) == {"fast"}
     door.box.engine.docker("start", second(door))
-    deadline = time.monotonic() + 10
-    while servers_of(door, sessions) != first:
-        assert time.monotonic() < deadline
+    until(lambda: servers_of(door, sessions), lambda found: found == first)
 
 
 def fallbacks_of_replicas(door: Door) -> None:
     """Another tier answers where both servers have as many requests as they take, and where both are down."""
+    door.inventory["router"]["timeout"] = "1m"
     with_replicas(door, "heavy", concurrency=1)
-    with ThreadPoolExecutor(3) as pool:
-        replies = pool.map(lambda _: door.chat(served("heavy"), how={"first": 3}).json["tier"], range(3))
+    with ThreadPoolExecutor(3) as pool:  # all of them are there before the first is answered
+        replies = pool.map(lambda _: door.chat(served("heavy"), how={"first": 8}).json["tier"], range(3))
         assert sorted(replies) == ["fast-model", "heavy-model", "heavy-model"]
     for name in names(door, "heavy"):
         door.box.engine.docker("kill", name)
@@ -98,9 +98,7 @@ def with_replicas(door: Door, name: str = "fast", **wishes: Any) -> None:
         tier |= {"replicas": 2, "container_port": tier["port"], "port": free_port(following=1)}
     door.inventory["router"]["tiers"] = {name: wishes} if wishes else {}
     door.up()
-    deadline = time.monotonic() + 20
-    while set(servers_of(door, [None] * 8, name)) != {name, f"{name}-2"}:
-        assert time.monotonic() < deadline, "only one of two servers gets requests"
+    until(lambda: set(servers_of(door, [None] * 8, name)), lambda found: found == {name, f"{name}-2"})
 
 
 def names(door: Door, tier: str = "fast") -> tuple[str, str]:

@@ -1,8 +1,9 @@
 """A strict tier: it answers to its own names alone, keeps what it was sent, and does what a request's text asks for.
 
 `stub_tier.py PORT NAME...` serves on all addresses. The last message's content may be JSON that says how to answer:
-`{"chunks": 3, "delay": 0.1, "first": 0.5, "reasoning": true, "tools": true}`. `/_seen` has the requests so far;
-`/_mode` takes another way to behave: "ok", "503", "break" (it closes the connection), "hang".
+`{"chunks": 3, "delay": 0.1, "first": 0.5, "reasoning": true, "tools": true}`. `/_seen` has the requests since it
+was asked last, and `/_kept` the same without forgetting them; `/_mode` takes another way to behave: "ok", "503",
+"break" (it closes the connection), "hang".
 """
 
 from __future__ import annotations

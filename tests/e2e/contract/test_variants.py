@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from effort import EFFORT
 
 from anvil_gen.catalog.router_features import REQUESTABLE
 from e2e.contract.checks import VARIANTS
@@ -14,6 +15,6 @@ from e2e.contract.test_capabilities import FAILURES
 def test_what_is_claimed_is_so(door: Door, capability: str) -> None:
     if capability in door.kind.supports:
         VARIANTS[capability](door)
-    elif capability not in REQUESTABLE:
+    elif capability not in REQUESTABLE and EFFORT > 1:  # minutes, until it is sure that nothing comes
         with pytest.raises(FAILURES):
             VARIANTS[capability](door)

@@ -20,7 +20,7 @@ from e2e.materials import CACHE
 
 RAY = "ray==2.60.0"
 NODES = {"head": "192.168.100.10", "worker": "192.168.100.11"}
-START_SECONDS = 150
+START_SECONDS = 450
 # In place of vLLM: it tells what it was started with, and which nodes the cluster has once both are there.
 VLLM = """#!{python}
 import sys, time

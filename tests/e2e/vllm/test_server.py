@@ -7,7 +7,7 @@ import subprocess
 import time
 import tomllib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import openai
 import pytest
@@ -19,6 +19,7 @@ from e2e.box import Box
 from e2e.conftest import new_box
 from e2e.engine import Engine
 from e2e.materials import REPOSITORY
+from e2e.patience import until
 from e2e.vllm.servers import (
     ANSWER_SECONDS,
     SERVED_NAME,
@@ -30,6 +31,7 @@ from e2e.vllm.servers import (
     log_text,
     stages,
     vllm_log,
+    waited,
 )
 
 KEY = "a key of the test"
@@ -98,7 +100,10 @@ def test_up_shows_its_stages(server: Server) -> None:
     lines = [line.split(maxsplit=2) for line in server.started.stderr.splitlines()]
     shown = [words for service, _, words in lines if service == "chat"]
 
-    assert [words for words in shown if words in STAGES] == STAGES
+    # One that is over between two looks is not shown; the log has all of them.
+    seen = [words for words in shown if words in STAGES]
+    assert len(seen) > 1
+    assert seen == [stage for stage in STAGES if stage in seen]
     assert shown[-1] == "is healthy"
 
 
@@ -112,9 +117,14 @@ def test_its_log_has_the_stages_in_order_and_no_failure(server: Server) -> None:
 
 def test_it_is_healthy(server: Server) -> None:
     assert web.ask(server.box.port("chat"), "/health").status == 200
-    (row, *_) = json.loads(server.box.anvil_gen("status", "box", "--json").stdout)["services"]
-    assert (row["service"], row["health"]) == ("chat", "healthy")
-    assert {SERVED_NAME, "tuned"} <= set(row["models"])
+
+    def row() -> dict[str, Any]:
+        (first, *_) = json.loads(server.box.anvil_gen("status", "box", "--json").stdout)["services"]
+        return dict(first)
+
+    # A server that is busy may answer too late to be asked for its models.
+    told = until(row, lambda row: {SERVED_NAME, "tuned"} <= set(row["models"]))
+    assert (told["service"], told["health"]) == ("chat", "healthy")
 
 
 def test_it_lists_its_name_and_its_adapter(server: Server) -> None:
@@ -186,15 +196,17 @@ def test_the_further_paths_of_its_data_are_there(server: Server, path: str) -> N
 def test_its_metrics_have_the_names_that_dashboards_use(server: Server) -> None:
     text = web.ask(server.box.port("chat"), "/metrics").text
     served = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
-    used = tomllib.loads(DATA.read_text("utf-8")).get("metrics", {}).get("names", {}).values()
+    names = tomllib.loads(DATA.read_text("utf-8"))["metrics"]["names"].values()
+    used = {name.partition("{")[0] for name in names}
 
-    assert METRICS | set(used) <= served
+    assert METRICS | used <= served
     # The label that tells two tiers apart.
     assert f'vllm:request_success_total{{engine="0",finished_reason="length",model_name="{SERVED_NAME}"}}' in text
 
 
 def test_requests_under_way_are_answered_before_it_stops(server: Server) -> None:
     box, tokens = server.box, 60
+    waited(box)  # after a first try it does not run
     stream = server.engine.chat.completions.create(
         model=SERVED_NAME, messages=QUESTION, max_tokens=tokens, stream=True, extra_body={"ignore_eos": True}
     )

@@ -123,3 +123,14 @@ def test_a_fleets_own_families_are_added(tmp_path: Path) -> None:
     found = family_of("me/Own-7B", model_families(Catalog(tmp_path)))
     assert found is not None
     assert found.title == "Own"
+
+
+def test_each_was_compared_with_its_source_or_says_that_it_was_not() -> None:
+    silent = [family.title for family in FAMILIES if not family.checked and "was found" not in " ".join(family.quirks)]
+    empty = [
+        family.title
+        for family in FAMILIES
+        if not (family.tools or family.reasoning or family.task or family.since or family.quirks or family.sampling)
+    ]
+
+    assert (silent, empty) == ([], [])

@@ -7,12 +7,14 @@ from pathlib import Path
 import click
 import pytest
 from msgspec.structs import replace
-from plans import LAB, lab_fleet
+from plans import LAB, edit, lab_fleet
 
 from anvil_gen.cli.views.plan import plan_lines
+from anvil_gen.cli.views.render import TextView
 from anvil_gen.cli.views.services import show_results, show_status
 from anvil_gen.deploy.compose_diff import Action, Change
 from anvil_gen.deploy.consequence import Consequence
+from anvil_gen.deploy.pipeline import generator, write_trees
 from anvil_gen.operate.deployment import Deployment, open_deployment
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.service_results import Result, ServiceAction
@@ -62,6 +64,24 @@ def test_drift_has_the_line_of_the_inventory(deployment: Deployment, capsys: pyt
     show_status(status_with_causes(STATUS, deployment), as_json=False)
 
     assert capsys.readouterr().out.splitlines()[-2:] == ["~ chat  recreate (created from another configuration)", TOLD]
+
+
+def test_what_a_render_changes_has_the_line_of_the_inventory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(lab_fleet(tmp_path))
+    edit(Path(), "context_length = 65536", "context_length = 32768")
+    edit(Path(), "port = 30003", 'port = 30003\nrestart = "unless-stopped"')
+    made = generator()
+    TextView(made).written(write_trees(made.render_all([Path(LAB)])))
+
+    assert capsys.readouterr().out.splitlines()[-5:] == [
+        "  ~ chat    recreate (away until its new container is ready; start: up to 15m)",
+        "      context_length 65536 -> 32768 (--max-model-len)  hosts/lab-quad.toml:46",
+        "  @ router  reload (without a restart, no request is lost)",
+        "      routes, by tiers.chat.context_length  hosts/lab-quad.toml:46",
+        "  changes no file: tiers.rerank.restart unless-stopped added  hosts/lab-quad.toml:84",
+    ]
 
 
 def test_what_up_cannot_mend_has_no_word(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 
 import click
 import pytest
+from group_fleets import write_pair
+from model_facts import CHAT_LOCK
 from msgspec.structs import replace
 
 from anvil_gen.catalog.catalog import Catalog
@@ -79,16 +81,6 @@ served_name = "elsewhere"
 bind = "0.0.0.0"
 api_key_env = "KEY"
 """
-LOCK = """lock = 1
-[models."org/chat"]
-commit = "0123456789abcdef0123456789abcdef01234567"
-[models."org/chat".facts]
-architecture = "Qwen3ForCausalLM"
-layers = "F*36"
-attention = { kv_heads = 8, head_dim = 128 }
-max_context = 40960
-bytes = { language = 8000000000 }
-"""
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +91,7 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Picture:
         (folder / name).mkdir()
     (folder / "hosts" / "box.toml").write_text(INVENTORY)
     (folder / "hosts" / "other.toml").write_text(OTHER)
-    (folder / "locks" / "box.toml").write_text(LOCK)
+    (folder / "locks" / "box.toml").write_text(CHAT_LOCK)
     return drawn(folder / "hosts" / "box.toml")
 
 
@@ -237,3 +229,19 @@ def test_a_host_with_nothing_has_a_picture(tmp_path: Path) -> None:
     assert text(empty) == ["box  1 mode"]
     ElementTree.fromstring(svg_image([empty]))
     assert "<h1>box</h1>" in html_page([empty])
+
+
+def test_a_rank_has_its_place_in_the_group_and_the_heads_address_on_the_link(tmp_path: Path) -> None:
+    head, worker = (drawn(path) for path in write_pair(tmp_path))
+
+    assert [(one.address, one.rank) for picture in (head, worker) for one in picture.tiers] == [
+        ("192.168.100.10:8001", "rank 0 of 2 in sparks"),
+        ("", "rank 1 of 2 in sparks"),
+    ]
+    for drawing in (
+        "\n".join(host_lines(worker, 120)),
+        html_page([worker]),
+        svg_image([worker]),
+        mermaid_chart([worker]),
+    ):
+        assert "rank 1 of 2 in sparks" in drawing

@@ -48,7 +48,6 @@ def errors(folder: Path, path: str, before: str | None, after: str | None) -> li
     plan.__dict__["_comparison"] = Comparison(
         folder=Foreign(host.output, inventory=INVENTORY),
         files=(FileChange(path=path, action=action, before=before, after=after),),
-        changes=(),
     )
     return [*overwrite_errors(plan)]
 

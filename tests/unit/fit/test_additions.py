@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from additions import Addition, additions, table
+from additions import DATA, INVENTORY, Addition, additions, table
 from places import REPOSITORY
+
+from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.fit.choose import Choice, Wish, choose
+from anvil_gen.fit.model_facts import facts_from_table
+from anvil_gen.resolve.host import Host
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +33,10 @@ def test_what_does_not_fit_anywhere_is_not_chosen(chosen: list[Addition]) -> Non
     assert ("zai-org/GLM-4.5-Air-FP8", "PRO-6000") not in settings
     # Where nothing is certain, the context leaves as much room as is likely to be there.
     assert settings["Qwen/Qwen3-32B-AWQ", "RTX-3090"].context == 6144
-    assert settings["Qwen/Qwen3-32B-AWQ", "RTX-5090"].kv_dtype == "fp8"
+    # A shorter context comes before a smaller cache.
+    assert {setup.kv_dtype for setup in settings.values()} == {None}
+    assert settings["openai/gpt-oss-20b", "RTX-5080"].context == 16384
+    assert settings["Qwen/Qwen3-32B-AWQ", "RTX-5090"].context == 24576
 
 
 def test_an_engine_is_the_one_for_the_form_and_the_task(chosen: list[Addition]) -> None:
@@ -46,3 +56,21 @@ def test_why_nothing_takes_it_is_said_in_numbers_with_what_helps(chosen: list[Ad
     assert "15.26 GiB and 0.80 GiB of 11.04 GiB at least" in too_large.why
     assert too_large.remedy == "name a smaller quantisation of it (FP8, AWQ, GGUF)"
     assert too_long.remedy == f"{too_large.remedy} or a shorter context with --context"
+
+
+def test_a_smaller_cache_opens_a_context_of_use_or_is_what_its_recipe_asks_for(tmp_path: Path) -> None:
+    facts = next(model["facts"] for model in DATA["model"] if model["name"] == "Qwen/Qwen3-32B-AWQ")
+    known = facts_from_table(facts)
+
+    def chosen_for(model: str, memory_mib: int, context: int | None = None) -> Choice:
+        path = tmp_path / "box.toml"
+        path.write_text(INVENTORY.format(memory_mib=memory_mib, compute_capability="8.9"))
+        return choose(Host(path, Catalog()), known, Wish(model=model, table={"repo": model}, context=context), {})
+
+    tight, asked = chosen_for("org/new", 24564), chosen_for("org/new", 32607, 40960)
+    recipe = chosen_for("zai-org/GLM-5.2", 49140)
+
+    assert (tight.table["context_length"], tight.table["kv_cache_dtype"]) == (12288, "fp8")
+    assert asked.table["kv_cache_dtype"] == "fp8"
+    assert recipe.table["kv_cache_dtype"] == "fp8_e4m3"
+    assert "its cache in fp8_e4m3, as its family has it" in recipe.notes

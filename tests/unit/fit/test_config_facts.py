@@ -161,3 +161,93 @@ def test_the_method_of_quantisation(written: dict[str, Any], method: str) -> Non
 
     assert found.quantization is not None
     assert found.quantization.method == method
+
+
+GEMMA3 = {"model_type": "gemma3_text", "num_hidden_layers": 48, "hidden_size": 3840, "sliding_window": 1024}
+
+
+def test_what_a_nested_configuration_leaves_out_is_the_default_of_its_class() -> None:
+    small = facts({"model_type": "gemma3", "text_config": GEMMA3})
+    large = facts(
+        {"model_type": "gemma3", "text_config": GEMMA3 | {"num_attention_heads": 16, "num_key_value_heads": 8}}
+    )
+
+    assert small.sliding == Attention(kv_heads=4, head_dim=256, window=1024)
+    assert large.attention == Attention(kv_heads=8, head_dim=256)
+    assert (large.layers, large.max_context, large.vocabulary) == ("SSSSSF*8", 131072, 262208)
+
+
+@pytest.mark.parametrize(
+    ("more", "heads"),
+    [
+        ({"multi_query": True, "new_decoder_architecture": False, "num_kv_heads": 71}, 1),
+        ({"multi_query": True, "new_decoder_architecture": True, "num_kv_heads": 8}, 8),
+    ],
+)
+def test_the_heads_of_falcon_are_those_of_its_generation(more: dict[str, Any], heads: int) -> None:
+    config = {"model_type": "falcon", "num_hidden_layers": 32, "num_attention_heads": 71, "hidden_size": 4544, **more}
+
+    assert facts(config).attention == Attention(kv_heads=heads, head_dim=64)
+
+
+def test_layers_of_a_searched_model_have_heads_of_their_own_or_none() -> None:
+    def block(group: int | None) -> dict[str, Any]:
+        return {"attention": {"n_heads_in_group": group, "no_op": group is None}}
+
+    more = {"model_type": "nemotron-nas", "num_hidden_layers": 3, "num_key_value_heads": None}
+    found = facts(QWEN3 | more | {"block_configs": [block(8), block(None), block(16)]})
+
+    assert (found.pattern, found.kv_heads) == ("FNF", (4, 0, 2))
+
+
+def test_layers_that_attend_are_found_by_their_numbers() -> None:
+    states = {"mamba_n_heads": 128, "mamba_d_head": 64, "mamba_d_state": 128, "mamba_n_groups": 1}
+    found = facts(QWEN3 | states | {"model_type": "bamba", "num_hidden_layers": 8, "attn_layer_indices": [2, 6]})
+
+    assert found.pattern == "LLFLLLFL"
+
+
+def test_a_short_convolution_keeps_its_last_values_alone() -> None:
+    kinds = ["conv", "conv", "full_attention"] * 12
+    found = facts(QWEN3 | {"model_type": "lfm2", "layer_types": kinds, "conv_L_cache": 3})
+
+    assert found.layers == "LLF*12"
+    assert found.linear == Linear(k_heads=0, v_heads=4096, k_dim=0, v_dim=1, kernel=3)
+
+
+def test_a_model_of_no_layers_is_not_known() -> None:
+    found = facts({"model_type": "dbrx", "n_layers": 40, "max_seq_len": 32768})
+
+    assert found.unknown == "how many layers it has is not known"
+
+
+@pytest.mark.parametrize(
+    ("scaling", "context"),
+    [
+        ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}, 131072),
+        ({"type": "yarn", "factor": 2.0}, 81920),
+        ({"rope_type": "llama3", "factor": 8.0, "original_max_position_embeddings": 8192}, 40960),
+        ({"rope_type": "default"}, 40960),
+    ],
+)
+def test_positions_may_be_stretched(scaling: dict[str, Any], context: int) -> None:
+    assert facts(QWEN3 | {"rope_scaling": scaling}).max_context == context
+
+
+@pytest.mark.parametrize(
+    ("written", "cache"),
+    [
+        ({"quant_method": "modelopt", "kv_cache_scheme": {"num_bits": 8, "type": "float"}}, "modelopt:fp8"),
+        ({"quant_method": "modelopt_fp4", "quantization": {"kv_cache_quant_algo": "FP8"}}, "modelopt:fp8"),
+        ({"quant_method": "compressed-tensors", "kv_cache_scheme": None}, ""),
+        (
+            {"quant_method": "compressed-tensors", "kv_cache_scheme": {"num_bits": 8, "type": "float"}},
+            "compressed-tensors:fp8",
+        ),
+    ],
+)
+def test_the_cache_that_a_checkpoint_was_calibrated_for(written: dict[str, Any], cache: str) -> None:
+    found = facts(QWEN3 | {"quantization_config": written})
+
+    assert found.quantization is not None
+    assert found.quantization.cache == cache

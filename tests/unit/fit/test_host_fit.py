@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from gguf_files import Shape, model
+from model_facts import CHAT_LOCK
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import Generator
@@ -59,23 +60,13 @@ gpu = "a"
 port = 30010
 gpu_memory_utilization = 0.3
 """
-LOCK = """lock = 1
-[models."org/chat"]
-commit = "0123456789abcdef0123456789abcdef01234567"
-[models."org/chat".facts]
-architecture = "Qwen3ForCausalLM"
-layers = "F*36"
-attention = { kv_heads = 8, head_dim = 128 }
-max_context = 40960
-bytes = { language = 8000000000 }
-"""
 
 
 def no_hub(repo: str, _revision: str | None) -> ModelFacts:
     raise DiagnosticError([Diagnostic(code="model-cannot-be-read", detail=f"{repo}: nobody asks", remedy="a remedy")])
 
 
-def fleet(folder: Path, inventory: str = INVENTORY, lock: str = LOCK, *, make: bool = False) -> Host:
+def fleet(folder: Path, inventory: str = INVENTORY, lock: str = CHAT_LOCK, *, make: bool = False) -> Host:
     """Write a fleet with a small model, and return its host."""
     if make:
         folder.mkdir()
@@ -192,7 +183,7 @@ def test_an_adapter_takes_its_rank_in_every_matrix(rank: str, verdict: str, tmp_
     """vLLM makes room for the highest rank before it knows which matrices change."""
     lora = f'lora.sql = {{{{ repo = "org/sql"{", " + rank if rank else ""} }}}}\nflags.max-num-batched-tokens = 2048'
     text = INVENTORY.replace("context_length = 30000", f"context_length = 8000\n{lora}")
-    lock = LOCK.replace("max_context", "heads = 32\nhidden = 4096\nintermediate = 12288\nmax_context")
+    lock = CHAT_LOCK.replace("max_context", "heads = 32\nhidden = 4096\nintermediate = 12288\nmax_context")
     result = host_fit(fleet(tmp_path, text, lock), ["chat"], no_hub)
 
     (tier,) = result.tiers
@@ -214,7 +205,7 @@ def test_the_version_is_that_of_the_images_tag(tmp_path: Path) -> None:
 
 def test_facts_of_a_lock_that_are_none_are_told_with_their_line(tmp_path: Path) -> None:
     with pytest.raises(DiagnosticError) as caught:
-        host_fit(fleet(tmp_path, lock=LOCK.replace('layers = "F*36"', "layers = 36")), [], no_hub)
+        host_fit(fleet(tmp_path, lock=CHAT_LOCK.replace('layers = "F*36"', "layers = 36")), [], no_hub)
 
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "model-cannot-be-read"
@@ -223,7 +214,7 @@ def test_facts_of_a_lock_that_are_none_are_told_with_their_line(tmp_path: Path) 
 
 
 def test_a_render_warns_of_a_model_that_does_not_fit_by_the_lock_alone(tmp_path: Path) -> None:
-    large = LOCK.replace("8000000000", "24000000000")
+    large = CHAT_LOCK.replace("8000000000", "24000000000")
     fleet(tmp_path, lock=large)
     warnings = Generator().render(tmp_path / "hosts" / "box.toml").host.warnings
 

@@ -8,7 +8,7 @@ import pytest
 from memory_cases import rules_for
 from msgspec.structs import replace
 
-from anvil_gen.fit.estimate import Case, Estimate
+from anvil_gen.fit.estimate import Case, Estimate, exactly
 from anvil_gen.fit.ledger import estimate
 from anvil_gen.fit.model_facts import Attention, Bytes, Experts, Latent, Linear, ModelFacts, Mtp, Quantization
 from anvil_gen.fit.settings import GIB, Request, UnknownTypeError
@@ -222,7 +222,8 @@ def test_an_engine_that_adapts_says_so_where_it_may() -> None:
 
     assert free.verdict == stated.verdict == "does not fit"
     assert (len(free.reasons), len(stated.reasons)) == (2, 1)
-    assert "--fit" in free.reasons[0]
+    assert free.reasons[0] == stated.reasons[0]
+    assert "--fit" in free.reasons[1]
 
 
 def test_a_type_that_the_engine_does_not_have_is_told() -> None:
@@ -238,13 +239,11 @@ def test_an_embedding_model_needs_no_cache() -> None:
 
 
 def test_a_draft_keeps_its_tokens_in_the_models_cache() -> None:
-    """vLLM counts each of its layers as it is, SGLang as one of the model's."""
+    """vLLM counts each of its layers as it is, SGLang as one of the model's where it divides what is left."""
     draft = replace(DENSE, layers="F*4", attention=Attention(kv_heads=4, head_dim=128))
     cells = {}
     for engine in ("vllm", "sglang"):
-        case = Case(
-            facts=DENSE, request=Request(context=512), rules=rules_for(engine), memory=GPU_24, kv=4 * GIB, draft=draft
-        )
+        case = Case(facts=DENSE, request=Request(context=512), rules=rules_for(engine), memory=GPU_24, draft=draft)
         cells[engine] = estimate(case).bytes_per_token
 
     assert cells == {"vllm": (36 * 8 + 4 * 4) * 256 * 2, "sglang": pytest.approx((36 + 4) * 8 * 256 * 2)}
@@ -259,3 +258,92 @@ def test_a_layout_that_groups_layers_in_another_way_is_doubted() -> None:
     ]
 
     assert verdicts == ["fits", "unsure", "fits"]
+
+
+def test_a_calibrated_cache_is_taken_unasked_by_the_versions_that_look() -> None:
+    def size(cache: str, version: str, **request: Any) -> float | None:
+        quantised = replace(DENSE, quantization=Quantization(method="nvfp4", cache=cache))
+        return found(quantised, "vllm", context=16, version=version, **request).bytes_per_token
+
+    full = 36 * 8 * 256 * 2
+    assert size("modelopt:fp8", "0.33") == size("compressed-tensors:fp8", "0.12") == full / 2
+    assert size("modelopt:fp8", "0.12") == size("modelopt:fp8", "0.33", kv_dtype="bfloat16") == full
+
+
+def test_windows_are_kept_whole_where_a_version_or_a_flag_does_so() -> None:
+    windows = replace(DENSE, layers="SF*18", sliding=Attention(kv_heads=8, head_dim=128, window=128))
+    chunks = replace(windows, layers="CCCF*9")
+    alone = replace(windows, layers="S*36")
+
+    def concurrency(facts: ModelFacts, version: str, **request: Any) -> float:
+        result = found(facts, "vllm", kv=8 * GIB, context=32768, version=version, **request).concurrency
+        assert result is not None
+        return result.low
+
+    whole = concurrency(DENSE, "0.33")
+    assert concurrency(windows, "0.9.0") == concurrency(windows, "0.33", full_window=True) == whole
+    assert concurrency(windows, "0.9.1") > 1.5 * whole
+    assert concurrency(chunks, "0.12") == whole
+    assert concurrency(chunks, "0.13") > 2 * whole
+    assert concurrency(alone, "0.9.0") > 10 * whole
+
+
+def test_states_have_a_pool_of_their_own_beside_the_tokens() -> None:
+    linear = Linear(k_heads=16, v_heads=32, k_dim=128, v_dim=128, kernel=4, state_bytes=4)
+    hybrid = replace(DENSE, layers="LLLF*9", linear=linear)
+    given, computed = (found(hybrid, "sglang", kv=kv, fraction=0.8, context=4096) for kv in (GIB, None))
+    dense = found(DENSE, "sglang", fraction=0.8, context=4096)
+
+    assert given.tokens is not None
+    assert given.tokens.low == GIB // (9 * 4096)
+    assert computed.kv.low == pytest.approx(dense.kv.low / 1.9)
+    assert computed.kv.high < dense.kv.high
+
+
+def test_what_is_not_known_at_all_does_not_fit_for_certain() -> None:
+    nothing = ModelFacts(
+        architecture="Whisper", layers="F*32", attention=Attention(kv_heads=0, head_dim=0), unknown="?"
+    )
+    endless = replace(DENSE, max_context=None)
+
+    assert found(nothing, "vllm", kv=GIB, context=448).verdict == "unsure"
+    assert found(endless, "vllm", kv=20 * GIB).verdict == "unsure"
+
+
+def test_what_predicts_tokens_has_a_pool_of_its_own_beside_the_one_that_is_given() -> None:
+    draft = replace(DENSE, layers="F*2", attention=Attention(kv_heads=2, head_dim=128))
+    case = Case(facts=DENSE, request=Request(context=4096, fraction=0.9), rules=rules_for("sglang"), memory=GPU_24)
+    predicted = replace(
+        case, facts=replace(DENSE, mtp=Mtp(layers=1)), request=replace(case.request, speculative_tokens=3)
+    )
+    alone, with_draft, with_mtp = (estimate(one) for one in (case, replace(case, draft=draft), predicted))
+
+    assert alone.tokens is not None
+    for found_here, layers in ((with_draft, 38), (with_mtp, 37)):
+        assert found_here.tokens is not None
+        assert found_here.tokens.high == alone.tokens.high
+        assert found_here.tokens.low == int(found_here.kv.low // (layers * 4096))
+    given = [estimate(replace(one, kv=4 * GIB)).tokens for one in (case, replace(case, draft=draft), predicted)]
+    assert given == [exactly(4 * GIB // (36 * 4096))] * 3
+
+
+def test_a_state_is_of_the_type_that_is_asked_for() -> None:
+    linear = Linear(k_heads=8, v_heads=64, k_dim=128, v_dim=64, kernel=4)
+    hybrid = replace(DENSE, layers="LF*12", linear=linear)
+    tokens = [
+        found(hybrid, "vllm", kv=4 * GIB, context=4096, state_dtype=dtype, version="0.19").tokens
+        for dtype in (None, "float16", "float32")
+    ]
+
+    own, half, whole = (one.low for one in tokens if one is not None)
+    assert own == half > whole
+
+
+def test_memory_that_the_system_shares_is_not_certain() -> None:
+    apart, shared = (
+        found(DENSE, "vllm", size * GIB, fraction=0.9, context=4096, max_sequences=256) for size in (96, 119)
+    )
+
+    assert apart.overhead.high == pytest.approx(3.4 * GIB)
+    assert shared.overhead.high == pytest.approx(15.4 * GIB)
+    assert shared.overhead.low == apart.overhead.low

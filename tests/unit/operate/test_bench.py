@@ -82,7 +82,7 @@ def test_why_nothing_came_is_said(pieces: list[str], status: int, error: str) ->
 def test_a_run_goes_up_and_no_request_begins_like_another() -> None:
     told: list[Level] = []
     with chatting([PIECE] * 3) as (url, asked):
-        run = bench("fast", "m", 3, partial(stream_chat, url, "k"), told=told.append)
+        run = bench("fast", "m", 3, partial(stream_chat, url, "k"), told=told.append, host="box")
 
     assert [level.at_once for level in run.levels] == [1, 2, 3]
     assert tuple(told) == run.levels
@@ -95,7 +95,7 @@ def test_a_run_goes_up_and_no_request_begins_like_another() -> None:
 
 def test_what_does_not_answer_is_an_error() -> None:
     with pytest.raises(DiagnosticError) as caught:
-        bench("fast", "m", 2, lambda _: StreamedAnswer(error="401: no key"), told=lambda _: None)
+        bench("fast", "m", 2, lambda _: StreamedAnswer(error="401: no key"), told=lambda _: None, host="box")
 
     assert "401: no key" in str(next(iter(caught.value.diagnostics)).detail)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from inventories import faults_of
-from monitoring_trees import INVENTORY, LOCK, ON, alerts, jobs, panels, records, rendered, targets
+from model_facts import CHAT_LOCK
+from monitoring_trees import INVENTORY, ON, alerts, jobs, panels, records, rendered, targets
 from places import REPOSITORY
 from running import fleet
 
@@ -27,7 +28,9 @@ def test_its_services_have_no_right_that_they_do_not_need(tmp_path: Path) -> Non
     tree = rendered(tmp_path, INVENTORY + ON + 'textfile = "/var/lib/anvil-gen"\n')
     found = {path: next(iter(tree.data[path]["services"].values())) for path in tree.files if "services/" in path}
 
-    assert [*found] == [f"services/{name}.yml" for name in ("gpu-metrics", "grafana", "host-metrics", "prometheus")]
+    assert [*found] == [
+        f"services/{name}.yml" for name in ("gpu-metrics-nvidia", "grafana", "host-metrics", "prometheus")
+    ]
     for service in found.values():
         assert ":" in service["image"]
         assert not service["image"].endswith(":latest")
@@ -73,13 +76,90 @@ def test_each_tier_that_has_metrics_is_a_target_with_labels(tmp_path: Path) -> N
     assert tree.data["monitoring/prometheus.yaml"]["global"]["scrape_timeout"] == "10s"
 
 
+def test_no_two_targets_write_the_same_series(tmp_path: Path) -> None:
+    """What tells whether a target answers has its labels alone, and not its path."""
+    for job in jobs(rendered(tmp_path)).values():
+        named = [
+            {"instance": address} | {name: value for name, value in one["labels"].items() if name[:2] != "__"}
+            for one in job["static_configs"]
+            for address in one["targets"]
+        ]
+        assert all(named.count(one) == 1 for one in named), job["job_name"]
+
+
 def test_gpus_have_the_names_of_the_inventory(tmp_path: Path) -> None:
-    relabels = jobs(rendered(tmp_path))["gpus"]["metric_relabel_configs"]
+    relabels = jobs(rendered(tmp_path))["gpus nvidia"]["metric_relabel_configs"]
 
     assert [(one["source_labels"], one["regex"], one["target_label"], one["replacement"]) for one in relabels] == [
         (["uuid"], "(?i)(?:GPU-)?d0f446cf-1771-414c-e116-a39138798a8c", "gpu", "left"),
         (["uuid"], "(?i)(?:GPU-)?04d3b6e7-5691-3e86-1d34-c37999440cf1", "gpu", "right"),
     ]
+
+
+ALL_VENDORS = INVENTORY.replace(
+    "[tiers.chat]",
+    """[gpus.radeon]
+vendor = "amd"
+uuid = "GPU-0123456789ABCDEF"
+[gpus.arc]
+vendor = "intel"
+uuid = "0"
+[tiers.chat]""",
+)
+
+
+def test_each_vendor_has_an_exporter_with_the_rights_that_it_needs(tmp_path: Path) -> None:
+    tree = rendered(tmp_path, ALL_VENDORS + ON)
+    found = {
+        name: tree.data[f"services/gpu-metrics-{name}.yml"]["services"][f"gpu-metrics-{name}"]
+        for name in ("nvidia", "amd", "intel")
+    }
+
+    assert [service["user"] for service in found.values()] == ["65534:65534", "65534:65534", "0:0"]
+    assert all(service["cap_drop"] == ["ALL"] and service["read_only"] for service in found.values())
+    assert "privileged" not in json.dumps(found)
+    assert [name for name in found if "cap_add" in found[name]] == ["intel"]
+    assert found["nvidia"]["deploy"]["resources"]["reservations"]["devices"][0]["count"] == "all"
+    assert "devices" not in found["amd"]  # it reads what the kernel tells everybody
+    assert found["intel"]["devices"] == ["/dev/dri:/dev/dri"]
+    assert [targets(jobs(tree)[f"gpus {name}"]) for name in found] == [
+        ["gpu-metrics-nvidia:9835"],
+        ["gpu-metrics-amd:9100"],
+        ["gpu-metrics-intel:29999"],
+    ]
+
+
+def test_gpus_of_all_vendors_are_recorded_under_one_name(tmp_path: Path) -> None:
+    tree = rendered(tmp_path, ALL_VENDORS + ON)
+    named = {name: jobs(tree)[f"gpus {name}"]["metric_relabel_configs"] for name in ("amd", "intel")}
+
+    assert [(one["source_labels"], one["regex"], one["replacement"]) for one in named["amd"]] == [
+        (["unique_id"], "(?i)0123456789ABCDEF", "radeon")
+    ]
+    assert [(one["source_labels"], one["regex"], one["replacement"]) for one in named["intel"]] == [
+        (["pci_bdf"], ".+", "arc")
+    ]
+    used = records(tree)["anvil:gpu_memory_used_bytes"].split(" or ")
+    assert [term.partition("max by (host, gpu) (")[2].split("_")[0] for term in used] == ["nvidia", "node", "xpum"]
+    assert {gpu for name, gpu in alerts(tree) if name == "GpuLost"} == {"left", "right", "radeon", "arc"}
+
+
+@pytest.mark.parametrize(
+    "gpus",
+    [
+        '[gpus.one]\nvendor = "intel"\nuuid = "0"\n[gpus.two]\nvendor = "intel"\nuuid = "1"\n',
+        '[gpus.one]\nvendor = "amd"\nuuid = "0"\n[gpus.two]\nvendor = "amd"\nuuid = "1"\n',
+        '[gpus.slice]\nuuid = "MIG-d0f446cf-1771-414c-e116-a39138798a8d"\n',
+        "[gpus.first]\nindex = 0\n",
+    ],
+)
+def test_a_gpu_that_no_sample_names_is_never_lost(tmp_path: Path, gpus: str) -> None:
+    """An alert for it would always fire."""
+    text = INVENTORY[: INVENTORY.index("[gpus.left]")] + gpus + INVENTORY[INVENTORY.index("[tiers.vectors]") :]
+    tree = rendered(tmp_path, text + ON)
+
+    assert not [name for name, _ in alerts(tree) if name == "GpuLost"]
+    assert not [job for job in jobs(tree).values() if "gpus" in job["job_name"] and "metric_relabel_configs" in job]
 
 
 def test_one_name_stands_for_what_engines_call_otherwise(tmp_path: Path) -> None:
@@ -97,8 +177,7 @@ def test_every_engine_names_its_metrics_and_where_they_are_documented() -> None:
     engines = {name: engine for name in catalog.names("engines") if (engine := catalog.engine(name)) is not None}
     without = [name for name, engine in engines.items() if engine.metrics is None]
 
-    told_by_the_router = ["aphrodite", "custom", "infinity", "ktransformers", "localai", "mistralrs", "ollama"]
-    assert without == [*told_by_the_router, "speaches", "tabbyapi"]
+    assert without == ["custom", "mistralrs", "ollama", "speaches", "tabbyapi"]
     page = (REPOSITORY / "docs" / "monitoring.md").read_text("utf-8")
     assert [title for name in without if (title := engines[name].title) not in page and name != "custom"] == []
     assert all(one.metrics.sources and one.metrics.names for one in engines.values() if one.metrics is not None)
@@ -106,7 +185,7 @@ def test_every_engine_names_its_metrics_and_where_they_are_documented() -> None:
 
 def test_thresholds_come_from_facts(tmp_path: Path) -> None:
     (tmp_path / "locks").mkdir()
-    (tmp_path / "locks" / "box.toml").write_text(LOCK)
+    (tmp_path / "locks" / "box.toml").write_text(CHAT_LOCK)
     found = alerts(rendered(tmp_path, INVENTORY + ON + 'textfile = "/var/lib/anvil-gen"\n'))
 
     assert found["TierDown", "chat"]["for"] == f"{20 * 60 + 300}s"
@@ -260,6 +339,27 @@ def test_a_host_that_cannot_be_asked_is_an_error(tmp_path: Path, other: str, det
 
     assert (fault.code, fault.address) == ("host-cannot-be-used", "monitoring.hosts[0]")
     assert detail in fault.detail
+
+
+@pytest.mark.parametrize("bind", ["[::1]", "localhost", "*", "256.1.1.1", "fe80::1%eth0"])
+def test_it_is_published_at_an_address_as_compose_takes_it(tmp_path: Path, bind: str) -> None:
+    (fault,) = faults_of(INVENTORY + ON + f'bind = "{bind}"\n', tmp_path)
+
+    assert (fault.code, fault.address) == ("not-an-ip-address", "monitoring.bind")
+
+
+def test_a_folder_of_text_files_is_mounted_as_it_is_called(tmp_path: Path) -> None:
+    tree = rendered(tmp_path, INVENTORY + ON + 'textfile = "/srv/ä b/$x"\n')
+
+    (mount,) = tree.data["services/host-metrics.yml"]["services"]["host-metrics"]["volumes"]
+    assert mount["source"] == "/srv/ä b/$$x"  # which Compose reads as one
+
+
+@pytest.mark.parametrize("retention", ["0d", "99999999999d", "30 d", "d", "1m", "300y"])
+def test_what_prometheus_would_not_start_with_is_no_retention(tmp_path: Path, retention: str) -> None:
+    (fault,) = faults_of(INVENTORY + ON + f'retention = "{retention}"\n', tmp_path)
+
+    assert (fault.code, fault.address) == ("invalid-form", "monitoring.retention")
 
 
 def test_names_and_ports_are_taken_once(tmp_path: Path) -> None:

@@ -96,6 +96,51 @@ DISAGREEMENTS = {
         ("192.168.100.11", "127.0.0.2"),
         ("not-an-ip-address", 'spark-b has "127.0.0.2"'),
     ),
+    "an address of many hosts": (
+        "hosts/spark-b.toml",
+        ("192.168.100.11", "224.0.0.1"),
+        ("not-an-ip-address", 'spark-b has "224.0.0.1"'),
+    ),
+    "an address of every host": (
+        "hosts/spark-b.toml",
+        ("192.168.100.11", "255.255.255.255"),
+        ("not-an-ip-address", 'spark-b has "255.255.255.255"'),
+    ),
+    "an address that needs a zone": (
+        "hosts/spark-b.toml",
+        ("192.168.100.11", "fe80::1"),
+        ("not-an-ip-address", 'spark-b has "fe80::1"'),
+    ),
+    "an address that is spelt in two ways": (
+        "hosts/spark-b.toml",
+        ("192.168.100.11", "192.168.100.010"),
+        ("not-an-ip-address", 'spark-b has "192.168.100.010"'),
+    ),
+    "a platform on which the engine is told other things": (
+        "hosts/spark-b.toml",
+        ('architecture = "arm64"', 'architecture = "arm64"\nplatform = "wsl2"'),
+        ("hosts-of-a-group-differ", "platform: spark-a has linux, and spark-b wsl2"),
+    ),
+    "something else that runs it": (
+        "hosts/spark-b.toml",
+        ('architecture = "arm64"', 'architecture = "arm64"\ntarget = "quadlet"'),
+        ("hosts-of-a-group-differ", "target: spark-a has compose, and spark-b quadlet"),
+    ),
+    "a list of interfaces": (
+        "hosts/spark-b.toml",
+        ("enp1s0f0np0", "eth0,eth1"),
+        ("invalid-form", '"eth0,eth1"'),
+    ),
+    "a flag in Compose's own keys": (
+        "groups/sparks.toml",
+        ("context_length = 32768", 'override.entrypoint = ["vllm", "serve", "--nnodes=1"]'),
+        ("not-for-groups", "it would be one and the same on every rank"),
+    ),
+    "GPUs under a name of one host": (
+        "hosts/spark-b.toml",
+        ("[gpus.gb10]", "[gpus.other]"),
+        ("unknown-gpu", '"gb10" is not defined in [gpus]'),
+    ),
     "a host that has left": (
         "groups/sparks.toml",
         ('hosts = ["spark-a", "spark-b"]', 'hosts = ["spark-a"]'),
@@ -140,6 +185,15 @@ def test_hosts_that_would_disagree_are_an_error(
 SECOND_GROUP = GROUP.replace("[tiers.big]", "[tiers.other]").replace("context_length", "port = 8111\ncontext_length")
 SHARE = "gpu_memory_utilization = 0.4\n"
 OWN_TIER = '\n[tiers.own]\nengine = "custom"\nimage = "own:1"\nbind = "0.0.0.0"\nport = {}\n'
+
+
+def test_ranks_that_are_another_program_may_be_on_another_platform(tmp_path: Path) -> None:
+    llama = GROUP.replace('"vllm"', '"llamacpp"').replace('path = "big-awq"', 'file = "big.gguf"')
+    write_pair(tmp_path, group=llama.replace("context_length", 'image = "me/llama:1"\ncontext_length'))
+    edit(tmp_path / "hosts/spark-b.toml", 'architecture = "arm64"', 'architecture = "arm64"\nplatform = "wsl2"')
+
+    _, worker = Generator().render_all(write_paths(tmp_path))
+    assert service(worker)["entrypoint"] == ["/app/ggml-rpc-server"]
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 from plans import LAB, causes, commit, consequences, edit, git, lab_fleet, plan_of
 
 from anvil_gen.cli.views.changes import texts_of
+from anvil_gen.deploy.pipeline import generator, write_trees
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.review.host_plan import HostPlan
 
@@ -228,7 +230,8 @@ def test_a_mounted_file_is_the_cause(fleet: Path) -> None:
     assert change.cause.file == "hosts/files/qwen3-tools.jinja"
 
 
-def test_an_own_template_is_the_cause(fleet: Path) -> None:
+def test_an_own_template_is_the_cause(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(fleet)
     own = fleet / "templates" / "engines" / "llamacpp"
     own.mkdir(parents=True)
     shipped = Path(__file__).parents[3] / "templates" / "engines" / "llamacpp" / "engine.toml"
@@ -236,11 +239,11 @@ def test_an_own_template_is_the_cause(fleet: Path) -> None:
     commit(fleet)
     edit(fleet, "/app/llama-server", "/bin/llama-server", "templates/engines/llamacpp/engine.toml")
 
-    plan = plan_of(fleet, against="HEAD")
+    plan = plan_of(Path(), against="HEAD")
 
     assert consequences(plan) == {"writer": "recreate"}
-    assert {c.cause.file for one in plan.services for c in one.changes if c.cause} == {
-        "templates/engines/llamacpp/engine.toml"
+    assert {(c.cause.file, c.cause.key) for one in plan.services for c in one.changes if c.cause} == {
+        ("templates/engines/llamacpp/engine.toml", "entrypoint")
     }
 
 
@@ -249,7 +252,21 @@ def test_a_ref_that_does_not_exist_is_an_error(fleet: Path) -> None:
         plan_of(fleet, against="--output=x")
 
 
+def test_what_was_broken_is_compared_with_the_files_of_that_time(fleet: Path) -> None:
+    edit(fleet, "port = 30001", "prot = 30001")
+    commit(fleet)
+    edit(fleet, "prot = 30001", "port = 30011")
+    edit(fleet, 'served_name = "bge-m3"', 'served_name = "bge"')
+    plan = plan_of(fleet, against="HEAD")
+
+    assert consequences(plan) == {"writer": "recreate", "embed": "recreate", "router": "reload"}
+    assert ("writer", "tiers.writer.port", 62) in causes(plan)
+    assert ("embed", "tiers.embed.served_name", 73) in causes(plan)
+    assert [note.partition(":")[0] for note in plan.notes] == ["HEAD"]
+
+
 def test_an_inventory_that_was_broken_is_reported_at_its_ref(fleet: Path) -> None:
+    rmtree(fleet / "deploy")
     edit(fleet, "port = 30001", "prot = 30001")
     commit(fleet)
     edit(fleet, "prot = 30001", "port = 30001")
@@ -338,4 +355,72 @@ def test_another_host_is_the_cause(tmp_path: Path) -> None:
 
     assert consequences(plan) == {"router": "reload"}
     assert plan.is_edited is False
-    assert {c.cause.file for one in plan.services for c in one.changes if c.cause} == {"hosts/far.toml"}
+    assert {(c.cause.line, c.cause.key) for one in plan.services for c in one.changes if c.cause} == {
+        (7, "tiers.renamed"),
+    }
+
+
+@pytest.mark.parametrize("against", ["disk", "HEAD"])
+def test_a_line_of_another_host_is_the_cause(fleet: Path, against: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(fleet)
+    edit(fleet, "[host]\n", '[host]\naddress = "192.0.2.7"\n')
+    edit(fleet, 'api_key_env = "LAB_ROUTER_TOKEN"', 'api_key_env = { lab = "LAB_ROUTER_TOKEN", edge = "EDGE_KEY" }')
+    near = 'schema = 1\n[tiers.chat]\nengine = "vllm"\nport = 30101\nmodel = { path = "/m/x" }\nserved_name = "own"\n'
+    router = '[router]\nport = 8100\napi_key_env = "EDGE_KEY"\nhosts = ["lab-quad"]\n'
+    Path("hosts/edge.toml").write_text(near + router, "utf-8")
+    write_trees(generator().render_all([Path(LAB), Path("hosts/edge.toml")]))
+    commit(fleet)
+    edit(fleet, 'served_name = "qwen3-30b"', 'served_name = "qwen3-31b"')
+
+    plan = plan_of(Path(), against=against, file="hosts/edge.toml")
+
+    assert lines(plan) == ["router: routes, by tiers.chat.served_name qwen3-30b -> qwen3-31b"]
+    assert causes(plan) == {("router", "tiers.chat.served_name", 45)}
+    assert [one.after for one in plan.names if one.name == "qwen3-31b"] == (["lab-quad"] if against == "HEAD" else [])
+
+
+LOCK = """lock = 1
+[images."ghcr.io/huggingface/text-embeddings-inference:86-1.9.3"]
+digest = "sha256:{}"
+[models."BAAI/bge-m3"]
+commit = "{}"
+"""
+
+
+@pytest.mark.parametrize("against", ["disk", "HEAD"])
+def test_an_entry_of_a_lock_is_the_cause(fleet: Path, against: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(fleet)
+    lock, model = Path("locks/lab-quad.toml"), 'models."BAAI/bge-m3"'
+    image = 'images."ghcr.io/huggingface/text-embeddings-inference:86-1.9.3"'
+    lock.parent.mkdir()
+    lock.write_text(LOCK.format("a" * 64, "a" * 40), "utf-8")
+    pinned = plan_of(Path(), against=against)
+    write_trees(generator().render_all([Path(LAB)]))
+    commit(fleet)
+    lock.write_text(LOCK.format("b" * 64, "b" * 40), "utf-8")
+    moved = plan_of(Path(), against=against)
+
+    assert causes(pinned) == {("embed", model, 4), ("embed", image, 2), ("rerank", image, 2)}
+    assert lines(moved) == [
+        f"embed: --revision, by {model}.commit aaaaaaaaaaaa… -> bbbbbbbbbbbb…",
+        f"embed: image, by {image}.digest sha256:aaaaaaaaaaaa… -> sha256:bbbbbbbbbbbb…",
+        f"rerank: image, by {image}.digest sha256:aaaaaaaaaaaa… -> sha256:bbbbbbbbbbbb…",
+    ]
+    assert causes(moved) == {
+        ("embed", f"{model}.commit", 5),
+        ("embed", f"{image}.digest", 3),
+        ("rerank", f"{image}.digest", 3),
+    }
+
+
+def test_a_new_host_is_its_own_cause_whatever_else_differs(fleet: Path) -> None:
+    edit(fleet, "{", "{#- other -#}{", "hosts/files/qwen3-tools.jinja")
+    (fleet / "hosts" / "box.toml").write_text('schema = 1\n[tiers.fast]\nengine = "vllm"\nport = 30000\n', "utf-8")
+    edit(fleet, "[tiers.fast]", '[tiers.fast]\nmodel = { path = "/m/fast" }', "hosts/box.toml")
+
+    plan = plan_of(fleet, against="HEAD", file="hosts/box.toml")
+
+    assert consequences(plan) == {"fast": "start"}
+    assert {Path(change.cause.file).name for one in plan.services for change in one.changes if change.cause} == {
+        "box.toml"
+    }

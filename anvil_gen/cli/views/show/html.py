@@ -80,7 +80,16 @@ def _small_bar(picture: Picture, at: int, name: str) -> Markup:
 
 def _tables(picture: Picture) -> Iterator[Markup]:
     if picture.tiers:
-        head = ("Tier", *(("State",) if picture.is_live else ()), "Engine", "Model", "GPUs", "Address", "Modes")
+        head = (
+            "Tier",
+            *(("State",) if picture.is_live else ()),
+            "Engine",
+            "Model",
+            "GPUs",
+            "Address",
+            "Group",
+            "Modes",
+        )
         yield element("h3", "Tiers")
         rows = [_tier(picture, tier) for tier in picture.tiers]
         used = [place for place in range(len(head)) if any(row[place] for row in rows)]
@@ -114,6 +123,7 @@ def _tier(picture: Picture, tier: TierBox) -> tuple[str, ...]:
         tier.model,
         ", ".join(tier.gpus),
         tier.address,
+        tier.rank,
         ", ".join(tier.modes) or "standby",
     )
 

@@ -22,7 +22,7 @@ def _host(picture: Picture, own: str) -> Iterator[str]:
     ids = {tier.name: f"{own}t{at}" for at, tier in enumerate(picture.tiers)}
     ids |= {f"host {host.name}": f"{own}o{at}" for at, host in enumerate(picture.hosts)}
     for tier in picture.tiers:
-        said = [tier.name, tier.model, f"{tier.engine} {tier.address}".strip(), *([tier.state] if tier.state else [])]
+        said = [tier.name, tier.model, f"{tier.engine} {tier.address}".strip(), tier.rank, tier.state]
         yield f"{ids[tier.name]}[{_quoted(*said)}]"
     for host in picture.hosts:
         yield f"{ids[f'host {host.name}']}[/{_quoted(f'host {host.name}', host.address)}/]"

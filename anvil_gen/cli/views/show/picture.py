@@ -104,7 +104,10 @@ class GpuBar(Struct, frozen=True, kw_only=True):
 
 
 class TierBox(Struct, frozen=True, kw_only=True):
-    """A tier. ``state`` is what its container does, empty where nobody asked; ``modes`` are those that run it."""
+    """A tier. ``state`` is what its container does, empty where nobody asked; ``modes`` are those that run it.
+
+    ``rank`` is its place among the hosts of a group, in words.
+    """
 
     name: str
     engine: str
@@ -114,6 +117,7 @@ class TierBox(Struct, frozen=True, kw_only=True):
     address: str
     modes: tuple[str, ...]
     state: str = ""
+    rank: str = ""
 
 
 class RouteLine(Struct, frozen=True, kw_only=True):
@@ -218,9 +222,16 @@ def _tier(tier: Tier, stack: Stack) -> TierBox:
         model=printable(_model(tier)),
         task=tier.task,
         gpus=tier.gpu_request.words if tier.gpu_request is not None else (),
-        address=_address(ports[0]) if ports else "",
+        address=_address(ports[0]) if ports else _on_link(tier),
         modes=tuple(mode.title for mode in stack.modes if tier.name in [one.name for one in mode.tiers]),
+        rank="" if tier.rank is None else f"rank {tier.rank.number} of {len(tier.rank.hosts)} in {tier.rank.group}",
     )
+
+
+def _on_link(tier: Tier) -> str:
+    """Return where the head of a group is reached that is on the host's network; empty for everything else."""
+    rank = tier.rank
+    return f"{rank.address}:{tier.container_port}" if rank is not None and rank.is_head and rank.address else ""
 
 
 def _model(tier: Tier) -> str:

@@ -188,6 +188,7 @@ def _card(picture: Picture, tier: TierBox, row: _Row) -> Markup:
     said = [
         tier.engine,
         tier.address or "no port",
+        *([tier.rank] if tier.rank else []),
         *(["in " + ", ".join(tier.modes) if tier.modes else "standby"] * standby),
     ]
     state = [

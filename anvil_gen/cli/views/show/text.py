@@ -80,7 +80,7 @@ def _said(bar: GpuBar, indent: int, width: int) -> Iterator[str]:
 
 
 def _tiers(picture: Picture, width: int) -> Iterator[str]:
-    head = ("tier", *(("state",) if picture.is_live else ()), "engine", "model", "GPUs", "address", "modes")
+    head = ("tier", *(("state",) if picture.is_live else ()), "engine", "model", "GPUs", "address", "group", "modes")
     rows = [_row(picture, tier) for tier in picture.tiers]
     return table(head, rows, width, lambda name: _style(picture, name, name))
 
@@ -88,7 +88,8 @@ def _tiers(picture: Picture, width: int) -> Iterator[str]:
 def _row(picture: Picture, tier: TierBox) -> tuple[str, ...]:
     modes = "" if tier.modes == picture.modes else ", ".join(tier.modes) or "standby"
     state = (tier.state,) if picture.is_live else ()
-    return (tier.name, *state, tier.engine, tier.model, ", ".join(tier.gpus), tier.address or "no port", modes)
+    place = (", ".join(tier.gpus), tier.address or "no port", tier.rank)
+    return (tier.name, *state, tier.engine, tier.model, *place, modes)
 
 
 def table(
