@@ -42,12 +42,12 @@ def service(text: str, folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("text", "image", "entrypoint"),
     [
-        (tier("vllm"), "vllm/vllm-openai-cpu:v0.33.0", ["vllm"]),
-        (tier("vllm", 'gpus = ["n"]'), "vllm/vllm-openai:v0.33.0", ["vllm"]),
-        (tier("vllm", 'gpus = ["a"]'), "vllm/vllm-openai-rocm:v0.33.0", ["vllm"]),
+        (tier("vllm"), "vllm/vllm-openai-cpu:v0.31.0", ["vllm"]),
+        (tier("vllm", 'gpus = ["n"]'), "vllm/vllm-openai:v0.31.0", ["vllm"]),
+        (tier("vllm", 'gpus = ["a"]'), "vllm/vllm-openai-rocm:v0.31.0", ["vllm"]),
         (
             tier("vllm", 'gpus = ["i"]'),
-            "vllm/vllm-openai-xpu:v0.33.0",
+            "vllm/vllm-openai-xpu:v0.31.0",
             ["bash", "-c", 'source /opt/intel/oneapi/setvars.sh --force && exec vllm "$$@"', "vllm"],
         ),
         (
@@ -56,11 +56,11 @@ def service(text: str, folder: Path) -> dict[str, Any]:
             ["python3", "-m", "sglang.launch_server"],
         ),
         (tier("tei"), f"{TEI}:cpu-1.9.3", ["text-embeddings-router"]),
-        (tier("tei").replace("[gpus.n]", f"{ARM}[gpus.n]"), f"{TEI}:cpu-arm64-1.9.3", ["text-embeddings-router"]),
+        (tier("tei").replace("[gpus.n]", f"{ARM}[gpus.n]"), f"{TEI}:cpu-arm64-1.9.4", ["text-embeddings-router"]),
         (tier("tei", 'gpus = ["n"]'), f"{TEI}:86-1.9.3", None),
         (
             tier("tei", 'gpus = ["n"]').replace("[gpus.n]", f"{ARM}[gpus.n]").replace('"8.6"', '"12.1"'),
-            f"{TEI}:121-1.9.3",
+            f"{TEI}:121-1.9.4",
             None,
         ),
         (tier("tei", f'gpus = ["n"]\nimage = "{TEI}:cuda-1.9"'), f"{TEI}:cuda-1.9", None),
@@ -86,10 +86,10 @@ def test_an_image_is_started_as_it_wants(text: str, image: str, entrypoint: list
     ("text", "expected"),
     [
         (
-            tier("vllm", 'image = ▸"vllm/vllm-openai:v0.33.0"'),
-            [("image for other GPUs", "tiers.one.image", "vllm/vllm-openai-cpu:v0.33.0")],
+            tier("vllm", 'image = ▸"vllm/vllm-openai:v0.31.0"'),
+            [("image for other GPUs", "tiers.one.image", "vllm/vllm-openai-cpu:v0.31.0")],
         ),
-        (tier("vllm", 'image = "vllm/vllm-openai-cpu:v0.33.0"'), []),
+        (tier("vllm", 'image = "vllm/vllm-openai-cpu:v0.31.0"'), []),
         (tier("vllm", 'image = "my/fork:1"'), []),
         (tier("vllm", 'image = "vllm/vllm-openai:v0.33.0"\noverride.gpus = "all"'), []),
         (
