@@ -25,7 +25,7 @@ port = 30001
 model = { repo = "org/Name" }
 """
 FOLDER = INVENTORY.replace('volume = "hub"', 'path = "/cache"')
-THERE = images("vllm/vllm-openai:v0.31.0")
+THERE = images("vllm/vllm-openai:v0.33.0")
 
 
 def host(folder: Path, text: str = INVENTORY, **more: str) -> DoctorContext:
