@@ -25,7 +25,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = REPOSITORY / ".tools" / "e2e"
 DATA_FILE = Path(__file__).with_name("images.toml")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-TIMEOUT_SECONDS = 400
+TIMEOUT_SECONDS = 1800
 
 
 class MaterialError(Exception):

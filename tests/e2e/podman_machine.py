@@ -17,8 +17,8 @@ from pathlib import Path
 
 from running import Result
 
-TIMEOUT_SECONDS = 180
-START_SECONDS = 60
+TIMEOUT_SECONDS = 600
+START_SECONDS = 180
 NAMESPACES = "--mount --pid --cgroup --net --ipc --uts --fork --kill-child=KILL"
 UNITS = ("containers/systemd", "systemd/system")
 """Where Podman and systemd look for units, below /etc."""
@@ -84,7 +84,7 @@ class PodmanMachine:
         """Start it, and wait until systemd takes requests."""
         for name in ("upper", "work", "root", "storage", "etc", "etc-work", "bin", *UNITS):
             (self._work / name).mkdir(parents=True)
-        self._cgroup.mkdir()
+        self._cgroup.mkdir(exist_ok=True)
         mounts = [f"{self._work / name}:etc/{name}" for name in UNITS]
         mounts += [f"{self._work / 'storage'}:var/lib/containers", *(f"{one}:{one}" for one in self._shared)]
         join = f'echo $$ >"{self._cgroup}/cgroup.procs"; exec unshare {NAMESPACES} sh -euc "$SCRIPT" sh "$@"'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,10 +15,11 @@ from running import Result
 from e2e.box import Box, toml_text
 from e2e.engine import Engine
 from e2e.materials import podman_machine
+from e2e.patience import until
 from e2e.podman_machine import PodmanMachine
 
 KEY = "a key of the test"
-AGAIN_SECONDS = 90
+AGAIN_SECONDS = 300
 QUESTION = {"messages": [{"role": "user", "content": "Name a colour."}], "max_tokens": 16}
 
 
@@ -50,6 +51,10 @@ class Demo:
         text, _, status = done.stdout.rpartition("\n")
         return int(status), json.loads(text) if text else None
 
+    def wait_for(self, model: str) -> None:
+        """Wait until a model answers: a router may still look for a tier that was started again."""
+        until(lambda: self.ask(model), lambda answered: answered[0] == 200)
+
     def started(self, name: str) -> str:
         """Return when a container was started; nothing where it does not run."""
         form = "--format={{.State.StartedAt}}"
@@ -80,6 +85,7 @@ def demo(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
             machine.run("podman", "tag", "localhost/haproxy:3.4", "docker.io/library/haproxy:3.4")
             machine.run("sh", "-euc", f'printf %s "{KEY}" | podman secret create ANVIL_ROUTER_TOKEN -')
             found.anvil_gen("up", "box", "--wait")
+            found.wait_for("chat")
             yield found
         finally:
             machine.stop()
@@ -106,20 +112,20 @@ def test_a_wrong_key_and_an_unknown_model_are_refused(demo: Demo) -> None:
 
 def test_status_and_logs_are_those_of_systemd(demo: Demo) -> None:
     status = demo.anvil_gen("status", "box").stdout
-    logs = demo.anvil_gen("logs", "box", "small").stdout
 
     assert status.count(" running ") == 3
-    assert "listening on" in logs
+    until(lambda: demo.anvil_gen("logs", "box", "small").stdout, lambda logs: "listening on" in logs)
 
 
 def test_another_alias_is_a_reload(demo: Demo) -> None:
     before = demo.started("router"), demo.started("small")
-    demo.inventory["router"]["aliases"]["more"] = "small"
+    alias = f"more-{secrets.token_hex(2)}"
+    demo.inventory["router"]["aliases"][alias] = "small"
     demo.render()
 
     demo.anvil_gen("up", "box", "--wait")
 
-    assert demo.ask("more")[0] == 200
+    assert demo.ask(alias)[0] == 200
     assert (demo.started("router"), demo.started("small")) == before
 
 
@@ -127,10 +133,8 @@ def test_a_container_that_ends_is_started_again(demo: Demo) -> None:
     before = demo.started("small")
     demo.machine.run("podman", "kill", demo.box.name("small"))
 
-    deadline = time.monotonic() + AGAIN_SECONDS
-    while demo.started("small") in ("", before) or demo.ask("chat")[0] != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    until(lambda: demo.started("small"), lambda started: started not in ("", before), seconds=AGAIN_SECONDS)
+    demo.wait_for("chat")
 
 
 def test_up_tells_that_a_tier_does_not_start(demo: Demo) -> None:
@@ -146,16 +150,18 @@ def test_up_tells_that_a_tier_does_not_start(demo: Demo) -> None:
 
     assert failed.code != 0
     assert f"{demo.box.project}-small.service" in failed.stderr
-    assert demo.ask("chat")[0] == 200
+    demo.wait_for("chat")
 
 
 def test_a_mode_stops_what_never_runs_with_it(demo: Demo) -> None:
     demo.anvil_gen("up", "box", "--mode", "night", "--wait")
-    night = demo.ask("other")[0], demo.unit("other"), demo.unit("small")
+    demo.wait_for("other")
+    night = demo.unit("other"), demo.unit("small")
     demo.anvil_gen("up", "box", "--wait")
+    demo.wait_for("chat")
 
-    assert night == (200, "active", "inactive")
-    assert (demo.ask("chat")[0], demo.unit("other"), demo.unit("small")) == (200, "inactive", "active")
+    assert night == ("active", "inactive")
+    assert (demo.unit("other"), demo.unit("small")) == ("inactive", "active")
 
 
 def test_down_stops_everything(demo: Demo) -> None:
@@ -164,4 +170,4 @@ def test_down_stops_everything(demo: Demo) -> None:
     assert [demo.unit(name) for name in ("small", "router", "router-reload")] == ["inactive"] * 3
     assert demo.machine.run("podman", "ps", "--quiet").stdout == ""
     demo.anvil_gen("up", "box", "--wait")
-    assert demo.ask("chat")[0] == 200
+    demo.wait_for("chat")
