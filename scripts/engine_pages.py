@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from flags_section import flags_section
 from page_parts import NOTE, table, toml
@@ -44,7 +46,7 @@ def engine_page(name: str, catalog: Catalog) -> str:
         lines += ["", "## Quirks", ""]
         lines += table(("where", "what", "why"), (quirk_row(quirk) for quirk in engine.quirks))
     timeline = catalog.flag_timeline(name)
-    lines += flags_section(name, timeline) if timeline is not None else []
+    lines += flags_section(name, timeline) if timeline is not None else _without_flags(name)
     log = log_data(catalog, f"engines/{name}/{LOG_FILE}")
     if log.stage:
         lines += ["", "## While it starts", "", "Its log tells what it does, in this order:", ""]
@@ -85,6 +87,11 @@ def failure_table(failures: Iterable[Failure]) -> list[str]:
 def code(text: str) -> str:
     """Return a line of a log as code; some have backticks in them."""
     return f"`` {text} ``" if "`" in text else f"`{text}`"
+
+
+def _without_flags(name: str) -> list[str]:
+    reasons = tomllib.loads(Path(__file__).with_name("without_flags.toml").read_text("utf-8"))
+    return ["", "## Flags of its versions", "", f"None of its flags is checked: {reasons[name]}."]
 
 
 def names(flags: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -16,24 +16,29 @@ _PLACES = ("engines/*/engine.toml", "routers/*/router.toml", "gpus/*/gpu.toml", 
 
 def images_page() -> str:
     """Return the page of all default images."""
-    rows = ((f"`{one['name']}`", *_verdict(one)) for one in known_images())
+    rows = ((f"`{one['name']}`", one["known"], _source(one)) for one in known_images())
+    without = ((f"`{one['engine']}`", one["why"], _source(one)) for one in known_images("without"))
     lines = [
         NOTE,
         "# Default images",
         "",
         "Where an inventory names no image, it gets one of these, each a released version. No registry was asked for",
-        "this list: *seen* is a tag of which somebody has published the digest or a run, *unverified* one that follows",
-        "from how the project names its releases. [`anvil-gen pin`](pins.md) asks the registry, `anvil-gen doctor`",
-        "whether an image can be pulled.",
+        "this list: somebody has published the digest of a tag or a run of it, or the project's own build of that",
+        "release names it. [`anvil-gen pin`](pins.md) asks the registry, `anvil-gen doctor` whether an image can be",
+        "pulled.",
         "",
-        *table(("image", "tag", "what is known"), rows),
+        *table(("image", "what is known", "source"), rows),
+        "",
+        "A tier of one of these engines names its image:",
+        "",
+        *table(("engine", "why", "source"), without),
     ]
     return "\n".join([*lines, ""])
 
 
-def known_images() -> list[Mapping[str, str]]:
-    """Return what is known of each default image."""
-    found: list[Mapping[str, str]] = tomllib.loads(KNOWN.read_text("utf-8"))["image"]
+def known_images(table_of: str = "image") -> list[Mapping[str, str]]:
+    """Return what is known of each default image, or of each engine `without` one."""
+    found: list[Mapping[str, str]] = tomllib.loads(KNOWN.read_text("utf-8"))[table_of]
     return found
 
 
@@ -55,5 +60,5 @@ def _images(table_of: Mapping[str, Any]) -> Iterator[str]:
             yield from _images(value)
 
 
-def _verdict(one: Mapping[str, str]) -> tuple[str, str]:
-    return ("seen", one["known"]) if "known" in one else ("unverified", one["unverified"])
+def _source(one: Mapping[str, str]) -> str:
+    return f"{one['source']} ({one['date']})"

@@ -21,6 +21,7 @@ from typing import Any
 import flag_timeline
 from flag_count import counted
 from flag_programs import PROGRAMS
+from flag_readers import READERS
 from flag_sources import python_source
 
 HERE = Path(__file__).resolve().parent
@@ -30,7 +31,7 @@ ENGINES = HERE.parent / "templates" / "engines"
 def main() -> int:
     """Capture the versions, and write the timeline; 1 where something is not resolved."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("engine", choices=("vllm", "sglang", *PROGRAMS))
+    parser.add_argument("engine", choices=("vllm", "sglang", *PROGRAMS, *READERS))
     parser.add_argument("versions", nargs="+")
     parser.add_argument("--sources", type=Path, required=True, help="folder that the sources are kept in")
     arguments = parser.parse_args()
@@ -46,8 +47,9 @@ def main() -> int:
 
 def capture(engine: str, version: str, sources: Path) -> dict[str, Any]:
     """Return the flags of one version, with what is not resolved: modules that fail, flags that one way lacks."""
-    if engine in PROGRAMS:
-        return PROGRAMS[engine](version, sources)
+    reader = {**PROGRAMS, **READERS}.get(engine)
+    if reader is not None:
+        return reader(version, sources)
     source = python_source(engine, version, sources)
     done = subprocess.run(
         [sys.executable, HERE / "dump_parser.py", engine, source], check=True, capture_output=True, text=True

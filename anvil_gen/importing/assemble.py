@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -13,19 +12,18 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from anvil_gen.catalog.catalog import Catalog
-from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.adoption import adopt, router_table
 from anvil_gen.importing.compose_files import Project
 from anvil_gen.importing.engine_facts import usual_driver
 from anvil_gen.importing.names import free_name
 from anvil_gen.importing.secrets import Hidden, hide_secrets
 from anvil_gen.importing.service_gpus import GpuNames
-from anvil_gen.importing.service_mounts import Move, read_mount
+from anvil_gen.importing.service_mounts import read_mount
+from anvil_gen.importing.source_paths import Move
 from anvil_gen.importing.texts import value_of
 from anvil_gen.importing.tier import tier_of
 from anvil_gen.importing.tier_command import Shared, TierRequest
 from anvil_gen.inventory.fields import NAME_LENGTH
-from anvil_gen.inventory.fleet import leads_above
 from anvil_gen.resolve.compose_keys import by_name
 from anvil_gen.resolve.relative_paths import moved_keys, moved_volume
 
@@ -72,17 +70,10 @@ class Assembled(Struct, frozen=True, kw_only=True):
 
 
 def move_to(source: Path, inventory: Path) -> Move:
-    """Return how a path relative to the source is written in an inventory: one above its fleet from the root on."""
+    """Return how a path relative to the source is written in an inventory."""
     folder = source.resolve()
     way = PurePath(os.path.relpath(folder, inventory.parent.resolve())).as_posix()
-
-    def move(written: str) -> str:
-        if not written or written.startswith(("~", "$")) or is_absolute(written) or "://" in written:
-            return written
-        path = posixpath.normpath(posixpath.join(way, written))
-        return posixpath.normpath((folder / written).as_posix()) if leads_above(path, inventory) else path
-
-    return move
+    return Move(folder=folder, way=way, inventory=inventory)
 
 
 def tier_names(services: list[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 from anvil_gen.importing.assemble import Assembled, Choice
 from anvil_gen.importing.compose_files import Project
 from anvil_gen.importing.service_mounts import read_mount
+from anvil_gen.importing.source_paths import Move
 from anvil_gen.text.masking import mask_text
 from anvil_gen.values import KeyPath
 
@@ -54,7 +55,8 @@ def _field(project: Project, path: KeyPath, tier: Any) -> KeyPath:
     if key == "environment" and entry is not None:
         return ("environment", str(written).partition("=")[0] if isinstance(entry, int) else str(entry))
     if key == "volumes" and entry is not None:
-        target = read_mount(written, lambda source: source).target if isinstance(written, str | dict) else ""
+        move = Move(folder=project.folder, way=".", inventory=project.folder)
+        target = read_mount(written, move).target if isinstance(written, str | dict) else ""
         return ("mounts", target)
     fields = _FIELDS.get(key, (key,))
     return (next((one for one in fields if isinstance(tier, dict) and one in tier), key),)

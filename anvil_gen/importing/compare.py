@@ -65,11 +65,16 @@ def _is_nothing(value: Any) -> bool:
 def _service(service: Mapping[str, Any], facts: EngineFacts | None, gpus: GpuNames) -> dict[str, Any]:
     """Return a service in one form: lists whose order says nothing by what is in them."""
     form = with_one_request({key: value for key, value in service.items() if value is not None}, gpus)
-    form["volumes"] = {one["target"]: one for one in form.get("volumes") or ()}
+    form["volumes"] = {one["target"]: one for one in map(_mount, form.get("volumes") or ())}
     form["ports"] = {_port_key(one): one for one in form.get("ports") or ()}
     if facts is not None and not facts.engine.own_command and form.get("command"):
         form["command"] = _command(form["command"], facts)
     return form
+
+
+def _mount(mount: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mount at its place as Docker has it: without a slash at its end."""
+    return {**mount, "target": mount["target"].rstrip("/") or "/"}
 
 
 def _port_key(port: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import json
 import os.path
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from msgspec import Struct
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.compose_merge import extended, merged, untagged
+from anvil_gen.importing.source_paths import with_moved_default
 from anvil_gen.importing.texts import interpolation_error, plain
 from anvil_gen.importing.yaml_reader import Document, read_yaml
 from anvil_gen.inventory.compose_spec import Network, Service, Volume
@@ -179,7 +180,11 @@ class _Files:
     def _moved(self, tables: Any, base: Path, folder: Path) -> Any:
         """Return tables of another folder with their relative paths as those of this one."""
         way = Path(_relative(base, folder)).as_posix()
-        return {name: moved_keys(table, lambda path: _below(way, path)) for name, table in (tables or {}).items()}
+
+        def move(path: str) -> str:
+            return _below(way, path)
+
+        return {name: _with_moved_mounts(moved_keys(table, move), move) for name, table in (tables or {}).items()}
 
     def _extended(self, services: Mapping[str, Any], name: str, folder: Path, shown: str, depth: int = 0) -> Any:
         def other(file: str, base: str) -> Mapping[str, Any]:
@@ -202,7 +207,18 @@ def _relative(base: Path, folder: Path) -> str:
     return os.path.relpath(base, folder)
 
 
+def _with_moved_mounts(table: Any, move: Callable[[str], str]) -> Any:
+    """Return a service with the mounts moved whose source is a variable with a relative path as its default."""
+    mounts = table.get("volumes") if isinstance(table, dict) else None
+    if not isinstance(mounts, list):
+        return table
+    moved = [with_moved_default(one, move) if isinstance(one, str) and one.startswith("$") else one for one in mounts]
+    return {**table, "volumes": moved}
+
+
 def _below(way: str, path: str) -> str:
+    if path.startswith("$"):
+        return with_moved_default(path, lambda word: _below(way, word))
     if not path or path.startswith("~") or is_absolute(path) or "$" in path.split("/", maxsplit=1)[0]:
         return path
     found = posixpath.normpath(posixpath.join(way, path))

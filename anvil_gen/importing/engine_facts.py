@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -44,11 +45,16 @@ class EngineFacts(Struct, frozen=True, kw_only=True):
 
 def facts_of(catalog: Catalog, name: str, image: Any) -> EngineFacts:
     """Return an engine as the version of an image has it."""
+    return _facts_of(catalog, name, plain(image or ""))
+
+
+@lru_cache(512)
+def _facts_of(catalog: Catalog, name: str, image: str) -> EngineFacts:
     engine = catalog.engine(name)
     if engine is None:
         raise LookupError(name)
     timeline = catalog.flag_timeline(name)
-    rules = flag_rules(timeline, engine, plain(image or ""))
+    rules = flag_rules(timeline, engine, image)
     return EngineFacts(name=name, engine=engine.at(rules.release.version) if rules else engine, rules=rules)
 
 

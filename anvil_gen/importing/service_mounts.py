@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.service_ports import split_parts
+from anvil_gen.importing.source_paths import Move, with_moved_default
 from anvil_gen.importing.texts import has_variable, plain, value_of
 from anvil_gen.patterns import lazy_pattern
 
-Move = Callable[[str], str]
 _HOME = lazy_pattern(r"(?P<before>^|(?<=:-))\$(?:\{HOME\}|HOME(?!\w))/")
 """The home of who runs Compose, which `~` is as well."""
 _LABELS = ("z", "Z")
@@ -51,7 +51,7 @@ def _short(text: str, move: Move) -> MountRead:
         further = _further_fields(given, is_path=is_path)
         fields = None if fields is None or further is None else {**fields, **further}
     written: Any = text
-    if is_path and not has_variable(source):
+    if is_path and not has_variable(text):
         place = move(source)
         place = place if place.startswith((".", "/", "~")) or is_absolute(place) else f"./{place}"
         written = place + text[len(source) :]
@@ -61,7 +61,7 @@ def _short(text: str, move: Move) -> MountRead:
         written["bind"] |= _bind_options(given)
         written = {**written, "source": moved(source, move)} if given <= _OPTIONS else text
     return MountRead(
-        target=target,
+        target=target.rstrip("/") or target,
         source=source,
         volume=not is_path,
         read_only="ro" in given,
@@ -104,7 +104,10 @@ def moved(source: str, move: Move) -> Any:
     if "default" in value:
         return {**value, "default": move(value["default"])}
     text = str(value.get("interpolate", ""))
-    return {"interpolate": move(text)} if text.startswith((".", "..")) else value
+    if not text:
+        return value
+    # Rendering moves no path inside a text: from the root on, it means the same everywhere.
+    return {"interpolate": move(text) if text.startswith(".") else with_moved_default(text, move.absolute)}
 
 
 def _fields(source: str, *, is_path: bool, read_only: bool, move: Move) -> dict[str, Any] | None:
@@ -118,8 +121,9 @@ def _fields(source: str, *, is_path: bool, read_only: bool, move: Move) -> dict[
 
 
 def _at(target: str, fields: dict[str, Any] | None) -> dict[str, Any] | None:
-    is_plain = target.startswith("/") and not has_variable(target) and posixpath.normpath(target) == target != "/"
-    return fields if is_plain else None
+    normal = target.rstrip("/")
+    is_plain = target.startswith("/") and not has_variable(target) and posixpath.normpath(normal) == normal
+    return fields if normal and is_plain else None
 
 
 _LONG_OPTIONS = {"bind": {"create_host_path", "selinux", "propagation"}, "volume": {"nocopy", "subpath"}}
@@ -138,7 +142,7 @@ def _long(mount: Mapping[str, Any], move: Move) -> MountRead:
         rest = {key: value for key, value in options.items() if key != "create_host_path" and value is not False}
         fields = {**fields, **create, **rest} if options.keys() <= _LONG_OPTIONS[kind] else None
     return MountRead(
-        target=target,
+        target=target.rstrip("/") or target,
         source=source,
         volume=kind == "volume",
         read_only=mount.get("read_only") is True,

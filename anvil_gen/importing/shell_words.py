@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 
 from anvil_gen.importing.texts import has_variable, plain
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.values import interpolations
 
 _ENDS = ";&|<>"
 """Outside of quotes, Compose drops what follows one of these."""
+_PLAIN = lazy_pattern(r"[^\\$'\"\s;&|<>]+")
+_BRACES = lazy_pattern("[{}]")
 
 
 class Word(Struct, frozen=True, kw_only=True):
@@ -36,7 +40,7 @@ def words_of(command: Any) -> list[Word] | None:
     if command is None:
         return None
     if isinstance(command, str):
-        return split_words(command)
+        return [*split_words(command)]
     return [Word(text=_text(item)) for item in command] if isinstance(command, Sequence) else []
 
 
@@ -44,9 +48,10 @@ def _text(item: Any) -> str:
     return ("true" if item else "false") if isinstance(item, bool) else str(item)
 
 
-def split_words(line: str) -> list[Word]:
+@lru_cache(8192)
+def split_words(line: str) -> tuple[Word, ...]:
     """Return the words of a text with variables."""
-    return _Splitter(line).words()
+    return tuple(_Splitter(line).words())
 
 
 class _Splitter:
@@ -61,6 +66,10 @@ class _Splitter:
     def words(self) -> list[Word]:
         quote = ""
         while self._at < len(self._line):
+            if plain_text := _PLAIN.match(self._line, self._at):
+                self._add(plain_text[0])
+                self._at = plain_text.end()
+                continue
             char = self._line[self._at]
             self._at += 1
             if char == "\\" and quote != "'":
@@ -109,8 +118,8 @@ class _Splitter:
 def closing_brace(line: str, start: int) -> int:
     """Return the place behind the brace that closes the one at ``start``."""
     depth = 0
-    for place in range(start, len(line)):
-        depth += {"{": 1, "}": -1}.get(line[place], 0)
+    for brace in _BRACES.finditer(line, start):
+        depth += 1 if brace[0] == "{" else -1
         if depth == 0:
-            return place + 1
+            return brace.end()
     return len(line)

@@ -12,8 +12,9 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.importing.command import CommandRead, read_command, until_vanishing
 from anvil_gen.importing.engine_facts import facts_of
 from anvil_gen.importing.service_gpus import GpuNames
-from anvil_gen.importing.service_mounts import MountRead, Move
+from anvil_gen.importing.service_mounts import MountRead
 from anvil_gen.importing.shell_words import Word, words_of
+from anvil_gen.importing.source_paths import Move
 from anvil_gen.importing.texts import plain, value_of
 from anvil_gen.resolve.image_kinds import entrypoint_of
 
@@ -86,12 +87,12 @@ class CommandTaker:
         if command is not None:
             kept, extra = until_vanishing(command)
             self.written["command"] = [value_of(text) for text in kept]
-            self.written |= {"extra_arguments": value_of(extra)} if extra else {}
+            self.written |= {"extra_arguments": _further(extra)} if extra else {}
 
     def _as_words(self, words: list[Word], *, own_program: bool) -> None:
         """Keep a command as it is: nothing is known of it but its engine."""
         kept, extra = until_vanishing(words)
-        self.written |= {"extra_arguments": value_of(extra)} if extra else {}
+        self.written |= {"extra_arguments": _further(extra)} if extra else {}
         self.written |= {} if "chat" in self.engine.tasks else {"task": next(iter(self.engine.tasks))}
         self._no_flags(set())
         self.written["model"] = False
@@ -110,7 +111,7 @@ class CommandTaker:
         self.written |= fields
         if read.words or "words" in read.given:
             self.written["command"] = read.words
-        self.written |= {"extra_arguments": value_of(read.extra)} if read.extra else {}
+        self.written |= {"extra_arguments": _further(read.extra)} if read.extra else {}
         self.flags |= read.flags
         if read.model is not None:
             self._take_model(read, mounts)
@@ -205,3 +206,9 @@ class CommandTaker:
                 for word in words
             ]
         self.written["command"] = words
+
+
+def _further(text: str) -> Any:
+    """Return arguments that a variable says; an empty default says what none says."""
+    value = value_of(text)
+    return {"env": value["env"]} if isinstance(value, dict) and value.get("default") == "" else value

@@ -61,7 +61,7 @@ def _check_places(
     mounts = table.get("volumes")
     for index, mount in enumerate(mounts if isinstance(mounts, list) else ()):
         target = long_mount(mount if isinstance(mount, Mapping) else str(mount))["target"]
-        if target in files:
+        if isinstance(target, str) and target in files:
             report_taken(context, (*path, "files", target), (*path, "volumes", index))
 
 

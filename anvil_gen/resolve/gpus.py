@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.gpu_vendor import Vendor
-from anvil_gen.diagnostics import join_words
+from anvil_gen.diagnostics import Severity, join_words
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.resolve.context import ResolveContext
@@ -15,14 +15,14 @@ from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.layers import Layer, layered, set_fields
 from anvil_gen.resolve.model import Stack, Tier
 from anvil_gen.resolve.options import GpuOptions, HostOptions
-from anvil_gen.values import KeyPath
+from anvil_gen.values import KeyPath, VariableValue
 
 
 def resolve_gpus(inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions) -> dict[str, Gpu]:
     """Return the GPUs of `[gpus]` by name, without those that have an error."""
     platform = host.platform
     gpus: dict[str, Gpu] = {}
-    seen: dict[tuple[str, str], str] = {}  # by vendor, since some of them only number their GPUs
+    seen: dict[tuple[str, str], Gpu] = {}  # by vendor, since some of them only number their GPUs
     for name, table in inventory.gpus.items():
         path: KeyPath = ("gpus", name)
         options = layered(
@@ -81,18 +81,21 @@ def _has_form(uuid: str, vendor: Vendor, gpu_request: str) -> bool:
     return bool(re.fullmatch(vendor.uuid_pattern, uuid) and re.match(prefix, uuid))
 
 
-def _check_gpu(gpu: Gpu, vendor: Vendor, platform: str, collector: Collector, seen: dict[tuple[str, str], str]) -> None:
+def _check_gpu(gpu: Gpu, vendor: Vendor, platform: str, collector: Collector, seen: dict[tuple[str, str], Gpu]) -> None:
     """Report a platform on which a GPU does not work, and one that is in the inventory twice."""
     path: KeyPath = ("gpus", gpu.name)
     if platform in vendor.unsupported:
         remedy = "add what it needs by override, or take another GPU"
         detail = vendor.unsupported[platform]
         collector.add("not-on-this-platform", (*path, "vendor"), detail, remedy, severity="warning")
-    other = seen.setdefault((gpu.vendor, gpu.device_id.lower()), gpu.name)
-    if other != gpu.name:
+    other = seen.setdefault((gpu.vendor, gpu.device_id.lower()), gpu)
+    if other is not gpu:
         key = "uuid" if gpu.uuid is not None else "index"
         remedy = f"each GPU has its own: {vendor.uuid_help}"
-        collector.add("uuid-taken-twice", (*path, key), f'"{other}" has it already', remedy)
+        varies = any(isinstance(one.index if one.uuid is None else one.uuid, VariableValue) for one in (gpu, other))
+        detail = f'"{other.name}" has it already' + (" where no variable says otherwise" if varies else "")
+        severity: Severity = "warning" if varies else "error"
+        collector.add("uuid-taken-twice", (*path, key), detail, remedy, severity=severity)
 
 
 def check_gpu_requests(context: ResolveContext, stack: Stack) -> None:

@@ -117,6 +117,11 @@ def _references(mapping: Mapping[str, Any]) -> Iterator[_Reference]:
             yield _Reference(kind=kind, name=str(name), path=(*path, index))
 
 
+def referred_services(mapping: Mapping[str, Any]) -> set[str]:
+    """Return the services that a service refers to by name."""
+    return {reference.name for reference in _service_references(mapping)}
+
+
 def _service_references(mapping: Mapping[str, Any]) -> Iterator[_Reference]:
     named: list[tuple[KeyPath, str]] = [
         (("depends_on", name), str(name)) for name in as_mapping("depends_on", mapping.get("depends_on")) or ()

@@ -102,7 +102,8 @@ def literal_secrets(value: Any, path: KeyPath = (), *, secret: bool = False) -> 
     """
     if isinstance(value, dict) and "env" in value and value.keys() <= _REFERENCE:
         name, default = value["env"], str(value.get("default", ""))
-        if default and (secret or holds_secret(str(name)) or looks_secret(default)):
+        named = (secret or holds_secret(str(name))) and any(map(str.isalnum, default))
+        if default and (named or looks_secret(default)):
             yield (*path, "default")
     elif isinstance(value, dict) and value.keys() == {"interpolate"}:
         if _is_written_out(str(value["interpolate"]), secret=secret):
@@ -135,12 +136,13 @@ def _is_written_out(text: str, *, secret: bool) -> bool:
 
 def _secret_words(words: Sequence[Any], path: KeyPath, *, secret: bool) -> Iterator[KeyPath]:
     """Yield the places of secrets among words: values after a flag that is secret by its name, or in one word."""
-    follows, found = False, False
+    follows, found, after = False, False, -1
     for index, word in enumerate(words):
         flag, value = split_flag(word) if isinstance(word, str) else ("", None)
-        is_value = follows and not LONG_FLAG.fullmatch(flag)
+        # A first value may look like a short flag; each further one is a value only where it does not.
+        is_value = follows and not LONG_FLAG.fullmatch(flag) and (not flag or index == after)
         if flag and not is_value:
-            follows = value is None and holds_secret(flag)
+            follows, after = value is None and holds_secret(flag), index + 1
         is_variable = isinstance(word, str) and _OF_SHELL.fullmatch(word) is not None and not secret
         if not is_variable:
             places = [*literal_secrets(word, (*path, index), secret=secret or is_value)]

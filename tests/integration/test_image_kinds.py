@@ -56,11 +56,11 @@ def service(text: str, folder: Path) -> dict[str, Any]:
             ["python3", "-m", "sglang.launch_server"],
         ),
         (tier("tei"), f"{TEI}:cpu-1.9.3", ["text-embeddings-router"]),
-        (tier("tei").replace("[gpus.n]", f"{ARM}[gpus.n]"), f"{TEI}:cpu-arm64-1.9.3", ["text-embeddings-router"]),
+        (tier("tei").replace("[gpus.n]", f"{ARM}[gpus.n]"), f"{TEI}:cpu-arm64-1.9.4", ["text-embeddings-router"]),
         (tier("tei", 'gpus = ["n"]'), f"{TEI}:86-1.9.3", None),
         (
             tier("tei", 'gpus = ["n"]').replace("[gpus.n]", f"{ARM}[gpus.n]").replace('"8.6"', '"12.1"'),
-            f"{TEI}:121-1.9.3",
+            f"{TEI}:121-1.9.4",
             None,
         ),
         (tier("tei", f'gpus = ["n"]\nimage = "{TEI}:cuda-1.9"'), f"{TEI}:cuda-1.9", None),

@@ -31,6 +31,7 @@ services:
     ports: ["9000:8000"]
   search:
     image: redis:8
+    env_file: [n.env]
     profiles: [search]
   ui:
     build: ./ui
@@ -286,16 +287,26 @@ services:
         assert lines[lines.index(comment) + 1] == following
 
 
-def test_a_large_tree_is_read_as_one_file_that_says_the_same(importing: Importing, tmp_path: Path) -> None:
-    importing.write("n.env", "A=1\n")
-    inventory = importing.write("hosts/box.toml", importing.proved(LARGE))
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"NAME": "y", "B": "z"}, {"HOME": "/elsewhere", "NAME": "y"}, {"COMPOSE_PROJECT_NAME": "other"}],
+)
+@pytest.mark.parametrize("named", ["models: {driver: local", 'models: {name: "${NAME:-m}", driver: local'])
+def test_a_large_tree_is_read_in_parts_that_say_the_same(
+    importing: Importing, tmp_path: Path, values: dict[str, str], named: str
+) -> None:
+    """Parts without a variable are read once: whatever a variable changes is in another one."""
+    for folder in {importing.folder, tmp_path}:
+        (folder / "n.env").write_text("A=${B:-1}\n", "utf-8")
+    inventory = importing.write("hosts/box.toml", importing.proved(LARGE.replace("models: {driver: local", named)))
     rendered = Generator().render(inventory, output=importing.folder / "out" / "tree").tree
 
     included = write_rendered(rendered, tmp_path / "out" / "a")
-    flat = write_rendered(rendered, tmp_path / "out" / "a", many=2)
+    parts = write_rendered(rendered, tmp_path / "out" / "a", many=2)
 
-    assert (len(included.files), included.files[0].text, len(flat.files)) == (2, None, 1)
-    assert flat.read({"defaults": {}}) == included.read({"defaults": {}})
+    assert [part.varies for part in parts.parts] == ([True] if "NAME" in named else [False, False, True])
+    assignments = {"defaults": {}, "markers": values}
+    assert parts.read(assignments) == included.read(assignments)
 
 
 def test_gpus_are_a_field_in_every_form_that_means_the_same(importing: Importing) -> None:

@@ -153,3 +153,10 @@ def test_a_vendor_that_pins_by_uuid_alone(gpus: str, summaries: list[str], tmp_p
     tier = f"tiers.one = {{ engine = 'player', model = {HUB}, port = 9000, gpus = {gpus} }}"
 
     assert [one.summary for one in faults_of(HEAD + text + tier, tmp_path / "hosts")] == summaries
+
+
+def test_gpus_that_are_one_by_the_defaults_of_their_variables_may_be_two(tmp_path: Path) -> None:
+    gpus = "gpus.a.index = { env = 'A', default = 1 }\ngpus.b.index = { env = 'B', default = 1 }\n"
+    found = faults_of(f"{HEAD}{gpus}tiers.one = {{ {TIER}, gpus = ['a'] }}", tmp_path)
+
+    assert [one.severity for one in found if one.code == "uuid-taken-twice"] == ["warning"]

@@ -145,6 +145,8 @@ def test_an_endless_line_takes_no_more_than_its_length(piece: str) -> None:
         (["--seed", "1", "--tokenizer", "x"], []),
         (["--api-key", "k"], [(1,)]),
         (["--api-key", "k", "l", "--x", "y"], [(1,), (2,)]),
+        (["--api-key", "-k"], [(1,)]),
+        (["--password", "k", "-q", "SELECT 1"], [(1,)]),
         (["--api-key=k"], [(0,)]),
         (["--x", "A_TOKEN=k"], [(1,)]),
         (["--x", '{"api_key": "sk-0123456789abcdef0123"}'], [(1,)]),
