@@ -18,7 +18,7 @@ WROTE = """box -> deploy/box
   wrote  docker-compose.yml
   wrote  tiers/fast.yml
   + fast  start
-      new service
+      new service  hosts/box.toml:6
       now shares the host's shared memory (ipc)
       now adds capabilities: SYS_NICE
       now mounts from the host: /srv/models/gpt-oss-20b (read-only)
@@ -26,7 +26,7 @@ WROTE = """box -> deploy/box
 CHANGED = """box -> deploy/box
   wrote  tiers/fast.yml
   ~ fast  recreate (away until its new container is ready; start: up to 15m)
-      --max-model-len 65536 -> 32768
+      context_length 65536 -> 32768 (--max-model-len)  hosts/box.toml:10
 """
 
 
@@ -46,7 +46,7 @@ def test_render_tells_each_file_and_each_change(home: Path) -> None:
     edit(home)
     assert anvil_gen("render", "../../hosts/box.toml", "box", cwd=home / "deploy" / "box") == (
         0,
-        CHANGED.replace("deploy/box", "."),
+        CHANGED.replace("deploy/box", ".").replace("hosts/", "../../hosts/"),
         "",
     )
 
@@ -62,7 +62,7 @@ def test_check_exits_2_with_a_diff_and_the_command(home: Path) -> None:
     assert result.stdout.endswith(
         "box -> deploy/box\n  differs  tiers/fast.yml\n"
         "  ~ fast  recreate (away until its new container is ready; start: up to 15m)\n"
-        "      --max-model-len 65536 -> 32768\n"
+        "      context_length 65536 -> 32768 (--max-model-len)  hosts/box.toml:10\n"
         "  to fix it:\n\n    anvil-gen render hosts/box.toml\n\n"
     )
     assert tree(home / "deploy") == before
