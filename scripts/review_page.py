@@ -50,6 +50,9 @@ where it would do something else.
 `render`, `up` and `status` print services in the same lines, symbols and words, with the causes: what a render changes,
 what was done (`recreated` for `recreate`), and what the next `up` does about a drift.
 
+A cause may be elsewhere: in a lock, in another host of `[router] hosts`, in the fleet's own data of engines, or in
+another version of anvil-gen. A table with another name is told as renamed, with what else of it differs.
+
 An edit that changes no file, such as a default that is now written, is listed as such: it may be a mistake. Where an
 inventory has only other comments, that is said instead.
 
@@ -66,9 +69,10 @@ anvil-gen, the files that are committed there are compared, so that the pull req
 
 `--format json` prints the same for programs: `{"format": 1, "hosts": [{"host", "services": [{"service",
 "consequence", "changes": [{"address", "before", "after", "cause": {"file", "line", "key"}}], "exposures": [{"what",
-"value"}], "notes"}], "names": [{"name", "before", "after", "modes"}]}]}`. `--format github` prints annotations for the
-lines that are causes. `--format markdown` begins with a marker, so that a comment can be replaced, and is always short
-enough for one. No format has values of secrets.
+"value"}], "notes"}], "names": [{"name", "before", "after", "modes"}], "without_effect": [{"file", "line", "key"}]}]}`;
+what is empty may be left out. `--format github` prints annotations for the lines that are causes. `--format markdown`
+begins with a marker, so that a comment can be replaced, and is always short enough for one. No format has values of
+secrets.
 
 `--untrusted`, of `plan` and `render`, is for changes of strangers: it refuses templates next to `hosts/`, since they
 are programs, and reads nothing outside the repository.

@@ -8,6 +8,7 @@ from page_parts import NOTE, table
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.target import Target
 from anvil_gen.inventory.json_schema import inventory_schema
+from anvil_gen.inventory.schema_own_keys import OWN_KEYS
 
 # Table of the inventory -> what its keys begin with in a target's data, where the title does not say it.
 _PREFIXES = {
@@ -64,4 +65,10 @@ def _cell(target: Target, field: str) -> str:
             words = getattr(target, reasons)
             if key in words:
                 return form.format(words[key])
-    return "yes"
+    words = target.keys
+    if parts[:-1] != ["tiers", "*"] or parts[-1] not in OWN_KEYS or target.syntax == "compose":
+        return "yes"
+    if parts[-1] in words.left_out:
+        return _FORMS["left_out"].format(words.left_out[parts[-1]])
+    refusal = words.refusal(parts[-1])
+    return _FORMS["refused"].format(refusal) if refusal else "yes"

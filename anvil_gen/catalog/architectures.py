@@ -16,8 +16,8 @@ Pattern = Annotated[
     str,
     Meta(
         description="Kinds of layers, repeated over all of them: F full attention, S a sliding window, C chunks, "
-        "M latent attention, L a state of fixed size, N no cache.",
-        pattern=r"^[FSCMLN]+$(?!\n)",
+        "M latent attention, L a state of fixed size, N no cache, X attention to an encoder beside that to the text.",
+        pattern=r"^[FSCMLNX]+$(?!\n)",
     ),
 ]
 

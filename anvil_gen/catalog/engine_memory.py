@@ -25,6 +25,7 @@ Setting = Literal[
     "kv_dtype_v",
     "prefix_caching",
     "no_prefix_caching",
+    "block",
     "state_dtype",
     "speculative_tokens",
     "batch",

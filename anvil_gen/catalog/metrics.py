@@ -74,7 +74,7 @@ class Exporter(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         Mapping[str, Any],
         Meta(description="Compose's keys for what it needs besides `[gpu-metrics]` of `templates/monitoring/`."),
     ] = {}
-    labels: Annotated[tuple[GpuLabel, ...], Meta(description="How its samples name a GPU; the first that fits counts.")]
+    labels: Annotated[tuple[GpuLabel, ...], Meta(description="How its samples name a GPU.")]
     names: Names = {}
     sources: Sources = ()
 

@@ -21,6 +21,12 @@ class KeyWords(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     left_out: Annotated[Mapping[str, str], Meta(description="Key that means nothing there -> why.")] = {}
     refused: Annotated[Mapping[str, str], Meta(description="Key that it has no word for -> why.")] = {}
 
+    def refusal(self, key: str) -> str:
+        """Return why a key cannot be said; empty where it can, or means nothing there."""
+        if key in self.said or key in self.left_out:
+            return ""
+        return self.refused.get(key, "this key of Compose is not translated")
+
 
 class GroupWords(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """How the ranks of a group find each other there."""

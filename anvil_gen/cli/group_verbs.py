@@ -121,11 +121,14 @@ def down_group(ranks: list[OperatedRank], down: _OneRank, *, as_json: bool) -> E
     return run.end(run.each(ranks, down, "stopping"))
 
 
-def status_group(ranks: list[OperatedRank], *, as_json: bool) -> ExitCode:
-    """Show what the ranks of a group do."""
-    from anvil_gen.cli.views.group import show_group  # noqa: PLC0415
+def status_group(ranks: list[OperatedRank], *, metrics: bool, as_json: bool) -> ExitCode:
+    """Show what the ranks of a group do; metrics say by themselves that there is drift."""
+    from anvil_gen.cli.views.group import show_group, show_group_metrics  # noqa: PLC0415
     from anvil_gen.operate.group import group_status  # noqa: PLC0415
 
     found = group_status(ranks)
+    if metrics:
+        show_group_metrics(found)
+        return ExitCode.OK
     show_group(found, as_json=as_json)
     return ExitCode.DIFFERS if found.has_drift else ExitCode.OK

@@ -46,7 +46,8 @@ class Action(Enum):
 class Cause(Struct, frozen=True, kw_only=True):
     """What a difference follows from: a line of a file, with its key and that key's values, None where it has none.
 
-    ``why`` is the reason that the file itself gives. It ``is_elsewhere`` where the file is not the host's inventory.
+    ``why`` is the reason that the file itself gives. It ``is_elsewhere`` where the file is not the host's inventory,
+    and ``is_rename`` where its values are names of one table.
     """
 
     file: str
@@ -56,6 +57,7 @@ class Cause(Struct, frozen=True, kw_only=True):
     after: Any = None
     why: str = ""
     is_elsewhere: bool = False
+    is_rename: bool = False
 
 
 class Change(Struct, frozen=True, kw_only=True):

@@ -26,6 +26,8 @@ class Group(Struct, frozen=True, kw_only=True):
             return 1 + settings.speculative_tokens + settings.prefix_caching
         if self.cache.window is None:
             return _ceil(context, self.block)
+        if self.cache.kind == "X":  # as much as the encoder may read at once
+            return _ceil(max(self.cache.window, settings.max_batched_tokens), self.block)
         batch = settings.max_batched_tokens * rules.batches
         if self.cache.kind == "C":
             return _ceil(min(self.cache.window + batch, context), self.block)
@@ -81,7 +83,7 @@ def block_cache(
 ) -> BlockCache:
     """Return how an engine lays the cache of a model, and of its draft, out on one GPU."""
     caches = all_caches(facts, draft, settings, rules)
-    block = _block_with_states(caches, rules.block)
+    block = max(settings.block, _block_with_states(caches, rules.block))
     if all(cache.window is None and cache.state_bytes == 0 for cache in caches):
         pages = sum(cache.layers * cache.token_bytes * block for cache in caches)
         return BlockCache(

@@ -42,6 +42,7 @@ _VISION = lazy_pattern(
     r"(?:^|\.)(?:visual|vision\w*|image_newline|multi_modal_projector|embed_vision|mm_projector|audio_tower)\b"
 )
 _EXPERT = lazy_pattern(r"\.experts\.")
+_HEADS = ("num_attention_heads", "n_head", "decoder_attention_heads")
 _CACHE_KEYS = ("kv_cache_scheme", "kv_cache_quant_algo")
 _CACHE_TYPES = {"float8": "fp8", "float4": "nvfp4"}
 _SIZES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
@@ -63,13 +64,13 @@ def config_facts(
         commit=commit,
         layers=spell_layers(pattern),
         attention=_attention(text, "F", pattern) if set(pattern) & set("FN") else None,
-        sliding=_attention(text, "S", pattern) if set(pattern) & set("SC") else None,
+        sliding=_attention(text, "S", pattern) if set(pattern) & set("SCX") else None,
         mla=_latent(text) if "M" in pattern else None,
         linear=_linear(text, family) if "L" in pattern else None,
         kv_heads=_heads_of_blocks(text, layers),
         moe=_experts(text, tensors),
         mtp=_mtp(text, tensors, layers),
-        hidden=text.get("hidden_size") or text.get("n_embd") or 0,
+        hidden=_first_number(text, "hidden_size", "n_embd", "d_model"),
         intermediate=_first_number(text, "intermediate_size", "n_inner", "ffn_hidden_size"),
         heads=heads,
         max_context=_max_context(text, config),
@@ -92,7 +93,7 @@ def _text_part(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _pattern(text: Mapping[str, Any], family: Family | None, kind: str) -> tuple[str, str]:
     """Return the kind of each layer, and why it is not known; then as many layers with full attention."""
-    count = _first_number(text, "num_hidden_layers", "n_layer", "num_layers", "decoder_layers")
+    count = _first_number(text, "decoder_layers", "num_hidden_layers", "n_layer", "num_layers")
     if count == 0:
         return "", "how many layers it has is not known"
     if family is None:
@@ -113,7 +114,7 @@ def _pattern(text: Mapping[str, Any], family: Family | None, kind: str) -> tuple
 
 
 def _attention_is_known(text: Mapping[str, Any]) -> bool:
-    return bool(text.get("head_dim") or text.get("num_attention_heads") or text.get("n_head"))
+    return bool(text.get("head_dim") or _first_number(text, *_HEADS))
 
 
 def _listed(text: Mapping[str, Any]) -> str:
@@ -138,6 +139,8 @@ def _repeated(text: Mapping[str, Any], family: Family, count: int) -> str:
         unit = unit[0] * (every - 1) + "F"
     if unit == "M" and not text.get("kv_lora_rank"):
         unit = "F"
+    if "X" in unit:
+        return unit * count
     attends = set(text.get("attn_layer_indices") or ())
     return "".join("F" if at in attends else letter for at, letter in enumerate((unit * count)[:count]))
 
@@ -158,12 +161,12 @@ def _heads_of_blocks(text: Mapping[str, Any], layers: int) -> tuple[int, ...]:
 
 
 def _attention(text: Mapping[str, Any], kind: str, pattern: str) -> Attention:
-    heads = _first_number(text, "num_attention_heads", "n_head")
+    heads = _first_number(text, *_HEADS)
     has_one = text.get("multi_query") and not text.get("new_decoder_architecture")
     kv_heads = 1 if has_one else _first_number(text, "num_key_value_heads", "num_kv_heads", "multi_query_group_num")
     kv_heads = kv_heads or heads
     head_dim = _first_number(text, "head_dim", "attention_head_dim") or _first_number(
-        text, "hidden_size", "n_embd"
+        text, "hidden_size", "n_embd", "d_model"
     ) // max(heads, 1)
     value_dim = text.get("v_head_dim")
     if kind == "F" and set("SC") & set(pattern):
@@ -173,8 +176,10 @@ def _attention(text: Mapping[str, Any], kind: str, pattern: str) -> Attention:
         kv_heads = text.get("swa_num_key_value_heads") or kv_heads
         head_dim = text.get("swa_head_dim") or head_dim
         value_dim = text.get("swa_v_head_dim") or value_dim
-    window = (text.get("sliding_window") or text.get("attention_chunk_size")) if kind == "S" else None
-    return Attention(kv_heads=kv_heads, head_dim=head_dim, value_dim=value_dim or None, window=window)
+    window = _first_number(text, "sliding_window", "attention_chunk_size", "max_source_positions") or None
+    return Attention(
+        kv_heads=kv_heads, head_dim=head_dim, value_dim=value_dim or None, window=window if kind == "S" else None
+    )
 
 
 def _latent(text: Mapping[str, Any]) -> Latent:
@@ -292,7 +297,7 @@ def _dtype(text: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 
 
 def _max_context(text: Mapping[str, Any], config: Mapping[str, Any]) -> int | None:
-    names = ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len")
+    names = ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len", "max_target_positions")
     own = _first_number(text, *names) or _first_number(config, *names)
     return max(own, _stretched(text, own)) or None
 

@@ -52,7 +52,7 @@ def _heads(facts: ModelFacts, layer: int, kind: str) -> int:
     """Return the key-value heads of a layer."""
     if kind in "FSC" and layer < len(facts.kv_heads):
         return facts.kv_heads[layer]
-    attention = facts.sliding if kind in "SC" else facts.attention
+    attention = facts.sliding if kind in "SCX" else facts.attention
     return attention.kv_heads if attention is not None else 0
 
 
@@ -84,7 +84,7 @@ def _caches(
 
 
 def _kind(letter: str) -> LayerKind:
-    kinds: dict[str, LayerKind] = {"S": "S", "C": "C"}
+    kinds: dict[str, LayerKind] = {"S": "S", "C": "C", "X": "X"}
     return kinds.get(letter, "F")
 
 

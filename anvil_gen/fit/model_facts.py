@@ -12,8 +12,9 @@ from msgspec import Meta, Struct
 
 from anvil_gen.patterns import lazy_pattern
 
-LayerKind = Literal["F", "S", "C", "M", "L", "N"]
-"""Full attention, a sliding window, chunks, latent attention (MLA), linear attention or another state, no cache."""
+LayerKind = Literal["F", "S", "C", "M", "L", "N", "X"]
+"""Full attention, a sliding window, chunks, latent attention (MLA), linear attention or another state, no cache, and
+the attention of a decoder's layer to all that its encoder read."""
 _REPEATED = lazy_pattern(r"([A-Z]+)(?:\*(\d+))?(?:\s+|$)")
 
 
@@ -23,7 +24,7 @@ class Attention(Struct, frozen=True, kw_only=True):
     kv_heads: int
     head_dim: int  # of a key
     value_dim: int | None = None  # None: as a key
-    window: int | None = None
+    window: int | None = None  # to an encoder, all of its tokens
 
     @property
     def elements(self) -> int:

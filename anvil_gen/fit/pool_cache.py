@@ -41,7 +41,7 @@ def pool_cache(
     cell = _cell(facts, settings, rules)
     if draft is not None:
         cell += max(cell * len(draft.pattern) / len(facts.pattern), _cell(draft, settings, rules))
-    return PoolCache(cell=cell, page=rules.block)
+    return PoolCache(cell=cell, page=settings.block)
 
 
 def _cell(facts: ModelFacts, settings: Settings, rules: EngineMemory) -> float:

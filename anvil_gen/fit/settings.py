@@ -37,6 +37,7 @@ class Request(Struct, frozen=True, kw_only=True):
     prefix_caching: bool | None = None
     speculative_tokens: int = 0
     state_dtype: str | None = None
+    block: int | None = None  # tokens
     parallel: int | None = None  # slots
     batch: int | None = None
     ubatch: int | None = None
@@ -64,6 +65,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     expert_parallel: int
     prefix_caching: bool
     speculative_tokens: int
+    block: int
     state_bytes: int | None  # of an element; None for the model's own
     slots: int
     unified: bool
@@ -104,6 +106,7 @@ def settings_of(request: Request, facts: ModelFacts, rules: EngineMemory, gpu_gi
         expert_parallel=request.expert_parallel,
         prefix_caching=(rules.state_prefix_caching if has_states else True) if prefix is None else prefix,
         speculative_tokens=request.speculative_tokens,
+        block=request.block or rules.block,
         state_bytes=_STATES.get(request.state_dtype or ""),
         slots=slots,
         unified=(asked is None and not rules.contexts_per_sequence) if request.unified is None else request.unified,

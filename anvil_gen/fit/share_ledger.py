@@ -25,6 +25,8 @@ from anvil_gen.fit.settings import GIB, Settings, settings_of
 from anvil_gen.fit.weights import NOT_THERE, Weights, weights_on_gpu
 
 _MIB = 1 << 20
+_OF_FIXED_SIZE = 16384
+"""Tokens of full attention that an unknown architecture may keep for each request besides: states, for instance."""
 
 
 class Cache(Protocol):
@@ -59,7 +61,8 @@ def estimate_share(case: Case) -> Estimate:
     )
     kv = exactly(case.kv) if case.kv is not None else pool_beside_states(left, case.facts, settings, case.rules)
     context, is_known = settings.context, not case.facts.unknown
-    need = Interval(low=least.need(context) if is_known else 0, high=cache.need(context))
+    most = cache.need(context if is_known else context + _OF_FIXED_SIZE)
+    need = Interval(low=least.need(context) if is_known else 0, high=most)
     verdict: Verdict = "does not fit" if kv.high <= 0 else verdict_of(need, kv)
     doubts = tuple(_doubts(case, settings, cache, kv, share))
     if verdict == "fits" and doubts:

@@ -36,6 +36,7 @@ def tier_request(tier: Tier, engine: Engine, rules: EngineMemory) -> Request:
         prefix_caching=_first(_negated(given.switch("no_prefix_caching")), given.switch("prefix_caching")),
         speculative_tokens=given.number("speculative_tokens") or 0,
         state_dtype=given.text("state_dtype"),
+        block=given.number("block"),
         batch=given.number("batch"),
         ubatch=given.number("ubatch"),
         n_gpu_layers=given.number("n_gpu_layers"),

@@ -52,15 +52,12 @@ def find_inventory(host: str, start: Path) -> Path:
         return Path(host)
     names = host_names(start)
     known = f"hosts/ has: {join_words(names)}" if names else _NO_HOSTS[folder is not None]
-    raise DiagnosticError(
-        [
-            Diagnostic(
-                code="unknown-host",
-                detail=f'"{host}" is not an inventory: {known}',
-                remedy=did_you_mean(host, names) or "name a host, or the path of its .toml file",
-            )
-        ]
-    )
+    remedy = did_you_mean(host, names) or "name a host, or the path of its .toml file"
+    if folder is not None and host and _is_file(folder.parent / GROUPS / f"{host}.toml"):
+        known = "it is a group of hosts, which `up`, `down` and `status` take"
+        remedy = f"name one of its hosts, as groups/{host}.toml has them"
+    detail = f'"{host}" is not an inventory: {known}'
+    raise DiagnosticError([Diagnostic(code="unknown-host", detail=detail, remedy=remedy)])
 
 
 def all_inventories(start: Path) -> list[Path]:

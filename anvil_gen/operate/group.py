@@ -91,19 +91,30 @@ def require_operable(ranks: Sequence[OperatedRank], verb: str, *, stale_too: boo
     stale = [one for rank in ranks if stale_too and (one := staleness(rank.deployment, then="run this again"))]
     if stale:  # also what another version has rendered: that of the other hosts may be of yet another one
         raise DiagnosticError(replace(one, severity="error") for one in stale)
+    for rank in ranks if stale_too else ():  # one in another mode alone would be found when others are stopped
+        rank.deployment.services(rank.deployment.mode(None), [rank.tier])
     here = [rank for rank in ranks if rank.deployment.host.docker_context is None]
-    refused = [(rank, _NO_CONTEXT) for rank in here if len(here) > 1]
-    refused += [(rank, why) for rank in ranks if rank not in here and (why := _not_the_same(rank))]
+    refused = [_refusal(rank, verb, _NO_CONTEXT) for rank in here if len(here) > 1]
+    for rank in (rank for rank in ranks if rank not in here):
+        try:
+            refused += [_refusal(rank, verb, why)] if (why := _not_the_same(rank)) else []
+        except DiagnosticError as error:  # of the context, without a word of whose it is
+            refused += [replace(one, location=one.location or _inventory_of(rank)) for one in error.diagnostics]
     if refused:
-        raise DiagnosticError(
-            Diagnostic(
-                code="host-cannot-be-operated-from-here",
-                detail=f"{rank.host}: {why}",
-                remedy=f"run it there:\n\n    {rank.command(verb)}",
-                location=Location(file=display_path(rank.deployment.host.path)),
-            )
-            for rank, why in refused
-        )
+        raise DiagnosticError(refused)
+
+
+def _refusal(rank: OperatedRank, verb: str, why: str) -> Diagnostic:
+    return Diagnostic(
+        code="host-cannot-be-operated-from-here",
+        detail=f"{rank.host}: {why}",
+        remedy=f"run it there:\n\n    {rank.command(verb)}",
+        location=_inventory_of(rank),
+    )
+
+
+def _inventory_of(rank: OperatedRank) -> Location:
+    return Location(file=display_path(rank.deployment.host.path))
 
 
 def rendered(ranks: Sequence[OperatedRank]) -> list[OperatedRank]:

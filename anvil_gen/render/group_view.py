@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
@@ -87,13 +86,17 @@ def _check_alike(tier: Tier, rank: TierRank, workers: Sequence[_Worker], errors:
 def _facts(worker: _Worker) -> Mapping[str, str]:
     """Return everything that the template of a worker says, in words."""
     (one,) = worker.workload.containers
-    environment = {f"environment.{entry.name}": _word(entry.value or "a secret") for entry in one.environment}
+    environment = {
+        f"environment.{entry.name}": _word("a secret" if entry.value is None else entry.value)
+        for entry in one.environment
+    }
     mounts = {mount.target: f"{mount.source}{' (read only)' if mount.read_only else ''}" for mount in one.mounts}
     claims = {f"claim of {claim.device_class}": f"{claim.count} of them" for claim in worker.workload.claims}
     sizes = {f"size of {store.name}": store.size for store in worker.stores}
     files = {f"file {file.key}": file.text for file in worker.workload.files}
     own = {name: str(getattr(one, name)) for name in _SAID}
-    return {"command": _word(shlex.join(one.words)), **environment, **mounts, **claims, **sizes, **files, **own}
+    words = {f"word {at} of the command": _word(word) for at, word in enumerate(one.words, start=1)}
+    return {**words, **environment, **mounts, **claims, **sizes, **files, **own}
 
 
 _SAID = (

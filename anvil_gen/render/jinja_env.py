@@ -42,6 +42,7 @@ from anvil_gen.render.quoting import (
     yaml_string,
 )
 from anvil_gen.render.template_lint import broken_rules, hidden
+from anvil_gen.text.units import quantity
 
 TEMPLATE_ERRORS = (
     *(jinja2.TemplateError, InternalError),
@@ -209,13 +210,14 @@ _FILTERS: dict[str, Callable[..., _Quoted]] = {
     "variable": lambda value: _Quoted(cfg_variable(value)),
     "literal": lambda text, indent: _Quoted(yaml_literal(text, indent)),
     "expanded": lambda value: _Quoted(to_pod(value)),
+    "quantity": lambda size: _Quoted(quantity(size)),
     "word": lambda value: _Quoted(systemd_word(value)),
     "line": lambda value: _Quoted(systemd_line(value)),
 }
 _FILTERS_OF = {
     "yaml": ("key", "folded", "block"),
     "data": ("key",),
-    "manifest": ("key", "literal", "expanded"),
+    "manifest": ("key", "literal", "expanded", "quantity"),
     "cfg": ("variable",),
     "unit": ("word", "line"),
 }

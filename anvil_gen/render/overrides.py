@@ -28,6 +28,9 @@ def overridden(text: str, path: str, service: str, override: Mapping[str, Any], 
     """
     if not override:
         return text
+    extended = None if declared.volumes or declared.networks else _extended(text, service, override)
+    if extended is not None:
+        return extended
     data = _ready(load_yaml(text, path))
     services = data.get("services") if isinstance(data, dict) else None
     if not isinstance(services, dict) or not isinstance(services.get(service), dict):
@@ -37,6 +40,27 @@ def overridden(text: str, path: str, service: str, override: Mapping[str, Any], 
         if needed:
             merged[section] = {**needed, **(data.get(section) or {})}
     return _rewritten(text, data, merged)
+
+
+def _extended(text: str, service: str, override: Mapping[str, Any]) -> str | None:
+    """Return a file whose service has further keys, as most overrides want it; None where there is more to do."""
+    try:
+        node = _entry(_entry(yaml.compose(text, FastestNodes), "services"), service)
+    except (yaml.YAMLError, ValueError, RecursionError):  # reported by who wants to know more of it
+        return None
+    names = {key.value for key, _ in node.value} if node is not None and _is_block(node, yaml.MappingNode) else {"<<"}
+    if node is None or "<<" in names or names & override.keys() or _has_aliases(text):
+        return None
+    lines = text.removesuffix("\n").split("\n")
+    added = merge({}, override)
+    lines[_end(node) : _end(node)] = _laid_out(added, node.start_mark.column) if added else []
+    return "\n".join(lines) + "\n"
+
+
+def _entry(node: Any, name: str) -> Any:
+    """Return the value of a key of a mapping in block style; None where there is none."""
+    found = node.value if node is not None and _is_block(node, yaml.MappingNode) else ()
+    return next((value for key, value in found if key.value == name), None)
 
 
 def _rewritten(text: str, data: dict[str, Any], wanted: dict[str, Any]) -> str:

@@ -88,6 +88,12 @@ class Workload(Struct, frozen=True, kw_only=True):
         return tuple(name for name in dict.fromkeys(mount.store for mount in mounts) if name != self.files_name)
 
     @property
+    def read_only_stores(self) -> frozenset[str]:
+        """Those of its stores that nothing in it writes into."""
+        written = {mount.store for one in self.containers for mount in one.mounts if not mount.read_only}
+        return frozenset(self.stores) - written
+
+    @property
     def shared_memory(self) -> int | None:
         """The bytes of memory that its processes share, 0 for no limit; None for the usual amount."""
         return next((one.shared_memory for one in self.containers if one.shared_memory is not None), None)

@@ -108,6 +108,7 @@ class ViewBuilder:
             run_as=self._run_as(tier),
             devices=self._devices(tier),
             resource=self._resource(tier),
+            has_own_check=self._has_own_check(tier),
         )
         one = container(name, service, given)
         claims = tuple(self._claims(tier)) if self._request.claims_gpus else ()
@@ -175,6 +176,10 @@ class ViewBuilder:
         own = mode.router_file != self._host.stack.modes[0].router_file and self._request.data.prefixed
         return f"-{mode.name}" if own else ""
 
+    def _has_own_check(self, tier: Tier) -> bool:
+        changed = self._host.collector.value_at((*tier.table, "override", "healthcheck", "test"))
+        return tier.options.healthcheck is not None or changed is not None
+
     def _resource(self, tier: Tier) -> tuple[str, int] | None:
         """Return what the device plugin calls a tier's GPUs, and how many they are; None where they are claimed."""
         request = tier.gpu_request
@@ -202,10 +207,14 @@ class ViewBuilder:
         """Report the keys of a compose service that the target's data does not know."""
         keys = self._request.data.keys
         for key in service:
-            if key not in keys.said and key not in keys.left_out:
+            if refusal := keys.refusal(key):
                 places = ((*table, "override", key), (*table, key))
                 where = next((one for one in places if self._host.collector.value_at(one) is not None), table)
-                self._refuse(where, f"{key}: {keys.refused.get(key, 'it has no word for this key of Compose')}")
+                self._refuse(where, f"{key}: {refusal}")
+        if not literal(service.get("user", "0")).replace(":", "").isdigit():
+            self._refuse(
+                (*table, "user"), f'user: "{service["user"]}" has a name, of which only the image knows the number'
+            )
 
     def _refuse(self, path: KeyPath, reason: str) -> None:
         """Report what cannot be said, unless all of its kind is refused, and so reported already."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Container as Names
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -22,6 +22,7 @@ from anvil_gen.text.units import parse_duration, parse_size
 from anvil_gen.values import Interpolation, VariableText, compose_text, split_compose_text
 
 _ROOT_HOME = "/root/"
+_NO_NEW_PRIVILEGES = "no-new-privileges:true"
 
 
 class Variable(Struct, frozen=True, kw_only=True):
@@ -78,12 +79,14 @@ class Container(Struct, frozen=True, kw_only=True):
     home: str  # a folder of its own for it; empty for the image's
     read_only: bool
     no_new_privileges: bool
+    security_options: tuple[str, ...]  # the others
     cap_add: tuple[str, ...]
     cap_drop: tuple[str, ...]
     scratch: tuple[str, ...]  # folders that are kept in memory, or nowhere
     memory: int
     memory_request: int
     cpus: str
+    ulimits: tuple[str, ...]  # NAME=SOFT:HARD
     shared_memory: int | None  # bytes of /dev/shm, 0 for no limit; None for the usual one
     ipc: str
     init: bool
@@ -108,6 +111,11 @@ class Container(Struct, frozen=True, kw_only=True):
     def program(self) -> str:
         """The entrypoint as a list of JSON; empty for the image's."""
         return json.dumps(self.entrypoint, ensure_ascii=False) if self.entrypoint else ""
+
+    @property
+    def scratch_folders(self) -> tuple[str, ...]:
+        """Where its scratch folders are, without Compose's options."""
+        return tuple(one.partition(":")[0] for one in self.scratch)
 
     @property
     def restarts(self) -> str:
@@ -158,6 +166,7 @@ class Given(Struct, frozen=True, kw_only=True):
     run_as: RunAs | None = None  # where the service says nobody
     resource: tuple[str, int] | None = None
     devices: tuple[str, ...] = ()  # the GPUs, by what a container engine calls them
+    has_own_check: bool = False  # a health check that is not the engine's
 
 
 def container(name: str, service: Mapping[str, Any], given: Given) -> Container:
@@ -166,12 +175,13 @@ def container(name: str, service: Mapping[str, Any], given: Given) -> Container:
     user, group = _user(service.get("user"), run_as)
     home = run_as.home if run_as is not None and "user" not in service else ""
     shared = service.get("shm_size")
+    options = [_NO_NEW_PRIVILEGES if one == "no-new-privileges" else one for one in _texts(service.get("security_opt"))]
     is_shared = str(service.get("ipc", "")).startswith(("host", "shareable", "service:"))
     return Container(
         name=name,
         unit=given.unit,
         container_name=literal(service.get("container_name", "")) or given.unit,
-        devices=(*given.devices, *(device.partition(":")[0] for device in _texts(service.get("devices")))),
+        devices=(*given.devices, *_texts(service.get("devices"))),
         resource=given.resource,
         image=given.image,
         entrypoint=_texts(service.get("entrypoint")),
@@ -179,18 +189,20 @@ def container(name: str, service: Mapping[str, Any], given: Given) -> Container:
         environment=tuple(_environment(by_name(service.get("environment", {})), home)),
         mounts=tuple(_moved(mount, home) for mount in given.mounts),
         ports=_texts(service.get("ports")),
-        probe=_probe(service.get("healthcheck"), given.tier),
+        probe=_probe(service.get("healthcheck"), given),
         user=user,
         group=group,
         home=home,
         read_only=bool(service.get("read_only")),
-        no_new_privileges=any(option.startswith("no-new-privileges") for option in _texts(service.get("security_opt"))),
+        no_new_privileges=_NO_NEW_PRIVILEGES in options,
+        security_options=tuple(option for option in options if option != _NO_NEW_PRIVILEGES),
         cap_add=_texts(service.get("cap_add")),
         cap_drop=_texts(service.get("cap_drop")),
         scratch=_texts(service.get("tmpfs")),
         memory=_size(service.get("mem_limit")),
         memory_request=_size(service.get("mem_reservation")),
         cpus=literal(service.get("cpus", "")),
+        ulimits=tuple(_ulimits(service.get("ulimits") or {})),
         shared_memory=_size(shared) if shared is not None else 0 if is_shared else None,
         ipc=literal(service.get("ipc", "")),
         init=bool(service.get("init")),
@@ -207,6 +219,12 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _size(value: Any) -> int:
     return 0 if value is None else int(parse_size(literal(value)))
+
+
+def _ulimits(limits: Mapping[str, Any]) -> Iterator[str]:
+    for name, limit in limits.items():
+        both = (limit["soft"], limit["hard"]) if isinstance(limit, Mapping) else (limit, limit)
+        yield f"{name}={literal(both[0])}:{literal(both[1])}"
 
 
 def _seconds(value: Any) -> int:
@@ -237,12 +255,13 @@ def _at_home(text: str, home: str) -> str:
     return f"{home}/{text.removeprefix(_ROOT_HOME)}" if home and text.startswith(_ROOT_HOME) else text
 
 
-def _probe(health: Mapping[str, Any] | None, tier: Tier | None) -> Probe | None:
+def _probe(health: Mapping[str, Any] | None, given: Given) -> Probe | None:
     """Return a health check; by a request where it is the engine's own."""
     test = _texts(health.get("test")) if health is not None else ()
     if health is None or health.get("disable") or test[:1] == ("NONE",):
         return None
-    asks = tier is not None and tier.options.healthcheck is None and bool(tier.health_path)
+    tier = given.tier
+    asks = tier is not None and not given.has_own_check and bool(tier.health_path)
     return Probe(
         path=tier.health_path if tier is not None and asks else "",
         port=tier.container_port if tier is not None else 0,

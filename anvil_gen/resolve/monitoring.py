@@ -165,14 +165,12 @@ def _gpu_jobs(context: ResolveContext, host: str) -> Iterator[Job]:
         )
 
 
-def _named(exporter: Exporter, gpu: Gpu, *, is_alone: bool) -> list[Relabel]:
-    """Return what gives a GPU's samples its name: nothing where they do not tell which GPU they are of."""
+def _named(exporter: Exporter, gpu: Gpu, *, is_alone: bool) -> Iterator[Relabel]:
+    """Yield what gives a GPU's samples its name: nothing where they do not tell which GPU they are of."""
     for label in exporter.labels:
         found = re.fullmatch(label.form, gpu.device_id)
         if found is not None and (is_alone or not label.alone):
-            pattern = found.expand(label.pattern)
-            return [Relabel(source=label.label, pattern=pattern, target=GPU_LABEL, value=gpu.name)]
-    return []
+            yield Relabel(source=label.label, pattern=found.expand(label.pattern), target=GPU_LABEL, value=gpu.name)
 
 
 def _host_job(host: str) -> Job:

@@ -16,8 +16,9 @@ from anvil_gen.deploy.deploy_tree import FileAction, FileChange
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.pipeline import generator as new_generator
 from anvil_gen.deploy.plan import Plan, parse_existing
-from anvil_gen.diagnostics import Diagnostic, DiagnosticError
+from anvil_gen.diagnostics import Diagnostic, DiagnosticError, display_path
 from anvil_gen.inventory.fleet import GROUPS, fleet_root
+from anvil_gen.inventory.lock_file import fleet_lock_path, lock_path
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import Tree
@@ -28,6 +29,8 @@ from anvil_gen.review.host_plan import NOTHING, HostPlan, document, host_plan, i
 from anvil_gen.review.names import name_changes
 from anvil_gen.review.snapshot import LOCKS, TEMPLATES, Snapshot, snapshot
 from anvil_gen.review.toml_edits import Edit, edits
+
+_LONGEST_PIN = 100
 
 
 class _Then(Struct, frozen=True, kw_only=True):
@@ -199,8 +202,8 @@ def _new_warnings(earlier: Plan | None, plan: Plan) -> Iterator[Diagnostic]:
 
 
 def _notes(was: Snapshot) -> tuple[str, ...]:
-    before, after = was.pins
-    return (f"{was.ref} has {before}, and now it is {after or 'none'}",) if before and before != after else ()
+    before, after = (one[:_LONGEST_PIN] for one in was.pins)  # whoever writes the line can make it any length
+    return (f"{was.ref} has {before}, and now it is {after or 'none'}",) if was.pins[0] not in ("", was.pins[1]) else ()
 
 
 def _new_host(plan: Plan) -> Edit:
@@ -222,11 +225,18 @@ def _elsewhere(then: _Then, path: str, plan: Plan) -> Elsewhere:
     """Return what of it can be a cause of what changes in a host: other hosts, those of its router and its groups."""
     found = then.differing
     depends = bool(plan.host.ranks or document(plan).data.get("router", {}).get("hosts"))
-    return replace(
-        found,
+
+    own_locks = {file(plan.host.path).name for file in (lock_path, fleet_lock_path)}
+
+    def shown(paths: Iterable[str]) -> tuple[str, ...]:
+        return tuple(display_path(then.was.root / one) for one in paths)
+
+    return Elsewhere(
         version=f"anvil-gen {__version__}, another than at {then.was.ref}" if then.was.is_of_another_program else "",
-        locks=tuple(lock for lock in found.locks if Path(lock).stem == plan.host.path.stem),
-        hosts=tuple(file for file in found.hosts if file != path and depends),
+        templates=shown(found.templates),
+        locks=shown(lock for lock in found.locks if Path(lock).name in own_locks),
+        files=shown(found.files),
+        hosts=shown(file for file in found.hosts if file != path and depends),
     )
 
 

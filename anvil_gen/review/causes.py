@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from anvil_gen.deploy.compose_diff import Cause, Change
+from anvil_gen.deploy.compose_diff import Cause, Change, compare
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.resolve.model import FILE_LABEL, Stack, Tree
 from anvil_gen.review.consequence import ServiceChange, compose, service_changes
@@ -78,6 +78,9 @@ def explained(services: Sequence[ServiceChange], inputs: Inputs) -> tuple[list[S
     """Return changes of services, each with its cause, and the edits of the inventory that change no file."""
     effects = list(_effects(inputs, is_changed=bool(services)))
     idle = tuple(_of_effect(one, inputs) for one in effects if one.is_idle and one.document is inputs.document)
+    renamed = _renamed(services, effects)
+    effects = [_also_by_new_names(effect, renamed) for effect in effects]
+    services = [_with_differences(one, renamed.get(one.service)) for one in services]
     return [
         replace(
             one, changes=tuple(replace(change, cause=_cause(one, change, inputs, effects)) for change in one.changes)
@@ -86,28 +89,57 @@ def explained(services: Sequence[ServiceChange], inputs: Inputs) -> tuple[list[S
     ], idle
 
 
+def _renamed(services: Sequence[ServiceChange], effects: Sequence[Effect]) -> dict[str, ServiceChange]:
+    """Return the names of services that renames have made, each with the service that goes."""
+    found = {}
+    for places in (it.places for it in effects if it.edit.is_rename and it.places is not None):
+        whole = [one for one in services if (one.service, ()) in places]
+        new, old = [one for one in whole if not one.before], [one for one in whole if not one.after]
+        if len(new) == len(old) == 1:
+            found[new[0].service] = old[0]
+    return found
+
+
+def _also_by_new_names(effect: Effect, renamed: Mapping[str, ServiceChange]) -> Effect:
+    """Return an effect that is in a renamed service as well as in the one that it was."""
+    if not effect.places or not renamed:
+        return effect
+    names = {old.service: new for new, old in renamed.items()}
+    also = {(names[name], rest) for name, rest in effect.places if rest and name in names}
+    return replace(effect, places=effect.places | also)
+
+
+def _with_differences(one: ServiceChange, old: ServiceChange | None) -> ServiceChange:
+    """Return a service with what of it is another one than of the service that it was before its rename."""
+    if old is None:
+        return one
+    before, after = ({"name": one.project, "services": {one.service: it}} for it in (old.before, one.after))
+    return replace(one, changes=(*one.changes, *compare([before], [after])))
+
+
 def _effects(inputs: Inputs, *, is_changed: bool) -> Iterator[Effect]:
     """Yield the edits with what they change; of other files than the inventory those that can be tried."""
     edits, document = inputs.edits or (), inputs.document
     is_only = is_changed and len(edits) == 1 and inputs.elsewhere == Elsewhere() and not inputs.further
-    for edit in edits:
-        is_tried = edit.path and not is_only and len(edits) <= MOST_EDITS  # without a path: all of a new host
-        tried = _tried(edit, edits, document, inputs.render, inputs.after) if is_tried else None
-        yield tried or Effect(edit=edit, document=document)
+    if is_only or len(edits) > MOST_EDITS or not all(edit.path for edit in edits):  # without a path: a new host
+        yield from (Effect(edit=edit, document=document) for edit in edits)
+    else:
+        yield from _effects_of(edits, document, inputs.render, inputs.after)
     for file in inputs.further:
-        yield from _effects_of(file, inputs.after)
+        own, source = file.edits[:MOST_EDITS], file.source
+        found = _effects_of(own, source.document, source.tree, inputs.after)
+        yield from (effect for effect in found if effect.places is not None)
 
 
-def _effects_of(file: EditedFile, after: Tree) -> Iterator[Effect]:
-    """Yield what the edits of another file change; those that are not valid without each other change it together."""
-    source, edits = file.source, file.edits[:MOST_EDITS]
-    tried = {edit.path: _tried(edit, edits, source.document, source.tree, after) for edit in edits}
+def _effects_of(edits: Sequence[Edit], document: Document, render: Render, after: Tree) -> Iterator[Effect]:
+    """Yield the edits of a file with what they change, together those that are not valid without each other."""
+    tried = {edit.path: _tried(edit, edits, document, render, after) for edit in edits}
     together = [edit for edit in edits if tried[edit.path] is None]
-    before = source.tree(reduce(reverted, together, source.document.data)) if together else None
-    yield from filter(None, tried.values())
-    if before is not None:
-        places = _places(before, after)
-        yield from (Effect(edit=edit, document=source.document, places=places) for edit in together)
+    trials = (render(reduce(reverted, some, document.data)) for some in (together, edits) if together)
+    before = next((tree for tree in trials if tree is not None), None)
+    places = None if before is None else _places(before, after)
+    for edit in edits:
+        yield tried[edit.path] or Effect(edit=edit, document=document, places=places)
 
 
 def _tried(edit: Edit, edits: Sequence[Edit], document: Document, render: Render, after: Tree) -> Effect | None:
@@ -137,11 +169,14 @@ def _cause(one: ServiceChange, change: Change, inputs: Inputs, effects: Sequence
     place = (one.service, change.address[2:])
     table = table_of(one.service, inputs.stack)
 
-    def distance(effect: Effect) -> tuple[bool, int]:
+    def distance(effect: Effect) -> tuple[bool, bool, bool, int, int]:
         is_own = effect.document is inputs.document and effect.edit.path[: len(table)] == table
-        return not is_own, len(effect.places or ())
+        is_name = effect.edit.is_rename and not place[1]
+        places, depth = effect.places or (), len(effect.edit.path)
+        return not is_own, place not in places, not is_name, len(places), -depth if is_own else depth
 
-    # What is written for a service itself is nearer than what all have in common, and what changes less more telling.
+    # What is written for a service itself is nearer than what all have in common, and what changes less more telling;
+    # of what changes alike, a key of its own before its table, but the table of another service.
     nearest = sorted(effects, key=distance)
     found = next((it for it in nearest if it.places is not None and _is_among(place, it.places)), None)
     if found is None and _is_among(place, inputs.program):
@@ -183,7 +218,7 @@ def _of_effect(effect: Effect, inputs: Inputs) -> Cause:
     if secret_part(edit.path) is not None:
         shown = (MASK if edit.before is not None else None, MASK if edit.after is not None else None)
     found = _in_document(edit.path, effect.document, *shown)
-    return replace(found, is_elsewhere=effect.document is not inputs.document)
+    return replace(found, is_elsewhere=effect.document is not inputs.document, is_rename=edit.is_rename)
 
 
 def _in_document(path: KeyPath, document: Document, before: Any = None, after: Any = None) -> Cause:

@@ -12,14 +12,14 @@ from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.inventory.fleet import fleet_root
-from anvil_gen.inventory.group_files import group_paths
 from anvil_gen.inventory.lock_file import LOCKS
 from anvil_gen.inventory.toml_file import Document
-from anvil_gen.review.sources import Source, sources_of
+from anvil_gen.review.sources import Source, data_files, locks_and_hosts
 from anvil_gen.review.toml_edits import Edit, edits
 
 Before = Callable[[Sequence[str]], Iterable[bytes | None]]
 """Returns what files of a fleet held before, by their paths in it; None for those that were not there."""
+TEMPLATES = "templates"
 _HELD = (("images", "digest"), ("models", "commit"))
 """What of a lock's entries something is rendered by."""
 
@@ -32,16 +32,16 @@ class EditedFile(Struct, frozen=True, kw_only=True):
 
 
 def edited_files(plan: Plan, generator: Generator, before: Before) -> Iterator[EditedFile]:
-    """Yield the lock, the other hosts and the fleet's own data that were others before.
+    """Yield the locks, the other hosts and the fleet's own data that were others before.
 
     What is of a group is in the inventory already.
     """
-    root, own = fleet_root(plan.host.path), {plan.host.path, *group_paths(plan.host.path)}
-    found = {
-        source.document.path.absolute().relative_to(root).as_posix(): source
-        for source in sources_of(plan, generator)
-        if source.document.path not in own and source.document.path.absolute().is_relative_to(root)
-    }
+    root = fleet_root(plan.host.path)
+    sources = [source for source in locks_and_hosts(plan, generator) if source.document.path != plan.host.path]
+    if (root / TEMPLATES).is_dir():
+        sources += data_files(plan, generator)
+    paths = {source.document.path.absolute(): source for source in sources}
+    found = {path.relative_to(root).as_posix(): one for path, one in paths.items() if path.is_relative_to(root)}
     for source, content in zip(found.values(), before([*found]) if found else (), strict=False):
         edited = tuple(_edits(source.document, content))
         if edited:

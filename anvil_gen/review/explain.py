@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Any
@@ -121,7 +121,20 @@ class Explainer:
                 break
         hits.sort(key=lambda hit: self._distance(hit, table, value))
         chosen = [hit for hit in hits if _is_alike(*hit, value)] or hits[:1]
+        if chosen and all(source.engine for source, _ in chosen) and _is_rest(value, chosen):
+            chosen = [*self._behind(place, table, value), *chosen]
         return [self._cause(source, path) for source, path in chosen]
+
+    def _behind(self, place: Place, table: KeyPath, value: str) -> list[Hit]:
+        """Return the key of a table that a flag's value follows from, as the number of GPUs from their list."""
+        inventory = self.sources[0]
+        own = [path for path in inventory.values if table and path[: len(table)] == table]
+        hits = [
+            (inventory, path)
+            for path in own
+            if place in inventory.effects(path) or (isinstance(path[-1], int) and place in inventory.without(path))
+        ]
+        return sorted(hits, key=lambda hit: self._distance(hit, table, value))[:1]
 
     def _waves(self, table: KeyPath, value: str) -> Iterator[list[Hit]]:
         """Yield what to try, the likeliest first: what a value holds the text of, its own table, then all else."""
@@ -251,6 +264,14 @@ def _is_in(own: Any, value: str) -> bool:
     text = value_text(own) if not isinstance(own, bool) else str(own)
     pieces = [piece for piece in _PLACEHOLDER.split(text) if piece]
     return text == value or (len("".join(pieces)) >= _SHORTEST and all(piece in value for piece in pieces))
+
+
+def _is_rest(value: str, hits: Iterable[Hit]) -> bool:
+    """Tell whether a value has a number that none of the texts in it is: then that follows from something else."""
+    for source, path in hits:
+        for text in (value_text(source.values[path]), str(path[-1])):
+            value = value.replace(text, "")
+    return any(map(str.isdecimal, value))
 
 
 def _is_alike(source: Source, path: KeyPath, value: str) -> bool:

@@ -119,16 +119,22 @@ def sources_of(plan: Plan, generator: Generator) -> Iterator[Source]:
     """Yield the files that a host's tree is rendered from: the nearest first."""
     path, document = plan.host.path, plan.host.collector.document
     yield Source(document, plan.tree, lambda data: generator.render(path, text=toml_text(data), whole=True))
+    yield from locks_and_hosts(plan, generator)
+    yield from (_group(plan, generator, rank.group) for rank in plan.host.ranks.values())
+    yield from data_files(plan, generator)
+
+
+def locks_and_hosts(plan: Plan, generator: Generator) -> Iterator[Source]:
+    """Yield a host's locks, and the other hosts that it depends on."""
     yield from _locks(plan, generator)
     members = {member.host for rank in plan.host.ranks.values() for member in rank.members}
-    for other in neighbours(path):
+    for other in neighbours(plan.host.path) if plan.host.peers or members else ():
         if plan.host.peers or stem_of(other) in members:
             yield _other_host(plan, generator, other)
-    yield from (_group(plan, generator, rank.group) for rank in plan.host.ranks.values())
-    yield from _data_files(plan, generator)
 
 
-def _data_files(plan: Plan, generator: Generator) -> Iterator[Source]:
+def data_files(plan: Plan, generator: Generator) -> Iterator[Source]:
+    """Yield the data of the engines, the router and the GPUs that a host has."""
     stack, catalog = plan.host.stack, plan.host.catalog
     engines = [tier.engine for tier in stack.tiers] + ([stack.experiment.engine] if stack.experiment else [])
     names = {
@@ -155,7 +161,7 @@ def _data_files(plan: Plan, generator: Generator) -> Iterator[Source]:
 def _locks(plan: Plan, generator: Generator) -> Iterator[Source]:
     for file in (lock_path(plan.host.path), fleet_lock_path(plan.host.path)):
         if file.is_file():
-            document = Document(file, display=f"locks/{file.name}", below=file.parent.parent)
+            document = Document(file, display=display_path(file), below=file.parent.parent)
             yield Source(document, plan.tree, _with_lock(plan, generator, document.data))
 
 

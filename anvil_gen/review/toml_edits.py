@@ -12,29 +12,55 @@ from anvil_gen.values import KeyPath
 
 _NAMED = ("tiers", "gpus", "services", "modes")
 """Tables whose entries are things of their own: one is added or removed as a whole."""
+_NAMED_PATHS = tuple((name,) for name in _NAMED)
 _WHOLE = ("router", "experiment")
 _ONE_THING = ("model", "draft_model", "mmproj")
 """Tables that describe one thing, so that a person says of the thing that it has changed."""
 
 
 class Edit(Struct, frozen=True, kw_only=True):
-    """One key that differs; None where it is not written."""
+    """One key that differs; None where it is not written. One that is a rename has the names of a table."""
 
     path: KeyPath  # with the index of an item, where only one of a list is another
     before: Any
     after: Any
+    is_rename: bool = False
 
 
 def edits(before: Mapping[str, Any], after: Mapping[str, Any], path: KeyPath = ()) -> Iterator[Edit]:
-    """Yield the differences between two TOML documents, in the order of the later one."""
+    """Yield the differences between two TOML documents, in the order of the later one.
+
+    Taken back one after the other, they lead to the earlier one: what differs in a renamed table is before its rename.
+    """
+    renamed = _renamed(before, after) if path in _NAMED_PATHS else {}
     for key in dict.fromkeys((*after, *before)):
         one, other, here = before.get(key), after.get(key), (*path, key)
-        if _is_same(one, other):
+        if _is_same(one, other) or key in renamed.values():
             continue
-        if _is_one(here, one, other):
+        if key in renamed:
+            yield from edits(before[renamed[key]], after[key], here)
+            yield Edit(path=here, before=renamed[key], after=key, is_rename=True)
+        elif _is_one(here, one, other):
             yield Edit(path=here, before=one, after=other)
         else:
             yield from edits(one or {}, other or {}, here)
+
+
+def _renamed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
+    """Return tables that have another name now, each with the name before: most of what they say is the same."""
+    gone = {name: table for name, table in before.items() if name not in after and isinstance(table, dict)}
+    found: dict[str, str] = {}
+    for name, table in after.items():
+        if name not in before and isinstance(table, dict):
+            alike = [old for old in gone if old not in found.values() and _is_alike(gone[old], table)]
+            if alike:
+                found[name] = alike[0]
+    return found
+
+
+def _is_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    shared = sum(_is_same(value, other.get(key)) for key, value in one.items())
+    return shared > 0 and 2 * shared >= max(len(one), len(other))
 
 
 def _is_same(one: Any, other: Any) -> bool:
@@ -61,7 +87,11 @@ def _is_reference(*values: Any) -> bool:
 
 
 def reverted(data: Mapping[str, Any], edit: Edit) -> dict[str, Any]:
-    """Return a document in which one key has again the value that it had before an edit."""
+    """Return a document in which one key has again the value that it had before an edit, or a table its name."""
+    if edit.is_rename:
+        table, name = map(str, edit.path)
+        entries = {edit.before if key == name else key: value for key, value in data[table].items()}
+        return {**data, table: entries}
     changed: dict[str, Any] = _with(data, edit.path, edit.before)
     return changed
 

@@ -24,3 +24,11 @@ def parse_size(text: str) -> float:
     if match is None:
         raise ValueError(text)
     return float(match[1]) * _BYTES[match[2]]
+
+
+def quantity(size: int) -> str:
+    """Return bytes as Kubernetes writes them, in the largest unit of which there is a whole number: ``48Gi``."""
+    for unit, factor in (("Gi", MIB << 10), ("Mi", MIB), ("Ki", 1 << 10)):
+        if size % factor == 0:
+            return f"{size // factor}{unit}"
+    return str(size)

@@ -178,4 +178,6 @@ def _run(
 def _cgroup_folder() -> Path:
     """Return where the machine's control groups of the second kind are."""
     mounts = [line.split() for line in Path("/proc/mounts").read_text("utf-8").splitlines()]
-    return next(Path(mount[1]) for mount in mounts if mount[2] == "cgroup2")
+    found = [Path(mount[1]) for mount in mounts if mount[2] == "cgroup2"]
+    assert found, "control groups of the second kind are not mounted here, and systemd needs them"
+    return found[0]

@@ -155,7 +155,7 @@ def test_a_card_that_a_tier_holds_is_told(box: Box, model_folder: Path) -> None:
 def test_a_taken_port_is_told_before_anything_starts(box: Box, model_folder: Path) -> None:
     box.render(slot_box(box, model_folder))
     port = box.port("other")
-    other = ["--publish", f"127.0.0.1:{port}:{port}", "--entrypoint", "/bin/sleep", "vllm/vllm-openai:v0.31.0", "600"]
+    other = ["--publish", f"127.0.0.1:{port}:{port}", "--entrypoint", "/bin/sleep", "vllm/vllm-openai:v0.33.0", "600"]
     box.engine.docker("run", "--detach", "--name", box.name("other"), *other)
     done = box.anvil_gen("experiment", "up", "box", MODEL, "--port", str(port), check=False)
 
@@ -170,7 +170,7 @@ def test_a_taken_port_is_told_before_anything_starts(box: Box, model_folder: Pat
 
 def test_a_taken_container_name_is_told_before_anything_starts(box: Box, model_folder: Path) -> None:
     box.render(slot_box(box, model_folder))
-    other = ["--entrypoint", "/bin/sleep", "vllm/vllm-openai:v0.31.0", "600"]
+    other = ["--entrypoint", "/bin/sleep", "vllm/vllm-openai:v0.33.0", "600"]
     box.engine.docker("run", "--detach", "--name", box.name("experiment"), *other)
     done = box.anvil_gen("experiment", "up", "box", MODEL, check=False)
 

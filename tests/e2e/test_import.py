@@ -12,7 +12,7 @@ from e2e.box import Box
 SOURCE = """name: {project}
 services:
   chat:
-    image: vllm/vllm-openai:v0.31.0
+    image: vllm/vllm-openai:v0.33.0
     entrypoint: [vllm, serve]
     command: /models/gpt-oss-20b --max-model-len 4096 --host 0.0.0.0 --port 8000
     ports: ["127.0.0.1:{port}:8000"]

@@ -49,6 +49,8 @@ KERNEL = {
     "power_dpm_force_performance_level": "auto",
 }
 """The files of a GPU of AMD below /sys/class/drm/card1/device."""
+SENSORS = {"name": "amdgpu", "temp1_input": "61000", "temp2_input": "70000", "power1_average": "187000000"}
+"""Those below its hwmon."""
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,14 @@ def gpu_exporter(box: Box) -> Iterator[None]:
         file = box.folder / "sys" / "class" / "drm" / "card1" / "device" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"{text}\n")
+    sensors = box.folder / "sys" / "devices" / "0000:03:00.0" / "hwmon" / "hwmon2"
+    sensors.mkdir(parents=True)
+    for name, text in SENSORS.items():
+        (sensors / name).write_text(f"{text}\n")
+    (sensors / "device").symlink_to("../../../0000:03:00.0")
+    listed = box.folder / "sys" / "class" / "hwmon"
+    listed.mkdir()
+    (listed / "hwmon2").symlink_to("../../devices/0000:03:00.0/hwmon/hwmon2")
     box.folder.chmod(0o755)
     service = yaml.safe_load((box.tree / "services" / "gpu-metrics-amd.yml").read_text("utf-8"))["services"]
     keys = service["gpu-metrics-amd"]
@@ -202,6 +212,8 @@ def test_a_gpu_is_seen_by_the_name_of_the_inventory(watched: Box) -> None:
     assert value(watched, f"anvil:gpu_memory_used_bytes{gpu}") == 9 << 30
     assert value(watched, f"anvil:gpu_memory_total_bytes{gpu}") == 16 << 30
     assert value(watched, f"anvil:gpu_utilization_ratio{gpu}") == pytest.approx(0.37)
+    assert value(watched, f"anvil:gpu_temperature_celsius{gpu}") == 61
+    assert value(watched, f"anvil:gpu_power_watts{gpu}") == 187
     assert len(answer(watched, "anvil:gpu_memory_used_bytes")) == 1
 
 

@@ -30,6 +30,9 @@ class Demo:
         self.box = box
         self.inventory = box.adapted("cpu-demo")
         self.inventory["host"]["target"] = "quadlet"
+        other = {"port": box.port("other"), "container_name": box.name("other"), "served_name": "other"}
+        self.inventory["tiers"]["other"] = {**self.inventory["tiers"]["small"], **other, "standby": True}
+        self.inventory["modes"] = {"night": {"tiers": ["other"]}}
 
     def anvil_gen(self, *arguments: str, check: bool = True) -> Result:
         return self.machine.anvil_gen(*arguments, cwd=self.box.folder, check=check)
@@ -93,6 +96,7 @@ def test_the_model_answers_through_the_router(demo: Demo, model: str) -> None:
 
     assert status == 200, answer
     assert 1 <= answer["usage"]["completion_tokens"] <= 16
+    assert answer["model"] == "smollm2-135m-instruct"
 
 
 def test_a_wrong_key_and_an_unknown_model_are_refused(demo: Demo) -> None:
@@ -143,6 +147,15 @@ def test_up_tells_that_a_tier_does_not_start(demo: Demo) -> None:
     assert failed.code != 0
     assert f"{demo.box.project}-small.service" in failed.stderr
     assert demo.ask("chat")[0] == 200
+
+
+def test_a_mode_stops_what_never_runs_with_it(demo: Demo) -> None:
+    demo.anvil_gen("up", "box", "--mode", "night", "--wait")
+    night = demo.ask("other")[0], demo.unit("other"), demo.unit("small")
+    demo.anvil_gen("up", "box", "--wait")
+
+    assert night == (200, "active", "inactive")
+    assert (demo.ask("chat")[0], demo.unit("other"), demo.unit("small")) == (200, "inactive", "active")
 
 
 def test_down_stops_everything(demo: Demo) -> None:

@@ -107,7 +107,7 @@ COMMANDS = [
     ),
     (
         'engine = "vllm"\ngpus = ["n", "m"]\ntask = "rerank"\nmodel = { path = "r" }\nlora = { a = "la", b = "lb" }\n',
-        "vllm/vllm-openai:v0.31.0",
+        "vllm/vllm-openai:v0.33.0",
         "vllm serve /models/r --served-model-name=tier --tensor-parallel-size=2 --lora-modules a=/models/la "
         "b=/models/lb --enable-lora --port=8001 --host=0.0.0.0 --shutdown-timeout=50 --runner=pooling",
     ),

@@ -100,6 +100,17 @@ def test_status_reports_it_also_where_no_host_answers(fleet: Path) -> None:
     assert "config" in {drift["kind"] for rank in document["ranks"] for drift in rank["drift"]}
 
 
+def test_a_group_has_metrics_of_its_own_drift(fleet: Path) -> None:
+    """As series of their own, next to those of the head's host in one folder of text files."""
+    told = anvil_gen("status", "sparks", "--metrics", cwd=fleet)
+
+    assert (told.code, told.stderr) == (0, "")
+    assert told.stdout.splitlines() == [
+        "# TYPE anvil_gen_drift gauge",
+        'anvil_gen_drift{kind="rank",host="spark-a",service="big",group="sparks"} 1',  # nobody answers here
+    ]
+
+
 @pytest.mark.parametrize("host", ["spark-a", "spark-b"])
 def test_doctor_of_each_host_reports_it(fleet: Path, host: str) -> None:
     write(fleet, "spark-b", DEBUG)

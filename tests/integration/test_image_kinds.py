@@ -42,12 +42,12 @@ def service(text: str, folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("text", "image", "entrypoint"),
     [
-        (tier("vllm"), "vllm/vllm-openai-cpu:v0.31.0", ["vllm"]),
-        (tier("vllm", 'gpus = ["n"]'), "vllm/vllm-openai:v0.31.0", ["vllm"]),
-        (tier("vllm", 'gpus = ["a"]'), "vllm/vllm-openai-rocm:v0.31.0", ["vllm"]),
+        (tier("vllm"), "vllm/vllm-openai-cpu:v0.33.0", ["vllm"]),
+        (tier("vllm", 'gpus = ["n"]'), "vllm/vllm-openai:v0.33.0", ["vllm"]),
+        (tier("vllm", 'gpus = ["a"]'), "vllm/vllm-openai-rocm:v0.33.0", ["vllm"]),
         (
             tier("vllm", 'gpus = ["i"]'),
-            "vllm/vllm-openai-xpu:v0.31.0",
+            "vllm/vllm-openai-xpu:v0.33.0",
             ["bash", "-c", 'source /opt/intel/oneapi/setvars.sh --force && exec vllm "$$@"', "vllm"],
         ),
         (
@@ -86,10 +86,10 @@ def test_an_image_is_started_as_it_wants(text: str, image: str, entrypoint: list
     ("text", "expected"),
     [
         (
-            tier("vllm", 'image = ▸"vllm/vllm-openai:v0.31.0"'),
-            [("image for other GPUs", "tiers.one.image", "vllm/vllm-openai-cpu:v0.31.0")],
+            tier("vllm", 'image = ▸"vllm/vllm-openai:v0.33.0"'),
+            [("image for other GPUs", "tiers.one.image", "vllm/vllm-openai-cpu:v0.33.0")],
         ),
-        (tier("vllm", 'image = "vllm/vllm-openai-cpu:v0.31.0"'), []),
+        (tier("vllm", 'image = "vllm/vllm-openai-cpu:v0.33.0"'), []),
         (tier("vllm", 'image = "my/fork:1"'), []),
         (tier("vllm", 'image = "vllm/vllm-openai:v0.33.0"\noverride.gpus = "all"'), []),
         (

@@ -208,7 +208,57 @@ def test_limits_are_those_of_the_override(tmp_path: Path) -> None:
     folder = written(tmp_path, BOX.replace("[router]", 'override = { mem_limit = "48g", cpus = 4 }\n[router]'))
 
     resources = dict(Objects(built(folder)).pods())["one"]["spec"]["containers"][0]["resources"]
-    assert resources["limits"] == {"memory": 48 << 30, "cpu": "4"}
+    assert resources["limits"] == {"memory": "48Gi", "cpu": "4"}
+
+
+def test_folders_of_the_node_keep_their_group(tmp_path: Path) -> None:
+    """What a pod may write into is given to its group, with all that is in it."""
+    pods = dict(Objects(built(written(tmp_path, BOX))).pods())
+
+    (models,) = [one for one in pods["one"]["spec"]["volumes"] if one["name"] == "models"]
+    assert models["persistentVolumeClaim"] == {"claimName": "models", "readOnly": True}
+    caches = [one for one in pods["one"]["spec"]["volumes"] if one["name"] != "models"]
+    assert not [one for one in caches if "readOnly" in one.get("persistentVolumeClaim", ())]
+
+
+def test_the_router_starts_and_ends_without_a_lost_request(tmp_path: Path) -> None:
+    spec = dict(Objects(built(written(tmp_path, BOX))).pods())["router"]["spec"]["containers"][0]
+
+    # As long as Compose gives it: ten seconds, and three failed checks of five.
+    assert spec["startupProbe"]["failureThreshold"] * spec["startupProbe"]["periodSeconds"] == 30
+    assert spec["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+
+
+def test_a_check_of_an_override_is_asked(tmp_path: Path) -> None:
+    more = 'override = { healthcheck = { test = ["CMD", "true"] } }\n[router]'
+    pods = dict(Objects(built(written(tmp_path, BOX.replace("[router]", more)))).pods())
+
+    assert pods["one"]["spec"]["containers"][0]["livenessProbe"]["exec"] == {"command": ["true"]}
+
+
+def test_a_user_by_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DiagnosticError) as caught:
+        render(tmp_path, BOX.replace("[router]", 'user = "nobody"\n[router]'))
+
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.address) == ("not-for-this-target", "tiers.one.user")
+
+
+def test_options_of_a_scratch_folder_are_no_part_of_its_place(tmp_path: Path) -> None:
+    pods = dict(
+        Objects(built(written(tmp_path, BOX.replace("[router]", 'tmpfs = ["/tmp:size=64m"]\n[router]')))).pods()
+    )
+
+    mounts = {one["mountPath"]: one["name"] for one in pods["one"]["spec"]["containers"][0]["volumeMounts"]}
+    assert mounts["/tmp"] == "scratch"
+
+
+def test_metrics_of_the_router_are_a_port_of_its_service(tmp_path: Path) -> None:
+    objects = Objects(built(written(tmp_path, BOX.replace("[router]", "[router]\nmetrics = 9101"))))
+
+    ports = {one["name"]: one["port"] for one in objects.of("Service")["router"]["spec"]["ports"]}
+    assert ports["metrics"] == 9101
+    assert problems(objects.all) == []
 
 
 def test_a_gateway_gets_a_route_to_the_router(tmp_path: Path) -> None:
@@ -296,7 +346,11 @@ ERRORS: list[tuple[str, str, str]] = [
     ('[services.ui]\nimage = "x"\n', "services", "Compose's own keys"),
     ("[monitoring]\n", "monitoring", "Prometheus of its own"),
     ("[tiers.one.override]\nulimits = { memlock = -1 }\n", "tiers.one.override.ulimits", "no limits of its own"),
-    ("[tiers.one.override]\nsysctls = { a = 1 }\n", "tiers.one.override.sysctls", "no word for this key"),
+    ("[tiers.one.override]\nsysctls = { a = 1 }\n", "tiers.one.override.sysctls", "is not translated"),
+    ('[tiers.one.override]\ncap_add = ["IPC_LOCK"]\n', "tiers.one.override.cap_add", "Pod Security"),
+    ('[tiers.one.override]\nsecurity_opt = ["seccomp=unconfined"]\n', "tiers.one.override.security_opt", "always said"),
+    ("[tiers.one.deploy]\nreplicas = 1\n", "tiers.one.deploy", "mem_limit"),
+    ('[tiers.one.labels]\na = "b"\n', "tiers.one.labels", "find each other"),
     ('[tiers.one.override]\nvolumes = ["/srv/a:/a"]\n', "tiers.one.override.volumes", "not on the node"),
     ('override = { volumes = ["/srv/a:/a"] }\n', "router.override.volumes", "only models and the cache"),
     ('override = { labels = ["a=b"] }\n', "router.override.labels", "find each other"),

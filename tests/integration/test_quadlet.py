@@ -13,28 +13,15 @@ import pytest
 import yaml
 from inventories import BOX
 from places import REPOSITORY
+from podman_units import QUADLET, Unit, generated
 
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import DiagnosticError
 from anvil_gen.digests import digest
-from anvil_gen.render.unit_reader import plain, read_unit, split_words
+from anvil_gen.render.unit_reader import plain, split_words
 
-QUADLET = REPOSITORY / ".tools" / "quadlet"
 CONFIGURATION = "ROUTER_FILE_haproxy_cfg"
 EXAMPLE = REPOSITORY / "examples/lab-quad/quadlet"
-Unit = list[tuple[str, str, str]]
-
-
-def generated(folder: Path) -> dict[str, Unit]:
-    """Return the services that Podman's own generator makes of a folder of units."""
-    environment = {**os.environ, "QUADLET_UNIT_DIRS": str(folder)}
-    command = [str(QUADLET), "-dryrun", "-user"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    parts = done.stdout.split("\n---")
-    return {
-        name.lstrip("-"): list(read_unit(text)) for name, _, text in (part.partition("---\n") for part in parts) if text
-    }
 
 
 @cache
@@ -163,6 +150,9 @@ def test_modes_are_targets_and_what_never_runs_together_stops_each_other() -> No
     assert wanted["anvil-lab-quad-rerank.service"] == ["anvil-lab-quad.target"]
     assert value(example()["anvil-lab-quad-coder.service"], "Conflicts") == "anvil-lab-quad-rerank.service"
     assert sorted(path.name for path in (EXAMPLE / "systemd").iterdir()) == both
+    # Else the one that runs would start nothing again.
+    for mine, other in (both, reversed(both)):
+        assert f"\nConflicts={other}\n" in (EXAMPLE / "systemd" / mine).read_text("utf-8")
 
 
 def test_files_are_next_to_the_units() -> None:
@@ -226,10 +216,25 @@ def test_selinux_runs_containers_without_labels(tmp_path: Path) -> None:
     assert "label=disable" in option(run_line(units["box-one.service"]), "--security-opt")
 
 
+def test_options_of_security_and_devices_are_podmans(tmp_path: Path) -> None:
+    more = 'security_opt = ["seccomp=unconfined"]\ndevices = ["/dev/fuse:/dev/x:rw"]\n[router]'
+    words = run_line(generated(render(tmp_path, BOX.replace("[router]", more)))["box-one.service"])
+
+    assert "--security-opt=seccomp=unconfined" in words
+    assert "/dev/fuse:/dev/x:rw" in option(words, "--device")
+
+
+def test_limits_are_podmans(tmp_path: Path) -> None:
+    limits = "[tiers.one.override]\nulimits = { memlock = -1, nofile = { soft = 1024, hard = 4096 } }\n"
+    words = run_line(generated(render(tmp_path, f"{BOX}\n{limits}"))["box-one.service"])
+
+    assert option(words, "--ulimit") == ["memlock=-1:-1", "nofile=1024:4096"]
+
+
 ERRORS: list[tuple[str, str]] = [
     ('[services.ui]\nimage = "x"\n', "services"),
     ("[monitoring]\n", "monitoring"),
-    ("[tiers.one.override]\nulimits = { memlock = -1 }\n", "tiers.one.override.ulimits"),
+    ("[tiers.one.override]\nsysctls = { a = 1 }\n", "tiers.one.override.sysctls"),
     ('[tiers.one.flags]\nseed = { env = "SEED", default = "1" }\n', "tiers.one.flags.seed"),
 ]
 

@@ -58,13 +58,13 @@ def command(*, host: str | None, every: bool, mode: str | None, watch: bool, met
         raise click.UsageError("--json cannot be combined with --watch or --metrics")
     if watch and metrics:
         raise click.UsageError("--watch and --metrics cannot be combined")
-    ranks = group_ranks(host, Path.cwd()) if host is not None and not metrics else []
+    ranks = group_ranks(host, Path.cwd()) if host is not None else []
     if ranks and mode is not None:
         raise click.UsageError("--mode is of a single HOST")
     show: Callable[[], ExitCode] = partial(_show_one, str(host), mode, as_json=as_json)
     if ranks:
-        show = partial(status_group, ranks, as_json=as_json)
-    if every or metrics:
+        show = partial(status_group, ranks, metrics=metrics, as_json=as_json)
+    elif every or metrics:
         show = partial(_show_several, host, mode, metrics=metrics, as_json=as_json)
     return _watch(show) if watch else show()
 

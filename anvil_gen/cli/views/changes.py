@@ -74,11 +74,14 @@ def _caused_text(service: str, cause: Cause, changes: Sequence[Change], *, is_to
     if not cause.is_elsewhere and (rest.startswith(own) or table in ("router", "experiment")):
         further = ", ".join(part for part in parts if part.lower() != key[0])  # that is said already
         return edit_text(cause, rest.removeprefix(own)) + (f" ({further})" if further else "")
-    return f"{', '.join(parts)}, by {cause.key if is_told else edit_text(cause)}"
+    by = cause.key if is_told else edit_text(cause)
+    return f"{', '.join(parts)}, by {by}" if parts else by
 
 
 def edit_text(cause: Cause, key: str = "") -> str:
     """Return what was edited: ``port 30001 -> 30011``."""
+    if cause.is_rename:
+        return f"{cause.key.rpartition('.')[0]}.{printable(cause.before)} renamed to {printable(cause.after)}"
     key = key or cause.key
     before, after = (None if value is None else _short(value) for value in (cause.before, cause.after))
     if before is None or (isinstance(cause.after, dict) and cause.before is None):

@@ -13,6 +13,8 @@ from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.cli.views.services import print_table, status_json
 from anvil_gen.operate.statuses import Answer
 
+Sample = tuple[str, str, str]
+"""The name of a metric, its type, and a line."""
 _HEAD = ("host", "state", "mode", "services", "gpus", "requests", "drift")
 
 
@@ -54,29 +56,33 @@ def _cells(answer: Answer) -> tuple[str, ...]:
 
 def show_metrics(answers: Sequence[Answer]) -> None:
     """Print metrics for the text-file collector of a node exporter."""
-    samples = [(name, kind, line) for answer in answers for name, kind, line in _samples(answer)]
+    show_samples([sample for answer in answers for sample in _samples(answer)])
+
+
+def show_samples(samples: Sequence[Sample]) -> None:
+    """Print samples, those of a metric together."""
     for name, kind in dict.fromkeys((name, kind) for name, kind, _ in samples):
         click.echo(f"# TYPE {name} {kind}")
         for own in (line for other, _, line in samples if other == name):
             click.echo(own)
 
 
-def _samples(answer: Answer) -> Iterator[tuple[str, str, str]]:
-    """Yield metrics, each with its type and its line."""
+def _samples(answer: Answer) -> Iterator[Sample]:
     status = answer.status
-    yield _gauge("anvil_gen_status_known", 0 if status is None else 1, host=answer.host)
-    yield _gauge("anvil_gen_status_time_seconds", int(time.time()), host=answer.host)
+    yield gauge("anvil_gen_status_known", 0 if status is None else 1, host=answer.host)
+    yield gauge("anvil_gen_status_time_seconds", int(time.time()), host=answer.host)
     for row in status.rows if status is not None else ():
         kinds: list[str] = [drift.kind for drift in row.drift]
         for kind in dict.fromkeys(kinds or [""]):
-            yield _gauge("anvil_gen_drift", 1 if kind else 0, host=answer.host, service=row.service, kind=kind)
+            yield gauge("anvil_gen_drift", 1 if kind else 0, host=answer.host, service=row.service, kind=kind)
     if status is not None:
-        yield _gauge("anvil_gen_files_stale", 0 if status.stale is None else 1, host=answer.host)
+        yield gauge("anvil_gen_files_stale", 0 if status.stale is None else 1, host=answer.host)
     if answer.models_free_bytes is not None:
-        yield _gauge("anvil_gen_models_free_bytes", answer.models_free_bytes, host=answer.host)
+        yield gauge("anvil_gen_models_free_bytes", answer.models_free_bytes, host=answer.host)
 
 
-def _gauge(name: str, value: int, **labels: str) -> tuple[str, str, str]:
+def gauge(name: str, value: int, **labels: str) -> Sample:
+    """Return a sample of a metric that goes up and down."""
     said = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
     return name, "gauge", f"{name}{{{said}}} {value}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from anvil_gen.cli.views.diagnostics import diagnostic_json
+from anvil_gen.cli.views.fleet_status import gauge, show_samples
 from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.cli.views.services import drift_json, print_table, show_drift, uptime
 from anvil_gen.operate.group import GroupStatus
@@ -24,6 +25,14 @@ def show_group(status: GroupStatus, *, as_json: bool) -> None:
         row = status.row(number)
         for drift in row.drift if row is not None else ():
             show_drift(f"{row.service if row is not None else rank.tier} on {rank.host}", drift)
+
+
+def show_group_metrics(status: GroupStatus) -> None:
+    """Print the drift of the group itself as a metric of its head, besides those that each host has of its own."""
+    head, _ = status.ranks[0]
+    kinds = dict.fromkeys(str(drift.kind) for drift in status.drift) or [""]
+    own = {"host": head.deployment.host.name, "service": head.service.name, "group": status.group}
+    show_samples([gauge("anvil_gen_drift", 1 if kind else 0, kind=kind, **own) for kind in kinds])
 
 
 def _cells(status: GroupStatus, number: int) -> tuple[str, ...]:

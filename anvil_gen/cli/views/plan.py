@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +14,8 @@ from anvil_gen.cli.views.json_output import print_json
 from anvil_gen.cli.views.service_lines import Entry, changed_lines, entry_lines
 from anvil_gen.deploy.compose_diff import Cause
 from anvil_gen.deploy.consequence import Consequence
-from anvil_gen.diagnostics import Diagnostic, printable
+from anvil_gen.diagnostics import Diagnostic, display_path, printable
+from anvil_gen.inventory.fleet import repository_of
 from anvil_gen.operate.readiness import duration
 from anvil_gen.resolve.model import EXPERIMENT_FILE
 from anvil_gen.resolve.root_files import DEFAULT_MODE, ROOT_FILE
@@ -205,8 +207,15 @@ def _annotation(plan: HostPlan, one: ServiceChange, cause: Cause | None, text: s
 
 
 def _where(plan: HostPlan, cause: Cause | None) -> dict[str, str]:
-    where = {"file": plan.inventory} if cause is None or cause.key == "version" else {"file": cause.file}
+    file = plan.inventory if cause is None or cause.key == "version" else cause.file
+    where = {"file": _in_repository(file)}
     return where if cause is None or cause.line is None else where | {"line": str(cause.line)}
+
+
+def _in_repository(file: str) -> str:
+    """Return where a file is in its repository, as GitHub looks for it, wherever the fleet is in it."""
+    here = Path.cwd()
+    return display_path(here / file, repository_of(here))
 
 
 def show_error_annotations(diagnostics: Sequence[Diagnostic]) -> None:
@@ -214,7 +223,7 @@ def show_error_annotations(diagnostics: Sequence[Diagnostic]) -> None:
     for one in diagnostics:
         where = {"title": one.summary}
         if one.location is not None:
-            where |= {"file": one.location.file, "line": str(one.location.line or 1)}
+            where |= {"file": _in_repository(one.location.file), "line": str(one.location.line or 1)}
         click.echo(_command(one.severity, where, " ".join(filter(None, (one.detail, one.remedy)))))
 
 

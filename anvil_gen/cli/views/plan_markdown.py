@@ -24,7 +24,7 @@ from anvil_gen.cli.views.plan import (
 from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.deploy.deploy_tree import FileChange
 from anvil_gen.deploy.diff_text import diff_text
-from anvil_gen.diagnostics import Diagnostic, printable
+from anvil_gen.diagnostics import Diagnostic, join_words, printable
 from anvil_gen.fit.host_fit import HostFit
 from anvil_gen.resolve.model import Mode, Stack, Tier
 from anvil_gen.review.consequence import ServiceChange
@@ -40,6 +40,8 @@ _ROOM = len(_TAIL) + 10
 _TABLE = "| service | consequence | model | GPUs | change |\n| --- | --- | --- | --- | --- |\n"
 _FIT_TABLE = "| tier | fit | weights | KV cache | requests | longest context |\n| --- | --- | --- | --- | --- | --- |\n"
 _OWN_FILES = ("tiers/", "services/")
+_NOTHING = "&#8203;"  # a space without width
+_MOST_NAMES = 4
 _MOST_TIERS = 24  # a larger picture is none that a person reads
 
 
@@ -146,13 +148,23 @@ def _heading(plan: HostPlan) -> str:
 
 
 def _row(plan: HostPlan, one: ServiceChange, told: Collection[tuple[str, int | None, str]]) -> str:
-    meaning = meaning_of(one)
+    meaning = "; ".join(filter(None, (meaning_of(one), _missed(plan, one))))
     consequence = f"**{one.consequence.value}**{f': {_plain(meaning)}' if meaning else ''}"
     tier = next((it for it in plan.stack.tiers if it.service.name == one.service), None) if plan.stack else None
     model = _code(tier.model or ", ".join(tier.repos)) if tier is not None and (tier.model or tier.repos) else ""
     gpus = ", ".join(tier.gpu_request.words) if tier is not None and tier.gpu_request is not None else ""
     cells = [_code(title_of(one)), consequence, model, _plain(gpus), "<br>".join(_changes(one, told))]
     return f"| {' | '.join(cells)} |\n"
+
+
+def _missed(plan: HostPlan, one: ServiceChange) -> str:
+    """Return the names by which clients of the router ask for a tier that is away for a time."""
+    if plan.stack is None or one.consequence is not Consequence.RECREATE:
+        return ""
+    tiers = {tier.name for tier in plan.stack.tiers if tier.service.name == one.service}
+    routers = (mode.router for mode in plan.stack.modes if mode.router is not None)
+    names = {route.name for router in routers for route in router.routes if route.tier in tiers}
+    return f"clients ask for it by {join_words(names)}" if names else ""
 
 
 def _changes(one: ServiceChange, told: Collection[tuple[str, int | None, str]]) -> Iterator[str]:
@@ -203,12 +215,21 @@ def _picture(plan: HostPlan, stack: Stack) -> str:
 
 
 def _routes(mode: Mode, tiers: dict[str, str]) -> Iterator[str]:
-    if mode.router is not None:
-        yield f'  r(["{_escaped(mode.router.service)} :{mode.router.port}"])'
-        for name, node in tiers.items():
-            names = [route.name for route in mode.router.routes if route.tier == name]
-            if names:
-                yield f'  r -- "{_escaped(", ".join(names[:4]))}" --> {node}'
+    """Yield the router with the names that it answers, by the tier or the other host that serves them."""
+    if mode.router is None:
+        return
+    yield f'  r(["{_escaped(mode.router.service)} :{mode.router.port}"])'
+    hosts = {peer.name: f"h{at}" for at, peer in enumerate(mode.router.others.peers)}
+    names = {node: list[str]() for node in (*tiers.values(), *hosts.values())}
+    for route in mode.router.routes:
+        for node in dict.fromkeys((tiers.get(route.tier), *(hosts.get(host) for host in route.hosts))):
+            if node is not None:
+                names[node].append(route.name)
+    yield from (f'  {node}[["host {_escaped(name)}"]]' for name, node in hosts.items() if names[node])
+    for node, own in names.items():
+        if own:
+            more = [f"{len(own) - _MOST_NAMES} more"] if len(own) > _MOST_NAMES else []
+            yield f'  r -- "{_escaped(", ".join([*own[:_MOST_NAMES], *more]))}" --> {node}'
 
 
 def _label(tier: Tier) -> str:
@@ -243,5 +264,9 @@ def _html(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text that means nothing to Markdown."""
-    return re.sub(r"([\\`*_\[\]|~#@!])", r"\\\1", _html(text))
+    """Return a text that means nothing to Markdown, and in which GitHub finds nobody and nothing to link to.
+
+    That is looked for in what is shown, however it was written: only another character between keeps it from that.
+    """
+    escaped = re.sub(r"([\\`*_\[\]|~!])", r"\\\1", _html(text))
+    return re.sub(r"([@#]|www|:(?=//))", rf"\1{_NOTHING}", escaped, flags=re.IGNORECASE)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from e2e.contract.door import ADAPTER, CONTEXT_LENGTH, KEY, ORIGIN, SECONDS, TIERS, Door, question, served
+from e2e.contract.door import ADAPTER, CONTEXT_LENGTH, KEY, ORIGIN, TIERS, Door, question, served
 from e2e.contract.qualities import form
 from e2e.contract.registry import check, last
 
 CHAT = "/v1/chat/completions"
+ANSWER_SECONDS = 30
+"""As long as a WebSocket is waited for, also where a router has none and says nothing."""
 PREFLIGHT = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
 
 
@@ -72,7 +74,7 @@ def response_by_id(door: Door) -> None:
 @check
 def realtime(door: Door) -> None:
     for query in ("", "?model=listen"):
-        with socket.create_connection(("127.0.0.1", door.port), timeout=SECONDS) as plain:
+        with socket.create_connection(("127.0.0.1", door.port), timeout=ANSWER_SECONDS) as plain:
             plain.sendall(handshake(f"/v1/realtime{query}", KEY))
             name = served("ear").encode()
             said = read_until(plain, name)
@@ -83,7 +85,7 @@ def realtime(door: Door) -> None:
             )
             plain.sendall(frame)
             assert read_until(plain, frame).endswith(frame)
-    with socket.create_connection(("127.0.0.1", door.port), timeout=SECONDS) as plain:
+    with socket.create_connection(("127.0.0.1", door.port), timeout=ANSWER_SECONDS) as plain:
         plain.sendall(handshake("/v1/realtime", "wrong"))
         assert read_until(plain, b"\r\n\r\n").startswith((b"HTTP/1.1 401 ", b"HTTP/1.1 403 "))
 

@@ -72,7 +72,7 @@ def test_an_engine_may_bring_its_own_service(tmp_path: Path) -> None:
 
 def test_a_users_file_overrides_the_shipped_one(tmp_path: Path) -> None:
     shipped = (shipped_templates() / "engines" / "vllm" / "engine.toml").read_text("utf-8")
-    changed = shipped.replace('image_cpu = "vllm/vllm-openai-cpu:v0.31.0"', 'image_cpu = "registry.example/vllm:mine"')
+    changed = shipped.replace('image_cpu = "vllm/vllm-openai-cpu:v0.33.0"', 'image_cpu = "registry.example/vllm:mine"')
     inventory = 'schema = 1\n[tiers.tier]\nengine = "vllm"\nmodel = { path = "/m/x" }\n'
     path = fleet(tmp_path, inventory, **{"templates/engines/vllm/engine.toml": changed})
 

@@ -72,7 +72,7 @@ def test_the_comment_is_the_same_for_the_same_change(fleet: Path) -> None:
     assert first == second
     assert first.startswith(f"{MARKER}\n")
     assert first.count(MARKER) == 1
-    away = "away until its new container is ready; start: up to 10m"
+    away = "away until its new container is ready; start: up to 10m; clients ask for it by mistral-small"
     assert f"| `writer` | **recreate**: {away} | `/models/mistral-small-3.2-24b-q4_k_m.gguf` | c |" in first
     assert "**`writer` now listens beyond loopback: `0.0.0.0:30011`**" in first
     assert "  class t1,r changed\n" in first
@@ -123,6 +123,38 @@ def test_what_an_inventory_says_means_nothing_to_markdown() -> None:
     assert "<img" not in re.sub(r"(`+).+?(?<!`)\1(?!`)", "", exposed)
     rows = [line for line in text.splitlines() if line.startswith("| ") and "recreate" in line]
     assert [len(re.split(r"(?<!\\)\|", row)) for row in rows] == [7]
+
+
+@pytest.mark.parametrize("text", ["@somebody", "a/b#12", "https://example.org", "www.example.org"])
+def test_github_finds_nothing_to_link_to(text: str) -> None:
+    shown = comment([plan(changed(cause=Cause(file=text, line=1, key="a")), host=text)])
+
+    assert text not in shown
+    assert shown.count("&#8203;") == 2
+
+
+def test_an_annotation_is_where_the_repository_has_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "fleet").mkdir()
+    monkeypatch.chdir(tmp_path / "fleet")
+    view.show_annotations([plan(changed(cause=Cause(file="hosts/box.toml", line=3, key="tiers.fast.port")))])
+
+    assert "file=fleet/hosts/box.toml,line=3" in capsys.readouterr().out
+
+
+def test_names_of_other_hosts_are_in_the_picture(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(fleet)
+    edit(fleet, "[host]\n", '[host]\naddress = "192.0.2.7"\n')
+    edit(fleet, 'api_key_env = "LAB_ROUTER_TOKEN"', 'api_key_env = { lab = "LAB_ROUTER_TOKEN", edge = "EDGE_KEY" }')
+    own = 'schema = 1\n[tiers.own]\nengine = "vllm"\nport = 30101\nmodel = { path = "/m/x" }\n'
+    router = '[router]\nport = 8100\napi_key_env = "EDGE_KEY"\nhosts = ["lab-quad"]\n'
+    Path("hosts/edge.toml").write_text(own + router, "utf-8")
+    shown = comment([plan_of(Path(), file="hosts/edge.toml")])
+
+    assert '  h0[["host lab-quad"]]\n  r -- "own" --> t0\n' in shown
+    assert '  r -- "qwen3-30b, mistral-small, bge-m3, bge-reranker, 1 more" --> h0\n' in shown
 
 
 def test_an_annotation_is_one_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from anvil_gen.cli.views.changes import texts_of
 from anvil_gen.cli.views.diagnostics import show_diagnostics
-from anvil_gen.deploy.compose_diff import Action, Change
+from anvil_gen.deploy.compose_diff import Action, Cause, Change
 from anvil_gen.diagnostics import Diagnostic, Location
 
 
@@ -53,6 +53,14 @@ def test_a_change_in_a_line(address: str, before: Any, after: Any, expected: str
 def test_a_whole_service_in_a_line(action: Action, address: tuple[str, ...], reason: str, expected: list[str]) -> None:
     texts = texts_of([Change(action=action, project="p", address=address, reason=reason)])
     assert [text for text, _ in texts] == expected
+
+
+def test_a_default_that_is_the_value_itself_is_told_once() -> None:
+    cause = Cause(file="engine.toml", line=5, key="image", before="a:1", after="a:2", is_elsewhere=True)
+    address = ("services", "fast", "image")
+    change = Change(action=Action.UPDATE, project="p", address=address, before="a:1", after="a:2", cause=cause)
+
+    assert [text for text, _ in texts_of([change])] == ["image a:1 -> a:2"]
 
 
 @pytest.mark.parametrize(

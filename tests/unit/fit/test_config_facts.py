@@ -251,3 +251,16 @@ def test_the_cache_that_a_checkpoint_was_calibrated_for(written: dict[str, Any],
 
     assert found.quantization is not None
     assert found.quantization.cache == cache
+
+
+def test_a_decoder_keeps_what_its_encoder_read_beside_the_text() -> None:
+    config = {
+        "architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper", "d_model": 1280,
+        "num_hidden_layers": 32, "encoder_layers": 32, "decoder_layers": 4, "decoder_attention_heads": 20,
+        "max_target_positions": 448, "max_source_positions": 1500, "vocab_size": 51866,
+    }  # fmt: skip
+    found = facts(config)
+
+    assert (found.layers, found.max_context, found.hidden, found.unknown) == ("FX*4", 448, 1280, "")
+    assert found.attention == Attention(kv_heads=20, head_dim=64)
+    assert found.sliding == Attention(kv_heads=20, head_dim=64, window=1500)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from anvil_gen.fit.estimate import Case, Estimate, exactly
 from anvil_gen.fit.ledger import estimate
 from anvil_gen.fit.model_facts import Attention, Bytes, Experts, Latent, Linear, ModelFacts, Mtp, Quantization
-from anvil_gen.fit.settings import GIB, Request, UnknownTypeError
+from anvil_gen.fit.settings import GIB, Request, UnknownTypeError, settings_of
 
 DENSE = ModelFacts(
     architecture="Qwen3ForCausalLM",
@@ -347,3 +347,39 @@ def test_memory_that_the_system_shares_is_not_certain() -> None:
     assert apart.overhead.high == pytest.approx(3.4 * GIB)
     assert shared.overhead.high == pytest.approx(15.4 * GIB)
     assert shared.overhead.low == apart.overhead.low
+
+
+def test_a_block_that_is_asked_for_is_no_smaller_than_a_state_needs() -> None:
+    linear = Linear(k_heads=16, v_heads=32, k_dim=128, v_dim=128, kernel=4, state_bytes=4)
+    hybrid = replace(DENSE, layers="LLLF*9", linear=linear)
+
+    def tokens(facts: ModelFacts, block: int | None) -> float:
+        result = found(facts, "vllm", kv=GIB, context=512, version="0.19", block=block).tokens
+        assert result is not None
+        return result.low
+
+    token = 36 * 8 * 256 * 2
+    assert (tokens(DENSE, None), tokens(DENSE, 256)) == (GIB // (16 * token) * 16, GIB // (256 * token) * 256)
+    assert tokens(hybrid, None) == tokens(hybrid, 64) == GIB // (9 * 528 * 4096) // 4 * 528
+    assert tokens(hybrid, 1024) == GIB // (9 * 1024 * 4096) // 4 * 1024
+
+
+@pytest.mark.parametrize(("gib", "tokens"), [(79.19, 8192), (79.25, 2048), (79.65, 8192), (80.0, 2048), (95.6, 8192)])
+def test_an_a100_has_the_small_defaults_of_a_batch(gib: float, tokens: int) -> None:
+    settings = settings_of(Request(), DENSE, rules_for("vllm", "0.31"), gib)
+
+    assert (settings.max_batched_tokens, settings.max_sequences) == (tokens, 256 if tokens == 2048 else 1024)
+
+
+def test_a_request_of_a_decoder_takes_the_blocks_of_all_that_its_encoder_reads() -> None:
+    """28 for 448 tokens of text, and 128 for a batch of 2,048 of sound."""
+    attention = Attention(kv_heads=20, head_dim=64)
+    whisper = replace(
+        DENSE, layers="FX*32", attention=attention, sliding=replace(attention, window=1500), max_context=448
+    )
+    block = 32 * 16 * 20 * 128 * 2
+    one, less = (found(whisper, "vllm", kv=number * block, version="0.19") for number in (156, 155))
+
+    assert one.concurrency is not None
+    assert one.concurrency.low == 1
+    assert (one.verdict, less.verdict) == ("fits", "does not fit")

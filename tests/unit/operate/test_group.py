@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from group_fleets import edit, write_pair
+from running import anvil_gen
 
 from anvil_gen import __version__
 from anvil_gen.deploy.pipeline import Generator, write_trees
@@ -18,6 +19,7 @@ from anvil_gen.operate.group import OperatedRank, group_drift, ranks_of_group, r
 from anvil_gen.operate.status import Row
 
 EARLY, LATE = "2026-11-29T10:00:00Z", "2026-11-29T10:05:00Z"
+OWN_TIER = '[tiers.own]\nengine = "custom"\nimage = "own:1"\nport = 8222\n'
 # It runs the command here, in a shell as there.
 SSH = '#!/bin/sh\nwhile [ "$#" -gt 1 ]; do shift; done\nexec sh -c "$1"\n'
 # A context of the name of a host leads there.
@@ -90,6 +92,38 @@ def test_another_machine_without_ssh_cannot_be_asked(fleet: Path) -> None:
     (fleet / "bin/docker").write_text(DOCKER.replace("ssh://me@$2", "tcp://10.0.0.9:2375"))
 
     assert "which only SSH can ask" in refusals(with_contexts(fleet, "spark-b"))[0][0]
+
+
+def test_contexts_that_are_not_there_are_all_named_with_their_hosts(fleet: Path) -> None:
+    ranks = with_contexts(fleet, "spark-a", "spark-b")
+    (fleet / "bin/docker").write_text("#!/bin/sh\necho no such context >&2\nexit 1\n")
+
+    with pytest.raises(DiagnosticError) as caught:
+        require_operable(ranks, "up", stale_too=True)
+
+    places = [one.location.file for one in caught.value.diagnostics if one.location is not None]
+    assert places == ["hosts/spark-a.toml", "hosts/spark-b.toml"]
+
+
+def test_a_rank_that_its_host_runs_in_another_mode_is_refused_before_anything_is_stopped(fleet: Path) -> None:
+    with_contexts(fleet, "spark-b")
+    edit(fleet / "groups/sparks.toml", "context_length = 32768", "context_length = 32768\nstandby = true")
+    for host in ("spark-a", "spark-b"):
+        edit(fleet / f"hosts/{host}.toml", "[gpus.gb10]", f"{OWN_TIER}[gpus.gb10]")
+    write_trees(Generator().render_all(sorted((fleet / "hosts").glob("*.toml"))))
+
+    with pytest.raises(DiagnosticError) as caught:
+        require_operable(ranks_of_group("sparks", fleet), "up", stale_too=True)
+
+    assert [one.code for one in caught.value.diagnostics] == ["not-in-any-mode"]
+
+
+def test_a_verb_of_hosts_says_what_a_group_is(fleet: Path) -> None:
+    done = anvil_gen("restart", "sparks", cwd=fleet)
+
+    assert done.code == 1
+    assert "it is a group of hosts, which `up`, `down` and `status` take" in done.stderr
+    assert "name one of its hosts, as groups/sparks.toml has them" in done.stderr
 
 
 def test_a_stale_tree_is_refused_before_anything_is_stopped(fleet: Path) -> None:

@@ -134,7 +134,8 @@ def test_gpus_of_all_vendors_are_recorded_under_one_name(tmp_path: Path) -> None
     named = {name: jobs(tree)[f"gpus {name}"]["metric_relabel_configs"] for name in ("amd", "intel")}
 
     assert [(one["source_labels"], one["regex"], one["replacement"]) for one in named["amd"]] == [
-        (["unique_id"], "(?i)0123456789ABCDEF", "radeon")
+        (["unique_id"], "(?i)0123456789ABCDEF", "radeon"),
+        (["chip_name"], "amdgpu", "radeon"),
     ]
     assert [(one["source_labels"], one["regex"], one["replacement"]) for one in named["intel"]] == [
         (["pci_bdf"], ".+", "arc")

@@ -259,7 +259,7 @@ def test_locks_that_differ_are_an_error(tmp_path: Path) -> None:
     write_pair(tmp_path)
     (tmp_path / "locks").mkdir()
     for host, digit in (("spark-a", "a"), ("spark-b", "b")):
-        entry = f'[images."vllm/vllm-openai:v0.31.0"]\ndigest = "sha256:{digit * 64}"\nplatforms = ["linux/arm64"]\n'
+        entry = f'[images."vllm/vllm-openai:v0.33.0"]\ndigest = "sha256:{digit * 64}"\nplatforms = ["linux/arm64"]\n'
         (tmp_path / f"locks/{host}.toml").write_text(f"lock = 1\n\n{entry}")
 
     assert "hosts-of-a-group-differ" in {error.code for error in errors(tmp_path)}

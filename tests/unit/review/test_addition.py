@@ -20,6 +20,7 @@ HEAD = 'schema = 1\nhfcache.volume = "hub"\npaths.models = "{models}"\n'
 GPUS = {
     "ada": (24564, "8.9"),
     "pro6000": (97887, "12.0"),
+    "rtx5090": (32607, "12.0"),
     "rtx3090": (24576, "8.6"),
     "other3090": (24576, "8.6"),
     "small": (8192, "8.6"),
@@ -119,7 +120,9 @@ def chosen(addition: Addition) -> dict[str, Any]:
     ("named", "gpus", "table"),
     [
         # The smallest GPU that takes the usual context.
-        ("Qwen/Qwen3-8B", "pro6000 ada", {"engine": "vllm", "gpus": ["ada"], "kv_cache_dtype": "fp8"}),
+        ("Qwen/Qwen3-8B", "pro6000 rtx5090", {"engine": "vllm", "gpus": ["rtx5090"]}),
+        # A smaller one would take it with a cache of smaller values.
+        ("Qwen/Qwen3-8B", "pro6000 ada", {"engine": "vllm", "gpus": ["pro6000"]}),
         ("Qwen/Qwen3-8B", "pro6000 rtx3090", {"engine": "vllm", "gpus": ["pro6000"]}),
         ("Qwen/Qwen3-32B", "rtx3090 other3090", {"engine": "vllm", "gpus": ["rtx3090", "other3090"]}),
         ("llama-8b-q4_0.gguf", "rtx3090 old", {"engine": "llamacpp", "gpus": ["old"]}),

@@ -69,6 +69,13 @@ def test_a_quirk_brings_its_reason() -> None:
     assert "does not start under WSL2" in found.causes[0].why
 
 
+def test_a_number_that_follows_from_a_list_has_its_line() -> None:
+    found = explained(f"{FAST}.command[3]")
+
+    assert found.value == "--tensor-parallel-size=2"
+    assert places(found)[:2] == [("lab-quad.toml", "tiers.chat.gpus[0]"), ("engine.toml", "fields.tensor_parallel")]
+
+
 def test_an_option_of_the_inventory() -> None:
     found = explained("chat.context_length")
     assert (found.address, found.value) == ("tiers.chat.context_length", 65536)
@@ -120,7 +127,8 @@ api_key_env = { box = "OTHER_KEY" }
 LOCK = f'lock = 1\n\n[images."example.org/tei:1"]\ndigest = "sha256:{"ab" * 32}"\n'
 
 
-def test_a_lock_and_another_host(tmp_path: Path) -> None:
+def test_a_lock_and_another_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     for name, text in {"hosts/box.toml": LOCKED, "hosts/other.toml": OTHER, "locks/box.toml": LOCK}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, "utf-8")

@@ -188,7 +188,7 @@ def test_a_new_tier_starts_and_a_removed_one_stops(fleet: Path) -> None:
     plan = plan_of(fleet, against="HEAD")
 
     assert consequences(plan) == {"ranker": "start", "rerank": "stop", "router": "reload"}
-    assert {("ranker", "tiers.ranker", 77), ("rerank", "tiers.rerank", None)} <= causes(plan)
+    assert {("ranker", "tiers.ranker", 77), ("rerank", "tiers.ranker", 77)} <= causes(plan)
 
 
 def test_a_tier_that_goes_on_standby_stops(fleet: Path) -> None:
@@ -218,10 +218,11 @@ def test_a_host_that_is_new_is_one_that_starts(fleet: Path) -> None:
     assert set(consequences(plan).values()) == {"start", "none"}
 
 
-def test_a_mounted_file_is_the_cause(fleet: Path) -> None:
+def test_a_mounted_file_is_the_cause(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(fleet)
     edit(fleet, "{", "{#- other -#}{", "hosts/files/qwen3-tools.jinja")
 
-    plan = plan_of(fleet, against="HEAD")
+    plan = plan_of(Path(), against="HEAD")
 
     assert consequences(plan) == {"chat": "recreate"}
     assert plan.is_edited is False
@@ -245,6 +246,19 @@ def test_an_own_template_is_the_cause(fleet: Path, monkeypatch: pytest.MonkeyPat
     assert {(c.cause.file, c.cause.key) for one in plan.services for c in one.changes if c.cause} == {
         ("templates/engines/llamacpp/engine.toml", "entrypoint")
     }
+
+
+def test_what_else_of_a_renamed_tier_is_another_one_is_told(fleet: Path) -> None:
+    """A mode names the tier, so that neither edit is valid without the other."""
+    edit(fleet, '[tiers.embed]\nengine = "tei"\ntask = "embedding"\ngpus = ["c"]', "[tiers.vectors]")
+    edit(fleet, "[tiers.vectors]", '[tiers.vectors]\nengine = "tei"\ntask = "embedding"\ngpus = ["d"]')
+    edit(fleet, '"writer", "embed"', '"writer", "vectors"')
+    edit(fleet, "gpu_memory_utilization = 0.90", "gpu_memory_utilization = 0.80")
+    plan = plan_of(fleet, against="HEAD")
+
+    assert consequences(plan) == {"vectors": "start", "router": "reload", "embed": "stop", "coder": "recreate"}
+    assert lines(plan)[:2] == ["vectors: tiers.embed renamed to vectors", "vectors: gpus c -> d"]
+    assert lines(plan)[-2] == "embed: tiers.embed renamed to vectors"
 
 
 def test_a_ref_that_does_not_exist_is_an_error(fleet: Path) -> None:
@@ -281,6 +295,14 @@ def test_the_version_that_a_ref_had_is_named(fleet: Path) -> None:
     (fleet / "requirements.txt").write_text("anvil-gen==0.2.0\n", "utf-8")
 
     assert plan_of(fleet, against="HEAD").notes == ("HEAD has anvil-gen==0.1.0, and now it is anvil-gen==0.2.0",)
+
+
+def test_a_requirement_of_any_length_leaves_room(fleet: Path) -> None:
+    (fleet / "requirements.txt").write_text(f"anvil-gen=={'1' * 70_000}\n", "utf-8")
+    commit(fleet)
+    (fleet / "requirements.txt").write_text(f"anvil-gen=={'2' * 70_000}\n", "utf-8")
+
+    assert len(plan_of(fleet, against="HEAD").notes[0]) < 300
 
 
 def test_what_another_version_has_rendered_is_compared(fleet: Path) -> None:
@@ -387,10 +409,11 @@ commit = "{}"
 """
 
 
+@pytest.mark.parametrize("name", ["lab-quad", "fleet"])
 @pytest.mark.parametrize("against", ["disk", "HEAD"])
-def test_an_entry_of_a_lock_is_the_cause(fleet: Path, against: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_of_a_lock_is_the_cause(fleet: Path, against: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(fleet)
-    lock, model = Path("locks/lab-quad.toml"), 'models."BAAI/bge-m3"'
+    lock, model = Path(f"locks/{name}.toml"), 'models."BAAI/bge-m3"'
     image = 'images."ghcr.io/huggingface/text-embeddings-inference:86-1.9.3"'
     lock.parent.mkdir()
     lock.write_text(LOCK.format("a" * 64, "a" * 40), "utf-8")

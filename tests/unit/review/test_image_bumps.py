@@ -11,8 +11,10 @@ from anvil_gen.deploy.pipeline import generator, write_trees
 
 BEFORE, AFTER = '[tiers.chat]\nengine = "vllm"', '[tiers.chat]\nengine = "vllm"\nimage = "{}"'
 DEFAULTS = {
+    "--allowed-origins, not given here: default none -> ['*']",
     "--cp-kv-cache-interleave-size, not given here: default none -> 1",
     "--dcp-comm-backend, not given here: default none -> ag_rs",
+    "--disable-cascade-attn, not given here: default none -> yes",
 }
 CASES = {
     ("vllm/vllm-openai:v0.25.0", ""): DEFAULTS,
@@ -20,7 +22,7 @@ CASES = {
         *(one for one in DEFAULTS if "dcp" not in one),
         "--dcp-comm-backend, given here: choices: -None",
     },
-    (f"vllm/vllm-openai:v0.31.0@sha256:{'0' * 64}", ""): set(),
+    (f"vllm/vllm-openai:v0.33.0@sha256:{'0' * 64}", ""): set(),
     ("example.org/own:1", ""): set(),
 }
 

@@ -22,6 +22,21 @@ CASES: dict[str, tuple[str, str, list[tuple[str, Any, Any]]]] = {
     "a new flag": ("tiers.x.port = 1", "tiers.x = { port = 1, flags.a = 2 }", [("tiers.x.flags.a", None, 2)]),
     "a new tier": ("", "tiers.x = { port = 1 }", [("tiers.x", None, {"port": 1})]),
     "a tier that goes": ("tiers.x = { port = 1 }", "", [("tiers.x", {"port": 1}, None)]),
+    "a tier with another name": (
+        "tiers.x = { port = 1, ipc = 'host' }",
+        "tiers.y = { port = 1, ipc = 'host' }",
+        [("tiers.y", "x", "y")],
+    ),
+    "another name and another value": (
+        "tiers.x = { port = 1, ipc = 'host' }",
+        "tiers.y = { port = 2, ipc = 'host' }",
+        [("tiers.y.port", 1, 2), ("tiers.y", "x", "y")],
+    ),
+    "another tier in its place": (
+        "tiers.x = { port = 1, ipc = 'host' }",
+        "tiers.y = { port = 2, ipc = 'private' }",
+        [("tiers.y", None, {"port": 2, "ipc": "private"}), ("tiers.x", {"port": 1, "ipc": "host"}, None)],
+    ),
     "a new router": ("", "router.port = 1", [("router", None, {"port": 1})]),
     "a new path": ("", "paths.models = '/m'", [("paths.models", None, "/m")]),
     "a model is one thing": (

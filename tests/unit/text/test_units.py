@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anvil_gen.text.units import parse_duration, parse_size
+from anvil_gen.text.units import parse_duration, parse_size, quantity
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,10 @@ def test_a_size(text: str, size: int) -> None:
 def test_no_size(text: str) -> None:
     with pytest.raises(ValueError, match=r"^"):
         parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(48 << 30, "48Gi"), (3 << 29, "1536Mi"), (512 << 10, "512Ki"), (1000, "1000"), (1 << 20, "1Mi")]
+)
+def test_a_quantity(size: int, text: str) -> None:
+    assert quantity(size) == text

@@ -23,7 +23,7 @@ CARD = """[gpus.big]
 uuid = "GPU-d0f446cf-1771-414c-e116-a39138798a8c"
 """
 MODEL = {"srv/models/gpt-oss-20b/config.json": "{}", "srv/models/gpt-oss-20b/model.safetensors": "weights"}
-IMAGE = images("vllm/vllm-openai-cpu:v0.31.0")
+IMAGE = images("vllm/vllm-openai-cpu:v0.33.0")
 
 
 def summaries(folder: Path, answers: dict[str, str], text: str = INVENTORY, *, model: bool = True) -> list[str]:
@@ -68,7 +68,7 @@ def test_cards_that_are_not_listed_are_a_cause_only_where_nothing_else_is(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     text = INVENTORY.replace('engine = "vllm"', 'engine = "vllm"\ngpus = ["big"]') + CARD
-    image = images("vllm/vllm-openai:v0.31.0")
+    image = images("vllm/vllm-openai:v0.33.0")
     with_runtime = engine(image_inspect=image, info=json.dumps({"Runtimes": {"nvidia": {}}}))
 
     assert summaries(tmp_path, engine(image_inspect=image), text) == ["no GPU runtime"]

@@ -25,7 +25,7 @@ port = 30001
 model = { repo = "org/Name" }
 """
 FOLDER = INVENTORY.replace('volume = "hub"', 'path = "/cache"')
-THERE = images("vllm/vllm-openai:v0.31.0")
+THERE = images("vllm/vllm-openai:v0.33.0")
 
 
 def host(folder: Path, text: str = INVENTORY, **more: str) -> DoctorContext:
@@ -64,7 +64,9 @@ def test_only_the_volume_of_the_cache_holds_the_weights(more: str, volumes: str,
 def test_weights_that_are_there_take_no_more_room(entry: str, tmp_path: Path) -> None:
     (tmp_path / "cache" / entry).mkdir(parents=True)
 
-    assert [verdict for verdict, _, _ in told(check_disk(host(tmp_path, FOLDER)))] == ["pass"]
+    found = told(check_disk(host(tmp_path, FOLDER, image_inspect=THERE)))
+
+    assert [verdict for verdict, _, _ in found] == ["pass"]
 
 
 def test_what_is_to_come_is_told(tmp_path: Path) -> None:

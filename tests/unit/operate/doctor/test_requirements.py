@@ -57,7 +57,7 @@ def test_a_tier(tmp_path: Path) -> None:
     assert (fast.name, fast.container_name, fast.image, fast.built) == (
         "fast",
         "fast",
-        "vllm/vllm-openai-cpu:v0.31.0",
+        "vllm/vllm-openai-cpu:v0.33.0",
         False,
     )
     assert fast.binds == (
@@ -105,7 +105,7 @@ def test_the_slot_wants_what_is_there_before_a_trial(tmp_path: Path) -> None:
     )
     (slot,) = (one for one in with_slot if one not in plain)
 
-    assert (slot.name, slot.image, slot.volumes) == ("experiment", "vllm/vllm-openai-cpu:v0.31.0", ("hub",))
+    assert (slot.name, slot.image, slot.volumes) == ("experiment", "vllm/vllm-openai-cpu:v0.33.0", ("hub",))
     assert (slot.ports, slot.variables, slot.table) == ((), (), ("experiment",))
 
 

@@ -13,7 +13,7 @@ from running import INVENTORY, anvil_gen, fleet
 from anvil_gen.cli.views.doctor import show_doctor
 from anvil_gen.operate.doctor.run import DoctorResult, run_checks
 
-EVERYTHING = engine(image_inspect=images("vllm/vllm-openai-cpu:v0.31.0"))
+EVERYTHING = engine(image_inspect=images("vllm/vllm-openai-cpu:v0.33.0"))
 MODEL = {"srv/models/gpt-oss-20b/config.json": "{}", "srv/models/gpt-oss-20b/model.safetensors": "weights"}
 
 
@@ -58,7 +58,7 @@ pass  daemon         28.2.2, Debian GNU/Linux 12, on this host
 pass  platform       linux
 fail  files          nothing is rendered yet
 pass  files of fast  /srv/models/gpt-oss-20b: 2 files, 9 bytes
-pass  image of fast  vllm/vllm-openai-cpu:v0.31.0, 3.0 GiB
+pass  image of fast  vllm/vllm-openai-cpu:v0.33.0, 3.0 GiB
 pass  name of fast   fast is free
 pass  port of fast   127.0.0.1:30001 is free
 
