@@ -19,7 +19,7 @@ from anvil_gen.operate.doctor.context import DoctorContext
 from anvil_gen.operate.doctor.ranks import check_rank_images
 from anvil_gen.operate.group import OperatedRank, group_status, ranks_of_group
 
-NAME = "vllm/vllm-openai:v0.31.0"
+NAME = "vllm/vllm-openai:v0.33.0"
 OLD, NEW = "1" * 64, "2" * 64
 
 
