@@ -191,8 +191,9 @@ def fill_placeholders(defaults: Mapping[str, Any], values: Mapping[str, Text]) -
 
 
 def canonical_flag(name: str) -> str:
-    """Return the canonical spelling of a flag: argument parsers accept `_` for `-`."""
-    return name.replace("_", "-")
+    """Return the canonical spelling of a flag: parsers accept `_` for `-`, but not in the keys behind a dot."""
+    flag, dot, keys = name.partition(".")
+    return flag.replace("_", "-") + dot + keys
 
 
 def escape_dollars(text: str) -> str:

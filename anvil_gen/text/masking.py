@@ -38,7 +38,7 @@ _SHAPE = lazy_pattern(
     r"|\bcurl\b[^\n;|&]{0,400}?\s(?:-u|--user)[ =][\"']?[^\s:\"'$]{1,200}:[^\s\"'$]+"
 )
 _PLACEHOLDER = lazy_pattern(
-    r"(?i)empty|none|null|unused|ignored|dummy|n/?a"
+    r"(?i)(?:sk-)?empty|none|null|unused|ignored|dummy|n/?a|<[\w -]{1,40}>"
     r"|(?:sk-)?no[-_ ]?(?:t[-_ ]?(?:needed|required|used)|key)(?:[-_ ]required)?"
 )
 LEAST = 4  # a shorter value is in every text

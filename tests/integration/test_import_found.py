@@ -90,3 +90,28 @@ services:
     )
 
     assert data["services"]["db"]["healthcheck"]["test"][3:] == [{"env": "DB_PASSWORD"}, "-q", "SELECT 1"]
+
+
+def test_flags_by_their_beginning_and_keys_behind_a_dot(importing: Importing) -> None:
+    data = tomllib.loads(
+        importing.proved("""
+services:
+  one:
+    image: lmsysorg/sglang:v0.5.9
+    entrypoint: python3 -m sglang.launch_server
+    command: --model-path org/m --tp 8 --mem-frac 0.85
+    gpus: [{count: 8}]
+  two:
+    image: vllm/vllm-openai:v0.17.0
+    command: --model org/m --compilation_config.pass_config.fuse_allreduce_rms true --max_model_len 4096
+""")
+    )
+
+    one, two = data["tiers"]["one"], data["tiers"]["two"]
+    assert (one["tensor_parallel"], one["gpu_memory_utilization"], "command" in one) == (8, 0.85, False)
+    assert two["flags"]["compilation-config.pass_config.fuse_allreduce_rms"] in (True, "true")
+    assert (two["context_length"], "command" in two) == (4096, False)
+
+
+def test_what_stands_for_a_secret_is_none(importing: Importing) -> None:
+    importing.proved("services: {ui: {image: 'ui:1', environment: {HF_TOKEN: '<secret>', API_KEY: sk-empty}}}")

@@ -240,6 +240,15 @@ speculative-num-steps = 3
 speculative-eagle-topk = 1
 speculative-num-draft-tokens = 4
 """,
+    "vllm/vllm-openai:v0.17.0": """
+"compilation_config.pass_config.fuse_allreduce_rms" = true
+"compilation-config.cudagraph_mode" = "FULL"
+""",
+    # Its parser takes the beginning of a flag for the flag.
+    "lmsysorg/sglang:v0.5.9": """
+speculative-algo = "NEXTN"
+chunked-prefill = 4096
+""",
     "lmsysorg/sglang:v0.5.23": """
 cuda-graph-max-bs-decode = 8
 enable-metrics = true
