@@ -63,7 +63,7 @@ def test_each_preset_has_images_for_the_processor(name: str, preset: str, tmp_pa
     images = {str(tier.service.image).rpartition(":")[2] for tier in tiers if tier.engine == "tei"}
 
     assert inventory_of(made)["host"]["architecture"] == "arm64"
-    assert images <= ({"121-1.9.3", "cpu-arm64-1.9.3"} if name == "DGX Spark" else {"cpu-arm64-1.9.3"})
+    assert images <= ({"121-1.9.4", "cpu-arm64-1.9.4"} if name == "DGX Spark" else {"cpu-arm64-1.9.4"})
 
 
 def test_a_jetson_asks_by_its_runtime_and_its_own_form_of_uuid(tmp_path: Path) -> None:
