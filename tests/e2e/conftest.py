@@ -32,6 +32,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pin_servers import real_registry
@@ -54,9 +55,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> ByPart:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByPart:
     """Deal tests out by what they share."""
-    return ByPart(config)
+    return ByPart(config, log)
 
 
 @pytest.fixture(scope="package", autouse=True)
