@@ -117,7 +117,8 @@ class Registry(NamedTuple):
         if self.authorization:
             headers["Authorization"] = self.authorization
         request = urllib.request.Request(f"{self.scheme}://{self.address}{path}", body, headers, method=method)
-        with urllib.request.urlopen(request, timeout=120) as answer:
+        # An opener of its own reads SSL_CERT_FILE now; the common one may have been made before the variable was set.
+        with urllib.request.build_opener().open(request, timeout=120) as answer:
             return dict(answer.headers)
 
 
