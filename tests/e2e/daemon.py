@@ -162,7 +162,15 @@ def _ended(process: int, seconds: float) -> bool:
     while time.monotonic() < deadline:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(process, os.WNOHANG)
-        if not Path(f"/proc/{process}").exists():
+        if _state(process) in ("", "Z"):  # one that has ended stays a zombie until its own parent asks for it
             return True
         time.sleep(0.05)
     return False
+
+
+def _state(process: int) -> str:
+    """Return the letter of a process's state; nothing where there is none of that number."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from e2e.daemon import Daemon
+from e2e.daemon import STOP_SECONDS, Daemon
 from e2e.materials import materials
 from e2e.patience import until
 
@@ -58,3 +59,15 @@ def test_a_killed_daemon_leaves_nothing_and_starts_again(daemon: Daemon) -> None
     daemon.clear()
     daemon.start({})
     assert docker(daemon, "inspect", "--format={{.State.Running}}", "left") == "false"
+
+
+STOP = "import sys, pathlib; from e2e.daemon import Daemon; Daemon(*map(pathlib.Path, sys.argv[1:])).stop()"
+
+
+def test_another_process_ends_it_without_waiting_for_its_parent(daemon: Daemon) -> None:
+    """As the last of several that share one does: the first, which started it, has no need to look at it by then."""
+    folders = [str(daemon.run.with_name("data")), str(daemon.run)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", STOP, *folders], env=environment, timeout=STOP_SECONDS, check=True)
+
+    assert not daemon.answers()
