@@ -59,7 +59,8 @@ def test_a_card_that_was_found_is_the_one_that_the_model_gets(box: Box, engine: 
     box.anvil_gen("up", box.prefix, "--wait")
     seen = engine.docker("exec", box.name("chat"), "nvidia-smi", "-L").splitlines()
 
-    assert answer["lacks"] == []
+    # What another test runs meanwhile is told too, rightly.
+    assert [one for one in answer["lacks"] if one["code"] != "compose-project-runs-already"] == []
     assert {(table["uuid"], table["memory_mib"]) for table in gpus.values()} == {
         (card.uuid, card.memory_mib) for card in CARDS
     }
