@@ -10,6 +10,7 @@ from tempfile import mkdtemp
 
 from places import REPOSITORY
 
+from anvil_gen.cli.views.changes import texts_of
 from anvil_gen.deploy.pipeline import generator, write_trees
 from anvil_gen.review.against_ref import against_ref
 from anvil_gen.review.host_plan import HostPlan, against_disk
@@ -78,3 +79,8 @@ def causes(plan: HostPlan) -> set[tuple[str, str, int | None]]:
         for one in plan.services
         for change in one.changes
     }
+
+
+def lines(plan: HostPlan) -> list[str]:
+    """Return what each service is told to have changed."""
+    return [f"{one.service}: {text}" for one in plan.services for text, _ in texts_of(one.changes)]

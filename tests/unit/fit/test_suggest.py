@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from model_facts import QWEN3_8B
+from model_facts import CHAT_LOCK, QWEN3_8B
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.catalog.engine_memory import engine_memory
@@ -114,17 +114,7 @@ port = 30001
 model = { repo = "org/embed" }
 gpu_memory = "8GiB"
 """
-LOCK = """lock = 1
-[models."org/chat"]
-commit = "0123456789abcdef0123456789abcdef01234567"
-[models."org/chat".facts]
-architecture = "Qwen3ForCausalLM"
-layers = "F*36"
-attention = { kv_heads = 8, head_dim = 128 }
-heads = 32
-max_context = 40960
-bytes = { language = 8000000000 }
-"""
+LOCK = CHAT_LOCK.replace("max_context", "heads = 32\nmax_context")
 
 
 def suggestion_of(folder: Path, inventory: str) -> TierSuggestion:
