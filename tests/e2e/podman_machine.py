@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from running import Result
+from running import Result, run
 
 TIMEOUT_SECONDS = 600
 START_SECONDS = 180
@@ -160,19 +160,9 @@ class PodmanMachine:
 def _run(
     command: Sequence[str], *, check: bool, cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Result:
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env={**os.environ, **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0 or not check, f"{' '.join(command[-8:])}\n{done.stdout}{done.stderr}"
-    return Result(done.returncode, done.stdout, done.stderr)
+    done = run(*command, cwd=cwd or Path(), env=environment)
+    assert done.code == 0 or not check, f"{' '.join(command[-8:])}\n{done.stdout}{done.stderr}"
+    return done
 
 
 def _cgroup_folder() -> Path:
