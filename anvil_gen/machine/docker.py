@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, ExitCode, Location, printable
+from anvil_gen.machine.compose_plugin import AS_DOCKER, compose_plugin
 from anvil_gen.machine.dotenv import BAD_VARIABLES, require_env_file, secret_values
 from anvil_gen.machine.filtered import filtered
 from anvil_gen.patterns import lazy_pattern
@@ -114,12 +115,14 @@ class Docker:
     def popen(
         self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None
     ) -> subprocess.Popen[str]:
-        """Start a command whose output is read later."""
+        """Start a command whose output is read later; one of Compose without Docker between, where that is possible."""
+        plugin = compose_plugin() if arguments[0] == "compose" else None
         try:
             return subprocess.Popen(  # noqa: S603
                 self.command(*arguments),
+                executable=plugin,
                 cwd=folder,
-                env=_environment(folder, variables),
+                env=_environment(folder, variables) | (AS_DOCKER if plugin else {}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
