@@ -7,6 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from effort import sample
+from hypothesis import settings
+
+# Also for a property that says nothing itself: the same examples in each run, and no deadline on a busy machine.
+settings.register_profile("usual", parent=sample(100))
+settings.load_profile("usual")
 
 # Asserts of what tests share show their values too.
 pytest.register_assert_rewrite("e2e")
