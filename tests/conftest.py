@@ -18,21 +18,16 @@ settings.load_profile("usual")
 pytest.register_assert_rewrite("e2e")
 
 REAL_VLLM = Path(__file__).parent / "e2e" / "vllm"
-FURTHER_STARTS = ("test_failures.py", "test_pooling.py")
-"""Those of its tests that take most of the time, in starts of their own."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what has to be asked for, since it takes minutes and gigabytes."""
     parser.addoption("--vllm", action="store_true", help="also run the tests of a real vLLM, in tests/e2e/vllm")
-    parser.addoption("--vllm-start", action="store_true", help="also run those of them that make do with one start")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave the real vLLM alone where it is not asked for."""
-    if config.getoption("vllm") or not collection_path.is_relative_to(REAL_VLLM):
-        return None
-    return not config.getoption("vllm_start") or collection_path.name in FURTHER_STARTS or None
+    return (collection_path.is_relative_to(REAL_VLLM) and not config.getoption("vllm")) or None
 
 
 @pytest.fixture(scope="session", autouse=True)
