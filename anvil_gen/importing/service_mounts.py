@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.service_ports import split_parts
-from anvil_gen.importing.source_paths import Move, with_moved_default
+from anvil_gen.importing.source_paths import Move
 from anvil_gen.importing.texts import has_variable, plain, value_of
 from anvil_gen.patterns import lazy_pattern
+from anvil_gen.resolve.relative_paths import with_moved_default
 
 _HOME = lazy_pattern(r"(?P<before>^|(?<=:-))\$(?:\{HOME\}|HOME(?!\w))/")
 """The home of who runs Compose, which `~` is as well."""
