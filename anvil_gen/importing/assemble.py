@@ -19,7 +19,7 @@ from anvil_gen.importing.names import free_name
 from anvil_gen.importing.secrets import Hidden, hide_secrets
 from anvil_gen.importing.service_gpus import GpuNames
 from anvil_gen.importing.service_mounts import read_mount
-from anvil_gen.importing.source_paths import Move, has_relative_value
+from anvil_gen.importing.source_paths import Move, has_relative_value, moved_text
 from anvil_gen.importing.texts import value_of
 from anvil_gen.importing.tier import tier_of
 from anvil_gen.importing.tier_command import Shared, TierRequest
@@ -157,7 +157,7 @@ def own_service(service: Mapping[str, Any], move: Move) -> dict[str, Any]:
     keys = {key: value for key, value in service.items() if not key.startswith("x-") and value is not None}
     keys |= {"environment": by_name(keys["environment"])} if "environment" in keys else {}
     volumes = keys.pop("volumes", None)
-    found: dict[str, Any] = dict(value_of(moved_keys(keys, move)))
+    found: dict[str, Any] = dict(value_of(moved_keys(keys, lambda text: moved_text(text, move))))
     if isinstance(volumes, list):
         found["volumes"] = [read_mount(one, move).written for one in volumes]
     return found

@@ -10,10 +10,14 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.host_paths import is_absolute
+from anvil_gen.importing.texts import value_of
 from anvil_gen.inventory.fleet import leads_above
-from anvil_gen.resolve.relative_paths import written_paths
+from anvil_gen.resolve.relative_paths import with_moved_default, written_paths
 from anvil_gen.text.interpolation import fill_variables
 from anvil_gen.values import KeyPath
+
+_MARK = "\0"
+"""Which no value can have."""
 
 
 class Move(Struct, frozen=True, kw_only=True):
@@ -39,16 +43,27 @@ class Move(Struct, frozen=True, kw_only=True):
         return posixpath.normpath((self.folder / written).as_posix())
 
 
+def moved_text(text: str, move: Move) -> str:
+    """Return a path of a compose file as the text that the inventory has to say.
+
+    Rendering moves the default of what is one variable, and no path inside another text: from the root on, that means
+    the same everywhere.
+    """
+    if not text.startswith("$"):
+        return move(text)
+    return with_moved_default(text, move if "default" in value_of(text) else move.absolute)
+
+
 def has_relative_value(service: Any, values: Mapping[str, str]) -> bool:
     """Tell whether the value of a variable is a relative path where a service has a path of the host.
 
-    Such a path means the folder of the file that reads it, and a default is part of the text, which can be moved.
+    Such a path means the folder of the file that reads it; a default is part of the text, which can be moved.
     """
-    usual = dict(written_paths(_filled(service, {}), ()))
+    marked = {name: f"{_MARK}{value}" if value else "" for name, value in values.items()}
     return any(
-        text and usual.get(place) != text and not text.startswith("~") and not is_absolute(text) and "://" not in text
+        not text.startswith("~") and not is_absolute(text) and "://" not in text
         for place, text in written_paths(_filled(service, values), ())
-        if _begins_with_variable(_at(service, place))
+        if fill_variables(_at(service, place), marked).startswith(_MARK)
     )
 
 
@@ -60,11 +75,7 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
     return fill_variables(value, values) if isinstance(value, str) else value
 
 
-def _at(value: Any, place: KeyPath) -> Any:
+def _at(value: Any, place: KeyPath) -> str:
     for key in place:
         value = value[key]
-    return value
-
-
-def _begins_with_variable(text: Any) -> bool:
-    return isinstance(text, str) and text.startswith("$") and not text.startswith("$$")
+    return str(value)

@@ -93,20 +93,24 @@ def moved_texts(keys: Any, move: Move) -> Any:
     mounts = found.get("volumes") if isinstance(found, dict) else None
     if not isinstance(mounts, list):
         return found
-    # In the short form, a variable may stand for a volume as well, which has no path to move.
-    short = [moved(one) if isinstance(one, str) and one.startswith("$") else one for one in mounts]
+    short = [with_moved_default(one, _unless_volume(move)) if isinstance(one, str) else one for one in mounts]
     return {**found, "volumes": short}
 
 
 def with_moved_default(text: str, move: Move) -> str:
-    """Return a path that begins with a variable, with its default moved where that is a relative path."""
+    """Return a path; one that begins with a variable, with its default moved."""
     first = next((part for part in split_compose_text(text) if part), "")
     if not isinstance(first, Interpolation) or not first.has_default:
         return text
     head, word = f"${{{first.name}{first.operator}", first.word
-    if not word.startswith(".") or "$" in word or not text.startswith(head + word):
+    if "$" in word or not text.startswith(head + word):
         return text
     return f"{head}{move(word)}{text[len(head + word) :]}"
+
+
+def _unless_volume(move: Move) -> Move:
+    """Move what is no volume's name: in the short form of a mount, a path has to look like one."""
+    return lambda written: move(written) if written.startswith(".") else written
 
 
 def placed_layers(context: ResolveContext, table: Struct, path: KeyPath, folder: str) -> Iterator[Layer]:

@@ -103,3 +103,12 @@ def test_of_the_file_of_a_secret(importing: Importing) -> None:
             "read_only": True,
         }
     ]
+
+
+@pytest.mark.parametrize("values", ["CACHE=./cache\n", "A=1\n"])
+def test_a_value_may_be_what_the_default_is(importing: Importing, values: str) -> None:
+    importing.write(".env", values)
+    source = "services: {ui: {image: x, env_file: ['${FILE:-.env}'], volumes: ['${CACHE:-./cache}/x:/x'], "
+    importing.write("conf/Dockerfile", "FROM x\n")
+
+    importing.proved(source + "build: '${CONF:-conf}'}}\n")

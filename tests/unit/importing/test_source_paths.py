@@ -8,7 +8,7 @@ import pytest
 
 from anvil_gen.importing.source_paths import has_relative_value
 
-VALUES = {"REL": "./models", "UP": "..", "NAME": "x.env", "ABS": "/srv", "HOME_": "~/m", "URL": "https://x/y.git"}
+VALUES = {"EMPTY": "", "REL": "./models", "UP": "..", "NAME": "x.env", "ABS": "/srv", "HOME_": "~/m", "URL": "https://x/y.git"}
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,8 @@ VALUES = {"REL": "./models", "UP": "..", "NAME": "x.env", "ABS": "/srv", "HOME_"
         {"volumes": ["$UP/models:/m:ro"]},
         {"volumes": ["${OTHER:-${REL}}:/m"]},
         {"volumes": ["${REL:-/srv}:/m"]},
+        # The default, which is moved, is no other.
+        {"volumes": ["${REL:-./models}/x:/m"]},
         {"volumes": [{"type": "bind", "source": "${NAME}", "target": "/m"}]},
         {"env_file": "${NAME}"},
         {"env_file": [{"path": "${NAME}", "required": False}]},
@@ -42,7 +44,7 @@ def test_relative(service: dict[str, Any]) -> None:
         {"volumes": ["${NAME}:/m", {"type": "volume", "source": "${NAME}", "target": "/n"}]},
         {"environment": {"A": "${REL}"}, "command": ["${REL}"]},
         {"build": {"context": "${URL}"}},
-        {"env_file": "${UNSET}"},
+        {"env_file": ["${UNSET}", "${EMPTY:-./x.env}"]},
     ],
 )
 def test_not_relative(service: dict[str, Any]) -> None:
