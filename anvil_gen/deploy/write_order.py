@@ -9,6 +9,7 @@ import msgspec
 
 from anvil_gen.deploy.contained_folder import temporary_name
 from anvil_gen.patterns import lazy_pattern
+from anvil_gen.resolve.root_files import included
 
 _ROOT = lazy_pattern(r"docker-compose(?:\.[^/]+)?\.yml")
 
@@ -45,7 +46,7 @@ def write_steps(
 def _bridges(files: Mapping[str, str], roots: set[str], updated: set[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield each root file in whose project several files change, with the copies of these by their paths."""
     for root in sorted(roots) if len(updated) > 1 else ():
-        changed = sorted(updated.intersection(_included(_data(files[root], root))))
+        changed = sorted(updated.intersection(path for path, _ in included(_data(files[root], root))))
         if len(changed) + (root in updated) > 1:
             yield root, {path: _copy_of(path, files[path]) for path in changed}
 
@@ -60,8 +61,15 @@ def _bridge(text: str, root: str, copies: Mapping[str, str]) -> str:
     """Return a root file that includes copies instead, below the comment that says whose it is."""
     data = _data(text, root)
     comment = "".join(line for line in text.splitlines(keepends=True)[:2] if line.startswith("#"))
-    included = [copies.get(path, path) for path in _included(data)]
-    return f"{comment}{msgspec.json.encode({**data, 'include': included}).decode()}\n"
+    entries = [_copied(entry, copies) for entry in data.get("include", ())]
+    return f"{comment}{msgspec.json.encode({**data, 'include': entries}).decode()}\n"
+
+
+def _copied(entry: Any, copies: Mapping[str, str]) -> Any:
+    """Return an entry of `include` with the copy of its file, where there is one."""
+    if isinstance(entry, dict):
+        return {**entry, "path": copies.get(entry["path"], entry["path"])}
+    return copies.get(entry, entry)
 
 
 def _data(text: str, path: str) -> dict[str, Any]:
@@ -69,7 +77,3 @@ def _data(text: str, path: str) -> dict[str, Any]:
 
     data: dict[str, Any] = parse(text, path)
     return data
-
-
-def _included(data: Mapping[str, Any]) -> list[str]:
-    return list(data.get("include", ()))

@@ -19,7 +19,7 @@ from anvil_gen.importing.names import free_name
 from anvil_gen.importing.secrets import Hidden, hide_secrets
 from anvil_gen.importing.service_gpus import GpuNames
 from anvil_gen.importing.service_mounts import read_mount
-from anvil_gen.importing.source_paths import Move
+from anvil_gen.importing.source_paths import Move, has_relative_value, moved_text
 from anvil_gen.importing.texts import value_of
 from anvil_gen.importing.tier import tier_of
 from anvil_gen.importing.tier_command import Shared, TierRequest
@@ -96,9 +96,13 @@ def assemble(
     *,
     name: str,
     known_gpus: Mapping[int, str],
+    at_source: bool = False,
     adopted: Collection[str] = (),
 ) -> Assembled:
-    """Return the inventory of a project with each service as it is chosen, and the offers that are adopted."""
+    """Return the inventory of a project with each service as it is chosen, and the offers that are adopted.
+
+    ``at_source``: relative paths that are values of variables keep meaning the source's folder.
+    """
     shared = Shared(gpus=GpuNames(tables={}, known=known_gpus, driver=usual_driver(catalog)))
     tiers: dict[str, Any] = {}
     services: dict[str, Any] = {}
@@ -118,7 +122,9 @@ def assemble(
             owners["services", choice.service] = choice
     _name_container_ports(tiers)
     data: dict[str, Any] = {"schema": 1}
-    data |= {"host": {"project": project.name}} if project.name != name else {}
+    host = {"project": project.name} if project.name != name else {}
+    host |= {"project_directory": move(".")} if at_source else {}
+    data |= {"host": host} if host else {}
     data |= {"hfcache": {"volume": shared.hub_volume}} if shared.hub_volume else {}
     data |= {"gpus": shared.gpus.tables} if shared.gpus.tables else {}
     data |= _declared(project, move)
@@ -151,7 +157,7 @@ def own_service(service: Mapping[str, Any], move: Move) -> dict[str, Any]:
     keys = {key: value for key, value in service.items() if not key.startswith("x-") and value is not None}
     keys |= {"environment": by_name(keys["environment"])} if "environment" in keys else {}
     volumes = keys.pop("volumes", None)
-    found: dict[str, Any] = dict(value_of(moved_keys(keys, move)))
+    found: dict[str, Any] = dict(value_of(moved_keys(keys, lambda text: moved_text(text, move))))
     if isinstance(volumes, list):
         found["volumes"] = [read_mount(one, move).written for one in volumes]
     return found
@@ -170,6 +176,12 @@ def with_mounted_secrets(service: Mapping[str, Any], tables: Mapping[str, Any]) 
             if file is not None:
                 mounts.append({"type": "bind", "source": file, "target": target, "read_only": True})
     return {**found, **({"volumes": mounts} if mounts else {})}
+
+
+def has_relative_values(project: Project, values: Mapping[str, str]) -> bool:
+    """Tell whether some service has a relative path that is the value of a variable."""
+    services = project.tables["services"].values()
+    return any(has_relative_value(with_mounted_secrets(one, project.tables), values) for one in services)
 
 
 def _declared(project: Project, move: Move) -> dict[str, Any]:

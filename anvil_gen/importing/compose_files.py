@@ -6,7 +6,7 @@ import json
 import os.path
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,11 @@ from msgspec import Struct
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.compose_merge import extended, merged, untagged
-from anvil_gen.importing.source_paths import with_moved_default
 from anvil_gen.importing.texts import interpolation_error, plain
 from anvil_gen.importing.yaml_reader import Document, read_yaml
 from anvil_gen.inventory.compose_spec import Network, Service, Volume
 from anvil_gen.inventory.struct_errors import StructError, decode_valid
-from anvil_gen.resolve.relative_paths import moved_keys
+from anvil_gen.resolve.relative_paths import moved_texts
 from anvil_gen.text_files import read_text
 from anvil_gen.values import KeyPath, address
 
@@ -184,7 +183,7 @@ class _Files:
         def move(path: str) -> str:
             return _below(way, path)
 
-        return {name: _with_moved_mounts(moved_keys(table, move), move) for name, table in (tables or {}).items()}
+        return {name: moved_texts(table, move) for name, table in (tables or {}).items()}
 
     def _extended(self, services: Mapping[str, Any], name: str, folder: Path, shown: str, depth: int = 0) -> Any:
         def other(file: str, base: str) -> Mapping[str, Any]:
@@ -207,18 +206,7 @@ def _relative(base: Path, folder: Path) -> str:
     return os.path.relpath(base, folder)
 
 
-def _with_moved_mounts(table: Any, move: Callable[[str], str]) -> Any:
-    """Return a service with the mounts moved whose source is a variable with a relative path as its default."""
-    mounts = table.get("volumes") if isinstance(table, dict) else None
-    if not isinstance(mounts, list):
-        return table
-    moved = [with_moved_default(one, move) if isinstance(one, str) and one.startswith("$") else one for one in mounts]
-    return {**table, "volumes": moved}
-
-
 def _below(way: str, path: str) -> str:
-    if path.startswith("$"):
-        return with_moved_default(path, lambda word: _below(way, word))
     if not path or path.startswith("~") or is_absolute(path) or "$" in path.split("/", maxsplit=1)[0]:
         return path
     found = posixpath.normpath(posixpath.join(way, path))

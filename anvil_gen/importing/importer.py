@@ -15,7 +15,7 @@ from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError
 from anvil_gen.importing.adoption import Offer, is_adopted, offers
-from anvil_gen.importing.assemble import Assembled, Choice, Form, assemble, move_to, tier_names
+from anvil_gen.importing.assemble import Assembled, Choice, Form, assemble, has_relative_values, move_to, tier_names
 from anvil_gen.importing.comments import placed_comments
 from anvil_gen.importing.compare import Difference
 from anvil_gen.importing.compose_files import Project
@@ -109,6 +109,7 @@ class _Work:
         names = tier_names(services)
         self._choices = [self._choice(service, names[service]) for service in services]
         self._move = move_to(project.folder, target.path)
+        self._at_source = has_relative_values(project, target.dotenv)
 
     def _choice(self, service: str, name: str) -> Choice:
         table = self._project.tables["services"][service]
@@ -202,6 +203,7 @@ class _Work:
             self._move,
             name=self._target.name,
             known_gpus=self._target.known_gpus,
+            at_source=self._at_source,
             adopted=self._adopted,
         )
         for table in assembled.data.get("gpus", {}).values():

@@ -76,7 +76,9 @@ class RenderedConfigs(Struct, frozen=True, kw_only=True):
 def write_rendered(tree: Tree, folder: Path, *, many: int = _MANY) -> RenderedConfigs:
     """Write a tree for Compose, in parts where it has many services."""
     roots = sorted(path for path in tree.files if _ROOT.fullmatch(path))
-    is_large = len(tree.data) - len(roots) > many
+    # Where relative paths are from one folder, what a variable makes of one cannot be said in another.
+    is_one = any(isinstance(entry, dict) for path in roots for entry in tree.data[path].get("include", ()))
+    is_large = len(tree.data) - len(roots) > many and not is_one
     for path, text in tree.files.items():
         if not (is_large and path in tree.data):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)

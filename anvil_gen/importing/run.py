@@ -24,6 +24,7 @@ from anvil_gen.importing.ranks import rank_note
 from anvil_gen.importing.run_lines import looks_like_run_lines, read_run_lines
 from anvil_gen.inventory.fleet import fleet_root
 from anvil_gen.machine.dotenv import parse
+from anvil_gen.resolve.host import Host
 from anvil_gen.text_files import read_text
 
 Kind = Literal["compose", "run", "inspect", "live"]
@@ -76,7 +77,7 @@ def run_import(request: Request, made: Generator) -> ImportResult:
         project=project,
         imported=imported,
         path=path,
-        notes=tuple(_notes(start, project, imported)),
+        notes=tuple(_notes(start, project, imported, target.path)),
         groups=tuple(group_texts(start, path.absolute(), imported.text)),
     )
 
@@ -124,7 +125,7 @@ def _dotenv(folder: Path) -> Mapping[str, str]:
         return {}
 
 
-def _notes(catalog: Catalog, project: Project, imported: Import) -> Iterator[str]:
+def _notes(catalog: Catalog, project: Project, imported: Import, path: Path) -> Iterator[str]:
     """Yield what a person should know of the import, besides its residue."""
     if project.extensions:
         yield f"not part of an inventory, and left out: {', '.join(project.extensions)}"
@@ -140,5 +141,11 @@ def _notes(catalog: Catalog, project: Project, imported: Import) -> Iterator[str
     if imported.kept:
         yield f"proved with its default alone, since Compose takes no other value: {', '.join(imported.kept)}"
     if (project.folder / ".env").exists():
-        folder = os.path.relpath(project.folder)
-        yield f"{folder}/.env has variables, and the rendered tree reads a .env of its own: copy it there"
+        yield from _notes_of_dotenv(os.path.relpath(project.folder), Host(path, catalog, text=imported.text))
+
+
+def _notes_of_dotenv(folder: str, host: Host) -> Iterator[str]:
+    place = f"{display_path(host.output)}/.env"
+    yield f"{folder}/.env has variables, and the rendered tree reads a .env of its own: copy it to {place}"
+    if host.options.project_directory is not None:
+        yield f"its relative paths mean {folder} there as well, by project_directory in [host]"

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.service_ports import split_parts
-from anvil_gen.importing.source_paths import Move, with_moved_default
+from anvil_gen.importing.source_paths import Move, moved_text
 from anvil_gen.importing.texts import has_variable, plain, value_of
 from anvil_gen.patterns import lazy_pattern
 
@@ -98,16 +98,7 @@ def _is_path(source: str) -> bool:
 
 def moved(source: str, move: Move) -> Any:
     """Return a source as an inventory writes it: relative to its own folder."""
-    value = value_of(_HOME.sub(r"\g<before>~/", source))
-    if isinstance(value, str):
-        return move(value)
-    if "default" in value:
-        return {**value, "default": move(value["default"])}
-    text = str(value.get("interpolate", ""))
-    if not text:
-        return value
-    # Rendering moves no path inside a text: from the root on, it means the same everywhere.
-    return {"interpolate": move(text) if text.startswith(".") else with_moved_default(text, move.absolute)}
+    return value_of(moved_text(_HOME.sub(r"\g<before>~/", source), move))
 
 
 def _fields(source: str, *, is_path: bool, read_only: bool, move: Move) -> dict[str, Any] | None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
 from anvil_gen.host_paths import is_absolute
+from anvil_gen.importing.texts import value_of
 from anvil_gen.inventory.fleet import leads_above
-from anvil_gen.values import Interpolation, split_compose_text
+from anvil_gen.resolve.relative_paths import with_moved_default, written_paths
+from anvil_gen.text.interpolation import fill_variables
+from anvil_gen.values import KeyPath
+
+_MARK = "\0"
+"""Which no value can have."""
 
 
 class Move(Struct, frozen=True, kw_only=True):
@@ -36,12 +43,39 @@ class Move(Struct, frozen=True, kw_only=True):
         return posixpath.normpath((self.folder / written).as_posix())
 
 
-def with_moved_default(text: str, move: Callable[[str], str]) -> str:
-    """Return a path that begins with a variable, with its default moved where that is a relative path."""
-    first = next((part for part in split_compose_text(text) if part), "")
-    if not isinstance(first, Interpolation) or not first.has_default:
-        return text
-    head, word = f"${{{first.name}{first.operator}", first.word
-    if not word.startswith(".") or "$" in word or not text.startswith(head + word):
-        return text
-    return f"{head}{move(word)}{text[len(head + word) :]}"
+def moved_text(text: str, move: Move) -> str:
+    """Return a path of a compose file as the text that the inventory has to say.
+
+    Rendering moves the default of what is one variable, and no path inside another text: from the root on, that means
+    the same everywhere.
+    """
+    if not text.startswith("$"):
+        return move(text)
+    return with_moved_default(text, move if "default" in value_of(text) else move.absolute)
+
+
+def has_relative_value(service: Any, values: Mapping[str, str]) -> bool:
+    """Tell whether the value of a variable is a relative path where a service has a path of the host.
+
+    Such a path means the folder of the file that reads it; a default is part of the text, which can be moved.
+    """
+    marked = {name: f"{_MARK}{value}" if value else "" for name, value in values.items()}
+    return any(
+        not text.startswith("~") and not is_absolute(text) and "://" not in text
+        for place, text in written_paths(_filled(service, values), ())
+        if fill_variables(_at(service, place), marked).startswith(_MARK)
+    )
+
+
+def _filled(value: Any, values: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _filled(item, values) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, values) for item in value]
+    return fill_variables(value, values) if isinstance(value, str) else value
+
+
+def _at(value: Any, place: KeyPath) -> str:
+    for key in place:
+        value = value[key]
+    return str(value)

@@ -94,6 +94,18 @@ class HostTable(Table, frozen=True, kw_only=True):
         Annotated[str, t.text("Folder of the rendered tree, relative to this file's folder.", examples=["../deploy/x"])]
         | UnsetType
     ) = UNSET
+    project_directory: (
+        Annotated[
+            str,
+            t.text(
+                "Folder, relative to this file's, from which Compose takes the paths that are values of variables of "
+                "tiers and services. Without it, such a path is relative to `tiers/` or `services/` in the tree.",
+                r"^[^~\\\x00\r\n][^\\\x00\r\n]*$(?!\n)",
+                examples=[".."],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class PathsTable(Table, frozen=True, kw_only=True):

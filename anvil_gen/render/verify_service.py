@@ -46,8 +46,16 @@ def expected_root(stack: Stack, mode: Mode) -> dict[str, Any]:
     """Return what the root file of a mode must hold."""
     files = [f"tiers/{tier.name}.yml" for tier in mode.tiers]
     files += [f"services/{extra.name}.yml" for extra in stack.services]
-    files += [mode.router_file] if mode.router is not None and files else []
-    return {"name": compose_string(stack.project), "include": tuple(files) or _ABSENT}
+    found: list[Any] = [_included(path, stack) for path in files]
+    found += [mode.router_file] if mode.router is not None and files else []
+    return {"name": compose_string(stack.project), "include": tuple(found) or _ABSENT}
+
+
+def _included(path: str, stack: Stack) -> Any:
+    if not stack.project_directory:
+        return path
+    folder = compose_string(stack.project_directory)
+    return {"path": path, "project_directory": folder, "env_file": "/dev/null"}
 
 
 def first_difference(got: Any, want: Any) -> KeyPath | None:

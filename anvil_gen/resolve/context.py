@@ -50,6 +50,7 @@ class ResolveContext(Struct, frozen=True, kw_only=True):
     gpu_request: str  # how containers ask for them
     folder: Path  # the inventory's
     output: Path  # of the rendered tree
+    project_directory: str | None = None  # where paths of tiers and services are from, as the inventory says it
     peers: tuple[Peer, ...] = ()  # other hosts whose models the router serves too
     federated: tuple[FederatedHost, ...] = ()  # other hosts whose metrics are taken too
     sealed: bool  # tiers reach nothing but each other and the router

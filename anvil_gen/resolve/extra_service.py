@@ -10,7 +10,7 @@ from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.model import ExtraService, TreeFile
 from anvil_gen.resolve.mounts import report_taken
 from anvil_gen.resolve.networks import declared_by
-from anvil_gen.resolve.relative_paths import move_to, moved_keys
+from anvil_gen.resolve.relative_paths import in_tree, move_to, moved_keys
 from anvil_gen.resolve.selinux import SHARED
 from anvil_gen.resolve.tier import copied_files, file_labels, source_of
 from anvil_gen.values import KeyPath
@@ -28,7 +28,7 @@ def _build(context: ResolveContext, name: str, table: Mapping[str, Any]) -> Extr
     files = copied_files(context, _files(context, table, path), path, f"{_FOLDER}/{name}")
     _check_places(context, table, path, files)
     keys = with_image({key: value for key, value in table.items() if key != "files"}, context.lock)
-    keys = _with_files(moved_keys(keys, move_to(context, _FOLDER)), files, selinux=context.selinux)
+    keys = _with_files(context, moved_keys(keys, move_to(context, _FOLDER)), files)
     return ExtraService(
         name=name,
         mapping=compose_form(keys),
@@ -65,17 +65,18 @@ def _check_places(
             report_taken(context, (*path, "files", target), (*path, "volumes", index))
 
 
-def _with_files(keys: dict[str, Any], files: Mapping[str, TreeFile], *, selinux: bool) -> dict[str, Any]:
+def _with_files(context: ResolveContext, keys: dict[str, Any], files: Mapping[str, TreeFile]) -> dict[str, Any]:
     """Return a service that mounts files of the tree and has their digests in its labels."""
     if not files:
         return keys
+    move = in_tree(context, _FOLDER)
     mounts = [
         {
             "type": "bind",
-            "source": source_of(file),
+            "source": move(source_of(file)),
             "target": target,
             "read_only": True,
-            "bind": {"create_host_path": False, **({"selinux": SHARED} if selinux else {})},
+            "bind": {"create_host_path": False, **({"selinux": SHARED} if context.selinux else {})},
         }
         for target, file in files.items()
     ]

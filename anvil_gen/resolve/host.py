@@ -80,6 +80,8 @@ class Host:
         leave_out(self.collector.document, target)
         self.inventory: Inventory = parse(self.collector)
         self.options = _host_options(self.inventory, catalog, path)
+        if target:  # which says no variables, and has no file that includes another
+            self.options = replace(self.options, project_directory=None)
         self.output = Path(os.path.abspath(output or path.parent / self.options.output))  # noqa: PTH100
         """The folder of the rendered tree, absolute."""
         if output is None:

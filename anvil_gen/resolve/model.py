@@ -351,6 +351,7 @@ class Stack(Struct, frozen=True, kw_only=True):
 
     host: str
     project: str
+    project_directory: str = ""  # where paths of tiers and services are from, as the tree has it; else their folders
     platform: str
     selinux: bool = False  # files of the tree are labelled for containers
     inventory: str  # as the headers name it

@@ -23,6 +23,7 @@ from anvil_gen.resolve.monitoring import (
 )
 from anvil_gen.resolve.networks import DEFAULT, declared_by
 from anvil_gen.resolve.options import MonitoringOptions
+from anvil_gen.resolve.relative_paths import in_tree, moved_keys
 from anvil_gen.resolve.uniqueness import is_address
 from anvil_gen.values import compose_text, fill, text_of
 
@@ -92,6 +93,7 @@ def _service(
     context: ResolveContext, name: str, keys: dict[str, Any], request: GpuRequest | None = None
 ) -> ExtraService:
     keys = dict(with_image({key: value for key, value in keys.items() if value not in ([], {})}, context.lock))
+    keys = moved_keys(keys, in_tree(context, _FOLDER))
     return ExtraService(
         name=name,
         section=_SECTION,

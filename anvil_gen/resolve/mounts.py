@@ -78,6 +78,8 @@ def _mounts(
 
 def moved_source(source: str, move: Move) -> str:
     """Return a source as it is written in the tree: of a variable, the default."""
+    if source == "":  # a variable without a default
+        return source
     moved = move(source)
     if not isinstance(source, VariableValue):
         return moved

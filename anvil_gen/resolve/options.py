@@ -74,6 +74,7 @@ class HostOptions(Options, frozen=True, kw_only=True):
     ca_file: str | None
     selinux: bool
     docker_context: str | None
+    project_directory: str | None
 
 
 class GpuOptions(Options, frozen=True, kw_only=True):

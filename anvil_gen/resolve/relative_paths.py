@@ -6,7 +6,7 @@ import os
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from msgspec import Struct
@@ -18,11 +18,13 @@ from anvil_gen.inventory.schema_own_keys import own_keys
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.layers import Layer, set_fields
 from anvil_gen.text.interpolation import fill_variables
-from anvil_gen.values import KeyPath, compose_text
+from anvil_gen.values import Interpolation, KeyPath, compose_text, split_compose_text
 
 Move = Callable[[str], str]
 """From a text with a path of the inventory to that text with the path as the compose file has it."""
 
+PLACED = ("tiers", "services")
+"""Folders of the tree whose files may have their relative paths from another folder: `project_directory`."""
 _REMOTE = ("git@", "github.com/", "service:", "target:")
 
 
@@ -31,8 +33,29 @@ def move_to(context: ResolveContext, folder: str = "") -> Move:
 
     Absolute paths and those of the home folder stay; what is on another drive than the tree is reported.
     """
+    return _moved_from(context, context.folder, folder)
+
+
+def in_tree(context: ResolveContext, folder: str) -> Move:
+    """Return how a path of the tree that is relative to a folder of it is written there."""
+    return _moved_from(context, context.output / folder, folder)
+
+
+def project_directory(context: ResolveContext) -> str:
+    """Return the folder that the host names for relative paths, as the tree's root files have it; empty for none.
+
+    It is relative in any case: where one file's folder is absolute and another's is not, Compose takes one and the same
+    volume for two.
+    """
+    named = context.project_directory
+    return "" if named is None else _moved_from(context, context.folder / named, "")(".")
+
+
+def _moved_from(context: ResolveContext, start: Path, folder: str) -> Move:
+    named = context.project_directory if folder in PLACED else None
+    base = context.output / folder if named is None else context.folder / named
     try:
-        way = _way(str(context.folder), str(context.output), folder)
+        way = _way(str(start), str(base))
     except ValueError:
         detail = "it is on another drive than the inventory: no relative path leads from one to the other"
         context.collector.add(
@@ -50,14 +73,44 @@ def move_to(context: ResolveContext, folder: str = "") -> Move:
 
 
 @lru_cache(maxsize=64)
-def _way(start: str, output: str, folder: str) -> str:
-    """Return the path from a folder of the tree to the inventory's; every service asks for it."""
-    return PurePath(os.path.relpath(start, PurePath(output, folder))).as_posix()
+def _way(start: str, base: str) -> str:
+    """Return the path from where Compose takes relative paths from to another folder; every service asks for it."""
+    return PurePath(os.path.relpath(start, base)).as_posix()
 
 
 def moved_keys(keys: Any, move: Move) -> Any:
     """Return Compose's own keys of a service with every relative path moved."""
     return _moved(keys, (), move)
+
+
+def moved_texts(keys: Any, move: Move) -> Any:
+    """Return a service of a compose file with every relative path moved, also those that are defaults of variables."""
+
+    def moved(written: str) -> str:
+        return with_moved_default(written, move) if written.startswith("$") else move(written)
+
+    found = moved_keys(keys, moved)
+    mounts = found.get("volumes") if isinstance(found, dict) else None
+    if not isinstance(mounts, list):
+        return found
+    short = [with_moved_default(one, _unless_volume(move)) if isinstance(one, str) else one for one in mounts]
+    return {**found, "volumes": short}
+
+
+def with_moved_default(text: str, move: Move) -> str:
+    """Return a path; one that begins with a variable, with its default moved."""
+    first = next((part for part in split_compose_text(text) if part), "")
+    if not isinstance(first, Interpolation) or not first.has_default:
+        return text
+    head, word = f"${{{first.name}{first.operator}", first.word
+    if "$" in word or not text.startswith(head + word):
+        return text
+    return f"{head}{move(word)}{text[len(head + word) :]}"
+
+
+def _unless_volume(move: Move) -> Move:
+    """Move what is no volume's name: in the short form of a mount, a path has to look like one."""
+    return lambda written: move(written) if written.startswith(".") else written
 
 
 def placed_layers(context: ResolveContext, table: Struct, path: KeyPath, folder: str) -> Iterator[Layer]:

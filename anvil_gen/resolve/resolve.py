@@ -20,7 +20,7 @@ from anvil_gen.resolve.env_variables import variables_of
 from anvil_gen.resolve.experiment import build_experiment
 from anvil_gen.resolve.extra_service import build_extras
 from anvil_gen.resolve.gpus import check_gpu_requests, resolve_gpus
-from anvil_gen.resolve.impossible_paths import check_paths
+from anvil_gen.resolve.impossible_paths import check_climb, check_paths
 from anvil_gen.resolve.likely_mistakes import check_likely_mistakes
 from anvil_gen.resolve.model import Mode, Stack, Tier, TreeFile
 from anvil_gen.resolve.model_names import model_names
@@ -31,6 +31,7 @@ from anvil_gen.resolve.monitoring import build_monitoring
 from anvil_gen.resolve.monitoring_services import build_monitoring_services
 from anvil_gen.resolve.mounts import check_source
 from anvil_gen.resolve.options import HostOptions, TierOptions
+from anvil_gen.resolve.relative_paths import project_directory
 from anvil_gen.resolve.replicas import replica_count, replica_name, replica_options
 from anvil_gen.resolve.router import RouterSpec, resolve_router_spec
 from anvil_gen.resolve.router_mistakes import check_router_mistakes
@@ -60,8 +61,7 @@ def resolve(
         lock: what images and models are held to.
         fleet: what is known of other hosts.
     """
-    alone = _context(inventory, catalog, collector, host, folders=folders, lock=lock)
-    context = replace(alone, peers=fleet.peers, federated=fleet.federated, ranks=fleet.ranks)
+    context = _context(inventory, catalog, collector, host, folders=folders, lock=lock, fleet=fleet)
     _check_inventory(context)
     spec = resolve_router_spec(context, project=host.project)
     tiers = _tiers(context, spec)
@@ -75,6 +75,7 @@ def resolve(
         Stack(
             host=host.name,
             project=host.project,
+            project_directory=project_directory(context),
             platform=context.platform,
             selinux=context.selinux,
             inventory=header,
@@ -98,7 +99,14 @@ def _check_inventory(context: ResolveContext) -> None:
 
 
 def _context(
-    inventory: Inventory, catalog: Catalog, collector: Collector, host: HostOptions, *, folders: Folders, lock: Lock
+    inventory: Inventory,
+    catalog: Catalog,
+    collector: Collector,
+    host: HostOptions,
+    *,
+    folders: Folders,
+    lock: Lock,
+    fleet: FleetFacts,
 ) -> ResolveContext:
     return ResolveContext(
         inventory=inventory,
@@ -110,9 +118,13 @@ def _context(
         gpu_request=host.gpu_request,
         folder=folders[0],
         output=folders[1],
+        project_directory=host.project_directory,
+        peers=fleet.peers,
+        federated=fleet.federated,
         sealed=host.egress == "deny",
         selinux=host.selinux,
         lock=lock,
+        ranks=fleet.ranks,
     )
 
 
@@ -190,6 +202,8 @@ def _check_folders(inventory: Inventory, collector: Collector) -> None:
     ):
         if value is not UNSET and posixpath.normpath(value).strip("/"):  # the whole host is refused for itself
             check_source(collector, inventory, value, (table, key))
+    if inventory.host.project_directory is not UNSET:
+        check_climb(collector, ("host", "project_directory"), inventory.host.project_directory)
     if inventory.hfcache.path is not UNSET and inventory.hfcache.volume is not UNSET:
         detail = '"path" and "volume" both say where the cache is'
         collector.add("two-fields-for-one-thing", ("hfcache", "path"), detail, "keep one of them")

@@ -21,6 +21,7 @@ from anvil_gen.resolve.model_source import Source, presets_of, rank_of, tier_sou
 from anvil_gen.resolve.options import TierOptions
 from anvil_gen.resolve.own_key_forms import shell_error
 from anvil_gen.resolve.ranks import tier_rank
+from anvil_gen.resolve.relative_paths import Move, in_tree
 from anvil_gen.resolve.server_gpus import share_of
 from anvil_gen.text_files import read_text
 from anvil_gen.values import (
@@ -142,9 +143,13 @@ def _inputs(
         sources=sources,
         extra_arguments=_extra_arguments(context, server),
         folder="tiers",
-        files=tuple(Mount(source=source_of(file), target=target, read_only=True) for target, file in files.items()),
+        files=_file_mounts(files, in_tree(context, "tiers")),
         labels=tuple(file_labels(files)),
     )
+
+
+def _file_mounts(files: Mapping[str, TreeFile], move: Move) -> tuple[Mount, ...]:
+    return tuple(Mount(source=move(source_of(file)), target=target, read_only=True) for target, file in files.items())
 
 
 def _engine_facts(engine: Engine | None, options: TierOptions) -> dict[str, Any]:
@@ -205,7 +210,7 @@ def copied_files(
 
 
 def source_of(file: TreeFile) -> str:
-    """Return the source of a copied file's mount, as the compose file next to its folder has it."""
+    """Return the source of a copied file's mount, relative to the compose file next to its folder."""
     return f"./{file.path.partition('/')[2]}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,8 @@ from anvil_gen.deploy.compose_diff import ROUTES, Action, Address, Change, compa
 from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import EXPERIMENT_FILE, Tree
-from anvil_gen.resolve.root_files import ROOT_FILE
+from anvil_gen.resolve.relative_paths import moved_texts, moved_volume
+from anvil_gen.resolve.root_files import ROOT_FILE, included
 from anvil_gen.resolve.router_model import file_of_variable
 from anvil_gen.review.exposure import exposures, new_exposures
 from anvil_gen.review.host_access import Exposure
@@ -75,9 +77,27 @@ def roots(files: Iterable[str]) -> list[str]:
 def _included(root: str, files: Files) -> list[Mapping[str, Any]]:
     """Return a root file and what it includes; what somebody's edit has made of either is passed over."""
     own = files.get(root) or {}
-    names = own.get("include")
-    paths = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    return [own, *(files[path] for path in paths if files.get(path))]
+    return [own, *(_as_of(path, base, files[path]) for path, base in included(own) if files.get(path))]
+
+
+def _as_of(path: str, base: str, file: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a file whose relative paths are from another folder than its own as if they were from its own."""
+    if base == posixpath.dirname(path):
+        return file
+    way = posixpath.join("../" * path.count("/"), base)
+
+    def move(written: str) -> str:
+        return posixpath.normpath(posixpath.join(way, written)) if written.startswith(".") else written
+
+    moved = {"services": moved_texts, "volumes": moved_volume}
+    tables = {kind: file[kind] for kind in moved if isinstance(file.get(kind), Mapping)}
+    return {
+        **file,
+        **{
+            kind: {name: moved[kind](keys, move) if isinstance(keys, Mapping) else keys for name, keys in table.items()}
+            for kind, table in tables.items()
+        },
+    }
 
 
 def services_in(files: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

@@ -65,6 +65,35 @@ def test_a_running_project_is_taken_over(box: Box) -> None:
     assert told(box) == {}
 
 
+def test_what_mounts_relative_values_runs_on(box: Box) -> None:
+    source = f"""name: {box.project}
+services:
+  side:
+    image: python:3.13-slim
+    command: ["sleep", "3600"]
+    init: true
+    volumes: ["${{DATA}}:/data"]
+"""
+    values = "DATA=./data\n"
+    old = box.folder / "old"
+    old.mkdir(parents=True)
+    (box.folder / "hosts").mkdir()
+    for name, text in (("compose.yml", source), (".env", values)):
+        (old / name).write_text(text, "utf-8")
+    box.engine.run("docker", "compose", "up", "--detach", cwd=old, env={})
+    before = ids(box)
+
+    arguments = ("import", "old/compose.yml", "--output", "hosts/box.toml")
+    done = anvil_gen(*arguments, cwd=box.folder, env=box.engine.environment)
+
+    assert done.code == 0, done.stderr
+    box.anvil_gen("render", "box")
+    (box.tree / ".env").write_text(values, "utf-8")
+    assert told(box) == {}
+    box.compose("up", "--detach")
+    assert ids(box) == before
+
+
 def ids(box: Box) -> dict[str, str]:
     """Return the id of each service's container."""
     listed = box.engine.docker("ps", "--quiet", "--filter", f"label=com.docker.compose.project={box.project}")

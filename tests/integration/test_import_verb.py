@@ -136,7 +136,19 @@ def test_the_variables_beside_the_source_have_to_be_copied(folder: Folder) -> No
 
     result = folder.imported("compose.yml")
 
-    assert "note: ./.env has variables, and the rendered tree reads a .env of its own: copy it there" in result.stderr
+    assert "note: ./.env has variables, and the rendered tree reads a .env of its own: copy it to " in result.stderr
+    assert "copy it to deploy/box/.env\n" in result.stderr
+    assert "project_directory" not in result.stderr + result.stdout
+
+
+def test_relative_paths_beside_the_source_keep_their_meaning(folder: Folder) -> None:
+    (folder.path / ".env").write_text("MODELS=./models\n", "utf-8")
+
+    result = folder.imported(source='services: {ui: {image: "ui:1", volumes: ["${MODELS}:/models"]}}')
+
+    assert result.code == 0, result.stderr
+    assert tomllib.loads(result.stdout)["host"] == {"project_directory": ".."}
+    assert "note: its relative paths mean . there as well, by project_directory in [host]\n" in result.stderr
 
 
 def test_what_the_inventory_refuses_is_not_adopted(folder: Folder) -> None:

@@ -142,6 +142,17 @@ def test_relative_paths_of_an_override_and_of_defaults_of_variables(tmp_path: Pa
     assert mounts(read(folder), "router")["/r"]["source"] == f"{tmp_path}/hosts/r"
 
 
+def test_a_variable_without_a_default_mounts_nothing_where_it_is_not_set(tmp_path: Path) -> None:
+    tree = rendered(tmp_path, f'{TIER}mounts."/v" = {{ source = {{ env = "V" }} }}\n')
+
+    (mount,) = [
+        mount
+        for mount in volumes_of(yaml.safe_load((tree / "tiers" / "one.yml").read_text("utf-8")), "one")
+        if mount["target"] == "/v"
+    ]
+    assert mount["source"] == "${V}"
+
+
 DRIVEN = """[volumes.weights]
 driver = "local"
 driver_opts = { type = "none", o = "bind", device = "weights" }

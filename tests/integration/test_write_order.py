@@ -22,6 +22,12 @@ BOTH_FROM_HUB = TWO.replace('path = "gpt-oss-20b"', 'repo = "a/b"').replace('pat
 MODE = '[modes.night]\ntiers = ["heavy"]\n'
 UI = '[services.ui]\nimage = "ui"\ndepends_on = ["{}"]\n'.format
 NAMED = '[host]\nproject = "{}"\n'.format
+PLACED = """
+[host]
+project_directory = ".."
+[defaults]
+mounts."/x" = "x"
+"""
 SWAPPED = TWO.replace("[tiers.fast]", '[tiers.fast]\nservice = "heavy"').replace(
     "[tiers.heavy]", '[tiers.heavy]\nservice = "fast"'
 )
@@ -42,6 +48,9 @@ TRANSITIONS = {
     "another project": (TWO + ROUTER, TWO + ROUTER + NAMED("other")),
     "a router and a slot more": (TWO, TWO + ROUTER + EXPERIMENT),
     "a router and a slot less": (TWO + ROUTER + EXPERIMENT, TWO),
+    "a folder of relative values": (BOTH_FROM_HUB + HUB("one"), BOTH_FROM_HUB + HUB("two") + PLACED),
+    "and another one": (TWO + UI("fast") + PLACED, TWO + UI("heavy") + PLACED.replace("..", ".")),
+    "and none": (BOTH_FROM_HUB + HUB("one") + PLACED, BOTH_FROM_HUB + HUB("two") + MODE),
     "all at once": (BOTH_FROM_HUB + HUB("one") + ROUTER + MODE, RENAMED + UI("quick") + NAMED("x") + ROUTER),
 }
 

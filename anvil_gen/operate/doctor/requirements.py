@@ -6,6 +6,7 @@ the disk has the same files is a check of its own.
 
 from __future__ import annotations
 
+import os.path
 import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 from anvil_gen.host_paths import is_absolute
 from anvil_gen.resolve.compose_keys import by_name, long_mount, published_ports
 from anvil_gen.resolve.model import EXPERIMENT_FILE, Mode, Stack, Tier, Tree
+from anvil_gen.resolve.root_files import included
 from anvil_gen.text.interpolation import fill_variables, unset_variables
 from anvil_gen.values import KeyPath
 
@@ -73,12 +75,13 @@ def requirements_of(
     """
     tiers = {f"tiers/{tier.name}.yml": tier for tier in mode.tiers}
     found = []
-    for path in tree.data[mode.root_file].get("include") or ():
-        folder, _, name = str(path).removesuffix(".yml").partition("/")
+    for path, base in included(tree.data[mode.root_file]):
+        folder, _, name = path.removesuffix(".yml").partition("/")
         tier = tiers.get(path)
         file = _File(
             project=stack.project,
             path=path,
+            base=base,
             tree=tree,
             output=output,
             values=values,
@@ -115,6 +118,7 @@ class _File(Struct, frozen=True, kw_only=True):
 
     project: str
     path: str
+    base: str = ""  # the folder that its relative paths are from, as the tree has it
     tree: Tree
     output: Path  # the folder of the tree
     values: Mapping[str, str]
@@ -171,12 +175,13 @@ def _interpolate(value: Any, values: Mapping[str, str]) -> Any:
 def _bind(mount: Mapping[str, Any], file: _File) -> BindMount:
     source = str(mount["source"])
     is_relative = not is_absolute(source) and not source.startswith("~")
-    in_tree = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), source)) if is_relative else ""
+    place = posixpath.normpath((file.output / file.base / source).as_posix())
+    in_tree = Path(os.path.relpath(place, file.output)).as_posix() if is_relative else ""
     generated = any(path == in_tree or path.startswith(f"{in_tree}/") for path in file.tree.files if in_tree)
     if generated:
         source = in_tree
     elif is_relative:
-        source = posixpath.normpath((file.output / in_tree).as_posix())
+        source = place
     elif source.startswith("~"):
         source = str(Path(source).expanduser())
     return BindMount(

@@ -151,3 +151,30 @@ def test_a_volume_that_becomes_a_folder_of_the_host_is_told_of() -> None:
     (found,) = service_changes(files({}), files({"driver_opts": {"type": "none", "o": "bind", "device": "/"}}))
 
     assert found.exposures == ((MOUNTS, "/"), (SOCKET, "/"))
+
+
+def test_paths_are_told_as_of_a_file_that_has_them_from_its_own_folder() -> None:
+    """A folder that the root file names for relative paths is none of the tree."""
+    volumes = ["./a:/a:ro", "${B:-./b}:/b:ro", {"type": "bind", "source": "../c", "target": "/c"}, "named:/d"]
+    service = {"image": "x", "env_file": ["./e.env"], "volumes": volumes}
+    files = {
+        "docker-compose.yml": {"name": "p", "include": [{"path": "tiers/a.yml", "project_directory": "../.."}]},
+        "tiers/a.yml": {"name": "p", "services": {"a": service}},
+    }
+    moved = ["../../../a:/a:ro", "${B:-../../../b}:/b:ro", {"type": "bind", "source": "../../../../c", "target": "/c"}]
+    same = {
+        "docker-compose.yml": {"name": "p", "include": ["tiers/a.yml"]},
+        "tiers/a.yml": {
+            "name": "p",
+            "services": {"a": {**service, "env_file": ["../../../e.env"], "volumes": [*moved, "named:/d"]}},
+        },
+    }
+
+    (found,) = service_changes({}, files)
+    assert found.exposures == (
+        (MOUNTS, "../../../a (read-only)"),
+        (MOUNTS, "../../../b (read-only)"),
+        (MOUNTS, "../../../../c"),
+        ("reads files of the host", "../../../e.env"),
+    )
+    assert service_changes(files, same) == []

@@ -112,3 +112,27 @@ def test_the_slot_wants_what_is_there_before_a_trial(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("value", "expected"), [("", (("ROUTER_KEY", False),)), ("k", ())])
 def test_an_empty_value_is_none(value: str, expected: object, tmp_path: Path) -> None:
     assert wants(tmp_path, ROUTER_KEY=value)["router"].variables == expected
+
+
+def test_relative_paths_are_from_the_folder_that_the_host_names(tmp_path: Path) -> None:
+    (tmp_path / "hosts").mkdir()
+    (tmp_path / "hosts" / "x.conf").write_text("x\n", "utf-8")
+    text = """schema = 1
+[host]
+project_directory = ".."
+[tiers.fast]
+engine = "vllm"
+port = 30001
+model = { path = "/m" }
+caches = false
+mounts."/value" = { source = { env = "VALUE" } }
+mounts."/written" = "written"
+files."/etc/x.conf" = "x.conf"
+"""
+    (fast,) = subject(tmp_path, text, shell={"VALUE": "./value"}).requirements
+
+    assert {bind.target: (bind.source, bind.generated) for bind in fast.binds if bind.target != "/models/m"} == {
+        "/value": (f"{tmp_path}/value", False),
+        "/written": (f"{tmp_path}/hosts/written", False),
+        "/etc/x.conf": ("tiers/fast.files/etc/x.conf", True),
+    }
