@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os.path
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.model import Tree
 from anvil_gen.resolve.own_references import referred_services
 from anvil_gen.resolve.relative_paths import Move, moved_keys, moved_volume
+from anvil_gen.resolve.root_files import included
 
 _MANY = 50
 """Services above which a tree is read in parts: Compose takes some 5 ms for each file that another includes."""
@@ -76,16 +78,15 @@ class RenderedConfigs(Struct, frozen=True, kw_only=True):
 def write_rendered(tree: Tree, folder: Path, *, many: int = _MANY) -> RenderedConfigs:
     """Write a tree for Compose, in parts where it has many services."""
     roots = sorted(path for path in tree.files if _ROOT.fullmatch(path))
-    # Where relative paths are from one folder, what a variable makes of one cannot be said in another.
-    is_one = any(isinstance(entry, dict) for path in roots for entry in tree.data[path].get("include", ()))
-    is_large = len(tree.data) - len(roots) > many and not is_one
+    is_large = len(tree.data) - len(roots) > many
     for path, text in tree.files.items():
         if not (is_large and path in tree.data):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text, "utf-8")
     if is_large:
         folder.mkdir(parents=True, exist_ok=True)
-        return RenderedConfigs(folder=folder, parts=tuple(_parts(as_one_file(tree.data), folder)))
+        whole, base = as_one_file(tree.data, folder)
+        return RenderedConfigs(folder=folder, parts=tuple(_parts(whole, base)))
     files = (ComposeFiles(folder=folder, files=[str(folder / path)]) for path in roots)
     return RenderedConfigs(folder=folder, parts=tuple(Part(files=one) for one in files))
 
@@ -116,17 +117,21 @@ def _part(whole: Mapping[str, Any], folder: Path, names: Collection[str], *, var
     return Part(files=files, services=frozenset(names), varies=varies)
 
 
-def as_one_file(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the root files of a tree include, as one compose file of its folder."""
+def as_one_file(data: Mapping[str, Any], folder: Path) -> tuple[dict[str, Any], Path]:
+    """Return what the root files of a tree in a folder include, as one compose file, and the folder of its paths.
+
+    It is the `project_directory` where they name one, since only there a variable means the path that it means to them.
+    """
     whole: dict[str, Any] = {"services": {}, "volumes": {}, "networks": {}}
-    included = dict.fromkeys(path for root in data if _ROOT.fullmatch(root) for path in data[root].get("include", ()))
-    for path in included:
-        keys, move = data[path], _move_from(posixpath.dirname(path))
+    entries = [entry for root in data if _ROOT.fullmatch(root) for entry in data[root].get("include", ())]
+    base = folder / next((one["project_directory"] for one in entries if isinstance(one, dict)), "")
+    for path, own in dict(included({"include": entries})).items():
+        keys, move = data[path], _move_from(Path(os.path.relpath(folder / own, base)).as_posix())
         whole["name"] = keys["name"]
         whole["services"] |= {name: moved_keys(one, move) for name, one in keys["services"].items()}
         whole["volumes"] |= {name: moved_volume(one or {}, move) for name, one in keys.get("volumes", {}).items()}
         whole["networks"] |= keys.get("networks") or {}
-    return whole
+    return whole, base
 
 
 def _move_from(folder: str) -> Move:

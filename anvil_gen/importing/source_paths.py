@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,6 @@ from anvil_gen.inventory.fleet import leads_above
 from anvil_gen.resolve.relative_paths import with_moved_default, written_paths
 from anvil_gen.text.interpolation import fill_variables
 from anvil_gen.values import KeyPath
-
-_MARK = "\0"
-"""Which no value can have."""
 
 
 class Move(Struct, frozen=True, kw_only=True):
@@ -55,15 +53,14 @@ def moved_text(text: str, move: Move) -> str:
 
 
 def has_relative_value(service: Any, values: Mapping[str, str]) -> bool:
-    """Tell whether the value of a variable is a relative path where a service has a path of the host.
+    """Tell whether a variable is a relative path where a service has a path of the host, by its value or its default.
 
-    Such a path means the folder of the file that reads it; a default is part of the text, which can be moved.
+    Such a value means the folder of the file that reads it.
     """
-    marked = {name: f"{_MARK}{value}" if value else "" for name, value in values.items()}
     return any(
-        not text.startswith("~") and not is_absolute(text) and "://" not in text
+        text and not text.startswith("~") and not is_absolute(text) and "://" not in text
         for place, text in written_paths(_filled(service, values), ())
-        if fill_variables(_at(service, place), marked).startswith(_MARK)
+        if re.match(r"\$(?!\$)", _at(service, place))
     )
 
 

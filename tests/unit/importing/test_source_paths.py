@@ -8,7 +8,15 @@ import pytest
 
 from anvil_gen.importing.source_paths import has_relative_value
 
-VALUES = {"EMPTY": "", "REL": "./models", "UP": "..", "NAME": "x.env", "ABS": "/srv", "HOME_": "~/m", "URL": "https://x/y.git"}
+VALUES = {
+    "EMPTY": "",
+    "REL": "./models",
+    "UP": "..",
+    "NAME": "x.env",
+    "ABS": "/srv",
+    "HOME_": "~/m",
+    "URL": "https://x/y.git",
+}
 
 
 @pytest.mark.parametrize(
@@ -18,7 +26,10 @@ VALUES = {"EMPTY": "", "REL": "./models", "UP": "..", "NAME": "x.env", "ABS": "/
         {"volumes": ["$UP/models:/m:ro"]},
         {"volumes": ["${OTHER:-${REL}}:/m"]},
         {"volumes": ["${REL:-/srv}:/m"]},
-        # The default, which is moved, is no other.
+        # A default tells what is usual.
+        {"volumes": ["${OTHER:-./data}:/m"]},
+        {"env_file": ["${EMPTY:-./x.env}"]},
+        {"build": "${OTHER:-conf}"},
         {"volumes": ["${REL:-./models}/x:/m"]},
         {"volumes": [{"type": "bind", "source": "${NAME}", "target": "/m"}]},
         {"env_file": "${NAME}"},
@@ -36,15 +47,14 @@ def test_relative(service: dict[str, Any]) -> None:
     [
         {},
         {"volumes": ["./here:/m", "named:/n", "${ABS}:/m", "$HOME_:/h", "$$REL:/x"]},
-        # A default is moved where it is written.
-        {"volumes": ["${OTHER:-./data}:/m"], "env_file": "${OTHER:-x.env}"},
+        {"volumes": ["${OTHER:-/data}:/m", "${OTHER:-data}:/n"], "env_file": "${OTHER:-~/x.env}"},
         # A folder below one that is written is moved with it.
         {"volumes": ["./${NAME}:/m"]},
         # Compose takes it for the name of a volume.
         {"volumes": ["${NAME}:/m", {"type": "volume", "source": "${NAME}", "target": "/n"}]},
         {"environment": {"A": "${REL}"}, "command": ["${REL}"]},
         {"build": {"context": "${URL}"}},
-        {"env_file": ["${UNSET}", "${EMPTY:-./x.env}"]},
+        {"env_file": "${UNSET}"},
     ],
 )
 def test_not_relative(service: dict[str, Any]) -> None:
