@@ -4,7 +4,7 @@
 # Keeps the router at these files without a restart; it runs next to the router, in its network. ROUTER_FILE_* has the
 # digest of each file that has to be in use, and /health names those that are.
 #   reload.sh        reload the router where it runs others, then watch it
-#   reload.sh check  tell whether it runs these
+#   reload.sh check  tell whether it runs these, and has looked for its tiers
 #   reload.sh start  be the router, at first in the default mode
 # The router reads the configuration that a link names, so that another mode is a reload too. Both containers see it.
 link=/dev/shm/haproxy.cfg
@@ -48,7 +48,7 @@ if [ "${1-}" = start ]; then
 fi
 
 if [ "${1-}" = check ]; then
-  is_current
+  is_current && [[ $health == HTTP/???' 200 '* ]]
   exit
 fi
 until ask 2>/dev/null; do
