@@ -12,7 +12,7 @@ from anvil_gen.deploy.consequence import Consequence
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import EXPERIMENT_FILE, Tree
 from anvil_gen.resolve.root_files import ROOT_FILE
-from anvil_gen.resolve.router_model import file_of_variable
+from anvil_gen.resolve.router_model import digested_by
 from anvil_gen.review.exposure import exposures, new_exposures
 from anvil_gen.review.host_access import Exposure
 
@@ -156,7 +156,7 @@ def reloaders(services: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {
         name: str(service.get("network_mode")).removeprefix(_SHARES_NETWORK)
         for name, service in services.items()
-        if isinstance(service.get("environment"), Mapping) and any(map(file_of_variable, service["environment"]))
+        if isinstance(service.get("environment"), Mapping) and any(map(digested_by, service["environment"]))
     }
 
 

@@ -9,6 +9,7 @@ from running import INVENTORY, ROUTER, SECOND_TIER, Result, anvil_gen, commit_al
 
 ALIASES = 'aliases.a = "fast"\naliases.b = "fast"\naliases.c = "heavy"\n'
 BASE = f"{INVENTORY}{SECOND_TIER}{ROUTER}{ALIASES}"
+THIRD_TIER = '[tiers.small]\nengine = "llamacpp"\nmodel = { file = "s.gguf" }\nport = 30003\n\n[router]'
 IDENTITY = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.org"}
 IDENTITY |= {name.replace("AUTHOR", "COMMITTER"): value for name, value in IDENTITY.items()}
 COMPOSE = Path("deploy", "box", "router", "compose.yml")
@@ -51,19 +52,32 @@ def conflicts(folder: Path, *command: str) -> list[str]:
     return git_output(folder, "diff", "--name-only", "--diff-filter=U").splitlines()
 
 
-def test_flags_of_two_tiers_merge(repository: Path) -> None:
-    branch(repository, "one", BASE.replace("65536", "65536\nflags.seed = 1"))
-    branch(repository, "two", BASE.replace('{ path = "qwen" }', '{ path = "qwen" }\nflags.random-seed = 2'))
+ONE = BASE.replace("aliases.b", 'aliases.a2 = "fast"\naliases.b').replace("65536", "32768\nflags.seed = 1")
+OF_ANOTHER_TIER = BASE.replace("aliases.c", 'aliases.b2 = "heavy"\naliases.c').replace(
+    "30000", "30000\ncontext_length = 4096\nflags.random-seed = 2"
+)
+OF_THE_SAME_TIER = BASE.replace("aliases.c", 'aliases.b2 = "fast"\naliases.c')
+
+
+@pytest.mark.parametrize(
+    "other", [OF_ANOTHER_TIER, BASE.replace("[router]", THIRD_TIER)], ids=["another tier", "a new tier"]
+)
+def test_changes_of_different_tiers_merge(repository: Path, other: str) -> None:
+    """Aliases, limits and flags; what git makes of the files is what a render makes of the inventory."""
+    branch(repository, "one", ONE)
+    branch(repository, "two", other)
 
     assert conflicts(repository, "merge", "--quiet", "--message=both", "one") == []
     assert rendered(repository, "--check").code == 0
 
 
 @pytest.mark.parametrize("command", [("merge", "--quiet", "one"), ("rebase", "--quiet", "one"), ("cherry-pick", "one")])
-def test_routes_of_two_tiers_are_rendered_again_without_a_question(repository: Path, command: tuple[str, ...]) -> None:
-    """A digest of what both have changed is neither's."""
-    branch(repository, "one", BASE.replace("aliases.b", 'aliases.a2 = "fast"\naliases.b'))
-    branch(repository, "two", BASE.replace("aliases.c", 'aliases.b2 = "heavy"\naliases.c'))
+def test_a_tier_that_both_change_is_rendered_again_without_a_question(
+    repository: Path, command: tuple[str, ...]
+) -> None:
+    """The digest of what the router says of it is neither's."""
+    branch(repository, "one", ONE)
+    branch(repository, "two", OF_THE_SAME_TIER)
 
     found = conflicts(repository, *command)
     assert COMPOSE.as_posix() in found
@@ -76,8 +90,8 @@ def test_routes_of_two_tiers_are_rendered_again_without_a_question(repository: P
 
 
 def test_what_a_person_writes_during_a_merge_is_kept(repository: Path) -> None:
-    branch(repository, "one", BASE.replace("aliases.b", 'aliases.a2 = "fast"\naliases.b'))
-    branch(repository, "two", BASE.replace("aliases.c", 'aliases.b2 = "heavy"\naliases.c'))
+    branch(repository, "one", ONE)
+    branch(repository, "two", OF_THE_SAME_TIER)
     conflicts(repository, "merge", "--quiet", "one")
     edited = repository / COMPOSE
     edited.write_text(edited.read_text("utf-8") + "    mem_limit: 1g\n", "utf-8")

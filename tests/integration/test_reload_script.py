@@ -21,11 +21,13 @@ class Master:
 
     def __init__(self, *, busy: int) -> None:
         self.busy, self.commands, self.has_reloaded, self.status = busy, list[str](), False, "200 OK"
+        self.further = ""
 
     def answer(self, command: str) -> str:
         """Answer a command of the master, or a request for the health."""
         if command.startswith("GET"):
-            return f'HTTP/1.0 {self.status}\r\n\r\n{{"ROUTER_FILE_x": "{"new" if self.has_reloaded else "old"}"}}'
+            said = f'"ROUTER_FILE_x": "{"new" if self.has_reloaded else "old"}"{self.further}'
+            return f"HTTP/1.0 {self.status}\r\n\r\n{{{said}}}"
         self.commands.append(command)
         if command == "reload":
             self.has_reloaded = True
@@ -85,3 +87,13 @@ def test_the_check_waits_for_the_files_and_for_the_tiers(tmp_path: Path) -> None
         assert run(port, tmp_path, "check", digest="old").returncode == 1
         assert run(port, tmp_path, digest="old").returncode == 0
     assert master.commands == []
+
+
+def test_a_tier_that_the_router_still_has_is_a_difference(tmp_path: Path) -> None:
+    """Its digest is not among those that are wanted."""
+    master = Master(busy=0)
+    master.further = ', "ROUTER_TIER_gone": "1"'
+    with master.listening() as port:
+        assert run(port, tmp_path, "check", digest="old").returncode == 1
+        master.further = ""
+        assert run(port, tmp_path, "check", digest="old").returncode == 0
