@@ -30,8 +30,8 @@ def router_digests(files: Mapping[str, str], router: Router) -> RouterDigests:
         for owner, line in _owned_lines(path, text, owners):
             (parts[owner] if owner else rest[path]).append(line)
     return RouterDigests(
-        files={path: digest(*lines) for path, lines in rest.items()},
-        tiers={tier: digest(*lines) for tier, lines in parts.items() if lines},
+        files={path: digest("\n".join(lines)) for path, lines in rest.items()},
+        tiers={tier: digest("\n".join(lines)) for tier, lines in parts.items() if lines},
     )
 
 
@@ -54,12 +54,14 @@ def _owned_lines(path: str, text: str, owners: Mapping[str, str]) -> Iterator[tu
     What is indented below a tier's line is the tier's. What a tier's lines come behind is among them, as a name or as a
     line: lines that change places are a change.
     """
+    known = owners.keys()
     section = owner = ""
     before = path
-    for line in text.split("\n"):
+    for line, plain in zip(text.split("\n"), text.translate(_PUNCTUATION).split("\n"), strict=True):
         if not line or line.isspace():
             continue
-        own = next((owners[word] for word in line.translate(_PUNCTUATION).split() if word in owners), "")
+        words = plain.split()
+        own = "" if known.isdisjoint(words) else next(owners[word] for word in words if word in known)
         if not line[0].isspace():
             section = own
         own = section or own
