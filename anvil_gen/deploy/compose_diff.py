@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from anvil_gen.resolve.compose_keys import NAMED_VOLUME, by_name
 from anvil_gen.resolve.model import FILE_LABEL
-from anvil_gen.resolve.router_model import file_of_variable
+from anvil_gen.resolve.router_model import digested_by
 from anvil_gen.text.flags import parse_flags
 from anvil_gen.text.masking import secret_part
 
@@ -131,14 +131,14 @@ def without_reloader(changes: Iterable[Change], router: str, reloader: str) -> I
     for change in changes:
         if change.service != reloader:
             yield change
-        elif change.address[2:3] == ("environment",) and file_of_variable(change.address[3]):
-            yield replace(change, address=("services", router, ROUTES, file_of_variable(change.address[3])))
+        elif change.address[2:3] == ("environment",) and digested_by(change.address[3]):
+            yield replace(change, address=("services", router, ROUTES, digested_by(change.address[3])))
 
 
 def _reason(address: Address) -> str:
     if address[2:3] == ("labels",) and len(address) > 3 and address[3].startswith(FILE_LABEL):
         return f"{address[3].removeprefix(FILE_LABEL)} changed"
-    file = file_of_variable(address[3]) if address[2:3] == ("environment",) and len(address) > 3 else ""
+    file = digested_by(address[3]) if address[2:3] == ("environment",) and len(address) > 3 else ""
     if file:
         return f"{file} changed"
     return ""

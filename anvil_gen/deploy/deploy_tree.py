@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from anvil_gen import __version__
 from anvil_gen.deploy.contained_folder import ContainedFolder, is_temporary, reason, temporary_name
-from anvil_gen.deploy.git import committed
+from anvil_gen.deploy.git import committed, merged
 from anvil_gen.deploy.lock import FolderLock
 from anvil_gen.deploy.state import State, decode
 from anvil_gen.deploy.write_order import Step, write_steps
@@ -347,12 +347,13 @@ class DeployTree:
         return self._state is not None and digest_of(text) in self._state.digests(path)
 
     def _committed(self, changes: Iterable[FileChange]) -> set[str]:
-        """Return which of the files are ours by their header, and as git has committed them."""
-        ours = {change.path: change.before for change in changes if self._says_whose(change)}
+        """Return which of the files are ours by their header, and as git has committed or merged them."""
+        ours = {change.path: change.before or "" for change in changes if self._says_whose(change)}
         if not ours:
             return set()
         texts = (None if raw is None else _text(raw) for raw in committed(self.path, ours))
-        return {path for path, text in zip(ours, texts, strict=False) if text == ours[path]}
+        found = {path for path, text in zip(ours, texts, strict=False) if text == ours[path]}
+        return found.union(merged(self.path, {path: text for path, text in ours.items() if path not in found}))
 
 
 def _temporary(step: Step) -> str:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+from anvil_gen.patterns import lazy_pattern
 
 # A checkout may hold a folder that is a repository itself, with a configuration of its author's: git is neither to take
 # it for one, nor to start what that configuration names, as where an object is to be fetched.
 _NO_BARE_REPOSITORY = ("-c", "safe.bareRepository=explicit")
 _NO_FETCH = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1"}
+# What git names the other side by, while it puts two together.
+_OTHER_SIDES = ("MERGE_HEAD", "REBASE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
+_CONFLICT_MARKER = lazy_pattern(r"(<{7}|\|{7}|={7}|>{7})( .*)?")
 
 
 def committed(folder: Path, paths: Iterable[str], commit: str = "HEAD") -> Iterator[bytes | None]:
@@ -26,6 +31,24 @@ def committed(folder: Path, paths: Iterable[str], commit: str = "HEAD") -> Itera
         size = int(words[2])
         yield answer[:size]
         answer = answer[size + 1 :]
+
+
+def merged(folder: Path, texts: Mapping[str, str]) -> Iterator[str]:
+    """Yield which files below ``folder`` a merge that is under way has put together: each of their lines is committed.
+
+    So is a file with conflict markers. A rebase, a cherry-pick and a revert are merges too.
+    """
+    theirs = next(filter(None, (commit_of(folder, ref) for ref in _OTHER_SIDES)), None)
+    if theirs is None or not texts:
+        return
+    base = _output(folder, "merge-base", "HEAD", theirs) or b"HEAD"
+    sides = ("HEAD", theirs, f"{theirs}^", base.decode("ascii").strip())
+    versions = zip(*(committed(folder, texts, side) for side in sides), strict=False)
+    for (path, text), found in zip(texts.items(), versions, strict=False):
+        lines = {line.rstrip(b"\r") for version in found if version is not None for line in version.split(b"\n")}
+        own = (line for line in text.split("\n") if not _CONFLICT_MARKER.fullmatch(line))
+        if lines.issuperset(line.encode("utf-8", "surrogateescape") for line in own):
+            yield path
 
 
 def commit_of(folder: Path, ref: str) -> str | None:

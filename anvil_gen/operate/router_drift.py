@@ -11,7 +11,7 @@ from anvil_gen.operate.deployment import Deployment
 from anvil_gen.operate.drift import Drift
 from anvil_gen.operate.reach import reachable
 from anvil_gen.resolve.model import Mode, Router
-from anvil_gen.resolve.router_model import HEALTH_FILE, file_of_variable, path_of_mode
+from anvil_gen.resolve.router_model import HEALTH_FILE, digested_by, path_of_mode
 from anvil_gen.text_files import read_text
 
 
@@ -24,7 +24,8 @@ def routes_drift(deployment: Deployment, mode: Mode, router: Router, one: Contai
     wanted = _health_on_disk(deployment, mode)
     if not isinstance(running, dict) or not wanted:
         return None
-    differing = [file_of_variable(name) or name for name in wanted if running.get(name) != wanted[name]]
+    names = (name for name in {**wanted, **running} if running.get(name) != wanted.get(name))
+    differing = [digested_by(name) or name for name in names]
     if not differing:
         return None
     others = (other for other in deployment.stack.modes if _health_on_disk(deployment, other) == running)

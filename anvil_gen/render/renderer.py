@@ -17,10 +17,11 @@ from anvil_gen.diagnostics import Diagnostic, DiagnosticError, InternalError, Lo
 from anvil_gen.digests import digest
 from anvil_gen.render.jinja_env import QUOTES, TEMPLATE_ERRORS, TemplateCache, TemplateEnvironment
 from anvil_gen.render.overrides import overridden
+from anvil_gen.render.router_digests import router_digests
 from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.render.template_lines import TemplateLine, lines_of
 from anvil_gen.resolve.model import ENV_EXAMPLE_FILE, Mode, Stack
-from anvil_gen.resolve.router_model import file_variable, path_of_mode
+from anvil_gen.resolve.router_model import file_variable, path_of_mode, tier_variable
 
 _OVERRIDDEN = ("service", "router")
 _ROUTER = "router/"
@@ -73,6 +74,7 @@ class Renderer:
             files[file.path] = self._text(file)
         digests = _digests(files)
         naming = [file for file in router if file.path.startswith(_NAMING_DIGESTS)]
+        naming = [replace(file, context=_with_router_digests(file.context, files)) for file in naming]
         naming += self._compose_files(stack)
         naming = [replace(file, context=_with_digests(file.context, digests)) for file in naming]
         for file in naming:
@@ -206,16 +208,27 @@ def _context(stack: Stack, mode: Mode) -> dict[str, Any]:
 
 
 def _file_names(paths: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
-    """Return what a router's files are called in its folder in one mode: by their usual names, and by their variables.
+    """Return what a router's files are called in its folder in one mode, by their usual names.
 
     Those that name the digests of the others are not among them, nor those of other folders.
     """
-    files = {
+    names = {
         path.removeprefix(_ROUTER): own.removeprefix(_ROUTER)
         for path, own in paths.items()
         if path.startswith(_ROUTER) and path.count("/") == 1 and not path.startswith(_NAMING_DIGESTS)
     }
-    return {"files": files, "file_variables": {file_variable(name): own for name, own in files.items()}}
+    return {"files": names}
+
+
+def _with_router_digests(context: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+    """Return a context with the digests of the files of a router that reloads, by their variables, and by its tiers."""
+    router, names = context["router"], context["files"]
+    if not router.reloads:
+        return dict(context)
+    found = router_digests({f"{_ROUTER}{own}": files[f"{_ROUTER}{own}"] for own in names.values()}, router)
+    by_file = {file_variable(name): found.files[f"{_ROUTER}{own}"] for name, own in names.items()}
+    by_tier = {tier: (tier_variable(tier), value) for tier, value in found.tiers.items()}
+    return {**context, "file_digests": by_file, "tier_digests": by_tier}
 
 
 def _with_digests(context: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:

@@ -277,6 +277,12 @@ class Router(Struct, frozen=True, kw_only=True):
     options: RouterOptions
 
     @property
+    def routes_by_tier(self) -> tuple[tuple[Route, ...], ...]:
+        """The routes of each tier, in the order of the tiers' first ones."""
+        tiers = dict.fromkeys(route.tier for route in self.routes)
+        return tuple(tuple(route for route in self.routes if route.tier == tier) for tier in tiers)
+
+    @property
     def sealed(self) -> bool:
         """Whether it is on the internal network of sealed tiers."""
         return self.limits.sealed

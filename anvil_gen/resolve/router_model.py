@@ -7,15 +7,28 @@ from msgspec import Struct
 
 from anvil_gen.patterns import lazy_pattern
 
-_FILE_VARIABLE = "ROUTER_FILE_"
-"""Prefix of the variables that carry the digest of a router's file, for the service that reloads the router."""
+_FILE_VARIABLE, _TIER_VARIABLE = "ROUTER_FILE_", "ROUTER_TIER_"
+"""Prefixes of the variables that carry digests of a router's files, for the service that reloads the router."""
 HEALTH_FILE = "router/health.json"
-"""What a router that reloads answers at /health: the digest of each of its files."""
+"""What a router that reloads answers at /health: the same digests."""
 
 
 def file_variable(name: str) -> str:
     """Return the variable with the digest of a router's file: ``ROUTER_FILE_haproxy_cfg``."""
     return _FILE_VARIABLE + name.replace(".", "_")
+
+
+def tier_variable(name: str) -> str:
+    """Return the variable with the digest of what a router's files say of a tier: ``ROUTER_TIER_fast_2d2``."""
+    return _TIER_VARIABLE + "".join(sign if sign.isalnum() else f"_{ord(sign):02x}" for sign in name)
+
+
+def digested_by(variable: str) -> str:
+    """Return whose digest a variable has: a file's, or a tier's routes'; an empty text for any other variable."""
+    if variable.startswith(_TIER_VARIABLE):
+        tier, *signs = variable.removeprefix(_TIER_VARIABLE).split("_")
+        return "routes of " + tier + "".join(chr(int(sign[:2], 16)) + sign[2:] for sign in signs)
+    return file_of_variable(variable)
 
 
 def file_of_variable(variable: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from anvil_gen.deploy.compose_diff import Cause, Change, compare
+from anvil_gen.deploy.compose_diff import ROUTES, Cause, Change, compare
 from anvil_gen.inventory.toml_file import Document
 from anvil_gen.resolve.model import FILE_LABEL, Stack, Tree
 from anvil_gen.review.consequence import ServiceChange, compose, service_changes
@@ -61,11 +61,15 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
 
 class Effect(Struct, frozen=True, kw_only=True):
-    """An edit with what it changes: None where it cannot be taken back alone. One that is idle changes no file."""
+    """An edit with what it changes, alone or with others that it needs; None where that is not known.
+
+    One that is idle changes no file.
+    """
 
     edit: Edit
     document: Document
     places: Set[Place] | None = None
+    is_alone: bool = True
     is_idle: bool = False
 
 
@@ -83,7 +87,12 @@ def explained(services: Sequence[ServiceChange], inputs: Inputs) -> tuple[list[S
     services = [_with_differences(one, renamed.get(one.service)) for one in services]
     return [
         replace(
-            one, changes=tuple(replace(change, cause=_cause(one, change, inputs, effects)) for change in one.changes)
+            one,
+            changes=tuple(
+                replace(change, cause=cause)
+                for change in one.changes
+                for cause in _causes(one, change, inputs, effects)
+            ),
         )
         for one in services
     ], idle
@@ -139,7 +148,7 @@ def _effects_of(edits: Sequence[Edit], document: Document, render: Render, after
     before = next((tree for tree in trials if tree is not None), None)
     places = None if before is None else _places(before, after)
     for edit in edits:
-        yield tried[edit.path] or Effect(edit=edit, document=document, places=places)
+        yield tried[edit.path] or Effect(edit=edit, document=document, places=places, is_alone=False)
 
 
 def _tried(edit: Edit, edits: Sequence[Edit], document: Document, render: Render, after: Tree) -> Effect | None:
@@ -165,9 +174,32 @@ def places_of(one: ServiceChange) -> Iterator[Place]:
     yield from ((one.service, change.address[2:]) for change in one.changes)
 
 
-def _cause(one: ServiceChange, change: Change, inputs: Inputs, effects: Sequence[Effect]) -> Cause | None:
+def _causes(one: ServiceChange, change: Change, inputs: Inputs, effects: Sequence[Effect]) -> Sequence[Cause | None]:
+    """Return the cause of a change; of routes every one, since a digest stands for all that a tier has of them."""
     place = (one.service, change.address[2:])
+    nearest = _by_distance(place, inputs, effects)
+    found = [it for it in nearest if it.places is not None and _is_among(place, it.places)]
+    if found and place[1][:1] == (ROUTES,):
+        first = next((it for it in found if not it.is_alone), None)
+        return [_of_effect(it, inputs) for it in found if it.is_alone or it is first]
+    if found:
+        return [_of_effect(found[0], inputs)]
+    if _is_among(place, inputs.program):
+        return [Cause(file=inputs.elsewhere.version, key="version")]
     table = table_of(one.service, inputs.stack)
+    unproven = _unproven([it for it in nearest if it.places is None], table)
+    if unproven is not None:
+        return [_of_effect(unproven, inputs)]
+    return [_of_elsewhere(one, change, inputs) or _by_value(one, change, table, inputs)]
+
+
+def _by_distance(place: Place, inputs: Inputs, effects: Sequence[Effect]) -> list[Effect]:
+    """Return edits by how near they are to a place.
+
+    What is written for a service itself is nearer than what all have in common, and what changes less more telling; of
+    what changes alike, a key of its own before its table, but the table of another service.
+    """
+    table = table_of(place[0], inputs.stack)
 
     def distance(effect: Effect) -> tuple[bool, bool, bool, int, int]:
         is_own = effect.document is inputs.document and effect.edit.path[: len(table)] == table
@@ -175,17 +207,7 @@ def _cause(one: ServiceChange, change: Change, inputs: Inputs, effects: Sequence
         places, depth = effect.places or (), len(effect.edit.path)
         return not is_own, place not in places, not is_name, len(places), -depth if is_own else depth
 
-    # What is written for a service itself is nearer than what all have in common, and what changes less more telling;
-    # of what changes alike, a key of its own before its table, but the table of another service.
-    nearest = sorted(effects, key=distance)
-    found = next((it for it in nearest if it.places is not None and _is_among(place, it.places)), None)
-    if found is None and _is_among(place, inputs.program):
-        return Cause(file=inputs.elsewhere.version, key="version")
-    if found is None:
-        found = _unproven([it for it in nearest if it.places is None], table)
-    if found is not None:
-        return _of_effect(found, inputs)
-    return _of_elsewhere(one, change, inputs) or _by_value(one, change, table, inputs)
+    return sorted(effects, key=distance)
 
 
 def _is_among(place: Place, places: Set[Place]) -> bool:

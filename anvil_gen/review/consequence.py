@@ -14,7 +14,7 @@ from anvil_gen.render.syntaxes import syntax_of
 from anvil_gen.resolve.model import EXPERIMENT_FILE, Tree
 from anvil_gen.resolve.relative_paths import moved_texts, moved_volume
 from anvil_gen.resolve.root_files import ROOT_FILE, included
-from anvil_gen.resolve.router_model import file_of_variable
+from anvil_gen.resolve.router_model import digested_by
 from anvil_gen.review.exposure import exposures, new_exposures
 from anvil_gen.review.host_access import Exposure
 
@@ -176,7 +176,7 @@ def reloaders(services: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {
         name: str(service.get("network_mode")).removeprefix(_SHARES_NETWORK)
         for name, service in services.items()
-        if isinstance(service.get("environment"), Mapping) and any(map(file_of_variable, service["environment"]))
+        if isinstance(service.get("environment"), Mapping) and any(map(digested_by, service["environment"]))
     }
 
 

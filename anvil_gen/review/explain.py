@@ -294,7 +294,7 @@ def _reason(data: Any, path: KeyPath) -> str:
 def _digested(keys: KeyPath) -> str:
     """Return the file whose digest a value is; nothing for any other."""
     last = str(keys[-1])
-    return last.removeprefix(FILE_LABEL) if last.startswith(FILE_LABEL) else file_of_variable(last) or ""
+    return last.removeprefix(FILE_LABEL) if last.startswith(FILE_LABEL) else file_of_variable(last)
 
 
 def _key_of_line(text: str, path: str, rest: str, value: Any) -> KeyPath | None:

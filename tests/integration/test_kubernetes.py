@@ -124,14 +124,20 @@ def test_the_router_has_composes_configuration_but_for_its_resolver() -> None:
     compose = (REPOSITORY / "examples/lab-quad/router/haproxy.cfg").read_text("utf-8").splitlines()
 
     other = [line for line in mine if line not in compose]
-    missing = [line for line in compose if line not in mine and not line.startswith(("#", "    hold", "    timeout r"))]
+    known = ("#", "    #", "    hold", "    timeout r")
+    missing = [line for line in compose if line not in mine and not line.startswith(known)]
 
     assert [line.partition(" init-addr")[2] for line in other] == [" libc"]
+    # A name that is looked up before the start is not looked for after it.
     assert missing == [
+        "    set-var proc.began date",
         "resolvers DOCKER",
         "    nameserver docker 127.0.0.11:53",
         "    resolve_retries 2",
         next(line for line in compose if "init-addr last" in line),
+        "    acl looks_for_tiers date,sub(proc.began) 0:2",
+        *(line for line in compose if line.startswith("    acl lacks_tier ")),
+        next(line for line in compose if line.endswith(" if looks_for_tiers lacks_tier")),
     ]
 
 

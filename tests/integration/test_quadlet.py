@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import graphlib
+import json
 import os
 import shutil
 import subprocess
@@ -18,7 +19,6 @@ from podman_units import QUADLET, Unit, generated
 
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import DiagnosticError
-from anvil_gen.digests import digest
 from anvil_gen.render.unit_reader import plain, split_words
 
 CONFIGURATION = "ROUTER_FILE_haproxy_cfg"
@@ -121,8 +121,7 @@ def test_the_router_asks_the_resolver_of_podmans_network() -> None:
 
     assert "    parse-resolv-conf\n" in text
     assert "127.0.0.11" not in text
-    assert variables[CONFIGURATION] == digest(text)
-    assert variables[CONFIGURATION] in (EXAMPLE / "router/health.json").read_text("utf-8")
+    assert json.loads((EXAMPLE / "router/health.json").read_text("utf-8"))[CONFIGURATION] == variables[CONFIGURATION]
 
 
 def test_gpus_are_the_cdi_names_of_their_uuids() -> None:

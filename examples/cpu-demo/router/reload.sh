@@ -1,10 +1,10 @@
 # Made by anvil-gen from hosts/cpu-demo.toml. Edit that file, then run:
 #   anvil-gen render hosts/cpu-demo.toml
 #
-# Keeps the router at these files without a restart; it runs next to the router, in its network. ROUTER_FILE_* has the
-# digest of each file that has to be in use, and /health names those that are.
+# Keeps the router at these files without a restart; it runs next to the router, in its network. ROUTER_FILE_* and
+# ROUTER_TIER_* have the digests of what has to be in use, and /health names those of what is.
 #   reload.sh        reload the router where it runs others, then watch it
-#   reload.sh check  tell whether it runs these
+#   reload.sh check  tell whether it runs these, and has looked for its tiers
 set -u
 
 ask() {
@@ -13,9 +13,12 @@ ask() {
 
 is_current() {
   ask || return
-  for name in "${!ROUTER_FILE_@}"; do
+  others=$health
+  for name in "${!ROUTER_FILE_@}" "${!ROUTER_TIER_@}"; do
     [[ $health == *"\"$name\": \"${!name}\""* ]] || return
+    others=${others/"\"$name\""/}
   done
+  [[ $others != *ROUTER_* ]]
 }
 
 # A command for HAProxy's master, which only this network's own loopback reaches.
@@ -37,7 +40,7 @@ reload() {
 }
 
 if [ "${1-}" = check ]; then
-  is_current
+  is_current && [[ $health == HTTP/???' 200 '* ]]
   exit
 fi
 until ask 2>/dev/null; do

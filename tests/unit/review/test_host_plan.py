@@ -251,7 +251,7 @@ def test_what_else_of_a_renamed_tier_is_another_one_is_told(fleet: Path) -> None
 
     assert consequences(plan) == {"vectors": "start", "router": "reload", "embed": "stop", "coder": "recreate"}
     assert lines(plan)[:2] == ["vectors: tiers.embed renamed to vectors", "vectors: gpus c -> d"]
-    assert lines(plan)[-2] == "embed: tiers.embed renamed to vectors"
+    assert "embed: tiers.embed renamed to vectors" in lines(plan)
 
 
 def test_a_ref_that_does_not_exist_is_an_error(fleet: Path) -> None:

@@ -1,10 +1,10 @@
 # Made by anvil-gen from hosts/lab-quad.toml. Edit that file, then run:
 #   anvil-gen render hosts/lab-quad.toml
 #
-# Keeps the router at these files without a restart; it runs next to the router, in its network. ROUTER_FILE_* has the
-# digest of each file that has to be in use, and /health names those that are.
+# Keeps the router at these files without a restart; it runs next to the router, in its network. ROUTER_FILE_* and
+# ROUTER_TIER_* have the digests of what has to be in use, and /health names those of what is.
 #   reload.sh        reload the router where it runs others, then watch it
-#   reload.sh check  tell whether it runs these
+#   reload.sh check  tell whether it runs these, and has looked for its tiers
 #   reload.sh start  be the router, at first in the default mode
 # The router reads the configuration that a link names, so that another mode is a reload too. Both containers see it.
 link=/dev/shm/haproxy.cfg
@@ -16,9 +16,12 @@ ask() {
 
 is_current() {
   ask || return
-  for name in "${!ROUTER_FILE_@}"; do
+  others=$health
+  for name in "${!ROUTER_FILE_@}" "${!ROUTER_TIER_@}"; do
     [[ $health == *"\"$name\": \"${!name}\""* ]] || return
+    others=${others/"\"$name\""/}
   done
+  [[ $others != *ROUTER_* ]]
 }
 
 # A command for HAProxy's master, which only this network's own loopback reaches.
@@ -48,7 +51,7 @@ if [ "${1-}" = start ]; then
 fi
 
 if [ "${1-}" = check ]; then
-  is_current
+  is_current && [[ $health == HTTP/???' 200 '* ]]
   exit
 fi
 until ask 2>/dev/null; do
