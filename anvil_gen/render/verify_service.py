@@ -45,7 +45,7 @@ def expected_service(catalog: Catalog, kind: str, model: Any) -> dict[str, Any]:
 def expected_root(stack: Stack, mode: Mode) -> dict[str, Any]:
     """Return what the root file of a mode must hold."""
     files = [f"tiers/{tier.name}.yml" for tier in mode.tiers]
-    files += [f"services/{extra.name}.yml" for extra in stack.services]
+    files += [f"services/{extra.name}.yml" for extra in mode.services]
     files += [mode.router_file] if mode.router is not None and files else []
     return {"name": compose_string(stack.project), "include": tuple(files) or _ABSENT}
 

@@ -66,10 +66,13 @@ def resolve(
     spec = resolve_router_spec(context, project=host.project)
     tiers = _tiers(context, spec)
     spec = None if _has_no_tiers(inventory, collector) else spec  # a router to nothing
-    modes = build_modes(context, spec, tiers)
+    services = build_extras(context)
+    modes = build_modes(context, spec, tiers, services)
     experiment = build_experiment(context, tiers, host=host.name)
-    services, router = build_extras(context), modes[0].router
-    services += build_monitoring_services(context, tiers, router)
+    router = modes[0].router
+    monitoring = build_monitoring_services(context, tiers, router)
+    services += monitoring
+    modes = tuple(replace(mode, services=(*mode.services, *monitoring)) for mode in modes)
     return _checked(
         context,
         Stack(
