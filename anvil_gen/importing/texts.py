@@ -38,6 +38,26 @@ def value_of(value: Any) -> Any:
     return only_variable(parts) or {"interpolate": value}
 
 
+def without_nulls(value: Any, key: str = "") -> Any:
+    """Return a value of a compose file without nulls, which an inventory cannot hold."""
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if key in ("environment", "args") and None in value.values():  # passed on by their names, which a list can say
+        return [name if item is None else f"{name}={env_text(item)}" for name, item in value.items()]
+    nothing: Any = {"networks": {}, "labels": "", "annotations": ""}.get(key)
+    filled = {name: nothing if item is None else without_nulls(item, name) for name, item in value.items()}
+    return {name: item for name, item in filled.items() if item is not None}
+
+
+def env_text(value: Any) -> str:
+    """Return the value of a variable as Compose gives it to the container."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def only_variable(parts: list[Any]) -> dict[str, str] | None:
     """Return the reference of a text that is one variable, with a plain default or none."""
     if len(parts) != 1 or parts[0].operator not in ("", ":-") or not _PLAIN_DEFAULT.fullmatch(parts[0].word):

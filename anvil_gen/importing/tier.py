@@ -12,7 +12,7 @@ from anvil_gen.importing.engine_facts import usual_vendor
 from anvil_gen.importing.service_gpus import take_reservation
 from anvil_gen.importing.service_mounts import MountRead, mount_value, read_mount
 from anvil_gen.importing.service_ports import take_ports
-from anvil_gen.importing.texts import has_variable, is_readable, plain, typed, value_of, whole
+from anvil_gen.importing.texts import env_text, has_variable, is_readable, plain, typed, value_of, whole
 from anvil_gen.importing.tier_command import CommandTaker, Shared, TierRequest
 from anvil_gen.inventory import fields as t
 from anvil_gen.inventory.schema_own_keys import OWN_KEYS
@@ -266,13 +266,6 @@ def health_of(written: Mapping[str, Any]) -> dict[str, Any] | None:
         elif key != "disable":
             found[key] = value_of(value)
     return found
-
-
-def env_text(value: Any) -> str:
-    """Return the value of a variable as Compose gives it to the container."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _list(value: Any) -> list[Any]:
