@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.importing.adoption import adopt, router_table
+from anvil_gen.importing.alternatives import set_apart
 from anvil_gen.importing.compose_files import Project
 from anvil_gen.importing.engine_facts import usual_driver
 from anvil_gen.importing.names import free_name
@@ -20,7 +21,7 @@ from anvil_gen.importing.secrets import Hidden, hide_secrets
 from anvil_gen.importing.service_gpus import GpuNames
 from anvil_gen.importing.service_mounts import read_mount
 from anvil_gen.importing.source_paths import Move
-from anvil_gen.importing.texts import value_of
+from anvil_gen.importing.texts import value_of, without_nulls
 from anvil_gen.importing.tier import tier_of
 from anvil_gen.importing.tier_command import Shared, TierRequest
 from anvil_gen.inventory.fields import NAME_LENGTH
@@ -106,7 +107,7 @@ def assemble(
     for choice in choices:
         if choice.form == "left out":
             continue
-        service = project.tables["services"][choice.service]
+        service = without_nulls(project.tables["services"][choice.service])
         service = with_mounted_secrets(service, project.tables)
         if choice.section == "tiers":
             tiers[choice.name] = tier_of(catalog, _request(catalog, choice, service, move), shared)
@@ -122,7 +123,8 @@ def assemble(
     data |= {"hfcache": {"volume": shared.hub_volume}} if shared.hub_volume else {}
     data |= {"gpus": shared.gpus.tables} if shared.gpus.tables else {}
     data |= _declared(project, move)
-    modes = _modes(tiers)
+    tables = {"tiers": tiers, "services": services}
+    modes = set_apart({one.service: (part, one.name, tables[part][name]) for (part, name), one in owners.items()})
     defaults = _common(tiers)
     data |= {"defaults": defaults} if defaults else {}
     data |= {"tiers": tiers}
@@ -149,7 +151,9 @@ def _request(catalog: Catalog, choice: Choice, service: Mapping[str, Any], move:
 def own_service(service: Mapping[str, Any], move: Move) -> dict[str, Any]:
     """Return a service in Compose's own keys, its relative paths as the inventory's folder has them."""
     keys = {key: value for key, value in service.items() if not key.startswith("x-") and value is not None}
-    keys |= {"environment": by_name(keys["environment"])} if "environment" in keys else {}
+    environment = by_name(keys.get("environment"))
+    if isinstance(environment, dict) and None not in environment.values():
+        keys["environment"] = environment
     volumes = keys.pop("volumes", None)
     found: dict[str, Any] = dict(value_of(moved_keys(keys, move)))
     if isinstance(volumes, list):
@@ -186,24 +190,6 @@ def _name_container_ports(tiers: Mapping[str, dict[str, Any]]) -> None:
     for name, port in listens.items():
         if isinstance(port, int) and counts[port] > 1:
             tiers[name]["container_port"] = port
-
-
-def _modes(tiers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Give tiers that exclude each other modes of their own: they have one port, or one container name."""
-    seen: dict[Any, list[set[str]]] = {}
-    modes: dict[str, Any] = {}
-    for name, tier in tiers.items():
-        claims = {("name", str(tier.get("container_name", name)))} if tier.get("container_name") is not False else set()
-        if tier.get("bind") is not False:
-            claims.add(("port", str(tier.get("port"))))
-        profiles = {str(one) for one in tier.get("profiles") or ()}
-        others = [other for claim in claims for other in seen.get(claim, ())]
-        if any(not (profiles and other and profiles.isdisjoint(other)) for other in others):
-            tier["standby"] = True
-            modes[name] = {"tiers": [name]}
-        for claim in claims:
-            seen.setdefault(claim, []).append(profiles)
-    return modes
 
 
 def _common(tiers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
