@@ -333,4 +333,14 @@ Network = _table(
     attachable=Boolean,
     labels=Named,
 )
+_File: dict[str, Any] = {
+    "name": str,
+    "file": str,
+    "environment": str,
+    "external": Boolean | External,
+    "labels": Named,
+    "template_driver": str,
+}
+Secret = _table("Secret", **_File, driver=str, driver_opts=Options)
+Config = _table("Config", **_File, content=str)
 Volume = _table("Volume", name=str, driver=str, driver_opts=Options, external=Boolean | External, labels=Named)

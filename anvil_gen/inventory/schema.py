@@ -31,6 +31,10 @@ REQUIRED = {
 }
 """Keys that must be there, by struct."""
 
+FileKey = Annotated[
+    str,
+    t.text("A key of `[secrets]` or `[configs]`: what a service names.", t.SERVICE_PATTERN, examples=["hub_token"]),
+]
 RENAMED = {("router", old): new for old, new in RouterTable.RENAMED.items()}
 """Keys of older versions -> what they are called now."""
 
@@ -93,6 +97,22 @@ class Inventory(Table, frozen=True, kw_only=True):
             description="Networks, in Compose's own keys; `default` is the one that every service is on which names "
             "no other.",
             examples=[{"edge": {"external": True, "name": "site-edge"}}],
+        ),
+    ] = field(default_factory=dict)
+    secrets: Annotated[
+        dict[FileKey, dict[str, Any]],
+        Meta(
+            description="Compose's secrets, in its own keys: a `file` of the host, or the variable in `environment`. "
+            "Services name them in `secrets`.",
+            examples=[{"hub_token": {"environment": "HF_TOKEN"}}],
+        ),
+    ] = field(default_factory=dict)
+    configs: Annotated[
+        dict[FileKey, dict[str, Any]],
+        Meta(
+            description="Compose's configs, in its own keys: a `file` of the host, or its `content`. Services name "
+            "them in `configs`. Compose does not notice what has changed in one; a file in `files` it does.",
+            examples=[{"search": {"file": "search.yaml"}}],
         ),
     ] = field(default_factory=dict)
     modes: Annotated[

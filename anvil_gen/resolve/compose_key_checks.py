@@ -34,7 +34,12 @@ def check_own_keys(collector: Collector) -> None:
             collector, path, {key: keys[key] for key in keys if key == "build"}, compose_spec.Service, override=False
         )
         _add_forms(collector, path, form_errors(keys))
-    declared = {"volumes": compose_spec.Volume, "networks": compose_spec.Network}
+    declared = {
+        "volumes": compose_spec.Volume,
+        "networks": compose_spec.Network,
+        "secrets": compose_spec.Secret,
+        "configs": compose_spec.Config,
+    }
     for path, table in tables:
         is_override, kind = path[0] not in ("services", *declared), declared.get(str(path[0]))
         keys = {key: value for key, value in table.items() if path[0] != "services" or key not in KEYS_OF_OURS}

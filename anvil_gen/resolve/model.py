@@ -57,10 +57,12 @@ Networks = Mapping[str, Any] | tuple[str, ...]
 
 
 class Declared(Struct, frozen=True, kw_only=True):
-    """The volumes and networks that a file has to declare, in Compose's own keys, by name."""
+    """What a file has to declare at its top level, in Compose's own keys, by name."""
 
     volumes: Mapping[str, Mapping[str, Any]]
     networks: Mapping[str, Mapping[str, Any]]
+    secrets: Mapping[str, Mapping[str, Any]] = {}
+    configs: Mapping[str, Mapping[str, Any]] = {}
 
 
 class Port(Struct, frozen=True, kw_only=True):

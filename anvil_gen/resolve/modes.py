@@ -55,6 +55,11 @@ def build_modes(
     return tuple(modes)
 
 
+def with_services(modes: Iterable[Mode], services: Iterable[ExtraService]) -> tuple[Mode, ...]:
+    """Return modes with services that run in every one."""
+    return tuple(replace(mode, services=(*mode.services, *services)) for mode in modes)
+
+
 def _mode(
     context: ResolveContext, spec: RouterSpec | None, name: str, tiers: tuple[Tier, ...], table: ModeTable | None
 ) -> Mode:

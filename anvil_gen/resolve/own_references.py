@@ -153,7 +153,7 @@ def _unknown(own: _Own, reference: _Reference, known: set[str], stack: Stack, co
         table = "" if kind == "service" else f", or add a table [networks.{name}]"
         remedy = f"{did_you_mean(name, known) or f'there are: {join_words(known)}'}{table}"
     else:
-        remedy = "mount a file, or name a variable: an inventory declares none"
+        remedy = did_you_mean(name, known) or f"add a table [{kind}s.{name}]"
     code = "unknown-network" if kind == "network" else "unknown-reference"
     _report(collector, code, own, reference.path, (f'there is no {kind} "{name}"', remedy))
 

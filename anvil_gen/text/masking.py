@@ -208,7 +208,8 @@ def mask_values(text: str, secrets: Iterable[str]) -> str:
 
 def secret_part(path: Sequence[str | int]) -> int | None:
     """Return the position of the first name in a path whose value is better not shown; None if all may be."""
-    return next((at for at, part in enumerate(path) if isinstance(part, str) and may_hold_secret(part)), None)
+    named = ((at, part) for at, part in enumerate(path) if isinstance(part, str) and part not in _NAMING)
+    return next((at for at, part in named if may_hold_secret(part)), None)
 
 
 def mask_text(text: str, *, show_variables: bool = False) -> str:
