@@ -108,7 +108,6 @@ def assemble(
         if choice.form == "left out":
             continue
         service = without_nulls(project.tables["services"][choice.service])
-        service = with_mounted_secrets(service, project.tables)
         if choice.section == "tiers":
             tiers[choice.name] = tier_of(catalog, _request(catalog, choice, service, move), shared)
             tiers[choice.name] |= choice.assumed if choice.form == "fields" else {}
@@ -161,26 +160,13 @@ def own_service(service: Mapping[str, Any], move: Move) -> dict[str, Any]:
     return found
 
 
-def with_mounted_secrets(service: Mapping[str, Any], tables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a service that mounts the files of its secrets and configs, which an inventory does not declare."""
-    found, mounts = dict(service), list(service.get("volumes") or ())
-    for kind, folder in (("secrets", "/run/secrets/"), ("configs", "/")):
-        for entry in found.pop(kind, None) or ():
-            table = entry if isinstance(entry, dict) else {"source": entry}
-            source = str(table.get("source", ""))
-            file = (tables[kind].get(source) or {}).get("file")
-            target = str(table.get("target") or f"{folder}{source}")
-            target = target if target.startswith("/") else f"/run/secrets/{target}"
-            if file is not None:
-                mounts.append({"type": "bind", "source": file, "target": target, "read_only": True})
-    return {**found, **({"volumes": mounts} if mounts else {})}
-
-
 def _declared(project: Project, move: Move) -> dict[str, Any]:
-    """Return the volumes and networks of a project."""
-    networks = {name: value_of(table) for name, table in project.tables["networks"].items()}
-    volumes = {name: value_of(moved_volume(table, move)) for name, table in project.tables["volumes"].items()}
-    return {**({"networks": networks} if networks else {}), **({"volumes": volumes} if volumes else {})}
+    """Return what the services of a project name besides each other."""
+    found: dict[str, Any] = {"networks": project.tables["networks"]}
+    found["volumes"] = {name: moved_volume(table, move) for name, table in project.tables["volumes"].items()}
+    for section in ("secrets", "configs"):
+        found[section] = {name: moved_keys(table, move) for name, table in project.tables[section].items()}
+    return {section: value_of(tables) for section, tables in found.items() if tables}
 
 
 def _name_container_ports(tiers: Mapping[str, dict[str, Any]]) -> None:

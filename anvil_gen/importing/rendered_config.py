@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.importing.compose_config import ComposeError, ComposeFiles
+from anvil_gen.inventory.env_references import DECLARED
 from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.model import Tree
 from anvil_gen.resolve.own_references import referred_services
@@ -116,7 +117,7 @@ def _part(whole: Mapping[str, Any], folder: Path, names: Collection[str], *, var
 
 def as_one_file(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the root files of a tree include, as one compose file of its folder."""
-    whole: dict[str, Any] = {"services": {}, "volumes": {}, "networks": {}}
+    whole: dict[str, Any] = {section: {} for section in ("services", *DECLARED)}
     included = dict.fromkeys(path for root in data if _ROOT.fullmatch(root) for path in data[root].get("include", ()))
     for path in included:
         keys, move = data[path], _move_from(posixpath.dirname(path))
@@ -124,6 +125,8 @@ def as_one_file(data: Mapping[str, Any]) -> dict[str, Any]:
         whole["services"] |= {name: moved_keys(one, move) for name, one in keys["services"].items()}
         whole["volumes"] |= {name: moved_volume(one or {}, move) for name, one in keys.get("volumes", {}).items()}
         whole["networks"] |= keys.get("networks") or {}
+        for section in ("secrets", "configs"):
+            whole[section] |= {name: moved_keys(one, move) for name, one in keys.get(section, {}).items()}
     return whole
 
 
