@@ -59,7 +59,9 @@ def _short(text: str, move: Move) -> MountRead:
         written = {"type": "bind", "source": source, "target": target, "bind": {"create_host_path": True}}
         written |= {"read_only": True} if "ro" in given else {}
         written["bind"] |= _bind_options(given)
-        written = {**written, "source": moved(source, move)} if given <= _OPTIONS else _from_the_root(text, source, move)
+        written = (
+            {**written, "source": moved(source, move)} if given <= _OPTIONS else _from_the_root(text, source, move)
+        )
     return MountRead(
         target=target.rstrip("/") or target,
         source=source,
