@@ -21,7 +21,7 @@ from anvil_gen.importing.secrets import Hidden, hide_secrets
 from anvil_gen.importing.service_gpus import GpuNames
 from anvil_gen.importing.service_mounts import read_mount
 from anvil_gen.importing.source_paths import Move
-from anvil_gen.importing.texts import value_of, without_nulls
+from anvil_gen.importing.texts import value_of, without_newer, without_nulls
 from anvil_gen.importing.tier import tier_of
 from anvil_gen.importing.tier_command import Shared, TierRequest
 from anvil_gen.inventory.fields import NAME_LENGTH
@@ -107,7 +107,7 @@ def assemble(
     for choice in choices:
         if choice.form == "left out":
             continue
-        service = without_nulls(project.tables["services"][choice.service])
+        service = without_newer(without_nulls(project.tables["services"][choice.service]))
         if choice.section == "tiers":
             tiers[choice.name] = tier_of(catalog, _request(catalog, choice, service, move), shared)
             tiers[choice.name] |= choice.assumed if choice.form == "fields" else {}
