@@ -42,6 +42,7 @@ NOT_DRIVEN = {
     **dict.fromkeys(("gpus[]", "experiment.gpu"), "names a card"),
     **dict.fromkeys(("modes.*.tiers[]", "modes.*.aliases.*", "router.aliases.*"), "names a tier"),
     "router.default_tier": "names a tier",
+    "modes.*.services[]": "names a service",
     "host.ca_file": "a file of the host: test_way_out.py",
     "monitoring.bind": "an IP address",
     "monitoring.textfile": "a folder of the host, mounted as those of `mounts` are",
