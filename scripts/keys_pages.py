@@ -145,8 +145,9 @@ def inventory_page(catalog: Catalog) -> str:
         'environment.GREETING = { interpolate = "$${NAME}" }                   # the text ${NAME}',
         "```",
         "",
-        "A relative path in `[paths]`, `[hfcache]`, `mounts`, `files`, `override`, `[services]`, `[volumes]`, `[secrets]`",
-        "and `[configs]` starts from this file's folder. Rendered, it is relative to the file that has it; so is what a variable holds.",
+        "A relative path in `[paths]`, `[hfcache]`, `mounts`, `files`, `override`, `[services]`, `[volumes]`,",
+        "`[secrets]` and `[configs]` starts from this file's folder. Rendered, it is relative to the file that has it;",
+        "so is what a variable holds.",
     ]
     for title, (struct, section) in TABLES.items():
         definition = definitions[struct]
