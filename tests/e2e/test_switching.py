@@ -40,7 +40,7 @@ def test_services_are_switched_with_what_they_need(box: Box) -> None:
         "page": {**sleeping, "ports": port, "depends_on": ["one"]},
         "spare-page": {**sleeping, "ports": port, "depends_on": ["spare"], "standby": True},
     }
-    inventory["modes"]["other"]["services"] = ["spare-page"]
+    inventory["modes"] = {"other": {"tiers": ["two", "spare"], "services": ["spare-page"]}}
     box.render(inventory)
     (box.folder / "hosts" / "key.txt").write_text("x", "utf-8")
 
