@@ -11,6 +11,7 @@ from msgspec import UNSET
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fields import NAME_LENGTH, PROJECT_PATTERN
 from anvil_gen.inventory.schema import Inventory
+from anvil_gen.resolve.compose_keys import starts_nothing
 from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.model import Mode, Stack, Tier
 from anvil_gen.resolve.networks import check_shared, check_used
@@ -141,7 +142,7 @@ def _images(stack: Stack, collector: Collector) -> None:
 
 def _shares(mode: Mode, tiers: Iterable[Tier], collector: Collector) -> None:
     holders: dict[str, list[tuple[Gpu, Tier]]] = {}
-    for tier in tiers:
+    for tier in (one for one in tiers if not starts_nothing(one.service.override)):
         for gpu in tier.gpus:
             holders.setdefault(gpu.name, []).append((gpu, tier))
     for name, held in holders.items():

@@ -129,6 +129,13 @@ def test_tiers_of_different_profiles_do_not_share(tmp_path: Path) -> None:
     )
 
 
+def test_a_tier_of_no_container_takes_nothing_of_a_gpu(tmp_path: Path) -> None:
+    tier = f"{TIER}, gpus = ['a']"
+    tiers = f"tiers.one = {{ {tier} }}\ntiers.two = {{ {tier}, port = 1, deploy = {{ replicas = 0 }} }}\n"
+
+    assert faults_of(f"{HEAD}gpus.a.uuid = '{UUID_A}'\n{tiers}", tmp_path) == ()
+
+
 def test_where_an_index_pins_no_engine(tmp_path: Path) -> None:
     text = f"host.platform = 'wsl2'\ngpus.a.index = 1\ntiers.one = {{ {TIER}, gpus = ['a'] }}"
     (warning,) = faults_of(HEAD + text, tmp_path)
