@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from anvil_gen.importing.texts import plain
@@ -35,16 +33,6 @@ def variables_of(value: Any, path: KeyPath = ()) -> Iterator[tuple[Interpolation
         for variable in interpolations(value):
             yield variable, path
             yield from variables_of(variable.word, path)
-
-
-def from_the_root(tables: Any, dotenv: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Return the variables of a `.env` that hold a relative path, as they mean the same in every file of a tree."""
-    names = {variable.name for variable, path in variables_of(tables) if not {*path}.isdisjoint(_PATHS)}
-    return {
-        name: posixpath.normpath((folder.resolve() / value).as_posix())
-        for name, value in dotenv.items()
-        if name in names and re.match(r"\.{1,2}(?:/|$)", value)
-    }
 
 
 def required(tables: Any) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError
-from anvil_gen.importing.assignments import from_the_root, markers, required
+from anvil_gen.importing.assignments import markers, required
 from anvil_gen.importing.compare import Difference, differences
 from anvil_gen.importing.compose_config import ComposeError, ComposeFiles, compose_command
 from anvil_gen.importing.compose_files import Project
@@ -28,14 +28,10 @@ _ADDRESS = lazy_pattern(r"(?P<path>(?:services|networks|volumes|secrets|configs)
 
 
 class SourceRead(Struct, frozen=True, kw_only=True):
-    """A source as Compose reads it: by the names of assignments, and with which values.
-
-    ``moved`` are variables of its `.env` with the values that they need in the rendered tree's.
-    """
+    """A source as Compose reads it: by the names of assignments, and with which values."""
 
     configs: Mapping[str, dict[str, Any]]
     assignments: Assignments
-    moved: Mapping[str, str] = {}
     kept: tuple[str, ...] = ()  # variables for which Compose takes no marker
 
 
@@ -59,8 +55,7 @@ def read_source(project: Project, dotenv: Mapping[str, str]) -> SourceRead | Non
         assignments["markers"], kept = _acceptable(files, assignments)
         marked = _config(files, assignments["markers"])
     configs = {"defaults": first.result(), **({"markers": marked} if isinstance(marked, dict) else {})}
-    moved = from_the_root(project.tables, dotenv, project.folder)
-    return SourceRead(configs=configs, assignments=assignments, moved=moved, kept=kept)  # type: ignore[arg-type]
+    return SourceRead(configs=configs, assignments=assignments, kept=kept)  # type: ignore[arg-type]
 
 
 def _config(files: ComposeFiles, values: Mapping[str, str]) -> dict[str, Any] | str:
@@ -100,18 +95,12 @@ def prove(
     gpus: GpuNames,
 ) -> list[Difference]:
     """Return where the rendered files, written to ``folder``, differ from the source under any assignment."""
-    results = write_rendered(tree, folder).read({name: _moved(source, name) for name in source.configs})
+    results = write_rendered(tree, folder).read({name: source.assignments[name] for name in source.configs})
     found: dict[KeyPath, Difference] = {}
     for name, config in source.configs.items():
         for one in differences(config, results[name], facts, gpus):
             found.setdefault(one.path, one)
     return list(found.values())
-
-
-def _moved(source: SourceRead, name: str) -> dict[str, str]:
-    """Return the values of an assignment as the rendered tree's `.env` has them."""
-    values, usual = source.assignments[name], source.assignments["defaults"]
-    return {**values, **{one: path for one, path in source.moved.items() if values.get(one) == usual.get(one)}}
 
 
 def temporary_tree() -> TemporaryDirectory[str]:

@@ -14,7 +14,6 @@ from msgspec import Struct
 from anvil_gen.catalog.catalog import Catalog, catalog_of
 from anvil_gen.deploy.pipeline import Generator
 from anvil_gen.diagnostics import Diagnostic, DiagnosticError, Location, display_path
-from anvil_gen.importing.assignments import from_the_root
 from anvil_gen.importing.compose_files import Project, file_text, read_project
 from anvil_gen.importing.containers import read_inspected
 from anvil_gen.importing.engine_facts import usual_driver
@@ -142,7 +141,4 @@ def _notes(catalog: Catalog, project: Project, imported: Import) -> Iterator[str
         yield f"proved with its default alone, since Compose takes no other value: {', '.join(imported.kept)}"
     if (project.folder / ".env").exists():
         folder = os.path.relpath(project.folder)
-        moved = from_the_root(project.tables, _dotenv(project.folder), project.folder)
-        values = ", ".join(f"{name}={value}" for name, value in moved.items())
-        other = f", with relative paths written from the root on: {values}" if moved else ""
-        yield f"{folder}/.env has variables, and the rendered tree reads a .env of its own: copy it there{other}"
+        yield f"{folder}/.env has variables, and the rendered tree reads a .env of its own: copy it there"

@@ -139,20 +139,6 @@ def test_the_variables_beside_the_source_have_to_be_copied(folder: Folder) -> No
     assert "note: ./.env has variables, and the rendered tree reads a .env of its own: copy it there" in result.stderr
 
 
-def test_relative_paths_beside_the_source_are_proved_as_they_have_to_be_written(folder: Folder) -> None:
-    (folder.path / ".env").write_text("MODELS=./models\nPORT=9000\n", "utf-8")
-    mounted = SOURCE.replace(
-        '    ports: ["8000:8000"]\n', '    ports: ["8000:8000"]\n    volumes: ["${MODELS}:/models"]\n'
-    )
-
-    result = folder.imported("compose.yml", source=mounted)
-
-    assert result.code == 0, result.stderr
-    assert (
-        f"copy it there, with relative paths written from the root on: MODELS={folder.path}/models\n" in result.stderr
-    )
-
-
 def test_what_the_inventory_refuses_is_not_adopted(folder: Folder) -> None:
     on_the_host = SOURCE.replace('    ports: ["8000:8000"]\n', "    network_mode: host\n")
 
