@@ -145,9 +145,10 @@ def inventory_page(catalog: Catalog) -> str:
         'environment.GREETING = { interpolate = "$${NAME}" }                   # the text ${NAME}',
         "```",
         "",
-        "A relative path in `[paths]`, `[hfcache]`, `mounts`, `files`, `override`, `[services]` and `[volumes]` starts",
-        "from this file's folder. Rendered, it is relative to the file that has it; so is what a variable holds,",
-        "unless `project_directory` in `[host]` names one folder for the values of all tiers and services.",
+        "A relative path in `[paths]`, `[hfcache]`, `mounts`, `files`, `override`, `[services]`, `[volumes]`,",
+        "`[secrets]` and `[configs]` starts from this file's folder. Rendered, it is relative to the file that has it;",
+        "so is what a variable holds, unless `project_directory` in `[host]` names one folder for the values of all",
+        "tiers and services.",
     ]
     for title, (struct, section) in TABLES.items():
         definition = definitions[struct]

@@ -67,9 +67,15 @@ def declaring(box: Box) -> None:
     """Put texts into what a host has once: its volumes and networks, and what the router and the slot mount."""
     _, table = box.tier("vllm")
     table |= {"model": {"path": "m"}, "networks": ["default", "edge"], "mounts": {"/v": {"volume": "data"}}}
-    for kind, entry in (("volumes", "data"), ("networks", "edge")):
+    table |= {"secrets": ["key"], "configs": ["rules"]}
+    for kind, entry, keys in (
+        ("volumes", "data", {}),
+        ("networks", "edge", {}),
+        ("secrets", "key", {"file": "/x"}),
+        ("configs", "rules", {"file": "/x"}),
+    ):
         label = box.take(f"{kind}.*.*")
-        box.tables[kind] = {entry: {"labels": {"l": own(label)}}}
+        box.tables[kind] = {entry: {**keys, "labels": {"l": own(label)}}}
         box.main.append((f"{kind}.*.*", label, _label(kind, entry)))
     alias = box.take("router.networks.*.aliases[]")
     box.tables["router"]["networks"] = {"default": {"aliases": [alias]}}

@@ -43,6 +43,7 @@ NOT_DRIVEN = {
     **dict.fromkeys(("modes.*.tiers[]", "modes.*.aliases.*", "router.aliases.*"), "names a tier"),
     "router.default_tier": "names a tier",
     "host.project_directory": "a folder: test_project_directory.py",
+    "modes.*.services[]": "names a service",
     "host.ca_file": "a file of the host: test_way_out.py",
     "monitoring.bind": "an IP address",
     "monitoring.textfile": "a folder of the host, mounted as those of `mounts` are",

@@ -251,17 +251,23 @@ def _memory_of(tier: Tier, rules: EngineMemory) -> tuple[int | None, str]:
 def _loads(stack: Stack, gpu: Gpu, fits: dict[str, TierFit]) -> Iterator[GpuFit]:
     """Yield a GPU in each mode, and next to the default mode with a trial in the experiment slot."""
     for mode in stack.modes:
-        tiers = [tier for tier in mode.tiers if tier.may_hold(gpu)]
-        if tiers:
-            parts = [Part(server=tier.name, size=taken(tier, fits.get(tier.name), gpu)) for tier in tiers]
+        loads = [[_part(tier, fits, gpu) for tier in tiers if tier.may_hold(gpu)] for tiers in mode.together]
+        if parts := max(loads, key=_size):
             yield _gpu_fit(gpu, mode.title, parts, with_experiment=False)
     slot = stack.experiment
     if slot is not None and slot.options.gpu == gpu.name:
         share = None if slot.share is None or gpu.memory_mib is None else float(slot.share) * gpu.memory_mib * MIB
         trial = Part(server="experiment", size=None if share is None else exactly(share))
-        tiers = [tier for tier in stack.modes[0].tiers if tier.may_hold(gpu)]
-        parts = [Part(server=tier.name, size=taken(tier, fits.get(tier.name), gpu)) for tier in tiers]
+        parts = [_part(tier, fits, gpu) for tier in stack.modes[0].tiers if tier.may_hold(gpu)]
         yield _gpu_fit(gpu, stack.modes[0].title, [*parts, trial], with_experiment=True)
+
+
+def _size(parts: list[Part]) -> tuple[float, int]:
+    return sum(part.size.high for part in parts if part.size is not None), len(parts)
+
+
+def _part(tier: Tier, fits: dict[str, TierFit], gpu: Gpu) -> Part:
+    return Part(server=tier.name, size=taken(tier, fits.get(tier.name), gpu))
 
 
 def taken(tier: Tier, fit: TierFit | None, gpu: Gpu) -> Interval | None:

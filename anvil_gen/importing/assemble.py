@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from anvil_gen.catalog.catalog import Catalog
 from anvil_gen.importing.adoption import adopt, router_table
+from anvil_gen.importing.alternatives import set_apart
 from anvil_gen.importing.compose_files import Project
 from anvil_gen.importing.engine_facts import usual_driver
 from anvil_gen.importing.names import free_name
@@ -20,7 +21,7 @@ from anvil_gen.importing.secrets import Hidden, hide_secrets
 from anvil_gen.importing.service_gpus import GpuNames
 from anvil_gen.importing.service_mounts import read_mount
 from anvil_gen.importing.source_paths import Move, has_relative_value, moved_text
-from anvil_gen.importing.texts import value_of
+from anvil_gen.importing.texts import value_of, without_newer, without_nulls
 from anvil_gen.importing.tier import tier_of
 from anvil_gen.importing.tier_command import Shared, TierRequest
 from anvil_gen.inventory.fields import NAME_LENGTH
@@ -110,8 +111,7 @@ def assemble(
     for choice in choices:
         if choice.form == "left out":
             continue
-        service = project.tables["services"][choice.service]
-        service = with_mounted_secrets(service, project.tables)
+        service = without_newer(without_nulls(project.tables["services"][choice.service]))
         if choice.section == "tiers":
             tiers[choice.name] = tier_of(catalog, _request(catalog, choice, service, move), shared)
             tiers[choice.name] |= choice.assumed if choice.form == "fields" else {}
@@ -128,7 +128,8 @@ def assemble(
     data |= {"hfcache": {"volume": shared.hub_volume}} if shared.hub_volume else {}
     data |= {"gpus": shared.gpus.tables} if shared.gpus.tables else {}
     data |= _declared(project, move)
-    modes = _modes(tiers)
+    tables = {"tiers": tiers, "services": services}
+    modes = set_apart({one.service: (part, one.name, tables[part][name]) for (part, name), one in owners.items()})
     defaults = _common(tiers)
     data |= {"defaults": defaults} if defaults else {}
     data |= {"tiers": tiers}
@@ -155,7 +156,9 @@ def _request(catalog: Catalog, choice: Choice, service: Mapping[str, Any], move:
 def own_service(service: Mapping[str, Any], move: Move) -> dict[str, Any]:
     """Return a service in Compose's own keys, its relative paths as the inventory's folder has them."""
     keys = {key: value for key, value in service.items() if not key.startswith("x-") and value is not None}
-    keys |= {"environment": by_name(keys["environment"])} if "environment" in keys else {}
+    environment = by_name(keys.get("environment"))
+    if isinstance(environment, dict) and None not in environment.values():
+        keys["environment"] = environment
     volumes = keys.pop("volumes", None)
     found: dict[str, Any] = dict(value_of(moved_keys(keys, lambda text: moved_text(text, move))))
     if isinstance(volumes, list):
@@ -163,32 +166,20 @@ def own_service(service: Mapping[str, Any], move: Move) -> dict[str, Any]:
     return found
 
 
-def with_mounted_secrets(service: Mapping[str, Any], tables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a service that mounts the files of its secrets and configs, which an inventory does not declare."""
-    found, mounts = dict(service), list(service.get("volumes") or ())
-    for kind, folder in (("secrets", "/run/secrets/"), ("configs", "/")):
-        for entry in found.pop(kind, None) or ():
-            table = entry if isinstance(entry, dict) else {"source": entry}
-            source = str(table.get("source", ""))
-            file = (tables[kind].get(source) or {}).get("file")
-            target = str(table.get("target") or f"{folder}{source}")
-            target = target if target.startswith("/") else f"/run/secrets/{target}"
-            if file is not None:
-                mounts.append({"type": "bind", "source": file, "target": target, "read_only": True})
-    return {**found, **({"volumes": mounts} if mounts else {})}
-
-
 def has_relative_values(project: Project, values: Mapping[str, str]) -> bool:
-    """Tell whether some service has a relative path that is the value of a variable."""
-    services = project.tables["services"].values()
-    return any(has_relative_value(with_mounted_secrets(one, project.tables), values) for one in services)
+    """Tell whether something has a relative path that is the value of a variable."""
+    tables = (project.tables[section] for section in ("services", "secrets", "configs"))
+    return any(has_relative_value(one, values) for found in tables for one in found.values())
 
 
 def _declared(project: Project, move: Move) -> dict[str, Any]:
-    """Return the volumes and networks of a project."""
-    networks = {name: value_of(table) for name, table in project.tables["networks"].items()}
-    volumes = {name: value_of(moved_volume(table, move)) for name, table in project.tables["volumes"].items()}
-    return {**({"networks": networks} if networks else {}), **({"volumes": volumes} if volumes else {})}
+    """Return what the services of a project name besides each other."""
+    found: dict[str, Any] = {"networks": project.tables["networks"]}
+    found["volumes"] = {name: moved_volume(table, move) for name, table in project.tables["volumes"].items()}
+    for section in ("secrets", "configs"):
+        tables = project.tables[section].items()
+        found[section] = {name: moved_keys(table, lambda text: moved_text(text, move)) for name, table in tables}
+    return {section: value_of(tables) for section, tables in found.items() if tables}
 
 
 def _name_container_ports(tiers: Mapping[str, dict[str, Any]]) -> None:
@@ -198,24 +189,6 @@ def _name_container_ports(tiers: Mapping[str, dict[str, Any]]) -> None:
     for name, port in listens.items():
         if isinstance(port, int) and counts[port] > 1:
             tiers[name]["container_port"] = port
-
-
-def _modes(tiers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Give tiers that exclude each other modes of their own: they have one port, or one container name."""
-    seen: dict[Any, list[set[str]]] = {}
-    modes: dict[str, Any] = {}
-    for name, tier in tiers.items():
-        claims = {("name", str(tier.get("container_name", name)))} if tier.get("container_name") is not False else set()
-        if tier.get("bind") is not False:
-            claims.add(("port", str(tier.get("port"))))
-        profiles = {str(one) for one in tier.get("profiles") or ()}
-        others = [other for claim in claims for other in seen.get(claim, ())]
-        if any(not (profiles and other and profiles.isdisjoint(other)) for other in others):
-            tier["standby"] = True
-            modes[name] = {"tiers": [name]}
-        for claim in claims:
-            seen.setdefault(claim, []).append(profiles)
-    return modes
 
 
 def _common(tiers: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

@@ -7,12 +7,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from anvil_gen.importing.texts import plain
+from anvil_gen.inventory.fields import VARIABLE_PATTERN
+from anvil_gen.patterns import lazy_pattern
+from anvil_gen.resolve.compose_keys import by_name
 from anvil_gen.values import Interpolation, KeyPath, interpolations
 
 _PATHS = ("volumes", "source", "context", "device", "file", "env_file", "dockerfile")
 _COUNTS = ("count", "retries", "ports", "published", "target", "cpus", "pids_limit", "replicas", "scale", "expose")
 _TIMES = ("interval", "timeout", "start_period", "start_interval", "stop_grace_period", "delay", "window")
 _SIZES = ("shm_size", "mem_limit", "memory", "mem_reservation", "memswap_limit", "size")
+_OF_COMPOSE = lazy_pattern("(?:COMPOSE|DOCKER)_|PATH$")
+"""Variables that Compose needs as they are."""
 _WORDS: Mapping[str, str] = {"restart": "no", "ipc": "private", "network_mode": "none", "pull_policy": "never"}
 
 
@@ -51,7 +56,18 @@ def markers(tables: Any) -> dict[str, str]:
         known = seen.get(variable.name)
         if known is None or (not known[0].has_default and variable.has_default):
             seen[variable.name] = (variable, path)
-    return {name: marker(variable, path, index) for index, (name, (variable, path)) in enumerate(seen.items())}
+    found = {name: marker(variable, path, index) for index, (name, (variable, path)) in enumerate(seen.items())}
+    return {**{name: f"marked-{name.lower().replace('_', '-')}" for name in _passed_on(tables)}, **found}
+
+
+def _passed_on(tables: Any) -> Iterator[str]:
+    """Yield the variables that containers and builds get by their names."""
+    for service in tables["services"].values():
+        build = service.get("build")
+        for written in (service.get("environment"), build.get("args") if isinstance(build, dict) else None):
+            named = by_name(written)
+            names = (name for name, value in named.items() if value is None) if isinstance(named, dict) else ()
+            yield from (name for name in names if re.fullmatch(VARIABLE_PATTERN, name) and not _OF_COMPOSE.match(name))
 
 
 def marker(variable: Interpolation, path: KeyPath, index: int) -> str:

@@ -9,6 +9,7 @@ from anvil_gen.importing.assemble import Assembled, Choice
 from anvil_gen.importing.compose_files import Project
 from anvil_gen.importing.service_mounts import read_mount
 from anvil_gen.importing.source_paths import Move
+from anvil_gen.inventory.env_references import DECLARED
 from anvil_gen.text.masking import mask_text
 from anvil_gen.values import KeyPath
 
@@ -35,7 +36,7 @@ def placed_comments(project: Project, choices: Iterable[Choice], assembled: Asse
 
 def _place(project: Project, choices: Mapping[str, Choice], data: Mapping[str, Any], path: KeyPath) -> KeyPath:
     """Return the key of the inventory that a key of the source has become; the file's head where there is none."""
-    if len(path) < 2 or path[0] not in ("services", "volumes", "networks"):
+    if len(path) < 2 or path[0] not in ("services", *DECLARED):
         return ()
     choice = choices.get(str(path[1]))
     if path[0] != "services" or choice is None:

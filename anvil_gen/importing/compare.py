@@ -44,8 +44,10 @@ def differences(
                 {name: _service(one, facts.get(name), gpus) for name, one in (side or {}).items()}
                 for side in (left, right)
             )
-        elif kind in ("secrets", "configs") or kind.startswith("x-"):
-            continue  # what uses them says it, and nobody reads the others
+        elif kind in ("secrets", "configs"):
+            left = {name: (left or {}).get(name) for name in right or ()}  # which no service names, nobody reads
+        elif kind.startswith("x-"):
+            continue
         found += _differences(left, right, (kind,))
     return found
 

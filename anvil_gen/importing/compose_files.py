@@ -17,7 +17,7 @@ from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.compose_merge import extended, merged, untagged
 from anvil_gen.importing.texts import interpolation_error, plain
 from anvil_gen.importing.yaml_reader import Document, read_yaml
-from anvil_gen.inventory.compose_spec import Network, Service, Volume
+from anvil_gen.inventory.compose_spec import NEWER, Network, Service, Volume
 from anvil_gen.inventory.struct_errors import StructError, decode_valid
 from anvil_gen.resolve.relative_paths import moved_texts
 from anvil_gen.text_files import read_text
@@ -251,6 +251,8 @@ def _may_pass(project: Project, error: StructError) -> bool:
         found: Any = value
         value = found[part] if isinstance(value, dict | list) and _has(value, part) else None
     if isinstance(path[-1], str) and path[-1].startswith("x-"):
+        return True
+    if kind == "unknown key" and path[0] == "services" and path[-1] in NEWER.get(".".join(map(str, path[2:-1])), ()):
         return True
     of_a_scalar = kind != "type" or re.search("number|false", error.detail.partition("should be")[2]) is not None
     return (isinstance(value, str) and "$" in value and of_a_scalar) or (value is None and kind != "missing key")

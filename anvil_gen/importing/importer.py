@@ -216,8 +216,9 @@ class _Work:
         Raises:
             DiagnosticError: nothing can be written otherwise.
         """
-        refused = [one for one in error.diagnostics if one.severity == "error"]
-        if True not in [self._yield_to(assembled, one) for one in refused]:
+        # One step for each place, however much is wrong there.
+        refused = {(one.code, one.address): one for one in error.diagnostics if one.severity == "error"}
+        if True not in [self._yield_to(assembled, one) for one in refused.values()]:
             raise error
 
     def _give_up(self, assembled: Assembled, error: InternalError) -> None:

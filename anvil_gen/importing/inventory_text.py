@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from anvil_gen.inventory.env_references import DECLARED
 from anvil_gen.patterns import lazy_pattern
 from anvil_gen.render.quoting import comment, toml_string
 from anvil_gen.values import KeyPath, Number
@@ -12,6 +13,8 @@ from anvil_gen.values import KeyPath, Number
 _BARE = lazy_pattern(r"[A-Za-z0-9_-]+")
 _DOTTED = ("environment", "flags", "mounts", "files", "lora")
 """Tables of a tier that are written as dotted keys, a line an entry."""
+_NAMED = ("gpus", "tiers", "services", "modes", "links", *DECLARED)
+"""Sections of tables with names of their own."""
 _MOST_DOTTED = 4
 _LONGEST = 100
 _LINES = lazy_pattern(r"[^\x00-\x09\x0b-\x1f\x7f\\\u2028\u2029\ud800-\udfff]*")
@@ -38,7 +41,7 @@ class _Writer:
                 yield from self._section(value, (key,))
 
     def _section(self, table: Mapping[str, Any], path: KeyPath) -> Iterator[str]:
-        named = path[0] in ("gpus", "tiers", "services", "volumes", "networks", "modes", "links") and len(path) == 1
+        named = path[0] in _NAMED and len(path) == 1
         if named:
             for name, entry in table.items():
                 yield from self._section(entry, (*path, name))

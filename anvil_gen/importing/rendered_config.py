@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.importing.compose_config import ComposeError, ComposeFiles
+from anvil_gen.inventory.env_references import DECLARED
 from anvil_gen.patterns import lazy_pattern
 from anvil_gen.resolve.model import Tree
 from anvil_gen.resolve.own_references import referred_services
@@ -122,7 +123,7 @@ def as_one_file(data: Mapping[str, Any], folder: Path) -> tuple[dict[str, Any], 
 
     It is the `project_directory` where they name one, since only there a variable means the path that it means to them.
     """
-    whole: dict[str, Any] = {"services": {}, "volumes": {}, "networks": {}}
+    whole: dict[str, Any] = {section: {} for section in ("services", *DECLARED)}
     entries = [entry for root in data if _ROOT.fullmatch(root) for entry in data[root].get("include", ())]
     base = folder / next((one["project_directory"] for one in entries if isinstance(one, dict)), "")
     for path, own in dict(included({"include": entries})).items():
@@ -131,6 +132,8 @@ def as_one_file(data: Mapping[str, Any], folder: Path) -> tuple[dict[str, Any], 
         whole["services"] |= {name: moved_keys(one, move) for name, one in keys["services"].items()}
         whole["volumes"] |= {name: moved_volume(one or {}, move) for name, one in keys.get("volumes", {}).items()}
         whole["networks"] |= keys.get("networks") or {}
+        for section in ("secrets", "configs"):
+            whole[section] |= {name: moved_keys(one, move) for name, one in keys.get(section, {}).items()}
     return whole, base
 
 

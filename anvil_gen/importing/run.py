@@ -135,7 +135,7 @@ def _notes(catalog: Catalog, project: Project, imported: Import, path: Path) -> 
         note = rank_note(catalog, choice.engine, choice.service, project.tables["services"][choice.service])
         if note is not None:
             yield note
-        for field, value in choice.assumed.items():
+        for field, value in choice.assumed.items() if choice.form == "fields" else ():
             assumed = f"{field} = {value} is assumed"
             yield f"{choice.service} shares a GPU, and nothing says how much of it it takes: {assumed}"
     if imported.kept:

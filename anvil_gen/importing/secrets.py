@@ -9,11 +9,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from anvil_gen.importing.texts import plain
 from anvil_gen.inventory.literal_secrets import secret_places
 from anvil_gen.text.flags import split_flag
 from anvil_gen.text.masking import mask_text, mask_values
 from anvil_gen.values import KeyPath
 
+_ENTRIES = ("environment", "args")
+"""Keys whose lists have entries like `NAME=value`."""
 _INSIDE = ("default", "interpolate", "env")
 
 
@@ -46,12 +49,21 @@ def _hide(data: dict[str, Any], path: KeyPath, hidden: Hidden) -> None:
     value = _at(data, at)
     if value is None:
         return
-    flag = split_flag(value)[0] if isinstance(value, str) and "=" in value else ""
-    written = value.partition("=")[2] if flag else _text(value)
-    name = _free_name(_name(data, at, value, flag), str(at[1]) if len(at) > 1 else "", written, hidden)
-    parent[at[-1]] = {"interpolate": f"{flag}=${{{name}}}"} if flag else {"env": name}
+    before = _before(value, is_entry=isinstance(parent, list) and at[-2] in _ENTRIES)
+    written = _text(value)[len(before) + 1 :] if before else _text(value)
+    written = plain(written) if before and isinstance(value, dict) else written
+    name = _free_name(_name(data, at, value, before), str(at[1]) if len(at) > 1 else "", written, hidden)
+    parent[at[-1]] = {"interpolate": f"{before}=${{{name}}}"} if before else {"env": name}
     hidden.values[name] = written
     hidden.places.append(at)
+
+
+def _before(value: Any, *, is_entry: bool) -> str:
+    """Return the flag, or the variable of a list's entry, that a secret is the value of; empty where it is neither."""
+    if is_entry:
+        name, equals, _ = _text(value).partition("=")
+        return name if equals else ""
+    return split_flag(value)[0] if isinstance(value, str) and "=" in value else ""
 
 
 def _text(value: Any) -> str:

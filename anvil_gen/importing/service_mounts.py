@@ -59,7 +59,9 @@ def _short(text: str, move: Move) -> MountRead:
         written = {"type": "bind", "source": source, "target": target, "bind": {"create_host_path": True}}
         written |= {"read_only": True} if "ro" in given else {}
         written["bind"] |= _bind_options(given)
-        written = {**written, "source": moved(source, move)} if given <= _OPTIONS else text
+        written = (
+            {**written, "source": moved(source, move)} if given <= _OPTIONS else _from_the_root(text, source, move)
+        )
     return MountRead(
         target=target.rstrip("/") or target,
         source=source,
@@ -68,6 +70,11 @@ def _short(text: str, move: Move) -> MountRead:
         fields=_at(target, fields),
         written=value_of(written) if isinstance(written, str) else _with_values(written),
     )
+
+
+def _from_the_root(text: str, source: str, move: Move) -> str:
+    """Return a mount with variables in the short form, in which rendering moves no path."""
+    return move.absolute(source) + text[len(source) :] if source.startswith(".") else move(text)
 
 
 def _bind_options(given: set[str]) -> dict[str, Any]:

@@ -30,8 +30,10 @@ class Move(Struct, frozen=True, kw_only=True):
     inventory: Path
 
     def __call__(self, written: str) -> str:
-        """Return a path, relative to the inventory's folder where it can be."""
-        if not written or written.startswith(("~", "$")) or is_absolute(written) or "://" in written:
+        """Return a path, relative to the inventory's folder where it can be; never in the default of a variable."""
+        if written.startswith("$"):
+            return with_moved_default(written, self.absolute)
+        if not written or written.startswith("~") or is_absolute(written) or "://" in written:
             return written
         path = posixpath.normpath(posixpath.join(self.way, written))
         return self.absolute(written) if leads_above(path, self.inventory) else path

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from anvil_gen.inventory.compose_spec import NEWER
 from anvil_gen.patterns import lazy_pattern
 from anvil_gen.text.interpolation import fill_variables, looks_interpolated, parse_interpolation, unset_variables
 from anvil_gen.values import Interpolation, Number, interpolations, split_compose_text
@@ -36,6 +37,35 @@ def value_of(value: Any) -> Any:
         literal = "".join(map(str, parts))
         return {"interpolate": value} if looks_interpolated(literal) or literal != plain(value) else literal
     return only_variable(parts) or {"interpolate": value}
+
+
+def without_nulls(value: Any, key: str = "") -> Any:
+    """Return a value of a compose file without nulls, which an inventory cannot hold."""
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if key in ("environment", "args") and None in value.values():  # passed on by their names, which a list can say
+        return [name if item is None else f"{name}={env_text(item)}" for name, item in value.items()]
+    nothing: Any = {"networks": {}, "labels": "", "annotations": ""}.get(key)
+    filled = {name: nothing if item is None else without_nulls(item, name) for name, item in value.items()}
+    return {name: item for name, item in filled.items() if item is not None}
+
+
+def without_newer(service: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a service without the keys that only newer versions of Compose know: an inventory does not have them."""
+    found = {key: item for key, item in service.items() if key not in NEWER[""]}
+    build = found.get("build")
+    if isinstance(build, dict):
+        found["build"] = {key: item for key, item in build.items() if key not in NEWER["build"]}
+    return found
+
+
+def env_text(value: Any) -> str:
+    """Return the value of a variable as Compose gives it to the container."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def only_variable(parts: list[Any]) -> dict[str, str] | None:

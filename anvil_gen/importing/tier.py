@@ -12,7 +12,7 @@ from anvil_gen.importing.engine_facts import usual_vendor
 from anvil_gen.importing.service_gpus import take_reservation
 from anvil_gen.importing.service_mounts import MountRead, mount_value, read_mount
 from anvil_gen.importing.service_ports import take_ports
-from anvil_gen.importing.texts import has_variable, is_readable, plain, typed, value_of, whole
+from anvil_gen.importing.texts import env_text, has_variable, is_readable, plain, typed, value_of, whole, without_nulls
 from anvil_gen.importing.tier_command import CommandTaker, Shared, TierRequest
 from anvil_gen.inventory import fields as t
 from anvil_gen.inventory.schema_own_keys import OWN_KEYS
@@ -225,10 +225,10 @@ class _Builder(CommandTaker):
     def _take_rest(self) -> None:
         """Take the other keys as Compose has them."""
         keys = {key: value for key, value in self.service.items() if not key.startswith("x-") and value is not None}
-        named = {
-            key: by_name(value) if key in ("labels", "annotations", "sysctls") else value for key, value in keys.items()
-        }
-        for key, value in value_of(moved_keys(named, self.request.move)).items():
+        for key in keys.keys() & {"labels", "annotations", "sysctls"}:
+            named = by_name(keys[key])
+            keys[key] = without_nulls(named, key) if isinstance(named, dict) else named
+        for key, value in value_of(moved_keys(keys, self.request.move)).items():
             place = self.written if key in OWN_KEYS and key not in self.request.banned else self.override
             place[key] = value
         for key, value in self._needs().items():
@@ -266,13 +266,6 @@ def health_of(written: Mapping[str, Any]) -> dict[str, Any] | None:
         elif key != "disable":
             found[key] = value_of(value)
     return found
-
-
-def env_text(value: Any) -> str:
-    """Return the value of a variable as Compose gives it to the container."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _list(value: Any) -> list[Any]:

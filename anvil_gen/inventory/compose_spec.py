@@ -317,6 +317,11 @@ Service = _table(
     volumes_from=Texts,
     working_dir=str,
 )
+NEWER: dict[str, frozenset[str]] = {
+    "": frozenset({"models", "provider", "pull_refresh_after", "use_api_socket"}),
+    "build": frozenset({"provenance", "sbom"}),
+}
+"""Keys that newer versions of Compose know: of a service itself, and of a table in it."""
 External = _table("External", name=str)
 AddressPool = _table("AddressPool", subnet=str, ip_range=str, gateway=str, aux_addresses=MapOf[Key, str])
 Ipam = _table("Ipam", driver=str, config=ListOf[AddressPool], options=MapOf[Key, str])
@@ -333,4 +338,14 @@ Network = _table(
     attachable=Boolean,
     labels=Named,
 )
+_File: dict[str, Any] = {
+    "name": str,
+    "file": str,
+    "environment": str,
+    "external": Boolean | External,
+    "labels": Named,
+    "template_driver": str,
+}
+Secret = _table("Secret", **_File, driver=str, driver_opts=Options)
+Config = _table("Config", **_File, content=str)
 Volume = _table("Volume", name=str, driver=str, driver_opts=Options, external=Boolean | External, labels=Named)

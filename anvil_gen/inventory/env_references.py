@@ -32,6 +32,8 @@ TABLES = (
 )
 """Keys of Compose whose tables have user-defined names: one that has only `env` is not a reference."""
 
+DECLARED = ("volumes", "networks", "secrets", "configs")
+"""Sections, in Compose's own keys, of what services name."""
 _KEYS = {"env", "default"}
 _NAME = (
     "an environment name has no `=`, is not empty, and does not start with x-, which Compose drops",
@@ -120,7 +122,7 @@ def own_key_tables(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, An
     """Yield the tables of an inventory in Compose's own keys."""
     tables = [((*path, "override"), table.get("override")) for path, table in server_tables(data)]
     tables += [(path, keys) for path, table in server_tables(data) if (keys := _own_keys(path, table))]
-    for section in ("services", "volumes", "networks"):
+    for section in ("services", *DECLARED):
         tables += [((section, name), table) for name, table in _entries(data.get(section))]
     yield from ((path, table) for path, table in tables if isinstance(table, dict))
 

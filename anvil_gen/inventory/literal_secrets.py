@@ -52,6 +52,6 @@ def _form(path: KeyPath, *, at_key: bool) -> str:
 def _free_values(data: dict[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
     for path, table in server_tables(data):
         yield from (((*path, key), value) for key, value in table.items() if key not in _NAMED)
-    for section in ("services", "volumes", "networks"):
+    for section in ("services", "volumes", "networks", "configs"):
         tables = data.get(section)
         yield from (((section, name), table) for name, table in (tables.items() if isinstance(tables, dict) else ()))

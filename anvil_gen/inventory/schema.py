@@ -31,14 +31,28 @@ REQUIRED = {
 }
 """Keys that must be there, by struct."""
 
+FileKey = Annotated[
+    str,
+    t.text("A key of `[secrets]` or `[configs]`: what a service names.", t.SERVICE_PATTERN, examples=["hub_token"]),
+]
 RENAMED = {("router", old): new for old, new in RouterTable.RENAMED.items()}
 """Keys of older versions -> what they are called now."""
 
 
 class ModeTable(Table, frozen=True, kw_only=True):
-    """A set of tiers that runs together, with its own root file and routes."""
+    """A set of tiers and services that runs together, with its own root file and routes."""
 
-    tiers: Annotated[list[str], Meta(description="The tiers that run.", min_length=1, examples=[["fast", "coder"]])]
+    tiers: Annotated[list[str], Meta(description="The tiers that run.", examples=[["fast", "coder"]])]
+    services: (
+        Annotated[
+            list[str],
+            Meta(
+                description="The further services that run. Without it, every one that is not on standby.",
+                examples=[["ui"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     aliases: r.Aliases | UnsetType = UNSET
 
 
@@ -65,8 +79,8 @@ class Inventory(Table, frozen=True, kw_only=True):
     services: Annotated[
         dict[t.ServiceName, dict[str, Any]],
         Meta(
-            description="Further compose services of the host, in Compose's own keys, and `files` as in a tier. "
-            "They run in every mode.",
+            description="Further compose services of the host, in Compose's own keys, and `files` and "
+            "`standby` as in a tier. They run in every mode that does not name its own.",
             examples=[{"ui": {"image": "ghcr.io/open-webui/open-webui:main"}}],
         ),
     ] = field(default_factory=dict)
@@ -85,9 +99,25 @@ class Inventory(Table, frozen=True, kw_only=True):
             examples=[{"edge": {"external": True, "name": "site-edge"}}],
         ),
     ] = field(default_factory=dict)
+    secrets: Annotated[
+        dict[FileKey, dict[str, Any]],
+        Meta(
+            description="Compose's secrets, in its own keys: a `file` of the host, or the variable in `environment`. "
+            "Services name them in `secrets`.",
+            examples=[{"hub_token": {"environment": "HF_TOKEN"}}],
+        ),
+    ] = field(default_factory=dict)
+    configs: Annotated[
+        dict[FileKey, dict[str, Any]],
+        Meta(
+            description="Compose's configs, in its own keys: a `file` of the host, or its `content`. Services name "
+            "them in `configs`. Compose does not notice what has changed in one; a file in `files` it does.",
+            examples=[{"search": {"file": "search.yaml"}}],
+        ),
+    ] = field(default_factory=dict)
     modes: Annotated[
         dict[t.ModeName, ModeTable],
-        Meta(description="Sets of tiers that run together. Without one, every tier but the `standby` ones runs."),
+        Meta(description="Sets of tiers and services that run together. Without one, all but the `standby` ones run."),
     ] = field(default_factory=dict)
     router: RouterTable | UnsetType = UNSET
     experiment: ExperimentTable | UnsetType = UNSET

@@ -129,8 +129,10 @@ class Deployment:
             detail = f'"{name}" is not part of the mode "{mode.title}"'
             remedy = f"add its mode:\n\n    anvil-gen up {host} {name} --mode {elsewhere.title}"
             return Diagnostic(code="not-in-this-mode", detail=detail, remedy=remedy)
-        if any(tier.name == name for tier in self.stack.tiers):
-            detail, remedy = f'"{name}" is on standby and in no mode', 'add it to the "tiers" of a mode'
+        is_tier = any(tier.name == name for tier in self.stack.tiers)
+        if is_tier or any(extra.name == name for extra in self.stack.services):
+            section = "tiers" if is_tier else "services"
+            detail, remedy = f'"{name}" is on standby and in no mode', f'add it to the "{section}" of a mode'
             return Diagnostic(code="not-in-any-mode", detail=detail, remedy=remedy)
         detail = f'"{name}" is neither a tier nor a service of {host} (defined: {join_words(known)})'
         remedy = did_you_mean(name, known) or "name one of them"
@@ -156,7 +158,7 @@ def services_of(stack: Stack, mode: Mode) -> dict[str, str]:
     """Return the services of a mode by the inventory's names for them: tiers, further services, the router."""
     router = {mode.router.service: mode.router.service} if mode.router is not None else {}
     tiers = {tier.name: tier.service.name for tier in mode.tiers}
-    return {**tiers, **{extra.name: extra.name for extra in stack.services}, **router}
+    return {**tiers, **{extra.name: extra.name for extra in mode.services}, **router}
 
 
 def servers_of(mode: Mode, name: str) -> list[str]:
@@ -234,7 +236,8 @@ def delegate(
 def all_services(stack: Stack) -> set[str]:
     """Return the services of every mode, and of the tiers that are in none."""
     in_modes = {service for mode in stack.modes for service in services_of(stack, mode).values()}
-    return in_modes | reload_services(stack.modes) | {tier.service.name for tier in stack.tiers}
+    in_none = {tier.service.name for tier in stack.tiers} | {extra.name for extra in stack.services}
+    return in_modes | reload_services(stack.modes) | in_none
 
 
 def staleness(deployment: Deployment, *, then: str = "") -> Diagnostic | None:

@@ -81,7 +81,7 @@ def normalize_service(
         "privileged": service.get("privileged"),
         "environment": service.get("environment") or {},
         "ports": sorted(_asked_ports(service)),
-        "volumes": sorted(_service_mounts(service.get("volumes") or (), config.get("volumes") or {}), key=str),
+        "volumes": sorted([*_service_mounts(service, config), *_file_mounts(service, config)], key=str),
         "restart": _none_if_default(service.get("restart"), "no"),
         "ipc": _none_if_default(service.get("ipc"), "private"),
         "shm_size": _none_if_default(_bytes(service.get("shm_size")), _DEFAULT_SHM),
@@ -126,14 +126,25 @@ def _mounts(mounts: Any) -> Iterator[dict[str, Any]]:
             yield entry if mount.get("RW", True) else {**entry, "read_only": True}
 
 
-def _service_mounts(mounts: Any, volumes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for mount in mounts:
+def _service_mounts(service: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for mount in service.get("volumes") or ():
         source = mount.get("source", "")
         if mount["type"] == "volume":
-            source = (volumes.get(source) or {}).get("name", source)
+            source = ((config.get("volumes") or {}).get(source) or {}).get("name", source)
         if source:
             entry = {"type": mount["type"], "source": source, "target": mount["target"]}
             yield {**entry, "read_only": True} if mount.get("read_only") else entry
+
+
+def _file_mounts(service: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the files of the host that are secrets and configs: mounts, as Docker has them."""
+    for section, folder in (("secrets", "/run/secrets/"), ("configs", "/")):
+        for entry in service.get(section) or ():
+            source = ((config.get(section) or {}).get(entry["source"]) or {}).get("file")
+            target = entry.get("target") or entry["source"]
+            if source:
+                place = target if target.startswith("/") else f"{folder}{target}"
+                yield {"type": "bind", "source": source, "target": place, "read_only": True}
 
 
 def _health(check: Any) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from anvil_gen.diagnostics import InternalError
+from anvil_gen.inventory.env_references import DECLARED
 from anvil_gen.render.quoting import yaml_block
 from anvil_gen.render.yaml_loader import FASTEST, FastestNodes, load_yaml
 from anvil_gen.resolve.model import Declared
@@ -21,14 +22,15 @@ _Edit = tuple[int, int, list[str]]
 def overridden(text: str, path: str, service: str, override: Mapping[str, Any], declared: Declared) -> str:
     """Return a compose file whose service has ``override`` merged into it; lines that it does not name stay.
 
-    ``declared`` are the volumes and networks that the override needs.
+    ``declared`` is what the override needs at the top level.
 
     Raises:
         InternalError: the file does not parse, or has no such service.
     """
     if not override:
         return text
-    extended = None if declared.volumes or declared.networks else _extended(text, service, override)
+    sections = {name: needed for name in DECLARED if (needed := getattr(declared, name))}
+    extended = None if sections else _extended(text, service, override)
     if extended is not None:
         return extended
     data = _ready(load_yaml(text, path))
@@ -36,9 +38,8 @@ def overridden(text: str, path: str, service: str, override: Mapping[str, Any], 
     if not isinstance(services, dict) or not isinstance(services.get(service), dict):
         raise InternalError(f"{path} does not match the inventory at {address(('services', service))}")
     merged = {**data, "services": {**services, service: merge(services[service], override)}}
-    for section, needed in (("volumes", declared.volumes), ("networks", declared.networks)):
-        if needed:
-            merged[section] = {**needed, **(data.get(section) or {})}
+    for section, needed in sections.items():
+        merged[section] = {**needed, **(data.get(section) or {})}
     return _rewritten(text, data, merged)
 
 

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.inventory.env_references import DECLARED
 from anvil_gen.render.quoting import compose_string
 from anvil_gen.resolve.gpu_model import Reservation
 from anvil_gen.resolve.model import (
@@ -45,7 +46,7 @@ def expected_service(catalog: Catalog, kind: str, model: Any) -> dict[str, Any]:
 def expected_root(stack: Stack, mode: Mode) -> dict[str, Any]:
     """Return what the root file of a mode must hold."""
     files = [f"tiers/{tier.name}.yml" for tier in mode.tiers]
-    files += [f"services/{extra.name}.yml" for extra in stack.services]
+    files += [f"services/{extra.name}.yml" for extra in mode.services]
     found: list[Any] = [_included(path, stack) for path in files]
     found += [mode.router_file] if mode.router is not None and files else []
     return {"name": compose_string(stack.project), "include": tuple(found) or _ABSENT}
@@ -284,8 +285,9 @@ def _expected_extra(_: Catalog, extra: ExtraService) -> dict[str, Any]:
 
 def _file(name: str, keys: Mapping[str, Any], service: Service | Router | ExtraService) -> dict[str, Any]:
     """Return what a file holds: a service, and what it needs at the top level."""
-    networks = {**({"internal": {"internal": True}} if service.sealed else {}), **service.declared.networks}
-    return {"services": {name: keys}, **_without_empty({"networks": networks, "volumes": service.declared.volumes})}
+    declared = {section: getattr(service.declared, section) for section in DECLARED}
+    declared["networks"] = {**({"internal": {"internal": True}} if service.sealed else {}), **declared["networks"]}
+    return {"services": {name: keys}, **_without_empty(declared)}
 
 
 _KINDS: dict[str, Callable[[Catalog, Any], dict[str, Any]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import UNSET
@@ -10,6 +11,7 @@ from msgspec import UNSET
 from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.fields import NAME_LENGTH, PROJECT_PATTERN
 from anvil_gen.inventory.schema import Inventory
+from anvil_gen.resolve.compose_keys import starts_nothing
 from anvil_gen.resolve.gpu_model import Gpu
 from anvil_gen.resolve.model import Mode, Stack, Tier
 from anvil_gen.resolve.networks import check_shared, check_used
@@ -39,7 +41,8 @@ def check_stack(stack: Stack, inventory: Inventory, collector: Collector, *, pro
     _own_ipc(stack, collector)
     _images(stack, collector)
     for mode in stack.modes:
-        _shares(mode, collector)
+        for tiers in mode.together:
+            _shares(mode, tiers, collector)
     _projects(stack, collector)
     check_own_references(stack, collector)
     check_shared(stack.modes, collector)
@@ -137,19 +140,19 @@ def _images(stack: Stack, collector: Collector) -> None:
             )
 
 
-def _shares(mode: Mode, collector: Collector) -> None:
+def _shares(mode: Mode, tiers: Iterable[Tier], collector: Collector) -> None:
     holders: dict[str, list[tuple[Gpu, Tier]]] = {}
-    for tier in mode.tiers:
+    for tier in (one for one in tiers if not starts_nothing(one.service.override)):
         for gpu in tier.gpus:
             holders.setdefault(gpu.name, []).append((gpu, tier))
     for name, held in holders.items():
-        tiers = [tier for _, tier in held]
+        sharing = [tier for _, tier in held]
         whole = _whole(held[0][0])
-        if len(tiers) > 1:
-            _without_share(name, tiers, mode, collector)
-        shares = [tier.share for tier in tiers if tier.share is not None]
-        if len(shares) == len(tiers) and sum(shares) > whole + _ROUNDING:
-            _too_much(name, tiers, whole, mode, collector)
+        if len(sharing) > 1:
+            _without_share(name, sharing, mode, collector)
+        shares = [tier.share for tier in sharing if tier.share is not None]
+        if len(shares) == len(sharing) and sum(shares) > whole + _ROUNDING:
+            _too_much(name, sharing, whole, mode, collector)
 
 
 def _in_mode(mode: Mode) -> str:

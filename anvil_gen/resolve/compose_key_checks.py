@@ -9,6 +9,9 @@ from anvil_gen.inventory.collector import Collector
 from anvil_gen.inventory.env_references import check_free_values, own_key_tables, server_tables
 from anvil_gen.values import KeyPath
 
+KEYS_OF_OURS = ("files", "standby")
+"""Keys of a table in `[services]` that are none of Compose's."""
+
 
 def check_own_keys(collector: Collector) -> None:
     """Report what Compose would refuse, or read otherwise, in the tables in its own keys."""
@@ -31,10 +34,15 @@ def check_own_keys(collector: Collector) -> None:
             collector, path, {key: keys[key] for key in keys if key == "build"}, compose_spec.Service, override=False
         )
         _add_forms(collector, path, form_errors(keys))
-    declared = {"volumes": compose_spec.Volume, "networks": compose_spec.Network}
+    declared = {
+        "volumes": compose_spec.Volume,
+        "networks": compose_spec.Network,
+        "secrets": compose_spec.Secret,
+        "configs": compose_spec.Config,
+    }
     for path, table in tables:
         is_override, kind = path[0] not in ("services", *declared), declared.get(str(path[0]))
-        keys = {key: value for key, value in table.items() if path[0] != "services" or key != "files"}  # our own key
+        keys = {key: value for key, value in table.items() if path[0] != "services" or key not in KEYS_OF_OURS}
         check_types(collector, path, keys, kind or compose_spec.Service, override=is_override)
         _add_forms(collector, path, form_errors(table) if kind is None else declared_errors(str(path[0]), table))
         if path[0] == "services":

@@ -85,6 +85,21 @@ def named_volumes(mounts: Any) -> tuple[Mount, ...]:
     return tuple(names.values())
 
 
+def named_files(keys: Mapping[str, Any], section: str) -> list[str]:
+    """Return the names of the secrets or configs that a service, or its build, is given."""
+    build = keys.get("build")
+    lists = [keys.get(section), build.get(section) if isinstance(build, Mapping) else None]
+    items = [item for entries in lists if isinstance(entries, list) for item in entries]
+    return [str(item.get("source", "") if isinstance(item, Mapping) else item) for item in items]
+
+
+def starts_nothing(keys: Mapping[str, Any]) -> bool:
+    """Tell whether Compose starts no container of a service: it claims no port and no name then."""
+    deploy = keys.get("deploy")
+    replicas = deploy.get("replicas") if isinstance(deploy, Mapping) else None
+    return "0" in (str(keys.get("scale")), str(replicas))
+
+
 def published_ports(ports: Any) -> Iterator[tuple[int, str, int]]:
     """Yield place, host address and number of the single TCP ports that a service publishes, in either form."""
     for index, port in enumerate(ports if isinstance(ports, list) else ()):

@@ -18,7 +18,7 @@ from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import EnvVar, HealthCheck, Logging, Mount, Networks, Port, Service
 from anvil_gen.resolve.model_source import Source
 from anvil_gen.resolve.mounts import Taken, moved_source, own_mounts
-from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, networks_of
+from anvil_gen.resolve.networks import DEFAULT, declared, declared_by, declared_files, networks_of
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions, is_one_address
 from anvil_gen.resolve.override_merge import declaring
 from anvil_gen.resolve.parallel import parallel_values
@@ -112,7 +112,10 @@ def build_service(context: ResolveContext, server: AnyServer, inputs: ServiceInp
         further_ports=tuple(map(text_of, options.ports)),
         mounts=mounts,
         networks=networks,
-        declared=declared(context, mounts, _joined(networks, server), folder=inputs.folder),
+        declared=replace(
+            declared(context, mounts, _joined(networks, server), folder=inputs.folder),
+            secrets=declared_files(context, {"build": options.build}, "secrets", inputs.folder),
+        ),
         sealed=sealed,
         gpus=reservation_of(context, server.gpu_request, inputs.device_ids),
         health=parts.health,

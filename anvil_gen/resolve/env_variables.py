@@ -10,7 +10,7 @@ from msgspec.structs import astuple, replace
 
 from anvil_gen.diagnostics import join_words
 from anvil_gen.inventory.schema import Inventory
-from anvil_gen.resolve.model import EXPERIMENT_FILE, EnvVar, Experiment, ExtraService, Router, Service, Tier
+from anvil_gen.resolve.model import EXPERIMENT_FILE, Declared, EnvVar, Experiment, ExtraService, Router, Service, Tier
 from anvil_gen.resolve.variables_model import TRIAL_VARIABLES, Variable
 from anvil_gen.values import ComposeText, EnvRef, Interpolation, VariableValue, interpolations
 
@@ -31,8 +31,13 @@ def variables_of(
     if router is not None:
         names = (name for name in Service.__struct_fields__ if name in Router.__struct_fields__)
         parts.append(("router/compose.yml", [getattr(router, name) for name in names]))
-    parts += [(f"tiers/{tier.name}.yml", tier.service) for tier in tiers]
-    parts += [(f"services/{extra.name}.yml", extra.mapping) for extra in services]
+    for tier in tiers:
+        service = tier.service
+        named = [*_of_files(service.declared), *_of_files(service.override_declared)]
+        parts.append((f"tiers/{tier.name}.yml", [service, named]))
+    for extra in services:
+        files = [extra.declared.secrets, extra.declared.configs, *_of_files(extra.declared)]
+        parts.append((f"services/{extra.name}.yml", [extra.mapping, files]))
     found: dict[str, Variable] = {}
     clients = router.clients if router is not None else ()
     for client in (one for one in clients if one.variable):
@@ -53,6 +58,13 @@ def variables_of(
     for name, comment, standing in _slot(experiment, comments):
         found.setdefault(name, Variable(name=name, comment=comment, file=EXPERIMENT_FILE, standing=standing))
     return tuple(found.values())
+
+
+def _of_files(declared: Declared) -> Iterator[EnvRef]:
+    """Yield the variables that are secrets or configs."""
+    for table in (*declared.secrets.values(), *declared.configs.values()):
+        if isinstance(name := table.get("environment"), str):
+            yield EnvRef(name=str(name))
 
 
 def _hosts_with(router: Router | None, variable: str) -> str:

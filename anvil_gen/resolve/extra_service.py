@@ -1,10 +1,11 @@
-"""A further service of the host: Compose's own keys, and `files`."""
+"""A further service of the host: Compose's own keys, `files` and `standby`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from anvil_gen.resolve.compose_key_checks import KEYS_OF_OURS
 from anvil_gen.resolve.compose_keys import compose_form, long_mount, with_image
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.model import ExtraService, TreeFile
@@ -27,14 +28,22 @@ def _build(context: ResolveContext, name: str, table: Mapping[str, Any]) -> Extr
     path: KeyPath = ("services", name)
     files = copied_files(context, _files(context, table, path), path, f"{_FOLDER}/{name}")
     _check_places(context, table, path, files)
-    keys = with_image({key: value for key, value in table.items() if key != "files"}, context.lock)
+    keys = with_image({key: value for key, value in table.items() if key not in KEYS_OF_OURS}, context.lock)
     keys = _with_files(context, moved_keys(keys, move_to(context, _FOLDER)), files)
     return ExtraService(
         name=name,
         mapping=compose_form(keys),
         declared=declared_by(context, keys, folder=_FOLDER, whole=True),
         files=tuple(files.values()),
+        standby=_standby(context, table, path),
     )
+
+
+def _standby(context: ResolveContext, table: Mapping[str, Any], path: KeyPath) -> bool:
+    written = table.get("standby", False)
+    if not isinstance(written, bool):
+        context.collector.add("wrong-type", (*path, "standby"), "it is neither true nor false", "write standby = true")
+    return written is True
 
 
 def _files(context: ResolveContext, table: Mapping[str, Any], path: KeyPath) -> dict[str, str]:

@@ -141,7 +141,7 @@ def _words(tier: Tier) -> str:
 def _together(stack: Stack, unnamed: Iterable[Tier]) -> Iterator[list[Tier]]:
     """Yield the tiers of each mode that may hold the same GPU, because one of them names none."""
     names = {tier.name for tier in unnamed}
-    for mode in stack.modes:
-        holders = [tier for tier in mode.tiers if tier.gpu_request is not None]
+    for tiers in (tiers for mode in stack.modes for tiers in mode.together):
+        holders = [tier for tier in tiers if tier.gpu_request is not None]
         if len(holders) > 1 and not names.isdisjoint(tier.name for tier in holders):
             yield holders

@@ -57,10 +57,12 @@ Networks = Mapping[str, Any] | tuple[str, ...]
 
 
 class Declared(Struct, frozen=True, kw_only=True):
-    """The volumes and networks that a file has to declare, in Compose's own keys, by name."""
+    """What a file has to declare at its top level, in Compose's own keys, by name."""
 
     volumes: Mapping[str, Mapping[str, Any]]
     networks: Mapping[str, Mapping[str, Any]]
+    secrets: Mapping[str, Mapping[str, Any]] = {}
+    configs: Mapping[str, Mapping[str, Any]] = {}
 
 
 class Port(Struct, frozen=True, kw_only=True):
@@ -148,6 +150,7 @@ class ExtraService(Struct, frozen=True, kw_only=True):
     mapping: Mapping[str, Any]
     declared: Declared
     files: tuple[TreeFile, ...]
+    standby: bool = False
     sealed: bool = False
     gpus: Reservation | None = None
     mounted: tuple[str, ...] = ()
@@ -210,6 +213,12 @@ class Tier(Struct, frozen=True, kw_only=True):
     def table(self) -> KeyPath:
         """Where the inventory has it."""
         return ("tiers", self.group)
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """Compose's profiles without which it does not start."""
+        written = self.service.override.get("profiles")
+        return tuple(map(str, written)) if isinstance(written, list) else ()
 
     def may_hold(self, gpu: Gpu) -> bool:
         """Tell whether it holds a GPU, or may."""
@@ -322,7 +331,7 @@ class Router(Struct, frozen=True, kw_only=True):
 
 
 class Mode(Struct, frozen=True, kw_only=True):
-    """A set of tiers that runs together. The default mode's ``name`` is empty.
+    """A set of tiers and services that runs together. The default mode's ``name`` is empty.
 
     ``router`` routes to this mode's tiers; ``router_file`` is its service in the tree.
     """
@@ -330,6 +339,7 @@ class Mode(Struct, frozen=True, kw_only=True):
     name: str
     root_file: str
     tiers: tuple[Tier, ...]
+    services: tuple[ExtraService, ...]
     router: Router | None
     router_file: str
 
@@ -337,6 +347,13 @@ class Mode(Struct, frozen=True, kw_only=True):
     def title(self) -> str:
         """How a person names it."""
         return self.name or DEFAULT_MODE
+
+    @property
+    def together(self) -> tuple[tuple[Tier, ...], ...]:
+        """The tiers that one profile of Compose starts next to those without: who starts several, means to."""
+        profiles = dict.fromkeys(profile for tier in self.tiers for profile in tier.profiles)
+        sets = (tuple(one for one in self.tiers if not one.profiles or name in one.profiles) for name in profiles)
+        return tuple(sets) or (self.tiers,)
 
 
 class Experiment(Struct, frozen=True, kw_only=True):

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from anvil_gen.diagnostics import did_you_mean, join_words
 from anvil_gen.inventory.collector import Collector
+from anvil_gen.inventory.env_references import DECLARED
 from anvil_gen.inventory.schema import Inventory
 from anvil_gen.inventory.schema_mounts import NetworkTable
-from anvil_gen.resolve.compose_keys import compose_form, named_volumes
+from anvil_gen.resolve.compose_keys import compose_form, named_files, named_volumes
 from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.egress import INTERNAL
 from anvil_gen.resolve.layers import set_fields
 from anvil_gen.resolve.model import Declared, Mode, Mount, Networks, Router, Service, Stack, Tier
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions
 from anvil_gen.resolve.override_merge import REMOVED
-from anvil_gen.resolve.relative_paths import move_to, moved_volume
+from anvil_gen.resolve.relative_paths import move_to, moved_keys, moved_volume
 from anvil_gen.resolve.uniqueness import is_address
 from anvil_gen.values import KeyPath
 
@@ -101,7 +104,16 @@ def declared_by(context: ResolveContext, keys: Mapping[str, Any], *, folder: str
     names = tuple(_names(keys.get("networks")))
     if whole and not names and "network_mode" not in keys:
         names = (DEFAULT,)
-    return declared(context, named_volumes(keys.get("volumes")), names, folder=folder)
+    found = declared(context, named_volumes(keys.get("volumes")), names, folder=folder)
+    files = {section: declared_files(context, keys, section, folder) for section in ("secrets", "configs")}
+    return replace(found, **files)
+
+
+def declared_files(context: ResolveContext, keys: Mapping[str, Any], section: str, folder: str) -> dict[str, Any]:
+    """Return the secrets or configs that a file in a folder of the tree has to declare for a service."""
+    known, move = getattr(context.inventory, section), move_to(context, folder)
+    names = dict.fromkeys(named_files(keys, section))
+    return {name: compose_form(moved_keys(known[name], move)) for name in names if name in known}
 
 
 def _names(networks: Any) -> Iterator[str]:
@@ -162,7 +174,8 @@ def check_used(stack: Stack, inventory: Inventory, collector: Collector) -> None
     found += [extra.declared for extra in stack.services]
     found += [stack.experiment.service.declared] if stack.experiment is not None else []
     found += [stack.router.declared, stack.router.override_declared] if stack.router is not None else []
-    for section, names in (("volumes", inventory.volumes), ("networks", inventory.networks)):
+    for section in DECLARED:
+        names = getattr(inventory, section)
         used = {name for one in found for name in getattr(one, section)}
         for name in names:
             if name not in used and name != DEFAULT:

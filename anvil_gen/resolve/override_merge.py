@@ -177,7 +177,7 @@ def declaring(override: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value.value if isinstance(value, Replaced) else value
         for key, value in override.items()
-        if key in ("volumes", "networks")
+        if key in ("volumes", "networks", "secrets", "configs")
     }
 
 

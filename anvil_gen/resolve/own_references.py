@@ -50,7 +50,7 @@ def check_own_references(stack: Stack, collector: Collector) -> None:
         return
     known = {kind: _declared(stack, collector, kind) for kind in ("network", "secret", "config")}
     known["service"] = {name for mode in stack.modes for name in _services(stack, mode)}
-    known["service"] |= {tier.service.name for tier in stack.tiers}
+    known["service"] |= {tier.service.name for tier in stack.tiers} | {extra.name for extra in stack.services}
     for own in owned:
         for reference in _references(own.mapping):
             if reference.name not in known[reference.kind] and "$" not in reference.name:
@@ -97,7 +97,7 @@ def _declared(stack: Stack, collector: Collector, kind: str) -> set[str]:
 
 
 def _services(stack: Stack, mode: Mode) -> set[str]:
-    names = {*(tier.service.name for tier in mode.tiers), *(extra.name for extra in stack.services)}
+    names = {*(tier.service.name for tier in mode.tiers), *(extra.name for extra in mode.services)}
     return names | ({mode.router.service} if mode.router is not None else set())
 
 
@@ -153,7 +153,7 @@ def _unknown(own: _Own, reference: _Reference, known: set[str], stack: Stack, co
         table = "" if kind == "service" else f", or add a table [networks.{name}]"
         remedy = f"{did_you_mean(name, known) or f'there are: {join_words(known)}'}{table}"
     else:
-        remedy = "mount a file, or name a variable: an inventory declares none"
+        remedy = did_you_mean(name, known) or f"add a table [{kind}s.{name}]"
     code = "unknown-network" if kind == "network" else "unknown-reference"
     _report(collector, code, own, reference.path, (f'there is no {kind} "{name}"', remedy))
 
@@ -217,6 +217,8 @@ def _check_mode(stack: Stack, mode: Mode, owned: list[_Own], known: set[str], co
             if reference.name not in running:
                 detail = f'"{reference.name}" does not run in the mode "{mode.title}", and "{own.name}" does'
                 remedy = "name a service that runs in every mode in which this one does"
+                if own.tables[0][0] == "services" and mode.name:
+                    remedy += f', or leave "{own.name}" out of "services" in [modes.{mode.name}]'
                 _report(collector, "not-in-this-mode", own, reference.path, (detail, remedy))
     edges = {name: [one.name for one in found] for name, found in needs.items()}
     for own in owned:

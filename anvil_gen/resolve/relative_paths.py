@@ -222,6 +222,7 @@ _PATHS: dict[tuple[str, ...], Callable[[str, Move], str]] = {
     ("build", "ssh", "*"): _assigned,
     ("develop", "watch", "*", "path"): _path,
     ("driver_opts", "device"): _path,
+    ("file",): _path,
 }
 """Where Compose takes a text for a path that is relative to the file which has it."""
 _NAMED = {("build", "additional_contexts"), ("build", "ssh")}

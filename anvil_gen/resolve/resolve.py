@@ -22,11 +22,11 @@ from anvil_gen.resolve.extra_service import build_extras
 from anvil_gen.resolve.gpus import check_gpu_requests, resolve_gpus
 from anvil_gen.resolve.impossible_paths import check_climb, check_paths
 from anvil_gen.resolve.likely_mistakes import check_likely_mistakes
-from anvil_gen.resolve.model import Mode, Stack, Tier, TreeFile
+from anvil_gen.resolve.model import ExtraService, Mode, Stack, Tier, TreeFile
 from anvil_gen.resolve.model_names import model_names
 from anvil_gen.resolve.model_server import resolve_server
 from anvil_gen.resolve.model_source import presets_of
-from anvil_gen.resolve.modes import build_modes
+from anvil_gen.resolve.modes import build_modes, with_services
 from anvil_gen.resolve.monitoring import build_monitoring
 from anvil_gen.resolve.monitoring_services import build_monitoring_services
 from anvil_gen.resolve.mounts import check_source
@@ -66,10 +66,8 @@ def resolve(
     spec = resolve_router_spec(context, project=host.project)
     tiers = _tiers(context, spec)
     spec = None if _has_no_tiers(inventory, collector) else spec  # a router to nothing
-    modes = build_modes(context, spec, tiers)
-    experiment = build_experiment(context, tiers, host=host.name)
-    services, router = build_extras(context), modes[0].router
-    services += build_monitoring_services(context, tiers, router)
+    services, modes = _services_and_modes(context, spec, tiers)
+    experiment, router = build_experiment(context, tiers, host=host.name), modes[0].router
     return _checked(
         context,
         Stack(
@@ -89,6 +87,15 @@ def resolve(
             variables=variables_of(inventory, tiers, services, router, experiment),
         ),
     )
+
+
+def _services_and_modes(
+    context: ResolveContext, spec: RouterSpec | None, tiers: tuple[Tier, ...]
+) -> tuple[tuple[ExtraService, ...], tuple[Mode, ...]]:
+    services = build_extras(context)
+    modes = build_modes(context, spec, tiers, services)
+    always = build_monitoring_services(context, tiers, modes[0].router)
+    return (*services, *always), with_services(modes, always)
 
 
 def _check_inventory(context: ResolveContext) -> None:

@@ -9,9 +9,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.inventory.collector import Collector
-from anvil_gen.resolve.compose_keys import published_ports
+from anvil_gen.resolve.compose_keys import published_ports, starts_nothing
 from anvil_gen.resolve.container_ports import check_container_ports, free_port
-from anvil_gen.resolve.model import Stack
+from anvil_gen.resolve.model import Mode, Stack
 from anvil_gen.resolve.options import ALL_ADDRESSES, RouterOptions, ServerOptions, ServiceOptions, TierOptions
 from anvil_gen.resolve.override_merge import Added
 from anvil_gen.values import KeyPath, VariableValue
@@ -41,16 +41,18 @@ def check_uniqueness(stack: Stack, collector: Collector, *, proves_names: bool =
     ``proves_names``: the router makes sure that a tier is the one that it asks.
     """
     _unique(_services(stack, collector), "service-taken-twice", collector, {})
-    containers, ports = list(_containers(stack, collector)), list(_ports(stack, collector))
+    idle = {table for table, keys in _own_keys(stack).items() if starts_nothing(keys)}
+    containers = [one for one in _containers(stack, collector) if one.table not in idle]
+    ports = [one for one in _ports(stack, collector) if one.table not in idle]
     profiles = _profiles(stack)
-    in_modes = {tier.name for mode in stack.modes for tier in mode.tiers}
+    in_modes = {table for mode in stack.modes for table in _tables(mode)}
     for mode in stack.modes:
-        of_mode = {tier.group for tier in mode.tiers}
-        may_run = [one for one in containers if _runs(one, of_mode) or one.table[-1] not in in_modes]
+        of_mode = _tables(mode)
+        may_run = [one for one in containers if _runs(one, of_mode) or one.table not in in_modes]
         _unique(may_run, "container-name-taken-twice", collector, profiles)
     used = {owner.value[0] for owner in ports}
     for mode in stack.modes:
-        of_mode = {tier.group for tier in mode.tiers}
+        of_mode = _tables(mode)
         reported = _unique_ports([owner for owner in ports if _runs(owner, of_mode)], used, collector, profiles)
         check_container_ports(mode, reported, used, collector, proven=proves_names)
 
@@ -220,8 +222,12 @@ def _metrics(owner: str, table: KeyPath, options: ServiceOptions) -> Iterator[_O
         yield _Owner(owner=f"{owner}'s metrics", value=value, path=path, key=False, remedy=remedy, table=table)
 
 
-def _runs(owner: _Owner, of_mode: Collection[str]) -> bool:
-    return owner.table[0] != "tiers" or owner.table[1] in of_mode
+def _tables(mode: Mode) -> set[KeyPath]:
+    return {("tiers", tier.group) for tier in mode.tiers} | {service.table for service in mode.services}
+
+
+def _runs(owner: _Owner, of_mode: Collection[KeyPath]) -> bool:
+    return owner.table[0] not in ("tiers", "services") or owner.table in of_mode
 
 
 def check_helpers(services: Mapping[KeyPath, Iterable[str]], collector: Collector) -> None:
@@ -253,7 +259,12 @@ def _collide(one: _Owner, other: _Owner) -> bool:
     at, bind = one.value[1], other.value[1]
     if one.table == other.table and (":" in at) != (":" in bind):
         return False  # one service on both families of addresses
-    return bool(at == bind or _EVERY & {at, bind})
+    return addresses_collide(at, bind)
+
+
+def addresses_collide(one: str, other: str) -> bool:
+    """Tell whether two addresses of the host cannot both have a port of one number."""
+    return one == other or bool(_EVERY & {one, other})
 
 
 def _unique_ports(found: Iterable[_Owner], used: set[int], collector: Collector, profiles: _Profiles) -> set[KeyPath]:

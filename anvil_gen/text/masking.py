@@ -102,7 +102,7 @@ def literal_secrets(value: Any, path: KeyPath = (), *, secret: bool = False) -> 
     """
     if isinstance(value, dict) and "env" in value and value.keys() <= _REFERENCE:
         name, default = value["env"], str(value.get("default", ""))
-        named = (secret or holds_secret(str(name))) and any(map(str.isalnum, default))
+        named = (secret or holds_secret(str(name))) and _is_said(default)
         if default and (named or looks_secret(default)):
             yield (*path, "default")
     elif isinstance(value, dict) and value.keys() == {"interpolate"}:
@@ -118,12 +118,17 @@ def literal_secrets(value: Any, path: KeyPath = (), *, secret: bool = False) -> 
         yield path
 
 
+def _is_said(text: str) -> bool:
+    """Tell whether a text in the place of a secret is one: no separator, and no word for none."""
+    return any(map(str.isalnum, text)) and not is_placeholder(text)
+
+
 def _is_written_out(text: str, *, secret: bool) -> bool:
     """Tell whether a text with variables holds a secret itself, also as what stands where one is not set."""
     filled = ""
     for part in split_compose_text(text):
         if isinstance(part, str):
-            found, filled = bool(part) and secret, filled + part
+            found, filled = secret and _is_said(part), filled + part
         else:
             taken = part.word if part.operator.endswith(("-", "+")) else ""
             found = taken != "" and _is_written_out(taken, secret=secret or holds_secret(part.name))
@@ -208,7 +213,8 @@ def mask_values(text: str, secrets: Iterable[str]) -> str:
 
 def secret_part(path: Sequence[str | int]) -> int | None:
     """Return the position of the first name in a path whose value is better not shown; None if all may be."""
-    return next((at for at, part in enumerate(path) if isinstance(part, str) and may_hold_secret(part)), None)
+    named = ((at, part) for at, part in enumerate(path) if isinstance(part, str) and part not in _NAMING)
+    return next((at for at, part in named if may_hold_secret(part)), None)
 
 
 def mask_text(text: str, *, show_variables: bool = False) -> str:

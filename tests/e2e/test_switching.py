@@ -30,6 +30,33 @@ def test_switching_there_and_back(box: Box) -> None:
     assert life(box, "two") == before
 
 
+def test_services_are_switched_with_what_they_need(box: Box) -> None:
+    """Two services have one port and one secret: each runs in the mode of the tier that it needs."""
+    inventory = three_tiers(box)
+    sleeping = {"image": "python:3.13-slim", "command": ["sleep", "3600"], "init": True, "secrets": ["key"]}
+    port = [f"127.0.0.1:{box.port('page')}:80"]
+    inventory["secrets"] = {"key": {"file": "key.txt"}}
+    inventory["services"] = {
+        "page": {**sleeping, "ports": port, "depends_on": ["one"]},
+        "spare-page": {**sleeping, "ports": port, "depends_on": ["spare"], "standby": True},
+    }
+    inventory["modes"] = {"other": {"tiers": ["two", "spare"], "services": ["spare-page"]}}
+    box.render(inventory)
+    (box.folder / "hosts" / "key.txt").write_text("x", "utf-8")
+
+    assert actions(answer(box, "up", "box")).keys() == {"one", "two", "page"}
+    there = actions(answer(box, "up", "box", "--mode", "other"))
+    assert there == {
+        "two": "unchanged",
+        "spare": "created",
+        "spare-page": "created",
+        "one": "removed",
+        "page": "removed",
+    }
+    said = answer(box, "status", "box")
+    assert (said["mode"], drifts(said)) == ("other", {"two": [], "spare": [], "spare-page": []})
+
+
 def test_a_tier_of_another_mode_is_named_with_its_mode(box: Box) -> None:
     box.render(three_tiers(box))
     done = box.anvil_gen("up", "box", "spare", check=False)

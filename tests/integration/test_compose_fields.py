@@ -18,7 +18,7 @@ from anvil_gen.inventory.schema_tier import TierTable
 VLLM = {"engine": '"vllm"', "model": '{ path = "/m/x" }', "port": "30001"}
 LLAMACPP = {"engine": '"llamacpp"', "model": '{ file = "/m/x.gguf" }', "port": "30001"}
 CUSTOM = {"engine": '"custom"', "image": '"x:1"', "port": "30001"}
-OTHER = '[services.side]\nimage = "x"\n'
+OTHER = '[services.side]\nimage = "x"\n[secrets.hub_token]\nfile = "x.txt"\n[configs.search]\nfile = "x.txt"\n'
 # Field -> keys that follow from what it says: the check's port, what an image needs, the time that an engine stops in.
 FOLLOWS: dict[str, set[str]] = {
     "port": {"healthcheck"},

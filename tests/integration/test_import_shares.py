@@ -14,7 +14,6 @@ from places import REPOSITORY
 TESTS = REPOSITORY / "tests"
 FORMS = TESTS / "forms"
 DIFFERENT = {
-    "28": {"configs", "secrets", "volumes"},
     "35-secrets-env": {"command", "environment"},
 }
 """Source -> keys of its services that an inventory cannot say, or must not."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os.path
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.resolve.compose_keys import by_name, long_mount, published_ports
+from anvil_gen.inventory.env_references import DECLARED
+from anvil_gen.resolve.compose_keys import by_name, long_mount, named_files, published_ports
 from anvil_gen.resolve.model import EXPERIMENT_FILE, Mode, Stack, Tier, Tree
 from anvil_gen.resolve.root_files import included
 from anvil_gen.text.interpolation import fill_variables, unset_variables
@@ -136,9 +137,10 @@ def _service_requirements(file: _File, name: str, tier: Tier | None) -> Requirem
     service = file.data["services"][name]
     config = _interpolate(service, file.values)
     mounts = [long_mount(mount) for mount in config.get("volumes") or ()]
-    declared, networks = (
-        _interpolate(file.data.get(section) or {}, file.values) for section in ("volumes", "networks")
+    declared, networks, secrets, configs = (
+        _interpolate(file.data.get(section) or {}, file.values) for section in DECLARED
     )
+    files = list(_files(config, {"secrets": secrets, "configs": configs}))
     return Requirements(
         service=name,
         table=file.table,
@@ -146,7 +148,7 @@ def _service_requirements(file: _File, name: str, tier: Tier | None) -> Requirem
         container_name=str(config.get("container_name") or f"{file.project}-{name}-1"),
         image=str(config.get("image", f"{file.project}-{name}")),  # empty where its variable is not set
         built="build" in config,
-        binds=tuple(_bind(mount, file) for mount in mounts if mount["type"] == "bind"),
+        binds=tuple(_bind(mount, file) for mount in (*mounts, *map(_mount_of, files)) if mount["type"] == "bind"),
         volumes=tuple(_external(mounts, declared)),
         volumes_at={
             str(mount["target"]): _docker_name(str(mount["source"]), declared, file.project)
@@ -159,9 +161,33 @@ def _service_requirements(file: _File, name: str, tier: Tier | None) -> Requirem
             if (networks.get(name) or {}).get("external")
         ),
         ports=tuple((address, number) for _, address, number in published_ports(config.get("ports"))),
-        variables=tuple(dict(sorted(_unset(service, file.values))).items()),
+        variables=tuple(dict(sorted([*_unset(service, file.values), *_unset_files(files, file.values)])).items()),
         tier=tier,
     )
+
+
+def _files(
+    config: Mapping[str, Any], declared: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the secrets and configs that a service is given: its usual place in the container, and what it is."""
+    for section, folder in (("secrets", "/run/secrets/"), ("configs", "/")):
+        for name in named_files(config, section):
+            yield f"{folder}{name}", declared[section].get(name) or {}
+
+
+def _mount_of(file: tuple[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the mount by which a container gets a secret or config; of a file alone, one of the host."""
+    target, keys = file
+    kind = "bind" if "file" in keys else ""
+    return {"type": kind, "source": keys.get("file", ""), "target": target, "read_only": True}
+
+
+def _unset_files(
+    files: Iterable[tuple[str, Mapping[str, Any]]], values: Mapping[str, str]
+) -> Iterator[tuple[str, bool]]:
+    """Yield the variables without a value that are secrets or configs."""
+    names = (str(one["environment"]) for _, one in files if "environment" in one)
+    yield from ((name, False) for name in names if not values.get(name))
 
 
 def _interpolate(value: Any, values: Mapping[str, str]) -> Any:

@@ -230,6 +230,15 @@ def test_a_render_without_facts_warns_of_nothing(tmp_path: Path) -> None:
     assert [one for one in warnings if one.code == "model-does-not-fit"] == []
 
 
+def test_tiers_of_different_profiles_are_not_added_up(tmp_path: Path) -> None:
+    inventory = INVENTORY.replace("context_length = 30000\n", 'context_length = 30000\nprofiles = ["x"]\n')
+    inventory = inventory.replace('gpu_memory = "4GiB"\n', 'gpu_memory = "4GiB"\nprofiles = ["y"]\n')
+    result = host_fit(fleet(tmp_path, inventory), [], no_hub)
+
+    (load,) = (one for one in result.gpus if (one.gpu, one.mode, one.with_experiment) == ("a", "default", False))
+    assert [part.server for part in load.parts] == ["chat"]
+
+
 def test_an_engine_with_a_share_of_its_own_takes_it_whatever_the_model_is(tmp_path: Path) -> None:
     """Nothing is known of the model, and yet what vLLM takes of the GPU is."""
     inventory = INVENTORY.replace('gpus = ["a"]\nport = 30000', 'gpus = ["b"]\nport = 30000').replace(

@@ -64,7 +64,7 @@ def tier(key: str) -> str:
         ('restart = ▸"no\\n"', ("not of the right form", "tiers.fast.restart", 'did you mean "no"?')),
         ("healthcheck.test = ▸1", ("wrong type", "tiers.fast.healthcheck.test", "a line for the shell")),
         ("healthcheck.test = ▸[]", ("not of the right form", "tiers.fast.healthcheck.test", "For example")),
-        ("[modes.x]\ntiers = ▸[]", ("not of the right form", "modes.x.tiers", "For example")),
+        ("[modes.x]\ntiers = ▸[]", ("no tiers", "modes.x.tiers", "name a tier")),
         ('service = ▸"a b"', ("not of the right form", "tiers.fast.service", 'write "a-b"')),
         ('service = ▸"x\\n"', ("not of the right form", "tiers.fast.service", "letters, digits")),
         ('container_name = ▸"-x"', ("not of the right form", "tiers.fast.container_name", "At least two")),

@@ -104,6 +104,8 @@ ACCEPTED = [
     f'{SERVICE}labels = {{ a = "image: my-token:1.0", b = "first pass over all" }}\nvolumes = ["/x/token:/token"]\n',
     f'{TIER}[services.token]\nimage = "x:1"\nenvironment.A = "b"\n',
     f'{TIER}mounts."/d" = {{ volume = "secrets" }}\n[volumes.secrets]\ndriver = "local"\n',
+    f'{TIER}flags.api-key = {{ env = "KEY", default = "none" }}\n',
+    f'{SERVICE}environment.API_KEYS = {{ interpolate = "${{A_KEY}};${{B_KEY:-none}}" }}\n',
     TIER.replace("tiers.one", "tiers.token") + 'served_name = "api-key"\n',
 ]
 

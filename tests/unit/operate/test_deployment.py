@@ -35,6 +35,9 @@ port = 30004
 standby = true
 [services.ui]
 image = "ui:1"
+[services.lamp]
+image = "lamp:1"
+standby = true
 [modes.dark]
 tiers = ["night"]
 """
@@ -134,6 +137,7 @@ def test_services_by_tier_and_by_service(fleet: Path) -> None:
         (None, "night", "not in this mode", "anvil-gen up box night --mode dark"),
         ("dark", "heavy", "not in this mode", "anvil-gen up box heavy --mode default"),
         (None, "spare", "not in any mode", '"tiers" of a mode'),
+        (None, "lamp", "not in any mode", '"services" of a mode'),
     ],
 )
 def test_a_name_that_the_mode_does_not_have(

@@ -20,6 +20,8 @@ def service(**keys: Any) -> dict[str, Any]:
         "name": "box",
         "services": {"fast": {"image": "vllm:1", "container_name": "fast", **keys}},
         "volumes": volumes,
+        "secrets": {"key": {"file": "/srv/key"}, "token": {"environment": "TOKEN"}},
+        "configs": {"c": {"file": "/srv/c"}},
     }
 
 
@@ -115,6 +117,25 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
             "volumes": [
                 {"type": "bind", "source": "/srv/m", "target": "/m", "read_only": True},
                 {"type": "volume", "source": "box_cache", "target": "/c"},
+            ]
+        },
+    ),
+    (
+        "secrets and configs",
+        {
+            "Mounts": [
+                {"Type": "bind", "Source": "/srv/key", "Destination": "/run/secrets/k", "RW": False},
+                {"Type": "bind", "Source": "/srv/c", "Destination": "/c", "RW": False},
+            ]
+        },
+        {
+            "secrets": [{"source": "key", "target": "k"}, {"source": "token"}],
+            "configs": [{"source": "c"}],
+        },
+        {
+            "volumes": [
+                {"type": "bind", "source": "/srv/c", "target": "/c", "read_only": True},
+                {"type": "bind", "source": "/srv/key", "target": "/run/secrets/k", "read_only": True},
             ]
         },
     ),

@@ -43,7 +43,7 @@ IN_A_SERVICE: list[tuple[str, Fault]] = [
     ("links = [▸'db:x']", (REFERENCE, "services.ui.links[0]", "there are: served, ui")),
     ("volumes_from = [▸'db:ro']", (REFERENCE, "services.ui.volumes_from[0]", "there are: served, ui")),
     ("network_mode = ▸'service:db'", (REFERENCE, "services.ui.network_mode", "there are: served, ui")),
-    ("configs = [▸'c']", (REFERENCE, "services.ui.configs[0]", "mount a file")),
+    ("configs = [▸'c']", (REFERENCE, "services.ui.configs[0]", "add a table [configs.c]")),
     ("network_mode = ▸'host'\nnetworks = ['default']", (CONFLICT, "services.ui.network_mode", "keep one of them")),
     ("mem_limit = ▸'1g'\ndeploy.resources.limits.memory = '2g'", (CONFLICT, "services.ui.mem_limit", "keep one")),
     ("container_name = 'aa'\nscale = ▸2", (CONFLICT, "services.ui.scale", "remove it")),

@@ -116,6 +116,26 @@ def test_tiers_of_two_modes_do_not_share(tmp_path: Path) -> None:
     assert "may be on one GPU" not in warning.detail
 
 
+def test_tiers_of_different_profiles_do_not_share(tmp_path: Path) -> None:
+    tier = f"{TIER}, gpus = ['a'], gpu_memory_utilization = 0.9"
+    tiers = f"tiers.one = {{ {tier}, profiles = ['x'] }}\ntiers.two = {{ {tier}, port = 1, profiles = ['y'] }}\n"
+    third = f"tiers.three = {{ {tier}, port = 2, profiles = ['y', 'z'] }}\n"
+
+    assert faults_of(f"{HEAD}gpus.a.uuid = '{UUID_A}'\n{tiers}", tmp_path) == ()
+    (error,) = faults_of(f"{HEAD}gpus.a.uuid = '{UUID_A}'\n{tiers}{third}", tmp_path)
+    assert (error.code, error.detail) == (
+        "shares-above-the-whole-gpu",
+        'on "a": two 0.9 + three 0.9 = 1.8, and 1 is available',
+    )
+
+
+def test_a_tier_of_no_container_takes_nothing_of_a_gpu(tmp_path: Path) -> None:
+    tier = f"{TIER}, gpus = ['a']"
+    tiers = f"tiers.one = {{ {tier} }}\ntiers.two = {{ {tier}, port = 1, deploy = {{ replicas = 0 }} }}\n"
+
+    assert faults_of(f"{HEAD}gpus.a.uuid = '{UUID_A}'\n{tiers}", tmp_path) == ()
+
+
 def test_where_an_index_pins_no_engine(tmp_path: Path) -> None:
     text = f"host.platform = 'wsl2'\ngpus.a.index = 1\ntiers.one = {{ {TIER}, gpus = ['a'] }}"
     (warning,) = faults_of(HEAD + text, tmp_path)

@@ -94,6 +94,28 @@ def test_further_services_run_in_every_mode(tmp_path: Path) -> None:
     assert "services/ui.yml" in included(files, "docker-compose.late.yml")
 
 
+def test_a_mode_may_name_the_further_services_that_run_in_it(tmp_path: Path) -> None:
+    extra = '[services.ui]\nimage = "x:1"\ndepends_on = ["small"]\n[services.lamp]\nimage = "x:1"\nstandby = true\n'
+    files = files_of(HEAD + extra + '[modes.late]\ntiers = ["night"]\nservices = ["lamp"]\n', tmp_path)
+
+    assert [path for path in included(files, "docker-compose.yml") if "services" in path] == ["services/ui.yml"]
+    assert [path for path in included(files, "docker-compose.late.yml") if "services" in path] == ["services/lamp.yml"]
+    assert "standby" not in files["services/lamp.yml"]
+
+
+def test_services_of_two_modes_may_have_one_port(tmp_path: Path) -> None:
+    one, two = (f'[services.{name}]\nimage = "x:1"\nports = ["80:80"]\n' for name in ("one", "two"))
+    files = files_of(f'{HEAD}{one}{two}standby = true\n[modes.late]\ntiers = ["day"]\nservices = ["two"]\n', tmp_path)
+
+    assert "services/two.yml" not in included(files, "docker-compose.yml")
+
+
+def test_a_mode_of_services_alone_has_no_router(tmp_path: Path) -> None:
+    files = files_of(HEAD + '[services.ui]\nimage = "x:1"\n[modes.still]\ntiers = []\nservices = ["ui"]\n', tmp_path)
+
+    assert included(files, "docker-compose.still.yml") == ["services/ui.yml"]
+
+
 def test_the_manifest_names_the_root_that_runs_a_tier(tmp_path: Path) -> None:
     text = HEAD.replace("schema = 1\n", 'schema = 1\nhost.project = "anvil-box"\n')
     files = files_of(text + '[modes.late]\ntiers = ["night"]\n', tmp_path)
@@ -120,6 +142,23 @@ FAULTS: list[tuple[str, list[Fault]]] = [
         [("name that is not allowed", "modes.experiment", "write another name")],
     ),
     ("[▸modes.late]\n", [("missing key", "modes.late", "The tiers that run")]),
+    ("[modes.late]\ntiers = ▸[]\n", [("no tiers", "modes.late.tiers", "name a tier")]),
+    (
+        '[services.panel]\nimage = "x:1"\n[modes.late]\ntiers = ["night"]\nservices = ["panel", ▸"panle"]\n',
+        [("unknown service", "modes.late.services[1]", 'did you mean "panel"?')],
+    ),
+    (
+        '[services.ui]\nimage = "x:1"\n[modes.late]\ntiers = ["night"]\nservices = ["ui", ▸"ui"]\n',
+        [("service named twice", "modes.late.services[1]", "name each service once")],
+    ),
+    (
+        '[services.ui]\nimage = "x:1"\nstandby = ▸"yes"\n',
+        [("wrong type", "services.ui.standby", "write standby = true")],
+    ),
+    (
+        '[services.ui]\nimage = "x:1"\ndepends_on = [▸"day"]\n[modes.late]\ntiers = ["night"]\n',
+        [("not in this mode", "services.ui.depends_on[0]", 'leave "ui" out of "services" in [modes.late]')],
+    ),
     (
         '[modes.both]\ntiers = ["day", "night"]\n',
         [

@@ -76,6 +76,13 @@ def test_services_of_different_profiles_may_have_one_port_and_name(tmp_path: Pat
     assert len(rendered(tmp_path, tiers('["x"]', '["y"]'))) == 2
 
 
+@pytest.mark.parametrize("keys", ["scale = 0", "deploy = { replicas = 0 }"])
+def test_a_service_without_a_container_claims_nothing(tmp_path: Path, keys: str) -> None:
+    other = f'[services.b]\nimage = "x:1"\ncontainer_name = "one"\nports = ["9000:80"]\n{keys}\n'
+
+    assert len(rendered(tmp_path, tiers("[]", "[]").split("[tiers.b]")[0] + other)) == 1
+
+
 def test_services_of_one_profile_may_not(tmp_path: Path) -> None:
     with pytest.raises(DiagnosticError) as error:
         rendered(tmp_path, tiers('["x"]', '["x", "y"]'))

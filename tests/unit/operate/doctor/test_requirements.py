@@ -98,6 +98,19 @@ def test_a_service_in_composes_own_keys(tmp_path: Path) -> None:
     assert plain.variables == (("D", False),)
 
 
+def test_secrets_and_configs_are_files_and_variables_of_the_host(tmp_path: Path) -> None:
+    declared = '[secrets]\nkey.file = "key.txt"\ntoken.environment = "TOKEN"\n[configs]\nc.content = "x"\n'
+    text = f'schema = 1\n{declared}[services.ui]\nimage = "x:1"\nsecrets = ["key", "token"]\nconfigs = ["c"]\n'
+    (ui,) = subject(tmp_path, text, shell={}).requirements
+
+    assert ui.binds == (
+        BindMount(
+            source=str(tmp_path / "hosts" / "key.txt"), target="/run/secrets/key", read_only=True, generated=False
+        ),
+    )
+    assert ui.variables == (("TOKEN", False),)
+
+
 def test_the_slot_wants_what_is_there_before_a_trial(tmp_path: Path) -> None:
     text = INVENTORY + "[experiment]\nengine = 'vllm'\nport = 30010\n"
     plain, with_slot = (
