@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,11 @@ class FakeDocker(Docker):
                 pass
 
         return Started()
+
+    def popen_merged(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Answer with a log in which nothing is."""
+        self.asked.append(arguments)
+        return subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
 
 
 def engine(**more: str) -> dict[str, str]:

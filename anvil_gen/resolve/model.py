@@ -140,20 +140,17 @@ class TreeFile(Struct, frozen=True, kw_only=True):
 
 
 class ExtraService(Struct, frozen=True, kw_only=True):
-    """A further service of the host, in Compose's own keys and form.
-
-    ``section`` is the inventory's for it; ``mounted`` are rendered files whose digests it carries.
-    """
+    """A further service of the host, in Compose's own keys and form."""
 
     name: str
-    section: str = "services"
+    section: str = "services"  # the inventory's for it
     mapping: Mapping[str, Any]
     declared: Declared
     files: tuple[TreeFile, ...]
     standby: bool = False
     sealed: bool = False
     gpus: Reservation | None = None
-    mounted: tuple[str, ...] = ()
+    mounted: tuple[str, ...] = ()  # rendered files whose digests it carries
 
     @property
     def table(self) -> tuple[str, str]:

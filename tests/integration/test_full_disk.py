@@ -60,7 +60,10 @@ def test_a_full_disk(home: Path, existing: bool, what: str) -> None:
         values = {"limits": "size=256k", "fill": BY_BYTES}
     else:
         taken = len(listing(home / "old")) + 1 if existing else 0
-        values = {"limits": "size=1m", "fill": f"mount -o remount,nr_inodes=$(({taken} + 2 + round)) deploy"}
+        values = {
+            "limits": "size=1m",
+            "fill": f"mount -o remount,size=1m,nr_inodes=$(({taken} + 2 + round)) tmpfs deploy",
+        }
     *rounds, last, _ = run(home, FILLED, first="x" if existing else "", rounds=40, **values).splitlines()
 
     assert last == "0"

@@ -98,7 +98,6 @@ def test_of_the_file_of_a_secret(importing: Importing) -> None:
     assert tomllib.loads(importing.proved(text))["host"] == {"project_directory": ".."}
 
 
-
 @pytest.mark.parametrize("values", ["CACHE=./cache\n", "A=1\n"])
 def test_a_value_may_be_what_the_default_is(importing: Importing, values: str) -> None:
     importing.write(".env", values)
