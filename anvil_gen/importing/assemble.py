@@ -12,6 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from anvil_gen.catalog.catalog import Catalog
+from anvil_gen.diagnostics import Diagnostic
 from anvil_gen.importing.adoption import adopt, router_table
 from anvil_gen.importing.alternatives import set_apart
 from anvil_gen.importing.compose_files import Project
@@ -26,7 +27,7 @@ from anvil_gen.importing.tier import tier_of
 from anvil_gen.importing.tier_command import Shared, TierRequest
 from anvil_gen.inventory.fields import NAME_LENGTH
 from anvil_gen.resolve.compose_keys import by_name
-from anvil_gen.resolve.relative_paths import moved_keys, moved_volume
+from anvil_gen.resolve.relative_paths import moved_keys, moved_volume, with_context
 
 Form = Literal["fields", "words", "bare", "service", "left out"]
 """How a service is written, from what says most to what says least."""
@@ -36,7 +37,7 @@ class Choice(Struct, kw_only=True):
     """How one service is written.
 
     ``banned`` are fields of a tier that cannot say it; ``assumed`` are some that the source does not say, and that
-    change nothing.
+    change nothing. ``refused`` is why the inventory did not take it in Compose's own keys.
     """
 
     service: str
@@ -45,6 +46,7 @@ class Choice(Struct, kw_only=True):
     forms: list[Form]
     banned: set[str]
     assumed: dict[str, Any] = {}
+    refused: Diagnostic | None = None
 
     @property
     def form(self) -> Form:
@@ -160,7 +162,7 @@ def own_service(service: Mapping[str, Any], move: Move) -> dict[str, Any]:
     if isinstance(environment, dict) and None not in environment.values():
         keys["environment"] = environment
     volumes = keys.pop("volumes", None)
-    found: dict[str, Any] = dict(value_of(moved_keys(keys, lambda text: moved_text(text, move))))
+    found: dict[str, Any] = dict(value_of(moved_keys(with_context(keys), lambda text: moved_text(text, move))))
     if isinstance(volumes, list):
         found["volumes"] = [read_mount(one, move).written for one in volumes]
     return found

@@ -245,6 +245,7 @@ class _Work:
             return True
         key = path[2] if len(path) > 2 else ""
         if choice.section == "services":
+            choice.refused = diagnostic
             return _simpler(choice)
         if key == "flags" and len(path) > 3 and choice.form == "fields":
             return self._ban(choice, path[3])

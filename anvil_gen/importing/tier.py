@@ -17,7 +17,7 @@ from anvil_gen.importing.tier_command import CommandTaker, Shared, TierRequest
 from anvil_gen.inventory import fields as t
 from anvil_gen.inventory.schema_own_keys import OWN_KEYS
 from anvil_gen.resolve.compose_keys import by_name
-from anvil_gen.resolve.relative_paths import moved_keys
+from anvil_gen.resolve.relative_paths import moved_keys, with_context
 
 
 def tier_of(catalog: Catalog, request: TierRequest, shared: Shared) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class _Builder(CommandTaker):
         if image is not None:
             self.written["image"] = value_of(image)
         if build is not None:
-            moved_build = moved_keys({"build": build}, self.request.move)["build"]
+            moved_build = moved_keys(with_context({"build": build}), self.request.move)["build"]
             self.written["build"] = value_of(moved_build)
 
     def _take_plain_keys(self) -> None:

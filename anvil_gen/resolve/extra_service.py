@@ -11,7 +11,7 @@ from anvil_gen.resolve.context import ResolveContext
 from anvil_gen.resolve.model import ExtraService, TreeFile
 from anvil_gen.resolve.mounts import report_taken
 from anvil_gen.resolve.networks import declared_by
-from anvil_gen.resolve.relative_paths import in_tree, move_to, moved_keys
+from anvil_gen.resolve.relative_paths import in_tree, move_to, moved_keys, with_context
 from anvil_gen.resolve.selinux import SHARED
 from anvil_gen.resolve.tier import copied_files, file_labels, source_of
 from anvil_gen.values import KeyPath
@@ -29,7 +29,7 @@ def _build(context: ResolveContext, name: str, table: Mapping[str, Any]) -> Extr
     files = copied_files(context, _files(context, table, path), path, f"{_FOLDER}/{name}")
     _check_places(context, table, path, files)
     keys = with_image({key: value for key, value in table.items() if key not in KEYS_OF_OURS}, context.lock)
-    keys = _with_files(context, moved_keys(keys, move_to(context, _FOLDER)), files)
+    keys = _with_files(context, moved_keys(with_context(keys), move_to(context, _FOLDER)), files)
     return ExtraService(
         name=name,
         mapping=compose_form(keys),

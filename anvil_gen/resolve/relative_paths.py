@@ -78,6 +78,14 @@ def _way(start: str, base: str) -> str:
     return PurePath(os.path.relpath(start, base)).as_posix()
 
 
+def with_context(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a whole service of which a build names its context: without one, Compose takes the folder of the file."""
+    build = keys.get("build")
+    if not isinstance(build, Mapping) or reference(build) is not None:
+        return dict(keys)
+    return {**keys, "build": {"context": ".", **build}}
+
+
 def moved_keys(keys: Any, move: Move) -> Any:
     """Return Compose's own keys of a service with every relative path moved."""
     return _moved(keys, (), move)

@@ -53,6 +53,11 @@ def test_paths_with_variables(importing: Importing, mount: str, image: str) -> N
     importing.proved(f"services: {{one: {{image: '{image}', volumes: ['{mount}']}}}}")
 
 
+@pytest.mark.parametrize("image", ["redis:8", "vllm/vllm-openai:v0.11.2"])
+def test_a_build_without_a_context_is_of_the_sources_folder(importing: Importing, image: str) -> None:
+    importing.proved(f"services: {{one: {{image: '{image}', build: {{dockerfile: Dockerfile.dev}}}}}}")
+
+
 def test_a_slash_at_the_end_of_a_mount(importing: Importing) -> None:
     data = tomllib.loads(importing.proved(f"services: {{chat: {{{VLLM}, volumes: ['./cache:/root/.cache/']}}}}"))
 

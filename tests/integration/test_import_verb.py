@@ -162,6 +162,14 @@ def test_what_the_inventory_refuses_is_not_adopted(folder: Folder) -> None:
     assert "healthcheck" not in tiers_of(result)["chat"]
 
 
+def test_why_a_service_is_left_out(folder: Folder) -> None:
+    result = folder.imported(source='services: {ui: {image: "ui:1", environment: {FILTER: "${FILTER:-(uid={name})}"}}}')
+
+    assert result.code == 2
+    assert "ui: left out, 1 difference, since the inventory refuses it: services.ui.environment.FILTER" in result.stderr
+    assert "no brace that is not a variable's\n" in result.stderr
+
+
 def test_without_a_gpu_nothing_is_detected(folder: Folder) -> None:
     folder.environment = {"PATH": str(LOCAL_BINARY.parent)}
 

@@ -10,6 +10,7 @@ import click
 
 from anvil_gen.diagnostics import ExitCode, display_path, join_words, printable
 from anvil_gen.importing.adoption import TITLES
+from anvil_gen.importing.assemble import Choice
 from anvil_gen.importing.compare import Difference
 from anvil_gen.importing.importer import Import
 from anvil_gen.importing.run import ImportResult
@@ -31,7 +32,7 @@ def show_result(result: ImportResult, output: str | None) -> ExitCode:
     imported = result.imported
     for choice in imported.choices:
         form = _FORMS[choice.form].format(engine=choice.engine)
-        _say(f"{choice.service}: {form}{_verdict(imported, choice.service)}")
+        _say(f"{choice.service}: {form}{_verdict(imported, choice.service)}{_reason(choice, imported)}")
     for note in result.notes:
         _say(f"note: {printable(note)}")
     for group in result.groups:
@@ -56,6 +57,15 @@ def _verdict(imported: Import, service: str) -> str:
         return ""
     count = len(imported.residue_of(service))
     return ", identical" if count == 0 else f", {_differences(count)}"
+
+
+def _reason(choice: Choice, imported: Import) -> str:
+    """Say why an inventory cannot hold a service at all."""
+    if choice.form != "left out" or choice.refused is None:
+        return ""
+    refused = choice.refused
+    said = ": ".join(part for part in (refused.address, refused.summary, refused.detail) if part)
+    return f", since the inventory refuses it: {printable(imported.hidden.shown(said))}"
 
 
 def _differences(count: int) -> str:

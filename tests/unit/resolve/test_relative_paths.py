@@ -7,7 +7,7 @@ from contexts import context_of
 from msgspec.structs import replace
 
 from anvil_gen.resolve.context import ResolveContext
-from anvil_gen.resolve.relative_paths import in_tree, move_to, project_directory
+from anvil_gen.resolve.relative_paths import in_tree, move_to, project_directory, with_context
 
 
 def context(named: str | None) -> ResolveContext:
@@ -53,3 +53,9 @@ def test_of_the_tree(named: str | None, path: str, expected: str) -> None:
 @pytest.mark.parametrize(("named", "expected"), [(None, ""), ("..", "../.."), (".", "../../hosts")])
 def test_of_the_root_files(named: str | None, expected: str) -> None:
     assert project_directory(context(named)) == expected
+
+
+def test_a_build_without_a_context_is_of_the_inventorys_folder() -> None:
+    assert with_context({"build": {"dockerfile": "x"}}) == {"build": {"context": ".", "dockerfile": "x"}}
+    for keys in ({"build": "app"}, {"build": {"context": "app"}}, {"build": {"env": "APP"}}, {"image": "x:1"}):
+        assert with_context(keys) == keys
