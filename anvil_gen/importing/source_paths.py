@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from anvil_gen.host_paths import is_absolute
-from anvil_gen.importing.texts import value_of
+from anvil_gen.importing.texts import has_variable, value_of
 from anvil_gen.inventory.fleet import leads_above
 from anvil_gen.resolve.relative_paths import with_moved_default, written_paths
 from anvil_gen.text.interpolation import fill_variables
@@ -46,23 +45,23 @@ class Move(Struct, frozen=True, kw_only=True):
 def moved_text(text: str, move: Move) -> str:
     """Return a path of a compose file as the text that the inventory has to say.
 
-    Rendering moves the default of what is one variable, and no path inside another text: from the root on, that means
-    the same everywhere.
+    Rendering moves the default of what is one variable, and no path inside another text: `project_directory` does that.
     """
-    if not text.startswith("$"):
+    value = value_of(text)
+    if isinstance(value, str):
         return move(text)
-    return with_moved_default(text, move if "default" in value_of(text) else move.absolute)
+    return with_moved_default(text, move) if "default" in value else text
 
 
 def has_relative_value(service: Any, values: Mapping[str, str]) -> bool:
-    """Tell whether a variable is a relative path where a service has a path of the host, by its value or its default.
+    """Tell whether some path of the host has a variable in it and is relative, by its value, its default or its text.
 
-    Such a value means the folder of the file that reads it.
+    What it means depends on the folder of the file that Compose reads it from.
     """
     return any(
         text and not text.startswith("~") and not is_absolute(text) and "://" not in text
         for place, text in written_paths(_filled(service, values), ())
-        if re.match(r"\$(?!\$)", _at(service, place))
+        if has_variable(_at(service, place))
     )
 
 

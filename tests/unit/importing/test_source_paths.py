@@ -26,6 +26,7 @@ VALUES = {
         {"volumes": ["$UP/models:/m:ro"]},
         {"volumes": ["${OTHER:-${REL}}:/m"]},
         {"volumes": ["${REL:-/srv}:/m"]},
+        {"volumes": ["./${NAME}:/m"]},
         # A default tells what is usual.
         {"volumes": ["${OTHER:-./data}:/m"]},
         {"env_file": ["${EMPTY:-./x.env}"]},
@@ -48,8 +49,6 @@ def test_relative(service: dict[str, Any]) -> None:
         {},
         {"volumes": ["./here:/m", "named:/n", "${ABS}:/m", "$HOME_:/h", "$$REL:/x"]},
         {"volumes": ["${OTHER:-/data}:/m", "${OTHER:-data}:/n"], "env_file": "${OTHER:-~/x.env}"},
-        # A folder below one that is written is moved with it.
-        {"volumes": ["./${NAME}:/m"]},
         # Compose takes it for the name of a volume.
         {"volumes": ["${NAME}:/m", {"type": "volume", "source": "${NAME}", "target": "/n"}]},
         {"environment": {"A": "${REL}"}, "command": ["${REL}"]},
