@@ -10,7 +10,9 @@ from pin_servers import Registry, real_registry
 
 from e2e.pin.fleet import Fleet
 
-NAMES = "subjectAltName = IP:127.0.0.1"
+OWN = "subjectAltName = IP:127.0.0.1\nsubjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n"
+SIGNS = ("-addext", "keyUsage = critical, keyCertSign")
+"""Without which Python 3.13 takes no authority."""
 
 
 def openssl(folder: Path, *arguments: str) -> None:
@@ -22,11 +24,12 @@ def certificates(tmp_path: Path) -> Path:
     """Make an authority (ca.pem), and a certificate of the loopback that it has signed (own.pem, own.key)."""
     folder = tmp_path / "certificates"
     folder.mkdir()
-    (folder / "names").write_text(NAMES, "utf-8")
+    (folder / "own.cnf").write_text(OWN, "utf-8")
     key = ("-newkey", "rsa:2048", "-nodes")
-    openssl(folder, "req", "-x509", *key, "-days", "2", "-subj", "/CN=test", "-keyout", "ca.key", "-out", "ca.pem")
+    own = ("-days", "2", "-subj", "/CN=test", *SIGNS)
+    openssl(folder, "req", "-x509", *key, *own, "-keyout", "ca.key", "-out", "ca.pem")
     openssl(folder, "req", *key, "-subj", "/CN=registry", "-keyout", "own.key", "-out", "own.csr")
-    signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-days", "2", "-extfile", "names")
+    signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-days", "2", "-extfile", "own.cnf")
     openssl(folder, "x509", "-req", "-in", "own.csr", *signed, "-out", "own.pem")
     return folder
 
