@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
@@ -18,6 +19,7 @@ from anvil_gen.values import KeyPath
 
 _ByEngine = Mapping[str, str]
 _Parsers = Mapping[str, tuple[str, ...]]
+_WILD = re.compile(r"[*?[]")
 
 
 class ModelFamily(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -94,7 +96,9 @@ def _patterns_in_capitals(data: ModelFile) -> Iterator[tuple[KeyPath, str]]:
 def family_of(model: str, families: Iterable[ModelFamily]) -> ModelFamily | None:
     """Return the family of a model by the name of its repository, folder or file; None where none is known."""
     name = model.rstrip("/\\").replace("\\", "/").rpartition("/")[2].lower()
-    matches = [(len(p), family) for family in families for p in family.names if fnmatchcase(name, p)]
+    # Most begin otherwise: only for the others the pattern is compiled.
+    near = ((p, family) for family in families for p in family.names if name.startswith(_WILD.split(p, 1)[0]))
+    matches = [(len(p), family) for p, family in near if fnmatchcase(name, p)]
     return max(matches, key=lambda match: match[0])[1] if matches else None
 
 

@@ -1,6 +1,6 @@
-"""Compose's own program, for questions about files.
+"""Compose's own program, which `docker compose` starts with the same arguments.
 
-`docker compose` starts it twice, the first time to ask what it is, which takes as long as such a question itself.
+Docker starts it twice, the first time to ask what it is: that takes as long as a question about a project does.
 """
 
 from __future__ import annotations

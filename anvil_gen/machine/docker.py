@@ -98,11 +98,13 @@ class Docker:
         Raises:
             DiagnosticError: ``docker`` is not installed, or cannot be run.
         """
+        program = _program(arguments)
         try:
             return subprocess.run(  # noqa: S603  docker itself, never a shell
                 self.command(*arguments),
+                executable=program,
                 cwd=folder,
-                env=_environment(folder, variables),
+                env=_environment(folder, variables, program),
                 input=text,
                 capture_output=True,
                 encoding="utf-8",
@@ -115,14 +117,14 @@ class Docker:
     def popen(
         self, *arguments: str, folder: Path | None = None, variables: Mapping[str, str] | None = None
     ) -> subprocess.Popen[str]:
-        """Start a command whose output is read later; one of Compose without Docker between, where that is possible."""
-        plugin = compose_plugin() if arguments[0] == "compose" else None
+        """Start a command whose output is read later."""
+        program = _program(arguments)
         try:
             return subprocess.Popen(  # noqa: S603
                 self.command(*arguments),
-                executable=plugin,
+                executable=program,
                 cwd=folder,
-                env=_environment(folder, variables) | (AS_DOCKER if plugin else {}),
+                env=_environment(folder, variables, program),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -159,12 +161,14 @@ class Docker:
         ``stdout`` redirects its output; ``inherited`` are descriptors that it keeps open; ``while_running`` is called
         while it runs.
         """
+        program = _program(arguments)
         try:
-            environment = _environment(folder, variables)
+            environment = _environment(folder, variables, program)
             with (
                 filtered(STDERR, secret_values(folder)) as errors,
                 subprocess.Popen(  # noqa: S603
                     self.command(*arguments),
+                    executable=program,
                     cwd=folder,
                     env=environment,
                     stdout=errors if stdout == STDERR else stdout,
@@ -191,6 +195,11 @@ def wait_output(started: subprocess.Popen[str], folder: Path | None = None) -> s
     return stdout
 
 
+def _program(arguments: Sequence[str]) -> str | None:
+    """Return what runs a command in place of ``docker``: Compose's own program, which that would start."""
+    return compose_plugin() if arguments[0] == "compose" else None
+
+
 def _has_current_context() -> bool:
     """Tell whether a current context is configured; querying docker itself would take longer than the rest."""
     folder = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")  # noqa: PTH111
@@ -215,7 +224,9 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
             return int(ExitCode.INTERRUPTED) if interrupted else code
 
 
-def _environment(folder: Path | None, variables: Mapping[str, str] | None = None) -> dict[str, str]:
+def _environment(
+    folder: Path | None, variables: Mapping[str, str] | None = None, program: str | None = None
+) -> dict[str, str]:
     """Return the environment of a command in a folder, whose `.env` is one that Compose can read.
 
     Compose makes relative mounts absolute by the working folder, and recreates a service if the result differs: so the
@@ -224,6 +235,7 @@ def _environment(folder: Path | None, variables: Mapping[str, str] | None = None
     if folder is not None:
         require_env_file(folder)
     kept = {name: value for name, value in os.environ.items() if name not in _OVERRIDDEN} | dict(variables or {})
+    kept |= AS_DOCKER if program is not None else {}
     return kept if folder is None else {**kept, "PWD": os.path.realpath(folder)}
 
 

@@ -48,9 +48,11 @@ def warn_of_model_needs(host: Host) -> None:
 
 
 def _lacks_of(host: Host, tier: Tier, engine: Engine) -> Iterator[Lack]:
-    families, model = model_families(host.catalog), tier.options.model
-    name, revision = _name_of(model) if isinstance(model, ModelTable) else ("", None)
-    family = family_of(name, families) if name else None
+    model = tier.options.model
+    if not isinstance(model, ModelTable):
+        return
+    families, (name, revision) = model_families(host.catalog), _name_of(model)
+    family = family_of(name, families)
     if family is not None:
         yield from lacks(family, tier, engine)
         return

@@ -10,8 +10,6 @@ import click
 from anvil_gen.cli.views.changes import change_json
 from anvil_gen.cli.views.diagnostics import diagnostic_json
 from anvil_gen.cli.views.json_output import print_json
-from anvil_gen.cli.views.plan import entries_of, idle_lines
-from anvil_gen.cli.views.service_lines import entry_lines
 from anvil_gen.deploy.compose_diff import ROUTES, recreated
 from anvil_gen.deploy.diff_text import diff_text
 from anvil_gen.deploy.pipeline import Generator
@@ -19,7 +17,6 @@ from anvil_gen.deploy.plan import Plan
 from anvil_gen.diagnostics import display_path
 from anvil_gen.resolve.model import Mode
 from anvil_gen.resolve.router_model import Route
-from anvil_gen.review.host_plan import against_disk
 
 _VERBS = {"create": "wrote", "update": "wrote", "delete": "removed"}
 
@@ -78,6 +75,11 @@ class TextView:
         width = max(len(verbs[change.action]) for change in plan.files)
         for change in plan.files:
             click.echo(f"  {verbs[change.action]:{width}}  {change.path}")
+        # Where nothing changes, as in CI, nothing of a review is needed.
+        from anvil_gen.cli.views.plan import entries_of, idle_lines  # noqa: PLC0415
+        from anvil_gen.cli.views.service_lines import entry_lines  # noqa: PLC0415
+        from anvil_gen.review.host_plan import against_disk  # noqa: PLC0415
+
         (found,) = against_disk([plan], self._generator)
         for line in (*entry_lines(entries_of(found.services)), *idle_lines(found)):
             click.echo(f"  {line}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from anvil_gen.diagnostics import DiagnosticError
+from anvil_gen.machine import docker
 from anvil_gen.machine.docker import Docker, failure, parse_json
 from anvil_gen.machine.dotenv import BAD_VARIABLES
 
@@ -127,3 +128,13 @@ def test_where_the_engine_is(host: str, remote: bool, monkeypatch: pytest.Monkey
 def test_a_context_comes_before_the_command() -> None:
     assert Docker("box").command("ps", "-a") == ["docker", "--context", "box", "ps", "-a"]
     assert Docker("my box").shell_command("pull", "a b") == "docker --context 'my box' pull 'a b'"
+
+
+def test_compose_is_its_own_program_with_dockers_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = tmp_path / "docker-compose"
+    plugin.write_text('#!/bin/sh\necho "$DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND: $*"\n', "utf-8")
+    plugin.chmod(0o755)
+    monkeypatch.setattr(docker, "compose_plugin", lambda: str(plugin))
+
+    assert Docker("far").output("compose", "ps") == "docker: --context far compose ps\n"
+    assert Docker().popen("compose", "config").communicate()[0] == "docker: compose config\n"
