@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 from msgspec import Struct
@@ -40,6 +41,7 @@ class _Member(Struct, frozen=True, kw_only=True):
 
 _Members = Mapping[str, _Member]
 """By their services."""
+_Rivals = Mapping[str, set[str]]
 
 
 def set_apart(tables: Mapping[str, tuple[str, str, dict[str, Any]]]) -> dict[str, Any]:
@@ -53,9 +55,12 @@ def set_apart(tables: Mapping[str, tuple[str, str, dict[str, Any]]]) -> dict[str
     found = (_member(service, *table) for service, table in tables.items())
     # The default mode runs what Compose starts by default.
     members = {one.service: one for one in sorted(found, key=lambda one: (bool(one.profiles), not one.is_tier))}
+    rivals = _rivals(members.values())
+    if not rivals:
+        return {}
     needed = {name: _needed(members, name) for name in members}
-    possible = [name for name in members if _can_run(members, needed[name])]
-    default = _together(members, needed, set(), possible)
+    possible = [name for name in members if _can_run(rivals, needed[name])]
+    default = _together(rivals, needed, set(), possible)
     apart = [name for name in possible if name not in default]
     covered, modes = set(default), dict[str, Any]()
     # First those that need no other one: these are in their modes then.
@@ -65,11 +70,11 @@ def set_apart(tables: Mapping[str, tuple[str, str, dict[str, Any]]]) -> dict[str
             continue
         running = set(needed[name])
         for other in apart:
-            if name in needed[other] and _can_run(members, running | needed[other]):
+            if name in needed[other] and _can_run(rivals, running | needed[other]):
                 running |= needed[other]
         # Tiers are named one by one, as they share GPUs; further services go on where they can.
         others = [one for one in default if not members[one].is_tier or not members[name].is_tier]
-        running = _together(members, needed, running, others)
+        running = _together(rivals, needed, running, others)
         covered |= running
         modes[_mode_name(members[name].name)] = _mode(members, running, default)
     return modes
@@ -87,19 +92,33 @@ def _mode(members: _Members, running: set[str], default: set[str]) -> dict[str, 
     return {"tiers": tiers, **({"services": services} if {*services} != usual else {})}
 
 
-def _together(members: _Members, needed: Mapping[str, set[str]], running: set[str], others: Iterable[str]) -> set[str]:
+def _rivals(members: Iterable[_Member]) -> _Rivals:
+    """Return by services with which others they cannot run, where there are any."""
+    claimants: dict[tuple[str, Any], list[_Member]] = {}
+    for one in members:
+        for claim in {("name", one.container_name), *(("port", port) for port, _ in one.ports)} - {("name", None)}:
+            claimants.setdefault(claim, []).append(one)
+    found: dict[str, set[str]] = {}
+    for group in claimants.values():
+        for one, other in permutations(group, 2):
+            if one.excludes(other):
+                found.setdefault(one.service, set()).add(other.service)
+    return found
+
+
+def _together(rivals: _Rivals, needed: Mapping[str, set[str]], running: set[str], others: Iterable[str]) -> set[str]:
     """Return what runs, with the others that can run next to it, and of which all that they need does."""
     found = set(running)
     for name in others:
-        if not any(members[name].excludes(members[other]) for other in found):
+        if found.isdisjoint(rivals.get(name, ())):
             found.add(name)
     while missing := {name for name in found if not needed[name] <= found}:
         found -= missing
     return found
 
 
-def _can_run(members: _Members, names: set[str]) -> bool:
-    return not any(members[one].excludes(members[other]) for one in names for other in names if one != other)
+def _can_run(rivals: _Rivals, names: set[str]) -> bool:
+    return all(names.isdisjoint(rivals.get(name, ())) for name in names)
 
 
 def _needed(members: _Members, name: str) -> set[str]:
