@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
@@ -15,11 +14,12 @@ from anvil_gen.catalog.catalog import Catalog, decoded
 from anvil_gen.catalog.engine_parts import Sampling
 from anvil_gen.catalog.template_tree import MODELS
 from anvil_gen.inventory.toml_file import Document
+from anvil_gen.patterns import lazy_pattern
 from anvil_gen.values import KeyPath
 
 _ByEngine = Mapping[str, str]
 _Parsers = Mapping[str, tuple[str, ...]]
-_WILD = re.compile(r"[*?[]")
+_WILD = lazy_pattern(r"[*?[]")
 
 
 class ModelFamily(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
