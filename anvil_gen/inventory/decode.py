@@ -35,8 +35,8 @@ CODES: dict[ErrorKind, str] = {
 _LONGEST_NAME = 31
 """Characters of a client's name at most, where it has to be told from a key or a digest."""
 
-# What may hold a NUL, or a whole number of more than 64 bits: msgspec accepts both.
-_UNREADABLE = lazy_pattern(r"\\[uUx]|\x00|[0-9_]{19}|0[xob]")
+# What may hold a NUL, or a whole number of more than 64 bits: msgspec accepts both. Within a UUID, `0b` is no number.
+_UNREADABLE = lazy_pattern(r"\\[uUx]|\x00|[0-9_]{19}|(?<![\w-])0[xob]")
 
 
 def parse(collector: Collector) -> Inventory:

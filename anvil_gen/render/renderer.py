@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from functools import cache
 from pathlib import Path
@@ -74,7 +74,7 @@ class Renderer:
             files[file.path] = self._text(file)
         digests = _digests(files)
         naming = [file for file in router if file.path.startswith(_NAMING_DIGESTS)]
-        naming = [replace(file, context=_with_router_digests(file.context, files)) for file in naming]
+        naming = list(_with_router_digests(naming, files))
         naming += self._compose_files(stack)
         naming = [replace(file, context=_with_digests(file.context, digests)) for file in naming]
         for file in naming:
@@ -220,15 +220,25 @@ def _file_names(paths: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
     return {"files": names}
 
 
-def _with_router_digests(context: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
-    """Return a context with the digests of the files of a router that reloads, by their variables, and by its tiers."""
+def _with_router_digests(naming: Iterable[RenderedFile], files: Mapping[str, str]) -> Iterator[RenderedFile]:
+    """Yield what names the digests of a router's files with those of its mode."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for file in naming:
+        names = tuple(file.context["files"].values())
+        if names not in found:
+            found[names] = _router_digests(file.context, files)
+        yield replace(file, context={**file.context, **found[names]})
+
+
+def _router_digests(context: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+    """Return the digests of the files of a router that reloads, by their variables, and by its tiers."""
     router, names = context["router"], context["files"]
     if not router.reloads:
-        return dict(context)
+        return {}
     found = router_digests({f"{_ROUTER}{own}": files[f"{_ROUTER}{own}"] for own in names.values()}, router)
     by_file = {file_variable(name): found.files[f"{_ROUTER}{own}"] for name, own in names.items()}
     by_tier = {tier: (tier_variable(tier), value) for tier, value in found.tiers.items()}
-    return {**context, "file_digests": by_file, "tier_digests": by_tier}
+    return {"file_digests": by_file, "tier_digests": by_tier}
 
 
 def _with_digests(context: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:
