@@ -13,7 +13,7 @@ from anvil_gen.host_paths import is_absolute
 from anvil_gen.importing.texts import has_variable, value_of
 from anvil_gen.inventory.fleet import leads_above
 from anvil_gen.resolve.relative_paths import with_moved_default, written_paths
-from anvil_gen.text.interpolation import fill_variables
+from anvil_gen.text.interpolation import fill_all
 from anvil_gen.values import KeyPath
 
 
@@ -60,17 +60,9 @@ def has_relative_value(service: Any, values: Mapping[str, str]) -> bool:
     """
     return any(
         text and not text.startswith("~") and not is_absolute(text) and "://" not in text
-        for place, text in written_paths(_filled(service, values), ())
+        for place, text in written_paths(fill_all(service, values), ())
         if has_variable(_at(service, place))
     )
-
-
-def _filled(value: Any, values: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _filled(item, values) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_filled(item, values) for item in value]
-    return fill_variables(value, values) if isinstance(value, str) else value
 
 
 def _at(value: Any, place: KeyPath) -> str:

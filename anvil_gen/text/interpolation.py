@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from anvil_gen.patterns import lazy_pattern
 from anvil_gen.values import Interpolation, Text, VariableText, concat, escape_dollars, split_compose_text
@@ -65,6 +66,15 @@ def _check(text: str, *, inside: bool) -> None:
 def fill_variables(text: str, values: Mapping[str, str]) -> str:
     """Return a text of a compose file with its variables interpolated; those that are not set are empty."""
     return "".join(part if isinstance(part, str) else _value(part, values) for part in split_compose_text(text))
+
+
+def fill_all(value: Any, values: Mapping[str, str]) -> Any:
+    """Return a value of a compose file with the variables of every text in it interpolated."""
+    if isinstance(value, Mapping):
+        return {key: fill_all(item, values) for key, item in value.items()}
+    if isinstance(value, list):
+        return [fill_all(item, values) for item in value]
+    return fill_variables(value, values) if isinstance(value, str) else value
 
 
 def _value(variable: Interpolation, values: Mapping[str, str]) -> str:

@@ -20,7 +20,7 @@ from anvil_gen.inventory.env_references import DECLARED
 from anvil_gen.resolve.compose_keys import by_name, long_mount, named_files, published_ports
 from anvil_gen.resolve.model import EXPERIMENT_FILE, Mode, Stack, Tier, Tree
 from anvil_gen.resolve.root_files import included
-from anvil_gen.text.interpolation import fill_variables, unset_variables
+from anvil_gen.text.interpolation import fill_all, unset_variables
 from anvil_gen.values import KeyPath
 
 
@@ -135,11 +135,9 @@ class _File(Struct, frozen=True, kw_only=True):
 
 def _service_requirements(file: _File, name: str, tier: Tier | None) -> Requirements:
     service = file.data["services"][name]
-    config = _interpolate(service, file.values)
+    config = fill_all(service, file.values)
     mounts = [long_mount(mount) for mount in config.get("volumes") or ()]
-    declared, networks, secrets, configs = (
-        _interpolate(file.data.get(section) or {}, file.values) for section in DECLARED
-    )
+    declared, networks, secrets, configs = (fill_all(file.data.get(section) or {}, file.values) for section in DECLARED)
     files = list(_files(config, {"secrets": secrets, "configs": configs}))
     return Requirements(
         service=name,
@@ -188,14 +186,6 @@ def _unset_files(
     """Yield the variables without a value that are secrets or configs."""
     names = (str(one["environment"]) for _, one in files if "environment" in one)
     yield from ((name, False) for name in names if not values.get(name))
-
-
-def _interpolate(value: Any, values: Mapping[str, str]) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _interpolate(item, values) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_interpolate(item, values) for item in value]
-    return fill_variables(value, values) if isinstance(value, str) else value
 
 
 def _bind(mount: Mapping[str, Any], file: _File) -> BindMount:
