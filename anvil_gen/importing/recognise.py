@@ -24,7 +24,8 @@ def engine_of(catalog: Catalog, name: str, service: Mapping[str, Any]) -> str:
     by_program = [engine for engine, how in known.items() if how.programs and re.search(how.programs, line)]
     by_image = _by_image(catalog, image)
     by_build = [] if image else [engine for engine, how in known.items() if _is_built(how, name, service)]
-    for engine in (*by_program, *by_image, *by_build):
+    likely = [*by_program, *by_image, *by_build]
+    for engine in likely:
         others = known[engine].others
         does_else = others and re.search(others, line) and engine not in by_program
         if not does_else:

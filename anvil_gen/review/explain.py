@@ -148,7 +148,7 @@ class Explainer:
     def _near(self, table: KeyPath) -> list[Source]:
         """Return the files that a table's values can be from: of the engines, only its own."""
         used = {tier.engine for tier in self.plan.host.stack.tiers if tier.table == table}
-        return [one for one in self.sources if not used or one.engine in ("", *used)]
+        return [one for one in self.sources if not used or one.engine in {"", *used}]
 
     def _distance(self, hit: Hit, table: KeyPath, value: str) -> tuple[bool, bool, bool, int]:
         source, path = hit
